@@ -1,0 +1,1 @@
+"""The payment domain: pure, standard library only. No database, queue, clock or network."""

@@ -1,0 +1,81 @@
+"""What a gateway call can end in. Five outcomes and not two: not knowing is not the same as failing (design D4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .declines import DECLINES
+
+
+class Operation(StrEnum):
+    """What is asked of a gateway."""
+
+    INITIATE = "initiate"
+    AUTHENTICATE = "authenticate"
+    PROCESS = "process"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """The gateway did what was asked. `captured` is False where funds are only held (manual capture)."""
+
+    gateway_ref: str
+    captured: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The gateway refused, definitely: no money moved. `code` is one of `domain.declines.DECLINES`."""
+
+    code: str
+    gateway_code: str
+    message: str = ""
+    gateway_ref: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.code not in DECLINES:
+            raise ValueError(f"{self.code!r} is not a classified decline code")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequired:
+    """The payer must do something (3-D Secure) at `redirect_url` before the gateway goes on."""
+
+    gateway_ref: str
+    redirect_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The gateway has it and will decide later; ask again."""
+
+    gateway_ref: str
+    reason: str = "pending at the gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Nothing can have happened at the gateway: refused connection, DNS, TLS, a 429, an open breaker."""
+
+    reason: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Bytes may have left and no usable answer came: it may or may not have happened. Never a failure on a guess."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """Only from a look-up: the gateway has nothing under this reference *now*. Not yet proof of absence."""
+
+
+Outcome = Approved | Declined | ActionRequired | Pending | NotSent | Unknown
+Lookup = Approved | Declined | ActionRequired | Pending | Unknown | NotFound

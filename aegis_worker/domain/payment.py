@@ -1,0 +1,175 @@
+"""The payment: what it is, how an event changes it, and which events an outcome causes.
+
+`evolve` is the only way a payment changes, and the row in the database is what folding the events gives (invariant I4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from aegis_worker.errors import IllegalTransition
+
+from .money import Money
+from .outcomes import Approved, Operation
+from .transitions import ALLOWED_AFTER_THE_END, LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
+
+Certainty = Literal["known", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact about one payment. `seq` starts at 1 and has no gaps; the time is given by the database."""
+
+    payment_id: str
+    seq: int
+    type: EventType
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """The aggregate. Amounts in minor units; `version` is the `seq` of the last event."""
+
+    id: str
+    merchant_id: str
+    amount: Money
+    capture_method: Literal["automatic", "manual"]
+    payment_method: Mapping[str, Any]
+    reference: str | None = None
+    customer: Mapping[str, Any] = field(default_factory=dict)
+    description: str | None = None
+    return_url: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    state: State = State.INITIATED
+    version: int = 0
+    authorized_minor: int = 0
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    gateway: str | None = None
+    gateway_ref: str | None = None
+    certainty: Certainty = "known"
+    last_error: Mapping[str, Any] | None = None
+    next_action: Mapping[str, Any] | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the state is final."""
+        return self.state in TERMINAL
+
+    def evolve(self, event: Event) -> Payment:
+        """This payment after `event`. Raises IllegalTransition for a gap in `seq` or a state that may not follow."""
+        if event.seq != self.version + 1:
+            raise IllegalTransition(f"{self.id}: event {event.seq} cannot follow event {self.version}")
+        following = LEADS_TO.get(event.type, self.state)
+        is_first = event.type is EventType.INITIATED
+        if is_first != (self.version == 0):
+            raise IllegalTransition(f"{self.id}: {event.type} as event {event.seq}")
+        if not is_first and event.type in LEADS_TO and following not in TRANSITIONS[self.state]:
+            raise IllegalTransition(f"{self.id}: {event.type} in state {self.state}")
+        if self.is_terminal and event.type not in ALLOWED_AFTER_THE_END:
+            raise IllegalTransition(f"{self.id}: {event.type} after {self.state}")
+        changes = {name: event.data[name] for name in _FOLDED if name in event.data}
+        if event.type in LEADS_TO and event.type is not EventType.ACTION_REQUIRED:
+            changes.setdefault("next_action", None)
+        if event.type is EventType.IN_DOUBT:
+            changes["certainty"] = "unknown"
+        elif event.type is EventType.RESOLVED:
+            changes["certainty"] = "known"
+        return replace(self, state=following, version=event.seq, **changes)
+
+    def record(self, facts: Sequence[Fact]) -> tuple[Payment, list[Event]]:
+        """Number the facts, apply them one after the other, and return the payment after them with its new events."""
+        payment, events = self, []
+        for fact in facts:
+            event = Event(self.id, payment.version + 1, fact.type, fact.data)
+            payment = payment.evolve(event)
+            events.append(event)
+        return payment, events
+
+
+# Fields of the row that an event's data may set; everything else is given at the start and never changes.
+_FOLDED = (
+    "gateway",
+    "gateway_ref",
+    "authorized_minor",
+    "captured_minor",
+    "refunded_minor",
+    "last_error",
+    "next_action",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is to be recorded, before it has a place in the payment's history."""
+
+    type: EventType
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def initiated(payment: Payment) -> Fact:
+    """The first fact of every payment: what was asked for. No payment method details: they stand on the row."""
+    return Fact(
+        EventType.INITIATED,
+        {
+            "amount": payment.amount.minor,
+            "currency": payment.amount.currency,
+            "capture_method": payment.capture_method,
+            "payment_method": payment.payment_method["type"],
+            "reference": payment.reference,
+            "customer_id": payment.customer.get("id"),
+        },
+    )
+
+
+def opened(payment: Payment, operation: Operation, gateway: str, number: int) -> list[Fact]:
+    """What opening an attempt means for the payment: from a charge on, money may move."""
+    if operation is not Operation.PROCESS:
+        return []
+    return [Fact(EventType.PROCESSING, {"gateway": gateway, "attempt": number})]
+
+
+def acted(payment: Payment, operation: Operation, gateway: str) -> list[Fact]:
+    """A charge that waited for the payer went on: the payer has acted and the money may be moving."""
+    if operation is not Operation.PROCESS or payment.state is not State.REQUIRES_ACTION:
+        return []
+    return [
+        Fact(EventType.AUTHENTICATED, {"gateway": gateway}),
+        Fact(EventType.PROCESSING, {"gateway": gateway}),
+    ]
+
+
+def approved(payment: Payment, operation: Operation, gateway: str, answer: Approved) -> list[Fact]:
+    """The facts of an approval, for each operation."""
+    if operation is Operation.AUTHENTICATE:
+        if payment.state not in (State.INITIATED, State.REQUIRES_ACTION):
+            return []  # a later gateway accepted the payer too: PROCESSING says more than AUTHENTICATED
+        return [Fact(EventType.AUTHENTICATED, {"gateway": gateway, "gateway_ref": answer.gateway_ref})]
+    if operation is Operation.PROCESS:
+        minor = payment.amount.minor
+        data: dict[str, Any] = {"gateway": gateway, "gateway_ref": answer.gateway_ref}
+        data |= {"authorized_minor": minor, "last_error": None}
+        before = acted(payment, operation, gateway)
+        if answer.captured:
+            return [*before, Fact(EventType.SUCCEEDED, data | {"captured_minor": minor})]
+        return [*before, Fact(EventType.AUTHORIZED, data)]
+    return []
+
+
+def resolved(payment: Payment, how: str) -> list[Fact]:
+    """A definite answer ends the doubt, where there was one."""
+    return [Fact(EventType.RESOLVED, {"how": how})] if payment.certainty == "unknown" else []
+
+
+def in_doubt(payment: Payment, gateway: str, reason: str) -> list[Fact]:
+    """Doubt is told once, however often asking stays without an answer."""
+    if payment.certainty == "unknown":
+        return []
+    return [Fact(EventType.IN_DOUBT, {"gateway": gateway, "reason": reason})]
+
+
+def failed(error: Mapping[str, Any]) -> list[Fact]:
+    """Definitely not charged, and nothing more will be tried."""
+    return [Fact(EventType.FAILED, {"last_error": dict(error)})]

@@ -1,0 +1,71 @@
+"""The payment's state machine, as tables: which state may follow which, and where each event leads."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """INITIATED: accepted and durable. PROCESSING: a charge may be at a gateway. SUCCESS, FAILURE, CANCELLED: terminal."""
+
+    INITIATED = "INITIATED"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    AUTHENTICATED = "AUTHENTICATED"
+    PROCESSING = "PROCESSING"
+    AUTHORIZED = "AUTHORIZED"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    CANCELLED = "CANCELLED"
+
+
+class EventType(StrEnum):
+    """Facts, in the past tense. Dotted lower case on the wire."""
+
+    INITIATED = "PAYMENT_INITIATED"
+    ACTION_REQUIRED = "PAYMENT_ACTION_REQUIRED"
+    AUTHENTICATED = "PAYMENT_AUTHENTICATED"
+    PROCESSING = "PAYMENT_PROCESSING"
+    RETRY_ATTEMPTED = "PAYMENT_RETRY_ATTEMPTED"
+    IN_DOUBT = "PAYMENT_IN_DOUBT"
+    RESOLVED = "PAYMENT_RESOLVED"
+    AUTHORIZED = "PAYMENT_AUTHORIZED"
+    SUCCEEDED = "PAYMENT_SUCCEEDED"
+    FAILED = "PAYMENT_FAILED"
+    CANCELLED = "PAYMENT_CANCELLED"
+    REVIEW_REQUIRED = "PAYMENT_REVIEW_REQUIRED"
+
+    @property
+    def wire(self) -> str:
+        """`PAYMENT_SUCCEEDED` is `payment.succeeded` in webhooks and streams."""
+        return self.value.lower().replace("_", ".", 1)
+
+
+S = State
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    S.INITIATED: frozenset({S.AUTHENTICATED, S.REQUIRES_ACTION, S.PROCESSING, S.FAILURE, S.CANCELLED}),
+    S.REQUIRES_ACTION: frozenset({S.AUTHENTICATED, S.FAILURE, S.CANCELLED}),
+    S.AUTHENTICATED: frozenset({S.PROCESSING, S.FAILURE, S.CANCELLED}),
+    S.PROCESSING: frozenset({S.PROCESSING, S.REQUIRES_ACTION, S.AUTHORIZED, S.SUCCESS, S.FAILURE}),
+    S.AUTHORIZED: frozenset({S.SUCCESS, S.CANCELLED, S.FAILURE}),
+    S.SUCCESS: frozenset(),
+    S.FAILURE: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+
+TERMINAL: frozenset[State] = frozenset(state for state, following in TRANSITIONS.items() if not following)
+
+# The state an event leads to; an event that is missing here leaves the state as it is.
+LEADS_TO: dict[EventType, State] = {
+    EventType.INITIATED: S.INITIATED,
+    EventType.ACTION_REQUIRED: S.REQUIRES_ACTION,
+    EventType.AUTHENTICATED: S.AUTHENTICATED,
+    EventType.PROCESSING: S.PROCESSING,
+    EventType.AUTHORIZED: S.AUTHORIZED,
+    EventType.SUCCEEDED: S.SUCCESS,
+    EventType.FAILED: S.FAILURE,
+    EventType.CANCELLED: S.CANCELLED,
+}
+
+# Terminal is final: these may still be told about a payment that has ended.
+ALLOWED_AFTER_THE_END: frozenset[EventType] = frozenset({EventType.REVIEW_REQUIRED})

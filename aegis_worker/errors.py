@@ -1,0 +1,115 @@
+"""Every error that AegisPay raises on purpose, in one tree that says what the caller may do.
+
+`Retryable`: the same call may be made again. `Refused`: the call is wrong as it stands. `OperatorError`: someone has
+to change the installation. `ProgrammingError`: a bug; nothing was written.
+"""
+
+from __future__ import annotations
+
+
+class AegisError(Exception):
+    """Base of the tree. `code` is stable and appears in logs and in problem documents."""
+
+    code = "internal_error"
+
+
+class Retryable(AegisError):
+    """Nothing was half-done; the same call may be made again, after `retry_after_s` seconds."""
+
+    retry_after_s = 1
+
+
+class LeaseLost(Retryable):
+    """Another worker holds this job; what this run computed was dropped."""
+
+    code = "lease_lost"
+
+
+class VersionConflict(Retryable):
+    """The payment moved since it was read: load it again and decide again."""
+
+    code = "version_conflict"
+
+    def __init__(self, payment_ids: list[str]) -> None:
+        super().__init__(
+            f"{len(payment_ids)} payment(s) moved since they were read: {', '.join(payment_ids[:5])}"
+        )
+        self.payment_ids = payment_ids
+
+
+class DatabaseUnavailable(Retryable):
+    """PostgreSQL can't be reached, is read-only, or the pool is exhausted; nothing was committed."""
+
+    code = "database_unavailable"
+
+
+class IdempotencyInProgress(Retryable):
+    """A request with the same key is still being accepted; ask again for its answer."""
+
+    code = "idempotency_in_progress"
+
+
+class JobBusy(Retryable):
+    """The payment's job is just changing hands."""
+
+    code = "job_open"
+
+
+class Refused(AegisError):
+    """The call is wrong as it stands; repeating it unchanged gives the same refusal."""
+
+
+class NotFound(Refused):
+    """No such object for this merchant."""
+
+    code = "not_found"
+
+
+class IdempotencyKeyReused(Refused):
+    """The key was used before with a different request."""
+
+    code = "idempotency_key_reused"
+
+
+class DuplicateReference(Refused):
+    """Another payment of this merchant that has not failed carries the same reference."""
+
+    code = "duplicate_reference"
+
+
+class InvalidApiKey(Refused):
+    """The API key is missing, unknown or revoked."""
+
+    code = "invalid_api_key"
+
+
+class InvalidWebhook(Refused):
+    """An inbound webhook whose signature, age or form is wrong."""
+
+    code = "invalid_webhook"
+
+
+class OperatorError(AegisError):
+    """Someone has to change the installation; the message says what."""
+
+
+class ConfigurationError(OperatorError):
+    """A setting or configuration file is missing or wrong; the message names it."""
+
+    code = "configuration_error"
+
+
+class StackFailed(OperatorError):
+    """An embedded server or a child process did not start; the message ends with its log."""
+
+    code = "stack_failed"
+
+
+class ProgrammingError(AegisError):
+    """A bug: the state on disk was protected, the operation was not carried out."""
+
+
+class IllegalTransition(ProgrammingError):
+    """An event that the payment's state does not allow."""
+
+    code = "illegal_transition"

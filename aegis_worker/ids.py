@@ -1,0 +1,40 @@
+"""Readable, time-ordered ids: a prefix and a UUIDv7 in hex (`pay_0199…`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from uuid_utils import uuid7
+
+PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST = (
+    "pay",
+    "job",
+    "whe",
+    "whd",
+    "rec",
+    "key",
+    "req",
+)
+
+
+def new_id(prefix: str) -> str:
+    """A new id; ids made later sort after ids made earlier, to the millisecond."""
+    return f"{prefix}_{uuid7().hex}"
+
+
+def first_id_at(prefix: str, moment: datetime) -> str:
+    """The smallest id that could have been made at `moment`: a UUIDv7 begins with 48 bits of milliseconds (RFC 9562)."""
+    return f"{prefix}_{int(moment.timestamp() * 1000):012x}{'0' * 20}"
+
+
+def event_id(payment_id: str, seq: int) -> str:
+    """The id on which consumers dedupe an event. Derived, so that every delivery of an event carries the same one."""
+    return f"evt_{payment_id.removeprefix('pay_')}_{seq}"
+
+
+def parse_event_id(value: str) -> tuple[str, int] | None:
+    """The payment id and seq that `event_id` was given, or None for anything else."""
+    hex_part, _, seq = value.removeprefix("evt_").partition("_")
+    if not value.startswith("evt_") or len(hex_part) != 32 or not seq.isdecimal() or len(seq) > 6:
+        return None
+    return f"pay_{hex_part}", int(seq)
