@@ -1,0 +1,115 @@
+"""The unit of work: one short transaction, retried where PostgreSQL says that it may be, never around a network call."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.settings import Settings
+
+T = TypeVar("T")
+
+_TRIES = 4
+_LOCK_TIMEOUT_MS = 2000
+
+# Nothing was committed and the same statements may run again: serialization failure, deadlock.
+_TRY_AGAIN = {"40001", "40P01"}
+# The server is there but can't write now: read-only, shutting down, starting up, out of connections or disk.
+_UNAVAILABLE = {"25006", "57P01", "57P02", "57P03", "53300", "53100", "57014"}
+LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION = "55P03", "23505"
+
+
+class Database:
+    """PostgreSQL with a bounded pool. `run` is the unit of work for writing; `read` for looking."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def connect(cls, settings: Settings, *, application: str, pool_size: int | None = None) -> Database:
+        """A database whose every wait is bounded: connecting, waiting for the pool, for a lock, for a statement."""
+        timeout_ms = int(settings.statement_timeout_s * 1000)
+        options = f"-c statement_timeout={timeout_ms} -c lock_timeout={_LOCK_TIMEOUT_MS} -c timezone=UTC"
+        options += " -c idle_in_transaction_session_timeout=30000"
+        engine = create_engine(
+            settings.database_url,
+            pool_size=pool_size or settings.pool_size,
+            max_overflow=0,
+            pool_timeout=3,
+            pool_recycle=1800,
+            connect_args={
+                "connect_timeout": 3,
+                "application_name": f"aegis-{application}",
+                "options": options,
+                "keepalives_idle": 30,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+            },
+        )
+        return cls(engine)
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit it; again, at most 4 times, after a deadlock or a lost connection.
+
+        A connection lost during COMMIT leaves open whether it happened, so `work` must be safe to repeat: every write
+        of ours is fenced by a lease, a version or a key. Raises DatabaseUnavailable.
+        """
+        for tries in range(1, _TRIES + 1):
+            try:
+                with self.engine.begin() as connection:
+                    return work(connection)
+            except PoolTimeout as error:
+                raise DatabaseUnavailable("no free database connection") from error
+            except DBAPIError as error:
+                if not _may_repeat(error):
+                    raise _translated(error) from error
+                if tries == _TRIES:
+                    raise DatabaseUnavailable(f"PostgreSQL: {_first_line(error)}") from error
+                time.sleep(random.uniform(0.01, 0.05) * 2**tries)
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading. Raises DatabaseUnavailable."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise DatabaseUnavailable("no free database connection") from error
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def dispose(self) -> None:
+        """Close the pool; after a fork, or at the end."""
+        self.engine.dispose()
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """PostgreSQL's five-character error code, where the server gave one."""
+    return getattr(error.orig, "pgcode", None)
+
+
+def _may_repeat(error: DBAPIError) -> bool:
+    return error.connection_invalidated or sqlstate(error) in _TRY_AGAIN or _could_not_connect(error)
+
+
+def _could_not_connect(error: DBAPIError) -> bool:
+    return type(error.orig).__name__ == "OperationalError" and sqlstate(error) is None
+
+
+def _translated(error: DBAPIError) -> Exception:
+    if _may_repeat(error) or sqlstate(error) in _UNAVAILABLE:
+        return DatabaseUnavailable(f"PostgreSQL: {_first_line(error)}")
+    return error
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().split("\n", 1)[0]

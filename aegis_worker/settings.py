@@ -1,0 +1,129 @@
+"""Settings, read once from the environment. Names carry their units; config/aegis.env.example explains each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from environs import Env, EnvError
+
+from aegis_worker.errors import ConfigurationError
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+# 10 s … 12 h, then daily until 7 days have passed; after the last step a person is asked.
+VERIFY_LADDER_S = (
+    10,
+    30,
+    _MINUTE,
+    2 * _MINUTE,
+    5 * _MINUTE,
+    10 * _MINUTE,
+    30 * _MINUTE,
+    _HOUR,
+    3 * _HOUR,
+    6 * _HOUR,
+    12 * _HOUR,
+    *(6 * (_DAY,)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that may differ between installations. Secrets stay out of `repr`."""
+
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    secret: str = field(repr=False)
+    environment: str
+    config_dir: Path
+    log_level: str
+    sentry_dsn: str = field(repr=False)
+    lease_s: float
+    batch: int
+    call_threads: int
+    run_limit_s: float
+    poison_cap: int
+    max_attempts: int
+    retry_initial_s: float
+    retry_cap_s: float
+    verify_ladder_s: tuple[float, ...]
+    pool_size: int
+    statement_timeout_s: float
+    max_body_bytes: int
+    webhook_timeout_s: float
+    webhook_max_tries: int
+    webhook_allow_private: bool
+    stream_maxlen: int
+    idempotency_keep_h: int
+
+    @property
+    def is_production(self) -> bool:
+        """Production refuses development conveniences."""
+        return self.environment == "production"
+
+
+def load_settings() -> Settings:
+    """Settings from the process's environment. Raises ConfigurationError naming the variable that is wrong."""
+    env = Env()
+    try:
+        settings = Settings(
+            database_url=_psycopg2(env.str("DATABASE_URL")),
+            redis_url=env.str("REDIS_URL"),
+            secret=env.str("AEGIS_SECRET"),
+            environment=env.str("AEGIS_ENV", "development"),
+            config_dir=Path(env.str("AEGIS_CONFIG_DIR", str(default_config_dir()))),
+            log_level=env.str("AEGIS_LOG_LEVEL", "INFO").upper(),
+            sentry_dsn=env.str("SENTRY_DSN", ""),
+            lease_s=env.float("AEGIS_LEASE_S", 90.0),
+            batch=env.int("AEGIS_BATCH", 64),
+            call_threads=env.int("AEGIS_CALL_THREADS", 32),
+            run_limit_s=env.float("AEGIS_RUN_LIMIT_S", 10.0),
+            poison_cap=env.int("AEGIS_POISON_CAP", 5),
+            max_attempts=env.int("AEGIS_MAX_ATTEMPTS", 3),
+            retry_initial_s=env.float("AEGIS_RETRY_INITIAL_S", 1.0),
+            retry_cap_s=env.float("AEGIS_RETRY_CAP_S", 30.0),
+            verify_ladder_s=tuple(env.list("AEGIS_VERIFY_LADDER_S", list(VERIFY_LADDER_S), subcast=float)),
+            pool_size=env.int("AEGIS_POOL_SIZE", 5),
+            statement_timeout_s=env.float("AEGIS_STATEMENT_TIMEOUT_S", 10.0),
+            max_body_bytes=env.int("AEGIS_MAX_BODY_BYTES", 65_536),
+            webhook_timeout_s=env.float("AEGIS_WEBHOOK_TIMEOUT_S", 5.0),
+            webhook_max_tries=env.int("AEGIS_WEBHOOK_MAX_TRIES", 10),
+            webhook_allow_private=env.bool("AEGIS_WEBHOOK_ALLOW_PRIVATE", False),
+            stream_maxlen=env.int("AEGIS_STREAM_MAXLEN", 100_000),
+            idempotency_keep_h=env.int("AEGIS_IDEMPOTENCY_KEEP_H", 72),
+        )
+    except EnvError as error:
+        raise ConfigurationError(
+            f"{error}; see config/aegis.env.example, or start everything with `aegis up`"
+        ) from error
+    _check(settings)
+    return settings
+
+
+def default_config_dir() -> Path:
+    """`config/` of the checkout, or of the current folder for an installed package."""
+    beside_package = Path(__file__).resolve().parent.parent / "config"
+    return beside_package if beside_package.is_dir() else Path.cwd() / "config"
+
+
+def _check(settings: Settings) -> None:
+    if len(settings.secret) < 32:
+        raise ConfigurationError(
+            "AEGIS_SECRET must be at least 32 characters: it keys request HMACs and webhook secrets"
+        )
+    if settings.environment not in ("development", "test", "staging", "production"):
+        raise ConfigurationError("AEGIS_ENV must be development, test, staging or production")
+    for name in ("batch", "call_threads", "poison_cap", "max_attempts", "pool_size", "max_body_bytes"):
+        if getattr(settings, name) < 1:
+            raise ConfigurationError(f"AEGIS_{name.upper()} must be at least 1")
+    if not settings.verify_ladder_s or min(settings.verify_ladder_s) <= 0:
+        raise ConfigurationError("AEGIS_VERIFY_LADDER_S must be a list of positive seconds, such as 10,30,60")
+
+
+def _psycopg2(url: str) -> str:
+    # SQLAlchemy 2.1 reads a plain postgresql:// as psycopg 3.
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg2://" + url.removeprefix(prefix)
+    return url

@@ -1,0 +1,96 @@
+"""A gateway in memory, scripted by the test: what its answers are, and a ledger of what it really did.
+
+Stands for the other side of the wire where a test wants to choose each answer; the sandbox gateway, over HTTP, is used
+everywhere else.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, Outcome
+from aegis_worker.errors import InvalidWebhook
+from aegis_worker.gateways.base import (
+    Capabilities,
+    GatewayConfig,
+    GatewayEvent,
+    GatewayRequest,
+    Health,
+    StatusQuery,
+)
+
+Script = Callable[[GatewayRequest], Outcome]
+
+
+class ScriptedGateway:
+    """Remembers the first effect of each idempotency key; `script(request)` may charge and then answer what it likes."""
+
+    def __init__(
+        self,
+        name: str,
+        script: Script | None = None,
+        *,
+        steps: tuple[Operation, ...] = (Operation.PROCESS,),
+        key_lifetime_s: float = 86_400,
+        absence_window_s: float = 120,
+        **config: Any,
+    ) -> None:
+        self.config = GatewayConfig(
+            name=name, adapter="scripted", base_url="http://127.0.0.1", api_key="k", **config
+        )
+        self.capabilities = Capabilities(steps, key_lifetime_s, absence_window_s)
+        self.charges: dict[str, str] = {}
+        self.calls: list[GatewayRequest] = []
+        self.look_ups: list[StatusQuery] = []
+        self.look_up: Callable[[StatusQuery], Lookup] = self.by_ledger
+        self._script = script or self.charge
+        self._lock = threading.Lock()
+
+    def charge(self, request: GatewayRequest) -> Outcome:
+        """Charge once per key."""
+        with self._lock:
+            reference = self.charges.setdefault(request.idempotency_key, f"ch_{len(self.charges) + 1}")
+        return Approved(reference)
+
+    def by_ledger(self, query: StatusQuery) -> Lookup:
+        """The truth."""
+        reference = self.charges.get(query.reference)
+        return Approved(reference) if reference else NotFound()
+
+    def charges_of(self, payment_id: str) -> int:
+        """How often the payment was charged here."""
+        return sum(key.startswith(payment_id) for key in self.charges)
+
+    def process(self, request: GatewayRequest) -> Outcome:
+        self.calls.append(request)
+        return self._script(request)
+
+    def initiate(self, request: GatewayRequest) -> Outcome:
+        self.calls.append(request)
+        return Approved(f"int_{request.idempotency_key}")
+
+    def authenticate(self, request: GatewayRequest) -> Outcome:
+        self.calls.append(request)
+        return Approved(request.gateway_ref or f"auth_{request.idempotency_key}")
+
+    def capture(self, request: GatewayRequest) -> Outcome:
+        return Approved(request.gateway_ref or "")
+
+    void = refund = capture
+
+    def get_status(self, query: StatusQuery) -> Lookup:
+        self.look_ups.append(query)
+        return self.look_up(query)
+
+    find_by_reference = get_status
+
+    def health_check(self) -> Health:
+        return Health(ok=True, latency_ms=0)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
+        raise InvalidWebhook("a scripted gateway sends none")
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,121 @@
+"""Shared by tests of the spine: accept a payment, wire a pipeline to scripted gateways, look at what stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.payment import Event, Payment
+from aegis_worker.domain.replay import differences
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.intake import Accepted, PaymentCommand, accept
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.mapping import payment_from_row
+from aegis_worker.pipeline.run import PipelineParts, RunReport, run
+from aegis_worker.pipeline.work import Policy
+
+POLICY = Policy(
+    max_attempts=3, retry_initial_s=1, retry_cap_s=30, verify_ladder_s=(10.0, 30.0, 60.0), poison_cap=5
+)
+
+
+class AlwaysGrants:
+    """A lock that locks nothing: what must hold has to hold without it."""
+
+    def acquire(self, payment_ids: Sequence[str], *, ttl_ms: int) -> set[str]:
+        return set(payment_ids)
+
+    def release(self, payment_ids: Sequence[str]) -> None:
+        """Nothing is held."""
+
+
+def a_command(key: str = "key-1", **changes: Any) -> PaymentCommand:
+    fields: dict[str, Any] = {
+        "merchant_id": "m_1",
+        "route": "POST /v1/payments",
+        "idempotency_key": key,
+        "request_hmac": b"h" * 32,
+        "amount": Money(1999, "USD"),
+        "capture_method": "automatic",
+        "payment_method": {"type": "card", "token": "tok_ok"},
+        "reference": None,
+        "customer": {},
+        "description": None,
+        "return_url": None,
+        "metadata": {},
+    }
+    return PaymentCommand(**(fields | changes))
+
+
+def accept_one(database: Database, key: str = "key-1", **changes: Any) -> Accepted:
+    return accept(a_command(key, **changes), database)
+
+
+def pipeline(database: Database, *gateways: Any, **changes: Any) -> PipelineParts:
+    parts = PipelineParts(
+        database=database,
+        gateways={gateway.config.name: gateway for gateway in gateways},
+        locks=AlwaysGrants(),
+        policy=POLICY,
+        hint=lambda queue: None,
+        worker="test",
+        lease_s=90,
+        batch=64,
+        call_threads=8,
+        run_limit_s=5,
+    )
+    return replace(parts, **changes)
+
+
+def run_until_quiet(parts: PipelineParts) -> list[RunReport]:
+    return [run(parts, "payments"), run(parts, "verify")]
+
+
+def make_due(database: Database) -> None:
+    """Let the time pass that waiting jobs wait for."""
+    database.run(
+        lambda connection: connection.exec_driver_sql(
+            "UPDATE jobs SET run_at = now() WHERE status = 'waiting'"
+        )
+    )
+
+
+def end_leases(database: Database) -> None:
+    """Let the leases of dead workers run out."""
+    statement = "UPDATE jobs SET lease_until = now() - interval '1 s' WHERE status = 'running'"
+    database.run(lambda connection: connection.exec_driver_sql(statement))
+
+
+def rows(database: Database, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+    with database.read() as connection:
+        return [dict(row) for row in connection.exec_driver_sql(sql, parameters).mappings()]
+
+
+def payment_of(database: Database, payment_id: str) -> Payment:
+    return payment_from_row(rows(database, "SELECT * FROM payments WHERE id = %(id)s", id=payment_id)[0])
+
+
+def events_of(database: Database, payment_id: str) -> list[Event]:
+    sql = "SELECT * FROM payment_events WHERE payment_id = %(id)s ORDER BY seq"
+    return [
+        Event(payment_id, row["seq"], EventType(row["type"]), row["data"])
+        for row in rows(database, sql, id=payment_id)
+    ]
+
+
+def story_of(database: Database, payment_id: str) -> list[str]:
+    """The payment's events by type, after checking that its row is what they fold to (I4)."""
+    events = events_of(database, payment_id)
+    assert differences(payment_of(database, payment_id), events) == {}
+    return [event.type.removeprefix("PAYMENT_") for event in events]
+
+
+def job_of(database: Database, payment_id: str) -> dict[str, Any]:
+    sql = "SELECT *, extract(epoch FROM run_at - now()) AS due_in_s FROM jobs WHERE payment_id = %(id)s ORDER BY id"
+    return rows(database, sql, id=payment_id)[-1]
+
+
+def attempts_of(database: Database, payment_id: str) -> list[dict[str, Any]]:
+    return rows(database, "SELECT * FROM attempts WHERE payment_id = %(id)s ORDER BY sent_at", id=payment_id)
