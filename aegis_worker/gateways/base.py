@@ -1,0 +1,168 @@
+"""The interface between AegisPay and a payment gateway.
+
+An adapter translates; it decides nothing. It never raises for what a gateway or a network does: every call ends in an
+`Outcome` (or a `Lookup`). It retries nothing by itself and follows no redirect. The rule for what it returns (design D4):
+
+- refused connection, DNS failure, connect timeout, TLS failure, 429: `NotSent` (429 with `retry_after_s` where given);
+- a definite answer: `Approved`, `Declined`, `Pending`, `ActionRequired`;
+- credentials refused (401, 403): `Declined("gateway_misconfigured")`; a request the gateway calls invalid (400, 404, 422):
+  `Declined("invalid_request")` unless its code says something more precise;
+- anything else after bytes may have left (read timeout, reset, 5xx, unparsable or unexpected body): `Unknown`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an adapter needs and promises.
+
+    `steps`: the calls one payment takes, in order. `key_lifetime_s`: how long the gateway remembers an idempotency key
+    (0: it has none; a call in doubt is then never repeated). `absence_window_s`: how long after a call its effect may
+    still be invisible to look-ups.
+    """
+
+    steps: tuple[Operation, ...]
+    key_lifetime_s: float
+    absence_window_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """One table of config/gateways.toml: a named instance of an adapter. Empty sets mean "any".
+
+    Times in seconds; `fee_fixed_minor` in minor units of the charge's currency, `fee_basis_points` in 1/100 percent.
+    """
+
+    name: str
+    adapter: str
+    base_url: str
+    api_key: str = field(repr=False)
+    webhook_secret: str = field(default="", repr=False)
+    connect_timeout_s: float = 2.0
+    timeout_s: float = 8.0
+    max_connections: int = 32
+    currencies: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
+    methods: frozenset[str] = frozenset()
+    fee_fixed_minor: int | None = None
+    fee_basis_points: int | None = None
+    enabled: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRequest:
+    """One call. `idempotency_key` is also our reference at the gateway: stable for the operation, stored before sending.
+
+    `gateway_ref` is what an earlier step of the same payment returned (None on the first step). `capture` is False when
+    funds are only to be held. `payment_method` is `{"type": "card", "token": …}` and the like, as the API validated it.
+    """
+
+    operation: Operation
+    payment_id: str
+    idempotency_key: str
+    amount: Money
+    payment_method: Mapping[str, Any]
+    capture: bool = True
+    gateway_ref: str | None = None
+    customer_id: str | None = None
+    description: str | None = None
+    return_url: str | None = None
+
+    def fingerprint(self) -> str:
+        """SHA-256 over what is sent, so that a replay can be shown to carry the same body."""
+        body = [
+            self.operation,
+            self.payment_id,
+            self.idempotency_key,
+            self.amount.minor,
+            self.amount.currency,
+            dict(self.payment_method),
+            self.capture,
+            self.gateway_ref,
+            self.customer_id,
+            self.description,
+            self.return_url,
+        ]
+        return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class StatusQuery:
+    """Asks what became of `operation`: by `gateway_ref` where the gateway told us one, else by our `reference`.
+
+    A payment that exists at the gateway without `operation` having happened is `NotFound` for that operation.
+    """
+
+    operation: Operation
+    reference: str
+    gateway_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the gateway answers at all, and how fast."""
+
+    ok: bool
+    latency_ms: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEvent:
+    """An inbound webhook, authenticated and translated. A hint to ask the gateway, never a fact by itself."""
+
+    event_id: str
+    reference: str | None
+    gateway_ref: str | None
+    kind: str
+
+
+class PaymentGateway(Protocol):
+    """One named gateway. Safe to call from several threads."""
+
+    config: GatewayConfig
+    capabilities: Capabilities
+
+    def initiate(self, request: GatewayRequest) -> Outcome:
+        """Create the payment at the gateway without moving money."""
+
+    def authenticate(self, request: GatewayRequest) -> Outcome:
+        """Have the gateway accept the payer; `ActionRequired` where the payer must act."""
+
+    def process(self, request: GatewayRequest) -> Outcome:
+        """Charge, or authorize when `request.capture` is False."""
+
+    def capture(self, request: GatewayRequest) -> Outcome:
+        """Capture `request.amount` of an authorized payment."""
+
+    def void(self, request: GatewayRequest) -> Outcome:
+        """Release an authorized payment."""
+
+    def refund(self, request: GatewayRequest) -> Outcome:
+        """Return `request.amount` of a captured payment."""
+
+    def get_status(self, query: StatusQuery) -> Lookup:
+        """What became of an operation, by the gateway's own id."""
+
+    def find_by_reference(self, query: StatusQuery) -> Lookup:
+        """What became of an operation, by our reference: for calls whose answer never came."""
+
+    def health_check(self) -> Health:
+        """One cheap call that moves nothing."""
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
+        """Check signature and age, then translate. Raises `errors.InvalidWebhook`."""
+
+    def close(self) -> None:
+        """Close kept-alive connections."""

@@ -1,0 +1,1 @@
+"""The way of a payment through its gateways: claim, plan, open, call, settle, record."""

@@ -1,0 +1,1 @@
+"""What keeps trouble small: locks in front of work, pauses between tries."""

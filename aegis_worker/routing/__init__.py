@@ -1,0 +1,1 @@
+"""Which gateways may take a payment, and in which order."""

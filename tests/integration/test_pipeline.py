@@ -1,0 +1,364 @@
+"""The way of a payment through its gateways: five outcomes, failover only where nothing can have happened, no guesses."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from scripted_gateway import ScriptedGateway
+from spine import (
+    accept_one,
+    attempts_of,
+    events_of,
+    job_of,
+    make_due,
+    payment_of,
+    pipeline,
+    rows,
+    run_until_quiet,
+    story_of,
+)
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    NotSent,
+    Operation,
+    Pending,
+    Unknown,
+)
+from aegis_worker.domain.transitions import State
+from aegis_worker.intake import request_sync
+from aegis_worker.pipeline.run import run
+
+SOFT, HARD = Declined("insufficient_funds", "51"), Declined("stolen_card", "43")
+
+
+def answering(*answers):
+    """A script that gives these answers one after the other, and the last one for ever."""
+    left = list(answers)
+    return lambda request: left.pop(0) if len(left) > 1 else left[0]
+
+
+def test_a_plain_payment_is_charged_and_recorded(database):
+    gateway = ScriptedGateway("a")
+    payment_id = accept_one(database).payment.id
+    run_until_quiet(pipeline(database, gateway))
+    payment = payment_of(database, payment_id)
+    assert (payment.state, payment.captured_minor, payment.gateway) == (State.SUCCESS, 1999, "a")
+    assert story_of(database, payment_id) == ["INITIATED", "PROCESSING", "SUCCEEDED"]
+    assert job_of(database, payment_id)["status"] == "succeeded"
+    assert gateway.charges_of(payment_id) == 1
+
+
+def test_the_attempt_is_on_disk_before_the_gateway_is_called(database):
+    seen = []
+
+    def look(request):
+        seen.extend(rows(database, "SELECT status, gateway_key, request_hash FROM attempts"))
+        return Approved("ch_1")
+
+    accept_one(database)
+    gateway = ScriptedGateway("a", look)
+    run_until_quiet(pipeline(database, gateway))
+    assert seen == [
+        {
+            "status": "SENT",
+            "gateway_key": gateway.calls[0].idempotency_key,
+            "request_hash": gateway.calls[0].fingerprint(),
+        }
+    ]
+
+
+def test_no_transaction_is_open_while_the_gateway_is_called(database):
+    seen = []
+
+    def look(request):
+        seen.extend(
+            rows(
+                database,
+                "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%'"
+                " AND datname = current_database()",
+            )
+        )
+        return Approved("ch_1")
+
+    accept_one(database)
+    run_until_quiet(pipeline(database, ScriptedGateway("a", look)))
+    assert seen == [{"count": 0}]
+
+
+def test_a_gateway_that_needs_three_calls_gets_them_in_order(database):
+    steps = (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS)
+    gateway = ScriptedGateway("a", steps=steps)
+    payment_id = accept_one(database).payment.id
+    run_until_quiet(pipeline(database, gateway))
+    assert [call.operation for call in gateway.calls] == list(steps)
+    assert story_of(database, payment_id) == ["INITIATED", "AUTHENTICATED", "PROCESSING", "SUCCEEDED"]
+    assert gateway.calls[2].gateway_ref == f"int_{gateway.calls[0].idempotency_key}"
+
+
+def test_a_hard_decline_fails_the_payment_and_goes_nowhere_else(database):
+    second = ScriptedGateway("b")
+    payment_id = accept_one(database).payment.id
+    run_until_quiet(pipeline(database, ScriptedGateway("a", answering(HARD)), second))
+    payment = payment_of(database, payment_id)
+    assert payment.state is State.FAILURE
+    assert payment.last_error["code"] == "stolen_card"
+    assert payment.last_error["advised_action"] == "do_not_retry"
+    assert job_of(database, payment_id)["status"] == "failed"
+    assert second.calls == []
+
+
+@pytest.mark.parametrize("refusal", [SOFT, NotSent("connection refused"), NotSent("429", retry_after_s=60)])
+def test_a_soft_decline_or_nothing_sent_moves_to_the_next_gateway_at_once(database, refusal):
+    first, second = ScriptedGateway("a", answering(refusal)), ScriptedGateway("b")
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, first, second), "payments")
+    assert payment_of(database, payment_id).gateway == "b"
+    assert story_of(database, payment_id) == [
+        "INITIATED",
+        "PROCESSING",
+        "RETRY_ATTEMPTED",
+        "PROCESSING",
+        "SUCCEEDED",
+    ]
+    assert [attempt["status"] for attempt in attempts_of(database, payment_id)][1] == "APPROVED"
+
+
+def test_the_last_soft_decline_fails_the_payment_with_its_code(database):
+    payment_id = accept_one(database).payment.id
+    run(
+        pipeline(database, ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b", answering(SOFT))),
+        "payments",
+    )
+    payment = payment_of(database, payment_id)
+    assert (payment.state, payment.last_error["code"]) == (State.FAILURE, "insufficient_funds")
+
+
+def test_an_unreachable_gateway_is_tried_again_later_and_at_most_max_attempts_times(database):
+    gateway = ScriptedGateway("a", answering(NotSent("connection refused")))
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway)
+    run(parts, "payments")
+    waiting = job_of(database, payment_id)
+    assert (waiting["status"], waiting["queue"]) == ("waiting", "payments")
+    assert 0 < waiting["due_in_s"] <= 1
+    for _ in range(5):
+        make_due(database)
+        run(parts, "payments")
+    assert payment_of(database, payment_id).last_error["code"] == "gateway_unavailable"
+    assert len(gateway.calls) == 3
+
+
+def test_retry_after_of_the_only_gateway_is_honoured(database):
+    gateway = ScriptedGateway("a", answering(NotSent("429", retry_after_s=20), Approved("ch_1")))
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, gateway), "payments")
+    assert 15 < job_of(database, payment_id)["due_in_s"] <= 20
+
+
+def test_a_payment_that_no_gateway_takes_fails_and_says_why(database):
+    gateway = ScriptedGateway("a", currencies=frozenset({"EUR"}))
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, gateway), "payments")
+    payment = payment_of(database, payment_id)
+    assert (payment.state, payment.last_error["code"]) == (State.FAILURE, "no_eligible_gateway")
+    assert "a does not take USD" in payment.last_error["message"]
+
+
+def charge_and_answer(outcome):
+    """A gateway that charges, and whose answer says something else the first time."""
+    gateway = ScriptedGateway("a", lambda request: (gateway.charge(request), outcome)[1])
+    return gateway
+
+
+def test_timeout_after_send_leaves_the_payment_in_doubt(database):
+    first, second = charge_and_answer(Unknown("read timeout")), ScriptedGateway("b")
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, first, second), "payments")
+    payment, job = payment_of(database, payment_id), job_of(database, payment_id)
+    assert (payment.state, payment.certainty) == (State.PROCESSING, "unknown")
+    assert (job["status"], job["queue"]) == ("waiting", "verify")
+    assert 5 < job["due_in_s"] <= 10
+    assert second.calls == []
+
+
+def test_a_charge_in_doubt_is_adopted_by_asking(database):
+    gateway = charge_and_answer(Unknown("read timeout"))
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway)
+    run(parts, "payments")
+    make_due(database)
+    run(parts, "verify")
+    assert story_of(database, payment_id) == ["INITIATED", "PROCESSING", "IN_DOUBT", "RESOLVED", "SUCCEEDED"]
+    assert payment_of(database, payment_id).certainty == "known"
+    assert len(gateway.calls) == 1
+
+
+def test_a_charge_that_never_arrived_is_sent_again_with_the_same_key_and_body(database):
+    gateway = ScriptedGateway("a", answering(Unknown("reset"), Approved("ch_2")))
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway)
+    run(parts, "payments")
+    make_due(database)
+    run(parts, "verify")
+    assert gateway.calls[0] == gateway.calls[1]
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert attempts_of(database, payment_id)[0]["sends"] == 2
+
+
+def test_a_gateway_without_keys_is_never_sent_the_same_charge_again_on_one_not_found(database):
+    gateway = ScriptedGateway("a", answering(Unknown("reset")), key_lifetime_s=0)
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway, call_threads=2)
+    run(parts, "payments")
+    for _ in range(3):
+        make_due(database)
+        run(parts, "verify")
+    assert len(gateway.calls) == 1
+    assert payment_of(database, payment_id).certainty == "unknown"
+    make_due(database)
+    run(parts, "verify")
+    assert job_of(database, payment_id)["status"] == "review"
+    assert story_of(database, payment_id)[-1] == "REVIEW_REQUIRED"
+
+
+def test_absence_is_believed_after_three_answers_over_the_absence_window(database):
+    gateway = ScriptedGateway("a", answering(Unknown("reset")), key_lifetime_s=0, absence_window_s=0)
+    second = ScriptedGateway("b")
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway, second)
+    run(parts, "payments")
+    for _ in range(3):
+        make_due(database)
+        run(parts, "verify")
+    assert payment_of(database, payment_id).gateway == "b"
+    assert len(gateway.look_ups) == 3
+    assert story_of(database, payment_id)[-4:] == ["RESOLVED", "RETRY_ATTEMPTED", "PROCESSING", "SUCCEEDED"]
+
+
+def test_a_status_endpoint_that_is_down_leaves_the_doubt_and_climbs_the_ladder(database):
+    gateway = charge_and_answer(Unknown("read timeout"))
+    gateway.look_up = lambda query: Unknown("status is down")
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway)
+    run(parts, "payments")
+    make_due(database)
+    run(parts, "verify")
+    assert 20 < job_of(database, payment_id)["due_in_s"] <= 30
+    assert story_of(database, payment_id) == ["INITIATED", "PROCESSING", "IN_DOUBT"]
+    gateway.look_up = gateway.by_ledger
+    make_due(database)
+    run(parts, "verify")
+    assert payment_of(database, payment_id).state is State.SUCCESS
+
+
+def test_pending_is_asked_about_until_it_is_decided(database):
+    gateway = ScriptedGateway("a", answering(Pending("ch_9")))
+    gateway.look_up = answering(Pending("ch_9"), Approved("ch_9"))
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway)
+    run(parts, "payments")
+    for _ in range(2):
+        make_due(database)
+        run(parts, "verify")
+    assert story_of(database, payment_id) == ["INITIATED", "PROCESSING", "SUCCEEDED"]
+
+
+def test_the_payer_is_sent_away_and_the_charge_goes_on_when_they_come_back(database):
+    steps = (Operation.AUTHENTICATE, Operation.PROCESS)
+    gateway = ScriptedGateway("a", steps=steps)
+    gateway.authenticate = lambda request: ActionRequired("pi_1", "https://bank.example/3ds")
+    gateway.look_up = answering(ActionRequired("pi_1", "https://bank.example/3ds"), Approved("pi_1"))
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway)
+    run(parts, "payments")
+    waiting = payment_of(database, payment_id)
+    assert (waiting.state, waiting.next_action["url"]) == (State.REQUIRES_ACTION, "https://bank.example/3ds")
+    for _ in range(2):
+        make_due(database)
+        run(parts, "verify")
+    assert story_of(database, payment_id) == [
+        "INITIATED",
+        "ACTION_REQUIRED",
+        "AUTHENTICATED",
+        "PROCESSING",
+        "SUCCEEDED",
+    ]
+    assert payment_of(database, payment_id).next_action is None
+
+
+def test_an_adapter_that_raises_leaves_the_payment_in_doubt(database):
+    def broken(request):
+        raise RuntimeError("a bug in the adapter")
+
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, ScriptedGateway("a", broken)), "payments")
+    assert payment_of(database, payment_id).certainty == "unknown"
+
+
+def test_an_answer_that_does_not_fit_the_state_goes_to_a_person(database):
+    steps = (Operation.AUTHENTICATE, Operation.INITIATE, Operation.PROCESS)
+    gateway = ScriptedGateway("a", steps=steps)
+    gateway.initiate = lambda request: ActionRequired("pi_1", "https://bank.example")
+    payment_id, other_id = (accept_one(database, key).payment.id for key in ("k1", "k2"))
+    run(pipeline(database, gateway), "payments")
+    for id_ in (payment_id, other_id):
+        assert job_of(database, id_)["status"] == "review"
+        assert story_of(database, id_) == ["INITIATED", "AUTHENTICATED", "REVIEW_REQUIRED"]
+
+
+def test_a_slow_call_does_not_hold_up_the_commit_of_a_fast_one(database):
+    release = threading.Event()
+
+    def slow_for_large_amounts(request):
+        if request.amount.minor == 5000:
+            release.wait(20)
+        return Approved(f"ch_{request.idempotency_key}")
+
+    slow_id = accept_one(database, "slow", amount=Money(5000, "USD")).payment.id
+    parts = pipeline(database, ScriptedGateway("a", slow_for_large_amounts))
+    running = threading.Thread(target=run, args=(parts, "payments"))
+    running.start()
+    fast_id = accept_one(database, "late").payment.id
+    for _ in range(400):
+        if payment_of(database, fast_id).is_terminal:
+            break
+        threading.Event().wait(0.05)
+    still = payment_of(database, slow_id).state
+    fast = payment_of(database, fast_id).state
+    release.set()
+    running.join()
+    assert (fast, still) == (State.SUCCESS, State.PROCESSING)
+    assert payment_of(database, slow_id).state is State.SUCCESS
+
+
+def test_a_sync_of_an_ended_payment_says_whether_the_gateway_agrees(database):
+    gateway = ScriptedGateway("a")
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway)
+    run(parts, "payments")
+    request_sync(database, "m_1", payment_id)
+    run(parts, "verify")
+    assert job_of(database, payment_id)["result"] == {"agrees": True, "gateway_says": "Approved"}
+    gateway.look_up = lambda query: NotFound()
+    request_sync(database, "m_1", payment_id)
+    run(parts, "verify")
+    assert job_of(database, payment_id)["status"] == "review"
+    assert story_of(database, payment_id)[-1] == "REVIEW_REQUIRED"
+    assert payment_of(database, payment_id).state is State.SUCCESS
+
+
+def test_every_hop_says_why_its_gateway_was_chosen(database):
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")), "payments")
+    reasons = [attempt["decision"]["because"] for attempt in attempts_of(database, payment_id)]
+    assert reasons == ["first in configured order", "next in configured order"]
+    retry = next(
+        event for event in events_of(database, payment_id) if event.type == "PAYMENT_RETRY_ATTEMPTED"
+    )
+    assert retry.data == {"from": "a", "to": "b", "reason": "insufficient_funds", "delay_s": 0.0}
