@@ -1,0 +1,1 @@
+"""Logs and error reports, with secrets and card data taken out."""

@@ -1,0 +1,41 @@
+"""Secrets and card numbers are hidden wherever they stand."""
+
+from __future__ import annotations
+
+import pytest
+
+from aegis_worker.observability.redaction import HIDDEN, luhn_valid, redact
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "card 4242424242424242 declined",
+        "4242 4242 4242 4242",
+        "4242-4242-4242-4242",
+        "postgresql://aegis:hunter22@127.0.0.1/db hunter22"[:34],
+        "Bearer aegis_test_0123456789abcdef",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    ],
+)
+def test_a_string_loses_what_is_secret_in_it(text):
+    clean = redact(text)
+    assert HIDDEN in clean
+    for secret in ("4242424242424242", "4242 4242", "4242-4242", "hunter22", "0123456789abcdef", "MfKQ9r8G"):
+        assert secret not in clean
+
+
+def test_values_under_secret_names_are_hidden_however_deep():
+    assert redact({"a": [{"api_key": "x", "Authorization": "y", "amount": 5}]}) == {
+        "a": [{"api_key": HIDDEN, "Authorization": HIDDEN, "amount": 5}]
+    }
+
+
+def test_ids_and_numbers_that_are_no_card_stay():
+    text = "pay_019a1f2e4242424242424242aaaaaaaa 1234567890123 at 10.0.0.1:5432"
+    assert redact(text) == text
+
+
+def test_the_luhn_check():
+    assert luhn_valid("4242424242424242")
+    assert not luhn_valid("4242424242424241")
