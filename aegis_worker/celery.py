@@ -1,0 +1,82 @@
+"""The Celery application: settings only. A message carries no facts; it means "look at the jobs table" (design D1)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from kombu import Exchange, Queue
+
+QUEUES = ("payments", "verify", "outbox", "maintenance")
+
+# The task that looks at each queue's table.
+TASK_OF = {
+    "payments": "payments.run",
+    "verify": "payments.verify",
+    "outbox": "outbox.drain",
+    "webhooks": "webhooks.deliver",
+}
+QUEUE_OF = {"payments": "payments", "verify": "verify", "outbox": "outbox", "webhooks": "outbox"}
+
+
+def _beat(task: str, queue: str, every_s: float) -> dict[str, Any]:
+    # A tick that waited longer than its period is worthless: without expiry they pile up while no worker runs.
+    return {"task": task, "schedule": every_s, "options": {"queue": queue, "expires": max(every_s, 2.0)}}
+
+
+app = Celery("aegis", broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
+app.conf.update(
+    include=["aegis_worker.tasks.payments", "aegis_worker.tasks.outbox", "aegis_worker.tasks.maintenance"],
+    task_queues=[Queue(name, Exchange("aegis", type="direct"), routing_key=name) for name in QUEUES],
+    task_default_queue="maintenance",
+    task_default_exchange="aegis",
+    task_default_routing_key="maintenance",
+    task_create_missing_queues=False,
+    accept_content=["json"],
+    task_serializer="json",
+    task_ignore_result=True,
+    # The database decides what is due, so a message may be lost or come twice; acknowledging late only saves a tick.
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    # A run stops claiming after AEGIS_RUN_LIMIT_S (10 s) and then waits for its slowest call (60 s at most).
+    task_soft_time_limit=150,
+    task_time_limit=180,
+    worker_soft_shutdown_timeout=25,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_max_tasks_per_child=10_000,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    # Redis at maxmemory answers with an error that would otherwise end the worker.
+    broker_channel_error_retry=True,
+    broker_pool_limit=4,
+    # Against a frozen Redis every wait is bounded; by default a publish blocks for ever.
+    broker_transport_options={
+        "socket_timeout": 2,
+        "socket_connect_timeout": 1,
+        "retry_on_timeout": False,
+        "health_check_interval": 10,
+        "visibility_timeout": 300,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    },
+    broker_pool_acquire_timeout=2,
+    task_publish_retry=True,
+    task_publish_retry_policy={
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.2,
+    },
+    beat_schedule={
+        "sweep": _beat("maintenance.sweep", "maintenance", 5.0),
+        "verify": _beat("payments.verify", "verify", 2.0),
+        "outbox": _beat("outbox.drain", "outbox", 1.0),
+        "webhooks": _beat("webhooks.deliver", "outbox", 1.0),
+        "reconcile": _beat("maintenance.reconcile", "maintenance", 60.0),
+        "purge": _beat("maintenance.purge", "maintenance", 3600.0),
+    },
+)

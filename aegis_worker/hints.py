@@ -1,0 +1,94 @@
+"""Hints: telling workers that there is due work, without ever holding up or failing the one who tells.
+
+A background thread of the process publishes. Hints are coalesced: a flag in Redis says that one is outstanding for a
+queue, and the task clears it before it claims, so no committed job is missed. A hint that gets lost is made good by the
+sweeper.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Protocol
+
+import structlog
+from celery import Celery
+from redis import Redis, RedisError
+
+from aegis_worker.celery import QUEUE_OF, TASK_OF
+
+log = structlog.get_logger(__name__)
+
+# A flag whose message was lost holds back further hints for at most this long.
+_FLAG_MS = 2000
+# Publishing rests after a failure, so that a dead broker isn't hammered; what is due meanwhile is found by the sweeper.
+_PAUSE_AFTER_FAILURE_S = 1.0
+
+
+class Notifier(Protocol):
+    """Whoever can be told that a queue has due work."""
+
+    def notify(self, queue: str) -> None:
+        """Never blocks and never raises."""
+
+
+class Hints:
+    """Publishes coalesced hints from a thread of its own, started on first use in each process."""
+
+    def __init__(self, app: Celery, redis: Redis) -> None:
+        self._app = app
+        self._redis = redis
+        self._wanted: set[str] = set()
+        self._wake = threading.Condition()
+        self._thread_of: tuple[int, threading.Thread] | None = None
+
+    def notify(self, queue: str) -> None:
+        """Have a hint for `queue` published soon. Never blocks and never raises."""
+        with self._wake:
+            self._wanted.add(queue)
+            if self._thread_of is None or self._thread_of[0] != os.getpid():  # threads don't survive a fork
+                thread = threading.Thread(target=self._publish_forever, name="hints", daemon=True)
+                self._thread_of = (os.getpid(), thread)
+                thread.start()
+            self._wake.notify()
+
+    def clear(self, queue: str) -> None:
+        """Called by the task before it claims: from now on a new hint may be sent."""
+        try:
+            self._redis.delete(_flag(queue))
+        except RedisError:
+            log.debug("hint flag not cleared", queue=queue)
+
+    def send(self, queue: str) -> None:
+        """Publish now, flag or no flag. Raises what the broker raises."""
+        self._app.send_task(TASK_OF[queue], queue=QUEUE_OF[queue], expires=60, ignore_result=True)
+
+    def _publish_forever(self) -> None:
+        pause = threading.Event()
+        while True:
+            with self._wake:
+                while not self._wanted:
+                    self._wake.wait()
+                wanted, self._wanted = self._wanted, set()
+            for queue in sorted(wanted):
+                try:
+                    if self._redis.set(_flag(queue), "1", nx=True, px=_FLAG_MS):
+                        self.send(queue)
+                except Exception as error:
+                    # Whatever the broker does, the job is committed and the sweeper finds it.
+                    log.warning("hint not published", queue=queue, error=type(error).__name__)
+                    pause.wait(_PAUSE_AFTER_FAILURE_S)
+
+
+class NoHints:
+    """For processes that look for themselves, such as `aegis relay`."""
+
+    def notify(self, queue: str) -> None:
+        """Nobody needs to be told."""
+
+    def clear(self, queue: str) -> None:
+        """There is no flag."""
+
+
+def _flag(queue: str) -> str:
+    return f"aegis:hint:{queue}"
