@@ -1,0 +1,250 @@
+"""Reconcile: find what is stuck, ask the gateways, repair what may be repaired, and write down what was found.
+
+The verify ladder asks by itself about payments in doubt; this looks after what no ladder covers: hints that were lost,
+payments without a job, and what we say about ended payments against what the gateways say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+
+from aegis_worker.domain.outcomes import Approved, Operation, Unknown
+from aegis_worker.domain.transitions import State
+from aegis_worker.gateways.base import PaymentGateway, StatusQuery
+from aegis_worker.hints import Notifier
+from aegis_worker.ids import JOB, PAYMENT, RECONCILIATION, first_id_at, new_id
+from aegis_worker.persistence.claims import due_by_queue
+from aegis_worker.persistence.database import Database
+
+# Bounds: jobs counted in a sweep, payments repaired in a run, payments compared in a page, mismatches kept.
+_SWEEP_LIMIT, _REPAIR_LIMIT, _PAGE, _MISMATCHES_KEPT = 1000, 500, 200, 500
+# A payment without a job is only believed to be one when it has rested this long.
+_ORPHAN_AGE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileParts:
+    """What reconciliation works with. `verify_now` runs the verify queue here and returns when nothing is due."""
+
+    database: Database
+    gateways: Mapping[str, PaymentGateway]
+    hints: Notifier
+    verify_now: Callable[[], object]
+
+
+@dataclass(slots=True)
+class ReconciliationRun:
+    """What one run found and fixed, as it stands in `reconciliation_runs`."""
+
+    id: str
+    trigger: Literal["beat", "operator"]
+    dry_run: bool
+    since: datetime | None
+    found: dict[str, int] = field(default_factory=dict)
+    fixed: dict[str, int] = field(default_factory=dict)
+    mismatches: list[dict[str, Any]] = field(default_factory=list)
+
+
+def sweep(database: Database, hints: Notifier) -> dict[str, int]:
+    """Send the hint of every queue that has due or abandoned jobs; returns how many, counted up to a bound."""
+    with database.read() as connection:
+        due = due_by_queue(connection, limit=_SWEEP_LIMIT)
+    for queue in due:
+        hints.notify(queue)
+    return due
+
+
+_ORPHANS = """
+SELECT p.id, p.merchant_id FROM payments p
+WHERE p.state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED') AND p.state <> 'AUTHORIZED'
+  AND p.updated_at < statement_timestamp() - make_interval(secs => %(age_s)s)
+  AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id
+                  AND j.status IN ('queued', 'running', 'waiting', 'review'))
+LIMIT %(limit)s
+"""
+
+_GIVE_A_JOB = """
+INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)
+VALUES (%(job_id)s, %(payment_id)s, %(merchant_id)s, 'process', 'payments', 'queued')
+ON CONFLICT DO NOTHING
+"""
+
+_WAITING_FOR_AN_ANSWER = """
+SELECT count(*) FILTER (WHERE status = 'waiting' AND queue = 'verify') AS waiting,
+       count(*) FILTER (WHERE status = 'review') AS review
+FROM jobs WHERE status IN ('queued', 'running', 'waiting', 'review')
+"""
+
+_ASK_NOW = """
+UPDATE jobs SET run_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE id IN (SELECT id FROM jobs WHERE queue = 'verify' AND status = 'waiting' ORDER BY run_at LIMIT %(limit)s
+             FOR UPDATE SKIP LOCKED)
+"""
+
+_ENDED_SINCE = """
+SELECT p.id, p.state, json_agg(json_build_object(
+    'gateway', a.gateway, 'key', a.gateway_key, 'gateway_ref', a.gateway_ref)) AS charges
+FROM payments p JOIN attempts a ON a.payment_id = p.id
+WHERE p.id > %(after)s AND p.state IN ('SUCCESS', 'FAILURE', 'CANCELLED')
+  AND a.operation = 'process' AND a.status <> 'NOT_SENT'
+GROUP BY p.id ORDER BY p.id LIMIT %(limit)s
+"""
+
+_WRITE_DOWN = """
+INSERT INTO reconciliation_runs (id, trigger, dry_run, since, found, fixed, mismatches, started_at, finished_at)
+VALUES (%(id)s, %(trigger)s, %(dry_run)s, %(since)s, %(found)s::jsonb, %(fixed)s::jsonb, %(mismatches)s::jsonb,
+        %(started_at)s, clock_timestamp())
+"""
+
+
+def reconcile(
+    parts: ReconcileParts,
+    *,
+    trigger: Literal["beat", "operator"],
+    dry_run: bool = False,
+    since: datetime | None = None,
+) -> ReconciliationRun:
+    """One run. An operator's run asks about everything in doubt now; with `since`, it also compares ended payments.
+
+    A dry run looks, asks about ended payments and writes only its own row. Raises DatabaseUnavailable.
+    """
+    run = ReconciliationRun(new_id(RECONCILIATION), trigger, dry_run, since)
+    with parts.database.read() as connection:
+        started_at = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    _look_for_lost_hints(parts, run)
+    _look_for_orphans(parts, run)
+    _look_at_doubt(parts, run)
+    if since is not None:
+        _compare(parts, run, since)
+    parts.database.run(lambda connection: _write_down(connection, run, started_at))
+    return run
+
+
+def _look_for_lost_hints(parts: ReconcileParts, run: ReconciliationRun) -> None:
+    if run.dry_run:
+        with parts.database.read() as connection:
+            due = due_by_queue(connection, limit=_SWEEP_LIMIT)
+    else:
+        due = sweep(parts.database, parts.hints)
+        run.fixed["hints_sent"] = len(due)
+    run.found["due_jobs"] = sum(due.values())
+
+
+def _look_for_orphans(parts: ReconcileParts, run: ReconciliationRun) -> None:
+    with parts.database.read() as connection:
+        orphans = connection.exec_driver_sql(_ORPHANS, {"age_s": _ORPHAN_AGE_S, "limit": _REPAIR_LIMIT}).all()
+    run.found["payments_without_a_job"] = len(orphans)
+    if run.dry_run or not orphans:
+        return
+
+    def give_jobs(connection: Connection) -> int:
+        rows = [
+            {"job_id": new_id(JOB), "payment_id": id_, "merchant_id": merchant} for id_, merchant in orphans
+        ]
+        return sum(connection.exec_driver_sql(_GIVE_A_JOB, row).rowcount for row in rows)
+
+    run.fixed["jobs_given"] = parts.database.run(give_jobs)
+    parts.hints.notify("payments")
+
+
+def _look_at_doubt(parts: ReconcileParts, run: ReconciliationRun) -> None:
+    waiting, review = _waiting_and_review(parts)
+    run.found |= {"waiting_for_the_gateway": waiting, "in_review": review}
+    if run.dry_run or run.trigger == "beat" or not waiting:
+        return
+    parts.database.run(lambda connection: connection.exec_driver_sql(_ASK_NOW, {"limit": _REPAIR_LIMIT}))
+    parts.verify_now()
+    still_waiting, _ = _waiting_and_review(parts)
+    run.fixed["settled"] = max(0, waiting - still_waiting)
+
+
+def _waiting_and_review(parts: ReconcileParts) -> tuple[int, int]:
+    with parts.database.read() as connection:
+        row = connection.exec_driver_sql(_WAITING_FOR_AN_ANSWER).one()
+    return row.waiting, row.review
+
+
+def _compare(parts: ReconcileParts, run: ReconciliationRun, since: datetime) -> None:
+    """Ask about every charge of payments accepted since then that have ended; report where the gateway disagrees."""
+    run.found |= {"compared": 0, "unanswered": 0, "mismatches": 0}
+    with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
+        for page in _ended_since(parts.database, since):
+            for row, says in zip(page, pool.map(lambda row: _gateways_say(parts, row), page), strict=True):
+                run.found["compared"] += 1
+                _judge(run, row, says)
+
+
+def _ended_since(database: Database, since: datetime) -> Iterator[list[dict[str, Any]]]:
+    after = first_id_at(PAYMENT, since)
+    while True:
+        with database.read() as connection:
+            rows = connection.exec_driver_sql(_ENDED_SINCE, {"after": after, "limit": _PAGE}).mappings()
+            page = [dict(row) for row in rows]
+        if not page:
+            return
+        yield page
+        after = page[-1]["id"]
+
+
+def _gateways_say(parts: ReconcileParts, row: Mapping[str, Any]) -> list[dict[str, str]]:
+    answers = []
+    for charge in row["charges"]:
+        gateway = parts.gateways.get(charge["gateway"])
+        query = StatusQuery(Operation.PROCESS, charge["key"], charge["gateway_ref"])
+        if gateway is None:
+            outcome: object = Unknown("no longer configured")
+        elif query.gateway_ref is not None:
+            outcome = gateway.get_status(query)
+        else:
+            outcome = gateway.find_by_reference(query)
+        answers.append({"gateway": charge["gateway"], "key": charge["key"], "says": type(outcome).__name__})
+    return answers
+
+
+def _judge(run: ReconciliationRun, row: Mapping[str, Any], says: list[dict[str, str]]) -> None:
+    charged = sum(answer["says"] == Approved.__name__ for answer in says)
+    if any(answer["says"] == Unknown.__name__ for answer in says):
+        run.found["unanswered"] += 1
+    elif charged != (row["state"] == State.SUCCESS):
+        run.found["mismatches"] += 1
+        if len(run.mismatches) < _MISMATCHES_KEPT:
+            run.mismatches.append({"payment_id": row["id"], "state": row["state"], "gateways": says})
+
+
+def _write_down(connection: Connection, run: ReconciliationRun, started_at: datetime) -> None:
+    connection.exec_driver_sql(
+        _WRITE_DOWN,
+        {
+            "id": run.id,
+            "trigger": run.trigger,
+            "dry_run": run.dry_run,
+            "since": run.since,
+            "found": json.dumps(run.found),
+            "fixed": json.dumps(run.fixed),
+            "mismatches": json.dumps(run.mismatches),
+            "started_at": started_at,
+        },
+    )
+
+
+_PURGE_KEYS = """
+DELETE FROM idempotency_keys WHERE (merchant_id, route, key) IN (
+    SELECT merchant_id, route, key FROM idempotency_keys
+    WHERE created_at < statement_timestamp() - make_interval(hours => %(keep_h)s) LIMIT %(limit)s)
+"""
+
+
+def purge_idempotency_keys(database: Database, *, keep_h: int, limit: int = 5000) -> int:
+    """Forget keys older than `keep_h` hours, at most `limit`; returns how many."""
+    return database.run(
+        lambda connection: (
+            connection.exec_driver_sql(_PURGE_KEYS, {"keep_h": keep_h, "limit": limit}).rowcount
+        )
+    )

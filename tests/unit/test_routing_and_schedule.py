@@ -1,0 +1,52 @@
+"""Which gateways, in which order, and when to try again."""
+
+from __future__ import annotations
+
+import pytest
+from scripted_gateway import ScriptedGateway
+from test_domain import a_payment
+
+from aegis_worker.domain.money import Money
+from aegis_worker.resilience.backoff import retry_delay_s, verify_delay_s
+from aegis_worker.routing.router import decide
+from aegis_worker.settings import VERIFY_LADDER_S
+
+
+def configs(**by_name):
+    return [ScriptedGateway(name, **config).config for name, config in by_name.items()]
+
+
+def test_candidates_keep_the_configured_order():
+    assert decide(a_payment(), configs(b={}, a={})).candidates == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"currencies": frozenset({"EUR"})}, "does not take USD"),
+        ({"methods": frozenset({"upi"})}, "does not take card"),
+        ({"countries": frozenset({"DE"})}, "does not serve US"),
+        ({"enabled": False}, "is switched off"),
+    ],
+)
+def test_a_gateway_that_does_not_support_the_payment_is_left_out_with_the_reason(config, reason):
+    decision = decide(a_payment(customer={"country": "US"}), configs(a=config, b={}))
+    assert (decision.candidates, decision.left_out) == (("b",), {"a": reason})
+
+
+def test_a_payment_without_a_country_may_go_anywhere():
+    assert decide(a_payment(), configs(a={"countries": frozenset({"DE"})})).candidates == ("a",)
+
+
+def test_a_gateway_without_limits_takes_every_currency():
+    assert decide(a_payment(amount=Money(1, "BHD")), configs(a={})).candidates == ("a",)
+
+
+def test_retries_double_up_to_the_cap():
+    assert [retry_delay_s(tries, initial_s=1, cap_s=30) for tries in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_the_verify_ladder_ends_within_its_seventh_day_and_then_asks_a_person():
+    assert [verify_delay_s(checks, VERIFY_LADDER_S) for checks in range(3)] == [10, 30, 60]
+    assert 6 * 86_400 < sum(VERIFY_LADDER_S) <= 7 * 86_400
+    assert verify_delay_s(len(VERIFY_LADDER_S), VERIFY_LADDER_S) is None
