@@ -1,0 +1,81 @@
+"""Gateways by name, from config/gateways.toml. The one place that knows which adapters exist."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.errors import ConfigurationError
+
+from .base import GatewayConfig, PaymentGateway
+from .sandbox import SandboxGateway
+
+ADAPTERS: dict[str, Callable[[GatewayConfig], PaymentGateway]] = {
+    "sandbox": SandboxGateway,
+}
+
+_SETS = ("currencies", "countries", "methods")
+_PLAIN = (
+    "connect_timeout_s",
+    "timeout_s",
+    "max_connections",
+    "fee_fixed_minor",
+    "fee_basis_points",
+    "enabled",
+)
+_FROM_ENVIRONMENT = ("base_url", "api_key", "webhook_secret")
+_KNOWN = {"adapter", "base_url", "options", *_SETS, *_PLAIN, *(f"{name}_env" for name in _FROM_ENVIRONMENT)}
+_METHODS = {"card", "upi", "net_banking", "wallet", "pay_later"}
+
+
+def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[str, PaymentGateway]:
+    """The gateways of a configuration file, in its order. Raises ConfigurationError naming the entry that is wrong."""
+    return {
+        config.name: ADAPTERS[config.adapter](config)
+        for config in load_configs(path, os.environ if environ is None else environ)
+    }
+
+
+def load_configs(path: Path, environ: Mapping[str, str]) -> list[GatewayConfig]:
+    """The file's entries, checked. Raises ConfigurationError."""
+    try:
+        tables = tomllib.loads(path.read_text()).get("gateways", {})
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    configs = [_config(path, name, table, environ) for name, table in tables.items()]
+    if not configs:
+        raise ConfigurationError(f"{path}: no [gateways.NAME] table")
+    return configs
+
+
+def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, str]) -> GatewayConfig:
+    where = f"{path}: gateways.{name}"
+    unknown = sorted(set(table) - _KNOWN)
+    if unknown:
+        raise ConfigurationError(f"{where}: unknown setting {', '.join(unknown)}")
+    if table.get("adapter") not in ADAPTERS:
+        raise ConfigurationError(f"{where}.adapter: must be one of {', '.join(sorted(ADAPTERS))}")
+    given = {
+        field: environ.get(table.get(f"{field}_env", ""), table.get(field, "")) for field in _FROM_ENVIRONMENT
+    }
+    if not given["base_url"]:
+        raise ConfigurationError(f"{where}: neither base_url nor the variable in base_url_env is set")
+    fields: dict[str, Any] = {"options": table.get("options", {}), **given}
+    fields |= {field: frozenset(table[field]) for field in _SETS if field in table}
+    fields |= {field: table[field] for field in _PLAIN if field in table}
+    config = GatewayConfig(name=name, adapter=table["adapter"], **fields)
+    _check(where, config)
+    return config
+
+
+def _check(where: str, config: GatewayConfig) -> None:
+    if not 0 < config.connect_timeout_s <= 10 or not 0 < config.timeout_s <= 60:
+        raise ConfigurationError(f"{where}: connect_timeout_s must be in (0, 10], timeout_s in (0, 60]")
+    if strange := config.currencies - set(EXPONENTS):
+        raise ConfigurationError(f"{where}.currencies: not ISO 4217: {', '.join(sorted(strange))}")
+    if strange := config.methods - _METHODS:
+        raise ConfigurationError(f"{where}.methods: unknown: {', '.join(sorted(strange))}")

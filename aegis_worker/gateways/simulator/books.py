@@ -1,0 +1,164 @@
+"""Look-ups, the ledger as others may read it, and what happens by itself when its time comes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .faults import FaultSwitch
+from .ledger import Ledger, Transaction
+from .payments import Payment, Status, new_id
+from .replies import Refusal, Reply, json_reply
+
+LOOK_UP_LIMIT = 20
+PAGE_LIMIT = 1000
+SETTLE_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How this instance differs from others. `key_window_s` 0: it knows no idempotency keys.
+
+    `replays_errors`: a 500 is kept under the key and replayed like any other answer, as Stripe does.
+    """
+
+    name: str
+    base_url: str
+    key_window_s: float = 86_400.0
+    replays_errors: bool = False
+    sends_webhooks: bool = False
+
+
+class Books:
+    """The ledger with its clock: every reading first lets happen what is due. Safe from several threads."""
+
+    def __init__(
+        self, ledger: Ledger, options: Options, wake_webhooks: Callable[[], None] | None = None
+    ) -> None:
+        self.options = options
+        self.faults = FaultSwitch()
+        self._ledger = ledger
+        self._wake_webhooks = wake_webhooks
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One ledger transaction; afterwards the webhook sender is told."""
+        with self._ledger.transaction() as tx:
+            yield tx
+        if self._wake_webhooks:
+            self._wake_webhooks()
+
+    def look_up(self, payment_id: str) -> Reply:
+        """One payment with its operations, as look-ups see it now."""
+        return self._read(
+            lambda tx, now: self._with_operations(tx, _shows(seen(tx.payment(payment_id)), now), now)
+        )
+
+    def find(self, reference: str) -> Reply:
+        """The payments that have an operation under the merchant's reference."""
+
+        def read(tx: Transaction, now: float) -> dict[str, Any]:
+            found = [p for p in tx.by_reference(reference, LOOK_UP_LIMIT) if not _is_hidden(p, now)]
+            return {"data": [self._with_operations(tx, _shows(payment, now), now) for payment in found]}
+
+        return self._read(read)
+
+    def _read(self, read: Callable[[Transaction, float], dict[str, Any]]) -> Reply:
+        faults = self.faults.now
+        try:
+            if faults.refuse_all or faults.status_down:
+                raise Refusal(503, "unavailable", "look-ups are down")
+            with self.transaction() as tx:
+                now = time.time()
+                self.settle_due(tx, now)
+                reply = json_reply(200, read(tx, now))
+        except Refusal as refusal:
+            reply = refusal.reply
+        return replace(reply, after_s=faults.latency_ms / 1000)
+
+    def _with_operations(self, tx: Transaction, payment: Payment, now: float) -> dict[str, Any]:
+        return payment.public(self.options.base_url) | {
+            "operations": tx.operations(payment.id, now, LOOK_UP_LIMIT)
+        }
+
+    def payer_returns(self, payment_id: str) -> Payment | None:
+        """The payer did what 3-D Secure asked: go on at once. None for a payment that does not exist."""
+        with self.transaction() as tx:
+            payment = tx.payment(payment_id)
+            if payment and payment.status is Status.REQUIRES_ACTION:
+                self._settle(tx, payment, time.time())
+        return payment
+
+    def page(self, cursor: int, limit: int) -> dict[str, Any]:
+        """What was really charged. Start at cursor 0 each time: a late commit keeps its early place."""
+        with self.transaction() as tx:
+            self.settle_due(tx, time.time())
+            payments, following = tx.page(cursor, min(limit, PAGE_LIMIT))
+        charges = [
+            {
+                "payment_id": p.id,
+                "reference": p.reference,
+                "merchant_payment_id": p.merchant_payment_id,
+                "status": p.status,
+                "amount": p.amount,
+                "currency": p.currency,
+                "authorized": p.authorized,
+                "captured": p.captured,
+                "refunded": p.refunded,
+            }
+            for p in payments
+        ]
+        return {"gateway": self.options.name, "charges": charges, "next_cursor": following}
+
+    def tick(self) -> None:
+        """Let happen what is due, and forget old keys."""
+        now = time.time()
+        with self.transaction() as tx:
+            self.settle_due(tx, now)
+            tx.forget_keys(now, SETTLE_LIMIT)
+
+    def settle_due(self, tx: Transaction, now: float) -> None:
+        """Let happen what is due at `now`."""
+        for payment in tx.due(now, SETTLE_LIMIT):
+            self._settle(tx, payment, now)
+
+    def _settle(self, tx: Transaction, payment: Payment, now: float) -> None:
+        payment.settle()
+        tx.update(payment)
+        self.queue_news(tx, payment, now)
+
+    def queue_news(self, tx: Transaction, payment: Payment, now: float) -> None:
+        """Put the payment's status changes in the webhook queue, in the transaction that made them."""
+        news, payment.news = payment.news, []
+        for kind in news if self.options.sends_webhooks else ():
+            event_id = new_id("sevt")
+            event = {
+                "id": event_id,
+                "type": kind,
+                "created": int(now),
+                "data": payment.public(self.options.base_url),
+            }
+            tx.queue_webhook(event_id, json.dumps(event).encode(), now)
+
+
+def seen(payment: Payment | None) -> Payment:
+    """The payment, if anybody may see it. Raises Refusal(404)."""
+    if payment is None or payment.status is Status.UNBORN:
+        raise Refusal(404, "not_found", "no such payment")
+    return payment
+
+
+def _is_hidden(payment: Payment, now: float) -> bool:
+    return payment.status is Status.UNBORN or payment.hidden_until > now
+
+
+def _shows(payment: Payment, now: float) -> Payment:
+    if payment.down_until > now:
+        raise Refusal(503, "unavailable", "look-ups are down")
+    if _is_hidden(payment, now):
+        raise Refusal(404, "not_found", "no such payment")
+    return payment

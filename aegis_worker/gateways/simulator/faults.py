@@ -1,0 +1,82 @@
+"""Faults of a whole instance, set while it runs by `POST /_sandbox/faults`. They end with the process."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from .scripts import OK, Script, named
+
+# Longer than any client waits, short enough that a forgotten fault cannot park threads for ever.
+MOST_LATENCY_MS = 120_000
+MOST_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Each call sets the whole set; what it leaves out is off.
+
+    `latency_ms`: every answer under /v1 comes that much later (the work is done at once).
+    `status_down`: look-ups answer 503. `status_lag_s`: look-ups find a payment only so long after its charge.
+    `fail_share`: this share (0 … 1, drawn from `seed`) of the charges that no script claims behaves like
+    `fail_script`, a name of the script table: `{"fail_share": 1, "fail_script": "late_commit_20"}` commits
+    every charge 20 s late. `retry_after_s`: above 0, every POST under /v1 answers 429 with that Retry-After.
+    `refuse_all`: everything under /v1 answers 503 and nothing is done.
+    """
+
+    latency_ms: int = 0
+    status_down: bool = False
+    status_lag_s: int = 0
+    fail_share: float = 0.0
+    fail_script: str = "500_nocharge"
+    seed: int = 0
+    retry_after_s: int = 0
+    refuse_all: bool = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, plain = getattr(self, field.name), type(field.default)
+            wanted = (int, float) if plain is float else (plain,)
+            if type(value) not in wanted:
+                raise ValueError(f"{field.name}: expected {plain.__name__}")
+        _within("latency_ms", self.latency_ms, MOST_LATENCY_MS)
+        _within("status_lag_s", self.status_lag_s, MOST_S)
+        _within("retry_after_s", self.retry_after_s, MOST_S)
+        _within("fail_share", self.fail_share, 1)
+        named(self.fail_script)
+
+
+def _within(name: str, value: float, most: float) -> None:
+    if not 0 <= value <= most:
+        raise ValueError(f"{name}: expected 0 to {most}")
+
+
+class FaultSwitch:
+    """The faults in force and the seeded draw that belongs to them. Safe from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.set({})
+
+    def set(self, wanted: Mapping[str, Any]) -> None:
+        """Replace the faults. Raises ValueError for an unknown name, type, bound or script."""
+        unknown = set(wanted) - {field.name for field in fields(Faults)}
+        if unknown:
+            raise ValueError(f"unknown fault: {', '.join(sorted(unknown))}")
+        faults = Faults(**wanted)
+        with self._lock:
+            self.now, self._draw = faults, random.Random(faults.seed)
+
+    def script_for_plain_charge(self) -> Script:
+        """OK, or the fail script for the share that fails; the same seed gives the same sequence."""
+        if not self.now.fail_share:
+            return OK
+        with self._lock:
+            return named(self.now.fail_script) if self._draw.random() < self.now.fail_share else OK
+
+    def as_dict(self) -> dict[str, Any]:
+        """The faults in force, as they would be posted."""
+        return asdict(self.now)

@@ -1,0 +1,152 @@
+"""What the gateway does with a POST: faults, idempotency key, then the operation, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import bodies, scripts
+from .books import Books, seen
+from .ledger import Operation, StoredAnswer, Transaction
+from .operations import Done, carry_out
+from .payments import Payment, new_id
+from .replies import Refusal, Reply, error, json_reply
+from .scripts import OK, Effect, Script, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    operation: str
+    body: dict[str, Any]
+    key: str | None
+    request_hash: bytes
+    now: float
+
+
+class Gateway:
+    """The gateway without its HTTP server. Safe from several threads: transactions are one at a time."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._options = books.options
+
+    def post(self, path: str, operation: str, payment_id: str | None, key: str | None, raw: bytes) -> Reply:
+        """Carry out `operation` on a payment, or on a new one, and say what to send back."""
+        faults = self._books.faults.now
+        try:
+            if faults.refuse_all:
+                raise Refusal(503, "unavailable", "the gateway refuses everything")
+            if faults.retry_after_s:
+                raise Refusal(429, "rate_limited", "too many requests", faults.retry_after_s)
+            body = bodies.parse(raw)
+            request_hash = hashlib.sha256(json.dumps([path, body], sort_keys=True).encode()).digest()
+            known_key = key if self._options.key_window_s else None
+            with self._books.transaction() as tx:
+                call = _Call(operation, body, known_key, request_hash, time.time())
+                reply = self._answer(tx, call, payment_id)
+        except Refusal as refusal:
+            reply = refusal.reply
+        return replace(reply, after_s=reply.after_s + faults.latency_ms / 1000)
+
+    def _answer(self, tx: Transaction, call: _Call, payment_id: str | None) -> Reply:
+        kept = tx.answer_of(call.key, call.now) if call.key else None
+        if kept:
+            return _replay(kept, call)
+        self._books.settle_due(tx, call.now)
+        if payment_id is None:
+            payment = _new_payment(call)
+        else:
+            bodies.check(call.body, bodies.OPERATION, frozenset())
+            payment = seen(tx.payment(payment_id))
+        script = self._script(tx, payment, call.operation)
+        true_answer = None
+        if script.effect is not Effect.NOTHING:
+            true_answer = self._do(tx, payment, call, script, is_new=payment_id is None)
+        sent = _on_the_wire(true_answer, script)
+        self._keep(tx, call, script, true_answer, sent)
+        return sent
+
+    def _script(self, tx: Transaction, payment: Payment, operation: str) -> Script:
+        try:
+            script = scripts.asked_for(payment.token, payment.amount, self._options.name)
+        except scripts.UnknownScript as problem:
+            raise Refusal(400, "unknown_script", str(problem)) from problem
+        if script is OK and operation == "charge":
+            script = self._books.faults.script_for_plain_charge()
+        if operation not in script.acts_on:
+            return OK
+        merchant = payment.merchant_payment_id or payment.reference
+        return script if not script.once or tx.is_first_call(merchant, script.name, operation) else OK
+
+    def _do(self, tx: Transaction, payment: Payment, call: _Call, script: Script, is_new: bool) -> Reply:
+        amount = None if is_new else call.body.get("amount")
+        done = carry_out(call.operation, payment, script, amount, call.now, is_new)
+        lag_s = max(script.hidden_s, self._books.faults.now.status_lag_s)
+        if call.operation == "charge" and lag_s:
+            payment.hidden_until = call.now + lag_s
+        if script.down_s:
+            payment.down_until = call.now + script.down_s
+        (tx.add if is_new else tx.update)(payment)
+        reference = call.body.get("reference", payment.reference)
+        row = (payment.id, call.operation, reference, done.amount, call.key, done.error_code, done.at)
+        tx.add_operation(Operation(*row))
+        self._books.queue_news(tx, payment, call.now)
+        return self._shown(payment, done)
+
+    def _shown(self, payment: Payment, done: Done) -> Reply:
+        if payment.due_at == done.at:  # a late commit is answered when it has happened
+            payment = replace(payment)
+            payment.settle()
+        body = payment.public(self._options.base_url)
+        if done.error_code:
+            return error(done.status, done.error_code, "declined", payment=body)
+        return json_reply(done.status, body)
+
+    def _keep(self, tx: Transaction, call: _Call, script: Script, answer: Reply | None, sent: Reply) -> None:
+        keeps_error = script.wire is Wire.ERROR and self._options.replays_errors
+        kept = sent if keeps_error else answer
+        if call.key and kept:
+            ready_at = call.now + sent.after_s + self._books.faults.now.latency_ms / 1000
+            expires_at = ready_at + self._options.key_window_s
+            stored = StoredAnswer(call.request_hash, kept.status, kept.body, ready_at, expires_at)
+            tx.keep_answer(call.key, stored)
+
+
+def _new_payment(call: _Call) -> Payment:
+    body = call.body
+    bodies.check(body, bodies.PAYMENT, bodies.PAYMENT_REQUIRED)
+    method, metadata = body["payment_method"], body.get("metadata", {})
+    return Payment(
+        id=new_id("spay"),
+        reference=body["reference"],
+        merchant_payment_id=metadata.get("merchant_payment_id"),
+        amount=body["amount"],
+        currency=body["currency"],
+        capture_method=body.get("capture_method", "automatic"),
+        method=method["type"],
+        token=method.get("token", ""),
+        metadata=metadata,
+        return_url=body.get("return_url", ""),
+        created_at=call.now,
+    )
+
+
+def _replay(kept: StoredAnswer, call: _Call) -> Reply:
+    if kept.request_hash != call.request_hash:
+        return error(422, "idempotency_mismatch", "this key was used with another request")
+    if kept.ready_at > call.now:
+        return error(409, "key_in_use", "the first call with this key is still under way")
+    return Reply(kept.status, kept.body, {"Idempotent-Replayed": "true"})
+
+
+def _on_the_wire(answer: Reply | None, script: Script) -> Reply:
+    if script.wire is Wire.RATE_LIMIT:
+        return error(429, "rate_limited", "too many requests", script.retry_after_s)
+    if script.wire is Wire.GARBAGE:
+        return Reply(200, b"<html><body>Bad gateway cache")
+    if script.wire is Wire.ERROR or answer is None:
+        answer = error(500, "internal_error", "something went wrong here")
+    return replace(answer, wire=script.wire, after_s=script.answer_after_ms / 1000 + script.commit_after_s)

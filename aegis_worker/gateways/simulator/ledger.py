@@ -1,0 +1,218 @@
+"""The gateway's books, in SQLite: payments, operations, idempotency keys, first calls, webhooks to send."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .payments import Payment, Status
+
+_SCHEMA = Path(__file__).with_name("schema.sql")
+
+_FIXED = (
+    "id",
+    "reference",
+    "merchant_payment_id",
+    "amount",
+    "currency",
+    "capture_method",
+    "method",
+    "token",
+    "metadata",
+    "return_url",
+    "created_at",
+)
+_MOVING = (
+    "status",
+    "authorized",
+    "captured",
+    "refunded",
+    "error_code",
+    "due_at",
+    "due_status",
+    "due_error",
+    "hidden_until",
+    "down_until",
+)
+_COLUMNS = ", ".join(_FIXED + _MOVING)
+_INSERT = f"INSERT INTO payments ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIXED + _MOVING))})"
+_OPERATION = ("payment_id", "operation", "reference", "amount", "idempotency_key", "error_code", "at")
+_INSERT_OPERATION = f"INSERT INTO operations ({', '.join(_OPERATION)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_UPDATE = f"UPDATE payments SET {', '.join(f'{column} = ?' for column in _MOVING)} WHERE id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What an idempotency key answers. Until `ready_at` the first answer is still under way."""
+
+    request_hash: bytes
+    status: int
+    body: bytes
+    ready_at: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A row of the operations table. It shows from `at` on; `error_code` is empty unless it was declined."""
+
+    payment_id: str
+    operation: str
+    reference: str
+    amount: int
+    idempotency_key: str | None
+    error_code: str
+    at: float
+
+
+class Ledger:
+    """One connection behind one lock: transactions are a few short statements, so waiting is cheap.
+
+    WAL with synchronous=NORMAL: a commit is in the operating system's hands and outlives a SIGKILL of this
+    process, which is what the fault tests do to it. Only a power cut could lose the last commits.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA.read_text())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """All or nothing, one at a time."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield Transaction(self._db)
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Wait for the running transaction, then close."""
+        # Never released: a request that comes now waits for the end of the process instead of failing.
+        self._lock.acquire()
+        self._db.close()
+
+
+class Transaction:
+    """The statements of one open transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def add(self, payment: Payment) -> None:
+        """A payment that is not in the ledger yet."""
+        fixed = [getattr(payment, column) for column in _FIXED]
+        fixed[_FIXED.index("metadata")] = json.dumps(payment.metadata)
+        self._db.execute(_INSERT, fixed + [getattr(payment, column) for column in _MOVING])
+
+    def update(self, payment: Payment) -> None:
+        """A payment that was read in this transaction."""
+        self._db.execute(_UPDATE, [*(getattr(payment, column) for column in _MOVING), payment.id])
+
+    def payment(self, payment_id: str) -> Payment | None:
+        """By the gateway's id."""
+        found = self._payments("WHERE id = ?", payment_id, 1)
+        return found[0] if found else None
+
+    def by_reference(self, reference: str, limit: int) -> list[Payment]:
+        """Payments that have an operation with this reference of the merchant's, oldest first."""
+        where = "WHERE id IN (SELECT payment_id FROM operations WHERE reference = ?) ORDER BY seq"
+        return self._payments(where, reference, limit)
+
+    def due(self, now: float, limit: int) -> list[Payment]:
+        """Payments that turn into something else by itself, and whose time has come."""
+        return self._payments("WHERE due_at <= ? ORDER BY due_at", now, limit)
+
+    def _payments(self, where: str, value: object, limit: int) -> list[Payment]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM payments {where} LIMIT ?", (value, limit))
+        return [_payment(row) for row in rows]
+
+    def add_operation(self, done: Operation) -> None:
+        """One operation, as carried out or declined."""
+        self._db.execute(_INSERT_OPERATION, [getattr(done, column) for column in _OPERATION])
+
+    def operations(self, payment_id: str, now: float, limit: int) -> list[dict[str, Any]]:
+        """What was done to a payment until `now`, as the gateway shows it."""
+        rows = self._db.execute(
+            "SELECT operation, reference, amount, nullif(error_code, '') FROM operations"
+            " WHERE payment_id = ? AND at <= ? ORDER BY seq LIMIT ?",
+            (payment_id, now, limit),
+        )
+        shown = ("operation", "reference", "amount", "error_code")
+        return [dict(zip(shown, row, strict=True)) for row in rows]
+
+    def page(self, cursor: int, limit: int) -> tuple[list[Payment], int | None]:
+        """Payments that anybody could see, oldest first, and the cursor of the next page."""
+        rows = self._db.execute(
+            f"SELECT seq, {_COLUMNS} FROM payments WHERE seq > ? ORDER BY seq LIMIT ?", (cursor, limit)
+        ).fetchall()
+        payments = [_payment(row[1:]) for row in rows]
+        following = rows[-1][0] if len(rows) == limit else None
+        return [payment for payment in payments if payment.status is not Status.UNBORN], following
+
+    def answer_of(self, key: str, now: float) -> StoredAnswer | None:
+        """What this idempotency key answers, if it was used within its window."""
+        row = self._db.execute(
+            "SELECT request_hash, status, body, ready_at, expires_at FROM idempotency_keys"
+            " WHERE key = ? AND expires_at > ?",
+            (key, now),
+        ).fetchone()
+        return StoredAnswer(*row) if row else None
+
+    def keep_answer(self, key: str, answer: StoredAnswer) -> None:
+        """Replay this answer for the key from now on."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO idempotency_keys (key, request_hash, status, body, ready_at, expires_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (key, answer.request_hash, answer.status, answer.body, answer.ready_at, answer.expires_at),
+        )
+
+    def forget_keys(self, now: float, limit: int) -> None:
+        """Drop keys past their window, at most `limit`."""
+        self._db.execute(
+            "DELETE FROM idempotency_keys WHERE key IN"
+            " (SELECT key FROM idempotency_keys WHERE expires_at <= ? LIMIT ?)",
+            (now, limit),
+        )
+
+    def is_first_call(self, reference: str, script: str, operation: str) -> bool:
+        """Whether this is the first such call; it is remembered."""
+        row = (reference, script, operation)
+        return self._db.execute("INSERT OR IGNORE INTO first_calls VALUES (?, ?, ?)", row).rowcount == 1
+
+    def queue_webhook(self, event_id: str, body: bytes, at: float) -> None:
+        """Put one event in the queue."""
+        self._db.execute("INSERT INTO webhooks (id, body, next_at) VALUES (?, ?, ?)", (event_id, body, at))
+
+    def due_webhooks(self, now: float, limit: int) -> list[tuple[int, bytes, int]]:
+        """(seq, body, tries so far) of events to send now, oldest first."""
+        return self._db.execute(
+            "SELECT seq, body, tries FROM webhooks WHERE next_at <= ? ORDER BY seq LIMIT ?", (now, limit)
+        ).fetchall()
+
+    def drop_webhook(self, seq: int) -> None:
+        """It arrived, or was given up."""
+        self._db.execute("DELETE FROM webhooks WHERE seq = ?", (seq,))
+
+    def retry_webhook(self, seq: int, next_at: float) -> None:
+        """Try it again at `next_at`."""
+        self._db.execute("UPDATE webhooks SET tries = tries + 1, next_at = ? WHERE seq = ?", (next_at, seq))
+
+
+def _payment(row: tuple[Any, ...]) -> Payment:
+    values = dict(zip(_FIXED + _MOVING, row, strict=True))
+    values["metadata"] = json.loads(values["metadata"])
+    values["status"] = Status(values["status"])
+    values["due_status"] = Status(values["due_status"]) if values["due_status"] else None
+    return Payment(**values)

@@ -1,0 +1,117 @@
+"""What each operation does to a payment under a script. Pure but for the payment it is given and changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .payments import ALLOWED_IN, Payment, Status
+from .replies import Refusal
+from .scripts import Effect, Script
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """`status`: HTTP. `at`: when it shows, in seconds since 1970, later than now for a late commit."""
+
+    status: int
+    amount: int
+    at: float
+    error_code: str = ""
+
+
+def carry_out(
+    operation: str, payment: Payment, script: Script, amount: int | None, now: float, is_new: bool
+) -> Done:
+    """Apply `operation` for `amount` minor units (None: all). Raises Refusal where the state forbids it."""
+    if not is_new:
+        _check_state(operation, payment)
+    amount = _checked_amount(operation, payment, amount)
+    if script.effect is Effect.DECLINE:
+        if operation in _DECLINE_ENDS_PAYMENT:
+            payment.become(Status.FAILED, script.code)
+        return Done(402, amount, now, script.code)
+    return _OPERATIONS[operation](payment, script, amount, now, is_new)
+
+
+_DECLINE_ENDS_PAYMENT = frozenset({"create", "authenticate", "charge"})
+
+
+def _check_state(operation: str, payment: Payment) -> None:
+    if operation == "charge" and payment.status is Status.FAILED:
+        raise Refusal(402, payment.error_code, "this payment was declined")
+    if payment.status in (Status.CREATED, Status.AUTHENTICATED) and payment.due_at is not None:
+        raise Refusal(409, "payment_busy", "a charge of this payment is under way")
+    if payment.status not in ALLOWED_IN[operation]:
+        raise Refusal(409, "invalid_state", f"cannot {operation} a payment that is {payment.status}")
+
+
+def _checked_amount(operation: str, payment: Payment, amount: int | None) -> int:
+    limits = {"capture": payment.authorized, "refund": payment.captured - payment.refunded}
+    most = limits.get(operation, payment.amount)
+    amount = most if amount is None else amount
+    if not 0 < amount <= most:
+        raise Refusal(422, "amount_too_large", f"{operation}: at most {most} minor units")
+    if operation not in ("capture", "refund") and amount != most:
+        raise Refusal(422, "amount_mismatch", f"{operation}: only the whole {most} minor units")
+    return amount
+
+
+def _create(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
+    return Done(201, amount, now)
+
+
+def _authenticate(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
+    if payment.status is Status.CREATED:
+        if script.payer_must_act:
+            _ask_payer(payment, script, now, Status.AUTHENTICATED)
+        else:
+            payment.become(Status.AUTHENTICATED)
+    return Done(201 if is_new else 200, amount, now)
+
+
+def _charge(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
+    if script.payer_must_act and payment.status is Status.CREATED:
+        _ask_payer(payment, script, now, payment.charged_status)
+        return Done(200, amount, now)
+    if script.effect is Effect.PENDING:
+        payment.become(Status.PENDING)
+        ends_as = Status.FAILED if script.code else payment.charged_status
+        payment.schedule(now + script.settle_s, ends_as, script.code)
+        return Done(202, amount, now)
+    if script.commit_after_s:
+        payment.status = Status.UNBORN if is_new else payment.status
+        payment.schedule(now + script.commit_after_s, payment.charged_status)
+        return Done(200, amount, now + script.commit_after_s)
+    payment.become(payment.charged_status)
+    return Done(200, amount, now)
+
+
+def _ask_payer(payment: Payment, script: Script, now: float, then: Status) -> None:
+    payment.become(Status.REQUIRES_ACTION)
+    payment.schedule(now + script.payer_s, Status.FAILED if script.code else then, script.code)
+
+
+def _capture(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
+    payment.capture(amount)
+    return Done(200, amount, now)
+
+
+def _void(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
+    payment.become(Status.VOIDED)
+    return Done(200, amount, now)
+
+
+def _refund(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
+    payment.refund(amount)
+    return Done(200, amount, now)
+
+
+_OPERATIONS: dict[str, Callable[[Payment, Script, int, float, bool], Done]] = {
+    "create": _create,
+    "authenticate": _authenticate,
+    "charge": _charge,
+    "capture": _capture,
+    "void": _void,
+    "refund": _refund,
+}

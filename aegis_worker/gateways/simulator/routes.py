@@ -1,0 +1,102 @@
+"""Which path does what."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from .books import PAGE_LIMIT, Books
+from .gateway import Gateway
+from .payments import Status
+from .replies import Reply, error, json_reply
+
+_NEW = {"/v1/payments": "create", "/v1/authentications": "authenticate", "/v1/charges": "charge"}
+_ON_PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})/(authenticate|charge|capture|void|refund)")
+_PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})")
+_PAYER = re.compile(r"/3ds/([\w-]{1,64})")
+_NOT_FOUND = error(404, "no_such_endpoint", "no such endpoint")
+
+
+class Routes:
+    """From method, path, headers and body to an answer; counts the calls of each endpoint since the start."""
+
+    def __init__(self, gateway: Gateway, books: Books, api_key: str) -> None:
+        self._gateway, self._books = gateway, books
+        self._authorization = f"Bearer {api_key}"
+        self._calls: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        """The answer to one request; the names of `headers` are in lower case."""
+        path, _, query = target.partition("?")
+        if path.startswith("/v1/"):
+            if headers.get("authorization") != self._authorization:
+                return error(401, "invalid_api_key", "send Authorization: Bearer <key>")
+            if method == "POST":
+                return self._post(path, headers.get("idempotency-key"), raw)
+            return self._get(path, dict(parse_qsl(query)))
+        if path.startswith("/_sandbox/"):
+            return self._control(f"{method} {path}", dict(parse_qsl(query)), raw)
+        if method == "GET" and path == "/healthz":
+            return json_reply(200, {"name": self._books.options.name, "status": "ok"})
+        payer = _PAYER.fullmatch(path)
+        return self._payer_returns(payer[1]) if payer and method == "GET" else _NOT_FOUND
+
+    def _post(self, path: str, key: str | None, raw: bytes) -> Reply:
+        if key is not None and not 0 < len(key) <= 255:
+            return error(400, "invalid_idempotency_key", "1 to 255 characters")
+        operation = _NEW.get(path)
+        if operation:
+            self._count(f"POST {path}")
+            return self._gateway.post(path, operation, None, key, raw)
+        on_payment = _ON_PAYMENT.fullmatch(path)
+        if not on_payment:
+            return _NOT_FOUND
+        payment_id, operation = on_payment.groups()
+        self._count(f"POST /v1/payments/{{id}}/{operation}")
+        return self._gateway.post(path, operation, payment_id, key, raw)
+
+    def _get(self, path: str, query: dict[str, str]) -> Reply:
+        if path == "/v1/payments" and query.get("reference"):
+            self._count("GET /v1/payments?reference")
+            return self._books.find(query["reference"])
+        payment = _PAYMENT.fullmatch(path)
+        if not payment:
+            return _NOT_FOUND
+        self._count("GET /v1/payments/{id}")
+        return self._books.look_up(payment[1])
+
+    def _control(self, endpoint: str, query: dict[str, str], raw: bytes) -> Reply:
+        try:
+            if endpoint == "GET /_sandbox/ledger":
+                cursor, limit = int(query.get("cursor", 0)), int(query.get("limit", PAGE_LIMIT))
+                return json_reply(200, self._books.page(cursor, limit))
+            if endpoint == "POST /_sandbox/faults":
+                self._books.faults.set(json.loads(raw or b"{}"))
+        except (ValueError, TypeError) as problem:
+            return error(400, "invalid_request", str(problem))
+        if endpoint in ("POST /_sandbox/faults", "GET /_sandbox/faults"):
+            return json_reply(200, self._books.faults.as_dict())
+        if endpoint == "GET /_sandbox/calls":
+            with self._lock:
+                return json_reply(200, {"calls": dict(self._calls)})
+        return _NOT_FOUND
+
+    def _payer_returns(self, payment_id: str) -> Reply:
+        payment = self._books.payer_returns(payment_id)
+        if payment is None:
+            return _NOT_FOUND
+        if payment.return_url:
+            return Reply(302, b"", {"Location": payment.return_url})
+        done = "failed" if payment.status is Status.FAILED else "passed"
+        return Reply(
+            200, f"3-D Secure {done}; you may close this page.\n".encode(), {"Content-Type": "text/plain"}
+        )
+
+    def _count(self, endpoint: str) -> None:
+        with self._lock:
+            self._calls[endpoint] += 1

@@ -1,0 +1,60 @@
+CREATE TABLE IF NOT EXISTS payments (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    reference TEXT NOT NULL,
+    merchant_payment_id TEXT,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    currency TEXT NOT NULL,
+    capture_method TEXT NOT NULL,
+    method TEXT NOT NULL,
+    token TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    return_url TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    status TEXT NOT NULL,
+    authorized INTEGER NOT NULL,
+    captured INTEGER NOT NULL,
+    refunded INTEGER NOT NULL,
+    error_code TEXT NOT NULL,
+    due_at REAL,
+    due_status TEXT,
+    due_error TEXT NOT NULL,
+    hidden_until REAL NOT NULL,
+    down_until REAL NOT NULL,
+    CHECK (0 <= refunded AND refunded <= captured AND captured <= authorized AND authorized <= amount)
+);
+CREATE INDEX IF NOT EXISTS payments_due ON payments (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS operations (
+    seq INTEGER PRIMARY KEY,
+    payment_id TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    idempotency_key TEXT,
+    error_code TEXT NOT NULL,
+    at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS operations_payment ON operations (payment_id);
+CREATE INDEX IF NOT EXISTS operations_reference ON operations (reference);
+CREATE TABLE IF NOT EXISTS idempotency_keys (
+    key TEXT PRIMARY KEY,
+    request_hash BLOB NOT NULL,
+    status INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    ready_at REAL NOT NULL,
+    expires_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS idempotency_keys_expiry ON idempotency_keys (expires_at);
+CREATE TABLE IF NOT EXISTS first_calls (
+    reference TEXT NOT NULL,
+    script TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    PRIMARY KEY (reference, script, operation)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS webhooks (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    body BLOB NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    next_at REAL NOT NULL
+);

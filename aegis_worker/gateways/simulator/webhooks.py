@@ -1,0 +1,84 @@
+"""Sends the gateway's webhooks: signed, one after the other, a bounded number of times."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import threading
+import time
+from urllib.parse import urlsplit
+
+from .ledger import Ledger
+
+MOST_TRIES = 8
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 30.0
+TIMEOUT_S = 3.0
+BATCH = 50
+IDLE_S = 0.5
+SIGNATURE_HEADER = "Sandbox-Signature"
+
+
+def signature(secret: str, timestamp: int, body: bytes) -> str:
+    """`t=<seconds since 1970>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`."""
+    signed = hmac.new(secret.encode(), b"%d." % timestamp + body, hashlib.sha256)
+    return f"t={timestamp},v1={signed.hexdigest()}"
+
+
+class WebhookSender(threading.Thread):
+    """Delivered at least once; after MOST_TRIES an event is dropped, as real gateways do after days."""
+
+    def __init__(self, ledger: Ledger, url: str, secret: str) -> None:
+        super().__init__(name="webhooks", daemon=True)
+        self._ledger, self._secret = ledger, secret
+        target = urlsplit(url)
+        self._connection = http.client.HTTPConnection(
+            target.hostname or "", target.port or 80, timeout=TIMEOUT_S
+        )
+        self._path = (target.path or "/") + (f"?{target.query}" if target.query else "")
+        self._news, self._stopped = threading.Event(), threading.Event()
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """Finish the event at hand and end."""
+        self._stopped.set()
+        self._news.set()
+        self.join(TIMEOUT_S + 1)
+
+    def run(self) -> None:
+        """Send what is due, oldest first, until stopped."""
+        while not self._stopped.is_set():
+            self._news.clear()
+            with self._ledger.transaction() as tx:
+                due = tx.due_webhooks(time.time(), BATCH)
+            for seq, body, tries in due:
+                self._settle(seq, tries, self._send(body))
+                if self._stopped.is_set():
+                    break
+            if not due:
+                self._news.wait(IDLE_S)
+
+    def _settle(self, seq: int, tries: int, arrived: bool) -> None:
+        with self._ledger.transaction() as tx:
+            if arrived or tries + 1 >= MOST_TRIES:
+                tx.drop_webhook(seq)
+            else:
+                tx.retry_webhook(seq, time.time() + min(FIRST_RETRY_S * 2**tries, LONGEST_RETRY_S))
+
+    def _send(self, body: bytes) -> bool:
+        headers = {
+            "Content-Type": "application/json",
+            SIGNATURE_HEADER: signature(self._secret, int(time.time()), body),
+        }
+        try:
+            self._connection.request("POST", self._path, body, headers)
+            answer = self._connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            return False
+        return 200 <= answer.status < 300

@@ -1,0 +1,395 @@
+"""What the sandbox adapter makes of the gateway's answers, and of everything that is none."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_process import API_KEY, Sandbox, eventually, running_sandbox
+
+from aegis_worker.domain.declines import DECLINES, may_fail_over
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    NotSent,
+    Operation,
+    Pending,
+    Unknown,
+)
+from aegis_worker.errors import ConfigurationError, InvalidWebhook
+from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
+from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox_answers import DECLINE_CODES
+from aegis_worker.gateways.simulator.scripts import SCRIPTS, Effect
+
+WEBHOOK_SECRET = "whsec_test"
+
+
+def adapter_for(base_url: str, **config: Any) -> SandboxGateway:
+    settings = {
+        "name": "sandbox_a",
+        "adapter": "sandbox",
+        "api_key": API_KEY,
+        "webhook_secret": WEBHOOK_SECRET,
+    }
+    return SandboxGateway(GatewayConfig(base_url=base_url, **settings | config))
+
+
+@pytest.fixture
+def gateway(sandbox: Sandbox) -> Iterator[SandboxGateway]:
+    adapter = adapter_for(sandbox.url)
+    yield adapter
+    adapter.close()
+
+
+@pytest.fixture
+def impatient(sandbox: Sandbox) -> Iterator[SandboxGateway]:
+    """Waits for an answer no longer than half a second."""
+    adapter = adapter_for(sandbox.url, timeout_s=0.5)
+    yield adapter
+    adapter.close()
+
+
+def request(token: str = "tok_ok", operation: Operation = Operation.PROCESS, **fields: Any) -> GatewayRequest:
+    key = uuid.uuid4().hex
+    given: dict[str, Any] = {
+        "operation": operation,
+        "payment_id": f"pay_{key}",
+        "idempotency_key": key,
+        "amount": Money(1999, "USD"),
+        "payment_method": {"type": "card", "token": token},
+    }
+    return GatewayRequest(**given | fields)
+
+
+def later(first: GatewayRequest, operation: Operation, ref: str, minor: int = 1999) -> GatewayRequest:
+    """A later operation on the payment of `first`, with a key of its own."""
+    key = uuid.uuid4().hex
+    return replace(
+        first, operation=operation, gateway_ref=ref, idempotency_key=key, amount=Money(minor, "USD")
+    )
+
+
+def query(about: GatewayRequest, ref: str | None = None) -> StatusQuery:
+    return StatusQuery(about.operation, about.idempotency_key, ref)
+
+
+def approved_ref(outcome: object) -> str:
+    assert isinstance(outcome, Approved)
+    return outcome.gateway_ref
+
+
+class TestAPaymentsWay:
+    def test_a_plain_charge_is_approved_and_booked_under_our_payment_id(
+        self, gateway: SandboxGateway, sandbox: Sandbox
+    ) -> None:
+        charge = request()
+        ref = approved_ref(gateway.process(charge))
+        booked = sandbox.booked(charge.idempotency_key)
+        assert [(row["payment_id"], row["merchant_payment_id"], row["captured"]) for row in booked] == [
+            (ref, charge.payment_id, 1999)
+        ]
+
+    def test_initiate_authenticate_and_process_work_on_one_payment(
+        self, gateway: SandboxGateway, sandbox: Sandbox
+    ) -> None:
+        first = request(operation=Operation.INITIATE)
+        ref = approved_ref(gateway.initiate(first))
+        assert gateway.authenticate(later(first, Operation.AUTHENTICATE, ref)) == Approved(
+            ref, captured=False
+        )
+        assert gateway.process(later(first, Operation.PROCESS, ref)) == Approved(ref)
+        assert len(sandbox.booked(first.idempotency_key)) == 1
+
+    def test_authenticate_makes_the_payment_where_it_is_the_first_step(self, gateway: SandboxGateway) -> None:
+        first = request(operation=Operation.AUTHENTICATE)
+        ref = approved_ref(gateway.authenticate(first))
+        assert gateway.process(later(first, Operation.PROCESS, ref)) == Approved(ref)
+
+    def test_a_manual_capture_holds_captures_in_part_and_refunds(self, gateway: SandboxGateway) -> None:
+        held = request(capture=False)
+        outcome = gateway.process(held)
+        ref = approved_ref(outcome)
+        assert outcome == Approved(ref, captured=False)
+        assert gateway.capture(later(held, Operation.CAPTURE, ref, 1000)) == Approved(ref)
+        assert gateway.refund(later(held, Operation.REFUND, ref, 999)) == Approved(ref)
+        beyond = gateway.refund(later(held, Operation.REFUND, ref, 2))
+        assert isinstance(beyond, Declined)
+        assert (beyond.code, beyond.gateway_code) == ("invalid_request", "amount_too_large")
+
+    def test_a_void_releases_the_authorization(self, gateway: SandboxGateway) -> None:
+        held = request(capture=False)
+        ref = approved_ref(gateway.process(held))
+        assert gateway.void(later(held, Operation.VOID, ref)) == Approved(ref, captured=False)
+        capture = gateway.capture(later(held, Operation.CAPTURE, ref))
+        assert isinstance(capture, Declined)
+        assert capture.gateway_code == "invalid_state"
+
+    @pytest.mark.parametrize(
+        "method",
+        [
+            {"type": "upi", "vpa": "a@bank"},
+            {"type": "net_banking", "bank_code": "HDFC"},
+            {"type": "wallet", "provider": "paytm"},
+            {"type": "pay_later", "provider": "simpl"},
+        ],
+        ids=lambda method: method["type"],
+    )
+    def test_every_method_can_be_charged(self, gateway: SandboxGateway, method: dict[str, str]) -> None:
+        assert isinstance(gateway.process(request(payment_method=method)), Approved)
+
+    def test_a_replay_of_the_same_key_gives_the_same_answer_and_one_charge(
+        self, gateway: SandboxGateway, sandbox: Sandbox
+    ) -> None:
+        charge = request()
+        assert gateway.process(charge) == gateway.process(charge)
+        assert len(sandbox.booked(charge.idempotency_key)) == 1
+
+
+class TestDeclines:
+    @pytest.mark.parametrize(
+        "name", [name for name, script in SCRIPTS.items() if script.effect is Effect.DECLINE]
+    )
+    def test_each_scripted_decline_has_a_normalised_code_as_soft_or_hard_as_its_name(
+        self, gateway: SandboxGateway, name: str
+    ) -> None:
+        outcome = gateway.process(request(f"tok_{name}"))
+        assert isinstance(outcome, Declined)
+        assert outcome.gateway_code == SCRIPTS[name].code
+        assert outcome.code == DECLINE_CODES[SCRIPTS[name].code]
+        assert may_fail_over(outcome.code) == name.startswith("soft_")
+
+    def test_every_code_of_the_table_is_one_of_ours(self) -> None:
+        assert set(DECLINE_CODES.values()) <= set(DECLINES)
+
+    def test_a_wrong_api_key_is_a_misconfigured_gateway(self, sandbox: Sandbox) -> None:
+        outcome = adapter_for(sandbox.url, api_key="sk_wrong").process(request())
+        assert isinstance(outcome, Declined)
+        assert (outcome.code, outcome.gateway_code) == ("gateway_misconfigured", "invalid_api_key")
+
+    def test_a_request_that_the_gateway_calls_invalid_is_declined_as_such(
+        self, gateway: SandboxGateway
+    ) -> None:
+        outcome = gateway.process(request("tok_soft_nonsense"))
+        assert isinstance(outcome, Declined)
+        assert (outcome.code, outcome.gateway_code) == ("invalid_request", "unknown_script")
+
+
+class TestNothingSent:
+    def test_a_refused_connection(self, gateway: SandboxGateway, sandbox: Sandbox) -> None:
+        charge = request("tok_refused")
+        assert isinstance(gateway.process(charge), NotSent)
+        assert sandbox.booked(charge.idempotency_key) == []
+
+    def test_a_refusal_for_this_instance_only(self, gateway: SandboxGateway) -> None:
+        assert isinstance(gateway.process(request("tok_refused_at_sandbox_a")), NotSent)
+        assert isinstance(gateway.process(request("tok_refused_at_sandbox_b")), Approved)
+
+    def test_a_gateway_that_is_not_running(self, tmp_path: Path) -> None:
+        with running_sandbox(tmp_path) as stopped:
+            stopped.stop()
+            adapter = adapter_for(stopped.url)
+            assert isinstance(adapter.process(request()), NotSent)
+            assert adapter.health_check().ok is False
+
+    def test_a_429_says_when_to_come_back(self, gateway: SandboxGateway) -> None:
+        charge = request("tok_429_7")
+        assert gateway.process(charge) == NotSent("rate limited", 7.0)
+        assert isinstance(gateway.process(charge), Approved)
+
+
+class TestUnknown:
+    @pytest.mark.parametrize("token", ["tok_drop", "tok_500", "tok_garbage"])
+    def test_a_charge_without_a_usable_answer_is_unknown_and_found_by_asking_or_replaying(
+        self, gateway: SandboxGateway, sandbox: Sandbox, token: str
+    ) -> None:
+        charge = request(token)
+        assert isinstance(gateway.process(charge), Unknown)
+        found = gateway.find_by_reference(query(charge))
+        assert isinstance(found, Approved)
+        assert gateway.get_status(query(charge, found.gateway_ref)) == found
+        assert gateway.process(charge) == found
+        assert len(sandbox.booked(charge.idempotency_key)) == 1
+
+    @pytest.mark.parametrize("token", ["tok_drop_nocharge", "tok_500_nocharge"])
+    def test_the_same_answers_without_a_charge_are_unknown_and_found_nowhere(
+        self, gateway: SandboxGateway, token: str
+    ) -> None:
+        charge = request(token)
+        assert isinstance(gateway.process(charge), Unknown)
+        assert gateway.find_by_reference(query(charge)) == NotFound()
+
+    def test_a_gateway_slower_than_the_timeout(self, impatient: SandboxGateway) -> None:
+        charge = request("tok_latency_60000")
+        assert impatient.process(charge) == Unknown("read timeout")
+        assert eventually(lambda: isinstance(impatient.find_by_reference(query(charge)), Approved))
+        assert isinstance(impatient.process(charge), Unknown)  # the key is still in use
+
+    def test_a_late_commit_is_not_found_first_and_approved_in_the_end(
+        self, impatient: SandboxGateway
+    ) -> None:
+        charge = request("tok_late_commit_2")
+        assert isinstance(impatient.process(charge), Unknown)
+        assert eventually(lambda: isinstance(impatient.find_by_reference(query(charge)), Approved))
+
+    def test_a_look_up_that_lags_finds_nothing_yet(self, gateway: SandboxGateway) -> None:
+        charge = request("tok_status_lag_60")
+        assert isinstance(gateway.process(charge), Unknown)
+        assert gateway.find_by_reference(query(charge)) == NotFound()
+        assert isinstance(gateway.process(charge), Approved)  # the key knows
+
+    def test_a_look_up_that_is_down_stays_unknown(self, gateway: SandboxGateway) -> None:
+        charge = request("tok_status_down_60")
+        assert isinstance(gateway.process(charge), Unknown)
+        assert isinstance(gateway.find_by_reference(query(charge)), Unknown)
+
+    def test_a_key_reused_with_another_body(self, gateway: SandboxGateway) -> None:
+        charge = request()
+        gateway.process(charge)
+        assert isinstance(gateway.process(replace(charge, amount=Money(5, "USD"))), Unknown)
+
+    def test_charging_a_payment_that_is_charged_already(self, gateway: SandboxGateway) -> None:
+        charge = request()
+        ref = approved_ref(gateway.process(charge))
+        assert isinstance(gateway.process(later(charge, Operation.PROCESS, ref)), Unknown)
+
+    def test_a_stripe_like_gateway_replays_its_500_and_only_asking_helps(self, tmp_path: Path) -> None:
+        with running_sandbox(tmp_path, "--replays-errors") as stripe_like:
+            adapter, charge = adapter_for(stripe_like.url), request("tok_500")
+            assert [type(adapter.process(charge)) for _ in range(2)] == [Unknown, Unknown]
+            assert isinstance(adapter.find_by_reference(query(charge)), Approved)
+
+    def test_without_keys_two_charges_under_one_reference_are_found_as_charged(self, tmp_path: Path) -> None:
+        with running_sandbox(tmp_path, "--no-idempotency") as keyless:
+            adapter, charge = adapter_for(keyless.url), request("tok_hard_lost_card_once")
+            assert isinstance(adapter.process(charge), Declined)
+            assert isinstance(adapter.process(charge), Approved)
+            assert isinstance(adapter.find_by_reference(query(charge)), Approved)
+
+
+class TestLookUps:
+    def test_pending_is_pending_until_it_is_decided(self, gateway: SandboxGateway) -> None:
+        for token, decided in (("tok_pending_1", Approved), ("tok_pending_fail_1", Declined)):
+            charge = request(token)
+            outcome = gateway.process(charge)
+            assert isinstance(outcome, Pending)
+            about = query(charge, outcome.gateway_ref)
+            assert eventually(
+                lambda about=about, decided=decided: isinstance(gateway.get_status(about), decided)
+            )
+
+    def test_3ds_asks_for_the_payer_and_goes_on_when_the_page_was_fetched(
+        self, gateway: SandboxGateway, sandbox: Sandbox
+    ) -> None:
+        first = request("tok_3ds_60", Operation.AUTHENTICATE)
+        asked = gateway.authenticate(first)
+        assert isinstance(asked, ActionRequired)
+        about = query(first, asked.gateway_ref)
+        assert gateway.get_status(about) == asked
+        sandbox.call("GET", asked.redirect_url.removeprefix(sandbox.url))
+        assert gateway.get_status(about) == Approved(asked.gateway_ref, captured=False)
+        charge = later(first, Operation.PROCESS, asked.gateway_ref)
+        assert gateway.get_status(query(charge, asked.gateway_ref)) == NotFound()
+        assert gateway.process(charge) == Approved(asked.gateway_ref)
+
+    def test_a_failed_3ds_is_a_decline_that_names_it(self, gateway: SandboxGateway) -> None:
+        first = request("tok_3ds_fail_1")
+        asked = gateway.process(first)
+        assert isinstance(asked, ActionRequired)
+        about = query(first, asked.gateway_ref)
+        assert eventually(lambda: isinstance(gateway.get_status(about), Declined))
+        declined = gateway.get_status(about)
+        assert isinstance(declined, Declined)
+        assert declined.code == "authentication_failed"
+
+    def test_a_payment_that_was_only_created_is_not_found_as_charged(self, gateway: SandboxGateway) -> None:
+        first = request(operation=Operation.INITIATE)
+        ref = approved_ref(gateway.initiate(first))
+        assert gateway.get_status(query(first, ref)) == Approved(ref, captured=False)
+        for operation in (Operation.AUTHENTICATE, Operation.PROCESS):
+            assert gateway.get_status(query(later(first, operation, ref), ref)) == NotFound()
+
+    def test_a_capture_or_refund_without_an_answer_is_found_under_its_own_reference(
+        self, gateway: SandboxGateway
+    ) -> None:
+        for operation, captured in ((Operation.CAPTURE, False), (Operation.REFUND, True)):
+            charge = request(f"tok_drop_on_{operation}", capture=captured)
+            ref = approved_ref(gateway.process(charge))
+            lost, never = later(charge, operation, ref), later(charge, operation, ref)
+            assert isinstance(getattr(gateway, operation)(lost), Unknown)
+            assert gateway.find_by_reference(query(lost)) == Approved(ref)
+            assert gateway.get_status(query(lost, ref)) == Approved(ref)
+            assert gateway.get_status(query(never, ref)) == NotFound()
+
+    def test_a_voided_payment_is_not_charged(self, gateway: SandboxGateway) -> None:
+        held = request(capture=False)
+        ref = approved_ref(gateway.process(held))
+        gateway.void(later(held, Operation.VOID, ref))
+        assert isinstance(gateway.get_status(query(held, ref)), Declined)
+
+    def test_an_id_that_the_gateway_never_gave_is_not_found(self, gateway: SandboxGateway) -> None:
+        assert gateway.get_status(query(request(), "spay_../../x")) == Unknown("look-up answered HTTP 404")
+        assert gateway.get_status(query(request(), "spay_0")) == NotFound()
+
+    def test_a_gateway_that_answers_is_healthy(self, gateway: SandboxGateway) -> None:
+        assert gateway.health_check().ok
+
+
+class TestWebhooks:
+    BODY = json.dumps(
+        {"id": "sevt_1", "type": "payment.succeeded", "data": {"id": "spay_1", "reference": "r"}}
+    ).encode()
+
+    def signed(self, body: bytes, at: float, secret: str = WEBHOOK_SECRET) -> dict[str, str]:
+        digest = hmac.new(secret.encode(), f"{int(at)}.".encode() + body, hashlib.sha256).hexdigest()
+        return {"sandbox-signature": f"t={int(at)},v1={digest}"}
+
+    def test_a_signed_event_is_translated(self, gateway: SandboxGateway) -> None:
+        event = gateway.parse_webhook(self.signed(self.BODY, time.time()), self.BODY)
+        assert (event.event_id, event.reference, event.gateway_ref) == ("sevt_1", "r", "spay_1")
+
+    def test_a_forged_changed_old_or_unsigned_event_is_refused(self, gateway: SandboxGateway) -> None:
+        now = time.time()
+        for headers, body in (
+            (self.signed(self.BODY, now, secret="other"), self.BODY),
+            (self.signed(self.BODY, now), self.BODY + b" "),
+            (self.signed(self.BODY, now - 301), self.BODY),
+            (self.signed(self.BODY, now + 301), self.BODY),
+            ({}, self.BODY),
+            (self.signed(b"[]", now), b"[]"),
+        ):
+            with pytest.raises(InvalidWebhook):
+                gateway.parse_webhook(headers, body)
+
+    def test_without_a_secret_nothing_is_believed(self, sandbox: Sandbox) -> None:
+        with pytest.raises(InvalidWebhook):
+            adapter_for(sandbox.url, webhook_secret="").parse_webhook(
+                self.signed(self.BODY, time.time(), secret=""), self.BODY
+            )
+
+
+class TestConfiguration:
+    def test_steps_key_lifetime_and_absence_window_come_from_the_options(self) -> None:
+        options = {"steps": ["authenticate", "process"], "key_lifetime_s": 0, "absence_window_s": 30}
+        capabilities = adapter_for("http://127.0.0.1:1", options=options).capabilities
+        assert capabilities.steps == (Operation.AUTHENTICATE, Operation.PROCESS)
+        assert (capabilities.key_lifetime_s, capabilities.absence_window_s) == (0, 30)
+
+    @pytest.mark.parametrize(
+        "options",
+        [{"steps": []}, {"steps": ["initiate"]}, {"steps": ["process", "authenticate"]}, {"surprise": 1}],
+    )
+    def test_options_that_make_no_sense_are_refused(self, options: dict[str, Any]) -> None:
+        with pytest.raises(ConfigurationError):
+            adapter_for("http://127.0.0.1:1", options=options)
