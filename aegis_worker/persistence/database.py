@@ -45,6 +45,7 @@ class Database:
             max_overflow=0,
             pool_timeout=3,
             pool_recycle=1800,
+            hide_parameters=True,  # an e-mail address must not stand in an exception's text
             connect_args={
                 "connect_timeout": 3,
                 "application_name": f"aegis-{application}",

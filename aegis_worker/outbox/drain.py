@@ -1,0 +1,102 @@
+"""The drain: claim a batch, tell the stream, take the batch out; no transaction is open while Redis is asked.
+
+A drainer that dies after telling and before taking out leaves its rows leased; the next one tells them again, with the
+same event ids. One that is a zombie takes out nothing, because its fence is gone.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from redis import RedisError
+
+from aegis_worker.persistence import outbox_rows
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.outbox_rows import ClaimedEvent
+
+from .stream import EventStream
+
+log = structlog.get_logger(__name__)
+
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 1.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class DrainReport:
+    """What one drain did, in events. `delivered`: told and taken out; `failed`: kept, to be told later.
+
+    `fanned_out`: webhook deliveries that were made. `more`: it was out of time, events may still be due.
+    """
+
+    claimed: int = 0
+    delivered: int = 0
+    failed: int = 0
+    fanned_out: int = 0
+    more: bool = False
+
+
+def drain(
+    database: Database, stream: EventStream, *, limit: int, lease_s: float, budget_s: float = 20.0
+) -> DrainReport:
+    """Drain batches of up to `limit` events until nothing is due or `budget_s` has passed; then finish the batch.
+
+    Raises DatabaseUnavailable. When the stream can't be written, webhooks are fanned out all the same.
+    """
+    stop_at = time.monotonic() + budget_s
+    total = DrainReport()
+    error: str | None = None
+    while True:
+        claim = database.run(partial(outbox_rows.claim, limit=limit, lease_s=lease_s))
+        # After one failure the stream is left alone until the next drain: a Redis that hangs costs one wait.
+        error = error or _publish(stream, claim.events)
+        settled = _settle(database, claim.events, error)
+        total = DrainReport(
+            claimed=total.claimed + len(claim.events),
+            delivered=total.delivered + (settled if error is None else 0),
+            failed=total.failed + (settled if error is not None else 0),
+            fanned_out=total.fanned_out + claim.fanned_out,
+            more=claim.moved > 0,
+        )
+        if not claim.moved or time.monotonic() >= stop_at:
+            return total
+
+
+def next_delay_s(tries: int, rng: random.Random) -> float:
+    """Seconds before try `tries + 1`: 1 s doubled with each failure, up to a quarter less by chance, at most 60 s."""
+    return min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(tries - 1, 10)) * rng.uniform(0.75, 1.0)
+
+
+def _publish(stream: EventStream, claimed: Sequence[ClaimedEvent]) -> str | None:
+    if not claimed:
+        return None
+    try:
+        stream.publish([row.event for row in claimed])
+    except RedisError as error:
+        log.warning("stream not written", events=len(claimed), error=type(error).__name__)
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _settle(database: Database, claimed: Sequence[ClaimedEvent], error: str | None) -> int:
+    """Take out what was told, or keep it for later; returns how many rows were still ours."""
+    if not claimed:
+        return 0
+    if error is None:
+        return database.run(partial(outbox_rows.remove, claimed=claimed))
+    delays_s = _delays_s(claimed)
+    return database.run(partial(outbox_rows.back_off, claimed=claimed, delays_s=delays_s, error=error))
+
+
+def _delays_s(claimed: Sequence[ClaimedEvent]) -> list[float]:
+    # One delay for each payment, by its first event, which has failed most often: its events stay together.
+    rng = random.Random()
+    delays: dict[str, float] = {}
+    for row in claimed:
+        if row.event.payment_id not in delays:
+            delays[row.event.payment_id] = next_delay_s(row.tries + 1, rng)
+    return [delays[row.event.payment_id] for row in claimed]

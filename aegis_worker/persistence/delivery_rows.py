@@ -1,0 +1,262 @@
+"""Rows of `webhook_deliveries`: claim what is due, in order per endpoint and payment; settle; list; deliver again.
+
+`due_at` is "not before" and, while it is `leased`, the end of the worker's lease; `lease_epoch` is the fence. A delivery
+is claimed only together with every earlier *pending* one of its payment to the same endpoint, or when there is none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, RowMapping
+
+from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
+
+Status = Literal["pending", "delivered", "dead"]
+
+# By endpoint, so that one with a long backlog takes no more than its share of a claim. What is behind an earlier
+# delivery becomes due no sooner than that one (or soon, when that one is just being posted): else it would be looked at
+# again by every claim until then. OFFSET 0 and LIMIT keep the planner from reading whole tables.
+_CLAIM = f"""
+WITH due AS MATERIALIZED (
+    SELECT d.* FROM webhook_endpoints w CROSS JOIN LATERAL (
+        SELECT payment_id, seq, endpoint_id FROM webhook_deliveries
+        WHERE endpoint_id = w.id AND status = 'pending' AND due_at <= statement_timestamp()
+        ORDER BY due_at, payment_id, seq LIMIT %(per_endpoint)s FOR UPDATE SKIP LOCKED
+    ) d
+    WHERE w.disabled_at IS NULL AND w.id <> ALL (%(skip)s::text[])
+        AND (w.resting_until IS NULL OR w.resting_until <= statement_timestamp())
+    LIMIT %(limit)s
+), pending AS (
+    SELECT o.payment_id, o.seq, o.endpoint_id, o.due_at, d.seq IS NOT NULL AS picked,
+        max(
+            CASE WHEN o.leased THEN least(o.due_at, statement_timestamp() + interval '500 ms') ELSE o.due_at END
+        ) FILTER (WHERE d.seq IS NULL) OVER (PARTITION BY o.payment_id, o.endpoint_id ORDER BY o.seq) AS behind
+    FROM (SELECT DISTINCT payment_id FROM due) one
+    CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE payment_id = one.payment_id OFFSET 0) o
+    LEFT JOIN due d ON d.payment_id = o.payment_id AND d.seq = o.seq AND d.endpoint_id = o.endpoint_id
+    WHERE o.status = 'pending'
+), taken AS (
+    UPDATE webhook_deliveries o
+    SET leased = p.behind IS NULL, lease_epoch = o.lease_epoch + (p.behind IS NULL)::int,
+        due_at = CASE WHEN p.behind IS NULL
+            THEN statement_timestamp() + make_interval(secs => %(lease_s)s) ELSE greatest(o.due_at, p.behind) END
+    FROM (SELECT * FROM pending WHERE picked LIMIT %(limit)s) p
+    WHERE o.payment_id = p.payment_id AND o.seq = p.seq AND o.endpoint_id = p.endpoint_id
+    RETURNING o.id, o.payment_id, o.seq, o.endpoint_id, o.lease_epoch, o.tries, p.behind IS NULL AS claimed,
+        coalesce(p.behind > p.due_at, true) AS moved
+)
+SELECT t.claimed, t.moved, t.id, t.endpoint_id, t.lease_epoch, t.tries, w.url, w.secret_version, {PUBLISHED_COLUMNS}
+FROM taken t JOIN webhook_endpoints w ON w.id = t.endpoint_id {JOIN_PUBLISHED}
+ORDER BY t.payment_id, t.endpoint_id, t.seq
+"""
+
+# Whoever takes a delivery away from its holder raises the fence, so a row at the holder's epoch is pending. What was put
+# off behind a delivery that is over now is due at once.
+_SETTLE = """
+WITH settled AS (
+    UPDATE webhook_deliveries d
+    SET status = s.status, leased = false, due_at = statement_timestamp() + make_interval(secs => s.delay_s),
+        tries = d.tries + (s.entry IS NOT NULL)::int,
+        delivered_at = CASE WHEN s.status = 'delivered' THEN statement_timestamp() END,
+        log = CASE WHEN s.entry IS NULL THEN d.log
+            ELSE CASE WHEN jsonb_array_length(d.log) < %(most)s THEN d.log ELSE d.log - 0 END
+                || jsonb_build_array(jsonb_build_object('at', statement_timestamp()) || s.entry::jsonb) END
+    FROM unnest(
+        %(payment_ids)s::text[], %(seqs)s::int[], %(endpoint_ids)s::text[], %(epochs)s::int[],
+        %(statuses)s::text[], %(delays_s)s::float8[], %(entries)s::text[]
+    ) AS s(payment_id, seq, endpoint_id, lease_epoch, status, delay_s, entry)
+    WHERE d.payment_id = s.payment_id AND d.seq = s.seq AND d.endpoint_id = s.endpoint_id
+        AND d.lease_epoch = s.lease_epoch
+    RETURNING d.payment_id, d.endpoint_id, d.seq, d.status
+), behind AS MATERIALIZED (
+    SELECT d.payment_id, d.seq, d.endpoint_id
+    FROM settled s
+    CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE payment_id = s.payment_id OFFSET 0) d
+    WHERE s.status <> 'pending' AND d.endpoint_id = s.endpoint_id AND d.seq > s.seq
+        AND d.status = 'pending' AND d.tries = 0 AND NOT d.leased AND d.due_at > statement_timestamp()
+), next AS (
+    UPDATE webhook_deliveries d SET due_at = statement_timestamp()
+    FROM behind b
+    WHERE d.payment_id = b.payment_id AND d.seq = b.seq AND d.endpoint_id = b.endpoint_id AND NOT d.leased
+)
+SELECT count(*) FROM settled
+"""
+
+_LIST = """
+SELECT id, endpoint_id, payment_id, seq, status, tries, due_at, created_at, delivered_at, log
+FROM webhook_deliveries
+WHERE merchant_id = %(merchant_id)s
+    AND (%(payment_id)s IS NULL OR payment_id = %(payment_id)s)
+    AND (%(status)s IS NULL OR status = %(status)s)
+    AND (%(starting_after)s IS NULL OR id < %(starting_after)s)
+ORDER BY id DESC LIMIT %(limit)s
+"""
+
+# An event that isn't fanned out yet gets no rows here: they would overtake those of the events before it.
+_ADD_MISSING = """
+INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
+SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, w.merchant_id
+FROM payment_events e JOIN webhook_endpoints w ON w.merchant_id = %(merchant_id)s AND w.disabled_at IS NULL
+WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s
+    AND (w.event_types = '{}' OR e.type = ANY (w.event_types))
+    AND NOT EXISTS (
+        SELECT FROM outbox o WHERE o.payment_id = e.payment_id AND o.seq <= e.seq AND NOT o.fanned_out)
+ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
+"""
+
+# The fence is raised: what a worker that holds the old claim finds out is dropped. Earlier pending deliveries of the
+# payment are due now as well, since this one waits for them; an endpoint that rests is asked again.
+_REVIVE = """
+WITH awake AS (
+    UPDATE webhook_endpoints SET resting_until = NULL
+    WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL AND resting_until IS NOT NULL
+), again AS (
+    UPDATE webhook_deliveries d
+    SET status = 'pending', due_at = statement_timestamp(), leased = false, lease_epoch = d.lease_epoch + 1,
+        tries = CASE WHEN d.seq = %(seq)s THEN 0 ELSE d.tries END,
+        delivered_at = NULL
+    FROM webhook_endpoints w
+    WHERE d.payment_id = %(payment_id)s AND d.merchant_id = %(merchant_id)s
+        AND (d.seq = %(seq)s OR d.seq < %(seq)s AND d.status = 'pending')
+        AND w.id = d.endpoint_id AND w.disabled_at IS NULL
+    RETURNING d.seq
+)
+SELECT count(*) FROM again WHERE seq = %(seq)s
+"""
+
+_EXISTS = """
+SELECT EXISTS (
+    SELECT FROM payment_events e JOIN payments p ON p.id = e.payment_id
+    WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s AND p.merchant_id = %(merchant_id)s)
+"""
+
+# Two rounds of ten tries; older entries go.
+_MAX_LOG = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A delivery that this worker holds; `tries` counts the failures so far."""
+
+    id: str
+    endpoint_id: str
+    url: str
+    secret_version: int
+    lease_epoch: int
+    tries: int
+    event: PublishedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryClaim:
+    """`deliveries` by payment, endpoint and seq. `moved` also counts what was due and was put off, behind another one.
+
+    When it is 0 nothing is due, or only what another worker is claiming at this moment.
+    """
+
+    deliveries: tuple[ClaimedDelivery, ...]
+    moved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What becomes of a claimed delivery; due again after `delay_s`. Without an `entry` for its log it was not sent."""
+
+    delivery: ClaimedDelivery
+    status: Status
+    delay_s: float = 0.0
+    entry: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as its merchant sees it. `log`: `at, status_code, error, duration_ms` of each try, newest last."""
+
+    id: str
+    endpoint_id: str
+    payment_id: str
+    seq: int
+    status: Status
+    tries: int
+    due_at: datetime
+    created_at: datetime
+    delivered_at: datetime | None
+    log: Sequence[Mapping[str, Any]]
+
+
+def claim(
+    connection: Connection, *, limit: int, per_endpoint: int, skip: Sequence[str], lease_s: float
+) -> DeliveryClaim:
+    """Look at up to `limit` due deliveries, of them `per_endpoint` each, and take those whose turn it is.
+
+    Leaves out endpoints that are disabled, at rest, or in `skip`.
+    """
+    parameters = {"limit": limit, "per_endpoint": per_endpoint, "skip": list(skip), "lease_s": lease_s}
+    rows = connection.exec_driver_sql(_CLAIM, parameters).mappings().all()
+    deliveries = tuple(_claimed(row) for row in rows if row["claimed"])
+    return DeliveryClaim(deliveries, moved=sum(row["moved"] for row in rows))
+
+
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
+    """Write down what became of claimed deliveries; returns how many were still ours."""
+    deliveries = [settlement.delivery for settlement in settlements]
+    parameters = {
+        "payment_ids": [delivery.event.payment_id for delivery in deliveries],
+        "seqs": [delivery.event.seq for delivery in deliveries],
+        "endpoint_ids": [delivery.endpoint_id for delivery in deliveries],
+        "epochs": [delivery.lease_epoch for delivery in deliveries],
+        "statuses": [settlement.status for settlement in settlements],
+        "delays_s": [settlement.delay_s for settlement in settlements],
+        "entries": [json.dumps(item.entry) if item.entry is not None else None for item in settlements],
+        "most": _MAX_LOG,
+    }
+    return int(connection.exec_driver_sql(_SETTLE, parameters).scalar_one())
+
+
+def of_merchant(
+    connection: Connection,
+    merchant_id: str,
+    *,
+    payment_id: str | None,
+    status: str | None,
+    limit: int,
+    starting_after: str | None,
+) -> list[Delivery]:
+    """The merchant's deliveries, newest first, after the one with the id `starting_after`."""
+    parameters = {
+        "merchant_id": merchant_id,
+        "payment_id": payment_id,
+        "status": status,
+        "starting_after": starting_after,
+        "limit": limit,
+    }
+    return [Delivery(**row) for row in connection.exec_driver_sql(_LIST, parameters).mappings()]
+
+
+def deliver_again(connection: Connection, merchant_id: str, payment_id: str, seq: int) -> int | None:
+    """Make every delivery of one event pending and due, to each active endpoint that wants it; returns how many.
+
+    None when the merchant has no such event.
+    """
+    parameters = {"merchant_id": merchant_id, "payment_id": payment_id, "seq": seq}
+    if not connection.exec_driver_sql(_EXISTS, parameters).scalar_one():
+        return None
+    connection.exec_driver_sql(_ADD_MISSING, parameters)
+    return int(connection.exec_driver_sql(_REVIVE, parameters).scalar_one())
+
+
+def _claimed(row: RowMapping) -> ClaimedDelivery:
+    return ClaimedDelivery(
+        id=row["id"],
+        endpoint_id=row["endpoint_id"],
+        url=row["url"],
+        secret_version=row["secret_version"],
+        lease_epoch=row["lease_epoch"],
+        tries=row["tries"],
+        event=published_from_row(row),
+    )

@@ -1,0 +1,107 @@
+"""Rows of `webhook_endpoints`. Their secrets are derived, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping
+
+from aegis_worker.domain.transitions import EventType
+
+_COLUMNS = "id, merchant_id, url, event_types, secret_version, created_at, resting_until, disabled_at"
+
+# Counting and inserting under one lock: two requests at once must not both take the last place.
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints:' || %(merchant_id)s, 0))"
+
+_INSERT = f"""
+INSERT INTO webhook_endpoints (id, merchant_id, url, event_types)
+SELECT %(id)s, %(merchant_id)s, %(url)s, %(event_types)s::text[]
+WHERE (
+    SELECT count(*) FROM webhook_endpoints WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL
+) < %(most)s
+RETURNING {_COLUMNS}
+"""
+
+_OF_MERCHANT = f"""
+SELECT {_COLUMNS} FROM webhook_endpoints
+WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL ORDER BY id LIMIT %(limit)s
+"""
+
+# What an endpoint that is gone will never get is told as dead, not kept waiting.
+_DISABLE = """
+WITH disabled AS (
+    UPDATE webhook_endpoints SET disabled_at = clock_timestamp()
+    WHERE id = ANY (%(ids)s::text[]) AND disabled_at IS NULL
+        AND (%(merchant_id)s IS NULL OR merchant_id = %(merchant_id)s)
+    RETURNING id
+), abandoned AS (
+    UPDATE webhook_deliveries SET status = 'dead', leased = false, lease_epoch = lease_epoch + 1
+    WHERE endpoint_id IN (SELECT id FROM disabled) AND status = 'pending'
+)
+SELECT id FROM disabled
+"""
+
+_REST = """
+UPDATE webhook_endpoints w SET resting_until = statement_timestamp() + make_interval(secs => r.rest_s)
+FROM unnest(%(ids)s::text[], %(rests_s)s::float8[]) AS r(id, rest_s) WHERE w.id = r.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a merchant's events are posted. Without `event_types` it wants all. `resting_until`: it didn't answer."""
+
+    id: str
+    merchant_id: str
+    url: str
+    event_types: tuple[EventType, ...]
+    secret_version: int
+    created_at: datetime
+    resting_until: datetime | None
+    disabled_at: datetime | None
+
+
+def insert(
+    connection: Connection,
+    *,
+    id: str,
+    merchant_id: str,
+    url: str,
+    event_types: Sequence[EventType],
+    most: int,
+) -> Endpoint | None:
+    """Add an endpoint; None when the merchant already has `most` active ones."""
+    connection.exec_driver_sql(_LOCK, {"merchant_id": merchant_id})
+    parameters = {
+        "id": id,
+        "merchant_id": merchant_id,
+        "url": url,
+        "event_types": list(event_types),
+        "most": most,
+    }
+    row = connection.exec_driver_sql(_INSERT, parameters).mappings().one_or_none()
+    return _endpoint(row) if row is not None else None
+
+
+def of_merchant(connection: Connection, merchant_id: str, *, limit: int) -> list[Endpoint]:
+    """The merchant's active endpoints, oldest first."""
+    rows = connection.exec_driver_sql(_OF_MERCHANT, {"merchant_id": merchant_id, "limit": limit}).mappings()
+    return [_endpoint(row) for row in rows]
+
+
+def disable(connection: Connection, ids: Sequence[str], *, merchant_id: str | None = None) -> list[str]:
+    """Disable active endpoints, of one merchant if given, and give up their pending deliveries; returns which."""
+    return list(
+        connection.exec_driver_sql(_DISABLE, {"ids": list(ids), "merchant_id": merchant_id}).scalars()
+    )
+
+
+def rest(connection: Connection, rests_s: Mapping[str, float]) -> None:
+    """Claim nothing for these endpoints for so many seconds."""
+    connection.exec_driver_sql(_REST, {"ids": list(rests_s), "rests_s": list(rests_s.values())})
+
+
+def _endpoint(row: RowMapping) -> Endpoint:
+    return Endpoint(**{**row, "event_types": tuple(EventType(name) for name in row["event_types"])})

@@ -1,0 +1,175 @@
+"""The outbox: claim what is due, in order within each payment; fan out to webhooks; take out what was delivered.
+
+A row points at an event. `due_at` is "not before" and, while it is `leased`, the end of the drainer's lease;
+`lease_epoch` is the fence. A row is claimed only together with every earlier row of its payment, or when there is none:
+the earlier one may be locked or leased by another drainer, waiting after a failure, or cut off by LIMIT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from sqlalchemy import Connection
+
+from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
+
+# statement_timestamp() and not clock_timestamp(): only a stable function can bound an index scan.
+#
+# A row that is behind another becomes due no sooner than that one, or in a moment when that one is just being delivered.
+# Rows of a payment that waits would otherwise gather at the head of the index until they fill every page of LIMIT rows,
+# and nothing else would be found.
+#
+# OFFSET 0 and LIMIT are for the planner: it knows little about a table that is empty one minute and full the next, and
+# must not read all of it.
+#
+# Fan-out doesn't wait for the stream: it only needs every earlier event fanned out, here or before. It happens in the
+# claim's transaction, so exactly the rows marked `fanned_out` have their deliveries.
+_CLAIM = f"""
+WITH due AS MATERIALIZED (
+    SELECT payment_id, seq, fanned_out FROM outbox
+    WHERE due_at <= statement_timestamp()
+    ORDER BY due_at, payment_id, seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), undelivered AS (
+    SELECT o.payment_id, o.seq, o.due_at, d.fanned_out, d.seq IS NOT NULL AS picked,
+        max(
+            CASE WHEN o.leased THEN least(o.due_at, statement_timestamp() + interval '50 ms') ELSE o.due_at END
+        ) FILTER (WHERE d.seq IS NULL) OVER up_to_here AS behind,
+        bool_and(d.seq IS NOT NULL OR o.fanned_out) OVER up_to_here AS may_fan_out
+    FROM (SELECT DISTINCT payment_id FROM due) one
+    CROSS JOIN LATERAL (SELECT * FROM outbox WHERE payment_id = one.payment_id OFFSET 0) o
+    LEFT JOIN due d ON d.payment_id = o.payment_id AND d.seq = o.seq
+    WINDOW up_to_here AS (PARTITION BY o.payment_id ORDER BY o.seq)
+), taken AS (
+    UPDATE outbox o
+    SET leased = u.behind IS NULL, lease_epoch = o.lease_epoch + (u.behind IS NULL)::int,
+        due_at = CASE WHEN u.behind IS NULL
+            THEN statement_timestamp() + make_interval(secs => %(lease_s)s) ELSE greatest(o.due_at, u.behind) END,
+        fanned_out = u.fanned_out OR u.may_fan_out
+    FROM (SELECT * FROM undelivered WHERE picked LIMIT %(limit)s) u
+    WHERE o.payment_id = u.payment_id AND o.seq = u.seq
+    RETURNING o.payment_id, o.seq, o.merchant_id, o.lease_epoch, o.tries, u.behind IS NULL AS claimed,
+        coalesce(u.behind > u.due_at, true) AS moved, u.may_fan_out AND NOT u.fanned_out AS fan_out
+), fanned AS (
+    INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
+    SELECT 'whd_' || replace(uuidv7()::text, '-', ''), t.payment_id, t.seq, w.id, t.merchant_id
+    FROM taken t
+    JOIN webhook_endpoints w ON w.merchant_id = t.merchant_id AND w.disabled_at IS NULL
+    CROSS JOIN LATERAL (SELECT type FROM payment_events WHERE payment_id = t.payment_id AND seq = t.seq LIMIT 1) e
+    WHERE t.fan_out AND (w.event_types = '{{}}' OR e.type = ANY (w.event_types))
+    ORDER BY t.payment_id, t.seq
+    ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
+    RETURNING 1
+)
+SELECT t.claimed, t.moved, t.lease_epoch, t.tries, (SELECT count(*) FROM fanned) AS fanned_out, {PUBLISHED_COLUMNS}
+FROM taken t {JOIN_PUBLISHED}
+ORDER BY t.payment_id, t.seq
+"""
+
+_MINE = "unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(epochs)s::int[]"
+
+# What was put off behind a row that is gone now is due at once.
+_REMOVE = f"""
+WITH gone AS (
+    DELETE FROM outbox o USING {_MINE}) AS mine(payment_id, seq, lease_epoch)
+    WHERE o.payment_id = mine.payment_id AND o.seq = mine.seq AND o.lease_epoch = mine.lease_epoch
+    RETURNING o.payment_id
+), next AS (
+    UPDATE outbox o SET due_at = statement_timestamp()
+    FROM (SELECT DISTINCT payment_id FROM gone) one
+    CROSS JOIN LATERAL (
+        SELECT payment_id, seq FROM outbox
+        WHERE payment_id = one.payment_id AND NOT leased AND due_at > statement_timestamp() OFFSET 0
+    ) behind
+    WHERE o.payment_id = behind.payment_id AND o.seq = behind.seq AND NOT o.leased
+)
+SELECT count(*) FROM gone
+"""
+
+_BACK_OFF = f"""
+UPDATE outbox o
+SET leased = false, tries = o.tries + 1, last_error = %(error)s,
+    due_at = statement_timestamp() + make_interval(secs => mine.delay_s)
+FROM {_MINE}, %(delays_s)s::float8[]) AS mine(payment_id, seq, lease_epoch, delay_s)
+WHERE o.payment_id = mine.payment_id AND o.seq = mine.seq AND o.lease_epoch = mine.lease_epoch
+"""
+
+_LAG = """
+SELECT count(*) AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_s
+FROM outbox
+"""
+
+_MAX_ERROR = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedEvent:
+    """An outbox row that this drainer holds; `tries` counts the failures so far."""
+
+    event: PublishedEvent
+    lease_epoch: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxClaim:
+    """`events` by payment and seq. `moved` also counts rows that were due and were put off, behind another one.
+
+    When it is 0 nothing is due, or only what another drainer is claiming at this moment.
+    """
+
+    events: tuple[ClaimedEvent, ...]
+    moved: int
+    fanned_out: int
+
+
+class Lag(TypedDict):
+    """How far behind delivery is: age of the oldest undelivered event in seconds, and how many there are."""
+
+    oldest_age_s: float
+    pending: int
+
+
+def claim(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
+    """Look at up to `limit` due rows and take those whose turn it is, each for `lease_s` seconds under a raised fence.
+
+    Rows seen for the first time get one webhook delivery for every active endpoint of their merchant that wants them.
+    """
+    rows = connection.exec_driver_sql(_CLAIM, {"limit": limit, "lease_s": lease_s}).mappings().all()
+    return OutboxClaim(
+        events=tuple(
+            ClaimedEvent(published_from_row(row), row["lease_epoch"], row["tries"])
+            for row in rows
+            if row["claimed"]
+        ),
+        moved=sum(row["moved"] for row in rows),
+        fanned_out=rows[0]["fanned_out"] if rows else 0,
+    )
+
+
+def remove(connection: Connection, claimed: Sequence[ClaimedEvent]) -> int:
+    """Take out what was delivered; returns how many rows were still ours."""
+    return int(connection.exec_driver_sql(_REMOVE, _mine(claimed)).scalar_one())
+
+
+def back_off(
+    connection: Connection, claimed: Sequence[ClaimedEvent], delays_s: Sequence[float], error: str
+) -> int:
+    """Keep what was not delivered, due again after its delay; returns how many rows were still ours."""
+    parameters = {**_mine(claimed), "delays_s": list(delays_s), "error": error[:_MAX_ERROR]}
+    return connection.exec_driver_sql(_BACK_OFF, parameters).rowcount
+
+
+def lag(connection: Connection) -> Lag:
+    """Reads the whole outbox: for people and for a gauge every few seconds, not for a hot path."""
+    row = connection.exec_driver_sql(_LAG).one()
+    return Lag(oldest_age_s=row.oldest_age_s, pending=row.pending)
+
+
+def _mine(claimed: Sequence[ClaimedEvent]) -> dict[str, list[str] | list[int]]:
+    return {
+        "payment_ids": [row.event.payment_id for row in claimed],
+        "seqs": [row.event.seq for row in claimed],
+        "epochs": [row.lease_epoch for row in claimed],
+    }

@@ -1,0 +1,88 @@
+"""An event as the world outside sees it: one form for the stream and for merchant webhooks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from aegis_worker.domain.transitions import LEADS_TO, EventType
+from aegis_worker.ids import event_id
+
+# For a row `t` with payment_id and seq: the event, and facts of its payment that never change. LIMIT 1 takes the choice
+# from the planner: guessing too many rows it would read whole tables, and these two are the largest.
+PUBLISHED_COLUMNS = (
+    "t.payment_id, t.seq, e.type, e.data, e.at, p.merchant_id, p.amount_minor, p.currency, p.reference"
+)
+JOIN_PUBLISHED = """
+CROSS JOIN LATERAL (
+    SELECT type, data, at FROM payment_events WHERE payment_id = t.payment_id AND seq = t.seq LIMIT 1
+) e
+CROSS JOIN LATERAL (
+    SELECT merchant_id, amount_minor, currency, reference FROM payments WHERE id = t.payment_id LIMIT 1
+) p
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedEvent:
+    """One event with the terms of its payment. `id` is the same in every delivery: consumers dedupe on it."""
+
+    payment_id: str
+    seq: int
+    type: EventType
+    data: Mapping[str, Any]
+    at: datetime
+    merchant_id: str
+    amount_minor: int
+    currency: str
+    reference: str | None
+
+    @property
+    def id(self) -> str:
+        """`evt_…`, derived from payment and seq."""
+        return event_id(self.payment_id, self.seq)
+
+    def payload(self) -> bytes:
+        """The event in JSON: `id, type, created_at, payment_id, seq, data`.
+
+        `created_at` is RFC 3339 in UTC, `seq` starts at 1 and has no gaps within a payment. `data` has what was recorded
+        with the event and always `amount` (minor units), `currency` and `reference`; `state` only where the event
+        changes it. Nothing in it depends on when it is delivered, so that a redelivery has the same bytes.
+        """
+        data = {
+            **self.data,
+            "amount": self.amount_minor,
+            "currency": self.currency,
+            "reference": self.reference,
+        }
+        if self.type in LEADS_TO:
+            data["state"] = LEADS_TO[self.type]
+        document = {
+            "id": self.id,
+            "type": self.type.wire,
+            "created_at": self.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "payment_id": self.payment_id,
+            "seq": self.seq,
+            "data": data,
+        }
+        return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def published_from_row(row: RowMapping) -> PublishedEvent:
+    """The event from a row with PUBLISHED_COLUMNS."""
+    return PublishedEvent(
+        payment_id=row["payment_id"],
+        seq=row["seq"],
+        type=EventType(row["type"]),
+        data=row["data"],
+        at=row["at"],
+        merchant_id=row["merchant_id"],
+        amount_minor=row["amount_minor"],
+        currency=row["currency"],
+        reference=row["reference"],
+    )

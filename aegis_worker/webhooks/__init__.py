@@ -1,0 +1,1 @@
+"""Merchant webhooks, after the Standard Webhooks specification: https://www.standardwebhooks.com."""

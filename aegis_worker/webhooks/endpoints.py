@@ -1,0 +1,109 @@
+"""A merchant's endpoints and what was delivered to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from aegis_worker import ids
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.errors import NotFound
+from aegis_worker.persistence import delivery_rows, endpoint_rows
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.delivery_rows import Delivery
+from aegis_worker.persistence.endpoint_rows import Endpoint
+from aegis_worker.settings import Settings
+
+from .addresses import EndpointRefused, parse_target
+from .signing import endpoint_secret
+
+MAX_ENDPOINTS = 16
+_BY_WIRE_NAME = {event_type.wire: event_type for event_type in EventType}
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointWithSecret:
+    """A new endpoint, and the secret (`whsec_…`) with which its merchant checks signatures."""
+
+    endpoint: Endpoint
+    secret: str = field(repr=False)
+
+
+def create_endpoint(
+    database: Database, settings: Settings, merchant_id: str, url: str, event_types: Sequence[str]
+) -> EndpointWithSecret:
+    """Have events from now on posted to `url`; no `event_types` (such as `payment.succeeded`) means all of them.
+
+    Raises EndpointRefused for a URL that webhooks may not go to, an unknown type, or one endpoint too many.
+    """
+    parse_target(url, allow_private=settings.webhook_allow_private)
+    unknown = [name for name in event_types if name not in _BY_WIRE_NAME]
+    if unknown:
+        raise EndpointRefused(f"unknown event type {unknown[0]!r}; known are {', '.join(_BY_WIRE_NAME)}")
+    wanted = [_BY_WIRE_NAME[name] for name in dict.fromkeys(event_types)]
+    insert = partial(
+        endpoint_rows.insert,
+        id=ids.new_id(ids.ENDPOINT),
+        merchant_id=merchant_id,
+        url=url,
+        event_types=wanted,
+        most=MAX_ENDPOINTS,
+    )
+    endpoint = database.run(insert)
+    if endpoint is None:
+        raise EndpointRefused(f"there are already {MAX_ENDPOINTS} endpoints; disable one first")
+    return EndpointWithSecret(
+        endpoint, endpoint_secret(settings.secret, endpoint.id, endpoint.secret_version)
+    )
+
+
+def list_endpoints(database: Database, merchant_id: str) -> list[Endpoint]:
+    """The merchant's active endpoints, oldest first."""
+    with database.read() as connection:
+        return endpoint_rows.of_merchant(connection, merchant_id, limit=MAX_ENDPOINTS)
+
+
+def disable_endpoint(database: Database, merchant_id: str, endpoint_id: str) -> None:
+    """Post nothing more to an endpoint; what was pending for it is dead. Raises NotFound, also when already disabled."""
+    if not database.run(partial(endpoint_rows.disable, ids=[endpoint_id], merchant_id=merchant_id)):
+        raise NotFound(f"no active webhook endpoint {endpoint_id}")
+
+
+def list_deliveries(
+    database: Database,
+    merchant_id: str,
+    *,
+    payment_id: str | None = None,
+    status: str | None = None,
+    limit: int,
+    starting_after: str | None = None,
+) -> list[Delivery]:
+    """Up to `limit` of the merchant's deliveries, newest first, after the one with the id `starting_after`."""
+    with database.read() as connection:
+        return delivery_rows.of_merchant(
+            connection,
+            merchant_id,
+            payment_id=payment_id,
+            status=status,
+            limit=limit,
+            starting_after=starting_after,
+        )
+
+
+def redeliver(database: Database, merchant_id: str, event_id: str) -> int:
+    """Have one event posted again to each active endpoint that wants it, whatever became of it before; returns to how many.
+
+    Also to endpoints that are newer than the event. Its tries start again. Raises NotFound for an event of nobody or of
+    another merchant.
+    """
+    place = ids.parse_event_id(event_id)
+    count = None
+    if place is not None:
+        payment_id, seq = place
+        count = database.run(
+            partial(delivery_rows.deliver_again, merchant_id=merchant_id, payment_id=payment_id, seq=seq)
+        )
+    if count is None:
+        raise NotFound(f"no event {event_id}")
+    return count

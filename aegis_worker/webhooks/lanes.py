@@ -1,0 +1,95 @@
+"""Lanes: the deliveries of one payment to one endpoint, posted one after the other by a thread of the pool."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aegis_worker.persistence.delivery_rows import ClaimedDelivery, Settlement
+from aegis_worker.settings import Settings
+
+from .schedule import Answered, Verdict, decide
+from .sender import HttpSender
+from .signing import ID, SIGNATURE, TIMESTAMP, endpoint_secret, sign
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """In order of `seq`. Nothing is posted after `send_before` (monotonic), when the lease could end during the post."""
+
+    deliveries: Sequence[ClaimedDelivery]
+    send_before: float
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One endpoint within a run: its waiting lanes and how many threads work on them.
+
+    `takes`: it took the last delivery. `closed`: it didn't answer, asked for a pause or is gone, and gets nothing more.
+    """
+
+    lanes: deque[Lane] = field(default_factory=deque)
+    threads: int = 0
+    in_hand: int = 0
+    takes: bool = False
+    closed: bool = False
+
+    def next_lane(self) -> Lane | None:
+        """Take a waiting lane, of which another thread may be taking the last."""
+        try:
+            return self.lanes.popleft()
+        except IndexError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of one delivery; without a verdict it was not sent, and is due as before."""
+
+    settlement: Settlement
+    verdict: Verdict | None = None
+
+
+class LanePoster:
+    """Signs and posts. Safe to share between threads; never touches the database."""
+
+    def __init__(self, sender: HttpSender, settings: Settings) -> None:
+        self._sender = sender
+        self._secret = settings.secret
+        self._max_tries = settings.webhook_max_tries
+        self._rng = random.Random()
+
+    def post_lane(self, line: Line, lane: Lane, *, stop_at: float) -> list[Posted]:
+        """Post the lane until one delivery fails; those behind it wait as long as it does."""
+        posted: list[Posted] = []
+        waits_s: float | None = None
+        for delivery in lane.deliveries:
+            if waits_s is None and (line.closed or time.monotonic() >= min(lane.send_before, stop_at)):
+                waits_s = 0.0
+            if waits_s is not None:
+                posted.append(Posted(Settlement(delivery, "pending", waits_s)))
+                continue
+            verdict, entry = self._post(delivery)
+            posted.append(Posted(Settlement(delivery, verdict.status, verdict.delay_s, entry), verdict))
+            line.closed = line.closed or verdict.gone or verdict.rest_s > 0
+            if verdict.status == "pending":
+                waits_s = verdict.delay_s
+        return posted
+
+    def _post(self, delivery: ClaimedDelivery) -> tuple[Verdict, dict[str, str | int | None]]:
+        event, body, now_s = delivery.event, delivery.event.payload(), int(time.time())
+        secret = endpoint_secret(self._secret, delivery.endpoint_id, delivery.secret_version)
+        headers = {ID: event.id, TIMESTAMP: str(now_s), SIGNATURE: sign(secret, event.id, now_s, body)}
+        began = time.monotonic()
+        answer = self._sender.post(delivery.url, headers, body)
+        took_s = time.monotonic() - began
+        tries = delivery.tries + 1
+        verdict = decide(answer, tries=tries, max_tries=self._max_tries, took_s=took_s, rng=self._rng)
+        return verdict, {
+            "status_code": answer.status if isinstance(answer, Answered) else None,
+            "error": verdict.error,
+            "duration_ms": round(took_s * 1000),
+        }

@@ -1,0 +1,85 @@
+"""What an endpoint's answer means for a delivery. Pure: this decides, rows in the database wait."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+_MINUTE, _HOUR = 60, 3600
+
+_LADDER_S = (5, 30, 2 * _MINUTE, 10 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR)
+_LONGEST_RETRY_AFTER_S = 6 * _HOUR
+
+# An endpoint that doesn't answer may hold a thread for a quarter of the time: it rests three times as long as it took.
+_REST_FACTOR = 3.0
+_SHORTEST_REST_S, _LONGEST_REST_S = 1.0, 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The endpoint answered. `excerpt`: the first printable characters of its body."""
+
+    status: int
+    excerpt: str = ""
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """No usable answer: timed out, refused, reset, not HTTP, or an address that webhooks may not go to."""
+
+    error: str
+
+
+Answer = Answered | NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the delivery: `pending` again after `delay_s`, `delivered` or `dead`.
+
+    `rest_s`: for how long nothing at all is sent to the endpoint. `gone`: it asked to be disabled.
+    """
+
+    status: Literal["pending", "delivered", "dead"]
+    error: str | None = None
+    delay_s: float = 0.0
+    rest_s: float = 0.0
+    gone: bool = False
+
+
+def decide(answer: Answer, *, tries: int, max_tries: int, took_s: float, rng: random.Random) -> Verdict:
+    """The verdict on try number `tries` (from 1), which took `took_s` seconds. Only 2xx is delivered."""
+    if isinstance(answer, Answered) and 200 <= answer.status < 300:
+        return Verdict("delivered")
+    if isinstance(answer, Answered) and answer.status == 410:
+        return Verdict("dead", error="410 Gone: the endpoint was disabled", gone=True)
+    error, rest_s = _explain(answer), _rest_s(answer, took_s)
+    if tries >= max_tries:
+        return Verdict("dead", error=error, rest_s=rest_s)
+    delay_s = next_delay_s(tries, rng)
+    if isinstance(answer, Answered) and answer.retry_after_s is not None:
+        delay_s = max(delay_s, min(answer.retry_after_s, _LONGEST_RETRY_AFTER_S))
+    return Verdict("pending", error=error, delay_s=delay_s, rest_s=rest_s)
+
+
+def next_delay_s(tries: int, rng: random.Random) -> float:
+    """Seconds until the next try after `tries` failures: 5 s, 30 s, 2 m, 10 m, 1 h, 3 h, 6 h, then 12 h; each ± 20 %."""
+    return _LADDER_S[min(tries, len(_LADDER_S)) - 1] * rng.uniform(0.8, 1.2)
+
+
+def _explain(answer: Answer) -> str:
+    if isinstance(answer, NoAnswer):
+        return answer.error
+    if 300 <= answer.status < 400:
+        return f"HTTP {answer.status}: redirects are not followed"
+    return f"HTTP {answer.status}: {answer.excerpt}" if answer.excerpt else f"HTTP {answer.status}"
+
+
+def _rest_s(answer: Answer, took_s: float) -> float:
+    if isinstance(answer, NoAnswer):
+        return min(max(_REST_FACTOR * took_s, _SHORTEST_REST_S), _LONGEST_REST_S)
+    if answer.status in (429, 503) and answer.retry_after_s is not None:
+        return min(answer.retry_after_s, _LONGEST_REST_S)
+    return 0.0
