@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from uuid_utils import uuid7
@@ -15,6 +16,8 @@ PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST = (
     "key",
     "req",
 )
+
+_HEX_ID, _SEQ = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9]{1,6}")
 
 
 def new_id(prefix: str) -> str:
@@ -35,6 +38,6 @@ def event_id(payment_id: str, seq: int) -> str:
 def parse_event_id(value: str) -> tuple[str, int] | None:
     """The payment id and seq that `event_id` was given, or None for anything else."""
     hex_part, _, seq = value.removeprefix("evt_").partition("_")
-    if not value.startswith("evt_") or len(hex_part) != 32 or not seq.isdecimal() or len(seq) > 6:
+    if not value.startswith("evt_") or not _HEX_ID.fullmatch(hex_part) or not _SEQ.fullmatch(seq):
         return None
     return f"pay_{hex_part}", int(seq)

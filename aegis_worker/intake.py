@@ -164,7 +164,7 @@ def _replay(connection: Connection, command: PaymentCommand) -> Accepted:
     )
     if not hmac.compare_digest(bytes(row["request_hmac"]), command.request_hmac):
         raise IdempotencyKeyReused("this key was used with a different request")
-    now = payment_from_row(row)
+    now = payment_from_row(dict(row))
     original, _ = unborn(now).record([initiated(now)])
     return Accepted(original, row["job_id"], row["created_at"], replayed=True)
 

@@ -29,7 +29,10 @@ def configure_logs(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if sys.stderr.isatty():
-        render: list[Any] = [_redacted, structlog.dev.ConsoleRenderer()]
+        render: list[Any] = [
+            _redacted,
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
     else:
         render = [structlog.processors.format_exc_info, _redacted, structlog.processors.JSONRenderer()]
     structlog.configure(
@@ -47,5 +50,5 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [out]
     root.setLevel(level)
-    for chatty in ("kombu", "celery.app.trace", "celery.worker.strategy", "urllib3"):
+    for chatty in ("alembic", "kombu", "celery.app.trace", "celery.worker.strategy", "urllib3"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

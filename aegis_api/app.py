@@ -1,0 +1,28 @@
+"""The WSGI application: `gunicorn 'aegis_api.app:create_app()'`."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from aegis_worker.bootstrap import Web, web
+
+from . import docs, health, jobs, openapi, payments, problems, requests, webhooks
+from .auth import KnownKeys
+from .parts import Parts, install
+from .waiting import Waiters
+
+
+def create_app(parts: Web | None = None) -> Flask:
+    """The application on the given parts, or on those that the environment describes. Raises ConfigurationError."""
+    parts = parts or web()
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a body sent in chunks
+    app.url_map.merge_slashes = False
+    install(app, Parts(web=parts, known_keys=KnownKeys(parts.database), waiters=Waiters()))
+    api = openapi.document(app)
+    for blueprint in (payments.blueprint, jobs.blueprint, webhooks.blueprint, health.blueprint):
+        api.register_blueprint(blueprint)
+    docs.register(app, api)
+    requests.number_requests(app)
+    problems.register(app)
+    return app

@@ -1,0 +1,54 @@
+"""Who is asking: the bearer key of a request, and the merchant it belongs to."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from threading import Lock
+
+from flask import g, request
+
+from aegis_worker.errors import InvalidApiKey
+from aegis_worker.persistence.api_keys import authenticate, key_hash
+from aegis_worker.persistence.database import Database
+
+from .parts import parts
+
+# A revoked key works for at most this long in a process that has just seen it; asking each time would cost a statement.
+_REMEMBER_S = 5.0
+_MOST_REMEMBERED = 1024
+_BEARER = re.compile(r"bearer +(aegis_(?:test|live)_[A-Za-z0-9_-]{32,64})", re.IGNORECASE)
+
+
+class KnownKeys:
+    """Merchants by the hash of their key, each remembered for at most 5 s, at most 1024 of them. Safe among threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._lock = Lock()
+
+    def merchant_of(self, key: str) -> str:
+        """The key's merchant. Raises InvalidApiKey or DatabaseUnavailable. An unknown key is never remembered."""
+        name = key_hash(key)
+        now = time.monotonic()
+        with self._lock:
+            known = self._known.get(name)
+        if known is not None and now < known[1]:
+            return known[0]
+        merchant_id = authenticate(self._database, key)
+        with self._lock:
+            self._known[name] = (merchant_id, now + _REMEMBER_S)
+            self._known.move_to_end(name)
+            while len(self._known) > _MOST_REMEMBERED:
+                self._known.popitem(last=False)
+        return merchant_id
+
+
+def require_merchant() -> None:
+    """Before each request of a blueprint: note the merchant in `g.merchant_id`. Raises InvalidApiKey."""
+    found = _BEARER.fullmatch(request.headers.get("Authorization", "").strip())
+    if found is None:
+        raise InvalidApiKey("send Authorization: Bearer and an API key (`aegis keys create` makes one)")
+    g.merchant_id = parts().known_keys.merchant_of(found.group(1))

@@ -1,0 +1,33 @@
+"""What the routes work with, wired once per application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import Flask, current_app
+
+if TYPE_CHECKING:
+    from aegis_worker.bootstrap import Web
+
+    from .auth import KnownKeys
+    from .waiting import Waiters
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The web process's own parts, the keys it has seen lately, and its places for requests that wait."""
+
+    web: Web
+    known_keys: KnownKeys
+    waiters: Waiters
+
+
+def install(app: Flask, installed: Parts) -> None:
+    """Give the application its parts."""
+    app.extensions["aegis"] = installed
+
+
+def parts() -> Parts:
+    """The parts of the application that answers the current request."""
+    return cast("Parts", current_app.extensions["aegis"])

@@ -1,0 +1,151 @@
+"""How requests are read: a request id for each, bodies and query strings through strict schemas, ids by their form."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import marshmallow
+import structlog
+from flask import Flask, Request, Response, g, request
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from aegis_worker.errors import NotFound
+from aegis_worker.ids import REQUEST, new_id
+
+from . import card_numbers, strict_json
+from .problems import RequestRefused, body_faults, query_faults
+
+log = structlog.get_logger(__name__)
+
+# Slower than this a request is worth a line of its own; one that was asked to wait always is.
+_SLOW_S = 1.0
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
+_ID = re.compile(r"([a-z]+)_[0-9a-f]{32}", re.ASCII)
+_EVENT_ID = re.compile(r"(evt)_[0-9a-f]{32}_[1-9][0-9]{0,5}", re.ASCII)
+NOTHING_HERE = "There is nothing at this path, or it belongs to another merchant."
+CARD_FOUND = "Must not hold a card number; send a token."
+
+
+class StrictParser(FlaskParser):
+    """webargs with our JSON reader, no repeated or unknown query parameters, and our problem documents."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": marshmallow.RAISE}  # noqa: RUF012 — as webargs has it
+
+    def load_json(self, req: Request, schema: marshmallow.Schema) -> dict[str, Any]:
+        """The body as one JSON object without a card number in it."""
+        if (
+            req.mimetype != "application/json"
+            or req.headers.get("Content-Encoding", "identity") != "identity"
+        ):
+            raise RequestRefused(
+                "unsupported_media_type", "Send Content-Type: application/json, without a Content-Encoding."
+            )
+        raw = req.get_data(cache=False)
+        # A body in chunks tells no length, and werkzeug stops reading at the limit without a word.
+        if req.content_length is None and len(raw) >= (req.max_content_length or math.inf):
+            raise RequestEntityTooLarge
+        body = strict_json.parse(raw)
+        if card_numbers.may_hold_one(raw):
+            refuse_card_numbers([{"pointer": pointer} for pointer in card_numbers.pointers_to(body)])
+        return body
+
+    def load_querystring(self, req: Request, schema: marshmallow.Schema) -> dict[str, str]:
+        """The query string, each parameter once."""
+        for name, values in req.args.lists():
+            if len(values) > 1:
+                fault = {
+                    "parameter": card_numbers.masked(name),
+                    "code": "repeated",
+                    "detail": "Must be given once.",
+                }
+                raise RequestRefused("validation_failed", "A query parameter is given twice.", [fault])
+        return req.args.to_dict()
+
+    def handle_error(
+        self,
+        error: marshmallow.ValidationError,
+        req: Request,
+        schema: marshmallow.Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Mapping[str, str] | None,
+    ) -> NoReturn:
+        """Every refused field in one problem document."""
+        ((location, messages),) = error.messages_dict.items()
+        errors = query_faults(messages) if location == "query" else body_faults(messages)
+        raise RequestRefused(
+            "validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors
+        )
+
+
+def refuse_card_numbers(places: list[dict[str, str]]) -> None:
+    """Refuse the request where `places` names any. What was found there is neither repeated nor logged."""
+    if places:
+        errors = [{**place, "code": "card_number", "detail": CARD_FOUND} for place in places]
+        raise RequestRefused(
+            "sensitive_data_rejected", "Card numbers are not taken; nothing was stored.", errors
+        )
+
+
+def known_form(value: str, prefix: str) -> str:
+    """An id from a path, where it has the form of one. Raises NotFound without asking the database."""
+    found = (_EVENT_ID if prefix == "evt" else _ID).fullmatch(value)
+    if found is None or found.group(1) != prefix:
+        raise NotFound(NOTHING_HERE)
+    return value
+
+
+def id_parameter(name: str, prefix: str, description: str) -> dict[str, Any]:
+    """An id in a path, as the OpenAPI document shows it."""
+    number = "_[1-9][0-9]{0,5}" if prefix == "evt" else ""
+    schema = {"type": "string", "pattern": f"^{prefix}_[0-9a-f]{{32}}{number}$"}
+    return {"name": name, "in": "path", "description": description, "schema": schema}
+
+
+def number_requests(app: Flask) -> None:
+    """Give every request an id, the caller's own where it is a sane one: in the answer, in problems, in the log."""
+
+    @app.before_request
+    def take_id() -> None:
+        g.started = time.perf_counter()
+        given = request.headers.get("Request-Id", "")
+        sane = _REQUEST_ID.fullmatch(given) is not None and not card_numbers.found_in(given)
+        g.request_id = given if sane else new_id(REQUEST)
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def tell_id(response: Response) -> Response:
+        response.headers["Request-Id"] = g.request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if request.path.startswith("/v1/"):
+            response.headers["Cache-Control"] = "no-store"
+        _log(response)
+        return response
+
+    @app.teardown_request
+    def forget_id(error: BaseException | None) -> None:
+        structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _log(response: Response) -> None:
+    # A line costs as much as a tenth of accepting a payment, so what went as it should is told at DEBUG only.
+    duration_s = time.perf_counter() - g.started
+    level = logging.INFO if response.status_code >= 400 or duration_s >= _SLOW_S else logging.DEBUG
+    if logging.getLogger(__name__).isEnabledFor(level):
+        log.log(
+            level,
+            "request",
+            method=request.method,
+            route=request.url_rule.rule
+            if request.url_rule
+            else None,  # not the path: a card number may be in it
+            status=response.status_code,
+            merchant_id=g.get("merchant_id"),
+            duration_ms=round(duration_s * 1000, 1),
+        )

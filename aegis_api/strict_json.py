@@ -1,0 +1,77 @@
+"""JSON bodies, read so that every reader would read the same (RFC 8259, and I-JSON, RFC 7493), and their canonical form."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aegis_worker.errors import Refused
+
+# Deeper than any body that a schema accepts, shallow enough to walk by recursion.
+_MAX_DEPTH = 16
+
+
+class MalformedJson(Refused):
+    """The body is not one JSON object; the message says why, without repeating any of it."""
+
+    code = "malformed_json"
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object that `body` holds. Raises MalformedJson, also for duplicate keys, NaN, Infinity and deep nesting."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedJson(f"The body is not UTF-8: invalid byte at offset {error.start}.") from None
+    if not text.strip():
+        raise MalformedJson("The body is empty; a JSON object is needed.")
+    if text.startswith("\ufeff"):
+        raise MalformedJson("The body begins with a byte order mark; JSON has none.")
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise MalformedJson(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    except RecursionError:
+        raise MalformedJson(f"The body is nested deeper than {_MAX_DEPTH} levels.") from None
+    except ValueError:  # the interpreter's own bound on the digits of an integer
+        raise MalformedJson("The body holds a number with too many digits.") from None
+    if not isinstance(value, dict):
+        raise MalformedJson("The body must be a JSON object.")
+    # Counting brackets is cheap and never too low, so most bodies need no second look.
+    if body.count(b"{") + body.count(b"[") > _MAX_DEPTH and _deeper_than(value, _MAX_DEPTH):
+        raise MalformedJson(f"The body is nested deeper than {_MAX_DEPTH} levels.")
+    return value
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """One spelling for equal values: sorted keys, no spaces, UTF-8, shortest form of each number."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def request_hmac(secret: str, route: str, body: Mapping[str, Any]) -> bytes:
+    """HMAC-SHA256 over the route and the whole canonical body: equal for the same request, whatever its spelling."""
+    return hmac.digest(secret.encode(), route.encode() + b"\n" + canonical(body), "sha256")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise MalformedJson("The body holds an object with the same key twice.")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise MalformedJson(f"The body holds {name.lstrip('-')}, which is not JSON.")
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    if levels == 0:
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return any(_deeper_than(item, levels - 1) for item in items)

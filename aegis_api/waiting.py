@@ -1,0 +1,74 @@
+"""`Prefer: wait=N` (RFC 7240): hold the answer until the payment is decided, for at most 10 s.
+
+Waiting reads the payment's state again and again and holds no database connection in between. It does hold the thread
+that answers, so only some requests of a process may wait at a time; the others are answered at once, without
+Preference-Applied.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+from aegis_worker.domain.transitions import TERMINAL, State
+from aegis_worker.persistence.database import Database
+from aegis_worker.queries.payments import get_state
+
+LONGEST_WAIT_S = 10
+# With gthread workers the other threads go on accepting. A sync worker answers one request at a time anyway.
+_PLACES = 2
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
+_WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
+
+# Where waiting longer tells nothing new: the end, or the payer's or the merchant's turn.
+DECIDED: frozenset[State] = TERMINAL | {State.REQUIRES_ACTION, State.AUTHORIZED}
+
+
+class Waiters:
+    """The places for requests that wait in one process."""
+
+    def __init__(self, places: int = _PLACES) -> None:
+        self._free = BoundedSemaphore(places)
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """Whether there is a place to wait; it is given back at the end of the block."""
+        taken = self._free.acquire(blocking=False)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._free.release()
+
+
+def wanted_s(prefer: list[str]) -> int:
+    """The seconds that the Prefer headers ask to wait, at most 10; 0 where they ask nothing that is understood."""
+    for preference in ",".join(prefer).split(","):
+        found = _WAIT.fullmatch(preference.split(";", 1)[0].strip())
+        if found:  # the first of several wins (RFC 7240, section 2)
+            return min(int(found.group(1)), LONGEST_WAIT_S)
+    return 0
+
+
+def until_decided(
+    database: Database,
+    merchant_id: str,
+    payment_id: str,
+    *,
+    wait_s: float,
+    pause: Callable[[float], None] = time.sleep,
+) -> State | None:
+    """Wait until the payment is decided, for at most `wait_s`; its state as last read. Raises DatabaseUnavailable."""
+    end = time.monotonic() + wait_s
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        with database.read() as connection:
+            state = get_state(connection, merchant_id, payment_id)
+        left_s = end - time.monotonic()
+        if state is None or state in DECIDED or left_s <= 0:
+            return state
+        pause(min(pause_s, left_s))
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)

@@ -1,0 +1,65 @@
+"""Jobs as they stand: what a caller polls after accepting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, select
+
+from aegis_worker.persistence.tables import jobs
+
+from .page import Page, newest_first, of_merchant
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """One asynchronous operation on one payment. `run_at`: not before then. `reason`: why it waits or is in review."""
+
+    id: str
+    payment_id: str
+    merchant_id: str
+    operation: str
+    queue: str
+    status: str
+    run_at: datetime
+    claim_count: int
+    reason: str | None
+    result: Mapping[str, Any] | None
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+_COLUMNS = [jobs.c[field.name] for field in fields(StoredJob)]
+
+
+def get_job(connection: Connection, merchant_id: str | None, job_id: str) -> StoredJob | None:
+    """One job, or None where this merchant has none with that id."""
+    statement = of_merchant(select(*_COLUMNS).where(jobs.c.id == job_id), jobs, merchant_id)
+    row = connection.execute(statement).mappings().one_or_none()
+    return None if row is None else _stored(cast("Mapping[str, Any]", row))
+
+
+def list_jobs(
+    connection: Connection,
+    merchant_id: str | None,
+    *,
+    status: str | None = None,
+    payment_id: str | None = None,
+    limit: int,
+    starting_after: str | None = None,
+) -> Page[StoredJob]:
+    """Jobs, newest first; of one payment or in one status where those are given."""
+    statement = of_merchant(select(*_COLUMNS), jobs, merchant_id)
+    if status is not None:
+        statement = statement.where(jobs.c.status == status)
+    if payment_id is not None:
+        statement = statement.where(jobs.c.payment_id == payment_id)
+    return newest_first(connection, statement, jobs.c.id, _stored, limit=limit, starting_after=starting_after)
+
+
+def _stored(row: Mapping[str, Any]) -> StoredJob:
+    return StoredJob(**row)

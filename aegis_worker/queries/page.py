@@ -1,0 +1,43 @@
+"""One page of a list, newest first. Ids sort by time, so the id of the last row is the cursor of the next page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import Column, Connection, Select, Table
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Up to `limit` rows. `next_cursor` goes into `starting_after` of the next call; None on the last page."""
+
+    rows: Sequence[T]
+    next_cursor: str | None
+
+
+def of_merchant(statement: Select[Any], table: Table, merchant_id: str | None) -> Select[Any]:
+    """The statement for one merchant's rows only. None lifts the limit: for operators, never for a request."""
+    return statement if merchant_id is None else statement.where(table.c.merchant_id == merchant_id)
+
+
+def newest_first(
+    connection: Connection,
+    statement: Select[Any],
+    key: Column[str],
+    make: Callable[[Mapping[str, Any]], T],
+    *,
+    limit: int,
+    starting_after: str | None,
+) -> Page[T]:
+    """The page of `statement` that follows the row whose `key` is `starting_after`."""
+    if starting_after is not None:
+        statement = statement.where(key < starting_after)
+    # One more than asked for tells whether there is a next page without counting.
+    result = connection.execute(statement.order_by(key.desc()).limit(limit + 1)).mappings()
+    found = cast("Sequence[Mapping[str, Any]]", result.all())
+    rows = found[:limit]
+    return Page([make(row) for row in rows], rows[-1][key.name] if len(found) > limit else None)

@@ -1,0 +1,99 @@
+"""Payments as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from aegis_worker.domain.payment import Certainty, Payment
+from aegis_worker.domain.transitions import State
+from aegis_worker.persistence.mapping import payment_from_row
+from aegis_worker.persistence.tables import payments
+
+from .page import Page, newest_first, of_merchant
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPayment:
+    """A payment with the times of its row."""
+
+    payment: Payment
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFilters:
+    """What to list; None leaves a condition out. Amounts in minor units, bounds as the names say."""
+
+    state: State | None = None
+    gateway: str | None = None
+    reference: str | None = None
+    customer_id: str | None = None
+    currency: str | None = None
+    amount_gte: int | None = None
+    amount_lte: int | None = None
+    created_gte: datetime | None = None
+    created_lt: datetime | None = None
+    certainty: Certainty | None = None
+    error_code: str | None = None
+
+
+def get_payment(connection: Connection, merchant_id: str | None, payment_id: str) -> StoredPayment | None:
+    """One payment, or None where this merchant has none with that id."""
+    statement = of_merchant(select(payments).where(payments.c.id == payment_id), payments, merchant_id)
+    row = connection.execute(statement).mappings().one_or_none()
+    return None if row is None else _stored(cast("Mapping[str, Any]", row))
+
+
+def get_state(connection: Connection, merchant_id: str | None, payment_id: str) -> State | None:
+    """The state alone: what a caller who waits for the end reads again and again."""
+    statement = of_merchant(
+        select(payments.c.state).where(payments.c.id == payment_id), payments, merchant_id
+    )
+    state = connection.execute(statement).scalar_one_or_none()
+    return None if state is None else State(state)
+
+
+def list_payments(
+    connection: Connection,
+    merchant_id: str | None,
+    filters: PaymentFilters,
+    *,
+    limit: int,
+    starting_after: str | None = None,
+) -> Page[StoredPayment]:
+    """Payments that meet every filter, newest first."""
+    statement = of_merchant(select(payments), payments, merchant_id).where(*_conditions(filters))
+    return newest_first(
+        connection, statement, payments.c.id, _stored, limit=limit, starting_after=starting_after
+    )
+
+
+def _conditions(filters: PaymentFilters) -> list[ColumnElement[bool]]:
+    columns = payments.c
+    by_name = {
+        "state": lambda value: columns.state == value,
+        "gateway": lambda value: columns.gateway == value,
+        "reference": lambda value: columns.reference == value,
+        "customer_id": lambda value: columns.customer_id == value,
+        "currency": lambda value: columns.currency == value,
+        "amount_gte": lambda value: columns.amount_minor >= value,
+        "amount_lte": lambda value: columns.amount_minor <= value,
+        "created_gte": lambda value: columns.created_at >= value,
+        "created_lt": lambda value: columns.created_at < value,
+        "certainty": lambda value: columns.certainty == value,
+        "error_code": lambda value: columns.last_error["code"].astext == value,
+    }
+    given = ((condition, getattr(filters, name)) for name, condition in by_name.items())
+    return [condition(value) for condition, value in given if value is not None]
+
+
+def _stored(row: Mapping[str, Any]) -> StoredPayment:
+    # Each column's default reads the clock for itself; until the second event nothing has been updated.
+    updated_at = row["updated_at"] if row["version"] > 1 else row["created_at"]
+    return StoredPayment(payment_from_row(row), row["created_at"], updated_at)

@@ -1,0 +1,142 @@
+"""The API on a real database, for the tests of its routes: a merchant with a key, and a worker that settles payments."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from unittest.mock import patch
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from aegis_api.app import create_app
+from aegis_worker.bootstrap import Web
+from aegis_worker.domain.payment import Fact
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.persistence.api_keys import create_key
+from aegis_worker.persistence.claims import claim
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.record import Change, JobChange, record
+from aegis_worker.settings import Settings, load_settings
+
+CARD = {"type": "card", "token": "tok_visa"}
+SUCCEEDED = (
+    Fact(EventType.PROCESSING, {"gateway": "sandbox_a", "attempt": 1}),
+    Fact(EventType.SUCCEEDED, {"gateway_ref": "ch_1", "authorized_minor": 1999, "captured_minor": 1999}),
+)
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Told:
+    """Hints, written down instead of published."""
+
+    queues: list[str] = field(default_factory=list)
+
+    def notify(self, queue: str) -> None:
+        self.queues.append(queue)
+
+
+@dataclass
+class Merchant:
+    """One merchant's view of the API."""
+
+    merchant_id: str
+    key: str
+    client: FlaskClient
+
+    def post_payment(
+        self, *, key: str | None = None, prefer: str | None = None, **fields: Any
+    ) -> TestResponse:
+        """Post a payment of 19.99 USD by card, with `fields` added or replaced, under a new key where none is given."""
+        body = {"amount": 1999, "currency": "USD", "payment_method": CARD, **fields}
+        return self.post_body(body, key=key, prefer=prefer)
+
+    def post_body(self, body: Any, *, key: str | None = None, prefer: str | None = None) -> TestResponse:
+        headers = {
+            "Idempotency-Key": key or f"key-{next(_numbers)}",
+            **({"Prefer": prefer} if prefer else {}),
+        }
+        return self.post("/v1/payments", json=body, headers=headers)
+
+    def accepted(self, **fields: Any) -> dict[str, Any]:
+        """A payment that was accepted; its body."""
+        answer = self.post_payment(**fields)
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json)
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.open(path, method="GET", **options)
+
+    def post(self, path: str, **options: Any) -> TestResponse:
+        return self.open(path, method="POST", **options)
+
+    def delete(self, path: str) -> TestResponse:
+        return self.open(path, method="DELETE")
+
+    def open(self, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> TestResponse:
+        with_key = {"Authorization": f"Bearer {self.key}", **(headers or {})}
+        return self.client.open(path, headers=with_key, **options)
+
+
+@dataclass
+class Api:
+    """The application, its database, the hints it gave, and merchants."""
+
+    app: Flask
+    database: Database
+    settings: Settings
+    told: Told
+
+    def merchant(self, merchant_id: str = "mer_a") -> Merchant:
+        _, key = create_key(self.database, merchant_id, "test")
+        return Merchant(merchant_id, key, self.app.test_client())
+
+    def settle(self, *facts: Fact, status: str = "succeeded") -> list[str]:
+        """Do a worker's part for every due payment: claim, record the facts, close the job. Returns the payments' ids."""
+
+        def work(connection: Any) -> list[str]:
+            jobs = claim(connection, "payments", limit=100, lease_s=60, worker="test")
+            changes = []
+            for job in jobs:
+                payment, events = job.payment.record(facts)
+                change = JobChange(status, reason=None, result={"state": payment.state})  # type: ignore[arg-type]
+                changes.append(Change(job.id, job.lease_epoch, payment, job.payment.version, events, change))
+            record(connection, changes, lease_s=60)
+            return [job.payment.id for job in jobs]
+
+        return self.database.run(work)
+
+    def settle_when_due(self, *facts: Fact) -> None:
+        """Wait for a payment to become due, at most 20 s, and settle it."""
+        for _ in range(1000):
+            if self.settle(*facts):
+                return
+            time.sleep(0.02)
+        raise AssertionError("no payment became due")
+
+
+def start_api(database_url: str, *, redis_ready: bool = True, **changed: Any) -> Api:
+    """The application on this database; `changed` settings replace the defaults."""
+    settings = replace(settings_for(database_url), **changed)
+    database = Database.connect(settings, application="test")
+    told = Told()
+    web = Web(settings=settings, database=database, hints=told, redis_ready=lambda: redis_ready)  # type: ignore[arg-type]
+    return Api(create_app(web), database, settings, told)
+
+
+def settings_for(database_url: str) -> Settings:
+    """Settings as an installation would have them, whatever the environment of the tests says."""
+    environ = {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0", "AEGIS_SECRET": "s" * 40}
+    with patch.dict(os.environ, environ):
+        return load_settings()
+
+
+def codes(answer: TestResponse) -> Sequence[tuple[str, str]]:
+    """The (pointer, code) pairs of a problem's errors."""
+    return sorted((error["pointer"], error["code"]) for error in answer.json["errors"])

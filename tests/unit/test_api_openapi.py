@@ -1,0 +1,164 @@
+"""The OpenAPI document is valid and tells of every route, error, header and example."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from aegis_api.app import create_app
+from aegis_api.problems import PROBLEMS
+from aegis_worker.bootstrap import Web
+from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.hints import NoHints
+from aegis_worker.persistence import tables
+from aegis_worker.persistence.database import Database
+from aegis_worker.settings import load_settings
+
+# Documents and pages about the API are no part of it.
+NOT_DESCRIBED = {
+    "/openapi.json",
+    "/docs",
+    "/docs/docs.js",
+    "/docs/swagger-ui-bundle.js",
+    "/docs/swagger-ui.css",
+}
+
+
+@pytest.fixture(scope="module")
+def app() -> Any:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+        environment.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+        environment.setenv("AEGIS_SECRET", "s" * 40)
+        settings = load_settings()
+    database = Database.connect(settings, application="test")
+    return create_app(Web(settings=settings, database=database, hints=NoHints(), redis_ready=lambda: True))
+
+
+@pytest.fixture(scope="module")
+def document(app: Any) -> dict[str, Any]:
+    answer = app.test_client().get("/openapi.json")
+    assert answer.content_type == "application/json"
+    return dict(answer.json)
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method != "parameters":
+                yield path, method, operation
+
+
+def schema_of(document: dict[str, Any], content: dict[str, Any]) -> Draft202012Validator:
+    return Draft202012Validator({**content["schema"], "components": document["components"]})
+
+
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_route_is_described_and_nothing_else(app: Any, document: dict[str, Any]) -> None:
+    routes = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule not in NOT_DESCRIBED
+    }
+    assert routes == {(path, method) for path, method, _ in operations(document)}
+
+
+def test_every_operation_has_a_summary_and_a_name_of_its_own(document: dict[str, Any]) -> None:
+    found = [operation for _, _, operation in operations(document)]
+    assert all(operation["summary"] for operation in found)
+    names = [operation["operationId"] for operation in found]
+    assert len(names) == len(set(names))
+
+
+def test_every_problem_code_is_described_where_it_may_come(document: dict[str, Any]) -> None:
+    described = {
+        (code, int(status))
+        for _, _, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        for code in answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
+    }
+    assert all(PROBLEMS[code].status == status for code, status in described)
+    # Not of one operation: a path or method that is none, or a request that is not HTTP.
+    assert set(PROBLEMS) - {code for code, _ in described} == {"bad_request", "method_not_allowed"}
+
+
+def test_every_operation_of_the_api_needs_a_key_and_says_so(document: dict[str, Any]) -> None:
+    assert document["security"] == [{"apiKey": []}]
+    for path, _, operation in operations(document):
+        assert ("401" in operation["responses"]) is path.startswith("/v1/")
+        assert operation.get("security") == (None if path.startswith("/v1/") else [])
+
+
+def test_every_answer_names_its_headers(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            assert "Request-Id" in answer["headers"], (path, method, status)
+    posted = document["paths"]["/v1/payments"]["post"]
+    assert {"Location", "Retry-After", "Idempotent-Replayed"} <= set(posted["responses"]["202"]["headers"])
+    taken = {parameter["$ref"].rsplit("/", 1)[1] for parameter in posted["parameters"]}
+    assert taken == {"Request-Id", "Idempotency-Key", "Prefer"}
+
+
+def test_every_example_follows_its_schema(document: dict[str, Any]) -> None:
+    checked = 0
+    for path, method, operation in operations(document):
+        contents = [operation.get("requestBody", {}).get("content", {})]
+        contents += [answer.get("content", {}) for answer in operation["responses"].values()]
+        for mimetype, content in [item for one in contents for item in one.items()]:
+            examples = [content["example"]] if "example" in content else []
+            examples += [example["value"] for example in content.get("examples", {}).values()]
+            assert examples, f"{method} {path} {mimetype} has no example"
+            for example in examples:
+                schema_of(document, content).validate(example)
+                checked += 1
+    assert checked > 50
+
+
+def test_the_request_schema_refuses_what_the_api_refuses(document: dict[str, Any]) -> None:
+    content = document["paths"]["/v1/payments"]["post"]["requestBody"]["content"]["application/json"]
+    schema, valid = schema_of(document, content), content["example"]
+    for changed in (
+        {"amount": 0},
+        {"amount": "1999"},
+        {"currency": "usd"},
+        {"unknown": 1},
+        {"payment_method": {"type": "card"}},
+        {"payment_method": {"type": "cash"}},
+        {"metadata": {"a-b": 1}},
+        {"metadata": {"a": {}}},
+        {"capture_method": "manual"},
+    ):
+        assert not schema.is_valid(valid | changed), changed
+    assert schema.is_valid(valid)
+
+
+def test_the_documented_states_and_statuses_are_those_of_the_domain_and_the_tables(
+    document: dict[str, Any],
+) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["Payment"]["properties"]["state"]["enum"] == [state.value for state in State]
+    assert schemas["Event"]["properties"]["type"]["enum"] == [kind.wire for kind in EventType]
+
+    def allowed_by(table: Any, constraint: str) -> set[str]:
+        (check,) = [one for one in table.constraints if one.name == constraint]
+        return set(re.findall(r"'(\w+)'", str(check.sqltext)))
+
+    assert set(schemas["Job"]["properties"]["status"]["enum"]) == allowed_by(tables.jobs, "status_known")
+    assert set(schemas["Job"]["properties"]["operation"]["enum"]) == allowed_by(
+        tables.jobs, "operation_known"
+    )
+    assert set(schemas["Attempt"]["properties"]["status"]["enum"]) == allowed_by(
+        tables.attempts, "status_known"
+    )
+    deliveries = allowed_by(tables.webhook_deliveries, "status_known")
+    assert set(schemas["Delivery"]["properties"]["status"]["enum"]) == deliveries
