@@ -68,10 +68,10 @@ WITH key AS (
     RETURNING merchant_id, payment_id, job_id
 ), payment AS (
     INSERT INTO payments (id, merchant_id, reference, amount_minor, currency, capture_method, payment_method,
-        customer_id, customer, description, return_url, metadata, state, version)
+        customer_id, customer, description, return_url, metadata, state, version, created_at, updated_at)
     SELECT payment_id, merchant_id, %(reference)s, %(amount_minor)s, %(currency)s, %(capture_method)s,
         %(payment_method)s::jsonb, %(customer_id)s, %(customer)s::jsonb, %(description)s, %(return_url)s,
-        %(metadata)s::jsonb, 'INITIATED', 1
+        %(metadata)s::jsonb, 'INITIATED', 1, statement_timestamp(), statement_timestamp()
     FROM key
     RETURNING created_at, metadata
 ), job AS (

@@ -94,6 +94,4 @@ def _conditions(filters: PaymentFilters) -> list[ColumnElement[bool]]:
 
 
 def _stored(row: Mapping[str, Any]) -> StoredPayment:
-    # Each column's default reads the clock for itself; until the second event nothing has been updated.
-    updated_at = row["updated_at"] if row["version"] > 1 else row["created_at"]
-    return StoredPayment(payment_from_row(row), row["created_at"], updated_at)
+    return StoredPayment(payment_from_row(row), row["created_at"], row["updated_at"])
