@@ -1,0 +1,165 @@
+"""The one place that wires: settings into databases, Redis clients, gateways and use cases, once per process."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from aegis_worker.celery import app as celery_app
+from aegis_worker.errors import ConfigurationError
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.registry import load_gateways
+from aegis_worker.hints import Hints, NoHints
+from aegis_worker.observability.errors import configure_error_reports
+from aegis_worker.observability.logs import configure_logs
+from aegis_worker.outbox.drain import DrainReport, drain
+from aegis_worker.outbox.stream import EventStream
+from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.run import PipelineParts, run
+from aegis_worker.pipeline.work import Policy
+from aegis_worker.reconcile import ReconcileParts
+from aegis_worker.resilience.lock import PaymentLocks
+from aegis_worker.settings import Settings, load_settings
+from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.webhooks.sender import HttpSender
+
+# Locks, flags and health of a Redis that is slow are worth less than the payment that waits for them.
+_REDIS_TIMEOUT_S = 0.3
+# A batch is told to the stream in milliseconds; 60 s is far above that and above the slowest webhook post (twice
+# AEGIS_WEBHOOK_TIMEOUT_S), so a live drainer is not overtaken. A run ends soon, so that a worker can be stopped.
+_OUTBOX_BATCH, _WEBHOOK_BATCH, _OUTBOX_LEASE_S, _BUDGET_S = 500, 256, 60.0, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """What the HTTP API works with."""
+
+    settings: Settings
+    database: Database
+    hints: Hints
+    redis_ready: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What the tasks, the relay and the command line work with."""
+
+    settings: Settings
+    database: Database
+    redis: Redis
+    gateways: dict[str, PaymentGateway]
+    hints: Hints | NoHints
+    pipeline: PipelineParts
+    reconcile: ReconcileParts
+    drain_outbox: Callable[[], DrainReport]
+    deliver_webhooks: Callable[[], DeliveryReport]
+
+
+def web(settings: Settings | None = None) -> Web:
+    """The parts of one web process."""
+    settings = _observed(settings or load_settings())
+    redis = redis_client(settings)
+    return Web(
+        settings=settings,
+        database=Database.connect(settings, application="web"),
+        hints=Hints(celery_app, redis),
+        redis_ready=lambda: _answers(redis),
+    )
+
+
+@cache
+def worker() -> Worker:
+    """The parts of this worker process; after a fork, `worker.cache_clear()` and call again."""
+    return build_worker(_observed(load_settings()))
+
+
+def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) -> Worker:
+    """The parts of a worker with the given settings. Raises ConfigurationError when they contradict each other."""
+    gateways = load_gateways(settings.config_dir / "gateways.toml")
+    _check_lease(settings, gateways)
+    redis = redis_client(settings)
+    database = Database.connect(settings, application="worker")
+    hints = hints or Hints(celery_app, redis)
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    pipeline = PipelineParts(
+        database=database,
+        gateways=gateways,
+        locks=PaymentLocks(redis, token=name),
+        policy=Policy(
+            max_attempts=settings.max_attempts,
+            retry_initial_s=settings.retry_initial_s,
+            retry_cap_s=settings.retry_cap_s,
+            verify_ladder_s=settings.verify_ladder_s,
+            poison_cap=settings.poison_cap,
+        ),
+        hint=hints.notify,
+        worker=name,
+        lease_s=settings.lease_s,
+        batch=settings.batch,
+        call_threads=settings.call_threads,
+        run_limit_s=settings.run_limit_s,
+    )
+    stream = EventStream(redis, maxlen=settings.stream_maxlen)
+    sender = HttpSender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
+    return Worker(
+        settings=settings,
+        database=database,
+        redis=redis,
+        gateways=gateways,
+        hints=hints,
+        pipeline=pipeline,
+        reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
+        drain_outbox=partial(
+            drain, database, stream, limit=_OUTBOX_BATCH, lease_s=_OUTBOX_LEASE_S, budget_s=_BUDGET_S
+        ),
+        deliver_webhooks=partial(
+            deliver_due,
+            database,
+            sender,
+            settings,
+            limit=_WEBHOOK_BATCH,
+            lease_s=_OUTBOX_LEASE_S,
+            budget_s=_BUDGET_S,
+        ),
+    )
+
+
+def redis_client(settings: Settings) -> Redis:
+    """A client for locks, flags and streams: short waits, no retries (a retried INCR counts twice)."""
+    return Redis.from_url(
+        settings.redis_url,
+        socket_timeout=_REDIS_TIMEOUT_S,
+        socket_connect_timeout=_REDIS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _answers(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False
+
+
+def _observed(settings: Settings) -> Settings:
+    configure_logs(settings.log_level)
+    configure_error_reports(settings.sentry_dsn, settings.environment)
+    return settings
+
+
+def _check_lease(settings: Settings, gateways: dict[str, PaymentGateway]) -> None:
+    slowest_s = max(
+        gateway.config.connect_timeout_s + gateway.config.timeout_s for gateway in gateways.values()
+    )
+    if settings.lease_s <= slowest_s:
+        # A lease that ends during a call would have another worker ask about a charge that is still being made.
+        raise ConfigurationError(
+            f"AEGIS_LEASE_S ({settings.lease_s:g} s) must be longer than the slowest gateway call ({slowest_s:g} s)"
+        )

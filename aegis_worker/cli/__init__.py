@@ -1,0 +1,59 @@
+"""The `aegis` command. Each subcommand is a module of its own, imported only when it is called, so that each starts fast.
+
+Exit codes: 0 done; 1 done, and something is wrong with payments or the installation; 2 wrong usage; 3 could not be done.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from aegis_worker import __version__
+from aegis_worker.errors import AegisError
+
+# Subcommand: (module, what `aegis --help` says).
+COMMANDS = {
+    "up": ("up", "Start everything here and keep it running."),
+    "demo": ("demo", "Run payments end to end, compare with the gateways' ledgers, and exit."),
+    "migrate": ("migrate", "Bring the database schema up to date."),
+    "keys": ("keys", "Create, list and revoke API keys."),
+    "pay": ("pay", "Post one payment, or a file of them, and wait for the results."),
+    "status": ("status", "Show a payment and its job."),
+    "timeline": ("timeline", "Show what happened to a payment, event by event."),
+    "reconcile": ("reconcile", "Compare with the gateways and repair what is stuck."),
+    "outbox": ("outbox", "Show, drain and redeliver events."),
+    "relay": ("relay", "Work without Redis: process, verify and deliver from the database."),
+    "doctor": ("doctor", "Check the installation and say what to do."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"aegis_worker.cli.{COMMANDS[cmd_name][0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="aegis")
+def cli() -> None:
+    """AegisPay: payments accepted in milliseconds, charged once, whatever crashes."""
+
+
+def main() -> None:
+    """The console script: errors of ours become one line that says what to do."""
+    try:
+        cli()
+    except AegisError as error:
+        click.echo(f"aegis: {error}", err=True)
+        sys.exit(3)

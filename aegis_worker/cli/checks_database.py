@@ -1,0 +1,190 @@
+"""What `aegis doctor` looks for in PostgreSQL: the server and its settings, and the work that stands in the tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from aegis_worker.persistence import migrate, outbox_rows
+from aegis_worker.settings import Settings
+
+from .backlog import DEAD_WITHIN_D, backlog
+from .checks import Check, fail, ok, warn
+from .output import duration
+
+_OLDEST_VERSION = 16
+_MOST_SKEW_S = 1.0
+# Beat reconciles every minute: two ticks may be missed.
+_BEAT_IS_LATE_S = 180
+# Workers take up a due job within seconds, and beat looks for lost hints every 5 s.
+_LATE_S, _VERY_LATE_S = 15, 60
+_COUNT_LIMIT = 10_000
+
+_SERVER = """
+SELECT current_setting('server_version_num')::int / 10000 AS major, current_setting('server_version') AS version,
+    current_setting('synchronous_commit') AS synchronous_commit, current_setting('fsync') AS fsync,
+    current_setting('full_page_writes') AS full_page_writes,
+    current_setting('transaction_read_only') = 'on' OR pg_is_in_recovery() AS read_only,
+    current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        - coalesce(current_setting('reserved_connections', true)::int, 0) AS usable,
+    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS in_use
+"""
+
+_DUE = """
+SELECT count(*) AS due, coalesce(extract(epoch FROM statement_timestamp() - min(since)), 0)::float8 AS oldest_s FROM (
+    (SELECT run_at AS since FROM jobs
+     WHERE queue = %(queue)s AND status IN ('queued', 'waiting') AND run_at <= statement_timestamp()
+     ORDER BY run_at LIMIT %(limit)s)
+    UNION ALL
+    (SELECT lease_until FROM jobs WHERE queue = %(queue)s AND status = 'running' AND lease_until < statement_timestamp()
+     ORDER BY lease_until LIMIT %(limit)s)
+) due
+"""
+
+_OPEN = """
+SELECT count(*) FILTER (WHERE status = 'review') AS review,
+    count(*) FILTER (WHERE status = 'waiting' AND queue = 'verify') AS in_doubt
+FROM jobs WHERE status IN ('queued', 'running', 'waiting', 'review')
+"""
+
+_LAST_BEAT = """
+SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM reconciliation_runs WHERE trigger = 'beat'
+"""
+
+
+def server(connection: Connection, settings: Settings) -> Iterator[Check]:
+    """Version, durability, whether it can be written, and room for connections."""
+    row = connection.exec_driver_sql(_SERVER).one()
+    if row.major < _OLDEST_VERSION:
+        yield fail(
+            "PostgreSQL", f"version {row.version}", f"upgrade to PostgreSQL {_OLDEST_VERSION} or newer"
+        )
+    else:
+        yield ok("PostgreSQL", f"version {row.version}")
+    if row.synchronous_commit == "off" or row.fsync == "off" or row.full_page_writes == "off":
+        seen = f"synchronous_commit {row.synchronous_commit}, fsync {row.fsync}, full_page_writes {row.full_page_writes}"
+        yield fail(
+            "durability", seen, "turn all three on: a power cut would lose payments that were accepted"
+        )
+    else:
+        yield ok("durability", f"synchronous_commit {row.synchronous_commit}, fsync on")
+    if row.read_only:
+        yield fail(
+            "writing",
+            "the database is read-only",
+            "point DATABASE_URL at the primary, or end its read-only mode",
+        )
+    else:
+        yield ok("writing", "allowed")
+    free, seen = row.usable - row.in_use, f"{row.in_use} of {row.usable} in use"
+    if free < settings.pool_size:
+        yield fail(
+            "connections",
+            seen,
+            f"raise max_connections or run fewer processes: each may take {settings.pool_size} (AEGIS_POOL_SIZE)",
+        )
+    elif free < row.usable // 4:
+        yield warn("connections", seen, "raise max_connections before more processes are started")
+    else:
+        yield ok("connections", seen)
+
+
+def schema(connection: Connection) -> Iterator[Check]:
+    """Whether the schema is this version's."""
+    current, head = migrate.current_revision(connection), migrate.head_revision()
+    if current == head:
+        yield ok("schema", f"at {head}, the newest")
+    else:
+        yield fail("schema", f"at {current or 'nothing'}, this version needs {head}", "run `aegis migrate`")
+
+
+def clock(connection: Connection) -> Iterator[Check]:
+    """How far this host's clock is from PostgreSQL's, give or take the time it took to ask."""
+    asked = time.time()
+    there = float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
+    yield skew("clock, PostgreSQL", there, asked, time.time())
+
+
+def skew(name: str, there: float, asked: float, answered: float) -> Check:
+    """The check on a clock that said `there` somewhere between `asked` and `answered`; all in Unix seconds."""
+    ahead_s = max(there - answered, 0.0) or min(there - asked, 0.0)
+    if abs(ahead_s) > _MOST_SKEW_S:
+        seen = f"{duration(abs(ahead_s))} {'ahead of' if ahead_s > 0 else 'behind'} this host"
+        return warn(name, seen, "set the clocks by NTP: signatures of webhooks and log times depend on them")
+    return ok(name, "agrees with this host within 1 s")
+
+
+def due_jobs(connection: Connection) -> Iterator[Check]:
+    """Jobs that should have been taken up by now, in each queue."""
+    for queue in ("payments", "verify"):
+        row = connection.exec_driver_sql(_DUE, {"queue": queue, "limit": _COUNT_LIMIT}).one()
+        name = f"due jobs, {queue}"
+        seen = f"{_bounded(row.due)}, the oldest for {duration(row.oldest_s)}" if row.due else "none"
+        if row.oldest_s > _VERY_LATE_S:
+            yield fail(
+                name, seen, "nobody works on them: start a worker, or `aegis relay`, which needs no Redis"
+            )
+        elif row.oldest_s > _LATE_S:
+            yield warn(name, seen, "workers are behind: add processes, or look at the gateways' latency")
+        else:
+            yield ok(name, seen)
+
+
+def open_jobs(connection: Connection) -> Iterator[Check]:
+    """Jobs that wait for a person, and how many are in doubt."""
+    row = connection.exec_driver_sql(_OPEN).one()
+    if row.review:
+        advice = "look at each with `aegis timeline`, then ask again with POST /v1/payments/ID/sync"
+        yield warn("reviews", f"{row.review} wait for a person", advice)
+    else:
+        yield ok("reviews", "none wait")
+    yield ok(
+        "asked about later", f"{row.in_doubt} pending, in doubt or with the payer" if row.in_doubt else "none"
+    )
+
+
+def beat(connection: Connection) -> Iterator[Check]:
+    """Whether the schedule runs, by what its reconciliation leaves behind every minute."""
+    ago_s = connection.exec_driver_sql(_LAST_BEAT).scalar_one()
+    advice = "start beat (`celery -A aegis_worker.celery beat`) or `aegis relay`: lost hints stay lost without either"
+    if ago_s is None:
+        yield warn("beat", "has never reconciled", advice)
+    elif ago_s > _BEAT_IS_LATE_S:
+        yield warn("beat", f"last reconciled {duration(ago_s)} ago", advice)
+    else:
+        yield ok("beat", f"reconciled {duration(ago_s)} ago")
+
+
+def outbox(connection: Connection) -> Iterator[Check]:
+    """Events that are not delivered yet."""
+    lag = outbox_rows.lag(connection)
+    seen = (
+        f"{lag['pending']} events, the oldest {duration(lag['oldest_age_s'])} old"
+        if lag["pending"]
+        else "empty"
+    )
+    if lag["oldest_age_s"] > _VERY_LATE_S:
+        yield warn(
+            "outbox",
+            seen,
+            "events are late: is Redis up, does a worker take the queue `outbox`? See `aegis outbox`",
+        )
+    else:
+        yield ok("outbox", seen)
+
+
+def webhooks(connection: Connection) -> Iterator[Check]:
+    """Webhook deliveries that wait, and those that were given up."""
+    found = backlog(connection)
+    seen = f"{found['pending']} wait, {found['dead']} dead in {DEAD_WITHIN_D} days"
+    if found["dead"]:
+        advice = "see why with `aegis outbox deliveries --status dead`, then `aegis outbox redeliver EVENT`"
+        yield warn("webhooks", seen, advice)
+    else:
+        yield ok("webhooks", seen)
+
+
+def _bounded(count: int) -> str:
+    return f"{_COUNT_LIMIT} or more" if count >= _COUNT_LIMIT else str(count)

@@ -1,0 +1,65 @@
+"""What `aegis doctor` looks for in Redis: whether it answers, its settings, the queues, and the workers behind them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from redis import Redis
+
+from aegis_worker.celery import QUEUES
+from aegis_worker.celery import app as celery_app
+
+from .checks import Check, ok, warn
+from .checks_database import skew
+
+_PING_S = 2.0
+_MANY_MESSAGES = 100
+
+
+def server(redis: Redis) -> Iterator[Check]:
+    """Version, what it does when memory is short, and what it keeps over a restart. Raises redis.RedisError."""
+    info = redis.info()
+    product = "Valkey" if "valkey_version" in info else "Redis"
+    yield ok("Redis", f"{product} {info.get('valkey_version') or info.get('redis_version')}")
+    policy = str(info.get("maxmemory_policy", "unknown"))
+    if policy == "noeviction":
+        yield ok("Redis memory", "noeviction")
+    else:
+        advice = (
+            "CONFIG SET maxmemory-policy noeviction: Redis must refuse, not silently drop, messages and locks"
+        )
+        yield warn("Redis memory", f"policy {policy}", advice)
+    if info.get("aof_enabled"):
+        yield ok("Redis persistence", "append-only file")
+    else:
+        advice = "CONFIG SET appendonly yes: the event stream is lost on a restart; payments are not, PostgreSQL has them"
+        yield warn("Redis persistence", "no append-only file", advice)
+
+
+def clock(redis: Redis) -> Iterator[Check]:
+    """How far this host's clock is from that of Redis."""
+    asked = time.time()
+    seconds, microseconds = redis.time()
+    yield skew("clock, Redis", seconds + microseconds / 1e6, asked, time.time())
+
+
+def queues(redis: Redis) -> Iterator[Check]:
+    """How many messages wait. They are hints, so many of them mean slow or missing workers, not lost payments."""
+    lengths = {queue: redis.llen(queue) for queue in QUEUES}
+    seen = ", ".join(f"{queue} {length}" for queue, length in lengths.items())
+    if max(lengths.values()) > _MANY_MESSAGES:
+        yield warn("queues", seen, "no worker takes them, or too few do: start workers for all four queues")
+    else:
+        yield ok("queues", seen)
+
+
+def workers() -> Iterator[Check]:
+    """Which workers answer within 2 s."""
+    answers = celery_app.control.inspect(timeout=_PING_S).ping() or {}
+    if answers:
+        yield ok("workers", f"{len(answers)} answer: {', '.join(sorted(answers)[:5])}")
+    else:
+        yield warn(
+            "workers", "none answers", "start one (see Procfile), or `aegis relay`, which needs no Redis"
+        )

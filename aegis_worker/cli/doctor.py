@@ -1,0 +1,150 @@
+"""`aegis doctor`: look at the whole installation and say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+
+import click
+from redis import RedisError
+from sqlalchemy import Connection
+
+from aegis_worker import bootstrap
+from aegis_worker.bootstrap import Worker
+from aegis_worker.errors import ConfigurationError, DatabaseUnavailable
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.hints import NoHints
+from aegis_worker.observability.logs import configure_logs
+from aegis_worker.persistence import migrate
+from aegis_worker.settings import load_settings
+
+from . import checks_database, checks_redis
+from .checks import Check, fail, guarded, ok, warn
+from .output import examples, json_option, print_json, print_table
+
+_DATABASE_ADVICE = "start PostgreSQL, or correct DATABASE_URL: without it nothing is accepted"
+_REDIS_ADVICE = "start Redis, or correct REDIS_URL; until then `aegis relay` works on what is accepted"
+_BROKEN_CHECK = "this check itself could not be made; see the message"
+
+
+@click.command(
+    name="doctor",
+    epilog=examples(
+        """
+        aegis doctor
+        aegis doctor --json    for a monitor: exit code 1 when a check fails
+        """
+    ),
+)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Check the installation and say what to do. Changes nothing.
+
+    Exits with 1 when a check fails; warnings leave it at 0.
+    """
+    checks = list(_all_checks())
+    failed = sum(check.verdict == "fail" for check in checks)
+    warned = sum(check.verdict == "warn" for check in checks)
+    if as_json:
+        print_json(
+            {
+                "ok": not failed,
+                "failed": failed,
+                "warned": warned,
+                "checks": [asdict(check) for check in checks],
+            }
+        )
+    else:
+        rows = [(check.verdict, check.name, check.seen, check.advice) for check in checks]
+        print_table(f"{failed} failed, {warned} warned", ("", "what", "seen", "what to do"), rows)
+    ctx.exit(1 if failed else 0)
+
+
+def _all_checks() -> Iterator[Check]:
+    configure_logs("ERROR")
+    try:
+        settings = load_settings()
+    except ConfigurationError as error:
+        yield fail(
+            "settings", str(error), "correct the environment; config/aegis.env.example explains each variable"
+        )
+        return
+    yield ok("settings", f"environment {settings.environment}")
+    try:
+        # Building the parts connects to nothing; it checks that settings and gateways fit each other.
+        parts = bootstrap.build_worker(settings, hints=NoHints())
+    except ConfigurationError as error:
+        yield fail("gateways", str(error), "correct config/gateways.toml or the variables that it names")
+        return
+    try:
+        yield from _database_checks(parts)
+        yield from _redis_checks(parts)
+        yield from _gateway_checks(list(parts.gateways.values()))
+    finally:
+        for gateway in parts.gateways.values():
+            gateway.close()
+        parts.redis.close()
+        parts.database.dispose()
+
+
+def _database_checks(parts: Worker) -> Iterator[Check]:
+    try:
+        with parts.database.read() as connection:
+            is_current = migrate.current_revision(connection) == migrate.head_revision()
+    except DatabaseUnavailable as error:
+        yield fail("PostgreSQL", str(error), _DATABASE_ADVICE)
+        return
+    of_any: dict[str, Callable[[Connection], Iterable[Check]]] = {
+        "PostgreSQL": partial(checks_database.server, settings=parts.settings),
+        "schema": checks_database.schema,
+        "clock, PostgreSQL": checks_database.clock,
+    }
+    of_ours: dict[str, Callable[[Connection], Iterable[Check]]] = {
+        "due jobs": checks_database.due_jobs,
+        "reviews": checks_database.open_jobs,
+        "beat": checks_database.beat,
+        "outbox": checks_database.outbox,
+        "webhooks": checks_database.webhooks,
+    }
+    for name, look in (of_any | (of_ours if is_current else {})).items():
+        yield from guarded(name, _BROKEN_CHECK, partial(_look, parts, look))
+
+
+def _look(parts: Worker, look: Callable[[Connection], Iterable[Check]]) -> list[Check]:
+    # A connection for each: a statement that fails would spoil the transaction of the next.
+    with parts.database.read() as connection:
+        return list(look(connection))
+
+
+def _redis_checks(parts: Worker) -> Iterator[Check]:
+    try:
+        parts.redis.ping()
+    except RedisError as error:
+        yield fail("Redis", f"{type(error).__name__}: {error}", _REDIS_ADVICE)
+        return
+    yield from guarded("Redis", _BROKEN_CHECK, lambda: checks_redis.server(parts.redis))
+    yield from guarded("clock, Redis", _BROKEN_CHECK, lambda: checks_redis.clock(parts.redis))
+    yield from guarded("queues", _BROKEN_CHECK, lambda: checks_redis.queues(parts.redis))
+    yield from guarded("workers", _BROKEN_CHECK, checks_redis.workers)
+
+
+def _gateway_checks(gateways: list[PaymentGateway]) -> Iterator[Check]:
+    enabled = [gateway for gateway in gateways if gateway.config.enabled]
+    if not enabled:
+        yield fail("gateways", "none is enabled", "enable one in config/gateways.toml")
+        return
+    with ThreadPoolExecutor(len(enabled)) as pool:
+        answers = list(pool.map(lambda gateway: gateway.health_check(), enabled))
+    for gateway, health in zip(enabled, answers, strict=True):
+        name = f"gateway {gateway.config.name}"
+        if health.ok:
+            yield ok(name, f"answers in {health.latency_ms} ms")
+        else:
+            yield warn(name, health.detail or "no answer", "payments go to the others; ask the provider")
+    if not any(health.ok for health in answers):
+        yield fail(
+            "gateways", "none answers", "check this host's network; payments wait or fail until one answers"
+        )

@@ -1,0 +1,93 @@
+"""`aegis keys`: API keys of merchants."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from aegis_worker.persistence import api_keys
+from aegis_worker.settings import load_settings
+
+from .installation import opened_database
+from .output import examples, json_option, print_facts, print_json, print_table, remark
+
+_MERCHANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_LONGEST_LABEL = 100
+
+
+def merchant_id(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Check the form of a merchant's id: it stands in every row and log line of theirs."""
+    if value is not None and not _MERCHANT.fullmatch(value):
+        raise click.BadParameter("1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit")
+    return value
+
+
+def _label(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    if len(value) > _LONGEST_LABEL or not (value.isprintable() or not value):
+        raise click.BadParameter(f"at most {_LONGEST_LABEL} printable characters")
+    return value
+
+
+@click.group(
+    name="keys",
+    epilog=examples(
+        """
+        aegis keys create --merchant shop --label web-1
+        aegis keys list
+        aegis keys revoke key_0199f5…
+        """
+    ),
+)
+def command() -> None:
+    """Create, list and revoke API keys."""
+
+
+@command.command(epilog=examples("aegis keys create --merchant shop --label web-1"))
+@click.option(
+    "--merchant", required=True, callback=merchant_id, help="The merchant whose payments it can make and see."
+)
+@click.option("--label", default="", callback=_label, help="What it is for, shown by `aegis keys list`.")
+@json_option
+def create(merchant: str, label: str, as_json: bool) -> None:
+    """Make a key and print it, this once: only its hash is kept."""
+    with opened_database() as database:
+        key_id, key = api_keys.create_key(database, merchant, label, live=load_settings().is_production)
+    if as_json:
+        print_json({"id": key_id, "merchant_id": merchant, "label": label, "key": key})
+    else:
+        print_facts("API key", {"id": key_id, "merchant": merchant, "label": label or None, "key": key})
+        remark("Keep it now: it is not shown again.")
+
+
+@command.command(name="list", epilog=examples("aegis keys list --merchant shop"))
+@click.option("--merchant", callback=merchant_id, help="Only this merchant's.")
+@json_option
+def list_(merchant: str | None, as_json: bool) -> None:
+    """Show the newest 1000 keys, revoked ones too."""
+    with opened_database() as database:
+        keys = api_keys.list_keys(database, merchant)
+    if as_json:
+        print_json([asdict(key) for key in keys])
+        return
+    print_table(
+        "API keys",
+        ("id", "merchant", "label", "key", "created", "revoked"),
+        [(key.id, key.merchant_id, key.label, key.hint, key.created_at, key.revoked_at) for key in keys],
+    )
+
+
+@command.command(epilog=examples("aegis keys revoke key_0199f5c8b2a17d01b6a7b0a1c2d3e4f5"))
+@click.argument("key_id", metavar="ID")
+@json_option
+def revoke(key_id: str, as_json: bool) -> None:
+    """Refuse a key from now on. API processes notice within 5 s."""
+    with opened_database() as database:
+        api_keys.revoke_key(database, key_id)
+    facts: dict[str, Any] = {"id": key_id, "revoked": True}
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts("API key", facts)

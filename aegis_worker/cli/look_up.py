@@ -1,0 +1,43 @@
+"""What `aegis status` and `aegis timeline` look at: one payment, with what belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aegis_worker.errors import NotFound
+from aegis_worker.persistence.database import Database
+from aegis_worker.queries.history import StoredAttempt, StoredEvent, list_attempts, list_events
+from aegis_worker.queries.jobs import StoredJob, get_job, list_jobs
+from aegis_worker.queries.payments import StoredPayment, get_payment
+
+# Far above what one payment gathers in a week on the ladder; bounds what is read.
+_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A payment, its newest job (or the one asked for), its events and its attempts."""
+
+    stored: StoredPayment
+    job: StoredJob | None
+    events: Sequence[StoredEvent]
+    attempts: Sequence[StoredAttempt]
+
+
+def look_up(database: Database, id_: str) -> Found:
+    """What is stored under a payment's or a job's id, of any merchant. Raises NotFound."""
+    with database.read() as connection:
+        job = get_job(connection, None, id_) if id_.startswith("job_") else None
+        payment_id = job.payment_id if job else id_
+        stored = get_payment(connection, None, payment_id)
+        if stored is None:
+            raise NotFound(f"there is no payment or job {id_!r}; ids look like pay_0199… and job_0199…")
+        if job is None:
+            job = next(iter(list_jobs(connection, None, payment_id=payment_id, limit=1).rows), None)
+        return Found(
+            stored,
+            job,
+            list_events(connection, None, payment_id, limit=_MOST),
+            list_attempts(connection, None, payment_id, limit=_MOST),
+        )

@@ -1,0 +1,186 @@
+"""`aegis outbox`: events on their way to the stream and to merchants' endpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.errors import NotFound
+from aegis_worker.ids import parse_event_id
+from aegis_worker.persistence import outbox_rows
+from aegis_worker.queries.payments import get_payment
+from aegis_worker.settings import load_settings
+from aegis_worker.webhooks import endpoints as use_cases
+
+from .backlog import DEAD_WITHIN_D, backlog, deliveries
+from .installation import opened_database
+from .keys import merchant_id
+from .output import duration, examples, json_option, print_facts, print_json, print_table, remark
+from .worker_parts import opened_worker
+
+merchant_option = click.option(
+    "--merchant", required=True, callback=merchant_id, help="Whose endpoint it is."
+)
+
+
+@click.group(
+    name="outbox",
+    epilog=examples(
+        """
+        aegis outbox status
+        aegis outbox deliveries --status dead
+        aegis outbox redeliver evt_0199f5c8b2a17d01b6a7b0a1c2d3e4f5_3
+        """
+    ),
+)
+def command() -> None:
+    """Show, drain and redeliver events."""
+
+
+@command.command(epilog=examples("aegis outbox status --json"))
+@json_option
+def status(as_json: bool) -> None:
+    """Show how far behind delivery is."""
+    with opened_database() as database, database.read() as connection:
+        lag, webhooks = outbox_rows.lag(connection), backlog(connection)
+    if as_json:
+        print_json({**lag, "webhooks_pending": webhooks["pending"], "webhooks_dead": webhooks["dead"]})
+        return
+    print_facts(
+        "Outbox",
+        {
+            "events not delivered": lag["pending"],
+            "oldest": f"{duration(lag['oldest_age_s'])} old" if lag["pending"] else None,
+            "webhooks to be posted": webhooks["pending"],
+            f"webhooks dead, last {DEAD_WITHIN_D} d": webhooks["dead"],
+        },
+    )
+
+
+@command.command(epilog=examples("aegis outbox drain"))
+@json_option
+@click.pass_context
+def drain(ctx: click.Context, as_json: bool) -> None:
+    """Deliver what is due, now.
+
+    To the stream, then to webhook endpoints. Exits with 1 when something could not be delivered.
+    """
+    with opened_worker() as parts:
+        drained = parts.drain_outbox()
+        delivered = parts.deliver_webhooks()
+    if as_json:
+        print_json({"outbox": dataclasses.asdict(drained), "webhooks": dataclasses.asdict(delivered)})
+    else:
+        print_facts(
+            "Outbox", {name.replace("_", " "): value for name, value in dataclasses.asdict(drained).items()}
+        )
+        print_facts("Webhooks", dataclasses.asdict(delivered))
+    ctx.exit(1 if drained.failed or delivered.failed or delivered.dead else 0)
+
+
+@command.command(name="deliveries", epilog=examples("aegis outbox deliveries --status dead --merchant shop"))
+@click.option("--status", "wanted", type=click.Choice(["pending", "delivered", "dead"]), help="Only those.")
+@click.option("--merchant", callback=merchant_id, help="Only this merchant's.")
+@click.option("--payment", metavar="ID", help="Only this payment's.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@json_option
+def list_deliveries(
+    wanted: str | None, merchant: str | None, payment: str | None, limit: int, as_json: bool
+) -> None:
+    """Show the newest webhook deliveries.
+
+    With the error of those that failed.
+    """
+    with opened_database() as database, database.read() as connection:
+        found = deliveries(connection, merchant_id=merchant, status=wanted, payment_id=payment, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("event_id", "merchant_id", "endpoint_id", "status", "tries", "created_at", "last_error")
+    titles = ("event", "merchant", "endpoint", "status", "tries", "made (UTC)", "last error")
+    print_table("Webhook deliveries", titles, [[row[name] for name in columns] for row in found])
+
+
+@command.command(epilog=examples("aegis outbox redeliver evt_0199f5c8b2a17d01b6a7b0a1c2d3e4f5_3"))
+@click.argument("event_id", metavar="EVENT_ID")
+@json_option
+def redeliver(event_id: str, as_json: bool) -> None:
+    """Post an event to webhook endpoints again.
+
+    To every active endpoint of its merchant that wants it, under the same event id as before.
+    """
+    with opened_database() as database:
+        place = parse_event_id(event_id)
+        with database.read() as connection:
+            stored = get_payment(connection, None, place[0]) if place else None
+        if stored is None:
+            raise NotFound(f"there is no event {event_id!r}; ids look like evt_0199…_3")
+        endpoints = use_cases.redeliver(database, stored.payment.merchant_id, event_id)
+    if as_json:
+        print_json({"event_id": event_id, "endpoints": endpoints})
+    else:
+        print_facts("Redelivery", {"event": event_id, "endpoints": endpoints})
+        if not endpoints:
+            remark("the merchant has no active endpoint that wants this event")
+
+
+@command.group(epilog=examples("aegis outbox endpoints add https://shop.example/hooks --merchant shop"))
+def endpoints() -> None:
+    """Where a merchant's events are posted."""
+
+
+@endpoints.command(epilog=examples("aegis outbox endpoints add https://shop.example/hooks --merchant shop"))
+@click.argument("url")
+@merchant_option
+@click.option("--event", "event_types", multiple=True, type=click.Choice([event.wire for event in EventType]))
+@json_option
+def add(url: str, merchant: str, event_types: tuple[str, ...], as_json: bool) -> None:
+    """Post a merchant's events to URL from now on: all of them, or those that --event names."""
+    with opened_database() as database:
+        made = use_cases.create_endpoint(database, load_settings(), merchant, url, event_types)
+    if as_json:
+        print_json({"id": made.endpoint.id, "merchant_id": merchant, "url": url, "secret": made.secret})
+    else:
+        print_facts("Webhook endpoint", {"id": made.endpoint.id, "url": url, "secret": made.secret})
+        remark("The merchant checks signatures with this secret (Standard Webhooks).")
+
+
+@endpoints.command(name="list", epilog=examples("aegis outbox endpoints list --merchant shop"))
+@merchant_option
+@json_option
+def list_endpoints(merchant: str, as_json: bool) -> None:
+    """Show a merchant's active endpoints."""
+    with opened_database() as database:
+        found = use_cases.list_endpoints(database, merchant)
+    if as_json:
+        print_json([dataclasses.asdict(endpoint) for endpoint in found])
+        return
+    rows = [
+        (
+            endpoint.id,
+            endpoint.url,
+            ", ".join(type_.wire for type_ in endpoint.event_types) or "all",
+            endpoint.created_at,
+            endpoint.resting_until,
+        )
+        for endpoint in found
+    ]
+    print_table(
+        f"Webhook endpoints of {merchant}", ("id", "url", "events", "since (UTC)", "rests until"), rows
+    )
+
+
+@endpoints.command(epilog=examples("aegis outbox endpoints disable whe_0199… --merchant shop"))
+@click.argument("endpoint_id", metavar="ID")
+@merchant_option
+@json_option
+def disable(endpoint_id: str, merchant: str, as_json: bool) -> None:
+    """Post nothing more to an endpoint; what was waiting for it is given up."""
+    with opened_database() as database:
+        use_cases.disable_endpoint(database, merchant, endpoint_id)
+    if as_json:
+        print_json({"id": endpoint_id, "disabled": True})
+    else:
+        print_facts("Webhook endpoint", {"id": endpoint_id, "disabled": True})

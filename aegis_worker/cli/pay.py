@@ -1,0 +1,242 @@
+"""`aegis pay`: post payments over HTTP and see them through."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aegis_worker.errors import NotFound
+from aegis_worker.ids import new_id
+
+from .http import ENDED_JOB, Api, NotAnswered, Reply
+from .output import examples, json_option, money, print_facts, print_json, progress, remark
+from .pay_file import pay_file
+from .sentences import of_error
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
+
+# Each payment method, and the option that carries its one field.
+_FIELD_OF = {
+    "card": "token",
+    "upi": "vpa",
+    "net_banking": "bank_code",
+    "wallet": "provider",
+    "pay_later": "provider",
+}
+
+
+def _printable_key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not (1 <= len(value) <= 255 and value.isascii() and value.isprintable()):
+        raise click.BadParameter("1 to 255 printable ASCII characters")
+    return value
+
+
+@click.command(
+    name="pay",
+    epilog=examples(
+        """
+        aegis pay --amount 1999 --currency USD --token tok_ok
+        aegis pay --amount 50000 --currency INR --method upi --vpa asha@okbank --reference order-1042
+        aegis pay --file payments.jsonl --concurrency 8
+        """
+    ),
+)
+@click.option(
+    "--url", envvar="AEGIS_API_URL", default="http://127.0.0.1:8000", show_default=True, show_envvar=True
+)
+@click.option("--key", envvar="AEGIS_API_KEY", default="", show_envvar=True, help="The merchant's API key.")
+@click.option(
+    "--amount", type=click.IntRange(min=1), metavar="MINOR", help="Minor units: 1999 USD is 19.99 dollars."
+)
+@click.option("--currency", metavar="CODE", help="ISO 4217, such as USD.")
+@click.option(
+    "--method", type=click.Choice(list(_FIELD_OF)), help="Known from --token, --vpa or --bank-code."
+)
+@click.option("--token", help="card: the gateway's token.")
+@click.option("--vpa", help="upi: the payer's address, such as asha@okbank.")
+@click.option("--bank-code", help="net_banking: the payer's bank.")
+@click.option("--provider", help="wallet, pay_later: whose.")
+@click.option("--reference", help="Your own reference, such as an order number.")
+@click.option("--customer", metavar="ID", help="Your own id of who pays.")
+@click.option("--description")
+@click.option("--return-url", help="Where the payer comes back to after an action.")
+@click.option(
+    "--idempotency-key",
+    callback=_printable_key,
+    help="Pays once however often it is sent within 72 h. Made up and printed when left out.",
+)
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Payments to post: one JSON body a line, each with an optional idempotency_key. Keys that are left out follow"
+    " from file name, line number and content: running the same file again within 72 h goes on where it stopped.",
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="With --file: at a time."
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(0, 86_400),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the result; with --file, for the next one.",
+)
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    url: str,
+    key: str,
+    path: Path | None,
+    concurrency: int,
+    wait_s: float,
+    idempotency_key: str | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Post one payment from options, or a file of them, and wait for the results.
+
+    Exits with 1 when one was refused, is in review or has not ended in time; a decline is a result like any other.
+    """
+    if path is not None:
+        given = [
+            name for name, value in {**flags, "idempotency_key": idempotency_key}.items() if value is not None
+        ]
+        if given:
+            raise click.UsageError(
+                f"--file doesn't go with --{given[0].replace('_', '-')}: it belongs into the file"
+            )
+        api = Api(url, key, connections=concurrency)
+        try:
+            ctx.exit(pay_file(api, path, concurrency=concurrency, wait_s=wait_s, as_json=as_json))
+        finally:
+            api.close()
+    body = _body(**flags)
+    api = Api(url, key)
+    try:
+        ctx.exit(_pay_one(api, body, idempotency_key, wait_s, as_json))
+    finally:
+        api.close()
+
+
+def _body(
+    *,
+    amount: int | None,
+    currency: str | None,
+    method: str | None,
+    reference: str | None,
+    customer: str | None,
+    description: str | None,
+    return_url: str | None,
+    **fields: str | None,
+) -> dict[str, Any]:
+    if amount is None or currency is None:
+        raise click.UsageError("give --amount and --currency, or --file")
+    body: dict[str, Any] = {
+        "amount": amount,
+        "currency": currency,
+        "payment_method": _payment_method(method, fields),
+    }
+    given = {"reference": reference, "description": description, "return_url": return_url}
+    body |= {name: value for name, value in given.items() if value is not None}
+    if customer is not None:
+        body["customer"] = {"id": customer}
+    return body
+
+
+def _payment_method(method: str | None, fields: Mapping[str, str | None]) -> dict[str, str]:
+    given = {name: value for name, value in fields.items() if value is not None}
+    if method is None:
+        matching = [type_ for type_, field in _FIELD_OF.items() if field in given and field != "provider"]
+        if len(matching) != 1:
+            raise click.UsageError(
+                "say how to pay: --token, --vpa or --bank-code, or --method with --provider"
+            )
+        method = matching[0]
+    field = _FIELD_OF[method]
+    if set(given) != {field}:
+        raise click.UsageError(f"--method {method} takes --{field.replace('_', '-')} and no other")
+    return {"type": method, field: given[field]}
+
+
+def _pay_one(api: Api, body: Mapping[str, Any], key: str | None, wait_s: float, as_json: bool) -> int:
+    if key is None:
+        key = new_id("cli")
+        remark(f"idempotency key {key}; give it with --idempotency-key to try again without paying twice")
+    reply = api.post_payment(body, key)
+    if not reply.ok:
+        _print_refusal(reply, key, as_json)
+        return 1
+    job = {**reply.body["job"], "payment_id": reply.body["id"]}
+    if wait_s > 0:
+        with progress("waiting for the result", total=None):
+            job = await_job(api, job, wait_s)
+    payment = read(api, f"/v1/payments/{job['payment_id']}")
+    replayed = reply.headers.get("Idempotent-Replayed") == "true"
+    if as_json:
+        print_json({"idempotency_key": key, "replayed": replayed, "payment": payment, "job": job})
+    else:
+        print_facts("Payment", payment_facts(payment))
+        print_facts("Job", {"id": job["id"], "status": job["status"], "because": job.get("reason")})
+        if replayed:
+            remark("this key has been used before: what you see is that payment, nothing new was posted")
+        if wait_s > 0 and job["status"] not in ENDED_JOB:
+            remark(f"not ended after {wait_s:g} s; look again with `aegis status {job['id']}`")
+    return 0 if wait_s == 0 or job["status"] in ("succeeded", "failed") else 1
+
+
+def await_job(api: Api, job: Mapping[str, Any], wait_s: float) -> dict[str, Any]:
+    """The job as it stands at its end, or after `wait_s` seconds. A job whose API does not answer is asked for again."""
+    give_up_at = time.monotonic() + wait_s
+    pause_s = _FIRST_PAUSE_S
+    latest = dict(job)
+    while latest["status"] not in ENDED_JOB and time.monotonic() < give_up_at:
+        api.stop.wait(min(pause_s, max(0.0, give_up_at - time.monotonic())))
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+        try:
+            latest = read(api, f"/v1/jobs/{job['id']}")
+        except NotAnswered as error:
+            remark(str(error))
+    return latest
+
+
+def read(api: Api, path: str) -> dict[str, Any]:
+    """A resource that must be there. Raises NotFound, or as `Api.get` does."""
+    reply = api.get(path)
+    if not reply.ok:
+        raise NotFound(f"{path}: {reply.reason}")
+    return dict(reply.body)
+
+
+def payment_facts(payment: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person wants to know of a payment as the API tells it."""
+    error, action = payment["last_error"], payment["next_action"]
+    return {
+        "id": payment["id"],
+        "state": payment["state"],
+        "certainty": payment["certainty"] if payment["certainty"] != "known" else None,
+        "amount": money(payment["amount"], payment["currency"]),
+        "method": payment["payment_method"]["type"],
+        "reference": payment["reference"],
+        "gateway": payment["gateway"],
+        "error": of_error(error),
+        "advice": error and error["advised_action"],
+        "next action": action and action.get("url"),
+    }
+
+
+def _print_refusal(reply: Reply, key: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"idempotency_key": key, "problem": reply.body})
+    else:
+        print_facts(
+            "Payment",
+            {"result": "refused", "status": reply.status, "code": reply.code, "because": reply.reason},
+        )

@@ -1,0 +1,249 @@
+"""`aegis pay --file`: many payments, several in flight, each under a key that makes a second run safe."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aegis_api.strict_json import MalformedJson, canonical, parse
+from aegis_worker.errors import AegisError, OperatorError
+
+from .http import ENDED_JOB, Api, NotAnswered, Reply
+from .output import print_facts, print_json, print_table, progress, remark
+
+# Far above what the API takes, so that it is the API that refuses; below it a line is read at one go.
+_LONGEST_LINE = 1 << 20
+_ERRORS_SHOWN, _ERRORS_KEPT = 20, 1000
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _BREATH_S = 0.1, 5.0, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the file: what to post and under which key, or the fault for which it can't be."""
+
+    number: int
+    key: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    fault: tuple[str, str] | None = None
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What came of a file, in lines. `not_sent`: the run ended before they were answered; run it again."""
+
+    file: str
+    lines: int
+    accepted: int = 0
+    replayed: int = 0
+    refused: int = 0
+    in_review: int = 0
+    unfinished: int = 0
+    stopped_because: str | None = None
+    by_state: Counter[str] = field(default_factory=Counter)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def not_sent(self) -> int:
+        """Lines that were neither accepted nor refused."""
+        return self.lines - self.accepted - self.refused
+
+    @property
+    def exit_code(self) -> int:
+        """3 when it could not be done, 1 when something is wrong with a payment, else 0."""
+        if self.not_sent:
+            return 3
+        return 1 if self.refused or self.in_review or self.unfinished else 0
+
+    def refuse(self, line: Line, code: str, detail: str) -> None:
+        """Count a refusal and keep the first 1000."""
+        self.refused += 1
+        if len(self.errors) < _ERRORS_KEPT:
+            self.errors.append(
+                {"line": line.number, "idempotency_key": line.key, "code": code, "detail": detail}
+            )
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """The file's lines that are not blank, numbered from 1 as an editor does."""
+    for number, raw in _raw_lines(path):
+        if len(raw) >= _LONGEST_LINE:
+            yield Line(number, fault=("payload_too_large", f"longer than {_LONGEST_LINE} bytes"))
+        else:
+            yield _line(path.name, number, raw)
+
+
+def pay_file(api: Api, path: Path, *, concurrency: int, wait_s: float, as_json: bool) -> int:
+    """Post every line, then wait for the ends; prints the summary and returns the exit code."""
+    report = FileReport(path.name, sum(1 for _ in _raw_lines(path)))
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="pay") as pool:
+        try:
+            open_jobs = _post_all(api, pool, path, report, in_flight=2 * concurrency)
+            if wait_s > 0 and report.stopped_because is None:
+                _await_all(api, pool, open_jobs, report, at_a_time=concurrency, wait_s=wait_s)
+        except BaseException:
+            api.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            remark("stopped; run it again to go on, nothing is paid twice")
+            raise
+    _print(report, as_json, waited=wait_s > 0)
+    return report.exit_code
+
+
+def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank; of one that is longer than `_LONGEST_LINE` only the beginning."""
+    with path.open("rb") as file:
+        number = 0
+        while raw := file.readline(_LONGEST_LINE):
+            number += 1
+            rest = raw
+            while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
+                rest = file.readline(_LONGEST_LINE)
+            if raw.strip():
+                yield number, raw
+
+
+def _line(file_name: str, number: int, raw: bytes) -> Line:
+    try:
+        body = parse(raw.strip())
+    except MalformedJson as error:
+        return Line(number, fault=(error.code, str(error)))
+    key = body.pop("idempotency_key", None)
+    if key is None:
+        content = hashlib.sha256(canonical(body)).hexdigest()
+        key = "file_" + hashlib.sha256(f"{file_name}\n{number}\n{content}".encode()).hexdigest()[:48]
+    elif not (isinstance(key, str) and 1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        return Line(number, fault=("idempotency_key_invalid", "must be 1 to 255 printable ASCII characters"))
+    return Line(number, key, body)
+
+
+def _post_all(
+    api: Api, pool: ThreadPoolExecutor, path: Path, report: FileReport, *, in_flight: int
+) -> list[dict[str, Any]]:
+    """Post the lines; returns the jobs of those that were accepted. Stops at the first that can't be answered."""
+    jobs: list[dict[str, Any]] = []
+    posting: dict[Future[Reply], Line] = {}
+    with progress("posting", report.lines) as advance:
+
+        def take_answers(at_most: int) -> None:
+            while len(posting) > at_most:
+                for answered in wait(posting, return_when=FIRST_COMPLETED).done:
+                    _take(answered, posting.pop(answered), report, jobs)
+                    advance()
+
+        for line in read_lines(path):
+            if report.stopped_because is not None:
+                break
+            if line.fault is not None:
+                report.refuse(line, *line.fault)
+                advance()
+                continue
+            posting[pool.submit(api.post_payment, line.body, line.key)] = line
+            take_answers(in_flight)
+        take_answers(0)
+    return jobs
+
+
+def _take(answered: Future[Reply], line: Line, report: FileReport, jobs: list[dict[str, Any]]) -> None:
+    try:
+        reply = answered.result()
+    except (NotAnswered, OperatorError) as error:
+        report.stopped_because = report.stopped_because or str(error)
+        return
+    if not reply.ok:
+        report.refuse(line, reply.code, reply.reason)
+        return
+    report.accepted += 1
+    report.replayed += reply.headers.get("Idempotent-Replayed") == "true"
+    jobs.append({"id": reply.body["job"]["id"], "payment_id": reply.body["id"]})
+
+
+def _await_all(
+    api: Api,
+    pool: ThreadPoolExecutor,
+    jobs: list[dict[str, Any]],
+    report: FileReport,
+    *,
+    at_a_time: int,
+    wait_s: float,
+) -> None:
+    """Ask for each job with growing pauses, until all have ended or none has for `wait_s` seconds."""
+    started = time.monotonic()
+    due = [(started, place, _FIRST_PAUSE_S) for place in range(len(jobs))]
+    give_up_at = started + wait_s
+    with progress("results", len(jobs)) as advance:
+        while due and time.monotonic() < give_up_at:
+            now = time.monotonic()
+            batch: list[tuple[float, int, float]] = []
+            while due and len(batch) < at_a_time and due[0][0] <= now:
+                batch.append(heapq.heappop(due))
+            ends = pool.map(lambda place: _end_of(api, jobs[place]), [place for _, place, _ in batch])
+            for (_, place, pause_s), end in zip(batch, ends, strict=True):
+                if end is None:
+                    heapq.heappush(due, (now + pause_s, place, min(2 * pause_s, _LONGEST_PAUSE_S)))
+                    continue
+                status, state = end
+                report.by_state[state] += 1
+                report.in_review += status == "review"
+                give_up_at = time.monotonic() + wait_s
+                advance()
+            api.stop.wait(_BREATH_S)
+    report.unfinished = len(due)
+
+
+def _end_of(api: Api, job: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The job's status and its payment's state at the end; None while it goes on or nothing can be learned."""
+    try:
+        status = api.get(f"/v1/jobs/{job['id']}").body.get("status")
+        if status not in ENDED_JOB:
+            return None
+        return str(status), str(api.get(f"/v1/payments/{job['payment_id']}").body.get("state"))
+    except AegisError:
+        return None
+
+
+def _print(report: FileReport, as_json: bool, *, waited: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "file": report.file,
+                "lines": report.lines,
+                "accepted": report.accepted,
+                "replayed": report.replayed,
+                "refused": report.refused,
+                "not_sent": report.not_sent,
+                "by_state": dict(sorted(report.by_state.items())),
+                "in_review": report.in_review,
+                "unfinished": report.unfinished,
+                "stopped_because": report.stopped_because,
+                "errors": report.errors,
+            }
+        )
+        return
+    print_facts(
+        f"Payments of {report.file}",
+        {
+            "lines": report.lines,
+            "accepted": report.accepted,
+            "posted before": report.replayed or None,
+            "refused": report.refused or None,
+            "not sent": report.not_sent or None,
+            "in review": report.in_review or None,
+            "not ended": report.unfinished or None,
+        },
+    )
+    if waited and report.accepted and report.stopped_because is None:
+        print_table("By state", ("state", "payments"), sorted(report.by_state.items()))
+    if report.errors:
+        rows = [(error["line"], error["code"], error["detail"]) for error in report.errors[:_ERRORS_SHOWN]]
+        print_table("Refused", ("line", "code", "because"), rows)
+    if report.refused > _ERRORS_SHOWN:
+        remark(f"… and {report.refused - _ERRORS_SHOWN} more; --json lists up to {_ERRORS_KEPT}")
+    if report.stopped_because:
+        remark(f"{report.stopped_because}; run it again to go on, nothing is paid twice")

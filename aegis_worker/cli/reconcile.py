@@ -1,0 +1,112 @@
+"""`aegis reconcile`: look for what is stuck and compare with the gateways, now."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from aegis_worker.hints import Hints
+from aegis_worker.reconcile import ReconciliationRun
+from aegis_worker.reconcile import reconcile as run_reconciliation
+
+from .output import examples, json_option, print_facts, print_json, print_table, remark
+from .worker_parts import opened_worker
+
+_SPAN = re.compile(r"(\d{1,5})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SHOWN = 50
+
+
+def parse_since(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    """`90m`, `24h`, `2d` before now, or an ISO 8601 time; one without an offset is UTC."""
+    if value is None:
+        return None
+    now = datetime.now(UTC)
+    span = _SPAN.fullmatch(value)
+    try:
+        moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])}) if span else datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(
+            "give a span such as 90m, 24h or 2d, or a time such as 2026-05-01T12:00"
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment > now:
+        raise click.BadParameter("is in the future")
+    return moment
+
+
+class _SentNow:
+    """Hints that are published before `notify` returns: this process ends before a background thread would have."""
+
+    def __init__(self, hints: Hints) -> None:
+        self._hints = hints
+
+    def notify(self, queue: str) -> None:
+        try:
+            self._hints.send(queue)
+        except Exception as error:
+            # Whatever the broker does: the jobs are in the database, and whoever sweeps next finds them.
+            remark(
+                f"no hint for {queue}: {type(error).__name__}; a worker or `aegis relay` finds the jobs by itself"
+            )
+
+
+@click.command(
+    name="reconcile",
+    epilog=examples(
+        """
+        aegis reconcile
+        aegis reconcile --dry-run --since 24h    compare what was accepted since yesterday
+        """
+    ),
+)
+@click.option("--dry-run", is_flag=True, help="Look and compare; repair nothing.")
+@click.option(
+    "--since",
+    callback=parse_since,
+    metavar="SPAN|TIME",
+    help="Also ask about every charge of payments accepted since then: 90m, 24h, 2d or 2026-05-01T12:00 (UTC).",
+)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, dry_run: bool, since: datetime | None, as_json: bool) -> None:
+    """Find lost hints and payments without a job, ask the gateways about everything in doubt, and repair.
+
+    Exits with 1 when a gateway says something else than we do.
+    """
+    with opened_worker() as worker:
+        parts = worker.reconcile
+        if isinstance(worker.hints, Hints):
+            parts = replace(parts, hints=_SentNow(worker.hints))
+        run = run_reconciliation(parts, trigger="operator", dry_run=dry_run, since=since)
+    if as_json:
+        print_json(asdict(run))
+    else:
+        _print(run)
+    ctx.exit(1 if run.mismatches else 0)
+
+
+def _print(run: ReconciliationRun) -> None:
+    print_facts(
+        "Reconciliation", {"id": run.id, "compared since (UTC)": run.since, "dry run": run.dry_run or None}
+    )
+    print_table(
+        "Found", ("what", "number"), [(name.replace("_", " "), count) for name, count in run.found.items()]
+    )
+    if not run.dry_run:
+        fixed = [(name.replace("_", " "), count) for name, count in run.fixed.items()]
+        print_table("Fixed", ("what", "number"), fixed)
+    if run.mismatches:
+        rows = [
+            (
+                item["payment_id"],
+                item["state"],
+                ", ".join(f"{says['gateway']}: {says['says']}" for says in item["gateways"]),
+            )
+            for item in run.mismatches[:_SHOWN]
+        ]
+        print_table("Mismatches", ("payment", "we say", "the gateways say"), rows)
+        remark("Look at each with `aegis timeline ID`; refund or correct at the gateway.")

@@ -1,0 +1,199 @@
+"""`aegis relay`: what worker and beat do, in one process and from the database alone, for when there is no Redis."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import click
+import structlog
+
+from aegis_worker import reconcile
+from aegis_worker.bootstrap import Worker
+from aegis_worker.errors import AegisError
+from aegis_worker.observability.errors import configure_error_reports
+from aegis_worker.observability.redaction import redact_text
+from aegis_worker.pipeline.run import run
+from aegis_worker.settings import load_settings
+
+from .installation import schema_expected
+from .output import examples, json_option, print_facts, print_json, print_table
+from .worker_parts import opened_worker
+
+log = structlog.get_logger(__name__)
+
+# Events of what was just charged go out before the next payments are taken up, so a run is kept short.
+_RUN_LIMIT_S = 2.0
+_RECONCILE_EVERY_S, _PURGE_EVERY_S = 60.0, 3600.0
+_LONGEST_PAUSE_S = 5.0
+
+
+@dataclass(slots=True)
+class RelayReport:
+    """What one pass did, step by step, and the steps that failed; what they left is still due."""
+
+    done: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing was due and nothing failed."""
+        return not self.failed and not any(step.get("claimed") for step in self.done.values())
+
+
+class Rota:
+    """What is done now and then rather than in every pass: reconcile every minute, purge every hour."""
+
+    def __init__(self, parts: Worker) -> None:
+        keep_h = parts.settings.idempotency_keep_h
+        self._chores: dict[str, tuple[float, Callable[[], dict[str, Any]]]] = {
+            "reconcile": (
+                _RECONCILE_EVERY_S,
+                lambda: dict(reconcile.reconcile(parts.reconcile, trigger="beat").found),
+            ),
+            "purge": (
+                _PURGE_EVERY_S,
+                lambda: {"idempotency_keys": reconcile.purge_idempotency_keys(parts.database, keep_h=keep_h)},
+            ),
+        }
+        self._next_at = dict.fromkeys(self._chores, 0.0)
+
+    def due(self) -> dict[str, Callable[[], dict[str, Any]]]:
+        """The chores whose time has come; each counts as done when this returns."""
+        now = time.monotonic()
+        names = [name for name in self._chores if now >= self._next_at[name]]
+        for name in names:
+            self._next_at[name] = now + self._chores[name][0]
+        return {name: self._chores[name][1] for name in names}
+
+
+def relay_pass(
+    parts: Worker, rota: Rota | None = None, *, stopped: Callable[[], bool] = lambda: False
+) -> RelayReport:
+    """Work on due payments, ask about those in doubt, deliver events and webhooks, do the chores that are due; once.
+
+    A step that fails does not keep the next from being done. Begins no further step once `stopped`.
+    """
+    pipeline = replace(parts.pipeline, run_limit_s=min(parts.pipeline.run_limit_s, _RUN_LIMIT_S))
+    steps: dict[str, Callable[[], dict[str, Any]]] = {
+        "payments": lambda: asdict(run(pipeline, "payments")),
+        "verify": lambda: asdict(run(pipeline, "verify")),
+        "outbox": lambda: asdict(parts.drain_outbox()),
+        "webhooks": lambda: asdict(parts.deliver_webhooks()),
+        **(rota.due() if rota else {}),
+    }
+    report = RelayReport()
+    for name, step in steps.items():
+        if stopped():
+            break
+        try:
+            with schema_expected():
+                report.done[name] = step()
+        except AegisError as error:
+            # A database that is away, mostly: what was due stays due.
+            log.warning("step failed", step=name, error=str(error))
+            report.failed[name] = redact_text(str(error))
+        except Exception as error:
+            # A fault of ours: what this step had taken up comes back when its leases end.
+            log.exception("step failed", step=name)
+            report.failed[name] = redact_text(f"{type(error).__name__}: {error}")
+    return report
+
+
+@click.command(
+    name="relay",
+    epilog=examples(
+        """
+        aegis relay
+        aegis relay --once --json    one pass, for cron
+        """
+    ),
+)
+@click.option("--once", is_flag=True, help="One pass, then exit; with 3 when a step of it failed.")
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(0.05, 60),
+    default=0.5,
+    show_default=True,
+    metavar="SECONDS",
+    help="Pause after a pass in which nothing was due.",
+)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, once: bool, interval_s: float, as_json: bool) -> None:
+    """Work without Redis: process, verify, deliver and reconcile from the database, until TERM or Ctrl-C.
+
+    May run beside workers: whoever claims a job first does it. TERM finishes the pass; a second one ends at once.
+    """
+    settings = load_settings()
+    configure_error_reports(settings.sentry_dsn, settings.environment)
+    with opened_worker(log_level=settings.log_level, hinting=False) as parts, _stop_on_signals() as stop:
+        rota = Rota(parts)
+        if once:
+            report = relay_pass(parts, rota, stopped=stop.is_set)
+            _print(report, as_json)
+            ctx.exit(3 if report.failed else 0)
+        _loop(parts, rota, stop, interval_s, as_json)
+
+
+def _loop(parts: Worker, rota: Rota, stop: threading.Event, interval_s: float, as_json: bool) -> None:
+    log.info("relay started", interval_s=interval_s)
+    pause_s = interval_s
+    while not stop.is_set():
+        report = relay_pass(parts, rota, stopped=stop.is_set)
+        if not report.is_idle:
+            worked = {name: done for name, done in report.done.items() if done.get("claimed")}
+            if worked:
+                log.info("pass", **worked)
+            if as_json:
+                print_json(asdict(report), one_line=True)
+        if report.failed:
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            stop.wait(pause_s)
+        else:
+            pause_s = interval_s
+            if report.is_idle:
+                stop.wait(interval_s)
+    log.info("relay stopped")
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """An event that the first TERM or INT sets; the second does what it always does."""
+    stop = threading.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def restore() -> None:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+    def take(number: int, frame: Any) -> None:
+        stop.set()
+        restore()
+
+    for number in numbers:
+        signal.signal(number, take)
+    try:
+        yield stop
+    finally:
+        restore()
+
+
+def _print(report: RelayReport, as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(report))
+        return
+    rows = [
+        (step, ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in done.items() if value) or "–")
+        for step, done in report.done.items()
+    ]
+    print_table("One pass", ("step", "what it did"), rows)
+    if report.failed:
+        print_facts("Failed", report.failed)

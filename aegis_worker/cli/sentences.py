@@ -1,0 +1,93 @@
+"""What an event or an attempt means, in a sentence for the person who was paged. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.queries.history import StoredAttempt
+
+from .output import duration, money
+
+Data = Mapping[str, Any]
+
+
+def of_event(type_: EventType, data: Data, currency: str) -> str:
+    """What the event tells; its data as they are where they lack what the sentence needs."""
+    try:
+        return _OF_EVENT[type_](data, currency)
+    except KeyError:
+        return json.dumps(dict(data))
+
+
+def of_attempt(attempt: StoredAttempt) -> str:
+    """How the call ended, as far as is known."""
+    if attempt.status == "APPROVED" and attempt.operation != Operation.PROCESS:
+        return "approved"
+    return _OF_ATTEMPT[attempt.status](attempt.outcome or {})
+
+
+def of_error(error: Data | None) -> str | None:
+    """`insufficient_funds at sandbox_a (51): not enough money`; None where there is no error."""
+    if error is None:
+        return None
+    text = str(error["code"])
+    if error.get("gateway"):
+        text += f" at {error['gateway']}"
+    if error.get("gateway_code") and error["gateway_code"] != error["code"]:
+        text += f" ({error['gateway_code']})"
+    return f"{text}: {error['message']}" if error.get("message") else text
+
+
+def _initiated(data: Data, currency: str) -> str:
+    reference = f", reference {data['reference']}" if data.get("reference") else ""
+    return f"accepted: {money(data['amount'], currency)} by {data['payment_method']}{reference}"
+
+
+def _processing(data: Data, currency: str) -> str:
+    attempt = f" (attempt {data['attempt']})" if "attempt" in data else ""
+    return f"a charge may be at {data['gateway']} from now on{attempt}"
+
+
+def _retry(data: Data, currency: str) -> str:
+    when = f"in {duration(data['delay_s'])}" if data.get("delay_s") else "at once"
+    return f"{data['from']} did not charge ({data['reason']}); {data['to']} is tried {when}"
+
+
+def _succeeded(data: Data, currency: str) -> str:
+    return f"{data['gateway']} charged {money(data['captured_minor'], currency)}, its reference {data['gateway_ref']}"
+
+
+_OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
+    EventType.INITIATED: _initiated,
+    EventType.ACTION_REQUIRED: lambda data, _: (
+        f"{data['gateway']} wants the payer at {data['next_action']['url']}"
+    ),
+    EventType.AUTHENTICATED: lambda data, _: f"{data['gateway']} accepts the payer",
+    EventType.PROCESSING: _processing,
+    EventType.RETRY_ATTEMPTED: _retry,
+    EventType.IN_DOUBT: lambda data, _: f"{data['gateway']} may or may not have charged: {data['reason']}",
+    EventType.RESOLVED: lambda data, _: f"the doubt is over: {data['how']}",
+    EventType.AUTHORIZED: lambda data, currency: (
+        f"{data['gateway']} holds {money(data['authorized_minor'], currency)}, its reference {data['gateway_ref']}"
+    ),
+    EventType.SUCCEEDED: _succeeded,
+    EventType.FAILED: lambda data, _: f"not charged: {of_error(data['last_error'])}",
+    EventType.CANCELLED: lambda data, _: "given up before money moved, or released",
+    EventType.REVIEW_REQUIRED: lambda data, _: f"a person has to look: {data['reason']}",
+}
+
+_OF_ATTEMPT: dict[str, Callable[[Data], str]] = {
+    "SENT": lambda outcome: str(outcome.get("reason") or "no answer yet; asked about when its lease ends"),
+    "APPROVED": lambda outcome: (
+        "charged" if outcome.get("captured", True) else "funds are held, not captured yet"
+    ),
+    "DECLINED": lambda outcome: f"declined: {of_error(outcome)}" if outcome.get("code") else "declined",
+    "ACTION_REQUIRED": lambda outcome: f"the payer has to act at {outcome.get('redirect_url')}",
+    "PENDING": lambda outcome: str(outcome.get("reason") or "the gateway decides later"),
+    "NOT_SENT": lambda outcome: f"not sent: {outcome.get('reason')}",
+    "UNKNOWN": lambda outcome: f"may or may not have happened: {outcome.get('reason')}",
+}

@@ -1,0 +1,33 @@
+"""All the parts of a worker, for the subcommands that do a worker's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aegis_worker import bootstrap
+from aegis_worker.bootstrap import Worker
+from aegis_worker.hints import NoHints
+from aegis_worker.observability.logs import configure_logs
+from aegis_worker.settings import load_settings
+
+from .installation import schema_expected
+
+
+@contextmanager
+def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterator[Worker]:
+    """The parts of a worker, run by hand. With `hinting` off it never tells other workers, and so never needs Redis.
+
+    Raises as `opened_database` does.
+    """
+    settings = load_settings()
+    configure_logs(log_level)
+    parts = bootstrap.build_worker(settings, hints=None if hinting else NoHints())
+    try:
+        with schema_expected():
+            yield parts
+    finally:
+        for gateway in parts.gateways.values():
+            gateway.close()
+        parts.redis.close()
+        parts.database.dispose()

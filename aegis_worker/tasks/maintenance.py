@@ -1,0 +1,26 @@
+"""Find what was lost, reconcile, forget what is old."""
+
+from __future__ import annotations
+
+from aegis_worker import bootstrap, reconcile
+from aegis_worker.celery import app
+
+
+@app.task(name="maintenance.sweep")
+def sweep() -> dict[str, int]:
+    """Send again the hints of due jobs."""
+    parts = bootstrap.worker()
+    return reconcile.sweep(parts.database, parts.hints)
+
+
+@app.task(name="maintenance.reconcile")
+def reconcile_now() -> dict[str, int]:
+    """Look for what no ladder covers."""
+    return reconcile.reconcile(bootstrap.worker().reconcile, trigger="beat").found
+
+
+@app.task(name="maintenance.purge")
+def purge() -> int:
+    """Forget idempotency keys that are past their time."""
+    parts = bootstrap.worker()
+    return reconcile.purge_idempotency_keys(parts.database, keep_h=parts.settings.idempotency_keep_h)

@@ -1,0 +1,27 @@
+"""Look at the jobs table and work on what is due."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from aegis_worker import bootstrap
+from aegis_worker.celery import app
+from aegis_worker.pipeline.run import run
+
+
+@app.task(name="payments.run")
+def run_payments() -> dict[str, int]:
+    """Charge what is due."""
+    return _run("payments")
+
+
+@app.task(name="payments.verify")
+def verify_payments() -> dict[str, int]:
+    """Ask the gateways about what is in doubt, pending or waiting for the payer."""
+    return _run("verify")
+
+
+def _run(queue: str) -> dict[str, int]:
+    parts = bootstrap.worker()
+    parts.hints.clear(queue)
+    return asdict(run(parts.pipeline, queue))

@@ -1,0 +1,130 @@
+"""The `aegis` command as a person or a script uses it, and an installation for it to work on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import pytest
+import structlog
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from aegis_worker.cli import main
+
+NOBODY_THERE = "redis://127.0.0.1:1/0"
+CONFIG_DIR = Path(__file__).parent.parent / "config"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended and what it printed."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Aegis = Callable[..., Ran]
+
+
+@pytest.fixture
+def aegis(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Aegis]:
+    """Run `aegis ARGUMENT…` through the console script's own function."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+
+    def run(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["aegis", *arguments])
+        capsys.readouterr()
+        try:
+            main()
+            exit_code = 0
+        except SystemExit as ended:
+            exit_code = ended.code if isinstance(ended.code, int) else 1
+        printed = capsys.readouterr()
+        return Ran(exit_code, printed.out, printed.err)
+
+    yield run
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+class RunningAegis:
+    """`aegis ARGUMENT…` as a process of its own, with this environment."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-c", "from aegis_worker.cli import main; main()", *arguments]
+        # Files and not pipes: a pipe that nobody reads stops the one who writes.
+        self._out, self._err = TemporaryFile("w+"), TemporaryFile("w+")  # noqa: SIM115 - `end` closes them
+        self._process = subprocess.Popen(command, stdout=self._out, stderr=self._err)
+
+    def has_said(self, text: str) -> bool:
+        """Whether `text` stands on its standard error by now."""
+        return text.encode() in os.pread(self._err.fileno(), 1 << 20, 0)
+
+    def end(self, number: signal.Signals | None = None) -> Ran:
+        """Wait for its end, after a signal if one is given."""
+        with self._out, self._err:
+            try:
+                if number is not None:
+                    self._process.send_signal(number)
+                self._process.wait(timeout=60)
+            finally:
+                self._process.kill()
+                self._process.wait()
+            self._out.seek(0)
+            self._err.seek(0)
+            return Ran(self._process.returncode, self._out.read(), self._err.read())
+
+
+def install(monkeypatch: pytest.MonkeyPatch, database_url: str, **environ: str) -> None:
+    """The environment of an installation on this database; without Redis unless REDIS_URL is given."""
+    defaults = {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": NOBODY_THERE,
+        "AEGIS_SECRET": "s" * 40,
+        "AEGIS_ENV": "test",
+        "AEGIS_CONFIG_DIR": str(CONFIG_DIR),
+        "AEGIS_SANDBOX_A_KEY": "sk_sandbox",
+        "AEGIS_SANDBOX_B_KEY": "sk_sandbox",
+        "COLUMNS": "200",
+    }
+    for name, value in (defaults | environ).items():
+        monkeypatch.setenv(name, value)
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Standard error is the command's."""
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The application behind a real socket; its URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
