@@ -1,0 +1,114 @@
+"""The payments of a demo: mostly plain ones, and at least two of everything that goes differently."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aegis_worker.domain.transitions import State
+
+PLAIN = "plain"
+_LEAST_OF_EACH = 2
+_REPEATED_SHARE = 0.05
+_FEWEST_AMOUNT, _MOST_AMOUNT = 100, 80_000  # minor units; scripted amounts of the sandbox begin at 900,001
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What payments with these tokens go through; `{first}` in a token stands for the gateway that is tried first."""
+
+    name: str
+    share: float
+    tokens: tuple[str, ...]
+    ends_as: State = State.SUCCESS
+
+
+ROLES = (
+    Role("declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE),
+    Role("declined everywhere for now", 0.01, ("tok_soft_insufficient_funds",), State.FAILURE),
+    Role(
+        "declined by the first gateway for now",
+        0.04,
+        ("tok_soft_try_again_at_{first}", "tok_soft_issuer_unavailable_at_{first}"),
+    ),
+    Role("charged, connection dropped", 0.03, ("tok_drop",)),
+    Role("charged, answered HTTP 500", 0.02, ("tok_500",)),
+    Role("3-D Secure", 0.03, ("tok_3ds",)),
+    Role("pending at the gateway", 0.02, ("tok_pending",)),
+)
+ENDS_AS = {PLAIN: State.SUCCESS} | {role.name: role.ends_as for role in ROLES}
+
+# Methods with the currencies that go with them; the second sandbox takes these currencies only.
+_METHODS: dict[str, tuple[int, tuple[str, ...], dict[str, tuple[str, ...]]]] = {
+    "card": (10, ("USD", "EUR", "GBP", "INR", "JPY", "BHD"), {"token": ("tok_visa", "tok_mastercard")}),
+    "upi": (3, ("INR",), {"vpa": ("asha@okbank", "ravi@upi")}),
+    "net_banking": (2, ("INR",), {"bank_code": ("HDFC", "ICIC")}),
+    "wallet": (3, ("USD", "EUR", "INR"), {"provider": ("paytm", "applepay")}),
+    "pay_later": (2, ("EUR", "GBP"), {"provider": ("klarna", "simpl")}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One payment to be posted, under `key`; with `repeated`, twice."""
+
+    role: str
+    key: str
+    body: Mapping[str, Any]
+    repeated: bool
+
+
+def cast(payments: int, seed: int, first_gateway: str) -> list[Order]:
+    """So many orders, the same for the same seed. Of few payments at most three quarters are special."""
+    rng = random.Random(seed)
+    roles: list[Role | None] = [*_special(payments)]
+    roles += [None] * (payments - len(roles))
+    repeated = max(_LEAST_OF_EACH, round(_REPEATED_SHARE * payments))
+    orders = [
+        # The last ones, which are plain.
+        _order(number, role, seed, rng, first_gateway, repeated=number >= payments - repeated)
+        for number, role in enumerate(roles)
+    ]
+    rng.shuffle(orders)
+    return orders
+
+
+def _special(payments: int) -> list[Role]:
+    counts = [(role, max(_LEAST_OF_EACH, round(role.share * payments))) for role in ROLES]
+    rounds = range(max(count for _, count in counts))
+    return [role for number in rounds for role, count in counts if number < count][: payments * 3 // 4]
+
+
+def posts(orders: list[Order], seed: int) -> list[Order]:
+    """What is sent, in this order: each order once, and the repeated ones a second time somewhere."""
+    rng = random.Random(seed)
+    sent = orders + [order for order in orders if order.repeated]
+    rng.shuffle(sent)
+    return sent
+
+
+def _order(
+    number: int, role: Role | None, seed: int, rng: random.Random, first_gateway: str, *, repeated: bool
+) -> Order:
+    method, currency = _method(rng)
+    if role is not None:
+        token = role.tokens[number % len(role.tokens)].format(first=first_gateway)
+        method, currency = {"type": "card", "token": token}, rng.choice(_METHODS["card"][1])
+    body = {
+        "amount": rng.randint(_FEWEST_AMOUNT, _MOST_AMOUNT),
+        "currency": currency,
+        "payment_method": method,
+        "reference": f"order-{seed}-{number}",
+        "customer": {"id": f"cus_{rng.randint(1, 50)}"},
+        "metadata": {"items": rng.randint(1, 9)},
+    }
+    return Order(role.name if role else PLAIN, f"demo-{seed}-{number}", body, repeated)
+
+
+def _method(rng: random.Random) -> tuple[dict[str, str], str]:
+    kind = rng.choices(list(_METHODS), weights=[weight for weight, _, _ in _METHODS.values()])[0]
+    _, currencies, fields = _METHODS[kind]
+    method = {"type": kind, **{name: rng.choice(values) for name, values in fields.items()}}
+    return method, rng.choice(currencies)

@@ -1,0 +1,106 @@
+"""`aegis up`: a whole installation on this machine, until Ctrl-C or TERM."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from aegis_worker.errors import StackFailed
+
+from .local_folder import write_whole
+from .local_stack import LocalStack, Running, Stopped, stop_on_signals
+from .output import examples, print_facts, remark
+
+MERCHANT = "local"
+_CURL = """\
+curl -s {url}/v1/payments -H 'Authorization: Bearer {key}' \\
+  -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -H 'Prefer: wait=5' \\
+  -d '{{"amount":1999,"currency":"USD","payment_method":{{"type":"card","token":"tok_visa"}}}}'"""
+
+
+@click.command(
+    name="up",
+    epilog=examples(
+        """
+        aegis up
+        aegis up --data ~/pay --port 0 --workers 4 --ready-file /tmp/ready.json
+        DATABASE_URL=postgresql://… REDIS_URL=redis://… aegis up
+        """
+    ),
+)
+@click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="data",
+    show_default=True,
+    help="Where databases, ledgers, logs and secrets are kept.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="The API's; 0 for any free one.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Processes of the Celery worker.",
+)
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Gets URLs and keys as JSON once everything answers; for its owner's eyes, gone again after the end.",
+)
+def command(data_dir: Path, port: int, workers: int, ready_file: Path | None) -> None:
+    """Start everything here and keep it running: stores, sandbox gateways, API, worker and beat.
+
+    DATABASE_URL and REDIS_URL name stores to use instead of the embedded ones. Ctrl-C or TERM stops all of it.
+    """
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
+    stack = LocalStack(
+        data_dir, port=port, workers=workers, merchant_id=MERCHANT, environ=os.environ, say=_say
+    )
+    with stop_on_signals() as stopping, stack:
+        try:
+            running = stack.start(stopping)
+            _tell(running, stack, ready_file)
+            stopping.wait()
+        except Stopped:
+            pass
+        finally:
+            if ready_file is not None:
+                ready_file.unlink(missing_ok=True)
+    _say("stopped")
+
+
+def _say(text: str) -> None:
+    remark(f"aegis up: {text}")
+
+
+def _tell(running: Running, stack: LocalStack, ready_file: Path | None) -> None:
+    print_facts(
+        "AegisPay is running",
+        {
+            "API": running.api_url,
+            "documentation": f"{running.api_url}/docs",
+            **{name: sandbox["url"] for name, sandbox in running.sandboxes.items()},
+            "logs": stack.folder.logs,
+            "settings": f"{stack.folder.settings_file} (in another shell: . FILE, then aegis doctor)",
+        },
+    )
+    click.echo("\nA first payment:\n" + _CURL.format(url=running.api_url, key=running.api_key) + "\n")
+    remark("Ctrl-C stops everything.")
+    if ready_file is None:
+        return
+    try:
+        write_whole(ready_file, json.dumps(running.as_dict()))
+    except OSError as error:
+        raise StackFailed(f"{ready_file}: {error.strerror}") from error

@@ -1,0 +1,58 @@
+"""One installation for all end-to-end tests, with short timeouts, on a Valkey that a test may take away."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from installation import CHECKOUT, LEASE_S, Installation
+
+from aegis_worker.embedded.stack import temporary_data_dir
+from aegis_worker.embedded.valkey import EmbeddedValkey
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder for data that is thrown away."""
+    with temporary_data_dir() as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def environ(folder: Path) -> dict[str, str]:
+    """An environment in which gateways are given up, leases end and doubts are looked into soon."""
+    config_dir = folder / "config"
+    shutil.copytree(CHECKOUT / "config", config_dir)
+    gateways = config_dir / "gateways.toml"
+    shorter = re.sub(r"(?m)^connect_timeout_s = .*$", "connect_timeout_s = 1", gateways.read_text())
+    gateways.write_text(re.sub(r"(?m)^timeout_s = .*$", "timeout_s = 2", shorter))
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("AEGIS_")}
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        ours.pop(name, None)
+    return ours | {
+        "AEGIS_CONFIG_DIR": str(config_dir),
+        "AEGIS_LEASE_S": f"{LEASE_S:g}",  # longer than the slowest call: 1 s + 2 s
+        "AEGIS_VERIFY_LADDER_S": "1,1,2,3,5,10,10,10",
+        "AEGIS_WEB_WORKERS": "2",
+    }
+
+
+@pytest.fixture(scope="session")
+def valkey(folder: Path) -> Iterator[EmbeddedValkey]:
+    """The installation's Redis, which is the tests' to stop and start."""
+    server = EmbeddedValkey(folder / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def running(folder: Path, environ: dict[str, str], valkey: EmbeddedValkey) -> Iterator[Installation]:
+    """A running installation that the tests share."""
+    installation = Installation(folder / "shared", environ | {"REDIS_URL": valkey.url})
+    yield installation
+    installation.stop()

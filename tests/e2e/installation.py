@@ -1,0 +1,186 @@
+"""A whole AegisPay that `aegis up` runs, as the tests see it: by HTTP, by its ready file, and by its processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import psutil
+import urllib3
+
+AEGIS = str(Path(sys.executable).with_name("aegis"))
+CHECKOUT = Path(__file__).parents[2]
+
+# Bounds for waits, not expectations: a busy machine may take several times as long as usual.
+START_S, STOP_S, SOON_S = 120.0, 90.0, 60.0
+
+# AEGIS_LEASE_S of the installations here.
+LEASE_S = 4.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer with a JSON object in it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+
+
+class Installation:
+    """`aegis up` on a data folder of its own, as a process of its own."""
+
+    def __init__(self, data_dir: Path, environ: Mapping[str, str], *, workers: int = 2) -> None:
+        self.data_dir = data_dir
+        self._ready_file = data_dir.with_name(f"{data_dir.name}.ready.json")
+        self._out = data_dir.with_name(f"{data_dir.name}.out").open("a+")
+        argv = [AEGIS, "up", "--data", str(data_dir), "--port", "0", "--workers", str(workers)]
+        self.process = subprocess.Popen(
+            [*argv, "--ready-file", str(self._ready_file)],
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=self._out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            wait_until(self._is_ready, START_S)
+        except BaseException:
+            self.stop()
+            raise
+        self.ready: dict[str, Any] = json.loads(self._ready_file.read_text())
+        self._http = urllib3.PoolManager(maxsize=64, timeout=30, retries=False)
+
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, self.printed()
+        return self._ready_file.exists()
+
+    def printed(self) -> str:
+        """What `aegis up` said."""
+        return Path(self._out.name).read_text()
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """The environment for other `aegis` commands, from the file that `up` leaves for a shell."""
+        lines = (self.data_dir / "aegis.env").read_text().splitlines()
+        pairs = (shlex.split(line.removeprefix("export "))[0].split("=", 1) for line in lines)
+        return dict(pairs)
+
+    def aegis(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another `aegis` command against this installation."""
+        env = {**os.environ, **self.settings}
+        return subprocess.run([AEGIS, *arguments], env=env, capture_output=True, text=True, timeout=SOON_S)
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+        """One request to the API with the merchant's key."""
+        sent = {"Authorization": f"Bearer {self.ready['api_key']}", "Content-Type": "application/json"}
+        raw = None if body is None else json.dumps(body).encode()
+        answer = self._http.request(method, self.ready["api_url"] + path, body=raw, headers=sent | headers)
+        return Reply(answer.status, answer.headers, json.loads(answer.data))
+
+    def post(self, body: Mapping[str, Any], key: str | None = None) -> Reply:
+        """POST /v1/payments, under a new key where none is given."""
+        return self.send("POST", "/v1/payments", body, **{"Idempotency-Key": key or uuid.uuid4().hex})
+
+    def accepted(self, token: str) -> str:
+        """Post a card payment; its id."""
+        reply = self.post(card(token))
+        assert reply.status == 202, reply.body
+        return str(reply.body["id"])
+
+    def payment(self, payment_id: str) -> dict[str, Any]:
+        """The payment with its attempts and events, as it stands."""
+        reply = self.send("GET", f"/v1/payments/{payment_id}?expand=attempts,events")
+        assert reply.status == 200, reply.body
+        return reply.body
+
+    def ended(self, payment_id: str, within_s: float = SOON_S) -> dict[str, Any]:
+        """The payment at its end."""
+
+        def is_final() -> bool:
+            return self.payment(payment_id)["state"] in ("SUCCESS", "FAILURE", "CANCELLED")
+
+        wait_until(is_final, within_s)
+        return self.payment(payment_id)
+
+    def attempts(self, payment_id: str) -> list[dict[str, Any]]:
+        """The calls to gateways for a payment."""
+        attempts: list[dict[str, Any]] = self.payment(payment_id)["attempts"]["data"]
+        return attempts
+
+    def charges(self, payment_id: str) -> list[dict[str, Any]]:
+        """What the gateways' own ledgers hold of a payment: charges that were captured."""
+        found = []
+        for sandbox in self.ready["sandboxes"].values():
+            page = json.loads(self._http.request("GET", sandbox["url"] + "/_sandbox/ledger").data)
+            assert page["next_cursor"] is None
+            found += [charge for charge in page["charges"] if charge["merchant_payment_id"] == payment_id]
+        return [charge for charge in found if charge["captured"] > 0]
+
+    def pids(self) -> list[int]:
+        """`aegis up` and everything that it started, and what that started."""
+        parent = psutil.Process(self.process.pid)
+        return [parent.pid, *(child.pid for child in parent.children(recursive=True))]
+
+    def worker_pid(self) -> int | None:
+        """The Celery worker's main process, while it runs."""
+        for child in psutil.Process(self.process.pid).children():
+            if child.status() != psutil.STATUS_ZOMBIE and "worker" in child.cmdline():
+                return child.pid
+        return None
+
+    def kill_worker(self) -> None:
+        """SIGKILL the worker with its children. `aegis up` starts another one."""
+        pid = self.worker_pid()
+        assert pid is not None
+        os.killpg(pid, signal.SIGKILL)
+
+    @contextmanager
+    def without_worker(self) -> Iterator[None]:
+        """A while in which no worker runs, because nobody starts another one either."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            self.kill_worker()
+            wait_until(lambda: self.worker_pid() is None, SOON_S)
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Stop it and give its exit code."""
+        self.process.send_signal(how)
+        code = self.process.wait(STOP_S)
+        self._out.close()
+        return code
+
+
+def card(token: str, **more: Any) -> dict[str, Any]:
+    """A card payment with one of the sandbox's tokens."""
+    return {"amount": 1999, "currency": "USD", "payment_method": {"type": "card", "token": token}, **more}
+
+
+def wait_until(condition: Callable[[], object], within_s: float) -> None:
+    """Return as soon as `condition` holds; fail when it doesn't in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within_s:g} s"
+        time.sleep(0.05)
+
+
+def alive(pids: list[int]) -> list[int]:
+    """Which of the processes still run."""
+    return [
+        pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    ]

@@ -1,0 +1,60 @@
+"""`aegis demo`, with few payments."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+from installation import AEGIS, START_S, STOP_S, alive, wait_until
+
+KEYS = {
+    "payments",
+    "by_state",
+    "by_gateway",
+    "charged_twice",
+    "charged_not_success",
+    "success_not_charged",
+    "unresolved",
+    "webhooks_out_of_order",
+    "webhooks_missing",
+    "accept_ms",
+    "end_to_end_ms",
+    "throughput_per_s",
+    "duration_s",
+    "seed",
+}
+
+
+def test_the_demo_passes_and_writes_its_figures(environ: dict[str, str], tmp_path: Path) -> None:
+    argv = [AEGIS, "demo", "--payments", "20", "--seed", "7", "--json", str(tmp_path / "out.json")]
+    demo = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=2 * START_S)
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures.keys() == KEYS
+    assert (figures["payments"], figures["seed"]) == (20, 7)
+    assert figures["by_state"] == {"SUCCESS": 16, "FAILURE": 4}
+    wrong = ("charged_twice", "charged_not_success", "success_not_charged", "unresolved")
+    assert [figures[name] for name in (*wrong, "webhooks_out_of_order", "webhooks_missing")] == [0] * 6
+    assert figures["accept_ms"].keys() == figures["end_to_end_ms"].keys() == {"p50", "p95", "p99"}
+    assert "payment.succeeded" in demo.stdout
+
+
+def test_a_demo_that_is_stopped_leaves_nothing_behind(environ: dict[str, str]) -> None:
+    demo = subprocess.Popen(
+        [AEGIS, "demo"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert demo.stderr is not None
+    wait_until(lambda: "posting" in demo.stderr.readline(), START_S)
+    started = psutil.Process(demo.pid).children(recursive=True)
+    (ledger,) = {
+        Path(argument) for process in started for argument in process.cmdline() if "sandbox_a.sq" in argument
+    }
+    assert ledger.exists()
+    demo.send_signal(signal.SIGTERM)
+    demo.communicate(timeout=STOP_S)
+    assert demo.returncode == 3
+    assert alive([process.pid for process in started]) == []
+    assert not ledger.exists()

@@ -1,0 +1,60 @@
+"""Payments over HTTP, through a real worker, to a real gateway's ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from installation import Installation, card
+
+
+def test_a_payment_is_charged_once_and_is_success(running: Installation) -> None:
+    payment = running.ended(running.accepted("tok_visa"))
+    assert payment["state"] == "SUCCESS"
+    assert payment["amounts"] == {"authorized": 1999, "captured": 1999, "refunded": 0}
+    (charge,) = running.charges(payment["id"])
+    assert (charge["captured"], charge["currency"]) == (1999, "USD")
+    assert [event["seq"] for event in payment["events"]["data"]] == list(range(1, payment["version"] + 1))
+
+
+def test_a_hard_decline_is_failure_and_nothing_is_charged(running: Installation) -> None:
+    payment = running.ended(running.accepted("tok_hard_stolen_card"))
+    assert payment["state"] == "FAILURE"
+    assert payment["last_error"]["code"] == "stolen_card"
+    assert running.charges(payment["id"]) == []
+
+
+def test_a_soft_decline_moves_to_the_next_gateway(running: Installation) -> None:
+    payment = running.ended(running.accepted("tok_soft_try_again_at_sandbox_a"))
+    assert (payment["state"], payment["gateway"]) == ("SUCCESS", "sandbox_b")
+    assert len(running.charges(payment["id"])) == 1
+
+
+def test_a_charge_whose_answer_was_lost_is_found_by_asking(running: Installation) -> None:
+    payment = running.ended(running.accepted("tok_drop"))
+    assert payment["state"] == "SUCCESS"
+    assert "payment.in_doubt" in [event["type"] for event in payment["events"]["data"]]
+    assert [(attempt["sends"], attempt["checks"] > 0) for attempt in payment["attempts"]["data"]] == [
+        (1, True)
+    ]
+    assert len(running.charges(payment["id"])) == 1
+
+
+def test_fifty_posts_with_one_key_make_one_payment(running: Installation) -> None:
+    with ThreadPoolExecutor(50) as pool:
+        replies = list(pool.map(lambda _: running.post(card("tok_visa"), key="fifty"), range(50)))
+    accepted = [reply for reply in replies if reply.status == 202]
+    assert {reply.status for reply in replies} <= {202, 409}
+    assert {reply.body["code"] for reply in replies if reply.status == 409} <= {"idempotency_in_progress"}
+    assert len({reply.body["id"] for reply in accepted}) == 1
+    assert Counter(reply.headers.get("Idempotent-Replayed") for reply in accepted)[None] == 1
+    payment = running.ended(accepted[0].body["id"])
+    assert len(running.charges(payment["id"])) == 1
+
+
+def test_the_same_key_with_another_nested_field_is_refused(running: Installation) -> None:
+    first = running.post(card("tok_visa", customer={"id": "cus_1", "country": "IN"}), key="nested")
+    second = running.post(card("tok_visa", customer={"id": "cus_1", "country": "US"}), key="nested")
+    assert (first.status, second.status) == (202, 422)
+    assert second.body["code"] == "idempotency_key_reused"
+    assert second.headers["Content-Type"] == "application/problem+json"

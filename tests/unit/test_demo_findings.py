@@ -1,0 +1,146 @@
+"""The demo's judgement: it has to see what is wrong, not only say that all is well."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from aegis_worker.cli.demo.cast import PLAIN, ROLES, cast, posts
+from aegis_worker.cli.demo.findings import Findings, percentiles
+from aegis_worker.cli.demo.ledgers import Charge, Comparison, compare
+from aegis_worker.cli.demo.merchant import Posted
+from aegis_worker.cli.demo.sink import Arrivals
+from aegis_worker.ids import event_id
+
+A, B = "pay_" + "a" * 32, "pay_" + "b" * 32
+
+
+def a_payment(id_: str = A, state: str = "SUCCESS", amount: int = 1999) -> dict[str, Any]:
+    at = "2026-11-21T09:00:00.000000Z"
+    events = [{"seq": 1, "type": "payment.initiated", "created_at": at}]
+    return {
+        "id": id_,
+        "state": state,
+        "amount": amount,
+        "currency": "USD",
+        "gateway": "sandbox_a",
+        "created_at": at,
+        "events": {"data": [*events, {"seq": 2, "type": "payment.succeeded", "created_at": at}]},
+    }
+
+
+def a_charge(payment_id: str | None = A, kept: int = 1999, gateway: str = "sandbox_a") -> Charge:
+    return Charge(payment_id, gateway, kept, "USD")
+
+
+def test_one_charge_of_the_whole_amount_for_a_success_is_right() -> None:
+    assert compare([a_payment()], [a_charge()]) == Comparison()
+
+
+def test_a_charge_at_each_of_two_gateways_is_charged_twice() -> None:
+    found = compare([a_payment()], [a_charge(), a_charge(gateway="sandbox_b")])
+    assert found == Comparison(charged_twice=[A])
+
+
+@pytest.mark.parametrize("state", ["FAILURE", "CANCELLED"])
+def test_a_charge_for_what_is_no_success_is_found(state: str) -> None:
+    assert compare([a_payment(state=state)], [a_charge()]) == Comparison(charged_not_success=[A])
+
+
+def test_a_charge_for_a_payment_that_nobody_knows_is_found() -> None:
+    assert compare([], [a_charge(B)]).charged_not_success == [B]
+    assert len(compare([], [a_charge(None)]).charged_not_success) == 1
+
+
+@pytest.mark.parametrize("charges", [[], [a_charge(kept=1998)], [Charge(A, "sandbox_a", 1999, "EUR")]])
+def test_a_success_without_its_whole_charge_is_found(charges: list[Charge]) -> None:
+    assert compare([a_payment()], charges) == Comparison(success_not_charged=[A])
+
+
+def test_a_payment_that_has_not_ended_is_unresolved() -> None:
+    assert compare([a_payment(state="PROCESSING")], []) == Comparison(unresolved=[A])
+
+
+def arrivals(*events: tuple[str, int]) -> Arrivals:
+    return Arrivals([event_id(payment_id, seq) for payment_id, seq in events])
+
+
+def test_events_of_different_payments_may_come_in_any_order() -> None:
+    came = arrivals((A, 1), (B, 1), (B, 2), (A, 2))
+    assert (came.out_of_order(), came.missing({A: 2, B: 2})) == ({}, {})
+
+
+def test_an_event_after_a_later_one_of_its_payment_is_out_of_order() -> None:
+    assert arrivals((A, 1), (A, 3), (A, 2)).out_of_order() == {A: 1}
+
+
+def test_an_event_that_comes_again_later_is_a_repetition_and_not_out_of_order() -> None:
+    came = arrivals((A, 1), (A, 2), (A, 1))
+    assert (came.out_of_order(), came.repeated) == ({}, 1)
+
+
+def test_events_that_never_came_are_missing() -> None:
+    assert arrivals((A, 1), (A, 3)).missing({A: 4, B: 1}) == {A: 2, B: 1}
+
+
+def findings(**changes: Any) -> Findings:
+    (order,) = cast(1, seed=1, first_gateway="sandbox_a")
+    fields: dict[str, Any] = {
+        "seed": 1,
+        "duration_s": 1.0,
+        "posted": [Posted(order, A, "job_1", False, 12.0), Posted(order, A, "job_1", True, 3.0)],
+        "payments": [a_payment()],
+        "comparison": Comparison(),
+        "arrivals": arrivals((A, 1), (A, 2)),
+    }
+    return Findings(**(fields | changes))
+
+
+def test_nothing_wrong_is_no_problem() -> None:
+    assert findings().problems() == {}
+
+
+def test_each_kind_of_wrong_is_a_problem_with_its_payments() -> None:
+    (order,) = cast(1, seed=1, first_gateway="sandbox_a")
+    twice = [Posted(order, A, "job_1", False, 12.0), Posted(order, B, "job_2", False, 12.0)]
+    assert findings(comparison=Comparison(charged_twice=[A])).problems() == {"charged twice": [A]}
+    assert list(findings(posted=twice).problems()) == ["posted again and not replayed"]
+    assert findings(arrivals=arrivals((A, 2), (A, 1))).problems() == {"webhooks out of order": [A]}
+    assert findings(arrivals=arrivals((A, 1))).problems() == {"webhooks missing": [A]}
+    forged = Arrivals([event_id(A, 1), event_id(A, 2)], forged=1)
+    assert list(findings(arrivals=forged).problems()) == ["webhooks with a wrong signature"]
+    assert list(findings(payments=[a_payment(state="FAILURE")]).problems()) == [
+        "ended otherwise than its gateway decided"
+    ]
+
+
+def test_percentiles_are_values_that_occurred() -> None:
+    assert percentiles([float(n) for n in range(1, 101)]) == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+    assert percentiles([7.0]) == {"p50": 7.0, "p95": 7.0, "p99": 7.0}
+    assert percentiles([]) == {"p50": None, "p95": None, "p99": None}
+
+
+@pytest.mark.parametrize("payments", [20, 200, 2000])
+def test_a_cast_has_at_least_two_of_each_role(payments: int) -> None:
+    orders = cast(payments, seed=3, first_gateway="sandbox_a")
+    counts = Counter(order.role for order in orders)
+    assert len(orders) == payments == len({order.key for order in orders})
+    assert all(counts[role] >= 2 for role in (PLAIN, *(role.name for role in ROLES)))
+
+
+@pytest.mark.parametrize("payments", [1, 2, 7])
+def test_a_small_cast_is_as_large_as_asked_for(payments: int) -> None:
+    assert len(cast(payments, seed=3, first_gateway="sandbox_a")) == payments
+
+
+def test_the_same_seed_gives_the_same_posts_and_another_one_others() -> None:
+    first, same, other = (cast(30, seed=seed, first_gateway="sandbox_a") for seed in (1, 1, 2))
+    assert posts(first, 1) == posts(same, 1) != posts(other, 2)
+
+
+def test_what_is_posted_again_has_the_same_key_and_body() -> None:
+    orders = cast(200, seed=1, first_gateway="sandbox_a")
+    counts = Counter(order.key for order in posts(orders, 1))
+    assert sorted(counts.values()) == [1] * 190 + [2] * 10
