@@ -60,6 +60,19 @@ class SharedDatabase:
     A test that leaves another schema behind, or something that can't be emptied, gets the next test a new database.
     """
 
+    _SCHEMA = """
+        SELECT md5(string_agg(part, ',' ORDER BY part)) FROM (
+            SELECT concat('relation', relname, relkind) FROM pg_class WHERE relnamespace = 'public'::regnamespace
+            UNION ALL SELECT concat('column', attrelid::regclass, attname, atttypid, attnotnull) FROM pg_attribute
+                WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+            UNION ALL SELECT concat('trigger', tgrelid::regclass, tgname, tgenabled) FROM pg_trigger
+            UNION ALL SELECT concat('constraint', conrelid::regclass, conname) FROM pg_constraint
+            UNION ALL SELECT concat('function', proname, md5(prosrc)) FROM pg_proc
+                WHERE pronamespace = 'public'::regnamespace
+            UNION ALL SELECT concat('version', version_num) FROM alembic_version
+        ) schema(part)
+    """
+
     # replica: the triggers that keep history from being deleted are there for others than this.
     _EMPTY = "SET session_replication_role = replica; " + "; ".join(
         f"DELETE FROM {name}" for name in metadata.tables
@@ -76,16 +89,17 @@ class SharedDatabase:
         try:
             _run(self._stores, f"ALTER DATABASE {self._name} RESET ALL")
             _run(self._stores, self._EMPTY, database=self._name)
-            (version,) = _run(self._stores, "SELECT version_num FROM alembic_version", database=self._name)
-        except (psycopg2.Error, ValueError):
-            version = ("",)
-        if version != (migrate.head_revision(),):
+            schema = _run(self._stores, self._SCHEMA, database=self._name)
+        except psycopg2.Error:
+            schema = []
+        if schema != self._schema:
             _run(self._stores, f"DROP DATABASE {self._name} WITH (FORCE)")
             self._new()
 
     def _new(self) -> None:
         self._name = f"test_{uuid.uuid4().hex[:12]}"
         _run(self._stores, f"CREATE DATABASE {self._name} TEMPLATE {self._template} OWNER aegis")
+        self._schema = _run(self._stores, self._SCHEMA, database=self._name)
         self.url = _url(self._stores, self._name)
 
 
