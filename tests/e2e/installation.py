@@ -143,6 +143,7 @@ class Installation:
 
     def kill_worker(self) -> None:
         """SIGKILL the worker with its children. `aegis up` starts another one."""
+        wait_until(self.worker_pid, SOON_S)
         pid = self.worker_pid()
         assert pid is not None
         os.killpg(pid, signal.SIGKILL)
@@ -150,6 +151,8 @@ class Installation:
     @contextmanager
     def without_worker(self) -> Iterator[None]:
         """A while in which no worker runs, because nobody starts another one either."""
+        # A stopped `up` starts no worker, so there has to be one before.
+        wait_until(self.worker_pid, SOON_S)
         self.process.send_signal(signal.SIGSTOP)
         try:
             self.kill_worker()
@@ -181,6 +184,11 @@ def wait_until(condition: Callable[[], object], within_s: float) -> None:
 
 def alive(pids: list[int]) -> list[int]:
     """Which of the processes still run."""
-    return [
-        pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    ]
+
+    def runs(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return [pid for pid in pids if runs(pid)]

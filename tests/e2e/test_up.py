@@ -33,6 +33,7 @@ def test_it_can_be_stopped_killed_and_started_again(folder: Path, environ: dict[
     again = Installation(first.data_dir, environ, workers=1)
     assert again.ready["api_key"] == first.ready["api_key"]
     assert again.payment(payment_id)["state"] == "SUCCESS"
+    again.accepted("tok_latency_1800")
     started = again.pids()
     assert again.stop(signal.SIGKILL) == -signal.SIGKILL
     wait_until(lambda: not alive(started), STOP_S)
@@ -48,9 +49,10 @@ def test_the_processes_of_the_procfile_start_under_honcho(running: Installation,
     bind = f"127.0.0.1:{free_port()}"
     env = {**os.environ, **running.settings, "AEGIS_BIND": bind, "AEGIS_WORKER_CONCURRENCY": "1"}
     env["PATH"] = f"{Path(AEGIS).parent}:{env['PATH']}"
-    argv = [sys.executable, "-m", "honcho", "-f", str(CHECKOUT / "Procfile"), "-d", str(tmp_path), "start"]
+    argv = [sys.executable, "-m", "honcho", "-f", str(CHECKOUT / "Procfile"), "start"]
+    argv += ["web", "worker", "beat", "relay"]
     with (tmp_path / "out").open("w+") as out:
-        honcho = subprocess.Popen([*argv, "web", "worker", "beat", "relay"], env=env, stdout=out, stderr=out)
+        honcho = subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=out, stderr=out)
         try:
             wait_until(lambda: is_ready(bind) and len(workers_of(running)) == 2, START_S)
             assert honcho.poll() is None
