@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, g, request
 
+from aegis_worker.chaos.points import crash_point
 from aegis_worker.errors import DatabaseUnavailable, NotFound
 from aegis_worker.ids import PAYMENT, event_id, parse_event_id
 from aegis_worker.intake import Accepted, accept, request_sync
@@ -83,6 +84,7 @@ def create_payment(body: dict[str, Any]) -> Response:
     accepted = accept(command, web.database)
     if not accepted.replayed:
         web.hints.notify("payments")
+    crash_point("intake.hinted")
     replayed = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
     where = {"Location": f"/v1/payments/{accepted.payment.id}"}
     wait_s = wanted_s(request.headers.getlist("Prefer"))

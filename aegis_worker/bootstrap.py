@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from aegis_worker.celery import app as celery_app
+from aegis_worker.chaos.points import arm
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.registry import load_gateways
@@ -151,6 +152,7 @@ def _answers(redis: Redis) -> bool:
 def _observed(settings: Settings) -> Settings:
     configure_logs(settings.log_level)
     configure_error_reports(settings.sentry_dsn, settings.environment)
+    arm(settings.environment)
     return settings
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from aegis_worker.chaos.points import crash_point
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.replay import unborn
@@ -112,14 +113,17 @@ def accept(command: PaymentCommand, database: Database) -> Accepted:
         metadata=command.metadata,
     )
     job_id = new_id(JOB)
+    crash_point("intake.received")
     try:
-        return database.run(lambda connection: _insert(connection, command, payment, job_id))
+        accepted = database.run(lambda connection: _insert(connection, command, payment, job_id))
     except DBAPIError as error:
         if sqlstate(error) == LOCK_NOT_AVAILABLE:
             raise IdempotencyInProgress("a request with this key is still being accepted") from error
         if sqlstate(error) == UNIQUE_VIOLATION and "payments_live_reference" in str(error.orig):
             raise DuplicateReference("another payment that has not failed carries this reference") from error
         raise
+    crash_point("intake.committed")
+    return accepted
 
 
 def _insert(connection: Connection, command: PaymentCommand, payment: Payment, job_id: str) -> Accepted:
@@ -149,6 +153,7 @@ def _insert(connection: Connection, command: PaymentCommand, payment: Payment, j
     ).one_or_none()
     if row is None:
         return _replay(connection, command)
+    crash_point("intake.written")
     # The metadata as PostgreSQL keeps it (1e2 becomes 100), so that a replay says the same to the byte.
     return Accepted(replace(accepted, metadata=row.metadata), job_id, row.created_at, replayed=False)
 

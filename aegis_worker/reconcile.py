@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from aegis_worker.chaos.points import crash_point
 from aegis_worker.domain.outcomes import Approved, Operation, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
@@ -56,6 +57,8 @@ def sweep(database: Database, hints: Notifier) -> dict[str, int]:
     """Send the hint of every queue that has due or abandoned jobs; returns how many, counted up to a bound."""
     with database.read() as connection:
         due = due_by_queue(connection, limit=_SWEEP_LIMIT)
+    if due:
+        crash_point("sweep.found")
     for queue in due:
         hints.notify(queue)
     return due
@@ -123,7 +126,9 @@ def reconcile(
     _look_at_doubt(parts, run)
     if since is not None:
         _compare(parts, run, since)
+    crash_point("reconcile.repaired")
     parts.database.run(lambda connection: _write_down(connection, run, started_at))
+    crash_point("reconcile.written")
     return run
 
 
@@ -141,6 +146,7 @@ def _look_for_orphans(parts: ReconcileParts, run: ReconciliationRun) -> None:
     with parts.database.read() as connection:
         orphans = connection.exec_driver_sql(_ORPHANS, {"age_s": _ORPHAN_AGE_S, "limit": _REPAIR_LIMIT}).all()
     run.found["payments_without_a_job"] = len(orphans)
+    crash_point("reconcile.looked")
     if run.dry_run or not orphans:
         return
 

@@ -42,6 +42,12 @@ class Ran:
 
 Aegis = Callable[..., Ran]
 
+# A shell's background job, as the tests may be one, passes on an ignored SIGINT.
+_AS_IN_A_TERMINAL = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from aegis_worker.cli import main; main()"
+)
+
 
 @pytest.fixture
 def aegis(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Aegis]:
@@ -69,7 +75,7 @@ class RunningAegis:
     """`aegis ARGUMENT…` as a process of its own, with this environment."""
 
     def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-c", "from aegis_worker.cli import main; main()", *arguments]
+        command = [sys.executable, "-c", _AS_IN_A_TERMINAL, *arguments]
         # Files and not pipes: a pipe that nobody reads stops the one who writes.
         self._out, self._err = TemporaryFile("w+"), TemporaryFile("w+")  # noqa: SIM115 - `end` closes them
         self._process = subprocess.Popen(command, stdout=self._out, stderr=self._err)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from aegis_worker.embedded.stack import Stores, temporary_data_dir
 from aegis_worker.persistence import migrate
-from aegis_worker.persistence.tables import metadata
+from aegis_worker.persistence.oversight_tables import metadata
 
 _TEMPLATE = "aegis_template"
 

@@ -78,6 +78,13 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     EventType.FAILED: lambda data, _: f"not charged: {of_error(data['last_error'])}",
     EventType.CANCELLED: lambda data, _: "given up before money moved, or released",
     EventType.REVIEW_REQUIRED: lambda data, _: f"a person has to look: {data['reason']}",
+    EventType.DUPLICATE_DETECTED: lambda data, currency: (
+        f"{data['gateway']} holds a charge of {money(data['amount_minor'], currency)} too many,"
+        f" its reference {data['gateway_ref']}"
+    ),
+    EventType.DUPLICATE_REVERSED: lambda data, currency: (
+        f"{data['gateway']} gave back {money(data['amount_minor'], currency)}: {data['how']}"
+    ),
 }
 
 _OF_ATTEMPT: dict[str, Callable[[Data], str]] = {

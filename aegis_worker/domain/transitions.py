@@ -33,6 +33,8 @@ class EventType(StrEnum):
     FAILED = "PAYMENT_FAILED"
     CANCELLED = "PAYMENT_CANCELLED"
     REVIEW_REQUIRED = "PAYMENT_REVIEW_REQUIRED"
+    DUPLICATE_DETECTED = "PAYMENT_DUPLICATE_DETECTED"
+    DUPLICATE_REVERSED = "PAYMENT_DUPLICATE_REVERSED"
 
     @property
     def wire(self) -> str:
@@ -68,4 +70,6 @@ LEADS_TO: dict[EventType, State] = {
 }
 
 # Terminal is final: these may still be told about a payment that has ended.
-ALLOWED_AFTER_THE_END: frozenset[EventType] = frozenset({EventType.REVIEW_REQUIRED})
+ALLOWED_AFTER_THE_END: frozenset[EventType] = frozenset(
+    {EventType.REVIEW_REQUIRED, EventType.DUPLICATE_DETECTED, EventType.DUPLICATE_REVERSED}
+)

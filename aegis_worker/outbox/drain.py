@@ -15,6 +15,7 @@ from functools import partial
 import structlog
 from redis import RedisError
 
+from aegis_worker.chaos.points import crash_point
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.outbox_rows import ClaimedEvent
@@ -52,6 +53,8 @@ def drain(
     error: str | None = None
     while True:
         claim = database.run(partial(outbox_rows.claim, limit=limit, lease_s=lease_s))
+        if claim.events:
+            crash_point("outbox.claimed")
         # After one failure the stream is left alone until the next drain: a Redis that hangs costs one wait.
         error = error or _publish(stream, claim.events)
         settled = _settle(database, claim.events, error)
@@ -87,7 +90,10 @@ def _settle(database: Database, claimed: Sequence[ClaimedEvent], error: str | No
     if not claimed:
         return 0
     if error is None:
-        return database.run(partial(outbox_rows.remove, claimed=claimed))
+        crash_point("outbox.published")
+        removed = database.run(partial(outbox_rows.remove, claimed=claimed))
+        crash_point("outbox.removed")
+        return removed
     delays_s = _delays_s(claimed)
     return database.run(partial(outbox_rows.back_off, claimed=claimed, delays_s=delays_s, error=error))
 

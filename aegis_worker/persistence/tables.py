@@ -1,7 +1,8 @@
 """The tables, for statements and for the check that migrations and code agree.
 
 No foreign keys on the hot child tables (events, jobs, attempts, outbox): their rows are written in the same statement as
-the payment's, and the keys would cost 20 to 40 % of the drain. Triggers that protect them stand in the migrations.
+the payment's, and the keys would cost 20 to 40 % of the drain. Triggers that protect them stand in the
+migrations, the tables of oversight in `oversight_tables`.
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ from aegis_worker.domain.transitions import State
 
 metadata = MetaData()
 
-_TIME = TIMESTAMP(timezone=True)
-_NOW = text("clock_timestamp()")
+TIME = TIMESTAMP(timezone=True)
+NOW = text("clock_timestamp()")
 
 
-def _one_of(column: str, *values: str) -> str:
+def one_of(column: str, *values: str) -> str:
+    """The condition that a column holds one of the values, for a CHECK."""
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
-OPEN_JOB = _one_of("status", "queued", "running", "waiting", "review")
+OPEN_JOB = one_of("status", "queued", "running", "waiting", "review")
 LIVE_REFERENCE = "reference IS NOT NULL AND state NOT IN ('FAILURE', 'CANCELLED')"
 
 payments = Table(
@@ -62,17 +64,18 @@ payments = Table(
     Column("certainty", Text, nullable=False, server_default="known"),
     Column("last_error", JSONB),
     Column("next_action", JSONB),
-    Column("created_at", _TIME, nullable=False, server_default=_NOW),
-    Column("updated_at", _TIME, nullable=False, server_default=_NOW),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    Column("updated_at", TIME, nullable=False, server_default=NOW),
+    Column("frozen_at", TIME),
     CheckConstraint("amount_minor BETWEEN 1 AND 99999999999", name="amount_in_range"),
     CheckConstraint(
         "0 <= refunded_minor AND refunded_minor <= captured_minor"
         " AND captured_minor <= authorized_minor AND authorized_minor <= amount_minor",
         name="amounts_ordered",
     ),
-    CheckConstraint(_one_of("state", *State), name="state_known"),
-    CheckConstraint(_one_of("certainty", "known", "unknown"), name="certainty_known"),
-    CheckConstraint(_one_of("capture_method", "automatic", "manual"), name="capture_method_known"),
+    CheckConstraint(one_of("state", *State), name="state_known"),
+    CheckConstraint(one_of("certainty", "known", "unknown"), name="certainty_known"),
+    CheckConstraint(one_of("capture_method", "automatic", "manual"), name="capture_method_known"),
     CheckConstraint("version >= 1", name="version_positive"),
     Index("payments_by_merchant", "merchant_id", "id"),
     Index(
@@ -103,7 +106,7 @@ payment_events = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("type", Text, nullable=False),
     Column("data", JSONB, nullable=False),
-    Column("at", _TIME, nullable=False, server_default=_NOW),
+    Column("at", TIME, nullable=False, server_default=NOW),
     CheckConstraint("seq >= 1", name="seq_positive"),
 )
 
@@ -116,22 +119,23 @@ jobs = Table(
     Column("operation", Text, nullable=False),
     Column("queue", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("run_at", _TIME, nullable=False, server_default=_NOW),
+    Column("run_at", TIME, nullable=False, server_default=NOW),
     Column("lease_epoch", Integer, nullable=False, server_default="0"),
-    Column("lease_until", _TIME),
+    Column("lease_until", TIME),
     Column("claimed_by", Text),
     Column("claim_count", Integer, nullable=False, server_default="0"),
     Column("reason", Text),
     Column("result", JSONB),
-    Column("created_at", _TIME, nullable=False, server_default=_NOW),
-    Column("updated_at", _TIME, nullable=False, server_default=_NOW),
-    Column("finished_at", _TIME),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    Column("updated_at", TIME, nullable=False, server_default=NOW),
+    Column("finished_at", TIME),
+    Column("request", JSONB),
     CheckConstraint(
-        _one_of("operation", "process", "capture", "void", "refund", "sync"), name="operation_known"
+        one_of("operation", "process", "capture", "void", "refund", "sync"), name="operation_known"
     ),
-    CheckConstraint(_one_of("queue", "payments", "verify"), name="queue_known"),
+    CheckConstraint(one_of("queue", "payments", "verify"), name="queue_known"),
     CheckConstraint(
-        _one_of("status", "queued", "running", "waiting", "succeeded", "failed", "review"),
+        one_of("status", "queued", "running", "waiting", "succeeded", "failed", "review"),
         name="status_known",
     ),
     CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="running_has_lease"),
@@ -140,6 +144,7 @@ jobs = Table(
     Index("jobs_leased", "queue", "lease_until", postgresql_where=text("status = 'running'")),
     Index("jobs_by_merchant", "merchant_id", "id"),
     Index("jobs_by_payment", "payment_id"),
+    Index("jobs_in_review", "id", postgresql_where=text("status = 'review'")),
 )
 
 attempts = Table(
@@ -160,21 +165,22 @@ attempts = Table(
     Column("checks", Integer, nullable=False, server_default="0"),
     Column("not_found_count", Integer, nullable=False, server_default="0"),
     Column("latency_ms", Double),
-    Column("sent_at", _TIME, nullable=False, server_default=_NOW),
-    Column("answered_at", _TIME),
-    Column("first_not_found_at", _TIME),
-    Column("last_checked_at", _TIME),
+    Column("sent_at", TIME, nullable=False, server_default=NOW),
+    Column("answered_at", TIME),
+    Column("first_not_found_at", TIME),
+    Column("last_checked_at", TIME),
+    Column("recheck_at", TIME),
+    Column("rechecks", Integer, nullable=False, server_default="0"),
     CheckConstraint(
-        _one_of("operation", "initiate", "authenticate", "process", "capture", "void", "refund"),
+        one_of("operation", "initiate", "authenticate", "process", "capture", "void", "refund"),
         name="operation_known",
     ),
     CheckConstraint(
-        _one_of(
-            "status", "SENT", "APPROVED", "DECLINED", "ACTION_REQUIRED", "PENDING", "NOT_SENT", "UNKNOWN"
-        ),
+        one_of("status", "SENT", "APPROVED", "DECLINED", "ACTION_REQUIRED", "PENDING", "NOT_SENT", "UNKNOWN"),
         name="status_known",
     ),
     CheckConstraint("number >= 1", name="number_positive"),
+    Index("attempts_to_recheck", "recheck_at", postgresql_where=text("recheck_at IS NOT NULL")),
 )
 
 outbox = Table(
@@ -183,13 +189,13 @@ outbox = Table(
     Column("payment_id", Text, primary_key=True),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("merchant_id", Text, nullable=False),
-    Column("due_at", _TIME, nullable=False, server_default=_NOW),
+    Column("due_at", TIME, nullable=False, server_default=NOW),
     Column("leased", Boolean, nullable=False, server_default=text("false")),
     Column("lease_epoch", Integer, nullable=False, server_default="0"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("fanned_out", Boolean, nullable=False, server_default=text("false")),
     Column("last_error", Text),
-    Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
     Index("outbox_due", "due_at"),
 )
 
@@ -202,7 +208,7 @@ idempotency_keys = Table(
     Column("request_hmac", LargeBinary, nullable=False),
     Column("payment_id", Text, nullable=False),
     Column("job_id", Text, nullable=False),
-    Column("created_at", _TIME, nullable=False, server_default=_NOW),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
     Index("idempotency_keys_by_age", "created_at"),
 )
 
@@ -214,8 +220,10 @@ api_keys = Table(
     Column("label", Text, nullable=False),
     Column("key_hash", LargeBinary, nullable=False, unique=True),
     Column("hint", Text, nullable=False),
-    Column("created_at", _TIME, nullable=False, server_default=_NOW),
-    Column("revoked_at", _TIME),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    Column("revoked_at", TIME),
+    Column("role", Text, nullable=False, server_default="merchant"),
+    CheckConstraint(one_of("role", "merchant", "operator"), name="role_known"),
 )
 
 webhook_endpoints = Table(
@@ -226,9 +234,9 @@ webhook_endpoints = Table(
     Column("url", Text, nullable=False),
     Column("event_types", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("secret_version", Integer, nullable=False, server_default="1"),
-    Column("created_at", _TIME, nullable=False, server_default=_NOW),
-    Column("resting_until", _TIME),
-    Column("disabled_at", _TIME),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    Column("resting_until", TIME),
+    Column("disabled_at", TIME),
     Index("webhook_endpoints_active", "merchant_id", postgresql_where=text("disabled_at IS NULL")),
 )
 
@@ -241,15 +249,16 @@ webhook_deliveries = Table(
     Column("endpoint_id", Text, primary_key=True),
     Column("merchant_id", Text, nullable=False),
     Column("status", Text, nullable=False, server_default="pending"),
-    Column("due_at", _TIME, nullable=False, server_default=_NOW),
+    Column("due_at", TIME, nullable=False, server_default=NOW),
     Column("leased", Boolean, nullable=False, server_default=text("false")),
     Column("lease_epoch", Integer, nullable=False, server_default="0"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("log", JSONB, nullable=False, server_default=text("'[]'")),
-    Column("created_at", _TIME, nullable=False, server_default=_NOW),
-    Column("delivered_at", _TIME),
-    CheckConstraint(_one_of("status", "pending", "delivered", "dead"), name="status_known"),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    Column("delivered_at", TIME),
+    CheckConstraint(one_of("status", "pending", "delivered", "dead"), name="status_known"),
     Index("webhook_deliveries_due", "endpoint_id", "due_at", postgresql_where=text("status = 'pending'")),
+    Index("webhook_deliveries_ended", "created_at", postgresql_where=text("status <> 'pending'")),
     Index("webhook_deliveries_by_merchant", "merchant_id", "id", unique=True),
 )
 
@@ -259,11 +268,11 @@ reconciliation_runs = Table(
     Column("id", Text, primary_key=True),
     Column("trigger", Text, nullable=False),
     Column("dry_run", Boolean, nullable=False),
-    Column("since", _TIME),
+    Column("since", TIME),
     Column("found", JSONB, nullable=False, server_default=text("'{}'")),
     Column("fixed", JSONB, nullable=False, server_default=text("'{}'")),
     Column("mismatches", JSONB, nullable=False, server_default=text("'[]'")),
-    Column("started_at", _TIME, nullable=False, server_default=_NOW),
-    Column("finished_at", _TIME),
-    CheckConstraint(_one_of("trigger", "beat", "operator"), name="trigger_known"),
+    Column("started_at", TIME, nullable=False, server_default=NOW),
+    Column("finished_at", TIME),
+    CheckConstraint(one_of("trigger", "beat", "operator"), name="trigger_known"),
 )

@@ -13,7 +13,9 @@ from functools import partial
 from typing import Protocol
 
 import structlog
+from sqlalchemy import Connection
 
+from aegis_worker.chaos.points import crash_point
 from aegis_worker.domain.outcomes import Lookup, Outcome, Unknown
 from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, VersionConflict
 from aegis_worker.gateways.base import Capabilities, GatewayConfig, PaymentGateway
@@ -35,6 +37,12 @@ _LOOK_AGAIN_S = 0.05
 _PERSIST_PAUSE_S = 0.5
 # The other holder of the lock is about to finish or its lease is about to end.
 _LOCKED_DELAY_S = 1.0
+
+_CALL_POINTS = {
+    Send: ("gateway.sending", "gateway.answered"),
+    SendAgain: ("replay.sending", "replay.answered"),
+    Ask: ("lookup.asking", "lookup.answered"),
+}
 
 
 class Locks(Protocol):
@@ -119,7 +127,9 @@ def _take_up(parts: PipelineParts, window: _Window, queue: str, limit: int, repo
     if len(jobs) == limit:
         parts.hint(queue)
     report.claimed += len(jobs)
+    crash_point("job.claimed")
     works = [_work(parts, job) for job in _locked(parts, jobs, report)]
+    crash_point("job.locked")
     _carry_out(parts, window, [(work, None, next_step(work, parts.policy)) for work in works], report)
     return len(jobs)
 
@@ -148,6 +158,8 @@ def _settle_answered(parts: PipelineParts, window: _Window, report: RunReport) -
         work = window.calls.pop(call)
         settled = settle(work, call.result(), parts.policy)
         decided.append((work, settled, settled.then))
+    if decided:
+        crash_point("outcome.settled")
     _carry_out(parts, window, decided, report)
 
 
@@ -166,6 +178,7 @@ def _carry_out(
         else:
             to_record.append(_legal_change(work, settled, step))
     held = _persist(parts, [change for _, _, change in to_record], report)
+    _crash_points([change for _, _, change in to_record], "attempt.opened", "outcome.recorded")
     if any(change.events for _, _, change in to_record):
         parts.hint("outbox")
     done = []
@@ -181,6 +194,8 @@ def _carry_out(
                 work.attempts.append(_sent(step.opened, work.job.lease_epoch))
             to_send.append((work, step))
     parts.locks.release(done)
+    if done:
+        crash_point("job.released")
     for work, step in to_send:
         window.calls[window.pool.submit(_call, parts.gateways[work.attempts[-1].gateway], step)] = work
 
@@ -217,7 +232,7 @@ def _persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> 
     """Write the changes; those that lost their fence or met a moved payment are left out, the others stand."""
     give_up_at = time.monotonic() + parts.lease_s / 2
     while changes:
-        write = partial(record, changes=changes, lease_s=parts.lease_s)
+        write = partial(_write, changes=changes, lease_s=parts.lease_s)
         try:
             held = parts.database.run(write)
         except VersionConflict as conflict:
@@ -238,15 +253,31 @@ def _persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> 
     return set()
 
 
+def _write(connection: Connection, changes: list[Change], lease_s: float) -> set[str]:
+    held = record(connection, changes, lease_s=lease_s)
+    _crash_points(changes, "attempt.written", "outcome.written")
+    return held
+
+
+def _crash_points(changes: Sequence[Change], if_opened: str, if_answered: str) -> None:
+    if any(change.opened for change in changes):
+        crash_point(if_opened)
+    if any(change.answered for change in changes):
+        crash_point(if_answered)
+
+
 def _call(gateway: PaymentGateway, step: Send | SendAgain | Ask) -> Answer:
     """Runs on a thread of the window; holds no connection to the database."""
+    before, after = _CALL_POINTS[type(step)]
     started = time.monotonic()
+    crash_point(before)
     try:
         outcome = _ask(gateway, step) if isinstance(step, Ask) else _send(gateway, step)
     except Exception as error:
         # An adapter promises not to raise; when one does all the same, the call may have happened.
         log.exception("adapter raised", gateway=gateway.config.name)
         outcome = Unknown(f"the adapter raised {type(error).__name__}")
+    crash_point(after)
     return Answer(outcome, (time.monotonic() - started) * 1000, looked_up=isinstance(step, Ask))
 
 

@@ -17,6 +17,7 @@ from itertools import groupby
 import structlog
 from sqlalchemy import Connection
 
+from aegis_worker.chaos.points import crash_point
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.persistence import delivery_rows, endpoint_rows
 from aegis_worker.persistence.database import Database
@@ -125,6 +126,8 @@ class _Run:
         self._look_at = now + (_GATHER_S if self._found else _LOOK_AGAIN_S)
         self._claimed += len(claim.deliveries)
         self._in_hand += len(claim.deliveries)
+        if claim.deliveries:
+            crash_point("webhook.claimed")
         send_before = now + self._lease_s - self._longest_s
         for (_, endpoint_id), deliveries in groupby(
             claim.deliveries, key=lambda delivery: (delivery.event.payment_id, delivery.endpoint_id)
@@ -175,7 +178,9 @@ class _Run:
             if gone:
                 endpoint_rows.disable(connection, gone)
 
+        crash_point("webhook.posted")
         self._database.run(write)
+        crash_point("webhook.settled")
         if any(item.settlement.status != "pending" for item in posted):
             # What was behind them is due now.
             self._found, self._look_at = True, min(self._look_at, time.monotonic() + _GATHER_S)

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint
 from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.persistence import migrate
-from aegis_worker.persistence.tables import metadata
+from aegis_worker.persistence.oversight_tables import metadata
 
 
 def execute(database, sql):

@@ -99,6 +99,7 @@ EVENT_DATA: dict[str, Any] = {
     "how": "the gateway was asked",
     "authorized_minor": 1999,
     "captured_minor": 1999,
+    "amount_minor": 1999,
     "last_error": {
         "code": "expired_card",
         "gateway": "sandbox_a",

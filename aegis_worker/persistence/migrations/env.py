@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from aegis_worker.persistence.tables import metadata
+from aegis_worker.persistence.oversight_tables import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -21,7 +21,7 @@ import psutil
 import urllib3
 
 AEGIS = str(Path(sys.executable).with_name("aegis"))
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[1]
 
 # Bounds for waits, not expectations: a busy machine may take several times as long as usual.
 START_S, STOP_S, SOON_S = 120.0, 90.0, 60.0

@@ -1,0 +1,1 @@
+"""Faults on purpose: named places at which a process can be made to die."""

@@ -1,0 +1,91 @@
+"""Crash points: every place between two effects has a name, and a process can be told to die there.
+
+`AEGIS_CRASH_AT=<point>[:n]` makes each process SIGKILL itself the n-th time that it gets to the point (default: the
+first). SIGKILL and not an exception: nothing is cleaned up, as when the machine loses power. Refused in production.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+from aegis_worker.errors import ConfigurationError
+
+# Which effects each point stands between: what has just happened, and what would be next.
+POINTS: dict[str, tuple[str, str]] = {
+    "intake.received": ("the request was validated", "the accepting statement"),
+    "intake.written": ("payment, job, event and outbox row are written", "their commit"),
+    "intake.committed": ("the payment is accepted", "the hint"),
+    "intake.hinted": ("the hint was handed over", "the answer to the merchant"),
+    "job.claimed": ("jobs are claimed", "their locks"),
+    "job.locked": ("jobs are claimed and locked", "the plan"),
+    "attempt.written": ("attempts are written", "their commit"),
+    "attempt.opened": ("attempts are committed as SENT", "the gateway calls"),
+    "gateway.sending": ("a call is on its thread", "its first byte"),
+    "gateway.answered": ("a gateway has answered a call", "anything done with the answer"),
+    "replay.sending": ("a repeat with the same key is committed", "its first byte"),
+    "replay.answered": ("a gateway has answered a repeat", "anything done with the answer"),
+    "lookup.asking": ("a look-up is on its thread", "its first byte"),
+    "lookup.answered": ("a gateway has answered a look-up", "anything done with the answer"),
+    "outcome.settled": ("what answers mean is decided", "the statement that records it"),
+    "outcome.written": ("outcomes, events and outbox rows are written", "their commit"),
+    "outcome.recorded": ("outcomes are committed", "the outbox hint and the next calls"),
+    "job.released": ("locks are released", "the next claim"),
+    "outbox.claimed": ("outbox rows are leased, deliveries made", "the stream"),
+    "outbox.published": ("the stream has the events", "taking their rows out"),
+    "outbox.removed": ("told rows are gone", "the next batch"),
+    "webhook.claimed": ("deliveries are leased", "the first post"),
+    "webhook.posted": ("an endpoint has answered", "the record of it"),
+    "webhook.settled": ("deliveries are recorded", "the next claim"),
+    "sweep.found": ("due jobs are counted", "their hints"),
+    "reconcile.looked": ("what is stuck is known", "its repair"),
+    "reconcile.repaired": ("what is stuck is repaired", "the row of the run"),
+    "reconcile.written": ("the run is written down", "its report"),
+}
+
+VARIABLE = "AEGIS_CRASH_AT"
+# What a dying process writes to its standard error, so that whoever watches can count.
+LAST_WORDS = "aegis: told to die at"
+
+
+class _Armed:
+    """The point of this process, and how many times it is still passed before."""
+
+    def __init__(self, point: str, passes: int) -> None:
+        self.point = point
+        self._left = passes
+        self._lock = threading.Lock()
+
+    def reach(self) -> None:
+        with self._lock:
+            self._left -= 1
+            if self._left == 0:
+                os.write(2, f"{LAST_WORDS} {self.point}\n".encode())
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+_armed: _Armed | None = None
+
+
+def arm(environment: str) -> None:
+    """Read AEGIS_CRASH_AT. Raises ConfigurationError for an unknown point, and for any in production."""
+    global _armed
+    wanted = os.environ.get(VARIABLE, "")
+    if not wanted:
+        _armed = None
+        return
+    if environment == "production":
+        raise ConfigurationError(f"{VARIABLE} is refused in production: it kills processes")
+    point, colon, number = wanted.partition(":")
+    if point not in POINTS or (colon and not (number.isdecimal() and int(number) > 0)):
+        raise ConfigurationError(
+            f"{VARIABLE}={wanted}: must be POINT or POINT:N; see `aegis crashtest --list`"
+        )
+    _armed = _Armed(point, int(number or 1))
+
+
+def crash_point(name: str) -> None:
+    """Die here if told to. Costs one comparison otherwise."""
+    if _armed is not None and _armed.point == name:
+        _armed.reach()

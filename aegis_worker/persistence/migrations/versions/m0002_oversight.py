@@ -1,0 +1,102 @@
+"""Oversight: incidents, audit log, inbound gateway events, snapshots; frozen payments, late charges, operators' keys."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+COLUMNS = """
+ALTER TABLE payments ADD COLUMN frozen_at TIMESTAMPTZ;
+ALTER TABLE jobs ADD COLUMN request JSONB;
+ALTER TABLE attempts ADD COLUMN recheck_at TIMESTAMPTZ, ADD COLUMN rechecks INTEGER DEFAULT 0 NOT NULL;
+CREATE INDEX attempts_to_recheck ON attempts (recheck_at) WHERE recheck_at IS NOT NULL;
+CREATE INDEX jobs_in_review ON jobs (id) WHERE status = 'review';
+CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (created_at) WHERE status <> 'pending';
+ALTER TABLE api_keys ADD COLUMN role TEXT DEFAULT 'merchant' NOT NULL,
+    ADD CONSTRAINT role_known CHECK (role IN ('merchant', 'operator'));
+"""
+
+TABLES = """
+CREATE TABLE incidents (
+    id TEXT NOT NULL,
+    invariant TEXT NOT NULL,
+    payment_id TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    evidence JSONB NOT NULL,
+    found_at TIMESTAMPTZ DEFAULT clock_timestamp() NOT NULL,
+    last_seen_at TIMESTAMPTZ DEFAULT clock_timestamp() NOT NULL,
+    resolved_at TIMESTAMPTZ,
+    PRIMARY KEY (id),
+    CONSTRAINT invariant_known CHECK (invariant IN ('I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7'))
+);
+CREATE UNIQUE INDEX incidents_open ON incidents (payment_id, invariant) WHERE resolved_at IS NULL;
+
+CREATE TABLE audit_cursors (
+    name TEXT NOT NULL,
+    position TEXT NOT NULL,
+    rounds INTEGER DEFAULT '0' NOT NULL,
+    updated_at TIMESTAMPTZ DEFAULT clock_timestamp() NOT NULL,
+    PRIMARY KEY (name)
+);
+
+CREATE TABLE audit_log (
+    seq BIGINT NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    payment_id TEXT,
+    details JSONB NOT NULL,
+    previous_hash BYTEA NOT NULL,
+    hash BYTEA NOT NULL,
+    PRIMARY KEY (seq),
+    CONSTRAINT seq_positive CHECK (seq >= 1)
+);
+CREATE INDEX audit_log_by_payment ON audit_log (payment_id, seq);
+
+CREATE TABLE gateway_events (
+    gateway TEXT NOT NULL,
+    provider_event_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    reference TEXT,
+    payment_id TEXT,
+    received_at TIMESTAMPTZ DEFAULT clock_timestamp() NOT NULL,
+    PRIMARY KEY (gateway, provider_event_id)
+);
+CREATE INDEX gateway_events_by_age ON gateway_events (received_at);
+
+CREATE TABLE payment_snapshots (
+    payment_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    state JSONB NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (payment_id, seq)
+);
+"""
+
+# What a person decided may be added to, never changed.
+GUARDS = """
+CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE ON audit_log
+    FOR EACH ROW EXECUTE FUNCTION aegis_refuse('the audit log is append-only');
+CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION aegis_refuse('the audit log is append-only');
+REVOKE UPDATE, DELETE, TRUNCATE ON audit_log FROM PUBLIC;
+"""
+
+
+def upgrade() -> None:
+    """Add columns, tables and guards."""
+    op.execute(COLUMNS)
+    op.execute(TABLES)
+    op.execute(GUARDS)
+
+
+def downgrade() -> None:
+    """Take them away, with everything in them."""
+    op.execute("DROP TABLE incidents, audit_cursors, audit_log, gateway_events, payment_snapshots")
+    op.execute("DROP INDEX webhook_deliveries_ended, jobs_in_review")
+    op.execute("ALTER TABLE api_keys DROP COLUMN role")
+    op.execute("ALTER TABLE attempts DROP COLUMN recheck_at, DROP COLUMN rechecks")
+    op.execute("ALTER TABLE jobs DROP COLUMN request")
+    op.execute("ALTER TABLE payments DROP COLUMN frozen_at")

@@ -1,0 +1,72 @@
+"""The tables of oversight: what the audit found, who decided what, what gateways told us, snapshots of histories."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from .tables import NOW, TIME, metadata, one_of
+
+INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7")
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("invariant", Text, nullable=False),
+    Column("payment_id", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Column("found_at", TIME, nullable=False, server_default=NOW),
+    Column("last_seen_at", TIME, nullable=False, server_default=NOW),
+    Column("resolved_at", TIME),
+    CheckConstraint(one_of("invariant", *INVARIANTS), name="invariant_known"),
+    Index(
+        "incidents_open", "payment_id", "invariant", unique=True, postgresql_where=text("resolved_at IS NULL")
+    ),
+)
+
+audit_cursors = Table(
+    "audit_cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", Text, nullable=False),
+    Column("rounds", Integer, nullable=False, server_default="0"),
+    Column("updated_at", TIME, nullable=False, server_default=NOW),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", TIME, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("payment_id", Text),
+    Column("details", JSONB, nullable=False),
+    Column("previous_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    CheckConstraint("seq >= 1", name="seq_positive"),
+    Index("audit_log_by_payment", "payment_id", "seq"),
+)
+
+gateway_events = Table(
+    "gateway_events",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("provider_event_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("reference", Text),
+    Column("payment_id", Text),
+    Column("received_at", TIME, nullable=False, server_default=NOW),
+    Index("gateway_events_by_age", "received_at"),
+)
+
+payment_snapshots = Table(
+    "payment_snapshots",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("state", JSONB, nullable=False),
+    Column("at", TIME, nullable=False),
+)
