@@ -9,10 +9,12 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from aegis_worker.embedded.stack import Stores, temporary_data_dir
 from aegis_worker.persistence import migrate
+from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.oversight_tables import metadata
 
 _TEMPLATE = "aegis_template"
@@ -44,6 +46,16 @@ def database_url(shared_database: SharedDatabase) -> Iterator[str]:
     """A database, migrated and empty."""
     yield shared_database.url
     shared_database.empty()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database object on the test's own database."""
+    engine = create_engine(
+        database_url, pool_size=12, max_overflow=0, connect_args={"options": "-c lock_timeout=2000"}
+    )
+    yield Database(engine)
+    engine.dispose()
 
 
 @pytest.fixture
