@@ -17,6 +17,8 @@ from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.oversight_tables import metadata
 
+pytest_plugins = ["installed"]
+
 _TEMPLATE = "aegis_template"
 
 

@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg2
+import psycopg2.extras
+import redis
 import urllib3
+from celery import Celery
+from sqlalchemy import make_url
+
+from aegis_worker.celery import QUEUES
 
 AEGIS = str(Path(sys.executable).with_name("aegis"))
 CHECKOUT = Path(__file__).parents[1]
@@ -120,14 +127,60 @@ class Installation:
         attempts: list[dict[str, Any]] = self.payment(payment_id)["attempts"]["data"]
         return attempts
 
+    def ledgers(self) -> list[dict[str, Any]]:
+        """Everything that the gateways' own ledgers hold."""
+        found: list[dict[str, Any]] = []
+        for sandbox in self.ready["sandboxes"].values():
+            cursor = 0
+            while cursor is not None:
+                page = self._sandbox("GET", sandbox, f"ledger?cursor={cursor}")
+                found += [charge | {"gateway": page["gateway"]} for charge in page["charges"]]
+                cursor = page["next_cursor"]
+        return found
+
     def charges(self, payment_id: str) -> list[dict[str, Any]]:
         """What the gateways' own ledgers hold of a payment: charges that were captured."""
-        found = []
-        for sandbox in self.ready["sandboxes"].values():
-            page = json.loads(self._http.request("GET", sandbox["url"] + "/_sandbox/ledger").data)
-            assert page["next_cursor"] is None
-            found += [charge for charge in page["charges"] if charge["merchant_payment_id"] == payment_id]
-        return [charge for charge in found if charge["captured"] > 0]
+        charges = [charge for charge in self.ledgers() if charge["merchant_payment_id"] == payment_id]
+        return [charge for charge in charges if charge["captured"] > 0]
+
+    @contextmanager
+    def gateway_faults(self, name: str = "", **faults: Any) -> Iterator[None]:
+        """A while in which a sandbox gateway (or all of them) has the faults, see the simulator's `Faults`."""
+        chosen = [box for own, box in self.ready["sandboxes"].items() if name in ("", own)]
+        assert chosen, f"no sandbox {name}"
+        try:
+            for sandbox in chosen:
+                self._sandbox("POST", sandbox, "faults", faults)
+            yield
+        finally:
+            for sandbox in chosen:
+                self._sandbox("POST", sandbox, "faults", {})
+
+    def _sandbox(
+        self, method: str, sandbox: Mapping[str, str], what: str, body: Any = None
+    ) -> dict[str, Any]:
+        raw = None if body is None else json.dumps(body).encode()
+        answer = self._http.request(method, f"{sandbox['url']}/_sandbox/{what}", body=raw)
+        assert answer.status == 200, answer.data
+        found: dict[str, Any] = json.loads(answer.data)
+        return found
+
+    def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows of the installation's database, over a connection of their own."""
+        url = make_url(self.ready["database_url"]).set(drivername="postgresql")
+        connection = psycopg2.connect(url.render_as_string(hide_password=False), application_name="test")
+        try:
+            with connection, connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                cursor.execute(sql, parameters)
+                return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        finally:
+            connection.close()
+
+    @contextmanager
+    def redis(self) -> Iterator[redis.Redis]:
+        """A client of the installation's Redis."""
+        with redis.Redis.from_url(self.ready["redis_url"]) as client:
+            yield client
 
     def pids(self) -> list[int]:
         """`aegis up` and everything that it started, and what that started."""
@@ -161,6 +214,54 @@ class Installation:
         finally:
             self.process.send_signal(signal.SIGCONT)
 
+    @contextmanager
+    def own_worker(self, *, concurrency: int = 2, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A while in which a worker of the test's own, with other settings, works instead of the usual one."""
+        with self.without_worker():
+            worker = self.start_worker(concurrency=concurrency, **settings)
+            try:
+                yield worker
+            finally:
+                if worker.poll() is None:
+                    os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait(STOP_S)
+
+    def start_worker(self, *, concurrency: int = 2, **settings: str) -> subprocess.Popen[bytes]:
+        """Another worker, as the Procfile has it, once it answers. It leads a process group; the test ends it."""
+        node = f"test-{uuid.uuid4().hex[:8]}@localhost"
+        argv = [
+            sys.executable,
+            "-m",
+            "celery",
+            "--app",
+            "aegis_worker.celery:app",
+            "worker",
+            "--hostname",
+            node,
+        ]
+        argv += ["--pool", "prefork", "--concurrency", str(concurrency), "--queues", ",".join(QUEUES)]
+        argv += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-O", "fair"]
+        env = {**os.environ, **self.settings, **settings}
+        with (self.data_dir / "logs" / "own-worker.log").open("ab") as log:
+            worker = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
+
+        def answers() -> bool:
+            assert worker.poll() is None, f"the worker ended with {worker.returncode}"
+            return self.answers(node)
+
+        try:
+            wait_until(answers, START_S)
+        except BaseException:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait(STOP_S)
+            raise
+        return worker
+
+    def answers(self, *nodes: str) -> bool:
+        """Whether a worker answers a ping: one of the named ones, or any."""
+        with Celery(broker=self.ready["redis_url"], set_as_current=False) as app:
+            return bool(app.control.ping(destination=nodes or None, timeout=1, limit=1))
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Stop it and give its exit code."""
         self.process.send_signal(how)
@@ -174,11 +275,13 @@ def card(token: str, **more: Any) -> dict[str, Any]:
     return {"amount": 1999, "currency": "USD", "payment_method": {"type": "card", "token": token}, **more}
 
 
-def wait_until(condition: Callable[[], object], within_s: float) -> None:
-    """Return as soon as `condition` holds; fail when it doesn't in time."""
+def wait_until(
+    condition: Callable[[], object], within_s: float, what: Callable[[], str] = lambda: "it is not so"
+) -> None:
+    """Return as soon as `condition` holds; fail with `what()` when it doesn't in time."""
     deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s:g} s"
+        assert time.monotonic() < deadline, f"{what()}, not within {within_s:g} s"
         time.sleep(0.05)
 
 

@@ -12,7 +12,7 @@ from aegis_worker.errors import StackFailed
 _LOOK_EVERY_S = 0.25
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 # Having lived this long, a part is taken to be well and its next death to be the first.
-_WELL_AFTER_S = 60.0
+_WELL_AFTER_S = 15.0
 
 
 @dataclass(slots=True)

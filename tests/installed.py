@@ -1,4 +1,7 @@
-"""One installation for all end-to-end tests, with short timeouts, on a Valkey that a test may take away."""
+"""One installation for all tests that need a whole one, with short timeouts, on stores that a test may take away.
+
+A plugin of tests/conftest.py, so that tests/e2e and tests/faults share it. Whoever takes something away puts it back.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 from installation import CHECKOUT, LEASE_S, Installation
 
+from aegis_worker.embedded.postgres import EmbeddedPostgres
 from aegis_worker.embedded.stack import temporary_data_dir
 from aegis_worker.embedded.valkey import EmbeddedValkey
 
@@ -51,8 +55,20 @@ def valkey(folder: Path) -> Iterator[EmbeddedValkey]:
 
 
 @pytest.fixture(scope="session")
-def running(folder: Path, environ: dict[str, str], valkey: EmbeddedValkey) -> Iterator[Installation]:
+def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
+    """The installation's PostgreSQL, which is the tests' to stop and start."""
+    server = EmbeddedPostgres(folder / "postgresql")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def running(
+    folder: Path, environ: dict[str, str], valkey: EmbeddedValkey, postgres: EmbeddedPostgres
+) -> Iterator[Installation]:
     """A running installation that the tests share."""
-    installation = Installation(folder / "shared", environ | {"REDIS_URL": valkey.url})
+    stores = {"REDIS_URL": valkey.url, "DATABASE_URL": postgres.url}
+    installation = Installation(folder / "shared", environ | stores)
     yield installation
     installation.stop()

@@ -1,0 +1,63 @@
+"""Connections, files, leases and processes of an installation at rest, to be reached again after load and faults (I9)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import psutil
+from installation import SOON_S, Installation, wait_until
+
+# Pools fill as chance has it and logs are rotated: a few more is no leak. A leak grows with payments or with faults.
+_SLACK = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What an installation held when it had nothing to do. Measure after a first load: pools are filled by use."""
+
+    running: Installation
+    figures: dict[str, int]
+
+    @classmethod
+    def of(cls, running: Installation) -> Baseline:
+        """As it is now."""
+        return cls(running, _figures(running))
+
+    def reached_again(self, within_s: float = SOON_S) -> None:
+        """Return once nothing is held any more that wasn't before; fail when that takes too long."""
+        wait_until(lambda: not self._above(), within_s, what=lambda: f"above {self.figures}: {self._above()}")
+
+    def _above(self) -> dict[str, int]:
+        now = _figures(self.running)
+        exact = ("leases", "locks", "in transaction")
+        return {
+            name: value
+            for name, value in now.items()
+            if value > self.figures[name] + (0 if name in exact else _SLACK)
+        }
+
+
+def _figures(running: Installation) -> dict[str, int]:
+    sessions = running.rows(
+        "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'aegis%%'"
+    )
+    with running.redis() as client:
+        clients, locks = len(client.client_list()), sum(1 for _ in client.scan_iter("aegis:lock:*"))
+    processes = [psutil.Process(running.process.pid)]
+    processes += processes[0].children(recursive=True)
+    return {
+        "PostgreSQL connections": len(sessions),
+        "in transaction": sum((row["state"] or "").startswith("idle in transaction") for row in sessions),
+        "Redis connections": clients,
+        "locks": locks,
+        "leases": running.rows("SELECT count(*) AS held FROM jobs WHERE status = 'running'")[0]["held"],
+        "processes": len(processes),
+        "files": sum(map(_files, processes)),
+    }
+
+
+def _files(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess):
+        return int(process.num_fds())
+    return 0

@@ -1,0 +1,89 @@
+"""What must hold of payments after any fault (invariants I1 to I4), held against the gateways' own ledgers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from installation import SOON_S, Installation, wait_until
+
+from aegis_worker.domain.payment import Event
+from aegis_worker.domain.replay import differences
+from aegis_worker.domain.transitions import TERMINAL, EventType
+from aegis_worker.errors import IllegalTransition
+from aegis_worker.persistence.mapping import payment_from_row
+
+_OPEN = """
+SELECT p.id FROM payments p
+WHERE p.id > %(after)s AND p.state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED') AND p.frozen_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id AND j.status = 'review')
+  AND NOT (p.state = 'AUTHORIZED' AND NOT EXISTS (
+      SELECT 1 FROM jobs j WHERE j.payment_id = p.id AND j.status IN ('queued', 'running', 'waiting')))
+ORDER BY p.id LIMIT 20
+"""
+
+
+class Books:
+    """The payments that an installation accepts from now on, whoever posts them."""
+
+    def __init__(self, running: Installation) -> None:
+        self._running = running
+        self._after = running.rows("SELECT coalesce(max(id), '') AS id FROM payments")[0]["id"]
+
+    def payment_ids(self) -> list[str]:
+        """Of every payment that is in the books."""
+        return [row["id"] for row in self._rows("SELECT id FROM payments WHERE id > %(after)s ORDER BY id")]
+
+    def all_ended(self, within_s: float = SOON_S) -> None:
+        """Return once every payment has ended or waits for a person (I2); fail when that takes too long."""
+        wait_until(lambda: not self._rows(_OPEN), within_s, what=lambda: f"still open: {self._rows(_OPEN)}")
+
+    def agree(self) -> None:
+        """Nothing was charged twice (I1), SUCCESS is what was charged (I3), a row is what its events say (I4, I6)."""
+        wrong = self._wrong()
+        assert not wrong, "\n".join(wrong)
+
+    def _wrong(self) -> list[str]:
+        payments = self._rows("SELECT * FROM payments WHERE id > %(after)s ORDER BY id")
+        events = self._rows(
+            "SELECT * FROM payment_events WHERE payment_id > %(after)s ORDER BY payment_id, seq"
+        )
+        # Read after the payments: a charge that is being made now belongs to one that has not ended there.
+        charges = [row for row in self._running.ledgers() if row["captured"] > row["refunded"]]
+        known = {row["id"] for row in self._running.rows("SELECT id FROM payments")}
+        found = [f"charged for nobody: {row}" for row in charges if row["merchant_payment_id"] not in known]
+        for payment in payments:
+            own = [row for row in charges if row["merchant_payment_id"] == payment["id"]]
+            history = [row for row in events if row["payment_id"] == payment["id"]]
+            found += [
+                f"{payment['id']}: {problem}" for problem in _money(payment, own) + _history(payment, history)
+            ]
+        return found
+
+    def _rows(self, sql: str) -> list[dict[str, Any]]:
+        return self._running.rows(sql, after=self._after)
+
+
+def _money(payment: dict[str, Any], charges: list[dict[str, Any]]) -> list[str]:
+    found = []
+    if len(charges) > 1:
+        found.append(f"charged {len(charges)} times")
+    kept = sum(row["captured"] - row["refunded"] for row in charges)
+    currencies = {row["currency"] for row in charges}
+    if payment["state"] in TERMINAL and kept != payment["captured_minor"] - payment["refunded_minor"]:
+        found.append(f"{payment['state']}, and the gateways kept {kept} {currencies}")
+    if payment["state"] == "SUCCESS" and (
+        not payment["captured_minor"] or currencies != {payment["currency"]}
+    ):
+        found.append(f"SUCCESS, and the gateways kept {kept} {currencies}")
+    return found
+
+
+def _history(payment: dict[str, Any], events: list[dict[str, Any]]) -> list[str]:
+    if [row["seq"] for row in events] != list(range(1, payment["version"] + 1)):
+        return [f"seq is not gapless up to {payment['version']}"]
+    history = [Event(payment["id"], row["seq"], EventType(row["type"]), row["data"]) for row in events]
+    try:
+        wrong = differences(payment_from_row(payment), history)
+    except IllegalTransition as error:
+        return [f"impossible history: {error}"]
+    return [f"row and events disagree: {wrong}"] if wrong else []

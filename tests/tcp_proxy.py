@@ -1,0 +1,141 @@
+"""A TCP proxy on loopback between a client and a server, with faults that a test switches on and off."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
+
+_CHUNK = 65_536
+_ANSWER_S = 10.0
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class TcpProxy:
+    """Forwards to 127.0.0.1:`port` from a thread of its own. `heal` ends a fault; what it cut stays cut."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._delay_s = 0.0
+        self._swallow = self._reset = False
+        self._open: dict[asyncio.StreamWriter, _Fate] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy", daemon=True)
+        self._thread.start()
+        self.port = 0
+        self._wait_for(self._listen())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wait_for(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def in_front_of(self, url: str) -> str:
+        """The server's URL with this proxy's port in it."""
+        parts = urlsplit(url)
+        assert parts.port == self._target, url
+        return urlunsplit(
+            parts._replace(netloc=parts.netloc.removesuffix(f":{parts.port}") + f":{self.port}")
+        )
+
+    def blackhole(self) -> None:
+        """Bytes vanish and nobody is told: a half-open connection. Those that exist never work again."""
+        self._wait_for(self._set(swallow=True))
+
+    def reset(self) -> None:
+        """Every connection is reset, new ones as well."""
+        self._wait_for(self._set(reset=True))
+
+    def delay(self, seconds: float) -> None:
+        """Everything takes that much longer, each way."""
+        self._wait_for(self._set(delay_s=seconds))
+
+    def refuse(self) -> None:
+        """Nobody listens here any more; every connection is reset."""
+        self._wait_for(self._set(reset=True))
+        self._wait_for(self._stop_listening())
+
+    def heal(self) -> None:
+        """New connections are forwarded again."""
+        self._wait_for(self._set())
+        self._wait_for(self._listen())
+
+    def _wait_for(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_ANSWER_S)
+
+    async def _set(self, *, swallow: bool = False, reset: bool = False, delay_s: float = 0.0) -> None:
+        self._swallow, self._reset, self._delay_s = swallow, reset, delay_s
+        for writer, fate in list(self._open.items()):
+            fate.lost |= swallow
+            if reset:
+                _cut(writer)
+
+    async def _listen(self) -> None:
+        if self.port and self._server.is_serving():
+            return
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _stop_listening(self) -> None:
+        self._server.close()
+
+    async def _close(self) -> None:
+        self._server.close()
+        for writer in list(self._open):
+            _cut(writer)
+        forwarding = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in forwarding:
+            task.cancel()
+        await asyncio.gather(*forwarding, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._reset:
+            _cut(writer)
+            return
+        try:
+            upstream, to_upstream = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            _cut(writer)
+            return
+        fate = _Fate(lost=self._swallow)
+        self._open |= {writer: fate, to_upstream: fate}
+        await asyncio.gather(
+            self._pump(reader, to_upstream, fate),
+            self._pump(upstream, writer, fate),
+        )
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fate: _Fate) -> None:
+        with suppress(OSError):
+            while data := await reader.read(_CHUNK):
+                await asyncio.sleep(self._delay_s)
+                if not fate.lost:
+                    writer.write(data)
+                    await writer.drain()
+        # The other side of a lost connection doesn't hear that this one has gone, either.
+        if not fate.lost:
+            self._open.pop(writer, None)
+            writer.close()
+
+
+class _Fate:
+    """What became of one connection, for both of its directions."""
+
+    def __init__(self, lost: bool) -> None:
+        self.lost = lost
+
+
+def _cut(writer: asyncio.StreamWriter) -> None:
+    sock = writer.get_extra_info("socket")
+    if sock is not None:
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    writer.transport.abort()
