@@ -157,9 +157,7 @@ def _observed(settings: Settings) -> Settings:
 
 
 def _check_lease(settings: Settings, gateways: dict[str, PaymentGateway]) -> None:
-    slowest_s = max(
-        gateway.config.connect_timeout_s + gateway.config.timeout_s for gateway in gateways.values()
-    )
+    slowest_s = max(gateway.config.slowest_call_s for gateway in gateways.values())
     if settings.lease_s <= slowest_s:
         # A lease that ends during a call would have another worker ask about a charge that is still being made.
         raise ConfigurationError(

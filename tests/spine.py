@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from aegis_worker.domain.money import Money
@@ -86,6 +87,14 @@ def end_leases(database: Database) -> None:
     """Let the leases of dead workers run out."""
     statement = "UPDATE jobs SET lease_until = now() - interval '1 s' WHERE status = 'running'"
     database.run(lambda connection: connection.exec_driver_sql(statement))
+
+
+def let_pass(database: Database, seconds: float) -> None:
+    """Let time pass for every attempt, and for whatever waits."""
+    times = "sent_at = sent_at - %(age)s, first_not_found_at = first_not_found_at - %(age)s"
+    age = {"age": timedelta(seconds=seconds)}
+    database.run(lambda connection: connection.exec_driver_sql(f"UPDATE attempts SET {times}", age))
+    make_due(database)
 
 
 def rows(database: Database, sql: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -67,9 +67,14 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Bytes may have left and no usable answer came: it may or may not have happened. Never a failure on a guess."""
+    """Bytes may have left and no usable answer came: it may or may not have happened. Never a failure on a guess.
+
+    `stored`: the gateway answered with an error of its own (HTTP 500) that it may keep under the idempotency key, so that
+    repeating the call would only repeat the error: asking has to decide.
+    """
 
     reason: str
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

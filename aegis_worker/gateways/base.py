@@ -7,7 +7,8 @@ An adapter translates; it decides nothing. It never raises for what a gateway or
 - a definite answer: `Approved`, `Declined`, `Pending`, `ActionRequired`;
 - credentials refused (401, 403): `Declined("gateway_misconfigured")`; a request the gateway calls invalid (400, 404, 422):
   `Declined("invalid_request")` unless its code says something more precise;
-- anything else after bytes may have left (read timeout, reset, 5xx, unparsable or unexpected body): `Unknown`.
+- anything else after bytes may have left (read timeout, reset, 5xx, unparsable or unexpected body): `Unknown`, with
+  `stored` where the gateway itself answered 500, which some keep under the key and repeat.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class Capabilities:
     """What an adapter needs and promises.
 
     `steps`: the calls one payment takes, in order. `key_lifetime_s`: how long the gateway remembers an idempotency key
-    (0: it has none; a call in doubt is then never repeated). `absence_window_s`: how long after a call its effect may
-    still be invisible to look-ups.
+    (0: it has none; a charge in doubt is then never repeated, and never tried elsewhere on "not found").
+    `absence_window_s`: how long after a call its effect may still be invisible to look-ups.
     """
 
     steps: tuple[Operation, ...]
@@ -58,6 +59,11 @@ class GatewayConfig:
     fee_basis_points: int | None = None
     enabled: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def slowest_call_s(self) -> float:
+        """How long one call can take."""
+        return self.connect_timeout_s + self.timeout_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,9 +175,16 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         )
     return Capabilities(
         steps=steps,
-        key_lifetime_s=config.options.get("key_lifetime_s", 86_400),
-        absence_window_s=config.options.get("absence_window_s", 120),
+        key_lifetime_s=_seconds(where, config, "key_lifetime_s", 86_400),
+        absence_window_s=_seconds(where, config, "absence_window_s", 120),
     )
+
+
+def _seconds(where: str, config: GatewayConfig, option: str, default: float) -> float:
+    value = config.options.get(option, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ConfigurationError(f"{where}.{option}: must be a number of seconds, 0 or more")
+    return value
 
 
 def _new_payment(request: GatewayRequest) -> dict[str, Any]:

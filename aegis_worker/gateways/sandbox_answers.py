@@ -72,14 +72,14 @@ def outcome(request: GatewayRequest, answer: Answer) -> Outcome:
     if answer.status in (401, 403):
         return Declined("gateway_misconfigured", code, message)
     if body is None:
-        return Unknown(f"HTTP {answer.status} with an unparsable body")
+        return Unknown(f"HTTP {answer.status} with an unparsable body", stored=answer.status == 500)
     if answer.status in (200, 201, 202):
         return _accepted(request, body)
     if answer.status == 402 and code:
         return _declined(code, message, body.get("payment"))
     if _is_refusal(request.operation, answer.status, code):
         return Declined("invalid_request", code, message)
-    return Unknown(f"HTTP {answer.status} {code}")
+    return Unknown(f"HTTP {answer.status} {code}", stored=answer.status == 500)
 
 
 def lookup(query: StatusQuery, payment: dict[str, Any]) -> Lookup:

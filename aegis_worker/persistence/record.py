@@ -49,7 +49,10 @@ class OpenAttempt:
 
 @dataclass(frozen=True, slots=True)
 class AnswerAttempt:
-    """What came of an attempt. `asked` counts a look-up, `sent_again` a replay, `not_found` an answer of absence."""
+    """What came of an attempt. `asked` counts a look-up, `not_found` an answer of absence, `sent_again` a replay.
+
+    A replay starts the count of absences anew: a look-up before the last send proves nothing about it.
+    """
 
     operation: Operation
     number: int
@@ -123,9 +126,9 @@ WITH change AS (
         answered_at = CASE WHEN n.status <> 'SENT' THEN clock_timestamp() END,
         sends = a.sends + n.sent_again::int, checks = a.checks + n.asked::int,
         last_checked_at = CASE WHEN n.asked THEN clock_timestamp() ELSE a.last_checked_at END,
-        not_found_count = CASE WHEN n.not_found THEN a.not_found_count + 1 ELSE a.not_found_count END,
-        first_not_found_at = CASE WHEN n.not_found
-            THEN coalesce(a.first_not_found_at, clock_timestamp()) ELSE a.first_not_found_at END
+        not_found_count = CASE WHEN n.sent_again THEN 0 ELSE a.not_found_count + n.not_found::int END,
+        first_not_found_at = CASE WHEN n.sent_again THEN NULL
+            WHEN n.not_found THEN coalesce(a.first_not_found_at, clock_timestamp()) ELSE a.first_not_found_at END
     FROM json_to_recordset(%(answered)s::json) AS n(
         payment_id text, operation text, number int, status text, gateway_ref text, outcome jsonb,
         latency_ms float8, asked boolean, sent_again boolean, not_found boolean)

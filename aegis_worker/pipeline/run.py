@@ -16,7 +16,6 @@ import structlog
 from sqlalchemy import Connection
 
 from aegis_worker.chaos.points import crash_point
-from aegis_worker.domain.outcomes import Lookup, Outcome, Unknown
 from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, VersionConflict
 from aegis_worker.gateways.base import Capabilities, GatewayConfig, PaymentGateway
 from aegis_worker.persistence.claims import claim, hand_back
@@ -25,9 +24,10 @@ from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import Change, JobChange, OpenAttempt, record
 from aegis_worker.routing.router import decide
 
+from .calls import call, clock_s
 from .plan import next_step, review
-from .settle import Answer, settle
-from .work import Ask, Policy, Rest, Route, Send, SendAgain, Settled, Step, Work
+from .settle import settle
+from .work import Answer, Ask, Policy, Rest, Route, Send, SendAgain, Settled, Step, Work
 
 log = structlog.get_logger(__name__)
 
@@ -37,12 +37,6 @@ _LOOK_AGAIN_S = 0.05
 _PERSIST_PAUSE_S = 0.5
 # The other holder of the lock is about to finish or its lease is about to end.
 _LOCKED_DELAY_S = 1.0
-
-_CALL_POINTS = {
-    Send: ("gateway.sending", "gateway.answered"),
-    SendAgain: ("replay.sending", "replay.answered"),
-    Ask: ("lookup.asking", "lookup.answered"),
-}
 
 
 class Locks(Protocol):
@@ -98,7 +92,7 @@ class _Window:
     """The calls in flight, and which work each belongs to."""
 
     pool: ThreadPoolExecutor
-    calls: dict[Future[Answer], Work] = field(default_factory=dict)
+    calls: dict[Future[Answer | None], Work] = field(default_factory=dict)
 
 
 def run(parts: PipelineParts, queue: str) -> RunReport:
@@ -154,9 +148,14 @@ def _settle_answered(parts: PipelineParts, window: _Window, report: RunReport) -
         return
     answered, _ = wait(window.calls, timeout=_LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
     decided: list[tuple[Work, Settled | None, Step]] = []
-    for call in answered:
-        work = window.calls.pop(call)
-        settled = settle(work, call.result(), parts.policy)
+    for done in answered:
+        work, answer = window.calls.pop(done), done.result()
+        if answer is None:
+            log.warning("too late to send; left to the next worker", payment_id=work.payment.id)
+            parts.locks.release([work.payment.id])
+            report.lost += 1
+            continue
+        settled = settle(work, answer, parts.policy)
         decided.append((work, settled, settled.then))
     if decided:
         crash_point("outcome.settled")
@@ -177,7 +176,7 @@ def _carry_out(
             to_send.append((work, step))  # asking changes nothing: there is nothing to write before
         else:
             to_record.append(_legal_change(work, settled, step))
-    held = _persist(parts, [change for _, _, change in to_record], report)
+    held, leased_from_s = _persist(parts, [change for _, _, change in to_record], report)
     _crash_points([change for _, _, change in to_record], "attempt.opened", "outcome.recorded")
     if any(change.events for _, _, change in to_record):
         parts.hint("outbox")
@@ -197,7 +196,9 @@ def _carry_out(
     if done:
         crash_point("job.released")
     for work, step in to_send:
-        window.calls[window.pool.submit(_call, parts.gateways[work.attempts[-1].gateway], step)] = work
+        gateway = parts.gateways[work.attempts[-1].gateway]
+        send_until_s = leased_from_s + parts.lease_s - gateway.config.slowest_call_s
+        window.calls[window.pool.submit(call, gateway, step, send_until_s)] = work
 
 
 def _legal_change(work: Work, settled: Settled | None, step: Step) -> tuple[Work, Step, Change]:
@@ -228,11 +229,15 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
     )
 
 
-def _persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> set[str]:
-    """Write the changes; those that lost their fence or met a moved payment are left out, the others stand."""
+def _persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> tuple[set[str], float]:
+    """Write the changes; those that lost their fence or met a moved payment are left out, the others stand.
+
+    Returns the jobs that are still held, and since when at the latest: a reading of the clock from before the commit.
+    """
     give_up_at = time.monotonic() + parts.lease_s / 2
     while changes:
         write = partial(_write, changes=changes, lease_s=parts.lease_s)
+        leased_from_s = clock_s()
         try:
             held = parts.database.run(write)
         except VersionConflict as conflict:
@@ -249,8 +254,8 @@ def _persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> 
             if lost:
                 log.warning("leases lost to other workers", jobs=lost)
                 report.lost += lost
-            return held
-    return set()
+            return held, leased_from_s
+    return set(), clock_s()
 
 
 def _write(connection: Connection, changes: list[Change], lease_s: float) -> set[str]:
@@ -264,32 +269,6 @@ def _crash_points(changes: Sequence[Change], if_opened: str, if_answered: str) -
         crash_point(if_opened)
     if any(change.answered for change in changes):
         crash_point(if_answered)
-
-
-def _call(gateway: PaymentGateway, step: Send | SendAgain | Ask) -> Answer:
-    """Runs on a thread of the window; holds no connection to the database."""
-    before, after = _CALL_POINTS[type(step)]
-    started = time.monotonic()
-    crash_point(before)
-    try:
-        outcome = _ask(gateway, step) if isinstance(step, Ask) else _send(gateway, step)
-    except Exception as error:
-        # An adapter promises not to raise; when one does all the same, the call may have happened.
-        log.exception("adapter raised", gateway=gateway.config.name)
-        outcome = Unknown(f"the adapter raised {type(error).__name__}")
-    crash_point(after)
-    return Answer(outcome, (time.monotonic() - started) * 1000, looked_up=isinstance(step, Ask))
-
-
-def _send(gateway: PaymentGateway, step: Send | SendAgain) -> Outcome:
-    call: Callable[..., Outcome] = getattr(gateway, step.request.operation.value)
-    return call(step.request)
-
-
-def _ask(gateway: PaymentGateway, step: Ask) -> Lookup:
-    if step.query.gateway_ref is not None:
-        return gateway.get_status(step.query)
-    return gateway.find_by_reference(step.query)
 
 
 def _sent(opened: OpenAttempt, lease_epoch: int) -> Attempt:

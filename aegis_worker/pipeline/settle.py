@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from aegis_worker.domain.declines import describe_error, may_fail_over
@@ -11,11 +11,9 @@ from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
     Declined,
-    Lookup,
     NotFound,
     NotSent,
     Operation,
-    Outcome,
     Pending,
     Unknown,
 )
@@ -25,22 +23,9 @@ from aegis_worker.persistence.mapping import Attempt
 from aegis_worker.persistence.record import AnswerAttempt, JobChange
 from aegis_worker.resilience.backoff import verify_delay_s
 
+from .absence import Missing, after_not_found
 from .plan import next_hop, next_step, review
-from .work import Policy, Rest, SendAgain, Settled, Step, Work, request_for
-
-# A gateway that has idempotency keys gets the same key and body again at most this often.
-_MAX_SENDS = 5
-# Answers of absence that are needed, spread over the gateway's absence window, before "not found" is believed.
-_ABSENCE_ANSWERS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, how long it took, and whether it was a look-up or the call itself."""
-
-    outcome: Outcome | Lookup
-    latency_ms: float
-    looked_up: bool
+from .work import Answer, Policy, Rest, SendAgain, Settled, Step, Work, request_for
 
 
 def settle(work: Work, answer: Answer, policy: Policy) -> Settled:
@@ -159,42 +144,44 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
     status = (
         latest.status if answer.looked_up and latest.status in ("PENDING", "ACTION_REQUIRED") else "UNKNOWN"
     )
-    ended = _end_attempt(work, answer, status, {"reason": outcome.reason})
+    ended = _end_attempt(work, answer, status, _doubt(latest, outcome.reason, stored=outcome.stored))
     facts = in_doubt(work.payment, latest.gateway, outcome.reason) if status == "UNKNOWN" else []
     return _ask_later(work, ended, facts, outcome.reason, policy)
 
 
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
     latest = work.attempts[-1]
-    if _may_send_again(work, latest):
-        ended = _end_attempt(work, answer, "SENT", {"reason": "not found; sent again with the same key"})
-        work.amend(sends=latest.sends + 1)
-        again = SendAgain(request_for(work, latest.operation, latest.number))
-        return Settled(replace(ended, sent_again=True), [], again)
-    if _is_absent(work, latest):
-        reason = f"absent: {latest.not_found_count + 1} look-ups over the absence window found nothing"
-        return _not_sent(work, NotSent(reason), answer, policy)
-    ended = _end_attempt(work, answer, "UNKNOWN", {"reason": "not found yet"})
-    return _ask_later(
-        work, ended, in_doubt(work.payment, latest.gateway, "not found yet"), "not found yet", policy
+    follows = after_not_found(work, latest)
+    if follows is Missing.SEND_AGAIN:
+        return _send_again(work, answer)
+    look_ups = f"{latest.not_found_count + 1} look-ups over the absence window found nothing"
+    if follows is Missing.ABSENT:
+        return _not_sent(work, NotSent(f"absent: {look_ups}"), answer, policy)
+    ended = _end_attempt(work, answer, "UNKNOWN", _doubt(latest, "not found yet"))
+    facts = in_doubt(work.payment, latest.gateway, "not found yet")
+    if follows is Missing.ASK_AGAIN:
+        return _ask_later(work, ended, facts, "not found yet", policy)
+    rest = review(
+        work,
+        f"{look_ups} under {latest.gateway_key} at {latest.gateway}, which has no idempotency keys:"
+        " the call may still arrive, so the charge is tried nowhere else",
     )
+    return Settled(ended, facts + rest.facts, Rest(rest.job))
 
 
-def _may_send_again(work: Work, latest: Attempt) -> bool:
-    """The same key and body, at the same gateway, well inside the time for which it remembers keys."""
-    capabilities = work.route.capabilities[latest.gateway]
-    return (
-        latest.status in ("SENT", "UNKNOWN")
-        and latest.sends < _MAX_SENDS
-        and latest.age_s < capabilities.key_lifetime_s / 2
-        and latest.request_hash == request_for(work, latest.operation, latest.number).fingerprint()
-    )
+def _send_again(work: Work, answer: Answer) -> Settled:
+    """The same call under the same key. What look-ups found before it proves nothing about it."""
+    latest = work.attempts[-1]
+    ended = _end_attempt(work, answer, "SENT", {"reason": "not found; sent again with the same key"})
+    work.amend(sends=latest.sends + 1, not_found_count=0, not_found_age_s=None)
+    again = SendAgain(request_for(work, latest.operation, latest.number))
+    return Settled(replace(ended, sent_again=True), [], again)
 
 
-def _is_absent(work: Work, latest: Attempt) -> bool:
-    window_s = work.route.capabilities[latest.gateway].absence_window_s
-    spread_s = latest.not_found_age_s or 0.0
-    return latest.not_found_count + 1 >= _ABSENCE_ANSWERS and spread_s >= window_s
+def _doubt(latest: Attempt, reason: str, *, stored: bool = False) -> dict[str, Any]:
+    """What stands on an attempt in doubt. That its own answer was an error which a repeat may only repeat is kept."""
+    kept = stored or (latest.outcome or {}).get("stored", False)
+    return {"reason": reason, "stored": True} if kept else {"reason": reason}
 
 
 def _ask_later(work: Work, ended: AnswerAttempt, facts: list[Fact], reason: str, policy: Policy) -> Settled:

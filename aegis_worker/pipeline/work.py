@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
 from aegis_worker.persistence.mapping import Attempt, ClaimedJob
@@ -95,6 +95,15 @@ class Rest:
 
 
 Step = Send | SendAgain | Ask | Rest
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, how long it took, and whether it was a look-up or the call itself."""
+
+    outcome: Outcome | Lookup
+    latency_ms: float
+    looked_up: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from scripted_gateway import ScriptedGateway
 from spine import (
+    POLICY,
     accept_one,
     attempts_of,
     events_of,
     job_of,
+    let_pass,
     make_due,
     payment_of,
     pipeline,
@@ -211,33 +214,17 @@ def test_a_charge_that_never_arrived_is_sent_again_with_the_same_key_and_body(da
     assert attempts_of(database, payment_id)[0]["sends"] == 2
 
 
-def test_a_gateway_without_keys_is_never_sent_the_same_charge_again_on_one_not_found(database):
-    gateway = ScriptedGateway("a", answering(Unknown("reset")), key_lifetime_s=0)
-    payment_id = accept_one(database).payment.id
-    parts = pipeline(database, gateway, call_threads=2)
-    run(parts, "payments")
-    for _ in range(3):
-        make_due(database)
-        run(parts, "verify")
-    assert len(gateway.calls) == 1
-    assert payment_of(database, payment_id).certainty == "unknown"
-    make_due(database)
-    run(parts, "verify")
-    assert job_of(database, payment_id)["status"] == "review"
-    assert story_of(database, payment_id)[-1] == "REVIEW_REQUIRED"
-
-
 def test_absence_is_believed_after_three_answers_over_the_absence_window(database):
-    gateway = ScriptedGateway("a", answering(Unknown("reset")), key_lifetime_s=0, absence_window_s=0)
+    gateway = ScriptedGateway("a", answering(Unknown("reset")), key_lifetime_s=100, absence_window_s=50)
     second = ScriptedGateway("b")
     payment_id = accept_one(database).payment.id
-    parts = pipeline(database, gateway, second)
+    parts = pipeline(database, gateway, second, policy=replace(POLICY, verify_ladder_s=(10.0,) * 9))
     run(parts, "payments")
     for _ in range(3):
-        make_due(database)
+        let_pass(database, 60)
         run(parts, "verify")
     assert payment_of(database, payment_id).gateway == "b"
-    assert len(gateway.look_ups) == 3
+    assert (len(gateway.look_ups), len(gateway.calls)) == (3, 1)
     assert story_of(database, payment_id)[-4:] == ["RESOLVED", "RETRY_ATTEMPTED", "PROCESSING", "SUCCEEDED"]
 
 

@@ -1,0 +1,61 @@
+"""One call to one gateway, on a thread of the window. Holds no connection to the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from aegis_worker.chaos.points import crash_point
+from aegis_worker.domain.outcomes import Lookup, Outcome, Unknown
+from aegis_worker.gateways.base import PaymentGateway
+
+from .work import Answer, Ask, Send, SendAgain
+
+log = structlog.get_logger(__name__)
+
+_POINTS = {
+    Send: ("gateway.sending", "gateway.answered"),
+    SendAgain: ("replay.sending", "replay.answered"),
+    Ask: ("lookup.asking", "lookup.answered"),
+}
+# On Linux this one also goes on while the machine sleeps; every monotonic clock does while a process is stopped.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def clock_s() -> float:
+    """Seconds of a clock that goes on while this process is frozen, to tell whether a lease can have ended."""
+    return time.clock_gettime(_CLOCK)
+
+
+def call(gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float) -> Answer | None:
+    """Ask, or send unless `clock_s()` is past `send_until_s`: then the job may be another worker's, and None is returned.
+
+    A worker that was frozen between its commit and its call wakes up here. Whoever took over has asked the gateway, found
+    nothing, and may have decided by it; a call that leaves now could be a charge that nobody waits for.
+    """
+    before, after = _POINTS[type(step)]
+    started = time.monotonic()
+    crash_point(before)
+    if not isinstance(step, Ask) and clock_s() > send_until_s:
+        return None
+    try:
+        outcome = _ask(gateway, step) if isinstance(step, Ask) else _send(gateway, step)
+    except Exception as error:
+        # An adapter promises not to raise; when one does all the same, the call may have happened.
+        log.exception("adapter raised", gateway=gateway.config.name)
+        outcome = Unknown(f"the adapter raised {type(error).__name__}")
+    crash_point(after)
+    return Answer(outcome, (time.monotonic() - started) * 1000, looked_up=isinstance(step, Ask))
+
+
+def _send(gateway: PaymentGateway, step: Send | SendAgain) -> Outcome:
+    send: Callable[..., Outcome] = getattr(gateway, step.request.operation.value)
+    return send(step.request)
+
+
+def _ask(gateway: PaymentGateway, step: Ask) -> Lookup:
+    if step.query.gateway_ref is not None:
+        return gateway.get_status(step.query)
+    return gateway.find_by_reference(step.query)

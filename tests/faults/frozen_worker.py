@@ -1,0 +1,38 @@
+"""A worker process that freezes between the commit of an attempt and its call: `python frozen_worker.py URL URL LEASE_S`.
+
+It stops itself where it would tell others about the commit; whoever goes on with it sends CONT. Prints its report as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+
+from sandbox_process import API_KEY
+from spine import pipeline
+from sqlalchemy import create_engine
+
+from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.run import run
+
+
+def main(database_url: str, gateway_url: str, lease_s: str) -> None:
+    """Run the payments that are due, frozen once."""
+    config = GatewayConfig("sandbox_a", "sandbox", gateway_url, API_KEY, connect_timeout_s=0.3, timeout_s=0.3)
+    parts = pipeline(
+        Database(create_engine(database_url)),
+        SandboxGateway(config),
+        lease_s=float(lease_s),
+        run_limit_s=1,  # over by the time that it goes on, so that it claims nothing else
+        hint=lambda queue: os.kill(os.getpid(), signal.SIGSTOP),
+    )
+    print(json.dumps(asdict(run(parts, "payments"))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,79 @@
+"""What may follow when a look-up finds nothing, by the gateway's keys and windows."""
+
+from __future__ import annotations
+
+import pytest
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.payment import Payment
+from aegis_worker.gateways.base import Capabilities
+from aegis_worker.persistence.mapping import Attempt, ClaimedJob
+from aegis_worker.pipeline.absence import MAX_SENDS, Missing, after_not_found
+from aegis_worker.pipeline.work import Route, Work, gateway_key, request_for
+from aegis_worker.routing.router import Decision
+
+PAYMENT = Payment("pay_1", "m_1", Money(1999, "USD"), "automatic", {"type": "card", "token": "tok_ok"})
+
+
+def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, **attempt):
+    """What follows for an attempt in doubt at a gateway with an absence window of 120 s."""
+    job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
+    capabilities = {"a": Capabilities((operation,), key_lifetime_s, 120)}
+    work = Work(job, PAYMENT, [], Route(Decision(("a",), {}), capabilities))
+    fields = {
+        "operation": operation,
+        "number": 1,
+        "gateway": "a",
+        "gateway_key": gateway_key(PAYMENT.id, operation, 1),
+        "request_hash": request_for(work, operation, 1).fingerprint(),
+        "status": "UNKNOWN",
+        "gateway_ref": None,
+        "outcome": {"reason": "reset"},
+        "lease_epoch": 1,
+        "sends": 1,
+        "checks": 0,
+        "not_found_count": 0,
+        "age_s": 10.0,
+        "not_found_age_s": None,
+    }
+    return after_not_found(work, Attempt(**fields | attempt))
+
+
+LONG_AGO = {"age_s": 600.0}
+OFTEN = {"not_found_count": 2, "not_found_age_s": 120.0}
+
+
+@pytest.mark.parametrize("status", ["SENT", "UNKNOWN"])
+def test_a_call_that_left_no_trace_is_repeated_while_the_gateway_remembers_its_key(status):
+    assert follows(status=status) is Missing.SEND_AGAIN
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        LONG_AGO,
+        {"sends": MAX_SENDS},
+        {"outcome": {"reason": "HTTP 500", "stored": True}},
+        {"request_hash": "another body"},
+        {"status": "PENDING"},
+        {"key_lifetime_s": 0.0},
+    ],
+    ids=["key expired", "sent often", "500 stored under the key", "other body", "pending", "no keys"],
+)
+def test_otherwise_it_is_only_asked_about(attempt):
+    assert follows(**attempt) is Missing.ASK_AGAIN
+
+
+def test_absence_needs_three_answers_over_the_absence_window():
+    assert follows(**LONG_AGO, not_found_count=1, not_found_age_s=500.0) is Missing.ASK_AGAIN
+    assert follows(**LONG_AGO, not_found_count=9, not_found_age_s=119.0) is Missing.ASK_AGAIN
+    assert follows(**LONG_AGO, **OFTEN) is Missing.ABSENT
+
+
+def test_a_charge_at_a_gateway_without_keys_is_never_believed_to_be_absent():
+    assert follows(key_lifetime_s=0.0, **OFTEN) is Missing.ASK_A_PERSON
+
+
+def test_a_step_that_moves_no_money_may_be_believed_to_be_absent_there():
+    assert follows(Operation.AUTHENTICATE, key_lifetime_s=0.0, **OFTEN) is Missing.ABSENT
