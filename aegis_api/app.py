@@ -6,7 +6,7 @@ from flask import Flask
 
 from aegis_worker.bootstrap import Web, web
 
-from . import docs, health, jobs, openapi, payments, problems, requests, webhooks
+from . import docs, health, jobs, openapi, ops, payments, problems, requests, webhooks
 from .auth import KnownKeys
 from .parts import Parts, install
 from .waiting import Waiters
@@ -20,7 +20,13 @@ def create_app(parts: Web | None = None) -> Flask:
     app.url_map.merge_slashes = False
     install(app, Parts(web=parts, known_keys=KnownKeys(parts.database), waiters=Waiters()))
     api = openapi.document(app)
-    for blueprint in (payments.blueprint, jobs.blueprint, webhooks.blueprint, health.blueprint):
+    for blueprint in (
+        payments.blueprint,
+        jobs.blueprint,
+        webhooks.blueprint,
+        ops.blueprint,
+        health.blueprint,
+    ):
         api.register_blueprint(blueprint)
     docs.register(app, api)
     requests.number_requests(app)

@@ -1,4 +1,4 @@
-"""Who is asking: the bearer key of a request, and the merchant it belongs to."""
+"""Who is asking: the bearer key of a request, and the merchant or operator it stands for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from threading import Lock
 
 from flask import g, request
 
-from aegis_worker.errors import InvalidApiKey
-from aegis_worker.persistence.api_keys import authenticate, key_hash
+from aegis_worker.errors import InsufficientScope, InvalidApiKey
+from aegis_worker.persistence.api_keys import Holder, authenticate, key_hash
 from aegis_worker.persistence.database import Database
 
 from .parts import parts
@@ -22,33 +22,54 @@ _BEARER = re.compile(r"bearer +(aegis_(?:test|live)_[A-Za-z0-9_-]{32,64})", re.I
 
 
 class KnownKeys:
-    """Merchants by the hash of their key, each remembered for at most 5 s, at most 1024 of them. Safe among threads."""
+    """Holders by the hash of their key, each remembered for at most 5 s, at most 1024 of them. Safe among threads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[Holder, float]] = OrderedDict()
         self._lock = Lock()
 
-    def merchant_of(self, key: str) -> str:
-        """The key's merchant. Raises InvalidApiKey or DatabaseUnavailable. An unknown key is never remembered."""
+    def holder_of(self, key: str) -> Holder:
+        """Whose key this is. Raises InvalidApiKey or DatabaseUnavailable. An unknown key is never remembered."""
         name = key_hash(key)
         now = time.monotonic()
         with self._lock:
             known = self._known.get(name)
         if known is not None and now < known[1]:
             return known[0]
-        merchant_id = authenticate(self._database, key)
+        holder = authenticate(self._database, key)
         with self._lock:
-            self._known[name] = (merchant_id, now + _REMEMBER_S)
+            self._known[name] = (holder, now + _REMEMBER_S)
             self._known.move_to_end(name)
             while len(self._known) > _MOST_REMEMBERED:
                 self._known.popitem(last=False)
-        return merchant_id
+        return holder
 
 
 def require_merchant() -> None:
-    """Before each request of a blueprint: note the merchant in `g.merchant_id`. Raises InvalidApiKey."""
+    """Before each request of a blueprint: note the merchant in `g.merchant_id`.
+
+    Raises InvalidApiKey, or InsufficientScope for an operator's key: whose payments would it make and see?
+    """
+    holder = _holder()
+    if holder.role != "merchant":
+        raise InsufficientScope("this is an operator's key; payments need a merchant's")
+    g.merchant_id = holder.merchant_id
+
+
+def require_operator() -> None:
+    """Before each request of a blueprint: note the operator's key in `g.operator`.
+
+    Raises InvalidApiKey, or InsufficientScope for a merchant's key: operators see every merchant's payments.
+    """
+    holder = _holder()
+    if holder.role != "operator":
+        raise InsufficientScope("this needs an operator's key (`aegis keys create --operator` makes one)")
+    g.operator = holder
+
+
+def _holder() -> Holder:
     found = _BEARER.fullmatch(request.headers.get("Authorization", "").strip())
     if found is None:
         raise InvalidApiKey("send Authorization: Bearer and an API key (`aegis keys create` makes one)")
-    g.merchant_id = parts().known_keys.merchant_of(found.group(1))
+    return parts().known_keys.holder_of(found.group(1))

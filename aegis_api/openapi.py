@@ -81,7 +81,7 @@ _EXAMPLE_ERRORS = {
     "sensitive_data_rejected": [{"pointer": "/reference", "code": "card_number", "detail": CARD_FOUND}],
 }
 # What any operation under /v1 may answer.
-_ANY_OPERATION = ("invalid_api_key", "internal_error", "database_unavailable")
+_ANY_OPERATION = ("invalid_api_key", "insufficient_scope", "internal_error", "database_unavailable")
 
 
 class Api(flask_smorest.Api):

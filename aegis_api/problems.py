@@ -40,6 +40,7 @@ PROBLEMS: dict[str, Problem] = {
     "idempotency_key_missing": Problem(400, "The Idempotency-Key header is missing"),
     "idempotency_key_invalid": Problem(400, "The Idempotency-Key header is invalid"),
     "invalid_api_key": Problem(401, "The API key is missing, unknown or revoked"),
+    "insufficient_scope": Problem(403, "The API key is not good for this"),
     "not_found": Problem(404, "There is no such resource"),
     "method_not_allowed": Problem(405, "The resource does not take this method"),
     "idempotency_in_progress": Problem(

@@ -11,6 +11,7 @@ from flask import Response
 
 from aegis_worker.domain.payment import Payment
 from aegis_worker.ids import event_id
+from aegis_worker.persistence.audit_log import Entry
 from aegis_worker.persistence.delivery_rows import Delivery
 from aegis_worker.persistence.endpoint_rows import Endpoint
 from aegis_worker.queries.history import StoredAttempt, StoredEvent
@@ -153,6 +154,21 @@ def delivery_body(delivery: Delivery) -> dict[str, Any]:
         "created_at": moment(delivery.created_at),
         "delivered_at": _moment_or_none(delivery.delivered_at),
         "log": list(delivery.log),
+    }
+
+
+def audit_entry_body(entry: Entry) -> dict[str, Any]:
+    """An entry of the audit log; hashes in hexadecimal digits."""
+    return {
+        "object": "audit_log_entry",
+        "seq": entry.seq,
+        "at": moment(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "payment_id": entry.payment_id,
+        "details": entry.details,
+        "previous_hash": entry.previous_hash.hex(),
+        "hash": entry.hash.hex(),
     }
 
 

@@ -83,6 +83,12 @@ class InvalidApiKey(Refused):
     code = "invalid_api_key"
 
 
+class InsufficientScope(Refused):
+    """The API key is good, but not for this: merchants' keys for payments, operators' keys for operating."""
+
+    code = "insufficient_scope"
+
+
 class InvalidWebhook(Refused):
     """An inbound webhook whose signature, age or form is wrong."""
 

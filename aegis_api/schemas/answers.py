@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import fields
 
 from aegis_worker.domain.declines import DECLINES
 from aegis_worker.domain.transitions import EventType, State
 
+from .documented import Answer
+from .documented import an_object as _object
+from .documented import one_of as _one_of
+from .documented import text as _text
+from .documented import time as _time
+from .documented import whole as _whole
 from .queries import EXPANDABLE
 
 JOB_OPERATIONS = ("process", "capture", "void", "refund", "sync")
 JOB_STATUSES = ("queued", "running", "waiting", "succeeded", "failed", "review")
 ATTEMPT_STATUSES = ("SENT", "APPROVED", "DECLINED", "ACTION_REQUIRED", "PENDING", "NOT_SENT", "UNKNOWN")
-
-
-def _text(description: str = "", *, none: bool = False, required: bool = True, **more: Any) -> fields.String:
-    metadata = {**({"description": description} if description else {}), **more}
-    return fields.String(required=required, allow_none=none, metadata=metadata)
-
-
-def _one_of(*values: str, description: str = "") -> fields.String:
-    return _text(description, enum=list(values))
-
-
-def _whole(description: str = "") -> fields.Integer:
-    return fields.Integer(required=True, metadata={"description": description} if description else {})
-
-
-def _time(description: str = "", *, none: bool = False) -> fields.String:
-    return _text(description, none=none, format="date-time")
-
-
-def _object(description: str, *, none: bool = False) -> fields.Dict:
-    return fields.Dict(required=True, allow_none=none, metadata={"description": description})
-
-
-class Answer(Schema):
-    """Base of the answers. Later versions may add fields, so the document does not forbid others."""
-
-    class Meta:
-        unknown = EXCLUDE
 
 
 class AmountsSchema(Answer):

@@ -1,7 +1,9 @@
-"""The database of the settings, for the subcommands that need no more than that, and so start fast."""
+"""The database of the settings, for the subcommands that need no more than that, and who is at the terminal."""
 
 from __future__ import annotations
 
+import getpass
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,3 +40,12 @@ def schema_expected() -> Iterator[None]:
         if sqlstate(error) not in _NOT_OUR_SCHEMA:
             raise
         raise OperatorError("the database has no schema of this version; run `aegis migrate`") from error
+
+
+def cli_actor() -> str:
+    """Who decides at this terminal, as the audit log names them: `cli:<user name>`. A name, not a proof of identity."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        name = ""
+    return "cli:" + (re.sub(r"[^A-Za-z0-9._@-]", "_", name)[:64] or "unknown")

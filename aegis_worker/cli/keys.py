@@ -1,4 +1,4 @@
-"""`aegis keys`: API keys of merchants."""
+"""`aegis keys`: API keys of merchants and of operators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from aegis_worker.persistence import api_keys
 from aegis_worker.settings import load_settings
 
-from .installation import opened_database
+from .installation import cli_actor, opened_database
 from .output import examples, json_option, print_facts, print_json, print_table, remark
 
 _MERCHANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -36,6 +36,7 @@ def _label(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     epilog=examples(
         """
         aegis keys create --merchant shop --label web-1
+        aegis keys create --operator --label "night shift"
         aegis keys list
         aegis keys revoke key_0199f5…
         """
@@ -45,20 +46,35 @@ def command() -> None:
     """Create, list and revoke API keys."""
 
 
-@command.command(epilog=examples("aegis keys create --merchant shop --label web-1"))
+@command.command(
+    epilog=examples(
+        """
+        aegis keys create --merchant shop --label web-1
+        aegis keys create --operator --label "night shift"
+        """
+    )
+)
+@click.option("--merchant", callback=merchant_id, help="The merchant whose payments it can make and see.")
 @click.option(
-    "--merchant", required=True, callback=merchant_id, help="The merchant whose payments it can make and see."
+    "--operator", is_flag=True, help="For /v1/ops instead: sees every merchant, decides, makes no payments."
 )
 @click.option("--label", default="", callback=_label, help="What it is for, shown by `aegis keys list`.")
 @json_option
-def create(merchant: str, label: str, as_json: bool) -> None:
+def create(merchant: str | None, operator: bool, label: str, as_json: bool) -> None:
     """Make a key and print it, this once: only its hash is kept."""
+    if (merchant is not None) == operator:
+        raise click.UsageError("say whose key it is: either --merchant NAME or --operator")
+    live, actor = load_settings().is_production, cli_actor()
     with opened_database() as database:
-        key_id, key = api_keys.create_key(database, merchant, label, live=load_settings().is_production)
+        if merchant is None:
+            key_id, key = api_keys.create_operator_key(database, label, live=live, actor=actor)
+        else:
+            key_id, key = api_keys.create_key(database, merchant, label, live=live, actor=actor)
+    facts = {"id": key_id, "role": "operator" if operator else "merchant", "merchant_id": merchant or "*"}
     if as_json:
-        print_json({"id": key_id, "merchant_id": merchant, "label": label, "key": key})
+        print_json({**facts, "label": label, "key": key})
     else:
-        print_facts("API key", {"id": key_id, "merchant": merchant, "label": label or None, "key": key})
+        print_facts("API key", {**facts, "label": label or None, "key": key})
         remark("Keep it now: it is not shown again.")
 
 
@@ -74,8 +90,11 @@ def list_(merchant: str | None, as_json: bool) -> None:
         return
     print_table(
         "API keys",
-        ("id", "merchant", "label", "key", "created", "revoked"),
-        [(key.id, key.merchant_id, key.label, key.hint, key.created_at, key.revoked_at) for key in keys],
+        ("id", "role", "merchant", "label", "key", "created", "revoked"),
+        [
+            (key.id, key.role, key.merchant_id, key.label, key.hint, key.created_at, key.revoked_at)
+            for key in keys
+        ],
     )
 
 
@@ -85,7 +104,7 @@ def list_(merchant: str | None, as_json: bool) -> None:
 def revoke(key_id: str, as_json: bool) -> None:
     """Refuse a key from now on. API processes notice within 5 s."""
     with opened_database() as database:
-        api_keys.revoke_key(database, key_id)
+        api_keys.revoke_key(database, key_id, actor=cli_actor())
     facts: dict[str, Any] = {"id": key_id, "revoked": True}
     if as_json:
         print_json(facts)

@@ -23,6 +23,7 @@ class Secrets:
 
     installation: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     api_key: str = ""
+    operator_key: str = ""
     gateways: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def of_gateway(self, name: str) -> Mapping[str, str]:

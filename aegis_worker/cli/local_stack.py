@@ -31,7 +31,7 @@ from .local_programs import (
     web_program,
     worker_program,
 )
-from .local_stores import check_redis, migrate_schema, with_driver, working_key
+from .local_stores import check_redis, migrate_schema, with_driver, working_key, working_operator_key
 from .local_watch import Part, Watch
 from .worker_parts import opened_worker
 
@@ -46,10 +46,11 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Where everything answers, and the merchant's API key. Carries passwords."""
+    """Where everything answers, the merchant's API key and the operator's. Carries passwords."""
 
     api_url: str
     api_key: str = field(repr=False)
+    operator_key: str = field(repr=False)
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     sandboxes: dict[str, dict[str, str]] = field(repr=False)
@@ -125,11 +126,13 @@ class LocalStack:
         check_redis(urls.redis_url)
         migrate_schema(database_url)
         kept.api_key = working_key(database_url, self._merchant_id, kept.api_key)
+        kept.operator_key = working_operator_key(database_url, kept.operator_key)
         self.folder.save_secrets(kept)
         port = _checked_port(self._port)
         running = Running(
             api_url=f"http://127.0.0.1:{port}",
             api_key=kept.api_key,
+            operator_key=kept.operator_key,
             database_url=database_url,
             redis_url=urls.redis_url,
             sandboxes={gateway.name: {"url": gateway.url, "key": gateway.api_key} for gateway in gateways},
@@ -168,6 +171,7 @@ class LocalStack:
             "AEGIS_CONFIG_DIR": str(self._config_dir),
             "AEGIS_API_URL": running.api_url,
             "AEGIS_API_KEY": running.api_key,
+            "AEGIS_OPERATOR_KEY": running.operator_key,
         }
         for gateway in gateways:
             settings |= gateway.settings

@@ -1,6 +1,8 @@
-"""Stores made ready for an installation: they answer, the schema is up to date, the merchant has a key."""
+"""Stores made ready for an installation: they answer, the schema is up to date, merchant and operator have keys."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from redis import Redis, RedisError
 from sqlalchemy import create_engine, make_url
@@ -8,10 +10,11 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from aegis_worker.errors import InvalidApiKey, StackFailed
 from aegis_worker.persistence import migrate
-from aegis_worker.persistence.api_keys import authenticate, create_key
+from aegis_worker.persistence.api_keys import EVERY_MERCHANT, authenticate, create_key, create_operator_key
 from aegis_worker.persistence.database import Database
 
 _REDIS_S = 3.0
+_ACTOR = "aegis up"
 
 
 def with_driver(url: str) -> str:
@@ -43,12 +46,31 @@ def migrate_schema(database_url: str) -> None:
 
 def working_key(database_url: str, merchant_id: str, kept: str) -> str:
     """The merchant's key from last time, or a new one where this database doesn't know it."""
+    return _working(
+        database_url,
+        merchant_id,
+        kept,
+        lambda database: create_key(database, merchant_id, "local", actor=_ACTOR)[1],
+    )
+
+
+def working_operator_key(database_url: str, kept: str) -> str:
+    """The operator's key from last time, or a new one where this database doesn't know it."""
+    return _working(
+        database_url,
+        EVERY_MERCHANT,
+        kept,
+        lambda database: create_operator_key(database, "local", actor=_ACTOR)[1],
+    )
+
+
+def _working(database_url: str, merchant_id: str, kept: str, create: Callable[[Database], str]) -> str:
     database = Database(create_engine(database_url))
     try:
-        if kept and authenticate(database, kept) == merchant_id:
+        if kept and authenticate(database, kept).merchant_id == merchant_id:
             return kept
-        return create_key(database, merchant_id, "local")[1]
+        return create(database)
     except InvalidApiKey:  # another database than last time, or revoked since
-        return create_key(database, merchant_id, "local")[1]
+        return create(database)
     finally:
         database.dispose()

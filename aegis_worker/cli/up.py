@@ -93,6 +93,7 @@ def _tell(running: Running, stack: LocalStack, ready_file: Path | None) -> None:
             "documentation": f"{running.api_url}/docs",
             **{name: sandbox["url"] for name, sandbox in running.sandboxes.items()},
             "logs": stack.folder.logs,
+            "operator's key": running.operator_key,
             "settings": f"{stack.folder.settings_file} (in another shell: . FILE, then aegis doctor)",
         },
     )

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -18,9 +19,14 @@ from sqlalchemy.dialects.postgresql import insert
 from aegis_worker.errors import InvalidApiKey, NotFound
 from aegis_worker.ids import API_KEY, new_id
 
+from . import audit_log
 from .database import Database
 from .tables import api_keys
 
+Role = Literal["merchant", "operator"]
+
+# What stands for the merchant of an operator's key: those see and decide for all of them.
+EVERY_MERCHANT = "*"
 _MOST_LISTED = 1000
 
 
@@ -30,45 +36,91 @@ class ApiKey:
 
     id: str
     merchant_id: str
+    role: Role
     label: str
     hint: str
     created_at: datetime
     revoked_at: datetime | None
 
 
-def create_key(database: Database, merchant_id: str, label: str, *, live: bool = False) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who a good key stands for. `merchant_id` is `*` for an operator."""
+
+    key_id: str
+    role: Role
+    merchant_id: str
+    label: str
+
+    @property
+    def actor(self) -> str:
+        """As the audit log names who decided."""
+        return f"{self.key_id} ({self.label})" if self.label else self.key_id
+
+
+def create_key(
+    database: Database, merchant_id: str, label: str, *, live: bool = False, actor: str = "aegis"
+) -> tuple[str, str]:
     """A new key for the merchant, as (id, key). The key is shown this once; what is kept can't give it back."""
+    return _create(database, merchant_id, "merchant", label, live, actor)
+
+
+def create_operator_key(
+    database: Database, label: str, *, live: bool = False, actor: str = "aegis"
+) -> tuple[str, str]:
+    """A new key for an operator, as (id, key): good for /v1/ops, where it sees every merchant, and for nothing else."""
+    return _create(database, EVERY_MERCHANT, "operator", label, live, actor)
+
+
+def _create(
+    database: Database, merchant_id: str, role: Role, label: str, live: bool, actor: str
+) -> tuple[str, str]:
     prefix = "aegis_live_" if live else "aegis_test_"
     key = prefix + secrets.token_urlsafe(32)
     key_id = new_id(API_KEY)
     row = {
         "id": key_id,
         "merchant_id": merchant_id,
+        "role": role,
         "label": label,
         "key_hash": key_hash(key),
         "hint": f"{prefix}…{key[-4:]}",
     }
-    database.run(lambda connection: connection.execute(insert(api_keys).values(row).on_conflict_do_nothing()))
+
+    def work(connection: Connection) -> None:
+        made = connection.execute(insert(api_keys).values(row).on_conflict_do_nothing())
+        if made.rowcount:  # not a repetition after a lost answer
+            details = {"key_id": key_id, "role": role, "merchant_id": merchant_id, "label": label}
+            audit_log.append(connection, actor=actor, action="api_key.created", details=details)
+
+    database.run(work)
     return key_id, key
 
 
-def authenticate(database: Database, key: str) -> str:
-    """The merchant whose key this is. Raises InvalidApiKey for an unknown or revoked one, DatabaseUnavailable."""
-    statement = select(api_keys.c.merchant_id).where(
-        api_keys.c.key_hash == key_hash(key), api_keys.c.revoked_at.is_(None)
+def authenticate(database: Database, key: str) -> Holder:
+    """Whose key this is. Raises InvalidApiKey for an unknown or revoked one, DatabaseUnavailable."""
+    columns = api_keys.c
+    statement = select(columns.id, columns.role, columns.merchant_id, columns.label).where(
+        columns.key_hash == key_hash(key), columns.revoked_at.is_(None)
     )
     with database.read() as connection:
-        merchant_id = connection.execute(statement).scalar_one_or_none()
-    if merchant_id is None:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
         raise InvalidApiKey("unknown or revoked API key")
-    return str(merchant_id)
+    return Holder(row.id, row.role, row.merchant_id, row.label)
 
 
 def list_keys(database: Database, merchant_id: str | None = None) -> Sequence[ApiKey]:
     """The newest 1000 keys of a merchant, or of all; revoked ones too."""
     columns = api_keys.c
     statement = select(
-        columns.id, columns.merchant_id, columns.label, columns.hint, columns.created_at, columns.revoked_at
+        columns.id,
+        columns.merchant_id,
+        columns.role,
+        columns.label,
+        columns.hint,
+        columns.created_at,
+        columns.revoked_at,
     )
     if merchant_id is not None:
         statement = statement.where(columns.merchant_id == merchant_id)
@@ -77,18 +129,21 @@ def list_keys(database: Database, merchant_id: str | None = None) -> Sequence[Ap
         return [ApiKey(**row) for row in rows]
 
 
-def revoke_key(database: Database, key_id: str) -> None:
+def revoke_key(database: Database, key_id: str, *, actor: str = "aegis") -> None:
     """Refuse the key from now on; an API process that has just seen it takes it for at most 5 s more. Raises NotFound."""
 
     def work(connection: Connection) -> None:
         columns = api_keys.c
+        is_known = connection.execute(select(columns.id).where(columns.id == key_id)).one_or_none()
+        if is_known is None:
+            raise NotFound(f"no API key {key_id}")
         changed = connection.execute(
             update(api_keys)
-            .where(columns.id == key_id)
-            .values(revoked_at=func.coalesce(columns.revoked_at, func.clock_timestamp()))
+            .where(columns.id == key_id, columns.revoked_at.is_(None))
+            .values(revoked_at=func.clock_timestamp())
         )
-        if changed.rowcount == 0:
-            raise NotFound(f"no API key {key_id}")
+        if changed.rowcount:
+            audit_log.append(connection, actor=actor, action="api_key.revoked", details={"key_id": key_id})
 
     database.run(work)
 

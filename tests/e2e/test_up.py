@@ -32,6 +32,8 @@ def test_it_can_be_stopped_killed_and_started_again(folder: Path, environ: dict[
 
     again = Installation(first.data_dir, environ, workers=1)
     assert again.ready["api_key"] == first.ready["api_key"]
+    assert again.ready["operator_key"] == first.ready["operator_key"]
+    assert again.settings["AEGIS_OPERATOR_KEY"] == again.ready["operator_key"]
     assert again.payment(payment_id)["state"] == "SUCCESS"
     again.accepted("tok_latency_1800")
     started = again.pids()

@@ -18,7 +18,7 @@ from aegis_api.app import create_app
 from aegis_worker.bootstrap import Web
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
-from aegis_worker.persistence.api_keys import create_key
+from aegis_worker.persistence.api_keys import create_key, create_operator_key
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.record import Change, JobChange, record
@@ -96,6 +96,11 @@ class Api:
     def merchant(self, merchant_id: str = "mer_a") -> Merchant:
         _, key = create_key(self.database, merchant_id, "test")
         return Merchant(merchant_id, key, self.app.test_client())
+
+    def operator(self, label: str = "night") -> Merchant:
+        """Someone with an operator's key."""
+        _, key = create_operator_key(self.database, label)
+        return Merchant("*", key, self.app.test_client())
 
     def settle(self, *facts: Fact, status: str = "succeeded") -> list[str]:
         """Do a worker's part for every due payment: claim, record the facts, close the job. Returns the payments' ids."""

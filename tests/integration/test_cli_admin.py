@@ -85,7 +85,7 @@ def test_missing_settings_are_one_line(aegis: Aegis, monkeypatch: pytest.MonkeyP
 
 def test_a_key_is_made_shown_once_and_revoked(aegis: Aegis, database: Database) -> None:
     made = aegis("keys", "create", "--merchant", "shop", "--label", "web-1", "--json").json
-    assert authenticate(database, made["key"]) == "shop"
+    assert authenticate(database, made["key"]).merchant_id == "shop"
     listed = aegis("keys", "list")
     assert made["id"] in listed.out
     assert made["key"] not in listed.out
@@ -99,6 +99,22 @@ def test_a_key_is_made_shown_once_and_revoked(aegis: Aegis, database: Database) 
 def test_production_makes_live_keys(aegis: Aegis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AEGIS_ENV", "production")
     assert aegis("keys", "create", "--merchant", "shop", "--json").json["key"].startswith("aegis_live_")
+
+
+def test_an_operators_key_is_of_no_merchant_and_shown_as_what_it_is(aegis: Aegis, database: Database) -> None:
+    made = aegis("keys", "create", "--operator", "--label", "night", "--json").json
+    holder = authenticate(database, made["key"])
+    assert (holder.role, holder.merchant_id, holder.label) == ("operator", "*", "night")
+    (key,) = aegis("keys", "list", "--json").json
+    assert (key["role"], key["merchant_id"]) == ("operator", "*")
+    assert "operator" in aegis("keys", "list").out
+
+
+@pytest.mark.parametrize("arguments", [(), ("--operator", "--merchant", "shop")])
+def test_a_key_is_either_a_merchants_or_an_operators(aegis: Aegis, arguments: tuple[str, ...]) -> None:
+    ran = aegis("keys", "create", *arguments)
+    assert ran.exit_code == 2
+    assert "either --merchant NAME or --operator" in ran.err
 
 
 def test_a_key_that_is_not_there_cannot_be_revoked(aegis: Aegis) -> None:

@@ -1,0 +1,40 @@
+"""Fields of answers: what the OpenAPI document says about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields
+
+
+def text(description: str = "", *, none: bool = False, required: bool = True, **more: Any) -> fields.String:
+    """A string of an answer; `more` are keywords of JSON Schema."""
+    metadata = {**({"description": description} if description else {}), **more}
+    return fields.String(required=required, allow_none=none, metadata=metadata)
+
+
+def one_of(*values: str, description: str = "") -> fields.String:
+    """One of these strings."""
+    return text(description, enum=list(values))
+
+
+def whole(description: str = "") -> fields.Integer:
+    """An integer."""
+    return fields.Integer(required=True, metadata={"description": description} if description else {})
+
+
+def time(description: str = "", *, none: bool = False) -> fields.String:
+    """An instant, RFC 3339."""
+    return text(description, none=none, format="date-time")
+
+
+def an_object(description: str, *, none: bool = False) -> fields.Dict:
+    """An object whose fields are not fixed."""
+    return fields.Dict(required=True, allow_none=none, metadata={"description": description})
+
+
+class Answer(Schema):
+    """Base of the answers. Later versions may add fields, so the document does not forbid others."""
+
+    class Meta:
+        unknown = EXCLUDE

@@ -1,0 +1,78 @@
+"""`aegis audit-log`: who decided what, and whether the record of it is whole."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from aegis_api.representations import audit_entry_body
+from aegis_worker.persistence import audit_log
+from aegis_worker.persistence.audit_log import Verdict
+
+from .installation import opened_database
+from .output import examples, json_option, print_facts, print_json, print_table, remark
+
+
+@click.command(
+    name="audit-log",
+    epilog=examples(
+        """
+        aegis audit-log
+        aegis audit-log --payment pay_0199f5c8b2a17d01b6a7b0a1c2d3e4f5
+        aegis audit-log --verify
+        """
+    ),
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="The newest N entries."
+)
+@click.option("--payment", "payment_id", metavar="ID", help="Only what was decided about this payment.")
+@click.option(
+    "--verify", "verifying", is_flag=True, help="Follow the chain of hashes from the first entry on."
+)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, limit: int, payment_id: str | None, verifying: bool, as_json: bool) -> None:
+    """Show who decided what, newest first: resolutions of payments, API keys made and revoked.
+
+    With --verify, exits with 1 where the chain is broken and names the first entry that does not fit. A log whose end
+    was cut off is still a chain: keep the newest hash elsewhere and compare.
+    """
+    with opened_database() as database:
+        if verifying:
+            verdict = audit_log.verify(database)
+            _tell_verdict(verdict, as_json)
+            ctx.exit(0 if verdict.why is None else 1)
+        with database.read() as connection:
+            entries = audit_log.list_entries(connection, limit=limit, payment_id=payment_id)
+    if as_json:
+        print_json([audit_entry_body(entry) for entry in entries])
+        return
+    rows = [
+        (entry.seq, entry.at, entry.actor, entry.action, entry.payment_id, json.dumps(dict(entry.details)))
+        for entry in entries
+    ]
+    print_table("Audit log", ("#", "at (UTC)", "who", "what", "payment", "details"), rows)
+
+
+def _tell_verdict(verdict: Verdict, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "intact": verdict.why is None,
+                "entries": verdict.entries,
+                "newest_hash": verdict.newest.hex(),
+                "broken_at": verdict.broken_at,
+                "why": verdict.why,
+            }
+        )
+        return
+    facts = {"entries in order": verdict.entries, "newest hash": verdict.newest.hex()}
+    if verdict.why is None:
+        print_facts("The audit log is whole", facts)
+    else:
+        print_facts(
+            "The audit log is BROKEN", {**facts, "first bad entry": verdict.broken_at, "because": verdict.why}
+        )
+        remark("Somebody changed it in the database: compare with a backup, and find out who could.")

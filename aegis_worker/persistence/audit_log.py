@@ -1,0 +1,155 @@
+"""The audit log: what people decided and who. Append-only, each entry chained to the one before by its hash.
+
+The hash of an entry is SHA-256 over the hash of the entry before it (32 zero bytes before the first) and the entry's
+canonical JSON: the fields seq, at, actor, action, payment_id and details, keys sorted, no spaces, UTF-8. Whoever changes or
+takes out an entry breaks the chain there. Cutting off the end leaves a valid chain: note the newest hash elsewhere now and
+then, and `verify` will find it again or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from aegis_worker.errors import DatabaseUnavailable
+
+from .database import LOCK_NOT_AVAILABLE, Database, sqlstate
+from .oversight_tables import audit_log
+
+# One writer at a time: each entry needs the hash of the one before. Held from the append to the end of the transaction,
+# so appending comes last in it.
+_LOCK = 0x6165_6769_7301  # "aegis", 1
+_BEFORE_THE_FIRST = bytes(32)
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decision: who did what, when by PostgreSQL's clock, and why."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    payment_id: str | None
+    details: Mapping[str, Any]
+    previous_hash: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How far the chain was followed. `broken_at` is the seq of the first entry that does not fit, and `why`."""
+
+    entries: int
+    newest: bytes
+    broken_at: int | None = None
+    why: str | None = None
+
+
+def append(
+    connection: Connection,
+    *,
+    actor: str,
+    action: str,
+    details: Mapping[str, Any],
+    payment_id: str | None = None,
+) -> None:
+    """Add an entry, in the transaction of what it tells; the last statement of it. Raises DatabaseUnavailable.
+
+    `details` holds strings, integers, booleans, None, lists and objects of them; no floats, which JSONB may spell
+    differently from how they were hashed.
+    """
+    _refuse_floats(details)
+    try:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": _LOCK})
+    except DBAPIError as error:
+        if sqlstate(error) != LOCK_NOT_AVAILABLE:
+            raise
+        raise DatabaseUnavailable(
+            "the audit log is being written by a transaction that does not end"
+        ) from error
+    before = connection.execute(
+        select(audit_log.c.seq, audit_log.c.hash).order_by(audit_log.c.seq.desc()).limit(1)
+    ).one_or_none()
+    seq, previous = (before.seq + 1, bytes(before.hash)) if before else (1, _BEFORE_THE_FIRST)
+    at = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    row = {
+        "seq": seq,
+        "at": at,
+        "actor": actor,
+        "action": action,
+        "payment_id": payment_id,
+        "details": dict(details),
+    }
+    connection.execute(audit_log.insert().values(**row, previous_hash=previous, hash=_hash(previous, row)))
+
+
+def list_entries(
+    connection: Connection, *, limit: int, before_seq: int | None = None, payment_id: str | None = None
+) -> Sequence[Entry]:
+    """Entries, newest first; of one payment where that is given."""
+    columns = audit_log.c
+    statement = select(audit_log).order_by(columns.seq.desc()).limit(limit)
+    if before_seq is not None:
+        statement = statement.where(columns.seq < before_seq)
+    if payment_id is not None:
+        statement = statement.where(columns.payment_id == payment_id)
+    return [_entry(row) for row in connection.execute(statement).mappings()]
+
+
+def verify(database: Database) -> Verdict:
+    """Follow the chain from the first entry to the newest, in pages, to where it breaks. Raises DatabaseUnavailable."""
+    entries, newest = 0, _BEFORE_THE_FIRST
+    while page := _page_after(database, entries):
+        for entry in page:
+            if (why := _fault(entry, entries + 1, newest)) is not None:
+                return Verdict(entries, newest, entry.seq, why)
+            entries, newest = entry.seq, entry.hash
+    return Verdict(entries, newest)
+
+
+def _page_after(database: Database, seq: int) -> list[Entry]:
+    statement = select(audit_log).where(audit_log.c.seq > seq).order_by(audit_log.c.seq).limit(_PAGE)
+    with database.read() as connection:
+        return [_entry(row) for row in connection.execute(statement).mappings()]
+
+
+def _fault(entry: Entry, expected_seq: int, previous: bytes) -> str | None:
+    if entry.seq != expected_seq:
+        return f"entry {expected_seq} is missing"
+    if entry.previous_hash != previous:
+        return "it is not chained to the entry before it"
+    fields = ("seq", "at", "actor", "action", "payment_id", "details")
+    if entry.hash != _hash(previous, {name: getattr(entry, name) for name in fields}):
+        return "its content is not what was hashed"
+    return None
+
+
+def _hash(previous: bytes, row: Mapping[str, Any]) -> bytes:
+    canonical = {**row, "at": row["at"].astimezone(UTC).isoformat(timespec="microseconds")}
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(previous + text.encode()).digest()
+
+
+def _refuse_floats(value: Any) -> None:
+    if isinstance(value, float):
+        raise TypeError("details of the audit log hold no floats")
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for item in value:
+        _refuse_floats(item)
+
+
+def _entry(row: Mapping[Any, Any]) -> Entry:
+    hashes = {name: bytes(row[name]) for name in ("previous_hash", "hash")}
+    return Entry(**{**row, **hashes})
