@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg2
@@ -58,6 +58,17 @@ def database(database_url: str) -> Iterator[Database]:
     )
     yield Database(engine)
     engine.dispose()
+
+
+@pytest.fixture
+def break_in(stores: Stores, database_url: str) -> Callable[..., None]:
+    """`break_in(*statements)` changes rows past their guards, as a bug, a hand in psql or a bad restore would."""
+
+    def run(*statements: str) -> None:
+        replica = "SET session_replication_role = replica"
+        _run(stores, "; ".join((replica, *statements)), database=str(make_url(database_url).database))
+
+    return run
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from .payment import Event, Payment
 from .transitions import State
@@ -40,16 +41,33 @@ def unborn(row: Payment) -> Payment:
     )
 
 
-def fold(row: Payment, events: Iterable[Event]) -> Payment:
-    """The payment as its events tell it. Raises IllegalTransition where the history itself is impossible."""
-    payment = unborn(row)
+def fold(row: Payment, events: Iterable[Event], base: Payment | None = None) -> Payment:
+    """The payment as its events tell it; `base` is the payment before the first of them, where that is not the birth.
+
+    Raises IllegalTransition where the history itself is impossible.
+    """
+    payment = base or unborn(row)
     for event in events:
         payment = payment.evolve(event)
     return payment
 
 
-def differences(row: Payment, events: Iterable[Event]) -> dict[str, tuple[object, object]]:
+def differences(
+    row: Payment, events: Iterable[Event], base: Payment | None = None
+) -> dict[str, tuple[object, object]]:
     """Fields in which the row and its history disagree, as (row, history). Empty is what I4 demands."""
-    folded = fold(row, events)
+    folded = fold(row, events, base)
     pairs = {name: (getattr(row, name), getattr(folded, name)) for name in FOLDED_FIELDS}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def snapshot(payment: Payment) -> dict[str, Any]:
+    """What folding gave, as plain JSON, so that folding can go on from here."""
+    return {name: getattr(payment, name) for name in FOLDED_FIELDS}
+
+
+def restored(row: Payment, seq: int, state: Mapping[str, Any]) -> Payment:
+    """The payment as it was after event `seq`, from its snapshot. Raises ValueError for one that can't be read."""
+    if set(state) != set(FOLDED_FIELDS) or state["version"] != seq:
+        raise ValueError(f"{row.id}: the snapshot at event {seq} can't be read")
+    return replace(row, **{**state, "state": State(state["state"])})

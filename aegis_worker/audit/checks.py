@@ -1,0 +1,153 @@
+"""The checks. Pure: each takes a subject, as it was read in one moment, and says what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aegis_worker.domain.payment import Event
+from aegis_worker.domain.replay import differences, restored
+from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.errors import IllegalTransition
+
+from .subjects import Subject
+from .violations import Bounds, Finding, Violation, gather
+
+_OPEN = ("queued", "running", "waiting", "review")
+
+
+def violations(subject: Subject, bounds: Bounds) -> list[Violation]:
+    """Everything that is wrong with one payment."""
+    found = [finding for check in _CHECKS for finding in check(subject, bounds)]
+    return gather(subject.payment.id, found)
+
+
+def net_charges(subject: Subject) -> list[str]:
+    """The charges that gateways have told us of and that were not reversed, as `gateway/number`, in the order sent."""
+    reversed_hops = {
+        (call["gateway"], call["number"])
+        for call in subject.attempts
+        if call["operation"] in ("void", "refund") and call["status"] == "APPROVED"
+    }
+    captured_at = {
+        call["gateway"]
+        for call in subject.attempts
+        if call["operation"] == "capture" and call["status"] == "APPROVED"
+    }
+    return [
+        f"{call['gateway']}/{call['number']}"
+        for call in subject.attempts
+        if call["operation"] == "process"
+        and call["status"] == "APPROVED"
+        and (call["captured"] or call["gateway"] in captured_at)
+        and (call["gateway"], call["number"]) not in reversed_hops
+    ]
+
+
+def _charged_once(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    charges = net_charges(subject)
+    if len(charges) > 1:
+        yield Finding("I1", f"charged {len(charges)} times", {"charges": charges})
+
+
+def _ends(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    payment = subject.payment
+    opened = [job for job in subject.jobs if job["status"] in _OPEN]
+    # Held funds wait for the merchant, without a job.
+    may_rest = payment.is_terminal or payment.state is State.AUTHORIZED
+    if not opened and not may_rest and subject.rested_s >= bounds.settles_after_s:
+        yield Finding(
+            "I2",
+            f"{payment.state} and nobody works on it",
+            {"rested_s": round(subject.rested_s), "jobs": [job["id"] for job in subject.jobs]},
+        )
+    for job in opened:
+        if job["overdue_s"] is not None and job["overdue_s"] > bounds.overdue_after_s:
+            what = "held past its lease" if job["status"] == "running" else "due"
+            yield Finding("I2", f"job {what} for {job['overdue_s']:.0f} s", {"job": dict(job)})
+
+
+def _agrees(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    state, charges = subject.payment.state, net_charges(subject)
+    said = {"state": state.value, "charges": charges}
+    if state is State.SUCCESS and not charges and not _was_reversed(subject):
+        yield Finding("I3", "SUCCESS, and no gateway has told us of a charge", said)
+    # A late charge that was told (PAYMENT_DUPLICATE_DETECTED) is known, and its reversal has a job of its own.
+    if state in (State.FAILURE, State.CANCELLED) and charges and not subject.late_charge_told:
+        yield Finding("I3", f"{state}, and a gateway has told us of a charge", said)
+
+
+def _was_reversed(subject: Subject) -> bool:
+    return any(
+        call["operation"] in ("void", "refund") and call["status"] == "APPROVED" for call in subject.attempts
+    )
+
+
+def _row_is_the_fold(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    """I4, and I6: a history that can't be folded was never legal."""
+    payment = subject.payment
+    if subject.told != subject.last_seq:
+        numbers = {"events": subject.told, "last_seq": subject.last_seq}
+        yield Finding("I4", "events are missing from the history", numbers, breaks_history=True)
+        return
+    try:
+        events = [
+            Event(payment.id, told["seq"], EventType(told["type"]), told["data"]) for told in subject.events
+        ]
+        base = restored(payment, *subject.snapshot) if subject.snapshot else None
+        differing = differences(payment, events, base)
+    except (IllegalTransition, ValueError) as error:
+        history = [f"{told['seq']} {told['type']}" for told in subject.events]
+        evidence = {"error": str(error), "history": history}
+        yield Finding("I6", "the history is impossible", evidence, breaks_history=True)
+        return
+    if differing:
+        sides = {name: {"row": row, "events": told} for name, (row, told) in differing.items()}
+        summary = f"row and events differ in {', '.join(sides)}"
+        yield Finding("I4", summary, {"differences": sides}, breaks_history=True)
+
+
+def _outbox_is_in_order(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    """Rows leave once delivered, so what is left must be the end of the history, and not be old."""
+    waiting = [row["seq"] for row in subject.outbox]
+    if not waiting:
+        return
+    strangers = [seq for seq in waiting if seq > subject.last_seq]
+    if strangers:
+        yield Finding("I4", "the outbox holds events that never were", {"never_told": strangers})
+    oldest = subject.outbox[0]
+    left_early = sorted(set(range(oldest["seq"], subject.last_seq + 1)) - set(waiting))
+    if left_early and not oldest["leased"] and oldest["age_s"] >= bounds.settles_after_s:
+        yield Finding(
+            "I4",
+            f"events left the outbox before event {oldest['seq']}",
+            {"waiting": waiting, "left_early": left_early},
+        )
+    if oldest["age_s"] > bounds.undelivered_after_s:
+        yield Finding("I4", f"undelivered for {oldest['age_s']:.0f} s", {"oldest": dict(oldest)})
+
+
+def _endpoints_hear_in_order(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    if subject.out_of_order:
+        summary = "delivered to an endpoint before an earlier event"
+        yield Finding("I5", summary, {"out_of_order": list(subject.out_of_order)})
+    if subject.not_fanned_out:
+        summary = "events without a delivery to an endpoint that was there"
+        yield Finding("I5", summary, {"not_fanned_out": list(subject.not_fanned_out)})
+
+
+def _one_key(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    if len(subject.keys) > 1:
+        yield Finding("I7", f"accepted under {len(subject.keys)} keys", {"keys": list(subject.keys)})
+    elif not subject.keys and subject.key_is_kept:
+        yield Finding("I7", "accepted without a key, or its key is another payment's", {"keys": []})
+
+
+_CHECKS = (
+    _charged_once,
+    _ends,
+    _agrees,
+    _row_is_the_fold,
+    _outbox_is_in_order,
+    _endpoints_hear_in_order,
+    _one_key,
+)

@@ -1,0 +1,169 @@
+"""A batch of payments with everything that is recorded of them, read in one statement and so as of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.persistence.mapping import payment_from_row
+
+from .violations import Bounds
+
+# The key of a payment is inserted by the statement that inserts the payment, so it is younger, by less than a statement
+# may take (AEGIS_STATEMENT_TIMEOUT_S is 10 s). Keys have no index by payment: this finds them by age.
+KEY_WITHIN_S = 15
+# An endpoint may miss events told while its own transaction was open: sessions of ours are cut off after 30 s idle.
+_ENDPOINT_VISIBLE_S = 30
+ACCEPTING = "POST /v1/payments"
+
+# Out of order: delivered while an earlier event was not. Left out is what is no proof: an earlier delivery that was
+# asked for again (its log is longer than its tries), that was made later (redelivery to a new endpoint), or one of whose
+# claims got lost (more claims than tries), because the drainer that lost it may have posted it in time.
+_SUBJECTS = """
+WITH batch AS MATERIALIZED (
+    SELECT * FROM payments
+    WHERE id > %(after)s AND (%(upto)s::text IS NULL OR id <= %(upto)s) ORDER BY id LIMIT %(limit)s
+), keys AS (
+    SELECT k.payment_id, json_agg(json_build_object('merchant_id', k.merchant_id, 'key', k.key)) AS keys
+    FROM idempotency_keys k JOIN batch b ON b.id = k.payment_id
+    WHERE k.route = %(accepting)s AND k.created_at >= (SELECT min(created_at) FROM batch)
+        AND k.created_at <= (SELECT max(created_at) FROM batch) + make_interval(secs => %(key_within_s)s)
+    GROUP BY k.payment_id
+)
+SELECT p.*,
+    extract(epoch FROM statement_timestamp() - p.updated_at)::float8 AS rested_s,
+    history.told, history.last_seq, coalesce(history.late_charge_told, false) AS late_charge_told,
+    (
+        SELECT json_agg(json_build_object('seq', e.seq, 'type', e.type, 'data', e.data) ORDER BY e.seq)
+        FROM payment_events e WHERE e.payment_id = p.id AND e.seq > coalesce(snapshot.seq, 0)
+    ) AS events,
+    snapshot.seq AS snapshot_seq, snapshot.state AS snapshot_state,
+    (
+        SELECT json_agg(json_build_object(
+            'id', j.id, 'operation', j.operation, 'queue', j.queue, 'status', j.status, 'reason', j.reason,
+            'overdue_s', extract(epoch FROM statement_timestamp() - CASE
+                WHEN j.status = 'running' THEN j.lease_until
+                WHEN j.status IN ('queued', 'waiting') THEN j.run_at END)::float8
+        ) ORDER BY j.id)
+        FROM jobs j WHERE j.payment_id = p.id
+    ) AS jobs,
+    (
+        SELECT json_agg(json_build_object(
+            'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_ref', a.gateway_ref,
+            'status', a.status, 'captured', a.outcome -> 'captured'
+        ) ORDER BY a.sent_at)
+        FROM attempts a WHERE a.payment_id = p.id
+    ) AS attempts,
+    (
+        SELECT json_agg(json_build_object(
+            'seq', o.seq, 'leased', o.leased, 'tries', o.tries, 'last_error', o.last_error,
+            'age_s', extract(epoch FROM statement_timestamp() - o.created_at)::float8
+        ) ORDER BY o.seq)
+        FROM outbox o WHERE o.payment_id = p.id
+    ) AS outbox,
+    (
+        SELECT json_agg(json_build_object('endpoint_id', later.endpoint_id, 'seq', later.seq,
+            'delivered_at', later.delivered_at, 'before_seq', earlier.seq, 'which_was', earlier.status))
+        FROM webhook_deliveries later JOIN webhook_deliveries earlier
+            ON earlier.payment_id = later.payment_id AND earlier.endpoint_id = later.endpoint_id
+            AND earlier.seq < later.seq
+        WHERE later.payment_id = p.id AND later.status = 'delivered'
+            AND (earlier.status = 'pending' OR earlier.status = 'delivered' AND earlier.delivered_at > later.delivered_at)
+            AND earlier.created_at <= later.delivered_at AND jsonb_array_length(earlier.log) <= earlier.tries
+            AND earlier.lease_epoch - earlier.leased::int <= earlier.tries
+    ) AS out_of_order,
+    (
+        SELECT json_agg(json_build_object('endpoint_id', w.id, 'seq', e.seq, 'type', e.type) ORDER BY w.id, e.seq)
+        FROM payment_events e JOIN webhook_endpoints w ON w.merchant_id = p.merchant_id AND w.disabled_at IS NULL
+        WHERE e.payment_id = p.id AND (w.event_types = '{}' OR e.type = ANY (w.event_types))
+            AND w.created_at < e.at - make_interval(secs => %(endpoint_visible_s)s)
+            AND e.at > statement_timestamp() - make_interval(secs => %(deliveries_kept_s)s)
+            AND NOT EXISTS (
+                SELECT FROM outbox o WHERE o.payment_id = p.id AND o.seq <= e.seq AND NOT o.fanned_out)
+            AND NOT EXISTS (
+                SELECT FROM webhook_deliveries d
+                WHERE d.payment_id = p.id AND d.seq = e.seq AND d.endpoint_id = w.id)
+    ) AS not_fanned_out,
+    keys.keys,
+    p.created_at > statement_timestamp() - make_interval(secs => %(keys_kept_s)s)
+        AND p.created_at >= (SELECT min(created_at) FROM idempotency_keys) AS key_is_kept
+FROM batch p
+CROSS JOIN LATERAL (
+    SELECT count(*) AS told, coalesce(max(seq), 0) AS last_seq, bool_or(type = %(late_charge)s) AS late_charge_told
+    FROM payment_events WHERE payment_id = p.id
+) history
+LEFT JOIN LATERAL (
+    SELECT seq, state FROM payment_snapshots WHERE payment_id = p.id ORDER BY seq DESC LIMIT 1
+) snapshot ON true
+LEFT JOIN keys ON keys.payment_id = p.id
+ORDER BY p.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One payment and what is recorded of it. Lists hold plain JSON, ages in seconds.
+
+    `told` and `last_seq`: how many events there are and the highest `seq`; `events` are those after the newest snapshot;
+    `late_charge_told`: whether any of them is PAYMENT_DUPLICATE_DETECTED.
+    """
+
+    payment: Payment
+    frozen: bool
+    rested_s: float
+    told: int
+    last_seq: int
+    late_charge_told: bool
+    events: Sequence[Mapping[str, Any]]
+    snapshot: tuple[int, Mapping[str, Any]] | None
+    jobs: Sequence[Mapping[str, Any]]
+    attempts: Sequence[Mapping[str, Any]]
+    outbox: Sequence[Mapping[str, Any]]
+    out_of_order: Sequence[Mapping[str, Any]]
+    not_fanned_out: Sequence[Mapping[str, Any]]
+    keys: Sequence[Mapping[str, Any]]
+    key_is_kept: bool
+
+
+def read_subjects(
+    connection: Connection, *, after: str, upto: str | None, limit: int, bounds: Bounds
+) -> list[Subject]:
+    """Up to `limit` payments with ids after `after` and not after `upto`, in the order of their ids."""
+    parameters = {
+        "after": after,
+        "upto": upto,
+        "limit": limit,
+        "late_charge": EventType.DUPLICATE_DETECTED,
+        "accepting": ACCEPTING,
+        "key_within_s": KEY_WITHIN_S,
+        "keys_kept_s": bounds.keys_kept_s,
+        "endpoint_visible_s": _ENDPOINT_VISIBLE_S,
+        "deliveries_kept_s": bounds.deliveries_kept_s,
+    }
+    rows = connection.exec_driver_sql(_SUBJECTS, parameters).mappings()
+    return [_subject(dict(row)) for row in rows]
+
+
+def _subject(row: Mapping[str, Any]) -> Subject:
+    return Subject(
+        payment=payment_from_row(row),
+        frozen=row["frozen_at"] is not None,
+        rested_s=row["rested_s"],
+        told=row["told"],
+        last_seq=row["last_seq"],
+        late_charge_told=row["late_charge_told"],
+        events=row["events"] or (),
+        snapshot=(row["snapshot_seq"], row["snapshot_state"]) if row["snapshot_seq"] is not None else None,
+        jobs=row["jobs"] or (),
+        attempts=row["attempts"] or (),
+        outbox=row["outbox"] or (),
+        out_of_order=row["out_of_order"] or (),
+        not_fanned_out=row["not_fanned_out"] or (),
+        keys=row["keys"] or (),
+        key_is_kept=bool(row["key_is_kept"]),
+    )
