@@ -1,0 +1,67 @@
+"""Two sandbox gateways as processes, the adapters that talk to them, and what their ledgers say of a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox_process import API_KEY, Sandbox, running_sandbox
+
+from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.sandbox import SandboxGateway
+
+
+@dataclass(frozen=True)
+class SandboxPair:
+    """`sandbox_a`, which tests trouble, and `sandbox_b`, where a payment may go instead."""
+
+    a: Sandbox
+    b: Sandbox
+
+    def adapters(self, **options: Any) -> list[SandboxGateway]:
+        """Adapters of both, in this order, with these options."""
+        return [adapter(sandbox, **options) for sandbox in (self.a, self.b)]
+
+    def charged(self, payment_id: str) -> list[tuple[str, int]]:
+        """(gateway, minor units kept) for every charge of the payment in either ledger."""
+        return [
+            (sandbox.name, row["captured"] - row["refunded"])
+            for sandbox in (self.a, self.b)
+            for row in sandbox.ledger()
+            if row["merchant_payment_id"] == payment_id and row["captured"] > row["refunded"]
+        ]
+
+    def heal(self) -> None:
+        """End the faults of both."""
+        for sandbox in (self.a, self.b):
+            sandbox.set_faults()
+
+
+def adapter(sandbox: Sandbox, *, base_url: str | None = None, **options: Any) -> SandboxGateway:
+    """The adapter of a sandbox; with `base_url`, one that is sent elsewhere."""
+    return SandboxGateway(
+        GatewayConfig(
+            name=sandbox.name,
+            adapter="sandbox",
+            base_url=base_url or sandbox.url,
+            api_key=API_KEY,
+            connect_timeout_s=1.0,
+            timeout_s=2.0,
+            options=options,
+        )
+    )
+
+
+@contextmanager
+def running_pair(folder: Path, *flags: str) -> Iterator[SandboxPair]:
+    """Both, started with the same flags and stopped at the end."""
+    with ExitStack() as stack:
+        yield SandboxPair(
+            *(
+                stack.enter_context(running_sandbox(folder, *flags, name=name))
+                for name in ("sandbox_a", "sandbox_b")
+            )
+        )
