@@ -33,9 +33,8 @@ from aegis_worker.webhooks.sender import HttpSender
 
 # Locks, flags and health of a Redis that is slow are worth less than the payment that waits for them.
 _REDIS_TIMEOUT_S = 0.3
-# A batch is told to the stream in milliseconds; 60 s is far above that and above the slowest webhook post (twice
-# AEGIS_WEBHOOK_TIMEOUT_S), so a live drainer is not overtaken. A run ends soon, so that a worker can be stopped.
-_OUTBOX_BATCH, _WEBHOOK_BATCH, _OUTBOX_LEASE_S, _BUDGET_S = 500, 256, 60.0, 5.0
+# A run of the drain ends soon, so that a worker can be stopped.
+_OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 256, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,8 @@ def worker() -> Worker:
 def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) -> Worker:
     """The parts of a worker with the given settings. Raises ConfigurationError when they contradict each other."""
     gateways = load_gateways(settings.config_dir / "gateways.toml")
-    _check_lease(settings, gateways)
+    sender = HttpSender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
+    _check_leases(settings, gateways, sender)
     redis = redis_client(settings)
     database = Database.connect(settings, application="worker")
     hints = hints or Hints(celery_app, redis)
@@ -108,7 +108,6 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         run_limit_s=settings.run_limit_s,
     )
     stream = EventStream(redis, maxlen=settings.stream_maxlen)
-    sender = HttpSender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
     return Worker(
         settings=settings,
         database=database,
@@ -118,7 +117,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         pipeline=pipeline,
         reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
         drain_outbox=partial(
-            drain, database, stream, limit=_OUTBOX_BATCH, lease_s=_OUTBOX_LEASE_S, budget_s=_BUDGET_S
+            drain, database, stream, limit=_OUTBOX_BATCH, lease_s=settings.outbox_lease_s, budget_s=_BUDGET_S
         ),
         deliver_webhooks=partial(
             deliver_due,
@@ -126,7 +125,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
             sender,
             settings,
             limit=_WEBHOOK_BATCH,
-            lease_s=_OUTBOX_LEASE_S,
+            lease_s=settings.outbox_lease_s,
             budget_s=_BUDGET_S,
         ),
     )
@@ -156,10 +155,15 @@ def _observed(settings: Settings) -> Settings:
     return settings
 
 
-def _check_lease(settings: Settings, gateways: dict[str, PaymentGateway]) -> None:
+def _check_leases(settings: Settings, gateways: dict[str, PaymentGateway], sender: HttpSender) -> None:
     slowest_s = max(gateway.config.slowest_call_s for gateway in gateways.values())
     if settings.lease_s <= slowest_s:
         # A lease that ends during a call would have another worker ask about a charge that is still being made.
         raise ConfigurationError(
             f"AEGIS_LEASE_S ({settings.lease_s:g} s) must be longer than the slowest gateway call ({slowest_s:g} s)"
+        )
+    if settings.outbox_lease_s <= sender.longest_s:
+        raise ConfigurationError(
+            f"AEGIS_OUTBOX_LEASE_S ({settings.outbox_lease_s:g} s) must be longer than the slowest webhook post "
+            f"({sender.longest_s:g} s, three times AEGIS_WEBHOOK_TIMEOUT_S)"
         )

@@ -51,6 +51,7 @@ class Settings:
     pool_size: int
     statement_timeout_s: float
     max_body_bytes: int
+    outbox_lease_s: float
     webhook_timeout_s: float
     webhook_max_tries: int
     webhook_allow_private: bool
@@ -87,6 +88,7 @@ def load_settings() -> Settings:
             pool_size=env.int("AEGIS_POOL_SIZE", 5),
             statement_timeout_s=env.float("AEGIS_STATEMENT_TIMEOUT_S", 10.0),
             max_body_bytes=env.int("AEGIS_MAX_BODY_BYTES", 65_536),
+            outbox_lease_s=env.float("AEGIS_OUTBOX_LEASE_S", 60.0),
             webhook_timeout_s=env.float("AEGIS_WEBHOOK_TIMEOUT_S", 5.0),
             webhook_max_tries=env.int("AEGIS_WEBHOOK_MAX_TRIES", 10),
             webhook_allow_private=env.bool("AEGIS_WEBHOOK_ALLOW_PRIVATE", False),
