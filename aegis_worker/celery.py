@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
 from kombu import Exchange, Queue
+
+from aegis_worker.errors import Retryable
 
 QUEUES = ("payments", "verify", "outbox", "maintenance")
 
@@ -25,7 +27,14 @@ def _beat(task: str, queue: str, every_s: float) -> dict[str, Any]:
     return {"task": task, "schedule": every_s, "options": {"queue": queue, "expires": max(every_s, 2.0)}}
 
 
-app = Celery("aegis", broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
+class HintedTask(Task):
+    """A task that looks at a table. What it can't do now stays due, so a database that is away is a line in the log."""
+
+    abstract = True
+    throws = (Retryable,)
+
+
+app = Celery("aegis", broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), task_cls=HintedTask)
 app.conf.update(
     include=["aegis_worker.tasks.payments", "aegis_worker.tasks.outbox", "aegis_worker.tasks.maintenance"],
     task_queues=[Queue(name, Exchange("aegis", type="direct"), routing_key=name) for name in QUEUES],

@@ -43,6 +43,10 @@ class DatabaseUnavailable(Retryable):
     code = "database_unavailable"
 
 
+class LockTimeout(DatabaseUnavailable):
+    """Another transaction held a row or a table for longer than the lock timeout; nothing was committed."""
+
+
 class IdempotencyInProgress(Retryable):
     """A request with the same key is still being accepted; ask again for its answer."""
 

@@ -26,10 +26,11 @@ from aegis_worker.errors import (
     IdempotencyInProgress,
     IdempotencyKeyReused,
     JobBusy,
+    LockTimeout,
     NotFound,
 )
 from aegis_worker.ids import JOB, PAYMENT, new_id
-from aegis_worker.persistence.database import LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION, Database, sqlstate
+from aegis_worker.persistence.database import UNIQUE_VIOLATION, Database, sqlstate
 from aegis_worker.persistence.mapping import payment_from_row
 
 
@@ -116,9 +117,9 @@ def accept(command: PaymentCommand, database: Database) -> Accepted:
     crash_point("intake.received")
     try:
         accepted = database.run(lambda connection: _insert(connection, command, payment, job_id))
+    except LockTimeout as error:
+        raise IdempotencyInProgress("a request with this key is still being accepted") from error
     except DBAPIError as error:
-        if sqlstate(error) == LOCK_NOT_AVAILABLE:
-            raise IdempotencyInProgress("a request with this key is still being accepted") from error
         if sqlstate(error) == UNIQUE_VIOLATION and "payments_live_reference" in str(error.orig):
             raise DuplicateReference("another payment that has not failed carries this reference") from error
         raise
@@ -152,13 +153,14 @@ def _insert(connection: Connection, command: PaymentCommand, payment: Payment, j
         },
     ).one_or_none()
     if row is None:
-        return _replay(connection, command)
+        return _replay(connection, command, payment.id)
     crash_point("intake.written")
     # The metadata as PostgreSQL keeps it (1e2 becomes 100), so that a replay says the same to the byte.
     return Accepted(replace(accepted, metadata=row.metadata), job_id, row.created_at, replayed=False)
 
 
-def _replay(connection: Connection, command: PaymentCommand) -> Accepted:
+def _replay(connection: Connection, command: PaymentCommand, ours: str) -> Accepted:
+    """What the key's payment was told at first. It is `ours` where only the answer to our own COMMIT was lost."""
     row = (
         connection.exec_driver_sql(
             _ACCEPTED_BEFORE,
@@ -171,7 +173,7 @@ def _replay(connection: Connection, command: PaymentCommand) -> Accepted:
         raise IdempotencyKeyReused("this key was used with a different request")
     now = payment_from_row(dict(row))
     original, _ = unborn(now).record([initiated(now)])
-    return Accepted(original, row["job_id"], row["created_at"], replayed=True)
+    return Accepted(original, row["job_id"], row["created_at"], replayed=now.id != ours)
 
 
 _SYNC_OPEN_JOB = """

@@ -16,11 +16,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import DBAPIError
 
-from aegis_worker.errors import DatabaseUnavailable
-
-from .database import LOCK_NOT_AVAILABLE, Database, sqlstate
+from .database import Database
 from .oversight_tables import audit_log
 
 # One writer at a time: each entry needs the hash of the one before. Held from the append to the end of the transaction,
@@ -62,20 +59,13 @@ def append(
     details: Mapping[str, Any],
     payment_id: str | None = None,
 ) -> None:
-    """Add an entry, in the transaction of what it tells; the last statement of it. Raises DatabaseUnavailable.
+    """Add an entry, in the transaction of what it tells; the last statement of it. A LockTimeout: another does not end.
 
     `details` holds strings, integers, booleans, None, lists and objects of them; no floats, which JSONB may spell
     differently from how they were hashed.
     """
     _refuse_floats(details)
-    try:
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": _LOCK})
-    except DBAPIError as error:
-        if sqlstate(error) != LOCK_NOT_AVAILABLE:
-            raise
-        raise DatabaseUnavailable(
-            "the audit log is being written by a transaction that does not end"
-        ) from error
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": _LOCK})
     before = connection.execute(
         select(audit_log.c.seq, audit_log.c.hash).order_by(audit_log.c.seq.desc()).limit(1)
     ).one_or_none()

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.errors import DatabaseUnavailable, LockTimeout
 from aegis_worker.settings import Settings
 
 T = TypeVar("T")
@@ -22,9 +22,9 @@ _LOCK_TIMEOUT_MS = 2000
 
 # Nothing was committed and the same statements may run again: serialization failure, deadlock.
 _TRY_AGAIN = {"40001", "40P01"}
-# The server is there but can't write now: read-only, shutting down, starting up, out of connections or disk.
-_UNAVAILABLE = {"25006", "57P01", "57P02", "57P03", "53300", "53100", "57014"}
-LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION = "55P03", "23505"
+# The server is there but can't do it now: shutting down, starting up, out of connections or disk, too slow.
+_UNAVAILABLE = {"57P01", "57P02", "57P03", "53300", "53100", "57014"}
+_READ_ONLY, _LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION = "25006", "55P03", "23505"
 
 
 class Database:
@@ -32,6 +32,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        event.listen(engine, "handle_error", _leave_a_read_only_server)
 
     @classmethod
     def connect(cls, settings: Settings, *, application: str, pool_size: int | None = None) -> Database:
@@ -58,10 +59,11 @@ class Database:
         return cls(engine)
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction and commit it; again, at most 4 times, after a deadlock or a lost connection.
+        """Run `work` in one transaction and commit it; at most 4 times, after a deadlock or a lost connection.
 
         A connection lost during COMMIT leaves open whether it happened, so `work` must be safe to repeat: every write
-        of ours is fenced by a lease, a version or a key. Raises DatabaseUnavailable.
+        of ours is known again by a key, a fence or the number of its change. Raises DatabaseUnavailable, of which
+        LockTimeout is one, with nothing committed that `work` run again would not find.
         """
         for tries in range(1, _TRIES + 1):
             try:
@@ -106,7 +108,15 @@ def _could_not_connect(error: DBAPIError) -> bool:
     return type(error.orig).__name__ == "OperationalError" and sqlstate(error) is None
 
 
+def _leave_a_read_only_server(context: ExceptionContext) -> None:
+    """Treat "read-only" as a lost connection: the session would stay read-only after the server no longer is."""
+    if isinstance(context.sqlalchemy_exception, DBAPIError):
+        context.is_disconnect |= sqlstate(context.sqlalchemy_exception) == _READ_ONLY
+
+
 def _translated(error: DBAPIError) -> Exception:
+    if sqlstate(error) == _LOCK_NOT_AVAILABLE:
+        return LockTimeout(f"PostgreSQL: {_first_line(error)}")
     if _may_repeat(error) or sqlstate(error) in _UNAVAILABLE:
         return DatabaseUnavailable(f"PostgreSQL: {_first_line(error)}")
     return error

@@ -55,8 +55,9 @@ FROM taken t JOIN webhook_endpoints w ON w.id = t.endpoint_id {JOIN_PUBLISHED}
 ORDER BY t.payment_id, t.endpoint_id, t.seq
 """
 
-# Whoever takes a delivery away from its holder raises the fence, so a row at the holder's epoch is pending. What was put
-# off behind a delivery that is over now is due at once.
+# Whoever takes a delivery away from its holder raises the fence, so a leased row at the holder's epoch is pending; one that
+# is not leased was settled by this very statement, whose COMMIT was not heard of. What was put off behind a delivery that
+# is over now is due at once.
 _SETTLE = """
 WITH settled AS (
     UPDATE webhook_deliveries d
@@ -71,7 +72,7 @@ WITH settled AS (
         %(statuses)s::text[], %(delays_s)s::float8[], %(entries)s::text[]
     ) AS s(payment_id, seq, endpoint_id, lease_epoch, status, delay_s, entry)
     WHERE d.payment_id = s.payment_id AND d.seq = s.seq AND d.endpoint_id = s.endpoint_id
-        AND d.lease_epoch = s.lease_epoch
+        AND d.lease_epoch = s.lease_epoch AND d.leased
     RETURNING d.payment_id, d.endpoint_id, d.seq, d.status
 ), behind AS MATERIALIZED (
     SELECT d.payment_id, d.seq, d.endpoint_id

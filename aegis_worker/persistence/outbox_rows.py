@@ -93,6 +93,7 @@ SET leased = false, tries = o.tries + 1, last_error = %(error)s,
     due_at = statement_timestamp() + make_interval(secs => mine.delay_s)
 FROM {_MINE}, %(delays_s)s::float8[]) AS mine(payment_id, seq, lease_epoch, delay_s)
 WHERE o.payment_id = mine.payment_id AND o.seq = mine.seq AND o.lease_epoch = mine.lease_epoch
+    AND o.leased
 """
 
 _LAG = """

@@ -7,6 +7,7 @@ was read undoes the whole statement, and the caller decides again on what stands
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -77,19 +78,22 @@ class Change:
     job: JobChange
     opened: OpenAttempt | None = None
     answered: AnswerAttempt | None = None
+    # Written with the job, so that this change is known again where only the answer to its COMMIT was lost.
+    number: int = field(default_factory=lambda: random.getrandbits(63))
 
 
 _RECORD = """
 WITH change AS (
     SELECT * FROM json_to_recordset(%(changes)s::json) AS x(
-        job_id text, lease_epoch int, job_status text, queue text, run_in_s float8, reason text, result jsonb,
-        progress boolean,
+        number bigint, job_id text, lease_epoch int, job_status text, queue text, run_in_s float8, reason text,
+        result jsonb, progress boolean,
         payment_id text, version_before int, version int, state text, authorized_minor bigint,
         captured_minor bigint, refunded_minor bigint, gateway text, gateway_ref text, certainty text,
         last_error jsonb, next_action jsonb)
 ), held AS (
     UPDATE jobs j
-    SET status = c.job_status, queue = c.queue, reason = c.reason, result = coalesce(c.result, j.result),
+    SET last_change = c.number, status = c.job_status, queue = c.queue, reason = c.reason,
+        result = coalesce(c.result, j.result),
         run_at = CASE c.job_status
             WHEN 'waiting' THEN clock_timestamp() + make_interval(secs => c.run_in_s) ELSE j.run_at END,
         lease_until = CASE c.job_status
@@ -99,6 +103,7 @@ WITH change AS (
         finished_at = CASE WHEN c.job_status IN ('succeeded', 'failed') THEN clock_timestamp() END
     FROM change c
     WHERE j.id = c.job_id AND j.lease_epoch = c.lease_epoch AND j.status = 'running'
+        AND j.last_change IS DISTINCT FROM c.number
     RETURNING c.payment_id, j.merchant_id
 ), moved AS (
     UPDATE payments p
@@ -148,9 +153,21 @@ SELECT c.job_id, c.payment_id, c.version = c.version_before OR m.id IS NOT NULL 
 FROM change c JOIN held h ON h.payment_id = c.payment_id LEFT JOIN moved m ON m.id = c.payment_id
 """
 
+# A statement of its own: it sees what another transaction committed while the one above waited for its rows. The lease
+# begins anew, as it does for what is written now.
+_WRITTEN_BEFORE = """
+UPDATE jobs j
+SET lease_until = CASE j.status WHEN 'running' THEN clock_timestamp() + make_interval(secs => %(lease_s)s) END
+FROM unnest(%(ids)s::text[], %(epochs)s::int[], %(numbers)s::bigint[]) AS mine(id, lease_epoch, number)
+WHERE j.id = mine.id AND j.lease_epoch = mine.lease_epoch AND j.last_change = mine.number
+RETURNING j.id
+"""
+
 
 def record(connection: Connection, changes: Sequence[Change], *, lease_s: float) -> set[str]:
-    """Write the changes; returns the ids of the jobs still held. The rest lost their fence and wrote nothing.
+    """Write the changes; returns the ids of the jobs whose change stands. The rest lost their fence and wrote nothing.
+
+    Writing the same changes again is safe: what stands already is left as it is and counts as written.
 
     Raises VersionConflict, with nothing written, when a payment of a held job is not at the version it was read at.
     """
@@ -160,7 +177,19 @@ def record(connection: Connection, changes: Sequence[Change], *, lease_s: float)
     conflicts = [row.payment_id for row in rows if not row.stands]
     if conflicts:
         raise VersionConflict(conflicts)
-    return {row.job_id for row in rows}
+    written = {row.job_id for row in rows}
+    missing = [change for change in changes if change.job_id not in written]
+    return written | _written_before(connection, missing, lease_s) if missing else written
+
+
+def _written_before(connection: Connection, changes: Sequence[Change], lease_s: float) -> set[str]:
+    parameters = {
+        "lease_s": lease_s,
+        "ids": [change.job_id for change in changes],
+        "epochs": [change.lease_epoch for change in changes],
+        "numbers": [change.number for change in changes],
+    }
+    return set(connection.exec_driver_sql(_WRITTEN_BEFORE, parameters).scalars())
 
 
 def _parameters(changes: Sequence[Change], lease_s: float) -> dict[str, Any]:
@@ -195,6 +224,7 @@ def _parameters(changes: Sequence[Change], lease_s: float) -> dict[str, Any]:
 def _change_row(change: Change) -> dict[str, Any]:
     payment, job = change.payment, change.job
     return {
+        "number": change.number,
         "job_id": change.job_id,
         "lease_epoch": change.lease_epoch,
         "job_status": job.status,

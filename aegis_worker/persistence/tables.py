@@ -130,6 +130,7 @@ jobs = Table(
     Column("updated_at", TIME, nullable=False, server_default=NOW),
     Column("finished_at", TIME),
     Column("request", JSONB),
+    Column("last_change", BigInteger),
     CheckConstraint(
         one_of("operation", "process", "capture", "void", "refund", "sync"), name="operation_known"
     ),

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.chaos.points import crash_point
 from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, VersionConflict
@@ -105,7 +106,14 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
             claimed = 0
             free = parts.call_threads - len(window.calls)
             if free and time.monotonic() < stop_claiming_at:
-                claimed = _take_up(parts, window, queue, min(free, parts.batch), report)
+                try:
+                    claimed = _take_up(parts, window, queue, min(free, parts.batch), report)
+                except DatabaseUnavailable as error:
+                    if not window.calls:
+                        raise
+                    # New work can wait for PostgreSQL; the answers of the calls in flight are still to be written.
+                    log.warning("claims no more", calls_in_flight=len(window.calls), error=str(error))
+                    stop_claiming_at = 0.0
             if not window.calls and not claimed:
                 return report
             _settle_answered(parts, window, report)
@@ -249,6 +257,14 @@ def _persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> 
             if time.monotonic() > give_up_at:
                 raise
             time.sleep(_PERSIST_PAUSE_S)
+        except DBAPIError:
+            if len(changes) == 1:
+                log.exception("change refused by the database", payment_id=changes[0].payment.id)
+                report.lost += 1
+                return set(), leased_from_s
+            # A constraint or a guard refuses one of them; the others must not suffer for it.
+            alone = [_persist(parts, [change], report) for change in changes]
+            return {id for held, _ in alone for id in held}, min(since_s for _, since_s in alone)
         else:
             lost = len(changes) - len(held)
             if lost:

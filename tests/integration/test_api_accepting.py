@@ -396,29 +396,6 @@ def test_a_database_that_goes_away_while_waiting_does_not_turn_an_accepted_payme
     assert rows(api, "payments") == 1
 
 
-def test_a_read_only_database_is_a_503_and_nothing_was_written(api: Api, shop: Merchant) -> None:
-    assert shop.post_payment().status_code == 202
-    with api.database.engine.connect() as connection:
-        name = connection.execute(text("SELECT current_database()")).scalar_one()
-        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
-        connection.commit()
-    api.database.dispose()
-    answer = shop.post_payment()
-    assert (answer.status_code, answer.json["code"]) == (503, "database_unavailable")
-    assert answer.headers["Retry-After"] == "1"
-    assert answer.json["retryable"] is True
-    assert rows(api, "payments") == 1
-
-
-def test_an_exhausted_pool_is_a_503(database_url: str) -> None:
-    api = start_api(database_url, pool_size=1)
-    shop = api.merchant()
-    assert shop.get("/v1/jobs").status_code == 200
-    with api.database.engine.connect():
-        answer = shop.post_payment()
-    assert (answer.status_code, answer.json["code"]) == (503, "database_unavailable")
-
-
 def test_a_bug_is_a_500_that_leaks_nothing(api: Api, shop: Merchant) -> None:
     reported: list[str] = []
 

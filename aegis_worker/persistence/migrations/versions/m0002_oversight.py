@@ -9,7 +9,7 @@ down_revision = "0001"
 
 COLUMNS = """
 ALTER TABLE payments ADD COLUMN frozen_at TIMESTAMPTZ;
-ALTER TABLE jobs ADD COLUMN request JSONB;
+ALTER TABLE jobs ADD COLUMN request JSONB, ADD COLUMN last_change BIGINT;
 ALTER TABLE attempts ADD COLUMN recheck_at TIMESTAMPTZ, ADD COLUMN rechecks INTEGER DEFAULT 0 NOT NULL;
 CREATE INDEX attempts_to_recheck ON attempts (recheck_at) WHERE recheck_at IS NOT NULL;
 CREATE INDEX jobs_in_review ON jobs (id) WHERE status = 'review';
@@ -98,5 +98,5 @@ def downgrade() -> None:
     op.execute("DROP INDEX webhook_deliveries_ended, jobs_in_review")
     op.execute("ALTER TABLE api_keys DROP COLUMN role")
     op.execute("ALTER TABLE attempts DROP COLUMN recheck_at, DROP COLUMN rechecks")
-    op.execute("ALTER TABLE jobs DROP COLUMN request")
+    op.execute("ALTER TABLE jobs DROP COLUMN request, DROP COLUMN last_change")
     op.execute("ALTER TABLE payments DROP COLUMN frozen_at")
