@@ -238,19 +238,3 @@ def _write_down(connection: Connection, run: ReconciliationRun, started_at: date
             "started_at": started_at,
         },
     )
-
-
-_PURGE_KEYS = """
-DELETE FROM idempotency_keys WHERE (merchant_id, route, key) IN (
-    SELECT merchant_id, route, key FROM idempotency_keys
-    WHERE created_at < statement_timestamp() - make_interval(hours => %(keep_h)s) LIMIT %(limit)s)
-"""
-
-
-def purge_idempotency_keys(database: Database, *, keep_h: int, limit: int = 5000) -> int:
-    """Forget keys older than `keep_h` hours, at most `limit`; returns how many."""
-    return database.run(
-        lambda connection: (
-            connection.exec_driver_sql(_PURGE_KEYS, {"keep_h": keep_h, "limit": limit}).rowcount
-        )
-    )

@@ -57,6 +57,8 @@ class Settings:
     webhook_allow_private: bool
     stream_maxlen: int
     idempotency_keep_h: int
+    webhook_keep_delivered_d: int
+    webhook_keep_dead_d: int
 
     @property
     def is_production(self) -> bool:
@@ -94,6 +96,8 @@ def load_settings() -> Settings:
             webhook_allow_private=env.bool("AEGIS_WEBHOOK_ALLOW_PRIVATE", False),
             stream_maxlen=env.int("AEGIS_STREAM_MAXLEN", 100_000),
             idempotency_keep_h=env.int("AEGIS_IDEMPOTENCY_KEEP_H", 72),
+            webhook_keep_delivered_d=env.int("AEGIS_WEBHOOK_KEEP_DELIVERED_D", 30),
+            webhook_keep_dead_d=env.int("AEGIS_WEBHOOK_KEEP_DEAD_D", 90),
         )
     except EnvError as error:
         raise ConfigurationError(
@@ -116,7 +120,17 @@ def _check(settings: Settings) -> None:
         )
     if settings.environment not in ("development", "test", "staging", "production"):
         raise ConfigurationError("AEGIS_ENV must be development, test, staging or production")
-    for name in ("batch", "call_threads", "poison_cap", "max_attempts", "pool_size", "max_body_bytes"):
+    for name in (
+        "batch",
+        "call_threads",
+        "poison_cap",
+        "max_attempts",
+        "pool_size",
+        "max_body_bytes",
+        "idempotency_keep_h",
+        "webhook_keep_delivered_d",
+        "webhook_keep_dead_d",
+    ):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"AEGIS_{name.upper()} must be at least 1")
     if not settings.verify_ladder_s or min(settings.verify_ladder_s) <= 0:

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any
 
 from sqlalchemy import Connection, select
 
-from aegis_worker.ids import DELIVERY, event_id, first_id_at
+from aegis_worker.ids import event_id
 from aegis_worker.persistence.tables import webhook_deliveries
 from aegis_worker.queries.page import newest_first, of_merchant
-
-DEAD_WITHIN_D = 7
-
-# The pending ones have an index of their own; the dead ones don't, so only the latest ids are looked through.
-_BACKLOG = """
-SELECT (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending') AS pending,
-    (SELECT count(*) FROM webhook_deliveries WHERE status = 'dead' AND id >= %(after)s) AS dead
-"""
-
-
-class Backlog(TypedDict):
-    """Deliveries that are still to be made, and those of the last 7 days that were given up."""
-
-    pending: int
-    dead: int
-
-
-def backlog(connection: Connection) -> Backlog:
-    """Counts rows: for people and monitors, not for a hot path."""
-    after = first_id_at(DELIVERY, datetime.now(UTC) - timedelta(days=DEAD_WITHIN_D))
-    row = connection.exec_driver_sql(_BACKLOG, {"after": after}).one()
-    return Backlog(pending=row.pending, dead=row.dead)
 
 
 def deliveries(

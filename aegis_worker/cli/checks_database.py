@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from aegis_worker.persistence import migrate, outbox_rows
+from aegis_worker.persistence import delivery_rows, migrate, outbox_rows
+from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
 from aegis_worker.settings import Settings
 
-from .backlog import DEAD_WITHIN_D, backlog
 from .checks import Check, fail, ok, warn
 from .output import duration
 
@@ -177,7 +177,7 @@ def outbox(connection: Connection) -> Iterator[Check]:
 
 def webhooks(connection: Connection) -> Iterator[Check]:
     """Webhook deliveries that wait, and those that were given up."""
-    found = backlog(connection)
+    found = delivery_rows.lag(connection)
     seen = f"{found['pending']} wait, {found['dead']} dead in {DEAD_WITHIN_D} days"
     if found["dead"]:
         advice = "see why with `aegis outbox deliveries --status dead`, then `aegis outbox redeliver EVENT`"

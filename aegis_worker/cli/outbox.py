@@ -9,12 +9,14 @@ import click
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import parse_event_id
-from aegis_worker.persistence import outbox_rows
+from aegis_worker.persistence import delivery_rows, outbox_rows
+from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
+from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.payments import get_payment
 from aegis_worker.settings import load_settings
 from aegis_worker.webhooks import endpoints as use_cases
 
-from .backlog import DEAD_WITHIN_D, backlog, deliveries
+from .backlog import deliveries
 from .installation import opened_database
 from .keys import merchant_id
 from .output import duration, examples, json_option, print_facts, print_json, print_table, remark
@@ -42,21 +44,27 @@ def command() -> None:
 @command.command(epilog=examples("aegis outbox status --json"))
 @json_option
 def status(as_json: bool) -> None:
-    """Show how far behind delivery is."""
+    """Show how far behind delivery is: to the stream, and to merchants' endpoints."""
     with opened_database() as database, database.read() as connection:
-        lag, webhooks = outbox_rows.lag(connection), backlog(connection)
+        stream, webhooks = outbox_rows.lag(connection), delivery_rows.lag(connection)
     if as_json:
-        print_json({**lag, "webhooks_pending": webhooks["pending"], "webhooks_dead": webhooks["dead"]})
+        print_json({"stream": stream, "webhooks": webhooks})
         return
-    print_facts(
-        "Outbox",
-        {
-            "events not delivered": lag["pending"],
-            "oldest": f"{duration(lag['oldest_age_s'])} old" if lag["pending"] else None,
-            "webhooks to be posted": webhooks["pending"],
-            f"webhooks dead, last {DEAD_WITHIN_D} d": webhooks["dead"],
-        },
+    titles = (
+        "to",
+        "pending",
+        "oldest",
+        "being delivered",
+        "failed, tried again",
+        f"dead, last {DEAD_WITHIN_D} d",
     )
+    rows = [(*_lag_row("stream", stream), None), (*_lag_row("webhooks", webhooks), webhooks["dead"])]
+    print_table("Outbox", titles, rows)
+
+
+def _lag_row(sink: str, lag: Lag) -> tuple[object, ...]:
+    oldest = duration(lag["oldest_age_s"]) if lag["pending"] else None
+    return sink, lag["pending"], oldest, lag["leased"], lag["failed"]
 
 
 @command.command(epilog=examples("aegis outbox drain"))

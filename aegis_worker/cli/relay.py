@@ -19,6 +19,7 @@ from aegis_worker.errors import AegisError
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.redaction import redact_text
 from aegis_worker.pipeline.run import run
+from aegis_worker.purge import purge
 from aegis_worker.settings import load_settings
 
 from .installation import schema_expected
@@ -50,16 +51,12 @@ class Rota:
     """What is done now and then rather than in every pass: reconcile every minute, purge every hour."""
 
     def __init__(self, parts: Worker) -> None:
-        keep_h = parts.settings.idempotency_keep_h
         self._chores: dict[str, tuple[float, Callable[[], dict[str, Any]]]] = {
             "reconcile": (
                 _RECONCILE_EVERY_S,
                 lambda: dict(reconcile.reconcile(parts.reconcile, trigger="beat").found),
             ),
-            "purge": (
-                _PURGE_EVERY_S,
-                lambda: {"idempotency_keys": reconcile.purge_idempotency_keys(parts.database, keep_h=keep_h)},
-            ),
+            "purge": (_PURGE_EVERY_S, lambda: dict(purge(parts.database, parts.settings))),
         }
         self._next_at = dict.fromkeys(self._chores, 0.0)
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping
 
+from aegis_worker.ids import DELIVERY, first_id_at
+
+from .outbox_rows import Lag
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
 
 Status = Literal["pending", "delivered", "dead"]
@@ -136,8 +139,24 @@ SELECT EXISTS (
     WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s AND p.merchant_id = %(merchant_id)s)
 """
 
+_LAG = """
+SELECT count(*) AS pending, count(*) FILTER (WHERE tries > 0) AS failed,
+    count(*) FILTER (WHERE leased AND due_at > statement_timestamp()) AS leased,
+    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_s,
+    (SELECT count(*) FROM webhook_deliveries WHERE status = 'dead' AND id >= %(dead_after)s) AS dead
+FROM webhook_deliveries WHERE status = 'pending'
+"""
+
+DEAD_WITHIN_D = 7
+
 # Two rounds of ten tries; older entries go.
 _MAX_LOG = 20
+
+
+class WebhookLag(Lag):
+    """How far behind webhooks are. `dead` were made in the last 7 days and given up."""
+
+    dead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +268,19 @@ def deliver_again(connection: Connection, merchant_id: str, payment_id: str, seq
         return None
     connection.exec_driver_sql(_ADD_MISSING, parameters)
     return int(connection.exec_driver_sql(_REVIVE, parameters).scalar_one())
+
+
+def lag(connection: Connection) -> WebhookLag:
+    """Reads every pending delivery: for people and for a gauge every few seconds, not for a hot path."""
+    after = first_id_at(DELIVERY, datetime.now(UTC) - timedelta(days=DEAD_WITHIN_D))
+    row = connection.exec_driver_sql(_LAG, {"dead_after": after}).one()
+    return WebhookLag(
+        pending=row.pending,
+        failed=row.failed,
+        leased=row.leased,
+        oldest_age_s=row.oldest_age_s,
+        dead=row.dead,
+    )
 
 
 def _claimed(row: RowMapping) -> ClaimedDelivery:

@@ -97,7 +97,9 @@ WHERE o.payment_id = mine.payment_id AND o.seq = mine.seq AND o.lease_epoch = mi
 """
 
 _LAG = """
-SELECT count(*) AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_s
+SELECT count(*) AS pending, count(*) FILTER (WHERE tries > 0) AS failed,
+    count(*) FILTER (WHERE leased AND due_at > statement_timestamp()) AS leased,
+    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_s
 FROM outbox
 """
 
@@ -126,10 +128,15 @@ class OutboxClaim:
 
 
 class Lag(TypedDict):
-    """How far behind delivery is: age of the oldest undelivered event in seconds, and how many there are."""
+    """How far behind delivery to a sink is: how many are pending, and the age of the oldest in seconds.
 
-    oldest_age_s: float
+    Of the pending ones `failed` have failed before and will be tried again, `leased` are being delivered just now.
+    """
+
     pending: int
+    failed: int
+    leased: int
+    oldest_age_s: float
 
 
 def claim(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
@@ -165,7 +172,7 @@ def back_off(
 def lag(connection: Connection) -> Lag:
     """Reads the whole outbox: for people and for a gauge every few seconds, not for a hot path."""
     row = connection.exec_driver_sql(_LAG).one()
-    return Lag(oldest_age_s=row.oldest_age_s, pending=row.pending)
+    return Lag(pending=row.pending, failed=row.failed, leased=row.leased, oldest_age_s=row.oldest_age_s)
 
 
 def _mine(claimed: Sequence[ClaimedEvent]) -> dict[str, list[str] | list[int]]:

@@ -258,6 +258,7 @@ webhook_deliveries = Table(
     Column("created_at", TIME, nullable=False, server_default=NOW),
     Column("delivered_at", TIME),
     CheckConstraint(one_of("status", "pending", "delivered", "dead"), name="status_known"),
+    Index("webhook_deliveries_dead", "id", postgresql_where=text("status = 'dead'")),
     Index("webhook_deliveries_due", "endpoint_id", "due_at", postgresql_where=text("status = 'pending'")),
     Index("webhook_deliveries_ended", "created_at", postgresql_where=text("status <> 'pending'")),
     Index("webhook_deliveries_by_merchant", "merchant_id", "id", unique=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aegis_worker import bootstrap, reconcile
 from aegis_worker.celery import app
+from aegis_worker.purge import purge
 
 
 @app.task(name="maintenance.sweep")
@@ -20,7 +21,7 @@ def reconcile_now() -> dict[str, int]:
 
 
 @app.task(name="maintenance.purge")
-def purge() -> int:
-    """Forget idempotency keys that are past their time."""
+def purge_old() -> dict[str, int]:
+    """Delete what is past its time."""
     parts = bootstrap.worker()
-    return reconcile.purge_idempotency_keys(parts.database, keep_h=parts.settings.idempotency_keep_h)
+    return purge(parts.database, parts.settings)

@@ -11,7 +11,7 @@ from command_line import Aegis, RunningAegis, aegis, install
 from sandbox_process import Sandbox, running_sandbox
 from sink import a_sink, answers
 from spine import accept_one, job_of, rows
-from told import a_payment, in_stream
+from told import a_payment, in_stream, make_due
 
 from aegis_worker.errors import InvalidApiKey
 from aegis_worker.ids import event_id
@@ -216,8 +216,8 @@ def test_the_outbox_is_shown_drained_and_told_again(
         assert made["secret"].startswith("whsec_")
         payment_id = a_payment(database)
         status = aegis("outbox", "status", "--json").json
-        assert (status["pending"], status["webhooks_pending"]) == (3, 0)
-        assert status["oldest_age_s"] >= 0
+        assert (status["stream"]["pending"], status["webhooks"]["pending"]) == (3, 0)
+        assert status["stream"]["oldest_age_s"] >= 0
 
         drained = aegis("outbox", "drain", "--json")
         assert drained.exit_code == 0
@@ -225,7 +225,7 @@ def test_the_outbox_is_shown_drained_and_told_again(
         assert [entry["id"] for entry in in_stream(redis_url)] == [
             event_id(payment_id, seq) for seq in (1, 2, 3)
         ]
-        assert aegis("outbox", "status", "--json").json["pending"] == 0
+        assert aegis("outbox", "status", "--json").json["stream"]["pending"] == 0
 
         again = aegis("outbox", "redeliver", event_id(payment_id, 2), "--json").json
         assert again == {"event_id": event_id(payment_id, 2), "endpoints": 1}
@@ -250,7 +250,40 @@ def test_dead_deliveries_are_listed_with_their_error(
         assert "HTTP 500" in aegis("outbox", "deliveries", "--payment", payment_id).out
         assert aegis("outbox", "deliveries", "--status", "delivered", "--json").json == []
         assert aegis("outbox", "deliveries", "--merchant", "someone-else", "--json").json == []
-        assert aegis("outbox", "status", "--json").json["webhooks_dead"] == 1
+        assert aegis("outbox", "status", "--json").json["webhooks"]["dead"] == 1
+
+
+def test_the_backlog_is_told_by_sink(
+    aegis: Aegis, database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_sink() as sink:
+        sink.otherwise["/hooks"] = answers(500)
+        aegis("outbox", "endpoints", "add", sink.url(), "--merchant", "m_1")
+        payment_id = a_payment(database)
+        aegis("outbox", "drain")  # no Redis, and an endpoint that fails
+        a_payment(database)
+        status = aegis("outbox", "status", "--json").json
+        assert {name: status["stream"][name] for name in ("pending", "failed", "leased")} == {
+            "pending": 6,
+            "failed": 3,
+            "leased": 0,
+        }
+        assert {name: status["webhooks"][name] for name in ("pending", "failed", "leased", "dead")} == {
+            "pending": 3,
+            "failed": 1,
+            "leased": 0,
+            "dead": 0,
+        }
+        monkeypatch.setenv("REDIS_URL", redis_url)
+        monkeypatch.setenv("AEGIS_WEBHOOK_MAX_TRIES", "1")
+        make_due(database, "outbox")
+        aegis("outbox", "redeliver", event_id(payment_id, 1))
+        assert aegis("outbox", "drain").exit_code == 1
+        status = aegis("outbox", "status", "--json").json
+        assert (status["stream"]["pending"], status["webhooks"]["dead"]) == (0, 6)
+        shown = aegis("outbox", "status").out
+        assert re.search(r"stream +0", shown)
+        assert re.search(r"webhooks +0 .* 6 *\n", shown)
 
 
 def test_a_stream_that_cannot_be_written_makes_drain_exit_with_1(aegis: Aegis, database: Database) -> None:

@@ -264,13 +264,17 @@ def test_the_stream_is_kept_at_about_its_length(database, redis_url):
 
 def test_lag_tells_how_many_events_wait_and_for_how_long(database, stream):
     with database.read() as connection:
-        assert outbox_rows.lag(connection) == {"oldest_age_s": 0.0, "pending": 0}
+        assert outbox_rows.lag(connection) == {"pending": 0, "failed": 0, "leased": 0, "oldest_age_s": 0.0}
     a_payment(database)
     execute(database, "UPDATE outbox SET created_at = now() - interval '90 s' WHERE seq = 1")
     with database.read() as connection:
         lag = outbox_rows.lag(connection)
-    assert lag["pending"] == 3
+    assert (lag["pending"], lag["failed"], lag["leased"]) == (3, 0, 0)
     assert lag["oldest_age_s"] >= 90
+    claimed(database, limit=1)
+    with database.read() as connection:
+        assert outbox_rows.lag(connection)["leased"] == 1
+    make_due(database, "outbox")
     drained(database, stream)
     with database.read() as connection:
         assert outbox_rows.lag(connection)["pending"] == 0

@@ -10,7 +10,7 @@ from spine import accept_one, job_of, payment_of, pipeline, rows, run_until_quie
 from aegis_worker.domain.outcomes import Approved, NotFound, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.pipeline.run import run
-from aegis_worker.reconcile import ReconcileParts, purge_idempotency_keys, reconcile, sweep
+from aegis_worker.reconcile import ReconcileParts, reconcile, sweep
 
 
 class Told:
@@ -126,13 +126,3 @@ def test_every_run_is_written_down(database):
     (row,) = rows(database, "SELECT * FROM reconciliation_runs")
     assert (row["id"], row["found"], row["dry_run"]) == (result.id, result.found, False)
     assert row["finished_at"] >= row["started_at"]
-
-
-def test_keys_are_forgotten_after_their_time_and_not_before(database):
-    accept_one(database, "old")
-    database.run(
-        lambda tx: tx.exec_driver_sql("UPDATE idempotency_keys SET created_at = now() - interval '73 h'")
-    )
-    accept_one(database, "new")
-    assert purge_idempotency_keys(database, keep_h=72) == 1
-    assert rows(database, "SELECT key FROM idempotency_keys") == [{"key": "new"}]

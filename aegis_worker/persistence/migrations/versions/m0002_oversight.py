@@ -13,6 +13,7 @@ ALTER TABLE jobs ADD COLUMN request JSONB, ADD COLUMN last_change BIGINT;
 ALTER TABLE attempts ADD COLUMN recheck_at TIMESTAMPTZ, ADD COLUMN rechecks INTEGER DEFAULT 0 NOT NULL;
 CREATE INDEX attempts_to_recheck ON attempts (recheck_at) WHERE recheck_at IS NOT NULL;
 CREATE INDEX jobs_in_review ON jobs (id) WHERE status = 'review';
+CREATE INDEX webhook_deliveries_dead ON webhook_deliveries (id) WHERE status = 'dead';
 CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (created_at) WHERE status <> 'pending';
 ALTER TABLE api_keys ADD COLUMN role TEXT DEFAULT 'merchant' NOT NULL,
     ADD CONSTRAINT role_known CHECK (role IN ('merchant', 'operator'));
@@ -95,7 +96,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take them away, with everything in them."""
     op.execute("DROP TABLE incidents, audit_cursors, audit_log, gateway_events, payment_snapshots")
-    op.execute("DROP INDEX webhook_deliveries_ended, jobs_in_review")
+    op.execute("DROP INDEX webhook_deliveries_ended, webhook_deliveries_dead, jobs_in_review")
     op.execute("ALTER TABLE api_keys DROP COLUMN role")
     op.execute("ALTER TABLE attempts DROP COLUMN recheck_at, DROP COLUMN rechecks")
     op.execute("ALTER TABLE jobs DROP COLUMN request, DROP COLUMN last_change")

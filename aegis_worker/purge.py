@@ -1,0 +1,69 @@
+"""Purge: forget what is past its time, in batches, so that no statement holds many rows or takes long.
+
+Payments, their events and their attempts are never purged.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from sqlalchemy import Connection
+
+from aegis_worker.persistence.database import Database
+from aegis_worker.settings import Settings
+
+# SKIP LOCKED: two that purge at once share the work.
+_IDEMPOTENCY_KEYS = """
+DELETE FROM idempotency_keys k USING (
+    SELECT merchant_id, route, key FROM idempotency_keys
+    WHERE created_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE k.merchant_id = old.merchant_id AND k.route = old.route AND k.key = old.key
+"""
+
+# created_at has the index; due_at of a delivery that has ended is when it ended, which a redelivery makes later.
+_WEBHOOK_DELIVERIES = """
+DELETE FROM webhook_deliveries d USING (
+    SELECT payment_id, seq, endpoint_id FROM webhook_deliveries
+    WHERE status <> 'pending' AND status = %(status)s
+        AND created_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+        AND due_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE d.payment_id = old.payment_id AND d.seq = old.seq AND d.endpoint_id = old.endpoint_id
+"""
+
+_HOUR_S, _DAY_S = 3600.0, 86_400.0
+
+
+def purge(
+    database: Database, settings: Settings, *, limit: int = 5000, budget_s: float = 30.0
+) -> dict[str, int]:
+    """Delete what is past its time, `limit` rows at a time, and begin no batch after `budget_s`; returns how many.
+
+    What is left is for the next run. Raises DatabaseUnavailable.
+    """
+    delivered_s = settings.webhook_keep_delivered_d * _DAY_S
+    dead_s = settings.webhook_keep_dead_d * _DAY_S
+    rules = {
+        "idempotency_keys": (_IDEMPOTENCY_KEYS, {"keep_s": settings.idempotency_keep_h * _HOUR_S}),
+        "webhooks_delivered": (_WEBHOOK_DELIVERIES, {"keep_s": delivered_s, "status": "delivered"}),
+        "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
+    }
+    stop_at = time.monotonic() + budget_s
+    purged = dict.fromkeys(rules, 0)
+    for name, (statement, parameters) in rules.items():
+        while time.monotonic() < stop_at:
+            gone = database.run(
+                partial(_delete, statement=statement, parameters={**parameters, "limit": limit})
+            )
+            purged[name] += gone
+            if gone < limit:
+                break
+    return purged
+
+
+def _delete(connection: Connection, statement: str, parameters: dict[str, float | int | str]) -> int:
+    return connection.exec_driver_sql(statement, parameters).rowcount

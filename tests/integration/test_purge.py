@@ -1,0 +1,93 @@
+"""Purge: what is past its time goes, in batches; what is not, or is still to be delivered, stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from spine import accept_one, rows
+from told import STORY, a_payment, execute, settings_with
+
+from aegis_worker.persistence import delivery_rows
+from aegis_worker.persistence.database import Database
+from aegis_worker.purge import purge
+
+_NOTHING = {"idempotency_keys": 0, "webhooks_delivered": 0, "webhooks_dead": 0}
+SETTINGS = settings_with(idempotency_keep_h=72, webhook_keep_delivered_d=30, webhook_keep_dead_d=90)
+
+_DELIVERY = """
+INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id, status, created_at, due_at)
+SELECT 'whd_' || %(name)s || n, 'pay_1', n, %(name)s, 'm_1', %(status)s, now() - %(age)s::interval,
+    now() - %(ended)s::interval
+FROM generate_series(1, %(count)s) AS n
+"""
+
+
+@pytest.fixture
+def deliveries(database: Database) -> Callable[..., None]:
+    """Makes deliveries of an age."""
+
+    def make(name: str, status: str, age: str, *, ended: str | None = None, count: int = 1) -> None:
+        execute(database, _DELIVERY, name=name, status=status, age=age, ended=ended or age, count=count)
+
+    return make
+
+
+def left(database: Database) -> set[str]:
+    return {row["endpoint_id"] for row in rows(database, "SELECT endpoint_id FROM webhook_deliveries")}
+
+
+def test_keys_are_forgotten_after_their_time_and_not_before(database: Database) -> None:
+    accept_one(database, "old")
+    execute(database, "UPDATE idempotency_keys SET created_at = now() - interval '73 h'")
+    accept_one(database, "new")
+    assert purge(database, SETTINGS) == _NOTHING | {"idempotency_keys": 1}
+    assert rows(database, "SELECT key FROM idempotency_keys") == [{"key": "new"}]
+
+
+def test_deliveries_that_have_ended_are_forgotten_after_their_time(
+    database: Database, deliveries: Callable[..., None]
+) -> None:
+    deliveries("delivered-old", "delivered", "31 days")
+    deliveries("delivered-new", "delivered", "29 days")
+    deliveries("delivered-again", "delivered", "31 days", ended="1 hour")
+    deliveries("dead-old", "dead", "91 days")
+    deliveries("dead-new", "dead", "89 days")
+    deliveries("pending-old", "pending", "1 year")
+    assert purge(database, SETTINGS) == _NOTHING | {"webhooks_delivered": 1, "webhooks_dead": 1}
+    assert left(database) == {"delivered-new", "delivered-again", "dead-new", "pending-old"}
+
+
+def test_what_is_more_than_a_batch_goes_batch_by_batch_until_time_is_up(
+    database: Database, deliveries: Callable[..., None]
+) -> None:
+    deliveries("old", "delivered", "31 days", count=7)
+    assert purge(database, SETTINGS, limit=3, budget_s=0) == _NOTHING
+    assert purge(database, SETTINGS, limit=3) == _NOTHING | {"webhooks_delivered": 7}
+    assert purge(database, SETTINGS, limit=3) == _NOTHING
+
+
+def test_two_that_purge_at_once_do_not_wait_for_each_other(
+    database: Database, deliveries: Callable[..., None]
+) -> None:
+    deliveries("old", "delivered", "31 days", count=2)
+    with database.engine.connect() as other:
+        other.exec_driver_sql("SELECT 1 FROM webhook_deliveries WHERE seq = 1 FOR UPDATE")
+        assert purge(database, SETTINGS)["webhooks_delivered"] == 1
+    assert purge(database, SETTINGS)["webhooks_delivered"] == 1
+
+
+def test_a_delivery_that_was_purged_can_be_made_again(database: Database) -> None:
+    payment_id = a_payment(database, events=STORY[:1])
+    execute(database, "DELETE FROM outbox")
+    execute(
+        database, "INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'http://x')"
+    )
+    deliver_again = delivery_rows.deliver_again
+    assert database.run(lambda connection: deliver_again(connection, "m_1", payment_id, 1)) == 1
+    execute(
+        database,
+        "UPDATE webhook_deliveries SET status = 'delivered', created_at = '2020-01-01', due_at = '2020-01-01'",
+    )
+    assert purge(database, SETTINGS)["webhooks_delivered"] == 1
+    assert database.run(lambda connection: deliver_again(connection, "m_1", payment_id, 1)) == 1
