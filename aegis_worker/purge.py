@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -47,7 +48,7 @@ def purge(
     """
     delivered_s = settings.webhook_keep_delivered_d * _DAY_S
     dead_s = settings.webhook_keep_dead_d * _DAY_S
-    rules = {
+    rules: dict[str, tuple[str, dict[str, Any]]] = {
         "idempotency_keys": (_IDEMPOTENCY_KEYS, {"keep_s": settings.idempotency_keep_h * _HOUR_S}),
         "webhooks_delivered": (_WEBHOOK_DELIVERIES, {"keep_s": delivered_s, "status": "delivered"}),
         "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
@@ -65,5 +66,5 @@ def purge(
     return purged
 
 
-def _delete(connection: Connection, statement: str, parameters: dict[str, float | int | str]) -> int:
+def _delete(connection: Connection, statement: str, parameters: dict[str, Any]) -> int:
     return connection.exec_driver_sql(statement, parameters).rowcount
