@@ -23,6 +23,7 @@ from aegis_worker.observability.logs import configure_logs
 from aegis_worker.outbox.drain import DrainReport, drain
 from aegis_worker.outbox.stream import EventStream
 from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.recheck import RecheckParts
 from aegis_worker.pipeline.run import PipelineParts, run
 from aegis_worker.pipeline.work import Policy
 from aegis_worker.reconcile import ReconcileParts
@@ -58,6 +59,7 @@ class Worker:
     hints: Hints | NoHints
     pipeline: PipelineParts
     reconcile: ReconcileParts
+    recheck: RecheckParts
     drain_outbox: Callable[[], DrainReport]
     deliver_webhooks: Callable[[], DeliveryReport]
 
@@ -99,6 +101,8 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
             retry_cap_s=settings.retry_cap_s,
             verify_ladder_s=settings.verify_ladder_s,
             poison_cap=settings.poison_cap,
+            late_charge=settings.late_charge_policy,
+            recheck_after_s=settings.recheck_ladder_s[0],
         ),
         hint=hints.notify,
         worker=name,
@@ -116,6 +120,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         hints=hints,
         pipeline=pipeline,
         reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
+        recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
         drain_outbox=partial(
             drain, database, stream, limit=_OUTBOX_BATCH, lease_s=settings.outbox_lease_s, budget_s=_BUDGET_S
         ),

@@ -30,6 +30,7 @@ from aegis_worker.errors import (
     NotFound,
 )
 from aegis_worker.ids import JOB, PAYMENT, new_id
+from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import UNIQUE_VIOLATION, Database, sqlstate
 from aegis_worker.persistence.mapping import payment_from_row
 
@@ -176,24 +177,6 @@ def _replay(connection: Connection, command: PaymentCommand, ours: str) -> Accep
     return Accepted(original, row["job_id"], row["created_at"], replayed=now.id != ours)
 
 
-_SYNC_OPEN_JOB = """
-UPDATE jobs
-SET run_at = CASE WHEN queue = 'verify' OR status = 'review' THEN clock_timestamp() ELSE run_at END,
-    queue = CASE WHEN status = 'review' THEN 'verify' ELSE queue END,
-    status = CASE WHEN status = 'review' THEN 'waiting' ELSE status END,
-    updated_at = clock_timestamp()
-WHERE payment_id = %(payment_id)s AND status IN ('queued', 'running', 'waiting', 'review')
-RETURNING id
-"""
-
-_NEW_SYNC_JOB = """
-INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)
-SELECT %(job_id)s, id, merchant_id, 'sync', 'verify', 'queued' FROM payments
-WHERE id = %(payment_id)s AND merchant_id = %(merchant_id)s
-ON CONFLICT DO NOTHING
-RETURNING id
-"""
-
 _IS_MERCHANTS = "SELECT 1 FROM payments WHERE id = %(payment_id)s AND merchant_id = %(merchant_id)s"
 
 
@@ -204,17 +187,12 @@ def request_sync(database: Database, merchant_id: str, payment_id: str) -> str:
     """
 
     def work(connection: Connection) -> str:
-        names = {"payment_id": payment_id, "merchant_id": merchant_id, "job_id": new_id(JOB)}
+        names = {"payment_id": payment_id, "merchant_id": merchant_id}
         if connection.exec_driver_sql(_IS_MERCHANTS, names).one_or_none() is None:
             raise NotFound(f"no payment {payment_id}")
-        for statement in (
-            _SYNC_OPEN_JOB,
-            _NEW_SYNC_JOB,
-            _SYNC_OPEN_JOB,
-        ):  # the third: another sync was quicker
-            row = connection.exec_driver_sql(statement, names).one_or_none()
-            if row is not None:
-                return str(row.id)
-        raise JobBusy(f"the job of {payment_id} is changing hands; ask again")
+        job_id = ask_now(connection, payment_id)
+        if job_id is None:
+            raise JobBusy(f"the job of {payment_id} is changing hands; ask again")
+        return job_id
 
     return database.run(work)

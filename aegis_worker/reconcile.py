@@ -21,6 +21,7 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
 from aegis_worker.hints import Notifier
 from aegis_worker.ids import JOB, PAYMENT, RECONCILIATION, first_id_at, new_id
+from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.persistence.database import Database
 
@@ -96,7 +97,9 @@ SELECT p.id, p.state, json_agg(json_build_object(
     'gateway', a.gateway, 'key', a.gateway_key, 'gateway_ref', a.gateway_ref)) AS charges
 FROM payments p JOIN attempts a ON a.payment_id = p.id
 WHERE p.id > %(after)s AND p.state IN ('SUCCESS', 'FAILURE', 'CANCELLED')
-  AND a.operation = 'process' AND a.status <> 'NOT_SENT'
+  AND a.operation = 'process' AND (a.status <> 'NOT_SENT' OR a.not_found_count > 0)
+  AND NOT EXISTS (SELECT 1 FROM attempts r WHERE r.payment_id = a.payment_id AND r.number = a.number
+                  AND r.operation IN ('void', 'refund') AND r.status = 'APPROVED')
 GROUP BY p.id ORDER BY p.id LIMIT %(limit)s
 """
 
@@ -178,13 +181,16 @@ def _waiting_and_review(parts: ReconcileParts) -> tuple[int, int]:
 
 
 def _compare(parts: ReconcileParts, run: ReconciliationRun, since: datetime) -> None:
-    """Ask about every charge of payments accepted since then that have ended; report where the gateway disagrees."""
+    """Ask about every charge of payments accepted since then that have ended; report where the gateway disagrees.
+
+    A payment with a charge too many is asked about once more by a `sync`, which tells of it and follows the policy.
+    """
     run.found |= {"compared": 0, "unanswered": 0, "mismatches": 0}
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for page in _ended_since(parts.database, since):
             for row, says in zip(page, pool.map(lambda row: _gateways_say(parts, row), page), strict=True):
                 run.found["compared"] += 1
-                _judge(run, row, says)
+                _judge(parts, run, row, says)
 
 
 def _ended_since(database: Database, since: datetime) -> Iterator[list[dict[str, Any]]]:
@@ -214,14 +220,23 @@ def _gateways_say(parts: ReconcileParts, row: Mapping[str, Any]) -> list[dict[st
     return answers
 
 
-def _judge(run: ReconciliationRun, row: Mapping[str, Any], says: list[dict[str, str]]) -> None:
-    charged = sum(answer["says"] == Approved.__name__ for answer in says)
+def _judge(
+    parts: ReconcileParts, run: ReconciliationRun, row: Mapping[str, Any], says: list[dict[str, str]]
+) -> None:
+    charged, expected = (
+        sum(answer["says"] == Approved.__name__ for answer in says),
+        row["state"] == State.SUCCESS,
+    )
     if any(answer["says"] == Unknown.__name__ for answer in says):
         run.found["unanswered"] += 1
-    elif charged != (row["state"] == State.SUCCESS):
+    elif charged != expected:
         run.found["mismatches"] += 1
         if len(run.mismatches) < _MISMATCHES_KEPT:
             run.mismatches.append({"payment_id": row["id"], "state": row["state"], "gateways": says})
+        if charged > expected and not run.dry_run:
+            parts.database.run(lambda connection: ask_now(connection, row["id"]))
+            parts.hints.notify("verify")
+            run.fixed["asked_about"] = run.fixed.get("asked_about", 0) + 1
 
 
 def _write_down(connection: Connection, run: ReconciliationRun, started_at: datetime) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import Literal, cast
 
 from environs import Env, EnvError
 
@@ -27,6 +29,9 @@ VERIFY_LADDER_S = (
     *(6 * (_DAY,)),
 )
 
+# Seconds after a charge was refused, or found to be absent, at which the gateway is asked about it again.
+RECHECK_LADDER_S = (15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 3 * _DAY)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -48,6 +53,8 @@ class Settings:
     retry_initial_s: float
     retry_cap_s: float
     verify_ladder_s: tuple[float, ...]
+    late_charge_policy: Literal["void", "refund", "hold"]
+    recheck_ladder_s: tuple[float, ...]
     pool_size: int
     statement_timeout_s: float
     max_body_bytes: int
@@ -87,6 +94,8 @@ def load_settings() -> Settings:
             retry_initial_s=env.float("AEGIS_RETRY_INITIAL_S", 1.0),
             retry_cap_s=env.float("AEGIS_RETRY_CAP_S", 30.0),
             verify_ladder_s=tuple(env.list("AEGIS_VERIFY_LADDER_S", list(VERIFY_LADDER_S), subcast=float)),
+            late_charge_policy=_late_charge_policy(env.str("AEGIS_LATE_CHARGE_POLICY", "refund")),
+            recheck_ladder_s=tuple(env.list("AEGIS_RECHECK_LADDER_S", list(RECHECK_LADDER_S), subcast=float)),
             pool_size=env.int("AEGIS_POOL_SIZE", 5),
             statement_timeout_s=env.float("AEGIS_STATEMENT_TIMEOUT_S", 10.0),
             max_body_bytes=env.int("AEGIS_MAX_BODY_BYTES", 65_536),
@@ -135,6 +144,17 @@ def _check(settings: Settings) -> None:
             raise ConfigurationError(f"AEGIS_{name.upper()} must be at least 1")
     if not settings.verify_ladder_s or min(settings.verify_ladder_s) <= 0:
         raise ConfigurationError("AEGIS_VERIFY_LADDER_S must be a list of positive seconds, such as 10,30,60")
+    ladder = settings.recheck_ladder_s
+    if not ladder or ladder[0] <= 0 or any(later <= earlier for earlier, later in pairwise(ladder)):
+        raise ConfigurationError(
+            "AEGIS_RECHECK_LADDER_S must be a list of rising seconds, such as 900,3600,21600"
+        )
+
+
+def _late_charge_policy(value: str) -> Literal["void", "refund", "hold"]:
+    if value not in ("void", "refund", "hold"):
+        raise ConfigurationError("AEGIS_LATE_CHARGE_POLICY must be void, refund or hold")
+    return cast('Literal["void", "refund", "hold"]', value)
 
 
 def _psycopg2(url: str) -> str:

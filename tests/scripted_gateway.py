@@ -42,6 +42,7 @@ class ScriptedGateway:
         )
         self.capabilities = Capabilities(steps, key_lifetime_s, absence_window_s)
         self.charges: dict[str, str] = {}
+        self.reversals: dict[str, str] = {}
         self.calls: list[GatewayRequest] = []
         self.look_ups: list[StatusQuery] = []
         self.look_up: Callable[[StatusQuery], Lookup] = self.by_ledger
@@ -56,7 +57,8 @@ class ScriptedGateway:
 
     def by_ledger(self, query: StatusQuery) -> Lookup:
         """The truth."""
-        reference = self.charges.get(query.reference)
+        done = self.reversals if query.operation in (Operation.VOID, Operation.REFUND) else self.charges
+        reference = done.get(query.reference)
         return Approved(reference) if reference else NotFound()
 
     def charges_of(self, payment_id: str) -> int:
@@ -75,10 +77,20 @@ class ScriptedGateway:
         self.calls.append(request)
         return Approved(request.gateway_ref or f"auth_{request.idempotency_key}")
 
+    def reverse(self, request: GatewayRequest) -> Outcome:
+        """Void or refund once per key; a test may put another script in its place."""
+        with self._lock:
+            reference = self.reversals.setdefault(request.idempotency_key, request.gateway_ref or "")
+        return Approved(reference)
+
+    def void(self, request: GatewayRequest) -> Outcome:
+        self.calls.append(request)
+        return self.reverse(request)
+
+    refund = void
+
     def capture(self, request: GatewayRequest) -> Outcome:
         return Approved(request.gateway_ref or "")
-
-    void = refund = capture
 
     def get_status(self, query: StatusQuery) -> Lookup:
         self.look_ups.append(query)

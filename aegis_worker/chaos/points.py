@@ -38,6 +38,8 @@ POINTS: dict[str, tuple[str, str]] = {
     "webhook.claimed": ("deliveries are leased", "the first post"),
     "webhook.posted": ("an endpoint has answered", "the record of it"),
     "webhook.settled": ("deliveries are recorded", "the next claim"),
+    "recheck.claimed": ("charges to ask about again are put off", "their look-ups"),
+    "recheck.answered": ("gateways have answered rechecks", "the record of it"),
     "sweep.found": ("due jobs are counted", "their hints"),
     "reconcile.looked": ("what is stuck is known", "its repair"),
     "reconcile.repaired": ("what is stuck is repaired", "the row of the run"),

@@ -18,6 +18,7 @@ from aegis_worker.bootstrap import Worker
 from aegis_worker.errors import AegisError
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.redaction import redact_text
+from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.pipeline.run import run
 from aegis_worker.purge import purge
 from aegis_worker.settings import load_settings
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 # Events of what was just charged go out before the next payments are taken up, so a run is kept short.
 _RUN_LIMIT_S = 2.0
-_RECONCILE_EVERY_S, _PURGE_EVERY_S = 60.0, 3600.0
+_RECONCILE_EVERY_S, _RECHECK_EVERY_S, _PURGE_EVERY_S = 60.0, 15.0, 3600.0
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -48,7 +49,7 @@ class RelayReport:
 
 
 class Rota:
-    """What is done now and then rather than in every pass: reconcile every minute, purge every hour."""
+    """What is done now and then rather than in every pass: reconcile, recheck charges, purge."""
 
     def __init__(self, parts: Worker) -> None:
         self._chores: dict[str, tuple[float, Callable[[], dict[str, Any]]]] = {
@@ -56,6 +57,7 @@ class Rota:
                 _RECONCILE_EVERY_S,
                 lambda: dict(reconcile.reconcile(parts.reconcile, trigger="beat").found),
             ),
+            "recheck": (_RECHECK_EVERY_S, lambda: dict(recheck(parts.recheck))),
             "purge": (_PURGE_EVERY_S, lambda: dict(purge(parts.database, parts.settings))),
         }
         self._next_at = dict.fromkeys(self._chores, 0.0)

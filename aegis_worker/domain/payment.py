@@ -70,7 +70,8 @@ class Payment:
             raise IllegalTransition(f"{self.id}: {event.type} in state {self.state}")
         if self.is_terminal and event.type not in ALLOWED_AFTER_THE_END:
             raise IllegalTransition(f"{self.id}: {event.type} after {self.state}")
-        changes = {name: event.data[name] for name in _FOLDED if name in event.data}
+        told = {} if event.type in _OF_ANOTHER_CHARGE else event.data
+        changes = {name: told[name] for name in _FOLDED if name in told}
         if event.type in LEADS_TO and event.type is not EventType.ACTION_REQUIRED:
             changes.setdefault("next_action", None)
         if event.type is EventType.IN_DOUBT:
@@ -88,6 +89,9 @@ class Payment:
             events.append(event)
         return payment, events
 
+
+# These name the gateway of a charge that the payment does not stand on: the row keeps its own.
+_OF_ANOTHER_CHARGE = frozenset({EventType.DUPLICATE_DETECTED, EventType.DUPLICATE_REVERSED})
 
 # Fields of the row that an event's data may set; everything else is given at the start and never changes.
 _FOLDED = (
@@ -173,3 +177,26 @@ def in_doubt(payment: Payment, gateway: str, reason: str) -> list[Fact]:
 def failed(error: Mapping[str, Any]) -> list[Fact]:
     """Definitely not charged, and nothing more will be tried."""
     return [Fact(EventType.FAILED, {"last_error": dict(error)})]
+
+
+def duplicate_detected(payment: Payment, attempt: int, gateway: str, gateway_ref: str, policy: str) -> Fact:
+    """A charge turned up that this payment does not stand on: it failed, or another attempt became its charge."""
+    return Fact(
+        EventType.DUPLICATE_DETECTED, _too_many(payment, attempt, gateway, gateway_ref) | {"policy": policy}
+    )
+
+
+def duplicate_reversed(payment: Payment, attempt: int, gateway: str, gateway_ref: str, how: str) -> Fact:
+    """The charge too many was released or given back. The payment's own amounts never contained it."""
+    return Fact(
+        EventType.DUPLICATE_REVERSED, _too_many(payment, attempt, gateway, gateway_ref) | {"how": how}
+    )
+
+
+def _too_many(payment: Payment, attempt: int, gateway: str, gateway_ref: str) -> dict[str, Any]:
+    return {
+        "gateway": gateway,
+        "gateway_ref": gateway_ref,
+        "attempt": attempt,
+        "amount_minor": payment.amount.minor,
+    }

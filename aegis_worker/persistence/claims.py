@@ -26,9 +26,9 @@ WITH expired AS (
         updated_at = clock_timestamp()
     FROM (SELECT id FROM expired UNION ALL SELECT id FROM due LIMIT %(limit)s) pick
     WHERE j.id = pick.id
-    RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.payment_id
+    RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id
 )
-SELECT c.job_id, c.operation, c.lease_epoch, c.claim_count, p.*, (
+SELECT c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, p.*, (
     SELECT json_agg(json_build_object(
         'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_key', a.gateway_key,
         'request_hash', a.request_hash, 'status', a.status, 'gateway_ref', a.gateway_ref, 'outcome', a.outcome,
@@ -75,6 +75,7 @@ def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, wor
             claim_count=row["claim_count"],
             payment=payment_from_row(dict(row)),
             attempts=tuple(attempt_from_json(attempt) for attempt in row["attempts"] or ()),
+            request=row["request"],
         )
         for row in rows
     ]

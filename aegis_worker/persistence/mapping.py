@@ -31,10 +31,18 @@ class Attempt:
     age_s: float
     not_found_age_s: float | None
 
+    @property
+    def may_have_charged(self) -> bool:
+        """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
+        return self.operation is Operation.PROCESS and (self.status != "NOT_SENT" or self.not_found_count > 0)
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A job that this worker holds until its lease ends; every write for it carries `lease_epoch`."""
+    """A job that this worker holds until its lease ends; every write for it carries `lease_epoch`.
+
+    `request`: what the job is about beyond its payment: `{"reverse": {gateway, gateway_ref, number}}`, a charge too many.
+    """
 
     id: str
     operation: str
@@ -42,6 +50,7 @@ class ClaimedJob:
     claim_count: int
     payment: Payment
     attempts: tuple[Attempt, ...]
+    request: Mapping[str, Any] | None = None
 
 
 def payment_from_row(row: Mapping[str, Any]) -> Payment:

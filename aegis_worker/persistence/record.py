@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import Connection
@@ -17,8 +17,18 @@ from sqlalchemy import Connection
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.errors import VersionConflict
+from aegis_worker.ids import JOB, new_id
 
 JobStatus = Literal["running", "waiting", "succeeded", "failed", "review"]
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """The payment's next job, made in the statement that ends this one."""
+
+    operation: str
+    queue: Literal["payments", "verify"]
+    request: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,7 @@ class JobChange:
     """What becomes of the job. `running` renews the lease; `waiting` is due again after `run_in_s` in `queue`.
 
     `progress` forgets how often the job was claimed in vain: true once an answer was recorded, not when about to send.
+    `follow_up` only with a status that ends the job: a payment has one open job.
     """
 
     status: JobStatus
@@ -34,6 +45,7 @@ class JobChange:
     reason: str | None = None
     result: Mapping[str, Any] | None = None
     progress: bool = True
+    follow_up: FollowUp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,8 @@ class OpenAttempt:
 class AnswerAttempt:
     """What came of an attempt. `asked` counts a look-up, `not_found` an answer of absence, `sent_again` a replay.
 
-    A replay starts the count of absences anew: a look-up before the last send proves nothing about it.
+    A replay starts the count of absences anew: a look-up before the last send proves nothing about it. `recheck_in_s`:
+    the gateway is asked again then, lest a charge that was refused or absent comes about after all.
     """
 
     operation: Operation
@@ -64,6 +77,7 @@ class AnswerAttempt:
     asked: bool = False
     sent_again: bool = False
     not_found: bool = False
+    recheck_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +147,12 @@ WITH change AS (
         last_checked_at = CASE WHEN n.asked THEN clock_timestamp() ELSE a.last_checked_at END,
         not_found_count = CASE WHEN n.sent_again THEN 0 ELSE a.not_found_count + n.not_found::int END,
         first_not_found_at = CASE WHEN n.sent_again THEN NULL
-            WHEN n.not_found THEN coalesce(a.first_not_found_at, clock_timestamp()) ELSE a.first_not_found_at END
+            WHEN n.not_found THEN coalesce(a.first_not_found_at, clock_timestamp()) ELSE a.first_not_found_at END,
+        recheck_at = CASE WHEN n.status <> 'APPROVED'
+            THEN coalesce(clock_timestamp() + make_interval(secs => n.recheck_in_s), a.recheck_at) END
     FROM json_to_recordset(%(answered)s::json) AS n(
         payment_id text, operation text, number int, status text, gateway_ref text, outcome jsonb,
-        latency_ms float8, asked boolean, sent_again boolean, not_found boolean)
+        latency_ms float8, asked boolean, sent_again boolean, not_found boolean, recheck_in_s float8)
     JOIN held h ON h.payment_id = n.payment_id
     WHERE a.payment_id = n.payment_id AND a.operation = n.operation AND a.number = n.number
 ), opened AS (
@@ -148,6 +164,12 @@ WITH change AS (
         payment_id text, operation text, number int, gateway text, gateway_key text, request_hash text,
         decision jsonb, lease_epoch int)
     JOIN held h ON h.payment_id = o.payment_id
+), following AS (
+    INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status, request)
+    SELECT f.id, h.payment_id, h.merchant_id, f.operation, f.queue, 'queued', f.request
+    FROM json_to_recordset(%(following)s::json) AS f(
+        id text, payment_id text, operation text, queue text, request jsonb)
+    JOIN held h ON h.payment_id = f.payment_id
 )
 SELECT c.job_id, c.payment_id, c.version = c.version_before OR m.id IS NOT NULL AS stands
 FROM change c JOIN held h ON h.payment_id = c.payment_id LEFT JOIN moved m ON m.id = c.payment_id
@@ -218,6 +240,13 @@ def _parameters(changes: Sequence[Change], lease_s: float) -> dict[str, Any]:
         "opened": json.dumps(
             [_open_row(change, change.opened) for change in changes if change.opened is not None]
         ),
+        "following": json.dumps(
+            [
+                {"id": new_id(JOB), "payment_id": change.payment.id, **asdict(change.job.follow_up)}
+                for change in changes
+                if change.job.follow_up is not None
+            ]
+        ),
     }
 
 
@@ -260,6 +289,7 @@ def _answer_row(payment_id: str, answer: AnswerAttempt) -> dict[str, Any]:
         "asked": answer.asked,
         "sent_again": answer.sent_again,
         "not_found": answer.not_found,
+        "recheck_in_s": answer.recheck_in_s,
     }
 
 

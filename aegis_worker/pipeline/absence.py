@@ -32,6 +32,8 @@ class Missing(Enum):
 
 def after_not_found(work: Work, attempt: Attempt) -> Missing:
     """What follows; `attempt` as it stood before this look-up."""
+    if attempt.status == "NOT_SENT" and attempt.sends < MAX_SENDS:
+        return Missing.SEND_AGAIN  # nothing has left yet, so this is no repeat
     if _may_send_again(work, attempt):
         return Missing.SEND_AGAIN
     if not _is_absent(work, attempt):

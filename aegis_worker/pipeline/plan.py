@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Operation
-from aegis_worker.domain.payment import Fact, failed, opened
-from aegis_worker.domain.transitions import EventType, State
-from aegis_worker.gateways.base import StatusQuery
+from aegis_worker.domain.payment import failed, opened
+from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.mapping import Attempt
 from aegis_worker.persistence.record import JobChange, OpenAttempt
 from aegis_worker.resilience.backoff import retry_delay_s
 
-from .work import Ask, Policy, Rest, Send, Step, Work, gateway_key, hop_reference, request_for
+from .reversal import is_reversal, reversal_step
+from .steps import ask, ended, review
+from .sync import is_sync, sync_step
+from .work import Policy, Rest, Send, Step, Work, request_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,10 @@ def next_step(work: Work, policy: Policy) -> Step:
         return review(
             work, f"claimed {work.job.claim_count - 1} times without an answer: its worker dies on it"
         )
-    if work.job.operation == "sync":
-        return _sync(work)
+    if is_reversal(work):
+        return reversal_step(work)
+    if is_sync(work):
+        return sync_step(work)
     if work.payment.is_terminal or work.payment.state is State.AUTHORIZED:
         return Rest(ended(work))
     latest = work.latest
@@ -42,11 +47,6 @@ def next_step(work: Work, policy: Policy) -> Step:
     if latest.gateway not in work.route.capabilities:
         return review(work, f"gateway {latest.gateway} has an open attempt and is no longer configured")
     return _AFTER[latest.status](work, latest, policy)
-
-
-def ask(work: Work, attempt: Attempt) -> Ask:
-    """The look-up for an attempt: by the gateway's id where any step of the hop returned one, else by our reference."""
-    return Ask(StatusQuery(attempt.operation, attempt.gateway_key, hop_reference(work, attempt.number)))
 
 
 def next_hop(work: Work, policy: Policy) -> Hop | None:
@@ -64,18 +64,6 @@ def next_hop(work: Work, policy: Policy) -> Hop | None:
             delay_s = retry_delay_s(hops, initial_s=policy.retry_initial_s, cap_s=policy.retry_cap_s)
             return Hop(name, delay_s, "was not reached before")
     return None
-
-
-def review(work: Work, reason: str) -> Rest:
-    """Hand the job to a person, with the reason."""
-    fact = Fact(EventType.REVIEW_REQUIRED, {"reason": reason})
-    return Rest(JobChange("review", reason=reason), [fact])
-
-
-def ended(work: Work) -> JobChange:
-    """The job's end, from the payment's."""
-    done = work.payment.state in (State.SUCCESS, State.AUTHORIZED)
-    return JobChange("succeeded" if done else "failed")
 
 
 def _first_hop(work: Work, policy: Policy) -> Step:
@@ -132,7 +120,7 @@ def _after_refusal(work: Work, latest: Attempt, policy: Policy) -> Step:
 
 
 def _in_flight(work: Work, latest: Attempt, policy: Policy) -> Step:
-    return ask(work, latest)
+    return ask(work)
 
 
 # What to do next, by how the latest attempt stands. SENT is the mark of a worker that died during the call.
@@ -145,12 +133,3 @@ _AFTER: dict[str, Callable[[Work, Attempt, Policy], Step]] = {
     "DECLINED": _after_refusal,
     "NOT_SENT": _after_refusal,
 }
-
-
-def _sync(work: Work) -> Step:
-    sent = [attempt for attempt in work.attempts if attempt.status != "NOT_SENT"]
-    if not sent:
-        return Rest(JobChange("succeeded", result={"agrees": True, "gateway_says": "nothing was ever sent"}))
-    if sent[-1].gateway not in work.route.capabilities:
-        return Rest(JobChange("failed", reason=f"gateway {sent[-1].gateway} is no longer configured"))
-    return ask(work, sent[-1])

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from aegis_worker.chaos.points import crash_point
 from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, VersionConflict
 from aegis_worker.gateways.base import Capabilities, GatewayConfig, PaymentGateway
+from aegis_worker.persistence.asking import recheck_now
 from aegis_worker.persistence.claims import claim, hand_back
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.mapping import Attempt, ClaimedJob
@@ -26,8 +27,9 @@ from aegis_worker.persistence.record import Change, JobChange, OpenAttempt, reco
 from aegis_worker.routing.router import decide
 
 from .calls import call, clock_s
-from .plan import next_step, review
+from .plan import next_step
 from .settle import settle
+from .steps import review
 from .work import Answer, Ask, Policy, Rest, Route, Send, SendAgain, Settled, Step, Work
 
 log = structlog.get_logger(__name__)
@@ -194,6 +196,8 @@ def _carry_out(
             continue
         work.payment = change.payment
         if isinstance(step, Rest):
+            if step.job.follow_up is not None:
+                parts.hint(step.job.follow_up.queue)
             done.append(work.payment.id)
             _count(report, step)
         else:
@@ -204,7 +208,8 @@ def _carry_out(
     if done:
         crash_point("job.released")
     for work, step in to_send:
-        gateway = parts.gateways[work.attempts[-1].gateway]
+        work.position = step.position if isinstance(step, Ask) else -1
+        gateway = parts.gateways[work.subject.gateway]
         send_until_s = leased_from_s + parts.lease_s - gateway.config.slowest_call_s
         window.calls[window.pool.submit(call, gateway, step, send_until_s)] = work
 
@@ -270,8 +275,20 @@ def _persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> 
             if lost:
                 log.warning("leases lost to other workers", jobs=lost)
                 report.lost += lost
+                _hint_at_late_charges(parts, [change for change in changes if change.job_id not in held])
             return held, leased_from_s
     return set(), clock_s()
+
+
+def _hint_at_late_charges(parts: PipelineParts, lost: list[Change]) -> None:
+    """A zombie writes nothing, but what it heard may be news to whoever gave its charge up: have that asked about."""
+    charged = [
+        (change.payment.id, change.answered.number)
+        for change in lost
+        if change.answered is not None and change.answered.status == "APPROVED"
+    ]
+    if charged:
+        parts.database.run(lambda connection: recheck_now(connection, charged))
 
 
 def _write(connection: Connection, changes: list[Change], lease_s: float) -> set[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
+from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
@@ -13,27 +14,25 @@ from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import AnswerAttempt, JobChange, OpenAttempt
 from aegis_worker.routing.router import Decision
 
-# One letter each: with the payment's id and the number the key stays within 40 characters, the shortest limit that a
-# gateway has for our reference (Razorpay's receipt).
-_KEY_LETTER = {
-    Operation.INITIATE: "i",
-    Operation.AUTHENTICATE: "a",
-    Operation.PROCESS: "p",
-    Operation.CAPTURE: "c",
-    Operation.VOID: "v",
-    Operation.REFUND: "r",
-}
+LatePolicy = Literal["void", "refund", "hold"]
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How often and how long to try; delays in seconds."""
+    """How often and how long to try; delays in seconds.
+
+    `late_charge`: what is done about a charge that turns up after its payment ended without it. `void` releases what is
+    only held and leaves a captured charge to a person, `refund` releases or gives back, `hold` leaves both to a person.
+    `recheck_after_s`: when a charge that was refused or absent is asked about again for the first time.
+    """
 
     max_attempts: int
     retry_initial_s: float
     retry_cap_s: float
     verify_ladder_s: tuple[float, ...]
     poison_cap: int
+    late_charge: LatePolicy = "refund"
+    recheck_after_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +45,32 @@ class Route:
 
 @dataclass(slots=True)
 class Work:
-    """One claimed job: what is known of it now, in the database and here."""
+    """One claimed job: what is known of it now, in the database and here.
+
+    `position`: which attempt the call in flight is about, the latest but in a sync. `said`: what the gateways answered in
+    this run of a sync, by the attempt's position.
+    """
 
     job: ClaimedJob
     payment: Payment
     attempts: list[Attempt]
     route: Route
+    position: int = -1
+    said: dict[int, Outcome | Lookup] = field(default_factory=dict)
 
     @property
     def latest(self) -> Attempt | None:
         """The attempt that decides what is next."""
         return self.attempts[-1] if self.attempts else None
 
+    @property
+    def subject(self) -> Attempt:
+        """The attempt that the call in flight is about."""
+        return self.attempts[self.position]
+
     def amend(self, **changes: Any) -> None:
-        """The latest attempt, as it will stand in the database."""
-        self.attempts[-1] = replace(self.attempts[-1], **changes)
+        """The attempt that was called about, as it will stand in the database."""
+        self.attempts[self.position] = replace(self.subject, **changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +91,10 @@ class SendAgain:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Look up what became of the latest attempt."""
+    """Look up what became of an attempt: the latest where `position` does not say which."""
 
     query: StatusQuery
+    position: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +124,6 @@ class Settled:
     answered: AnswerAttempt
     facts: list[Fact]
     then: Step
-
-
-def gateway_key(payment_id: str, operation: Operation, number: int) -> str:
-    """The idempotency key and reference of an operation at a gateway: the same for every send of the same attempt."""
-    return f"{payment_id}-{_KEY_LETTER[operation]}{number}"
 
 
 def hop_reference(work: Work, number: int) -> str | None:

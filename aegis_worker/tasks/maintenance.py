@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aegis_worker import bootstrap, reconcile
 from aegis_worker.celery import app
+from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.purge import purge
 
 
@@ -18,6 +19,12 @@ def sweep() -> dict[str, int]:
 def reconcile_now() -> dict[str, int]:
     """Look for what no ladder covers."""
     return reconcile.reconcile(bootstrap.worker().reconcile, trigger="beat").found
+
+
+@app.task(name="maintenance.recheck")
+def recheck_charges() -> dict[str, int]:
+    """Ask again about charges that were refused or absent."""
+    return recheck(bootstrap.worker().recheck)
 
 
 @app.task(name="maintenance.purge")

@@ -29,7 +29,7 @@ from spine import (
     story_of,
 )
 
-from aegis_worker.domain.outcomes import Approved, Unknown
+from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox import SandboxGateway
@@ -208,3 +208,26 @@ def test_absences_from_before_the_last_send_prove_nothing(database):
     assert payment_of(database, payment_id).gateway == "b"
     assert story_of(database, payment_id)[-4:] == ["RESOLVED", "RETRY_ATTEMPTED", "PROCESSING", "SUCCEEDED"]
     assert rows(database, "SELECT status FROM attempts WHERE gateway = 'a'") == [{"status": "NOT_SENT"}]
+
+
+@pytest.mark.parametrize(
+    "second_answer",
+    [NotSent("connection refused"), NotSent("429"), Declined("gateway_misconfigured", "401")],
+    ids=["refused connection", "429", "401"],
+)
+def test_a_repeat_that_gets_nowhere_leaves_the_doubt_about_the_first_send(database, second_answer):
+    def charge_then_refuse(request):
+        return second_answer if len(gateway.calls) > 1 else (gateway.charge(request), Unknown("reset"))[1]
+
+    gateway, elsewhere = ScriptedGateway("a", charge_then_refuse), ScriptedGateway("b")
+    gateway.look_up = lambda query: NotFound()  # the look-up lags behind the charge
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway, elsewhere, policy=OFTEN)
+    run(parts, "payments")
+    make_due(database)
+    run(parts, "verify")
+    assert (payment_of(database, payment_id).certainty, elsewhere.calls) == ("unknown", [])
+    gateway.look_up = gateway.by_ledger
+    make_due(database)
+    run(parts, "verify")
+    assert (payment_of(database, payment_id).gateway, len(gateway.charges)) == ("a", 1)

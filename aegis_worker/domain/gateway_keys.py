@@ -1,0 +1,30 @@
+"""The key of a call at its gateway, which is our reference there as well."""
+
+from __future__ import annotations
+
+import re
+
+from .outcomes import Operation
+
+# One letter each: with the payment's id and the number the key stays within 40 characters, the shortest limit that a
+# gateway has for our reference (Razorpay's receipt).
+_LETTER = {
+    Operation.INITIATE: "i",
+    Operation.AUTHENTICATE: "a",
+    Operation.PROCESS: "p",
+    Operation.CAPTURE: "c",
+    Operation.VOID: "v",
+    Operation.REFUND: "r",
+}
+_KEY = re.compile(r"(pay_[0-9a-f]{32})-[iapcvr]([0-9]{1,3})")
+
+
+def gateway_key(payment_id: str, operation: Operation, number: int) -> str:
+    """The idempotency key and reference of an operation at a gateway: the same for every send of the same attempt."""
+    return f"{payment_id}-{_LETTER[operation]}{number}"
+
+
+def parse_gateway_key(key: str) -> tuple[str, int] | None:
+    """The payment and the number of the attempt that `gateway_key` was given, or None for anything else."""
+    found = _KEY.fullmatch(key)
+    return (found[1], int(found[2])) if found else None

@@ -1,0 +1,55 @@
+"""Have the gateway asked now: about a payment, or about one charge that was given up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from aegis_worker.ids import JOB, new_id
+
+# A job that is running, or that waits to send, goes on as it is: it will hear from the gateway itself.
+_OPEN_JOB = """
+UPDATE jobs
+SET run_at = CASE WHEN queue = 'verify' OR status = 'review' THEN clock_timestamp() ELSE run_at END,
+    queue = CASE WHEN status = 'review' THEN 'verify' ELSE queue END,
+    status = CASE WHEN status = 'review' THEN 'waiting' ELSE status END,
+    updated_at = clock_timestamp()
+WHERE payment_id = %(payment_id)s AND status IN ('queued', 'running', 'waiting', 'review')
+RETURNING id
+"""
+
+_NEW_JOB = """
+INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)
+SELECT %(job_id)s, id, merchant_id, 'sync', 'verify', 'queued' FROM payments WHERE id = %(payment_id)s
+ON CONFLICT DO NOTHING
+RETURNING id
+"""
+
+
+def ask_now(connection: Connection, payment_id: str) -> str | None:
+    """Make the payment's open job due, or give it a `sync` job. Returns the job's id.
+
+    None when there is no such payment, or jobs open and close faster than this can look.
+    """
+    names = {"payment_id": payment_id, "job_id": new_id(JOB)}
+    for statement in (_OPEN_JOB, _NEW_JOB, _OPEN_JOB):  # the third: another sync was quicker
+        row = connection.exec_driver_sql(statement, names).one_or_none()
+        if row is not None:
+            return str(row.id)
+    return None
+
+
+_RECHECK_NOW = """
+UPDATE attempts a SET recheck_at = clock_timestamp()
+FROM json_to_recordset(%(charges)s::json) AS c(payment_id text, number int)
+WHERE a.payment_id = c.payment_id AND a.number = c.number AND a.operation = 'process'
+  AND a.status IN ('DECLINED', 'NOT_SENT')
+"""
+
+
+def recheck_now(connection: Connection, charges: Sequence[tuple[str, int]]) -> None:
+    """Have charges (payment, number) asked about soon, where they were given up as refused or absent."""
+    rows = [{"payment_id": payment_id, "number": number} for payment_id, number in charges]
+    connection.exec_driver_sql(_RECHECK_NOW, {"charges": json.dumps(rows)})

@@ -1,0 +1,80 @@
+"""What every kind of answer leaves on its attempt, and the two ways on while it is in doubt. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from aegis_worker.domain.outcomes import NotFound
+from aegis_worker.domain.payment import Fact
+from aegis_worker.persistence.record import AnswerAttempt, JobChange
+from aegis_worker.resilience.backoff import verify_delay_s
+
+from .steps import review
+from .work import Answer, Policy, Rest, SendAgain, Settled, Work, request_for
+
+
+def end_attempt(
+    work: Work,
+    answer: Answer,
+    status: str,
+    outcome: dict[str, Any],
+    gateway_ref: str | None = None,
+    *,
+    recheck_in_s: float | None = None,
+) -> AnswerAttempt:
+    """How the attempt stands after the answer, here and in the database."""
+    subject = work.subject
+    asked, missing = answer.looked_up, isinstance(answer.outcome, NotFound)
+    work.amend(
+        status=status,
+        outcome=outcome,
+        gateway_ref=gateway_ref or subject.gateway_ref,
+        checks=subject.checks + asked,
+        not_found_count=subject.not_found_count + missing,
+    )
+    return AnswerAttempt(
+        operation=subject.operation,
+        number=subject.number,
+        status=status,
+        gateway_ref=gateway_ref,
+        outcome=outcome,
+        latency_ms=None if asked else answer.latency_ms,
+        asked=asked,
+        not_found=missing,
+        recheck_in_s=recheck_in_s,
+    )
+
+
+def doubt(work: Work, reason: str, *, stored: bool = False) -> dict[str, Any]:
+    """What stands on an attempt in doubt. That its own answer was an error which a repeat may only repeat is kept."""
+    kept = stored or (work.subject.outcome or {}).get("stored", False)
+    return {"reason": reason, "stored": True} if kept else {"reason": reason}
+
+
+def send_again(work: Work, answer: Answer) -> Settled:
+    """The same call under the same key. What look-ups found before it proves nothing about it."""
+    subject = work.subject
+    ended = end_attempt(work, answer, "SENT", {"reason": "not found; sent again with the same key"})
+    work.amend(sends=subject.sends + 1, not_found_count=0, not_found_age_s=None)
+    again = SendAgain(request_for(work, subject.operation, subject.number))
+    return Settled(replace(ended, sent_again=True), [], again)
+
+
+def ask_later(
+    work: Work,
+    ended: AnswerAttempt,
+    facts: list[Fact],
+    reason: str,
+    policy: Policy,
+    *,
+    wait_at_least_s: float = 0.0,
+) -> Settled:
+    """On to the next step of the ladder, and after the last one to a person."""
+    checks = work.subject.checks
+    delay_s = verify_delay_s(checks, policy.verify_ladder_s)
+    if delay_s is None:
+        rest = review(work, f"{checks} look-ups did not settle it: {reason}")
+        return Settled(ended, facts + rest.facts, Rest(rest.job))
+    waiting = JobChange("waiting", "verify", run_in_s=max(delay_s, wait_at_least_s), reason=reason)
+    return Settled(ended, facts, Rest(waiting))

@@ -1,0 +1,139 @@
+"""Ask again about charges that were refused, or absent: one that comes about all the same must not stay unknown.
+
+`attempts.recheck_at` says when; the ladder, in seconds since the first answer, how often. A charge that is found has its
+payment asked about (a `sync`), which tells of it and decides. Gateways are asked outside any transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from aegis_worker.chaos.points import crash_point
+from aegis_worker.domain.outcomes import ActionRequired, Approved, Lookup, Operation, Pending, Unknown
+from aegis_worker.gateways.base import PaymentGateway, StatusQuery
+from aegis_worker.hints import Notifier
+from aegis_worker.persistence.asking import ask_now
+from aegis_worker.persistence.database import Database
+
+log = structlog.get_logger(__name__)
+
+_BATCH, _THREADS, _BUDGET_S = 64, 8, 10.0
+# Longer than the slowest look-ups of a batch (64 calls on 8 threads, at most 60 s each): nobody asks the same twice at
+# once. Also the pause after a look-up without an answer.
+_PUT_OFF_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckParts:
+    """What rechecking works with. `ladder_s`: seconds since the answer; a silent gateway is given up at twice its end."""
+
+    database: Database
+    gateways: Mapping[str, PaymentGateway]
+    hints: Notifier
+    ladder_s: tuple[float, ...]
+
+
+_CLAIM = """
+UPDATE attempts a SET recheck_at = clock_timestamp() + make_interval(secs => %(put_off_s)s)
+FROM (SELECT payment_id, operation, number FROM attempts WHERE recheck_at <= statement_timestamp()
+      ORDER BY recheck_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
+WHERE (a.payment_id, a.operation, a.number) = (due.payment_id, due.operation, due.number)
+RETURNING a.payment_id, a.operation, a.number, a.gateway, a.gateway_key, a.rechecks,
+    extract(epoch FROM clock_timestamp() - coalesce(a.answered_at, a.sent_at))::float8 AS age_s,
+    (SELECT h.gateway_ref FROM attempts h
+     WHERE h.payment_id = a.payment_id AND h.number = a.number AND h.gateway_ref IS NOT NULL
+     ORDER BY h.sent_at DESC LIMIT 1) AS gateway_ref
+"""
+
+_SETTLE = """
+UPDATE attempts a
+SET rechecks = n.rechecks, last_checked_at = clock_timestamp(),
+    recheck_at = clock_timestamp() + make_interval(secs => n.next_in_s)
+FROM json_to_recordset(%(rows)s::json) AS n(
+    payment_id text, operation text, number int, rechecks int, next_in_s float8)
+WHERE (a.payment_id, a.operation, a.number) = (n.payment_id, n.operation, n.number) AND a.recheck_at IS NOT NULL
+"""
+
+# A payment that is still being worked on is not judged yet: its other attempt may be its charge, or this one.
+_HAS_ENDED = """
+SELECT 1 FROM payments WHERE id = %(payment_id)s AND state IN ('AUTHORIZED', 'SUCCESS', 'FAILURE', 'CANCELLED')
+"""
+
+
+def recheck(parts: RecheckParts) -> dict[str, int]:
+    """Ask about what is due until nothing is, or the budget is spent; returns how many were asked about and found."""
+    counts = {"asked": 0, "found": 0}
+    stop_at = time.monotonic() + _BUDGET_S
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="recheck") as pool:
+        while time.monotonic() < stop_at:
+            due = parts.database.run(_claim)
+            if not due:
+                break
+            crash_point("recheck.claimed")
+            answers = list(pool.map(lambda row: _ask(parts.gateways, row), due))
+            crash_point("recheck.answered")
+            found = parts.database.run(partial(_settle, parts=parts, due=due, answers=answers))
+            counts["asked"] += len(due)
+            counts["found"] += found
+            if found:
+                parts.hints.notify("verify")
+    return counts
+
+
+def _claim(connection: Connection) -> list[dict[str, Any]]:
+    rows = connection.exec_driver_sql(_CLAIM, {"put_off_s": _PUT_OFF_S, "limit": _BATCH}).mappings()
+    return [dict(row) for row in rows]
+
+
+def _ask(gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any]) -> Lookup:
+    gateway = gateways.get(row["gateway"])
+    if gateway is None:
+        return Unknown("no longer configured")
+    query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"])
+    try:
+        return gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query)
+    except Exception as error:
+        # An adapter promises not to raise; one that does must not keep the others from being asked about.
+        log.exception("adapter raised", gateway=gateway.config.name)
+        return Unknown(f"the adapter raised {type(error).__name__}")
+
+
+def _settle(
+    connection: Connection,
+    parts: RecheckParts,
+    due: Sequence[Mapping[str, Any]],
+    answers: Sequence[Lookup],
+) -> int:
+    found, rows = 0, []
+    for row, answer in zip(due, answers, strict=True):
+        is_heard = not isinstance(answer, Unknown)
+        if isinstance(answer, Approved | Pending | ActionRequired):
+            is_heard = _is_asked_about(connection, row["payment_id"])
+            found += is_heard
+        names = {name: row[name] for name in ("payment_id", "operation", "number")}
+        rows.append(names | _next(parts.ladder_s, row, is_heard))
+    connection.exec_driver_sql(_SETTLE, {"rows": json.dumps(rows)})
+    return found
+
+
+def _is_asked_about(connection: Connection, payment_id: str) -> bool:
+    has_ended = connection.exec_driver_sql(_HAS_ENDED, {"payment_id": payment_id}).one_or_none()
+    return has_ended is not None and ask_now(connection, payment_id) is not None
+
+
+def _next(ladder_s: Sequence[float], row: Mapping[str, Any], is_heard: bool) -> dict[str, float | None]:
+    done = row["rechecks"] + is_heard
+    if not is_heard:
+        return {"rechecks": done, "next_in_s": _PUT_OFF_S if row["age_s"] < 2 * ladder_s[-1] else None}
+    if done >= len(ladder_s):
+        return {"rechecks": done, "next_in_s": None}
+    return {"rechecks": done, "next_in_s": ladder_s[done] - ladder_s[done - 1]}

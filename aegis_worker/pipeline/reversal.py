@@ -1,0 +1,153 @@
+"""Give a charge too many back: a void or refund of one attempt, as an operation like every other. Pure.
+
+The payment has ended and does not change; what becomes of the reversal stands on its attempt and in the last event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    NotSent,
+    Operation,
+    Pending,
+    Unknown,
+)
+from aegis_worker.domain.payment import duplicate_reversed
+from aegis_worker.persistence.record import FollowUp, JobChange, OpenAttempt
+
+from .absence import Missing, after_not_found
+from .answers import ask_later, doubt, end_attempt, send_again
+from .steps import ask, review
+from .work import Answer, Policy, Rest, Send, Settled, Step, Work, request_for
+
+_HOW = {Operation.VOID: "released", Operation.REFUND: "refunded"}
+# Another charge may have turned up meanwhile: whether all is well is for one more sync to say.
+_LOOK_AGAIN = FollowUp("sync", "verify")
+
+
+def is_reversal(work: Work) -> bool:
+    """Whether the job gives a charge too many back."""
+    return "reverse" in (work.job.request or {})
+
+
+def reversal_step(work: Work) -> Step:
+    """Open the attempt, or ask about the one that there is."""
+    charge, operation = _charge(work), Operation(work.job.operation)
+    if charge["gateway"] not in work.route.capabilities:
+        return review(work, f"{charge['gateway']} holds a charge too many and is no longer configured")
+    for position, attempt in enumerate(work.attempts):
+        if (attempt.operation, attempt.number) == (operation, charge["number"]):
+            return _on_disk[attempt.status](work, position)
+    request = request_for(work, operation, charge["number"])
+    opened = OpenAttempt(
+        operation=operation,
+        number=charge["number"],
+        gateway=charge["gateway"],
+        gateway_key=gateway_key(work.payment.id, operation, charge["number"]),
+        request_hash=request.fingerprint(),
+        decision={"because": f"gives back {charge['gateway_ref']}, a charge too many"},
+    )
+    return Send(opened, request, [])
+
+
+def _refused(work: Work, position: int) -> Step:
+    attempt = work.attempts[position]
+    return review(work, f"{attempt.gateway} refused the {attempt.operation.value} of a charge too many")
+
+
+def _done(work: Work, position: int) -> Step:
+    return Rest(JobChange("succeeded"))
+
+
+_on_disk: dict[str, Callable[[Work, int], Step]] = {
+    "SENT": ask,
+    "UNKNOWN": ask,
+    "PENDING": ask,
+    "ACTION_REQUIRED": ask,
+    "NOT_SENT": ask,
+    "APPROVED": _done,
+    "DECLINED": _refused,
+}
+
+
+def settle_reversal(work: Work, answer: Answer, policy: Policy) -> Settled:
+    """Decide what the answer to the reversal means."""
+    return _SETTLE[type(answer.outcome)](work, answer.outcome, answer, policy)
+
+
+def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
+    charge, operation = _charge(work), work.subject.operation
+    ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
+    fact = duplicate_reversed(
+        work.payment, charge["number"], charge["gateway"], charge["gateway_ref"], _HOW[operation]
+    )
+    return Settled(ended, [fact], Rest(JobChange("succeeded", follow_up=_LOOK_AGAIN)))
+
+
+def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
+    subject = work.subject
+    refusal = {"code": outcome.code, "gateway_code": outcome.gateway_code, "message": outcome.message}
+    ended = end_attempt(work, answer, "DECLINED", refusal, outcome.gateway_ref)
+    if subject.operation is Operation.VOID:
+        # It may have been captured meanwhile: a sync looks at what there is now, and may refund it.
+        job = JobChange("failed", reason=f"void refused: {outcome.gateway_code}", follow_up=_LOOK_AGAIN)
+        return Settled(ended, [], Rest(job))
+    rest = review(work, f"{subject.gateway} refused the refund of a charge too many: {outcome.gateway_code}")
+    return Settled(ended, rest.facts, Rest(rest.job))
+
+
+def _pending(work: Work, outcome: Pending | ActionRequired, answer: Answer, policy: Policy) -> Settled:
+    reason = "pending at the gateway"
+    ended = end_attempt(work, answer, "PENDING", {"reason": reason}, outcome.gateway_ref)
+    return ask_later(work, ended, [], reason, policy)
+
+
+def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
+    status = "NOT_SENT" if work.subject.sends == 1 else "UNKNOWN"
+    ended = end_attempt(work, answer, status, {"reason": outcome.reason})
+    wait_s = min(outcome.retry_after_s or 0.0, 10 * policy.retry_cap_s)
+    return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
+
+
+def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+    # A look-up without an answer says nothing new about the call.
+    status = work.subject.status if answer.looked_up else "UNKNOWN"
+    ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
+    return ask_later(work, ended, [], outcome.reason, policy)
+
+
+def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
+    follows = after_not_found(work, work.subject)
+    if follows is Missing.SEND_AGAIN:
+        return send_again(work, answer)
+    ended = end_attempt(work, answer, work.subject.status, doubt(work, "not found yet"))
+    if follows is Missing.ASK_AGAIN:
+        return ask_later(work, ended, [], "not found yet", policy)
+    rest = review(
+        work,
+        f"{work.subject.gateway} does not know of the {work.subject.operation.value} of a charge too many"
+        " and it can't be repeated safely",
+    )
+    return Settled(ended, rest.facts, Rest(rest.job))
+
+
+def _charge(work: Work) -> dict[str, Any]:
+    return dict((work.job.request or {})["reverse"])
+
+
+_SETTLE: dict[type, Callable[[Work, Any, Answer, Policy], Settled]] = {
+    Approved: _approved,
+    Declined: _declined,
+    ActionRequired: _pending,
+    Pending: _pending,
+    NotSent: _not_sent,
+    Unknown: _unknown,
+    NotFound: _not_found,
+}

@@ -1,0 +1,29 @@
+"""Steps that several decisions end in: ask about an attempt, hand the job to a person, end it."""
+
+from __future__ import annotations
+
+from aegis_worker.domain.payment import Fact
+from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.gateways.base import StatusQuery
+from aegis_worker.persistence.record import JobChange
+
+from .work import Ask, Rest, Work, hop_reference
+
+
+def ask(work: Work, position: int = -1) -> Ask:
+    """The look-up for an attempt: by the gateway's id where any step of the hop returned one, else by our reference."""
+    attempt = work.attempts[position]
+    reference = hop_reference(work, attempt.number)
+    return Ask(StatusQuery(attempt.operation, attempt.gateway_key, reference), position)
+
+
+def review(work: Work, reason: str) -> Rest:
+    """Hand the job to a person, with the reason."""
+    fact = Fact(EventType.REVIEW_REQUIRED, {"reason": reason})
+    return Rest(JobChange("review", reason=reason), [fact])
+
+
+def ended(work: Work) -> JobChange:
+    """The job's end, from the payment's."""
+    done = work.payment.state in (State.SUCCESS, State.AUTHORIZED)
+    return JobChange("succeeded" if done else "failed")

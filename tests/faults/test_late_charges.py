@@ -1,0 +1,320 @@
+"""A charge that turns up after its payment ended without it is told, and given back as the policy says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sandbox_process import API_KEY, eventually, running_sandbox
+from scripted_gateway import ScriptedGateway
+from spine import (
+    POLICY,
+    accept_one,
+    attempts_of,
+    end_leases,
+    events_of,
+    job_of,
+    let_pass,
+    make_due,
+    payment_of,
+    pipeline,
+    rows,
+    run_until_quiet,
+    story_of,
+)
+
+from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown
+from aegis_worker.domain.transitions import State
+from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.hints import NoHints
+from aegis_worker.intake import request_sync
+from aegis_worker.pipeline.recheck import RecheckParts, recheck
+from aegis_worker.pipeline.run import run
+
+LADDER_S = (900.0, 3600.0, 259_200.0)
+HARD, SOFT = Declined("stolen_card", "43"), Declined("insufficient_funds", "51")
+
+
+def rechecked(database, parts):
+    """Let the next recheck come due and carry it out."""
+    database.run(
+        lambda tx: tx.exec_driver_sql("UPDATE attempts SET recheck_at = now() WHERE recheck_at IS NOT NULL")
+    )
+    return recheck(RecheckParts(database, parts.gateways, NoHints(), LADDER_S))
+
+
+def failed_payment(database, gateway, *others, policy="refund"):
+    """A payment that its gateways refused, and the pipeline that refused it."""
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway, *others, policy=replace(POLICY, late_charge=policy))
+    run(parts, "payments")
+    return payment_id, parts
+
+
+def told_of(database, payment_id, kind):
+    return [event.data for event in events_of(database, payment_id) if event.type == f"PAYMENT_{kind}"]
+
+
+@pytest.mark.row(44)
+def test_a_charge_that_a_gateway_makes_after_we_gave_it_up_is_found_and_refunded(database, tmp_path):
+    with running_sandbox(tmp_path) as sandbox:
+        config = GatewayConfig(
+            "sandbox_a",
+            "sandbox",
+            sandbox.url,
+            API_KEY,
+            timeout_s=0.3,
+            options={"key_lifetime_s": 60, "absence_window_s": 60},
+        )
+        late = {"type": "card", "token": "tok_late_commit_3"}
+        payment_id = accept_one(database, payment_method=late).payment.id
+        once = replace(POLICY, max_attempts=1, verify_ladder_s=(10.0,) * 9)
+        parts = pipeline(database, SandboxGateway(config), policy=once)
+        run(parts, "payments")
+        for _ in range(3):
+            let_pass(database, 60)
+            run(parts, "verify")
+        assert payment_of(database, payment_id).state is State.FAILURE
+        assert eventually(lambda: bool(sandbox.booked(f"{payment_id}-p1")))
+        assert rechecked(database, parts) == {"asked": 1, "found": 1}
+        for queue in ("verify", "payments", "verify"):  # asked about, refunded, asked whether all is well
+            run(parts, queue)
+        (charge,) = sandbox.booked(f"{payment_id}-p1")
+    assert (charge["captured"], charge["refunded"]) == (1999, 1999)
+    assert story_of(database, payment_id)[-3:] == ["FAILED", "DUPLICATE_DETECTED", "DUPLICATE_REVERSED"]
+    payment = payment_of(database, payment_id)
+    assert (payment.state, payment.captured_minor, payment.refunded_minor) == (State.FAILURE, 0, 0)
+    (detected,) = told_of(database, payment_id, "DUPLICATE_DETECTED")
+    assert detected == {
+        "gateway": "sandbox_a",
+        "gateway_ref": charge["payment_id"],
+        "attempt": 1,
+        "amount_minor": 1999,
+        "policy": "refund",
+    }
+    (given_back,) = told_of(database, payment_id, "DUPLICATE_REVERSED")
+    assert (given_back["gateway_ref"], given_back["how"]) == (charge["payment_id"], "refunded")
+    assert [job["status"] for job in rows(database, "SELECT status FROM jobs ORDER BY id")] == [
+        "failed",
+        "succeeded",
+        "succeeded",
+        "succeeded",
+    ]
+
+
+@pytest.mark.row(44)
+@pytest.mark.parametrize(
+    ("policy", "captured", "how", "ends"),
+    [
+        ("refund", True, "refunded", "succeeded"),
+        ("refund", False, "released", "succeeded"),
+        ("void", False, "released", "succeeded"),
+        ("void", True, None, "review"),
+        ("hold", True, None, "review"),
+        ("hold", False, None, "review"),
+    ],
+)
+def test_the_policy_decides_about_a_late_charge(database, policy, captured, how, ends):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway, policy=policy)
+    gateway.look_up = lambda query: Approved("ch_late", captured)
+    rechecked(database, parts)
+    for queue in ("verify", "payments", "verify"):
+        run(parts, queue)
+    assert job_of(database, payment_id)["status"] == ends
+    assert [fact["how"] for fact in told_of(database, payment_id, "DUPLICATE_REVERSED")] == (
+        [how] if how else []
+    )
+    assert len(gateway.reversals) == (1 if how else 0)
+    assert len(told_of(database, payment_id, "DUPLICATE_DETECTED")) == 1
+    assert story_of(database, payment_id)[-1] == ("DUPLICATE_REVERSED" if how else "REVIEW_REQUIRED")
+
+
+@pytest.mark.row(44)
+def test_a_charge_of_a_superseded_attempt_is_refunded_and_the_payments_own_stays(database):
+    first, second = ScriptedGateway("a", lambda request: SOFT), ScriptedGateway("b")
+    payment_id, parts = failed_payment(database, first, second)
+    first.look_up = lambda query: Approved("ch_late")
+    rechecked(database, parts)
+    for queue in ("verify", "payments", "verify"):
+        run(parts, queue)
+    payment = payment_of(database, payment_id)
+    assert (payment.state, payment.gateway, payment.captured_minor) == (State.SUCCESS, "b", 1999)
+    assert story_of(database, payment_id)[-3:] == ["SUCCEEDED", "DUPLICATE_DETECTED", "DUPLICATE_REVERSED"]
+    assert list(first.reversals) == [f"{payment_id}-r1"]
+    assert second.reversals == {}
+    assert job_of(database, payment_id)["result"] == {"agrees": True, "gateway_says": "Approved"}
+
+
+def test_a_sync_by_the_merchant_finds_a_late_charge_too(database):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway)
+    gateway.charges[f"{payment_id}-p1"] = "ch_late"
+    request_sync(database, "m_1", payment_id)
+    for queue in ("verify", "payments", "verify"):
+        run(parts, queue)
+    assert story_of(database, payment_id)[-2:] == ["DUPLICATE_DETECTED", "DUPLICATE_REVERSED"]
+
+
+def test_a_payment_whose_own_charge_is_missing_goes_to_a_person_and_nothing_is_given_back(database):
+    first, second = ScriptedGateway("a", lambda request: SOFT), ScriptedGateway("b")
+    payment_id, parts = failed_payment(database, first, second)
+    first.look_up, second.look_up = (lambda query: Approved("ch_late")), (lambda query: NotFound())
+    rechecked(database, parts)
+    run_until_quiet(parts)
+    run_until_quiet(parts)
+    assert job_of(database, payment_id)["status"] == "review"
+    assert (first.reversals, second.reversals) == ({}, {})
+
+
+def on_the_way_to_a_refund(database, reverse):
+    """A FAILURE payment with a late charge, told of, and its refund tried once by `reverse`."""
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway)
+    gateway.charges[f"{payment_id}-p1"] = "ch_late"
+    gateway.reverse = reverse
+    rechecked(database, parts)
+    run(parts, "verify")
+    run(parts, "payments")
+    del gateway.reverse
+    return payment_id, parts, gateway
+
+
+def test_the_attempt_of_a_reversal_is_on_disk_before_its_call(database):
+    seen = []
+
+    def look(request):
+        seen.extend(rows(database, "SELECT status, gateway_key FROM attempts WHERE operation = 'refund'"))
+        return Approved("ch_late")
+
+    payment_id, _, _ = on_the_way_to_a_refund(database, look)
+    assert seen == [{"status": "SENT", "gateway_key": f"{payment_id}-r1"}]
+
+
+@pytest.mark.parametrize("answer", [Unknown("read timeout"), NotSent("connection refused")])
+def test_a_reversal_without_an_answer_is_asked_about_and_repeated_under_its_key(database, answer):
+    payment_id, parts, gateway = on_the_way_to_a_refund(database, lambda request: answer)
+    assert payment_of(database, payment_id).certainty == "known"
+    for _ in range(2):
+        make_due(database)
+        run(parts, "verify")
+    assert story_of(database, payment_id)[-1] == "DUPLICATE_REVERSED"
+    assert list(gateway.reversals) == [f"{payment_id}-r1"]
+    assert {call.idempotency_key for call in gateway.calls[1:]} == {f"{payment_id}-r1"}
+
+
+def test_a_reversal_whose_worker_died_is_asked_about_first(database):
+    class Died(BaseException):
+        pass
+
+    def die(request):
+        gateway.reversals[request.idempotency_key] = "ch_late"
+        raise Died
+
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway)
+    gateway.charges[f"{payment_id}-p1"] = "ch_late"
+    gateway.reverse = die
+    rechecked(database, parts)
+    run(parts, "verify")
+    with pytest.raises(Died):
+        run(parts, "payments")
+    end_leases(database)
+    calls = len(gateway.calls)
+    run(parts, "payments")
+    assert story_of(database, payment_id)[-1] == "DUPLICATE_REVERSED"
+    assert len(gateway.calls) == calls
+
+
+def test_a_refused_refund_goes_to_a_person(database):
+    payment_id, _, gateway = on_the_way_to_a_refund(
+        database, lambda request: Declined("invalid_request", "too_old")
+    )
+    assert job_of(database, payment_id)["status"] == "review"
+    assert "too_old" in job_of(database, payment_id)["reason"]
+    assert gateway.reversals == {}
+
+
+def test_a_hold_that_was_captured_before_its_void_is_refunded(database):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway)
+    gateway.look_up = lambda query: Approved("ch_late", captured=False)
+    gateway.reverse = lambda request: Declined("invalid_request", "invalid_state")
+    rechecked(database, parts)
+    run(parts, "verify")
+    run(parts, "payments")
+    del gateway.reverse
+    gateway.look_up = lambda query: Approved("ch_late", captured=True)
+    for queue in ("verify", "payments", "verify"):
+        run(parts, queue)
+    assert story_of(database, payment_id)[-2:] == ["DUPLICATE_DETECTED", "DUPLICATE_REVERSED"]
+    assert list(gateway.reversals) == [f"{payment_id}-r1"]
+
+
+def test_what_never_reached_a_gateway_is_not_rechecked(database):
+    failed_payment(database, ScriptedGateway("a", lambda request: NotSent("refused")), ScriptedGateway("b"))
+    assert rows(database, "SELECT recheck_at FROM attempts") == [{"recheck_at": None}] * 2
+
+
+def test_a_refused_charge_is_rechecked_along_the_ladder_and_then_no_more(database):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway)
+    gaps = []
+    while (attempt := attempts_of(database, payment_id)[0])["recheck_at"] is not None:
+        since = attempt["last_checked_at"] or attempt["answered_at"]
+        gaps.append((attempt["recheck_at"] - since).total_seconds())
+        rechecked(database, parts)
+    assert gaps == pytest.approx([900, 2700, 255_600], abs=5)
+    assert len(gateway.look_ups) == 3
+    assert story_of(database, payment_id)[-1] == "FAILED"
+
+
+def test_a_gateway_that_does_not_answer_keeps_the_place_on_the_ladder(database):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway)
+    gateway.look_up = lambda query: Unknown("status is down")
+    assert rechecked(database, parts) == {"asked": 1, "found": 0}
+    (attempt,) = attempts_of(database, payment_id)
+    assert (attempt["rechecks"], attempt["recheck_at"] is not None) == (0, True)
+    long_ago = {"age": timedelta(days=7)}
+    database.run(
+        lambda tx: tx.exec_driver_sql("UPDATE attempts SET answered_at = answered_at - %(age)s", long_ago)
+    )
+    rechecked(database, parts)
+    assert attempts_of(database, payment_id)[0]["recheck_at"] is None
+
+
+def test_a_charge_of_a_payment_that_is_still_open_waits_for_its_end(database):
+    gateways = (
+        ScriptedGateway("a", lambda request: SOFT),
+        ScriptedGateway("b", lambda request: Unknown("reset")),
+    )
+    payment_id, parts = failed_payment(database, *gateways)
+    gateways[0].look_up = lambda query: Approved("ch_late")
+    assert rechecked(database, parts) == {"asked": 1, "found": 0}
+    assert attempts_of(database, payment_id)[0]["rechecks"] == 0
+    gateways[1].charges[f"{payment_id}-p2"] = "ch_2"
+    make_due(database)
+    run(parts, "verify")
+    assert payment_of(database, payment_id).gateway == "b"
+    assert rechecked(database, parts) == {"asked": 1, "found": 1}
+
+
+def test_what_a_zombie_hears_too_late_is_asked_about_at_once(database):
+    other = ScriptedGateway("a", key_lifetime_s=0)
+
+    def charge_while_another_gives_up(request):
+        end_leases(database)
+        other_parts = pipeline(database, other)
+        other.look_up = lambda query: Declined("stolen_card", "43")
+        run(other_parts, "payments")
+        return Approved("ch_late")
+
+    payment_id = accept_one(database).payment.id
+    zombie = pipeline(database, ScriptedGateway("a", charge_while_another_gives_up))
+    assert run(zombie, "payments").lost == 1
+    assert payment_of(database, payment_id).state is State.FAILURE
+    (late,) = rows(database, "SELECT recheck_at <= now() AS due FROM attempts")
+    assert late["due"]
