@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from typing import Any
 
 from celery import Celery, Task
@@ -22,9 +23,13 @@ TASK_OF = {
 QUEUE_OF = {"payments": "payments", "verify": "verify", "outbox": "outbox", "webhooks": "outbox"}
 
 
+# Without expiry, ticks pile up while no worker runs. Celery compares with the worker's own clock: much less, and a
+# worker whose clock is ten minutes ahead would throw away everything that it is told. A tick too many costs a look.
+EXPIRES_S = 900.0
+
+
 def _beat(task: str, queue: str, every_s: float) -> dict[str, Any]:
-    # A tick that waited longer than its period is worthless: without expiry they pile up while no worker runs.
-    return {"task": task, "schedule": every_s, "options": {"queue": queue, "expires": max(every_s, 2.0)}}
+    return {"task": task, "schedule": every_s, "options": {"queue": queue, "expires": EXPIRES_S}}
 
 
 class HintedTask(Task):
@@ -34,7 +39,9 @@ class HintedTask(Task):
     throws = (Retryable,)
 
 
-app = Celery("aegis", broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), task_cls=HintedTask)
+_BROKER_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+app = Celery("aegis", broker=_BROKER_URL, task_cls=HintedTask)
 app.conf.update(
     include=["aegis_worker.tasks.payments", "aegis_worker.tasks.outbox", "aegis_worker.tasks.maintenance"],
     task_queues=[Queue(name, Exchange("aegis", type="direct"), routing_key=name) for name in QUEUES],
@@ -57,6 +64,9 @@ app.conf.update(
     worker_max_tasks_per_child=10_000,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
+    broker_transport="aegis_worker.broker:Transport",
+    # As redis-py has it. ssl_cert_reqs in the URL wins.
+    broker_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED} if _BROKER_URL.startswith("rediss://") else None,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     # Redis at maxmemory answers with an error that would otherwise end the worker.

@@ -15,7 +15,7 @@ import structlog
 from celery import Celery
 from redis import Redis, RedisError
 
-from aegis_worker.celery import QUEUE_OF, TASK_OF
+from aegis_worker.celery import EXPIRES_S, QUEUE_OF, TASK_OF
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Hints:
 
     def send(self, queue: str) -> None:
         """Publish now, flag or no flag. Raises what the broker raises."""
-        self._app.send_task(TASK_OF[queue], queue=QUEUE_OF[queue], expires=60, ignore_result=True)
+        self._app.send_task(TASK_OF[queue], queue=QUEUE_OF[queue], expires=EXPIRES_S, ignore_result=True)
 
     def _publish_forever(self) -> None:
         pause = threading.Event()

@@ -22,10 +22,7 @@ import psycopg2
 import psycopg2.extras
 import redis
 import urllib3
-from celery import Celery
 from sqlalchemy import make_url
-
-from aegis_worker.celery import QUEUES
 
 AEGIS = str(Path(sys.executable).with_name("aegis"))
 CHECKOUT = Path(__file__).parents[1]
@@ -90,20 +87,24 @@ class Installation:
         env = {**os.environ, **self.settings}
         return subprocess.run([AEGIS, *arguments], env=env, capture_output=True, text=True, timeout=SOON_S)
 
-    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+    def send(self, method: str, path: str, body: Any = None, within_s: float = 30, **headers: str) -> Reply:
         """One request to the API with the merchant's key."""
         sent = {"Authorization": f"Bearer {self.ready['api_key']}", "Content-Type": "application/json"}
         raw = None if body is None else json.dumps(body).encode()
-        answer = self._http.request(method, self.ready["api_url"] + path, body=raw, headers=sent | headers)
+        answer = self._http.request(
+            method, self.ready["api_url"] + path, body=raw, headers=sent | headers, timeout=within_s
+        )
         return Reply(answer.status, answer.headers, json.loads(answer.data))
 
-    def post(self, body: Mapping[str, Any], key: str | None = None) -> Reply:
+    def post(self, body: Mapping[str, Any], key: str | None = None, within_s: float = 30) -> Reply:
         """POST /v1/payments, under a new key where none is given."""
-        return self.send("POST", "/v1/payments", body, **{"Idempotency-Key": key or uuid.uuid4().hex})
+        return self.send(
+            "POST", "/v1/payments", body, within_s, **{"Idempotency-Key": key or uuid.uuid4().hex}
+        )
 
-    def accepted(self, token: str) -> str:
+    def accepted(self, token: str, within_s: float = 30) -> str:
         """Post a card payment; its id."""
-        reply = self.post(card(token))
+        reply = self.post(card(token), within_s=within_s)
         assert reply.status == 202, reply.body
         return str(reply.body["id"])
 
@@ -187,80 +188,46 @@ class Installation:
         parent = psutil.Process(self.process.pid)
         return [parent.pid, *(child.pid for child in parent.children(recursive=True))]
 
-    def worker_pid(self) -> int | None:
-        """The Celery worker's main process, while it runs."""
+    def pid_of(self, program: str) -> int | None:
+        """The main process of Celery's `worker` or `beat`, while it runs."""
         for child in psutil.Process(self.process.pid).children():
-            if child.status() != psutil.STATUS_ZOMBIE and "worker" in child.cmdline():
+            if child.status() != psutil.STATUS_ZOMBIE and program in child.cmdline():
                 return child.pid
         return None
 
-    def kill_worker(self) -> None:
-        """SIGKILL the worker with its children. `aegis up` starts another one."""
-        wait_until(self.worker_pid, SOON_S)
-        pid = self.worker_pid()
+    def worker_pid(self) -> int | None:
+        """The worker's main process, while it runs."""
+        return self.pid_of("worker")
+
+    def kill(self, program: str) -> None:
+        """SIGKILL Celery's `worker` or `beat` with its children. `aegis up` starts another one."""
+        wait_until(lambda: self.pid_of(program), SOON_S)
+        pid = self.pid_of(program)
         assert pid is not None
         os.killpg(pid, signal.SIGKILL)
 
+    def kill_worker(self) -> None:
+        """SIGKILL the worker with its children. `aegis up` starts another one."""
+        self.kill("worker")
+
     @contextmanager
-    def without_worker(self) -> Iterator[None]:
-        """A while in which no worker runs, because nobody starts another one either."""
-        # A stopped `up` starts no worker, so there has to be one before.
-        wait_until(self.worker_pid, SOON_S)
+    def without(self, program: str) -> Iterator[None]:
+        """A while in which Celery's `worker` or `beat` doesn't run, because nobody starts another one either."""
+        # A stopped `up` starts nothing, so there has to be one before.
+        wait_until(lambda: self.pid_of(program), SOON_S)
         self.process.send_signal(signal.SIGSTOP)
         try:
-            self.kill_worker()
-            wait_until(lambda: self.worker_pid() is None, SOON_S)
+            self.kill(program)
+            wait_until(lambda: self.pid_of(program) is None, SOON_S)
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
 
     @contextmanager
-    def own_worker(self, *, concurrency: int = 2, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A while in which a worker of the test's own, with other settings, works instead of the usual one."""
-        with self.without_worker():
-            worker = self.start_worker(concurrency=concurrency, **settings)
-            try:
-                yield worker
-            finally:
-                if worker.poll() is None:
-                    os.killpg(worker.pid, signal.SIGKILL)
-                worker.wait(STOP_S)
-
-    def start_worker(self, *, concurrency: int = 2, **settings: str) -> subprocess.Popen[bytes]:
-        """Another worker, as the Procfile has it, once it answers. It leads a process group; the test ends it."""
-        node = f"test-{uuid.uuid4().hex[:8]}@localhost"
-        argv = [
-            sys.executable,
-            "-m",
-            "celery",
-            "--app",
-            "aegis_worker.celery:app",
-            "worker",
-            "--hostname",
-            node,
-        ]
-        argv += ["--pool", "prefork", "--concurrency", str(concurrency), "--queues", ",".join(QUEUES)]
-        argv += ["--without-gossip", "--without-mingle", "--without-heartbeat", "-O", "fair"]
-        env = {**os.environ, **self.settings, **settings}
-        with (self.data_dir / "logs" / "own-worker.log").open("ab") as log:
-            worker = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
-
-        def answers() -> bool:
-            assert worker.poll() is None, f"the worker ended with {worker.returncode}"
-            return self.answers(node)
-
-        try:
-            wait_until(answers, START_S)
-        except BaseException:
-            os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait(STOP_S)
-            raise
-        return worker
-
-    def answers(self, *nodes: str) -> bool:
-        """Whether a worker answers a ping: one of the named ones, or any."""
-        with Celery(broker=self.ready["redis_url"], set_as_current=False) as app:
-            return bool(app.control.ping(destination=nodes or None, timeout=1, limit=1))
+    def without_worker(self) -> Iterator[None]:
+        """A while in which no worker runs."""
+        with self.without("worker"):
+            yield
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Stop it and give its exit code."""

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
 import pytest
+import redis
 from installation import SOON_S, Installation, wait_until
 
 _QUEUE = "payments"
+_NO_MESSAGES = (
+    "no JSON",
+    b"\xff\xfe",
+    "[]",
+    "{}",
+    "7",
+    '{"properties": 7}',
+    '{"properties": {"delivery_tag": "x"}, "body": 7}',
+)
 
 
 @pytest.mark.row(9)
 def test_a_message_that_comes_twenty_times_charges_once(running: Installation) -> None:
     with running.without_worker(), running.redis() as broker:
-        payment_id = running.accepted("tok_latency_500")
-        wait_until(lambda: broker.llen(_QUEUE), SOON_S)
+        payment_id = hinted_payment(running, broker, "tok_latency_500")
         message = broker.lindex(_QUEUE, 0)
         broker.lpush(_QUEUE, *[message] * 19)
     assert running.ended(payment_id)["state"] == "SUCCESS"
@@ -24,7 +39,59 @@ def test_a_message_that_comes_twenty_times_charges_once(running: Installation) -
 @pytest.mark.row(10)
 def test_a_payment_whose_message_was_lost_is_found_by_the_sweeper(running: Installation) -> None:
     with running.without_worker(), running.redis() as broker:
-        payment_id = running.accepted("tok_visa")
-        wait_until(lambda: broker.llen(_QUEUE), SOON_S)
+        payment_id = hinted_payment(running, broker, "tok_visa")
         broker.delete(_QUEUE)
     assert running.ended(payment_id)["state"] == "SUCCESS"
+
+
+@pytest.mark.row(16)
+def test_messages_of_strangers_are_thrown_away_and_run_nothing(running: Installation, tmp_path: Path) -> None:
+    with running.without_worker(), running.redis() as broker:
+        hinted_payment(running, broker, "tok_visa")
+        hint = json.loads(broker.lindex(_QUEUE, 0))
+        strangers = [*forged(hint, canary=tmp_path / "run"), *_NO_MESSAGES]
+        broker.lpush(_QUEUE, *strangers)
+    wait_until(lambda: running.worker_pid(), SOON_S)
+    worker_pid = running.worker_pid()
+    with running.redis() as broker:
+        wait_until(lambda: not broker.llen(_QUEUE), SOON_S)
+    assert running.ended(running.accepted("tok_visa"))["state"] == "SUCCESS"
+    assert running.worker_pid() == worker_pid
+    assert not (tmp_path / "run").exists()
+
+
+def hinted_payment(running: Installation, broker: redis.Redis, token: str) -> str:
+    """A payment whose message is in the queue, while no worker runs."""
+    # A hint that the killed worker took along would still hold back the next one.
+    wait_until(lambda: not broker.exists(f"aegis:hint:{_QUEUE}"), SOON_S)
+    payment_id = running.accepted(token)
+    wait_until(lambda: broker.llen(_QUEUE), SOON_S)
+    return payment_id
+
+
+def forged(hint: dict[str, Any], canary: Path) -> list[str]:
+    """Messages made from a good one: a task that isn't there, arguments that it doesn't take, and pickles."""
+
+    class Exploit:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return open, (str(canary), "w")
+
+    def encoded(raw: bytes) -> str:
+        return base64.b64encode(raw).decode()
+
+    headers, options = hint["headers"], [{"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    arguments = json.dumps([["x"], {"amount": 1}, *options]).encode()
+    pickled = {
+        "body": encoded(pickle.dumps(Exploit())),
+        "content-type": "application/x-python-serialize",
+        "content-encoding": "binary",
+    }
+    changes: list[dict[str, Any]] = [
+        {"headers": headers | {"task": "os.system"}},
+        {"headers": headers | {"task": "celery.backend_cleanup"}},
+        {"body": encoded(arguments)},
+        pickled,
+        pickled | {"content-type": "application/json"},
+        {"headers": {}},
+    ]
+    return [json.dumps(hint | change) for change in changes]

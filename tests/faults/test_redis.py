@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
-from installation import Installation
+from installation import SOON_S, Installation
+from own_worker import own_worker
+from tcp_proxy import TcpProxy
 
 from aegis_worker.embedded.valkey import EmbeddedValkey
 
 
+@contextmanager
+def frozen(valkey: EmbeddedValkey) -> Iterator[None]:
+    assert valkey.pid is not None
+    os.kill(valkey.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(valkey.pid, signal.SIGCONT)
+
+
 @pytest.mark.row(6)
-def test_with_redis_stopped_a_payment_is_accepted_and_the_relay_makes_it(
+def test_with_redis_killed_a_payment_is_accepted_and_the_relay_makes_it(
     running: Installation, valkey: EmbeddedValkey
 ) -> None:
-    valkey.stop()
+    valkey.stop(signal.SIGKILL)
     try:
         payment_id = running.accepted("tok_visa")
         relayed = running.aegis("relay", "--once")
@@ -20,3 +37,61 @@ def test_with_redis_stopped_a_payment_is_accepted_and_the_relay_makes_it(
     finally:
         valkey.start()
     assert running.ended(running.accepted("tok_visa"))["state"] == "SUCCESS"
+
+
+@pytest.mark.row(7)
+def test_with_redis_frozen_payments_are_accepted_without_waiting_for_it(
+    running: Installation, valkey: EmbeddedValkey
+) -> None:
+    with frozen(valkey):
+        payment_ids = [running.accepted("tok_visa", within_s=5) for _ in range(10)]
+        relayed = running.aegis("relay", "--once")
+        assert running.payment(payment_ids[-1])["state"] == "SUCCESS", relayed.stderr
+    assert running.ended(running.accepted("tok_visa"))["state"] == "SUCCESS"
+
+
+@pytest.mark.row(11)
+def test_payments_end_though_redis_is_emptied_again_and_again(running: Installation) -> None:
+    payment_ids = []
+    for number in range(40):
+        payment_ids.append(running.accepted("tok_latency_200" if number % 2 else "tok_visa"))
+        with running.redis() as client:
+            client.flushall()
+    assert {running.ended(payment_id)["state"] for payment_id in payment_ids} == {"SUCCESS"}
+    with running.redis() as client:
+        client.flushall()
+    # All that Celery had declared in Redis is gone; hints still have to find their queue.
+    assert running.ended(running.accepted("tok_visa"))["state"] == "SUCCESS"
+
+
+@pytest.mark.row(13)
+def test_workers_outlive_a_redis_that_is_full(running: Installation) -> None:
+    worker_pid = running.worker_pid()
+    with running.redis() as client:
+        limit = client.config_get("maxmemory")["maxmemory"]
+        client.config_set("maxmemory", "1")
+        try:
+            payment_ids = [running.accepted("tok_visa") for _ in range(5)]
+            relayed = running.aegis("relay", "--once")
+            assert running.payment(payment_ids[-1])["state"] == "SUCCESS", relayed.stderr
+        finally:
+            client.config_set("maxmemory", limit)
+    assert running.ended(running.accepted("tok_visa"))["state"] == "SUCCESS"
+    assert running.worker_pid() == worker_pid
+
+
+@pytest.mark.row(14)
+@pytest.mark.slow
+def test_a_worker_whose_connections_to_redis_went_dead_comes_back(
+    running: Installation, valkey: EmbeddedValkey
+) -> None:
+    with (
+        TcpProxy(valkey.port) as proxy,
+        own_worker(running, REDIS_URL=proxy.in_front_of(valkey.url)) as worker,
+    ):
+        assert running.ended(running.accepted("tok_visa"))["state"] == "SUCCESS"
+        proxy.blackhole()
+        payment_id = running.accepted("tok_visa")
+        proxy.heal()
+        assert running.ended(payment_id, within_s=SOON_S)["state"] == "SUCCESS"
+        assert worker.process.poll() is None

@@ -1,0 +1,109 @@
+"""A Celery worker of the test's own beside a running installation, or instead of the installation's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+import psutil
+from celery import Celery
+from installation import START_S, STOP_S, Installation, wait_until
+
+from aegis_worker.celery import QUEUES
+
+_FAULTS = Path(__file__).parent / "faults"
+
+
+class OwnWorker:
+    """Started as the Procfile has it, in a process group of its own, and killed at the end of the `with` block.
+
+    `including` is a module of tests/faults that it imports as well; `settings` are variables of its environment.
+    """
+
+    def __init__(
+        self, running: Installation, *, concurrency: int = 2, including: str = "", **settings: str
+    ) -> None:
+        self._broker = running.ready["redis_url"]
+        self._node = f"test-{uuid.uuid4().hex[:8]}@localhost"
+        self._log = running.data_dir / "logs" / "own-worker.log"
+        argv = [sys.executable, "-m", "celery", "--app", "aegis_worker.celery:app", "worker"]
+        argv += [
+            "--hostname",
+            self._node,
+            "--pool",
+            "prefork",
+            "--concurrency",
+            str(concurrency),
+            "-O",
+            "fair",
+        ]
+        argv += ["--queues", ",".join(QUEUES), "--without-gossip", "--without-mingle", "--without-heartbeat"]
+        env = {**os.environ, **running.settings, **settings}
+        if including:
+            argv += ["--include", including]
+            env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_FAULTS), env.get("PYTHONPATH"))))
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
+        try:
+            wait_until(self._is_ready, START_S)
+        except BaseException:
+            self.kill()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, self._log.read_text()[-2000:]
+        return self.answers()
+
+    def answers(self) -> bool:
+        """Whether it answers a ping."""
+        with Celery(broker=self._broker, set_as_current=False) as app:
+            return bool(app.control.ping(destination=[self._node], timeout=1, limit=1))
+
+    def pids(self) -> list[int]:
+        """Its main process and its children."""
+        main = psutil.Process(self.process.pid)
+        return [main.pid, *(child.pid for child in main.children(recursive=True))]
+
+    def freeze(self) -> None:
+        """SIGSTOP for all of it."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT for all of it."""
+        os.killpg(self.process.pid, signal.SIGCONT)
+
+    def terminate(self) -> int:
+        """TERM; the exit code."""
+        self.process.terminate()
+        return self.process.wait(STOP_S)
+
+    def kill(self) -> None:
+        """SIGKILL for what is left of it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(STOP_S)
+
+
+@contextmanager
+def own_worker(
+    running: Installation, *, concurrency: int = 2, including: str = "", **settings: str
+) -> Iterator[OwnWorker]:
+    """A while in which such a worker works and the installation's own doesn't."""
+    with (
+        running.without_worker(),
+        OwnWorker(running, concurrency=concurrency, including=including, **settings) as worker,
+    ):
+        yield worker
