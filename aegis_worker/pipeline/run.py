@@ -97,6 +97,17 @@ class _Window:
     pool: ThreadPoolExecutor
     calls: dict[Future[Answer | None], Work] = field(default_factory=dict)
 
+    def disown(self, payment_ids: set[str]) -> int:
+        """Forget the calls for payments whose jobs were just claimed again; returns how many.
+
+        A worker that was frozen past its lease may take over from itself. The older claim is a zombie's, and must not be
+        written in one statement with the newer one, whose fence would let it pass.
+        """
+        zombies = [future for future, work in self.calls.items() if work.payment.id in payment_ids]
+        for future in zombies:
+            del self.calls[future]
+        return len(zombies)
+
 
 def run(parts: PipelineParts, queue: str) -> RunReport:
     """Work on due jobs of `queue` until none is due or `run_limit_s` has passed, then finish what is in flight."""
@@ -131,6 +142,7 @@ def _take_up(parts: PipelineParts, window: _Window, queue: str, limit: int, repo
     if len(jobs) == limit:
         parts.hint(queue)
     report.claimed += len(jobs)
+    report.lost += window.disown({job.payment.id for job in jobs})
     crash_point("job.claimed")
     works = [_work(parts, job) for job in _locked(parts, jobs, report)]
     crash_point("job.locked")

@@ -21,7 +21,7 @@ from spine import (
     story_of,
 )
 
-from aegis_worker.domain.outcomes import Approved
+from aegis_worker.domain.outcomes import Approved, NotSent
 from aegis_worker.domain.payment import failed
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import VersionConflict
@@ -158,6 +158,33 @@ def test_a_worker_frozen_past_its_lease_charges_under_the_same_key_and_writes_no
     assert len(gateway.calls) == 2
     assert gateway.charges_of(payment_id) == 1
     assert story_of(database, payment_id) == ["INITIATED", "PROCESSING", "SUCCEEDED"]
+
+
+def test_a_worker_that_takes_over_from_itself_writes_and_sends_for_its_newer_claim_only(database):
+    calling, asking, answer = (threading.Event() for _ in range(3))
+
+    def refused_when_it_wakes_up(request):
+        calling.set()
+        answer.wait(10)
+        return NotSent("connection refused")
+
+    def charged_all_the_same(query):
+        asking.set()
+        answer.wait(10)
+        return Approved("ch_1")
+
+    a, b = ScriptedGateway("a", refused_when_it_wakes_up), ScriptedGateway("b")
+    a.look_up = charged_all_the_same
+    payment_id = accept_one(database).payment.id
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, pipeline(database, a, b), "payments")
+        assert calling.wait(10)
+        end_leases(database)
+        assert asking.wait(10)
+        answer.set()
+        assert running.result(10).lost == 1
+    assert story_of(database, payment_id) == ["INITIATED", "PROCESSING", "SUCCEEDED"]
+    assert b.calls == []
 
 
 def test_a_payment_that_kills_its_worker_goes_to_review_and_the_others_flow(database):

@@ -1,0 +1,86 @@
+"""Faults that guards exist for, as functions: the test of the row runs one, and so does the test without the guard.
+
+Each returns how often the payment was charged. The lock always grants: what must hold has to hold without it.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sandbox_pair import SandboxPair, adapter
+from scripted_gateway import ScriptedGateway
+from spine import accept_one, end_leases, let_pass, pipeline
+
+from aegis_worker.domain.outcomes import NotSent, Outcome
+from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.run import run
+
+_BOUND_S = 20.0
+
+
+class Death(BaseException):
+    """The end of a worker: nothing of it runs after this."""
+
+
+def a_frozen_worker_is_refused(database: Database) -> int:
+    """A worker freezes in its call. The next one repeats the call; while it charges, the first wakes up, refused.
+
+    Nothing was sent by the first worker, so it would go to the next gateway: the fence says that it is too late to.
+    """
+    frozen, thaw, charging, charged = (threading.Event() for _ in range(4))
+
+    def first_refuses_then_charges(request: GatewayRequest) -> Outcome:
+        if not frozen.is_set():
+            frozen.set()
+            thaw.wait(_BOUND_S)
+            return NotSent("connection refused")
+        charging.set()
+        charged.wait(_BOUND_S)
+        return a.charge(request)
+
+    a, b = ScriptedGateway("a", first_refuses_then_charges), ScriptedGateway("b")
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, a, b)
+    with ThreadPoolExecutor(2) as workers:
+        zombie = workers.submit(run, parts, "payments")
+        frozen.wait(_BOUND_S)
+        end_leases(database)
+        follower = workers.submit(run, parts, "payments")
+        charging.wait(_BOUND_S)
+        thaw.set()
+        zombie.result(_BOUND_S)
+        charged.set()
+        follower.result(_BOUND_S)
+    return a.charges_of(payment_id) + b.charges_of(payment_id)
+
+
+def a_worker_dies_during_its_call(database: Database, without_keys: SandboxPair) -> int:
+    """A gateway without idempotency keys has charged when the worker dies; the lease ends, and the next takes over."""
+
+    class Doomed(SandboxGateway):
+        def process(self, request: GatewayRequest) -> Outcome:
+            super().process(request)
+            raise Death
+
+    payment_id = accept_one(database).payment.id
+    gateway = adapter(without_keys.a, key_lifetime_s=0)
+    with pytest.raises(Death):
+        run(pipeline(database, Doomed(gateway.config)), "payments")
+    end_leases(database)
+    run(pipeline(database, gateway), "payments")
+    return len(without_keys.charged(payment_id))
+
+
+def an_answer_is_lost_and_look_ups_lag(database: Database, sandboxes: SandboxPair) -> int:
+    """The gateway charges and drops the reply; asked, it finds nothing yet, so the call is repeated."""
+    token = "tok_status_lag_20_at_sandbox_a"
+    payment_id = accept_one(database, payment_method={"type": "card", "token": token}).payment.id
+    parts = pipeline(database, *sandboxes.adapters())
+    run(parts, "payments")
+    let_pass(database, 30)
+    run(parts, "verify")
+    return len(sandboxes.charged(payment_id))
