@@ -29,8 +29,8 @@ from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence import record as record_module
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.record import Change, record
+from aegis_worker.pipeline import answers
 from aegis_worker.pipeline import run as run_module
-from aegis_worker.pipeline import settle as settle_module
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import request_for
 
@@ -83,7 +83,7 @@ def attempt_after_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
 def new_key_for_each_send(monkeypatch: pytest.MonkeyPatch) -> None:
     """A repeated call gets a key of its own."""
     monkeypatch.setattr(
-        settle_module,
+        answers,
         "request_for",
         lambda *facts: replace(request_for(*facts), idempotency_key=uuid.uuid4().hex),
     )
