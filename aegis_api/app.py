@@ -6,7 +6,7 @@ from flask import Flask
 
 from aegis_worker.bootstrap import Web, web
 
-from . import docs, health, jobs, openapi, ops, payments, problems, requests, webhooks
+from . import docs, gateways, health, jobs, openapi, ops, payments, problems, requests, webhooks
 from .auth import KnownKeys
 from .parts import Parts, install
 from .waiting import Waiters
@@ -25,6 +25,7 @@ def create_app(parts: Web | None = None) -> Flask:
         jobs.blueprint,
         webhooks.blueprint,
         ops.blueprint,
+        gateways.blueprint,
         health.blueprint,
     ):
         api.register_blueprint(blueprint)

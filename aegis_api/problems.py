@@ -39,6 +39,7 @@ PROBLEMS: dict[str, Problem] = {
     "malformed_json": Problem(400, "The body is not a JSON object"),
     "idempotency_key_missing": Problem(400, "The Idempotency-Key header is missing"),
     "idempotency_key_invalid": Problem(400, "The Idempotency-Key header is invalid"),
+    "invalid_webhook": Problem(401, "The event's signature, age or form is wrong"),
     "invalid_api_key": Problem(401, "The API key is missing, unknown or revoked"),
     "insufficient_scope": Problem(403, "The API key is not good for this"),
     "not_found": Problem(404, "There is no such resource"),

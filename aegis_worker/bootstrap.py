@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -40,12 +40,13 @@ _OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 256, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """What the HTTP API works with."""
+    """What the HTTP API works with. `gateways()` loads them when first asked for: after the fork, and seldom needed."""
 
     settings: Settings
     database: Database
     hints: Hints
     redis_ready: Callable[[], bool]
+    gateways: Callable[[], Mapping[str, PaymentGateway]] = dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def web(settings: Settings | None = None) -> Web:
         database=Database.connect(settings, application="web"),
         hints=Hints(celery_app, redis),
         redis_ready=lambda: _answers(redis),
+        gateways=cache(lambda: load_gateways(settings.config_dir / "gateways.toml")),
     )
 
 

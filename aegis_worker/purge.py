@@ -36,6 +36,17 @@ DELETE FROM webhook_deliveries d USING (
 WHERE d.payment_id = old.payment_id AND d.seq = old.seq AND d.endpoint_id = old.endpoint_id
 """
 
+_GATEWAY_EVENTS = """
+DELETE FROM gateway_events e USING (
+    SELECT gateway, provider_event_id FROM gateway_events
+    WHERE received_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    ORDER BY received_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE e.gateway = old.gateway AND e.provider_event_id = old.provider_event_id
+"""
+
+# Longer than gateways repeat an event (days), so that none is forgotten while it may still come again.
+_KEEP_GATEWAY_EVENTS_D = 30
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
 
 
@@ -52,6 +63,7 @@ def purge(
         "idempotency_keys": (_IDEMPOTENCY_KEYS, {"keep_s": settings.idempotency_keep_h * _HOUR_S}),
         "webhooks_delivered": (_WEBHOOK_DELIVERIES, {"keep_s": delivered_s, "status": "delivered"}),
         "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
+        "gateway_events": (_GATEWAY_EVENTS, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
     }
     stop_at = time.monotonic() + budget_s
     purged = dict.fromkeys(rules, 0)

@@ -18,6 +18,7 @@ from aegis_api.app import create_app
 from aegis_worker.bootstrap import Web
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
+from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.persistence.api_keys import create_key, create_operator_key
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.database import Database
@@ -126,12 +127,13 @@ class Api:
         raise AssertionError("no payment became due")
 
 
-def start_api(database_url: str, *, redis_ready: bool = True, **changed: Any) -> Api:
-    """The application on this database; `changed` settings replace the defaults."""
+def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = True, **changed: Any) -> Api:
+    """The application on this database, with these gateways; `changed` settings replace the defaults."""
     settings = replace(settings_for(database_url), **changed)
     database = Database.connect(settings, application="test")
     told = Told()
     web = Web(settings=settings, database=database, hints=told, redis_ready=lambda: redis_ready)  # type: ignore[arg-type]
+    web = replace(web, gateways=lambda: {gateway.config.name: gateway for gateway in gateways})
     return Api(create_app(web), database, settings, told)
 
 

@@ -265,6 +265,12 @@ class RedeliverySchema(Answer):
     deliveries = _whole()
 
 
+class ReceivedSchema(Answer):
+    """An event was taken: kept, or kept before."""
+
+    received = fields.Boolean(required=True)
+
+
 class HealthSchema(Answer):
     """The process lives."""
 

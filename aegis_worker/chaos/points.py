@@ -18,6 +18,8 @@ POINTS: dict[str, tuple[str, str]] = {
     "intake.written": ("payment, job, event and outbox row are written", "their commit"),
     "intake.committed": ("the payment is accepted", "the hint"),
     "intake.hinted": ("the hint was handed over", "the answer to the merchant"),
+    "gateway_event.written": ("a gateway's event is kept, its payment is to be asked about", "their commit"),
+    "gateway_event.committed": ("a gateway's event is committed", "the hint"),
     "job.claimed": ("jobs are claimed", "their locks"),
     "job.locked": ("jobs are claimed and locked", "the plan"),
     "attempt.written": ("attempts are written", "their commit"),

@@ -37,12 +37,17 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A sandbox gateway of this installation and the variables of config/gateways.toml that lead to it."""
+    """A sandbox gateway of this installation and the variables of config/gateways.toml that lead to it.
+
+    `flags`: what makes it as config/gateways.toml describes it.
+    """
 
     name: str
     port: int
     api_key: str
+    webhook_secret: str
     settings: dict[str, str]
+    flags: tuple[str, ...]
 
     @property
     def url(self) -> str:
@@ -75,14 +80,22 @@ def _sandbox(name: str, table: Mapping[str, Any], kept: Mapping[str, str]) -> Sa
         table["api_key_env"]: kept["api_key"],
         table["webhook_secret_env"]: kept["webhook_secret"],
     }
-    return Sandbox(name, port, kept["api_key"], settings)
+    has_keys = table.get("options", {}).get("key_lifetime_s", 1) > 0
+    flags = () if has_keys else ("--no-idempotency",)
+    return Sandbox(name, port, kept["api_key"], kept["webhook_secret"], settings, flags)
 
 
-def sandbox_program(sandbox: Sandbox, ledger: Path) -> Program:
-    """A gateway's own process, which knows nothing of AegisPay; its ledger is kept between runs."""
+def sandbox_program(sandbox: Sandbox, ledger: Path, api_port: int) -> Program:
+    """A gateway's own process, which knows of AegisPay where its webhooks go; its ledger is kept between runs."""
     argv = [sys.executable, "-m", "aegis_worker.gateways.simulator", "--name", sandbox.name]
     argv += ["--host", _HOST, "--port", str(sandbox.port), "--ledger", str(ledger)]
-    env = {"PATH": os.defpath, "SANDBOX_API_KEY": sandbox.api_key}
+    argv += ["--webhook-url", f"http://{_HOST}:{api_port}/v1/gateways/{sandbox.name}/webhooks"]
+    argv += ["--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET", *sandbox.flags]
+    env = {
+        "PATH": os.defpath,
+        "SANDBOX_API_KEY": sandbox.api_key,
+        "SANDBOX_WEBHOOK_SECRET": sandbox.webhook_secret,
+    }
     return Program(sandbox.name, argv, env, lambda: _answers(sandbox.port, "/healthz"), stop_s=10)
 
 

@@ -180,7 +180,7 @@ class LocalStack:
     def _all_programs(self, port: int, gateways: list[Sandbox], env: Mapping[str, str]) -> list[Program]:
         """In the order of their starting; stopping goes backwards."""
         return [
-            *(sandbox_program(gateway, self.folder.ledger(gateway.name)) for gateway in gateways),
+            *(sandbox_program(gateway, self.folder.ledger(gateway.name), port) for gateway in gateways),
             worker_program(self._workers, env),
             beat_program(self.folder.beat_schedule, env),
             web_program(port, self._config_dir, env),

@@ -126,7 +126,12 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class GatewayEvent:
-    """An inbound webhook, authenticated and translated. A hint to ask the gateway, never a fact by itself."""
+    """An inbound webhook, authenticated and translated. A hint to ask the gateway, never a fact by itself.
+
+    `event_id`: the gateway's own, the same in every delivery. `reference`: the key of the call that made the payment there.
+    `kind`: `payment.` and what it is now: created, requires_action, authenticated, pending, authorized, succeeded, failed,
+    voided or refunded; where none of these fits, the gateway's own word.
+    """
 
     event_id: str
     reference: str | None

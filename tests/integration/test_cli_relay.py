@@ -84,7 +84,7 @@ def test_it_does_what_beat_does(aegis: Aegis, database: Database) -> None:
         database.run(lambda connection, sql=statement: connection.exec_driver_sql(sql))  # type: ignore[misc]
     done = aegis("relay", "--once", "--json").json["done"]
     assert done["reconcile"]["payments_without_a_job"] == 1
-    assert done["purge"] == {"idempotency_keys": 1, "webhooks_delivered": 0, "webhooks_dead": 0}
+    assert done["purge"]["idempotency_keys"] == 1
     aegis("relay", "--once")
     assert payment_of(database, payment.id).state is State.SUCCESS
     assert [row["trigger"] for row in rows(database, "SELECT trigger FROM reconciliation_runs")] == [

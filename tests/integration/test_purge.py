@@ -12,7 +12,7 @@ from aegis_worker.persistence import delivery_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.purge import purge
 
-_NOTHING = {"idempotency_keys": 0, "webhooks_delivered": 0, "webhooks_dead": 0}
+_NOTHING = {"idempotency_keys": 0, "webhooks_delivered": 0, "webhooks_dead": 0, "gateway_events": 0}
 SETTINGS = settings_with(idempotency_keep_h=72, webhook_keep_delivered_d=30, webhook_keep_dead_d=90)
 
 _DELIVERY = """
@@ -91,3 +91,16 @@ def test_a_delivery_that_was_purged_can_be_made_again(database: Database) -> Non
     )
     assert purge(database, SETTINGS)["webhooks_delivered"] == 1
     assert database.run(lambda connection: deliver_again(connection, "m_1", payment_id, 1)) == 1
+
+
+def test_events_of_gateways_are_forgotten_after_30_days(database: Database) -> None:
+    for name, age in (("old", "31 days"), ("new", "29 days")):
+        execute(
+            database,
+            "INSERT INTO gateway_events (gateway, provider_event_id, kind, received_at)"
+            " VALUES ('a', %(name)s, 'payment.failed', now() - %(age)s::interval)",
+            name=name,
+            age=age,
+        )
+    assert purge(database, SETTINGS) == _NOTHING | {"gateway_events": 1}
+    assert rows(database, "SELECT provider_event_id FROM gateway_events") == [{"provider_event_id": "new"}]

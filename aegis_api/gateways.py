@@ -1,0 +1,61 @@
+"""What payment gateways tell us over HTTP."""
+
+from __future__ import annotations
+
+import math
+
+from flask import Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from aegis_worker.errors import NotFound
+from aegis_worker.gateway_events import receive
+
+from .openapi import Blueprint, headers, refuses
+from .parts import parts
+from .representations import answer
+from .schemas import answers
+
+blueprint = Blueprint(
+    "gateways",
+    __name__,
+    url_prefix="/v1/gateways",
+    description="For the payment gateways of config/gateways.toml, which sign what they send.",
+)
+
+
+@blueprint.route(
+    "/<gateway_name>/webhooks",
+    methods=["POST"],
+    parameters=[
+        {
+            "name": "gateway_name",
+            "in": "path",
+            "description": "A gateway, as config/gateways.toml names it.",
+            "schema": {"type": "string"},
+        }
+    ],
+)
+@refuses(
+    "invalid_webhook",
+    "not_found",
+    "payload_too_large",
+    "internal_error",
+    "database_unavailable",
+    open_to_all=True,
+)
+@blueprint.response(200, answers.ReceivedSchema(), example={"received": True}, headers=headers())
+def receive_gateway_webhook(gateway_name: str) -> Response:
+    """Take an event of a gateway
+
+    No API key: the gateway's own signature is checked, and its age. An event is a hint to ask the gateway, never a fact.
+    Also one that came before, or about a payment that is not ours, is answered with 200, so that it is not sent again.
+    """
+    gateway = parts().web.gateways().get(gateway_name)
+    if gateway is None:
+        raise NotFound("There is no gateway of this name.")
+    body = request.get_data(cache=False)
+    # A body in chunks tells no length, and werkzeug stops reading at the limit without a word.
+    if request.content_length is None and len(body) >= (request.max_content_length or math.inf):
+        raise RequestEntityTooLarge
+    receive(parts().web.database, parts().web.hints, gateway, dict(request.headers), body)
+    return answer({"received": True})

@@ -1,0 +1,90 @@
+"""Webhooks that gateways send us. An event is a hint and never a fact: it has the gateway asked, and asking decides.
+
+So an event that is late, early, repeated or out of order does no harm. What a gateway tells of payments that are not ours
+is kept and answered like all else: refused, it would be sent again for days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from aegis_worker.chaos.points import crash_point
+from aegis_worker.domain.gateway_keys import parse_gateway_key
+from aegis_worker.domain.transitions import State
+from aegis_worker.errors import InvalidWebhook
+from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
+from aegis_worker.hints import Notifier
+from aegis_worker.persistence.asking import ask_now, recheck_now
+from aegis_worker.persistence.database import Database
+
+_LONGEST_TEXT = 255
+
+# Stages of a charge of which we know the end already, and ends that we know: nothing to ask.
+_ENDS = frozenset({"APPROVED", "DECLINED"})
+_NO_NEWS: dict[str, frozenset[str]] = {
+    "payment.created": _ENDS,
+    "payment.requires_action": _ENDS,
+    "payment.authenticated": _ENDS,
+    "payment.pending": _ENDS,
+    "payment.authorized": frozenset({"APPROVED"}),
+    "payment.succeeded": frozenset({"APPROVED"}),
+    "payment.failed": frozenset({"DECLINED"}),
+}
+
+_KEEP = """
+WITH kept AS (
+    INSERT INTO gateway_events (gateway, provider_event_id, kind, reference, payment_id)
+    SELECT %(gateway)s, %(event_id)s, %(kind)s, %(reference)s,
+        (SELECT id FROM payments WHERE id = %(payment_id)s)
+    ON CONFLICT DO NOTHING
+    RETURNING payment_id
+)
+SELECT p.id, p.state, (
+    SELECT a.status FROM attempts a
+    WHERE a.payment_id = p.id AND a.number = %(number)s AND a.operation = 'process' AND a.gateway = %(gateway)s
+) AS charge
+FROM kept k JOIN payments p ON p.id = k.payment_id
+"""
+
+
+def receive(
+    database: Database, hints: Notifier, gateway: PaymentGateway, headers: Mapping[str, str], body: bytes
+) -> None:
+    """Check the event, keep it once, and have its payment asked about where it may be news.
+
+    Raises InvalidWebhook for a forged, old or unusable event, DatabaseUnavailable when nothing was kept.
+    """
+    event = gateway.parse_webhook(headers, body)
+    _check(event)
+    if database.run(lambda connection: _keep(connection, gateway.config.name, event)):
+        crash_point("gateway_event.committed")
+        hints.notify("verify")
+
+
+def _check(event: GatewayEvent) -> None:
+    texts = (event.event_id, event.kind, event.reference or "")
+    if not event.event_id or not all(_can_be_kept(text) for text in texts):
+        raise InvalidWebhook("an event whose id, kind or reference can't be kept")
+
+
+def _can_be_kept(text: object) -> bool:
+    return isinstance(text, str) and len(text) <= _LONGEST_TEXT and text.isprintable()
+
+
+def _keep(connection: Connection, gateway: str, event: GatewayEvent) -> bool:
+    """Whether the gateway is asked because of it."""
+    payment_id, number = parse_gateway_key(event.reference or "") or (None, None)
+    names = {"gateway": gateway, "event_id": event.event_id, "kind": event.kind, "reference": event.reference}
+    row = connection.exec_driver_sql(
+        _KEEP, names | {"payment_id": payment_id, "number": number}
+    ).one_or_none()
+    if row is None or payment_id is None or number is None or row.charge in _NO_NEWS.get(event.kind, ()):
+        return False
+    if row.state in (State.INITIATED, State.REQUIRES_ACTION, State.AUTHENTICATED, State.PROCESSING):
+        # Its job asks about the charge that it works on; one that was given up before is asked about by itself.
+        recheck_now(connection, [(payment_id, number)])
+    ask_now(connection, payment_id)
+    crash_point("gateway_event.written")
+    return True

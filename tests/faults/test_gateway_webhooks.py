@@ -1,0 +1,240 @@
+"""What gateways tell us: a hint, whenever it comes and however often; asking decides."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import random
+import threading
+import time
+import uuid
+
+import pytest
+from api_client import start_api
+from sandbox_process import API_KEY, eventually, running_sandbox
+from scripted_gateway import ScriptedGateway
+from spine import (
+    accept_one,
+    attempts_of,
+    job_of,
+    payment_of,
+    pipeline,
+    rows,
+    run_until_quiet,
+    story_of,
+)
+from werkzeug.serving import make_server
+
+from aegis_worker.domain.outcomes import Declined, Unknown
+from aegis_worker.domain.transitions import State
+from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.sandbox import SIGNATURE_HEADER, SandboxGateway
+from aegis_worker.pipeline.run import run
+
+SECRET = "whsec_of_the_sandbox"
+PATH = "/v1/gateways/sandbox_a/webhooks"
+
+
+def adapter(url="http://127.0.0.1:1", **config):
+    fields = {"webhook_secret": SECRET, "timeout_s": 2.0, **config}
+    return SandboxGateway(GatewayConfig("sandbox_a", "sandbox", url, API_KEY, **fields))
+
+
+@pytest.fixture
+def api(database_url):
+    return start_api(database_url, adapter())
+
+
+def event_about(payment_id, kind="payment.succeeded", step="p1", event_id=None):
+    charge = {"id": "spay_1", "reference": f"{payment_id}-{step}", "status": kind.partition(".")[2]}
+    return {"id": event_id or f"sevt_{uuid.uuid4().hex}", "type": kind, "created": 0, "data": charge}
+
+
+def send(api, event, *, secret=SECRET, age_s=0, path=PATH):
+    body = json.dumps(event).encode()
+    at = int(time.time()) - age_s
+    signature = hmac.new(secret.encode(), b"%d." % at + body, hashlib.sha256).hexdigest()
+    headers = {SIGNATURE_HEADER: f"t={at},v1={signature}"}
+    return api.app.test_client().post(path, data=body, headers=headers)
+
+
+def kept(database):
+    return rows(database, "SELECT * FROM gateway_events ORDER BY received_at")
+
+
+class Listening:
+    """The API on a port, for a sandbox that sends its webhooks to it."""
+
+    def __init__(self, app):
+        self.server = make_server("127.0.0.1", 0, app, threaded=True)
+        self.url = f"http://127.0.0.1:{self.server.server_port}{PATH}"
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self._thread.join()
+        self.server.server_close()
+
+
+@pytest.mark.row(42)
+def test_a_webhook_that_comes_before_our_commit_converges_without_a_second_send(database, api, tmp_path):
+    with Listening(api.app) as listening:
+        flags = ("--webhook-url", listening.url, "--webhook-secret-env", "HOOK_SECRET")
+        with running_sandbox(tmp_path, *flags, env={"HOOK_SECRET": SECRET}) as sandbox:
+            gateway = adapter(sandbox.url)
+            at_the_webhook = []
+
+            def post_and_wait_for_the_webhook(request):
+                outcome = SandboxGateway.process(gateway, request)
+                assert eventually(lambda: bool(kept(database)))
+                at_the_webhook.extend(attempts_of(database, request.payment_id))
+                return outcome
+
+            gateway.process = post_and_wait_for_the_webhook
+            payment_id = accept_one(database).payment.id
+            run_until_quiet(pipeline(database, gateway))
+            charged = sandbox.booked(f"{payment_id}-p1")
+            calls = sandbox.call("GET", "/_sandbox/calls").json["calls"]
+    assert [attempt["status"] for attempt in at_the_webhook] == ["SENT"]
+    assert story_of(database, payment_id) == ["INITIATED", "PROCESSING", "SUCCEEDED"]
+    assert (len(charged), calls["POST /v1/charges"]) == (1, 1)
+    assert job_of(database, payment_id)["status"] == "succeeded"
+
+
+@pytest.mark.row(42)
+def test_a_webhook_has_a_payment_in_doubt_asked_about_at_once(database, api, tmp_path):
+    with running_sandbox(tmp_path) as sandbox:
+        drop = {"type": "card", "token": "tok_drop"}
+        payment_id = accept_one(database, payment_method=drop).payment.id
+        parts = pipeline(database, adapter(sandbox.url))
+        run(parts, "payments")
+        run(parts, "verify")  # its time has not come
+        assert payment_of(database, payment_id).certainty == "unknown"
+        assert send(api, event_about(payment_id)).status_code == 200
+        run(parts, "verify")
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert api.told.queues == ["verify"]
+
+
+@pytest.mark.row(43)
+def test_an_event_that_comes_again_is_kept_once_and_asks_once(database, api):
+    payment_id = accept_one(database).payment.id
+    event = event_about(payment_id)
+    answers = [send(api, event) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert [row["payment_id"] for row in kept(database)] == [payment_id]
+    assert api.told.queues == ["verify"]
+
+
+@pytest.mark.row(43)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_events_in_any_order_leave_what_the_gateway_says(database, api, tmp_path, seed):
+    kinds = ["payment.created", "payment.pending", "payment.failed", "payment.succeeded", "payment.voided"]
+    random.Random(seed).shuffle(kinds)
+    with running_sandbox(tmp_path) as sandbox:
+        drop = {"type": "card", "token": "tok_drop"}
+        payment_id = accept_one(database, payment_method=drop).payment.id
+        parts = pipeline(database, adapter(sandbox.url))
+        run(parts, "payments")
+        for kind in kinds:
+            assert send(api, event_about(payment_id, kind)).status_code == 200
+            run(parts, "verify")
+        assert payment_of(database, payment_id).state is State.SUCCESS
+        assert len(sandbox.booked(f"{payment_id}-p1")) == 1
+    assert story_of(database, payment_id) == ["INITIATED", "PROCESSING", "IN_DOUBT", "RESOLVED", "SUCCEEDED"]
+
+
+@pytest.mark.row(43)
+@pytest.mark.parametrize("wrong", [{"secret": "forged"}, {"age_s": 301}, {"age_s": -301}])
+def test_a_forged_or_old_event_is_refused_and_changes_nothing(database, api, wrong):
+    payment_id = accept_one(database).payment.id
+    answer = send(api, event_about(payment_id), **wrong)
+    assert (answer.status_code, answer.json["code"]) == (401, "invalid_webhook")
+    assert answer.content_type == "application/problem+json"
+    assert (kept(database), api.told.queues) == ([], [])
+
+
+@pytest.mark.row(43)
+def test_an_unsigned_event_is_refused_and_so_is_every_event_without_a_secret(database, database_url, api):
+    event = event_about(accept_one(database).payment.id)
+    assert api.app.test_client().post(PATH, data=json.dumps(event)).status_code == 401
+    without_secret = start_api(database_url, adapter(webhook_secret=""))
+    assert send(without_secret, event, secret="").status_code == 401
+    assert kept(database) == []
+
+
+def test_an_event_about_a_payment_that_is_not_ours_is_kept_and_answered(database, api):
+    for reference in ("pay_" + "0" * 32, "another-system's order", ""):
+        assert send(api, event_about(reference)).status_code == 200
+    assert [row["payment_id"] for row in kept(database)] == [None, None, None]
+    assert rows(database, "SELECT id FROM jobs") == []
+
+
+def test_an_event_that_tells_what_we_know_asks_nobody(database, api, tmp_path):
+    with running_sandbox(tmp_path) as sandbox:
+        payment_id = accept_one(database).payment.id
+        run(pipeline(database, adapter(sandbox.url)), "payments")
+    for kind in ("payment.created", "payment.pending", "payment.succeeded"):
+        send(api, event_about(payment_id, kind))
+    assert [job["operation"] for job in rows(database, "SELECT operation FROM jobs")] == ["process"]
+    assert send(api, event_about(payment_id, "payment.voided")).status_code == 200
+    assert [job["operation"] for job in rows(database, "SELECT operation FROM jobs ORDER BY id")] == [
+        "process",
+        "sync",
+    ]
+
+
+@pytest.mark.row(44)
+def test_a_webhook_about_a_late_charge_has_it_found_and_refunded(database, api, tmp_path):
+    with running_sandbox(tmp_path) as sandbox:
+        gateway = adapter(sandbox.url)
+        payment_id = accept_one(database).payment.id
+        gateway.process = lambda request: refused_by(gateway, request)
+        parts = pipeline(database, gateway)
+        run(parts, "payments")
+        assert payment_of(database, payment_id).state is State.FAILURE
+        assert send(api, event_about(payment_id)).status_code == 200
+        for queue in ("verify", "payments", "verify"):
+            run(parts, queue)
+        (charge,) = sandbox.booked(f"{payment_id}-p1")
+    assert charge["refunded"] == charge["captured"] == 1999
+    assert story_of(database, payment_id)[-2:] == ["DUPLICATE_DETECTED", "DUPLICATE_REVERSED"]
+
+
+def refused_by(gateway, request):
+    """A gateway that charges and tells that it declined."""
+    SandboxGateway.process(gateway, request)
+    return Declined("stolen_card", "43")
+
+
+def test_an_event_about_a_charge_that_was_given_up_has_that_one_asked_about(database, api):
+    first = ScriptedGateway("sandbox_a", lambda request: Declined("insufficient_funds", "51"))
+    second = ScriptedGateway("b", lambda request: Unknown("reset"))
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, first, second), "payments")
+    assert payment_of(database, payment_id).state is State.PROCESSING
+    send(api, event_about(payment_id))
+    due = rows(database, "SELECT number, recheck_at <= now() AS due FROM attempts ORDER BY number")
+    assert due == [{"number": 1, "due": True}, {"number": 2, "due": None}]
+
+
+def test_a_gateway_of_no_configured_name_is_not_found(api):
+    answer = send(api, event_about("pay_1"), path="/v1/gateways/nobody/webhooks")
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+
+
+def test_a_body_beyond_the_limit_is_refused_unread(api):
+    answer = api.app.test_client().post(PATH, data=b"x" * (api.settings.max_body_bytes + 1))
+    assert (answer.status_code, answer.json["code"]) == (413, "payload_too_large")
+
+
+def test_the_event_of_a_signed_stranger_that_can_not_be_kept_is_refused(database, api):
+    for event_id in ("", "x" * 256, "nul\x00"):
+        event = event_about("pay_1") | {"id": event_id}
+        assert send(api, event).status_code == 401
+    assert kept(database) == []
