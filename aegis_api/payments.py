@@ -200,7 +200,7 @@ def list_attempts(payment_id: str) -> Response:
 
 
 @blueprint.route("/payments/<payment_id>/sync", methods=["POST"], parameters=[_PAYMENT_ID])
-@refuses("not_found", "job_open")
+@refuses("not_found", "job_open", "payment_frozen")
 @blueprint.response(
     202,
     answers.JobAnswerSchema(),

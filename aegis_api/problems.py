@@ -49,6 +49,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "duplicate_reference": Problem(409, "Another payment carries this reference"),
     "job_open": Problem(409, "The payment's job is changing hands", retryable=True),
+    "payment_frozen": Problem(409, "The payment is frozen until a person has looked at it"),
     "payload_too_large": Problem(413, "The body is too large"),
     "unsupported_media_type": Problem(415, "The body must be application/json"),
     "validation_failed": Problem(422, "The request has invalid fields"),

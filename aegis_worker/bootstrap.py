@@ -12,6 +12,8 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from aegis_worker.audit.run import AuditParts
+from aegis_worker.audit.violations import Bounds
 from aegis_worker.celery import app as celery_app
 from aegis_worker.chaos.points import arm
 from aegis_worker.errors import ConfigurationError
@@ -61,6 +63,7 @@ class Worker:
     pipeline: PipelineParts
     reconcile: ReconcileParts
     recheck: RecheckParts
+    audit: AuditParts
     drain_outbox: Callable[[], DrainReport]
     deliver_webhooks: Callable[[], DeliveryReport]
 
@@ -123,6 +126,17 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         pipeline=pipeline,
         reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
         recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
+        audit=AuditParts(
+            database,
+            gateways,
+            Bounds(
+                overdue_after_s=settings.audit_overdue_s,
+                undelivered_after_s=settings.audit_undelivered_s,
+                keys_kept_s=settings.idempotency_keep_h * 3600.0,
+            ),
+            batch=settings.audit_batch,
+            budget_s=settings.audit_budget_s,
+        ),
         drain_outbox=partial(
             drain, database, stream, limit=_OUTBOX_BATCH, lease_s=settings.outbox_lease_s, budget_s=_BUDGET_S
         ),

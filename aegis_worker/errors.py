@@ -81,6 +81,12 @@ class DuplicateReference(Refused):
     code = "duplicate_reference"
 
 
+class PaymentFrozen(Refused):
+    """The audit found that the payment's events don't lead to its row; nothing touches it until a person has decided."""
+
+    code = "payment_frozen"
+
+
 class InvalidApiKey(Refused):
     """The API key is missing, unknown or revoked."""
 

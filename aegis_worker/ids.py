@@ -7,7 +7,7 @@ from datetime import datetime
 
 from uuid_utils import uuid7
 
-PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST = (
+PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST, INCIDENT = (
     "pay",
     "job",
     "whe",
@@ -15,6 +15,7 @@ PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST = (
     "rec",
     "key",
     "req",
+    "inc",
 )
 
 _HEX_ID, _SEQ = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9]{1,6}")

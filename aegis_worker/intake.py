@@ -28,6 +28,7 @@ from aegis_worker.errors import (
     JobBusy,
     LockTimeout,
     NotFound,
+    PaymentFrozen,
 )
 from aegis_worker.ids import JOB, PAYMENT, new_id
 from aegis_worker.persistence.asking import ask_now
@@ -177,19 +178,23 @@ def _replay(connection: Connection, command: PaymentCommand, ours: str) -> Accep
     return Accepted(original, row["job_id"], row["created_at"], replayed=now.id != ours)
 
 
-_IS_MERCHANTS = "SELECT 1 FROM payments WHERE id = %(payment_id)s AND merchant_id = %(merchant_id)s"
+_IS_MERCHANTS = "SELECT frozen_at FROM payments WHERE id = %(payment_id)s AND merchant_id = %(merchant_id)s"
 
 
 def request_sync(database: Database, merchant_id: str, payment_id: str) -> str:
     """Have the gateway asked about a payment now: the open job becomes due, or a `sync` job is made. Returns its id.
 
-    Raises NotFound for another merchant's payment, JobBusy when jobs open and close faster than this can look.
+    Raises NotFound for another merchant's payment, PaymentFrozen, or JobBusy when jobs open and close faster than this
+    can look.
     """
 
     def work(connection: Connection) -> str:
         names = {"payment_id": payment_id, "merchant_id": merchant_id}
-        if connection.exec_driver_sql(_IS_MERCHANTS, names).one_or_none() is None:
+        payment = connection.exec_driver_sql(_IS_MERCHANTS, names).one_or_none()
+        if payment is None:
             raise NotFound(f"no payment {payment_id}")
+        if payment.frozen_at is not None:
+            raise PaymentFrozen(f"{payment_id} is frozen: its history and its row disagree; a person decides")
         job_id = ask_now(connection, payment_id)
         if job_id is None:
             raise JobBusy(f"the job of {payment_id} is changing hands; ask again")

@@ -7,23 +7,23 @@ payments without a job, and what we say about ended payments against what the ga
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection
 
 from aegis_worker.chaos.points import crash_point
-from aegis_worker.domain.outcomes import Approved, Operation, Unknown
-from aegis_worker.domain.transitions import State
-from aegis_worker.gateways.base import PaymentGateway, StatusQuery
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.comparison import Comparison, compare
 from aegis_worker.hints import Notifier
 from aegis_worker.ids import JOB, PAYMENT, RECONCILIATION, first_id_at, new_id
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.ended_payments import EndedPayment, ended_payments
 
 # Bounds: jobs counted in a sweep, payments repaired in a run, payments compared in a page, mismatches kept.
 _SWEEP_LIMIT, _REPAIR_LIMIT, _PAGE, _MISMATCHES_KEPT = 1000, 500, 200, 500
@@ -67,7 +67,7 @@ def sweep(database: Database, hints: Notifier) -> dict[str, int]:
 
 _ORPHANS = """
 SELECT p.id, p.merchant_id FROM payments p
-WHERE p.state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED') AND p.state <> 'AUTHORIZED'
+WHERE p.state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED') AND p.state <> 'AUTHORIZED' AND p.frozen_at IS NULL
   AND p.updated_at < statement_timestamp() - make_interval(secs => %(age_s)s)
   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id
                   AND j.status IN ('queued', 'running', 'waiting', 'review'))
@@ -90,17 +90,6 @@ _ASK_NOW = """
 UPDATE jobs SET run_at = clock_timestamp(), updated_at = clock_timestamp()
 WHERE id IN (SELECT id FROM jobs WHERE queue = 'verify' AND status = 'waiting' ORDER BY run_at LIMIT %(limit)s
              FOR UPDATE SKIP LOCKED)
-"""
-
-_ENDED_SINCE = """
-SELECT p.id, p.state, json_agg(json_build_object(
-    'gateway', a.gateway, 'key', a.gateway_key, 'gateway_ref', a.gateway_ref)) AS charges
-FROM payments p JOIN attempts a ON a.payment_id = p.id
-WHERE p.id > %(after)s AND p.state IN ('SUCCESS', 'FAILURE', 'CANCELLED')
-  AND a.operation = 'process' AND (a.status <> 'NOT_SENT' OR a.not_found_count > 0)
-  AND NOT EXISTS (SELECT 1 FROM attempts r WHERE r.payment_id = a.payment_id AND r.number = a.number
-                  AND r.operation IN ('void', 'refund') AND r.status = 'APPROVED')
-GROUP BY p.id ORDER BY p.id LIMIT %(limit)s
 """
 
 _WRITE_DOWN = """
@@ -186,55 +175,26 @@ def _compare(parts: ReconcileParts, run: ReconciliationRun, since: datetime) -> 
     A payment with a charge too many is asked about once more by a `sync`, which tells of it and follows the policy.
     """
     run.found |= {"compared": 0, "unanswered": 0, "mismatches": 0}
+
+    def ask(payment: EndedPayment) -> Comparison:
+        return compare(parts.gateways, payment.id, payment.state, payment.charges)
+
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
-        for page in _ended_since(parts.database, since):
-            for row, says in zip(page, pool.map(lambda row: _gateways_say(parts, row), page), strict=True):
+        for page in ended_payments(parts.database, after=first_id_at(PAYMENT, since), page=_PAGE):
+            for comparison in pool.map(ask, page):
                 run.found["compared"] += 1
-                _judge(parts, run, row, says)
+                _judge(parts, run, comparison)
 
 
-def _ended_since(database: Database, since: datetime) -> Iterator[list[dict[str, Any]]]:
-    after = first_id_at(PAYMENT, since)
-    while True:
-        with database.read() as connection:
-            rows = connection.exec_driver_sql(_ENDED_SINCE, {"after": after, "limit": _PAGE}).mappings()
-            page = [dict(row) for row in rows]
-        if not page:
-            return
-        yield page
-        after = page[-1]["id"]
-
-
-def _gateways_say(parts: ReconcileParts, row: Mapping[str, Any]) -> list[dict[str, str]]:
-    answers = []
-    for charge in row["charges"]:
-        gateway = parts.gateways.get(charge["gateway"])
-        query = StatusQuery(Operation.PROCESS, charge["key"], charge["gateway_ref"])
-        if gateway is None:
-            outcome: object = Unknown("no longer configured")
-        elif query.gateway_ref is not None:
-            outcome = gateway.get_status(query)
-        else:
-            outcome = gateway.find_by_reference(query)
-        answers.append({"gateway": charge["gateway"], "key": charge["key"], "says": type(outcome).__name__})
-    return answers
-
-
-def _judge(
-    parts: ReconcileParts, run: ReconciliationRun, row: Mapping[str, Any], says: list[dict[str, str]]
-) -> None:
-    charged, expected = (
-        sum(answer["says"] == Approved.__name__ for answer in says),
-        row["state"] == State.SUCCESS,
-    )
-    if any(answer["says"] == Unknown.__name__ for answer in says):
+def _judge(parts: ReconcileParts, run: ReconciliationRun, comparison: Comparison) -> None:
+    if not comparison.is_answered:
         run.found["unanswered"] += 1
-    elif charged != expected:
+    elif comparison.differs:
         run.found["mismatches"] += 1
         if len(run.mismatches) < _MISMATCHES_KEPT:
-            run.mismatches.append({"payment_id": row["id"], "state": row["state"], "gateways": says})
-        if charged > expected and not run.dry_run:
-            parts.database.run(lambda connection: ask_now(connection, row["id"]))
+            run.mismatches.append(asdict(comparison))
+        if comparison.is_charged_too_often and not run.dry_run:
+            parts.database.run(lambda connection: ask_now(connection, comparison.payment_id))
             parts.hints.notify("verify")
             run.fixed["asked_about"] = run.fixed.get("asked_about", 0) + 1
 

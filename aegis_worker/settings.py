@@ -66,6 +66,10 @@ class Settings:
     idempotency_keep_h: int
     webhook_keep_delivered_d: int
     webhook_keep_dead_d: int
+    audit_batch: int
+    audit_budget_s: float
+    audit_overdue_s: float
+    audit_undelivered_s: float
 
     @property
     def is_production(self) -> bool:
@@ -107,6 +111,10 @@ def load_settings() -> Settings:
             idempotency_keep_h=env.int("AEGIS_IDEMPOTENCY_KEEP_H", 72),
             webhook_keep_delivered_d=env.int("AEGIS_WEBHOOK_KEEP_DELIVERED_D", 30),
             webhook_keep_dead_d=env.int("AEGIS_WEBHOOK_KEEP_DEAD_D", 90),
+            audit_batch=env.int("AEGIS_AUDIT_BATCH", 200),
+            audit_budget_s=env.float("AEGIS_AUDIT_BUDGET_S", 5.0),
+            audit_overdue_s=env.float("AEGIS_AUDIT_OVERDUE_S", 900.0),
+            audit_undelivered_s=env.float("AEGIS_AUDIT_UNDELIVERED_S", 21_600.0),
         )
     except EnvError as error:
         raise ConfigurationError(
@@ -139,6 +147,7 @@ def _check(settings: Settings) -> None:
         "idempotency_keep_h",
         "webhook_keep_delivered_d",
         "webhook_keep_dead_d",
+        "audit_batch",
     ):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"AEGIS_{name.upper()} must be at least 1")

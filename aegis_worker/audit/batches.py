@@ -5,7 +5,7 @@ Every batch is one statement, so it sees one moment; nothing is locked and nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping
@@ -13,16 +13,19 @@ from sqlalchemy import Connection, RowMapping
 from aegis_worker.persistence.database import Database
 
 from .checks import violations
-from .subjects import ACCEPTING, KEY_WITHIN_S, read_subjects
+from .subjects import ACCEPTING, KEY_WITHIN_S, Subject, read_subjects
 from .violations import Bounds, Finding, Page, Violation, gather
 
 BATCH = 200
+# So many events after the last snapshot, and there is another: folding never takes many more than this.
+SNAPSHOT_EVERY = 50
 
 # Two keys of the same microsecond at the edge of a page may hide one of them from this round.
-_KEYS = """
+_MADE_APART = """(k.route = %(accepting)s AND (
+    k.created_at > p.created_at + make_interval(secs => %(key_within_s)s) OR k.created_at < p.created_at))"""
+_KEYS = f"""
 SELECT k.merchant_id, k.route, k.key, k.payment_id, k.created_at, p.merchant_id AS payments_merchant,
-    p.created_at AS payment_created_at,
-    k.created_at > p.created_at + make_interval(secs => %(key_within_s)s) OR k.created_at < p.created_at AS made_apart
+    p.created_at AS payment_created_at, {_MADE_APART} AS made_apart
 FROM idempotency_keys k LEFT JOIN payments p ON p.id = k.payment_id
 WHERE k.created_at > %(after)s::timestamptz AND k.created_at <= coalesce(%(upto)s, statement_timestamp())
 ORDER BY k.created_at LIMIT %(limit)s
@@ -35,13 +38,26 @@ def check_payments(
     limit: int = BATCH,
     bounds: Bounds | None = None,
     upto: str | None = None,
+    *,
+    whole: bool = False,
 ) -> Page:
-    """Check up to `limit` payments whose ids come after `after` and, where given, not after `upto`."""
+    """Check up to `limit` payments whose ids come after `after` and, where given, not after `upto`.
+
+    `whole` histories are folded from their start, which also checks the snapshots.
+    """
     bounds = bounds or Bounds()
-    subjects = read_subjects(connection, after=after, upto=upto, limit=limit, bounds=bounds)
+    subjects = read_subjects(connection, bounds=bounds, limit=limit, after=after, upto=upto, whole=whole)
     ids = [subject.payment.id for subject in subjects]
     found = [violation for subject in subjects for violation in violations(subject, bounds)]
-    return Page(ids, found, ids[-1] if len(ids) == limit else None)
+    return Page("payments", ids, found, ids[-1] if len(ids) == limit else None, _long(subjects))
+
+
+def _long(subjects: Sequence[Subject]) -> list[str]:
+    return [
+        subject.payment.id
+        for subject in subjects
+        if subject.last_seq - max((taken["seq"] for taken in subject.snapshots), default=0) > SNAPSHOT_EVERY
+    ]
 
 
 def check_keys(
@@ -55,12 +71,13 @@ def check_keys(
         "after": after or "-infinity",
         "upto": upto,
         "limit": limit,
+        "accepting": ACCEPTING,
         "key_within_s": KEY_WITHIN_S,
     }
     rows = connection.exec_driver_sql(_KEYS, parameters).mappings().all()
     found = [violation for row in rows for violation in _wrong_key(row)]
     cursor = rows[-1]["created_at"].isoformat() if len(rows) == limit else None
-    return Page([row["payment_id"] for row in rows], found, cursor)
+    return Page("keys", [row["payment_id"] for row in rows], found, cursor)
 
 
 def _wrong_key(key: RowMapping) -> list[Violation]:
@@ -70,7 +87,7 @@ def _wrong_key(key: RowMapping) -> list[Violation]:
         summary = "an idempotency key leads to no payment"
     elif key["payments_merchant"] != key["merchant_id"]:
         summary = "an idempotency key leads to another merchant's payment"
-    elif key["made_apart"] and key["route"] == ACCEPTING:
+    elif key["made_apart"]:
         summary = "an idempotency key was made apart from its payment"
         evidence["payment_created_at"] = key["payment_created_at"].isoformat()
     else:
@@ -79,7 +96,12 @@ def _wrong_key(key: RowMapping) -> list[Violation]:
 
 
 def pages(
-    database: Database, bounds: Bounds | None = None, *, after: str = "", batch: int = BATCH
+    database: Database,
+    bounds: Bounds | None = None,
+    *,
+    after: str = "",
+    batch: int = BATCH,
+    whole: bool = False,
 ) -> Iterator[Page]:
     """Every payment after `after`, and every key: all that is there now, in batches. Raises DatabaseUnavailable."""
     cursor: str | None = after
@@ -88,7 +110,7 @@ def pages(
         now = connection.exec_driver_sql("SELECT statement_timestamp()").scalar_one()
     while cursor is not None:
         with database.read() as connection:
-            page = check_payments(connection, cursor, batch, bounds, upto)
+            page = check_payments(connection, cursor, batch, bounds, upto, whole=whole)
         yield page
         cursor = page.cursor
     cursor = ""

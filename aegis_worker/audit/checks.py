@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aegis_worker.domain.payment import Event
-from aegis_worker.domain.replay import differences, restored
+from aegis_worker.domain.payment import Event, Payment
+from aegis_worker.domain.replay import differences, fold, restored, snapshot, states
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import IllegalTransition
 
@@ -13,6 +13,11 @@ from .subjects import Subject
 from .violations import Bounds, Finding, Violation, gather
 
 _OPEN = ("queued", "running", "waiting", "review")
+
+
+def folded(subject: Subject) -> Payment:
+    """The payment as its events tell it. Raises IllegalTransition or ValueError for an impossible history."""
+    return fold(subject.payment, _events(subject), _base(subject))
 
 
 def violations(subject: Subject, bounds: Bounds) -> list[Violation]:
@@ -90,11 +95,8 @@ def _row_is_the_fold(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
         yield Finding("I4", "events are missing from the history", numbers, breaks_history=True)
         return
     try:
-        events = [
-            Event(payment.id, told["seq"], EventType(told["type"]), told["data"]) for told in subject.events
-        ]
-        base = restored(payment, *subject.snapshot) if subject.snapshot else None
-        differing = differences(payment, events, base)
+        events = _events(subject)
+        differing = differences(payment, events, _base(subject))
     except (IllegalTransition, ValueError) as error:
         history = [f"{told['seq']} {told['type']}" for told in subject.events]
         evidence = {"error": str(error), "history": history}
@@ -104,6 +106,36 @@ def _row_is_the_fold(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
         sides = {name: {"row": row, "events": told} for name, (row, told) in differing.items()}
         summary = f"row and events differ in {', '.join(sides)}"
         yield Finding("I4", summary, {"differences": sides}, breaks_history=True)
+
+
+def _snapshots_agree(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    """Only a history read from its start can tell; what is built on a wrong snapshot is checked against the row above."""
+    if subject.folds_from != 0 or not subject.snapshots:
+        return
+    kept = {taken["seq"]: taken["state"] for taken in subject.snapshots}
+    try:
+        right = {
+            payment.version: snapshot(payment)
+            for payment in states(subject.payment, _events(subject))
+            if payment.version in kept
+        }
+    except (IllegalTransition, ValueError):
+        return  # an impossible history, which is the finding
+    wrong = [seq for seq, state in kept.items() if right.get(seq) != state]
+    if wrong:
+        evidence = {str(seq): {"snapshot": kept[seq], "events": right.get(seq)} for seq in wrong}
+        yield Finding("I4", "a snapshot is not the fold of the events before it", {"snapshots": evidence})
+
+
+def _events(subject: Subject) -> list[Event]:
+    payment_id = subject.payment.id
+    return [Event(payment_id, told["seq"], EventType(told["type"]), told["data"]) for told in subject.events]
+
+
+def _base(subject: Subject) -> Payment | None:
+    if subject.folds_from == 0:
+        return None
+    return restored(subject.payment, subject.folds_from, subject.snapshots[-1]["state"])
 
 
 def _outbox_is_in_order(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
@@ -147,6 +179,7 @@ _CHECKS = (
     _ends,
     _agrees,
     _row_is_the_fold,
+    _snapshots_agree,
     _outbox_is_in_order,
     _endpoints_hear_in_order,
     _one_key,

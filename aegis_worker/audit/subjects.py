@@ -27,7 +27,9 @@ ACCEPTING = "POST /v1/payments"
 _SUBJECTS = """
 WITH batch AS MATERIALIZED (
     SELECT * FROM payments
-    WHERE id > %(after)s AND (%(upto)s::text IS NULL OR id <= %(upto)s) ORDER BY id LIMIT %(limit)s
+    WHERE id > %(after)s AND (%(upto)s::text IS NULL OR id <= %(upto)s)
+        AND (%(only)s::text[] IS NULL OR id = ANY (%(only)s))
+    ORDER BY id LIMIT %(limit)s
 ), keys AS (
     SELECT k.payment_id, json_agg(json_build_object('merchant_id', k.merchant_id, 'key', k.key)) AS keys
     FROM idempotency_keys k JOIN batch b ON b.id = k.payment_id
@@ -40,9 +42,13 @@ SELECT p.*,
     history.told, history.last_seq, coalesce(history.late_charge_told, false) AS late_charge_told,
     (
         SELECT json_agg(json_build_object('seq', e.seq, 'type', e.type, 'data', e.data) ORDER BY e.seq)
-        FROM payment_events e WHERE e.payment_id = p.id AND e.seq > coalesce(snapshot.seq, 0)
+        FROM payment_events e WHERE e.payment_id = p.id AND e.seq > CASE WHEN %(whole)s THEN 0 ELSE snapshot.seq END
     ) AS events,
-    snapshot.seq AS snapshot_seq, snapshot.state AS snapshot_state,
+    CASE WHEN %(whole)s THEN 0 ELSE snapshot.seq END AS folds_from,
+    (
+        SELECT json_agg(json_build_object('seq', s.seq, 'state', s.state) ORDER BY s.seq)
+        FROM payment_snapshots s WHERE s.payment_id = p.id
+    ) AS snapshots,
     (
         SELECT json_agg(json_build_object(
             'id', j.id, 'operation', j.operation, 'queue', j.queue, 'status', j.status, 'reason', j.reason,
@@ -97,9 +103,9 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS told, coalesce(max(seq), 0) AS last_seq, bool_or(type = %(late_charge)s) AS late_charge_told
     FROM payment_events WHERE payment_id = p.id
 ) history
-LEFT JOIN LATERAL (
-    SELECT seq, state FROM payment_snapshots WHERE payment_id = p.id ORDER BY seq DESC LIMIT 1
-) snapshot ON true
+CROSS JOIN LATERAL (
+    SELECT coalesce(max(seq), 0) AS seq FROM payment_snapshots WHERE payment_id = p.id
+) snapshot
 LEFT JOIN keys ON keys.payment_id = p.id
 ORDER BY p.id
 """
@@ -109,8 +115,8 @@ ORDER BY p.id
 class Subject:
     """One payment and what is recorded of it. Lists hold plain JSON, ages in seconds.
 
-    `told` and `last_seq`: how many events there are and the highest `seq`; `events` are those after the newest snapshot;
-    `late_charge_told`: whether any of them is PAYMENT_DUPLICATE_DETECTED.
+    `told` and `last_seq`: how many events there are and the highest `seq`. `events` are those after `folds_from`: 0, or
+    the `seq` of the newest snapshot. `late_charge_told`: whether any event at all is PAYMENT_DUPLICATE_DETECTED.
     """
 
     payment: Payment
@@ -120,7 +126,8 @@ class Subject:
     last_seq: int
     late_charge_told: bool
     events: Sequence[Mapping[str, Any]]
-    snapshot: tuple[int, Mapping[str, Any]] | None
+    folds_from: int
+    snapshots: Sequence[Mapping[str, Any]]
     jobs: Sequence[Mapping[str, Any]]
     attempts: Sequence[Mapping[str, Any]]
     outbox: Sequence[Mapping[str, Any]]
@@ -131,12 +138,24 @@ class Subject:
 
 
 def read_subjects(
-    connection: Connection, *, after: str, upto: str | None, limit: int, bounds: Bounds
+    connection: Connection,
+    *,
+    bounds: Bounds,
+    limit: int,
+    after: str = "",
+    upto: str | None = None,
+    only: Sequence[str] | None = None,
+    whole: bool = False,
 ) -> list[Subject]:
-    """Up to `limit` payments with ids after `after` and not after `upto`, in the order of their ids."""
+    """Up to `limit` payments with ids after `after` and not after `upto`, or of `only` these, in the order of their ids.
+
+    With their `whole` history, or with what came after the newest snapshot.
+    """
     parameters = {
         "after": after,
         "upto": upto,
+        "only": None if only is None else list(only),
+        "whole": whole,
         "limit": limit,
         "late_charge": EventType.DUPLICATE_DETECTED,
         "accepting": ACCEPTING,
@@ -158,7 +177,8 @@ def _subject(row: Mapping[str, Any]) -> Subject:
         last_seq=row["last_seq"],
         late_charge_told=row["late_charge_told"],
         events=row["events"] or (),
-        snapshot=(row["snapshot_seq"], row["snapshot_state"]) if row["snapshot_seq"] is not None else None,
+        folds_from=row["folds_from"],
+        snapshots=row["snapshots"] or (),
         jobs=row["jobs"] or (),
         attempts=row["attempts"] or (),
         outbox=row["outbox"] or (),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+# What a batch went through; an incident is over when the same look finds nothing any more.
+Looked = Literal["payments", "keys", "gateways"]
 
 # What each invariant demands, in one line for people.
 INVARIANTS: dict[str, str] = {
@@ -57,11 +60,16 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one batch looked at and found. `cursor` goes into `after` of the next call; None: nothing is left."""
+    """What one batch looked at and found. `cursor` goes into `after` of the next call; None: nothing is left.
 
+    `long`: payments that have many events since their last snapshot.
+    """
+
+    looked: Looked
     payment_ids: Sequence[str]
     violations: Sequence[Violation]
     cursor: str | None
+    long: Sequence[str] = ()
 
 
 def gather(payment_id: str, findings: Sequence[Finding]) -> list[Violation]:

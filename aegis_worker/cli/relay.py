@@ -14,6 +14,7 @@ import click
 import structlog
 
 from aegis_worker import reconcile
+from aegis_worker.audit.run import audit_on
 from aegis_worker.bootstrap import Worker
 from aegis_worker.errors import AegisError
 from aegis_worker.observability.errors import configure_error_reports
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 # Events of what was just charged go out before the next payments are taken up, so a run is kept short.
 _RUN_LIMIT_S = 2.0
-_RECONCILE_EVERY_S, _RECHECK_EVERY_S, _PURGE_EVERY_S = 60.0, 15.0, 3600.0
+_RECONCILE_EVERY_S, _RECHECK_EVERY_S, _AUDIT_EVERY_S, _PURGE_EVERY_S = 60.0, 15.0, 60.0, 3600.0
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -49,9 +50,10 @@ class RelayReport:
 
 
 class Rota:
-    """What is done now and then rather than in every pass: reconcile, recheck charges, purge."""
+    """What is done now and then rather than in every pass: reconcile, recheck charges, audit, purge."""
 
     def __init__(self, parts: Worker) -> None:
+        audit = replace(parts.audit, budget_s=min(parts.audit.budget_s, _RUN_LIMIT_S))
         self._chores: dict[str, tuple[float, Callable[[], dict[str, Any]]]] = {
             "reconcile": (
                 _RECONCILE_EVERY_S,
@@ -59,6 +61,7 @@ class Rota:
             ),
             "recheck": (_RECHECK_EVERY_S, lambda: dict(recheck(parts.recheck))),
             "purge": (_PURGE_EVERY_S, lambda: dict(purge(parts.database, parts.settings))),
+            "audit": (_AUDIT_EVERY_S, lambda: dict(audit_on(audit).numbers)),
         }
         self._next_at = dict.fromkeys(self._chores, 0.0)
 

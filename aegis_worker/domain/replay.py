@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -41,15 +41,21 @@ def unborn(row: Payment) -> Payment:
     )
 
 
+def states(row: Payment, events: Iterable[Event], base: Payment | None = None) -> Iterator[Payment]:
+    """The payment after each of the events, which follow on `base`. Raises IllegalTransition."""
+    payment = base or unborn(row)
+    for event in events:
+        payment = payment.evolve(event)
+        yield payment
+
+
 def fold(row: Payment, events: Iterable[Event], base: Payment | None = None) -> Payment:
     """The payment as its events tell it; `base` is the payment before the first of them, where that is not the birth.
 
     Raises IllegalTransition where the history itself is impossible.
     """
-    payment = base or unborn(row)
-    for event in events:
-        payment = payment.evolve(event)
-    return payment
+    *_, last = (base or unborn(row), *states(row, events, base))
+    return last
 
 
 def differences(

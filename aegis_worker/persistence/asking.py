@@ -17,12 +17,14 @@ SET run_at = CASE WHEN queue = 'verify' OR status = 'review' THEN clock_timestam
     status = CASE WHEN status = 'review' THEN 'waiting' ELSE status END,
     updated_at = clock_timestamp()
 WHERE payment_id = %(payment_id)s AND status IN ('queued', 'running', 'waiting', 'review')
+    AND EXISTS (SELECT FROM payments WHERE id = %(payment_id)s AND frozen_at IS NULL)
 RETURNING id
 """
 
 _NEW_JOB = """
 INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)
-SELECT %(job_id)s, id, merchant_id, 'sync', 'verify', 'queued' FROM payments WHERE id = %(payment_id)s
+SELECT %(job_id)s, id, merchant_id, 'sync', 'verify', 'queued' FROM payments
+WHERE id = %(payment_id)s AND frozen_at IS NULL
 ON CONFLICT DO NOTHING
 RETURNING id
 """
@@ -31,7 +33,7 @@ RETURNING id
 def ask_now(connection: Connection, payment_id: str) -> str | None:
     """Make the payment's open job due, or give it a `sync` job. Returns the job's id.
 
-    None when there is no such payment, or jobs open and close faster than this can look.
+    None when there is no such payment, when it is frozen, or when jobs open and close faster than this can look.
     """
     names = {"payment_id": payment_id, "job_id": new_id(JOB)}
     for statement in (_OPEN_JOB, _NEW_JOB, _OPEN_JOB):  # the third: another sync was quicker

@@ -38,7 +38,7 @@ SELECT c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, p.*, (
     ) ORDER BY a.sent_at)
     FROM attempts a WHERE a.payment_id = c.payment_id
 ) AS attempts
-FROM claimed c JOIN payments p ON p.id = c.payment_id
+FROM claimed c JOIN payments p ON p.id = c.payment_id AND p.frozen_at IS NULL
 """
 
 _HAND_BACK = """

@@ -15,14 +15,21 @@ incidents = Table(
     Column("id", Text, primary_key=True),
     Column("invariant", Text, nullable=False),
     Column("payment_id", Text, nullable=False),
+    Column("looked", Text, nullable=False),
     Column("summary", Text, nullable=False),
     Column("evidence", JSONB, nullable=False),
     Column("found_at", TIME, nullable=False, server_default=NOW),
     Column("last_seen_at", TIME, nullable=False, server_default=NOW),
     Column("resolved_at", TIME),
     CheckConstraint(one_of("invariant", *INVARIANTS), name="invariant_known"),
+    CheckConstraint(one_of("looked", "payments", "keys", "gateways"), name="looked_known"),
     Index(
-        "incidents_open", "payment_id", "invariant", unique=True, postgresql_where=text("resolved_at IS NULL")
+        "incidents_open",
+        "payment_id",
+        "invariant",
+        "looked",
+        unique=True,
+        postgresql_where=text("resolved_at IS NULL"),
     ),
 )
 

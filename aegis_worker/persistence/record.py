@@ -118,6 +118,7 @@ WITH change AS (
     FROM change c
     WHERE j.id = c.job_id AND j.lease_epoch = c.lease_epoch AND j.status = 'running'
         AND j.last_change IS DISTINCT FROM c.number
+        AND NOT EXISTS (SELECT FROM payments f WHERE f.id = c.payment_id AND f.frozen_at IS NOT NULL)
     RETURNING c.payment_id, j.merchant_id
 ), moved AS (
     UPDATE payments p
@@ -190,6 +191,8 @@ def record(connection: Connection, changes: Sequence[Change], *, lease_s: float)
     """Write the changes; returns the ids of the jobs whose change stands. The rest lost their fence and wrote nothing.
 
     Writing the same changes again is safe: what stands already is left as it is and counts as written.
+
+    Freezing a payment takes its job's fence; one that is frozen all the same is not written to either.
 
     Raises VersionConflict, with nothing written, when a payment of a held job is not at the version it was read at.
     """

@@ -1,8 +1,9 @@
-"""Find what was lost, reconcile, forget what is old."""
+"""Find what was lost, reconcile, audit, forget what is old."""
 
 from __future__ import annotations
 
 from aegis_worker import bootstrap, reconcile
+from aegis_worker.audit.run import audit_on
 from aegis_worker.celery import app
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.purge import purge
@@ -25,6 +26,12 @@ def reconcile_now() -> dict[str, int]:
 def recheck_charges() -> dict[str, int]:
     """Ask again about charges that were refused or absent."""
     return recheck(bootstrap.worker().recheck)
+
+
+@app.task(name="maintenance.audit")
+def audit() -> dict[str, int]:
+    """Check the invariants from where the last run stopped."""
+    return audit_on(bootstrap.worker().audit).numbers
 
 
 @app.task(name="maintenance.purge")

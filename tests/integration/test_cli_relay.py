@@ -97,20 +97,20 @@ def test_chores_are_done_at_their_time_and_not_in_every_pass(database: Database)
     with opened_worker(hinting=False) as parts:
         rota = Rota(parts)
         assert set(relay_pass(parts, rota).done) == {
-            "payments", "verify", "outbox", "webhooks", "reconcile", "recheck", "purge",
+            "payments", "verify", "outbox", "webhooks", "reconcile", "recheck", "audit", "purge",
         }  # fmt: skip
         assert set(relay_pass(parts, rota).done) == {"payments", "verify", "outbox", "webhooks"}
 
 
 def test_a_step_that_fails_does_not_keep_the_others_from_being_done(aegis: Aegis, database: Database) -> None:
     payment = accept_one(database).payment
-    # As after a migration that went half-way: neither events nor webhooks can be claimed.
+    # As after a migration that went half-way: neither events nor webhooks can be claimed, or audited.
     database.run(
         lambda connection: connection.exec_driver_sql("ALTER TABLE webhook_endpoints RENAME TO away")
     )
     ran = aegis("relay", "--once", "--json")
     assert ran.exit_code == 3
-    assert list(ran.json["failed"]) == ["outbox", "webhooks"]
+    assert list(ran.json["failed"]) == ["outbox", "webhooks", "audit"]
     assert "aegis migrate" in ran.json["failed"]["outbox"]
     assert list(ran.json["done"]) == ["payments", "verify", "reconcile", "recheck", "purge"]
     assert payment_of(database, payment.id).state is State.SUCCESS

@@ -24,15 +24,17 @@ CREATE TABLE incidents (
     id TEXT NOT NULL,
     invariant TEXT NOT NULL,
     payment_id TEXT NOT NULL,
+    looked TEXT NOT NULL,
     summary TEXT NOT NULL,
     evidence JSONB NOT NULL,
     found_at TIMESTAMPTZ DEFAULT clock_timestamp() NOT NULL,
     last_seen_at TIMESTAMPTZ DEFAULT clock_timestamp() NOT NULL,
     resolved_at TIMESTAMPTZ,
     PRIMARY KEY (id),
-    CONSTRAINT invariant_known CHECK (invariant IN ('I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7'))
+    CONSTRAINT invariant_known CHECK (invariant IN ('I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7')),
+    CONSTRAINT looked_known CHECK (looked IN ('payments', 'keys', 'gateways'))
 );
-CREATE UNIQUE INDEX incidents_open ON incidents (payment_id, invariant) WHERE resolved_at IS NULL;
+CREATE UNIQUE INDEX incidents_open ON incidents (payment_id, invariant, looked) WHERE resolved_at IS NULL;
 
 CREATE TABLE audit_cursors (
     name TEXT NOT NULL,

@@ -1,0 +1,64 @@
+"""Freezing: a payment whose events don't lead to its row is touched by nobody until a person has looked at it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from aegis_worker.ids import JOB, new_id
+
+from .checks import violations
+from .subjects import read_subjects
+from .violations import Bounds, Violation
+
+# The job before the payment, as `record` does: the other way round the two could deadlock.
+_LOCK_JOB = """
+SELECT id FROM jobs WHERE payment_id = %(payment_id)s AND status IN ('queued', 'running', 'waiting', 'review')
+FOR UPDATE
+"""
+_LOCK_PAYMENT = "SELECT id FROM payments WHERE id = %(payment_id)s FOR UPDATE"
+
+_FREEZE = "UPDATE payments SET frozen_at = clock_timestamp() WHERE id = %(payment_id)s AND frozen_at IS NULL"
+
+# Raising the fence makes whoever works on the job right now a zombie: what it finds out is dropped.
+_FENCE_OFF = """
+UPDATE jobs SET status = 'review', lease_epoch = lease_epoch + 1, lease_until = NULL, reason = %(reason)s,
+    updated_at = clock_timestamp()
+WHERE payment_id = %(payment_id)s AND status IN ('queued', 'running', 'waiting', 'review')
+    AND (status <> 'review' OR reason IS DISTINCT FROM %(reason)s)
+"""
+_JOB_IN_REVIEW = """
+INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status, reason)
+SELECT %(job_id)s, id, merchant_id, 'sync', 'verify', 'review', %(reason)s FROM payments WHERE id = %(payment_id)s
+ON CONFLICT DO NOTHING
+"""
+_UNFREEZE = "UPDATE payments SET frozen_at = NULL WHERE id = %(payment_id)s AND frozen_at IS NOT NULL"
+
+_REASON = "frozen by the audit: "
+
+
+def freeze_if_broken(connection: Connection, payment_id: str, bounds: Bounds) -> tuple[bool, list[Violation]]:
+    """Look again at a payment with nobody else writing to it, its whole history, and freeze it if that is broken.
+
+    Returns whether it is frozen now, and what is wrong with it. Fences off its open job into review, or makes one there.
+    """
+    names = {"payment_id": payment_id, "job_id": new_id(JOB)}
+    connection.exec_driver_sql(_LOCK_JOB, names)
+    connection.exec_driver_sql(_LOCK_PAYMENT, names)
+    found = _look_again(connection, payment_id, bounds)
+    broken = [violation for violation in found if violation.breaks_history]
+    if not broken:
+        return False, found
+    names["reason"] = _REASON + "; ".join(violation.summary for violation in broken)
+    for statement in (_FREEZE, _FENCE_OFF, _JOB_IN_REVIEW):
+        connection.exec_driver_sql(statement, names)
+    return True, found
+
+
+def unfreeze(connection: Connection, payment_id: str) -> bool:
+    """Let the payment be worked on again; its job stays in review for whoever decides. Whether it was frozen."""
+    return bool(connection.exec_driver_sql(_UNFREEZE, {"payment_id": payment_id}).rowcount)
+
+
+def _look_again(connection: Connection, payment_id: str, bounds: Bounds) -> list[Violation]:
+    subjects = read_subjects(connection, bounds=bounds, limit=1, only=[payment_id], whole=True)
+    return [violation for subject in subjects for violation in violations(subject, bounds)]
