@@ -101,7 +101,10 @@ def in_stream(redis_url: str) -> list[dict[str, str]]:
 
 def first_seqs(entries: Sequence[dict[str, Any]]) -> dict[str, list[int]]:
     """Each payment's `seq`s in order of arrival, as a consumer sees them that dedupes on the event id."""
+    first: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        first.setdefault(entry["id"], entry)
     seqs: dict[str, list[int]] = {}
-    for entry in {entry["id"]: entry for entry in reversed(entries)}.values():
-        seqs.setdefault(entry["payment_id"], []).insert(0, entry["seq"])
+    for entry in first.values():
+        seqs.setdefault(entry["payment_id"], []).append(entry["seq"])
     return seqs

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-
-from installation import Installation, card
+from installation import Installation
 
 
 def test_a_payment_is_charged_once_and_is_success(running: Installation) -> None:
@@ -38,23 +35,3 @@ def test_a_charge_whose_answer_was_lost_is_found_by_asking(running: Installation
         (1, True)
     ]
     assert len(running.charges(payment["id"])) == 1
-
-
-def test_fifty_posts_with_one_key_make_one_payment(running: Installation) -> None:
-    with ThreadPoolExecutor(50) as pool:
-        replies = list(pool.map(lambda _: running.post(card("tok_visa"), key="fifty"), range(50)))
-    accepted = [reply for reply in replies if reply.status == 202]
-    assert {reply.status for reply in replies} <= {202, 409}
-    assert {reply.body["code"] for reply in replies if reply.status == 409} <= {"idempotency_in_progress"}
-    assert len({reply.body["id"] for reply in accepted}) == 1
-    assert Counter(reply.headers.get("Idempotent-Replayed") for reply in accepted)[None] == 1
-    payment = running.ended(accepted[0].body["id"])
-    assert len(running.charges(payment["id"])) == 1
-
-
-def test_the_same_key_with_another_nested_field_is_refused(running: Installation) -> None:
-    first = running.post(card("tok_visa", customer={"id": "cus_1", "country": "IN"}), key="nested")
-    second = running.post(card("tok_visa", customer={"id": "cus_1", "country": "US"}), key="nested")
-    assert (first.status, second.status) == (202, 422)
-    assert second.body["code"] == "idempotency_key_reused"
-    assert second.headers["Content-Type"] == "application/problem+json"

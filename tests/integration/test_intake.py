@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from scripted_gateway import ScriptedGateway
@@ -19,14 +18,6 @@ def test_accepting_writes_payment_job_event_and_outbox_together(database):
     assert story_of(database, accepted.payment.id) == ["INITIATED"]
     assert job_of(database, accepted.payment.id)["status"] == "queued"
     assert len(rows(database, "SELECT * FROM outbox")) == 1
-
-
-def test_fifty_concurrent_requests_with_one_key_make_one_payment(database):
-    with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda _: accept_one(database), range(50)))
-    assert len({answer.payment.id for answer in answers}) == 1
-    assert sum(not answer.replayed for answer in answers) == 1
-    assert len(rows(database, "SELECT id FROM payments")) == 1
 
 
 def test_a_replay_after_the_payment_has_moved_gives_the_original_answer(database):

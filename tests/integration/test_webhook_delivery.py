@@ -201,27 +201,6 @@ def test_two_workers_keep_the_order_of_every_payment_while_events_come_in(databa
         assert len(sink.at(path)) == 48
 
 
-def test_endpoints_that_hang_fail_or_redirect_hold_up_no_other(database, sink, endpoint, deliver, hasty):
-    bad = {
-        "/hangs": sink.hangs,
-        "/drips": sink.drips,
-        "/fails": answers(500),
-        "/moved": answers(302, Location="/"),
-    }
-    sink.otherwise.update(bad)
-    for path in bad:
-        endpoint(sink.url(path))
-    good = endpoint(sink.url("/good"))
-    payments = [a_told_payment(database) for _ in range(5)]
-    deliver(hasty, limit=16)
-    assert first_seqs([request.json for request in sink.at("/good")]) == {
-        payment_id: [1, 2, 3] for payment_id in payments
-    }
-    assert {row["status"] for row in deliveries(database, endpoint_id=good.endpoint.id)} == {"delivered"}
-    assert len(sink.at("/good")) == 15
-    assert sink.at("/") == []
-
-
 def test_an_endpoint_that_hangs_gets_one_connection_and_then_a_rest(database, sink, endpoint, deliver, hasty):
     sink.otherwise["/hooks"] = sink.hangs
     endpoint(sink.url())
