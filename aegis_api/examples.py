@@ -52,9 +52,9 @@ _asked = Payment(
     description="Two tickets",
     metadata={"cart": "c-81", "items": 2},
 )
-_initiated, (_first,) = _asked.record([initiated(_asked)])
+AN_INITIATED_PAYMENT, (_first,) = _asked.record([initiated(_asked)])
 _succeeded = replace(
-    _initiated,
+    AN_INITIATED_PAYMENT,
     state=State.SUCCESS,
     version=3,
     gateway="sandbox_a",
@@ -62,7 +62,7 @@ _succeeded = replace(
     authorized_minor=1999,
     captured_minor=1999,
 )
-_job = StoredJob(
+A_JOB = StoredJob(
     id=_JOB_ID,
     payment_id=_PAYMENT_ID,
     merchant_id="mer_example",
@@ -77,7 +77,7 @@ _job = StoredJob(
     updated_at=_LATER,
     finished_at=_LATER,
 )
-_attempt = StoredAttempt(
+AN_ATTEMPT = StoredAttempt(
     payment_id=_PAYMENT_ID,
     operation="process",
     number=1,
@@ -96,16 +96,16 @@ _attempt = StoredAttempt(
 )
 
 PAYMENT = payment_body(_succeeded, _AT, _LATER)
-JOB = job_body(_job)
+JOB = job_body(A_JOB)
 JOB_ANSWER = {"job": JOB}
-ACCEPTED = {**payment_body(_initiated, _AT, _AT), "job": accepted_job_body(_JOB_ID)}
+ACCEPTED = {**payment_body(AN_INITIATED_PAYMENT, _AT, _AT), "job": accepted_job_body(_JOB_ID)}
 DECIDED = {**PAYMENT, "job": JOB}
 PAYMENTS = list_body([PAYMENT], _PAYMENT_ID)
 JOBS = list_body([JOB], None)
 EVENTS = list_body(
     [event_body(StoredEvent(_PAYMENT_ID, _first.seq, EventType(_first.type), _first.data, _AT))], None
 )
-ATTEMPTS = list_body([attempt_body(_attempt)], None)
+ATTEMPTS = list_body([attempt_body(AN_ATTEMPT)], None)
 
 ENDPOINT_REQUEST = {
     "url": "https://shop.example/hooks",

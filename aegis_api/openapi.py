@@ -69,6 +69,11 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
         "example": "wait=5",
     },
+    "If-Match": {
+        "description": "An ETag from before: refused once the payment is at another version.",
+        "schema": {"type": "string"},
+        "example": '"3"',
+    },
     "If-None-Match": {
         "description": "An ETag from before: 304 while the payment is still at that version.",
         "schema": {"type": "string"},

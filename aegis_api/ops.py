@@ -1,20 +1,28 @@
-"""What operators do over HTTP, over all merchants: look at what was decided. Every route needs an operator's key."""
+"""What operators do over HTTP, over all merchants: see what waits for them, decide, and see what was decided."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Response
+from flask import Response, g, request
 
+from aegis_worker.ids import PAYMENT
 from aegis_worker.persistence import audit_log
+from aegis_worker.queries.reviews import list_reviews
+from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
 
+from . import ops_examples
 from .auth import require_operator
-from .openapi import Blueprint, headers, refuses
-from .ops_examples import AUDIT_LOG
+from .openapi import Blueprint, headers, refuses, takes
+from .ops_bodies import resolved_body, review_body
 from .parts import parts
 from .representations import answer, audit_entry_body, list_body
+from .requests import id_parameter, known_form
 from .schemas import ops_answers
-from .schemas.ops_requests import AuditLogQuerySchema
+from .schemas.ops_requests import AuditLogQuerySchema, ResolutionSchema, ReviewsQuerySchema
+
+_PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment of any merchant.")
+_NO_VERSION = -1
 
 blueprint = Blueprint(
     "ops",
@@ -25,10 +33,74 @@ blueprint = Blueprint(
 blueprint.before_request(require_operator)
 
 
+@blueprint.route("/reviews")
+@refuses("validation_failed")
+@blueprint.arguments(ReviewsQuerySchema(), location="query")
+@blueprint.response(200, ops_answers.ReviewListSchema(), example=ops_examples.REVIEWS, headers=headers())
+def list_payments_in_review(query: dict[str, Any]) -> Response:
+    """What waits for a person, oldest first
+
+    Payments whose job is in review and payments that the audit froze, each with the evidence and what may be decided.
+    """
+    with parts().web.database.read() as connection:
+        page = list_reviews(connection, limit=query["limit"], after=query.get("starting_after"))
+    return answer(list_body([review_body(waiting) for waiting in page.rows], page.next_cursor))
+
+
+@blueprint.route("/payments/<payment_id>/resolve", methods=["POST"], parameters=[_PAYMENT_ID])
+@takes("If-Match")
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+    "not_found",
+    "invalid_state",
+    "resolution_contradicted",
+    "version_conflict",
+    "resolution_refused",
+)
+@blueprint.arguments(ResolutionSchema(), example=ops_examples.RESOLUTION)
+@blueprint.response(200, ops_answers.ResolvedSchema(), example=ops_examples.RESOLVED, headers=headers("ETag"))
+def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
+    """Decide about a payment that waits for a person
+
+    The gateways are asked first; what they contradict is refused. `charged` and `not_charged` end the payment as a
+    gateway's answer would; on one that has ended they only close its review. `ask_again` has the gateway asked once
+    more. `rebuild` sets a frozen payment to what its events say. Every decision goes into the audit log.
+    """
+    web = parts().web
+    resolved = resolve(
+        ReviewParts(web.database, web.gateways, web.hints.notify, web.settings.recheck_ladder_s[0]),
+        known_form(payment_id, PAYMENT),
+        Resolution(
+            kind=body["resolution"],
+            reason=body["reason"],
+            gateway=body.get("gateway"),
+            gateway_ref=body.get("gateway_ref"),
+            attempt=body.get("attempt"),
+        ),
+        actor=g.operator.actor,
+        expected_version=_wanted_version(),
+    )
+    tag = {"ETag": f'"{resolved.payment.version}"'}
+    return answer(resolved_body(body["resolution"], resolved), 200, tag)
+
+
+def _wanted_version() -> int | None:
+    """The version of If-Match; one that no payment has where the header holds no single version of ours."""
+    wanted = request.if_match
+    if wanted.star_tag or "If-Match" not in request.headers:
+        return None
+    tags = list(wanted)
+    return int(tags[0]) if len(tags) == 1 and tags[0].isdecimal() and len(tags[0]) < 10 else _NO_VERSION
+
+
 @blueprint.route("/audit-log")
 @refuses("validation_failed")
 @blueprint.arguments(AuditLogQuerySchema(), location="query")
-@blueprint.response(200, ops_answers.AuditLogSchema(), example=AUDIT_LOG, headers=headers())
+@blueprint.response(200, ops_answers.AuditLogSchema(), example=ops_examples.AUDIT_LOG, headers=headers())
 def list_audit_log(query: dict[str, Any]) -> Response:
     """Who decided what, newest first
 

@@ -2,32 +2,90 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from aegis_worker.domain.outcomes import NotFound, Operation
+from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.audit_log import Entry
+from aegis_worker.queries.payments import StoredPayment
+from aegis_worker.queries.reviews import Waiting
+from aegis_worker.review.asking import Said
+from aegis_worker.review.case import Call
+from aegis_worker.review.resolve import Resolved
 
+from .examples import A_JOB, AN_ATTEMPT, AN_INITIATED_PAYMENT
+from .ops_bodies import resolved_body, review_body
 from .representations import audit_entry_body, list_body
 
 _AT = datetime(2026, 11, 21, 9, 30, 0, 654321, tzinfo=UTC)
+_GATEWAY = "sandbox_a"
+_REASON = "not in the gateway's settlement report of 20 November"
+_in_doubt = replace(
+    AN_INITIATED_PAYMENT, state=State.PROCESSING, version=4, certainty="unknown", gateway=_GATEWAY
+)
+_attempt = replace(
+    AN_ATTEMPT,
+    status="UNKNOWN",
+    gateway_ref=None,
+    outcome={"reason": "not found yet"},
+    checks=17,
+    not_found_count=17,
+    last_checked_at=_AT,
+)
+_job = replace(
+    A_JOB,
+    queue="verify",
+    status="review",
+    reason="17 look-ups did not settle it: not found yet",
+    result=None,
+    finished_at=None,
+    updated_at=_AT,
+)
 
 AUDIT_LOG = list_body(
     [
         audit_entry_body(
             Entry(
-                seq=1,
+                seq=2,
                 at=_AT,
-                actor="cli:asha",
-                action="api_key.created",
-                payment_id=None,
-                details={
-                    "key_id": "key_0199a7c5a0f47d5a8f0e6b1c2d3e4f54",
-                    "role": "operator",
-                    "label": "night",
-                },
-                previous_hash=bytes(32),
-                hash=bytes(range(32)),
+                actor="key_0199a7c5a0f47d5a8f0e6b1c2d3e4f54 (night)",
+                action="payment.resolved",
+                payment_id=_in_doubt.id,
+                details={"resolution": "not_charged", "reason": _REASON, "checked": "not_found"},
+                previous_hash=bytes(range(32)),
+                hash=bytes(range(32, 64)),
             )
         )
     ],
     None,
+)
+REVIEWS = list_body(
+    [
+        review_body(
+            Waiting(
+                stored=StoredPayment(_in_doubt, _AT, _AT),
+                frozen_at=None,
+                job=_job,
+                attempts=[_attempt],
+                incidents=[],
+            )
+        )
+    ],
+    None,
+)
+RESOLUTION = {"resolution": "not_charged", "reason": _REASON}
+RESOLVED = resolved_body(
+    "not_charged",
+    Resolved(
+        payment=replace(_in_doubt, state=State.FAILURE, version=6, certainty="known"),
+        job_id=_job.id,
+        checked="not_found",
+        says=[
+            Said(Call(Operation.PROCESS, 1, _GATEWAY, f"{_in_doubt.id}-p1", None, "UNKNOWN", 17), NotFound())
+        ],
+        state_changed=True,
+        rebuilt={},
+        note="recorded as not charged: the payment has failed",
+    ),
 )

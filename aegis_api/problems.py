@@ -50,12 +50,16 @@ PROBLEMS: dict[str, Problem] = {
     "duplicate_reference": Problem(409, "Another payment carries this reference"),
     "job_open": Problem(409, "The payment's job is changing hands", retryable=True),
     "payment_frozen": Problem(409, "The payment is frozen until a person has looked at it"),
+    "invalid_state": Problem(409, "The payment does not take this now"),
+    "resolution_contradicted": Problem(409, "A gateway says something else"),
+    "version_conflict": Problem(412, "The payment is not at the version of If-Match"),
     "payload_too_large": Problem(413, "The body is too large"),
     "unsupported_media_type": Problem(415, "The body must be application/json"),
     "validation_failed": Problem(422, "The request has invalid fields"),
     "idempotency_key_reused": Problem(422, "The idempotency key was used with a different request"),
     "sensitive_data_rejected": Problem(422, "The request holds a card number"),
     "webhook_endpoint_refused": Problem(422, "Webhooks can't be posted there"),
+    "resolution_refused": Problem(422, "The decision can't be carried out as it stands"),
     "internal_error": Problem(500, "Something went wrong on our side", retryable=True),
     "not_ready": Problem(503, "This process is not ready to take requests", retryable=True),
     "database_unavailable": Problem(
@@ -156,14 +160,17 @@ def _aegis_error(error: AegisError) -> Response:
         return problem(error.code, str(error), errors=error.errors)
     if error.code not in PROBLEMS or error.code == "internal_error":
         return _unexpected(error)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Retryable) else {}
+    headers = {}
+    if isinstance(error, Retryable) and PROBLEMS[error.code].retryable:
+        headers["Retry-After"] = str(error.retry_after_s)
     if error.code == "invalid_api_key":
         headers["WWW-Authenticate"] = 'Bearer realm="AegisPay"'
     # A refusal's message was written for its caller; what a broken part says is for the log.
     detail = str(error) if isinstance(error, Refused) else PROBLEMS[error.code].title + "."
     if error.code == "database_unavailable":
         log.warning("database unavailable", error=str(error))
-    return problem(error.code, detail, headers=headers)
+    more = error.more if isinstance(error, Refused) else {}
+    return problem(error.code, detail, headers=headers, **more)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -6,6 +6,10 @@ to change the installation. `ProgrammingError`: a bug; nothing was written.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
 
 class AegisError(Exception):
     """Base of the tree. `code` is stable and appears in logs and in problem documents."""
@@ -60,7 +64,9 @@ class JobBusy(Retryable):
 
 
 class Refused(AegisError):
-    """The call is wrong as it stands; repeating it unchanged gives the same refusal."""
+    """The call is wrong as it stands; repeating it unchanged gives the same refusal. `more`: what a program needs of it."""
+
+    more: Mapping[str, Any] = MappingProxyType({})
 
 
 class NotFound(Refused):
@@ -85,6 +91,32 @@ class PaymentFrozen(Refused):
     """The audit found that the payment's events don't lead to its row; nothing touches it until a person has decided."""
 
     code = "payment_frozen"
+
+
+class InvalidState(Refused):
+    """The payment does not take this now; `allowed` says what it takes."""
+
+    code = "invalid_state"
+
+    def __init__(self, message: str, allowed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.more = {"allowed": list(allowed)}
+
+
+class ResolutionContradicted(Refused):
+    """A gateway says something else than the person who decided; `gateways_say` what."""
+
+    code = "resolution_contradicted"
+
+    def __init__(self, message: str, gateways_say: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(message)
+        self.more = {"gateways_say": list(gateways_say)}
+
+
+class ResolutionRefused(Refused):
+    """The decision lacks something, or can't be carried out on what is on record; the message says what."""
+
+    code = "resolution_refused"
 
 
 class InvalidApiKey(Refused):

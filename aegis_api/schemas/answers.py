@@ -308,4 +308,8 @@ class ProblemSchema(Answer):
     request_id = _text()
     retryable = fields.Boolean(required=True)
     errors = fields.List(fields.Nested(FieldErrorSchema))
+    allowed = fields.List(fields.String(), metadata={"description": "invalid_state: what it takes now."})
+    gateways_say = fields.List(
+        fields.Dict(), metadata={"description": "resolution_contradicted: what each gateway answered."}
+    )
     checks = fields.Dict(keys=fields.String(), values=fields.String())

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from marshmallow import fields
 
+from aegis_worker.domain.transitions import State
+from aegis_worker.review.case import KINDS
+
+from .answers import AttemptSchema, JobSchema, PaymentSchema
 from .documented import Answer, an_object, one_of, text, time, whole
 
 
@@ -27,3 +31,83 @@ class AuditLogSchema(Answer):
     data = fields.List(fields.Nested(AuditLogEntrySchema), required=True)
     has_more = fields.Boolean(required=True)
     next_cursor = text("starting_after of the next page.", none=True)
+
+
+class LastSaidSchema(Answer):
+    """How the latest call stands and when the gateway last said something about it."""
+
+    gateway = text()
+    operation = text()
+    attempt = whole()
+    status = text()
+    outcome = an_object("What the gateway answered, normalised.", none=True)
+    looked_up = whole("How often the gateway was asked.")
+    not_found = whole("How often it knew nothing of it.")
+    at = time(none=True)
+
+
+class IncidentSummarySchema(Answer):
+    """Something that the audit found wrong and that is not put right yet."""
+
+    id = text()
+    invariant = text()
+    summary = text()
+    found_at = time()
+
+
+class ReviewSchema(Answer):
+    """A payment that waits for a person, with the evidence."""
+
+    object = one_of("review")
+    payment_id = text()
+    merchant_id = text()
+    since = time("When its job came into review, or when it was frozen.")
+    reason = text("Why a person has to look.")
+    frozen_at = time("Its events don't lead to its row; nothing moves until it is rebuilt.", none=True)
+    resolutions = fields.List(
+        fields.String(metadata={"enum": list(KINDS)}),
+        required=True,
+        metadata={"description": "What may be decided now."},
+    )
+    last_said = fields.Nested(LastSaidSchema, required=True, allow_none=True)
+    payment = fields.Nested(PaymentSchema, required=True)
+    job = fields.Nested(JobSchema, required=True, allow_none=True)
+    attempts = fields.List(fields.Nested(AttemptSchema), required=True)
+    incidents = fields.List(fields.Nested(IncidentSummarySchema), required=True)
+
+
+class ReviewListSchema(Answer):
+    """A page of what waits for a person, oldest payment first."""
+
+    data = fields.List(fields.Nested(ReviewSchema), required=True)
+    has_more = fields.Boolean(required=True)
+    next_cursor = text("starting_after of the next page.", none=True)
+
+
+class GatewaySaysSchema(Answer):
+    """What a gateway answered when it was asked about a charge."""
+
+    gateway = text()
+    attempt = whole()
+    says = text()
+
+
+class ResolvedSchema(Answer):
+    """What came of a decision."""
+
+    object = one_of("resolution")
+    payment_id = text()
+    job_id = text(none=True)
+    resolution = one_of(*KINDS)
+    checked = text(
+        "How far the gateways confirm it. null: not asked.",
+        none=True,
+        enum=["confirmed", "not_found", "unanswered", "nothing_sent", None],
+    )
+    gateways_say = fields.List(fields.Nested(GatewaySaysSchema), required=True)
+    state_changed = fields.Boolean(required=True)
+    state = one_of(*State)
+    certainty = one_of("known", "unknown")
+    version = whole()
+    rebuilt = an_object("rebuild: the fields of the row that were wrong, each with row and history.")
+    note = text("What was done, in words.")

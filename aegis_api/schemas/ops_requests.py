@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .fields import StrictSchema, Text
+from aegis_worker.review.case import KINDS
+from aegis_worker.review.resolve import LONGEST_REASON, SHORTEST_REASON
+
+from .fields import OneOf, StrictSchema, Text, Whole
 from .queries import Number, page_limit
 
 
@@ -12,3 +15,40 @@ class AuditLogQuerySchema(StrictSchema):
     limit = page_limit()
     starting_after = Number(1, 2**62, metadata={"description": "next_cursor of the page before."})
     payment_id = Text(64, pattern=r"pay_[0-9a-f]{32}", form="the id of a payment")
+
+
+class ReviewsQuerySchema(StrictSchema):
+    """GET /v1/ops/reviews."""
+
+    limit = page_limit()
+    starting_after = Text(
+        64,
+        pattern=r"pay_[0-9a-f]{32}",
+        form="the id of a payment",
+        metadata={"description": "next_cursor of the page before."},
+    )
+
+
+class ResolutionSchema(StrictSchema):
+    """A person's decision about a payment."""
+
+    resolution = OneOf(
+        frozenset(KINDS),
+        "charged, not_charged, ask_again or rebuild",
+        required=True,
+        metadata={"description": "One of the `resolutions` of the review."},
+    )
+    reason = Text(
+        LONGEST_REASON,
+        shortest=SHORTEST_REASON,
+        required=True,
+        metadata={"description": "Why; kept in the audit log, never told to the merchant."},
+    )
+    gateway = Text(64, metadata={"description": "charged: the gateway that charged. Left out: the latest."})
+    gateway_ref = Text(
+        255,
+        metadata={
+            "description": "charged: the gateway's id of the charge, where a look-up does not tell it."
+        },
+    )
+    attempt = Whole(1, 1000, metadata={"description": "charged: the number of the attempt that charged."})

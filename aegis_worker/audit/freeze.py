@@ -31,7 +31,6 @@ INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status, reason)
 SELECT %(job_id)s, id, merchant_id, 'sync', 'verify', 'review', %(reason)s FROM payments WHERE id = %(payment_id)s
 ON CONFLICT DO NOTHING
 """
-_UNFREEZE = "UPDATE payments SET frozen_at = NULL WHERE id = %(payment_id)s AND frozen_at IS NOT NULL"
 
 _REASON = "frozen by the audit: "
 
@@ -52,11 +51,6 @@ def freeze_if_broken(connection: Connection, payment_id: str, bounds: Bounds) ->
     for statement in (_FREEZE, _FENCE_OFF, _JOB_IN_REVIEW):
         connection.exec_driver_sql(statement, names)
     return True, found
-
-
-def unfreeze(connection: Connection, payment_id: str) -> bool:
-    """Let the payment be worked on again; its job stays in review for whoever decides. Whether it was frozen."""
-    return bool(connection.exec_driver_sql(_UNFREEZE, {"payment_id": payment_id}).rowcount)
 
 
 def _look_again(connection: Connection, payment_id: str, bounds: Bounds) -> list[Violation]:

@@ -23,6 +23,8 @@ COMMANDS = {
     "status": ("status", "Show a payment and its job."),
     "timeline": ("timeline", "Show what happened to a payment, event by event."),
     "reconcile": ("reconcile", "Compare with the gateways and repair what is stuck."),
+    "reviews": ("reviews", "Show what waits for a person, with the evidence."),
+    "resolve": ("resolve", "Decide about a payment that waits for a person."),
     "audit-log": ("audit_log", "Show who decided what, and verify that nothing was changed."),
     "outbox": ("outbox", "Show, drain and redeliver events."),
     "relay": ("relay", "Work without Redis: process, verify and deliver from the database."),

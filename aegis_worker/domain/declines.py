@@ -53,6 +53,7 @@ DECLINES: dict[str, Decline] = {
     "gateway_misconfigured": Decline("technical", "retry_later"),
     "gateway_unavailable": Decline("technical", "retry_later"),
     "outcome_unknown": Decline("technical", "wait"),
+    "resolved_not_charged": Decline("technical", "retry_later"),
 }
 
 # A gateway whose credentials are wrong refuses before doing anything: another gateway may still take the payment.

@@ -12,6 +12,11 @@ from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
 
+def may_have_charged(operation: str, status: str, not_found_count: int) -> bool:
+    """Whether a call that stands like this can have moved money."""
+    return operation == Operation.PROCESS and (status != "NOT_SENT" or not_found_count > 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One call to one gateway, as its row tells it. Ages in seconds, by PostgreSQL's clock at the time of reading."""
@@ -34,7 +39,7 @@ class Attempt:
     @property
     def may_have_charged(self) -> bool:
         """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
-        return self.operation is Operation.PROCESS and (self.status != "NOT_SENT" or self.not_found_count > 0)
+        return may_have_charged(self.operation, self.status, self.not_found_count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ payments = Table(
         "id",
         postgresql_where=text("state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED')"),
     ),
+    Index("payments_frozen", "id", postgresql_where=text("frozen_at IS NOT NULL")),
     Index(
         "payments_live_reference",
         "merchant_id",
@@ -145,7 +146,7 @@ jobs = Table(
     Index("jobs_leased", "queue", "lease_until", postgresql_where=text("status = 'running'")),
     Index("jobs_by_merchant", "merchant_id", "id"),
     Index("jobs_by_payment", "payment_id"),
-    Index("jobs_in_review", "id", postgresql_where=text("status = 'review'")),
+    Index("jobs_in_review", "payment_id", postgresql_where=text("status = 'review'")),
 )
 
 attempts = Table(

@@ -14,14 +14,12 @@ from spine import (
     end_leases,
     events_of,
     job_of,
-    make_due,
     payment_of,
     pipeline,
     rows,
     run_until_quiet,
 )
 
-from aegis_worker.audit.freeze import unfreeze
 from aegis_worker.audit.incidents import list_incidents
 from aegis_worker.audit.run import AuditParts, AuditReport, audit_all, audit_on
 from aegis_worker.audit.violations import Bounds
@@ -35,6 +33,7 @@ from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.record import Change, JobChange, record
 from aegis_worker.pipeline.run import run
 from aegis_worker.reconcile import ReconcileParts, reconcile
+from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
 
 AT_REST = Bounds(overdue_after_s=30, undelivered_after_s=3600, settles_after_s=0)
 
@@ -237,15 +236,12 @@ def test_reconciliation_leaves_a_frozen_payment_alone(database, break_in):
     assert rows(database, "SELECT id FROM jobs") == []
 
 
-def test_after_unfreezing_a_payment_that_was_put_right_it_goes_on(database, break_in):
+def test_a_frozen_payment_that_a_person_has_rebuilt_goes_on(database, break_in):
     payment_id = accept_one(database).payment.id
     break_in("UPDATE payments SET state = 'PROCESSING'")
     audit_on(auditing(database))
-    break_in("UPDATE payments SET state = 'INITIATED'")
-    assert database.run(lambda tx: unfreeze(tx, payment_id)) is True
-    assert database.run(lambda tx: unfreeze(tx, payment_id)) is False
-    request_sync(database, "m_1", payment_id)
-    make_due(database)
+    rebuild = Resolution("rebuild", "edited by hand, incident 12")
+    resolve(ReviewParts(database, dict, lambda queue: None, 900.0), payment_id, rebuild, actor="cli:asha")
     run_until_quiet(pipeline(database, ScriptedGateway("a")))
     assert payment_of(database, payment_id).state == "SUCCESS"
     assert audit_on(auditing(database)).resolved == 1

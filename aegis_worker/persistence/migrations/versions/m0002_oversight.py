@@ -12,8 +12,9 @@ ALTER TABLE payments ADD COLUMN frozen_at TIMESTAMPTZ;
 ALTER TABLE jobs ADD COLUMN request JSONB, ADD COLUMN last_change BIGINT;
 ALTER TABLE attempts ADD COLUMN recheck_at TIMESTAMPTZ, ADD COLUMN rechecks INTEGER DEFAULT 0 NOT NULL;
 CREATE INDEX attempts_to_recheck ON attempts (recheck_at) WHERE recheck_at IS NOT NULL;
-CREATE INDEX jobs_in_review ON jobs (id) WHERE status = 'review';
 CREATE INDEX webhook_deliveries_dead ON webhook_deliveries (id) WHERE status = 'dead';
+CREATE INDEX jobs_in_review ON jobs (payment_id) WHERE status = 'review';
+CREATE INDEX payments_frozen ON payments (id) WHERE frozen_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (created_at) WHERE status <> 'pending';
 ALTER TABLE api_keys ADD COLUMN role TEXT DEFAULT 'merchant' NOT NULL,
     ADD CONSTRAINT role_known CHECK (role IN ('merchant', 'operator'));
@@ -88,17 +89,50 @@ REVOKE UPDATE, DELETE, TRUNCATE ON audit_log FROM PUBLIC;
 """
 
 
+# A frozen row is set to what its events say when it is unfrozen, and only then: its end or version may be what is wrong.
+UNFREEZING = "OLD.frozen_at IS NOT NULL AND NEW.frozen_at IS NULL"
+FINAL = "OLD.state IN ('SUCCESS', 'FAILURE', 'CANCELLED') AND NEW.state IS DISTINCT FROM OLD.state"
+FIXED = """
+    (NEW.id, NEW.merchant_id, NEW.amount_minor, NEW.currency, NEW.created_at)
+        IS DISTINCT FROM (OLD.id, OLD.merchant_id, OLD.amount_minor, OLD.currency, OLD.created_at)
+"""
+FALLS = "NEW.version < OLD.version"
+EXCEPT_UNFREEZING = f"""
+DROP TRIGGER payments_terminal_is_final ON payments;
+CREATE TRIGGER payments_terminal_is_final BEFORE UPDATE ON payments
+    FOR EACH ROW WHEN ({FINAL} AND NOT ({UNFREEZING}))
+    EXECUTE FUNCTION aegis_refuse('a terminal state is final');
+DROP TRIGGER payments_terms_are_fixed ON payments;
+CREATE TRIGGER payments_terms_are_fixed BEFORE UPDATE ON payments
+    FOR EACH ROW WHEN ({FIXED} OR {FALLS} AND NOT ({UNFREEZING}))
+    EXECUTE FUNCTION aegis_refuse('id, merchant, amount and currency never change; the version never falls');
+"""
+WITHOUT_EXCEPTION = f"""
+DROP TRIGGER payments_terminal_is_final ON payments;
+CREATE TRIGGER payments_terminal_is_final BEFORE UPDATE ON payments
+    FOR EACH ROW WHEN ({FINAL}) EXECUTE FUNCTION aegis_refuse('a terminal state is final');
+DROP TRIGGER payments_terms_are_fixed ON payments;
+CREATE TRIGGER payments_terms_are_fixed BEFORE UPDATE ON payments
+    FOR EACH ROW WHEN ({FIXED} OR {FALLS})
+    EXECUTE FUNCTION aegis_refuse('id, merchant, amount and currency never change; the version never falls');
+"""
+
+
 def upgrade() -> None:
     """Add columns, tables and guards."""
     op.execute(COLUMNS)
     op.execute(TABLES)
     op.execute(GUARDS)
+    op.execute(EXCEPT_UNFREEZING)
 
 
 def downgrade() -> None:
     """Take them away, with everything in them."""
     op.execute("DROP TABLE incidents, audit_cursors, audit_log, gateway_events, payment_snapshots")
-    op.execute("DROP INDEX webhook_deliveries_ended, webhook_deliveries_dead, jobs_in_review")
+    op.execute(WITHOUT_EXCEPTION)
+    op.execute(
+        "DROP INDEX webhook_deliveries_ended, webhook_deliveries_dead, jobs_in_review, payments_frozen"
+    )
     op.execute("ALTER TABLE api_keys DROP COLUMN role")
     op.execute("ALTER TABLE attempts DROP COLUMN recheck_at, DROP COLUMN rechecks")
     op.execute("ALTER TABLE jobs DROP COLUMN request, DROP COLUMN last_change")

@@ -1,0 +1,84 @@
+"""What the operators' routes show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aegis_worker.queries.history import StoredAttempt
+from aegis_worker.queries.reviews import Incident, Waiting
+from aegis_worker.review.case import resolutions_of
+from aegis_worker.review.resolve import Resolved
+
+from .representations import attempt_body, job_body, moment, payment_body
+
+
+def review_body(waiting: Waiting) -> dict[str, Any]:
+    """A payment that waits for a person, with the evidence and what may be decided."""
+    stored, attempts = waiting.stored, waiting.attempts
+    return {
+        "object": "review",
+        "payment_id": stored.payment.id,
+        "merchant_id": stored.payment.merchant_id,
+        "since": moment(waiting.since),
+        "reason": waiting.reason,
+        "frozen_at": None if waiting.frozen_at is None else moment(waiting.frozen_at),
+        "resolutions": list(
+            resolutions_of(
+                frozen=waiting.frozen_at is not None,
+                in_review=waiting.in_review,
+                was_charged=waiting.was_charged,
+            )
+        ),
+        "last_said": last_said(attempts[-1]) if attempts else None,
+        "payment": payment_body(stored.payment, stored.created_at, stored.updated_at),
+        "job": waiting.job and job_body(waiting.job),
+        "attempts": [attempt_body(attempt) for attempt in attempts],
+        "incidents": [incident_summary(incident) for incident in waiting.incidents],
+    }
+
+
+def last_said(attempt: StoredAttempt) -> dict[str, Any]:
+    """What is known of the latest call, and how often it was asked about."""
+    at = attempt.last_checked_at or attempt.answered_at
+    return {
+        "gateway": attempt.gateway,
+        "operation": attempt.operation,
+        "attempt": attempt.number,
+        "status": attempt.status,
+        "outcome": attempt.outcome,
+        "looked_up": attempt.checks,
+        "not_found": attempt.not_found_count,
+        "at": None if at is None else moment(at),
+    }
+
+
+def incident_summary(incident: Incident) -> dict[str, Any]:
+    """What the audit found."""
+    return {
+        "id": incident.id,
+        "invariant": incident.invariant,
+        "summary": incident.summary,
+        "found_at": moment(incident.found_at),
+    }
+
+
+def resolved_body(resolution: str, resolved: Resolved) -> dict[str, Any]:
+    """What came of a decision."""
+    payment = resolved.payment
+    return {
+        "object": "resolution",
+        "payment_id": payment.id,
+        "job_id": resolved.job_id,
+        "resolution": resolution,
+        "checked": resolved.checked,
+        "gateways_say": [
+            {"gateway": said.call.gateway, "attempt": said.call.number, "says": said.in_words}
+            for said in resolved.says
+        ],
+        "state_changed": resolved.state_changed,
+        "state": payment.state.value,
+        "certainty": payment.certainty,
+        "version": payment.version,
+        "rebuilt": dict(resolved.rebuilt),
+        "note": resolved.note,
+    }

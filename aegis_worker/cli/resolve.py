@@ -1,0 +1,89 @@
+"""`aegis resolve`: a person decides about a payment, through the same use case as over HTTP."""
+
+from __future__ import annotations
+
+import click
+
+from aegis_api.ops_bodies import resolved_body
+from aegis_worker.gateways.registry import load_gateways
+from aegis_worker.review.case import Kind
+from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
+from aegis_worker.settings import load_settings
+
+from .installation import cli_actor, opened_database
+from .output import examples, json_option, print_facts, print_json
+
+
+@click.command(
+    name="resolve",
+    epilog=examples(
+        """
+        aegis resolve pay_0199f5… --charged --reason "in the settlement report of 20 Nov" --gateway-ref ch_8c1f
+        aegis resolve pay_0199f5… --not-charged --reason "support ticket 4711: the gateway has no such charge"
+        aegis resolve pay_0199f5… --ask-again --reason "their status page is green again"
+        aegis resolve pay_0199f5… --rebuild --reason "row edited by hand, incident 12"
+        """
+    ),
+)
+@click.argument("payment_id", metavar="ID")
+@click.option("--charged", "kind", flag_value="charged", help="The money moved.")
+@click.option("--not-charged", "kind", flag_value="not_charged", help="No money moved: the payment fails.")
+@click.option("--ask-again", "kind", flag_value="ask_again", help="Have the gateway asked once more.")
+@click.option("--rebuild", "kind", flag_value="rebuild", help="Set a frozen payment to what its events say.")
+@click.option("--reason", required=True, help="Why, in 3 to 500 characters; kept in the audit log.")
+@click.option("--gateway", help="With --charged: the gateway that charged, where it is not the latest.")
+@click.option("--gateway-ref", help="With --charged: the gateway's id of the charge, where it can't tell.")
+@click.option(
+    "--attempt", type=click.IntRange(1), help="With --charged: the number of the attempt that charged."
+)
+@click.option(
+    "--version", "expected_version", type=int, help="Refuse when the payment is not at this version."
+)
+@json_option
+def command(
+    payment_id: str,
+    kind: Kind | None,
+    reason: str,
+    gateway: str | None,
+    gateway_ref: str | None,
+    attempt: int | None,
+    expected_version: int | None,
+    as_json: bool,
+) -> None:
+    """Decide about a payment that waits for a person. `aegis reviews` lists them.
+
+    The gateways are asked first: what they contradict is refused. The decision and the reason go into the audit log.
+    """
+    if kind is None:
+        raise click.UsageError("say how: --charged, --not-charged, --ask-again or --rebuild")
+    settings = load_settings()
+    config = settings.config_dir / "gateways.toml"
+    with opened_database() as database:
+        # Without hints: the sweep finds what is due within seconds, and this needs no Redis.
+        parts = ReviewParts(
+            database, lambda: load_gateways(config), lambda queue: None, settings.recheck_ladder_s[0]
+        )
+        resolved = resolve(
+            parts,
+            payment_id,
+            Resolution(kind, reason, gateway, gateway_ref, attempt),
+            actor=cli_actor(),
+            expected_version=expected_version,
+        )
+    body = resolved_body(kind, resolved)
+    if as_json:
+        print_json(body)
+        return
+    print_facts(
+        "Resolved",
+        {
+            "payment": body["payment_id"],
+            "resolution": kind.replace("_", " "),
+            "gateways": "; ".join(f"{said['gateway']}: {said['says']}" for said in body["gateways_say"])
+            or None,
+            "checked": body["checked"] and body["checked"].replace("_", " "),
+            "state": body["state"],
+            "so": body["note"],
+            **{name: f"{pair['row']} → {pair['history']}" for name, pair in body["rebuilt"].items()},
+        },
+    )

@@ -1,0 +1,52 @@
+"""`aegis reviews`: what waits for a person."""
+
+from __future__ import annotations
+
+import click
+
+from aegis_api.ops_bodies import review_body
+from aegis_api.representations import list_body
+from aegis_worker.queries.reviews import list_reviews
+
+from .installation import opened_database
+from .output import examples, json_option, money, print_json, print_table, remark
+
+
+@click.command(
+    name="reviews",
+    epilog=examples(
+        """
+        aegis reviews
+        aegis reviews --limit 100 --after pay_0199f5c8b2a17d01b6a7b0a1c2d3e4f5
+        """
+    ),
+)
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--after", metavar="ID", help="Go on after this payment.")
+@json_option
+def command(limit: int, after: str | None, as_json: bool) -> None:
+    """Show payments whose job is in review or that the audit froze, oldest first, of all merchants."""
+    with opened_database() as database, database.read() as connection:
+        page = list_reviews(connection, limit=limit, after=after)
+    bodies = [review_body(waiting) for waiting in page.rows]
+    if as_json:
+        print_json(list_body(bodies, page.next_cursor))
+        return
+    rows = [
+        (
+            body["payment_id"],
+            waiting.since,
+            waiting.stored.payment.state.value,
+            money(waiting.stored.payment.amount.minor, waiting.stored.payment.amount.currency),
+            body["last_said"] and f"{body['last_said']['gateway']}: {body['last_said']['status']}",
+            waiting.reason,
+            ", ".join(body["resolutions"]),
+        )
+        for body, waiting in zip(bodies, page.rows, strict=True)
+    ]
+    columns = ("payment", "since (UTC)", "state", "amount", "gateway", "reason", "may be resolved as")
+    print_table("Waiting for a person", columns, rows)
+    if rows:
+        remark("`aegis explain ID` shows the evidence of one; `aegis resolve ID …` decides.")
+    if page.next_cursor is not None:
+        remark(f"There are more: aegis reviews --after {page.next_cursor}")

@@ -1,0 +1,138 @@
+"""Payments that wait for a person, each with the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from aegis_worker.persistence.mapping import may_have_charged, payment_from_row
+from aegis_worker.persistence.oversight_tables import incidents
+from aegis_worker.persistence.tables import attempts, jobs, payments
+
+from .history import StoredAttempt
+from .jobs import StoredJob
+from .page import Page
+from .payments import StoredPayment
+
+# Both halves come in the order of their indexes, so that neither reads more than a page.
+_WAITING = """
+SELECT payment_id FROM (
+    (SELECT payment_id FROM jobs WHERE status = 'review' AND payment_id > %(after)s ORDER BY payment_id LIMIT %(limit)s)
+    UNION
+    (SELECT id FROM payments WHERE frozen_at IS NOT NULL AND id > %(after)s ORDER BY id LIMIT %(limit)s)
+) waiting ORDER BY payment_id LIMIT %(limit)s
+"""
+
+_JOB_COLUMNS = [jobs.c[field.name] for field in fields(StoredJob)]
+_ATTEMPT_COLUMNS = [attempts.c[field.name] for field in fields(StoredAttempt)]
+_MOST_INCIDENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that the audit found wrong with the payment and that is not put right yet."""
+
+    id: str
+    invariant: str
+    summary: str
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One payment that waits for a person. `since`: when its job came into review, or when it was frozen."""
+
+    stored: StoredPayment
+    frozen_at: datetime | None
+    job: StoredJob | None
+    attempts: Sequence[StoredAttempt]
+    incidents: Sequence[Incident]
+
+    @property
+    def in_review(self) -> bool:
+        """Whether its job waits for a person."""
+        return self.job is not None and self.job.status == "review"
+
+    @property
+    def since(self) -> datetime:
+        """Nothing touches a job in review, so its last change is when it came there."""
+        if self.frozen_at is not None or self.job is None:
+            return self.frozen_at or self.stored.updated_at
+        return self.job.updated_at
+
+    @property
+    def reason(self) -> str:
+        """Why a person has to look."""
+        if self.frozen_at is not None:
+            found = "; ".join(incident.summary for incident in self.incidents)
+            return "frozen: its events do not lead to its row" + (f": {found}" if found else "")
+        return (self.job.reason if self.job else None) or "no reason was recorded"
+
+    @property
+    def was_charged(self) -> bool:
+        """Whether a charge was ever sent, so that one can have happened."""
+        return any(
+            may_have_charged(attempt.operation, attempt.status, attempt.not_found_count)
+            for attempt in self.attempts
+        )
+
+
+def list_reviews(connection: Connection, *, limit: int, after: str | None = None) -> Page[Waiting]:
+    """Payments whose job is in review or that are frozen, oldest first; of any merchant."""
+    found = connection.exec_driver_sql(_WAITING, {"after": after or "", "limit": limit + 1})
+    ids = [row.payment_id for row in found]
+    return Page(_with_evidence(connection, ids[:limit]), ids[limit - 1] if len(ids) > limit else None)
+
+
+def get_incidents(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, list[Incident]]:
+    """Open incidents of each of the payments, oldest first."""
+    columns = incidents.c
+    statement = (
+        select(columns.payment_id, columns.id, columns.invariant, columns.summary, columns.found_at)
+        .where(columns.payment_id.in_(payment_ids), columns.resolved_at.is_(None))
+        .order_by(columns.found_at)
+        .limit(_MOST_INCIDENTS * max(1, len(payment_ids)))
+    )
+    by_payment: dict[str, list[Incident]] = {}
+    for payment_id, *incident in connection.execute(statement):
+        by_payment.setdefault(payment_id, []).append(Incident(*incident))
+    return by_payment
+
+
+def _with_evidence(connection: Connection, ids: Sequence[str]) -> list[Waiting]:
+    stored = {
+        row["id"]: row
+        for row in connection.execute(select(payments).where(payments.c.id.in_(ids))).mappings()
+    }
+    open_jobs = {
+        row["payment_id"]: StoredJob(**row)
+        for row in connection.execute(
+            select(*_JOB_COLUMNS).where(
+                jobs.c.payment_id.in_(ids), jobs.c.status.in_(("queued", "running", "waiting", "review"))
+            )
+        ).mappings()
+    }
+    calls: dict[str, list[StoredAttempt]] = {}
+    of_these = select(*_ATTEMPT_COLUMNS).where(attempts.c.payment_id.in_(ids)).order_by(attempts.c.sent_at)
+    for row in connection.execute(of_these).mappings():
+        calls.setdefault(row["payment_id"], []).append(StoredAttempt(**row))
+    found = get_incidents(connection, ids)
+    return [
+        Waiting(
+            stored=_stored(stored[id_]),
+            frozen_at=stored[id_]["frozen_at"],
+            job=open_jobs.get(id_),
+            attempts=calls.get(id_, []),
+            incidents=found.get(id_, []),
+        )
+        for id_ in ids
+        if id_ in stored
+    ]
+
+
+def _stored(row: Mapping[Any, Any]) -> StoredPayment:
+    return StoredPayment(payment_from_row(row), row["created_at"], row["updated_at"])

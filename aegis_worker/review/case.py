@@ -1,0 +1,128 @@
+"""One payment that may wait for a person: the payment, its open job, its calls, and what may be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from sqlalchemy import Connection, Select, select
+
+from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.transitions import State
+from aegis_worker.persistence.mapping import may_have_charged, payment_from_row
+from aegis_worker.persistence.tables import attempts, jobs, payments
+
+Kind = Literal["charged", "not_charged", "ask_again", "rebuild"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# A payment takes at most AEGIS_MAX_ATTEMPTS hops of a few calls each.
+_MOST_CALLS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """The payment's one open job. `lease_epoch` is its fence."""
+
+    id: str
+    operation: str
+    status: str
+    lease_epoch: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt: what was sent where, under which key, and how it stands."""
+
+    operation: Operation
+    number: int
+    gateway: str
+    gateway_key: str
+    gateway_ref: str | None
+    status: str
+    not_found_count: int
+
+    @property
+    def may_have_charged(self) -> bool:
+        """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
+        return may_have_charged(self.operation, self.status, self.not_found_count)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known when a person decides."""
+
+    payment: Payment
+    frozen_at: datetime | None
+    job: OpenJob | None
+    calls: Sequence[Call]
+
+    @property
+    def has_ended(self) -> bool:
+        """The charge is settled as far as we say: a decision can only close the job, not change the state."""
+        return self.payment.is_terminal or self.payment.state is State.AUTHORIZED
+
+    @property
+    def charges(self) -> Sequence[Call]:
+        """The calls that may have moved money, in the order they were sent."""
+        return [call for call in self.calls if call.may_have_charged]
+
+    @property
+    def resolutions(self) -> tuple[Kind, ...]:
+        """What may be decided now. Empty: the payment does not wait for a person."""
+        in_review = self.job is not None and self.job.status == "review"
+        return resolutions_of(
+            frozen=self.frozen_at is not None, in_review=in_review, was_charged=bool(self.charges)
+        )
+
+
+def resolutions_of(*, frozen: bool, in_review: bool, was_charged: bool) -> tuple[Kind, ...]:
+    """What a person may decide. A frozen payment is rebuilt first; nobody charges without a call on record."""
+    if frozen:
+        return ("rebuild",)
+    if not in_review:
+        return ()
+    return ("charged", "not_charged", "ask_again") if was_charged else ("not_charged", "ask_again")
+
+
+def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case | None:
+    """The case of any merchant's payment, or None. With `lock` it stays as it is until the transaction ends."""
+    if lock:
+        # The job before the payment, as `record` does: the other way round the two could deadlock.
+        connection.execute(_open_job(payment_id).with_for_update())
+    statement = select(payments).where(payments.c.id == payment_id)
+    row = connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
+    if row is None:
+        return None
+    job = connection.execute(_open_job(payment_id)).one_or_none()
+    columns = attempts.c
+    calls = connection.execute(
+        select(
+            columns.operation,
+            columns.number,
+            columns.gateway,
+            columns.gateway_key,
+            columns.gateway_ref,
+            columns.status,
+            columns.not_found_count,
+        )
+        .where(columns.payment_id == payment_id)
+        .order_by(columns.sent_at, columns.number)
+        .limit(_MOST_CALLS)
+    ).all()
+    return Case(
+        payment=payment_from_row({str(name): value for name, value in row.items()}),
+        frozen_at=row["frozen_at"],
+        job=None if job is None else OpenJob(job.id, job.operation, job.status, job.lease_epoch, job.reason),
+        calls=[Call(Operation(call.operation), *call[1:]) for call in calls],
+    )
+
+
+def _open_job(payment_id: str) -> Select[tuple[str, str, str, int, str | None]]:
+    columns = jobs.c
+    return select(columns.id, columns.operation, columns.status, columns.lease_epoch, columns.reason).where(
+        columns.payment_id == payment_id, columns.status.in_(("queued", "running", "waiting", "review"))
+    )

@@ -1,0 +1,147 @@
+"""What a person's decision means for attempt, payment and job. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.outcomes import Approved, Declined, Operation
+from aegis_worker.domain.payment import Fact, approved, failed
+from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.errors import ResolutionRefused
+from aegis_worker.persistence.record import AnswerAttempt, FollowUp, JobChange
+
+from .asking import Checked, Said
+from .case import Call, Case, Kind
+
+_HOW: dict[Checked, str] = {
+    "confirmed": "an operator decided, and the gateway agrees",
+    "not_found": "an operator decided; the gateway knows nothing of it",
+    "unanswered": "an operator decided; the gateway could not be asked",
+    "nothing_sent": "an operator decided; nothing was ever sent",
+}
+_IN_DOUBT = ("SENT", "UNKNOWN", "PENDING", "ACTION_REQUIRED")
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is to be written, and what to tell the person. `facts` are empty where only the job changes."""
+
+    facts: Sequence[Fact]
+    job: JobChange
+    note: str
+    answered: AnswerAttempt | None = None
+
+
+def chosen_charge(case: Case, *, gateway: str | None, number: int | None) -> Call:
+    """The charge that a person speaks of: the last one that fits. Raises ResolutionRefused where there is none."""
+    fitting = [
+        call for call in case.charges if gateway in (None, call.gateway) and number in (None, call.number)
+    ]
+    if not fitting:
+        sent = ", ".join(f"{call.gateway} (attempt {call.number})" for call in case.charges) or "none"
+        raise ResolutionRefused(f"no such charge was sent; those on record: {sent}")
+    return fitting[-1]
+
+
+def charged(case: Case, charge: Call, says: Sequence[Said], how: Checked, reference: str | None) -> Decided:
+    """The money moved at this charge's gateway. Raises ResolutionRefused where nobody knows the gateway's id of it."""
+    answer = next((said.outcome for said in says if isinstance(said.outcome, Approved)), None)
+    if answer is None:
+        known = reference or charge.gateway_ref
+        if known is None:
+            raise ResolutionRefused(
+                f"{charge.gateway} does not tell its id of the charge; take it from its dashboard and give gateway_ref"
+            )
+        answer = Approved(known, captured=case.payment.capture_method == "automatic")
+    facts = [_resolved(how, "charged"), *_to_processing(case, charge)]
+    # In PROCESSING from here on, so nothing of how the payer came here is told a second time.
+    payment, _ = case.payment.record(facts)
+    facts += approved(payment, Operation.PROCESS, charge.gateway, answer)
+    ended = AnswerAttempt(
+        Operation.PROCESS,
+        charge.number,
+        "APPROVED",
+        gateway_ref=answer.gateway_ref,
+        outcome={"captured": answer.captured, "decided_by": "operator", "checked": how},
+        asked=how != "unanswered",
+    )
+    job = JobChange(
+        "succeeded",
+        result={"resolution": "charged", "checked": how},
+        # Another gateway may hold a charge too: a sync asks all of them, and tells of one too many.
+        follow_up=FollowUp("sync", "verify") if len(case.charges) > 1 else None,
+    )
+    held = "" if answer.captured else "; the funds are held, not captured"
+    return Decided(facts, job, f"recorded as charged{held}", ended)
+
+
+def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s: float) -> Decided:
+    """No money moved anywhere: the payment has failed, with the gateway's own words where it has any.
+
+    A charge that was in doubt is asked about again after `recheck_in_s`: people err, too.
+    """
+    latest = case.calls[-1] if case.calls else None
+    gateway = latest.gateway if latest else None
+    refusal = next((said for said in reversed(says) if isinstance(said.outcome, Declined)), None)
+    if refusal is not None and isinstance(refusal.outcome, Declined):
+        error = describe_error(
+            refusal.outcome.code,
+            gateway=refusal.call.gateway,
+            gateway_code=refusal.outcome.gateway_code,
+            message=refusal.outcome.message,
+        )
+    else:
+        message = "an operator found that nothing was charged"
+        error = describe_error("resolved_not_charged", gateway=gateway, gateway_code=None, message=message)
+    ended = None
+    if latest is not None and _must_be_ended(latest):
+        # DECLINED and not NOT_SENT: it was sent, so whoever compares with the gateways later still asks about it.
+        ended = AnswerAttempt(
+            latest.operation,
+            latest.number,
+            "DECLINED",
+            outcome={**error, "decided_by": "operator", "checked": how},
+            asked=latest in [said.call for said in says] and how != "unanswered",
+            not_found=how == "not_found",
+            recheck_in_s=recheck_in_s if latest.may_have_charged else None,
+        )
+    job = JobChange("failed", reason=error["code"], result={"resolution": "not_charged", "checked": how})
+    facts = [_resolved(how, "not_charged"), *failed(error)]
+    return Decided(facts, job, "recorded as not charged: the payment has failed", ended)
+
+
+def ask_again() -> Decided:
+    """The gateway is asked once more, at once; what it says then is followed as ever."""
+    job = JobChange("waiting", "verify", run_in_s=0.0, reason="an operator had it asked again")
+    return Decided([], job, "the gateway is asked once more, now; without an answer it comes back for review")
+
+
+def closed(kind: Kind, how: Checked) -> Decided:
+    """The payment has ended already and its end is final: only the job that asked for a person is closed."""
+    result = {"resolution": kind, "checked": how, "state_changed": False}
+    note = "the payment has ended already and its end is final: only the review was closed"
+    return Decided([], JobChange("succeeded", result=result), note)
+
+
+def _must_be_ended(call: Call) -> bool:
+    return call.status in _IN_DOUBT or (call.operation is Operation.PROCESS and call.status == "APPROVED")
+
+
+def _resolved(how: Checked, kind: Kind) -> Fact:
+    # Not the reason: events go to merchants, and what an operator writes down is for the audit log.
+    return Fact(EventType.RESOLVED, {"how": _HOW[how], "resolution": kind, "checked": how})
+
+
+def _to_processing(case: Case, charge: Call) -> list[Fact]:
+    """The transitions that lead to PROCESSING, from which a charge may end well."""
+    accepted = Fact(EventType.AUTHENTICATED, {"gateway": charge.gateway})
+    moving = Fact(EventType.PROCESSING, {"gateway": charge.gateway, "attempt": charge.number})
+    match case.payment.state:
+        case State.REQUIRES_ACTION:
+            return [accepted, moving]
+        case State.PROCESSING:
+            return []
+        case _:
+            return [moving]

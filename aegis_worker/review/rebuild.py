@@ -1,0 +1,93 @@
+"""A payment whose row is not what its events say becomes what they say, and goes on. The events are the truth (I4)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from aegis_worker.domain.payment import Event, Payment
+from aegis_worker.domain.replay import FOLDED_FIELDS, fold
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.errors import IllegalTransition, ResolutionRefused
+from aegis_worker.persistence.tables import payment_events
+
+from .case import Case
+
+# Unfreezing is what the guards of the table let a row change its end and its version for.
+_SET = """
+UPDATE payments
+SET state = %(state)s, version = %(version)s, authorized_minor = %(authorized_minor)s,
+    captured_minor = %(captured_minor)s, refunded_minor = %(refunded_minor)s, gateway = %(gateway)s,
+    gateway_ref = %(gateway_ref)s, certainty = %(certainty)s, last_error = %(last_error)s::jsonb,
+    next_action = %(next_action)s::jsonb, frozen_at = NULL, updated_at = clock_timestamp()
+WHERE id = %(id)s
+"""
+
+# Made from a history or a row that was in dispute: the next ones are made anew.
+_FORGET_SNAPSHOTS = "DELETE FROM payment_snapshots WHERE payment_id = %(id)s"
+
+# The pipeline looks at the payment as it stands now: it ends the job or asks the gateway.
+_GO_ON = """
+UPDATE jobs SET status = 'waiting', queue = 'verify', run_at = clock_timestamp(), claim_count = 0,
+    lease_epoch = lease_epoch + 1, reason = 'rebuilt from its events', updated_at = clock_timestamp()
+WHERE payment_id = %(id)s AND status = 'review'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """The payment as its events tell it, and which fields of the row were wrong, as (row, history)."""
+
+    payment: Payment
+    changed: Mapping[str, tuple[Any, Any]]
+
+
+def rebuild(connection: Connection, case: Case) -> Rebuilt:
+    """Set the locked row to the fold of its events and unfreeze it.
+
+    Raises ResolutionRefused, with nothing written, when the history itself is impossible: then it is the events that
+    were meddled with, and no program knows what they were.
+    """
+    row = case.payment
+    payment = _folded(row, _events(connection, row.id))
+    pairs = {name: (getattr(row, name), getattr(payment, name)) for name in FOLDED_FIELDS}
+    fields = {name: getattr(payment, name) for name in FOLDED_FIELDS}
+    fields |= {name: _jsonb(fields[name]) for name in ("last_error", "next_action")}
+    connection.exec_driver_sql(_SET, {**fields, "id": row.id})
+    for statement in (_FORGET_SNAPSHOTS, _GO_ON):
+        connection.exec_driver_sql(statement, {"id": row.id})
+    return Rebuilt(payment, {name: pair for name, pair in pairs.items() if pair[0] != pair[1]})
+
+
+def _events(connection: Connection, payment_id: str) -> list[Event]:
+    columns = payment_events.c
+    rows = connection.execute(
+        select(columns.seq, columns.type, columns.data)
+        .where(columns.payment_id == payment_id)
+        .order_by(columns.seq)
+    )
+    try:
+        return [Event(payment_id, row.seq, EventType(row.type), row.data) for row in rows]
+    except ValueError as error:
+        raise ResolutionRefused(f"the history itself is impossible: {error}") from error
+
+
+def _folded(row: Payment, events: list[Event]) -> Payment:
+    try:
+        payment = fold(row, events)
+    except IllegalTransition as error:
+        raise ResolutionRefused(f"the history itself is impossible: {error}") from error
+    if not events:
+        raise ResolutionRefused("the history itself is impossible: it has no events")
+    amounts = (0, payment.refunded_minor, payment.captured_minor, payment.authorized_minor, row.amount.minor)
+    if list(amounts) != sorted(amounts):
+        raise ResolutionRefused(f"the history itself is impossible: its amounts are {amounts}")
+    return payment
+
+
+def _jsonb(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(dict(value))

@@ -1,0 +1,129 @@
+"""Operating over HTTP and from a shell: what waits for a person is shown and decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from api_client import Api, Merchant, start_api
+from command_line import Aegis, aegis, install
+from scripted_gateway import ScriptedGateway
+from spine import job_of, payment_of, pipeline
+from test_api_documented import follows
+
+from aegis_worker.domain.outcomes import Approved, Unknown
+from aegis_worker.domain.transitions import State
+from aegis_worker.pipeline.run import run
+from aegis_worker.pipeline.work import Policy
+
+__all__ = ["aegis"]
+
+HASTY = Policy(max_attempts=3, retry_initial_s=1, retry_cap_s=30, verify_ladder_s=(0.001,), poison_cap=5)
+REASON = {"reason": "settlement report of 20 November"}
+
+
+@pytest.fixture
+def gateway() -> ScriptedGateway:
+    """Its answers never come, and it can't be asked."""
+    gateway = ScriptedGateway("a", lambda request: Unknown("read timeout"))
+    gateway.look_up = lambda query: Unknown("status is down")
+    return gateway
+
+
+@pytest.fixture
+def api(database_url: str, gateway: ScriptedGateway) -> Api:
+    return start_api(database_url, gateway)
+
+
+def in_review(api: Api, gateway: ScriptedGateway) -> str:
+    payment_id = str(api.merchant("mer_a").accepted()["id"])
+    parts = pipeline(api.database, gateway, policy=HASTY)
+    run(parts, "payments")
+    api.database.run(lambda tx: tx.exec_driver_sql("UPDATE jobs SET run_at = now() WHERE status = 'waiting'"))
+    run(parts, "verify")
+    return payment_id
+
+
+def decide(operator: Merchant, payment_id: str, resolution: str, **more: Any) -> Any:
+    headers = more.pop("headers", {})
+    body = {"resolution": resolution, **REASON, **more}
+    return operator.post(f"/v1/ops/payments/{payment_id}/resolve", json=body, headers=headers)
+
+
+def test_an_operator_sees_what_waits_and_decides(api: Api, gateway: ScriptedGateway) -> None:
+    payment_id, operator = in_review(api, gateway), api.operator("night")
+    document = operator.get("/openapi.json").json
+    listed = operator.get("/v1/ops/reviews")
+    follows(document, "/v1/ops/reviews", "get", listed)
+    (review,) = listed.json["data"]
+    assert (review["payment_id"], review["merchant_id"]) == (payment_id, "mer_a")
+    assert review["resolutions"] == ["charged", "not_charged", "ask_again"]
+    assert review["last_said"]["outcome"]["reason"] == "status is down"
+    decided = decide(
+        operator, payment_id, "not_charged", headers={"If-Match": f'"{review["payment"]["version"]}"'}
+    )
+    assert decided.status_code == 200, decided.text
+    follows(document, "/v1/ops/payments/{payment_id}/resolve", "post", decided)
+    assert (decided.json["state"], decided.json["checked"]) == ("FAILURE", "unanswered")
+    assert decided.headers["ETag"] == f'"{decided.json["version"]}"'
+    assert api.told.queues[-1] == "outbox"
+    assert operator.get("/v1/ops/reviews").json["data"] == []
+    log = operator.get("/v1/ops/audit-log")
+    follows(document, "/v1/ops/audit-log", "get", log)
+    assert log.json["data"][0]["actor"].endswith("(night)")
+
+
+def test_every_refusal_of_a_decision_is_as_described(api: Api, gateway: ScriptedGateway) -> None:
+    payment_id, operator = in_review(api, gateway), api.operator()
+    document = operator.get("/openapi.json").json
+    gateway.look_up = lambda query: Approved("ch_1")
+    contradicted = decide(operator, payment_id, "not_charged")
+    gateway.look_up = lambda query: Unknown("status is down")
+    for code, status, answer in [
+        ("resolution_contradicted", 409, contradicted),
+        ("resolution_refused", 422, decide(operator, payment_id, "charged")),
+        ("version_conflict", 412, decide(operator, payment_id, "not_charged", headers={"If-Match": '"1"'})),
+        ("version_conflict", 412, decide(operator, payment_id, "not_charged", headers={"If-Match": '"x"'})),
+        ("invalid_state", 409, decide(operator, payment_id, "rebuild")),
+        ("not_found", 404, decide(operator, "pay_" + "0" * 32, "charged")),
+        ("validation_failed", 422, decide(operator, payment_id, "shrug")),
+        ("validation_failed", 422, decide(operator, payment_id, "charged", reason="no")),
+        ("validation_failed", 422, decide(operator, payment_id, "charged", attempt=True)),
+        ("sensitive_data_rejected", 422, decide(operator, payment_id, "charged", reason="4111111111111111")),
+        ("insufficient_scope", 403, decide(api.merchant(), payment_id, "charged")),
+    ]:
+        assert (answer.status_code, answer.json["code"]) == (status, code), answer.text
+        follows(document, "/v1/ops/payments/{payment_id}/resolve", "post", answer)
+    assert contradicted.json["gateways_say"][0]["says"] == "Approved, its reference ch_1"
+    refused = decide(operator, payment_id, "rebuild").json
+    assert refused["allowed"] == ["charged", "not_charged", "ask_again"]
+    assert job_of(api.database, payment_id)["status"] == "review"
+    assert decide(operator, payment_id, "not_charged").status_code == 200
+    assert decide(operator, payment_id, "not_charged").json["code"] == "invalid_state"
+
+
+def test_any_version_is_taken_where_none_is_named(api: Api, gateway: ScriptedGateway) -> None:
+    payment_id, operator = in_review(api, gateway), api.operator()
+    assert decide(operator, payment_id, "not_charged", headers={"If-Match": "*"}).status_code == 200
+
+
+def test_a_decision_from_the_shell_is_the_same(
+    api: Api, gateway: ScriptedGateway, aegis: Aegis, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    install(monkeypatch, database_url, LOGNAME="asha")
+    payment_id = in_review(api, gateway)
+    listed = aegis("reviews")
+    assert payment_id in listed.out
+    assert "status is down" in listed.out
+    assert aegis("reviews", "--json").json["data"][0]["payment_id"] == payment_id
+    assert aegis("resolve", payment_id, "--reason", "because").exit_code == 2
+    refused = aegis("resolve", payment_id, "--rebuild", "--reason", "because")
+    assert refused.exit_code == 3
+    assert "froze" in refused.err
+    ran = aegis(
+        "resolve", payment_id, "--charged", "--reason", "in the report", "--gateway-ref", "ch_9", "--json"
+    )
+    assert (ran.exit_code, ran.json["state"], ran.json["checked"]) == (0, "SUCCESS", "unanswered")
+    assert payment_of(api.database, payment_id).state is State.SUCCESS
+    (entry,) = aegis("audit-log", "--payment", payment_id, "--json").json
+    assert (entry["actor"], entry["details"]["reason"]) == ("cli:asha", "in the report")
