@@ -17,6 +17,7 @@ from aegis_worker.errors import AegisError
 COMMANDS = {
     "up": ("up", "Start everything here and keep it running."),
     "demo": ("demo", "Run payments end to end, compare with the gateways' ledgers, and exit."),
+    "crashtest": ("crash", "Kill processes at every crash point under load, and check what comes out."),
     "migrate": ("migrate", "Bring the database schema up to date."),
     "keys": ("keys", "Create, list and revoke API keys."),
     "pay": ("pay", "Post one payment, or a file of them, and wait for the results."),

@@ -6,9 +6,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -87,8 +87,12 @@ class LocalStack:
         merchant_id: str,
         environ: Mapping[str, str],
         say: Callable[[str], None],
+        watched: bool = True,
     ) -> None:
-        """`port` 0: any free one. `workers`: processes of the Celery worker. `say` is told what is going on."""
+        """`port` 0: any free one. `workers`: processes of the Celery worker. `say` is told what is going on.
+
+        With `watched` off nobody starts again what dies: for who kills on purpose.
+        """
         self.folder = DataFolder(data_dir)
         self._port = port
         self._workers = workers
@@ -96,9 +100,10 @@ class LocalStack:
         self._environ = environ
         self._say = partial(_in_spite_of_everything, say)
         self._config_dir = Path(environ.get("AEGIS_CONFIG_DIR") or default_config_dir()).absolute()
-        self._stores = Stores(self.folder.path, environ)
+        self.stores = Stores(self.folder.path, environ)
         self._processes = Processes()
         self._programs: list[Program] = []
+        self._watched = watched
         self._watch = Watch([], self._note)
 
     def __enter__(self) -> Self:
@@ -119,7 +124,7 @@ class LocalStack:
         kept = self.folder.load_secrets()
         gateways = sandboxes(self._config_dir, kept)
         self._say("starting PostgreSQL and Valkey")
-        urls = self._stores.start()
+        urls = self.stores.start()
         _unless(stopping)
         self._say("bringing the schema up to date")
         database_url = with_driver(urls.database_url)
@@ -142,9 +147,41 @@ class LocalStack:
         _check(settings)
         self._programs = self._all_programs(port, gateways, {**self._environ, **settings})
         self._start_programs(stopping)
-        self._watch = Watch(self._parts(), self._note)
-        self._watch.start()
+        if self._watched:
+            self._watch = Watch(self._parts(), self._note)
+            self._watch.start()
         return running
+
+    def restart(
+        self, names: Sequence[str], stopping: threading.Event, extra_env: Mapping[str, str] | None = None
+    ) -> None:
+        """SIGKILL those of the programs that run, with their children, and start all of them, with `extra_env` too.
+
+        For a stack that is not watched. Waits until they answer. Raises StackFailed, or Stopped.
+        """
+        programs = [program for program in self._programs if program.name in names]
+        for program in programs:
+            self.kill(program.name)
+        for program in programs:
+            self._launch(replace(program, env={**program.env, **(extra_env or {})}))
+        self._wait_until_ready(programs, stopping)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a program with its children; nothing when it has ended."""
+        if name in self._processes.alive():
+            self._processes.stop(name, signal.SIGKILL)
+
+    def pid(self, name: str) -> int:
+        """Of a program's main process, which leads a group of the same number."""
+        return self._processes.pid(name)
+
+    def ended(self) -> dict[str, str]:
+        """The programs that don't run, and how each ended."""
+        return {name: _how(code) for name, code in self._processes.exit_codes().items()}
+
+    def log(self, name: str) -> Path:
+        """Where a program's output goes."""
+        return self.folder.logs / f"{name}.log"
 
     def stop(self) -> None:
         """Stop what runs, each before those that it needs: API, beat, worker, gateways, stores."""
@@ -153,7 +190,7 @@ class LocalStack:
             if program.name in self._processes.alive():
                 self._say(f"stopping {program.name}")
                 self._processes.stop(program.name, grace_s=program.stop_s)
-        self._stores.stop()
+        self.stores.stop()
         self.folder.close()
 
     def _settings(self, running: Running, gateways: list[Sandbox], kept: Secrets) -> dict[str, str]:
@@ -191,22 +228,21 @@ class LocalStack:
         self._say(f"starting {', '.join(names[:-1])} and {names[-1]}")
         for program in self._programs:
             self._launch(program)
-        self._wait_until_ready(stopping)
+        self._wait_until_ready(self._programs, stopping)
 
     def _launch(self, program: Program) -> None:
-        self._processes.start(
-            program.name, program.argv, program.env, self.folder.logs / f"{program.name}.log"
-        )
+        self._processes.start(program.name, program.argv, program.env, self.log(program.name))
 
-    def _wait_until_ready(self, stopping: threading.Event) -> None:
-        waiting = list(self._programs)
+    def _wait_until_ready(self, programs: Sequence[Program], stopping: threading.Event) -> None:
+        waiting = list(programs)
         deadline = time.monotonic() + _READY_S
         while waiting:
             _unless(stopping)
-            for name, code in self._processes.exit_codes().items():
-                raise StackFailed(
-                    f"{name} {_how(code)} before it was ready. {self._processes.log_tail(name)}"
-                )
+            for program in waiting:
+                if (how := self._ended(program.name)) is not None:
+                    raise StackFailed(
+                        f"{program.name} {how} before it was ready. {self._processes.log_tail(program.name)}"
+                    )
             if time.monotonic() > deadline:
                 name = waiting[0].name
                 raise StackFailed(
@@ -216,7 +252,7 @@ class LocalStack:
             time.sleep(_POLL_S)
 
     def _parts(self) -> list[Part]:
-        stores = [self._stores.postgres, self._stores.valkey]
+        stores = [self.stores.postgres, self.stores.valkey]
         # A store that somebody else started is not ours to start again.
         parts = [Part(store.name, partial(_store_ended, store), store.start) for store in stores if store.pid]
         for program in self._programs:

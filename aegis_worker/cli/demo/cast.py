@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,10 +60,10 @@ class Order:
     repeated: bool
 
 
-def cast(payments: int, seed: int, first_gateway: str) -> list[Order]:
+def cast(payments: int, seed: int | str, first_gateway: str, special: Sequence[Role] = ROLES) -> list[Order]:
     """So many orders, the same for the same seed. Of few payments at most three quarters are special."""
     rng = random.Random(seed)
-    roles: list[Role | None] = [*_special(payments)]
+    roles: list[Role | None] = [*_special(payments, special)]
     roles += [None] * (payments - len(roles))
     repeated = max(_LEAST_OF_EACH, round(_REPEATED_SHARE * payments))
     orders = [
@@ -75,13 +75,13 @@ def cast(payments: int, seed: int, first_gateway: str) -> list[Order]:
     return orders
 
 
-def _special(payments: int) -> list[Role]:
-    counts = [(role, max(_LEAST_OF_EACH, round(role.share * payments))) for role in ROLES]
+def _special(payments: int, special: Sequence[Role]) -> list[Role]:
+    counts = [(role, max(_LEAST_OF_EACH, round(role.share * payments))) for role in special]
     rounds = range(max(count for _, count in counts))
     return [role for number in rounds for role, count in counts if number < count][: payments * 3 // 4]
 
 
-def posts(orders: list[Order], seed: int) -> list[Order]:
+def posts(orders: list[Order], seed: int | str) -> list[Order]:
     """What is sent, in this order: each order once, and the repeated ones a second time somewhere."""
     rng = random.Random(seed)
     sent = orders + [order for order in orders if order.repeated]
@@ -90,7 +90,7 @@ def posts(orders: list[Order], seed: int) -> list[Order]:
 
 
 def _order(
-    number: int, role: Role | None, seed: int, rng: random.Random, first_gateway: str, *, repeated: bool
+    number: int, role: Role | None, seed: int | str, rng: random.Random, first_gateway: str, *, repeated: bool
 ) -> Order:
     method, currency = _method(rng)
     if role is not None:
@@ -104,7 +104,7 @@ def _order(
         "customer": {"id": f"cus_{rng.randint(1, 50)}"},
         "metadata": {"items": rng.randint(1, 9)},
     }
-    return Order(role.name if role else PLAIN, f"demo-{seed}-{number}", body, repeated)
+    return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated)
 
 
 def _method(rng: random.Random) -> tuple[dict[str, str], str]:

@@ -1,0 +1,62 @@
+"""Our side of the books: what the database says of payments, and whether it has come to rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aegis_worker.audit.batches import pages
+from aegis_worker.audit.violations import Bounds, Violation
+from aegis_worker.persistence.database import Database
+
+# Nothing is under way any more when an audit is made; what is due is taken up within some ticks of beat.
+_AT_REST = Bounds(overdue_after_s=30.0, undelivered_after_s=30.0, settles_after_s=10.0)
+
+_PAYMENTS = """
+SELECT p.id, p.state, p.amount_minor AS amount, p.currency, p.last_error, p.version,
+    coalesce(job.status = 'review', false) AS in_review, job.status || coalesce(': ' || job.reason, '') AS job
+FROM payments p LEFT JOIN LATERAL (
+    SELECT status, reason FROM jobs WHERE payment_id = p.id ORDER BY (status = 'review') DESC, id DESC LIMIT 1
+) job ON true
+WHERE p.id > %(after)s ORDER BY p.id
+"""
+
+_UNDER_WAY = """
+SELECT (
+    SELECT count(*) FROM payments p WHERE p.state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED')
+        AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id AND j.status = 'review')
+) AS payments, (SELECT count(*) FROM outbox) AS events,
+    (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending') AS deliveries,
+    (SELECT count(*) FROM jobs WHERE status = 'running') AS held
+"""
+
+
+class Books:
+    """Reads only. Raises DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def latest(self) -> str:
+        """The id of the payment that was accepted last."""
+        with self._database.read() as connection:
+            return str(connection.exec_driver_sql("SELECT coalesce(max(id), '') FROM payments").scalar_one())
+
+    def payments(self, after: str = "") -> list[Mapping[str, Any]]:
+        """Payments with later ids than `after`; `version` is the seq of the last event."""
+        with self._database.read() as connection:
+            return [dict(row) for row in connection.exec_driver_sql(_PAYMENTS, {"after": after}).mappings()]
+
+    def under_way(self) -> dict[str, int]:
+        """How much has not come to rest: payments that are open, events and webhooks to deliver, jobs that are held."""
+        with self._database.read() as connection:
+            row = connection.exec_driver_sql(_UNDER_WAY).mappings().one()
+        return {what: count for what, count in row.items() if count}
+
+    def audit(self, after: str = "") -> list[Violation]:
+        """I1 to I7, as far as the database can tell."""
+        return [
+            violation
+            for page in pages(self._database, _AT_REST, after=after)
+            for violation in page.violations
+        ]

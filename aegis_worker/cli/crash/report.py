@@ -1,0 +1,101 @@
+"""What came out, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aegis_worker.audit.violations import Violation
+from aegis_worker.chaos.points import POINTS
+from aegis_worker.cli.output import duration, print_table
+
+from .points import PointResult
+
+_SHOWN = 50
+
+
+def list_points(json_file: Path | None) -> None:
+    """Every point with what stands before and after it."""
+    rows = [(name, before, after) for name, (before, after) in POINTS.items()]
+    if json_file is None:
+        print_table("Crash points", ("point", "what has happened", "what would be next"), rows)
+        return
+    listed = [{"name": name, "happened": before, "next": after} for name, before, after in rows]
+    write_json(json_file, {"points": listed})
+
+
+def print_points(results: Sequence[PointResult]) -> None:
+    """A row per point, and what is wrong."""
+    rows = [
+        (
+            result.name,
+            result.kills,
+            result.payments,
+            ", ".join(f"{state} {count}" for state, count in result.by_state.items()),
+            result.in_review,
+            duration(result.duration_s),
+            len(result.violations),
+        )
+        for result in results
+    ]
+    columns = ("point", "kills", "payments", "by state", "in review", "took", "violations")
+    print_table("Killed at every point, and what came out", columns, rows)
+    print_violations([(result.name, violation) for result in results for violation in result.violations])
+
+
+def print_violations(found: Sequence[tuple[str, Violation]]) -> None:
+    """Each with its evidence, some of them when there are many."""
+    rows = [
+        (where, found.invariant, found.payment_id or "–", found.summary, evidence(found.evidence))
+        for where, found in found[:_SHOWN]
+    ]
+    if rows:
+        title = (
+            f"Violations ({len(found)})" if len(found) <= _SHOWN else f"{_SHOWN} of {len(found)} violations"
+        )
+        print_table(title, ("at", "invariant", "payment", "what is wrong", "evidence"), rows)
+
+
+def evidence(facts: Mapping[str, Any]) -> str:
+    """In one line."""
+    return json.dumps(facts, default=str)
+
+
+def points_as_json(results: Sequence[PointResult], seed: int, duration_s: float) -> dict[str, Any]:
+    """The figures of `--json`."""
+    return {
+        "seed": seed,
+        "duration_s": round(duration_s, 1),
+        "points": [
+            {
+                "name": result.name,
+                "kills": result.kills,
+                "payments": result.payments,
+                "by_state": result.by_state,
+                "in_review": result.in_review,
+                "duration_s": round(result.duration_s, 1),
+                "violations": [violation_as_json(violation) for violation in result.violations],
+            }
+            for result in results
+        ],
+    }
+
+
+def violation_as_json(violation: Violation) -> dict[str, Any]:
+    """Its evidence is plain JSON already."""
+    return {
+        "invariant": violation.invariant,
+        "payment_id": violation.payment_id,
+        "summary": violation.summary,
+        "evidence": dict(violation.evidence),
+    }
+
+
+def write_json(file: Path, value: Mapping[str, Any]) -> None:
+    """Into the file, or to standard output for `-`."""
+    with click.open_file(str(file), "w") as out:
+        out.write(json.dumps(value, indent=2, default=str) + "\n")
