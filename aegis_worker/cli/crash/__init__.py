@@ -12,6 +12,7 @@ from aegis_worker.chaos.points import POINTS
 from aegis_worker.cli.local_stack import Stopped, stop_on_signals
 from aegis_worker.cli.output import examples, progress, remark
 
+from .nudge import Nudge
 from .points import PointResult, run_point
 from .report import list_points, points_as_json, print_points, write_json
 from .stage import staged
@@ -97,6 +98,7 @@ def command(
         try:
             with (
                 staged(os.environ, stopping, _say, workers=workers, own_times=own_times) as stage,
+                Nudge(stage.running.redis_url),
                 progress("points", len(points)) as advance,
             ):
                 for point in points:

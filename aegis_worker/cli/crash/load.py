@@ -25,9 +25,9 @@ ROLES = (
         ("tok_soft_try_again_at_{first}", "tok_soft_issuer_unavailable_at_{first}"),
     ),
     Role("charged, connection dropped", 0.06, ("tok_drop",)),
-    Role("dropped without a charge", 0.06, ("tok_drop_nocharge_once",)),
+    Role("dropped without a charge", 0.06, ("tok_drop_nocharge_once_at_{first}",)),
     Role("charged, answered HTTP 500", 0.04, ("tok_500",)),
-    Role("answered HTTP 500 without a charge", 0.03, ("tok_500_nocharge_once",)),
+    Role("answered HTTP 500 without a charge", 0.03, ("tok_500_nocharge_once_at_{first}",)),
     Role("3-D Secure", 0.03, ("tok_3ds_1",)),
     Role("pending at the gateway", 0.03, ("tok_pending_1",)),
 )

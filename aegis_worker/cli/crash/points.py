@@ -17,7 +17,6 @@ from aegis_worker.cli.demo.cast import cast, posts
 from .judge import of_endings
 from .kills import Kills
 from .load import ROLES, Answered
-from .nudge import Nudge
 from .stage import Stage
 
 # Who gets to a point, by the first word of its name; who is not named here is looked for everywhere.
@@ -112,9 +111,8 @@ def _post(stage: Stage, payments: int, seed: str) -> list[Future[Answered]]:
 
 def _await_deaths(stage: Stage, kills: Kills, posted: Sequence[Future[Answered]], within_s: float) -> None:
     deadline = time.monotonic() + within_s
-    with Nudge(stage.running.redis_url):
-        while time.monotonic() < deadline and not kills.count():
-            stage.pause(_POLL_S)
-        deadline = time.monotonic() + _MORE_S
-        while time.monotonic() < deadline and not all(future.done() for future in posted):
-            stage.pause(_POLL_S)
+    while time.monotonic() < deadline and not kills.count():
+        stage.pause(_POLL_S)
+    deadline = time.monotonic() + _MORE_S
+    while time.monotonic() < deadline and not all(future.done() for future in posted):
+        stage.pause(_POLL_S)

@@ -28,7 +28,7 @@ SHORT_TIMES = {
     "AEGIS_POISON_CAP": "50",
     "AEGIS_WEB_WORKERS": "2",
 }
-_SHORT_GATEWAY_TIMES = {"connect_timeout_s": "1", "timeout_s": "2", "absence_window_s": "3"}
+_SHORT_GATEWAY_TIMES = {"connect_timeout_s": "1", "timeout_s": "2", "absence_window_s": "2"}
 
 _TABLE = re.compile(r"\[gateways\.([^.\]\s]+)")
 
