@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,10 +13,11 @@ from aegis_worker.chaos.points import POINTS
 from aegis_worker.cli.local_stack import Stopped, stop_on_signals
 from aegis_worker.cli.output import examples, progress, remark
 
+from .mix import run_mix
 from .nudge import Nudge
 from .points import PointResult, run_point
-from .report import list_points, points_as_json, print_points, write_json
-from .stage import staged
+from .report import list_points, mix_as_json, points_as_json, print_mix, print_points, write_json
+from .stage import Stage, staged
 
 
 class PointNames(click.ParamType):
@@ -43,17 +45,18 @@ class PointNames(click.ParamType):
         aegis crashtest --list
         aegis crashtest --points all --payments 50 --json out.json
         aegis crashtest --points attempt.opened,gateway.answered
+        aegis crashtest --mix --minutes 10 --seed 1
         """
     ),
 )
 @click.option("--list", "listing", is_flag=True, help="Show the crash points and exit.")
 @click.option("--points", type=PointNames(), default="all", show_default=True, help="Where to kill.")
 @click.option(
-    "--payments",
-    type=click.IntRange(1, 10_000),
-    default=50,
-    show_default=True,
-    help="For each point.",
+    "--payments", type=click.IntRange(1, 10_000), default=50, show_default=True, help="For each point."
+)
+@click.option("--mix", is_flag=True, help="Instead: random faults under load that goes on.")
+@click.option(
+    "--minutes", type=click.FloatRange(0.5, 1440), default=10, show_default=True, help="Length of the mix."
 )
 @click.option(
     "--workers",
@@ -62,7 +65,9 @@ class PointNames(click.ParamType):
     show_default=True,
     help="Processes of the Celery worker.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same payments.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="The same seed gives the same payments and faults."
+)
 @click.option(
     "--own-times", is_flag=True, help="Keep your leases and timeouts. A crash then takes a lease longer."
 )
@@ -78,6 +83,8 @@ def command(
     listing: bool,
     points: list[str],
     payments: int,
+    mix: bool,
+    minutes: float,
     workers: int,
     seed: int,
     own_times: bool,
@@ -92,30 +99,44 @@ def command(
     if listing:
         list_points(json_file)
         return
-    with stop_on_signals() as stopping:
-        started = time.monotonic()
-        results: list[PointResult] = []
-        try:
-            with (
-                staged(os.environ, stopping, _say, workers=workers, own_times=own_times) as stage,
-                Nudge(stage.running.redis_url),
-                progress("points", len(points)) as advance,
-            ):
-                for point in points:
-                    results.append(run_point(stage, point, payments, seed))
-                    _say(_in_a_line(results[-1]))
-                    advance()
-        except Stopped:
-            _say("stopped before the end")
-            ctx.exit(3)
-        finally:
-            if results:
-                print_points(results)
+    _say(f"seed {seed}")
+    started = time.monotonic()
+    try:
+        with (
+            stop_on_signals() as stopping,
+            staged(os.environ, stopping, _say, workers=workers, own_times=own_times) as stage,
+        ):
+            if mix:
+                passed, figures = _mixed(stage, minutes, seed)
+            else:
+                passed, figures = _at_points(stage, points, payments, seed)
+    except Stopped:
+        _say("stopped before the end")
+        ctx.exit(3)
     if json_file is not None:
-        write_json(json_file, points_as_json(results, seed, time.monotonic() - started))
-    passed = all(result.passed for result in results)
+        write_json(json_file, {"seed": seed, "duration_s": round(time.monotonic() - started, 1), **figures})
     _say("passed" if passed else "FAILED: what is wrong stands above")
     ctx.exit(0 if passed else 1)
+
+
+def _at_points(stage: Stage, points: list[str], payments: int, seed: int) -> tuple[bool, dict[str, Any]]:
+    results: list[PointResult] = []
+    try:
+        with Nudge(stage.running.redis_url), progress("points", len(points)) as advance:
+            for point in points:
+                results.append(run_point(stage, point, payments, seed))
+                _say(_in_a_line(results[-1]))
+                advance()
+    finally:
+        if results:
+            print_points(results)
+    return all(result.passed for result in results), points_as_json(results)
+
+
+def _mixed(stage: Stage, minutes: float, seed: int) -> tuple[bool, dict[str, Any]]:
+    result = run_mix(stage, minutes * 60, seed, _say)
+    print_mix(result)
+    return not result.violations, mix_as_json(result)
 
 
 def _in_a_line(result: PointResult) -> str:

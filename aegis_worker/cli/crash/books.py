@@ -35,28 +35,26 @@ class Books:
     """Reads only. Raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     def latest(self) -> str:
         """The id of the payment that was accepted last."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return str(connection.exec_driver_sql("SELECT coalesce(max(id), '') FROM payments").scalar_one())
 
     def payments(self, after: str = "") -> list[Mapping[str, Any]]:
         """Payments with later ids than `after`; `version` is the seq of the last event."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return [dict(row) for row in connection.exec_driver_sql(_PAYMENTS, {"after": after}).mappings()]
 
     def under_way(self) -> dict[str, int]:
         """How much has not come to rest: payments that are open, events and webhooks to deliver, jobs that are held."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             row = connection.exec_driver_sql(_UNDER_WAY).mappings().one()
         return {what: count for what, count in row.items() if count}
 
     def audit(self, after: str = "") -> list[Violation]:
         """I1 to I7, as far as the database can tell."""
         return [
-            violation
-            for page in pages(self._database, _AT_REST, after=after)
-            for violation in page.violations
+            violation for page in pages(self.database, _AT_REST, after=after) for violation in page.violations
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from aegis_worker.audit.violations import Violation
 from aegis_worker.chaos.points import POINTS
 from aegis_worker.cli.output import duration, print_table
 
+from .mix import MixResult
 from .points import PointResult
 
 _SHOWN = 50
@@ -65,11 +67,45 @@ def evidence(facts: Mapping[str, Any]) -> str:
     return json.dumps(facts, default=str)
 
 
-def points_as_json(results: Sequence[PointResult], seed: int, duration_s: float) -> dict[str, Any]:
+def print_mix(result: MixResult) -> None:
+    """What was done, what came out, and what is wrong."""
+    rows = [(f"{fault.at_s:.1f}", fault.kind, fault.target or "–", fault.lasts_s) for fault in result.faults]
+    print_table(f"Faults of seed {result.seed}", ("at s", "fault", "where", "for s"), rows)
+    print_table(
+        "Payments",
+        ("state", "payments"),
+        [*result.by_state.items(), ("all", result.payments), ("of these in review", result.in_review)],
+    )
+    if result.before and result.after:
+        before, after = result.before, result.after
+        held: list[tuple[str, int, int]] = [
+            ("database connections", before.connections, after.connections),
+            ("sessions idle in a transaction", before.idle_in_transaction, after.idle_in_transaction),
+            ("jobs held under a lease", before.held_jobs, after.held_jobs),
+        ]
+        for name, most in before.most_files.items():
+            held.append((f"open files of a process of {name}, at most", most, after.most_files[name]))
+        print_table("At rest, before and after", ("", "before", "after"), held)
+    print_violations([("mix", violation) for violation in result.violations])
+
+
+def mix_as_json(result: MixResult) -> dict[str, Any]:
     """The figures of `--json`."""
     return {
-        "seed": seed,
-        "duration_s": round(duration_s, 1),
+        "minutes": round(result.seconds / 60, 2),
+        "faults": [asdict(fault) for fault in result.faults],
+        "payments": result.payments,
+        "by_state": result.by_state,
+        "in_review": result.in_review,
+        "before": asdict(result.before) if result.before else None,
+        "after": asdict(result.after) if result.after else None,
+        "violations": [violation_as_json(violation) for violation in result.violations],
+    }
+
+
+def points_as_json(results: Sequence[PointResult]) -> dict[str, Any]:
+    """The figures of `--json`."""
+    return {
         "points": [
             {
                 "name": result.name,

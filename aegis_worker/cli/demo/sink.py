@@ -107,6 +107,9 @@ class _Server(ThreadingHTTPServer):
         self.sink = sink
         super().__init__(address, _Connection)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Quiet: a sender that is killed in the midst of a request is what some come to see."""
+
 
 class _Connection(BaseHTTPRequestHandler):
     server: _Server
