@@ -13,6 +13,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from aegis_worker.celery import QUEUES
 from aegis_worker.embedded.ports import free_port
@@ -142,5 +143,5 @@ def _worker_answers(redis_url: str, node: str) -> bool:
         app.conf.broker_transport_options = {"socket_timeout": 2, "socket_connect_timeout": 1}
         try:
             return bool(app.control.ping(destination=[node], timeout=_ANSWER_S, limit=1))
-        except OperationalError:
+        except (OperationalError, RedisError, OSError):
             return False

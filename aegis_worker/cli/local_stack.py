@@ -153,18 +153,24 @@ class LocalStack:
         return running
 
     def restart(
-        self, names: Sequence[str], stopping: threading.Event, extra_env: Mapping[str, str] | None = None
+        self,
+        names: Sequence[str],
+        stopping: threading.Event,
+        extra_env: Mapping[str, str] | None = None,
+        *,
+        wait: bool = True,
     ) -> None:
         """SIGKILL those of the programs that run, with their children, and start all of them, with `extra_env` too.
 
-        For a stack that is not watched. Waits until they answer. Raises StackFailed, or Stopped.
+        For a stack that is not watched. With `wait`, until they answer. Raises StackFailed, or Stopped.
         """
         programs = [program for program in self._programs if program.name in names]
         for program in programs:
             self.kill(program.name)
         for program in programs:
             self._launch(replace(program, env={**program.env, **(extra_env or {})}))
-        self._wait_until_ready(programs, stopping)
+        if wait:
+            self._wait_until_ready(programs, stopping)
 
     def kill(self, name: str) -> None:
         """SIGKILL a program with its children; nothing when it has ended."""

@@ -18,7 +18,7 @@ from .inject import Injector
 from .load import ROLES, Answered
 from .points import states
 from .schedule import Fault, schedule
-from .stage import Stage
+from .stage import Stage, last_lines
 
 _WARM_UP_S = 5.0
 # Payments are posted by the dozen and a half, so that each dozen has some of each kind; this often.
@@ -27,6 +27,7 @@ _DOZEN, _EVERY_S = 18, 4.0
 _MOST_WAITING = 200
 # Sessions end a moment after their processes.
 _SETTLES_S = 30.0
+_LOG_LINES = 12
 
 
 @dataclass(slots=True)
@@ -100,12 +101,19 @@ def in_time(plan: Sequence[Fault]) -> list[tuple[float, bool, Fault]]:
 def _ended_by_themselves(stage: Stage, names: set[str], at_s: float) -> list[Violation]:
     """Whoever nobody killed and who has ended all the same is started again, and told of."""
     how = stage.stack.ended()
-    if names:
-        stage.stack.restart(sorted(names), stage.stopping)
-    return [
-        Violation("I9", "", f"{name} ended by itself", {"how": how[name], "at_s": round(at_s, 1)})
+    found = [
+        Violation(
+            "I9",
+            "",
+            f"{name} ended by itself",
+            {"how": how[name], "at_s": round(at_s, 1), "log": last_lines(stage.stack.log(name), _LOG_LINES)},
+        )
         for name in sorted(names)
     ]
+    if names:
+        # Not waited for: what they need may be away.
+        stage.stack.restart(sorted(names), stage.stopping, wait=False)
+    return found
 
 
 @contextmanager
