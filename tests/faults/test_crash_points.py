@@ -1,0 +1,102 @@
+"""Processes that kill themselves between two effects, as `aegis crashtest` has it: nothing is charged twice or lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from aegis_worker.chaos.points import POINTS
+from aegis_worker.cli.crash.mix import run_mix
+from aegis_worker.cli.crash.nudge import Nudge
+from aegis_worker.cli.crash.points import PointResult, run_point
+from aegis_worker.cli.crash.stage import Stage, staged
+from aegis_worker.cli.local_stack import stop_on_signals
+
+pytestmark = pytest.mark.slow
+
+_PAYMENTS, _SEED = 20, 1
+_MIX_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """One installation for all points."""
+    before = dict(os.environ)
+    try:
+        with (
+            stop_on_signals() as stopping,
+            staged(before, stopping, print, workers=2, own_times=False) as ready,
+        ):
+            yield ready
+    finally:
+        # Starting a stack puts its settings into the environment.
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def killed_at(stage: Stage, point: str) -> PointResult:
+    with Nudge(stage.running.redis_url):
+        return run_point(stage, point, _PAYMENTS, _SEED)
+
+
+def assert_safe(result: PointResult) -> None:
+    assert result.kills > 0
+    assert result.violations == []
+    assert result.by_state.keys() <= {"SUCCESS", "FAILURE"}
+
+
+@pytest.mark.row(1)
+@pytest.mark.parametrize("point", ["intake.received", "intake.written"])
+def test_a_merchant_who_asks_again_gets_one_payment_when_the_api_dies_before_the_commit(
+    stage: Stage, point: str
+) -> None:
+    result = killed_at(stage, point)
+    assert_safe(result)
+    assert result.payments == _PAYMENTS
+
+
+@pytest.mark.row(2)
+def test_a_payment_without_a_hint_is_found_when_the_api_dies_after_the_commit(stage: Stage) -> None:
+    result = killed_at(stage, "intake.committed")
+    assert_safe(result)
+    assert result.payments == _PAYMENTS
+
+
+@pytest.mark.row(3)
+def test_the_same_key_names_the_same_payment_when_the_api_dies_before_the_reply(stage: Stage) -> None:
+    result = killed_at(stage, "intake.hinted")
+    assert_safe(result)
+    assert result.payments == _PAYMENTS
+
+
+@pytest.mark.row(54)
+@pytest.mark.parametrize(
+    "point", ["outbox.claimed", "outbox.published", "outbox.removed", "webhook.claimed", "webhook.posted"]
+)
+def test_webhooks_come_in_order_when_a_drainer_dies_before_or_after_sending(stage: Stage, point: str) -> None:
+    assert_safe(killed_at(stage, point))
+
+
+_ELSEWHERE = {"intake", "outbox"}
+
+
+@pytest.mark.row(17)
+@pytest.mark.parametrize(
+    "point",
+    [
+        point
+        for point in POINTS
+        if point.partition(".")[0] not in _ELSEWHERE and point not in {"webhook.claimed", "webhook.posted"}
+    ],
+)
+def test_payments_go_on_where_they_were_when_a_process_dies_at(stage: Stage, point: str) -> None:
+    assert_safe(killed_at(stage, point))
+
+
+@pytest.mark.row(62)
+def test_a_random_mix_of_faults_ends_with_every_payment_settled_and_nothing_leaked(stage: Stage) -> None:
+    result = run_mix(stage, _MIX_S, _SEED, print)
+    assert result.faults
+    assert result.violations == []
