@@ -51,6 +51,7 @@ RETURNING a.payment_id, a.operation, a.number, a.gateway, a.gateway_key, a.reche
     extract(epoch FROM clock_timestamp() - coalesce(a.answered_at, a.sent_at))::float8 AS age_s,
     (SELECT h.gateway_ref FROM attempts h
      WHERE h.payment_id = a.payment_id AND h.number = a.number AND h.gateway_ref IS NOT NULL
+       AND h.operation IN ('initiate', 'authenticate', 'process')
      ORDER BY h.sent_at DESC LIMIT 1) AS gateway_ref
 """
 

@@ -13,7 +13,7 @@ from .work import Ask, Rest, Work, hop_reference
 def ask(work: Work, position: int = -1) -> Ask:
     """The look-up for an attempt: by the gateway's id where any step of the hop returned one, else by our reference."""
     attempt = work.attempts[position]
-    reference = hop_reference(work, attempt.number)
+    reference = hop_reference(work, attempt)
     return Ask(StatusQuery(attempt.operation, attempt.gateway_key, reference), position)
 
 

@@ -36,7 +36,9 @@ def sync_step(work: Work) -> Step:
     """The look-up that comes first, or the end where there is nothing to ask."""
     charges = _charges(work)
     if not charges:
-        return Rest(JobChange("succeeded", result={"agrees": True, "gateway_says": "nothing was ever sent"}))
+        was_sent = any(attempt.may_have_charged for attempt in work.attempts)
+        nothing = "every charge was given back" if was_sent else "nothing was ever sent"
+        return Rest(JobChange("succeeded", result={"agrees": True, "gateway_says": nothing}))
     to_ask = _still_to_ask(work)
     if not to_ask:
         gateway = work.attempts[charges[-1]].gateway

@@ -14,6 +14,9 @@ from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import AnswerAttempt, JobChange, OpenAttempt
 from aegis_worker.routing.router import Decision
 
+# The steps that lead to a charge: what they are told of is the payment at the gateway.
+CHARGING_STEPS = frozenset({Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS})
+
 LatePolicy = Literal["void", "refund", "hold"]
 
 
@@ -126,10 +129,17 @@ class Settled:
     then: Step
 
 
-def hop_reference(work: Work, number: int) -> str | None:
-    """The gateway's own id of the payment in hop `number`, from whichever step returned one last."""
+def hop_reference(work: Work, attempt: Attempt) -> str | None:
+    """The gateway's own id of what the attempt is about, from whichever step of its hop returned one last.
+
+    What gives a charge back may have an id of its own, which says nothing about the charge.
+    """
     references = [
-        attempt.gateway_ref for attempt in work.attempts if attempt.number == number and attempt.gateway_ref
+        other.gateway_ref
+        for other in work.attempts
+        if other.number == attempt.number
+        and other.gateway_ref
+        and (other.operation in CHARGING_STEPS or other.operation is attempt.operation)
     ]
     return references[-1] if references else None
 
@@ -138,7 +148,9 @@ def request_for(work: Work, operation: Operation, number: int) -> GatewayRequest
     """The call, built from immutable facts only, so that building it again gives the same body."""
     payment = work.payment
     earlier = [
-        attempt for attempt in work.attempts if attempt.number == number and attempt.operation != operation
+        attempt
+        for attempt in work.attempts
+        if attempt.number == number and attempt.operation != operation and attempt.operation in CHARGING_STEPS
     ]
     return GatewayRequest(
         operation=operation,

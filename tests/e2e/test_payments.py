@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from installation import Installation
+from installation import SOON_S, Installation, wait_until
+from sqlalchemy import create_engine
 
 
 def test_a_payment_is_charged_once_and_is_success(running: Installation) -> None:
@@ -35,3 +36,19 @@ def test_a_charge_whose_answer_was_lost_is_found_by_asking(running: Installation
         (1, True)
     ]
     assert len(running.charges(payment["id"])) == 1
+
+
+def test_the_gateways_tell_of_what_they_did_and_are_heard(running: Installation) -> None:
+    payment_id = running.accepted("tok_visa")
+    engine = create_engine(running.settings["DATABASE_URL"])
+
+    def heard() -> bool:
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql(
+                "SELECT 1 FROM gateway_events WHERE payment_id = %s", (payment_id,)
+            )
+            return found.first() is not None
+
+    wait_until(heard, SOON_S)
+    engine.dispose()
+    assert len(running.charges(payment_id)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -37,12 +38,21 @@ LADDER_S = (900.0, 3600.0, 259_200.0)
 HARD, SOFT = Declined("stolen_card", "43"), Declined("insufficient_funds", "51")
 
 
+def make_rechecks_due(database):
+    """Let the time pass until the next recheck of every charge."""
+    due = "UPDATE attempts SET recheck_at = now() WHERE recheck_at IS NOT NULL"
+    database.run(lambda tx: tx.exec_driver_sql(due))
+
+
+def recheck_now(database, parts):
+    """Ask about what is due."""
+    return recheck(RecheckParts(database, parts.gateways, NoHints(), LADDER_S))
+
+
 def rechecked(database, parts):
     """Let the next recheck come due and carry it out."""
-    database.run(
-        lambda tx: tx.exec_driver_sql("UPDATE attempts SET recheck_at = now() WHERE recheck_at IS NOT NULL")
-    )
-    return recheck(RecheckParts(database, parts.gateways, NoHints(), LADDER_S))
+    make_rechecks_due(database)
+    return recheck_now(database, parts)
 
 
 def failed_payment(database, gateway, *others, policy="refund"):
@@ -318,3 +328,34 @@ def test_what_a_zombie_hears_too_late_is_asked_about_at_once(database):
     assert payment_of(database, payment_id).state is State.FAILURE
     (late,) = rows(database, "SELECT recheck_at <= now() AS due FROM attempts")
     assert late["due"]
+
+
+def test_two_rechecks_at_once_ask_about_each_charge_once(database):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    for number in range(20):
+        accept_one(database, f"key-{number}")
+    parts = pipeline(database, gateway)
+    run(parts, "payments")
+    make_rechecks_due(database)
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda _: recheck_now(database, parts), range(4)))
+    assert sum(count["asked"] for count in counts) == 20
+    assert sorted(query.reference for query in gateway.look_ups) == sorted(
+        call.idempotency_key for call in gateway.calls
+    )
+
+
+def test_the_work_of_a_recheck_that_died_is_taken_up_later(database):
+    def die(query):
+        raise KeyboardInterrupt
+
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway)
+    gateway.look_up = die
+    with pytest.raises(KeyboardInterrupt):
+        rechecked(database, parts)
+    (attempt,) = rows(database, "SELECT rechecks, recheck_at > now() AS later FROM attempts")
+    assert attempt == {"rechecks": 0, "later": True}
+    gateway.look_up = lambda query: Approved("ch_late")
+    assert rechecked(database, parts)["found"] == 1
+    assert payment_of(database, payment_id).state is State.FAILURE
