@@ -9,17 +9,18 @@ from flask import Response, g, request
 from aegis_worker.ids import PAYMENT
 from aegis_worker.persistence import audit_log
 from aegis_worker.queries.reviews import list_reviews
+from aegis_worker.queries.stuck import Thresholds, list_stuck
 from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
 
 from . import ops_examples
 from .auth import require_operator
 from .openapi import Blueprint, headers, refuses, takes
-from .ops_bodies import resolved_body, review_body
+from .ops_bodies import resolved_body, review_body, stuck_body
 from .parts import parts
 from .representations import answer, audit_entry_body, list_body
 from .requests import id_parameter, known_form
 from .schemas import ops_answers
-from .schemas.ops_requests import AuditLogQuerySchema, ResolutionSchema, ReviewsQuerySchema
+from .schemas.ops_requests import AuditLogQuerySchema, ResolutionSchema, ReviewsQuerySchema, StuckQuerySchema
 
 _PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment of any merchant.")
 _NO_VERSION = -1
@@ -45,6 +46,22 @@ def list_payments_in_review(query: dict[str, Any]) -> Response:
     with parts().web.database.read() as connection:
         page = list_reviews(connection, limit=query["limit"], after=query.get("starting_after"))
     return answer(list_body([review_body(waiting) for waiting in page.rows], page.next_cursor))
+
+
+@blueprint.route("/stuck")
+@refuses("validation_failed")
+@blueprint.arguments(StuckQuerySchema(), location="query")
+@blueprint.response(200, ops_answers.StuckListSchema(), example=ops_examples.STUCK, headers=headers())
+def list_what_is_stuck(query: dict[str, Any]) -> Response:
+    """What should have moved by itself and has not
+
+    At most `limit` of each kind, the oldest first, each with why and what to do. What waits for a person is no part
+    of it: see the reviews.
+    """
+    limit = query.pop("limit")
+    with parts().web.database.read() as connection:
+        report = list_stuck(connection, Thresholds(**query), limit=limit)
+    return answer(stuck_body(report))
 
 
 @blueprint.route("/payments/<payment_id>/resolve", methods=["POST"], parameters=[_PAYMENT_ID])

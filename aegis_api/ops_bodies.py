@@ -6,6 +6,7 @@ from typing import Any
 
 from aegis_worker.queries.history import StoredAttempt
 from aegis_worker.queries.reviews import Incident, Waiting
+from aegis_worker.queries.stuck import StuckReport
 from aegis_worker.review.case import resolutions_of
 from aegis_worker.review.resolve import Resolved
 
@@ -81,4 +82,26 @@ def resolved_body(resolution: str, resolved: Resolved) -> dict[str, Any]:
         "version": payment.version,
         "rebuilt": dict(resolved.rebuilt),
         "note": resolved.note,
+    }
+
+
+def stuck_body(report: StuckReport) -> dict[str, Any]:
+    """What is overdue."""
+    return {
+        "object": "stuck",
+        "as_of": moment(report.as_of),
+        "data": [
+            {
+                "kind": stuck.kind,
+                "id": stuck.id,
+                "payment_id": stuck.payment_id,
+                "merchant_id": stuck.merchant_id,
+                "since": moment(stuck.since),
+                "overdue_s": round(stuck.overdue_s, 1),
+                "why": stuck.why,
+                "what_to_do": stuck.what_to_do,
+            }
+            for stuck in report.found
+        ],
+        "more": list(report.more),
     }

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from aegis_worker.domain.outcomes import NotFound, Operation
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.audit_log import Entry
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.reviews import Waiting
+from aegis_worker.queries.stuck import Stuck, StuckReport
 from aegis_worker.review.asking import Said
 from aegis_worker.review.case import Call
 from aegis_worker.review.resolve import Resolved
 
 from .examples import A_JOB, AN_ATTEMPT, AN_INITIATED_PAYMENT
-from .ops_bodies import resolved_body, review_body
+from .ops_bodies import resolved_body, review_body, stuck_body
 from .representations import audit_entry_body, list_body
 
 _AT = datetime(2026, 11, 21, 9, 30, 0, 654321, tzinfo=UTC)
@@ -88,4 +89,22 @@ RESOLVED = resolved_body(
         rebuilt={},
         note="recorded as not charged: the payment has failed",
     ),
+)
+STUCK = stuck_body(
+    StuckReport(
+        as_of=_AT,
+        found=[
+            Stuck(
+                kind="job_not_claimed",
+                id=_job.id,
+                payment_id=_in_doubt.id,
+                merchant_id=_in_doubt.merchant_id,
+                since=_AT - timedelta(minutes=12),
+                overdue_s=720.0,
+                why="due, and no worker has taken it up (verify: not found yet)",
+                what_to_do="see that workers and beat run (`aegis doctor`); without Redis, start `aegis relay`",
+            )
+        ],
+        more=[],
+    )
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from aegis_worker.domain.transitions import State
+from aegis_worker.queries import stuck
 from aegis_worker.review.case import KINDS
 
 from .answers import AttemptSchema, JobSchema, PaymentSchema
@@ -111,3 +112,29 @@ class ResolvedSchema(Answer):
     version = whole()
     rebuilt = an_object("rebuild: the fields of the row that were wrong, each with row and history.")
     note = text("What was done, in words.")
+
+
+class StuckSchema(Answer):
+    """One thing that should have moved by itself and has not."""
+
+    kind = one_of(*stuck.KINDS)
+    id = text("Of the job, payment, event or delivery.")
+    payment_id = text()
+    merchant_id = text()
+    since = time()
+    overdue_s = fields.Float(required=True)
+    why = text()
+    what_to_do = text()
+
+
+class StuckListSchema(Answer):
+    """What is overdue as of one moment, kind by kind."""
+
+    object = one_of("stuck")
+    as_of = time()
+    data = fields.List(fields.Nested(StuckSchema), required=True)
+    more = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "The kinds of which there is more than was listed."},
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aegis_worker.queries.stuck import Thresholds
 from aegis_worker.review.case import KINDS
 from aegis_worker.review.resolve import LONGEST_REASON, SHORTEST_REASON
 
@@ -27,6 +28,30 @@ class ReviewsQuerySchema(StrictSchema):
         form="the id of a payment",
         metadata={"description": "next_cursor of the page before."},
     )
+
+
+_DEFAULTS = Thresholds()
+_A_YEAR_S = 366 * 86_400
+
+
+def _seconds(default: int, description: str) -> Number:
+    return Number(
+        0,
+        _A_YEAR_S,
+        load_default=default,
+        metadata={"description": f"Seconds. {description}", "default": default},
+    )
+
+
+class StuckQuerySchema(StrictSchema):
+    """GET /v1/ops/stuck."""
+
+    limit = page_limit()
+    due_after_s = _seconds(_DEFAULTS.due_after_s, "A job is due for longer than this.")
+    lease_after_s = _seconds(_DEFAULTS.lease_after_s, "A job runs for longer than this past its lease.")
+    doubt_after_s = _seconds(_DEFAULTS.doubt_after_s, "A payment is in doubt for longer than this.")
+    outbox_after_s = _seconds(_DEFAULTS.outbox_after_s, "An event is in the outbox for longer than this.")
+    dead_within_s = _seconds(_DEFAULTS.dead_within_s, "Dead deliveries of events younger than this.")
 
 
 class ResolutionSchema(StrictSchema):

@@ -193,7 +193,8 @@ def _write(
         job=decided.job,
         answered=decided.answered,
     )
-    record(connection, [change], lease_s=_LEASE_S)
+    if job.id not in record(connection, [change], lease_s=_LEASE_S):
+        raise InvalidState("the payment was frozen meanwhile", ("rebuild",))
     details = {
         "resolution": resolution.kind,
         "reason": reason,

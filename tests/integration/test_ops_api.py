@@ -127,3 +127,58 @@ def test_a_decision_from_the_shell_is_the_same(
     assert payment_of(api.database, payment_id).state is State.SUCCESS
     (entry,) = aegis("audit-log", "--payment", payment_id, "--json").json
     assert (entry["actor"], entry["details"]["reason"]) == ("cli:asha", "in the report")
+
+
+def test_what_does_not_move_is_listed_with_why_and_what_to_do(api: Api, gateway: ScriptedGateway) -> None:
+    operator, shop = api.operator(), api.merchant("mer_a")
+    document = operator.get("/openapi.json").json
+    due, leased, doubtful = (shop.accepted()["id"] for _ in range(3))
+    past = "now() - interval '2 h'"
+
+    def age(statement: str, **names: Any) -> None:
+        api.database.run(lambda tx: tx.exec_driver_sql(statement, names))
+
+    job = "UPDATE jobs SET run_at = now() + interval '1 h' WHERE payment_id <> %(id)s"
+    age(job, id=doubtful)
+    run(pipeline(api.database, gateway), "payments")
+    age("ALTER TABLE payment_events DISABLE TRIGGER USER")
+    age(f"UPDATE payment_events SET at = {past} WHERE type = 'PAYMENT_IN_DOUBT'")
+    age("ALTER TABLE payment_events ENABLE TRIGGER USER")
+    age(f"UPDATE jobs SET run_at = {past} WHERE payment_id = %(id)s", id=due)
+    age(
+        f"UPDATE jobs SET status = 'running', lease_until = {past}, claimed_by = 'host:7' WHERE payment_id = %(id)s",
+        id=leased,
+    )
+    age(f"UPDATE outbox SET created_at = {past} WHERE payment_id = %(id)s", id=due)
+    age(
+        "INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id, status, log)"
+        " VALUES ('whd_1', %(id)s, 1, 'whe_1', 'mer_a', 'dead', '[{\"error\": \"HTTP 500\"}]')",
+        id=due,
+    )
+    listed = operator.get("/v1/ops/stuck")
+    follows(document, "/v1/ops/stuck", "get", listed)
+    found = {(stuck["kind"], stuck["payment_id"]): stuck for stuck in listed.json["data"]}
+    assert set(found) == {
+        ("job_not_claimed", due),
+        ("lease_expired", leased),
+        ("in_doubt", doubtful),
+        ("outbox_old", due),
+        ("delivery_dead", due),
+    }
+    assert "host:7" in found["lease_expired", leased]["why"]
+    assert "HTTP 500" in found["delivery_dead", due]["why"]
+    assert found["job_not_claimed", due]["overdue_s"] >= 7200
+    patient = operator.get(
+        "/v1/ops/stuck?due_after_s=9000&lease_after_s=9000&doubt_after_s=9000&outbox_after_s=9000"
+    )
+    assert [stuck["kind"] for stuck in patient.json["data"]] == ["delivery_dead"]
+    bounded = operator.get("/v1/ops/stuck?outbox_after_s=0&limit=1").json
+    assert bounded["more"] == ["outbox_old"]
+    assert operator.get("/v1/ops/stuck?due_after_s=soon").status_code == 422
+    assert shop.get("/v1/ops/stuck").status_code == 403
+
+
+def test_what_moves_or_waits_for_a_person_is_not_stuck(api: Api, gateway: ScriptedGateway) -> None:
+    in_review(api, gateway)
+    api.merchant("mer_a").accepted()
+    assert api.operator().get("/v1/ops/stuck?doubt_after_s=0").json["data"] == []

@@ -1,0 +1,148 @@
+"""What is overdue: what should have moved by itself and has not, each with why and what to do. Every look is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From when on something is overdue, in seconds. `dead_within_s`: how far back dead deliveries are looked for."""
+
+    due_after_s: int = 300
+    lease_after_s: int = 60
+    doubt_after_s: int = 3600
+    outbox_after_s: int = 300
+    dead_within_s: int = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """One thing that does not move. `id` is of what `kind` names: a job, a payment, an event, a delivery."""
+
+    kind: str
+    id: str
+    payment_id: str
+    merchant_id: str
+    since: datetime
+    overdue_s: float
+    why: str
+    what_to_do: str
+
+
+@dataclass(frozen=True, slots=True)
+class StuckReport:
+    """As of one moment. `more` names the kinds of which there is more than was listed."""
+
+    as_of: datetime
+    found: Sequence[Stuck]
+    more: Sequence[str]
+
+
+# One look: rows of (id, payment_id, merchant_id, since, detail), the oldest first, at most `limit` of them.
+_JOBS_DUE = """
+SELECT id, payment_id, merchant_id, run_at AS since, concat(queue, ': ', reason) AS detail FROM jobs
+WHERE queue IN ('payments', 'verify') AND status IN ('queued', 'waiting')
+    AND run_at < statement_timestamp() - make_interval(secs => %(due_after_s)s)
+ORDER BY run_at LIMIT %(limit)s
+"""
+_JOBS_LEASED = """
+SELECT id, payment_id, merchant_id, lease_until AS since, claimed_by AS detail FROM jobs
+WHERE queue IN ('payments', 'verify') AND status = 'running'
+    AND lease_until < statement_timestamp() - make_interval(secs => %(lease_after_s)s)
+ORDER BY lease_until LIMIT %(limit)s
+"""
+# What waits for a person is told by the reviews.
+_IN_DOUBT = """
+SELECT p.id, p.id AS payment_id, p.merchant_id, e.at AS since, e.data ->> 'gateway' AS detail
+FROM payments p CROSS JOIN LATERAL (
+    SELECT at, data FROM payment_events
+    WHERE payment_id = p.id AND type = 'PAYMENT_IN_DOUBT' ORDER BY seq DESC LIMIT 1
+) e
+WHERE p.state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED') AND p.certainty = 'unknown' AND p.frozen_at IS NULL
+    AND e.at < statement_timestamp() - make_interval(secs => %(doubt_after_s)s)
+    AND NOT EXISTS (SELECT FROM jobs j WHERE j.payment_id = p.id AND j.status = 'review')
+ORDER BY p.id LIMIT %(limit)s
+"""
+_OUTBOX = """
+SELECT concat('evt_', substr(payment_id, 5), '_', seq) AS id, payment_id, merchant_id, created_at AS since,
+    last_error AS detail
+FROM outbox WHERE created_at < statement_timestamp() - make_interval(secs => %(outbox_after_s)s)
+ORDER BY payment_id, seq LIMIT %(limit)s
+"""
+_DEAD = """
+SELECT id, payment_id, merchant_id, created_at AS since, log -> -1 ->> 'error' AS detail FROM webhook_deliveries
+WHERE status = 'dead' AND created_at > statement_timestamp() - make_interval(secs => %(dead_within_s)s)
+ORDER BY id LIMIT %(limit)s
+"""
+
+# kind: the look, why it is there, what to do about it.
+_LOOKS: dict[str, tuple[str, str, str]] = {
+    "job_not_claimed": (
+        _JOBS_DUE,
+        "due, and no worker has taken it up",
+        "see that workers and beat run (`aegis doctor`); without Redis, start `aegis relay`",
+    ),
+    "lease_expired": (
+        _JOBS_LEASED,
+        "its worker is gone, and no other has taken it over",
+        "see that workers run (`aegis doctor`); the next one to look asks the gateway before anything is sent",
+    ),
+    "in_doubt": (
+        _IN_DOUBT,
+        "whether it was charged is not known yet; the gateway is being asked",
+        "`aegis explain ID` says when it is asked next; `aegis reconcile` asks now; look at the gateway's status page",
+    ),
+    "outbox_old": (
+        _OUTBOX,
+        "the event is not delivered to all sinks yet",
+        "`aegis outbox status` says which sink is behind; `aegis doctor` whether Redis answers",
+    ),
+    "delivery_dead": (
+        _DEAD,
+        "the endpoint did not take the event however often it was tried",
+        "have the merchant repair the endpoint, then `aegis outbox redeliver EVENT`",
+    ),
+}
+KINDS = tuple(_LOOKS)
+
+
+def list_stuck(connection: Connection, thresholds: Thresholds, *, limit: int) -> StuckReport:
+    """What is overdue, kind by kind, at most `limit` of each; of any merchant."""
+    as_of = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    names = {
+        "due_after_s": thresholds.due_after_s,
+        "lease_after_s": thresholds.lease_after_s,
+        "doubt_after_s": thresholds.doubt_after_s,
+        "outbox_after_s": thresholds.outbox_after_s,
+        "dead_within_s": thresholds.dead_within_s,
+        "limit": limit + 1,
+    }
+    found: list[Stuck] = []
+    more: list[str] = []
+    for kind, (look, _, _) in _LOOKS.items():
+        rows = connection.exec_driver_sql(look, names).mappings().all()
+        found += [_stuck(kind, row, as_of) for row in rows[:limit]]
+        if len(rows) > limit:
+            more.append(kind)
+    return StuckReport(as_of, found, more)
+
+
+def _stuck(kind: str, row: Mapping[Any, Any], as_of: datetime) -> Stuck:
+    _, why, what_to_do = _LOOKS[kind]
+    detail = (row["detail"] or "").strip(": ")
+    return Stuck(
+        kind=kind,
+        id=row["id"],
+        payment_id=row["payment_id"],
+        merchant_id=row["merchant_id"],
+        since=row["since"],
+        overdue_s=max(0.0, (as_of - row["since"]).total_seconds()),
+        why=f"{why} ({detail})" if detail else why,
+        what_to_do=what_to_do,
+    )
