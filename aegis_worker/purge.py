@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from aegis_worker.chaos.points import crash_point
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
 
@@ -73,6 +74,7 @@ def purge(
                 partial(_delete, statement=statement, parameters={**parameters, "limit": limit})
             )
             purged[name] += gone
+            crash_point("purge.deleted")
             if gone < limit:
                 break
     return purged

@@ -15,6 +15,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
+from aegis_worker.chaos.points import crash_point
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.comparison import Comparison, compare
 from aegis_worker.persistence.database import Database
@@ -151,11 +152,13 @@ def _disagreement(comparison: Comparison) -> list[Violation]:
 def _follow(parts: AuditParts, report: AuditReport, page: Page) -> None:
     """Do what a page demands, and add it to the report."""
     found = _frozen_where_broken(parts, report, page)
+    crash_point("audit.looked")
     opened, resolved = parts.database.run(
         lambda tx: write_down(tx, page.looked, page.payment_ids, found),
     )
     if opened:
         log.error("incidents opened", incidents=opened[:10], number=len(opened))
+    crash_point("audit.written")
     if page.long:
         report.snapshots += parts.database.run(lambda tx: keep_snapshots(tx, page.long, parts.bounds))
     report.opened += len(opened)

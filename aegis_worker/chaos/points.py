@@ -46,6 +46,9 @@ POINTS: dict[str, tuple[str, str]] = {
     "reconcile.looked": ("what is stuck is known", "its repair"),
     "reconcile.repaired": ("what is stuck is repaired", "the row of the run"),
     "reconcile.written": ("the run is written down", "its report"),
+    "audit.looked": ("a batch is checked, what is broken is frozen", "its incidents"),
+    "audit.written": ("the incidents of a batch are written", "its place in the round"),
+    "purge.deleted": ("a batch of what is old is gone", "the next batch"),
 }
 
 VARIABLE = "AEGIS_CRASH_AT"

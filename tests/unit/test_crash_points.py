@@ -19,7 +19,7 @@ from aegis_worker.errors import ConfigurationError
 
 _CHECKOUT = Path(__file__).parents[2]
 _PASSED = {"crash_point", "_crash_points"}
-_NAME = re.compile(rf"({'|'.join({name.partition('.')[0] for name in POINTS})})\.[a-z]+")
+_NAME = re.compile(rf"({'|'.join({name.partition('.')[0] for name in POINTS})})\.[a-z_]+")
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ SELECT (
         AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id AND j.status = 'review')
 ) AS payments, (SELECT count(*) FROM outbox) AS events,
     (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending') AS deliveries,
-    (SELECT count(*) FROM jobs WHERE status = 'running') AS held
+    (SELECT count(*) FROM jobs WHERE status IN ('queued', 'running', 'waiting')) AS jobs
 """
 
 
@@ -48,7 +48,7 @@ class Books:
             return [dict(row) for row in connection.exec_driver_sql(_PAYMENTS, {"after": after}).mappings()]
 
     def under_way(self) -> dict[str, int]:
-        """How much has not come to rest: payments that are open, events and webhooks to deliver, jobs that are held."""
+        """How much has not come to rest: payments and jobs that are open, events and webhooks to deliver."""
         with self.database.read() as connection:
             row = connection.exec_driver_sql(_UNDER_WAY).mappings().one()
         return {what: count for what, count in row.items() if count}

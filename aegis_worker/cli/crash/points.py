@@ -22,6 +22,7 @@ from .stage import Stage
 # Who gets to a point, by the first word of its name; who is not named here is looked for everywhere.
 _PROGRAMS = {
     "intake": ("web",),
+    "gateway_event": ("web",),
     "job": ("worker",),
     "attempt": ("worker",),
     "gateway": ("worker",),
@@ -31,7 +32,10 @@ _PROGRAMS = {
     "outbox": ("worker",),
     "webhook": ("worker",),
     "sweep": ("worker",),
+    "recheck": ("worker",),
     "reconcile": ("worker",),
+    "audit": ("worker",),
+    "purge": ("worker",),
 }
 _EVERYWHERE = ("worker", "web")
 
