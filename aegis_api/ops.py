@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, g, request
 
+from aegis_worker.audit import incidents
 from aegis_worker.ids import PAYMENT
 from aegis_worker.persistence import audit_log
 from aegis_worker.queries.reviews import list_reviews
@@ -17,9 +18,10 @@ from .auth import require_operator
 from .openapi import Blueprint, headers, refuses, takes
 from .ops_bodies import resolved_body, review_body, stuck_body
 from .parts import parts
-from .representations import answer, audit_entry_body, list_body
+from .representations import answer, audit_entry_body, incident_body, list_body
 from .requests import id_parameter, known_form
 from .schemas import ops_answers
+from .schemas.incidents import IncidentListSchema, IncidentsQuerySchema
 from .schemas.ops_requests import AuditLogQuerySchema, ResolutionSchema, ReviewsQuerySchema, StuckQuerySchema
 
 _PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment of any merchant.")
@@ -134,3 +136,27 @@ def list_audit_log(query: dict[str, Any]) -> Response:
     page = found[:limit]
     cursor = str(page[-1].seq) if len(found) > limit else None
     return answer(list_body([audit_entry_body(entry) for entry in page], cursor))
+
+
+@blueprint.route("/incidents")
+@refuses("validation_failed")
+@blueprint.arguments(IncidentsQuerySchema(), location="query")
+@blueprint.response(200, IncidentListSchema(), example=ops_examples.INCIDENTS, headers=headers())
+def list_incidents(query: dict[str, Any]) -> Response:
+    """What the audit found wrong, newest first
+
+    An incident stays open until a later look at the payment finds it gone.
+    """
+    limit, is_open = query["limit"], query.get("open")
+    with parts().web.database.read() as connection:
+        found = incidents.list_incidents(
+            connection,
+            invariant=query.get("invariant"),
+            payment_id=query.get("payment_id"),
+            is_open=None if is_open is None else is_open == "true",
+            limit=limit + 1,
+            starting_after=query.get("starting_after"),
+        )
+    page = found[:limit]
+    cursor = page[-1].id if len(found) > limit else None
+    return answer(list_body([incident_body(incident) for incident in page], cursor))

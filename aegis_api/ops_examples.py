@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from aegis_worker.audit.incidents import Incident
 from aegis_worker.domain.outcomes import NotFound, Operation
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.audit_log import Entry
@@ -17,7 +18,7 @@ from aegis_worker.review.resolve import Resolved
 
 from .examples import A_JOB, AN_ATTEMPT, AN_INITIATED_PAYMENT
 from .ops_bodies import resolved_body, review_body, stuck_body
-from .representations import audit_entry_body, list_body
+from .representations import audit_entry_body, incident_body, list_body
 
 _AT = datetime(2026, 11, 21, 9, 30, 0, 654321, tzinfo=UTC)
 _GATEWAY = "sandbox_a"
@@ -107,4 +108,22 @@ STUCK = stuck_body(
         ],
         more=[],
     )
+)
+INCIDENTS = list_body(
+    [
+        incident_body(
+            Incident(
+                id="inc_0199a7c5a0f47d5a8f0e6b1c2d3e4f55",
+                invariant="I4",
+                payment_id="pay_0199a7c5a0f47d5a8f0e6b1c2d3e4f50",
+                looked="payments",
+                summary="row and events differ in captured_minor",
+                evidence={"differences": {"captured_minor": {"row": 999, "events": 1999}}},
+                found_at=_AT,
+                last_seen_at=_AT,
+                resolved_at=None,
+            )
+        )
+    ],
+    None,
 )

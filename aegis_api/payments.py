@@ -11,7 +11,7 @@ from aegis_worker.chaos.points import crash_point
 from aegis_worker.errors import DatabaseUnavailable, NotFound
 from aegis_worker.ids import PAYMENT, event_id, parse_event_id
 from aegis_worker.intake import Accepted, accept, request_sync
-from aegis_worker.queries import history, jobs, payments
+from aegis_worker.queries import as_of, history, jobs, payments
 from aegis_worker.queries.history import StoredEvent
 
 from . import examples
@@ -26,6 +26,7 @@ from .representations import (
     event_body,
     job_body,
     list_body,
+    moment,
     payment_body,
 )
 from .requests import NOTHING_HERE, id_parameter, known_form
@@ -169,22 +170,33 @@ def get_payment(query: dict[str, Any], payment_id: str) -> Response:
 
 
 @blueprint.route("/payments/<payment_id>/events", parameters=[_PAYMENT_ID])
-@refuses("not_found", "validation_failed")
+@refuses("not_found", "validation_failed", "payment_frozen")
 @blueprint.arguments(HistoryQuerySchema(), location="query")
-@blueprint.response(200, answers.EventListSchema(), example=examples.EVENTS, headers=headers())
+@blueprint.response(200, answers.HistorySchema(), example=examples.EVENTS, headers=headers())
 def list_events(query: dict[str, Any], payment_id: str) -> Response:
     """A payment's events, oldest first
 
-    Facts that never change: folding them gives the payment as it stands.
+    Facts that never change: folding them gives the payment as it stands. With `as_of` the events end at that time and
+    `payment` is the payment as it stood then, rebuilt from them; `null`, with no events, before it existed.
     """
     payment_id, limit = known_form(payment_id, PAYMENT), query["limit"]
     _, after_seq = parse_event_id(query.get("starting_after", "")) or (None, 0)
+    upto_seq, then = history.MOST_EVENTS, {}
     with parts().web.database.read() as connection:
-        _must_exist(payments.get_state(connection, g.merchant_id, payment_id))
+        stored = payments.get_payment(connection, g.merchant_id, payment_id)
+        if stored is None:
+            raise NotFound(NOTHING_HERE)
+        if "as_of" in query:
+            upto_seq = as_of.last_seq_at(connection, payment_id, query["as_of"])
+            past = as_of.payment_at(connection, stored.payment, upto_seq)
+            then = {
+                "as_of": moment(query["as_of"]),
+                "payment": past and payment_body(past.payment, stored.created_at, past.at),
+            }
         events = history.list_events(
-            connection, g.merchant_id, payment_id, limit=limit + 1, after_seq=after_seq
+            connection, g.merchant_id, payment_id, limit=limit + 1, after_seq=after_seq, upto_seq=upto_seq
         )
-    return answer(_events_page(events, limit))
+    return answer(_events_page(events, limit) | then)
 
 
 @blueprint.route("/payments/<payment_id>/attempts", parameters=[_PAYMENT_ID])

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Response
 
+from aegis_worker.audit.incidents import Incident
 from aegis_worker.domain.payment import Payment
 from aegis_worker.ids import event_id
 from aegis_worker.persistence.audit_log import Entry
@@ -169,6 +170,22 @@ def audit_entry_body(entry: Entry) -> dict[str, Any]:
         "details": entry.details,
         "previous_hash": entry.previous_hash.hex(),
         "hash": entry.hash.hex(),
+    }
+
+
+def incident_body(incident: Incident) -> dict[str, Any]:
+    """What the audit found."""
+    return {
+        "id": incident.id,
+        "object": "incident",
+        "invariant": incident.invariant,
+        "payment_id": incident.payment_id,
+        "looked": incident.looked,
+        "summary": incident.summary,
+        "evidence": incident.evidence,
+        "found_at": moment(incident.found_at),
+        "last_seen_at": moment(incident.last_seen_at),
+        "resolved_at": _moment_or_none(incident.resolved_at),
     }
 
 

@@ -179,6 +179,13 @@ class ExpandedPaymentSchema(PaymentSchema):
     attempts = fields.Nested(AttemptListSchema, metadata={"description": f"With expand={EXPANDABLE[0]}."})
 
 
+class HistorySchema(EventListSchema):
+    """A page of events. With `as_of`, up to then, and the payment as it stood then; null before it existed."""
+
+    as_of = _time("As asked for.", required=False)
+    payment = fields.Nested(PaymentSchema, allow_none=True, metadata={"description": "With as_of."})
+
+
 class AcceptedPaymentSchema(PaymentSchema):
     """The payment as of acceptance, and the job that makes it."""
 

@@ -23,9 +23,9 @@ def whole(description: str = "") -> fields.Integer:
     return fields.Integer(required=True, metadata={"description": description} if description else {})
 
 
-def time(description: str = "", *, none: bool = False) -> fields.String:
+def time(description: str = "", *, none: bool = False, required: bool = True) -> fields.String:
     """An instant, RFC 3339."""
-    return text(description, none=none, format="date-time")
+    return text(description, none=none, required=required, format="date-time")
 
 
 def an_object(description: str, *, none: bool = False) -> fields.Dict:

@@ -63,6 +63,16 @@ class Moment(StrictField):
         )
 
 
+class PastMoment(Moment):
+    """An instant that is not in the future."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        moment = super()._deserialize(value, attr, data, **kwargs)
+        if moment > datetime.now(UTC):
+            raise refusal("out_of_range", "Must not be in the future.")
+        return moment
+
+
 class Expansion(StrictField):
     """A comma-separated list of what to include."""
 
@@ -129,4 +139,7 @@ class HistoryQuerySchema(StrictSchema):
         pattern=r"evt_[0-9a-f]{32}_[1-9][0-9]{0,5}",
         form="the id of an event",
         metadata={"description": "List what happened after this event."},
+    )
+    as_of = PastMoment(
+        metadata={"description": "Only what had happened by then, and the payment as it stood then."}
     )

@@ -47,17 +47,29 @@ class StoredAttempt:
     last_checked_at: datetime | None
 
 
+# An event's id has room for so many (`ids.parse_event_id`).
+MOST_EVENTS = 999_999
+
 _ATTEMPT = [attempts.c[field.name] for field in fields(StoredAttempt)]
 
 
 def list_events(
-    connection: Connection, merchant_id: str | None, payment_id: str, *, limit: int, after_seq: int = 0
+    connection: Connection,
+    merchant_id: str | None,
+    payment_id: str,
+    *,
+    limit: int,
+    after_seq: int = 0,
+    upto_seq: int = MOST_EVENTS,
 ) -> Sequence[StoredEvent]:
-    """The payment's events after `after_seq`, oldest first. Empty for a payment that isn't this merchant's."""
+    """The payment's events after `after_seq` and not after `upto_seq`, oldest first.
+
+    Empty for a payment that isn't this merchant's.
+    """
     columns = payment_events.c
     statement = (
         _of_payment(select(payment_events), payment_events, merchant_id, payment_id)
-        .where(columns.seq > after_seq)
+        .where(columns.seq > after_seq, columns.seq <= upto_seq)
         .order_by(columns.seq)
         .limit(limit)
     )
