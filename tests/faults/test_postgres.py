@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from typing import Any
 
+import psutil
 import psycopg2
 import pytest
 from api_client import Api, Merchant, start_api
+from baseline import Baseline
+from books import Books
+from installation import SOON_S, Installation, Reply, card, wait_until
 from scripted_gateway import ScriptedGateway
 from spine import (
     accept_one,
@@ -26,6 +34,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
 from aegis_worker.domain.outcomes import Outcome
+from aegis_worker.embedded.postgres import EmbeddedPostgres
 from aegis_worker.embedded.stack import Stores
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.gateways.base import GatewayRequest
@@ -424,3 +433,80 @@ def test_an_answer_that_comes_while_the_database_is_read_only_is_kept_until_it_c
     assert seen.count("25006") == 6
     assert story_of(database, payment_id) == _CHARGED
     assert len(gateway.calls) == 1
+
+
+_TOKENS = (
+    "tok_visa",
+    "tok_latency_300",
+    "tok_drop",
+    "tok_hard_stolen_card",
+    "tok_soft_try_again_at_sandbox_a",
+)
+
+
+class Shop:
+    """Merchants' backends that post all the time, and again under the same key until they are told 202."""
+
+    def __init__(self, running: Installation, posters: int) -> None:
+        self.accepted: dict[str, str] = {}
+        self.refused: list[Reply] = []
+        self._running, self._closing = running, threading.Event()
+        self._pool = ThreadPoolExecutor(posters)
+        self._posting = [self._pool.submit(self._post_on, number) for number in range(posters)]
+
+    def sells(self, more: int) -> None:
+        """Return once so many more payments are accepted."""
+        enough = len(self.accepted) + more
+        wait_until(lambda: len(self.accepted) >= enough, SOON_S)
+
+    def close(self) -> None:
+        """Post nothing new; return once everything that was begun is accepted."""
+        self._closing.set()
+        for posting in self._posting:
+            posting.result()
+        self._pool.shutdown()
+
+    def _post_on(self, poster: int) -> None:
+        for number in count():
+            if self._closing.wait(0.02):
+                return
+            key = f"{poster}-{number}-{uuid.uuid4().hex}"
+            wait_until(partial(self._is_accepted, key, _TOKENS[number % len(_TOKENS)]), SOON_S)
+
+    def _is_accepted(self, key: str, token: str) -> bool:
+        reply = self._running.post(card(token), key=key)
+        if reply.status == 202:
+            self.accepted[key] = reply.body["id"]
+            return True
+        self.refused.append(reply)
+        return False
+
+
+@pytest.mark.row(18)
+@pytest.mark.slow
+def test_postgresql_restarted_under_load_loses_no_payment_and_no_process(
+    running: Installation, postgres: EmbeddedPostgres
+) -> None:
+    books, shop = Books(running), Shop(running, posters=4)
+    shop.sells(100)  # pools are filled by use
+    shop.close()
+    books.all_ended()
+    baseline, books, shop = Baseline.of(running), Books(running), Shop(running, posters=4)
+    programs = {child.pid for child in psutil.Process(running.process.pid).children()}
+    log_from = {path: path.stat().st_size for path in (running.data_dir / "logs").glob("*.log")}
+    for how in (signal.SIGQUIT, signal.SIGINT, signal.SIGQUIT):  # immediate, fast, immediate
+        shop.sells(20)
+        postgres.stop(how)
+        postgres.start()
+    shop.sells(20)
+    shop.close()
+    assert {(reply.status, reply.body["code"]) for reply in shop.refused} <= {(503, "database_unavailable")}
+    assert {reply.headers["Retry-After"] for reply in shop.refused} <= {"1"}
+    assert len(set(shop.accepted.values())) == len(shop.accepted)
+    books.all_ended()
+    assert set(books.payment_ids()) == set(shop.accepted.values())
+    books.agree()
+    baseline.reached_again()
+    assert {child.pid for child in psutil.Process(running.process.pid).children()} == programs
+    for path, size in log_from.items():
+        assert b"Traceback" not in path.read_bytes()[size:], path
