@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from uuid_utils import uuid7
 
@@ -29,6 +29,11 @@ def new_id(prefix: str) -> str:
 def first_id_at(prefix: str, moment: datetime) -> str:
     """The smallest id that could have been made at `moment`: a UUIDv7 begins with 48 bits of milliseconds (RFC 9562)."""
     return f"{prefix}_{int(moment.timestamp() * 1000):012x}{'0' * 20}"
+
+
+def made_at(id_: str) -> datetime:
+    """When an id was made, to the millisecond, by the clock of the machine that made it."""
+    return datetime.fromtimestamp(int(id_.partition("_")[2][:12], 16) / 1000, UTC)
 
 
 def event_id(payment_id: str, seq: int) -> str:

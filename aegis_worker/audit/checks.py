@@ -26,6 +26,12 @@ def violations(subject: Subject, bounds: Bounds) -> list[Violation]:
     return gather(subject.payment.id, found)
 
 
+def broken_history(subject: Subject) -> list[Finding]:
+    """What is wrong with the events, and with the row and the snapshots that stand on them."""
+    bounds = Bounds()
+    return [*_row_is_the_fold(subject, bounds), *_snapshots_agree(subject, bounds)]
+
+
 def net_charges(subject: Subject) -> list[str]:
     """The charges that gateways have told us of and that were not reversed, as `gateway/number`, in the order sent."""
     reversed_hops = {

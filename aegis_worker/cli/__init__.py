@@ -27,6 +27,8 @@ COMMANDS = {
     "reviews": ("reviews", "Show what waits for a person, with the evidence."),
     "resolve": ("resolve", "Decide about a payment that waits for a person."),
     "audit-log": ("audit_log", "Show who decided what, and verify that nothing was changed."),
+    "audit": ("audit", "Check the invariants on every payment, and freeze what can't be trusted."),
+    "replay": ("replay", "Fold a payment's events and compare with its row."),
     "outbox": ("outbox", "Show, drain and redeliver events."),
     "relay": ("relay", "Work without Redis: process, verify and deliver from the database."),
     "doctor": ("doctor", "Check the installation and say what to do."),

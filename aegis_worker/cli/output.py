@@ -130,8 +130,11 @@ def duration(seconds: float | None) -> str:
 
 
 @contextmanager
-def progress(description: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """A progress bar on standard error, moved on by calling what this yields; shows nothing where that is no terminal."""
+def progress(description: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """A progress bar on standard error, moved on by calling what this yields; shows nothing where that is no terminal.
+
+    By one, or by the number that it is called with.
+    """
     counted: tuple[ProgressColumn, ...] = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -142,7 +145,7 @@ def progress(description: str, total: int | None) -> Iterator[Callable[[], None]
     )
     with bar:
         task = bar.add_task(description, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda steps=1: bar.advance(task, steps)
 
 
 def _console(file: IO[str]) -> Console:
