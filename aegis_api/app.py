@@ -6,7 +6,7 @@ from flask import Flask
 
 from aegis_worker.bootstrap import Web, web
 
-from . import docs, gateways, health, jobs, openapi, ops, payments, problems, requests, webhooks
+from . import docs, explanations, gateways, health, jobs, openapi, ops, payments, problems, requests, webhooks
 from .auth import KnownKeys
 from .parts import Parts, install
 from .waiting import Waiters
@@ -22,6 +22,7 @@ def create_app(parts: Web | None = None) -> Flask:
     api = openapi.document(app)
     for blueprint in (
         payments.blueprint,
+        explanations.blueprint,
         jobs.blueprint,
         webhooks.blueprint,
         ops.blueprint,

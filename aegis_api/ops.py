@@ -15,12 +15,15 @@ from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
 
 from . import ops_examples
 from .auth import require_operator
+from .explanation_example import EXPLANATION
+from .explanations import explained
 from .openapi import Blueprint, headers, refuses, takes
 from .ops_bodies import resolved_body, review_body, stuck_body
 from .parts import parts
 from .representations import answer, audit_entry_body, incident_body, list_body
 from .requests import id_parameter, known_form
 from .schemas import ops_answers
+from .schemas.explanation import ExplanationSchema
 from .schemas.incidents import IncidentListSchema, IncidentsQuerySchema
 from .schemas.ops_requests import AuditLogQuerySchema, ResolutionSchema, ReviewsQuerySchema, StuckQuerySchema
 
@@ -48,6 +51,17 @@ def list_payments_in_review(query: dict[str, Any]) -> Response:
     with parts().web.database.read() as connection:
         page = list_reviews(connection, limit=query["limit"], after=query.get("starting_after"))
     return answer(list_body([review_body(waiting) for waiting in page.rows], page.next_cursor))
+
+
+@blueprint.route("/payments/<payment_id>/explain", parameters=[_PAYMENT_ID])
+@refuses("not_found")
+@blueprint.response(200, ExplanationSchema(), example=EXPLANATION, headers=headers())
+def explain_any_payment(payment_id: str) -> Response:
+    """Why any merchant's payment is in its state
+
+    As for its merchant, with the whole entries of the audit log.
+    """
+    return answer(explained(None, payment_id))
 
 
 @blueprint.route("/stuck")

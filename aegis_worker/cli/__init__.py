@@ -24,6 +24,7 @@ COMMANDS = {
     "status": ("status", "Show a payment and its job."),
     "timeline": ("timeline", "Show what happened to a payment, event by event."),
     "reconcile": ("reconcile", "Compare with the gateways and repair what is stuck."),
+    "explain": ("explain", "Say why a payment is in its state, and what happens next."),
     "reviews": ("reviews", "Show what waits for a person, with the evidence."),
     "resolve": ("resolve", "Decide about a payment that waits for a person."),
     "audit-log": ("audit_log", "Show who decided what, and verify that nothing was changed."),

@@ -24,7 +24,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from aegis_worker.domain.money import Money
+from aegis_worker.queries.wording import duration as duration
+from aegis_worker.queries.wording import money as money
 
 # A pipe has no width; a table that is cut at 80 columns can't be searched.
 _WIDTH_OF_A_PIPE = 200
@@ -104,29 +105,6 @@ def plain(value: Any) -> str:
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )
-
-
-def money(minor: int, currency: str) -> str:
-    """`19.99 USD (1999)`: for people, with the minor units that the API takes."""
-    return f"{Money(minor, currency)} ({minor})"
-
-
-def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3 min 20 s`, `5 h 3 min`, `2 d 4 h`: exact enough to act on."""
-    if seconds is None:
-        return "–"
-    if seconds < 10:
-        return f"{max(0.0, seconds):.1f} s"
-    whole = round(seconds)
-    for size, unit, smaller, small_unit in (
-        (86_400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // smaller
-            return f"{whole // size} {unit}" + (f" {rest} {small_unit}" if rest else "")
-    return f"{whole} s"
 
 
 @contextmanager

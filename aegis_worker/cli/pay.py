@@ -11,11 +11,11 @@ import click
 
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import new_id
+from aegis_worker.queries.sentences import of_error
 
 from .http import ENDED_JOB, Api, NotAnswered, Reply
 from .output import examples, json_option, money, print_facts, print_json, progress, remark
 from .pay_file import pay_file
-from .sentences import of_error
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 

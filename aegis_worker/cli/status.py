@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from aegis_api.representations import job_body, payment_body
+from aegis_worker.queries.sentences import of_attempt, of_error
 
 from .installation import opened_database
 from .look_up import Found, look_up
 from .output import examples, json_option, print_facts, print_json
-from .sentences import of_attempt, of_error
 
 
 @click.command(

@@ -9,11 +9,11 @@ import click
 
 from aegis_api.representations import attempt_body, event_body, job_body, payment_body
 from aegis_worker.queries.history import StoredAttempt, StoredEvent
+from aegis_worker.queries.sentences import of_attempt, of_event
 
 from .installation import opened_database
 from .look_up import look_up
 from .output import examples, json_option, plain, print_json, print_table
-from .sentences import of_attempt, of_event
 from .status import print_job, print_payment
 
 

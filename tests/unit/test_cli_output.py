@@ -18,10 +18,10 @@ from aegis_worker.cli.http import Reply
 from aegis_worker.cli.output import duration, plain, print_facts, print_json, print_table, progress
 from aegis_worker.cli.pay_file import read_lines
 from aegis_worker.cli.reconcile import parse_since
-from aegis_worker.cli.sentences import of_attempt, of_event
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.persistence.tables import attempts
 from aegis_worker.queries.history import StoredAttempt
+from aegis_worker.queries.sentences import of_attempt, of_event
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

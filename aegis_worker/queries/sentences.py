@@ -8,9 +8,9 @@ from typing import Any
 
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.transitions import EventType
-from aegis_worker.queries.history import StoredAttempt
 
-from .output import duration, money
+from .history import StoredAttempt
+from .wording import duration, money
 
 Data = Mapping[str, Any]
 

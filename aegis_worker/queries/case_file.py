@@ -1,0 +1,85 @@
+"""Everything that is recorded about one payment, read as of one moment: what an explanation is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from aegis_worker.persistence.audit_log import Entry, list_entries
+from aegis_worker.persistence.tables import attempts, jobs, payments
+
+from .history import StoredAttempt, StoredEvent, list_attempts, list_events
+from .jobs import StoredJob, get_job
+from .payments import StoredPayment, get_payment
+from .reviews import Incident, get_incidents
+
+# Far above what one payment gathers in a week on the ladder; bounds what is read.
+_MOST_EVENTS, _MOST_ATTEMPTS, _MOST_ENTRIES = 1000, 200, 100
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """One payment with all that is known of it at `now`, by PostgreSQL's clock.
+
+    `job` is the open one, else the newest. `recheck_at`: when a gateway is asked again about a charge that was given up.
+    """
+
+    now: datetime
+    stored: StoredPayment
+    frozen_at: datetime | None
+    job: StoredJob | None
+    lease_until: datetime | None
+    claimed_by: str | None
+    events: Sequence[StoredEvent]
+    attempts: Sequence[StoredAttempt]
+    recheck_at: datetime | None
+    incidents: Sequence[Incident]
+    decisions_of_people: Sequence[Entry]
+
+    @property
+    def has_open_job(self) -> bool:
+        """Whether something is still to be done."""
+        return self.job is not None and self.job.status in ("queued", "running", "waiting", "review")
+
+
+def read_case_file(connection: Connection, merchant_id: str | None, payment_id: str) -> CaseFile | None:
+    """The case of a payment, or None where this merchant has none with that id. On a fresh connection, which it sets to
+    see the database as of one moment.
+    """
+    connection = connection.execution_options(isolation_level="REPEATABLE READ")
+    stored = get_payment(connection, merchant_id, payment_id)
+    if stored is None:
+        return None
+    now = connection.exec_driver_sql("SELECT statement_timestamp()").scalar_one()
+    frozen_at = connection.execute(
+        select(payments.c.frozen_at).where(payments.c.id == payment_id)
+    ).scalar_one()
+    # A terminal job's finished_at is set, an open one's is not: the open one comes first.
+    holding = connection.execute(
+        select(jobs.c.id, jobs.c.lease_until, jobs.c.claimed_by)
+        .where(jobs.c.payment_id == payment_id)
+        .order_by(jobs.c.finished_at.is_(None).desc(), jobs.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    recheck_at = connection.execute(
+        select(attempts.c.recheck_at)
+        .where(attempts.c.payment_id == payment_id, attempts.c.recheck_at.is_not(None))
+        .order_by(attempts.c.recheck_at)
+        .limit(1)
+    ).scalar_one_or_none()
+    return CaseFile(
+        now=now,
+        stored=stored,
+        frozen_at=frozen_at,
+        job=None if holding is None else get_job(connection, merchant_id, holding.id),
+        lease_until=None if holding is None else holding.lease_until,
+        claimed_by=None if holding is None else holding.claimed_by,
+        events=list_events(connection, merchant_id, payment_id, limit=_MOST_EVENTS),
+        attempts=list_attempts(connection, merchant_id, payment_id, limit=_MOST_ATTEMPTS),
+        recheck_at=recheck_at,
+        incidents=get_incidents(connection, [payment_id]).get(payment_id, []),
+        decisions_of_people=list_entries(connection, limit=_MOST_ENTRIES, payment_id=payment_id),
+    )

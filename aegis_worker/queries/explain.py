@@ -1,0 +1,182 @@
+"""Why a payment is in its state, how certain that is, on what evidence, and which decisions led there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from aegis_worker.domain.transitions import LEADS_TO, EventType
+
+from .case_file import CaseFile
+from .history import StoredAttempt, StoredEvent
+from .outlook import Next, outlook
+from .sentences import of_attempt, of_event
+from .wording import duration
+
+_IN_DOUBT = ("SENT", "UNKNOWN")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that was seen, and when."""
+
+    at: datetime
+    source: Literal["call", "answer", "look_up", "person"]
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One choice that was made: where to send it, or to try once more. `facts` are what it was made on."""
+
+    at: datetime
+    kind: Literal["route", "retry"]
+    what: str
+    why: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a person asks about a payment, answered."""
+
+    case: CaseFile
+    why: str
+    certainty_because: str
+    evidence: Sequence[Evidence]
+    decisions: Sequence[Decision]
+    next: Next
+
+
+def explain(case: CaseFile) -> Explanation:
+    """The explanation of what stands in the file."""
+    return Explanation(
+        case=case,
+        why=_why(case),
+        certainty_because=_certainty_because(case),
+        evidence=_evidence(case),
+        decisions=_decisions(case),
+        next=outlook(case),
+    )
+
+
+def _why(case: CaseFile) -> str:
+    """The events that matter for where it stands: the one that led to the state, and what came over it since."""
+    currency = case.stored.payment.amount.currency
+    last: dict[str, str] = {}
+    for event in case.events:
+        if event.type in LEADS_TO:
+            last = {"state": of_event(event.type, event.data, currency)}
+        elif event.type is EventType.RESOLVED:
+            last.pop("doubt", None)
+            last.pop("review", None)
+        elif event.type is EventType.IN_DOUBT:
+            last["doubt"] = of_event(event.type, event.data, currency)
+        elif event.type is EventType.REVIEW_REQUIRED:
+            last["review"] = of_event(event.type, event.data, currency)
+        elif event.type in (EventType.DUPLICATE_DETECTED, EventType.DUPLICATE_REVERSED):
+            last["duplicate"] = of_event(event.type, event.data, currency)
+    if case.job is None or case.job.status != "review":
+        last.pop("review", None)
+    return "; ".join(last.values()) or "nothing is recorded about it"
+
+
+def _certainty_because(case: CaseFile) -> str:
+    if case.frozen_at is not None:
+        return "its row and its events disagree: neither is to be believed before a person has looked"
+    if not case.attempts:
+        return "nothing was ever sent to a gateway"
+    doubtful = [attempt for attempt in case.attempts if attempt.status in _IN_DOUBT]
+    if case.stored.payment.certainty == "unknown" or doubtful:
+        return _doubt(doubtful[-1] if doubtful else case.attempts[-1])
+    decided = [attempt for attempt in case.attempts if (attempt.outcome or {}).get("decided_by")]
+    if decided:
+        checked = str((decided[-1].outcome or {}).get("checked", "")).replace("_", " ")
+        return f"a person decided it (what {decided[-1].gateway} said: {checked})"
+    return _how_known(case.attempts[-1])
+
+
+def _doubt(attempt: StoredAttempt) -> str:
+    asked = f"; asked {_times(attempt.checks)} since" if attempt.checks else "; not asked about yet"
+    absent = f", {_times(attempt.not_found_count)} it knew nothing of it" if attempt.not_found_count else ""
+    sent = f", sent {_times(attempt.sends)} under one key" if attempt.sends > 1 else ""
+    where = f"{attempt.operation} went to {attempt.gateway} (attempt {attempt.number}{sent})"
+    return f"{where} and no usable answer came{asked}{absent}"
+
+
+def _how_known(attempt: StoredAttempt) -> str:
+    if attempt.status in ("PENDING", "ACTION_REQUIRED"):
+        return f"{attempt.gateway} has it and has not decided yet"
+    if attempt.checks:
+        return f"{attempt.gateway} was asked {_times(attempt.checks)} what became of it, and answered"
+    return f"{attempt.gateway} answered the call itself"
+
+
+def _evidence(case: CaseFile) -> list[Evidence]:
+    found: list[Evidence] = []
+    for attempt in case.attempts:
+        name = f"{attempt.operation} at {attempt.gateway} (attempt {attempt.number})"
+        again = f", {_times(attempt.sends)} under the same key" if attempt.sends > 1 else ""
+        found.append(Evidence(attempt.sent_at, "call", f"{name} was sent{again}"))
+        if attempt.answered_at is not None:
+            took = (
+                ""
+                if attempt.latency_ms is None
+                else f" (the call took {duration(attempt.latency_ms / 1000)})"
+            )
+            found.append(Evidence(attempt.answered_at, "answer", f"{name}: {of_attempt(attempt)}{took}"))
+        if attempt.last_checked_at is not None:
+            absent = f", {_times(attempt.not_found_count)} it knew nothing" if attempt.not_found_count else ""
+            asked = f"{attempt.gateway} was asked about {attempt.operation} {_times(attempt.checks)}{absent}"
+            found.append(Evidence(attempt.last_checked_at, "look_up", asked))
+    for entry in case.decisions_of_people:
+        found.append(Evidence(entry.at, "person", _OF_ENTRY.get(entry.action, _other_entry)(entry.details)))
+    return sorted(found, key=lambda evidence: evidence.at)
+
+
+def _decisions(case: CaseFile) -> list[Decision]:
+    """Hops and the retries that led to them. A retry and its hop may be written at once, so times don't order them."""
+    retries = [_retry(event) for event in case.events if event.type is EventType.RETRY_ATTEMPTED]
+    made: list[Decision] = []
+    hops: set[int] = set()
+    for attempt in case.attempts:
+        if attempt.number in hops or "candidates" not in (attempt.decision or {}):
+            continue
+        if hops and retries:
+            made.append(retries.pop(0))
+        hops.add(attempt.number)
+        made.append(_hop(attempt, attempt.decision or {}))
+    return made + retries
+
+
+def _hop(attempt: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
+    left_out = "; ".join(f"{name} {why}" for name, why in (decision.get("left_out") or {}).items())
+    why = str(decision.get("because", "")) + (f"; left out: {left_out}" if left_out else "")
+    what = f"sent to {attempt.gateway} (attempt {attempt.number})"
+    return Decision(attempt.sent_at, "route", what, why, decision)
+
+
+def _retry(event: StoredEvent) -> Decision:
+    data = event.data
+    when = f"in {duration(data['delay_s'])}" if data.get("delay_s") else "at once"
+    why = f"{data.get('from')} did not charge: {data.get('reason')}"
+    return Decision(event.at, "retry", f"to try {data.get('to')} {when}", why, data)
+
+
+def _other_entry(details: Mapping[str, Any]) -> str:
+    return "a person did something"
+
+
+_OF_ENTRY: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "payment.resolved": lambda details: (
+        f"a person decided: {str(details.get('resolution')).replace('_', ' ')}"
+        + (f" (the gateway: {str(details['checked']).replace('_', ' ')})" if details.get("checked") else "")
+    ),
+    "payment.rebuilt": lambda details: "a person had it rebuilt from its events",
+}
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -1,0 +1,82 @@
+"""What happens to a payment next, when, and who does it. Pure: from its job, and from what no job stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from aegis_worker.domain.transitions import State
+
+from .case_file import CaseFile
+from .jobs import StoredJob
+
+Who = Literal["worker", "person", "payer", "merchant", "nobody"]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The next thing to happen. `at` is None where it has no time, or where nothing happens."""
+
+    what: str
+    who: Who
+    at: datetime | None = None
+
+
+def outlook(case: CaseFile) -> Next:
+    """What happens next."""
+    if case.frozen_at is not None:
+        return Next("nothing, until a person has rebuilt it: its events do not lead to its row", "person")
+    if case.job is None or not case.has_open_job:
+        return _without_a_job(case)
+    if case.job.status == "review":
+        return Next(f"a person has to decide: {case.job.reason or 'no reason was recorded'}", "person")
+    if case.job.status == "running":
+        return _running(case)
+    return _waiting(case, case.job)
+
+
+def _without_a_job(case: CaseFile) -> Next:
+    payment = case.stored.payment
+    if case.recheck_at is not None:
+        what = "it has ended; the gateway is asked once more whether a charge that was given up came about after all"
+        return Next(what, "worker", case.recheck_at)
+    if payment.is_terminal:
+        return Next("nothing: it has ended", "nobody")
+    if payment.state is State.AUTHORIZED:
+        return Next("nothing by itself: the funds are held until they are captured or released", "merchant")
+    return Next(
+        "its job is missing: the next reconciliation gives it one, or run `aegis reconcile`", "worker"
+    )
+
+
+def _running(case: CaseFile) -> Next:
+    by = f" ({case.claimed_by})" if case.claimed_by else ""
+    if case.lease_until is not None and case.lease_until < case.now:
+        return Next(
+            f"its worker{by} is gone; the next one takes over and asks before it sends", "worker", case.now
+        )
+    return Next(
+        f"a worker{by} is at it now; if it dies, another takes over when its lease ends",
+        "worker",
+        case.lease_until,
+    )
+
+
+def _waiting(case: CaseFile, job: StoredJob) -> Next:
+    payment, latest = case.stored.payment, case.attempts[-1] if case.attempts else None
+    overdue = "; it is due, and waits for a worker" if job.run_at <= case.now else ""
+    if payment.state is State.REQUIRES_ACTION and latest is not None:
+        what = f"the payer has to act; {latest.gateway} is asked whether that happened{overdue}"
+        return Next(what, "payer", job.run_at)
+    if job.operation in ("void", "refund"):
+        return Next(f"a charge too many is given back ({job.operation}){overdue}", "worker", job.run_at)
+    if latest is None:
+        return Next(f"a worker chooses a gateway and sends it there{overdue}", "worker", job.run_at)
+    if job.queue == "verify":
+        what = (
+            f"{latest.gateway} is asked what became of {latest.operation} (attempt {latest.number}){overdue}"
+        )
+        return Next(what, "worker", job.run_at)
+    because = f" after {job.reason}" if job.reason else ""
+    return Next(f"it is tried at a gateway again{because}{overdue}", "worker", job.run_at)
