@@ -18,11 +18,11 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.queries.as_of import last_seq_at, payment_at
 from aegis_worker.queries.history import MOST_EVENTS, StoredEvent, list_events
 from aegis_worker.queries.payments import StoredPayment, get_payment
+from aegis_worker.queries.sentences import of_event
 
 from .installation import opened_database
 from .output import examples, json_option, print_facts, print_json, print_table, remark
 from .reconcile import parse_since
-from .sentences import of_event
 
 
 @click.command(
