@@ -30,6 +30,7 @@ from .calls import call, clock_s
 from .plan import next_step
 from .settle import settle
 from .steps import review
+from .suspects import is_suspect, set_apart
 from .work import Answer, Ask, Policy, Rest, Route, Send, SendAgain, Settled, Step, Work
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,8 @@ _LOOK_AGAIN_S = 0.05
 _PERSIST_PAUSE_S = 0.5
 # The other holder of the lock is about to finish or its lease is about to end.
 _LOCKED_DELAY_S = 1.0
+# A job that is to be worked on alone waits for a run that begins with it.
+_COMPANY_DELAY_S = 1.0
 
 
 class Locks(Protocol):
@@ -97,6 +100,10 @@ class _Window:
     pool: ThreadPoolExecutor
     calls: dict[Future[Answer | None], Work] = field(default_factory=dict)
 
+    def holds_suspect(self, poison_cap: int) -> bool:
+        """Whether the one call in flight is for a job that is to be worked on alone."""
+        return any(is_suspect(work.job, poison_cap) for work in self.calls.values())
+
     def disown(self, payment_ids: set[str]) -> int:
         """Forget the calls for payments whose jobs were just claimed again; returns how many.
 
@@ -118,7 +125,11 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
         while True:
             claimed = 0
             free = parts.call_threads - len(window.calls)
-            if free and time.monotonic() < stop_claiming_at:
+            if (
+                free
+                and time.monotonic() < stop_claiming_at
+                and not window.holds_suspect(parts.policy.poison_cap)
+            ):
                 try:
                     claimed = _take_up(parts, window, queue, min(free, parts.batch), report)
                 except DatabaseUnavailable as error:
@@ -144,7 +155,9 @@ def _take_up(parts: PipelineParts, window: _Window, queue: str, limit: int, repo
     report.claimed += len(jobs)
     report.lost += window.disown({job.payment.id for job in jobs})
     crash_point("job.claimed")
-    works = [_work(parts, job) for job in _locked(parts, jobs, report)]
+    now, later = set_apart(jobs, in_company=bool(window.calls), poison_cap=parts.policy.poison_cap)
+    _give_up(parts, later, _COMPANY_DELAY_S if window.calls else 0.0, report)
+    works = [_work(parts, job) for job in _locked(parts, now, report)]
     crash_point("job.locked")
     _carry_out(parts, window, [(work, None, next_step(work, parts.policy)) for work in works], report)
     return len(jobs)
@@ -153,10 +166,14 @@ def _take_up(parts: PipelineParts, window: _Window, queue: str, limit: int, repo
 def _locked(parts: PipelineParts, jobs: list[ClaimedJob], report: RunReport) -> list[ClaimedJob]:
     granted = parts.locks.acquire([job.payment.id for job in jobs], ttl_ms=int(parts.lease_s * 1000))
     refused = [job for job in jobs if job.payment.id not in granted]
-    if refused:
-        parts.database.run(lambda connection: hand_back(connection, refused, delay_s=_LOCKED_DELAY_S))
-        report.handed_back += len(refused)
+    _give_up(parts, refused, _LOCKED_DELAY_S, report)
     return [job for job in jobs if job.payment.id in granted]
+
+
+def _give_up(parts: PipelineParts, jobs: list[ClaimedJob], delay_s: float, report: RunReport) -> None:
+    if jobs:
+        parts.database.run(lambda connection: hand_back(connection, jobs, delay_s=delay_s))
+        report.handed_back += len(jobs)
 
 
 def _work(parts: PipelineParts, job: ClaimedJob) -> Work:

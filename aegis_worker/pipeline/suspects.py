@@ -1,0 +1,27 @@
+"""Jobs that may be what kills their worker: each is worked on alone, so that it takes no others along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aegis_worker.persistence.mapping import ClaimedJob
+
+# Twice may be chance: whatever kills a worker leaves all of its jobs behind, and alone they take longer.
+_CLAIMS = 3
+
+
+def is_suspect(job: ClaimedJob, poison_cap: int) -> bool:
+    """Claimed so often without an answer that its workers seem to die of it; `poison_cap` is when a person is asked."""
+    return job.claim_count >= max(2, min(_CLAIMS, poison_cap))
+
+
+def set_apart(
+    jobs: Sequence[ClaimedJob], *, in_company: bool, poison_cap: int
+) -> tuple[list[ClaimedJob], list[ClaimedJob]]:
+    """Which of the claimed jobs to work on now, and which to hand back: one suspect, or all others.
+
+    `in_company`: calls for other jobs are in flight in this process, so that no suspect may join them.
+    """
+    suspects = [job for job in jobs if is_suspect(job, poison_cap)]
+    now = suspects[:1] if suspects and not in_company else [job for job in jobs if job not in suspects]
+    return now, [job for job in jobs if job not in now]

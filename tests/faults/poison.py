@@ -1,0 +1,19 @@
+"""Included in a worker: whoever takes up a payment with the token `tok_poison` dies, before anything else is done."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from aegis_worker.pipeline import plan, run
+from aegis_worker.pipeline.work import Policy, Rest, Step, Work
+
+
+def _deadly(work: Work, policy: Policy) -> Step:
+    step = plan.next_step(work, policy)
+    if work.payment.payment_method.get("token") == "tok_poison" and not isinstance(step, Rest):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step
+
+
+run.next_step = _deadly

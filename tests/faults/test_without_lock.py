@@ -1,0 +1,48 @@
+"""The lock in front of a payment saves contention and nothing else: without it, nothing is charged twice."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from scripted_gateway import ScriptedGateway
+from spine import accept_one, make_due, pipeline, rows, story_of
+
+from aegis_worker.domain.outcomes import Declined, Outcome
+from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.run import PipelineParts, run
+
+_LEASE_S, _ROUNDS = 0.3, 60
+
+
+@pytest.mark.row(50)
+def test_pipelines_that_race_without_a_lock_charge_each_payment_once(database: Database) -> None:
+    def slow(request: GatewayRequest) -> Outcome:
+        number = int(request.idempotency_key[-6:-3], 16)
+        time.sleep(number % 4 * 0.2)  # up to twice the lease: others take the job over during the call
+        return Declined("insufficient_funds", "51", "no funds") if number % 3 == 0 else first.charge(request)
+
+    def both_queues(parts: PipelineParts) -> None:
+        run(parts, "payments")
+        run(parts, "verify")
+
+    limits = {"connect_timeout_s": 0.05, "timeout_s": 0.05}
+    first, second = ScriptedGateway("first", slow, **limits), ScriptedGateway("second", **limits)
+    for number in range(30):
+        accept_one(database, key=f"key-{number}")
+    racing = [pipeline(database, first, second, lease_s=_LEASE_S, run_limit_s=1) for _ in range(4)]
+    with ThreadPoolExecutor(len(racing)) as pool:
+        for _ in range(_ROUNDS):
+            list(pool.map(both_queues, racing))
+            make_due(database)
+            if not rows(database, "SELECT 1 FROM payments WHERE state <> 'SUCCESS'"):
+                break
+    payments = rows(database, "SELECT id, state FROM payments")
+    assert {payment["state"] for payment in payments} == {"SUCCESS"}
+    for payment in payments:
+        assert first.charges_of(payment["id"]) + second.charges_of(payment["id"]) == 1
+        story_of(database, payment["id"])
+    # They did race: leases were taken over during calls.
+    assert rows(database, "SELECT 1 FROM jobs WHERE lease_epoch > 1")
