@@ -109,4 +109,7 @@ def _print(run: ReconciliationRun) -> None:
             for item in run.mismatches[:_SHOWN]
         ]
         print_table("Mismatches", ("payment", "we say", "the gateways say"), rows)
-        remark("Look at each with `aegis timeline ID`; refund or correct at the gateway.")
+        remark(
+            "Look at each with `aegis timeline ID`. Unless this was a dry run, a charge too many is asked about again and"
+            " AEGIS_LATE_CHARGE_POLICY followed; correct the others at the gateway."
+        )

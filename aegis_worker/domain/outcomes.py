@@ -21,10 +21,14 @@ class Operation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """The gateway did what was asked. `captured` is False where funds are only held (manual capture)."""
+    """The gateway did what was asked. `captured` is False where funds are only held (manual capture).
+
+    `given_back`: only from a look-up of a charge: it happened, and all of it was refunded since.
+    """
 
     gateway_ref: str
     captured: bool = True
+    given_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,10 @@ def _by_status(operation: Operation, payment: dict[str, Any]) -> Lookup:
     if status == "pending" and operation is Operation.PROCESS:
         return Pending(ref)
     if status in _ACCEPTED:
-        return Approved(ref, captured=status == "succeeded")
+        refunded, captured = payment.get("amount_refunded"), payment.get("amount_captured")
+        return Approved(
+            ref, captured=status == "succeeded", given_back=bool(refunded) and refunded == captured
+        )
     return Unknown(f"unexpected status {status!r}")
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
+    Declined,
+    Lookup,
     Operation,
+    Outcome,
     Pending,
     Unknown,
 )
-from aegis_worker.domain.payment import Fact, duplicate_detected
+from aegis_worker.domain.payment import Fact, duplicate_detected, duplicate_reversed
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.mapping import Attempt
 from aegis_worker.persistence.record import AnswerAttempt, FollowUp, JobChange
@@ -61,28 +64,39 @@ def settle_sync(work: Work, answer: Answer, policy: Policy) -> Settled:
 
 
 def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[AnswerAttempt, list[Fact]]:
-    """The attempt after its answer: a charge too many is told once."""
+    """The attempt after its answer: a charge too many is told once, and once that it is gone."""
     subject, outcome = work.subject, answer.outcome
     told_before = (subject.outcome or {}).get("duplicate", False)
-    if not isinstance(outcome, Approved) or _is_own(work, subject) or told_before:
-        return end_attempt(work, answer, subject.status, dict(subject.outcome or {})), []
-    found = {"captured": outcome.captured, "duplicate": True, "before": subject.status}
-    ended = end_attempt(work, answer, "APPROVED", found, outcome.gateway_ref)
-    fact = duplicate_detected(
-        work.payment, subject.number, subject.gateway, outcome.gateway_ref, policy.late_charge
-    )
-    return ended, [fact]
+    as_it_was = dict(subject.outcome or {})
+    if _is_own(work, subject) or not isinstance(outcome, Approved | Declined):
+        return end_attempt(work, answer, subject.status, as_it_was), []
+    about = (work.payment, subject.number, subject.gateway)
+    if _stands(outcome) and isinstance(outcome, Approved) and not told_before:
+        found = {"captured": outcome.captured, "duplicate": True, "before": subject.status}
+        ended = end_attempt(work, answer, "APPROVED", found, outcome.gateway_ref)
+        return ended, [duplicate_detected(*about, outcome.gateway_ref, policy.late_charge)]
+    if not _stands(outcome) and told_before:
+        # Nobody's reversal here: a person gave it back at the gateway, as `hold` has it.
+        gone = as_it_was | {"captured": False, "given_back": True}
+        ended = end_attempt(work, answer, "APPROVED", gone)
+        return ended, [duplicate_reversed(*about, subject.gateway_ref or "", "given back at the gateway")]
+    return end_attempt(work, answer, subject.status, as_it_was), []
+
+
+def _stands(outcome: Outcome | Lookup) -> bool:
+    return isinstance(outcome, Approved) and not outcome.given_back
 
 
 def _judged(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy) -> Settled:
     own = next((position for position in work.said if _is_own(work, work.attempts[position])), None)
-    said = type(work.said[max(work.said) if own is None else own]).__name__
-    if own is not None and not isinstance(work.said[own], Approved):
+    last = work.said[max(work.said) if own is None else own]
+    said = "GivenBack" if isinstance(last, Approved) and last.given_back else type(last).__name__
+    if own is not None and not _stands(last) and not work.payment.refunded_minor:
         reason = f"{work.attempts[own].gateway} says {said}, the payment is {work.payment.state}"
         return _to_a_person(work, ended, facts, reason, said)
     others = {position: outcome for position, outcome in work.said.items() if position != own}
     for position, outcome in others.items():
-        if isinstance(outcome, Approved):
+        if isinstance(outcome, Approved) and _stands(outcome):
             return _reverse(work, ended, facts, position, outcome, policy)
     for outcome in others.values():
         if isinstance(outcome, Pending | ActionRequired):
@@ -128,7 +142,7 @@ def _to_a_person(work: Work, ended: AnswerAttempt, facts: list[Fact], reason: st
 
 
 def _charges(work: Work) -> list[int]:
-    """Positions of the charges that may stand at a gateway: sent, and not given back by us."""
+    """Positions of the charges that may stand at a gateway: sent, and not known to be given back."""
     reversed_numbers = {
         attempt.number
         for attempt in work.attempts
@@ -137,7 +151,9 @@ def _charges(work: Work) -> list[int]:
     return [
         position
         for position, attempt in enumerate(work.attempts)
-        if attempt.may_have_charged and attempt.number not in reversed_numbers
+        if attempt.may_have_charged
+        and attempt.number not in reversed_numbers
+        and not (attempt.outcome or {}).get("given_back")
     ]
 
 

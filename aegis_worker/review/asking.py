@@ -40,6 +40,8 @@ class Said:
     def in_words(self) -> str:
         """`Approved, its reference ch_1`."""
         match self.outcome:
+            case Approved(gateway_ref=reference, given_back=True):
+                return f"Approved, its reference {reference}, and given back since"
             case Approved(gateway_ref=reference, captured=captured):
                 return f"Approved{'' if captured else ', not captured'}, its reference {reference}"
             case Declined(code=code, gateway_code=gateway_code):
@@ -79,7 +81,7 @@ def contradiction(kind: Kind, says: Sequence[Said], gateway_ref: str | None) -> 
         outcome = said.outcome
         if isinstance(outcome, Pending | ActionRequired):
             return said
-        if kind == "not_charged" and isinstance(outcome, Approved):
+        if kind == "not_charged" and isinstance(outcome, Approved) and not outcome.given_back:
             return said
         if kind == "charged" and isinstance(outcome, Declined):
             return said

@@ -128,6 +128,15 @@ class TestAPaymentsWay:
         assert isinstance(beyond, Declined)
         assert (beyond.code, beyond.gateway_code) == ("invalid_request", "amount_too_large")
 
+    def test_a_look_up_tells_of_a_charge_that_was_wholly_given_back(self, gateway: SandboxGateway) -> None:
+        paid = request()
+        ref = approved_ref(gateway.process(paid))
+        query = StatusQuery(Operation.PROCESS, paid.idempotency_key, ref)
+        gateway.refund(later(paid, Operation.REFUND, ref, 1))
+        assert gateway.get_status(query) == Approved(ref)
+        gateway.refund(later(paid, Operation.REFUND, ref, paid.amount.minor - 1))
+        assert gateway.get_status(query) == Approved(ref, given_back=True)
+
     def test_a_void_releases_the_authorization(self, gateway: SandboxGateway) -> None:
         held = request(capture=False)
         ref = approved_ref(gateway.process(held))

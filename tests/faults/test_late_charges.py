@@ -143,6 +143,39 @@ def test_the_policy_decides_about_a_late_charge(database, policy, captured, how,
 
 
 @pytest.mark.row(44)
+@pytest.mark.parametrize(
+    "now_says", [Approved("ch_late", given_back=True), Declined("generic_decline", "voided", "", "ch_late")]
+)
+def test_a_held_late_charge_that_a_person_gives_back_at_the_gateway_is_over(database, now_says):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway, policy="hold")
+    gateway.look_up = lambda query: Approved("ch_late")
+    rechecked(database, parts)
+    run(parts, "verify")
+    assert job_of(database, payment_id)["status"] == "review"
+    gateway.look_up = lambda query: now_says
+    request_sync(database, "m_1", payment_id)
+    run(parts, "verify")
+    assert job_of(database, payment_id)["status"] == "succeeded"
+    (gone,) = told_of(database, payment_id, "DUPLICATE_REVERSED")
+    assert (gone["gateway_ref"], gone["how"]) == ("ch_late", "given back at the gateway")
+    look_ups = len(gateway.look_ups)
+    request_sync(database, "m_1", payment_id)
+    run(parts, "verify")
+    assert (job_of(database, payment_id)["status"], len(gateway.look_ups)) == ("succeeded", look_ups)
+
+
+def test_a_paid_charge_that_was_given_back_behind_our_back_goes_to_a_person(database):
+    gateway = ScriptedGateway("a")
+    payment_id, parts = failed_payment(database, gateway)
+    gateway.look_up = lambda query: Approved("ch_1", given_back=True)
+    request_sync(database, "m_1", payment_id)
+    run(parts, "verify")
+    job = job_of(database, payment_id)
+    assert (job["status"], job["result"]["gateway_says"]) == ("review", "GivenBack")
+
+
+@pytest.mark.row(44)
 def test_a_charge_of_a_superseded_attempt_is_refunded_and_the_payments_own_stays(database):
     first, second = ScriptedGateway("a", lambda request: SOFT), ScriptedGateway("b")
     payment_id, parts = failed_payment(database, first, second)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from scripted_gateway import ScriptedGateway
 from spine import accept_one, job_of, payment_of, pipeline, rows, run_until_quiet
 
-from aegis_worker.domain.outcomes import Approved, NotFound, Unknown
+from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.pipeline.run import run
 from aegis_worker.reconcile import ReconcileParts, reconcile, sweep
@@ -108,6 +108,21 @@ def test_a_charge_behind_a_failed_payment_is_a_mismatch(database):
     gateway.look_up = lambda query: Approved("ch_late")
     result = reconcile(reconciliation, trigger="operator", dry_run=True, since=an_hour_ago())
     assert [mismatch["state"] for mismatch in result.mismatches] == ["FAILURE"]
+
+
+def test_a_late_charge_that_comparing_finds_is_told_and_given_back(database):
+    gateway = ScriptedGateway("a", lambda request: Declined("stolen_card", "43"))
+    payment_id = accept_one(database).payment.id
+    parts, reconciliation = parts_for(database, gateway)
+    run(parts, "payments")
+    gateway.charges[f"{payment_id}-p1"] = "ch_late"
+    result = reconcile(reconciliation, trigger="operator", since=an_hour_ago())
+    assert (len(result.mismatches), result.fixed["asked_about"]) == (1, 1)
+    for queue in ("verify", "payments", "verify"):
+        run(parts, queue)
+    assert list(gateway.reversals) == [f"{payment_id}-r1"]
+    again = reconcile(reconciliation, trigger="operator", since=an_hour_ago())
+    assert again.mismatches == []
 
 
 def test_a_gateway_that_does_not_answer_is_no_mismatch(database):
