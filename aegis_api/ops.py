@@ -8,7 +8,7 @@ from flask import Response, g, request
 
 from aegis_worker.audit import incidents
 from aegis_worker.ids import PAYMENT
-from aegis_worker.persistence import audit_log
+from aegis_worker.persistence import audit_log, delivery_rows, outbox_rows
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.queries.stuck import Thresholds, list_stuck
 from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
@@ -18,7 +18,7 @@ from .auth import require_operator
 from .explanation_example import EXPLANATION
 from .explanations import explained
 from .openapi import Blueprint, headers, refuses, takes
-from .ops_bodies import resolved_body, review_body, stuck_body
+from .ops_bodies import outbox_body, resolved_body, review_body, stuck_body
 from .parts import parts
 from .representations import answer, audit_entry_body, incident_body, list_body
 from .requests import id_parameter, known_form
@@ -128,6 +128,18 @@ def _wanted_version() -> int | None:
         return None
     tags = list(wanted)
     return int(tags[0]) if len(tags) == 1 and tags[0].isdecimal() and len(tags[0]) < 10 else _NO_VERSION
+
+
+@blueprint.route("/outbox")
+@refuses()
+@blueprint.response(200, ops_answers.OutboxSchema(), example=ops_examples.OUTBOX, headers=headers())
+def show_outbox() -> Response:
+    """How far behind delivery is
+
+    By sink: the stream, and the webhooks of all merchants. Counts what is pending: for a monitor every few seconds.
+    """
+    with parts().web.database.read() as connection:
+        return answer(outbox_body(outbox_rows.lag(connection), delivery_rows.lag(connection)))
 
 
 @blueprint.route("/audit-log")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from aegis_worker.persistence.delivery_rows import WebhookLag
+from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.history import StoredAttempt
 from aegis_worker.queries.reviews import Incident, Waiting
 from aegis_worker.queries.stuck import StuckReport
@@ -82,6 +84,15 @@ def resolved_body(resolution: str, resolved: Resolved) -> dict[str, Any]:
         "version": payment.version,
         "rebuilt": dict(resolved.rebuilt),
         "note": resolved.note,
+    }
+
+
+def outbox_body(stream: Lag, webhooks: WebhookLag) -> dict[str, Any]:
+    """How far behind each sink is."""
+    return {
+        "object": "outbox",
+        "stream": {**stream, "oldest_age_s": round(stream["oldest_age_s"], 3)},
+        "webhooks": {**webhooks, "oldest_age_s": round(webhooks["oldest_age_s"], 3)},
     }
 
 

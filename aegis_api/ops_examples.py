@@ -9,6 +9,8 @@ from aegis_worker.audit.incidents import Incident
 from aegis_worker.domain.outcomes import NotFound, Operation
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.audit_log import Entry
+from aegis_worker.persistence.delivery_rows import WebhookLag
+from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.reviews import Waiting
 from aegis_worker.queries.stuck import Stuck, StuckReport
@@ -17,7 +19,7 @@ from aegis_worker.review.case import Call
 from aegis_worker.review.resolve import Resolved
 
 from .examples import A_JOB, AN_ATTEMPT, AN_INITIATED_PAYMENT
-from .ops_bodies import resolved_body, review_body, stuck_body
+from .ops_bodies import outbox_body, resolved_body, review_body, stuck_body
 from .representations import audit_entry_body, incident_body, list_body
 
 _AT = datetime(2026, 11, 21, 9, 30, 0, 654321, tzinfo=UTC)
@@ -45,6 +47,10 @@ _job = replace(
     updated_at=_AT,
 )
 
+OUTBOX = outbox_body(
+    Lag(pending=12, failed=0, leased=12, oldest_age_s=0.25),
+    WebhookLag(pending=40, failed=36, leased=4, oldest_age_s=5410.5, dead=3),
+)
 AUDIT_LOG = list_body(
     [
         audit_entry_body(

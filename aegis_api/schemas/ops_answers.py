@@ -114,6 +114,29 @@ class ResolvedSchema(Answer):
     note = text("What was done, in words.")
 
 
+class LagSchema(Answer):
+    """How far behind delivery to a sink is."""
+
+    pending = whole("Not delivered yet.")
+    failed = whole("Of these, have failed before and will be tried again.")
+    leased = whole("Of these, are being delivered just now.")
+    oldest_age_s = fields.Float(required=True, metadata={"description": "Of the oldest pending; 0 for none."})
+
+
+class WebhookLagSchema(LagSchema):
+    """How far behind webhooks are."""
+
+    dead = whole("Made in the last 7 days and given up.")
+
+
+class OutboxSchema(Answer):
+    """How far behind delivery is, by sink."""
+
+    object = one_of("outbox")
+    stream = fields.Nested(LagSchema, required=True)
+    webhooks = fields.Nested(WebhookLagSchema, required=True)
+
+
 class StuckSchema(Answer):
     """One thing that should have moved by itself and has not."""
 
