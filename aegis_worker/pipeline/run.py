@@ -316,8 +316,13 @@ def _hint_at_late_charges(parts: PipelineParts, lost: list[Change]) -> None:
         for change in lost
         if change.answered is not None and change.answered.status == "APPROVED"
     ]
-    if charged:
+    if not charged:
+        return
+    try:
         parts.database.run(lambda connection: recheck_now(connection, charged))
+    except DatabaseUnavailable:
+        # They are asked about later all the same; what was just written must still be gone on with.
+        log.warning("late charges not hinted at", payments=len(charged))
 
 
 def _write(connection: Connection, changes: list[Change], lease_s: float) -> set[str]:

@@ -271,6 +271,24 @@ def test_an_answer_waits_for_a_connection(database: Database, database_url: str)
     assert len(gateway.calls) == 1
 
 
+@pytest.mark.row(21)
+def test_a_statement_that_takes_too_long_is_a_503_for_who_reads_and_who_pays(
+    database_url: str, superuser: Superuser
+) -> None:
+    api = start_api(database_url, statement_timeout_s=0.2)
+    shop = api.merchant()
+    assert shop.get("/v1/payments").status_code == 200
+    with superuser.session(autocommit=False) as cursor:
+        cursor.execute("LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")  # as a migration may
+        answers = [shop.post_payment(key="one"), shop.get("/v1/payments")]
+    assert [(answer.status_code, answer.json["code"]) for answer in answers] == [
+        (503, "database_unavailable")
+    ] * 2
+    assert {answer.headers["Retry-After"] for answer in answers} == {"1"}
+    assert "Idempotent-Replayed" not in shop.post_payment(key="one").headers
+    api.database.dispose()
+
+
 @pytest.mark.row(22)
 def test_a_deadlock_is_written_again_and_the_gateway_is_not_called_again(
     database: Database, superuser: Superuser
