@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from aegis_api.representations import audit_entry_body
 from aegis_worker.persistence import audit_log
-from aegis_worker.persistence.audit_log import Verdict
+from aegis_worker.persistence.audit_log import Entry, Verdict
 
 from .installation import opened_database
 from .output import examples, json_option, print_facts, print_json, print_table, remark
@@ -49,11 +47,19 @@ def command(ctx: click.Context, limit: int, payment_id: str | None, verifying: b
     if as_json:
         print_json([audit_entry_body(entry) for entry in entries])
         return
-    rows = [
-        (entry.seq, entry.at, entry.actor, entry.action, entry.payment_id, json.dumps(dict(entry.details)))
-        for entry in entries
-    ]
-    print_table("Audit log", ("#", "at (UTC)", "who", "what", "payment", "details"), rows)
+    rows = [(entry.seq, entry.at, entry.actor, *_in_short(entry), entry.payment_id) for entry in entries]
+    print_table("Audit log", ("#", "at (UTC)", "who", "what", "how", "why", "payment"), rows)
+
+
+def _in_short(entry: Entry) -> tuple[str, str, str | None]:
+    """What was done, to what or how, and the reason given; --json has all of it."""
+    details = entry.details
+    named = ("resolution", "checked") if entry.payment_id else ("key_id", "role", "merchant_id", "label")
+    return (
+        entry.action,
+        ", ".join(str(details[name]) for name in named if details.get(name)),
+        details.get("reason"),
+    )
 
 
 def _tell_verdict(verdict: Verdict, as_json: bool) -> None:

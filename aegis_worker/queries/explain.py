@@ -91,11 +91,15 @@ def _certainty_because(case: CaseFile) -> str:
     doubtful = [attempt for attempt in case.attempts if attempt.status in _IN_DOUBT]
     if case.stored.payment.certainty == "unknown" or doubtful:
         return _doubt(doubtful[-1] if doubtful else case.attempts[-1])
-    decided = [attempt for attempt in case.attempts if (attempt.outcome or {}).get("decided_by")]
+    decided = [attempt for attempt in case.attempts if _decided_by_person(attempt)]
     if decided:
         checked = str((decided[-1].outcome or {}).get("checked", "")).replace("_", " ")
         return f"a person decided it (what {decided[-1].gateway} said: {checked})"
     return _how_known(case.attempts[-1])
+
+
+def _decided_by_person(attempt: StoredAttempt) -> bool:
+    return bool((attempt.outcome or {}).get("decided_by"))
 
 
 def _doubt(attempt: StoredAttempt) -> str:

@@ -159,9 +159,12 @@ def test_the_command_shows_and_verifies_it(
         "three",
         "two",
     ]
-    assert "Kauf" in aegis("audit-log").out
+    create_key(database, "mer_a", "till")
+    shown = aegis("audit-log").out
+    assert "Kauf geprüft" in shown
+    assert "merchant, mer_a, till" in shown
     whole = aegis("audit-log", "--verify", "--json")
-    assert (whole.exit_code, whole.json["intact"], whole.json["entries"]) == (0, True, 3)
+    assert (whole.exit_code, whole.json["intact"], whole.json["entries"]) == (0, True, 4)
     assert "whole" in aegis("audit-log", "--verify").out
     meddle(database, "UPDATE audit_log SET actor = 'nobody' WHERE seq = 2")
     broken = aegis("audit-log", "--verify", "--json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from scripted_gateway import ScriptedGateway
 from spine import job_of, payment_of, pipeline
 from test_api_documented import follows
 
+from aegis_api.app import create_app
+from aegis_worker.bootstrap import web
 from aegis_worker.domain.outcomes import Approved, Unknown
 from aegis_worker.domain.transitions import State
+from aegis_worker.errors import ConfigurationError
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
 
@@ -193,3 +197,14 @@ def test_an_operator_sees_how_far_behind_delivery_is(api: Api) -> None:
     assert shown.json["stream"]["oldest_age_s"] > 0
     assert shown.json["webhooks"] == {"pending": 0, "failed": 0, "leased": 0, "oldest_age_s": 0.0, "dead": 0}
     assert api.merchant("mer_b").get("/v1/ops/outbox").status_code == 403
+
+
+def test_a_web_process_reads_its_gateways_only_when_one_is_asked(
+    aegis: Aegis, monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
+) -> None:
+    install(monkeypatch, database_url, AEGIS_CONFIG_DIR=str(tmp_path))
+    parts = web()
+    assert create_app(parts).test_client().get("/healthz").status_code == 200
+    with pytest.raises(ConfigurationError, match=r"gateways\.toml"):
+        parts.gateways()
+    parts.database.dispose()

@@ -402,6 +402,16 @@ def test_a_worker_that_just_claimed_the_job_wins_over_an_operator(database: Data
     assert story_of(database, payment_id)[-1] == "SUCCEEDED"
 
 
+def test_a_payment_that_is_frozen_while_the_gateway_is_asked_is_left_alone(database: Database) -> None:
+    gateway = doubtful()
+    payment_id = in_review(database, gateway)
+    before = job_of(database, payment_id)
+    gateway.look_up = lambda query: (freeze(database, payment_id), NotFound())[1]
+    with pytest.raises(InvalidState, match="frozen"):
+        decide(database, payment_id, "not_charged", gateway)
+    left_alone(database, payment_id, before)
+
+
 def test_a_worker_that_lost_the_job_to_an_operator_writes_nothing(database: Database) -> None:
     gateway = doubtful()
     payment_id = in_review(database, gateway)
