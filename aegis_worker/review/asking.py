@@ -81,13 +81,17 @@ def contradiction(kind: Kind, says: Sequence[Said], gateway_ref: str | None) -> 
         outcome = said.outcome
         if isinstance(outcome, Pending | ActionRequired):
             return said
-        if kind == "not_charged" and isinstance(outcome, Approved) and not outcome.given_back:
+        if kind == "not_charged" and isinstance(outcome, Approved) and not _was_given_back(outcome):
             return said
-        if kind == "charged" and isinstance(outcome, Declined):
+        if kind == "charged" and (isinstance(outcome, Declined) or _was_given_back(outcome)):
             return said
         if isinstance(outcome, Approved) and gateway_ref not in (None, outcome.gateway_ref):
             return said
     return None
+
+
+def _was_given_back(outcome: Lookup) -> bool:
+    return isinstance(outcome, Approved) and outcome.given_back
 
 
 def checked(says: Sequence[Said]) -> Checked:

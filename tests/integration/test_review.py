@@ -182,6 +182,7 @@ def test_not_charged_is_noted_as_unknown_to_the_gateway(database: Database) -> N
         ("charged", Declined("stolen_card", "43")),
         ("charged", Pending("ch_1")),
         ("charged", Approved("ch_other")),
+        ("charged", Approved("ch_77", given_back=True)),
     ],
 )
 def test_what_the_gateway_contradicts_is_refused_with_what_it_says(
@@ -195,6 +196,14 @@ def test_what_the_gateway_contradicts_is_refused_with_what_it_says(
         decide(database, payment_id, kind, gateway, gateway_ref="ch_77")
     assert refused.value.more["gateways_say"][0]["gateway"] == "a"
     left_alone(database, payment_id, before)
+
+
+def test_a_charge_that_was_given_back_at_the_gateway_is_none(database: Database) -> None:
+    gateway = doubtful()
+    payment_id = in_review(database, gateway)
+    gateway.look_up = lambda query: Approved("ch_1", given_back=True)
+    resolved = decide(database, payment_id, "not_charged", gateway)
+    assert (resolved.checked, payment_of(database, payment_id).state) == ("confirmed", State.FAILURE)
 
 
 def test_not_charged_asks_every_gateway_that_was_sent_a_charge(database: Database) -> None:
