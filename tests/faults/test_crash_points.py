@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from installation import AEGIS, START_S
 
 from aegis_worker.chaos.points import POINTS
 from aegis_worker.cli.crash.mix import run_mix
@@ -100,3 +104,18 @@ def test_a_random_mix_of_faults_ends_with_every_payment_settled_and_nothing_leak
     result = run_mix(stage, _MIX_S, _SEED, print)
     assert result.faults
     assert result.violations == []
+
+
+def test_the_command_ends_with_0_and_writes_its_figures(tmp_path: Path) -> None:
+    figures_file = tmp_path / "out.json"
+    argv = [AEGIS, "crashtest", "--points", "attempt.opened", "--payments", "10", "--json", str(figures_file)]
+    ran = subprocess.run(argv, capture_output=True, text=True, timeout=5 * START_S)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    figures = json.loads(figures_file.read_text())
+    assert figures["seed"] == 1
+    (point,) = figures["points"]
+    assert (point["name"], point["violations"]) == ("attempt.opened", [])
+    assert point["kills"] > 0
+    assert point["payments"] == 10
+    assert sum(point["by_state"].values()) == 10
+    assert "attempt.opened" in ran.stdout

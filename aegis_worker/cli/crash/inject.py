@@ -77,7 +77,8 @@ class Injector:
 
     def _arm(self, fault: Fault) -> None:
         programs = programs_of(fault.target.partition(":")[0])
-        self._stack.restart(programs, self._stage.stopping, {VARIABLE: fault.target})
+        # Not waited for: under load an armed API may never get to answer.
+        self._stack.restart(programs, self._stage.stopping, {VARIABLE: fault.target}, wait=False)
 
     def _kill_child(self, fault: Fault) -> None:
         with suppress(psutil.NoSuchProcess):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aegis_worker.cli.demo.cast import Order, Role
 from aegis_worker.cli.http import Api, NotAnswered
 from aegis_worker.domain.transitions import State
+from aegis_worker.errors import OperatorError
 
 THREADS = 8
 # An API that is killed again and again is back within this time after the last kill.
@@ -68,6 +69,8 @@ class Load:
             except NotAnswered as error:
                 if time.monotonic() < give_up_at and not self._stopping.is_set():
                     continue
+                return Answered(order, None, str(error))
+            except OperatorError as error:  # an answer that no API of ours gives
                 return Answered(order, None, str(error))
             self._stopping.wait(pause_s)
             if reply.ok:
