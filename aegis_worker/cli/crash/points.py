@@ -77,8 +77,9 @@ def run_point(stage: Stage, point: str, payments: int, seed: int) -> PointResult
     posted: list[Future[Answered]] = []
     for passes, within_s in ((rng.randint(1, _MOST_PASSES), _MIDST_S), (1, _FIRST_S)):
         kills = Kills([stage.stack.log(name) for name in programs], point)
-        # Not waited for: under the load of the first try an armed API may never get to answer.
-        stage.stack.restart(programs, stage.stopping, {VARIABLE: f"{point}:{passes}"}, wait=False)
+        # Under the load of the first try an armed API may never get to answer.
+        armed = {VARIABLE: f"{point}:{passes}"}
+        stage.stack.restart(programs, stage.stopping, armed, wait=not posted)
         more = _post(stage, payments, f"{seed}-{point}-{len(posted)}")
         posted += more
         _await_deaths(stage, kills, more, within_s)
