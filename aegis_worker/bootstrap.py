@@ -25,8 +25,9 @@ from aegis_worker.observability.logs import configure_logs
 from aegis_worker.outbox.drain import DrainReport, drain
 from aegis_worker.outbox.stream import EventStream
 from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.recheck import RecheckParts
-from aegis_worker.pipeline.run import PipelineParts, run
+from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
 from aegis_worker.reconcile import ReconcileParts
 from aegis_worker.resilience.lock import PaymentLocks

@@ -14,7 +14,8 @@ from aegis_worker.domain.transitions import EventType
 from aegis_worker.intake import Accepted, PaymentCommand, accept
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.mapping import payment_from_row
-from aegis_worker.pipeline.run import PipelineParts, RunReport, run
+from aegis_worker.pipeline.parts import PipelineParts, RunReport
+from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
 
 POLICY = Policy(

@@ -6,91 +6,35 @@ A slow call holds up neither a fast one's commit nor the next claim. No transact
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Protocol
+from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.chaos.points import crash_point
-from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, VersionConflict
-from aegis_worker.gateways.base import Capabilities, GatewayConfig, PaymentGateway
-from aegis_worker.persistence.asking import recheck_now
+from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.persistence.claims import claim, hand_back
-from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.mapping import Attempt, ClaimedJob
-from aegis_worker.persistence.record import Change, JobChange, OpenAttempt, record
+from aegis_worker.persistence.record import Change, OpenAttempt
 from aegis_worker.routing.router import decide
 
-from .calls import call, clock_s
+from .calls import call
+from .parts import PipelineParts, RunReport
 from .plan import next_step
 from .settle import settle
-from .steps import review
 from .suspects import is_suspect, set_apart
-from .work import Answer, Ask, Policy, Rest, Route, Send, SendAgain, Settled, Step, Work
+from .work import Answer, Ask, Rest, Route, Send, SendAgain, Settled, Step, Work
+from .writing import legal_change, persist, reached
 
 log = structlog.get_logger(__name__)
 
 # While calls are in flight, newly due jobs are looked for this often: their hint may have found every worker busy.
 _LOOK_AGAIN_S = 0.05
-# An answer that can't be written is worth waiting for PostgreSQL: dropping it means asking the gateway again.
-_PERSIST_PAUSE_S = 0.5
 # The other holder of the lock is about to finish or its lease is about to end.
 _LOCKED_DELAY_S = 1.0
 # A job that is to be worked on alone waits for a run that begins with it.
 _COMPANY_DELAY_S = 1.0
-
-
-class Locks(Protocol):
-    """The lock in front; see `resilience.lock.PaymentLocks`."""
-
-    def acquire(self, payment_ids: Sequence[str], *, ttl_ms: int) -> set[str]:
-        """Which of the payments this worker may go on with."""
-
-    def release(self, payment_ids: Sequence[str]) -> None:
-        """Let go of the payments."""
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineParts:
-    """What the pipeline works with. `hint(queue)` tells other workers that more is due there."""
-
-    database: Database
-    gateways: Mapping[str, PaymentGateway]
-    locks: Locks
-    policy: Policy
-    hint: Callable[[str], None]
-    worker: str
-    lease_s: float
-    batch: int
-    call_threads: int
-    run_limit_s: float
-
-    @property
-    def configs(self) -> list[GatewayConfig]:
-        """The gateways' configurations, in configured order."""
-        return [gateway.config for gateway in self.gateways.values()]
-
-    @property
-    def capabilities(self) -> dict[str, Capabilities]:
-        """What each gateway needs, by name."""
-        return {name: gateway.capabilities for name, gateway in self.gateways.items()}
-
-
-@dataclass(slots=True)
-class RunReport:
-    """What one run did, in jobs; `lost` were taken over by another worker meanwhile."""
-
-    claimed: int = 0
-    finished: int = 0
-    waiting: int = 0
-    review: int = 0
-    lost: int = 0
-    handed_back: int = 0
 
 
 @dataclass(slots=True)
@@ -214,9 +158,9 @@ def _carry_out(
         if settled is None and isinstance(step, Ask):
             to_send.append((work, step))  # asking changes nothing: there is nothing to write before
         else:
-            to_record.append(_legal_change(work, settled, step))
-    held, leased_from_s = _persist(parts, [change for _, _, change in to_record], report)
-    _crash_points([change for _, _, change in to_record], "attempt.opened", "outcome.recorded")
+            to_record.append(legal_change(work, settled, step))
+    held, leased_from_s = persist(parts, [change for _, _, change in to_record], report)
+    reached([change for _, _, change in to_record], "attempt.opened", "outcome.recorded")
     if any(change.events for _, _, change in to_record):
         parts.hint("outbox")
     done = []
@@ -241,101 +185,6 @@ def _carry_out(
         gateway = parts.gateways[work.subject.gateway]
         send_until_s = leased_from_s + parts.lease_s - gateway.config.slowest_call_s
         window.calls[window.pool.submit(call, gateway, step, send_until_s)] = work
-
-
-def _legal_change(work: Work, settled: Settled | None, step: Step) -> tuple[Work, Step, Change]:
-    """The change, or, where the state machine forbids what the gateway told us, the job for a person to look at."""
-    try:
-        return work, step, _change(work, settled, step)
-    except IllegalTransition as error:
-        log.error("answer does not fit the payment's state", payment_id=work.payment.id, error=str(error))
-        step = review(work, f"the gateway's answer does not fit the payment's state: {error}")
-        return work, step, _change(work, replace(settled, facts=[]) if settled else None, step)
-
-
-def _change(work: Work, settled: Settled | None, step: Step) -> Change:
-    facts = list(settled.facts) if settled else []
-    if isinstance(step, Rest | Send):
-        facts += step.facts
-    payment, events = work.payment.record(facts)
-    going_on = JobChange("running", progress=settled is not None and not isinstance(step, SendAgain))
-    return Change(
-        job_id=work.job.id,
-        lease_epoch=work.job.lease_epoch,
-        payment=payment,
-        version_before=work.payment.version,
-        events=events,
-        job=step.job if isinstance(step, Rest) else going_on,
-        opened=step.opened if isinstance(step, Send) else None,
-        answered=settled.answered if settled else None,
-    )
-
-
-def _persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> tuple[set[str], float]:
-    """Write the changes; those that lost their fence or met a moved payment are left out, the others stand.
-
-    Returns the jobs that are still held, and since when at the latest: a reading of the clock from before the commit.
-    """
-    give_up_at = time.monotonic() + parts.lease_s / 2
-    while changes:
-        write = partial(_write, changes=changes, lease_s=parts.lease_s)
-        leased_from_s = clock_s()
-        try:
-            held = parts.database.run(write)
-        except VersionConflict as conflict:
-            moved = set(conflict.payment_ids)
-            log.warning("payments moved meanwhile", payment_ids=sorted(moved)[:10])
-            report.lost += len(moved)
-            changes = [change for change in changes if change.payment.id not in moved]
-        except DatabaseUnavailable:
-            if time.monotonic() > give_up_at:
-                raise
-            time.sleep(_PERSIST_PAUSE_S)
-        except DBAPIError:
-            if len(changes) == 1:
-                log.exception("change refused by the database", payment_id=changes[0].payment.id)
-                report.lost += 1
-                return set(), leased_from_s
-            # A constraint or a guard refuses one of them; the others must not suffer for it.
-            alone = [_persist(parts, [change], report) for change in changes]
-            return {id for held, _ in alone for id in held}, min(since_s for _, since_s in alone)
-        else:
-            lost = len(changes) - len(held)
-            if lost:
-                log.warning("leases lost to other workers", jobs=lost)
-                report.lost += lost
-                _hint_at_late_charges(parts, [change for change in changes if change.job_id not in held])
-            return held, leased_from_s
-    return set(), clock_s()
-
-
-def _hint_at_late_charges(parts: PipelineParts, lost: list[Change]) -> None:
-    """A zombie writes nothing, but what it heard may be news to whoever gave its charge up: have that asked about."""
-    charged = [
-        (change.payment.id, change.answered.number)
-        for change in lost
-        if change.answered is not None and change.answered.status == "APPROVED"
-    ]
-    if not charged:
-        return
-    try:
-        parts.database.run(lambda connection: recheck_now(connection, charged))
-    except DatabaseUnavailable:
-        # They are asked about later all the same; what was just written must still be gone on with.
-        log.warning("late charges not hinted at", payments=len(charged))
-
-
-def _write(connection: Connection, changes: list[Change], lease_s: float) -> set[str]:
-    held = record(connection, changes, lease_s=lease_s)
-    _crash_points(changes, "attempt.written", "outcome.written")
-    return held
-
-
-def _crash_points(changes: Sequence[Change], if_opened: str, if_answered: str) -> None:
-    if any(change.opened for change in changes):
-        crash_point(if_opened)
-    if any(change.answered for change in changes):
-        crash_point(if_answered)
 
 
 def _sent(opened: OpenAttempt, lease_epoch: int) -> Attempt:

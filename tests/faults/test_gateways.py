@@ -20,7 +20,8 @@ from spine import (
 
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.persistence.database import Database
-from aegis_worker.pipeline.run import PipelineParts, run
+from aegis_worker.pipeline.parts import PipelineParts
+from aegis_worker.pipeline.run import run
 
 # Nobody listens on port 1.
 CLOSED = "http://127.0.0.1:1"

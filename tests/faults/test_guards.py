@@ -29,8 +29,7 @@ from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence import record as record_module
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.record import Change, record
-from aegis_worker.pipeline import answers
-from aegis_worker.pipeline import run as run_module
+from aegis_worker.pipeline import answers, writing
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import request_for
 
@@ -76,7 +75,7 @@ def attempt_after_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
         record(connection, openings, lease_s=lease_s)
         return record(connection, [replace(change, opened=None) for change in changes], lease_s=lease_s)
 
-    monkeypatch.setattr(run_module, "record", late)
+    monkeypatch.setattr(writing, "record", late)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from spine import accept_one, make_due, pipeline, rows, story_of
 from aegis_worker.domain.outcomes import Declined, Outcome
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence.database import Database
-from aegis_worker.pipeline.run import PipelineParts, run
+from aegis_worker.pipeline.parts import PipelineParts
+from aegis_worker.pipeline.run import run
 
 _LEASE_S, _ROUNDS = 0.3, 60
 

@@ -1,0 +1,60 @@
+"""What the pipeline works with, and what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aegis_worker.gateways.base import Capabilities, GatewayConfig, PaymentGateway
+from aegis_worker.persistence.database import Database
+
+from .work import Policy
+
+
+class Locks(Protocol):
+    """The lock in front; see `resilience.lock.PaymentLocks`."""
+
+    def acquire(self, payment_ids: Sequence[str], *, ttl_ms: int) -> set[str]:
+        """Which of the payments this worker may go on with."""
+
+    def release(self, payment_ids: Sequence[str]) -> None:
+        """Let go of the payments."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineParts:
+    """What the pipeline works with. `hint(queue)` tells other workers that more is due there."""
+
+    database: Database
+    gateways: Mapping[str, PaymentGateway]
+    locks: Locks
+    policy: Policy
+    hint: Callable[[str], None]
+    worker: str
+    lease_s: float
+    batch: int
+    call_threads: int
+    run_limit_s: float
+
+    @property
+    def configs(self) -> list[GatewayConfig]:
+        """The gateways' configurations, in configured order."""
+        return [gateway.config for gateway in self.gateways.values()]
+
+    @property
+    def capabilities(self) -> dict[str, Capabilities]:
+        """What each gateway needs, by name."""
+        return {name: gateway.capabilities for name, gateway in self.gateways.items()}
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What one run did, in jobs; `lost` were taken over by another worker meanwhile."""
+
+    claimed: int = 0
+    finished: int = 0
+    waiting: int = 0
+    review: int = 0
+    lost: int = 0
+    handed_back: int = 0

@@ -1,0 +1,123 @@
+"""Write what was decided: one commit for a group, each change standing or falling by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from aegis_worker.chaos.points import crash_point
+from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, VersionConflict
+from aegis_worker.persistence.asking import recheck_now
+from aegis_worker.persistence.record import Change, JobChange, record
+
+from .calls import clock_s
+from .parts import PipelineParts, RunReport
+from .steps import review
+from .work import Rest, Send, SendAgain, Settled, Step, Work
+
+log = structlog.get_logger(__name__)
+
+# An answer that can't be written is worth waiting for PostgreSQL: dropping it means asking the gateway again.
+_PERSIST_PAUSE_S = 0.5
+
+
+def legal_change(work: Work, settled: Settled | None, step: Step) -> tuple[Work, Step, Change]:
+    """The change, or, where the state machine forbids what the gateway told us, the job for a person to look at."""
+    try:
+        return work, step, _change(work, settled, step)
+    except IllegalTransition as error:
+        log.error("answer does not fit the payment's state", payment_id=work.payment.id, error=str(error))
+        step = review(work, f"the gateway's answer does not fit the payment's state: {error}")
+        return work, step, _change(work, replace(settled, facts=[]) if settled else None, step)
+
+
+def _change(work: Work, settled: Settled | None, step: Step) -> Change:
+    facts = list(settled.facts) if settled else []
+    if isinstance(step, Rest | Send):
+        facts += step.facts
+    payment, events = work.payment.record(facts)
+    going_on = JobChange("running", progress=settled is not None and not isinstance(step, SendAgain))
+    return Change(
+        job_id=work.job.id,
+        lease_epoch=work.job.lease_epoch,
+        payment=payment,
+        version_before=work.payment.version,
+        events=events,
+        job=step.job if isinstance(step, Rest) else going_on,
+        opened=step.opened if isinstance(step, Send) else None,
+        answered=settled.answered if settled else None,
+    )
+
+
+def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> tuple[set[str], float]:
+    """Write the changes; those that lost their fence or met a moved payment are left out, the others stand.
+
+    Returns the jobs that are still held, and since when at the latest: a reading of the clock from before the commit.
+    """
+    give_up_at = time.monotonic() + parts.lease_s / 2
+    while changes:
+        write = partial(_write, changes=changes, lease_s=parts.lease_s)
+        leased_from_s = clock_s()
+        try:
+            held = parts.database.run(write)
+        except VersionConflict as conflict:
+            moved = set(conflict.payment_ids)
+            log.warning("payments moved meanwhile", payment_ids=sorted(moved)[:10])
+            report.lost += len(moved)
+            changes = [change for change in changes if change.payment.id not in moved]
+        except DatabaseUnavailable:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(_PERSIST_PAUSE_S)
+        except DBAPIError:
+            if len(changes) == 1:
+                log.exception("change refused by the database", payment_id=changes[0].payment.id)
+                report.lost += 1
+                return set(), leased_from_s
+            # A constraint or a guard refuses one of them; the others must not suffer for it.
+            alone = [persist(parts, [change], report) for change in changes]
+            return {id for held, _ in alone for id in held}, min(since_s for _, since_s in alone)
+        else:
+            lost = len(changes) - len(held)
+            if lost:
+                log.warning("leases lost to other workers", jobs=lost)
+                report.lost += lost
+                _hint_at_late_charges(parts, [change for change in changes if change.job_id not in held])
+            return held, leased_from_s
+    return set(), clock_s()
+
+
+def _hint_at_late_charges(parts: PipelineParts, lost: list[Change]) -> None:
+    """A zombie writes nothing, but what it heard may be news to whoever gave its charge up: have that asked about."""
+    charged = [
+        (change.payment.id, change.answered.number)
+        for change in lost
+        if change.answered is not None and change.answered.status == "APPROVED"
+    ]
+    if not charged:
+        return
+    try:
+        parts.database.run(lambda connection: recheck_now(connection, charged))
+    except DatabaseUnavailable:
+        # They are asked about later all the same; what was just written must still be gone on with.
+        log.warning("late charges not hinted at", payments=len(charged))
+
+
+def _write(connection: Connection, changes: list[Change], lease_s: float) -> set[str]:
+    held = record(connection, changes, lease_s=lease_s)
+    reached(changes, "attempt.written", "outcome.written")
+    return held
+
+
+def reached(changes: Sequence[Change], if_opened: str, if_answered: str) -> None:
+    """The crash points of what was written."""
+    if any(change.opened for change in changes):
+        crash_point(if_opened)
+    if any(change.answered for change in changes):
+        crash_point(if_answered)
