@@ -96,6 +96,7 @@ _WRITE_DOWN = """
 INSERT INTO reconciliation_runs (id, trigger, dry_run, since, found, fixed, mismatches, started_at, finished_at)
 VALUES (%(id)s, %(trigger)s, %(dry_run)s, %(since)s, %(found)s::jsonb, %(fixed)s::jsonb, %(mismatches)s::jsonb,
         %(started_at)s, clock_timestamp())
+ON CONFLICT (id) DO NOTHING
 """
 
 

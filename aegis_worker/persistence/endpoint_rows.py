@@ -15,12 +15,15 @@ _COLUMNS = "id, merchant_id, url, event_types, secret_version, created_at, resti
 # Counting and inserting under one lock: two requests at once must not both take the last place.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints:' || %(merchant_id)s, 0))"
 
+# An id that is there already is this very endpoint, whose COMMIT was not heard of.
 _INSERT = f"""
 INSERT INTO webhook_endpoints (id, merchant_id, url, event_types)
 SELECT %(id)s, %(merchant_id)s, %(url)s, %(event_types)s::text[]
 WHERE (
-    SELECT count(*) FROM webhook_endpoints WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL
+    SELECT count(*) FROM webhook_endpoints
+    WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL AND id <> %(id)s
 ) < %(most)s
+ON CONFLICT (id) DO UPDATE SET id = excluded.id
 RETURNING {_COLUMNS}
 """
 

@@ -32,14 +32,18 @@ from spine import (
 )
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from told import settings_with
 
 from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.embedded.postgres import EmbeddedPostgres
 from aegis_worker.embedded.stack import Stores
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.hints import NoHints
 from aegis_worker.persistence.database import Database, sqlstate
 from aegis_worker.pipeline.run import run
+from aegis_worker.reconcile import ReconcileParts, reconcile
+from aegis_worker.webhooks.endpoints import MAX_ENDPOINTS, create_endpoint, list_endpoints
 
 _BOUND_S = 20.0
 _CHARGED = ["INITIATED", "PROCESSING", "SUCCEEDED"]
@@ -204,6 +208,31 @@ def test_an_answer_whose_commit_was_not_heard_of_frees_its_payment_and_counts_as
     with cut_at_commit(superuser, database.engine, 3, after=True):
         report = run(parts, "payments")
     assert (report.finished, report.lost) == (1, 0)
+
+
+@pytest.mark.row(19)
+def test_an_endpoint_whose_commit_was_not_heard_of_is_made_once_even_as_the_last_that_may_be(
+    database: Database, superuser: Superuser
+) -> None:
+    settings = settings_with(webhook_allow_private=True)
+    for number in range(MAX_ENDPOINTS - 1):
+        create_endpoint(database, settings, "m_1", f"http://shop.test/{number}", ())
+    with cut_at_commit(superuser, database.engine, 1, after=True):
+        made = create_endpoint(database, settings, "m_1", "http://shop.test/last", ()).endpoint
+    listed = list_endpoints(database, "m_1")
+    assert [endpoint.id for endpoint in listed if endpoint.url.endswith("/last")] == [made.id]
+    assert len(listed) == MAX_ENDPOINTS
+
+
+@pytest.mark.row(19)
+def test_a_reconciliation_whose_commit_was_not_heard_of_is_written_down_once(
+    database: Database, superuser: Superuser
+) -> None:
+    parts = pipeline(database, ScriptedGateway("a"))
+    reconciliation = ReconcileParts(database, parts.gateways, NoHints(), verify_now=lambda: None)
+    with cut_at_commit(superuser, database.engine, 1, after=True):
+        found = reconcile(reconciliation, trigger="beat")
+    assert [row["id"] for row in rows(database, "SELECT id FROM reconciliation_runs")] == [found.id]
 
 
 @pytest.mark.row(21)
