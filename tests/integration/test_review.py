@@ -19,6 +19,9 @@ from spine import (
     story_of,
 )
 
+from aegis_worker.audit.checks import violations
+from aegis_worker.audit.subjects import read_subjects
+from aegis_worker.audit.violations import Bounds
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -299,6 +302,28 @@ def test_a_payment_that_has_ended_keeps_its_end_and_only_its_review_is_closed(
     assert (resolved.state_changed, job_of(database, payment_id)["status"]) == (False, "succeeded")
     assert "only the review was closed" in resolved.note
     assert entries(database, payment_id)[0].details["after"]["state"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("kind", ["charged", "not_charged", "ask_again", "rebuild"])
+def test_the_audit_finds_nothing_wrong_with_what_a_person_decided(database: Database, kind: str) -> None:
+    gateway = doubtful()
+    payment_id = in_review(database, gateway)
+    if kind == "rebuild":
+        meddle(database, "UPDATE payments SET state = 'SUCCESS'")
+        freeze(database, payment_id)
+    decide(database, payment_id, kind, gateway, gateway_ref="ch_77")
+    with database.read() as connection:
+        (subject,) = read_subjects(connection, bounds=Bounds(), limit=1, only=[payment_id], whole=True)
+    assert violations(subject, Bounds()) == []
+
+
+def test_snapshots_of_a_history_in_dispute_are_made_anew(database: Database) -> None:
+    payment_id = accept_one(database).payment.id
+    execute = "INSERT INTO payment_snapshots VALUES (%(id)s, 1, '{}', now())"
+    database.run(lambda tx: tx.exec_driver_sql(execute, {"id": payment_id}))
+    freeze(database, payment_id)
+    decide(database, payment_id, "rebuild")
+    assert rows(database, "SELECT * FROM payment_snapshots") == []
 
 
 def test_every_decision_stands_in_the_audit_log_with_its_reason(database: Database) -> None:
