@@ -1,0 +1,152 @@
+"""A gateway in memory with a ledger and a clock: keys that end, lost replies, late arrivals, declines, 3-D Secure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from model_tables import Clock
+
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    Lookup,
+    NotFound,
+    NotSent,
+    Operation,
+    Outcome,
+    Pending,
+    Unknown,
+)
+from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
+
+# Look-ups lag, and lost calls arrive, by less than the absence window: what an adapter's window promises.
+ABSENCE_WINDOW_S, LATE_S, LAG_S, KEY_LIFETIME_S, DECIDES_IN_S = 120.0, 45.0, 40.0, 600.0, 50.0
+
+# What becomes of a charge; healed, a gateway approves. In three families, so that each is tried as often.
+IN_DOUBT = ("lose the answer", "lose the call", "arrive late", "store a 500", "charge and store a 500")
+REFUSED = ("decline softly", "decline for good", "rate limit", "refuse the connection")
+LATER = (
+    "decide later: yes",
+    "decide later: no",
+    "send the payer away: yes",
+    "send the payer away: no",
+    "approve",
+)
+SOFT, HARD = Declined("insufficient_funds", "51"), Declined("stolen_card", "43")
+
+
+@dataclass
+class _Entry:
+    """What one key stands for: what the gateway says now, from when on look-ups show it, and what it decides when."""
+
+    says: Outcome
+    reference: str
+    at: float
+    visible_from: float
+    then: Outcome | None = None
+
+
+@dataclass
+class ModelGateway:
+    """`key_lifetime_s` 0: it has no idempotency keys. `moods`: what becomes of its charges, one after the other."""
+
+    name: str
+    clock: Clock
+    steps: tuple[Operation, ...]
+    key_lifetime_s: float
+    moods: list[str]
+    look_ups: str = "answer"
+    entries: list[_Entry] = field(default_factory=list)
+    kept: dict[str, tuple[float, Outcome | _Entry]] = field(default_factory=dict)
+    on_their_way: list[tuple[float, GatewayRequest]] = field(default_factory=list)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(self.steps, self.key_lifetime_s, ABSENCE_WINDOW_S)
+
+    def charges(self) -> int:
+        """How many charges stand in the ledger."""
+        self._catch_up()
+        return sum(isinstance(entry.says, Approved) for entry in self.entries)
+
+    def call(self, request: GatewayRequest) -> Outcome:
+        """One call, in the gateway's present mood."""
+        self._catch_up()
+        if request.operation is not Operation.PROCESS:
+            return Approved(f"ref_{self.name}")
+        mood = self.moods.pop(0) if self.moods else "approve"
+        if mood == "refuse the connection":
+            return NotSent("connection refused")
+        if mood == "rate limit":
+            return NotSent("429", retry_after_s=20)
+        if mood == "lose the call":
+            return Unknown("reset before it arrived")
+        if mood == "arrive late":
+            self.on_their_way.append((self.clock.now + LATE_S, request))
+            return Unknown("read timeout")
+        answer = self._arrive(request, mood)
+        return Unknown("read timeout") if mood == "lose the answer" else answer
+
+    def look_up(self, query: StatusQuery) -> Lookup:
+        """The ledger, as look-ups see it."""
+        self._catch_up()
+        if self.look_ups == "down":
+            return Unknown("look-ups are down")
+        if query.operation is not Operation.PROCESS:
+            return Approved(f"ref_{self.name}")
+        shown = [
+            entry.says
+            for entry in self.entries
+            if entry.reference == query.reference and entry.visible_from <= self.clock.now
+        ]
+        furthest_first = (Approved, Pending, ActionRequired, Declined)
+        return min(shown, key=lambda says: furthest_first.index(type(says)), default=NotFound())
+
+    def heal(self) -> None:
+        """All faults end."""
+        self.look_ups = "answer"
+        self.moods.clear()
+
+    def _arrive(self, request: GatewayRequest, mood: str) -> Outcome:
+        key = request.idempotency_key
+        if self.key_lifetime_s and key in self.kept:
+            at, answer = self.kept[key]
+            if self.clock.now - at < self.key_lifetime_s:
+                return answer.says if isinstance(answer, _Entry) else answer
+        if mood == "store a 500":
+            answer = Unknown("HTTP 500", stored=True)
+            self.kept[key] = (self.clock.now, answer)
+            return answer
+        yes: Outcome = Approved(f"ch_{self.name}_{len(self.entries)}", captured=request.capture)
+        says, then = _DECIDES.get(mood, lambda yes: (yes, None))(yes)
+        lag_s = LAG_S if self.look_ups == "lag" else 0.0
+        entry = _Entry(says, key, self.clock.now, self.clock.now + lag_s, then)
+        self.entries.append(entry)
+        if mood == "charge and store a 500":
+            answer = Unknown("HTTP 500", stored=True)
+            self.kept[key] = (self.clock.now, answer)
+            return answer
+        self.kept[key] = (self.clock.now, entry)
+        return says
+
+    def _catch_up(self) -> None:
+        """Let late calls arrive and decisions be taken whose time has come."""
+        arrived = [request for at, request in self.on_their_way if at <= self.clock.now]
+        self.on_their_way = [late for late in self.on_their_way if late[0] > self.clock.now]
+        for request in arrived:
+            self._arrive(request, "approve")
+        for entry in self.entries:
+            if entry.then is not None and self.clock.now >= entry.at + DECIDES_IN_S:
+                entry.says, entry.then = entry.then, None
+
+
+_DECIDES: dict[str, Callable[[Outcome], tuple[Outcome, Outcome | None]]] = {
+    "decline softly": lambda yes: (SOFT, None),
+    "decline for good": lambda yes: (HARD, None),
+    "decide later: yes": lambda yes: (Pending("ref"), yes),
+    "decide later: no": lambda yes: (Pending("ref"), SOFT),
+    "send the payer away: yes": lambda yes: (ActionRequired("ref", "https://bank.example"), yes),
+    "send the payer away: no": lambda yes: (ActionRequired("ref", "https://bank.example"), HARD),
+}

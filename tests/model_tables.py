@@ -1,0 +1,182 @@
+"""The tables of one payment in memory, with an injected clock: what the claim and record statements do, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.payment import Event, Payment, initiated
+from aegis_worker.persistence.mapping import Attempt, ClaimedJob
+from aegis_worker.persistence.record import AnswerAttempt, Change
+
+LEASE_S = 90.0
+OPEN = ("queued", "running", "waiting", "review")
+
+
+@dataclass
+class Clock:
+    """The time, in seconds, as everybody sees it."""
+
+    now: float = 0.0
+
+
+@dataclass
+class JobRow:
+    id: str
+    operation: str
+    queue: str
+    run_at: float
+    status: str = "queued"
+    request: Any = None
+    lease_epoch: int = 0
+    lease_until: float = 0.0
+    claim_count: int = 0
+
+
+@dataclass
+class AttemptRow:
+    attempt: Attempt
+    sent_at: float
+    first_not_found_at: float | None = None
+
+    def as_read(self, now: float) -> Attempt:
+        since = self.first_not_found_at
+        return replace(
+            self.attempt, age_s=now - self.sent_at, not_found_age_s=None if since is None else now - since
+        )
+
+
+class Tables:
+    """One payment, its events, outbox, attempts and jobs."""
+
+    def __init__(self, clock: Clock, *, capture_method: Any) -> None:
+        self.clock = clock
+        unborn = Payment(
+            "pay_" + "0" * 32, "m_1", Money(1999, "USD"), capture_method, {"type": "card", "token": "t"}
+        )
+        self.payment, self.events = unborn.record([initiated(unborn)])
+        self.outbox = [event.seq for event in self.events]
+        self.attempts: list[AttemptRow] = []
+        self.jobs = [JobRow("job_1", "process", "payments", clock.now)]
+
+    @property
+    def open_job(self) -> JobRow | None:
+        """The one job that isn't over."""
+        return next((job for job in self.jobs if job.status in OPEN), None)
+
+    def due(self, queue: str) -> JobRow | None:
+        """A job of the queue that is due, or whose holder's lease is over."""
+        job = self.open_job
+        if job is None or job.queue != queue:
+            return None
+        waits = job.status in ("queued", "waiting") and job.run_at <= self.clock.now
+        abandoned = job.status == "running" and job.lease_until < self.clock.now
+        return job if waits or abandoned else None
+
+    def claim(self, queue: str) -> ClaimedJob | None:
+        """`persistence.claims.claim` for one job."""
+        job = self.due(queue)
+        if job is None:
+            return None
+        job.status, job.lease_until = "running", self.clock.now + LEASE_S
+        job.lease_epoch += 1
+        job.claim_count += 1
+        attempts = tuple(row.as_read(self.clock.now) for row in self.attempts)
+        return ClaimedJob(
+            job.id, job.operation, job.lease_epoch, job.claim_count, self.payment, attempts, job.request
+        )
+
+    def record(self, change: Change) -> bool:
+        """`persistence.record.record` for one change: False for a lost fence or a payment that moved."""
+        job = next(job for job in self.jobs if job.id == change.job_id)
+        if job.lease_epoch != change.lease_epoch or job.status != "running":
+            return False
+        if change.events and self.payment.version != change.version_before:
+            return False
+        self._write_events(change.payment, change.events)
+        self._write_job(job, change)
+        if change.answered is not None:
+            self._write_answer(change.answered)
+        if change.opened is not None:
+            self._open(change)
+        return True
+
+    def sync(self) -> None:
+        """`persistence.asking.ask_now`: a merchant, a person or a gateway's webhook wants it asked about."""
+        job = self.open_job
+        if job is None:
+            self._add_job("sync", "verify", None)
+            return
+        if job.queue == "verify" or job.status == "review":
+            job.run_at = self.clock.now
+        if job.status == "review":
+            job.queue, job.status = "verify", "waiting"
+
+    def _write_events(self, payment: Payment, events: Sequence[Event]) -> None:
+        if events:
+            self.payment = payment
+            self.events.extend(events)
+            self.outbox.extend(event.seq for event in events)
+
+    def _write_job(self, job: JobRow, change: Change) -> None:
+        job.status, job.queue = change.job.status, change.job.queue
+        if job.status == "waiting":
+            job.run_at = self.clock.now + change.job.run_in_s
+        if job.status == "running":
+            job.lease_until = self.clock.now + LEASE_S
+        if change.job.progress:
+            job.claim_count = 0
+        follow_up = change.job.follow_up
+        if follow_up is not None:
+            self._add_job(follow_up.operation, follow_up.queue, follow_up.request)
+
+    def _add_job(self, operation: str, queue: str, request: Any) -> None:
+        assert self.open_job is None, "a payment has one open job"
+        self.jobs.append(
+            JobRow(f"job_{len(self.jobs) + 1}", operation, queue, self.clock.now, request=request)
+        )
+
+    def _write_answer(self, answer: AnswerAttempt) -> None:
+        row = next(
+            row for row in self.attempts if self._key(row.attempt) == (answer.operation, answer.number)
+        )
+        old = row.attempt
+        if answer.sent_again:
+            row.first_not_found_at = None
+        elif answer.not_found and row.first_not_found_at is None:
+            row.first_not_found_at = self.clock.now
+        row.attempt = replace(
+            old,
+            status=answer.status,
+            gateway_ref=answer.gateway_ref or old.gateway_ref,
+            outcome=answer.outcome,
+            sends=old.sends + answer.sent_again,
+            checks=old.checks + answer.asked,
+            not_found_count=0 if answer.sent_again else old.not_found_count + answer.not_found,
+        )
+
+    def _open(self, change: Change) -> None:
+        assert change.opened is not None
+        named = {name: getattr(change.opened, name) for name in ("operation", "number", "gateway")}
+        attempt = Attempt(
+            **named,
+            gateway_key=change.opened.gateway_key,
+            request_hash=change.opened.request_hash,
+            status="SENT",
+            gateway_ref=None,
+            outcome=None,
+            lease_epoch=change.lease_epoch,
+            sends=1,
+            checks=0,
+            not_found_count=0,
+            age_s=0.0,
+            not_found_age_s=None,
+        )
+        assert self._key(attempt) not in [self._key(row.attempt) for row in self.attempts], "UNIQUE"
+        self.attempts.append(AttemptRow(attempt, self.clock.now))
+
+    @staticmethod
+    def _key(attempt: Attempt) -> tuple[str, int]:
+        return attempt.operation, attempt.number
