@@ -1,8 +1,9 @@
-"""Finds card numbers in text, so that one sent in the wrong field never reaches the database, a log or an answer (D8).
+"""Finds card numbers and security codes, so that one sent in the wrong field reaches no database, log or answer (D8).
 
 A card number is 13 to 19 digits that pass the Luhn check and begin like a card's: 22 to 27 (Mastercard, Mir) or 3 to 6.
 Spaces, dashes and underscores between its digits don't hide it. UUIDs and long hexadecimal words are passed over: now and
-then a random one holds such a run of digits, and a merchant's ids must not be refused by chance.
+then a random one holds such a run of digits, and a merchant's ids must not be refused by chance. A security code is three
+or four digits under its name (`cvv`, `cvc`, …) or after it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from aegis_worker.observability.redaction import luhn_valid
+from aegis_worker.observability.redaction import SECURITY_CODE, luhn_valid
 
 _SEPARATOR = r"[ \u00a0_\u2010-\u2015-]"
 _RUN = re.compile(rf"\d(?:{_SEPARATOR}?\d){{12,}}")
@@ -25,28 +26,37 @@ _HEX_ID = re.compile(
     r"(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
+_CODE_NAME = re.compile(r"(?:^|[^a-z])(?:cvv2?|cvc2?|csc|security[ _-]?code)$", re.IGNORECASE)
+_CODE_NAME_IN_BYTES = re.compile(rb"cvv|cvc|csc|security", re.IGNORECASE)
 _SHORTEST, _LONGEST = 13, 19
 
 MASK = "card-number-hidden"
 
 
 def found_in(text: str) -> bool:
-    """Whether `text` holds something that looks like a card number."""
+    """Whether `text` holds something that looks like a card number, or a security code after its name."""
+    if SECURITY_CODE.search(text) is not None:
+        return True
     return _RUN.search(text) is not None and any(map(_holds_card, _RUN.findall(_HEX_ID.sub("x", text))))
 
 
 def masked(text: str) -> str:
-    """`text` as it may be shown: whole when there is no card number in it, otherwise not at all."""
+    """`text` as it may be shown: whole when there is no card data in it, otherwise not at all."""
     return MASK if found_in(text) else text
 
 
 def may_hold_one(body: bytes) -> bool:
     """A quick first look at a JSON document. False is certain; True means that the values have to be looked at."""
-    return _RUN_IN_BYTES.search(body) is not None or b"\\u" in body or not body.isascii()
+    return (
+        _RUN_IN_BYTES.search(body) is not None
+        or _CODE_NAME_IN_BYTES.search(body) is not None
+        or b"\\u" in body
+        or not body.isascii()
+    )
 
 
 def pointers_to(document: Any) -> list[str]:
-    """JSON Pointers (RFC 6901) to every value, and to the parent of every key, that holds a card number."""
+    """JSON Pointers (RFC 6901) to every value, and to the parent of every key, that holds card data."""
     return sorted(set(_walk(document, "")))
 
 
@@ -55,6 +65,8 @@ def _walk(value: Any, pointer: str) -> Iterator[str]:
         for key, item in value.items():
             if found_in(key):
                 yield pointer  # to the parent: the key itself must not be repeated
+            elif _is_code(key, item):
+                yield f"{pointer}/{escaped(key)}"
             else:
                 yield from _walk(item, f"{pointer}/{escaped(key)}")
     elif isinstance(value, list):
@@ -70,6 +82,10 @@ def _walk(value: Any, pointer: str) -> Iterator[str]:
 def escaped(key: str) -> str:
     """A key as a JSON Pointer writes it."""
     return key.replace("~", "~0").replace("/", "~1")
+
+
+def _is_code(name: str, value: Any) -> bool:
+    return _CODE_NAME.search(name) is not None and re.fullmatch(r"\s*\d{3,4}\s*", str(value)) is not None
 
 
 def _written_out(number: float) -> str:

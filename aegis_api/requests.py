@@ -29,7 +29,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 _ID = re.compile(r"([a-z]+)_[0-9a-f]{32}", re.ASCII)
 _EVENT_ID = re.compile(r"(evt)_[0-9a-f]{32}_[1-9][0-9]{0,5}", re.ASCII)
 NOTHING_HERE = "There is nothing at this path, or it belongs to another merchant."
-CARD_FOUND = "Must not hold a card number; send a token."
+CARD_FOUND = "Must not hold a card number or security code; send a token."
 
 
 class StrictParser(FlaskParser):

@@ -86,7 +86,7 @@ class ModelGateway:
         if mood == "arrive late":
             self.on_their_way.append((self.clock.now + LATE_S, request))
             return Unknown("read timeout")
-        answer = self._arrive(request, mood)
+        answer = self._arrive(request, mood, self.clock.now)
         return Unknown("read timeout") if mood == "lose the answer" else answer
 
     def look_up(self, query: StatusQuery) -> Lookup:
@@ -109,34 +109,34 @@ class ModelGateway:
         self.look_ups = "answer"
         self.moods.clear()
 
-    def _arrive(self, request: GatewayRequest, mood: str) -> Outcome:
+    def _arrive(self, request: GatewayRequest, mood: str, now: float) -> Outcome:
         key = request.idempotency_key
         if self.key_lifetime_s and key in self.kept:
             at, answer = self.kept[key]
-            if self.clock.now - at < self.key_lifetime_s:
+            if now - at < self.key_lifetime_s:
                 return answer.says if isinstance(answer, _Entry) else answer
         if mood == "store a 500":
             answer = Unknown("HTTP 500", stored=True)
-            self.kept[key] = (self.clock.now, answer)
+            self.kept[key] = (now, answer)
             return answer
         yes: Outcome = Approved(f"ch_{self.name}_{len(self.entries)}", captured=request.capture)
         says, then = _DECIDES.get(mood, lambda yes: (yes, None))(yes)
         lag_s = LAG_S if self.look_ups == "lag" else 0.0
-        entry = _Entry(says, key, self.clock.now, self.clock.now + lag_s, then)
+        entry = _Entry(says, key, now, now + lag_s, then)
         self.entries.append(entry)
         if mood == "charge and store a 500":
             answer = Unknown("HTTP 500", stored=True)
-            self.kept[key] = (self.clock.now, answer)
+            self.kept[key] = (now, answer)
             return answer
-        self.kept[key] = (self.clock.now, entry)
+        self.kept[key] = (now, entry)
         return says
 
     def _catch_up(self) -> None:
         """Let late calls arrive and decisions be taken whose time has come."""
-        arrived = [request for at, request in self.on_their_way if at <= self.clock.now]
+        arrived = [late for late in self.on_their_way if late[0] <= self.clock.now]
         self.on_their_way = [late for late in self.on_their_way if late[0] > self.clock.now]
-        for request in arrived:
-            self._arrive(request, "approve")
+        for at, request in arrived:
+            self._arrive(request, "approve", at)
         for entry in self.entries:
             if entry.then is not None and self.clock.now >= entry.at + DECIDES_IN_S:
                 entry.says, entry.then = entry.then, None

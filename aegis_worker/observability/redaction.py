@@ -10,6 +10,8 @@ _SECRET_NAMES = re.compile(
     r"authorization|api_?key|secret|password|cookie|pan$|cvv|cvc|card_?number", re.IGNORECASE
 )
 _CARD = re.compile(r"(?<![0-9a-fA-F])[2-6](?:[ -]?\d){12,18}(?![0-9a-fA-F])")
+# A security code is three or four digits after its name, in text or as JSON.
+SECURITY_CODE = re.compile(r"(?<![a-z])(?:cvv2?|cvc2?|security[ _-]?code)\W{0,8}\d{3,4}(?!\d)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]+@")
 _KEY = re.compile(r"\b(aegis_(?:test|live)_|whsec_)[A-Za-z0-9+/=_-]{8,}")
 _MAX_DEPTH = 6
@@ -34,9 +36,10 @@ def redact(value: Any, depth: int = 0) -> Any:
 
 
 def redact_text(text: str) -> str:
-    """`text` with card numbers, keys and passwords in URLs hidden."""
+    """`text` with card numbers and security codes, keys, and passwords in URLs hidden."""
     text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
     text = _KEY.sub(rf"\1{HIDDEN}", text)
+    text = SECURITY_CODE.sub(HIDDEN, text)
     return _CARD.sub(lambda found: HIDDEN if luhn_valid(found.group()) else found.group(), text)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import structlog
 
 from aegis_worker.chaos.points import crash_point
 from aegis_worker.domain.outcomes import Lookup, Outcome, Unknown
 from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.observability.redaction import redact_text
 
 from .work import Answer, Ask, Send, SendAgain
 
@@ -20,6 +23,7 @@ _POINTS = {
     SendAgain: ("replay.sending", "replay.answered"),
     Ask: ("lookup.asking", "lookup.answered"),
 }
+_FREE_TEXT = ("reason", "message", "gateway_code")
 # On Linux this one also goes on while the machine sleeps; every monotonic clock does while a process is stopped.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -47,7 +51,9 @@ def call(gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: fl
         log.exception("adapter raised", gateway=gateway.config.name)
         outcome = Unknown(f"the adapter raised {type(error).__name__}")
     crash_point(after)
-    return Answer(outcome, (time.monotonic() - started) * 1000, looked_up=isinstance(step, Ask))
+    return Answer(
+        _without_cards(outcome), (time.monotonic() - started) * 1000, looked_up=isinstance(step, Ask)
+    )
 
 
 def _send(gateway: PaymentGateway, step: Send | SendAgain) -> Outcome:
@@ -59,3 +65,11 @@ def _ask(gateway: PaymentGateway, step: Ask) -> Lookup:
     if step.query.gateway_ref is not None:
         return gateway.get_status(step.query)
     return gateway.find_by_reference(step.query)
+
+
+def _without_cards(outcome: Outcome | Lookup) -> Outcome | Lookup:
+    """A gateway may repeat what it should not: its free text is kept, and told, without card data (design D8)."""
+    texts: dict[str, Any] = {
+        name: redact_text(getattr(outcome, name)) for name in _FREE_TEXT if hasattr(outcome, name)
+    }
+    return replace(outcome, **texts) if texts else outcome

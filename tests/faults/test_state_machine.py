@@ -161,7 +161,7 @@ def lives(examples: int, **more: Any) -> settings:
 
 
 TestAFewLives = PaymentLife.TestCase
-TestAFewLives.settings = lives(120)
+TestAFewLives.settings = lives(100)
 
 
 @pytest.mark.slow

@@ -101,3 +101,25 @@ def test_the_quick_look_never_misses_what_the_thorough_one_finds(number: str, en
 def test_text_with_a_card_number_is_shown_masked() -> None:
     assert card_numbers.masked("/v1/payments/x") == "/v1/payments/x"
     assert VISA not in card_numbers.masked(f"/v1/payments/{VISA}")
+
+
+@pytest.mark.parametrize("name", ["cvv", "CVC2", "card_cvc", "security_code", "csc"])
+@pytest.mark.parametrize("value", ["737", 8293])
+def test_a_security_code_is_found_under_its_name(name, value):
+    body = {"metadata": {name: value}}
+    assert card_numbers.may_hold_one(json.dumps(body).encode())
+    assert card_numbers.pointers_to(body) == [f"/metadata/{name}"]
+
+
+@pytest.mark.parametrize(
+    "text", ["cvv: 737", "CVC 8293", "security code=737", "cvv2 is not here, 737 is", "CSC 101, not here"]
+)
+def test_a_security_code_is_found_after_its_name(text):
+    assert card_numbers.found_in(text) is ("not here" not in text)
+
+
+@pytest.mark.parametrize(
+    "body", [{"cvv": True}, {"cvv_result": "M"}, {"room": "737"}, {"cvc_check": "pass", "n": 12345}]
+)
+def test_what_is_no_security_code_is_no_card_data(body):
+    assert card_numbers.pointers_to({"metadata": body}) == []
