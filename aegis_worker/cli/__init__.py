@@ -12,6 +12,7 @@ import click
 
 from aegis_worker import __version__
 from aegis_worker.errors import AegisError
+from aegis_worker.observability.redaction import redact_text
 
 # Subcommand: (module, what `aegis --help` says).
 COMMANDS = {
@@ -62,5 +63,5 @@ def main() -> None:
     try:
         cli()
     except AegisError as error:
-        click.echo(f"aegis: {error}", err=True)
+        click.echo(f"aegis: {redact_text(str(error))}", err=True)
         sys.exit(3)

@@ -11,6 +11,7 @@ import click
 
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import new_id
+from aegis_worker.observability.redaction import redact_text
 from aegis_worker.queries.sentences import of_error
 
 from .http import ENDED_JOB, Api, NotAnswered, Reply
@@ -234,7 +235,7 @@ def payment_facts(payment: Mapping[str, Any]) -> dict[str, Any]:
 
 def _print_refusal(reply: Reply, key: str, as_json: bool) -> None:
     if as_json:
-        print_json({"idempotency_key": key, "problem": reply.body})
+        print_json({"idempotency_key": redact_text(key), "problem": reply.body})
     else:
         print_facts(
             "Payment",

@@ -14,6 +14,7 @@ from typing import Any
 
 from aegis_api.strict_json import MalformedJson, canonical, parse
 from aegis_worker.errors import AegisError, OperatorError
+from aegis_worker.observability.redaction import redact_text
 
 from .http import ENDED_JOB, Api, NotAnswered, Reply
 from .output import print_facts, print_json, print_table, progress, remark
@@ -66,7 +67,12 @@ class FileReport:
         self.refused += 1
         if len(self.errors) < _ERRORS_KEPT:
             self.errors.append(
-                {"line": line.number, "idempotency_key": line.key, "code": code, "detail": detail}
+                {
+                    "line": line.number,
+                    "idempotency_key": line.key and redact_text(line.key),
+                    "code": code,
+                    "detail": detail,
+                }
             )
 
 
