@@ -111,7 +111,7 @@ def load_settings() -> Settings:
             idempotency_keep_h=env.int("AEGIS_IDEMPOTENCY_KEEP_H", 72),
             webhook_keep_delivered_d=env.int("AEGIS_WEBHOOK_KEEP_DELIVERED_D", 30),
             webhook_keep_dead_d=env.int("AEGIS_WEBHOOK_KEEP_DEAD_D", 90),
-            audit_batch=env.int("AEGIS_AUDIT_BATCH", 200),
+            audit_batch=env.int("AEGIS_AUDIT_BATCH", 500),
             audit_budget_s=env.float("AEGIS_AUDIT_BUDGET_S", 5.0),
             audit_overdue_s=env.float("AEGIS_AUDIT_OVERDUE_S", 900.0),
             audit_undelivered_s=env.float("AEGIS_AUDIT_UNDELIVERED_S", 21_600.0),

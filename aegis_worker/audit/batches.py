@@ -16,7 +16,7 @@ from .checks import violations
 from .subjects import ACCEPTING, KEY_WITHIN_S, Subject, read_subjects
 from .violations import Bounds, Finding, Page, Violation, gather
 
-BATCH = 200
+BATCH = 500
 # So many events after the last snapshot, and there is another: folding never takes many more than this.
 SNAPSHOT_EVERY = 50
 

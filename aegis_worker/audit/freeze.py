@@ -1,4 +1,7 @@
-"""Freezing: a payment whose events don't lead to its row is touched by nobody until a person has looked at it."""
+"""Freezing: a payment whose events don't lead to its row is touched by nobody until a person has looked at it.
+
+The way out is an operator's resolution, `review.rebuild`.
+"""
 
 from __future__ import annotations
 
