@@ -13,9 +13,10 @@ from model_gateway import ModelGateway
 from model_tables import LEASE_S, Tables
 
 from aegis_worker.pipeline.plan import next_step
-from aegis_worker.pipeline.run import _legal_change, _sent
+from aegis_worker.pipeline.run import _sent
 from aegis_worker.pipeline.settle import settle
 from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Route, Send, SendAgain, Work
+from aegis_worker.pipeline.writing import legal_change
 from aegis_worker.routing.router import Decision
 
 POLICY = Policy(
@@ -55,7 +56,7 @@ def worker(world: World, queue: str) -> Generator[str]:
     leased_from_s = clock.now
     while True:
         if settled is not None or not isinstance(step, Ask):
-            work, step, change = _legal_change(work, settled, step)
+            work, step, change = legal_change(work, settled, step)
             leased_from_s = clock.now
             if not tables.record(change):
                 return
