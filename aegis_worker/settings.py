@@ -148,6 +148,9 @@ def _check(settings: Settings) -> None:
         "webhook_keep_delivered_d",
         "webhook_keep_dead_d",
         "audit_batch",
+        "audit_budget_s",
+        "audit_overdue_s",
+        "audit_undelivered_s",
     ):
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"AEGIS_{name.upper()} must be at least 1")
