@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 
 import pytest
-from installation import LEASE_S, SOON_S, Installation, wait_until
+from baseline import Baseline
+from installation import LEASE_S, SOON_S, STOP_S, Installation, wait_until
+from load import Load
 from own_worker import OwnWorker, own_worker
 
 
@@ -38,6 +41,32 @@ def test_a_killed_workers_payment_is_finished_by_another(running: Installation) 
     assert payment["state"] == "SUCCESS"
     # Killed between the attempt's commit and its first byte, the charge is sent again under the same key.
     assert len(payment["attempts"]["data"]) == 1
+
+
+@pytest.mark.row(29)
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{}, {"REMAP_SIGTERM": "SIGQUIT"}], ids=["TERM", "QUIT"])
+def test_ten_restarts_under_load_interrupt_no_call(running: Installation, settings: dict[str, str]) -> None:
+    running.ended(running.accepted("tok_visa"))
+    baseline = Baseline.of(running)
+    with running.without_worker(), ExitStack() as workers:
+        worker = workers.enter_context(OwnWorker(running, AEGIS_RUN_LIMIT_S="1", **settings))
+        stopped = []
+        with Load(running) as load:
+            for _ in range(10):
+                following = workers.enter_context(OwnWorker(running, AEGIS_RUN_LIMIT_S="1", **settings))
+                worker.process.terminate()  # Celery's soft shutdown takes its 25 s; the next one goes on meanwhile
+                stopped.append(worker)
+                worker = following
+        assert [worker.process.wait(STOP_S) for worker in stopped] == 10 * [0]
+        assert worker.answers()
+        payments = [running.ended(payment_id) for payment_id in load.payment_ids]
+    assert not load.refused
+    assert {payment["state"] for payment in payments} == {"SUCCESS"}
+    # Every call came back to the one who had made it, if only as a timeout of its own.
+    interrupted = "SELECT * FROM attempts WHERE payment_id = ANY(%(ids)s) AND latency_ms IS NULL"
+    assert running.rows(interrupted, ids=load.payment_ids) == []
+    baseline.reached_again()
 
 
 @pytest.mark.row(30)
