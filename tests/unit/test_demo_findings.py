@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,7 +13,7 @@ from aegis_worker.cli.demo.cast import PLAIN, ROLES, cast, posts
 from aegis_worker.cli.demo.findings import Findings, percentiles
 from aegis_worker.cli.demo.ledgers import Charge, Comparison, compare
 from aegis_worker.cli.demo.merchant import Posted
-from aegis_worker.cli.demo.sink import Arrivals
+from aegis_worker.cli.demo.sink import Arrivals, Sink
 from aegis_worker.ids import event_id
 
 A, B = "pay_" + "a" * 32, "pay_" + "b" * 32
@@ -144,3 +146,13 @@ def test_what_is_posted_again_has_the_same_key_and_body() -> None:
     orders = cast(200, seed=1, first_gateway="sandbox_a")
     counts = Counter(order.key for order in posts(orders, 1))
     assert sorted(counts.values()) == [1] * 190 + [2] * 10
+
+
+def test_a_webhook_whose_sender_died_in_the_midst_of_it_was_not_delivered_and_is_not_forged() -> None:
+    with Sink() as sink:
+        place = urlsplit(sink.url)
+        with socket.create_connection((place.hostname, place.port), timeout=10) as sender:
+            sender.sendall(b"POST /webhooks HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf of it")
+            sender.shutdown(socket.SHUT_WR)
+            assert sender.recv(100) == b""
+        assert sink.arrivals() == Arrivals()

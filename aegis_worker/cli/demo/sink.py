@@ -123,7 +123,11 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             self.send_error(413)
             return
-        status = self.server.sink.take(dict(self.headers), self.rfile.read(int(length)))
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):  # its sender died in the midst of it: nothing was delivered
+            self.close_connection = True
+            return
+        status = self.server.sink.take(dict(self.headers), body)
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
