@@ -40,6 +40,7 @@ def test_with_redis_killed_a_payment_is_accepted_and_the_relay_makes_it(
 
 
 @pytest.mark.row(7)
+@pytest.mark.slow
 def test_with_redis_frozen_payments_are_accepted_without_waiting_for_it(
     running: Installation, valkey: EmbeddedValkey
 ) -> None:

@@ -21,6 +21,7 @@ def sent_by(running: Installation, payment_id: str) -> int:
 
 
 @pytest.mark.row(24)
+@pytest.mark.slow
 def test_a_killed_childs_payment_is_finished_by_another_child(running: Installation) -> None:
     wait_until(running.worker_pid, SOON_S)
     worker_pid = running.worker_pid()
@@ -85,6 +86,7 @@ def test_a_payment_that_kills_its_worker_goes_to_review_and_takes_no_other_along
     assert running.charges(poison) == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_finishes_the_call_that_it_has_begun(running: Installation) -> None:
     with own_worker(running, AEGIS_RUN_LIMIT_S="1") as worker:
         payment_id = running.accepted("tok_latency_1800")
