@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sentry_sdk
+from sentry_sdk.integrations.stdlib import StdlibIntegration
 
 from .redaction import redact
 
@@ -23,4 +24,6 @@ def configure_error_reports(dsn: str, environment: str) -> None:
             include_local_variables=False,
             max_request_body_size="never",
             before_send=_scrub,
+            # It would put tracing headers into calls to gateways, and variables into children's environments.
+            disabled_integrations=[StdlibIntegration()],
         )
