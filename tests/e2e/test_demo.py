@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import psutil
+import pytest
 from installation import AEGIS, START_S, STOP_S, alive, wait_until
 
 KEYS = {
@@ -28,6 +29,7 @@ KEYS = {
 }
 
 
+@pytest.mark.slow  # .ci/run runs the demo itself
 def test_the_demo_passes_and_writes_its_figures(environ: dict[str, str], tmp_path: Path) -> None:
     argv = [AEGIS, "demo", "--payments", "20", "--seed", "7", "--json", str(tmp_path / "out.json")]
     demo = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=2 * START_S)
