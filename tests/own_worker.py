@@ -15,6 +15,8 @@ from typing import Self
 import psutil
 from celery import Celery
 from installation import START_S, STOP_S, Installation, wait_until
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from aegis_worker.celery import QUEUES
 
@@ -70,7 +72,13 @@ class OwnWorker:
     def answers(self) -> bool:
         """Whether it answers a ping."""
         with Celery(broker=self._broker, set_as_current=False) as app:
-            return bool(app.control.ping(destination=[self._node], timeout=1, limit=1))
+            try:
+                return bool(app.control.ping(destination=[self._node], timeout=1, limit=1))
+            except (
+                OperationalError,
+                RedisError,
+            ):  # kombu keeps connections, of which a test may have cut one
+                return False
 
     def pids(self) -> list[int]:
         """Its main process and its children."""
