@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -190,10 +190,8 @@ class Installation:
 
     def pid_of(self, program: str) -> int | None:
         """The main process of Celery's `worker` or `beat`, while it runs."""
-        for child in psutil.Process(self.process.pid).children():
-            if child.status() != psutil.STATUS_ZOMBIE and program in child.cmdline():
-                return child.pid
-        return None
+        started = command_lines(psutil.Process(self.process.pid).children())
+        return next((pid for pid, command in started.items() if program in command), None)
 
     def worker_pid(self) -> int | None:
         """The worker's main process, while it runs."""
@@ -250,6 +248,15 @@ def wait_until(
     while not condition():
         assert time.monotonic() < deadline, f"{what()}, not within {within_s:g} s"
         time.sleep(0.05)
+
+
+def command_lines(processes: list[psutil.Process]) -> dict[int, list[str]]:
+    """What each process runs, without those that have ended meanwhile."""
+    found = {}
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # a zombie's error is one of these
+            found[process.pid] = process.cmdline()
+    return found
 
 
 def alive(pids: list[int]) -> list[int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from itertools import chain
 from pathlib import Path
 
 import psutil
 import pytest
-from installation import AEGIS, START_S, STOP_S, alive, wait_until
+from installation import AEGIS, START_S, STOP_S, alive, command_lines, wait_until
 
 KEYS = {
     "payments",
@@ -51,9 +52,8 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(environ: dict[str, str]) -
     assert demo.stderr is not None
     wait_until(lambda: "posting" in demo.stderr.readline(), START_S)
     started = psutil.Process(demo.pid).children(recursive=True)
-    (ledger,) = {
-        Path(argument) for process in started for argument in process.cmdline() if "sandbox_a.sq" in argument
-    }
+    arguments = chain.from_iterable(command_lines(started).values())
+    (ledger,) = {Path(argument) for argument in arguments if "sandbox_a.sq" in argument}
     assert ledger.exists()
     demo.send_signal(signal.SIGTERM)
     demo.communicate(timeout=STOP_S)
