@@ -18,7 +18,7 @@ from aegis_worker.celery import app as celery_app
 from aegis_worker.chaos.points import arm
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.gateways.registry import load_gateways
+from aegis_worker.gateways.registry import IN_PROCESS, load_gateways
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs
@@ -93,6 +93,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     gateways = load_gateways(settings.config_dir / "gateways.toml")
     sender = HttpSender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
     _check_leases(settings, gateways, sender)
+    _check_production(settings, gateways)
     redis = redis_client(settings)
     database = Database.connect(settings, application="worker")
     hints = hints or Hints(celery_app, redis)
@@ -188,4 +189,13 @@ def _check_leases(settings: Settings, gateways: dict[str, PaymentGateway], sende
         raise ConfigurationError(
             f"AEGIS_OUTBOX_LEASE_S ({settings.outbox_lease_s:g} s) must be longer than the slowest webhook post "
             f"({sender.longest_s:g} s, three times AEGIS_WEBHOOK_TIMEOUT_S)"
+        )
+
+
+def _check_production(settings: Settings, gateways: dict[str, PaymentGateway]) -> None:
+    unreal = [name for name, gateway in gateways.items() if gateway.config.adapter in IN_PROCESS]
+    if settings.is_production and unreal:
+        # It would call every payment charged.
+        raise ConfigurationError(
+            f"gateways.toml: production refuses {', '.join(unreal)}: no money moves there"
         )

@@ -6,7 +6,9 @@ Exit codes: 0 done; 1 done, and something is wrong with payments or the installa
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -18,6 +20,7 @@ from aegis_worker.observability.redaction import redact_text
 COMMANDS = {
     "up": ("up", "Start everything here and keep it running."),
     "demo": ("demo", "Run payments end to end, compare with the gateways' ledgers, and exit."),
+    "bench": ("bench", "Measure what this machine can do, on a throw-away installation."),
     "crashtest": ("crash", "Kill processes at every crash point under load, and check what comes out."),
     "migrate": ("migrate", "Bring the database schema up to date."),
     "keys": ("keys", "Create, list and revoke API keys."),
@@ -37,22 +40,35 @@ COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
+class LazyGroup(click.Group):
+    """A group whose subcommands are modules under `package`: (module, summary) by name, each with a `command`."""
+
+    def __init__(
+        self, *args: Any, package: str, modules: Mapping[str, tuple[str, str]], **attributes: Any
+    ) -> None:
+        super().__init__(*args, **attributes)
+        self._package, self._modules = package, modules
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._modules:
             return None
-        command: click.Command = import_module(f"aegis_worker.cli.{COMMANDS[cmd_name][0]}").command
+        command: click.Command = import_module(f"{self._package}.{self._modules[cmd_name][0]}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in self._modules.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    modules=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="aegis")
 def cli() -> None:
     """AegisPay: payments accepted in milliseconds, charged once, whatever crashes."""

@@ -97,14 +97,14 @@ def sandbox_program(sandbox: Sandbox, ledger: Path, api_port: int) -> Program:
         "SANDBOX_API_KEY": sandbox.api_key,
         "SANDBOX_WEBHOOK_SECRET": sandbox.webhook_secret,
     }
-    return Program(sandbox.name, argv, env, lambda: _answers(sandbox.port, "/healthz"), stop_s=10)
+    return Program(sandbox.name, argv, env, lambda: answers(sandbox.port, "/healthz"), stop_s=10)
 
 
 def web_program(port: int, config_dir: Path, env: Mapping[str, str]) -> Program:
     """The API under gunicorn."""
     argv = [sys.executable, "-m", "gunicorn", "aegis_api.app:create_app()"]
     argv += ["--config", str(config_dir / "gunicorn.conf.py"), "--bind", f"{_HOST}:{port}"]
-    return Program("web", argv, dict(env), lambda: _answers(port, "/readyz"), stop_s=15)
+    return Program("web", argv, dict(env), lambda: answers(port, "/readyz"), stop_s=15)
 
 
 def worker_program(children: int, env: Mapping[str, str]) -> Program:
@@ -127,7 +127,8 @@ def _celery() -> list[str]:
     return [sys.executable, "-m", "celery", "--app", "aegis_worker.celery:app"]
 
 
-def _answers(port: int, path: str) -> bool:
+def answers(port: int, path: str) -> bool:
+    """Whether a program on that port of this machine answers 200 to a GET."""
     connection = http.client.HTTPConnection(_HOST, port, timeout=_ANSWER_S)
     try:
         connection.request("GET", path)

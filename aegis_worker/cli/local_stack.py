@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -88,10 +88,12 @@ class LocalStack:
         environ: Mapping[str, str],
         say: Callable[[str], None],
         watched: bool = True,
+        without: Collection[str] = (),
     ) -> None:
         """`port` 0: any free one. `workers`: processes of the Celery worker. `say` is told what is going on.
 
-        With `watched` off nobody starts again what dies: for who kills on purpose.
+        With `watched` off nobody starts again what dies: for who kills on purpose. `without`: names of programs that are
+        not to run here, such as worker and beat.
         """
         self.folder = DataFolder(data_dir)
         self._port = port
@@ -99,6 +101,7 @@ class LocalStack:
         self._merchant_id = merchant_id
         self._environ = environ
         self._say = partial(_in_spite_of_everything, say)
+        self._without = without
         self._config_dir = Path(environ.get("AEGIS_CONFIG_DIR") or default_config_dir()).absolute()
         self.stores = Stores(self.folder.path, environ)
         self._processes = Processes()
@@ -199,6 +202,11 @@ class LocalStack:
         self.stores.stop()
         self.folder.close()
 
+    def pids(self) -> dict[str, int]:
+        """Of what was started here and runs: the programs by name, and the stores `postgres` and `valkey`."""
+        stores = {store.name: store.pid for store in (self.stores.postgres, self.stores.valkey) if store.pid}
+        return stores | {name: self._processes.pid(name) for name in self._processes.alive()}
+
     def _settings(self, running: Running, gateways: list[Sandbox], kept: Secrets) -> dict[str, str]:
         """Environment variables for whoever works with this installation."""
         settings = {
@@ -222,16 +230,17 @@ class LocalStack:
 
     def _all_programs(self, port: int, gateways: list[Sandbox], env: Mapping[str, str]) -> list[Program]:
         """In the order of their starting; stopping goes backwards."""
-        return [
+        programs = [
             *(sandbox_program(gateway, self.folder.ledger(gateway.name), port) for gateway in gateways),
             worker_program(self._workers, env),
             beat_program(self.folder.beat_schedule, env),
             web_program(port, self._config_dir, env),
         ]
+        return [program for program in programs if program.name not in self._without]
 
     def _start_programs(self, stopping: threading.Event) -> None:
         names = [program.name for program in self._programs]
-        self._say(f"starting {', '.join(names[:-1])} and {names[-1]}")
+        self._say(f"starting {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}")
         for program in self._programs:
             self._launch(program)
         self._wait_until_ready(self._programs, stopping)

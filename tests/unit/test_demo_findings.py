@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from aegis_worker.cli.demo.cast import PLAIN, ROLES, cast, posts
-from aegis_worker.cli.demo.findings import Findings, percentiles
+from aegis_worker.cli.demo.findings import Findings
 from aegis_worker.cli.demo.ledgers import Charge, Comparison, compare
 from aegis_worker.cli.demo.merchant import Posted
 from aegis_worker.cli.demo.sink import Arrivals, Sink
+from aegis_worker.cli.percentiles import percentiles
 from aegis_worker.ids import event_id
 
 A, B = "pay_" + "a" * 32, "pay_" + "b" * 32

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from aegis_worker.cli.percentiles import percentiles
 from aegis_worker.domain.transitions import TERMINAL, EventType, State
 
 from .cast import ENDS_AS, PLAIN
@@ -110,15 +111,6 @@ class Findings:
             "duration_s": round(self.duration_s, 1),
             "seed": self.seed,
         }
-
-
-def percentiles(values: Sequence[float]) -> dict[str, float | None]:
-    """p50, p95 and p99 by the nearest rank: each is a value that occurred. None of no values."""
-    ordered = sorted(values)
-    return {
-        f"p{percent}": round(ordered[-(-len(ordered) * percent // 100) - 1], 1) if ordered else None
-        for percent in (50, 95, 99)
-    }
 
 
 def shown(ids: Sequence[str]) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 from aegis_worker.cli.installation import opened_database
 from aegis_worker.cli.look_up import look_up
 from aegis_worker.cli.output import duration, print_facts, print_table, remark
+from aegis_worker.cli.percentiles import percentiles
 from aegis_worker.cli.timeline import print_attempts, print_events
 
 from .cast import PLAIN, ROLES
-from .findings import Findings, percentiles, shown
+from .findings import Findings, shown
 
 # The story worth telling first: the gateway took the money and the answer was lost.
 _STORIES = ("charged, connection dropped", "declined by the first gateway for now", PLAIN)

@@ -1,0 +1,53 @@
+"""`aegis bench drain`: the worker's side only, from accepted payments in the tables to their ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import click
+
+from .finished import ends_of
+from .rig import Rig, Setup, new_key
+from .rounds import Common, Mode, Round, common_options, gateway_ms_option, run_mode, workers_option
+from .seed import seed_accepted
+
+_CASE = "backlog"
+_ABOUT = (
+    "from a hint to the last payment's end, for payments that were put into the tables as a POST leaves them; the"
+    " gateway is in process. Costs include telling the events to the Redis Stream"
+)
+
+
+@click.command(name="drain")
+@common_options(payments=5000)
+@workers_option
+@gateway_ms_option
+def command(common: Common, workers: int, gateway_ms: int) -> None:
+    """Accepted payments that stand in the tables, worked off: the worker's side only."""
+
+    def prepare(rig: Rig) -> Callable[[Round], None]:
+        rig.warm_up()
+
+        def measure(round_: Round) -> None:
+            key = new_key()
+            seed_accepted(rig.cursor, rig.merchant_id, key, common.payments)
+            before = rig.meter.read()
+            started_at = time.time()
+            rig.hint("payments")
+            round_.note(_CASE, left=rig.wait_until_quiet())
+            cost = rig.cost(before, common.payments, "payment")
+            ends, wrong = ends_of(rig.cursor, rig.merchant_id, key, common.payments)
+            round_.note(_CASE, left=wrong)
+            if ends:
+                seconds = max(ends.values()) - started_at
+                round_.cases[_CASE] = {"throughput_per_s": len(ends) / seconds, **cost}
+            round_.step()
+
+        return measure
+
+    setup = Setup(workers, gateway_ms=gateway_ms)
+    run_mode(
+        Mode("drain", "payment", _ABOUT, setup, cases=1, options={"gateway_ms": gateway_ms}, prepare=prepare),
+        common,
+    )

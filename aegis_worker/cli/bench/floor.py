@@ -1,0 +1,49 @@
+"""The floor: a bare Flask route with one INSERT and a commit, as anybody writes it, under the API's gunicorn settings.
+
+What Flask, gunicorn and PostgreSQL cost before anything of ours; `aegis bench` measures the API against it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+import psycopg2
+from flask import Flask, Response, jsonify, request
+
+PATH = "/floor"
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS bench_floor (
+    id TEXT PRIMARY KEY,
+    amount_minor BIGINT NOT NULL,
+    currency TEXT NOT NULL,
+    body JSONB NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+)
+"""
+
+_INSERT = "INSERT INTO bench_floor (id, amount_minor, currency, body) VALUES (%s, %s, %s, %s)"
+
+
+def create_app() -> Flask:
+    """The application; one connection to DATABASE_URL (a libpq URL) for each process, which has one thread."""
+    app = Flask(__name__, static_folder=None)
+    connections: dict[int, psycopg2.extensions.connection] = {}
+
+    @app.post(PATH)
+    def insert() -> tuple[Response, int]:
+        if os.getpid() not in connections:
+            connections[os.getpid()] = psycopg2.connect(os.environ["DATABASE_URL"])
+        body, key = request.get_json(), request.headers["Idempotency-Key"]
+        connection = connections[os.getpid()]
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT, (key, body["amount"], body["currency"], json.dumps(body)))
+        connection.commit()
+        return jsonify(id=key, status="accepted"), 202
+
+    @app.get("/healthz")
+    def healthy() -> Response:
+        return jsonify(status="ok")
+
+    return app

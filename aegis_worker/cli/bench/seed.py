@@ -1,0 +1,149 @@
+"""Payments put into the tables by SQL: accepted ones, row for row as `intake` writes them, and finished ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg2
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Approved, Operation
+from aegis_worker.domain.payment import Event, Payment, approved, initiated, opened
+
+# What every order of a bench looks like; amount and reference differ.
+ORDER: Mapping[str, Any] = {
+    "currency": "USD",
+    "payment_method": {"type": "card", "token": "tok_visa"},
+    "customer": {"id": "cus_117", "email": "asha@shop.example", "country": "IN"},
+    "description": "Two tickets",
+    "metadata": {"cart": "c-81", "items": 2},
+}
+_AMOUNT_MINOR = 1999
+# Filled in for each payment, in SQL.
+_KEY, _PAYMENT_ID = "{key}", "{payment_id}"
+
+_NEW = """
+CREATE TEMPORARY TABLE bench_new ON COMMIT DROP AS
+SELECT 'pay_' || replace(uuidv7()::text, '-', '') AS payment_id,
+    'job_' || replace(uuidv7()::text, '-', '') AS job_id, %(key)s || '-' || n AS key
+FROM generate_series(1, %(count)s) n
+"""
+
+_ROWS = """
+WITH key AS (
+    INSERT INTO idempotency_keys (merchant_id, route, key, request_hmac, payment_id, job_id)
+    SELECT %(merchant_id)s, 'POST /v1/payments', key, sha256(convert_to(key, 'UTF8')), payment_id, job_id
+    FROM bench_new
+), payment AS (
+    INSERT INTO payments (id, merchant_id, reference, amount_minor, currency, capture_method, payment_method,
+        customer_id, customer, description, metadata, state, version, authorized_minor, captured_minor, gateway,
+        gateway_ref, created_at, updated_at)
+    SELECT payment_id, %(merchant_id)s, key, %(amount_minor)s, %(currency)s, 'automatic', %(payment_method)s,
+        %(customer_id)s, %(customer)s, %(description)s, %(metadata)s, %(state)s, %(version)s, %(authorized_minor)s,
+        %(captured_minor)s, %(gateway)s, replace(%(gateway_ref)s, '{payment_id}', payment_id),
+        statement_timestamp(), statement_timestamp()
+    FROM bench_new
+), job AS (
+    INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status, finished_at)
+    SELECT job_id, payment_id, %(merchant_id)s, 'process', 'payments', %(job_status)s,
+        CASE %(job_status)s WHEN 'succeeded' THEN clock_timestamp() END
+    FROM bench_new
+), attempt AS (
+    INSERT INTO attempts (payment_id, operation, number, gateway, gateway_key, request_hash, status, gateway_ref,
+        lease_epoch, answered_at)
+    SELECT payment_id, 'process', 1, %(gateway)s, payment_id || '-p1', '', 'APPROVED',
+        replace(%(gateway_ref)s, '{payment_id}', payment_id), 1, clock_timestamp()
+    FROM bench_new WHERE %(gateway)s IS NOT NULL
+), event AS (
+    INSERT INTO payment_events (payment_id, seq, type, data)
+    SELECT payment_id, e.seq, e.type,
+        replace(replace(e.data::text, '{key}', key), '{payment_id}', payment_id)::jsonb
+    FROM bench_new CROSS JOIN jsonb_to_recordset(%(events)s) AS e(seq int, type text, data jsonb)
+)
+INSERT INTO outbox (payment_id, seq, merchant_id)
+SELECT payment_id, seq, %(merchant_id)s FROM bench_new CROSS JOIN generate_series(1, %(untold)s) seq
+"""
+
+# As autovacuum would have done by then, had the rows come one by one.
+_ANALYZE = "ANALYZE payments, payment_events, jobs, attempts, outbox, idempotency_keys"
+
+
+def seed_accepted(cursor: psycopg2.extensions.cursor, merchant_id: str, key: str, count: int) -> None:
+    """`count` payments as they stand when their POSTs have been answered; due from the commit on. Commits.
+
+    `key` begins their idempotency keys and references, and was not used before.
+    """
+    payment, events = _new_payment(merchant_id).record([initiated(_new_payment(merchant_id))])
+    _insert(cursor, payment, events, key, count, untold=len(events))
+
+
+def seed_finished(
+    cursor: psycopg2.extensions.cursor, merchant_id: str, key: str, count: int, *, told: bool
+) -> int:
+    """`count` payments that were charged; their events are in the outbox unless they are `told`. Commits.
+
+    Returns how many events each of them has.
+    """
+    payment, events = _new_payment(merchant_id).record([initiated(_new_payment(merchant_id))])
+    for facts in (
+        opened(payment, Operation.PROCESS, "null", 1),
+        approved(payment, Operation.PROCESS, "null", Approved(f"null_{_PAYMENT_ID}")),
+    ):
+        payment, more = payment.record(facts)
+        events += more
+    _insert(cursor, payment, events, key, count, untold=0 if told else len(events))
+    return len(events)
+
+
+def _new_payment(merchant_id: str) -> Payment:
+    return Payment(
+        id=_PAYMENT_ID,
+        merchant_id=merchant_id,
+        amount=Money(_AMOUNT_MINOR, ORDER["currency"]),
+        capture_method="automatic",
+        payment_method=ORDER["payment_method"],
+        reference=_KEY,
+        customer=ORDER["customer"],
+        description=ORDER["description"],
+        metadata=ORDER["metadata"],
+    )
+
+
+def _insert(
+    cursor: psycopg2.extensions.cursor,
+    payment: Payment,
+    events: Sequence[Event],
+    key: str,
+    count: int,
+    *,
+    untold: int,
+) -> None:
+    """In one transaction, statistics included, so that whoever looks at the tables finds all of it or nothing."""
+    rows = {
+        "merchant_id": payment.merchant_id,
+        "amount_minor": payment.amount.minor,
+        "currency": payment.amount.currency,
+        "payment_method": json.dumps(payment.payment_method),
+        "customer_id": payment.customer["id"],
+        "customer": json.dumps(payment.customer),
+        "description": payment.description,
+        "metadata": json.dumps(payment.metadata),
+        "state": payment.state,
+        "version": payment.version,
+        "authorized_minor": payment.authorized_minor,
+        "captured_minor": payment.captured_minor,
+        "gateway": payment.gateway,
+        "gateway_ref": payment.gateway_ref,
+        "job_status": "succeeded" if payment.is_terminal else "queued",
+        "events": json.dumps(
+            [{"seq": event.seq, "type": event.type, "data": dict(event.data)} for event in events]
+        ),
+        "untold": untold,
+    }
+    cursor.execute("BEGIN")
+    cursor.execute(_NEW, {"key": key, "count": count})
+    cursor.execute(_ROWS, rows)
+    cursor.execute(_ANALYZE)
+    cursor.execute("COMMIT")
