@@ -48,6 +48,14 @@ def command(common: Common, workers: int, gateway_ms: int) -> None:
 
     setup = Setup(workers, gateway_ms=gateway_ms)
     run_mode(
-        Mode("drain", "payment", _ABOUT, setup, cases=1, options={"gateway_ms": gateway_ms}, prepare=prepare),
+        Mode(
+            "drain",
+            "payment",
+            _ABOUT,
+            setup,
+            cases=1,
+            options={"payments": common.payments, "gateway_ms": gateway_ms},
+            prepare=prepare,
+        ),
         common,
     )

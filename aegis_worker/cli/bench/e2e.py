@@ -82,7 +82,8 @@ def command(
         rig.warm_up(at_floor(rig.posts(8, count=64), floor_port))
         return lambda round_: _closed_loop(rig, floor_port, concurrency, common.payments, round_)
 
-    pace: dict[str, Any] = {"rate": list(rate), "seconds": seconds} if rate else {"concurrency": concurrency}
+    closed = {"payments": common.payments, "concurrency": concurrency}
+    pace: dict[str, Any] = {"rate": list(rate), "seconds": seconds} if rate else closed
     from_when = "due, however late it was sent" if rate else "sent"
     run_mode(
         Mode(

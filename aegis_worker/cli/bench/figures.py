@@ -51,9 +51,7 @@ def flat(summary: Figures, prefix: str = "") -> Iterator[tuple[str, Mapping[str,
 
 
 def change(now: float, before: float) -> str:
-    """`+7 %`: how much more than before it is now."""
-    if not before:
-        return "–"
+    """`+7 %`: how much more than before, which is not 0, it is now."""
     return f"{(now / before - 1) * 100:+.0f} %"
 
 

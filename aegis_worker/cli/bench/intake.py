@@ -50,7 +50,7 @@ def command(common: Common, concurrency: tuple[int, ...]) -> None:
             _ABOUT,
             Setup(workers=0),
             cases=len(concurrency),
-            options={"concurrency": list(concurrency)},
+            options={"payments": common.payments, "concurrency": list(concurrency)},
             prepare=prepare,
         ),
         common,

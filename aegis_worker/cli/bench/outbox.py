@@ -49,7 +49,18 @@ def command(common: Common, workers: int) -> None:
 
         return measure
 
-    run_mode(Mode("outbox", "event", _ABOUT, Setup(workers), cases=2, options={}, prepare=prepare), common)
+    run_mode(
+        Mode(
+            "outbox",
+            "event",
+            _ABOUT,
+            Setup(workers),
+            cases=2,
+            options={"payments": common.payments},
+            prepare=prepare,
+        ),
+        common,
+    )
 
 
 def _measure(

@@ -54,7 +54,7 @@ def command(common: Common, workers: int, concurrency: int, rate: float, seconds
 
         return measure
 
-    options = {"concurrency": concurrency, "rate": rate, "seconds": seconds}
+    options = {"payments": common.payments, "concurrency": concurrency, "rate": rate, "seconds": seconds}
     run_mode(
         Mode("reads", "request", _ABOUT, Setup(workers), cases=3, options=options, prepare=prepare), common
     )

@@ -82,6 +82,8 @@ def _cell(spread: Mapping[str, float]) -> str:
 def _compared(now: Mapping[str, float] | None, before: Mapping[str, float] | None) -> str:
     if now is None or before is None:
         return "–"
+    if not before["median"]:
+        return shown(0)
     return f"{shown(before['median'])}, now {change(now['median'], before['median'])}"
 
 

@@ -188,6 +188,9 @@ class Rig:
 
     def warm_up(self, *more: Plan) -> None:
         """Some payments that count for nothing, to their end where there is a worker."""
+        # As many at once that every process of the worker gets one: it sets up its parts with its first task.
+        for _ in range(4 * self._setup.workers):
+            self.hint("payments")
         self.run_load(self.posts(_WARM_UP_CONNECTIONS, count=_WARM_UP_POSTS), *more)
         if self._setup.workers:
             self.wait_until_quiet()

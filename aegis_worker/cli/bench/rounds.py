@@ -166,7 +166,6 @@ def _result(mode: Mode, common: Common, rounds: list[dict[str, Any]]) -> dict[st
         },
         "options": {
             "rounds": common.rounds,
-            "payments": common.payments,
             **({"workers": mode.setup.workers} if mode.setup.workers else {}),
             **mode.options,
         },

@@ -64,6 +64,7 @@ WITH key AS (
 )
 INSERT INTO outbox (payment_id, seq, merchant_id)
 SELECT payment_id, seq, %(merchant_id)s FROM bench_new CROSS JOIN generate_series(1, %(untold)s) seq
+ORDER BY payment_id, seq
 """
 
 # As autovacuum would have done by then, had the rows come one by one.

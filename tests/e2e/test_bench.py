@@ -1,0 +1,94 @@
+"""`aegis bench`, with few payments: every mode measures what it says and finds nothing wrong. No speed is expected."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from installation import AEGIS, START_S, STOP_S, alive, wait_until
+
+pytestmark = pytest.mark.slow
+
+MODES = {
+    "intake": (("--payments", "20", "--concurrency", "1", "--concurrency", "4"), {"1 at once", "4 at once"}),
+    "drain": (("--payments", "50"), {"backlog"}),
+    "e2e": (("--payments", "20", "--concurrency", "4"), {"4 at once"}),
+    "outbox": (("--payments", "20"), {"Redis Stream", "webhooks"}),
+    "reads": (("--payments", "20", "--seconds", "0.5", "--rate", "10"), {"payment", "job", "list"}),
+}
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """As it is usually: no short leases and time-outs for a bench."""
+    return {name: value for name, value in environ.items() if not name.startswith("AEGIS_")}
+
+
+def measured(environ: dict[str, str], tmp_path: Path, *arguments: str) -> dict[str, Any]:
+    file = tmp_path / "out.json"
+    argv = [AEGIS, "bench", *arguments, "--rounds", "1", "--json", str(file)]
+    ran = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=2 * START_S)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"aegis bench {arguments[0]}" in ran.stdout
+    result: dict[str, Any] = json.loads(file.read_text())
+    return result
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_measures_without_errors(mode: str, environ: dict[str, str], tmp_path: Path) -> None:
+    arguments, cases = MODES[mode]
+    result = measured(environ, tmp_path, mode, *arguments)
+    assert (result["mode"], result["errors"], len(result["rounds"])) == (mode, [], 1)
+    assert result["cases"].keys() == cases
+    assert result["machine"]["loop_ms"]["median"] > 0
+    assert result["throughput_per_s"].keys() == {"median", "min", "max"}
+    unit = result["unit"]
+    for figures in result["cases"].values():
+        assert figures["throughput_per_s"]["median"] > 0
+        assert figures[f"round_trips_per_{unit}"]["median"] > 0
+        assert figures[f"wal_bytes_per_{unit}"]["median"] > 0
+        assert {"web", "PostgreSQL", "Redis"} <= figures["cpu_ms_by_part"].keys()
+        assert ("worker" in figures["cpu_ms_by_part"]) == (mode != "intake")
+        assert figures["memory_mb"]["web"]["median"] > 0
+    if mode in ("intake", "e2e"):
+        assert result["ratio_to_floor"]["throughput"]["median"] > 0
+    if mode not in ("drain", "outbox"):
+        assert result["latency_ms"].keys() == {"p50", "p95", "p99"}
+
+
+def test_an_open_loop_goes_over_http_to_the_sandbox_and_is_compared(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    arguments = ["e2e", "--rate", "10", "--rate", "20", "--seconds", "1", "--gateway", "sandbox"]
+    first = measured(environ, tmp_path, *arguments, "--gateway-ms", "20")
+    assert first["cases"].keys() == {"10 per second", "20 per second"}
+    assert "gateway" in first["cases"]["10 per second"]["cpu_ms_by_part"]
+    # Not a speed: the sandbox holds each charge for that long.
+    assert first["latency_ms"]["p50"]["min"] >= 20
+
+
+def test_a_bench_that_is_stopped_leaves_nothing_behind(environ: dict[str, str]) -> None:
+    argv = [AEGIS, "bench", "drain", "--payments", "100000"]
+    bench = subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert bench.stderr is not None
+    stderr = bench.stderr
+    wait_until(lambda: "warming up" in stderr.readline(), START_S)
+    started = psutil.Process(bench.pid).children(recursive=True)
+    bench.send_signal(signal.SIGTERM)
+    bench.communicate(timeout=STOP_S)
+    assert bench.returncode == 3
+    assert alive([process.pid for process in started]) == []
+
+
+def test_production_is_not_measured_with_the_null_gateway(environ: dict[str, str]) -> None:
+    argv = [AEGIS, "bench", "drain"]
+    ran = subprocess.run(
+        argv, env={**environ, "AEGIS_ENV": "production"}, capture_output=True, text=True, timeout=START_S
+    )
+    assert ran.returncode == 3
+    assert "production refuses null" in ran.stderr
