@@ -8,9 +8,10 @@ from collections.abc import Callable
 import click
 
 from .finished import ends_of
-from .rig import Rig, Setup, new_key
+from .rig import Rig, new_key
 from .rounds import Common, Mode, Round, common_options, gateway_ms_option, run_mode, workers_option
 from .seed import seed_accepted
+from .setup import Setup
 
 _CASE = "backlog"
 _ABOUT = (

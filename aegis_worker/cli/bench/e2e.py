@@ -13,7 +13,7 @@ from .figures import ratio
 from .finished import ends_of
 from .intake import at_floor
 from .load import Plan, Sent
-from .rig import GatewayKind, Rig, Setup
+from .rig import Rig
 from .rounds import (
     Common,
     Mode,
@@ -25,6 +25,7 @@ from .rounds import (
     run_mode,
     workers_option,
 )
+from .setup import GatewayKind, Setup
 
 # Of an open loop: enough that none of them is waited for while the API answers within a second at 300/s.
 _OPEN_LOOP_CONNECTIONS = 256

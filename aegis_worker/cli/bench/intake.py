@@ -10,8 +10,9 @@ import click
 from .figures import Figures, ratio
 from .floor import PATH
 from .load import Plan, Sent
-from .rig import Rig, Setup
+from .rig import Rig
 from .rounds import Common, Mode, Round, answers_per_s, common_options, latencies, run_mode
+from .setup import Setup
 
 _ABOUT = (
     "POST to 202, closed loop on so many connections; no worker and no beat run. floor: the same requests to a bare"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import json
-import re
 import select
 import socket
 import sys
@@ -18,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-# Longer than any answer that the API gives late on purpose; what exceeds it is an error.
-_PATIENCE_S = 30.0
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
+from .line import PATIENCE_S, Broken, Line
+
+# While nothing comes, late answers are looked for this often.
+_LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,87 +84,6 @@ def _post(plan: Plan, head: str, index: int) -> bytes:
     return f"POST {path} HTTP/1.1\r\n{head}{lines}\r\n".encode() + body
 
 
-class Broken(Exception):
-    """The connection ended before the answer did."""
-
-
-class Line:
-    """One connection and the request that is under way on it."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._socket: socket.socket | None = None
-        self._request, self._got, self._needed = b"", b"", 0
-        self._used = False
-        self.opened = 0
-        self.due = 0.0
-        self.sent = 0.0
-
-    @property
-    def socket(self) -> socket.socket:
-        """The connection's socket, while a request is under way."""
-        assert self._socket is not None
-        return self._socket
-
-    def send(self, request: bytes) -> None:
-        """Send it, on the connection that is open or on a new one. Raises OSError."""
-        self._request, self._got, self._needed = request, b"", 0
-        if self._socket is None:
-            self._connect()
-        try:
-            self.socket.sendall(request)
-        except OSError:
-            self._again()
-
-    def receive(self) -> tuple[int, bytes] | None:
-        """Take what has come; the status and body once they are whole. Raises Broken or OSError."""
-        try:
-            piece = self.socket.recv(65536)
-        except ConnectionError:
-            piece = b""
-        if not piece:
-            if self._got or not self._used:
-                raise Broken("the connection was closed before the answer ended")
-            # Kept alive, and closed by the server just when this request was sent: it saw nothing of it.
-            self._again()
-            return None
-        self._got += piece
-        if not self._needed:
-            end = self._got.find(b"\r\n\r\n")
-            if end < 0:
-                return None
-            length = _LENGTH.search(self._got, 0, end)
-            self._needed = end + 4 + (int(length.group(1)) if length else 0)
-        if len(self._got) < self._needed:
-            return None
-        return self._whole()
-
-    def close(self) -> None:
-        """Drop the connection."""
-        if self._socket is not None:
-            self._socket.close()
-        self._socket, self._used = None, False
-
-    def _whole(self) -> tuple[int, bytes]:
-        end = self._got.index(b"\r\n\r\n")
-        status, body = int(self._got[9:12]), self._got[end + 4 : self._needed]
-        if _CLOSES.search(self._got, 0, end):
-            self.close()
-        else:
-            self._used = True
-        return status, body
-
-    def _connect(self) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=_PATIENCE_S)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.opened += 1
-
-    def _again(self) -> None:
-        self.close()
-        self._connect()
-        self.socket.sendall(self._request)
-
-
 class Orders:
     """Which request is next, and when. Times in seconds from the start."""
 
@@ -197,73 +115,93 @@ class Orders:
 
 def run(plan: Plan) -> Sent:
     """Send what the plan says and wait for every answer, at most 30 s for each."""
-    requests = prepared(plan)
-    orders = Orders(plan, requests)
-    lines = [Line(plan.port) for _ in range(plan.connections)]
-    free, under_way = list(lines), {}
-    answered: list[tuple[float, float, int, bytes]] = []
-    errors: Counter[str] = Counter()
+    orders = Orders(plan, prepared(plan))
+    loop = _Loop(plan, orders)
     gc.collect()
     gc.disable()
     sent = Sent(started_at=time.time())
-    cpu_before, start = time.process_time(), time.perf_counter()
-    while True:
-        now = time.perf_counter() - start
-        while free and (order := orders.take(now)) is not None:
-            line = free.pop()
-            line.due, line.sent = order[1], now
-            try:
-                line.send(order[0])
-                under_way[line.socket] = line
-            except OSError as error:
-                errors[type(error).__name__] += 1
-                line.close()
-                free.append(line)
-        if not under_way and orders.over(now):
-            break
-        wait_s = orders.wait_s(now) if free and not orders.over(now) else 1.0
-        readable = select.select(list(under_way), [], [], min(wait_s, 1.0))[0]
-        for ready in readable:
-            line = under_way.pop(ready)
-            try:
-                whole = line.receive()
-            except (OSError, Broken) as error:
-                errors[str(error) if isinstance(error, Broken) else type(error).__name__] += 1
-                line.close()
-                free.append(line)
-                continue
-            if whole is None:
-                under_way[line.socket] = line
-            else:
-                answered.append((line.due, time.perf_counter() - start, *whole))
-                free.append(line)
-        if not readable:
-            _give_up_late_ones(under_way, free, errors, time.perf_counter() - start)
-    sent.ended_at = sent.started_at + time.perf_counter() - start
-    sent.cpu_ms = (time.process_time() - cpu_before) * 1000
+    cpu_before_s = time.process_time()
+    sent.ended_at = sent.started_at + loop.run()
+    sent.cpu_ms = (time.process_time() - cpu_before_s) * 1000
     gc.enable()
-    for line in lines:
-        sent.connections_opened += line.opened
-        line.close()
-    _judge(plan, answered, sent, errors)
+    sent.connections_opened = loop.close()
+    _judge(plan, loop, sent)
     return sent
 
 
-def _give_up_late_ones(
-    under_way: dict[socket.socket, Line], free: list[Line], errors: Counter[str], now: float
-) -> None:
-    for key, line in list(under_way.items()):
-        if now - line.sent > _PATIENCE_S:
-            errors[f"no answer after {_PATIENCE_S:g} s"] += 1
-            del under_way[key]
+class _Loop:
+    """One thread that hands requests to free connections and takes answers from the others."""
+
+    def __init__(self, plan: Plan, orders: Orders) -> None:
+        self._orders = orders
+        self._lines = [Line(plan.port) for _ in range(plan.connections)]
+        self._free, self._under_way = list(self._lines), dict[socket.socket, Line]()
+        # When each was due and answered, in seconds from the start, its status and body.
+        self.answered: list[tuple[float, float, int, bytes]] = []
+        self.errors: Counter[str] = Counter()
+
+    def run(self) -> float:
+        """Until everything is sent and answered; how many seconds that took."""
+        start = time.perf_counter()
+        while True:
+            now = time.perf_counter() - start
+            self._hand_out(now)
+            over = self._orders.over(now)
+            if over and not self._under_way:
+                return time.perf_counter() - start
+            wait_s = self._orders.wait_s(now) if self._free and not over else _LOOK_S
+            readable = select.select(list(self._under_way), [], [], min(wait_s, _LOOK_S))[0]
+            for ready in readable:
+                self._take(self._under_way.pop(ready), start)
+            if not readable:
+                self._give_up_late_ones(time.perf_counter() - start)
+
+    def close(self) -> int:
+        """Close every connection; how many there have been."""
+        for line in self._lines:
             line.close()
-            free.append(line)
+        return sum(line.opened for line in self._lines)
+
+    def _hand_out(self, now: float) -> None:
+        while self._free and (order := self._orders.take(now)) is not None:
+            line = self._free.pop()
+            request, line.due = order
+            line.sent = now
+            try:
+                line.send(request)
+                self._under_way[line.socket] = line
+            except OSError as error:
+                self._fail(line, type(error).__name__)
+
+    def _take(self, line: Line, start: float) -> None:
+        try:
+            whole = line.receive()
+        except Broken as error:
+            self._fail(line, str(error))
+        except OSError as error:
+            self._fail(line, type(error).__name__)
+        else:
+            if whole is None:
+                self._under_way[line.socket] = line
+            else:
+                self.answered.append((line.due, time.perf_counter() - start, *whole))
+                self._free.append(line)
+
+    def _fail(self, line: Line, why: str) -> None:
+        self.errors[why] += 1
+        line.close()
+        self._free.append(line)
+
+    def _give_up_late_ones(self, now: float) -> None:
+        for key, line in list(self._under_way.items()):
+            if now - line.sent > PATIENCE_S:
+                del self._under_way[key]
+                self._fail(line, f"no answer after {PATIENCE_S:g} s")
 
 
-def _judge(
-    plan: Plan, answered: Sequence[tuple[float, float, int, bytes]], sent: Sent, errors: Counter[str]
-) -> None:
-    for due, ended, status, body in answered:
+def _judge(plan: Plan, loop: _Loop, sent: Sent) -> None:
+    errors = Counter(loop.errors)
+    for due, ended, status, body in loop.answered:
         try:
             document = json.loads(body)
         except ValueError:

@@ -6,7 +6,7 @@ come and go under its postmaster. The kernel counts it in steps of 10 ms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -40,11 +40,19 @@ class Meter:
     """Reads the counters of an installation.
 
     `parts`: the main process of each part. `cursor`: as superuser, in a database other than the installation's, with
-    autocommit; only what the role `role` sends is counted, so what the bench itself asks is left out.
+    autocommit. What the bench itself asks is left out: of statements, those of `role` alone are counted, and of
+    processes, `not_counted` are not: PostgreSQL's backends that serve the bench.
     """
 
-    def __init__(self, parts: Mapping[str, list[int]], cursor: psycopg2.extensions.cursor, role: str) -> None:
+    def __init__(
+        self,
+        parts: Mapping[str, list[int]],
+        cursor: psycopg2.extensions.cursor,
+        role: str,
+        not_counted: Collection[int] = (),
+    ) -> None:
         self._parts, self._cursor, self._role = parts, cursor, role
+        self._not_counted = set(not_counted)
         cursor.execute(_AVAILABLE)
         self._counts_statements = bool(_row(cursor)[0])
         if self._counts_statements:
@@ -58,7 +66,7 @@ class Meter:
             statements = int(_row(self._cursor)[0])
         self._cursor.execute(_WRITTEN)
         commits, wal_bytes = _row(self._cursor)
-        cpu_ms = {part: sum(map(_cpu_ms, pids)) for part, pids in self._parts.items()}
+        cpu_ms = {part: sum(map(_cpu_ms, self._processes(pids))) for part, pids in self._parts.items()}
         return Reading(cpu_ms, commits, int(wal_bytes), statements)
 
     def memory_mb(self) -> dict[str, float]:
@@ -66,12 +74,16 @@ class Meter:
 
         Where a part's main process has children, these do the work, and the largest of them is meant.
         """
-        return {
-            part: max(
-                (_rss_mb(process) for pid in pids for process in _tree(pid)[1:] or _tree(pid)), default=0.0
-            )
-            for part, pids in self._parts.items()
-        }
+        largest = {}
+        for part, pids in self._parts.items():
+            processes = self._processes(pids)
+            children = [process for process in processes if process.pid not in pids]
+            largest[part] = max(map(_rss_mb, children or processes), default=0.0)
+        return largest
+
+    def _processes(self, pids: Collection[int]) -> list[psutil.Process]:
+        trees = [process for pid in pids for process in _tree(pid)]
+        return [process for process in trees if process.pid not in self._not_counted]
 
 
 def spent(
@@ -99,13 +111,11 @@ def _tree(pid: int) -> list[psutil.Process]:
     return []
 
 
-def _cpu_ms(pid: int) -> float:
-    total_s = 0.0
-    for process in _tree(pid):
-        with suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
-            total_s += times.user + times.system + times.children_user + times.children_system
-    return total_s * 1000
+def _cpu_ms(process: psutil.Process) -> float:
+    with suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return float(times.user + times.system + times.children_user + times.children_system) * 1000
+    return 0.0
 
 
 def _rss_mb(process: psutil.Process) -> float:

@@ -11,9 +11,10 @@ from aegis_worker.cli.installation import opened_database
 from aegis_worker.settings import load_settings
 from aegis_worker.webhooks.endpoints import create_endpoint
 
-from .rig import Rig, Setup, new_key
+from .rig import Rig, new_key
 from .rounds import Common, Mode, Round, common_options, run_mode, workers_option
 from .seed import seed_finished
+from .setup import Setup
 
 _STREAM, _WEBHOOKS = "Redis Stream", "webhooks"
 _ABOUT = (

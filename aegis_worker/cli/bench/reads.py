@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import click
 
-from .rig import Rig, Setup, new_key
+from .rig import Rig, new_key
 from .rounds import Common, Mode, Round, answers_per_s, common_options, latencies, run_mode, workers_option
 from .seed import seed_finished
+from .setup import Setup
 
 # Of the many in the tables, the ones that are asked for.
 _READ = "SELECT payment_id, job_id FROM idempotency_keys WHERE merchant_id = %s ORDER BY random() LIMIT 1000"

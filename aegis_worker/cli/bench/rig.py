@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import shutil
 import string
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psycopg2
 from redis import Redis
@@ -28,17 +23,14 @@ from aegis_worker.cli.output import remark
 from aegis_worker.embedded.ports import free_port
 from aegis_worker.embedded.processes import Processes
 from aegis_worker.embedded.stack import temporary_data_dir
-from aegis_worker.errors import OperatorError
 from aegis_worker.hints import Hints
 from aegis_worker.ids import new_id
-from aegis_worker.settings import default_config_dir
 
 from . import floor
 from .load import Plan, Sent
+from .loads import run_loads
 from .meter import Meter, Reading, spent
-from .seed import ORDER
-
-GatewayKind = Literal["null", "sandbox"]
+from .setup import Setup
 
 _POLL_S = 0.1
 # Longer than the wait of a retry or for a lost hint: what stands still for so long will not move.
@@ -46,41 +38,11 @@ _PATIENCE_S = 60.0
 # Whatever is slow the first time (imports, connections, a key's first use) happens in these.
 _WARM_UP_POSTS, _WARM_UP_CONNECTIONS = 64, 8
 
-_GATEWAYS: Mapping[GatewayKind, str] = {
-    "null": """\
-[gateways.null]
-adapter = "null"
-timeout_s = 60
-[gateways.null.options]
-latency_ms = {latency_ms}
-""",
-    "sandbox": """\
-[gateways.sandbox]
-adapter = "sandbox"
-base_url_env = "BENCH_SANDBOX_URL"
-api_key_env = "BENCH_SANDBOX_KEY"
-webhook_secret_env = "BENCH_SANDBOX_WEBHOOK_SECRET"
-max_connections = 64
-[gateways.sandbox.options]
-steps = ["process"]
-key_lifetime_s = 86400
-absence_window_s = 120
-""",
-}
 _PART_OF = {"web": "web", "worker": "worker", "beat": "beat", "postgres": "PostgreSQL", "valkey": "Redis"}
 _LEFT = """
 SELECT (SELECT count(*) FROM jobs WHERE status IN ('queued', 'running', 'waiting'))
     + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending')
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What an installation is to be like. `workers`: processes of the Celery worker; 0: neither worker nor beat runs."""
-
-    workers: int
-    gateway: GatewayKind = "null"
-    gateway_ms: int = 0
 
 
 class Rig:
@@ -89,14 +51,15 @@ class Rig:
     def __init__(
         self, setup: Setup, merchant_id: str, stack: LocalStack, running: Running, stopping: threading.Event
     ) -> None:
-        self.merchant_id, self.redis_url = merchant_id, running.redis_url
+        self.merchant_id = merchant_id
         self._setup, self._stack, self._running, self._stopping = setup, stack, running, stopping
         self._admin = make_url(running.database_url).set(drivername="postgresql", username="postgres")
         role = make_url(running.database_url).username or ""
         self._connections = [self._connect("aegis"), self._connect("postgres")]
         self.cursor, meters_cursor = (connection.cursor() for connection in self._connections)
         self._parts = _parts(stack.pids())
-        self.meter = Meter(self._parts, meters_cursor, role)
+        ours = [connection.get_backend_pid() for connection in self._connections]
+        self.meter = Meter(self._parts, meters_cursor, role, not_counted=ours)
         self._processes = Processes()
         self._redis = Redis.from_url(running.redis_url)
         celery_app.conf.update(broker_url=running.redis_url)
@@ -112,16 +75,13 @@ class Rig:
 
     def posts(self, connections: int, **pace: Any) -> Plan:
         """A plan for posting payments; `pace` is `count`, or `rate` and `seconds`."""
-        method = dict(ORDER["payment_method"])
-        if self._setup.gateway == "sandbox" and self._setup.gateway_ms:
-            method["token"] = f"tok_latency_{self._setup.gateway_ms}"
         return Plan(
             port=self.port,
             paths=["/v1/payments"],
             headers=self._headers(),
             ok=202,
             connections=connections,
-            body={**ORDER, "payment_method": method},
+            body=self._setup.order(),
             key=new_key(),
             **pace,
         )
@@ -132,13 +92,7 @@ class Rig:
 
     def run_load(self, *plans: Plan) -> list[Sent]:
         """Each plan in a process of its own, all at once; what came of them. Raises Stopped, OperatorError."""
-        loads = [_start_load(plan) for plan in plans]
-        try:
-            return [self._sent(load) for load in loads]
-        finally:
-            for load in loads:
-                load.kill()
-                load.wait()
+        return run_loads(plans, self._stopping)
 
     def hint(self, queue: str) -> None:
         """Tell a worker that there is something to do."""
@@ -222,19 +176,6 @@ class Rig:
             ready=lambda: answers(port, "/healthz"),
         )
 
-    def _sent(self, load: subprocess.Popen[str]) -> Sent:
-        while True:
-            try:
-                out, _ = load.communicate(timeout=_POLL_S)
-            except subprocess.TimeoutExpired:
-                if self._stopping.is_set():
-                    raise Stopped from None
-            else:
-                break
-        if load.returncode:
-            raise OperatorError(f"the load ended with exit code {load.returncode}")
-        return Sent(**json.loads(out))
-
 
 @contextmanager
 def running_rig(setup: Setup, stopping: threading.Event) -> Iterator[Rig]:
@@ -243,7 +184,7 @@ def running_rig(setup: Setup, stopping: threading.Event) -> Iterator[Rig]:
         environ = {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")
         }
-        environ["AEGIS_CONFIG_DIR"] = str(_config_dir(data_dir, setup))
+        environ["AEGIS_CONFIG_DIR"] = str(setup.config_dir_in(data_dir))
         merchant_id = new_id("bench")
         stack = LocalStack(
             data_dir,
@@ -267,32 +208,9 @@ def new_key() -> str:
     return "".join(secrets.choice(string.ascii_lowercase) for _ in range(12))
 
 
-def _config_dir(data_dir: Path, setup: Setup) -> Path:
-    config_dir = data_dir / "config"
-    shutil.copytree(os.environ.get("AEGIS_CONFIG_DIR") or default_config_dir(), config_dir)
-    text = _GATEWAYS[setup.gateway].format(latency_ms=setup.gateway_ms)
-    (config_dir / "gateways.toml").write_text(text)
-    return config_dir
-
-
 def _parts(pids: Mapping[str, int]) -> dict[str, list[int]]:
     """The main processes of each part; whatever is none of ours is a gateway."""
     parts = {part: [pids[name]] for name, part in _PART_OF.items() if name in pids}
     if gateways := [pid for name, pid in pids.items() if name not in _PART_OF]:
         parts["gateway"] = gateways
     return parts
-
-
-def _start_load(plan: Plan) -> subprocess.Popen[str]:
-    load = subprocess.Popen(
-        [sys.executable, "-m", "aegis_worker.cli.bench.load"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert load.stdin is not None
-    load.stdin.write(json.dumps(asdict(plan)))
-    load.stdin.close()
-    load.stdin = None
-    return load

@@ -22,7 +22,8 @@ from aegis_worker.errors import OperatorError
 from .figures import Figures, loop_ms, summarized
 from .load import Sent
 from .report import print_result
-from .rig import Rig, Setup, running_rig
+from .rig import Rig, running_rig
+from .setup import Setup
 
 # The figures that stand at the top of the JSON, of the case with the highest throughput.
 _HEADLINE = ("throughput_per_s", "latency_ms", "ratio_to_floor", "cpu_ms_by_part")
