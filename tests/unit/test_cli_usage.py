@@ -71,6 +71,12 @@ def test_a_merchant_id_has_a_form(aegis: Aegis, merchant: str) -> None:
             "payment.lost",
         ),
         ("migrate", "--down", "base"),
+        ("bench", "nonsense"),
+        ("bench", "drain", "--rounds", "0"),
+        ("bench", "drain", "--json", "no/such/folder/out.json"),
+        ("bench", "drain", "--against", "no-such-file.json"),
+        ("bench", "e2e", "--rate", "0"),
+        ("bench", "intake", "--concurrency", "501"),
     ],
 )
 def test_other_commands(aegis: Aegis, arguments: tuple[str, ...]) -> None:

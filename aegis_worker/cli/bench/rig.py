@@ -102,7 +102,7 @@ class Rig:
         """Until every job has ended and every event is delivered; or, after a minute without change, what is left."""
         left, changed_at = self._left(), time.monotonic()
         while left:
-            # Counting many rows all the time would be a part of what is measured.
+            # Counting many rows all the time would slow down what is measured.
             if self._stopping.wait(min(1.0, _POLL_S + left / 20_000)):
                 raise Stopped
             left, before = self._left(), left

@@ -80,6 +80,8 @@ def common_options(payments: int) -> Callable[[Callable[..., None]], Callable[..
         def with_common(
             rounds: int, payments: int, json_file: Path | None, against: Path | None, **options: Any
         ) -> None:
+            if json_file is not None and not json_file.absolute().parent.is_dir():
+                raise click.BadParameter("its folder does not exist", param_hint="--json")
             command(common=Common(rounds, payments, json_file, _earlier(against)), **options)
 
         for option in (
