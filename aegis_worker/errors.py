@@ -161,3 +161,7 @@ class IllegalTransition(ProgrammingError):
     """An event that the payment's state does not allow."""
 
     code = "illegal_transition"
+
+
+class RowRefused(ProgrammingError):
+    """PostgreSQL takes no row of what was validated; nothing of it was written."""

@@ -1,15 +1,18 @@
-"""Accepting a payment: idempotency key, payment, job, first event and outbox row in one statement, one commit.
+"""Accepting payments: idempotency key, payment, job, first event and outbox row in one statement, one commit.
 
 The key's row is the lock of a request in flight: a second request with the same key waits for the first one's commit and
 then replays its answer; when that takes too long it is told `idempotency_in_progress`. A crash before the commit leaves
 nothing behind, so there is no stale "in progress" to clean up.
+
+A list of payments is one statement too. Each payment stands by itself: where one of them waits for another request, or
+PostgreSQL refuses its row, the list is divided until that one is alone.
 """
 
 from __future__ import annotations
 
 import hmac
-import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -22,6 +25,8 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.replay import unborn
 from aegis_worker.errors import (
+    AegisError,
+    DatabaseUnavailable,
     DuplicateReference,
     IdempotencyInProgress,
     IdempotencyKeyReused,
@@ -29,11 +34,16 @@ from aegis_worker.errors import (
     LockTimeout,
     NotFound,
     PaymentFrozen,
+    RowRefused,
 )
 from aegis_worker.ids import JOB, PAYMENT, new_id
+from aegis_worker.persistence.accepting import Born, KeptPayment, Key, Written, carried, insert, kept
 from aegis_worker.persistence.asking import ask_now
-from aegis_worker.persistence.database import UNIQUE_VIOLATION, Database, sqlstate
-from aegis_worker.persistence.mapping import payment_from_row
+from aegis_worker.persistence.database import UNIQUE_VIOLATION, Database, refuses_a_row, sqlstate
+
+# How long a list waits for other requests: at first, then for each of its parts, then no more. Together less than a
+# single payment's wait (2 s) and a bit, because a list must not wait for each of its keys in turn.
+_FIRST_WAIT_MS, _LATER_WAIT_MS, _WAITS_S = 500, 50, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,46 +74,138 @@ class Accepted:
     replayed: bool
 
 
-_ACCEPT = """
-WITH key AS (
-    INSERT INTO idempotency_keys (merchant_id, route, key, request_hmac, payment_id, job_id)
-    VALUES (%(merchant_id)s, %(route)s, %(key)s, %(request_hmac)s, %(payment_id)s, %(job_id)s)
-    ON CONFLICT DO NOTHING
-    RETURNING merchant_id, payment_id, job_id
-), payment AS (
-    INSERT INTO payments (id, merchant_id, reference, amount_minor, currency, capture_method, payment_method,
-        customer_id, customer, description, return_url, metadata, state, version, created_at, updated_at)
-    SELECT payment_id, merchant_id, %(reference)s, %(amount_minor)s, %(currency)s, %(capture_method)s,
-        %(payment_method)s::jsonb, %(customer_id)s, %(customer)s::jsonb, %(description)s, %(return_url)s,
-        %(metadata)s::jsonb, 'INITIATED', 1, statement_timestamp(), statement_timestamp()
-    FROM key
-    RETURNING created_at, metadata
-), job AS (
-    INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)
-    SELECT job_id, payment_id, merchant_id, 'process', 'payments', 'queued' FROM key
-), event AS (
-    INSERT INTO payment_events (payment_id, seq, type, data)
-    SELECT payment_id, 1, %(event_type)s, %(event_data)s::jsonb FROM key
-), to_deliver AS (
-    INSERT INTO outbox (payment_id, seq, merchant_id) SELECT payment_id, 1, merchant_id FROM key
-)
-SELECT created_at, metadata FROM payment
-"""
-
-_ACCEPTED_BEFORE = """
-SELECT k.request_hmac, k.job_id, p.*
-FROM idempotency_keys k JOIN payments p ON p.id = k.payment_id
-WHERE k.merchant_id = %(merchant_id)s AND k.route = %(route)s AND k.key = %(key)s
-"""
-
-
 def accept(command: PaymentCommand, database: Database) -> Accepted:
     """Accept a payment once per key. Durable when this returns.
 
     Raises IdempotencyKeyReused, IdempotencyInProgress, DuplicateReference or DatabaseUnavailable; then nothing was
     written.
     """
-    payment = Payment(
+    (told,) = accept_all([command], database)
+    if isinstance(told, AegisError):
+        raise told
+    return told
+
+
+def accept_all(commands: Sequence[PaymentCommand], database: Database) -> list[Accepted | AegisError]:
+    """Accept each payment once per key, as if they came one after the other; what each is told, in their order.
+
+    Durable when this returns. An error stands for one payment, of which nothing was written: IdempotencyKeyReused,
+    IdempotencyInProgress, DuplicateReference, RowRefused, or DatabaseUnavailable where others are accepted already.
+    Raises DatabaseUnavailable when none is.
+    """
+    born = [_born(command) for command in commands]
+    intake = _Intake(database, alone=len(born) == 1)
+    crash_point("intake.received")
+    left: Sequence[Born] = born
+    while left:
+        wave, left = _without_twins(left)
+        intake.accept(wave)
+    if intake.accepted_any:
+        crash_point("intake.committed")
+    return [intake.told[one.payment.id] for one in born]
+
+
+class _Intake:
+    """Accepts the payments of one list. `told`: what each was told, by the payment id that it came with."""
+
+    def __init__(self, database: Database, *, alone: bool) -> None:
+        self.told: dict[str, Accepted | AegisError] = {}
+        self._database = database
+        self._wait_ms = None if alone else _FIRST_WAIT_MS
+        self._last_wait_at = time.monotonic() + _WAITS_S
+
+    @property
+    def accepted_any(self) -> bool:
+        """Whether something of the list is durable."""
+        return any(isinstance(told, Accepted) for told in self.told.values())
+
+    def accept(self, wave: Sequence[Born]) -> None:
+        """Tell each of a wave, which share no key and no reference. Raises DatabaseUnavailable while nothing is durable."""
+        parts: list[Sequence[Born]] = [sorted(wave, key=lambda one: one.key)]
+        while parts:
+            part = parts.pop()
+            try:
+                parts += self._accept_part(part)
+            except DatabaseUnavailable as error:
+                if not self.accepted_any:
+                    raise
+                self._refuse(part, error)
+
+    def _accept_part(self, part: Sequence[Born]) -> list[Sequence[Born]]:
+        """Tell those of the part that can be told; the others in parts to be tried again."""
+        try:
+            written = self._database.run(lambda connection: self._insert(connection, part))
+        except LockTimeout:
+            return self._divided(
+                part, IdempotencyInProgress("a request with this key is still being accepted")
+            )
+        except DBAPIError as error:
+            if sqlstate(error) == UNIQUE_VIOLATION and "payments_live_reference" in str(error.orig):
+                return self._without_duplicates(part)
+            if not refuses_a_row(error):
+                raise
+            refused = RowRefused("PostgreSQL refuses the payment's rows")
+            refused.__cause__ = error
+            return self._divided(part, refused)
+        for one in part:
+            if one.payment.id in written:
+                created_at, metadata = written[one.payment.id]
+                # The metadata as PostgreSQL keeps it (1e2 becomes 100), so that a replay says the same to the byte.
+                told = replace(one.payment, metadata=metadata)
+                self.told[told.id] = Accepted(told, one.job_id, created_at, replayed=False)
+        return self._replayed([one for one in part if one.payment.id not in written])
+
+    def _insert(self, connection: Connection, part: Sequence[Born]) -> Written:
+        if self._wait_ms is not None:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {self._wait_ms}")
+        written = insert(connection, part)
+        if written:
+            crash_point("intake.written")
+        return written
+
+    def _replayed(self, known: Sequence[Born]) -> list[Sequence[Born]]:
+        if not known:
+            return []
+        found = self._database.run(lambda connection: kept(connection, [one.key for one in known]))
+        for one in known:
+            if one.key in found:
+                self.told[one.payment.id] = _told_before(one, found[one.key])
+        pruned = [one for one in known if one.key not in found]
+        return (
+            self._divided(pruned, IdempotencyInProgress("this key is just being forgotten")) if pruned else []
+        )
+
+    def _without_duplicates(self, part: Sequence[Born]) -> list[Sequence[Born]]:
+        refusal = DuplicateReference("another payment that has not failed carries this reference")
+        with self._database.read() as connection:
+            duplicates = carried(connection, part)
+        if not duplicates:  # the other payment has just failed
+            return self._divided(part, refusal)
+        self._refuse(duplicates, refusal)
+        left = [one for one in part if one.payment.id not in self.told]
+        return [left] if left else []
+
+    def _divided(self, part: Sequence[Born], why: AegisError) -> list[Sequence[Born]]:
+        """Two parts to try, or none where `why` has found its payment or there is no more time to wait."""
+        if len(part) == 1:
+            self._refuse(part, why)
+            return []
+        if isinstance(why, IdempotencyInProgress):
+            self._wait_ms = _LATER_WAIT_MS
+            if time.monotonic() > self._last_wait_at:
+                self._refuse(
+                    part, IdempotencyInProgress("this request, or one beside it, is still being accepted")
+                )
+                return []
+        middle = len(part) // 2
+        return [part[middle:], part[:middle]]  # the last is tried first, so keys stay in their order
+
+    def _refuse(self, part: Sequence[Born], why: AegisError) -> None:
+        self.told |= {one.payment.id: why for one in part}
+
+
+def _born(command: PaymentCommand) -> Born:
+    unborn_payment = Payment(
         id=new_id(PAYMENT),
         merchant_id=command.merchant_id,
         amount=command.amount,
@@ -115,67 +217,34 @@ def accept(command: PaymentCommand, database: Database) -> Accepted:
         return_url=command.return_url,
         metadata=command.metadata,
     )
-    job_id = new_id(JOB)
-    crash_point("intake.received")
-    try:
-        accepted = database.run(lambda connection: _insert(connection, command, payment, job_id))
-    except LockTimeout as error:
-        raise IdempotencyInProgress("a request with this key is still being accepted") from error
-    except DBAPIError as error:
-        if sqlstate(error) == UNIQUE_VIOLATION and "payments_live_reference" in str(error.orig):
-            raise DuplicateReference("another payment that has not failed carries this reference") from error
-        raise
-    crash_point("intake.committed")
-    return accepted
+    payment, (first,) = unborn_payment.record([initiated(unborn_payment)])
+    key = Key(command.merchant_id, command.route, command.idempotency_key)
+    return Born(key, command.request_hmac, payment, first, new_id(JOB))
 
 
-def _insert(connection: Connection, command: PaymentCommand, payment: Payment, job_id: str) -> Accepted:
-    accepted, (first,) = payment.record([initiated(payment)])
-    row = connection.exec_driver_sql(
-        _ACCEPT,
-        {
-            "merchant_id": command.merchant_id,
-            "route": command.route,
-            "key": command.idempotency_key,
-            "request_hmac": command.request_hmac,
-            "payment_id": payment.id,
-            "job_id": job_id,
-            "reference": payment.reference,
-            "amount_minor": payment.amount.minor,
-            "currency": payment.amount.currency,
-            "capture_method": payment.capture_method,
-            "payment_method": json.dumps(dict(payment.payment_method)),
-            "customer_id": payment.customer.get("id"),
-            "customer": json.dumps(dict(payment.customer)),
-            "description": payment.description,
-            "return_url": payment.return_url,
-            "metadata": json.dumps(dict(payment.metadata)),
-            "event_type": first.type,
-            "event_data": json.dumps(dict(first.data)),
-        },
-    ).one_or_none()
-    if row is None:
-        return _replay(connection, command, payment.id)
-    crash_point("intake.written")
-    # The metadata as PostgreSQL keeps it (1e2 becomes 100), so that a replay says the same to the byte.
-    return Accepted(replace(accepted, metadata=row.metadata), job_id, row.created_at, replayed=False)
+def _without_twins(born: Sequence[Born]) -> tuple[list[Born], list[Born]]:
+    """The first of each key and each reference, and the rest, whose answer depends on what these are told."""
+    seen: set[tuple[str, ...]] = set()
+    first: list[Born] = []
+    later: list[Born] = []
+    for one in born:
+        marks: set[tuple[str, ...]] = {one.key}
+        if one.payment.reference is not None:
+            marks.add((one.key.merchant_id, one.payment.reference))
+        (first if seen.isdisjoint(marks) else later).append(one)
+        seen |= marks
+    return first, later
 
 
-def _replay(connection: Connection, command: PaymentCommand, ours: str) -> Accepted:
-    """What the key's payment was told at first. It is `ours` where only the answer to our own COMMIT was lost."""
-    row = (
-        connection.exec_driver_sql(
-            _ACCEPTED_BEFORE,
-            {"merchant_id": command.merchant_id, "route": command.route, "key": command.idempotency_key},
-        )
-        .mappings()
-        .one()
-    )
-    if not hmac.compare_digest(bytes(row["request_hmac"]), command.request_hmac):
-        raise IdempotencyKeyReused("this key was used with a different request")
-    now = payment_from_row(dict(row))
+def _told_before(born: Born, kept_payment: KeptPayment) -> Accepted | AegisError:
+    """What the key's payment was told at first. It is ours where only the answer to our own COMMIT was lost."""
+    if not hmac.compare_digest(kept_payment.request_hmac, born.request_hmac):
+        return IdempotencyKeyReused("this key was used with a different request")
+    now = kept_payment.payment
     original, _ = unborn(now).record([initiated(now)])
-    return Accepted(original, row["job_id"], row["created_at"], replayed=now.id != ours)
+    return Accepted(
+        original, kept_payment.job_id, kept_payment.created_at, replayed=now.id != born.payment.id
+    )
 
 
 _IS_MERCHANTS = "SELECT frozen_at FROM payments WHERE id = %(payment_id)s AND merchant_id = %(merchant_id)s"

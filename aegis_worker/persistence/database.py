@@ -26,6 +26,9 @@ _TRY_AGAIN = {"40001", "40P01"}
 _UNAVAILABLE = {"57P01", "57P02", "57P03", "53300", "53100", "57014"}
 _READ_ONLY, _LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION = "25006", "55P03", "23505"
 
+# A value or a row that PostgreSQL won't take; another row of the same statement it may.
+_ABOUT_A_ROW = {"22", "23", "54"}
+
 
 class Database:
     """PostgreSQL with a bounded pool. `run` is the unit of work for writing; `read` for looking."""
@@ -98,6 +101,11 @@ class Database:
 def sqlstate(error: DBAPIError) -> str | None:
     """PostgreSQL's five-character error code, where the server gave one."""
     return getattr(error.orig, "pgcode", None)
+
+
+def refuses_a_row(error: DBAPIError) -> bool:
+    """Whether a value of one row was the matter, and not the server or the statement."""
+    return (sqlstate(error) or "")[:2] in _ABOUT_A_ROW
 
 
 def _may_repeat(error: DBAPIError) -> bool:

@@ -1,0 +1,166 @@
+"""The rows that a payment begins with, for a list of payments in one statement, and what a key's payment was told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from aegis_worker.domain.payment import Event, Payment
+
+from .mapping import payment_from_row
+from .prepared import Prepared
+
+
+class Key(NamedTuple):
+    """What one payment is accepted under."""
+
+    merchant_id: str
+    route: str
+    key: str
+
+
+# When a payment was accepted and its metadata as PostgreSQL keeps it, by its id.
+Written = Mapping[str, tuple[datetime, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """A payment after its first event, with the key, job and HMAC of the request that it comes from."""
+
+    key: Key
+    request_hmac: bytes
+    payment: Payment
+    first: Event
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPayment:
+    """A key's payment as it stands now, and the request that it was accepted for."""
+
+    request_hmac: bytes
+    payment: Payment
+    job_id: str
+    created_at: datetime
+
+
+# Whoever accepts lists that share keys or references must wait in one order: keys as they are given, which is sorted, and
+# references sorted here, or two lists could wait for each other.
+_INSERT = Prepared(
+    "accept",
+    """
+WITH given AS (
+    SELECT * FROM json_to_recordset($1) AS x(
+        merchant_id text, route text, key text, request_hmac text, payment_id text, job_id text, reference text,
+        amount_minor bigint, currency text, capture_method text, payment_method jsonb, customer_id text,
+        customer jsonb, description text, return_url text, metadata jsonb, event_type text, event_data jsonb)
+), key AS (
+    INSERT INTO idempotency_keys (merchant_id, route, key, request_hmac, payment_id, job_id)
+    SELECT merchant_id, route, key, decode(request_hmac, 'hex'), payment_id, job_id FROM given
+    ON CONFLICT DO NOTHING
+    RETURNING payment_id
+), accepted AS (
+    SELECT given.* FROM key JOIN given USING (payment_id) ORDER BY reference
+), payment AS (
+    INSERT INTO payments (id, merchant_id, reference, amount_minor, currency, capture_method, payment_method,
+        customer_id, customer, description, return_url, metadata, state, version, created_at, updated_at)
+    SELECT payment_id, merchant_id, reference, amount_minor, currency, capture_method, payment_method,
+        customer_id, customer, description, return_url, metadata, 'INITIATED', 1,
+        statement_timestamp(), statement_timestamp()
+    FROM accepted
+    RETURNING id, created_at, metadata
+), job AS (
+    INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)
+    SELECT job_id, payment_id, merchant_id, 'process', 'payments', 'queued' FROM accepted
+), event AS (
+    INSERT INTO payment_events (payment_id, seq, type, data)
+    SELECT payment_id, 1, event_type, event_data FROM accepted
+), to_deliver AS (
+    INSERT INTO outbox (payment_id, seq, merchant_id) SELECT payment_id, 1, merchant_id FROM accepted
+)
+SELECT id, created_at, metadata FROM payment
+""",
+)
+
+_KEPT = """
+SELECT asked.place, k.request_hmac, k.job_id, p.*
+FROM unnest(%(merchants)s::text[], %(routes)s::text[], %(keys)s::text[])
+    WITH ORDINALITY AS asked(merchant_id, route, key, place)
+JOIN idempotency_keys k USING (merchant_id, route, key)
+JOIN payments p ON p.id = k.payment_id
+"""
+
+# Lines whose own key is known are no duplicates: they are replays.
+_CARRIED = """
+SELECT asked.place
+FROM unnest(%(merchants)s::text[], %(routes)s::text[], %(keys)s::text[], %(references)s::text[])
+    WITH ORDINALITY AS asked(merchant_id, route, key, reference, place)
+JOIN payments p ON p.merchant_id = asked.merchant_id AND p.reference = asked.reference
+    AND p.state NOT IN ('FAILURE', 'CANCELLED')
+LEFT JOIN idempotency_keys k ON k.merchant_id = asked.merchant_id AND k.route = asked.route AND k.key = asked.key
+WHERE k.key IS NULL
+"""
+
+
+def insert(connection: Connection, born: Sequence[Born]) -> Written:
+    """Write those whose key is new; which these are is what comes back.
+
+    `born` share no key and no reference, and are sorted by key. Waits for whoever is accepting one of the keys.
+    """
+    rows = _INSERT.execute(connection, json.dumps([_row(one) for one in born]))
+    return {row.id: (row.created_at, row.metadata) for row in rows}
+
+
+def kept(connection: Connection, keys: Sequence[Key]) -> dict[Key, KeptPayment]:
+    """The payments that were accepted under these keys."""
+    rows = connection.exec_driver_sql(_KEPT, _columns(keys)).mappings()
+    return {
+        keys[row["place"] - 1]: KeptPayment(
+            bytes(row["request_hmac"]), payment_from_row(dict(row)), row["job_id"], row["created_at"]
+        )
+        for row in rows
+    }
+
+
+def carried(connection: Connection, born: Sequence[Born]) -> list[Born]:
+    """Those under new keys whose reference belongs to a payment that has not failed."""
+    references = {"references": [one.payment.reference for one in born]}
+    rows = connection.exec_driver_sql(_CARRIED, _columns([one.key for one in born]) | references)
+    return [born[row.place - 1] for row in rows]
+
+
+def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:
+    return {
+        "merchants": [key.merchant_id for key in keys],
+        "routes": [key.route for key in keys],
+        "keys": [key.key for key in keys],
+    }
+
+
+def _row(born: Born) -> dict[str, Any]:
+    payment = born.payment
+    return {
+        "merchant_id": born.key.merchant_id,
+        "route": born.key.route,
+        "key": born.key.key,
+        "request_hmac": born.request_hmac.hex(),
+        "payment_id": payment.id,
+        "job_id": born.job_id,
+        "reference": payment.reference,
+        "amount_minor": payment.amount.minor,
+        "currency": payment.amount.currency,
+        "capture_method": payment.capture_method,
+        "payment_method": dict(payment.payment_method),
+        "customer_id": payment.customer.get("id"),
+        "customer": dict(payment.customer),
+        "description": payment.description,
+        "return_url": payment.return_url,
+        "metadata": dict(payment.metadata),
+        "event_type": born.first.type,
+        "event_data": dict(born.first.data),
+    }
