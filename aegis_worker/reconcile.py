@@ -67,10 +67,9 @@ def sweep(database: Database, hints: Notifier) -> dict[str, int]:
 
 _ORPHANS = """
 SELECT p.id, p.merchant_id FROM payments p
-WHERE p.state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED') AND p.state <> 'AUTHORIZED' AND p.frozen_at IS NULL
+WHERE p.unfinished AND p.state <> 'AUTHORIZED' AND p.frozen_at IS NULL
   AND p.updated_at < statement_timestamp() - make_interval(secs => %(age_s)s)
-  AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id
-                  AND j.status IN ('queued', 'running', 'waiting', 'review'))
+  AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id AND j.finished_at IS NULL)
 LIMIT %(limit)s
 """
 
@@ -81,15 +80,17 @@ ON CONFLICT DO NOTHING
 """
 
 _WAITING_FOR_AN_ANSWER = """
-SELECT count(*) FILTER (WHERE status = 'waiting' AND queue = 'verify') AS waiting,
-       count(*) FILTER (WHERE status = 'review') AS review
-FROM jobs WHERE status IN ('queued', 'running', 'waiting', 'review')
+SELECT (
+    SELECT count(*) FROM jobs
+    WHERE queue = 'verify' AND status = 'waiting' AND finished_at IS NULL AND NOT in_review
+) AS waiting, (SELECT count(*) FROM jobs WHERE in_review) AS review
 """
 
 _ASK_NOW = """
 UPDATE jobs SET run_at = clock_timestamp(), updated_at = clock_timestamp()
-WHERE id IN (SELECT id FROM jobs WHERE queue = 'verify' AND status = 'waiting' ORDER BY run_at LIMIT %(limit)s
-             FOR UPDATE SKIP LOCKED)
+WHERE id IN (SELECT id FROM jobs
+             WHERE queue = 'verify' AND status = 'waiting' AND finished_at IS NULL AND NOT in_review
+             ORDER BY run_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 """
 
 _WRITE_DOWN = """

@@ -34,19 +34,18 @@ SELECT current_setting('server_version_num')::int / 10000 AS major, current_sett
 
 _DUE = """
 SELECT count(*) AS due, coalesce(extract(epoch FROM statement_timestamp() - min(since)), 0)::float8 AS oldest_s FROM (
-    (SELECT run_at AS since FROM jobs
-     WHERE queue = %(queue)s AND status IN ('queued', 'waiting') AND run_at <= statement_timestamp()
-     ORDER BY run_at LIMIT %(limit)s)
-    UNION ALL
-    (SELECT lease_until FROM jobs WHERE queue = %(queue)s AND status = 'running' AND lease_until < statement_timestamp()
-     ORDER BY lease_until LIMIT %(limit)s)
+    SELECT coalesce(lease_until, run_at) AS since FROM jobs
+    WHERE queue = %(queue)s AND finished_at IS NULL AND NOT in_review AND run_at <= statement_timestamp()
+        AND (status IN ('queued', 'waiting') OR lease_until < statement_timestamp())
+    ORDER BY run_at LIMIT %(limit)s
 ) due
 """
 
 _OPEN = """
-SELECT count(*) FILTER (WHERE status = 'review') AS review,
-    count(*) FILTER (WHERE status = 'waiting' AND queue = 'verify') AS in_doubt
-FROM jobs WHERE status IN ('queued', 'running', 'waiting', 'review')
+SELECT (SELECT count(*) FROM jobs WHERE in_review) AS review, (
+    SELECT count(*) FROM jobs
+    WHERE queue = 'verify' AND status = 'waiting' AND finished_at IS NULL AND NOT in_review
+) AS in_doubt
 """
 
 _LAST_BEAT = """

@@ -8,23 +8,21 @@ from sqlalchemy import Connection
 
 from .mapping import ClaimedJob, attempt_from_json, payment_from_row
 
-# Jobs whose holder's lease ran out come first: a customer has been waiting for them longest. statement_timestamp() and
-# not clock_timestamp(): only a stable function can bound an index scan.
-_CLAIM = """
-WITH expired AS (
+# A job keeps its `run_at` and its place in the index while it runs, so one whose holder's lease ran out comes first: a
+# customer has been waiting for it longest. Those that run are passed over; there are no more than calls in flight.
+# statement_timestamp() and not clock_timestamp(): only a stable function can bound an index scan.
+_IS_FREE = "(status IN ('queued', 'waiting') OR lease_until < statement_timestamp())"
+_CLAIM = f"""
+WITH due AS (
     SELECT id FROM jobs
-    WHERE queue = %(queue)s AND status = 'running' AND lease_until < statement_timestamp()
-    ORDER BY lease_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-), due AS (
-    SELECT id FROM jobs
-    WHERE queue = %(queue)s AND status IN ('queued', 'waiting') AND run_at <= statement_timestamp()
+    WHERE queue = %(queue)s AND finished_at IS NULL AND NOT in_review AND run_at <= statement_timestamp() AND {_IS_FREE}
     ORDER BY run_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE jobs j
     SET status = 'running', lease_epoch = j.lease_epoch + 1, claim_count = j.claim_count + 1,
         claimed_by = %(worker)s, lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
         updated_at = clock_timestamp()
-    FROM (SELECT id FROM expired UNION ALL SELECT id FROM due LIMIT %(limit)s) pick
+    FROM (SELECT id FROM due LIMIT %(limit)s) pick
     WHERE j.id = pick.id
     RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id
 )
@@ -49,15 +47,12 @@ FROM unnest(%(ids)s::text[], %(epochs)s::int[]) AS mine(id, lease_epoch)
 WHERE j.id = mine.id AND j.lease_epoch = mine.lease_epoch AND j.status = 'running'
 """
 
-_DUE = """
-SELECT queue, count(*) AS due FROM (
-    (SELECT queue FROM jobs
-     WHERE queue IN ('payments', 'verify') AND status IN ('queued', 'waiting') AND run_at <= statement_timestamp()
-     ORDER BY queue, run_at LIMIT %(limit)s)
-    UNION ALL
-    (SELECT queue FROM jobs
-     WHERE queue IN ('payments', 'verify') AND status = 'running' AND lease_until < statement_timestamp()
-     ORDER BY queue, lease_until LIMIT %(limit)s)
+_DUE = f"""
+SELECT queue, count(*) AS due FROM unnest(ARRAY['payments', 'verify']) AS queue CROSS JOIN LATERAL (
+    SELECT FROM jobs
+    WHERE jobs.queue = queue.queue AND finished_at IS NULL AND NOT in_review AND run_at <= statement_timestamp()
+        AND {_IS_FREE}
+    ORDER BY run_at LIMIT %(limit)s
 ) due GROUP BY queue
 """
 
@@ -90,5 +85,5 @@ def hand_back(connection: Connection, jobs: Sequence[ClaimedJob], *, delay_s: fl
 
 
 def due_by_queue(connection: Connection, *, limit: int) -> dict[str, int]:
-    """How many jobs are due or abandoned, by queue, counted up to `limit` of each kind."""
+    """How many jobs are due or abandoned, by queue, counted up to `limit` each."""
     return {row.queue: row.due for row in connection.exec_driver_sql(_DUE, {"limit": limit})}

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Double,
     Index,
     Integer,
@@ -36,8 +37,8 @@ def one_of(column: str, *values: str) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
-OPEN_JOB = one_of("status", "queued", "running", "waiting", "review")
-LIVE_REFERENCE = "reference IS NOT NULL AND state NOT IN ('FAILURE', 'CANCELLED')"
+# What a worker may have to do with: neither ended nor waiting for a person.
+ACTIVE_JOB = text("finished_at IS NULL AND NOT in_review")
 
 payments = Table(
     "payments",
@@ -67,6 +68,18 @@ payments = Table(
     Column("created_at", TIME, nullable=False, server_default=NOW),
     Column("updated_at", TIME, nullable=False, server_default=NOW),
     Column("frozen_at", TIME),
+    # For indexes only, which must not name `state`: it changes all the time.
+    Column(
+        "reference_freed_by",
+        Text,
+        Computed("CASE WHEN state IN ('FAILURE', 'CANCELLED') THEN id END", persisted=True),
+    ),
+    Column(
+        "unfinished",
+        Boolean,
+        Computed("state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED')", persisted=True),
+        nullable=False,
+    ),
     CheckConstraint("amount_minor BETWEEN 1 AND 99999999999", name="amount_in_range"),
     CheckConstraint(
         "0 <= refunded_minor AND refunded_minor <= captured_minor"
@@ -85,18 +98,17 @@ payments = Table(
         "id",
         postgresql_where=text("customer_id IS NOT NULL"),
     ),
-    Index(
-        "payments_unfinished",
-        "id",
-        postgresql_where=text("state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED')"),
-    ),
+    Index("payments_unfinished", "merchant_id", "id", postgresql_where=text("unfinished")),
+    Index("payments_in_doubt", "merchant_id", "id", postgresql_where=text("certainty = 'unknown'")),
     Index("payments_frozen", "id", postgresql_where=text("frozen_at IS NOT NULL")),
     Index(
         "payments_live_reference",
         "merchant_id",
         "reference",
+        "reference_freed_by",
         unique=True,
-        postgresql_where=text(LIVE_REFERENCE),
+        postgresql_nulls_not_distinct=True,
+        postgresql_where=text("reference IS NOT NULL"),
     ),
 )
 
@@ -132,6 +144,8 @@ jobs = Table(
     Column("finished_at", TIME),
     Column("request", JSONB),
     Column("last_change", BigInteger),
+    # For indexes only, which must not name `status`: it changes all the time.
+    Column("in_review", Boolean, Computed("status = 'review'", persisted=True), nullable=False),
     CheckConstraint(
         one_of("operation", "process", "capture", "void", "refund", "sync"), name="operation_known"
     ),
@@ -141,12 +155,18 @@ jobs = Table(
         name="status_known",
     ),
     CheckConstraint("(status = 'running') = (lease_until IS NOT NULL)", name="running_has_lease"),
-    Index("jobs_one_open_per_payment", "payment_id", unique=True, postgresql_where=text(OPEN_JOB)),
-    Index("jobs_due", "queue", "run_at", postgresql_where=text("status IN ('queued', 'waiting')")),
-    Index("jobs_leased", "queue", "lease_until", postgresql_where=text("status = 'running'")),
+    CheckConstraint("(status IN ('succeeded', 'failed')) = (finished_at IS NOT NULL)", name="ended_has_time"),
+    Index(
+        "jobs_one_open_per_payment",
+        "payment_id",
+        "finished_at",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+    Index("jobs_due", "queue", "run_at", postgresql_where=ACTIVE_JOB),
+    Index("jobs_due_by_merchant", "queue", "merchant_id", "run_at", postgresql_where=ACTIVE_JOB),
     Index("jobs_by_merchant", "merchant_id", "id"),
-    Index("jobs_by_payment", "payment_id"),
-    Index("jobs_in_review", "payment_id", postgresql_where=text("status = 'review'")),
+    Index("jobs_in_review", "payment_id", postgresql_where=text("in_review")),
 )
 
 attempts = Table(

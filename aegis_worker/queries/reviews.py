@@ -21,7 +21,7 @@ from .payments import StoredPayment
 # Both halves come in the order of their indexes, so that neither reads more than a page.
 _WAITING = """
 SELECT payment_id FROM (
-    (SELECT payment_id FROM jobs WHERE status = 'review' AND payment_id > %(after)s ORDER BY payment_id LIMIT %(limit)s)
+    (SELECT payment_id FROM jobs WHERE in_review AND payment_id > %(after)s ORDER BY payment_id LIMIT %(limit)s)
     UNION
     (SELECT id FROM payments WHERE frozen_at IS NOT NULL AND id > %(after)s ORDER BY id LIMIT %(limit)s)
 ) waiting ORDER BY payment_id LIMIT %(limit)s

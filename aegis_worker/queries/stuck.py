@@ -47,13 +47,13 @@ class StuckReport:
 # One look: rows of (id, payment_id, merchant_id, since, detail), the oldest first, at most `limit` of them.
 _JOBS_DUE = """
 SELECT id, payment_id, merchant_id, run_at AS since, concat(queue, ': ', reason) AS detail FROM jobs
-WHERE queue IN ('payments', 'verify') AND status IN ('queued', 'waiting')
+WHERE finished_at IS NULL AND NOT in_review AND status IN ('queued', 'waiting')
     AND run_at < statement_timestamp() - make_interval(secs => %(due_after_s)s)
 ORDER BY run_at LIMIT %(limit)s
 """
 _JOBS_LEASED = """
 SELECT id, payment_id, merchant_id, lease_until AS since, claimed_by AS detail FROM jobs
-WHERE queue IN ('payments', 'verify') AND status = 'running'
+WHERE finished_at IS NULL AND NOT in_review AND status = 'running'
     AND lease_until < statement_timestamp() - make_interval(secs => %(lease_after_s)s)
 ORDER BY lease_until LIMIT %(limit)s
 """
@@ -64,9 +64,9 @@ FROM payments p CROSS JOIN LATERAL (
     SELECT at, data FROM payment_events
     WHERE payment_id = p.id AND type = 'PAYMENT_IN_DOUBT' ORDER BY seq DESC LIMIT 1
 ) e
-WHERE p.state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED') AND p.certainty = 'unknown' AND p.frozen_at IS NULL
+WHERE p.unfinished AND p.certainty = 'unknown' AND p.frozen_at IS NULL
     AND e.at < statement_timestamp() - make_interval(secs => %(doubt_after_s)s)
-    AND NOT EXISTS (SELECT FROM jobs j WHERE j.payment_id = p.id AND j.status = 'review')
+    AND NOT EXISTS (SELECT FROM jobs j WHERE j.payment_id = p.id AND j.in_review)
 ORDER BY p.id LIMIT %(limit)s
 """
 _OUTBOX = """

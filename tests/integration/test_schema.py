@@ -55,12 +55,14 @@ def test_down_to_base_and_up_again(database, database_url):
         ("TRUNCATE payment_events", "append-only"),
         ("UPDATE payments SET amount_minor = 1", "never change"),
         ("UPDATE payments SET currency = 'EUR'", "never change"),
-        ("UPDATE payments SET version = 0", "never change"),
+        ("UPDATE payments SET version = 0", "version_positive"),
         ("DELETE FROM payments", "kept"),
         ("UPDATE payments SET captured_minor = 5", "amounts_ordered"),
         ("UPDATE payments SET authorized_minor = 2000", "amounts_ordered"),
         ("UPDATE payments SET state = 'PAID'", "state_known"),
         ("UPDATE jobs SET status = 'running'", "running_has_lease"),
+        ("UPDATE jobs SET status = 'succeeded'", "ended_has_time"),
+        ("UPDATE jobs SET finished_at = now()", "ended_has_time"),
         (
             "INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)"
             " SELECT 'job_x', payment_id, merchant_id, 'sync', 'verify', 'queued' FROM jobs",
@@ -80,3 +82,10 @@ def test_a_terminal_state_is_final(database, end):
     execute(database, f"UPDATE payments SET state = '{end}'")
     with pytest.raises(DBAPIError, match="final"):
         execute(database, "UPDATE payments SET state = 'PROCESSING'")
+
+
+def test_a_version_never_falls(database):
+    accept_one(database)
+    execute(database, "UPDATE payments SET version = 3")
+    with pytest.raises(DBAPIError, match="never falls"):
+        execute(database, "UPDATE payments SET version = 2")

@@ -40,7 +40,7 @@ _WARM_UP_POSTS, _WARM_UP_CONNECTIONS = 64, 8
 
 _PART_OF = {"web": "web", "worker": "worker", "beat": "beat", "postgres": "PostgreSQL", "valkey": "Redis"}
 _LEFT = """
-SELECT (SELECT count(*) FROM jobs WHERE status IN ('queued', 'running', 'waiting'))
+SELECT (SELECT count(*) FROM jobs WHERE finished_at IS NULL AND NOT in_review)
     + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending')
 """
 

@@ -23,11 +23,11 @@ WHERE p.id > %(after)s ORDER BY p.id
 
 _UNDER_WAY = """
 SELECT (
-    SELECT count(*) FROM payments p WHERE p.state NOT IN ('SUCCESS', 'FAILURE', 'CANCELLED')
-        AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id AND j.status = 'review')
+    SELECT count(*) FROM payments p WHERE p.unfinished
+        AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id AND j.in_review)
 ) AS payments, (SELECT count(*) FROM outbox) AS events,
     (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending') AS deliveries,
-    (SELECT count(*) FROM jobs WHERE status IN ('queued', 'running', 'waiting')) AS jobs
+    (SELECT count(*) FROM jobs WHERE finished_at IS NULL AND NOT in_review) AS jobs
 """
 
 
