@@ -140,7 +140,13 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
             budget_s=settings.audit_budget_s,
         ),
         drain_outbox=partial(
-            drain, database, stream, limit=_OUTBOX_BATCH, lease_s=settings.outbox_lease_s, budget_s=_BUDGET_S
+            drain,
+            database,
+            stream,
+            limit=_OUTBOX_BATCH,
+            lease_s=settings.outbox_lease_s,
+            budget_s=_BUDGET_S,
+            fanned_out=partial(hints.notify, "webhooks"),
         ),
         deliver_webhooks=partial(
             deliver_due,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import Protocol
 
 import structlog
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 # A flag whose message was lost holds back further hints for at most this long.
 _FLAG_MS = 2000
+# Events gather for so long before a drain is told of them: it costs about as much for one of them as for twenty.
+_GATHER_S = {"outbox": 0.05}
 # Publishing rests after a failure, so that a dead broker isn't hammered; what is due meanwhile is found by the sweeper.
 _PAUSE_AFTER_FAILURE_S = 1.0
 
@@ -38,19 +41,20 @@ class Hints:
     def __init__(self, app: Celery, redis: Redis) -> None:
         self._app = app
         self._redis = redis
-        self._wanted: set[str] = set()
+        self._wanted: dict[str, float] = {}  # by queue: when to publish, on the monotonic clock
         self._wake = threading.Condition()
         self._thread_of: tuple[int, threading.Thread] | None = None
 
     def notify(self, queue: str) -> None:
         """Have a hint for `queue` published soon. Never blocks and never raises."""
         with self._wake:
-            self._wanted.add(queue)
+            if queue not in self._wanted:
+                self._wanted[queue] = time.monotonic() + _GATHER_S.get(queue, 0.0)
+                self._wake.notify()
             if self._thread_of is None or self._thread_of[0] != os.getpid():  # threads don't survive a fork
                 thread = threading.Thread(target=self._publish_forever, name="hints", daemon=True)
                 self._thread_of = (os.getpid(), thread)
                 thread.start()
-            self._wake.notify()
 
     def clear(self, queue: str) -> None:
         """Called by the task before it claims: from now on a new hint may be sent."""
@@ -63,14 +67,21 @@ class Hints:
         """Publish now, flag or no flag. Raises what the broker raises."""
         self._app.send_task(TASK_OF[queue], queue=QUEUE_OF[queue], expires=EXPIRES_S, ignore_result=True)
 
+    def _next(self) -> list[str]:
+        """The queues to publish for; waits for the first."""
+        with self._wake:
+            while True:
+                now = time.monotonic()
+                if due := sorted(queue for queue, at in self._wanted.items() if at <= now):
+                    for queue in due:
+                        del self._wanted[queue]
+                    return due
+                self._wake.wait(min(self._wanted.values()) - now if self._wanted else None)
+
     def _publish_forever(self) -> None:
         pause = threading.Event()
         while True:
-            with self._wake:
-                while not self._wanted:
-                    self._wake.wait()
-                wanted, self._wanted = self._wanted, set()
-            for queue in sorted(wanted):
+            for queue in self._next():
                 try:
                     if self._redis.set(_flag(queue), "1", nx=True, px=_FLAG_MS):
                         self.send(queue)

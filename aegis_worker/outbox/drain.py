@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,13 +18,14 @@ from redis import RedisError
 from aegis_worker.chaos.points import crash_point
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.outbox_rows import ClaimedEvent
+from aegis_worker.persistence.outbox_rows import ClaimedEvent, Removal
 
 from .stream import EventStream
 
 log = structlog.get_logger(__name__)
 
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 1.0, 60.0
+_NOTHING = Removal(removed=0, freed=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,19 @@ class DrainReport:
 
 
 def drain(
-    database: Database, stream: EventStream, *, limit: int, lease_s: float, budget_s: float = 20.0
+    database: Database,
+    stream: EventStream,
+    *,
+    limit: int,
+    lease_s: float,
+    budget_s: float = 20.0,
+    fanned_out: Callable[[], None] = lambda: None,
 ) -> DrainReport:
     """Drain batches of up to `limit` events until nothing is due or `budget_s` has passed; then finish the batch.
 
-    Raises DatabaseUnavailable. When the stream can't be written, webhooks are fanned out all the same.
+    A batch that isn't full is the last: what was committed after it was claimed has a hint of its own. `fanned_out` is
+    called after each batch with webhook deliveries. Raises DatabaseUnavailable. When the stream can't be written,
+    webhooks are fanned out all the same.
     """
     stop_at = time.monotonic() + budget_s
     total = DrainReport()
@@ -55,17 +64,23 @@ def drain(
         claim = database.run(partial(outbox_rows.claim, limit=limit, lease_s=lease_s))
         if claim.events:
             crash_point("outbox.claimed")
+        if claim.fanned_out:
+            fanned_out()
         # After one failure the stream is left alone until the next drain: a Redis that hangs costs one wait.
         error = error or _publish(stream, claim.events)
-        settled = _settle(database, claim.events, error)
+        gone, kept = _NOTHING, 0
+        if error is None:
+            gone = _remove(database, claim.events)
+        else:
+            kept = _keep(database, claim.events, error)
         total = DrainReport(
             claimed=total.claimed + len(claim.events),
-            delivered=total.delivered + (settled if error is None else 0),
-            failed=total.failed + (settled if error is not None else 0),
+            delivered=total.delivered + gone.removed,
+            failed=total.failed + kept,
             fanned_out=total.fanned_out + claim.fanned_out,
-            more=claim.moved > 0,
+            more=claim.moved > 0 and (claim.full or gone.freed > 0),
         )
-        if not claim.moved or time.monotonic() >= stop_at:
+        if not total.more or time.monotonic() >= stop_at:
             return total
 
 
@@ -85,15 +100,19 @@ def _publish(stream: EventStream, claimed: Sequence[ClaimedEvent]) -> str | None
     return None
 
 
-def _settle(database: Database, claimed: Sequence[ClaimedEvent], error: str | None) -> int:
-    """Take out what was told, or keep it for later; returns how many rows were still ours."""
+def _remove(database: Database, told: Sequence[ClaimedEvent]) -> Removal:
+    if not told:
+        return _NOTHING
+    crash_point("outbox.published")
+    gone = database.run(partial(outbox_rows.remove, claimed=told))
+    crash_point("outbox.removed")
+    return gone
+
+
+def _keep(database: Database, claimed: Sequence[ClaimedEvent], error: str) -> int:
+    """Keep for later what was not told; returns how many rows were still ours."""
     if not claimed:
         return 0
-    if error is None:
-        crash_point("outbox.published")
-        removed = database.run(partial(outbox_rows.remove, claimed=claimed))
-        crash_point("outbox.removed")
-        return removed
     delays_s = _delays_s(claimed)
     return database.run(partial(outbox_rows.back_off, claimed=claimed, delays_s=delays_s, error=error))
 

@@ -83,8 +83,9 @@ WITH gone AS (
         WHERE payment_id = one.payment_id AND NOT leased AND due_at > statement_timestamp() OFFSET 0
     ) behind
     WHERE o.payment_id = behind.payment_id AND o.seq = behind.seq AND NOT o.leased
+    RETURNING 1
 )
-SELECT count(*) FROM gone
+SELECT (SELECT count(*) FROM gone) AS removed, (SELECT count(*) FROM next) AS freed
 """
 
 _BACK_OFF = f"""
@@ -119,12 +120,22 @@ class ClaimedEvent:
 class OutboxClaim:
     """`events` by payment and seq. `moved` also counts rows that were due and were put off, behind another one.
 
-    When it is 0 nothing is due, or only what another drainer is claiming at this moment.
+    When it is 0 nothing is due, or only what another drainer is claiming at this moment. `full`: as many rows were looked
+    at as the limit allows, so more may be due.
     """
 
     events: tuple[ClaimedEvent, ...]
     moved: int
+    full: bool
     fanned_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """`removed`: rows that were still ours and are gone. `freed`: rows that had been put off behind them, due now."""
+
+    removed: int
+    freed: int
 
 
 class Lag(TypedDict):
@@ -152,13 +163,15 @@ def claim(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
             if row["claimed"]
         ),
         moved=sum(row["moved"] for row in rows),
+        full=len(rows) >= limit,
         fanned_out=rows[0]["fanned_out"] if rows else 0,
     )
 
 
-def remove(connection: Connection, claimed: Sequence[ClaimedEvent]) -> int:
-    """Take out what was delivered; returns how many rows were still ours."""
-    return int(connection.exec_driver_sql(_REMOVE, _mine(claimed)).scalar_one())
+def remove(connection: Connection, claimed: Sequence[ClaimedEvent]) -> Removal:
+    """Take out what was delivered, where it is still ours."""
+    row = connection.exec_driver_sql(_REMOVE, _mine(claimed)).one()
+    return Removal(removed=row.removed, freed=row.freed)
 
 
 def back_off(

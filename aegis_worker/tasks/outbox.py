@@ -13,10 +13,7 @@ def drain_outbox() -> dict[str, int]:
     """Tell the stream, and make the webhook deliveries."""
     parts = bootstrap.worker()
     parts.hints.clear("outbox")
-    report = parts.drain_outbox()
-    if report.fanned_out:
-        parts.hints.notify("webhooks")
-    return asdict(report)
+    return asdict(parts.drain_outbox())
 
 
 @app.task(name="webhooks.deliver")

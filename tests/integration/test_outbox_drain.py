@@ -42,7 +42,7 @@ def claimed(database, limit=100):
 
 
 def removed(database, claim):
-    return database.run(lambda connection: outbox_rows.remove(connection, claim.events))
+    return database.run(lambda connection: outbox_rows.remove(connection, claim.events)).removed
 
 
 def places(claim):
@@ -125,7 +125,7 @@ def test_an_event_waits_while_an_earlier_one_is_being_taken_out(database):
     payment_id = a_payment(database)
     claim = claimed(database, limit=1)
     with database.engine.begin() as other:
-        assert outbox_rows.remove(other, claim.events) == 1
+        assert outbox_rows.remove(other, claim.events).removed == 1
         assert places(claimed(database)) == []
     make_due(database, "outbox")
     assert places(claimed(database)) == [(payment_id, 2), (payment_id, 3)]
@@ -278,6 +278,40 @@ def test_lag_tells_how_many_events_wait_and_for_how_long(database, stream):
     drained(database, stream)
     with database.read() as connection:
         assert outbox_rows.lag(connection)["pending"] == 0
+
+
+def test_a_batch_that_is_not_full_is_the_last(database, stream, monkeypatch):
+    claims = []
+
+    def counted(connection, **changes):
+        claims.append(claim_rows(connection, **changes))
+        return claims[-1]
+
+    claim_rows = outbox_rows.claim
+    monkeypatch.setattr(outbox_rows, "claim", counted)
+    for _ in range(3):
+        a_payment(database)
+    assert drained(database, stream, limit=4).delivered == 9
+    assert [claim.full for claim in claims] == [True, True, False]
+
+
+def test_what_was_put_off_behind_a_batch_goes_with_the_same_drain(database, redis_url):
+    payment_id = a_payment(database, events=STORY[:1])
+
+    class Meanwhile(EventStream):
+        """While the first batch is told, another drainer finds the next event and puts it off."""
+
+        def publish(self, events):
+            if len(events) == 1:
+                an_event(database, payment_id, 2)
+                an_event(database, payment_id, 3)
+                assert claimed(database).moved == 2
+            super().publish(events)
+
+    with Redis.from_url(redis_url) as redis:
+        report = drained(database, Meanwhile(redis, maxlen=1000))
+    assert (report.delivered, report.more) == (3, False)
+    assert seqs_of(redis_url) == {payment_id: [1, 2, 3]}
 
 
 def test_a_drain_that_ran_out_of_time_says_that_there_is_more(database, stream):
