@@ -16,7 +16,9 @@ from .problems import RequestRefused
 from .requests import refuse_card_numbers
 from .strict_json import request_hmac
 
-_KEY = re.compile(r"[ -~]{1,255}")
+# What a payment is made once under, whether it comes by itself or in a batch.
+PAYMENTS_ROUTE = "POST /v1/payments"
+KEY_FORM = re.compile(r"[ -~]{1,255}")
 _HEADER = "Idempotency-Key"
 
 
@@ -28,7 +30,7 @@ def idempotency_key() -> str:
             "idempotency_key_missing",
             "Send an Idempotency-Key header: new for each payment, the same for each try.",
         )
-    if not _KEY.fullmatch(key):
+    if not KEY_FORM.fullmatch(key):
         fault = {
             "header": _HEADER,
             "code": "invalid_format",

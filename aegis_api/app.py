@@ -6,7 +6,20 @@ from flask import Flask
 
 from aegis_worker.bootstrap import Web, web
 
-from . import docs, explanations, gateways, health, jobs, openapi, ops, payments, problems, requests, webhooks
+from . import (
+    batches,
+    docs,
+    explanations,
+    gateways,
+    health,
+    jobs,
+    openapi,
+    ops,
+    payments,
+    problems,
+    requests,
+    webhooks,
+)
 from .auth import KnownKeys
 from .parts import Parts, install
 from .waiting import Waiters
@@ -22,6 +35,7 @@ def create_app(parts: Web | None = None) -> Flask:
     api = openapi.document(app)
     for blueprint in (
         payments.blueprint,
+        batches.blueprint,
         explanations.blueprint,
         jobs.blueprint,
         webhooks.blueprint,

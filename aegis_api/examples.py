@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -100,6 +101,40 @@ JOB = job_body(A_JOB)
 JOB_ANSWER = {"job": JOB}
 ACCEPTED = {**payment_body(AN_INITIATED_PAYMENT, _AT, _AT), "job": accepted_job_body(_JOB_ID)}
 DECIDED = {**PAYMENT, "job": JOB}
+BATCH_REQUEST = "".join(
+    json.dumps({"idempotency_key": key, **PAYMENT_REQUEST, "reference": key}) + "\n"
+    for key in ("order-1042", "order-1043")
+)
+BATCH = {
+    "object": "batch",
+    "accepted": 1,
+    "replayed": 0,
+    "refused": 1,
+    "data": [
+        {
+            "line": 1,
+            "idempotency_key": "order-1042",
+            "outcome": "accepted",
+            "payment_id": _PAYMENT_ID,
+            "job_id": _JOB_ID,
+        },
+        {
+            "line": 2,
+            "idempotency_key": "order-1043",
+            "outcome": "refused",
+            "problem": {
+                "type": "urn:aegispay:problem:duplicate_reference",
+                "title": "Another payment carries this reference",
+                "status": 409,
+                "detail": "another payment that has not failed carries this reference",
+                "instance": "/v1/payments/batches",
+                "code": "duplicate_reference",
+                "request_id": "req_0199a7c5a0f47d5a8f0e6b1c2d3e4f54",
+                "retryable": False,
+            },
+        },
+    ],
+}
 PAYMENTS = list_body([PAYMENT], _PAYMENT_ID)
 JOBS = list_body([JOB], None)
 EVENTS = list_body(

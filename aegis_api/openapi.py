@@ -13,6 +13,7 @@ from aegis_worker import __version__
 from .problems import MIMETYPE, PROBLEMS
 from .requests import CARD_FOUND, StrictParser
 from .schemas.answers import ProblemSchema
+from .schemas.batch import BatchLineSchema
 from .schemas.payment_request import PAYMENT_METHODS
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -134,6 +135,7 @@ def document(app: Flask) -> Api:
         components.parameter(name, "header", parameter)
     for schema in PAYMENT_METHODS.values():
         components.schema(type(schema).__name__.removesuffix("Schema"), schema=schema)
+    components.schema("BatchLine", schema=BatchLineSchema())
     return api
 
 

@@ -15,7 +15,7 @@ from aegis_worker.queries import as_of, history, jobs, payments
 from aegis_worker.queries.history import StoredEvent
 
 from . import examples
-from .accepting import command_of, idempotency_key
+from .accepting import PAYMENTS_ROUTE, command_of, idempotency_key
 from .auth import require_merchant
 from .openapi import Blueprint, headers, refuses, takes
 from .parts import parts
@@ -38,7 +38,6 @@ from .waiting import until_decided, wanted_s
 blueprint = Blueprint("payments", __name__, url_prefix="/v1", description="Payments and their history.")
 blueprint.before_request(require_merchant)
 
-_CREATE = "POST /v1/payments"
 _PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
 _RETRY_AFTER = {"Retry-After": "1"}
 
@@ -81,7 +80,7 @@ def create_payment(body: dict[str, Any]) -> Response:
     `Idempotent-Replayed: true`; with `Prefer` it tells how the payment stands now.
     """
     web = parts().web
-    command = command_of(g.merchant_id, _CREATE, idempotency_key(), body, secret=web.settings.secret)
+    command = command_of(g.merchant_id, PAYMENTS_ROUTE, idempotency_key(), body, secret=web.settings.secret)
     accepted = accept(command, web.database)
     if not accepted.replayed:
         web.hints.notify("payments")

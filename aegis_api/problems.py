@@ -54,7 +54,7 @@ PROBLEMS: dict[str, Problem] = {
     "resolution_contradicted": Problem(409, "A gateway says something else"),
     "version_conflict": Problem(412, "The payment is not at the version of If-Match"),
     "payload_too_large": Problem(413, "The body is too large"),
-    "unsupported_media_type": Problem(415, "The body must be application/json"),
+    "unsupported_media_type": Problem(415, "The body is not of the media type that this takes"),
     "validation_failed": Problem(422, "The request has invalid fields"),
     "idempotency_key_reused": Problem(422, "The idempotency key was used with a different request"),
     "sensitive_data_rejected": Problem(422, "The request holds a card number"),
@@ -102,8 +102,16 @@ def problem(
     **more: Any,
 ) -> Response:
     """The problem document of `code`."""
+    status, body = PROBLEMS[code].status, problem_body(code, detail, errors=errors, **more)
+    return Response(dumps(body), status, headers, content_type=MIMETYPE)
+
+
+def problem_body(
+    code: str, detail: str, *, errors: Sequence[Mapping[str, str]] = (), **more: Any
+) -> dict[str, Any]:
+    """What the problem document of `code` holds."""
     meaning = PROBLEMS[code]
-    return _document(code, meaning.status, meaning.title, meaning.retryable, detail, errors, headers, more)
+    return _members(code, meaning.status, meaning.title, meaning.retryable, detail, errors) | more
 
 
 def body_faults(messages: Any) -> list[dict[str, str]]:
@@ -146,7 +154,8 @@ def _http_error(error: HTTPException) -> Response:
     if status == PROBLEMS[code].status:
         return problem(code, _DETAILS.get(code, PROBLEMS[code].title + "."), headers=headers)
     phrase = HTTPStatus(status).phrase
-    return _document(code, status, phrase, False, f"{phrase}.", (), headers, {})
+    body = _members(code, status, phrase, False, f"{phrase}.", ())
+    return Response(dumps(body), status, headers, content_type=MIMETYPE)
 
 
 _DETAILS = {
@@ -155,44 +164,50 @@ _DETAILS = {
 }
 
 
-def _aegis_error(error: AegisError) -> Response:
+def body_of(error: AegisError) -> dict[str, Any]:
+    """What the problem document of an error holds; one of ours is logged and reported."""
     if isinstance(error, RequestRefused):
-        return problem(error.code, str(error), errors=error.errors)
+        return problem_body(error.code, str(error), errors=error.errors)
     if error.code not in PROBLEMS or error.code == "internal_error":
-        return _unexpected(error)
-    headers = {}
-    if isinstance(error, Retryable) and PROBLEMS[error.code].retryable:
-        headers["Retry-After"] = str(error.retry_after_s)
-    if error.code == "invalid_api_key":
-        headers["WWW-Authenticate"] = 'Bearer realm="AegisPay"'
+        _report(error)
+        return problem_body("internal_error", _INTERNAL)
     # A refusal's message was written for its caller; what a broken part says is for the log.
     detail = str(error) if isinstance(error, Refused) else PROBLEMS[error.code].title + "."
     if error.code == "database_unavailable":
         log.warning("database unavailable", error=str(error))
-    more = error.more if isinstance(error, Refused) else {}
-    return problem(error.code, detail, headers=headers, **more)
+    return problem_body(error.code, detail, **(error.more if isinstance(error, Refused) else {}))
+
+
+def _aegis_error(error: AegisError) -> Response:
+    body = body_of(error)
+    headers: dict[str, str] = {}
+    if isinstance(error, Retryable) and body["code"] == error.code and body["retryable"]:
+        headers["Retry-After"] = str(error.retry_after_s)
+    if error.code == "invalid_api_key":
+        headers["WWW-Authenticate"] = 'Bearer realm="AegisPay"'
+    return Response(dumps(body), body["status"], headers, content_type=MIMETYPE)
+
+
+_INTERNAL = "The request failed; the operator's log has it under this request_id."
 
 
 def _unexpected(error: Exception) -> Response:
+    _report(error)
+    return problem("internal_error", _INTERNAL)
+
+
+def _report(error: Exception) -> None:
     if isinstance(error, StatementError):
         error.hide_parameters = True  # they are the merchant's data; the log gets the statement alone
     # Error reports listen to this; Flask sends it only for what no error handler takes.
     got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
     log.error("request failed", error=type(error).__name__, exc_info=error)
-    return problem("internal_error", "The request failed; the operator's log has it under this request_id.")
 
 
-def _document(
-    code: str,
-    status: int,
-    title: str,
-    retryable: bool,
-    detail: str,
-    errors: Sequence[Mapping[str, str]],
-    headers: Mapping[str, str] | None,
-    more: Mapping[str, Any],
-) -> Response:
-    body: dict[str, Any] = {
+def _members(
+    code: str, status: int, title: str, retryable: bool, detail: str, errors: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
+    return {
         "type": f"urn:aegispay:problem:{code}",
         "title": title,
         "status": status,
@@ -202,6 +217,4 @@ def _document(
         "request_id": g.get("request_id"),
         "retryable": retryable,
         **({"errors": list(errors)} if errors else {}),
-        **more,
     }
-    return Response(dumps(body), status, headers, content_type=MIMETYPE)

@@ -39,17 +39,7 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: Request, schema: marshmallow.Schema) -> dict[str, Any]:
         """The body as one JSON object without a card number in it."""
-        if (
-            req.mimetype != "application/json"
-            or req.headers.get("Content-Encoding", "identity") != "identity"
-        ):
-            raise RequestRefused(
-                "unsupported_media_type", "Send Content-Type: application/json, without a Content-Encoding."
-            )
-        raw = req.get_data(cache=False)
-        # A body in chunks tells no length, and werkzeug stops reading at the limit without a word.
-        if req.content_length is None and len(raw) >= (req.max_content_length or math.inf):
-            raise RequestEntityTooLarge
+        raw = whole_body(req, "application/json")
         body = strict_json.parse(raw)
         if card_numbers.may_hold_one(raw):
             refuse_card_numbers([{"pointer": pointer} for pointer in card_numbers.pointers_to(body)])
@@ -82,6 +72,24 @@ class StrictParser(FlaskParser):
         raise RequestRefused(
             "validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors
         )
+
+
+def whole_body(req: Request, media_type: str, *, longest: int | None = None) -> bytes:
+    """The request's body, of this type and no longer than `longest` bytes, or than the application takes.
+
+    Raises RequestRefused or RequestEntityTooLarge.
+    """
+    if req.mimetype != media_type or req.headers.get("Content-Encoding", "identity") != "identity":
+        raise RequestRefused(
+            "unsupported_media_type", f"Send Content-Type: {media_type}, without a Content-Encoding."
+        )
+    if longest is not None:
+        req.max_content_length = longest
+    raw = req.get_data(cache=False)
+    # A body in chunks tells no length, and werkzeug stops reading at the limit without a word.
+    if req.content_length is None and len(raw) >= (req.max_content_length or math.inf):
+        raise RequestEntityTooLarge
+    return raw
 
 
 def refuse_card_numbers(places: list[dict[str, str]]) -> None:

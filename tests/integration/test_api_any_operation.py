@@ -142,7 +142,10 @@ def some_headers(draw: st.DrawFn, parameters: list[Mapping[str, Any]]) -> dict[s
 @st.composite
 def a_body(draw: st.DrawFn, described: Mapping[str, Any]) -> dict[str, Any]:
     """The operation's example with a field changed, added or left out, or something else altogether."""
-    content = described.get("requestBody", {}).get("content", {}).get("application/json")
+    contents = described.get("requestBody", {}).get("content", {})
+    if "application/x-ndjson" in contents and draw(st.integers(0, 9)):
+        return draw(some_lines(contents["application/x-ndjson"]["example"]))
+    content = contents.get("application/json")
     if content is None or draw(st.integers(0, 9)) == 0:
         return draw(st.sampled_from([{}, {"data": b"{"}, {"data": b"\xff", "content_type": "text/plain"}]))
     body = json.loads(json.dumps(content.get("example", {})))
@@ -153,6 +156,15 @@ def a_body(draw: st.DrawFn, described: Mapping[str, Any]) -> dict[str, Any]:
         else:
             body[name] = draw(_value)
     return {"data": json.dumps(body).encode(), "content_type": "application/json"}
+
+
+@st.composite
+def some_lines(draw: st.DrawFn, example: str) -> dict[str, Any]:
+    """Lines of the example, whole or cut, among others."""
+    line = st.sampled_from(example.splitlines())
+    cut = st.builds(lambda text, at: text[:at], line, st.integers(0, 300))
+    lines = draw(st.lists(line | cut | _text | _value.map(json.dumps), max_size=4))
+    return {"data": "\n".join(lines).encode(), "content_type": "application/x-ndjson"}
 
 
 def test_the_operations_that_read_are_asked_about_payments_that_have_ended_as_well(api: Api) -> None:

@@ -1,0 +1,88 @@
+"""A batch's body, newline-delimited JSON, as payment commands: each line is read, or refused by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import marshmallow
+
+from aegis_worker.errors import AegisError
+from aegis_worker.intake import PaymentCommand
+
+from . import card_numbers, strict_json
+from .accepting import KEY_FORM, PAYMENTS_ROUTE, command_of
+from .problems import RequestRefused, body_faults
+from .requests import refuse_card_numbers
+from .schemas.batch import MOST_LINES
+from .schemas.payment_request import PaymentRequestSchema
+
+_PAYMENT = PaymentRequestSchema()
+# What JSON lets stand around a value, but for the line feed that ends a line.
+_BLANK = b" \t\r"
+_KEY_FAULT = "Must be 1 to 255 printable ASCII characters."
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, numbered from 1 with blank ones counted, as an editor does. `key`: None where it can't be shown."""
+
+    number: int
+    key: str | None
+    content: PaymentCommand | AegisError
+
+
+def read_lines(body: bytes, merchant_id: str, *, longest_line: int, secret: str) -> list[Line]:
+    """The lines that are not blank. Raises RequestRefused where there are none, or more than 1,000 of any kind."""
+    count = body.count(b"\n") + (not body.endswith(b"\n"))
+    if count > MOST_LINES:
+        raise RequestRefused(
+            "payload_too_large",
+            f"The batch has {count} lines, of which {MOST_LINES} are taken; nothing was stored.",
+        )
+    # The body's first look holds for each line: no card number goes over a line's end.
+    suspect = card_numbers.may_hold_one(body)
+    lines = [
+        _line(number, raw, merchant_id, suspect=suspect, secret=secret)
+        if len(raw) <= longest_line
+        else Line(number, None, RequestRefused("payload_too_large", f"Longer than {longest_line} bytes."))
+        for number, raw in _raw_lines(body)
+    ]
+    if not lines:
+        raise RequestRefused("malformed_json", "The body is empty; a batch has at least one line.")
+    return lines
+
+
+def _raw_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
+    for number, raw in enumerate(body.split(b"\n"), 1):
+        if stripped := raw.strip(_BLANK):
+            yield number, stripped
+
+
+def _line(number: int, raw: bytes, merchant_id: str, *, suspect: bool, secret: str) -> Line:
+    key: Any = None
+    try:
+        document = strict_json.parse(raw)
+        if suspect:
+            refuse_card_numbers([{"pointer": pointer} for pointer in card_numbers.pointers_to(document)])
+        given = document.pop("idempotency_key", None)
+        key = given if isinstance(given, str) and KEY_FORM.fullmatch(given) else None
+        try:
+            validated = _PAYMENT.load(document)
+        except marshmallow.ValidationError as error:
+            errors = body_faults(error.messages)
+            raise RequestRefused(
+                "validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors
+            ) from None
+        if given is None:
+            raise RequestRefused(
+                "idempotency_key_missing",
+                "Give the line an idempotency_key: new for each payment, the same for each try.",
+            )
+        if key is None:
+            fault = {"pointer": "/idempotency_key", "code": "invalid_format", "detail": _KEY_FAULT}
+            raise RequestRefused("idempotency_key_invalid", _KEY_FAULT, [fault])
+        return Line(number, key, command_of(merchant_id, PAYMENTS_ROUTE, key, validated, secret=secret))
+    except AegisError as error:
+        return Line(number, key, error)

@@ -1,0 +1,87 @@
+"""A process that dies while it accepts a batch: the whole batch is there or nothing of it, and sending it again resumes."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+
+import pytest
+from api_client import CARD, Api, Merchant, start_api
+from scripted_gateway import ScriptedGateway
+from spine import pipeline, rows, run_until_quiet
+
+from aegis_worker.chaos.points import VARIABLE, arm
+
+_LINES = 40
+_BODY = "".join(
+    json.dumps(
+        {
+            "idempotency_key": f"k{n}",
+            "reference": f"r{n}",
+            "amount": 1999 if n % 10 else 0,
+            "currency": "USD",
+            "payment_method": CARD,
+        }
+    )
+    + "\n"
+    for n in range(_LINES)
+).encode()
+_REFUSED = _LINES // 10
+
+
+def post_batch(shop: Merchant) -> dict[str, int]:
+    answer = shop.post("/v1/payments/batches", data=_BODY, headers={"Content-Type": "application/x-ndjson"})
+    assert answer.status_code == 200, answer.text
+    return {outcome: answer.json[outcome] for outcome in ("accepted", "replayed", "refused")}
+
+
+def die_while_posting(database_url: str, shop: Merchant, point: str) -> int | None:
+    """Post the batch in a process that is told to die at `point`; how it ended."""
+
+    def post() -> None:
+        api = start_api(database_url)
+        os.environ[VARIABLE] = point
+        arm("development")
+        post_batch(Merchant(shop.merchant_id, shop.key, api.app.test_client()))
+
+    process = multiprocessing.get_context("fork").Process(target=post)
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+def count(api: Api, table: str) -> int:
+    return int(rows(api.database, f"SELECT count(*) FROM {table}")[0]["count"])
+
+
+@pytest.mark.parametrize(
+    ("point", "durable"),
+    [
+        pytest.param("intake.received", False, marks=pytest.mark.row(1)),
+        pytest.param("intake.written", False, marks=pytest.mark.row(1)),
+        pytest.param("intake.committed", True, marks=pytest.mark.row(2)),
+        pytest.param("intake.hinted", True, marks=pytest.mark.row(3)),
+    ],
+)
+def test_a_batch_is_there_whole_or_not_at_all_when_the_api_dies_and_the_same_body_resumes(
+    database_url: str, point: str, durable: bool
+) -> None:
+    api = start_api(database_url)
+    shop = api.merchant()
+    good = _LINES - _REFUSED
+    assert die_while_posting(database_url, shop, point) == -signal.SIGKILL
+    for table in ("payments", "jobs", "payment_events", "outbox", "idempotency_keys"):
+        assert count(api, table) == (good if durable else 0), table
+    resumed = post_batch(shop)
+    assert resumed == {
+        "accepted": 0 if durable else good,
+        "replayed": good if durable else 0,
+        "refused": _REFUSED,
+    }
+    gateway = ScriptedGateway("a")
+    run_until_quiet(pipeline(api.database, gateway))
+    assert len(gateway.calls) == good == count(api, "payments")
+    assert rows(api.database, "SELECT DISTINCT state FROM payments") == [{"state": "SUCCESS"}]
+    api.database.dispose()
