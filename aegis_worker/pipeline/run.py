@@ -5,10 +5,9 @@ A slow call holds up neither a fast one's commit nor the next claim. No transact
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 
 import structlog
 
@@ -19,75 +18,83 @@ from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import Change, OpenAttempt
 from aegis_worker.routing.router import decide
 
-from .calls import call
 from .parts import PipelineParts, RunReport
 from .plan import next_step
 from .settle import settle
-from .suspects import is_suspect, set_apart
-from .work import Answer, Ask, Rest, Route, Send, SendAgain, Settled, Step, Work
+from .suspects import set_apart
+from .window import Window, opened_window
+from .work import Ask, Rest, Route, Send, SendAgain, Settled, Step, Work
 from .writing import legal_change, persist, reached
 
 log = structlog.get_logger(__name__)
 
 # While calls are in flight, newly due jobs are looked for this often: their hint may have found every worker busy.
-_LOOK_AGAIN_S = 0.05
+_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.05
 # The other holder of the lock is about to finish or its lease is about to end.
 _LOCKED_DELAY_S = 1.0
 # A job that is to be worked on alone waits for a run that begins with it.
 _COMPANY_DELAY_S = 1.0
 
 
-@dataclass(slots=True)
-class _Window:
-    """The calls in flight, and which work each belongs to."""
+class _Pace:
+    """When to claim again.
 
-    pool: ThreadPoolExecutor
-    calls: dict[Future[Answer | None], Work] = field(default_factory=dict)
+    A claim costs about as much for one job as for fifty. Where more was due than fitted in, half of the window gets free
+    first; calls that are slow hold that up for a moment at most. Where less was due, whatever comes in is looked for
+    again and again, ever less often while nothing does.
+    """
 
-    def holds_suspect(self, poison_cap: int) -> bool:
-        """Whether the one call in flight is for a job that is to be worked on alone."""
-        return any(is_suspect(work.job, poison_cap) for work in self.calls.values())
+    def __init__(self) -> None:
+        self._again_s = 0.0
+        self._claimed_at = -math.inf
+        self._more_due = True
 
-    def disown(self, payment_ids: set[str]) -> int:
-        """Forget the calls for payments whose jobs were just claimed again; returns how many.
+    def is_due(self, window: Window) -> bool:
+        """Whether this is the time."""
+        if not len(window):
+            return True
+        if self._more_due and window.free >= len(window):
+            return True
+        return window.free > 0 and time.monotonic() - self._claimed_at >= self._again_s
 
-        A worker that was frozen past its lease may take over from itself. The older claim is a zombie's, and must not be
-        written in one statement with the newer one, whose fence would let it pass.
-        """
-        zombies = [future for future, work in self.calls.items() if work.payment.id in payment_ids]
-        for future in zombies:
-            del self.calls[future]
-        return len(zombies)
+    def claimed(self, jobs: int, limit: int) -> None:
+        """What the last claim found of the `limit` jobs that it asked for."""
+        self._claimed_at = time.monotonic()
+        self._more_due = jobs == limit
+        if self._more_due:
+            self._again_s = _LONGEST_LOOK_S
+        else:
+            self._again_s = _LOOK_S if jobs else min(2 * self._again_s, _LONGEST_LOOK_S)
 
 
 def run(parts: PipelineParts, queue: str) -> RunReport:
     """Work on due jobs of `queue` until none is due or `run_limit_s` has passed, then finish what is in flight."""
-    report = RunReport()
+    report, pace = RunReport(), _Pace()
     stop_claiming_at = time.monotonic() + parts.run_limit_s
-    with ThreadPoolExecutor(parts.call_threads, thread_name_prefix="gateway") as pool:
-        window = _Window(pool)
+    with opened_window(parts.call_threads) as window:
         while True:
             claimed = 0
-            free = parts.call_threads - len(window.calls)
             if (
-                free
+                pace.is_due(window)
                 and time.monotonic() < stop_claiming_at
                 and not window.holds_suspect(parts.policy.poison_cap)
             ):
+                limit = min(window.free, parts.batch)
                 try:
-                    claimed = _take_up(parts, window, queue, min(free, parts.batch), report)
+                    claimed = _take_up(parts, window, queue, limit, report)
                 except DatabaseUnavailable as error:
-                    if not window.calls:
+                    if not len(window):
                         raise
                     # New work can wait for PostgreSQL; the answers of the calls in flight are still to be written.
-                    log.warning("claims no more", calls_in_flight=len(window.calls), error=str(error))
+                    log.warning("claims no more", calls_in_flight=len(window), error=str(error))
                     stop_claiming_at = 0.0
-            if not window.calls and not claimed:
+                pace.claimed(claimed, limit)
+            if not len(window) and not claimed:
                 return report
-            _settle_answered(parts, window, report)
+            _settle_answered(parts, window, report, 0.0 if claimed and pace.is_due(window) else _LOOK_S)
 
 
-def _take_up(parts: PipelineParts, window: _Window, queue: str, limit: int, report: RunReport) -> int:
+def _take_up(parts: PipelineParts, window: Window, queue: str, limit: int, report: RunReport) -> int:
     """Claim, lock, plan, open and send up to `limit` jobs; returns how many were claimed."""
     jobs = parts.database.run(
         lambda connection: claim(connection, queue, limit=limit, lease_s=parts.lease_s, worker=parts.worker)
@@ -99,8 +106,8 @@ def _take_up(parts: PipelineParts, window: _Window, queue: str, limit: int, repo
     report.claimed += len(jobs)
     report.lost += window.disown({job.payment.id for job in jobs})
     crash_point("job.claimed")
-    now, later = set_apart(jobs, in_company=bool(window.calls), poison_cap=parts.policy.poison_cap)
-    _give_up(parts, later, _COMPANY_DELAY_S if window.calls else 0.0, report)
+    now, later = set_apart(jobs, in_company=bool(len(window)), poison_cap=parts.policy.poison_cap)
+    _give_up(parts, later, _COMPANY_DELAY_S if len(window) else 0.0, report)
     works = [_work(parts, job) for job in _locked(parts, now, report)]
     crash_point("job.locked")
     _carry_out(parts, window, [(work, None, next_step(work, parts.policy)) for work in works], report)
@@ -125,14 +132,12 @@ def _work(parts: PipelineParts, job: ClaimedJob) -> Work:
     return Work(job, job.payment, list(job.attempts), route)
 
 
-def _settle_answered(parts: PipelineParts, window: _Window, report: RunReport) -> None:
-    """Wait for an answer (not long), then settle everything that has answered in one commit."""
-    if not window.calls:
+def _settle_answered(parts: PipelineParts, window: Window, report: RunReport, timeout_s: float) -> None:
+    """Wait for an answer, not long, then settle everything that has answered in one commit."""
+    if not len(window):
         return
-    answered, _ = wait(window.calls, timeout=_LOOK_AGAIN_S, return_when=FIRST_COMPLETED)
     decided: list[tuple[Work, Settled | None, Step]] = []
-    for done in answered:
-        work, answer = window.calls.pop(done), done.result()
+    for work, answer in window.answered(timeout_s):
         if answer is None:
             log.warning("too late to send; left to the next worker", payment_id=work.payment.id)
             parts.locks.release([work.payment.id])
@@ -147,7 +152,7 @@ def _settle_answered(parts: PipelineParts, window: _Window, report: RunReport) -
 
 def _carry_out(
     parts: PipelineParts,
-    window: _Window,
+    window: Window,
     decided: Sequence[tuple[Work, Settled | None, Step]],
     report: RunReport,
 ) -> None:
@@ -184,7 +189,7 @@ def _carry_out(
         work.position = step.position if isinstance(step, Ask) else -1
         gateway = parts.gateways[work.subject.gateway]
         send_until_s = leased_from_s + parts.lease_s - gateway.config.slowest_call_s
-        window.calls[window.pool.submit(call, gateway, step, send_until_s)] = work
+        window.send(work, gateway, step, send_until_s)
 
 
 def _sent(opened: OpenAttempt, lease_epoch: int) -> Attempt:

@@ -1,0 +1,77 @@
+"""The calls to gateways that one run has in flight, and their answers in the order in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+
+from aegis_worker.gateways.base import PaymentGateway
+
+from .calls import call
+from .suspects import is_suspect
+from .work import Answer, Ask, Send, SendAgain, Work
+
+_Call = Future[Answer | None]
+
+
+class Window:
+    """At most `limit` calls side by side, each on a thread."""
+
+    def __init__(self, pool: ThreadPoolExecutor, limit: int) -> None:
+        self._pool, self._limit = pool, limit
+        self._calls: dict[_Call, Work] = {}
+        # A queue and not futures.wait(): that looks at every call in flight each time that one of them answers.
+        self._answered: SimpleQueue[_Call] = SimpleQueue()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def free(self) -> int:
+        """How many more calls fit in."""
+        return self._limit - len(self._calls)
+
+    def send(
+        self, work: Work, gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float
+    ) -> None:
+        """Have the call made; see `calls.call`."""
+        future = self._pool.submit(call, gateway, step, send_until_s)
+        self._calls[future] = work
+        future.add_done_callback(self._answered.put)
+
+    def answered(self, timeout_s: float) -> Iterator[tuple[Work, Answer | None]]:
+        """Everything that has answered; where nothing has, the first that does within `timeout_s`."""
+        try:
+            done = self._answered.get(timeout=timeout_s)
+            while True:
+                # A call that was disowned meanwhile is nobody's.
+                if (work := self._calls.pop(done, None)) is not None:
+                    yield work, done.result()
+                done = self._answered.get_nowait()
+        except Empty:
+            return
+
+    def holds_suspect(self, poison_cap: int) -> bool:
+        """Whether the one call in flight is for a job that is to be worked on alone."""
+        works = self._calls.values()
+        return len(works) == 1 and any(is_suspect(work.job, poison_cap) for work in works)
+
+    def disown(self, payment_ids: set[str]) -> int:
+        """Forget the calls for payments whose jobs were just claimed again; returns how many.
+
+        A worker that was frozen past its lease may take over from itself. The older claim is a zombie's, and must not be
+        written in one statement with the newer one, whose fence would let it pass.
+        """
+        zombies = [call for call, work in self._calls.items() if work.payment.id in payment_ids]
+        for zombie in zombies:
+            del self._calls[zombie]
+        return len(zombies)
+
+
+@contextmanager
+def opened_window(limit: int) -> Iterator[Window]:
+    """A window for one run; at its end the calls that are still in flight are waited for."""
+    with ThreadPoolExecutor(limit, thread_name_prefix="gateway") as pool:
+        yield Window(pool, limit)
