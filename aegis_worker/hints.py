@@ -1,8 +1,8 @@
 """Hints: telling workers that there is due work, without ever holding up or failing the one who tells.
 
-A background thread of the process publishes. Hints are coalesced: a flag in Redis says that one is outstanding for a
-queue, and the task clears it before it claims, so no committed job is missed. A hint that gets lost is made good by the
-sweeper.
+A background thread of the process publishes. Hints are coalesced twice: the thread looks at Redis only now and then, and
+there a flag says that one is outstanding for a queue. The task clears it before it claims, so no committed job is missed.
+A hint that gets lost is made good by the sweeper.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 _FLAG_MS = 2000
 # Events gather for so long before a drain is told of them: it costs about as much for one of them as for twenty.
 _GATHER_S = {"outbox": 0.05}
+# After a look at the flags the thread rests: under load one look speaks for many payments, and a thread that runs beside
+# each request costs more CPU than Redis does. The first hint after a pause goes out at once.
+_REST_S = 0.02
 # Publishing rests after a failure, so that a dead broker isn't hammered; what is due meanwhile is found by the sweeper.
 _PAUSE_AFTER_FAILURE_S = 1.0
 
@@ -89,6 +92,7 @@ class Hints:
                     # Whatever the broker does, the job is committed and the sweeper finds it.
                     log.warning("hint not published", queue=queue, error=type(error).__name__)
                     pause.wait(_PAUSE_AFTER_FAILURE_S)
+            pause.wait(_REST_S)
 
 
 class NoHints:
