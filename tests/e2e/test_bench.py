@@ -15,9 +15,15 @@ from installation import AEGIS, START_S, STOP_S, alive, wait_until
 pytestmark = pytest.mark.slow
 
 MODES = {
-    "intake": (("--payments", "20", "--concurrency", "1", "--concurrency", "4"), {"1 at once", "4 at once"}),
+    "intake": (
+        ("--payments", "20", "--concurrency", "1", "--concurrency", "4", "--batch", "8"),
+        {"1 at once", "4 at once", "1 at once, batches of 8", "4 at once, batches of 8"},
+    ),
     "drain": (("--payments", "50"), {"backlog"}),
-    "e2e": (("--payments", "20", "--concurrency", "4"), {"4 at once"}),
+    "e2e": (
+        ("--payments", "20", "--concurrency", "4", "--batch", "8"),
+        {"4 at once", "4 at once, batches of 8"},
+    ),
     "outbox": (("--payments", "20"), {"Redis Stream", "webhooks"}),
     "reads": (("--payments", "20", "--seconds", "0.5", "--rate", "10"), {"payment", "job", "list"}),
 }
@@ -56,7 +62,10 @@ def test_a_mode_measures_without_errors(mode: str, environ: dict[str, str], tmp_
         assert ("worker" in figures["cpu_ms_by_part"]) == (mode != "intake")
         assert figures["memory_mb"]["web"]["median"] > 0
     if mode in ("intake", "e2e"):
-        assert result["ratio_to_floor"]["throughput"]["median"] > 0
+        compared = {"batches": "ratio_to_single", "once": "ratio_to_floor"}
+        for case, figures in result["cases"].items():
+            name = compared["batches" if "batches" in case else "once"]
+            assert figures[name]["throughput"]["median"] > 0
     if mode not in ("drain", "outbox"):
         assert result["latency_ms"].keys() == {"p50", "p95", "p99"}
 

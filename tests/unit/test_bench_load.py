@@ -61,7 +61,7 @@ def a_server(script: Script) -> Iterator[tuple[int, list[bytes]]]:
 
 def _request(connection: socket.socket) -> bytes:
     got = b""
-    while b"\r\n\r\n" not in got or (b"POST" in got and not got.endswith(b"}")):
+    while b"\r\n\r\n" not in got or (b"POST" in got and not got.rstrip().endswith(b"}")):
         piece = connection.recv(65536)
         if not piece:
             return b""
@@ -102,6 +102,32 @@ def test_every_order_is_another_one() -> None:
     assert [body["reference"] for body in bodies] == [f"k-{index}" for index in range(6)]
     assert all(body["currency"] == "USD" and body["amount"] > 0 for body in bodies)
     assert all(b"Idempotency-Key: k-%d\r\n" % index in request for index, request in enumerate(requests))
+
+
+def test_a_batch_holds_an_order_a_line_and_the_last_one_what_is_left() -> None:
+    requests = prepared(a_plan(9, count=7, batch=3))
+    lines = [
+        [json.loads(line) for line in request.split(b"\r\n\r\n")[1].splitlines()] for request in requests
+    ]
+    assert [len(each) for each in lines] == [3, 3, 1]
+    assert [line["idempotency_key"] for each in lines for line in each] == [f"k-{n}" for n in range(7)]
+    assert all(line["reference"] == line["idempotency_key"] for each in lines for line in each)
+    assert Orders(a_plan(1, count=7, batch=3), requests).over(0.0) is False
+
+
+def test_every_line_of_a_batch_counts_by_itself() -> None:
+    lines = [
+        {"outcome": "accepted", "payment_id": "pay_1"},
+        {"outcome": "accepted", "payment_id": "pay_2"},
+        {"outcome": "refused", "problem": {"code": "duplicate_reference"}},
+    ]
+    body = json.dumps({"data": lines}).encode()
+    answer = b"HTTP/1.1 202 ACCEPTED\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with a_server(lambda connection, index: answer) as (port, seen):
+        sent = run(a_plan(port, batch=3))
+    assert len(seen) == 2
+    assert [id_ for id_, _, _ in sent.answers] == ["pay_1", "pay_2"] * 2
+    assert sent.errors == {"duplicate_reference": 2}
 
 
 def test_connections_are_kept_alive() -> None:

@@ -19,6 +19,7 @@ from .rounds import (
     Mode,
     Round,
     answers_per_s,
+    batch_option,
     common_options,
     gateway_ms_option,
     latencies,
@@ -55,6 +56,7 @@ _FLOOR = "; floor: the same requests to a bare Flask route with one INSERT, in t
     show_default=True,
     help="Connections that post at once, without --rate.",
 )
+@batch_option
 @click.option(
     "--rate",
     type=click.FloatRange(0.1, 100_000),
@@ -70,10 +72,13 @@ def command(
     gateway_ms: int,
     gateway: str,
     concurrency: int,
+    batch: int | None,
     rate: tuple[float, ...],
     seconds: float,
 ) -> None:
     """From the POST to the payment's end; throughput, or latency at a given rate."""
+    if rate and batch:
+        raise click.UsageError("--batch doesn't go with --rate: batches are measured for throughput")
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
         if rate:
@@ -81,9 +86,9 @@ def command(
             return lambda round_: _open_loops(rig, rate, seconds, round_)
         floor_port = rig.start_floor()
         rig.warm_up(at_floor(rig.posts(8, count=64), floor_port))
-        return lambda round_: _closed_loop(rig, floor_port, concurrency, common.payments, round_)
+        return lambda round_: _closed_loops(rig, floor_port, concurrency, common.payments, batch, round_)
 
-    closed = {"payments": common.payments, "concurrency": concurrency}
+    closed = {"payments": common.payments, "concurrency": concurrency, **({"batch": batch} if batch else {})}
     pace: dict[str, Any] = {"rate": list(rate), "seconds": seconds} if rate else closed
     from_when = "due, however late it was sent" if rate else "sent"
     run_mode(
@@ -92,7 +97,7 @@ def command(
             "payment",
             _ABOUT.format(from_when=from_when) + ("" if rate else _FLOOR),
             Setup(workers, cast(GatewayKind, gateway), gateway_ms),
-            cases=len(rate) or 1,
+            cases=len(rate) or (2 if batch else 1),
             options={"gateway": gateway, "gateway_ms": gateway_ms, **pace},
             prepare=prepare,
         ),
@@ -106,6 +111,28 @@ def _open_loops(rig: Rig, rates: tuple[float, ...], seconds: float, round_: Roun
         plan = rig.posts(_OPEN_LOOP_CONNECTIONS, rate=rate, seconds=seconds)
         _measure(rig, plan, case, round_)
         round_.step()
+
+
+def _closed_loops(
+    rig: Rig, floor_port: int, connections: int, count: int, batch: int | None, round_: Round
+) -> None:
+    case = f"{connections} at once"
+    if batch is None:
+        _closed_loop(rig, floor_port, connections, count, round_)
+        return
+
+    def in_batches() -> dict[str, Any]:
+        plan = rig.batches(connections, count=count, batch=batch)
+        figures = _measure(rig, plan, f"{case}, batches of {batch}", round_)
+        round_.step()
+        return figures
+
+    # Whoever comes second finds another machine; so each comes second in turn.
+    batched = in_batches() if round_.number % 2 else None
+    _closed_loop(rig, floor_port, connections, count, round_)
+    batched = batched or in_batches()
+    single_per_s = round_.cases[case].get("throughput_per_s")
+    batched["ratio_to_single"] = {"throughput": ratio(batched.get("throughput_per_s"), single_per_s)}
 
 
 def _closed_loop(rig: Rig, floor_port: int, connections: int, count: int, round_: Round) -> None:

@@ -11,7 +11,7 @@ from .figures import Figures, ratio
 from .floor import PATH
 from .load import Plan, Sent
 from .rig import Rig
-from .rounds import Common, Mode, Round, answers_per_s, common_options, latencies, run_mode
+from .rounds import Common, Mode, Round, answers_per_s, batch_option, common_options, latencies, run_mode
 from .setup import Setup
 
 _ABOUT = (
@@ -30,7 +30,8 @@ _ABOUT = (
     show_default=True,
     help="Connections that post at once; may be repeated.",
 )
-def command(common: Common, concurrency: tuple[int, ...]) -> None:
+@batch_option
+def command(common: Common, concurrency: tuple[int, ...], batch: int | None) -> None:
     """POST /v1/payments without a worker, beside a bare Flask route with one INSERT."""
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
@@ -41,6 +42,9 @@ def command(common: Common, concurrency: tuple[int, ...]) -> None:
             for connections in concurrency:
                 _measure_case(rig, floor_port, connections, common.payments, round_)
                 round_.step()
+                if batch is not None:
+                    _measure_batches(rig, connections, common.payments, batch, round_)
+                    round_.step()
 
         return measure
 
@@ -50,8 +54,12 @@ def command(common: Common, concurrency: tuple[int, ...]) -> None:
             "payment",
             _ABOUT,
             Setup(workers=0),
-            cases=len(concurrency),
-            options={"payments": common.payments, "concurrency": list(concurrency)},
+            cases=len(concurrency) * (2 if batch else 1),
+            options={
+                "payments": common.payments,
+                "concurrency": list(concurrency),
+                **({"batch": batch} if batch else {}),
+            },
             prepare=prepare,
         ),
         common,
@@ -92,5 +100,20 @@ def _measure_case(rig: Rig, floor_port: int, connections: int, count: int, round
         "throughput_per_s": answers_per_s(sent),
         "latency_ms": latencies(sent),
         **beside_floor(sent, floor),
+        **cost,
+    }
+
+
+def _measure_batches(rig: Rig, connections: int, count: int, batch: int, round_: Round) -> None:
+    case = f"{connections} at once, batches of {batch}"
+    before = rig.meter.read()
+    (sent,) = rig.run_load(rig.batches(connections, count=count, batch=batch))
+    cost = rig.cost(before, len(sent.answers), "payment", load=sent.cpu_ms)
+    round_.note(case, sent)
+    single_per_s = round_.cases[f"{connections} at once"]["throughput_per_s"]
+    round_.cases[case] = {
+        "throughput_per_s": answers_per_s(sent),
+        "latency_ms": latencies(sent),
+        "ratio_to_single": {"throughput": ratio(answers_per_s(sent), single_per_s)},
         **cost,
     }

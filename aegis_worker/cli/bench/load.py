@@ -28,7 +28,8 @@ class Plan:
     """What to send. One of `paths` after the other, over and over; with a `body`, each time as another order.
 
     Closed loop: every connection sends as soon as it has its answer, until `count` requests or `seconds` are over. Open
-    loop, with `rate`: requests are due at fixed times for `seconds`, whether or not earlier ones are answered.
+    loop, with `rate`: requests are due at fixed times for `seconds`, whether or not earlier ones are answered. `batch`:
+    with `body` and `count`, so many orders in a request, as NDJSON lines; each of their answers counts by itself.
     `ok`: the HTTP status that is no error. `key`: begins every idempotency key and reference.
     """
 
@@ -42,15 +43,23 @@ class Plan:
     count: int = 0
     seconds: float = 0.0
     rate: float = 0.0
+    batch: int = 0
+
+    @property
+    def requests(self) -> int:
+        """How many are to be sent; 0 for as many as there is time for."""
+        if self.rate:
+            return len(schedule(self.rate, self.seconds))
+        return -(-self.count // self.batch) if self.batch else self.count
 
 
 @dataclass(slots=True)
 class Sent:
     """What came of it. Times are seconds since the epoch by this machine's clock.
 
-    `answers`: (id in the answer's body, when the request was due, ms from then to the last byte), of good ones only. When
-    it was due is when it was sent in a closed loop, and when it should have been sent in an open one, so that a server
-    that holds up later requests pays for it.
+    `answers`: (id of the payment, when its request was due, ms from then to the last byte), of good ones only. When it was
+    due is when it was sent in a closed loop, and when it should have been sent in an open one, so that a server that holds
+    up later requests pays for it.
     """
 
     started_at: float = 0.0
@@ -72,16 +81,30 @@ def prepared(plan: Plan) -> list[bytes]:
     head = f"Host: 127.0.0.1:{plan.port}\r\n{head}"
     if plan.body is None:
         return [f"GET {path} HTTP/1.1\r\n{head}\r\n".encode() for path in plan.paths]
-    total = len(schedule(plan.rate, plan.seconds)) if plan.rate else plan.count
-    return [_post(plan, head, index) for index in range(total)]
+    path = f"POST {plan.paths[0]} HTTP/1.1\r\n{head}"
+    if plan.batch:
+        starts = range(0, plan.count, plan.batch)
+        return [_batch(plan, path, start, min(start + plan.batch, plan.count)) for start in starts]
+    return [_post(plan, path, index) for index in range(plan.requests)]
+
+
+def _order(plan: Plan, index: int) -> dict[str, Any]:
+    return {**(plan.body or {}), "amount": 1000 + index % 9000, "reference": f"{plan.key}-{index}"}
 
 
 def _post(plan: Plan, head: str, index: int) -> bytes:
-    name = f"{plan.key}-{index}"
-    body = json.dumps({**(plan.body or {}), "amount": 1000 + index % 9000, "reference": name}).encode()
-    path = plan.paths[index % len(plan.paths)]
-    lines = f"Idempotency-Key: {name}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return f"POST {path} HTTP/1.1\r\n{head}{lines}\r\n".encode() + body
+    body = json.dumps(_order(plan, index)).encode()
+    key = f"Idempotency-Key: {plan.key}-{index}\r\nContent-Type: application/json\r\n"
+    return f"{head}{key}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _batch(plan: Plan, head: str, start: int, end: int) -> bytes:
+    orders = (
+        {"idempotency_key": f"{plan.key}-{index}", **_order(plan, index)} for index in range(start, end)
+    )
+    body = "".join(json.dumps(order) + "\n" for order in orders).encode()
+    kind = "Content-Type: application/x-ndjson\r\n"
+    return f"{head}{kind}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 class Orders:
@@ -91,7 +114,7 @@ class Orders:
         self._requests = requests
         self._due_at = schedule(plan.rate, plan.seconds) if plan.rate else None
         self._seconds = plan.seconds
-        self._count = len(self._due_at) if self._due_at is not None else plan.count
+        self._count = plan.requests
         self._given = 0
 
     def over(self, now: float) -> bool:
@@ -206,10 +229,16 @@ def _judge(plan: Plan, loop: _Loop, sent: Sent) -> None:
             document = json.loads(body)
         except ValueError:
             document = {}
-        if status == plan.ok:
-            sent.answers.append((document.get("id"), sent.started_at + due, (ended - due) * 1000))
-        else:
+        if status != plan.ok:
             errors[f"{status} {document.get('code', '')}".strip()] += 1
+            continue
+        ids = [document.get("id")]
+        if plan.batch:
+            ids = [line["payment_id"] for line in document["data"] if line["outcome"] == "accepted"]
+            errors.update(
+                line["problem"]["code"] for line in document["data"] if line["outcome"] == "refused"
+            )
+        sent.answers += [(id_, sent.started_at + due, (ended - due) * 1000) for id_ in ids]
     sent.errors = dict(errors)
 
 

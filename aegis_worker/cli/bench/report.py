@@ -15,6 +15,7 @@ _TITLES = {
     "post_latency_ms": "POST latency, ms",
     "floor": "floor",
     "ratio_to_floor": "ratio to the floor",
+    "ratio_to_single": "ratio to single POSTs",
     "cpu_ms_per_{unit}": "CPU ms per {unit}",
     "cpu_ms_by_part": "  of it",
     "commits_per_{unit}": "commits per {unit}",

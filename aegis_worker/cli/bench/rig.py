@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
@@ -85,6 +86,11 @@ class Rig:
             key=new_key(),
             **pace,
         )
+
+    def batches(self, connections: int, *, count: int, batch: int) -> Plan:
+        """A plan for posting `count` payments, `batch` of them in each request."""
+        plan = self.posts(connections, count=count)
+        return replace(plan, paths=["/v1/payments/batches"], ok=200, batch=batch)
 
     def gets(self, paths: Sequence[str], connections: int, seconds: float) -> Plan:
         """A plan for reading, one path after the other."""

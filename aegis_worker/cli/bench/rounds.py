@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from aegis_api.schemas.batch import MOST_LINES
 from aegis_worker.cli.local_stack import Stopped, stop_on_signals
 from aegis_worker.cli.output import progress, remark
 from aegis_worker.cli.percentiles import percentiles
@@ -26,7 +27,7 @@ from .rig import Rig, running_rig
 from .setup import Setup
 
 # The figures that stand at the top of the JSON, of the case with the highest throughput.
-_HEADLINE = ("throughput_per_s", "latency_ms", "ratio_to_floor", "cpu_ms_by_part")
+_HEADLINE = ("throughput_per_s", "latency_ms", "ratio_to_floor", "ratio_to_single", "cpu_ms_by_part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,11 @@ workers_option = click.option(
     default=2,
     show_default=True,
     help="Processes of the Celery worker.",
+)
+batch_option = click.option(
+    "--batch",
+    type=click.IntRange(1, MOST_LINES),
+    help="Also through POST /v1/payments/batches with so many payments in each, beside single POSTs.",
 )
 gateway_ms_option = click.option(
     "--gateway-ms",
