@@ -37,8 +37,9 @@ from aegis_worker.webhooks.sender import HttpSender
 
 # Locks, flags and health of a Redis that is slow are worth less than the payment that waits for them.
 _REDIS_TIMEOUT_S = 0.3
-# A run of the drain ends soon, so that a worker can be stopped.
-_OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 256, 5.0
+# A run of the drain ends soon, so that a worker can be stopped. Of webhooks a quarter may be one endpoint's: with fewer
+# in hand its threads would wait for the next claim.
+_OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 1024, 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection
 
 from aegis_worker.ids import DELIVERY, first_id_at
 
@@ -53,7 +53,7 @@ WITH due AS MATERIALIZED (
     RETURNING o.id, o.payment_id, o.seq, o.endpoint_id, o.lease_epoch, o.tries, p.behind IS NULL AS claimed,
         coalesce(p.behind > p.due_at, true) AS moved
 )
-SELECT t.claimed, t.moved, t.id, t.endpoint_id, t.lease_epoch, t.tries, w.url, w.secret_version, {PUBLISHED_COLUMNS}
+SELECT t.claimed, t.moved, t.id, t.endpoint_id, w.url, w.secret_version, t.lease_epoch, t.tries, {PUBLISHED_COLUMNS}
 FROM taken t JOIN webhook_endpoints w ON w.id = t.endpoint_id {JOIN_PUBLISHED}
 ORDER BY t.payment_id, t.endpoint_id, t.seq
 """
@@ -217,9 +217,9 @@ def claim(
     Leaves out endpoints that are disabled, at rest, or in `skip`.
     """
     parameters = {"limit": limit, "per_endpoint": per_endpoint, "skip": list(skip), "lease_s": lease_s}
-    rows = connection.exec_driver_sql(_CLAIM, parameters).mappings().all()
-    deliveries = tuple(_claimed(row) for row in rows if row["claimed"])
-    return DeliveryClaim(deliveries, moved=sum(row["moved"] for row in rows))
+    rows = connection.exec_driver_sql(_CLAIM, parameters).all()
+    deliveries = tuple(_claimed(row) for claimed, _, *row in rows if claimed)
+    return DeliveryClaim(deliveries, moved=sum(moved for _, moved, *_ in rows))
 
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
@@ -283,13 +283,8 @@ def lag(connection: Connection) -> WebhookLag:
     )
 
 
-def _claimed(row: RowMapping) -> ClaimedDelivery:
+def _claimed(row: Sequence[Any]) -> ClaimedDelivery:
+    id, endpoint_id, url, secret_version, lease_epoch, tries, *event = row
     return ClaimedDelivery(
-        id=row["id"],
-        endpoint_id=row["endpoint_id"],
-        url=row["url"],
-        secret_version=row["secret_version"],
-        lease_epoch=row["lease_epoch"],
-        tries=row["tries"],
-        event=published_from_row(row),
+        id, endpoint_id, url, secret_version, lease_epoch, tries, published_from_row(event)
     )

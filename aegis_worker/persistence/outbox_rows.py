@@ -155,16 +155,16 @@ def claim(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
 
     Rows seen for the first time get one webhook delivery for every active endpoint of their merchant that wants them.
     """
-    rows = connection.exec_driver_sql(_CLAIM, {"limit": limit, "lease_s": lease_s}).mappings().all()
+    rows = connection.exec_driver_sql(_CLAIM, {"limit": limit, "lease_s": lease_s}).all()
     return OutboxClaim(
         events=tuple(
-            ClaimedEvent(published_from_row(row), row["lease_epoch"], row["tries"])
-            for row in rows
-            if row["claimed"]
+            ClaimedEvent(published_from_row(event), lease_epoch, tries)
+            for claimed, _, lease_epoch, tries, _, *event in rows
+            if claimed
         ),
-        moved=sum(row["moved"] for row in rows),
+        moved=sum(moved for _, moved, *_ in rows),
         full=len(rows) >= limit,
-        fanned_out=rows[0]["fanned_out"] if rows else 0,
+        fanned_out=rows[0].fanned_out if rows else 0,
     )
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-
-from sqlalchemy import RowMapping
 
 from aegis_worker.domain.transitions import LEADS_TO, EventType
 from aegis_worker.ids import event_id
@@ -26,6 +24,8 @@ CROSS JOIN LATERAL (
     SELECT merchant_id, amount_minor, currency, reference FROM payments WHERE id = t.payment_id LIMIT 1
 ) p
 """
+
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,10 @@ class PublishedEvent:
             "seq": self.seq,
             "data": data,
         }
-        return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+        return _JSON.encode(document).encode()
 
 
-def published_from_row(row: RowMapping) -> PublishedEvent:
-    """The event from a row with PUBLISHED_COLUMNS."""
-    return PublishedEvent(
-        payment_id=row["payment_id"],
-        seq=row["seq"],
-        type=EventType(row["type"]),
-        data=row["data"],
-        at=row["at"],
-        merchant_id=row["merchant_id"],
-        amount_minor=row["amount_minor"],
-        currency=row["currency"],
-        reference=row["reference"],
-    )
+def published_from_row(row: Sequence[Any]) -> PublishedEvent:
+    """The event from PUBLISHED_COLUMNS, in their order."""
+    payment_id, seq, type_, *rest = row
+    return PublishedEvent(payment_id, seq, EventType(type_), *rest)

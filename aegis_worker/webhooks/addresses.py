@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,6 +58,7 @@ class Target:
     path: str
 
 
+@lru_cache(maxsize=1024)
 def parse_target(url: str, *, allow_private: bool) -> Target:
     """Take `url` apart. Raises EndpointRefused for anything but a plain https URL, or http where private is allowed.
 

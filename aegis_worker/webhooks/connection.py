@@ -51,6 +51,16 @@ class Connection(http.client.HTTPConnection):
         self._addresses = addresses
         self._connect_timeout_s = connect_timeout_s
         self._tls = tls
+        self._unsent: list[bytes] = []
+
+    def send(self, data: Any) -> None:
+        """Keep it for `flush`: http.client would send headers and body apart, as two packets."""
+        self._unsent.append(data)
+
+    def flush(self) -> None:
+        """Send what is kept, at once."""
+        unsent, self._unsent = b"".join(self._unsent), []
+        self.sock.sendall(unsent)
 
     def connect(self) -> None:
         """Connect to the first address that answers, each given its share of the timeout."""

@@ -32,7 +32,7 @@ _THREADS = 32
 _LANES_PER_ENDPOINT = 8
 # While answers are awaited, what has become due for other endpoints is looked for this often.
 _LOOK_AGAIN_S = 0.2
-# While there is something to do, no claim for every single answer.
+# While there is something to do, neither a claim nor a settlement for every single answer.
 _GATHER_S = 0.01
 
 
@@ -145,10 +145,11 @@ class _Run:
                 self._pool.submit(self._work, line)
 
     def _finished(self) -> list[tuple[Line, list[Posted]]]:
-        """What threads have done since; waits a little for the first."""
+        """What threads have done since; waits a little for the first, and for others to join it."""
         finished: list[tuple[Line, list[Posted]]] = []
         try:
             line, result = self._done.get(timeout=_LOOK_AGAIN_S)
+            time.sleep(_GATHER_S)
             while True:
                 if not isinstance(result, _Left):
                     finished.append((line, result))

@@ -86,6 +86,7 @@ class HttpSender:
         try:
             connection.limit(self._timeout_s)
             connection.request("POST", path, body=body, headers={**_FIXED_HEADERS, **headers})
+            connection.flush()
             response = connection.getresponse()
             content = response.read(_MAX_ANSWER)
             retry_after_s = _retry_after_s(response.headers.get("Retry-After"))

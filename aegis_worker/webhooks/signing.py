@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
 from aegis_worker.errors import InvalidWebhook
 
@@ -20,6 +21,7 @@ _PREFIX = "whsec_"
 _MAX_SIGNATURES = 10
 
 
+@lru_cache(maxsize=1024)
 def endpoint_secret(secret: str, endpoint_id: str, version: int) -> str:
     """The secret of an endpoint, `whsec_…`. Derived from the installation's secret and stored nowhere."""
     message = f"webhook:{endpoint_id}:{version}".encode()
