@@ -7,26 +7,67 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from .mapping import ClaimedJob, attempt_from_json, payment_from_row
+from .prepared import Prepared
+
+# Bounds a claim.
+_MOST = 1000
 
 # A job keeps its `run_at` and its place in the index while it runs, so one whose holder's lease ran out comes first: a
 # customer has been waiting for it longest. Those that run are passed over; there are no more than calls in flight.
 # statement_timestamp() and not clock_timestamp(): only a stable function can bound an index scan.
-_IS_FREE = "(status IN ('queued', 'waiting') OR lease_until < statement_timestamp())"
-_CLAIM = f"""
-WITH due AS (
-    SELECT id FROM jobs
-    WHERE queue = %(queue)s AND finished_at IS NULL AND NOT in_review AND run_at <= statement_timestamp() AND {_IS_FREE}
-    ORDER BY run_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+_IS_DUE = """finished_at IS NULL AND NOT in_review AND run_at <= statement_timestamp()
+        AND (status IN ('queued', 'waiting') OR lease_until < statement_timestamp())"""
+
+# The heads of the merchants that have something due, one step in the index for each, from the one after the last turn to
+# the end and from the start to the last turn: no more of them than jobs are wanted. Each gets an equal share; what is left
+# over goes to the oldest of all. The inner LIMIT is for the planner, which knows $2 only when it is too late.
+_NEXT = f"""
+    SELECT merchant_id, run_at FROM jobs
+    WHERE queue = $1 AND merchant_id > turn.merchant_id {{and_not_after}} AND {_IS_DUE}
+    ORDER BY queue, merchant_id, run_at LIMIT 1
+"""
+_CLAIM = Prepared(
+    "claim",
+    f"""
+WITH RECURSIVE ahead AS (
+    SELECT 0 AS place, $3 AS merchant_id, NULL::timestamptz AS run_at
+    UNION ALL
+    SELECT turn.place + 1, next.* FROM ahead turn CROSS JOIN LATERAL ({_NEXT.format(and_not_after="")}) next
+    WHERE turn.place < $2
+), behind AS (
+    SELECT (SELECT max(place) FROM ahead) AS place, '' AS merchant_id, NULL::timestamptz AS run_at
+    UNION ALL
+    SELECT turn.place + 1, next.* FROM behind turn
+    CROSS JOIN LATERAL ({_NEXT.format(and_not_after="AND merchant_id <= $3")}) next
+    WHERE turn.place < $2
+), turns AS MATERIALIZED (
+    SELECT * FROM ahead WHERE run_at IS NOT NULL UNION ALL SELECT * FROM behind WHERE run_at IS NOT NULL
+), fair AS MATERIALIZED (
+    SELECT due.at FROM turns CROSS JOIN LATERAL (
+        SELECT at FROM (
+            SELECT ctid AS at FROM jobs
+            WHERE queue = $1 AND merchant_id = turns.merchant_id AND run_at >= turns.run_at AND {_IS_DUE}
+            ORDER BY queue, merchant_id, run_at LIMIT {_MOST} FOR UPDATE SKIP LOCKED
+        ) head LIMIT (SELECT $2 / count(*) FROM turns)
+    ) due
+), oldest AS MATERIALIZED (
+    SELECT at FROM (
+        SELECT ctid AS at FROM jobs WHERE queue = $1 AND {_IS_DUE}
+        ORDER BY queue, run_at LIMIT {_MOST} FOR UPDATE SKIP LOCKED
+    ) head LIMIT (SELECT CASE WHEN count(*) < $2 THEN $2 ELSE 0 END FROM fair)
 ), claimed AS (
     UPDATE jobs j
     SET status = 'running', lease_epoch = j.lease_epoch + 1, claim_count = j.claim_count + 1,
-        claimed_by = %(worker)s, lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
+        claimed_by = $5, lease_until = clock_timestamp() + make_interval(secs => $4),
         updated_at = clock_timestamp()
-    FROM (SELECT id FROM due LIMIT %(limit)s) pick
-    WHERE j.id = pick.id
+    FROM (
+        SELECT at FROM fair UNION ALL SELECT at FROM oldest WHERE at NOT IN (SELECT at FROM fair) LIMIT $2
+    ) pick
+    WHERE j.ctid = pick.at
     RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id
 )
-SELECT c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, p.*, (
+SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merchant,
+    c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, p.*, (
     SELECT json_agg(json_build_object(
         'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_key', a.gateway_key,
         'request_hash', a.request_hash, 'status', a.status, 'gateway_ref', a.gateway_ref, 'outcome', a.outcome,
@@ -37,7 +78,9 @@ SELECT c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, p.*, (
     FROM attempts a WHERE a.payment_id = c.payment_id
 ) AS attempts
 FROM claimed c JOIN payments p ON p.id = c.payment_id AND p.frozen_at IS NULL
-"""
+""",
+    "text, int, text, float8, text",
+)
 
 _HAND_BACK = """
 UPDATE jobs j
@@ -50,18 +93,25 @@ WHERE j.id = mine.id AND j.lease_epoch = mine.lease_epoch AND j.status = 'runnin
 _DUE = f"""
 SELECT queue, count(*) AS due FROM unnest(ARRAY['payments', 'verify']) AS queue CROSS JOIN LATERAL (
     SELECT FROM jobs
-    WHERE jobs.queue = queue.queue AND finished_at IS NULL AND NOT in_review AND run_at <= statement_timestamp()
-        AND {_IS_FREE}
-    ORDER BY run_at LIMIT %(limit)s
+    WHERE jobs.queue = queue.queue AND {_IS_DUE}
+    ORDER BY jobs.queue, run_at LIMIT %(limit)s
 ) due GROUP BY queue
 """
 
 
 def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
-    """Up to `limit` due or abandoned jobs of `queue`, each ours for `lease_s` seconds under a fence of its own."""
-    rows = connection.exec_driver_sql(
-        _CLAIM, {"queue": queue, "limit": limit, "lease_s": lease_s, "worker": worker}
-    ).mappings()
+    """Up to `limit` due or abandoned jobs of `queue` (1000 at most), each ours for `lease_s` seconds under its own fence.
+
+    Merchants take turns in the order of their ids, and each connection remembers who was last. A claim gives an equal
+    share to each of up to `limit` merchants that have something due, the oldest job first, and what is left over to the
+    oldest jobs of all. So whatever the backlog of others, a merchant that has a job due gets it claimed within
+    ceil(merchants with something due / limit) claims of one connection: the next one where there are no more merchants
+    than `limit`.
+    """
+    last: dict[str, str] = connection.info.setdefault("last_merchants", {})
+    rows = _CLAIM.execute(connection, queue, limit, last.get(queue, ""), lease_s, worker).mappings().all()
+    if rows:
+        last[queue] = rows[0]["last_merchant"]
     return [
         ClaimedJob(
             id=row["job_id"],
