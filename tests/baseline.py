@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import psutil
 from installation import SOON_S, Installation, wait_until
+
+from aegis_worker.cli.crash.baseline import open_files
 
 # Pools fill as chance has it and logs are rotated: a few more is no leak. A leak grows with payments or with faults.
 _SLACK = 8
@@ -54,21 +55,9 @@ def _figures(running: Installation) -> dict[str, int]:
         "locks": locks,
         "leases": running.rows("SELECT count(*) AS held FROM jobs WHERE status = 'running'")[0]["held"],
         "processes": len(processes),
-        "files": sum(_files(process, _gateway_ports(running)) for process in processes),
+        "files": sum(open_files(process, _gateway_ports(running)) for process in processes),
     }
 
 
-def _gateway_ports(running: Installation) -> set[int | None]:
-    return {urlsplit(sandbox["url"]).port for sandbox in running.ready["sandboxes"].values()}
-
-
-def _files(process: psutil.Process, gateway_ports: set[int | None]) -> int:
-    """Without the connections to gateways: their pools keep as many as were ever needed at once."""
-    with suppress(psutil.NoSuchProcess):
-        kept = [
-            connection
-            for connection in process.net_connections("tcp")
-            if connection.raddr and gateway_ports & {connection.laddr.port, connection.raddr.port}
-        ]
-        return int(process.num_fds()) - len(kept)
-    return 0
+def _gateway_ports(running: Installation) -> set[int]:
+    return {urlsplit(sandbox["url"]).port or 0 for sandbox in running.ready["sandboxes"].values()}

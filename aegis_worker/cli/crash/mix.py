@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from urllib.parse import urlsplit
 
 from aegis_worker.audit.violations import Violation
 from aegis_worker.cli.demo.cast import cast, posts
@@ -58,7 +59,7 @@ def run_mix(stage: Stage, seconds: float, seed: int, say: Callable[[str], None])
     _rest(stage, result)
     result.after = _loaded_and_at_rest(stage, f"{seed}-after", posted, result)
     answers = stage.results(posted)
-    leaks = list(compare(result.before, result.after, call_threads=stage.settings.call_threads))
+    leaks = list(compare(result.before, result.after))
     payments, violations = stage.judge(answers)
     result.violations += [*violations, *leaks]
     result.payments, result.by_state = len(payments), states(payments)
@@ -151,7 +152,9 @@ def _loaded_and_at_rest(
 
 
 def _measured(stage: Stage) -> Baseline:
-    return measure(stage.books.database, {name: stage.stack.pid(name) for name in PROGRAMS})
+    pids = {name: stage.stack.pid(name) for name in PROGRAMS}
+    gateway_ports = {urlsplit(sandbox["url"]).port or 0 for sandbox in stage.running.sandboxes.values()}
+    return measure(stage.books.database, pids, gateway_ports)
 
 
 def _rest(stage: Stage, result: MixResult) -> None:
