@@ -37,7 +37,7 @@ from aegis_worker.errors import (
     RowRefused,
 )
 from aegis_worker.ids import JOB, PAYMENT, new_id
-from aegis_worker.persistence.accepting import Born, KeptPayment, Key, Written, carried, insert, kept
+from aegis_worker.persistence.accepting import Born, KeptPayment, Key, carried, insert, kept
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import UNIQUE_VIOLATION, Database, refuses_a_row, sqlstate
 
@@ -134,7 +134,7 @@ class _Intake:
     def _accept_part(self, part: Sequence[Born]) -> list[Sequence[Born]]:
         """Tell those of the part that can be told; the others in parts to be tried again."""
         try:
-            written = self._database.run(lambda connection: self._insert(connection, part))
+            written = insert(self._database, part, wait_ms=self._wait_ms)
         except LockTimeout:
             return self._divided(
                 part, IdempotencyInProgress("a request with this key is still being accepted")
@@ -154,14 +154,6 @@ class _Intake:
                 told = replace(one.payment, metadata=metadata)
                 self.told[told.id] = Accepted(told, one.job_id, created_at, replayed=False)
         return self._replayed([one for one in part if one.payment.id not in written])
-
-    def _insert(self, connection: Connection, part: Sequence[Born]) -> Written:
-        if self._wait_ms is not None:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {self._wait_ms}")
-        written = insert(connection, part)
-        if written:
-            crash_point("intake.written")
-        return written
 
     def _replayed(self, known: Sequence[Born]) -> list[Sequence[Born]]:
         if not known:

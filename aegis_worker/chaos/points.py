@@ -14,8 +14,7 @@ from aegis_worker.errors import ConfigurationError
 
 # Which effects each point stands between: what has just happened, and what would be next.
 POINTS: dict[str, tuple[str, str]] = {
-    "intake.received": ("the request was validated", "the accepting statement"),
-    "intake.written": ("payment, job, event and outbox row are written", "their commit"),
+    "intake.received": ("the request was validated", "the accepting statement, which is its own commit"),
     "intake.committed": ("the payment is accepted", "the hint"),
     "intake.hinted": ("the hint was handed over", "the answer to the merchant"),
     "gateway_event.written": ("a gateway's event is kept, its payment is to be asked about", "their commit"),

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from aegis_worker.domain.payment import Event, Payment
 
+from .database import Database
 from .mapping import payment_from_row
 from .prepared import Prepared
 
@@ -107,13 +108,15 @@ WHERE k.key IS NULL
 """
 
 
-def insert(connection: Connection, born: Sequence[Born]) -> Written:
-    """Write those whose key is new; which these are is what comes back.
+def insert(database: Database, born: Sequence[Born], *, wait_ms: int | None = None) -> Written:
+    """Write those whose key is new; which these are is what comes back. Durable when this returns.
 
-    `born` share no key and no reference, and are sorted by key. Waits for whoever is accepting one of the keys.
+    `born` share no key and no reference, and are sorted by key. Waits for whoever is accepting one of the keys, at most
+    `wait_ms` for each of them. Raises LockTimeout, DatabaseUnavailable or DBAPIError; then nothing was written.
     """
-    rows = _INSERT.execute(connection, json.dumps([_row(one) for one in born]))
-    return {row.id: (row.created_at, row.metadata) for row in rows}
+    document = json.dumps([_row(one) for one in born])
+    rows = database.run_alone(_INSERT, document, lock_timeout_ms=wait_ms)
+    return {payment_id: (created_at, metadata) for payment_id, created_at, metadata in rows}
 
 
 def kept(connection: Connection, keys: Sequence[Key]) -> dict[Key, KeptPayment]:

@@ -6,14 +6,17 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+import psycopg2
+from sqlalchemy import Connection, Engine, ExceptionContext, PoolProxiedConnection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from aegis_worker.errors import DatabaseUnavailable, LockTimeout
 from aegis_worker.settings import Settings
+
+from .prepared import Prepared
 
 T = TypeVar("T")
 
@@ -52,6 +55,7 @@ class Database:
             max_overflow=0,
             pool_timeout=3,
             pool_recycle=1800,
+            pool_use_lifo=True,  # the same few sessions do the work: what they prepared and cached stays warm
             hide_parameters=True,  # an e-mail address must not stand in an exception's text
             connect_args={
                 "connect_timeout": 3,
@@ -71,10 +75,26 @@ class Database:
         of ours is known again by a key, a fence or the number of its change. Raises DatabaseUnavailable, of which
         LockTimeout is one, with nothing committed that `work` run again would not find.
         """
+
+        def in_transaction() -> T:
+            with self.engine.begin() as connection:
+                return work(connection)
+
+        return self._repeated(in_transaction)
+
+    def run_alone(
+        self, statement: Prepared, *values: Any, lock_timeout_ms: int | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run a statement that is a unit of work by itself, in one round trip; its rows.
+
+        Repeated and refused as by `run`, so it must be as safe to repeat.
+        """
+        return self._repeated(lambda: self._alone(statement, values, lock_timeout_ms))
+
+    def _repeated(self, attempt: Callable[[], T]) -> T:
         for tries in range(1, _TRIES + 1):
             try:
-                with self.engine.begin() as connection:
-                    return work(connection)
+                return attempt()
             except PoolTimeout as error:
                 raise DatabaseUnavailable("no free database connection") from error
             except DBAPIError as error:
@@ -84,6 +104,41 @@ class Database:
                     raise DatabaseUnavailable(f"PostgreSQL: {_first_line(error)}") from error
                 time.sleep(random.uniform(0.01, 0.05) * 2**tries)
         raise AssertionError("unreachable")
+
+    def _alone(
+        self, statement: Prepared, values: tuple[Any, ...], lock_timeout_ms: int | None
+    ) -> list[tuple[Any, ...]]:
+        pooled = None
+        try:
+            pooled = self.engine.raw_connection()
+            connection: Any = pooled.dbapi_connection
+            return statement.run_alone(connection, pooled.info, *values, lock_timeout_ms=lock_timeout_ms)
+        except psycopg2.Error as error:
+            raise self._as_sqlalchemy_does(error, pooled) from error
+        finally:
+            if pooled is not None:
+                pooled.close()
+
+    def _as_sqlalchemy_does(self, error: psycopg2.Error, pooled: PoolProxiedConnection | None) -> DBAPIError:
+        """The error as SQLAlchemy's own connections raise it; the pool as they leave it."""
+        dialect = self.engine.dialect
+        lost = pooled is not None and (
+            error.pgcode == _READ_ONLY or dialect.is_disconnect(error, pooled.dbapi_connection, None)
+        )
+        if pooled is not None and lost:
+            pooled.invalidate(error)
+            self.engine.dispose()  # what is lost for one connection is, as a rule, lost for all
+        wrapped = DBAPIError.instance(
+            None,
+            None,
+            error,
+            psycopg2.Error,
+            hide_parameters=True,
+            connection_invalidated=lost,
+            dialect=dialect,
+        )
+        assert isinstance(wrapped, DBAPIError)
+        return wrapped
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import Connection, CursorResult
 
 
@@ -22,10 +24,38 @@ class Prepared:
 
     def execute(self, connection: Connection, *values: Any) -> CursorResult[Any]:
         """Run it, having the connection's session prepare it first where it hasn't yet."""
-        known: set[str] = connection.info.setdefault("prepared", set())
+        self._prepare_once(connection.info, connection.exec_driver_sql)
+        return connection.exec_driver_sql(self._call(values), values)
+
+    def run_alone(
+        self,
+        connection: DriverConnection,
+        info: MutableMapping[Any, Any],
+        *values: Any,
+        lock_timeout_ms: int | None,
+    ) -> list[tuple[Any, ...]]:
+        """Run it in a transaction by itself, in one round trip: committed when this returns. Raises psycopg2.Error.
+
+        `info` lasts as long as the connection does.
+        """
+        # What is sent in one go is one transaction, so the timeout is for this statement alone.
+        timeout = "" if lock_timeout_ms is None else f"SET LOCAL lock_timeout = {lock_timeout_ms:d}; "
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                self._prepare_once(info, cursor.execute)
+                cursor.execute(timeout + self._call(values), values)
+                return cursor.fetchall()
+        finally:
+            if not connection.closed:
+                connection.autocommit = False
+
+    def _prepare_once(self, info: MutableMapping[Any, Any], execute: Callable[[str], object]) -> None:
+        known: set[str] = info.setdefault("prepared", set())
         if self.name not in known:
+            execute(f"PREPARE {self.name} ({self.types}) AS {self.sql}")
             # PREPARE outlives a rollback, so a name that is known stays known as long as its connection.
-            connection.exec_driver_sql(f"PREPARE {self.name} ({self.types}) AS {self.sql}")
             known.add(self.name)
-        places = ", ".join(["%s"] * len(values))
-        return connection.exec_driver_sql(f"EXECUTE {self.name} ({places})", values)
+
+    def _call(self, values: tuple[Any, ...]) -> str:
+        return f"EXECUTE {self.name} ({', '.join(['%s'] * len(values))})"

@@ -32,7 +32,9 @@ from spine import (
 )
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from tcp_proxy import TcpProxy
 from told import settings_with
+from werkzeug.test import TestResponse
 
 from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.embedded.postgres import EmbeddedPostgres
@@ -162,13 +164,42 @@ def errors_seen(engine: Engine) -> Iterator[list[str | None]]:
 
 
 @pytest.mark.row(19)
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_request_whose_backend_dies_at_the_commit_is_accepted_once_and_told_as_new(
-    api: Api, shop: Merchant, superuser: Superuser, after: bool
+def test_a_request_whose_backend_dies_before_its_statement_is_accepted(
+    api: Api, shop: Merchant, superuser: Superuser
 ) -> None:
     assert shop.get("/v1/payments").status_code == 200
-    with cut_at_commit(superuser, api.database.engine, 1, after=after):
-        answer = shop.post_payment(key="one")
+    ended: list[int] = []
+
+    def end_the_first(raw: Any, *more: Any) -> None:
+        if not ended:
+            ended.append(raw.info.backend_pid)
+            superuser.end_backend(ended[0])
+
+    event.listen(api.database.engine, "checkout", end_the_first)
+    assert_accepted_once(api, shop, shop.post_payment(key="one"))
+    assert ended
+
+
+@pytest.mark.row(19)
+def test_a_request_that_does_not_hear_of_its_commit_is_accepted_once_and_told_as_new(
+    stores: Stores, database_url: str, superuser: Superuser
+) -> None:
+    with TcpProxy(stores.postgres.port) as proxy, ThreadPoolExecutor(1) as pool:
+        api = start_api(proxy.in_front_of(database_url))
+        shop = api.merchant()
+        assert shop.get("/v1/payments").status_code == 200
+        with superuser.session(autocommit=False) as cursor:
+            cursor.execute("LOCK TABLE outbox")
+            posted = pool.submit(shop.post_payment, key="one")
+            superuser.wait_for_one_that_waits()
+            proxy.reset()
+            proxy.heal()
+        assert_accepted_once(api, shop, posted.result())
+        api.database.dispose()
+
+
+def assert_accepted_once(api: Api, shop: Merchant, answer: TestResponse) -> None:
+    """Accepted, told as new, hinted at; and told the same again."""
     assert answer.status_code == 202
     assert "Idempotent-Replayed" not in answer.headers
     assert api.told.queues == ["payments"]
