@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ _TRIES = 7
 _FIRST_DELAY_S, _LONGEST_DELAY_S, _LONGEST_RETRY_AFTER_S = 0.2, 3.0, 10.0
 # Answers of a proxy or of the API that mean "not now". The API says so itself in `retryable`; a proxy can't.
 _NOT_NOW = {429, 502, 503, 504}
+_TOO_LARGE = 413
 
 # A job in one of these goes no further by itself.
 ENDED_JOB = {"succeeded", "failed", "review"}
@@ -109,6 +110,34 @@ class Api:
         headers = {"Idempotency-Key": idempotency_key, "Content-Type": "application/json"}
         return self._call("POST", "/v1/payments", canonical(body), headers)
 
+    def post_batch(self, payments: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Reply]:
+        """Post many at once, (key, body) each; the reply to each by itself: of one accepted, the line of the answer.
+
+        Those that are told "not now" are posted again as `post_payment` does; the last reply stands. Raises what it does.
+        """
+        replies: dict[int, Reply] = {}
+        left = list(range(len(payments)))
+        for tries in range(1, _TRIES + 1):
+            replies |= zip(left, self._lines([payments[place] for place in left]), strict=True)
+            left = [place for place in left if replies[place].is_worth_a_retry]
+            if not left or tries == _TRIES or self._pause(tries):
+                break
+        return [replies[place] for place in range(len(payments))]
+
+    def _lines(self, payments: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Reply]:
+        lines = [canonical({**body, "idempotency_key": key}) for key, body in payments]
+        reply = self._call(
+            "POST", "/v1/payments/batches", b"\n".join(lines), {"Content-Type": "application/x-ndjson"}
+        )
+        if reply.ok:
+            return [_reply_of_line(told) for told in reply.body["data"]]
+        if len(payments) == 1:
+            return [reply]
+        if reply.status != _TOO_LARGE:
+            raise OperatorError(f"{self.url} takes no batches: {reply.reason}")
+        middle = len(payments) // 2
+        return [*self._lines(payments[:middle]), *self._lines(payments[middle:])]
+
     def get(self, path: str) -> Reply:
         """Read a resource. Raises as `post_payment` does."""
         return self._call("GET", path, None, {})
@@ -120,7 +149,7 @@ class Api:
     def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         last = ""
         for tries in range(1, _TRIES + 1):
-            delay_s = retry_delay_s(tries, initial_s=_FIRST_DELAY_S, cap_s=_LONGEST_DELAY_S)
+            retry_after_s = 0.0
             try:
                 reply = self._once(method, path, body, headers)
             except urllib3.exceptions.HTTPError as error:
@@ -129,10 +158,15 @@ class Api:
                 if not reply.is_worth_a_retry:
                     return reply
                 last = f"HTTP {reply.status} {reply.code}"
-                delay_s = max(delay_s, reply.retry_after_s)
-            if tries == _TRIES or self.stop.wait(delay_s * random.uniform(0.75, 1.25)):
+                retry_after_s = reply.retry_after_s
+            if tries == _TRIES or self._pause(tries, retry_after_s):
                 break
         raise NotAnswered(f"{self.url} did not answer after {tries} tries: {last}")
+
+    def _pause(self, tries: int, at_least_s: float = 0.0) -> bool:
+        """Wait before the next try; whether it was ended by `stop`."""
+        delay_s = max(retry_delay_s(tries, initial_s=_FIRST_DELAY_S, cap_s=_LONGEST_DELAY_S), at_least_s)
+        return self.stop.wait(delay_s * random.uniform(0.75, 1.25))
 
     def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         answer = self._pool.urlopen(
@@ -144,6 +178,12 @@ class Api:
         if not reply.body and reply.status not in _NOT_NOW:
             raise OperatorError(f"{self.url} does not answer like an AegisPay API (HTTP {reply.status})")
         return reply
+
+
+def _reply_of_line(told: Mapping[str, Any]) -> Reply:
+    """What a line of a batch was told, as the reply to a post by itself would be."""
+    problem = told.get("problem")
+    return Reply(200, told, {}) if problem is None else Reply(problem["status"], problem, {})
 
 
 def _json_object(data: bytes) -> Mapping[str, Any]:

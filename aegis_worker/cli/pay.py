@@ -74,11 +74,16 @@ def _printable_key(ctx: click.Context, parameter: click.Parameter, value: str | 
     "--file",
     "path",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Payments to post: one JSON body a line, each with an optional idempotency_key. Keys that are left out follow"
-    " from file name, line number and content: running the same file again within 72 h goes on where it stopped.",
+    help="Payments to post in batches: one JSON body a line, each with an optional idempotency_key. Keys that are left"
+    " out follow from file name, line number and content: running the same file again within 72 h goes on where it"
+    " stopped.",
 )
 @click.option(
-    "--concurrency", type=click.IntRange(1, 64), default=8, show_default=True, help="With --file: at a time."
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    help="With --file: batches at a time.",
 )
 @click.option(
     "--wait",

@@ -1,38 +1,25 @@
-"""`aegis pay --file`: many payments, several in flight, each under a key that makes a second run safe."""
+"""`aegis pay --file`: many payments, posted in batches, each under a key that makes a second run safe."""
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aegis_api.strict_json import MalformedJson, canonical, parse
 from aegis_worker.errors import AegisError, OperatorError
 from aegis_worker.observability.redaction import redact_text
 
 from .http import ENDED_JOB, Api, NotAnswered, Reply
 from .output import print_facts, print_json, print_table, progress, remark
+from .pay_lines import Line, count_lines, in_batches, read_lines
 
-# Far above what the API takes, so that it is the API that refuses; below it a line is read at one go.
-_LONGEST_LINE = 1 << 20
 _ERRORS_SHOWN, _ERRORS_KEPT = 20, 1000
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _BREATH_S = 0.1, 5.0, 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the file: what to post and under which key, or the fault for which it can't be."""
-
-    number: int
-    key: str = ""
-    body: Mapping[str, Any] = field(default_factory=dict)
-    fault: tuple[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -76,18 +63,9 @@ class FileReport:
             )
 
 
-def read_lines(path: Path) -> Iterator[Line]:
-    """The file's lines that are not blank, numbered from 1 as an editor does."""
-    for number, raw in _raw_lines(path):
-        if len(raw) >= _LONGEST_LINE:
-            yield Line(number, fault=("payload_too_large", f"longer than {_LONGEST_LINE} bytes"))
-        else:
-            yield _line(path.name, number, raw)
-
-
 def pay_file(api: Api, path: Path, *, concurrency: int, wait_s: float, as_json: bool) -> int:
     """Post every line, then wait for the ends; prints the summary and returns the exit code."""
-    report = FileReport(path.name, sum(1 for _ in _raw_lines(path)))
+    report = FileReport(path.name, count_lines(path))
     with ThreadPoolExecutor(concurrency, thread_name_prefix="pay") as pool:
         try:
             open_jobs = _post_all(api, pool, path, report, in_flight=2 * concurrency)
@@ -102,72 +80,57 @@ def pay_file(api: Api, path: Path, *, concurrency: int, wait_s: float, as_json: 
     return report.exit_code
 
 
-def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank; of one that is longer than `_LONGEST_LINE` only the beginning."""
-    with path.open("rb") as file:
-        number = 0
-        while raw := file.readline(_LONGEST_LINE):
-            number += 1
-            rest = raw
-            while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
-                rest = file.readline(_LONGEST_LINE)
-            if raw.strip():
-                yield number, raw
-
-
-def _line(file_name: str, number: int, raw: bytes) -> Line:
-    try:
-        body = parse(raw.strip())
-    except MalformedJson as error:
-        return Line(number, fault=(error.code, str(error)))
-    key = body.pop("idempotency_key", None)
-    if key is None:
-        content = hashlib.sha256(canonical(body)).hexdigest()
-        key = "file_" + hashlib.sha256(f"{file_name}\n{number}\n{content}".encode()).hexdigest()[:48]
-    elif not (isinstance(key, str) and 1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        return Line(number, fault=("idempotency_key_invalid", "must be 1 to 255 printable ASCII characters"))
-    return Line(number, key, body)
-
-
 def _post_all(
     api: Api, pool: ThreadPoolExecutor, path: Path, report: FileReport, *, in_flight: int
 ) -> list[dict[str, Any]]:
     """Post the lines; returns the jobs of those that were accepted. Stops at the first that can't be answered."""
     jobs: list[dict[str, Any]] = []
-    posting: dict[Future[Reply], Line] = {}
+    posting: dict[Future[list[Reply]], list[Line]] = {}
     with progress("posting", report.lines) as advance:
 
         def take_answers(at_most: int) -> None:
             while len(posting) > at_most:
                 for answered in wait(posting, return_when=FIRST_COMPLETED).done:
-                    _take(answered, posting.pop(answered), report, jobs)
+                    lines = posting.pop(answered)
+                    _take(answered, lines, report, jobs)
+                    for _ in lines:
+                        advance()
+
+        def good_lines() -> Iterator[Line]:
+            for line in read_lines(path):
+                if line.fault is None:
+                    yield line
+                else:
+                    report.refuse(line, *line.fault)
                     advance()
 
-        for line in read_lines(path):
+        for batch in in_batches(good_lines()):
             if report.stopped_because is not None:
                 break
-            if line.fault is not None:
-                report.refuse(line, *line.fault)
-                advance()
-                continue
-            posting[pool.submit(api.post_payment, line.body, line.key)] = line
+            posting[pool.submit(api.post_batch, [(line.key, line.body) for line in batch])] = batch
             take_answers(in_flight)
         take_answers(0)
     return jobs
 
 
-def _take(answered: Future[Reply], line: Line, report: FileReport, jobs: list[dict[str, Any]]) -> None:
+def _take(
+    answered: Future[list[Reply]], lines: Sequence[Line], report: FileReport, jobs: list[dict[str, Any]]
+) -> None:
     try:
-        reply = answered.result()
+        replies = answered.result()
     except (NotAnswered, OperatorError) as error:
         report.stopped_because = report.stopped_because or str(error)
         return
-    if not reply.ok:
-        report.refuse(line, reply.code, reply.reason)
-        return
-    report.accepted += 1
-    report.replayed += reply.headers.get("Idempotent-Replayed") == "true"
-    jobs.append({"id": reply.body["job"]["id"], "payment_id": reply.body["id"]})
+    for line, reply in zip(lines, replies, strict=True):
+        if reply.is_worth_a_retry:
+            why = f"line {line.number} was not taken, however often it was sent: {reply.code}"
+            report.stopped_because = report.stopped_because or why
+        elif not reply.ok:
+            report.refuse(line, reply.code, reply.reason)
+        else:
+            report.accepted += 1
+            report.replayed += reply.body["outcome"] == "replayed"
+            jobs.append({"id": reply.body["job_id"], "payment_id": reply.body["payment_id"]})
 
 
 def _await_all(

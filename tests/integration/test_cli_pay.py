@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Front:
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Any:
         if environ["REQUEST_METHOD"] == "POST":
-            self.keys.append(environ["HTTP_IDEMPOTENCY_KEY"])
+            self.keys.append(environ.get("HTTP_IDEMPOTENCY_KEY", ""))
         if not self.script:
             return self.app(environ, start)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -221,6 +222,88 @@ def test_refused_lines_are_listed_by_number_and_the_others_go_on(aegis: Aegis, t
 
 
 @pytest.mark.usefixtures("front")
+def test_what_was_posted_by_itself_is_not_paid_again_by_a_file(
+    aegis: Aegis, tmp_path: Path, database: Database
+) -> None:
+    aegis(*PAY, "--token", "tok_ok", "--idempotency-key", "order-1", "--wait", "0")
+    path = a_file(tmp_path, a_body(idempotency_key="order-1"), a_body(idempotency_key="order-2"))
+    ran = aegis("pay", "--file", path, "--wait", "0", "--json")
+    assert (ran.exit_code, ran.json["accepted"], ran.json["replayed"]) == (0, 2, 1)
+    assert count_payments(database) == 2
+
+
+@pytest.mark.usefixtures("front")
+def test_what_is_too_large_for_one_request_is_sent_in_smaller_ones(
+    aegis: Aegis, tmp_path: Path, database: Database, front: Front
+) -> None:
+    through, sizes = front.app, []
+
+    def narrow(environ: dict[str, Any], start: Start) -> Any:
+        sizes.append(int(environ["CONTENT_LENGTH"]))
+        if sizes[-1] > 1000:
+            front.script = [
+                ("413 Too Large", {"code": "payload_too_large", "status": 413, "detail": "too long"})
+            ]
+            return front(environ, start)
+        return through(environ, start)
+
+    front.app = narrow
+    path = a_file(tmp_path, *[a_body() for _ in range(20)], a_body(metadata={"text": "x" * 1000}))
+    ran = aegis("pay", "--file", path, "--wait", "0", "--json")
+    assert (ran.exit_code, ran.json["accepted"]) == (1, 20)
+    assert [(error["line"], error["code"]) for error in ran.json["errors"]] == [(21, "payload_too_large")]
+    assert count_payments(database) == 20
+
+
+def hold_back(front: Front, key: str, times: int) -> list[list[str]]:
+    """Have the line with this key told so many times that it is in progress; the keys of each batch as they come."""
+    sent: list[list[str]] = []
+    through = front.app
+
+    def app(environ: dict[str, Any], start: Start) -> Any:
+        lines = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).splitlines()
+        sent.append([json.loads(line)["idempotency_key"] for line in lines])
+        problem = {"code": "idempotency_in_progress", "status": 409, "retryable": True}
+        data = [{"outcome": "refused", "problem": problem}] * len(lines)
+        taken = [place for place, own in enumerate(sent[-1]) if own != key or len(sent) > times]
+        if taken:
+            raw = b"\n".join(lines[place] for place in taken)
+            environ |= {"wsgi.input": BytesIO(raw), "CONTENT_LENGTH": str(len(raw))}
+            told = json.loads(b"".join(through(environ, lambda *_: None)))["data"]
+            for place, each in zip(taken, told, strict=True):
+                data[place] = each
+        content = json.dumps({"data": data}).encode()
+        start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
+        return [content]
+
+    front.app = app
+    return sent
+
+
+def test_a_line_that_is_told_not_now_is_sent_again_and_the_others_are_not(
+    aegis: Aegis, front: Front, tmp_path: Path, database: Database
+) -> None:
+    sent = hold_back(front, "b", times=1)
+    path = a_file(tmp_path, *[a_body(idempotency_key=key) for key in "abc"])
+    ran = aegis("pay", "--file", path, "--wait", "0", "--json")
+    assert (ran.exit_code, ran.json["accepted"], ran.json["refused"]) == (0, 3, 0)
+    assert sent == [["a", "b", "c"], ["b"]]
+    assert count_payments(database) == 3
+
+
+def test_a_line_that_is_never_taken_stops_the_file_and_is_counted_as_not_sent(
+    aegis: Aegis, front: Front, tmp_path: Path, database: Database
+) -> None:
+    sent = hold_back(front, "b", times=100)
+    path = a_file(tmp_path, *[a_body(idempotency_key=key) for key in "abc"])
+    ran = aegis("pay", "--file", path, "--wait", "0", "--json")
+    assert (ran.exit_code, ran.json["accepted"], ran.json["not_sent"]) == (3, 2, 1)
+    assert "line 2 was not taken" in ran.json["stopped_because"]
+    assert len(sent) == 7
+    assert count_payments(database) == 2
+
+
+@pytest.mark.usefixtures("front")
 def test_running_a_file_again_pays_nothing_twice(aegis: Aegis, tmp_path: Path, database: Database) -> None:
     path = a_file(tmp_path, *[a_body() for _ in range(5)])
     aegis("pay", "--file", path, "--wait", "0")
@@ -262,9 +345,9 @@ def test_no_more_than_the_given_number_are_in_flight(
                 inside -= 1
 
     front.app = counting
-    path = a_file(tmp_path, *[a_body(amount=100 + n) for n in range(40)])
+    path = a_file(tmp_path, *[a_body(amount=100 + n) for n in range(700)])
     assert aegis("pay", "--file", path, "--concurrency", "3", "--wait", "0").exit_code == 0
-    assert count_payments(database) == 40
+    assert count_payments(database) == 700
     assert most in (2, 3)
 
 

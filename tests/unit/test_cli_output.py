@@ -16,7 +16,7 @@ from aegis_worker.cli import COMMANDS, cli
 from aegis_worker.cli.checks_database import skew
 from aegis_worker.cli.http import Reply
 from aegis_worker.cli.output import duration, plain, print_facts, print_json, print_table, progress
-from aegis_worker.cli.pay_file import read_lines
+from aegis_worker.cli.pay_lines import read_lines
 from aegis_worker.cli.reconcile import parse_since
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.persistence.tables import attempts
