@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aegis_worker.cli.demo.cast import Order, Role
-from aegis_worker.cli.http import Api, NotAnswered
+from aegis_worker.cli.http import Api, NotAnswered, Reply
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import OperatorError
 
@@ -56,6 +56,23 @@ class Load:
         """Begin to post them; each gives its answer in the end."""
         return [self._pool.submit(self._post, order, pause_s) for order in orders]
 
+    def start_batch(self, orders: Sequence[Order]) -> list[Future[Answered]]:
+        """Begin to post them in one request; each gives its answer in the end."""
+        batch = self._pool.submit(self._post_batch, orders)
+        answers: list[Future[Answered]] = [Future() for _ in orders]
+
+        def hand_out(done: Future[list[Answered]]) -> None:
+            for place, answer in enumerate(answers):
+                if done.cancelled():
+                    answer.cancel()
+                elif error := done.exception():
+                    answer.set_exception(error)
+                else:
+                    answer.set_result(done.result()[place])
+
+        batch.add_done_callback(hand_out)
+        return answers
+
     def close(self) -> None:
         """Post no more; close the connections."""
         self._pool.shutdown(cancel_futures=True)
@@ -73,6 +90,26 @@ class Load:
             except OperatorError as error:  # an answer that no API of ours gives
                 return Answered(order, None, str(error))
             self._stopping.wait(pause_s)
-            if reply.ok:
-                return Answered(order, reply.body["id"])
-            return Answered(order, None, f"{reply.status} {reply.reason}")
+            return _answered(order, reply, "id")
+
+    def _post_batch(self, orders: Sequence[Order]) -> list[Answered]:
+        """Who gets no answer in the batch posts by itself, under the same key: that is the same request."""
+        replies: Sequence[Reply | None]
+        try:
+            replies = self._api.post_batch([(order.key, order.body) for order in orders])
+        except NotAnswered:
+            replies = [None] * len(orders)
+        except OperatorError as error:
+            return [Answered(order, None, str(error)) for order in orders]
+        return [
+            self._post(order, 0.0)
+            if reply is None or reply.is_worth_a_retry
+            else _answered(order, reply, "payment_id")
+            for order, reply in zip(orders, replies, strict=True)
+        ]
+
+
+def _answered(order: Order, reply: Reply, id_field: str) -> Answered:
+    if reply.ok:
+        return Answered(order, reply.body[id_field])
+    return Answered(order, None, f"{reply.status} {reply.reason}")

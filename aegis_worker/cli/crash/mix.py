@@ -24,6 +24,8 @@ from .stage import Stage, last_lines
 _WARM_UP_S = 5.0
 # Payments are posted by the dozen and a half, so that each dozen has some of each kind; this often.
 _DOZEN, _EVERY_S = 18, 4.0
+# One time in so many they are posted as one batch.
+_BATCH_EVERY = 3
 # Posts that wait for an API that is away; beyond that nothing is added until it is back.
 _MOST_WAITING = 200
 # Sessions end a moment after their processes.
@@ -125,8 +127,13 @@ def _load(stage: Stage, seed: str, posted: list[Future[Answered]]) -> Iterator[N
     def post_forever() -> None:
         for number in count():
             if sum(not future.done() for future in posted[-2 * _MOST_WAITING :]) < _MOST_WAITING:
-                orders = cast(_DOZEN, f"{seed}-{number}", stage.first_gateway, ROLES)
-                posted.extend(stage.load.start(posts(orders, f"{seed}-{number}"), pause_s=0.0))
+                orders = posts(
+                    cast(_DOZEN, f"{seed}-{number}", stage.first_gateway, ROLES), f"{seed}-{number}"
+                )
+                if number % _BATCH_EVERY:
+                    posted.extend(stage.load.start(orders, pause_s=0.0))
+                else:
+                    posted.extend(stage.load.start_batch(orders))
             if over.wait(_EVERY_S):
                 return
 
