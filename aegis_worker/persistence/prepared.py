@@ -1,13 +1,19 @@
-"""Hot statements that PostgreSQL parses and plans once for each connection, not once for each call."""
+"""Hot statements that PostgreSQL parses once for each connection and plans twice a second at most, not for each call."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import Connection, CursorResult
+
+
+# A plan is for tables of the size that they had then. One made while they were empty reads them from end to end, and would
+# go on doing so: a table fills up long before autovacuum looks at it and has the plan made anew.
+_PLANS_HOLD_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Prepared:
     def execute(self, connection: Connection, *values: Any) -> CursorResult[Any]:
         """Run it, having the connection's session prepare it first where it hasn't yet."""
         self._prepare_once(connection.info, connection.exec_driver_sql)
-        return connection.exec_driver_sql(self._call(values), values)
+        return connection.exec_driver_sql(self._call(connection.info, values), values)
 
     def run_alone(
         self,
@@ -44,7 +50,7 @@ class Prepared:
         try:
             with connection.cursor() as cursor:
                 self._prepare_once(info, cursor.execute)
-                cursor.execute(timeout + self._call(values), values)
+                cursor.execute(timeout + self._call(info, values), values)
                 return cursor.fetchall()
         finally:
             if not connection.closed:
@@ -57,5 +63,10 @@ class Prepared:
             # PREPARE outlives a rollback, so a name that is known stays known as long as its connection.
             known.add(self.name)
 
-    def _call(self, values: tuple[Any, ...]) -> str:
-        return f"EXECUTE {self.name} ({', '.join(['%s'] * len(values))})"
+    def _call(self, info: MutableMapping[Any, Any], values: tuple[Any, ...]) -> str:
+        call = f"EXECUTE {self.name} ({', '.join(['%s'] * len(values))})"
+        now_s = time.monotonic()
+        if now_s < info.get("plans_hold_until_s", 0.0):
+            return call
+        info["plans_hold_until_s"] = now_s + _PLANS_HOLD_S
+        return f"DISCARD PLANS; {call}"
