@@ -10,7 +10,6 @@ from typing import Any
 from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import Connection, CursorResult
 
-
 # A plan is for tables of the size that they had then. One made while they were empty reads them from end to end, and would
 # go on doing so: a table fills up long before autovacuum looks at it and has the plan made anew.
 _PLANS_HOLD_S = 0.5
