@@ -19,6 +19,8 @@ from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.errors import VersionConflict
 from aegis_worker.ids import JOB, new_id
 
+from .prepared import Prepared
+
 JobStatus = Literal["running", "waiting", "succeeded", "failed", "review"]
 
 
@@ -96,49 +98,50 @@ class Change:
     number: int = field(default_factory=lambda: random.getrandbits(63))
 
 
-_RECORD = """
-WITH change AS (
-    SELECT * FROM json_to_recordset(%(changes)s::json) AS x(
-        number bigint, job_id text, lease_epoch int, job_status text, queue text, run_in_s float8, reason text,
-        result jsonb, progress boolean,
-        payment_id text, version_before int, version int, state text, authorized_minor bigint,
-        captured_minor bigint, refunded_minor bigint, gateway text, gateway_ref text, certainty text,
-        last_error jsonb, next_action jsonb)
-), held AS (
+# `held` passes on whatever came with a change that stands, so nothing is joined but rows of tables, by their keys. LIMIT
+# and CASE are for the planner: it takes any list for a hundred rows, and the jobs that run for next to none, and would
+# rather read all jobs than look up a few.
+_RECORD = Prepared(
+    "record",
+    """
+WITH held AS (
     UPDATE jobs j
     SET last_change = c.number, status = c.job_status, queue = c.queue, reason = c.reason,
         result = coalesce(c.result, j.result),
         run_at = CASE c.job_status
             WHEN 'waiting' THEN clock_timestamp() + make_interval(secs => c.run_in_s) ELSE j.run_at END,
         lease_until = CASE c.job_status
-            WHEN 'running' THEN clock_timestamp() + make_interval(secs => %(lease_s)s) END,
+            WHEN 'running' THEN clock_timestamp() + make_interval(secs => c.lease_s) END,
         claim_count = CASE WHEN c.progress THEN 0 ELSE j.claim_count END,
         updated_at = clock_timestamp(),
         finished_at = CASE WHEN c.job_status IN ('succeeded', 'failed') THEN clock_timestamp() END
-    FROM change c
-    WHERE j.id = c.job_id AND j.lease_epoch = c.lease_epoch AND j.status = 'running'
+    FROM (SELECT * FROM json_to_recordset($1) AS given(
+        number bigint, job_id text, lease_epoch int, lease_s float8, job_status text, queue text, run_in_s float8,
+        reason text, result jsonb, progress boolean,
+        payment_id text, version_before int, version int, state text, authorized_minor bigint, captured_minor bigint,
+        refunded_minor bigint, gateway text, gateway_ref text, certainty text, last_error jsonb, next_action jsonb,
+        events json, answered json, opened json, follow_up json) LIMIT $2) c
+    WHERE j.id = c.job_id AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END
         AND j.last_change IS DISTINCT FROM c.number
         AND NOT EXISTS (SELECT FROM payments f WHERE f.id = c.payment_id AND f.frozen_at IS NOT NULL)
-    RETURNING c.payment_id, j.merchant_id
+    RETURNING c.*, j.merchant_id
 ), moved AS (
     UPDATE payments p
-    SET state = c.state, version = c.version, authorized_minor = c.authorized_minor,
-        captured_minor = c.captured_minor, refunded_minor = c.refunded_minor, gateway = c.gateway,
-        gateway_ref = c.gateway_ref, certainty = c.certainty, last_error = c.last_error,
-        next_action = c.next_action, updated_at = clock_timestamp()
-    FROM change c JOIN held h ON h.payment_id = c.payment_id
-    WHERE p.id = c.payment_id AND p.version = c.version_before AND c.version > c.version_before
-    RETURNING p.id, p.merchant_id
+    SET state = h.state, version = h.version, authorized_minor = h.authorized_minor,
+        captured_minor = h.captured_minor, refunded_minor = h.refunded_minor, gateway = h.gateway,
+        gateway_ref = h.gateway_ref, certainty = h.certainty, last_error = h.last_error,
+        next_action = h.next_action, updated_at = clock_timestamp()
+    FROM held h
+    WHERE p.id = h.payment_id AND p.version = h.version_before AND h.version > h.version_before
+    RETURNING p.id, p.merchant_id, h.version_before, h.version, h.events
 ), told AS (
     INSERT INTO payment_events (payment_id, seq, type, data)
-    SELECT e.payment_id, e.seq, e.type, e.data
-    FROM json_to_recordset(%(events)s::json) AS e(payment_id text, seq int, type text, data jsonb)
-    JOIN moved m ON m.id = e.payment_id
-    ORDER BY e.payment_id, e.seq
-    RETURNING payment_id, seq
+    SELECT m.id, e.seq, e.type, e.data
+    FROM moved m CROSS JOIN LATERAL json_to_recordset(m.events) AS e(seq int, type text, data jsonb)
 ), to_deliver AS (
     INSERT INTO outbox (payment_id, seq, merchant_id)
-    SELECT t.payment_id, t.seq, m.merchant_id FROM told t JOIN moved m ON m.id = t.payment_id
+    SELECT m.id, seq, m.merchant_id
+    FROM moved m CROSS JOIN LATERAL generate_series(m.version_before + 1, m.version) seq
 ), answered AS (
     UPDATE attempts a
     SET status = n.status, gateway_ref = coalesce(n.gateway_ref, a.gateway_ref), outcome = n.outcome,
@@ -151,30 +154,31 @@ WITH change AS (
             WHEN n.not_found THEN coalesce(a.first_not_found_at, clock_timestamp()) ELSE a.first_not_found_at END,
         recheck_at = CASE WHEN n.status <> 'APPROVED'
             THEN coalesce(clock_timestamp() + make_interval(secs => n.recheck_in_s), a.recheck_at) END
-    FROM json_to_recordset(%(answered)s::json) AS n(
-        payment_id text, operation text, number int, status text, gateway_ref text, outcome jsonb,
+    FROM held h CROSS JOIN LATERAL json_to_record(h.answered) AS n(
+        operation text, number int, status text, gateway_ref text, outcome jsonb,
         latency_ms float8, asked boolean, sent_again boolean, not_found boolean, recheck_in_s float8)
-    JOIN held h ON h.payment_id = n.payment_id
-    WHERE a.payment_id = n.payment_id AND a.operation = n.operation AND a.number = n.number
+    WHERE h.answered IS NOT NULL
+        AND a.payment_id = h.payment_id AND a.operation = n.operation AND a.number = n.number
 ), opened AS (
     INSERT INTO attempts (payment_id, operation, number, gateway, gateway_key, request_hash, status, decision,
         lease_epoch)
-    SELECT o.payment_id, o.operation, o.number, o.gateway, o.gateway_key, o.request_hash, 'SENT', o.decision,
-        o.lease_epoch
-    FROM json_to_recordset(%(opened)s::json) AS o(
-        payment_id text, operation text, number int, gateway text, gateway_key text, request_hash text,
-        decision jsonb, lease_epoch int)
-    JOIN held h ON h.payment_id = o.payment_id
+    SELECT h.payment_id, o.operation, o.number, o.gateway, o.gateway_key, o.request_hash, 'SENT', o.decision,
+        h.lease_epoch
+    FROM held h CROSS JOIN LATERAL json_to_record(h.opened) AS o(
+        operation text, number int, gateway text, gateway_key text, request_hash text, decision jsonb)
+    WHERE h.opened IS NOT NULL
 ), following AS (
     INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status, request)
     SELECT f.id, h.payment_id, h.merchant_id, f.operation, f.queue, 'queued', f.request
-    FROM json_to_recordset(%(following)s::json) AS f(
-        id text, payment_id text, operation text, queue text, request jsonb)
-    JOIN held h ON h.payment_id = f.payment_id
+    FROM held h CROSS JOIN LATERAL json_to_record(h.follow_up) AS f(
+        id text, operation text, queue text, request jsonb)
+    WHERE h.follow_up IS NOT NULL
 )
-SELECT c.job_id, c.payment_id, c.version = c.version_before OR m.id IS NOT NULL AS stands
-FROM change c JOIN held h ON h.payment_id = c.payment_id LEFT JOIN moved m ON m.id = c.payment_id
-"""
+SELECT h.job_id, h.payment_id, h.version = h.version_before OR h.payment_id IN (SELECT id FROM moved) AS stands
+FROM held h
+""",
+    "json, int",
+)
 
 # A statement of its own: it sees what another transaction committed while the one above waited for its rows. The lease
 # begins anew, as it does for what is written now.
@@ -198,7 +202,9 @@ def record(connection: Connection, changes: Sequence[Change], *, lease_s: float)
     """
     if not changes:
         return set()
-    rows = connection.exec_driver_sql(_RECORD, _parameters(changes, lease_s)).all()
+    rows = _RECORD.execute(
+        connection, json.dumps([_row(change, lease_s) for change in changes]), len(changes)
+    ).all()
     conflicts = [row.payment_id for row in rows if not row.stands]
     if conflicts:
         raise VersionConflict(conflicts)
@@ -217,48 +223,13 @@ def _written_before(connection: Connection, changes: Sequence[Change], lease_s: 
     return set(connection.exec_driver_sql(_WRITTEN_BEFORE, parameters).scalars())
 
 
-def _parameters(changes: Sequence[Change], lease_s: float) -> dict[str, Any]:
-    return {
-        "lease_s": lease_s,
-        "changes": json.dumps([_change_row(change) for change in changes]),
-        "events": json.dumps(
-            [
-                {
-                    "payment_id": event.payment_id,
-                    "seq": event.seq,
-                    "type": event.type,
-                    "data": dict(event.data),
-                }
-                for change in changes
-                for event in change.events
-            ]
-        ),
-        "answered": json.dumps(
-            [
-                _answer_row(change.payment.id, change.answered)
-                for change in changes
-                if change.answered is not None
-            ]
-        ),
-        "opened": json.dumps(
-            [_open_row(change, change.opened) for change in changes if change.opened is not None]
-        ),
-        "following": json.dumps(
-            [
-                {"id": new_id(JOB), "payment_id": change.payment.id, **asdict(change.job.follow_up)}
-                for change in changes
-                if change.job.follow_up is not None
-            ]
-        ),
-    }
-
-
-def _change_row(change: Change) -> dict[str, Any]:
+def _row(change: Change, lease_s: float) -> dict[str, Any]:
     payment, job = change.payment, change.job
     return {
         "number": change.number,
         "job_id": change.job_id,
         "lease_epoch": change.lease_epoch,
+        "lease_s": lease_s,
         "job_status": job.status,
         "queue": job.queue,
         "run_in_s": job.run_in_s,
@@ -277,12 +248,17 @@ def _change_row(change: Change) -> dict[str, Any]:
         "certainty": payment.certainty,
         "last_error": payment.last_error,
         "next_action": payment.next_action,
+        "events": [
+            {"seq": event.seq, "type": event.type, "data": dict(event.data)} for event in change.events
+        ],
+        "answered": change.answered and _answered(change.answered),
+        "opened": change.opened and _opened(change.opened),
+        "follow_up": job.follow_up and {"id": new_id(JOB), **asdict(job.follow_up)},
     }
 
 
-def _answer_row(payment_id: str, answer: AnswerAttempt) -> dict[str, Any]:
+def _answered(answer: AnswerAttempt) -> dict[str, Any]:
     return {
-        "payment_id": payment_id,
         "operation": answer.operation,
         "number": answer.number,
         "status": answer.status,
@@ -296,14 +272,12 @@ def _answer_row(payment_id: str, answer: AnswerAttempt) -> dict[str, Any]:
     }
 
 
-def _open_row(change: Change, attempt: OpenAttempt) -> dict[str, Any]:
+def _opened(attempt: OpenAttempt) -> dict[str, Any]:
     return {
-        "payment_id": change.payment.id,
         "operation": attempt.operation,
         "number": attempt.number,
         "gateway": attempt.gateway,
         "gateway_key": attempt.gateway_key,
         "request_hash": attempt.request_hash,
         "decision": dict(attempt.decision),
-        "lease_epoch": change.lease_epoch,
     }

@@ -33,7 +33,7 @@ from aegis_worker.pipeline import answers, writing
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import request_for
 
-FENCE = "j.lease_epoch = c.lease_epoch AND "
+FENCE = "c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END"
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,10 @@ def without_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxPa
 @pytest.fixture
 def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has claimed a job at some time may write for it."""
-    assert FENCE in record_module._RECORD
-    monkeypatch.setattr(record_module, "_RECORD", record_module._RECORD.replace(FENCE, ""))
+    fenced = record_module._RECORD
+    assert FENCE in fenced.sql
+    unfenced = replace(fenced, name="record_unfenced", sql=fenced.sql.replace(FENCE, "j.status = 'running'"))
+    monkeypatch.setattr(record_module, "_RECORD", unfenced)
 
 
 @pytest.fixture
