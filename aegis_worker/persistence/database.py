@@ -45,7 +45,8 @@ class Database:
         """A database whose every wait is bounded: connecting, waiting for the pool, for a lock, for a statement."""
         timeout_ms = int(settings.statement_timeout_s * 1000)
         options = f"-c statement_timeout={timeout_ms} -c lock_timeout={_LOCK_TIMEOUT_MS} -c timezone=UTC"
-        options += " -c idle_in_transaction_session_timeout=30000"
+        # jit: no statement of ours runs long enough to be worth compiling, whatever its plan is estimated to cost.
+        options += " -c idle_in_transaction_session_timeout=30000 -c jit=off"
         # Prepared statements are hot and written so that one plan is good for all values; to PostgreSQL, which can't see
         # how many a LIMIT will let through, planning anew each time looks cheaper.
         options += " -c plan_cache_mode=force_generic_plan"

@@ -21,12 +21,14 @@ from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, publis
 # Rows of a payment that waits would otherwise gather at the head of the index until they fill every page of LIMIT rows,
 # and nothing else would be found.
 #
-# OFFSET 0 and LIMIT are for the planner: it knows little about a table that is empty one minute and full the next, and
-# must not read all of it.
+# OFFSET 0, LIMIT and _BY_INDEX are for the planner: it knows little about a table that is empty one minute and full the
+# next, and must not read all of it. For the same reason its plan is not kept.
 #
 # Fan-out doesn't wait for the stream: it only needs every earlier event fanned out, here or before. It happens in the
 # claim's transaction, so exactly the rows marked `fanned_out` have their deliveries.
+_BY_INDEX = "SET LOCAL enable_seqscan = off;"
 _CLAIM = f"""
+{_BY_INDEX}
 WITH due AS MATERIALIZED (
     SELECT payment_id, seq, fanned_out FROM outbox
     WHERE due_at <= statement_timestamp()
@@ -71,6 +73,7 @@ _MINE = "unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(epochs)s::int[]"
 
 # What was put off behind a row that is gone now is due at once.
 _REMOVE = f"""
+{_BY_INDEX}
 WITH gone AS (
     DELETE FROM outbox o USING {_MINE}) AS mine(payment_id, seq, lease_epoch)
     WHERE o.payment_id = mine.payment_id AND o.seq = mine.seq AND o.lease_epoch = mine.lease_epoch
@@ -79,10 +82,10 @@ WITH gone AS (
     UPDATE outbox o SET due_at = statement_timestamp()
     FROM (SELECT DISTINCT payment_id FROM gone) one
     CROSS JOIN LATERAL (
-        SELECT payment_id, seq FROM outbox
-        WHERE payment_id = one.payment_id AND NOT leased AND due_at > statement_timestamp() OFFSET 0
+        SELECT payment_id, seq, leased, due_at FROM outbox WHERE payment_id = one.payment_id OFFSET 0
     ) behind
-    WHERE o.payment_id = behind.payment_id AND o.seq = behind.seq AND NOT o.leased
+    WHERE NOT behind.leased AND behind.due_at > statement_timestamp()
+        AND o.payment_id = behind.payment_id AND o.seq = behind.seq AND NOT o.leased
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM gone) AS removed, (SELECT count(*) FROM next) AS freed

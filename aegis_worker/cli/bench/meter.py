@@ -16,9 +16,10 @@ import psycopg2
 
 # Transactions that wrote, by their ids: exact at once, while pg_stat_database follows up to 10 s later.
 _WRITTEN = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+# SET LOCAL is always sent along with the statement that it is for.
 _STATEMENTS = """
 SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
-WHERE r.rolname = %s
+WHERE r.rolname = %s AND s.query NOT LIKE 'SET LOCAL%%'
 """
 _AVAILABLE = """
 SELECT count(*) FROM pg_available_extensions
