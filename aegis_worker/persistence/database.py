@@ -27,7 +27,10 @@ _LOCK_TIMEOUT_MS = 2000
 _TRY_AGAIN = {"40001", "40P01"}
 # The server is there but can't do it now: shutting down, starting up, out of connections or disk, too slow.
 _UNAVAILABLE = {"57P01", "57P02", "57P03", "53300", "53100", "57014"}
-_READ_ONLY, _LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION = "25006", "55P03", "23505"
+_LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION = "55P03", "23505"
+# The session has outlived what it knows, and a new one helps: read-only, it would stay so after the server no longer is;
+# what it prepared returns other columns since a migration, or is not known any more.
+_STALE_SESSION = {"25006", "0A000", "26000"}
 
 # A value or a row that PostgreSQL won't take; another row of the same statement it may.
 _ABOUT_A_ROW = {"22", "23", "54"}
@@ -38,7 +41,7 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        event.listen(engine, "handle_error", _leave_a_read_only_server)
+        event.listen(engine, "handle_error", _leave_a_stale_session)
 
     @classmethod
     def connect(cls, settings: Settings, *, application: str, pool_size: int | None = None) -> Database:
@@ -124,7 +127,7 @@ class Database:
         """The error as SQLAlchemy's own connections raise it; the pool as they leave it."""
         dialect = self.engine.dialect
         lost = pooled is not None and (
-            error.pgcode == _READ_ONLY or dialect.is_disconnect(error, pooled.dbapi_connection, None)
+            error.pgcode in _STALE_SESSION or dialect.is_disconnect(error, pooled.dbapi_connection, None)
         )
         if pooled is not None and lost:
             pooled.invalidate(error)
@@ -175,10 +178,10 @@ def _could_not_connect(error: DBAPIError) -> bool:
     return type(error.orig).__name__ == "OperationalError" and sqlstate(error) is None
 
 
-def _leave_a_read_only_server(context: ExceptionContext) -> None:
-    """Treat "read-only" as a lost connection: the session would stay read-only after the server no longer is."""
+def _leave_a_stale_session(context: ExceptionContext) -> None:
+    """Treat a stale session as a lost connection."""
     if isinstance(context.sqlalchemy_exception, DBAPIError):
-        context.is_disconnect |= sqlstate(context.sqlalchemy_exception) == _READ_ONLY
+        context.is_disconnect |= sqlstate(context.sqlalchemy_exception) in _STALE_SESSION
 
 
 def _translated(error: DBAPIError) -> Exception:
