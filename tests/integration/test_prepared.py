@@ -1,42 +1,52 @@
-"""Prepared statements outlive neither a migration nor a session that forgets them."""
+"""Prepared statements: parsed once for a connection, and planned anew for tables that have grown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, pipeline, rows, run_until_quiet
+from spine import rows
 
-from aegis_worker.persistence.database import Database
+from aegis_worker.persistence import prepared
+from aegis_worker.persistence.prepared import Prepared
+
+OF_PAYMENT = Prepared("attempts_of", "SELECT count(*) FROM attempts WHERE payment_id = $1", "text")
+GROW = """
+INSERT INTO attempts (payment_id, operation, number, gateway, gateway_key, request_hash, status, lease_epoch)
+SELECT 'pay_' || n, 'process', 1, 'g', 'k', 'h', 'SENT', 1 FROM generate_series(1, 5000) n
+"""
 
 
 @pytest.fixture
-def one_more_column(database: Database) -> Iterator[None]:
-    """A payment goes its way; then `payments` gets a column, as a migration under running workers would add it."""
-    _pays(database, "before")
-    _do(database, "ALTER TABLE payments ADD COLUMN of_a_later_version TEXT")
-    yield
-    _do(database, "ALTER TABLE payments DROP COLUMN of_a_later_version")
+def connection(database):
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
+        yield connection
 
 
-@pytest.mark.usefixtures("one_more_column")
-def test_workers_go_on_over_a_migration_that_adds_a_column(database: Database) -> None:
-    _pays(database, "after")
+def plan(connection):
+    found = connection.exec_driver_sql("EXPLAIN EXECUTE attempts_of ('pay_1')").scalars()
+    return "\n".join(found)
 
 
-def test_a_session_that_forgot_what_it_prepared_is_left_for_another(database: Database) -> None:
-    _pays(database, "before")
-    _do(database, "DEALLOCATE ALL")
-    _pays(database, "after")
+def test_a_plan_made_for_an_empty_table_does_not_outlive_its_growth(connection, monkeypatch):
+    connection.exec_driver_sql("ANALYZE attempts")
+    assert OF_PAYMENT.execute(connection, "pay_1").scalar_one() == 0
+    assert "Seq Scan" in plan(connection)
+    connection.exec_driver_sql(GROW)
+    assert OF_PAYMENT.execute(connection, "pay_1").scalar_one() == 1
+    assert "Seq Scan" in plan(connection), "the plan still holds"
+    monkeypatch.setitem(connection.info, "plans_hold_until_s", time.monotonic())
+    assert OF_PAYMENT.execute(connection, "pay_1").scalar_one() == 1
+    assert "Seq Scan" not in plan(connection)
+    assert connection.info["plans_hold_until_s"] <= time.monotonic() + prepared._PLANS_HOLD_S
 
 
-def _pays(database: Database, key: str) -> None:
-    payment_id = accept_one(database, key).payment.id
-    run_until_quiet(pipeline(database, ScriptedGateway("a")))
-    (payment,) = rows(database, "SELECT state FROM payments WHERE id = %(id)s", id=payment_id)
-    assert payment["state"] == "SUCCESS"
-
-
-def _do(database: Database, statement: str) -> None:
-    database.run(lambda connection: connection.exec_driver_sql(statement))
+def test_a_statement_is_parsed_once_for_each_connection_and_a_rollback_does_not_forget_it(database):
+    with database.engine.connect() as connection:
+        for _ in range(3):
+            OF_PAYMENT.execute(connection, "pay_1")
+            connection.rollback()
+        names = connection.exec_driver_sql("SELECT name FROM pg_prepared_statements").scalars().all()
+    assert names == ["attempts_of"]
+    assert rows(database, "SELECT count(*) AS n FROM attempts") == [{"n": 0}]
