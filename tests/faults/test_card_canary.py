@@ -29,6 +29,7 @@ def requests(shop: Merchant) -> Iterator[TestResponse]:
     for raw in (f'{{"description": "{PAN}"', f"{PAN}", f'{{"{PAN}": NaN}}', f"card={PAN}&cvv={CVV}"):
         for kind in ("application/json", "application/x-www-form-urlencoded", f"text/{PAN}"):
             yield shop.post("/v1/payments", data=raw, headers={"Content-Type": kind, "Idempotency-Key": "k"})
+    yield from in_batches(shop)
     yield from by_header(shop)
     for number in WRITTEN:
         in_url = quote(number)
@@ -45,6 +46,20 @@ def requests(shop: Merchant) -> Iterator[TestResponse]:
             f"https://u:{in_url}@shop.example/",
         ):
             yield shop.post("/v1/webhook-endpoints", json={"url": url, "description": number})
+
+
+def in_batches(shop: Merchant) -> Iterator[TestResponse]:
+    """The same bodies as lines beside a good one, the card as a key, and lines that are no JSON."""
+    good = {"amount": 1999, "currency": "USD", "payment_method": {"type": "card", "token": "tok_ok"}}
+    lines = [json.dumps({"idempotency_key": f"b-{n}", **body}) for n, body in enumerate(bodies())]
+    lines += [json.dumps({"idempotency_key": number, **good}) for number in WRITTEN]
+    lines += [json.dumps({"idempotency_key": number, **good, "amount": 0}) for number in WRITTEN]
+    lines += [f'{{"description": "{PAN}"', PAN, f'{{"{PAN}": NaN}}', f"card={PAN}&cvv={CVV}"]
+    lines.append(json.dumps({"idempotency_key": "b-good", **good}))
+    for kind in ("application/x-ndjson", f"text/{PAN}"):
+        answer = shop.post("/v1/payments/batches", data="\n".join(lines), headers={"Content-Type": kind})
+        assert kind != "application/x-ndjson" or answer.json["accepted"] == 1
+        yield answer
 
 
 def by_header(shop: Merchant) -> Iterator[TestResponse]:
