@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import threading
@@ -219,6 +220,21 @@ def test_what_is_no_batch_is_refused_whole_before_anything_is_written(api: Api, 
         follows(document, BATCHES, "post", answer)
     assert count_payments(api) == 0
     assert api.told.queues == []
+
+
+def test_a_body_in_chunks_may_be_as_long_as_a_batch_may_and_no_longer(shop: Merchant) -> None:
+    def post_chunks(data: bytes) -> TestResponse:
+        return shop.post(
+            BATCHES,
+            input_stream=io.BytesIO(data),
+            headers={"Content-Type": "application/x-ndjson"},
+            environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+        )
+
+    line = as_body(a_line("k1"))
+    assert told(post_chunks(line + b" " * 200_000)) == [(1, "accepted")]
+    too_long = post_chunks(line + b" " * 64 * 65_536)
+    assert (too_long.status_code, too_long.json["code"]) == (413, "payload_too_large")
 
 
 def test_a_thousand_lines_are_taken(api: Api, shop: Merchant) -> None:
