@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 
 from aegis_worker.bootstrap import Web, web
@@ -25,10 +28,18 @@ from .parts import Parts, install
 from .waiting import Waiters
 
 
+class _Application(Flask):
+    """Flask without its look, a dozen times a request, at whether a function of ours is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
+
+
 def create_app(parts: Web | None = None) -> Flask:
     """The application on the given parts, or on those that the environment describes. Raises ConfigurationError."""
     parts = parts or web()
-    app = Flask(__name__, static_folder=None)
+    app = _Application(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a body sent in chunks
     app.url_map.merge_slashes = False
     install(app, Parts(web=parts, known_keys=KnownKeys(parts.database), waiters=Waiters()))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import flask_smorest
+import marshmallow
 from flask import Flask
 
 from aegis_worker import __version__
 
 from .problems import MIMETYPE, PROBLEMS
-from .requests import CARD_FOUND, StrictParser
+from .requests import CARD_FOUND, read_body, read_query
 from .schemas.answers import ProblemSchema
 from .schemas.batch import BatchLineSchema
 from .schemas.payment_request import PAYMENT_METHODS
@@ -98,13 +100,49 @@ class Api(flask_smorest.Api):
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose arguments are read strictly and whose request headers are documented by `takes`."""
+    """A blueprint whose arguments are read strictly and whose request headers are documented by `takes`.
 
-    ARGUMENTS_PARSER = StrictParser()
+    Of flask-smorest's decorators it takes what they note for the document. What they would do on each request is done
+    here: reading; or not needed: views answer with whole responses.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(_document_request_headers)
+
+    def arguments(
+        self, schema: marshmallow.Schema, *, location: str = "json", **documented: Any
+    ) -> Callable[[View], View]:
+        """The request's body (`json`) or query string (`query`) through `schema`, as the view's first argument."""
+        read = {"json": read_body, "query": read_query}[location]
+        document = _documenting(super().arguments(schema, location=location, **documented))
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def reading(*args: Any, **kwargs: Any) -> Any:
+                return view(read(schema), *args, **kwargs)
+
+            return document(cast("View", reading))
+
+        return decorate
+
+    def response(self, *args: Any, **documented: Any) -> Callable[[View], View]:
+        """Documents how the view answers."""
+        return _documenting(super().response(*args, **documented))
+
+    def alt_response(self, *args: Any, **documented: Any) -> Callable[[View], View]:
+        """Documents how else the view answers."""
+        return _documenting(super().alt_response(*args, **documented))
+
+
+def _documenting(decorator: Callable[[View], View]) -> Callable[[View], View]:
+    """A decorator of flask-smorest without its wrapper: only its notes."""
+
+    def documented(view: View) -> View:
+        vars(view)["_apidoc"] = vars(decorator(view))["_apidoc"]
+        return view
+
+    return documented
 
 
 def _document_request_headers(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -173,8 +211,7 @@ def refuses(*codes: str, open_to_all: bool = False) -> Callable[[View], View]:
     more: dict[str, Any] = {"security": []} if open_to_all else {}
 
     def documented(view: View) -> View:
-        decorated: View = Blueprint.doc(operationId=view.__name__, responses=responses, **more)(view)
-        return decorated
+        return _documenting(Blueprint.doc(operationId=view.__name__, responses=responses, **more))(view)
 
     return documented
 

@@ -87,7 +87,8 @@ def create_payment(body: dict[str, Any]) -> Response:
     crash_point("intake.hinted")
     replayed = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
     where = {"Location": f"/v1/payments/{accepted.payment.id}"}
-    wait_s = wanted_s(request.headers.getlist("Prefer"))
+    prefer = request.headers.get("Prefer")
+    wait_s = wanted_s([prefer]) if prefer else 0
     if wait_s:
         with parts().waiters.place() as placed:
             if placed:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from aegis_worker.audit.incidents import Incident
 from aegis_worker.domain.payment import Payment
@@ -18,17 +19,34 @@ from aegis_worker.persistence.endpoint_rows import Endpoint
 from aegis_worker.queries.history import StoredAttempt, StoredEvent
 from aegis_worker.queries.jobs import StoredJob
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def dumps(body: Mapping[str, Any]) -> bytes:
     """The body as it goes out: UTF-8, the fields in the order given."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    text = _encoder.encode(body)
     # An unpaired surrogate can only come from a refused request's own field name; escaped, it is still JSON.
     return text.encode("utf-8", "backslashreplace")
 
 
 def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Response(dumps(body), status, headers, content_type="application/json")
+    content = dumps(body)
+    told = _Answer(content, status, headers, content_type="application/json")
+    told.headers["Content-Length"] = str(len(content))
+    return told
+
+
+class _Answer(Response):
+    """Whole, with headers that go out as they are: werkzeug would look for what it has to escape in them."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """The headers."""
+        return self.headers
 
 
 def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -> dict[str, Any]:
@@ -196,7 +214,7 @@ def list_body(data: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dic
 
 def moment(at: datetime) -> str:
     """RFC 3339 in UTC, always with six digits of microseconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _moment_or_none(at: datetime | None) -> str | None:

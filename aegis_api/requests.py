@@ -6,13 +6,11 @@ import logging
 import math
 import re
 import time
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import marshmallow
 import structlog
 from flask import Flask, Request, Response, g, request
-from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from aegis_worker.errors import NotFound
@@ -32,46 +30,42 @@ NOTHING_HERE = "There is nothing at this path, or it belongs to another merchant
 CARD_FOUND = "Must not hold a card number or security code; send a token."
 
 
-class StrictParser(FlaskParser):
-    """webargs with our JSON reader, no repeated or unknown query parameters, and our problem documents."""
+def read_body(schema: marshmallow.Schema) -> Any:
+    """The request's body through `schema`. Raises RequestRefused, MalformedJson or RequestEntityTooLarge."""
+    try:
+        return schema.load(_json_object())
+    except marshmallow.ValidationError as error:
+        raise _invalid(body_faults(error.messages)) from error
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": marshmallow.RAISE}  # noqa: RUF012 — as webargs has it
 
-    def load_json(self, req: Request, schema: marshmallow.Schema) -> dict[str, Any]:
-        """The body as one JSON object without a card number in it."""
-        raw = whole_body(req, "application/json")
-        body = strict_json.parse(raw)
-        if card_numbers.may_hold_one(raw):
-            refuse_card_numbers([{"pointer": pointer} for pointer in card_numbers.pointers_to(body)])
-        return body
+def read_query(schema: marshmallow.Schema) -> Any:
+    """The request's query string through `schema`, each parameter once. Raises RequestRefused."""
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            fault = {
+                "parameter": card_numbers.masked(name),
+                "code": "repeated",
+                "detail": "Must be given once.",
+            }
+            raise RequestRefused("validation_failed", "A query parameter is given twice.", [fault])
+    try:
+        return schema.load(request.args.to_dict(), unknown=marshmallow.RAISE)
+    except marshmallow.ValidationError as error:
+        raise _invalid(query_faults(error.messages_dict)) from error
 
-    def load_querystring(self, req: Request, schema: marshmallow.Schema) -> dict[str, str]:
-        """The query string, each parameter once."""
-        for name, values in req.args.lists():
-            if len(values) > 1:
-                fault = {
-                    "parameter": card_numbers.masked(name),
-                    "code": "repeated",
-                    "detail": "Must be given once.",
-                }
-                raise RequestRefused("validation_failed", "A query parameter is given twice.", [fault])
-        return req.args.to_dict()
 
-    def handle_error(
-        self,
-        error: marshmallow.ValidationError,
-        req: Request,
-        schema: marshmallow.Schema,
-        *,
-        error_status_code: int | None,
-        error_headers: Mapping[str, str] | None,
-    ) -> NoReturn:
-        """Every refused field in one problem document."""
-        ((location, messages),) = error.messages_dict.items()
-        errors = query_faults(messages) if location == "query" else body_faults(messages)
-        raise RequestRefused(
-            "validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors
-        )
+def _json_object() -> dict[str, Any]:
+    """The body as one JSON object without a card number in it."""
+    raw = whole_body(request, "application/json")
+    body = strict_json.parse(raw)
+    if card_numbers.may_hold_one(raw):
+        refuse_card_numbers([{"pointer": pointer} for pointer in card_numbers.pointers_to(body)])
+    return body
+
+
+def _invalid(errors: list[dict[str, str]]) -> RequestRefused:
+    """Every refused field in one problem document."""
+    return RequestRefused("validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors)
 
 
 def whole_body(req: Request, media_type: str, *, longest: int | None = None) -> bytes:

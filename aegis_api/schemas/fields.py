@@ -66,6 +66,11 @@ class StrictField(fields.Field[Any]):
         """marshmallow's hook for `required` and `null`; its own would lose the code."""
         return ValidationError([_EVERY_FIELD[key]])
 
+    def _validate(self, value: Any) -> None:
+        # marshmallow builds a chain for each value, also where there is nothing in it: a field here refuses by itself.
+        if self.validators:
+            super()._validate(value)
+
 
 class Object(fields.Nested):
     """An object that follows a schema of its own."""
