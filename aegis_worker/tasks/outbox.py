@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 from aegis_worker import bootstrap
 from aegis_worker.celery import app
+from aegis_worker.webhooks.turn import Turn, deliver_in_turn
+
+# Made when the worker imports this, before it forks.
+_TURN = Turn()
 
 
 @app.task(name="outbox.drain")
@@ -18,7 +23,8 @@ def drain_outbox() -> dict[str, int]:
 
 @app.task(name="webhooks.deliver")
 def deliver_webhooks() -> dict[str, int]:
-    """Post what is due to merchants' endpoints."""
+    """Post what is due to merchants' endpoints, unless another process of this worker is at it."""
     parts = bootstrap.worker()
     parts.hints.clear("webhooks")
-    return asdict(parts.deliver_webhooks())
+    again = partial(parts.hints.notify, "webhooks")
+    return asdict(deliver_in_turn(_TURN, parts.deliver_webhooks, again=again))

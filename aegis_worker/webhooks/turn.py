@@ -1,0 +1,63 @@
+"""One process of a worker delivers webhooks at a time: an endpoint that hangs holds this one up, and no payment."""
+
+from __future__ import annotations
+
+import fcntl
+import tempfile
+import time
+from collections.abc import Callable
+
+from .deliver import DeliveryReport
+
+
+class Turn:
+    """For the processes that are forked from the one that makes it. It ends with the process that has it.
+
+    A lock of the kernel on a file without a name: nothing has to expire or be cleaned up after a process is killed.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the processes live)
+
+    def take(self) -> bool:
+        """Whether it is this process's now; never waits."""
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def give_back(self) -> None:
+        """Let another process have it."""
+        fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+
+def deliver_in_turn(
+    turn: Turn, deliver: Callable[[], DeliveryReport], *, again: Callable[[], None], budget_s: float = 5.0
+) -> DeliveryReport:
+    """Deliver, where no other process does; otherwise the report is empty.
+
+    Looks again after giving the turn back, until nothing is found: a hint that came when the turn was taken was turned
+    away, and what it was about may have been committed after the last look. `again` is called when something may be left
+    after `budget_s`.
+    """
+    stop_at = time.monotonic() + budget_s
+    total = DeliveryReport()
+    while turn.take():
+        try:
+            report = deliver()
+        finally:
+            turn.give_back()
+        total = DeliveryReport(
+            claimed=total.claimed + report.claimed,
+            delivered=total.delivered + report.delivered,
+            failed=total.failed + report.failed,
+            dead=total.dead + report.dead,
+            more=report.more,
+        )
+        if not report.claimed and not report.more:
+            break
+        if report.more or time.monotonic() >= stop_at:
+            again()
+            break
+    return total
