@@ -51,7 +51,7 @@ class GatewayConfig:
     webhook_secret: str = field(default="", repr=False)
     connect_timeout_s: float = 2.0
     timeout_s: float = 8.0
-    max_connections: int = 32
+    max_connections: int = 256
     currencies: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
     methods: frozenset[str] = frozenset()

@@ -23,5 +23,7 @@ def set_apart(
     `in_company`: calls for other jobs are in flight in this process, so that no suspect may join them.
     """
     suspects = [job for job in jobs if is_suspect(job, poison_cap)]
-    now = suspects[:1] if suspects and not in_company else [job for job in jobs if job not in suspects]
+    if not suspects:
+        return list(jobs), []
+    now = [job for job in jobs if job not in suspects] if in_company else suspects[:1]
     return now, [job for job in jobs if job not in now]

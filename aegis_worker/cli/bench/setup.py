@@ -29,7 +29,6 @@ adapter = "sandbox"
 base_url_env = "BENCH_SANDBOX_URL"
 api_key_env = "BENCH_SANDBOX_KEY"
 webhook_secret_env = "BENCH_SANDBOX_WEBHOOK_SECRET"
-max_connections = 64
 [gateways.sandbox.options]
 steps = ["process"]
 key_lifetime_s = 86400
