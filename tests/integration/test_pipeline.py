@@ -349,3 +349,33 @@ def test_every_hop_says_why_its_gateway_was_chosen(database):
         event for event in events_of(database, payment_id) if event.type == "PAYMENT_RETRY_ATTEMPTED"
     )
     assert retry.data == {"from": "a", "to": "b", "reason": "insufficient_funds", "delay_s": 0.0}
+
+
+def test_one_slow_call_of_a_batch_holds_up_neither_the_commits_of_the_others_nor_the_next_claims(database):
+    """All of a backlog is charged and committed, claim after claim, before the slow call of the first claim answers."""
+    release = threading.Event()
+
+    def slow_for_large_amounts(request):
+        if request.amount.minor == 5000:
+            release.wait(20)
+        return Approved(f"ch_{request.idempotency_key}")
+
+    slow_id = accept_one(database, "slow", amount=Money(5000, "USD")).payment.id
+    fast_ids = {accept_one(database, f"fast-{number}").payment.id for number in range(20)}
+    gateway = ScriptedGateway("a", slow_for_large_amounts)
+    running = threading.Thread(target=run, args=(pipeline(database, gateway, call_threads=4), "payments"))
+    running.start()
+    ended = "SELECT payment_id FROM jobs WHERE finished_at IS NOT NULL"
+    for _ in range(400):
+        if len(rows(database, ended)) == len(fast_ids):
+            break
+        threading.Event().wait(0.05)
+    committed = {row["payment_id"] for row in rows(database, ended)}
+    slow = job_of(database, slow_id)
+    release.set()
+    running.join()
+    assert committed == fast_ids
+    # It was in the first claim, with three of the others; the rest came in later claims.
+    assert gateway.calls.index(next(call for call in gateway.calls if call.payment_id == slow_id)) < 4
+    assert (slow["status"], slow["lease_epoch"], len(gateway.calls)) == ("running", 1, 21)
+    assert payment_of(database, slow_id).state is State.SUCCESS
