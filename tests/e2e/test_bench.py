@@ -19,7 +19,7 @@ MODES = {
         ("--payments", "20", "--concurrency", "1", "--concurrency", "4", "--batch", "8"),
         {"1 at once", "4 at once", "1 at once, batches of 8", "4 at once, batches of 8"},
     ),
-    "drain": (("--payments", "50"), {"backlog"}),
+    "drain": (("--payments", "50", "--existing", "300"), {"backlog", "backlog, 300 there"}),
     "e2e": (
         ("--payments", "20", "--concurrency", "4", "--batch", "8"),
         {"4 at once", "4 at once, batches of 8"},
@@ -66,6 +66,10 @@ def test_a_mode_measures_without_errors(mode: str, environ: dict[str, str], tmp_
         for case, figures in result["cases"].items():
             name = compared["batches" if "batches" in case else "once"]
             assert figures[name]["throughput"]["median"] > 0
+    if mode == "drain":
+        ratios = result["cases"]["backlog, 300 there"]["ratio_to_empty"]
+        assert ratios["throughput"]["median"] > 0
+        assert ratios["CPU"]["median"] > 0
     if mode not in ("drain", "outbox"):
         assert result["latency_ms"].keys() == {"p50", "p95", "p99"}
 

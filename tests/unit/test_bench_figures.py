@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from aegis_worker.cli.bench.figures import change, flat, ratio, shown, spread, summarized
+from aegis_worker.cli.bench.figures import (
+    change,
+    flat,
+    last_tenth_to_first,
+    ratio,
+    shown,
+    spread,
+    summarized,
+)
+from aegis_worker.cli.bench.growth import beside
 from aegis_worker.cli.bench.report import label, table
 
 
@@ -107,3 +116,29 @@ def test_nothing_before_has_no_percentage() -> None:
 )
 def test_figures_have_names_for_people(name: str, called: str) -> None:
     assert label(name, "event") == called
+
+
+def test_the_last_tenth_is_compared_with_the_first() -> None:
+    even = [float(n) for n in range(2000)]
+    assert last_tenth_to_first(even) == 1.0
+    slower = even[:1500] + [1500 + 2.0 * n for n in range(500)]
+    assert last_tenth_to_first(slower) == 0.5
+    assert last_tenth_to_first(even[:999]) is None
+
+
+def test_a_round_with_payments_there_stands_beside_the_one_without() -> None:
+    empty = {
+        "loop_ms": 30.0,
+        "errors": [],
+        "cases": {"a": {"throughput_per_s": 200.0, "cpu_ms_per_job": 2.0}},
+    }
+    grown = {
+        "loop_ms": 40.0,
+        "errors": ["lost"],
+        "cases": {"a": {"throughput_per_s": 190.0, "cpu_ms_per_job": 3.0}},
+    }
+    both = beside(empty, grown, 1_000_000, "job")
+    assert both["loop_ms"] == 40.0
+    assert both["errors"] == ["lost (1,000,000 there)"]
+    assert both["cases"].keys() == {"a", "a, 1,000,000 there"}
+    assert both["cases"]["a, 1,000,000 there"]["ratio_to_empty"] == {"throughput": 0.95, "CPU": 1.5}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import click
 
+from .figures import last_tenth_to_first, ratio
 from .finished import ends_of
 from .rig import Rig, new_key
 from .rounds import Common, Mode, Round, common_options, gateway_ms_option, run_mode, workers_option
@@ -21,7 +22,7 @@ _ABOUT = (
 
 
 @click.command(name="drain")
-@common_options(payments=5000)
+@common_options(payments=5000, may_grow=True)
 @workers_option
 @gateway_ms_option
 def command(common: Common, workers: int, gateway_ms: int) -> None:
@@ -33,7 +34,7 @@ def command(common: Common, workers: int, gateway_ms: int) -> None:
         def measure(round_: Round) -> None:
             key = new_key()
             seed_accepted(rig.cursor, rig.merchant_id, key, common.payments)
-            before = rig.meter.read()
+            before, memory_mb = rig.meter.read(), rig.meter.memory_mb()
             started_at = time.time()
             rig.hint("payments")
             round_.note(_CASE, left=rig.wait_until_quiet())
@@ -42,7 +43,12 @@ def command(common: Common, workers: int, gateway_ms: int) -> None:
             round_.note(_CASE, left=wrong)
             if ends:
                 seconds = max(ends.values()) - started_at
-                round_.cases[_CASE] = {"throughput_per_s": len(ends) / seconds, **cost}
+                round_.cases[_CASE] = {
+                    "throughput_per_s": len(ends) / seconds,
+                    "last_tenth_to_first": last_tenth_to_first(sorted(ends.values())),
+                    **cost,
+                    "memory_to_before": {"worker": ratio(cost["memory_mb"]["worker"], memory_mb["worker"])},
+                }
             round_.step()
 
         return measure

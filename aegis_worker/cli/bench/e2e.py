@@ -39,7 +39,7 @@ _FLOOR = "; floor: the same requests to a bare Flask route with one INSERT, in t
 
 
 @click.command(name="e2e")
-@common_options(payments=2000)
+@common_options(payments=2000, may_grow=True)
 @workers_option
 @gateway_ms_option
 @click.option(

@@ -60,6 +60,17 @@ def ratio(ours: float | None, other: float | None) -> float | None:
     return ours / other if ours is not None and other else None
 
 
+def last_tenth_to_first(times: Sequence[float]) -> float | None:
+    """How fast the last tenth went compared with the first, of what was done at these times, in order; 1 is as fast.
+
+    None for fewer than 1,000: they come in groups, and a tenth would be some of these.
+    """
+    tenth = len(times) // 10
+    if tenth < 100:
+        return None
+    return ratio(times[tenth] - times[0], times[-1] - times[-1 - tenth])
+
+
 def shown(value: float) -> str:
     """Three digits that matter."""
     if abs(value) >= 100:

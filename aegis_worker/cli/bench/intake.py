@@ -21,7 +21,7 @@ _ABOUT = (
 
 
 @click.command(name="intake")
-@common_options(payments=2000)
+@common_options(payments=2000, may_grow=True)
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 500),

@@ -118,6 +118,11 @@ class Rig:
                 return f"{left} jobs, events or webhooks were not done with"
         return None
 
+    def go_on(self) -> None:
+        """Raises Stopped when this is to end."""
+        if self._stopping.is_set():
+            raise Stopped
+
     def cost(self, before: Reading, count: int, unit: str, **cpu_ms_of_ended: float) -> dict[str, Any]:
         """What was spent since `before`, for each of `count` units of work, and the memory in use now."""
         figures = spent(before, self.meter.read(), count, unit, cpu_ms_of_ended)

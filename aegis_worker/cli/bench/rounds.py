@@ -21,6 +21,7 @@ from aegis_worker.cli.percentiles import percentiles
 from aegis_worker.errors import OperatorError
 
 from .figures import Figures, loop_ms, summarized
+from .growth import beside, fill
 from .load import Sent
 from .report import print_result
 from .rig import Rig, running_rig
@@ -38,6 +39,7 @@ class Common:
     payments: int
     json_file: Path | None
     against: Mapping[str, Any] | None
+    existing: int | None = None
 
 
 @dataclass(slots=True)
@@ -73,17 +75,24 @@ class Mode:
     prepare: Callable[[Rig], Callable[[Round], None]]
 
 
-def common_options(payments: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """`--rounds`, `--payments`, `--json` and `--against`, given to the command as `common`."""
+def common_options(
+    payments: int, *, may_grow: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """`--rounds`, `--payments`, `--json`, `--against` and maybe `--existing`, given to the command as `common`."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def with_common(
-            rounds: int, payments: int, json_file: Path | None, against: Path | None, **options: Any
+            rounds: int,
+            payments: int,
+            json_file: Path | None,
+            against: Path | None,
+            existing: int | None = None,
+            **options: Any,
         ) -> None:
             if json_file is not None and not json_file.absolute().parent.is_dir():
                 raise click.BadParameter("its folder does not exist", param_hint="--json")
-            command(common=Common(rounds, payments, json_file, _earlier(against)), **options)
+            command(common=Common(rounds, payments, json_file, _earlier(against), existing), **options)
 
         for option in (
             click.option("--against", type=_FILE, help="Compare with an earlier --json FILE."),
@@ -96,6 +105,7 @@ def common_options(payments: int) -> Callable[[Callable[..., None]], Callable[..
                 help="In each round.",
             ),
             click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True),
+            *((_existing_option,) if may_grow else ()),
         ):
             with_common = option(with_common)
         return with_common
@@ -106,6 +116,11 @@ def common_options(payments: int) -> Callable[[Callable[..., None]], Callable[..
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
+_existing_option = click.option(
+    "--existing",
+    type=click.IntRange(1, 10_000_000),
+    help="Measure once more with so many payments that have ended in the tables, beside their being about empty.",
+)
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1, 64),
@@ -149,6 +164,15 @@ def run_mode(mode: Mode, common: Common) -> None:
 def _measured(mode: Mode, common: Common, rig: Rig) -> list[dict[str, Any]]:
     remark("aegis bench: warming up")
     one_round = mode.prepare(rig)
+    rounds = _rounds(mode, common, one_round)
+    if common.existing is None:
+        return rounds
+    fill(rig, common.existing)
+    grown = _rounds(mode, common, one_round)
+    return [beside(*pair, common.existing, mode.unit) for pair in zip(rounds, grown, strict=True)]
+
+
+def _rounds(mode: Mode, common: Common, one_round: Callable[[Round], None]) -> list[dict[str, Any]]:
     rounds = []
     with progress(mode.name, common.rounds * mode.cases) as step:
         for number in range(common.rounds):
@@ -177,6 +201,7 @@ def _result(mode: Mode, common: Common, rounds: list[dict[str, Any]]) -> dict[st
             "rounds": common.rounds,
             **({"workers": mode.setup.workers} if mode.setup.workers else {}),
             **mode.options,
+            **({"existing": common.existing} if common.existing else {}),
         },
         **headline,
         "cases": cases,
