@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, not_, select
 
 from aegis_worker.persistence.tables import jobs
 
@@ -33,6 +33,15 @@ class StoredJob:
     finished_at: datetime | None
 
 
+# What a status implies, in the words of the indexes, which do not name the status.
+_ACTIVE = (jobs.c.finished_at.is_(None), not_(jobs.c.in_review))
+_INDEXED_AS: Mapping[str, tuple[ColumnElement[bool], ...]] = {
+    "queued": _ACTIVE,
+    "running": _ACTIVE,
+    "waiting": _ACTIVE,
+    "review": (jobs.c.in_review,),
+}
+
 _COLUMNS = [jobs.c[field.name] for field in fields(StoredJob)]
 
 
@@ -55,7 +64,7 @@ def list_jobs(
     """Jobs, newest first; of one payment or in one status where those are given."""
     statement = of_merchant(select(*_COLUMNS), jobs, merchant_id)
     if status is not None:
-        statement = statement.where(jobs.c.status == status)
+        statement = statement.where(jobs.c.status == status, *_INDEXED_AS.get(status, ()))
     if payment_id is not None:
         statement = statement.where(jobs.c.payment_id == payment_id)
     return newest_first(connection, statement, jobs.c.id, _stored, limit=limit, starting_after=starting_after)

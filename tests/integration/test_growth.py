@@ -1,0 +1,234 @@
+"""Growth: with many payments that have ended in the tables, no statement looks at more than a few of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import psycopg2
+import pytest
+from plans import Scan, scans_of
+from scripted_gateway import ScriptedGateway
+from spine import accept_one, pipeline, rows
+from sqlalchemy import Connection, make_url
+from told import execute, settings_with
+
+from aegis_worker.audit.batches import check_keys, check_payments
+from aegis_worker.cli import checks_database
+from aegis_worker.cli.bench.seed import seed_finished
+from aegis_worker.domain.outcomes import Declined, Unknown
+from aegis_worker.domain.transitions import State
+from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.hints import NoHints
+from aegis_worker.ids import PAYMENT, first_id_at
+from aegis_worker.persistence import delivery_rows, outbox_rows
+from aegis_worker.persistence.asking import ask_now
+from aegis_worker.persistence.claims import claim, due_by_queue
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.ended_payments import ended_payments
+from aegis_worker.pipeline.recheck import RecheckParts, recheck
+from aegis_worker.pipeline.run import run
+from aegis_worker.purge import purge
+from aegis_worker.queries.case_file import read_case_file
+from aegis_worker.queries.jobs import list_jobs
+from aegis_worker.queries.payments import PaymentFilters, list_payments
+from aegis_worker.queries.reviews import list_reviews
+from aegis_worker.queries.stuck import Thresholds, list_stuck
+from aegis_worker.reconcile import ReconcileParts, reconcile
+
+# Of one scan of a table. A statement that reads what it doesn't need reads tens of thousands here.
+MOST_ROWS = 2_000
+AT_ONCE = 20_000
+GROWS = {"payments", "payment_events", "jobs", "attempts", "idempotency_keys", "webhook_deliveries"}
+# Keys are found by age, for want of an index by payment, and those here were all made in a few moments.
+BY_AGE = ("audit of payments", "idempotency_keys")
+
+UseCases = Mapping[str, Callable[[], object]]
+
+DELIVERED = """
+INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id, status, due_at, delivered_at)
+SELECT 'whd_' || replace(uuidv7()::text, '-', ''), id, 3, 'whe_1', 'm_1', 'delivered', now(), now()
+FROM payments WHERE unfinished IS FALSE
+"""
+ALIVE = """
+INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'https://shop.example/hooks');
+INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
+SELECT 'whd_' || replace(uuidv7()::text, '-', ''), payment_id, seq, 'whe_1', 'm_1' FROM outbox;
+UPDATE jobs SET status = 'review', lease_until = NULL
+WHERE id IN (SELECT id FROM jobs WHERE queue = 'verify' AND status = 'waiting' LIMIT 3);
+UPDATE payments SET frozen_at = now() WHERE id IN (SELECT min(id) FROM payments);
+UPDATE attempts SET recheck_at = now() WHERE recheck_at IS NOT NULL;
+UPDATE idempotency_keys SET created_at = now() - interval '80 h'
+WHERE (merchant_id, route, key) IN (SELECT merchant_id, route, key FROM idempotency_keys LIMIT 100);
+"""
+
+
+@pytest.fixture
+def gateway() -> ScriptedGateway:
+    """Approves one in three, declines one, leaves one in doubt."""
+
+    def answer(request: GatewayRequest):
+        gateway.charge(request)
+        refused = Declined("stolen_card", "stolen")
+        return (gateway.charge(request), refused, Unknown("reset"))[int(request.payment_id[-3:], 16) % 3]
+
+    gateway = ScriptedGateway("a", answer)
+    return gateway
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """As the programs connect."""
+    database = Database.connect(settings_with(database_url=database_url), application="test")
+    yield database
+    database.dispose()
+
+
+def grow(database_url: str, count: int) -> None:
+    url = make_url(database_url).set(drivername="postgresql")
+    connection = psycopg2.connect(url.render_as_string(hide_password=False))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        for first in range(0, count, AT_ONCE):
+            seed_finished(cursor, "m_1", f"old-{first}", min(AT_ONCE, count - first), told=True)
+        cursor.execute(DELIVERED)
+        cursor.execute("VACUUM (ANALYZE)")
+    connection.close()
+
+
+def lists(database: Database, payment_id: str) -> UseCases:
+    hour_ago, in_an_hour = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
+    filters = {
+        "no filter": PaymentFilters(),
+        **{state: PaymentFilters(state=state) for state in State if state not in ("FAILURE", "CANCELLED")},
+        "in doubt": PaymentFilters(certainty="unknown"),
+        "of a customer": PaymentFilters(customer_id="cus_none"),
+        "with a reference": PaymentFilters(reference="old-0-77"),
+        "with no such reference": PaymentFilters(reference="none"),
+        "gateway": PaymentFilters(gateway="null"),
+        "currency and amount": PaymentFilters(currency="USD", amount_gte=1, amount_lte=5000),
+        "since": PaymentFilters(created_gte=hour_ago),
+        "since then": PaymentFilters(created_gte=in_an_hour + timedelta(hours=1)),
+        "before": PaymentFilters(created_lt=hour_ago - timedelta(days=1)),
+    }
+
+    def payments(merchant_id: str | None, one: PaymentFilters) -> object:
+        with database.read() as connection:
+            return list_payments(connection, merchant_id, one, limit=50)
+
+    def jobs(**only: str) -> object:
+        with database.read() as connection:
+            return list_jobs(connection, "m_1", limit=50, **only)
+
+    return {
+        **{f"payments, {name}": partial(payments, "m_1", one) for name, one in filters.items()},
+        "payments of anyone": partial(payments, None, PaymentFilters()),
+        "jobs": jobs,
+        "jobs that succeeded": partial(jobs, status="succeeded"),
+        "jobs of a payment": partial(jobs, payment_id=payment_id),
+        **{
+            f"jobs, {name}": partial(jobs, status=name) for name in ("queued", "running", "waiting", "review")
+        },
+    }
+
+
+def looks(database: Database, payment_id: str) -> UseCases:
+    def reading(look: Callable[[Connection], object]) -> Callable[[], object]:
+        def read() -> object:
+            with database.read() as connection:
+                return look(connection)
+
+        return read
+
+    return {
+        "sweep": reading(lambda tx: due_by_queue(tx, limit=1000)),
+        "reviews": reading(lambda tx: list_reviews(tx, limit=50)),
+        "stuck": reading(lambda tx: list_stuck(tx, Thresholds(0, 0, 0, 0), limit=50)),
+        "explain": reading(lambda tx: read_case_file(tx, "m_1", payment_id)),
+        "doctor": reading(
+            lambda tx: [
+                list(check(tx))
+                for check in (checks_database.due_jobs, checks_database.open_jobs, checks_database.outbox)
+            ]
+        ),
+        "doctor, webhooks": reading(lambda tx: list(checks_database.webhooks(tx))),
+        "audit of payments": reading(lambda tx: check_payments(tx, limit=100)),
+        "audit of keys": reading(lambda tx: check_keys(tx, limit=100)),
+        "comparison": lambda: next(ended_payments(database, after=first_id_at(PAYMENT, LONG_AGO), page=100)),
+    }
+
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseCases:
+    parts = pipeline(database, gateway)
+    reconciliation = ReconcileParts(database, parts.gateways, NoHints(), lambda: run(parts, "verify"))
+    settings = settings_with(idempotency_keep_h=72)
+
+    def deliver_events() -> None:
+        events = database.run(lambda tx: outbox_rows.claim(tx, limit=100, lease_s=30)).events
+        database.run(lambda tx: outbox_rows.remove(tx, events))
+
+    def deliver_webhooks() -> None:
+        one = {"limit": 100, "per_endpoint": 100, "skip": [], "lease_s": 30}
+        claimed = database.run(lambda tx: delivery_rows.claim(tx, **one)).deliveries
+        settled = [
+            delivery_rows.Settlement(delivery, "delivered", 0.0, {"status": 200}) for delivery in claimed
+        ]
+        database.run(lambda tx: delivery_rows.settle(tx, settled))
+
+    return {
+        "claim": lambda: database.run(lambda tx: claim(tx, "payments", limit=5, lease_s=90, worker="w")),
+        "verify": lambda: database.run(lambda tx: claim(tx, "verify", limit=5, lease_s=90, worker="w")),
+        "pipeline": lambda: run(parts, "payments"),
+        "ask": lambda: database.run(lambda tx: ask_now(tx, payment_id)),
+        "reconcile": lambda: [reconcile(reconciliation, trigger=by) for by in ("operator", "beat")],
+        "recheck": lambda: recheck(RecheckParts(database, parts.gateways, NoHints(), (900.0,))),
+        "outbox": deliver_events,
+        "webhooks": deliver_webhooks,
+        "replay": lambda: accept_one(database, "new-1"),
+        "purge": lambda: purge(database, settings, limit=50, budget_s=5),
+    }
+
+
+def scans_by_use_case(database: Database, use_cases: UseCases) -> dict[str, list[Scan]]:
+    found = {}
+    for name, use in use_cases.items():
+        with scans_of(database.engine) as scans:
+            use()
+        found[name] = list(scans)
+    return found
+
+
+@pytest.mark.parametrize("count", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_no_statement_reads_more_than_a_few_rows_of_a_table_that_grows(
+    database: Database, database_url: str, gateway: ScriptedGateway, count: int
+) -> None:
+    grow(database_url, count)
+    for number in range(30):
+        accept_one(database, f"doubtful-{number}")
+    run(pipeline(database, gateway), "payments")
+    for number in range(30):
+        accept_one(database, f"new-{number}")
+    execute(database, ALIVE)
+    (newest,) = rows(database, "SELECT max(id) AS id FROM payments")
+    cases = {
+        **lists(database, newest["id"]),
+        **looks(database, newest["id"]),
+        **works(database, gateway, newest["id"]),
+    }
+    found = scans_by_use_case(database, cases)
+    assert [name for name, scans in found.items() if not scans] == []
+    assert [
+        f"{name}: {scan}"
+        for name, scans in found.items()
+        for scan in scans
+        if (name, scan.table) != BY_AGE and _is_too_much(scan)
+    ] == []
+
+
+def _is_too_much(scan: Scan) -> bool:
+    return scan.table in GROWS and (scan.looked_at > MOST_ROWS or scan.node == "Seq Scan")
