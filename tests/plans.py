@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+# What may stand before a statement in the same round trip goes before EXPLAIN.
 _STATEMENT = re.compile(
-    r"\s*(?:DISCARD PLANS; )?((?:SELECT|INSERT|UPDATE|DELETE|WITH|EXECUTE)\b.*)", re.DOTALL
+    r"\s*((?:(?:DISCARD|SET)[^;]*;\s*)*)((?:SELECT|INSERT|UPDATE|DELETE|WITH|EXECUTE)\b.*)", re.DOTALL
 )
 
 
@@ -37,11 +38,11 @@ def scans_of(engine: Engine) -> Iterator[list[Scan]]:
         if asked is None:
             return
         cursor.execute("SAVEPOINT before_it")
-        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {asked[1]}", parameters)
+        cursor.execute(f"{asked[1]}EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {asked[2]}", parameters)
         ((plans,),) = cursor.fetchall()
         cursor.execute("ROLLBACK TO SAVEPOINT before_it")
         plan = (json.loads(plans) if isinstance(plans, str) else plans)[0]["Plan"]
-        found.extend(_scans(plan, " ".join(asked[1].split())))
+        found.extend(_scans(plan, " ".join(asked[2].split())))
 
     event.listen(engine, "before_cursor_execute", look)
     try:
