@@ -157,6 +157,24 @@ def test_a_reference_is_free_again_after_its_payment_failed_also_where_that_one_
     assert told(answers) == ["replayed", "accepted"]
 
 
+@pytest.mark.parametrize("same", ["key", "reference"])
+def test_a_list_of_one_key_or_one_reference_takes_no_statement_for_each(database, same):
+    keys = ["k"] * 200 if same == "key" else [f"k{n}" for n in range(200)]
+    accept_all([a_command("warm")], database)
+    with units_of_work(database) as taken:
+        answers = accept_all([a_command(key, reference="r") for key in keys], database)
+    other = "replayed" if same == "key" else "DuplicateReference"
+    assert told(answers) == ["accepted"] + [other] * 199
+    assert len(taken) < 10
+
+
+def test_twins_of_a_key_in_flight_elsewhere_do_not_wait_one_after_the_other(database):
+    with keys_in_flight(database, "k"), units_of_work(database) as taken:
+        answers = accept_all([a_command("k") for _ in range(100)], database)
+    assert set(told(answers)) == {"IdempotencyInProgress"}
+    assert len(taken) < 10
+
+
 def test_the_same_key_of_other_merchants_is_theirs(database):
     answers = accept_all([a_command(merchant_id="m_1"), a_command(merchant_id="m_2")], database)
     assert told(answers) == ["accepted", "accepted"]
@@ -224,7 +242,7 @@ _requests = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     before=st.lists(_requests, max_size=3),
     failed=st.booleans(),

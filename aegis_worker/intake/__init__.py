@@ -1,0 +1,9 @@
+"""What merchants ask for: payments, accepted once per key, and that a gateway be asked about one."""
+
+from __future__ import annotations
+
+from .accept import accept, accept_all
+from .command import Accepted, PaymentCommand
+from .sync import request_sync
+
+__all__ = ["Accepted", "PaymentCommand", "accept", "accept_all", "request_sync"]

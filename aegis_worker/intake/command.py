@@ -1,0 +1,92 @@
+"""A request to pay, what its payment is born as, and what it is told. Pure."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.payment import Payment, initiated
+from aegis_worker.domain.replay import unborn
+from aegis_worker.errors import AegisError, IdempotencyKeyReused
+from aegis_worker.ids import JOB, PAYMENT, new_id
+from aegis_worker.persistence.accepting import Born, KeptPayment, Key
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentCommand:
+    """One validated request to pay. `request_hmac` covers the whole canonical request."""
+
+    merchant_id: str
+    route: str
+    idempotency_key: str
+    request_hmac: bytes
+    amount: Money
+    capture_method: Literal["automatic", "manual"]
+    payment_method: Mapping[str, Any]
+    reference: str | None
+    customer: Mapping[str, Any]
+    description: str | None
+    return_url: str | None
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the caller is told: the payment as of its first event, which never changes, so a replay says the same."""
+
+    payment: Payment
+    job_id: str
+    created_at: datetime
+    replayed: bool
+
+
+def born(command: PaymentCommand) -> Born:
+    """The payment that the command asks for, as of its first event."""
+    unborn_payment = Payment(
+        id=new_id(PAYMENT),
+        merchant_id=command.merchant_id,
+        amount=command.amount,
+        capture_method=command.capture_method,
+        payment_method=command.payment_method,
+        reference=command.reference,
+        customer=command.customer,
+        description=command.description,
+        return_url=command.return_url,
+        metadata=command.metadata,
+    )
+    payment, (first,) = unborn_payment.record([initiated(unborn_payment)])
+    key = Key(command.merchant_id, command.route, command.idempotency_key)
+    return Born(key, command.request_hmac, payment, first, new_id(JOB))
+
+
+def marks(one: Born) -> set[tuple[str, ...]]:
+    """What no two payments may have in common: the key, and the merchant's reference."""
+    reference = one.payment.reference
+    return {one.key} if reference is None else {one.key, (one.key.merchant_id, reference)}
+
+
+def without_twins(born: Sequence[Born]) -> tuple[list[Born], list[Born]]:
+    """The first of each key and each reference, and the rest, whose answer depends on what these are told."""
+    seen: set[tuple[str, ...]] = set()
+    first: list[Born] = []
+    later: list[Born] = []
+    for one in born:
+        own = marks(one)
+        (first if seen.isdisjoint(own) else later).append(one)
+        seen |= own
+    return first, later
+
+
+def told_before(asked: Born, kept_payment: KeptPayment) -> Accepted | AegisError:
+    """What the key's payment was told at first. It is ours where only the answer to our own COMMIT was lost."""
+    if not hmac.compare_digest(kept_payment.request_hmac, asked.request_hmac):
+        return IdempotencyKeyReused("this key was used with a different request")
+    now = kept_payment.payment
+    original, _ = unborn(now).record([initiated(now)])
+    return Accepted(
+        original, kept_payment.job_id, kept_payment.created_at, replayed=now.id != asked.payment.id
+    )
