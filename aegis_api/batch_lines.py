@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import marshmallow
-
 from aegis_worker.errors import AegisError
 from aegis_worker.intake import PaymentCommand
 
-from . import card_numbers, strict_json
 from .accepting import KEY_FORM, PAYMENTS_ROUTE, command_of
-from .problems import RequestRefused, body_faults
-from .requests import refuse_card_numbers
+from .problems import RequestRefused
+from .requests import json_object, validated
 from .schemas.batch import MOST_LINES
 from .schemas.payment_request import PaymentRequestSchema
 
@@ -41,10 +38,8 @@ def read_lines(body: bytes, merchant_id: str, *, longest_line: int, secret: str)
             "payload_too_large",
             f"The batch has {count} lines, of which {MOST_LINES} are taken; nothing was stored.",
         )
-    # The body's first look holds for each line: no card number goes over a line's end.
-    suspect = card_numbers.may_hold_one(body)
     lines = [
-        _line(number, raw, merchant_id, suspect=suspect, secret=secret)
+        _line(number, raw, merchant_id, secret=secret)
         if len(raw) <= longest_line
         else Line(number, None, RequestRefused("payload_too_large", f"Longer than {longest_line} bytes."))
         for number, raw in _raw_lines(body)
@@ -60,21 +55,13 @@ def _raw_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, stripped
 
 
-def _line(number: int, raw: bytes, merchant_id: str, *, suspect: bool, secret: str) -> Line:
+def _line(number: int, raw: bytes, merchant_id: str, *, secret: str) -> Line:
     key: Any = None
     try:
-        document = strict_json.parse(raw)
-        if suspect and card_numbers.may_hold_one(raw):
-            refuse_card_numbers([{"pointer": pointer} for pointer in card_numbers.pointers_to(document)])
+        document = json_object(raw)
         given = document.pop("idempotency_key", None)
         key = given if isinstance(given, str) and KEY_FORM.fullmatch(given) else None
-        try:
-            validated = _PAYMENT.load(document)
-        except marshmallow.ValidationError as error:
-            errors = body_faults(error.messages)
-            raise RequestRefused(
-                "validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors
-            ) from None
+        body = validated(document, _PAYMENT)
         if given is None:
             raise RequestRefused(
                 "idempotency_key_missing",
@@ -83,6 +70,6 @@ def _line(number: int, raw: bytes, merchant_id: str, *, suspect: bool, secret: s
         if key is None:
             fault = {"pointer": "/idempotency_key", "code": "invalid_format", "detail": _KEY_FAULT}
             raise RequestRefused("idempotency_key_invalid", _KEY_FAULT, [fault])
-        return Line(number, key, command_of(merchant_id, PAYMENTS_ROUTE, key, validated, secret=secret))
+        return Line(number, key, command_of(merchant_id, PAYMENTS_ROUTE, key, body, secret=secret))
     except AegisError as error:
         return Line(number, key, error)

@@ -32,8 +32,13 @@ CARD_FOUND = "Must not hold a card number or security code; send a token."
 
 def read_body(schema: marshmallow.Schema) -> Any:
     """The request's body through `schema`. Raises RequestRefused, MalformedJson or RequestEntityTooLarge."""
+    return validated(json_object(whole_body(request, "application/json")), schema)
+
+
+def validated(document: dict[str, Any], schema: marshmallow.Schema) -> Any:
+    """A JSON object of the merchant's through `schema`. Raises RequestRefused with every refused field."""
     try:
-        return schema.load(_json_object())
+        return schema.load(document)
     except marshmallow.ValidationError as error:
         raise _invalid(body_faults(error.messages)) from error
 
@@ -54,9 +59,8 @@ def read_query(schema: marshmallow.Schema) -> Any:
         raise _invalid(query_faults(error.messages_dict)) from error
 
 
-def _json_object() -> dict[str, Any]:
-    """The body as one JSON object without a card number in it."""
-    raw = whole_body(request, "application/json")
+def json_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object that `raw` holds, without a card number in it. Raises MalformedJson or RequestRefused."""
     body = strict_json.parse(raw)
     if card_numbers.may_hold_one(raw):
         refuse_card_numbers([{"pointer": pointer} for pointer in card_numbers.pointers_to(body)])
