@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -14,32 +13,30 @@ from aegis_worker.tasks import outbox
 from aegis_worker.webhooks.deliver import DeliveryReport
 from aegis_worker.webhooks.turn import Turn, deliver_in_turn
 
-FORK = multiprocessing.get_context("fork")
 FOUND, NOTHING = DeliveryReport(claimed=2, delivered=2), DeliveryReport()
 OUT_OF_TIME = DeliveryReport(claimed=1, failed=1, more=True)
 
 
-def hold(
-    turn: Turn, taken: multiprocessing.synchronize.Event, done: multiprocessing.synchronize.Event
-) -> None:
-    assert turn.take()
-    taken.set()
-    done.wait()
-    turn.give_back()
-    os._exit(0)
-
-
 @contextmanager
-def held_by_another_process(turn: Turn) -> Iterator[multiprocessing.process.BaseProcess]:
-    taken, done = FORK.Event(), FORK.Event()
-    other = FORK.Process(target=hold, args=(turn, taken, done))
-    other.start()
+def held_by_another_process(turn: Turn) -> Iterator[int]:
+    """A while in which a process that was forked from this one has it; the process's id."""
+    told, tells = os.pipe()
+    until, ends = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ends)
+        os.write(tells, b"y" if turn.take() else b"n")
+        os.read(until, 1)  # until the other end is closed
+        os._exit(0)
+    os.close(tells)
+    os.close(until)
     try:
-        assert taken.wait(30)
-        yield other
+        assert os.read(told, 1) == b"y"
+        yield pid
     finally:
-        done.set()
-        other.join()
+        os.close(ends)
+        os.close(told)
+        os.waitpid(pid, 0)
 
 
 def test_one_of_the_processes_that_were_forked_has_it() -> None:
@@ -51,11 +48,9 @@ def test_one_of_the_processes_that_were_forked_has_it() -> None:
 
 def test_it_ends_with_the_process_that_has_it() -> None:
     turn = Turn()
-    with held_by_another_process(turn) as other:
-        assert other.pid is not None
-        os.kill(other.pid, signal.SIGKILL)
-        other.join()
-        assert turn.take()
+    with held_by_another_process(turn) as pid:
+        os.kill(pid, signal.SIGKILL)
+    assert turn.take()
 
 
 def test_the_task_s_turn_is_made_before_a_worker_forks() -> None:
