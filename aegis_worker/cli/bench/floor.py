@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from threading import local
 
 import psycopg2
 from flask import Flask, Response, jsonify, request
@@ -27,16 +28,16 @@ _INSERT = "INSERT INTO bench_floor (id, amount_minor, currency, body) VALUES (%s
 
 
 def create_app() -> Flask:
-    """The application; one connection to DATABASE_URL (a libpq URL) for each process, which has one thread."""
+    """The application; one connection to DATABASE_URL (a libpq URL) for each thread of each process."""
     app = Flask(__name__, static_folder=None)
-    connections: dict[int, psycopg2.extensions.connection] = {}
+    of_thread = local()
 
     @app.post(PATH)
     def insert() -> tuple[Response, int]:
-        if os.getpid() not in connections:
-            connections[os.getpid()] = psycopg2.connect(os.environ["DATABASE_URL"])
+        if not hasattr(of_thread, "connection"):
+            of_thread.connection = psycopg2.connect(os.environ["DATABASE_URL"])
         body, key = request.get_json(), request.headers["Idempotency-Key"]
-        connection = connections[os.getpid()]
+        connection: psycopg2.extensions.connection = of_thread.connection
         with connection.cursor() as cursor:
             cursor.execute(_INSERT, (key, body["amount"], body["currency"], json.dumps(body)))
         connection.commit()
