@@ -28,8 +28,9 @@ from .writing import legal_change, persist, reached
 
 log = structlog.get_logger(__name__)
 
-# While calls are in flight, newly due jobs are looked for this often: their hint may have found every worker busy.
-_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.05
+# After a claim that found less than fits in, jobs gather for so long before the next. While calls are in flight, newly due
+# ones are looked for at least so often: their hint may have found every worker busy.
+_GATHER_S, _LONGEST_LOOK_S = 0.01, 0.05
 # The other holder of the lock is about to finish or its lease is about to end.
 _LOCKED_DELAY_S = 1.0
 # A job that is to be worked on alone waits for a run that begins with it.
@@ -39,9 +40,9 @@ _COMPANY_DELAY_S = 1.0
 class _Pace:
     """When to claim again.
 
-    A claim costs about as much for one job as for fifty. Where more was due than fitted in, half of the window gets free
-    first; calls that are slow hold that up for a moment at most. Where less was due, whatever comes in is looked for
-    again and again, ever less often while nothing does.
+    A claim costs about as much for one job as for fifty, and so does writing what comes of them. Where more was due than
+    fitted in, half of the window gets free first; calls that are slow hold that up for a moment at most. Where less was
+    due, whatever comes in is looked for again and again, ever less often while nothing does.
     """
 
     def __init__(self) -> None:
@@ -51,11 +52,13 @@ class _Pace:
 
     def is_due(self, window: Window) -> bool:
         """Whether this is the time."""
-        if not len(window):
-            return True
+        return window.free > 0 and self.rest_s(window) <= 0.0
+
+    def rest_s(self, window: Window) -> float:
+        """How long to wait before the next claim."""
         if self._more_due and window.free >= len(window):
-            return True
-        return window.free > 0 and time.monotonic() - self._claimed_at >= self._again_s
+            return 0.0
+        return self._claimed_at + self._again_s - time.monotonic()
 
     def claimed(self, jobs: int, limit: int) -> None:
         """What the last claim found of the `limit` jobs that it asked for."""
@@ -64,7 +67,7 @@ class _Pace:
         if self._more_due:
             self._again_s = _LONGEST_LOOK_S
         else:
-            self._again_s = _LOOK_S if jobs else min(2 * self._again_s, _LONGEST_LOOK_S)
+            self._again_s = _GATHER_S if jobs else min(2 * self._again_s, _LONGEST_LOOK_S)
 
 
 def run(parts: PipelineParts, queue: str) -> RunReport:
@@ -73,6 +76,8 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
     stop_claiming_at = time.monotonic() + parts.run_limit_s
     with opened_window(parts.call_threads) as window:
         while True:
+            if not len(window):
+                time.sleep(max(0.0, pace.rest_s(window)))
             claimed = 0
             if (
                 pace.is_due(window)
@@ -91,7 +96,7 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
                 pace.claimed(claimed, limit)
             if not len(window) and not claimed:
                 return report
-            _settle_answered(parts, window, report, 0.0 if claimed and pace.is_due(window) else _LOOK_S)
+            _settle_answered(parts, window, report, 0.0 if claimed and pace.is_due(window) else _GATHER_S)
 
 
 def _take_up(parts: PipelineParts, window: Window, queue: str, limit: int, report: RunReport) -> int:
