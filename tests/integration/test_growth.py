@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from plans import Scan, scans_of
 from scripted_gateway import ScriptedGateway
-from spine import accept_one, pipeline, rows
+from spine import a_command, accept_one, pipeline, rows
 from sqlalchemy import Connection, make_url
 from told import execute, settings_with
 
@@ -22,6 +22,7 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.hints import NoHints
 from aegis_worker.ids import PAYMENT, first_id_at
+from aegis_worker.intake import PaymentCommand, accept_all
 from aegis_worker.persistence import delivery_rows, outbox_rows
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.claims import claim, due_by_queue
@@ -163,6 +164,14 @@ def looks(database: Database, payment_id: str) -> UseCases:
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
+def a_list_of_everything() -> list[PaymentCommand]:
+    """New payments, keys known before and twice in the list, references of other payments and twice in the list."""
+    return [
+        a_command(f"new-{number % 150}", reference=f"old-0-{number % 90}" if number % 2 else None)
+        for number in range(200)
+    ]
+
+
 def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseCases:
     parts = pipeline(database, gateway)
     reconciliation = ReconcileParts(database, parts.gateways, NoHints(), lambda: run(parts, "verify"))
@@ -190,6 +199,7 @@ def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseC
         "outbox": deliver_events,
         "webhooks": deliver_webhooks,
         "replay": lambda: accept_one(database, "new-1"),
+        "list": lambda: accept_all(a_list_of_everything(), database),
         "purge": lambda: purge(database, settings, limit=50, budget_s=5),
     }
 
