@@ -15,6 +15,8 @@ from .seed import seed_accepted
 from .setup import Setup
 
 _CASE = "backlog"
+# Done with before the first round, so that every process has had its window full, and has the memory that this takes.
+_WARM_UP_PAYMENTS = 3000
 _ABOUT = (
     "from a hint to the last payment's end, for payments that were put into the tables as a POST leaves them; the"
     " gateway is in process. Costs include telling the events to the Redis Stream"
@@ -30,6 +32,9 @@ def command(common: Common, workers: int, gateway_ms: int) -> None:
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
         rig.warm_up()
+        seed_accepted(rig.cursor, rig.merchant_id, new_key(), _WARM_UP_PAYMENTS)
+        rig.hint("payments")
+        rig.wait_until_quiet()
 
         def measure(round_: Round) -> None:
             key = new_key()
