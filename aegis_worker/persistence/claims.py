@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -18,12 +21,17 @@ _MOST = 1000
 _IS_DUE = """finished_at IS NULL AND NOT in_review AND run_at <= statement_timestamp()
         AND (status IN ('queued', 'waiting') OR lease_until < statement_timestamp())"""
 
+# What is done stays in the index until it is vacuumed away, before everything that is due, and each claim would walk over
+# it. So claims begin where the oldest job was that the last one found, less a margin for those whose transactions were
+# still open then; from time to time one begins at the very start, and finds what came in late or was left by a holder.
+_MARGIN, _LOOK_FROM_START_S = timedelta(seconds=1), 0.5
+
 # The heads of the merchants that have something due, one step in the index for each, from the one after the last turn to
 # the end and from the start to the last turn: no more of them than jobs are wanted. Each gets an equal share; what is left
 # over goes to the oldest of all. The inner LIMIT is for the planner, which knows $2 only when it is too late.
 _NEXT = f"""
     SELECT merchant_id, run_at FROM jobs
-    WHERE queue = $1 AND merchant_id > turn.merchant_id {{and_not_after}} AND {_IS_DUE}
+    WHERE queue = $1 AND merchant_id > turn.merchant_id {{and_not_after}} AND run_at >= $6 AND {_IS_DUE}
     ORDER BY queue, merchant_id, run_at LIMIT 1
 """
 _CLAIM = Prepared(
@@ -52,7 +60,7 @@ WITH RECURSIVE ahead AS (
     ) due
 ), oldest AS MATERIALIZED (
     SELECT at FROM (
-        SELECT ctid AS at FROM jobs WHERE queue = $1 AND {_IS_DUE}
+        SELECT ctid AS at FROM jobs WHERE queue = $1 AND run_at >= $6 AND {_IS_DUE}
         ORDER BY queue, run_at LIMIT {_MOST} FOR UPDATE SKIP LOCKED
     ) head LIMIT (SELECT CASE WHEN count(*) < $2 THEN $2 ELSE 0 END FROM fair)
 ), claimed AS (
@@ -66,7 +74,9 @@ WITH RECURSIVE ahead AS (
     WHERE j.ctid = pick.at
     RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id
 )
-SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merchant,
+SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merchant, (
+    SELECT run_at FROM jobs WHERE queue = $1 AND run_at >= $6 AND {_IS_DUE} ORDER BY queue, run_at LIMIT 1
+) AS oldest,
     c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, p.*, (
     SELECT json_agg(json_build_object(
         'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_key', a.gateway_key,
@@ -79,7 +89,7 @@ SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merch
 ) AS attempts
 FROM claimed c JOIN payments p ON p.id = c.payment_id AND p.frozen_at IS NULL
 """,
-    "text, int, text, float8, text",
+    "text, int, text, float8, text, timestamptz",
 )
 
 _HAND_BACK = """
@@ -99,6 +109,23 @@ SELECT queue, count(*) AS due FROM unnest(ARRAY['payments', 'verify']) AS queue 
 """
 
 
+@dataclass(slots=True)
+class _Place:
+    """Where the next claim of a queue begins: after which merchant, and from when on jobs are looked for."""
+
+    last_merchant: str = ""
+    oldest: datetime | None = None
+    from_start_at_s: float = 0.0
+
+    def start(self) -> datetime | str:
+        """Since when to look."""
+        now_s = time.monotonic()
+        if self.oldest is None or now_s >= self.from_start_at_s:
+            self.from_start_at_s = now_s + _LOOK_FROM_START_S
+            return "-infinity"
+        return self.oldest - _MARGIN
+
+
 def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
     """Up to `limit` due or abandoned jobs of `queue` (1000 at most), each ours for `lease_s` seconds under its own fence.
 
@@ -106,12 +133,13 @@ def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, wor
     share to each of up to `limit` merchants that have something due, the oldest job first, and what is left over to the
     oldest jobs of all. So whatever the backlog of others, a merchant that has a job due gets it claimed within
     ceil(merchants with something due / limit) claims of one connection: the next one where there are no more merchants
-    than `limit`.
+    than `limit`. Only a job that is seen more than a second late may have to wait half a second before that.
     """
-    last: dict[str, str] = connection.info.setdefault("last_merchants", {})
-    rows = _CLAIM.execute(connection, queue, limit, last.get(queue, ""), lease_s, worker).mappings().all()
+    place: _Place = connection.info.setdefault(f"claimed_of_{queue}", _Place())
+    values = (queue, limit, place.last_merchant, lease_s, worker, place.start())
+    rows = _CLAIM.execute(connection, *values).mappings().all()
     if rows:
-        last[queue] = rows[0]["last_merchant"]
+        place.last_merchant, place.oldest = rows[0]["last_merchant"], rows[0]["oldest"]
     return [
         ClaimedJob(
             id=row["job_id"],

@@ -127,3 +127,19 @@ def test_the_sweep_counts_up_to_a_bound_what_a_claim_would_find(database):
     assert rows(database, "SELECT DISTINCT status FROM jobs WHERE merchant_id = 'm_b'") == [
         {"status": "queued"}
     ]
+
+
+def test_a_job_that_is_seen_late_is_found_when_a_claim_begins_at_the_start(database):
+    give_backlog(database, "m_a", 10, in_s=-5)
+    with database.engine.connect() as connection:
+        assert shares(claim(connection, "payments", limit=2, lease_s=90, worker="w")) == {"m_a": 2}
+        connection.commit()
+        give_backlog(database, "m_late", 1, in_s=-60)
+        place = connection.info["claimed_of_payments"]
+        place.from_start_at_s = math.inf
+        assert shares(claim(connection, "payments", limit=2, lease_s=90, worker="w")) == {"m_a": 2}
+        connection.commit()
+        place.from_start_at_s = 0.0
+        found = claim(connection, "payments", limit=2, lease_s=90, worker="w")
+        connection.commit()
+    assert shares(found) == {"m_a": 1, "m_late": 1}
