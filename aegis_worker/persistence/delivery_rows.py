@@ -23,7 +23,8 @@ Status = Literal["pending", "delivered", "dead"]
 
 # By endpoint, so that one with a long backlog takes no more than its share of a claim. What is behind an earlier
 # delivery becomes due no sooner than that one (or soon, when that one is just being posted): else it would be looked at
-# again by every claim until then. OFFSET 0 and LIMIT keep the planner from reading whole tables.
+# again by every claim until then. OFFSET 0 and LIMIT keep the planner from reading whole tables,
+# and from looking through all that is due once for each payment.
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT d.* FROM webhook_endpoints w CROSS JOIN LATERAL (
@@ -39,8 +40,11 @@ WITH due AS MATERIALIZED (
         max(
             CASE WHEN o.leased THEN least(o.due_at, statement_timestamp() + interval '500 ms') ELSE o.due_at END
         ) FILTER (WHERE d.seq IS NULL) OVER (PARTITION BY o.payment_id, o.endpoint_id ORDER BY o.seq) AS behind
-    FROM (SELECT DISTINCT payment_id FROM due) one
-    CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE payment_id = one.payment_id OFFSET 0) o
+    FROM (
+        SELECT of_it.* FROM (SELECT DISTINCT payment_id FROM due) one
+        CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE payment_id = one.payment_id OFFSET 0) of_it
+        OFFSET 0
+    ) o
     LEFT JOIN due d ON d.payment_id = o.payment_id AND d.seq = o.seq AND d.endpoint_id = o.endpoint_id
     WHERE o.status = 'pending'
 ), taken AS (

@@ -22,7 +22,8 @@ from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, publis
 # and nothing else would be found.
 #
 # OFFSET 0, LIMIT and _BY_INDEX are for the planner: it knows little about a table that is empty one minute and full the
-# next, and must not read all of it. For the same reason its plan is not kept.
+# next, and must not read all of it, nor look through all that is due once for each payment. For the same reason its plan
+# is not kept.
 #
 # Fan-out doesn't wait for the stream: it only needs every earlier event fanned out, here or before. It happens in the
 # claim's transaction, so exactly the rows marked `fanned_out` have their deliveries.
@@ -39,8 +40,10 @@ WITH due AS MATERIALIZED (
             CASE WHEN o.leased THEN least(o.due_at, statement_timestamp() + interval '50 ms') ELSE o.due_at END
         ) FILTER (WHERE d.seq IS NULL) OVER up_to_here AS behind,
         bool_and(d.seq IS NOT NULL OR o.fanned_out) OVER up_to_here AS may_fan_out
-    FROM (SELECT DISTINCT payment_id FROM due) one
-    CROSS JOIN LATERAL (SELECT * FROM outbox WHERE payment_id = one.payment_id OFFSET 0) o
+    FROM (
+        SELECT of_it.* FROM (SELECT DISTINCT payment_id FROM due) one
+        CROSS JOIN LATERAL (SELECT * FROM outbox WHERE payment_id = one.payment_id OFFSET 0) of_it OFFSET 0
+    ) o
     LEFT JOIN due d ON d.payment_id = o.payment_id AND d.seq = o.seq
     WINDOW up_to_here AS (PARTITION BY o.payment_id ORDER BY o.seq)
 ), taken AS (
