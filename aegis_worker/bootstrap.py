@@ -118,6 +118,8 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         batch=settings.batch,
         call_threads=settings.call_threads,
         run_limit_s=settings.run_limit_s,
+        hold_hints=hints.hold,
+        clear_hint=hints.clear,
     )
     stream = EventStream(redis, maxlen=settings.stream_maxlen)
     return Worker(

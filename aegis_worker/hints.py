@@ -66,6 +66,13 @@ class Hints:
         except RedisError:
             log.debug("hint flag not cleared", queue=queue)
 
+    def hold(self, queue: str) -> None:
+        """Hold hints back for 2 s: the caller looks by itself until then, or until it clears the flag and looks again."""
+        try:
+            self._redis.set(_flag(queue), "1", px=_FLAG_MS)
+        except RedisError:
+            log.debug("hints not held back", queue=queue)
+
     def send(self, queue: str) -> None:
         """Publish now, flag or no flag. Raises what the broker raises."""
         self._app.send_task(TASK_OF[queue], queue=QUEUE_OF[queue], expires=EXPIRES_S, ignore_result=True)
@@ -103,6 +110,9 @@ class NoHints:
 
     def clear(self, queue: str) -> None:
         """There is no flag."""
+
+    def hold(self, queue: str) -> None:
+        """There is nothing to hold back."""
 
 
 def _flag(queue: str) -> str:

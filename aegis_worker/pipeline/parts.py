@@ -12,6 +12,10 @@ from aegis_worker.persistence.database import Database
 from .work import Policy
 
 
+def _nobody(queue: str) -> None:
+    """For a pipeline whose hints nobody sends."""
+
+
 class Locks(Protocol):
     """The lock in front; see `resilience.lock.PaymentLocks`."""
 
@@ -24,7 +28,10 @@ class Locks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PipelineParts:
-    """What the pipeline works with. `hint(queue)` tells other workers that more is due there."""
+    """What the pipeline works with. `hint(queue)` tells other workers that more is due there.
+
+    `hold_hints(queue)` keeps everybody's hints for the queue back for 2 s, or until `clear_hint(queue)`.
+    """
 
     database: Database
     gateways: Mapping[str, PaymentGateway]
@@ -36,6 +43,8 @@ class PipelineParts:
     batch: int
     call_threads: int
     run_limit_s: float
+    hold_hints: Callable[[str], None] = _nobody
+    clear_hint: Callable[[str], None] = _nobody
 
     @property
     def configs(self) -> list[GatewayConfig]:

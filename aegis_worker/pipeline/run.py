@@ -18,6 +18,7 @@ from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import Change, OpenAttempt
 from aegis_worker.routing.router import decide
 
+from .lookout import Lookout
 from .parts import PipelineParts, RunReport
 from .plan import next_step
 from .settle import settle
@@ -72,18 +73,17 @@ class _Pace:
 
 def run(parts: PipelineParts, queue: str) -> RunReport:
     """Work on due jobs of `queue` until none is due or `run_limit_s` has passed, then finish what is in flight."""
-    report, pace = RunReport(), _Pace()
+    report, pace, lookout = RunReport(), _Pace(), Lookout(parts, queue)
     stop_claiming_at = time.monotonic() + parts.run_limit_s
     with opened_window(parts.call_threads) as window:
         while True:
             if not len(window):
                 time.sleep(max(0.0, pace.rest_s(window)))
             claimed = 0
-            if (
-                pace.is_due(window)
-                and time.monotonic() < stop_claiming_at
-                and not window.holds_suspect(parts.policy.poison_cap)
-            ):
+            may_claim = time.monotonic() < stop_claiming_at and not window.holds_suspect(
+                parts.policy.poison_cap
+            )
+            if may_claim and pace.is_due(window):
                 limit = min(window.free, parts.batch)
                 try:
                     claimed = _take_up(parts, window, queue, limit, report)
@@ -94,7 +94,10 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
                     log.warning("claims no more", calls_in_flight=len(window), error=str(error))
                     stop_claiming_at = 0.0
                 pace.claimed(claimed, limit)
-            if not len(window) and not claimed:
+                lookout.found(claimed, calls_in_flight=len(window))
+            elif not may_claim or not window.free:
+                lookout.give_over()
+            if not len(window) and not claimed and lookout.ends():
                 return report
             _settle_answered(parts, window, report, 0.0 if claimed and pace.is_due(window) else _GATHER_S)
 

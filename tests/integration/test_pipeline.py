@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -379,3 +380,45 @@ def test_one_slow_call_of_a_batch_holds_up_neither_the_commits_of_the_others_nor
     assert gateway.calls.index(next(call for call in gateway.calls if call.payment_id == slow_id)) < 4
     assert (slow["status"], slow["lease_epoch"], len(gateway.calls)) == ("running", 1, 21)
     assert payment_of(database, slow_id).state is State.SUCCESS
+
+
+def test_a_run_that_looks_by_itself_holds_hints_back_and_looks_again_once_they_go_out(database):
+    """A payment whose hint was held back in the last moment is still found by the run that held it."""
+    accept_one(database, "first")
+    late, told = [], []
+
+    def cleared(queue):
+        told.append("clear")
+        if not late:
+            late.append(accept_one(database, "late").payment.id)
+
+    parts = pipeline(
+        database,
+        ScriptedGateway("a"),
+        hint=lambda queue: told.append(f"hint {queue}"),
+        hold_hints=lambda queue: told.append("hold"),
+        clear_hint=cleared,
+    )
+    run(parts, "payments")
+    assert payment_of(database, late[0]).is_terminal
+    assert [what for what in told if what != "hint outbox"] == ["hold", "clear", "hold", "clear"]
+
+
+def test_a_run_that_may_claim_no_more_tells_others_to_look(database):
+    told = []
+
+    def until_claims_are_over(request):
+        time.sleep(0.3)
+        return Approved("ch_1")
+
+    accept_one(database)
+    parts = pipeline(
+        database,
+        ScriptedGateway("a", until_claims_are_over),
+        run_limit_s=0.1,
+        hint=lambda queue: told.append(f"hint {queue}"),
+        hold_hints=lambda queue: told.append("hold"),
+        clear_hint=lambda queue: told.append("clear"),
+    )
+    run(parts, "payments")
+    assert [what for what in told if what != "hint outbox"] == ["hold", "clear", "hint payments"]

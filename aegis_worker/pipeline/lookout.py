@@ -1,0 +1,48 @@
+"""One run at a time looks after a queue with little in it, and nobody is told of what comes in meanwhile.
+
+With calls in flight a run looks for new jobs every few milliseconds anyway. A hint would only set another process looking
+beside it: both would claim and commit half as much at a time, at twice the cost.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .parts import PipelineParts
+
+# A run that finds more than this at a time may be too slow alone.
+_FEW = 16
+# Well below the 2 s after which hints are no longer held back by a run that has died.
+_RENEW_S = 0.5
+
+
+class Lookout:
+    """Holds back hints for `queue` while its run looks by itself; lets them go before the run looks for the last time."""
+
+    def __init__(self, parts: PipelineParts, queue: str) -> None:
+        self._parts, self._queue = parts, queue
+        self._renew_at: float | None = None
+
+    def found(self, jobs: int, *, calls_in_flight: int) -> None:
+        """What the run has just claimed, and whether it will look again soon, which it does while calls are in flight."""
+        if jobs > _FEW:
+            self.give_over()
+        elif calls_in_flight and (self._renew_at is None or time.monotonic() >= self._renew_at):
+            self._renew_at = time.monotonic() + _RENEW_S
+            self._parts.hold_hints(self._queue)
+
+    def give_over(self) -> None:
+        """Others are to look, too, because this run can't, or can't alone."""
+        if self._let_go():
+            self._parts.hint(self._queue)
+
+    def ends(self) -> bool:
+        """Whether the run may end. If not, hints go out again from now on, and it has to look for what had none."""
+        return not self._let_go()
+
+    def _let_go(self) -> bool:
+        held = self._renew_at is not None
+        if held:
+            self._renew_at = None
+            self._parts.clear_hint(self._queue)
+        return held
