@@ -14,8 +14,9 @@ from .calls import call
 from .suspects import is_suspect
 from .work import Answer, Ask, Send, SendAgain, Work
 
-# Answers that come together are written together: one commit for several costs little more than for one.
-_GATHER_S = 0.003
+# Answers that come together are written together: one commit for several costs little more than for one. Of a few calls,
+# hardly two answer together.
+_GATHER_S, _FEW = 0.003, 8
 
 _Call = Future[Answer | None]
 
@@ -46,10 +47,10 @@ class Window:
         future.add_done_callback(self._answered.put)
 
     def answered(self, timeout_s: float) -> Iterator[tuple[Work, Answer | None]]:
-        """Everything that has answered, and what does in the next 3 ms; nothing where none does within `timeout_s`."""
+        """Everything that has answered, and, of many, what does in the next 3 ms; nothing when none has in `timeout_s`."""
         try:
             done = self._answered.get(timeout=timeout_s)
-            if len(self._calls) > 1:
+            if len(self._calls) > _FEW:
                 time.sleep(_GATHER_S)
             while True:
                 # A call that was disowned meanwhile is nobody's.

@@ -21,6 +21,12 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 
 
+def freeze_at_events(queue: str) -> None:
+    """Of all that others are told about, what was just committed."""
+    if queue == "outbox":
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def main(database_url: str, gateway_url: str, lease_s: str) -> None:
     """Run the payments that are due, frozen once."""
     config = GatewayConfig("sandbox_a", "sandbox", gateway_url, API_KEY, connect_timeout_s=0.3, timeout_s=0.3)
@@ -29,7 +35,7 @@ def main(database_url: str, gateway_url: str, lease_s: str) -> None:
         SandboxGateway(config),
         lease_s=float(lease_s),
         run_limit_s=1,  # over by the time that it goes on, so that it claims nothing else
-        hint=lambda queue: os.kill(os.getpid(), signal.SIGSTOP),
+        hint=freeze_at_events,
     )
     print(json.dumps(asdict(run(parts, "payments"))))
 
