@@ -4,11 +4,11 @@ import os
 
 bind = os.environ.get("AEGIS_BIND", "127.0.0.1:8000")
 
-# gthread, because it keeps connections open: a POST costs the web process 0.6 to 0.8 times the CPU that it costs sync
-# workers, which take a new connection for each, and it answers sooner. One process a core, as Python runs one thread of a
-# process at a time; four threads in each, because a request spends about half of its time waiting for PostgreSQL, and one
-# with `Prefer: wait` holds its thread for up to 10 s (at most two of a process do). Each thread needs a connection of the
-# pool while it asks PostgreSQL: AEGIS_POOL_SIZE (5) is to be no less. More threads only wait for each other.
+# gthread, because it keeps connections open: a POST costs the web process less CPU than it costs sync workers, which take
+# a new connection for each, and it answers sooner. One process a core, as Python runs one thread of a process at a time;
+# four threads in each, because a request also waits for PostgreSQL, and one with `Prefer: wait` holds its thread for up to
+# 10 s (at most two of a process do). Each thread needs a connection of the pool while it asks PostgreSQL: AEGIS_POOL_SIZE
+# (5) is to be no less. More threads only wait for each other.
 worker_class = "gthread"
 workers = int(os.environ.get("AEGIS_WEB_WORKERS") or min(16, os.cpu_count() or 1))
 threads = int(os.environ.get("AEGIS_WEB_THREADS") or 4)

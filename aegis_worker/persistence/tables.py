@@ -1,7 +1,7 @@
 """The tables, for statements and for the check that migrations and code agree.
 
 No foreign keys on the hot child tables (events, jobs, attempts, outbox): their rows are written in the same statement as
-the payment's, and the keys would cost 20 to 40 % of the drain. Triggers that protect them stand in the
+the payment's, and the keys would cost much of the drain. Triggers that protect them stand in the
 migrations, the tables of oversight in `oversight_tables`.
 """
 

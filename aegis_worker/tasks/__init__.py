@@ -10,7 +10,7 @@ from celery.signals import worker_process_init
 from aegis_worker import bootstrap
 
 # A batch keeps some ten thousand objects alive until it is done with, none of them in a cycle. By default the collector
-# would go through them, and through everything that was imported, every few hundred new ones: a fifth of the worker's time.
+# would go through them, and through everything that was imported, every few hundred new ones.
 _NEW_OBJECTS = 20_000
 
 
