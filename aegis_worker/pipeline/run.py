@@ -29,10 +29,10 @@ from .writing import legal_change, persist, reached
 
 log = structlog.get_logger(__name__)
 
-# After a claim that found less than fits in, jobs gather before the next: for a moment, and longer where more came in,
-# which saves more. While calls are in flight, newly due ones are looked for at least every 50 ms: their hint may have
-# found every worker busy.
-_GATHER_S, _GATHER_FOR_EACH_S, _LONGEST_GATHER_S, _LONGEST_LOOK_S = 0.004, 0.0015, 0.04, 0.05
+# After a claim that found less than fits in, jobs gather before the next: for a moment where few came in, and longer where
+# more did, which saves more. While calls are in flight, newly due ones are looked for at least every 50 ms: their hint may
+# have found every worker busy.
+_GATHER_S, _FEW, _LONGER_GATHER_S, _LONGEST_LOOK_S = 0.004, 5, 0.02, 0.05
 # The other holder of the lock is about to finish or its lease is about to end.
 _LOCKED_DELAY_S = 1.0
 # A job that is to be worked on alone waits for a run that begins with it.
@@ -69,7 +69,7 @@ class _Pace:
         if self._more_due:
             self._again_s = _LONGEST_LOOK_S
         elif jobs:
-            self._again_s = min(_GATHER_S + jobs * _GATHER_FOR_EACH_S, _LONGEST_GATHER_S)
+            self._again_s = _GATHER_S if jobs <= _FEW else _LONGER_GATHER_S
         else:
             self._again_s = min(2 * self._again_s, _LONGEST_LOOK_S)
 

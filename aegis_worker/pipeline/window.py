@@ -16,7 +16,7 @@ from .work import Answer, Ask, Send, SendAgain, Work
 
 # Answers that come together are written together: one commit for several costs little more than for one. Of a few calls,
 # hardly two answer together.
-_GATHER_S, _FEW = 0.003, 8
+_GATHER_S, _FEW = 0.003, 20
 
 _Call = Future[Answer | None]
 
