@@ -11,10 +11,9 @@ from aegis_worker.persistence import prepared
 from aegis_worker.persistence.prepared import Prepared
 
 OF_PAYMENT = Prepared("attempts_of", "SELECT count(*) FROM attempts WHERE payment_id = $1", "text")
-GROW = """
-INSERT INTO attempts (payment_id, operation, number, gateway, gateway_key, request_hash, status, lease_epoch)
-SELECT 'pay_' || n, 'process', 1, 'g', 'k', 'h', 'SENT', 1 FROM generate_series(1, 5000) n
-"""
+# A table of the session's own, which hides the real one: what other tests left in that one would change the plans.
+NEVER_USED = "CREATE TEMPORARY TABLE attempts (payment_id TEXT PRIMARY KEY, gateway TEXT)"
+GROW = "INSERT INTO attempts SELECT 'pay_' || n, 'g' FROM generate_series(1, 5000) n"
 
 
 @pytest.fixture
@@ -30,6 +29,7 @@ def plan(connection):
 
 
 def test_a_plan_made_for_an_empty_table_does_not_outlive_its_growth(connection, monkeypatch):
+    connection.exec_driver_sql(NEVER_USED)
     connection.exec_driver_sql("ANALYZE attempts")
     assert OF_PAYMENT.execute(connection, "pay_1").scalar_one() == 0
     assert "Seq Scan" in plan(connection)
