@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 import urllib3
 from celery import Celery
 from installation import AEGIS, CHECKOUT, SOON_S, START_S, STOP_S, Installation, alive, wait_until
@@ -17,6 +18,7 @@ from installation import AEGIS, CHECKOUT, SOON_S, START_S, STOP_S, Installation,
 from aegis_worker.embedded.ports import free_port
 
 
+@pytest.mark.slow
 def test_it_can_be_stopped_killed_and_started_again(folder: Path, environ: dict[str, str]) -> None:
     first = Installation(folder / "own", environ, workers=1)
     payment_id = first.accepted("tok_visa")
