@@ -31,7 +31,7 @@ _SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "256MB",
-    # After each checkpoint the first change of a page writes the whole page to the log, a third more of it for a payment:
+    # After each checkpoint the first change of a page writes the whole page to the log:
     # seldom, then. Not compressed: the wheel has only pglz, which costs more than it saves.
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",

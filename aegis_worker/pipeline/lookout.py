@@ -1,7 +1,7 @@
 """One run at a time looks after a queue with little in it, and nobody is told of what comes in meanwhile.
 
 With calls in flight a run looks for new jobs every few milliseconds anyway. A hint would only set another process looking
-beside it: both would claim and commit half as much at a time, at twice the cost.
+beside it: both would claim and commit half as much at a time, at a higher cost.
 """
 
 from __future__ import annotations
