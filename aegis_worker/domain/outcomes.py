@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .declines import DECLINES
+from .retries import NotSentKind
 
 
 class Operation(StrEnum):
@@ -63,10 +64,11 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Nothing can have happened at the gateway: refused connection, DNS, TLS, a 429, an open breaker."""
+    """Nothing can have happened at the gateway: refused connection, DNS, TLS, a 429."""
 
     reason: str
     retry_after_s: float | None = None
+    kind: NotSentKind = NotSentKind.NETWORK_ERROR
 
 
 @dataclass(frozen=True, slots=True)

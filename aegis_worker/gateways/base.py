@@ -19,8 +19,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
+from aegis_worker.domain.retries import RetryLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,20 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class AmountLimits:
+    """The smallest and the largest amount that a gateway takes in one currency, in its minor units, both included."""
+
+    min_minor: int = 1
+    max_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """One table of config/gateways.toml: a named instance of an adapter. Empty sets mean "any".
 
     Times in seconds; `fee_fixed_minor` in minor units of the charge's currency, `fee_basis_points` in 1/100 percent.
+    `amounts` by currency. `max_concurrent`: calls at once over all workers; None for no limit but each process's own.
+    `latency_target_ms`: a charge that takes no longer is as fast as need be.
     """
 
     name: str
@@ -57,6 +69,11 @@ class GatewayConfig:
     methods: frozenset[str] = frozenset()
     fee_fixed_minor: int | None = None
     fee_basis_points: int | None = None
+    amounts: Mapping[str, AmountLimits] = field(default_factory=dict)
+    max_concurrent: int | None = None
+    latency_target_ms: int = 1000
+    breaker: BreakerLimits = field(default_factory=BreakerLimits)
+    retry: RetryLimits = field(default_factory=RetryLimits)
     enabled: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
 
