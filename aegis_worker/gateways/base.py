@@ -3,7 +3,8 @@
 An adapter translates; it decides nothing. It never raises for what a gateway or a network does: every call ends in an
 `Outcome` (or a `Lookup`). It retries nothing by itself and follows no redirect. The rule for what it returns (design D4):
 
-- refused connection, DNS failure, connect timeout, TLS failure, 429: `NotSent` (429 with `retry_after_s` where given);
+- refused connection, DNS failure, TLS failure, no free connection: `NotSent`; a connect or a TLS handshake that timed out:
+  `NotSent` of kind TIMEOUT; 429: `NotSent` of kind RATE_LIMIT, with `retry_after_s` where given;
 - a definite answer: `Approved`, `Declined`, `Pending`, `ActionRequired`;
 - credentials refused (401, 403): `Declined("gateway_misconfigured")`; a request the gateway calls invalid (400, 404, 422):
   `Declined("invalid_request")` unless its code says something more precise;

@@ -13,9 +13,16 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import EmptyPoolError, HTTPError, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    EmptyPoolError,
+    HTTPError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from aegis_worker.domain.outcomes import NotSent, Unknown
+from aegis_worker.domain.retries import NotSentKind
 
 MAX_BODY_BYTES = 1 << 20
 MAX_RETRY_AFTER_S = 3600.0
@@ -45,13 +52,20 @@ class Answer:
 class _NotConnected(HTTPError):
     """No connection came about, so no byte of the request has left."""
 
+    def __init__(self, problem: Exception) -> None:
+        super().__init__(_describe(problem))
+        # urllib3 counts a refused connection and a name without an address among its timeouts.
+        timed_out = isinstance(problem, ConnectTimeoutError | TimeoutError)
+        timed_out = timed_out and not isinstance(problem, NewConnectionError)
+        self.kind = NotSentKind.TIMEOUT if timed_out else NotSentKind.NETWORK_ERROR
+
 
 class _PlainConnection(HTTPConnection):
     def connect(self) -> None:
         try:
             super().connect()
         except (OSError, HTTPError) as problem:
-            raise _NotConnected(_describe(problem)) from problem
+            raise _NotConnected(problem) from problem
 
 
 class _TlsConnection(HTTPSConnection):
@@ -60,7 +74,7 @@ class _TlsConnection(HTTPSConnection):
         try:
             super().connect()
         except (OSError, HTTPError, ssl.CertificateError) as problem:
-            raise _NotConnected(_describe(problem)) from problem
+            raise _NotConnected(problem) from problem
 
 
 class HttpClient:
@@ -113,7 +127,7 @@ class HttpClient:
                 preload_content=False,
             )
         except _NotConnected as problem:
-            return NotSent(str(problem))
+            return NotSent(str(problem), kind=problem.kind)
         except EmptyPoolError:
             return NotSent("no free connection")
         except ReadTimeoutError:

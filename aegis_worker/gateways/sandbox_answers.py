@@ -17,6 +17,7 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
+from aegis_worker.domain.retries import NotSentKind
 
 from .base import GatewayRequest, StatusQuery
 from .http_client import Answer
@@ -65,7 +66,7 @@ _ACCEPTED = frozenset({"authenticated", "pending", "authorized", "succeeded"})
 def outcome(request: GatewayRequest, answer: Answer) -> Outcome:
     """What a POST ended in."""
     if answer.status == 429:
-        return NotSent("rate limited", answer.retry_after_s())
+        return NotSent("rate limited", answer.retry_after_s(), NotSentKind.RATE_LIMIT)
     body = as_object(answer)
     error = error_of(body)
     code, message = str(error.get("code", "")), str(error.get("message", ""))

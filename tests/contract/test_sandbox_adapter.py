@@ -27,6 +27,7 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
 from aegis_worker.gateways.sandbox import SandboxGateway
@@ -214,7 +215,7 @@ class TestNothingSent:
 
     def test_a_429_says_when_to_come_back(self, gateway: SandboxGateway) -> None:
         charge = request("tok_429_7")
-        assert gateway.process(charge) == NotSent("rate limited", 7.0)
+        assert gateway.process(charge) == NotSent("rate limited", 7.0, NotSentKind.RATE_LIMIT)
         assert isinstance(gateway.process(charge), Approved)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aegis_worker.domain.outcomes import NotSent, Unknown
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.http_client import MAX_BODY_BYTES, Answer, HttpClient
 
 Behaviour = Callable[[socket.socket], None]
@@ -71,6 +72,11 @@ def post(client: HttpClient) -> Answer | NotSent | Unknown:
     return client.send("POST", "/v1/charges", b"{}")
 
 
+def kind_of(answer: Answer | NotSent | Unknown) -> NotSentKind:
+    assert isinstance(answer, NotSent)
+    return answer.kind
+
+
 def test_an_answer_is_an_answer() -> None:
     with serving(answering(OK)) as url:
         answer = post(client_for(url))
@@ -82,10 +88,11 @@ class TestNothingSent:
     def test_a_closed_port(self) -> None:
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
-            assert isinstance(post(client_for(f"http://127.0.0.1:{bound.getsockname()[1]}")), NotSent)
+            refused = post(client_for(f"http://127.0.0.1:{bound.getsockname()[1]}"))
+            assert kind_of(refused) is NotSentKind.NETWORK_ERROR
 
     def test_a_name_that_does_not_resolve(self) -> None:
-        assert isinstance(post(client_for("http://gateway.invalid")), NotSent)
+        assert kind_of(post(client_for("http://gateway.invalid"))) is NotSentKind.NETWORK_ERROR
 
     def test_a_connect_that_times_out(self) -> None:
         with socket.socket() as full:
@@ -96,18 +103,18 @@ class TestNothingSent:
                 connection.setblocking(False)
                 connection.connect_ex(full.getsockname())
             url = f"http://127.0.0.1:{full.getsockname()[1]}"
-            assert isinstance(post(client_for(url, connect_timeout_s=0.3)), NotSent)
+            assert kind_of(post(client_for(url, connect_timeout_s=0.3))) is NotSentKind.TIMEOUT
             for connection in waiting:
                 connection.close()
 
     def test_a_tls_handshake_with_a_server_that_speaks_none(self) -> None:
         with serving(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as url:
-            assert isinstance(post(client_for(url.replace("http:", "https:"))), NotSent)
+            assert kind_of(post(client_for(url.replace("http:", "https:")))) is NotSentKind.NETWORK_ERROR
 
     def test_a_tls_handshake_that_hangs(self) -> None:
         with serving(until_the_client_gives_up) as url:
             hanging = client_for(url.replace("http:", "https:"), connect_timeout_s=0.3)
-            assert isinstance(post(hanging), NotSent)
+            assert kind_of(post(hanging)) is NotSentKind.TIMEOUT
 
     def test_no_free_connection(self) -> None:
         busy, released = threading.Event(), threading.Event()
