@@ -1,4 +1,4 @@
-"""The tables of oversight: what the audit found, who decided what, what gateways told us, snapshots of histories."""
+"""The tables of oversight: what the audit found, who decided what, what gateways told us, snapshots, routing as put."""
 
 from __future__ import annotations
 
@@ -76,4 +76,25 @@ payment_snapshots = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("state", JSONB, nullable=False),
     Column("at", TIME, nullable=False),
+)
+
+# A version without a document: from here on config/routing.toml holds again.
+routing_versions = Table(
+    "routing_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("document", JSONB),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    CheckConstraint("version >= 1", name="version_positive"),
+)
+
+gateway_pauses = Table(
+    "gateway_pauses",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("paused_at", TIME, nullable=False, server_default=NOW),
 )
