@@ -95,6 +95,27 @@ class GatewayHealth:
     score: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerView:
+    """One breaker as operators see it. `calls` are those in its window, of which the rates are shares (None without any).
+
+    `opened`: how often it has opened since its key in Redis was made. `calls_out` and `probes_out`: now, over all workers.
+    `shared` is False when Redis can't be asked and this is the process's own breaker.
+    """
+
+    state: BreakerState = BreakerState.CLOSED
+    retry_in_s: float = 0.0
+    epoch: int = 0
+    consecutive_failures: int = 0
+    calls: int = 0
+    failure_rate: float | None = None
+    unknown_rate: float | None = None
+    opened: int = 0
+    probes_out: int = 0
+    calls_out: int = 0
+    shared: bool = True
+
+
 class Gates(Protocol):
     """Before every call to a gateway: breakers, probe permits, limits of calls. Never raises; see `resilience.gates`."""
 
@@ -109,6 +130,9 @@ class Gates(Protocol):
 
     def health(self) -> Mapping[str, GatewayHealth]:
         """By gateway, at most half a second old."""
+
+    def views(self) -> Mapping[str, Mapping[str, BreakerView]]:
+        """By gateway and operation (`STATUS` too): every breaker, for operators. At most half a second old."""
 
     def turns(self, count: int) -> int:
         """The first of `count` consecutive turns of the round robin that all workers share."""
