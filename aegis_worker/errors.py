@@ -137,6 +137,18 @@ class InvalidWebhook(Refused):
     code = "invalid_webhook"
 
 
+class InvalidRouting(Refused):
+    """A routing document that can't be used. `problems`: the pointer (RFC 6901) to each wrong value, and what is wrong."""
+
+    code = "invalid_routing"
+
+    def __init__(self, problems: Sequence[Mapping[str, str]]) -> None:
+        first = problems[0]
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        super().__init__(f"{first['pointer'] or 'the document'}: {first['detail']}{more}")
+        self.problems = list(problems)
+
+
 class OperatorError(AegisError):
     """Someone has to change the installation; the message says what."""
 

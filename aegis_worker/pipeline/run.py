@@ -6,6 +6,7 @@ A slow call holds up neither a fast one's commit nor the next claim. No transact
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.persistence.claims import claim, hand_back
 from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import Change, OpenAttempt
+from aegis_worker.routing.config import RoutingConfig
 from aegis_worker.routing.router import decide
 
 from .lookout import Lookout
@@ -140,7 +142,9 @@ def _give_up(parts: PipelineParts, jobs: list[ClaimedJob], delay_s: float, repor
 
 
 def _work(parts: PipelineParts, job: ClaimedJob) -> Work:
-    route = Route(decide(job.payment, parts.configs), parts.capabilities)
+    route = Route(
+        decide(job.payment, parts.configs, {}, RoutingConfig(), random.Random()), parts.capabilities
+    )
     return Work(job, job.payment, list(job.attempts), route)
 
 

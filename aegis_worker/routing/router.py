@@ -1,43 +1,50 @@
-"""Routing, first form: the configured order, narrowed to gateways that support the payment. Pure."""
+"""Which gateways a payment may go to, and in which order. Pure: what is decided follows from the arguments alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.resilience.permits import GatewayHealth
+
+from .decision import Decision
+from .eligibility import sort_out
+from .policy import RoutingConfig
+
+__all__ = ["Decision", "RoutingHook", "decide", "needs_turn"]
+
+RoutingHook = Callable[[Payment, Sequence[GatewayConfig], Mapping[str, GatewayHealth]], Sequence[str] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Gateways to try, best first, and why each of the others was left out."""
+def decide(
+    payment: Payment,
+    candidates: Sequence[GatewayConfig],
+    health: Mapping[str, GatewayHealth],
+    config: RoutingConfig,
+    rng: random.Random,
+    *,
+    turn: int = 0,
+    paused: Collection[str] = (),
+    hooks: Sequence[RoutingHook] = (),
+) -> Decision:
+    """Every gateway of `candidates` that may take the payment, best first."""
+    eligible, left_out, back_in_s = sort_out(payment, candidates, health, paused)
+    configured = [gateway.name for gateway in eligible]
+    order: list[str] = []
+    _append(order, (name for name in config.fallback if name in configured))
+    because = "first in the fallback list" if order else "first in configured order"
+    _append(order, configured)
+    return Decision(tuple(order), left_out, back_in_s, config.strategy, because)
 
-    candidates: tuple[str, ...]
-    left_out: dict[str, str]
+
+def needs_turn(config: RoutingConfig) -> bool:
+    """Whether `decide` looks at `turn`."""
+    return config.strategy == "ROUND_ROBIN"
 
 
-def decide(payment: Payment, gateways: Sequence[GatewayConfig]) -> Decision:
-    """The gateways that support the payment's currency, method and country, in configured order."""
-    candidates, left_out = [], {}
-    for gateway in gateways:
-        reason = _unsupported(payment, gateway)
-        if reason is None:
-            candidates.append(gateway.name)
-        else:
-            left_out[gateway.name] = reason
-    return Decision(tuple(candidates), left_out)
-
-
-def _unsupported(payment: Payment, gateway: GatewayConfig) -> str | None:
-    currency, method = payment.amount.currency, payment.payment_method["type"]
-    country = payment.customer.get("country")
-    if not gateway.enabled:
-        return "is switched off"
-    if gateway.currencies and currency not in gateway.currencies:
-        return f"does not take {currency}"
-    if gateway.methods and method not in gateway.methods:
-        return f"does not take {method}"
-    if gateway.countries and country is not None and country not in gateway.countries:
-        return f"does not serve {country}"
-    return None
+def _append(order: list[str], names: Iterable[str]) -> None:
+    for name in names:
+        if name not in order:
+            order.append(name)
