@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from aegis_worker.domain.declines import DECLINES
+from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.transitions import EventType, State
 
 from .documented import Answer
 from .documented import an_object as _object
 from .documented import one_of as _one_of
+from .documented import table as _table
 from .documented import text as _text
 from .documented import time as _time
 from .documented import whole as _whole
@@ -31,12 +32,18 @@ class AmountsSchema(Answer):
 class LastErrorSchema(Answer):
     """Why the payment was declined, in our words and in the gateway's."""
 
-    code = _one_of(*DECLINES)
-    category = _one_of("soft", "hard", "fraud", "action", "invalid", "technical")
-    advised_action = _one_of("retry_later", "use_other_method", "authenticate", "do_not_retry", "wait")
-    gateway = _text(none=True)
-    gateway_code = _text(none=True)
-    message = _text()
+    code = _one_of(
+        *DECLINES,
+        description=_table(
+            ("code", "category", "advised_action", "meaning"),
+            *((code, told.category, told.advised_action, told.meaning) for code, told in DECLINES.items()),
+        ),
+    )
+    category = _one_of(*CATEGORIES, description=_table(("category", "meaning"), *CATEGORIES.items()))
+    advised_action = _one_of(*ADVICE, description=_table(("advised_action", "meaning"), *ADVICE.items()))
+    gateway = _text("Whose answer it was; null where none was asked.", none=True)
+    gateway_code = _text("The gateway's own code.", none=True)
+    message = _text("The gateway's own words, or ours; for people, not for programs.")
 
 
 class PaymentLinksSchema(Answer):

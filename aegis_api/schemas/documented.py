@@ -18,6 +18,12 @@ def one_of(*values: str, description: str = "") -> fields.String:
     return text(description, enum=list(values))
 
 
+def table(heads: tuple[str, ...], *rows: tuple[str, ...]) -> str:
+    """A table in a description, in Markdown."""
+    lines = [heads, ("---",) * len(heads), *((f"`{name}`", *rest) for name, *rest in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 def whole(description: str = "") -> fields.Integer:
     """An integer."""
     return fields.Integer(required=True, metadata={"description": description} if description else {})

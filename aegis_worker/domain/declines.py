@@ -1,6 +1,11 @@
 """The normalised vocabulary of errors on a payment: what a raw gateway code means and what the payer may do.
 
 Only a `soft` decline, or a technical refusal before anything was sent, may move to another gateway.
+
+`never_again` marks what card networks forbid to try again with the same card: Visa's decline category 1 (response codes 04,
+07, 12, 14, 15, 41, 43, 46, 57, R0, R1, R3), Mastercard's merchant advice codes 03 and 21. Sources: Checkout.com, "Visa
+response codes", 2025; Braintree, "Merchant Advice Codes". Newer lists have Visa's 14, an invalid number, in category 3,
+which is to be corrected before another try; what is corrected there is another token here, so for the token it stays.
 """
 
 from __future__ import annotations
@@ -11,49 +16,102 @@ from typing import Literal
 Category = Literal["soft", "hard", "fraud", "action", "invalid", "technical"]
 Advice = Literal["retry_later", "use_other_method", "authenticate", "do_not_retry", "wait"]
 
+CATEGORIES: dict[Category, str] = {
+    "soft": "Declined for now, or on one way to the issuer: AegisPay goes on to another gateway while one is left.",
+    "hard": "Declined for good: no other gateway would get another answer, so none was tried.",
+    "fraud": "Declined because the card is reported or suspected; tried nowhere else.",
+    "action": "The payer had to do something and did not, or did it without success.",
+    "invalid": "Something in the payment is wrong, or no configured gateway takes it.",
+    "technical": "Nothing was decided about the payer: a gateway could not be used, or did not tell.",
+}
+
+ADVICE: dict[Advice, str] = {
+    "retry_later": "The same payment may succeed later: post it again, under a new idempotency key.",
+    "use_other_method": "Ask the payer for another card or another way to pay.",
+    "authenticate": "Post it again and have the payer authenticate.",
+    "do_not_retry": "Do not post the same again; tell the payer no more than that it was declined.",
+    "wait": "Do nothing: AegisPay is still finding out.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """`category` decides what the pipeline may do; `advised_action` is what the payer is told."""
+    """`category` decides what the pipeline may do; `advised_action` is what the merchant is told.
+
+    `meaning`: one sentence. `never_again`: the issuer will not approve this card for this merchant, whenever it is asked.
+    """
 
     category: Category
     advised_action: Advice
+    meaning: str
+    never_again: bool = False
 
 
 DECLINES: dict[str, Decline] = {
-    "insufficient_funds": Decline("soft", "use_other_method"),
-    "issuer_unavailable": Decline("soft", "retry_later"),
-    "processing_error": Decline("soft", "retry_later"),
-    "try_again_later": Decline("soft", "retry_later"),
-    "velocity_exceeded": Decline("soft", "retry_later"),
-    "amount_limit_exceeded": Decline("soft", "use_other_method"),
-    "do_not_honor": Decline("soft", "use_other_method"),
-    "generic_decline": Decline("hard", "use_other_method"),
-    "card_not_supported": Decline("hard", "use_other_method"),
-    "currency_not_supported": Decline("hard", "use_other_method"),
-    "expired_card": Decline("hard", "use_other_method"),
-    "invalid_account": Decline("hard", "use_other_method"),
-    "closed_account": Decline("hard", "do_not_retry"),
-    "transaction_not_permitted": Decline("hard", "use_other_method"),
-    "revocation_of_authorization": Decline("hard", "do_not_retry"),
-    "lost_card": Decline("fraud", "do_not_retry"),
-    "stolen_card": Decline("fraud", "do_not_retry"),
-    "pickup_card": Decline("fraud", "do_not_retry"),
-    "suspected_fraud": Decline("fraud", "do_not_retry"),
-    "restricted_card": Decline("fraud", "do_not_retry"),
-    "authentication_required": Decline("action", "authenticate"),
-    "authentication_failed": Decline("action", "authenticate"),
-    "authentication_expired": Decline("action", "authenticate"),
-    "payer_cancelled": Decline("action", "use_other_method"),
-    "invalid_number": Decline("invalid", "use_other_method"),
-    "invalid_cvc": Decline("invalid", "use_other_method"),
-    "invalid_token": Decline("invalid", "use_other_method"),
-    "invalid_request": Decline("invalid", "do_not_retry"),
-    "no_eligible_gateway": Decline("invalid", "use_other_method"),
-    "gateway_misconfigured": Decline("technical", "retry_later"),
-    "gateway_unavailable": Decline("technical", "retry_later"),
-    "outcome_unknown": Decline("technical", "wait"),
-    "resolved_not_charged": Decline("technical", "retry_later"),
+    "insufficient_funds": Decline("soft", "use_other_method", "The account does not hold enough."),
+    "issuer_unavailable": Decline("soft", "retry_later", "The issuer could not be reached."),
+    "processing_error": Decline("soft", "retry_later", "The gateway, network or issuer failed on it."),
+    "try_again_later": Decline("soft", "retry_later", "The issuer asks for another try later."),
+    "velocity_exceeded": Decline("soft", "retry_later", "Too many payments in too short a time."),
+    "amount_limit_exceeded": Decline(
+        "soft", "use_other_method", "The amount is above what the card or account may pay."
+    ),
+    "do_not_honor": Decline("soft", "use_other_method", "The issuer declined without saying why."),
+    "generic_decline": Decline(
+        "hard", "use_other_method", "Declined for a reason that is not told, or in a word that is not known."
+    ),
+    "card_not_supported": Decline(
+        "hard", "use_other_method", "This kind of card is not taken for this payment."
+    ),
+    "currency_not_supported": Decline(
+        "hard", "use_other_method", "The card or account does not pay in this currency."
+    ),
+    "expired_card": Decline("hard", "use_other_method", "The card has expired."),
+    "invalid_account": Decline(
+        "hard", "use_other_method", "There is no such account, or no such issuer.", never_again=True
+    ),
+    "closed_account": Decline("hard", "do_not_retry", "The account is closed.", never_again=True),
+    "transaction_not_permitted": Decline(
+        "hard", "use_other_method", "The card may not be used for payments like this.", never_again=True
+    ),
+    "revocation_of_authorization": Decline(
+        "hard", "do_not_retry", "The payer has told the issuer to stop these payments.", never_again=True
+    ),
+    "do_not_try_again": Decline(
+        "hard", "do_not_retry", "The network or the issuer says that it will never approve.", never_again=True
+    ),
+    "card_barred": Decline(
+        "hard",
+        "do_not_retry",
+        "Not sent: within 30 days an issuer has declined this card for good, and the networks forbid another try.",
+    ),
+    "card_retry_limit": Decline(
+        "hard",
+        "retry_later",
+        "Not sent: the card was declined as often as its network allows in a day or in 30 days.",
+    ),
+    "lost_card": Decline("fraud", "do_not_retry", "The card is reported lost.", never_again=True),
+    "stolen_card": Decline("fraud", "do_not_retry", "The card is reported stolen.", never_again=True),
+    "pickup_card": Decline("fraud", "do_not_retry", "The issuer wants the card kept.", never_again=True),
+    "suspected_fraud": Decline("fraud", "do_not_retry", "The gateway or the issuer suspects fraud."),
+    "restricted_card": Decline("fraud", "do_not_retry", "The issuer has restricted the card."),
+    "authentication_required": Decline("action", "authenticate", "The issuer wants the payer authenticated."),
+    "authentication_failed": Decline("action", "authenticate", "The payer failed the authentication."),
+    "authentication_expired": Decline("action", "authenticate", "The payer did not authenticate in time."),
+    "payer_cancelled": Decline("action", "use_other_method", "The payer gave up."),
+    "invalid_number": Decline("invalid", "use_other_method", "The card number is wrong.", never_again=True),
+    "invalid_cvc": Decline("invalid", "use_other_method", "The security code is wrong."),
+    "invalid_token": Decline("invalid", "use_other_method", "The token is unknown to the gateway, or used."),
+    "invalid_request": Decline("invalid", "do_not_retry", "The gateway does not take the request as it is."),
+    "no_eligible_gateway": Decline(
+        "invalid", "use_other_method", "No configured gateway takes this method, currency, amount or country."
+    ),
+    "gateway_misconfigured": Decline("technical", "retry_later", "The gateway refused our credentials."),
+    "gateway_unavailable": Decline("technical", "retry_later", "No gateway could be reached."),
+    "outcome_unknown": Decline("technical", "wait", "The gateway has not told yet what became of it."),
+    "resolved_not_charged": Decline(
+        "technical", "retry_later", "A person found that the charge in doubt did not happen."
+    ),
 }
 
 # A gateway whose credentials are wrong refuses before doing anything: another gateway may still take the payment.

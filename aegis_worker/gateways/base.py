@@ -18,7 +18,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.money import Money
@@ -158,8 +158,13 @@ class GatewayEvent:
 
 
 class PaymentGateway(Protocol):
-    """One named gateway. Safe to call from several threads."""
+    """One named gateway. Safe to call from several threads.
 
+    `decline_codes`: the gateway's codes in the words of `domain.declines`, the same for every instance. Any other of its
+    codes is a `generic_decline`.
+    """
+
+    decline_codes: ClassVar[Mapping[str, str]]
     config: GatewayConfig
     capabilities: Capabilities
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import ClassVar
 
 from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, Outcome
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
@@ -20,6 +21,8 @@ class NullGateway:
     Nothing is ever found here, so a call whose worker died is made again under its key, which costs nobody anything.
     Production refuses it (`bootstrap`).
     """
+
+    decline_codes: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, config: GatewayConfig) -> None:
         self.config = config

@@ -7,7 +7,7 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from aegis_worker.domain.outcomes import (
@@ -25,7 +25,7 @@ from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
 from .base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
 from .http_client import Answer, HttpClient
-from .sandbox_answers import VERBS, as_object, error_of, lookup, outcome
+from .sandbox_answers import DECLINE_CODES, VERBS, as_object, error_of, lookup, outcome
 
 SIGNATURE_HEADER = "Sandbox-Signature"
 SIGNATURE_AGE_S = 300
@@ -48,6 +48,8 @@ _REFUSING_URL = "http://127.0.0.1:1"
 
 class SandboxGateway:
     """One sandbox instance. Options: `steps`, `key_lifetime_s` (0: it has no keys), `absence_window_s`."""
+
+    decline_codes: ClassVar[Mapping[str, str]] = DECLINE_CODES
 
     def __init__(self, config: GatewayConfig) -> None:
         self.config = config

@@ -13,6 +13,7 @@ from openapi_spec_validator import validate
 from aegis_api.app import create_app
 from aegis_api.problems import PROBLEMS
 from aegis_worker.bootstrap import Web
+from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.hints import NoHints
 from aegis_worker.persistence import tables
@@ -163,3 +164,23 @@ def test_the_documented_states_and_statuses_are_those_of_the_domain_and_the_tabl
     )
     deliveries = allowed_by(tables.webhook_deliveries, "status_known")
     assert set(schemas["Delivery"]["properties"]["status"]["enum"]) == deliveries
+
+
+def test_every_decline_code_category_and_advice_is_documented_with_what_it_means(
+    document: dict[str, Any],
+) -> None:
+    last_error = document["components"]["schemas"]["LastError"]["properties"]
+    for field, meanings in (
+        ("category", CATEGORIES),
+        ("advised_action", ADVICE),
+        (
+            "code",
+            {
+                code: f"{told.category} | {told.advised_action} | {told.meaning}"
+                for code, told in DECLINES.items()
+            },
+        ),
+    ):
+        assert last_error[field]["enum"] == list(meanings)
+        rows = last_error[field]["description"].splitlines()
+        assert rows[2:] == [f"| `{word}` | {meaning} |" for word, meaning in meanings.items()]
