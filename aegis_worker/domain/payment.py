@@ -17,6 +17,9 @@ from .transitions import ALLOWED_AFTER_THE_END, LEADS_TO, TERMINAL, TRANSITIONS,
 
 Certainty = Literal["known", "unknown"]
 
+# The types that a payment's `payment_method` may have.
+METHODS = frozenset({"card", "upi", "net_banking", "wallet", "pay_later"})
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.domain.money import MAX_MINOR
+from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError
 
-from .base import GatewayConfig, PaymentGateway
+from .base import AmountLimits, GatewayConfig, PaymentGateway
 from .null import NullGateway
 from .sandbox import SandboxGateway
 
@@ -33,8 +35,15 @@ _PLAIN = (
     "enabled",
 )
 _FROM_ENVIRONMENT = ("base_url", "api_key", "webhook_secret")
-_KNOWN = {"adapter", "base_url", "options", *_SETS, *_PLAIN, *(f"{name}_env" for name in _FROM_ENVIRONMENT)}
-_METHODS = {"card", "upi", "net_banking", "wallet", "pay_later"}
+_KNOWN = {
+    "adapter",
+    "amounts",
+    "base_url",
+    "options",
+    *_SETS,
+    *_PLAIN,
+    *(f"{name}_env" for name in _FROM_ENVIRONMENT),
+}
 
 
 def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[str, PaymentGateway]:
@@ -72,15 +81,39 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
     fields: dict[str, Any] = {"options": table.get("options", {}), **given}
     fields |= {field: frozenset(table[field]) for field in _SETS if field in table}
     fields |= {field: table[field] for field in _PLAIN if field in table}
+    fields["amounts"] = _amounts(f"{where}.amounts", table.get("amounts", {}))
     config = GatewayConfig(name=name, adapter=table["adapter"], **fields)
     _check(where, config)
     return config
 
 
+def _amounts(where: str, table: Any) -> dict[str, AmountLimits]:
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"{where}: must be a table of currencies")
+    if strange := set(table) - set(EXPONENTS):
+        raise ConfigurationError(f"{where}: not ISO 4217: {', '.join(sorted(strange))}")
+    return {currency: _amount_limits(f"{where}.{currency}", given) for currency, given in table.items()}
+
+
+def _amount_limits(where: str, given: Any) -> AmountLimits:
+    if not isinstance(given, dict) or set(given) - {"min_minor", "max_minor"}:
+        raise ConfigurationError(f"{where}: must be a table of min_minor and max_minor")
+    if any(type(minor) is not int or not 1 <= minor <= MAX_MINOR for minor in given.values()):
+        raise ConfigurationError(f"{where}: must be whole minor units, from 1 to {MAX_MINOR}")
+    limits = AmountLimits(**given)
+    if limits.max_minor is not None and limits.min_minor > limits.max_minor:
+        raise ConfigurationError(f"{where}: min_minor is above max_minor")
+    return limits
+
+
 def _check(where: str, config: GatewayConfig) -> None:
     if not 0 < config.connect_timeout_s <= 10 or not 0 < config.timeout_s <= 60:
         raise ConfigurationError(f"{where}: connect_timeout_s must be in (0, 10], timeout_s in (0, 60]")
+    for fee in ("fee_fixed_minor", "fee_basis_points"):
+        value = getattr(config, fee)
+        if value is not None and (type(value) is not int or not 0 <= value <= MAX_MINOR):
+            raise ConfigurationError(f"{where}.{fee}: must be a whole number from 0")
     if strange := config.currencies - set(EXPONENTS):
         raise ConfigurationError(f"{where}.currencies: not ISO 4217: {', '.join(sorted(strange))}")
-    if strange := config.methods - _METHODS:
+    if strange := config.methods - METHODS:
         raise ConfigurationError(f"{where}.methods: unknown: {', '.join(sorted(strange))}")
