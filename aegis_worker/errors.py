@@ -149,6 +149,18 @@ class InvalidRouting(Refused):
         self.problems = list(problems)
 
 
+class RoutingMoved(Refused):
+    """The routing configuration is not at the version that the caller saw: look at it again, and decide again."""
+
+    code = "version_conflict"
+
+
+class InvalidReason(Refused):
+    """The reason for a decision is missing, or can't be kept as it is."""
+
+    code = "validation_failed"
+
+
 class OperatorError(AegisError):
     """Someone has to change the installation; the message says what."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
 from aegis_worker.queries.stuck import Thresholds
 from aegis_worker.review.case import KINDS
-from aegis_worker.review.resolve import LONGEST_REASON, SHORTEST_REASON
 
 from .fields import OneOf, StrictSchema, Text, Whole
 from .queries import Number, page_limit

@@ -32,7 +32,7 @@ from .output import examples, json_option, print_facts, print_json, print_table,
 @json_option
 @click.pass_context
 def command(ctx: click.Context, limit: int, payment_id: str | None, verifying: bool, as_json: bool) -> None:
-    """Show who decided what, newest first: resolutions of payments, API keys made and revoked.
+    """Show who decided what, newest first: resolutions of payments, API keys made and revoked, changes of routing.
 
     With --verify, exits with 1 where the chain is broken and names the first entry that does not fit. A log whose end
     was cut off is still a chain: keep the newest hash elsewhere and compare.
@@ -51,10 +51,13 @@ def command(ctx: click.Context, limit: int, payment_id: str | None, verifying: b
     print_table("Audit log", ("#", "at (UTC)", "who", "what", "how", "why", "payment"), rows)
 
 
+_NAMED = ("key_id", "role", "merchant_id", "label", "gateway", "version", "source")
+
+
 def _in_short(entry: Entry) -> tuple[str, str, str | None]:
     """What was done, to what or how, and the reason given; --json has all of it."""
     details = entry.details
-    named = ("resolution", "checked") if entry.payment_id else ("key_id", "role", "merchant_id", "label")
+    named = ("resolution", "checked") if entry.payment_id else _NAMED
     return (
         entry.action,
         ", ".join(str(details[name]) for name in named if details.get(name)),

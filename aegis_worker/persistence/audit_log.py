@@ -17,12 +17,16 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from aegis_worker.errors import InvalidReason
+from aegis_worker.observability.redaction import redact_text
+
 from .database import Database
 from .oversight_tables import audit_log
 
 # One writer at a time: each entry needs the hash of the one before. Held from the append to the end of the transaction,
 # so appending comes last in it.
 _LOCK = 0x6165_6769_7301  # "aegis", 1
+SHORTEST_REASON, LONGEST_REASON = 3, 500
 _BEFORE_THE_FIRST = bytes(32)
 _PAGE = 1000
 
@@ -80,6 +84,16 @@ def append(
         "details": dict(details),
     }
     connection.execute(audit_log.insert().values(**row, previous_hash=previous, hash=_hash(previous, row)))
+
+
+def checked_reason(reason: str) -> str:
+    """The reason that a person gives, as it is kept. Raises InvalidReason."""
+    reason = reason.strip()
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not reason.isprintable():
+        raise InvalidReason(
+            f"say why, in {SHORTEST_REASON} to {LONGEST_REASON} printable characters: it is kept in the audit log"
+        )
+    return redact_text(reason)
 
 
 def list_entries(

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from aegis_worker.domain.payment import Payment
 from aegis_worker.errors import (
+    InvalidReason,
     InvalidState,
     NotFound,
     ResolutionContradicted,
@@ -21,7 +22,6 @@ from aegis_worker.errors import (
     VersionConflict,
 )
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.observability.redaction import redact_text
 from aegis_worker.persistence import audit_log
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.record import Change, record
@@ -31,7 +31,6 @@ from .asking import Checked, Said, ask, checked, contradiction
 from .case import Case, Kind, OpenJob, load
 from .rebuild import rebuild
 
-SHORTEST_REASON, LONGEST_REASON = 3, 500
 # From the take-over to the end of the same transaction; nobody else ever sees it.
 _LEASE_S = 30.0
 
@@ -113,12 +112,10 @@ def resolve(
 
 
 def _checked_reason(reason: str) -> str:
-    reason = reason.strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not reason.isprintable():
-        raise ResolutionRefused(
-            f"say why, in {SHORTEST_REASON} to {LONGEST_REASON} printable characters: it is kept in the audit log"
-        )
-    return redact_text(reason)
+    try:
+        return audit_log.checked_reason(reason)
+    except InvalidReason as error:
+        raise ResolutionRefused(str(error)) from error
 
 
 def _checked_case(case: Case | None, payment_id: str, kind: Kind, expected_version: int | None) -> Case:

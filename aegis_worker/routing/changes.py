@@ -1,0 +1,100 @@
+"""What operators change about routing while everything runs: the configuration, and which gateways are paused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aegis_worker.errors import NotFound, RoutingMoved
+from aegis_worker.persistence import audit_log, gateway_pauses, routing_versions
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.routing_versions import RoutingVersion
+
+from .config import RoutingConfig, routing_document
+
+
+def put_routing(
+    database: Database,
+    config: RoutingConfig | None,
+    *,
+    actor: str,
+    reason: str,
+    expected_version: int | None = None,
+) -> RoutingVersion | None:
+    """Have `config` hold from now on, or config/routing.toml where it is None: the version that holds then.
+
+    Where it holds already nothing is written, so that putting again what was put is harmless; None: the file holds, and
+    nothing was ever put. Raises RoutingMoved where another version holds than the expected one; InvalidReason;
+    DatabaseUnavailable.
+    """
+    reason = audit_log.checked_reason(reason)
+    document = None if config is None else json.loads(json.dumps(routing_document(config)))
+
+    def change(tx: Connection) -> RoutingVersion | None:
+        routing_versions.one_at_a_time(tx)
+        held = routing_versions.newest_version(tx)
+        if document == (held and held.document):
+            return held
+        version = held.version if held else 0
+        if expected_version not in (None, version):
+            raise RoutingMoved(f"Version {version} holds, not {expected_version}.")
+        added = routing_versions.add(tx, version + 1, document, actor=actor, reason=reason)
+        details = {
+            "version": added.version,
+            "source": "file" if document is None else "put",
+            "sha256": None if document is None else _sha256(document),
+            "reason": reason,
+        }
+        audit_log.append(tx, actor=actor, action="routing.changed", details=details)
+        return added
+
+    return database.run(change)
+
+
+def pause_gateway(
+    database: Database, gateway: str, *, known: Collection[str], actor: str, reason: str
+) -> bool:
+    """Give a gateway no new payments from now on; False where it was paused already, which stands as it was.
+
+    Raises NotFound for a gateway that is not configured; InvalidReason; DatabaseUnavailable.
+    """
+    if gateway not in known:
+        raise NotFound(f"There is no gateway {gateway}.")
+    reason = audit_log.checked_reason(reason)
+
+    def change(tx: Connection) -> bool:
+        paused = gateway_pauses.pause(tx, gateway, actor=actor, reason=reason)
+        if paused:
+            details = {"gateway": gateway, "reason": reason}
+            audit_log.append(tx, actor=actor, action="gateway.paused", details=details)
+        return paused
+
+    return database.run(change)
+
+
+def resume_gateway(database: Database, gateway: str, *, known: Collection[str], actor: str) -> bool:
+    """Give a gateway new payments again; False where it was not paused. A gateway that is gone can be resumed too.
+
+    Raises NotFound for a gateway that is neither configured nor paused; DatabaseUnavailable.
+    """
+
+    def change(tx: Connection) -> bool:
+        resumed = gateway_pauses.resume(tx, gateway)
+        if resumed:
+            audit_log.append(tx, actor=actor, action="gateway.resumed", details={"gateway": gateway})
+        return resumed
+
+    resumed = database.run(change)
+    if not resumed and gateway not in known:
+        raise NotFound(f"There is no gateway {gateway}.")
+    return resumed
+
+
+def _sha256(document: Mapping[str, Any]) -> str:
+    """Of the canonical JSON: the audit log takes no fractions, and this says which document it was."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,166 @@
+"""What operators change about routing: checked, versioned, in the audit log, and in every process within two seconds."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import create_engine
+
+from aegis_worker.errors import DatabaseUnavailable, InvalidReason, NotFound, RoutingMoved
+from aegis_worker.persistence import audit_log
+from aegis_worker.persistence.database import Database
+from aegis_worker.routing.book import LOOK_EVERY_S, RoutingBook
+from aegis_worker.routing.changes import pause_gateway, put_routing, resume_gateway
+from aegis_worker.routing.config import RoutingConfig
+
+WHO = {"actor": "cli:asha", "reason": "the new contract"}
+FROM_FILE = RoutingConfig(fallback=("b", "a"))
+BY_COST = RoutingConfig(strategy="COST_OPTIMIZED")
+ONLY_B = RoutingConfig(fallback=("b",))
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def book(database: Database, clock: Clock) -> RoutingBook:
+    return RoutingBook(database, FROM_FILE, ("a", "b"), clock=clock)
+
+
+def entries(database: Database) -> list[audit_log.Entry]:
+    with database.read() as connection:
+        return list(audit_log.list_entries(connection, limit=100))[::-1]
+
+
+def test_the_file_holds_until_something_is_put(database: Database, book: RoutingBook, clock: Clock) -> None:
+    table = book.current()
+    assert (table.config, table.version, table.source, table.paused) == (FROM_FILE, 0, "file", frozenset())
+    put_routing(database, BY_COST, **WHO)
+    assert book.current() is table, "looked up a moment ago"
+    clock.now_s += LOOK_EVERY_S
+    table = book.current()
+    assert (table.config, table.version, table.source) == (BY_COST, 1, "put")
+
+
+def test_going_back_to_the_file_is_a_version_too(database: Database, book: RoutingBook) -> None:
+    put_routing(database, BY_COST, **WHO)
+    back = put_routing(database, None, **WHO)
+    assert back is not None
+    assert (back.version, back.document) == (2, None)
+    assert (book.current().config, book.current().version, book.current().source) == (FROM_FILE, 2, "file")
+
+
+def test_a_pause_is_seen_with_the_version_unchanged(
+    database: Database, book: RoutingBook, clock: Clock
+) -> None:
+    put_routing(database, BY_COST, **WHO)
+    assert book.current().paused == frozenset()
+    assert pause_gateway(database, "a", known=("a", "b"), **WHO)
+    clock.now_s += LOOK_EVERY_S
+    assert (book.current().paused, book.current().config) == ({"a"}, BY_COST)
+    assert resume_gateway(database, "a", known=("a", "b"), actor="cli:asha")
+    clock.now_s += LOOK_EVERY_S
+    assert book.current().paused == frozenset()
+
+
+def test_the_last_known_table_holds_while_the_database_is_away(
+    database: Database, database_url: str, clock: Clock
+) -> None:
+    put_routing(database, BY_COST, **WHO)
+    engine = create_engine(database_url, connect_args={"options": "-c lock_timeout=20"})
+    book = RoutingBook(Database(engine), FROM_FILE, ("a", "b"), clock=clock)
+    known = book.current()
+    with database.engine.begin() as other:
+        other.exec_driver_sql("LOCK TABLE routing_versions")
+        clock.now_s += LOOK_EVERY_S
+        assert book.current() == known
+        with pytest.raises(DatabaseUnavailable):
+            RoutingBook(Database(engine), FROM_FILE, ("a", "b"), clock=clock).current()
+    put_routing(database, ONLY_B, **WHO)
+    assert book.current() == known, "it is not asked again at once"
+    clock.now_s += LOOK_EVERY_S
+    assert book.current().config == ONLY_B
+    engine.dispose()
+
+
+def test_a_process_that_can_not_use_the_newest_version_goes_by_an_older_one(
+    database: Database, clock: Clock
+) -> None:
+    put_routing(database, BY_COST, **WHO)
+    put_routing(database, ONLY_B, **WHO)
+    table = RoutingBook(database, FROM_FILE, ("a",), clock=clock).current()
+    assert (table.config, table.version, table.source) == (BY_COST, 1, "put")
+    assert table.unusable is not None
+    assert 'unknown gateway "b"' in table.unusable
+    nothing_usable = RoutingBook(database, FROM_FILE, ("c",), clock=clock)
+    put_routing(database, RoutingConfig(fallback=("a",)), **WHO)
+    assert nothing_usable.current().version == 1
+
+
+def test_every_change_is_in_the_audit_log_with_what_came_of_it(database: Database) -> None:
+    put_routing(database, BY_COST, **WHO)
+    put_routing(database, None, **WHO)
+    pause_gateway(database, "a", known=("a",), **WHO)
+    resume_gateway(database, "a", known=("a",), actor="cli:asha")
+    written = entries(database)
+    assert [entry.action for entry in written] == [
+        "routing.changed",
+        "routing.changed",
+        "gateway.paused",
+        "gateway.resumed",
+    ]
+    assert {entry.actor for entry in written} == {"cli:asha"}
+    assert (written[0].details["version"], written[0].details["source"]) == (1, "put")
+    assert len(written[0].details["sha256"]) == 64
+    assert (written[1].details["source"], written[1].details["reason"]) == ("file", "the new contract")
+    assert written[2].details == {"gateway": "a", "reason": "the new contract"}
+
+
+def test_what_holds_already_is_not_written_again(database: Database) -> None:
+    assert put_routing(database, None, **WHO) is None
+    first = put_routing(database, BY_COST, **WHO)
+    assert put_routing(database, BY_COST, **WHO) == first
+    assert put_routing(database, BY_COST, **WHO, expected_version=0) == first, "as after a lost answer"
+    pause_gateway(database, "a", known=("a",), **WHO)
+    assert not pause_gateway(database, "a", known=("a",), actor="cli:ben", reason="another reason")
+    resume_gateway(database, "a", known=("a",), actor="cli:asha")
+    assert not resume_gateway(database, "a", known=("a",), actor="cli:asha")
+    assert len(entries(database)) == 3
+
+
+def test_a_configuration_that_moved_is_not_overwritten(database: Database) -> None:
+    put_routing(database, BY_COST, **WHO, expected_version=0)
+    with pytest.raises(RoutingMoved, match="Version 1 holds"):
+        put_routing(database, ONLY_B, **WHO, expected_version=0)
+    assert len(entries(database)) == 1
+    moved = put_routing(database, ONLY_B, **WHO, expected_version=1)
+    assert moved is not None
+    assert moved.version == 2
+
+
+def test_an_unknown_gateway_can_not_be_paused_but_one_that_is_gone_can_be_resumed(database: Database) -> None:
+    with pytest.raises(NotFound):
+        pause_gateway(database, "c", known=("a", "b"), **WHO)
+    with pytest.raises(NotFound):
+        resume_gateway(database, "c", known=("a", "b"), actor="cli:asha")
+    pause_gateway(database, "a", known=("a", "b"), **WHO)
+    assert resume_gateway(database, "a", known=("b",), actor="cli:asha")
+
+
+@pytest.mark.parametrize("reason", ["", "  x ", "a\x1bb ", "x" * 501])
+def test_a_reason_is_needed(database: Database, reason: str) -> None:
+    with pytest.raises(InvalidReason):
+        put_routing(database, BY_COST, actor="cli:asha", reason=reason)
+    with pytest.raises(InvalidReason):
+        pause_gateway(database, "a", known=("a",), actor="cli:asha", reason=reason)
+    assert entries(database) == []
