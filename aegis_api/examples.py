@@ -35,7 +35,7 @@ _GATEWAY_REF = "ch_8c1f"
 PAYMENT_REQUEST = {
     "amount": 1999,
     "currency": "USD",
-    "payment_method": {"type": "card", "token": "tok_visa"},
+    "payment_method": {"type": "card", "token": "tok_visa", "network": "visa"},
     "reference": "order-1042",
     "customer": {"id": "cus_117", "email": "asha@shop.example", "country": "IN"},
     "description": "Two tickets",
@@ -47,7 +47,7 @@ _asked = Payment(
     merchant_id="mer_example",
     amount=Money(1999, "USD"),
     capture_method="automatic",
-    payment_method={"type": "card", "token": "tok_visa"},
+    payment_method={"type": "card", "token": "tok_visa", "network": "visa"},
     reference="order-1042",
     customer={"id": "cus_117", "email": "asha@shop.example", "country": "IN"},
     description="Two tickets",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aegis_worker.domain.card_networks import NETWORKS
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 
@@ -23,6 +24,17 @@ class CardMethodSchema(StrictSchema):
         form="a token: tok_ and 1 to 120 letters, digits or _",
         required=True,
         metadata={"example": "tok_visa"},
+    )
+    network = OneOf(
+        frozenset(NETWORKS),
+        f"one of {', '.join(NETWORKS)}",
+        metadata={
+            "example": "visa",
+            "description": (
+                "The card's network. With it, AegisPay keeps to the network's limits on trying a declined card again: a "
+                "payment beyond them is not sent and fails with `card_retry_limit` or `card_barred`."
+            ),
+        },
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from aegis_worker.domain.card_networks import NETWORKS
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import new_id
 from aegis_worker.observability.redaction import redact_text
@@ -40,7 +41,7 @@ def _printable_key(ctx: click.Context, parameter: click.Parameter, value: str | 
     name="pay",
     epilog=examples(
         """
-        aegis pay --amount 1999 --currency USD --token tok_ok
+        aegis pay --amount 1999 --currency USD --token tok_ok --network visa
         aegis pay --amount 50000 --currency INR --method upi --vpa asha@okbank --reference order-1042
         aegis pay --file payments.jsonl --concurrency 8
         """
@@ -58,6 +59,9 @@ def _printable_key(ctx: click.Context, parameter: click.Parameter, value: str | 
     "--method", type=click.Choice(list(_FIELD_OF)), help="Known from --token, --vpa or --bank-code."
 )
 @click.option("--token", help="card: the gateway's token.")
+@click.option(
+    "--network", type=click.Choice(NETWORKS), help="card: its network, whose retry limits are kept then."
+)
 @click.option("--vpa", help="upi: the payer's address, such as asha@okbank.")
 @click.option("--bank-code", help="net_banking: the payer's bank.")
 @click.option("--provider", help="wallet, pay_later: whose.")
@@ -141,6 +145,7 @@ def _body(
     customer: str | None,
     description: str | None,
     return_url: str | None,
+    network: str | None,
     **fields: str | None,
 ) -> dict[str, Any]:
     if amount is None or currency is None:
@@ -148,7 +153,7 @@ def _body(
     body: dict[str, Any] = {
         "amount": amount,
         "currency": currency,
-        "payment_method": _payment_method(method, fields),
+        "payment_method": _payment_method(method, network, fields),
     }
     given = {"reference": reference, "description": description, "return_url": return_url}
     body |= {name: value for name, value in given.items() if value is not None}
@@ -157,7 +162,9 @@ def _body(
     return body
 
 
-def _payment_method(method: str | None, fields: Mapping[str, str | None]) -> dict[str, str]:
+def _payment_method(
+    method: str | None, network: str | None, fields: Mapping[str, str | None]
+) -> dict[str, str]:
     given = {name: value for name, value in fields.items() if value is not None}
     if method is None:
         matching = [type_ for type_, field in _FIELD_OF.items() if field in given and field != "provider"]
@@ -169,7 +176,9 @@ def _payment_method(method: str | None, fields: Mapping[str, str | None]) -> dic
     field = _FIELD_OF[method]
     if set(given) != {field}:
         raise click.UsageError(f"--method {method} takes --{field.replace('_', '-')} and no other")
-    return {"type": method, field: given[field]}
+    if network is not None and method != "card":
+        raise click.UsageError(f"--method {method} takes no --network")
+    return {"type": method, field: given[field], **({"network": network} if network else {})}
 
 
 def _pay_one(api: Api, body: Mapping[str, Any], key: str | None, wait_s: float, as_json: bool) -> int:

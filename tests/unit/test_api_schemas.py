@@ -19,6 +19,7 @@ from aegis_api.schemas.queries import (
     PaymentsQuerySchema,
 )
 from aegis_api.schemas.webhook_request import EndpointRequestSchema
+from aegis_worker.domain.card_networks import NETWORKS
 from aegis_worker.domain.currencies import EXPONENTS
 
 SCHEMA = PaymentRequestSchema()
@@ -30,6 +31,7 @@ SMALLEST: dict[str, Any] = {
 FULLEST: dict[str, Any] = {
     **SMALLEST,
     "amount": 99_999_999_999,
+    "payment_method": {"type": "card", "token": "tok_visa", "network": "visa"},
     "capture_method": "automatic",
     "reference": "r" * 255,
     "customer": {"id": "c" * 255, "email": "asha@shop.example", "name": "Ãsha 😀", "country": "IN"},
@@ -70,12 +72,13 @@ def test_a_valid_request_is_taken_without_changing_anything(body: dict[str, Any]
     "method",
     [
         {"type": "card", "token": "tok_" + "A" * 120},
+        *({"type": "card", "token": "tok_x", "network": network} for network in NETWORKS),
         {"type": "upi", "vpa": "asha.rao-1@okbank"},
         {"type": "net_banking", "bank_code": "HDFC"},
         {"type": "wallet", "provider": "paytm"},
         {"type": "pay_later", "provider": "klarna"},
     ],
-    ids=lambda method: method["type"],
+    ids=lambda method: "-".join(method.values())[:20],
 )
 def test_every_payment_method_has_a_schema_of_its_own(method: dict[str, str]) -> None:
     assert faults_of({**SMALLEST, "payment_method": method}) == []
@@ -193,6 +196,18 @@ def test_a_return_url_may_be_plain_http_on_loopback(url: str) -> None:
         (
             {"type": "card", "token": "tok_visa", "cvc": "123", "number": "1"},
             [("/payment_method/cvc", "unknown_field"), ("/payment_method/number", "unknown_field")],
+        ),
+        (
+            {"type": "card", "token": "tok_visa", "network": "VISA"},
+            [("/payment_method/network", "invalid_value")],
+        ),
+        (
+            {"type": "card", "token": "tok_visa", "network": None},
+            [("/payment_method/network", "invalid_type")],
+        ),
+        (
+            {"type": "upi", "vpa": "asha@okbank", "network": "rupay"},
+            [("/payment_method/network", "unknown_field")],
         ),
         ({"type": "upi", "vpa": "asha"}, [("/payment_method/vpa", "invalid_format")]),
         (

@@ -30,6 +30,8 @@ def nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
         (*A_DOLLAR, "--token", "tok_ok", "--vpa", "a@b"),
         (*A_DOLLAR, "--provider", "paytm"),
         (*A_DOLLAR, "--method", "card"),
+        (*A_DOLLAR, "--token", "tok_ok", "--network", "maestro"),
+        (*A_DOLLAR, "--vpa", "asha@okbank", "--network", "rupay"),
         (*A_DOLLAR, "--token", "tok_ok", "--idempotency-key", "ключ"),
         (*A_DOLLAR, "--token", "tok_ok", "--idempotency-key", ""),
         ("--amount", "19.99", "--currency", "USD", "--token", "tok_ok"),
