@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from aegis_worker.chaos.points import crash_point
+from aegis_worker.persistence.card_declines import KEEP_D
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
 
@@ -46,6 +47,15 @@ DELETE FROM gateway_events e USING (
 WHERE e.gateway = old.gateway AND e.provider_event_id = old.provider_event_id
 """
 
+_CARD_DECLINES = """
+DELETE FROM card_declines d USING (
+    SELECT payment_id, number FROM card_declines
+    WHERE at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    ORDER BY at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE d.payment_id = old.payment_id AND d.number = old.number
+"""
+
 # Longer than gateways repeat an event (days), so that none is forgotten while it may still come again.
 _KEEP_GATEWAY_EVENTS_D = 30
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
@@ -65,6 +75,7 @@ def purge(
         "webhooks_delivered": (_WEBHOOK_DELIVERIES, {"keep_s": delivered_s, "status": "delivered"}),
         "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
         "gateway_events": (_GATEWAY_EVENTS, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
+        "card_declines": (_CARD_DECLINES, {"keep_s": KEEP_D * _DAY_S}),
     }
     stop_at = time.monotonic() + budget_s
     purged = dict.fromkeys(rules, 0)

@@ -285,6 +285,21 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_by_merchant", "merchant_id", "id", unique=True),
 )
 
+card_declines = Table(
+    "card_declines",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("merchant_id", Text, nullable=False),
+    Column("card_key", LargeBinary, nullable=False),
+    Column("network", Text),
+    Column("code", Text, nullable=False),
+    Column("never_again", Boolean, nullable=False),
+    Column("at", TIME, nullable=False, server_default=NOW),
+    Index("card_declines_by_card", "card_key", "at"),
+    Index("card_declines_by_age", "at"),
+)
+
 reconciliation_runs = Table(
     "reconciliation_runs",
     metadata,

@@ -12,7 +12,13 @@ from aegis_worker.persistence import delivery_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.purge import purge
 
-_NOTHING = {"idempotency_keys": 0, "webhooks_delivered": 0, "webhooks_dead": 0, "gateway_events": 0}
+_NOTHING = {
+    "idempotency_keys": 0,
+    "webhooks_delivered": 0,
+    "webhooks_dead": 0,
+    "gateway_events": 0,
+    "card_declines": 0,
+}
 SETTINGS = settings_with(idempotency_keep_h=72, webhook_keep_delivered_d=30, webhook_keep_dead_d=90)
 
 _DELIVERY = """

@@ -1,0 +1,82 @@
+"""Declined tries of cards: written with the outcome, counted before the next try."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from aegis_worker.domain.card_networks import CardHistory
+from aegis_worker.domain.declines import DECLINES
+
+# How far back the longest cap looks. What is older counts no more, and is purged.
+KEEP_D = 30
+
+
+@dataclass(frozen=True, slots=True)
+class CardDecline:
+    """One hop of one payment that its card was declined in. `card_key`: `domain.card_networks.card_key`."""
+
+    payment_id: str
+    number: int
+    merchant_id: str
+    card_key: bytes
+    network: str | None
+    code: str
+
+
+_NOTE = """
+INSERT INTO card_declines (payment_id, number, merchant_id, card_key, network, code, never_again)
+SELECT d.payment_id, d.number, d.merchant_id, decode(d.card_key, 'hex'), d.network, d.code, d.never_again
+FROM json_to_recordset(%(declines)s::json) AS d(payment_id text, number int, merchant_id text, card_key text,
+    network text, code text, never_again boolean)
+ON CONFLICT DO NOTHING
+"""
+
+# A card that no cap holds back may have any number of rows: the latest thousand say enough.
+_LATELY = f"""
+SELECT card.key AS card_key, count(*) FILTER (WHERE at > statement_timestamp() - interval '1 day') AS in_last_day,
+    count(*) AS in_last_30_days, max(code) FILTER (WHERE never_again) AS never_again
+FROM unnest(%(cards)s::text[]) AS card(key) CROSS JOIN LATERAL (
+    SELECT at, code, never_again FROM card_declines
+    WHERE card_key = decode(card.key, 'hex') AND at > statement_timestamp() - interval '{KEEP_D} days'
+    ORDER BY card_key DESC, at DESC LIMIT 1000
+) declined
+GROUP BY card.key
+"""
+
+
+def note_declines(connection: Connection, declines: Sequence[CardDecline]) -> None:
+    """Remember the declines, in the transaction that records them as outcomes. Noting one again changes nothing."""
+    rows = [
+        {
+            "payment_id": decline.payment_id,
+            "number": decline.number,
+            "merchant_id": decline.merchant_id,
+            "card_key": decline.card_key.hex(),
+            "network": decline.network,
+            "code": decline.code,
+            "never_again": DECLINES[decline.code].never_again,
+        }
+        for decline in declines
+    ]
+    if rows:
+        connection.exec_driver_sql(_NOTE, {"declines": json.dumps(rows)})
+
+
+def declined_lately(connection: Connection, card_keys: Collection[bytes]) -> dict[bytes, CardHistory]:
+    """What is remembered of each of the cards. A card that was not declined has an empty history.
+
+    Only what is committed is seen: of two payments with one card that are tried at the same time, neither counts the
+    other's decline.
+    """
+    histories = dict.fromkeys(card_keys, CardHistory())
+    if histories:
+        found = connection.exec_driver_sql(_LATELY, {"cards": [key.hex() for key in histories]})
+        for row in found:
+            histories[bytes.fromhex(row.card_key)] = CardHistory(
+                row.in_last_day, row.in_last_30_days, row.never_again
+            )
+    return histories
