@@ -18,9 +18,11 @@ from . import (
     jobs,
     openapi,
     ops,
+    pauses,
     payments,
     problems,
     requests,
+    routing,
     webhooks,
 )
 from .auth import KnownKeys
@@ -51,6 +53,8 @@ def create_app(parts: Web | None = None) -> Flask:
         jobs.blueprint,
         webhooks.blueprint,
         ops.blueprint,
+        routing.blueprint,
+        pauses.blueprint,
         gateways.blueprint,
         health.blueprint,
     ):

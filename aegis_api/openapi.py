@@ -38,7 +38,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
     "Retry-After": {"description": "Seconds to wait before asking (again).", "schema": {"type": "integer"}},
     "ETag": {
-        "description": "The payment's version, in quotes.",
+        "description": "The version of what is answered, in quotes.",
         "schema": {"type": "string"},
         "example": '"3"',
     },
@@ -73,7 +73,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "example": "wait=5",
     },
     "If-Match": {
-        "description": "An ETag from before: refused once the payment is at another version.",
+        "description": "An ETag from before: refused once it is at another version.",
         "schema": {"type": "string"},
         "example": '"3"',
     },

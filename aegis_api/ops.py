@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, g
 
 from aegis_worker.audit import incidents
 from aegis_worker.ids import PAYMENT
@@ -21,14 +21,13 @@ from .openapi import Blueprint, headers, refuses, takes
 from .ops_bodies import outbox_body, resolved_body, review_body, stuck_body
 from .parts import parts
 from .representations import answer, audit_entry_body, incident_body, list_body
-from .requests import id_parameter, known_form
+from .requests import id_parameter, known_form, wanted_version
 from .schemas import ops_answers
 from .schemas.explanation import ExplanationSchema
 from .schemas.incidents import IncidentListSchema, IncidentsQuerySchema
 from .schemas.ops_requests import AuditLogQuerySchema, ResolutionSchema, ReviewsQuerySchema, StuckQuerySchema
 
 _PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment of any merchant.")
-_NO_VERSION = -1
 
 blueprint = Blueprint(
     "ops",
@@ -115,19 +114,10 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
             attempt=body.get("attempt"),
         ),
         actor=g.operator.actor,
-        expected_version=_wanted_version(),
+        expected_version=wanted_version(),
     )
     tag = {"ETag": f'"{resolved.payment.version}"'}
     return answer(resolved_body(body["resolution"], resolved), 200, tag)
-
-
-def _wanted_version() -> int | None:
-    """The version of If-Match; one that no payment has where the header holds no single version of ours."""
-    wanted = request.if_match
-    if wanted.star_tag or "If-Match" not in request.headers:
-        return None
-    tags = list(wanted)
-    return int(tags[0]) if len(tags) == 1 and tags[0].isdecimal() and len(tags[0]) < 10 else _NO_VERSION
 
 
 @blueprint.route("/outbox")

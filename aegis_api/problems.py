@@ -52,7 +52,7 @@ PROBLEMS: dict[str, Problem] = {
     "payment_frozen": Problem(409, "The payment is frozen until a person has looked at it"),
     "invalid_state": Problem(409, "The payment does not take this now"),
     "resolution_contradicted": Problem(409, "A gateway says something else"),
-    "version_conflict": Problem(412, "The payment is not at the version of If-Match"),
+    "version_conflict": Problem(412, "It is not at the version of If-Match"),
     "payload_too_large": Problem(413, "The body is too large"),
     "unsupported_media_type": Problem(415, "The body is not of the media type that this takes"),
     "validation_failed": Problem(422, "The request has invalid fields"),

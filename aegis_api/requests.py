@@ -26,6 +26,7 @@ _SLOW_S = 1.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 _ID = re.compile(r"([a-z]+)_[0-9a-f]{32}", re.ASCII)
 _EVENT_ID = re.compile(r"(evt)_[0-9a-f]{32}_[1-9][0-9]{0,5}", re.ASCII)
+_NO_VERSION = -1
 NOTHING_HERE = "There is nothing at this path, or it belongs to another merchant."
 CARD_FOUND = "Must not hold a card number or security code; send a token."
 
@@ -105,6 +106,15 @@ def known_form(value: str, prefix: str) -> str:
     if found is None or found.group(1) != prefix:
         raise NotFound(NOTHING_HERE)
     return value
+
+
+def wanted_version() -> int | None:
+    """The version of If-Match; one that nothing has where the header holds no single version of ours."""
+    wanted = request.if_match
+    if wanted.star_tag or "If-Match" not in request.headers:
+        return None
+    tags = list(wanted)
+    return int(tags[0]) if len(tags) == 1 and tags[0].isdecimal() and len(tags[0]) < 10 else _NO_VERSION
 
 
 def id_parameter(name: str, prefix: str, description: str) -> dict[str, Any]:

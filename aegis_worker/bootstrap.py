@@ -31,6 +31,7 @@ from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
 from aegis_worker.reconcile import ReconcileParts
 from aegis_worker.resilience.lock import PaymentLocks
+from aegis_worker.routing.config import RoutingConfig, load_routing
 from aegis_worker.settings import Settings, load_settings
 from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.webhooks.sender import HttpSender
@@ -44,13 +45,16 @@ _OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 1024, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """What the HTTP API works with. `gateways()` loads them when first asked for: after the fork, and seldom needed."""
+    """What the HTTP API works with. `gateways()` and `routing_file()` load them when first asked for: after the fork, and
+    seldom needed.
+    """
 
     settings: Settings
     database: Database
     hints: Hints
     redis_ready: Callable[[], bool]
     gateways: Callable[[], Mapping[str, PaymentGateway]] = dict
+    routing_file: Callable[[], RoutingConfig] = RoutingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,14 @@ def web(settings: Settings | None = None) -> Web:
     """The parts of one web process."""
     settings = _observed(settings or load_settings())
     redis = redis_client(settings)
+    gateways = cache(lambda: load_gateways(settings.config_dir / "gateways.toml"))
     return Web(
         settings=settings,
         database=Database.connect(settings, application="web"),
         hints=Hints(celery_app, redis),
         redis_ready=lambda: _answers(redis),
-        gateways=cache(lambda: load_gateways(settings.config_dir / "gateways.toml")),
+        gateways=gateways,
+        routing_file=cache(lambda: load_routing(settings.config_dir / "routing.toml", gateways())),
     )
 
 

@@ -140,7 +140,7 @@ class InvalidWebhook(Refused):
 class InvalidRouting(Refused):
     """A routing document that can't be used. `problems`: the pointer (RFC 6901) to each wrong value, and what is wrong."""
 
-    code = "invalid_routing"
+    code = "validation_failed"
 
     def __init__(self, problems: Sequence[Mapping[str, str]]) -> None:
         first = problems[0]

@@ -80,6 +80,18 @@ class Object(fields.Nested):
         return ValidationError([_EVERY_FIELD[key]])
 
 
+class Verbatim(StrictField):
+    """An object that is taken as it is: something else knows what may stand in it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "object"} | kwargs.pop("metadata", {}), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise refusal("invalid_type", "Must be an object.")
+        return value
+
+
 class Text(StrictField):
     """A string of 1 to `longest` characters without control characters; wholly matching `pattern`, where there is one."""
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scripted_gateway import ScriptedGateway
 from test_api_documented import follows
 
+FOR_OPERATORS = ("/v1/ops", "/v1/routing", "/v1/gateways")
 _text = st.text(st.characters(codec="utf-8"), max_size=12)
 _header = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=12)
 _value = st.none() | st.booleans() | st.integers(-5, 10**12) | _text | st.lists(_text, max_size=2)
@@ -68,7 +69,7 @@ def test_whatever_fits_the_document_or_nearly_does_is_answered_as_it_says(
         resolved(document, parameter)
         for parameter in described.get("parameters", []) + document["paths"][path].get("parameters", [])
     ]
-    is_for_operators = path.startswith("/v1/ops") != (data.draw(st.integers(0, 9)) == 0)
+    is_for_operators = path.startswith(FOR_OPERATORS) != (data.draw(st.integers(0, 9)) == 0)
     caller = installed.operator if is_for_operators else installed.merchant
     answer = caller.open(
         data.draw(a_path(path, installed.ids)) + data.draw(a_query(parameters)),
@@ -173,5 +174,5 @@ def test_the_operations_that_read_are_asked_about_payments_that_have_ended_as_we
     payment_id = shop.accepted()["id"]
     api.settle(*SUCCEEDED)
     for path, methods in document["paths"].items():
-        if "get" in methods and "{payment_id}" in path and not path.startswith("/v1/ops"):
+        if "get" in methods and "{payment_id}" in path and not path.startswith(FOR_OPERATORS):
             follows(document, path, "get", shop.get(path.replace("{payment_id}", payment_id)))

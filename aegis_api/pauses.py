@@ -1,0 +1,70 @@
+"""Pausing gateways over HTTP, for operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g
+
+from aegis_worker.routing import changes
+
+from . import routing_examples as examples
+from .auth import require_operator
+from .openapi import Blueprint, headers, refuses
+from .parts import parts
+from .representations import answer
+from .routing_bodies import paused_body
+from .schemas.routing_answers import PausedSchema
+from .schemas.routing_requests import PauseSchema
+
+_GATEWAY = {
+    "name": "gateway_name",
+    "in": "path",
+    "description": "A gateway, as config/gateways.toml names it.",
+    "schema": {"type": "string"},
+}
+
+blueprint = Blueprint(
+    "pauses",
+    __name__,
+    url_prefix="/v1/gateways",
+    description="For operators: gateways that get no new payments for a while.",
+)
+blueprint.before_request(require_operator)
+
+
+@blueprint.route("/<gateway_name>/pause", methods=["POST"], parameters=[_GATEWAY])
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+    "not_found",
+)
+@blueprint.arguments(PauseSchema(), example=examples.PAUSE)
+@blueprint.response(200, PausedSchema(), example=examples.PAUSED, headers=headers())
+def pause_gateway(body: dict[str, Any], gateway_name: str) -> Response:
+    """Give a gateway no new payments
+
+    Within two seconds. What is open there is still looked after: asked about, captured, given back. A payment that no
+    other gateway takes waits. Pausing what is paused changes nothing.
+    """
+    web = parts().web
+    changed = changes.pause_gateway(
+        web.database, gateway_name, known=web.gateways(), actor=g.operator.actor, reason=body["reason"]
+    )
+    return answer(paused_body(gateway_name, paused=True, changed=changed))
+
+
+@blueprint.route("/<gateway_name>/resume", methods=["POST"], parameters=[_GATEWAY])
+@refuses("not_found")
+@blueprint.response(200, PausedSchema(), example=examples.RESUMED, headers=headers())
+def resume_gateway(gateway_name: str) -> Response:
+    """Give a gateway new payments again
+
+    A body is not read. Resuming what is not paused changes nothing.
+    """
+    web = parts().web
+    changed = changes.resume_gateway(web.database, gateway_name, known=web.gateways(), actor=g.operator.actor)
+    return answer(paused_body(gateway_name, paused=False, changed=changed))

@@ -1,0 +1,116 @@
+"""Routing over HTTP, for operators: what it goes by, and changing it while everything runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g
+
+from aegis_worker.errors import InvalidRouting
+from aegis_worker.persistence import routing_versions
+from aegis_worker.routing import changes
+from aegis_worker.routing.config import RoutingConfig, checked_routing
+
+from . import routing_examples as examples
+from .auth import require_operator
+from .openapi import Blueprint, headers, refuses, takes
+from .parts import parts
+from .problems import RequestRefused
+from .representations import answer, list_body
+from .requests import wanted_version
+from .routing_bodies import routing_body, version_body
+from .schemas import routing_answers as answers
+from .schemas.routing_requests import RoutingPutSchema, RoutingVersionsQuerySchema
+
+blueprint = Blueprint(
+    "routing",
+    __name__,
+    url_prefix="/v1/routing",
+    description="Which gateway a payment goes to. Needs an operator's key (`aegis keys create --operator`).",
+)
+blueprint.before_request(require_operator)
+
+
+@blueprint.route("", methods=["GET"])
+@refuses()
+@blueprint.response(200, answers.RoutingSchema(), example=examples.ROUTING, headers=headers("ETag"))
+def show_routing() -> Response:
+    """What routing goes by
+
+    Workers see a change within two seconds.
+    """
+    with parts().web.database.read() as connection:
+        held = routing_versions.newest_version(connection)
+    return _routing(held)
+
+
+@blueprint.route("", methods=["PUT"])
+@takes("If-Match")
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+    "version_conflict",
+)
+@blueprint.arguments(RoutingPutSchema(), example=examples.ROUTING_PUT)
+@blueprint.response(200, answers.RoutingSchema(), example=examples.ROUTING, headers=headers("ETag"))
+def put_routing(body: dict[str, Any]) -> Response:
+    """Have another configuration hold
+
+    In every worker within two seconds, without a restart. It is checked whole: each wrong value is named. Each change is
+    a version of its own and goes into the audit log; putting again what holds already changes nothing. Send If-Match to
+    be refused where somebody else was faster. Workers that don't know a gateway it names go by the version before.
+    """
+    config = None if "source" in body else _checked(body["config"])
+    held = changes.put_routing(
+        parts().web.database,
+        config,
+        actor=g.operator.actor,
+        reason=body["reason"],
+        expected_version=wanted_version(),
+    )
+    return _routing(held)
+
+
+def _checked(document: dict[str, Any]) -> RoutingConfig:
+    try:
+        return checked_routing(document, parts().web.gateways())
+    except InvalidRouting as error:
+        faults = [
+            {
+                "pointer": "/config" + problem["pointer"],
+                "code": "invalid_routing",
+                "detail": problem["detail"],
+            }
+            for problem in error.problems
+        ]
+        raise RequestRefused(
+            "validation_failed", f"{len(faults)} invalid value(s); errors says which.", faults
+        ) from error
+
+
+def _routing(held: routing_versions.RoutingVersion | None) -> Response:
+    web = parts().web
+    body = routing_body(held, web.routing_file(), web.gateways())
+    return answer(body, 200, {"ETag": f'"{body["version"]}"'})
+
+
+@blueprint.route("/versions")
+@refuses("validation_failed")
+@blueprint.arguments(RoutingVersionsQuerySchema(), location="query")
+@blueprint.response(200, answers.RoutingVersionListSchema(), example=examples.VERSIONS, headers=headers())
+def list_routing_versions(query: dict[str, Any]) -> Response:
+    """Who changed routing, when and why, newest first
+
+    With the configuration as it was put. Versions are never changed; put an old one's `config` to go back to it.
+    """
+    limit: int = query["limit"]
+    with parts().web.database.read() as connection:
+        found = routing_versions.history(
+            connection, limit=limit + 1, before_version=query.get("starting_after")
+        )
+    page = found[:limit]
+    cursor = str(page[-1].version) if len(found) > limit else None
+    return answer(list_body([version_body(version) for version in page], cursor))

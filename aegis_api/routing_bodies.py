@@ -1,0 +1,55 @@
+"""What the routes about routing show."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from aegis_worker.errors import InvalidRouting
+from aegis_worker.persistence.routing_versions import RoutingVersion
+from aegis_worker.routing.config import RoutingConfig, checked_routing, routing_document
+
+from .representations import moment
+
+
+def routing_body(
+    held: RoutingVersion | None, from_file: RoutingConfig, gateways: Collection[str]
+) -> dict[str, Any]:
+    """What holds now; `held` is None where nothing was ever put."""
+    document = held.document if held else None
+    return {
+        "object": "routing",
+        "version": held.version if held else 0,
+        "source": "file" if document is None else "put",
+        "config": routing_document(from_file) if document is None else dict(document),
+        "unusable": None if document is None else _unusable(document, gateways),
+        "actor": held.actor if held else None,
+        "reason": held.reason if held else None,
+        "since": moment(held.created_at) if held else None,
+    }
+
+
+def _unusable(document: Any, gateways: Collection[str]) -> str | None:
+    try:
+        checked_routing(document, gateways)
+    except InvalidRouting as error:
+        return str(error)
+    return None
+
+
+def version_body(version: RoutingVersion) -> dict[str, Any]:
+    """One change of the configuration."""
+    return {
+        "object": "routing_version",
+        "version": version.version,
+        "source": "file" if version.document is None else "put",
+        "config": version.document,
+        "actor": version.actor,
+        "reason": version.reason,
+        "created_at": moment(version.created_at),
+    }
+
+
+def paused_body(gateway: str, *, paused: bool, changed: bool) -> dict[str, Any]:
+    """Whether a gateway is paused now."""
+    return {"object": "gateway_pause", "gateway": gateway, "paused": paused, "changed": changed}
