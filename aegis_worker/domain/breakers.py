@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +13,25 @@ class BreakerState(StrEnum):
     CLOSED = "CLOSED"
     OPEN = "OPEN"
     HALF_OPEN = "HALF_OPEN"
+
+
+class BreakerMove(StrEnum):
+    """What moves a breaker."""
+
+    TRIPPED = "tripped"
+    TIME_UP = "time_up"
+    PROVED = "proved"
+    PROBE_FAILED = "probe_failed"
+
+
+# All that can happen to a breaker, in Redis and out of it. Each move raises the epoch, so that the results of calls that
+# were let through before it change nothing any more.
+TRANSITIONS: Mapping[tuple[BreakerState, BreakerMove], BreakerState] = {
+    (BreakerState.CLOSED, BreakerMove.TRIPPED): BreakerState.OPEN,
+    (BreakerState.OPEN, BreakerMove.TIME_UP): BreakerState.HALF_OPEN,
+    (BreakerState.HALF_OPEN, BreakerMove.PROVED): BreakerState.CLOSED,
+    (BreakerState.HALF_OPEN, BreakerMove.PROBE_FAILED): BreakerState.OPEN,
+}
 
 
 @dataclass(frozen=True, slots=True)

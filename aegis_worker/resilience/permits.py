@@ -99,8 +99,8 @@ class GatewayHealth:
 class BreakerView:
     """One breaker as operators see it. `calls` are those in its window, of which the rates are shares (None without any).
 
-    `opened`: how often it has opened since its key in Redis was made. `calls_out` and `probes_out`: now, over all workers.
-    `shared` is False when Redis can't be asked and this is the process's own breaker.
+    `opened`: how often it has opened since its key in Redis was made. `calls_out`, of this operation, and `probes_out` are
+    over all workers, now. `shared` is False when Redis can't be asked and this is the process's own breaker.
     """
 
     state: BreakerState = BreakerState.CLOSED

@@ -1,0 +1,123 @@
+-- Which calls may go out now. Safe to repeat: who holds a place or a permit keeps it, for longer.
+--
+-- ARGV[3]    for how many ms a place is held
+-- ARGV[4]    how many calls may be out at once in a lane, 0 for any number
+-- ARGV[5…]   in pairs: the operations of calls, 'initiate authenticate process', and the calls' ids
+--
+-- Returns for each pair: a letter a call (g granted, b breaker open, p no probe permit free, l no place free); the epoch of
+-- the first operation's breaker; after how many ms to ask again, for each call refused. At last the states.
+
+local place_ms, most = tonumber(ARGV[3]), tonumber(ARGV[4])
+local LONGEST_WAIT_MS, TYPICAL_MS = 30000, 250
+local LANES = { [prefix .. ':calls'] = CALLS, [prefix .. ':lookups'] = { STATUS } }
+
+local used = {}
+local function places_used(lane)
+    if not used[lane] then
+        used[lane] = 0
+        for _, operation in ipairs(LANES[lane]) do
+            local key = prefix .. ':' .. operation .. ':out'
+            redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+            used[lane] = used[lane] + redis.call('ZCARD', key)
+        end
+    end
+    return used[lane]
+end
+
+local queues = {}
+-- When the next call will fit in, if calls leave one after the other at the rate at which `at_once` of them are made.
+local function wait_ms(lane, at_once)
+    local queue = queues[lane]
+    if not queue then
+        local kept = redis.call('HMGET', lane, 'next_ms', 'latency_ms')
+        queue = { next_ms = tonumber(kept[1] or 0), latency_ms = tonumber(kept[2] or TYPICAL_MS) }
+        queues[lane] = queue
+    end
+    local next_ms = math.max(now, queue.next_ms) + queue.latency_ms / at_once
+    queue.next_ms = math.min(next_ms, now + LONGEST_WAIT_MS)
+    return math.ceil(queue.next_ms - now)
+end
+
+local function ripened(operation)
+    local breaker = breaker_of(operation)
+    if breaker.state == 'OPEN' and breaker.until_ms <= now then
+        move(breaker, 'time_up')
+    end
+    if breaker.state == 'HALF_OPEN' and not breaker.probes_free then
+        local key = breaker.key .. ':probes'
+        redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+        local in_all = math.max(limits.probes, limits.successes_to_close)
+        breaker.probes_free = math.min(limits.probes, in_all - breaker.successes) - redis.call('ZCARD', key)
+    end
+    return breaker
+end
+
+-- A permit of each breaker or of none.
+local function take_permits(probing, held, ids, i)
+    for n, breaker in ipairs(probing) do
+        if not held[n][i] and breaker.probes_free <= 0 then
+            return false
+        end
+    end
+    return true
+end
+
+local reply = {}
+for pair = 5, #ARGV, 2 do
+    local operations, ids = words(ARGV[pair]), words(ARGV[pair + 1])
+    local places, lane = prefix .. ':' .. operations[1] .. ':out', lane_of(operations[1])
+    local blocked_ms, probing, held = -1, {}, {}
+    for _, operation in ipairs(operations) do
+        local breaker = ripened(operation)
+        if breaker.state == 'OPEN' then
+            blocked_ms = math.max(blocked_ms, breaker.until_ms - now)
+        elseif breaker.state == 'HALF_OPEN' then
+            probing[#probing + 1] = breaker
+            held[#probing] = redis.call('ZMSCORE', breaker.key .. ':probes', unpack(ids))
+        end
+    end
+    local mine = most > 0 and redis.call('ZMSCORE', places, unpack(ids)) or {}
+    local letters, waits, granted = {}, {}, {}
+    for i, id in ipairs(ids) do
+        if blocked_ms >= 0 then
+            letters[i] = 'b'
+            waits[#waits + 1] = string.format('%.0f', blocked_ms)
+        elseif not take_permits(probing, held, ids, i) then
+            letters[i] = 'p'
+            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, limits.probes))
+        elseif most > 0 and not mine[i] and places_used(lane) >= most then
+            letters[i] = 'l'
+            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, most))
+        else
+            letters[i] = 'g'
+            granted[#granted + 1] = now + place_ms
+            granted[#granted + 1] = id
+            if most > 0 and not mine[i] then
+                used[lane] = used[lane] + 1
+            end
+            for n, breaker in ipairs(probing) do
+                if not held[n][i] then
+                    breaker.probes_free = breaker.probes_free - 1
+                end
+                redis.call('ZADD', breaker.key .. ':probes', now + limits.probe_s * 1000, id)
+                redis.call('PEXPIRE', breaker.key .. ':probes', math.ceil(limits.probe_s * 1000))
+            end
+        end
+    end
+    if #granted > 0 then
+        redis.call('ZREMRANGEBYSCORE', places, '-inf', now)
+        redis.call('ZADD', places, unpack(granted))
+        redis.call('PEXPIRE', places, place_ms)
+    end
+    reply[#reply + 1] = table.concat(letters)
+    reply[#reply + 1] = breaker_of(operations[1]).epoch
+    reply[#reply + 1] = table.concat(waits, ' ')
+end
+
+for lane, queue in pairs(queues) do
+    redis.call('HSET', lane, 'next_ms', string.format('%.0f', queue.next_ms))
+    redis.call('PEXPIRE', lane, KEPT_MS)
+end
+keep_changes()
+reply[#reply + 1] = states()
+return reply

@@ -1,0 +1,68 @@
+"""The places of one process at one gateway: how many of its calls may be out there, calls and look-ups apart."""
+
+from __future__ import annotations
+
+from .gate import Gate
+from .permits import STATUS, Wanted
+
+LONGEST_WAIT_S = 30.0
+_TYPICAL_S = 0.25
+# The mean latency looks back over about ten calls.
+_OLD_WEIGHT = 0.9
+
+_Held = dict[tuple[str, str], float]
+
+
+class Places:
+    """Those of one gateway. Times in seconds of the caller's clock."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        # By lane: who holds a place, and until when; the ones that end first stand first.
+        self._held: tuple[_Held, _Held] = ({}, {})
+        self._latency_s = [_TYPICAL_S, _TYPICAL_S]
+        self._next_s = [0.0, 0.0]
+
+    def take(self, wanted: Wanted, now_s: float) -> bool:
+        """Whether the call fits in; then its place is held. Asked again, it stays the same place."""
+        lane, place = wanted.operations[0] == STATUS, (wanted.operations[0], wanted.operation_id)
+        held = self._held[lane]
+        if held.pop(place, None) is None and not self._fits(lane, now_s):
+            return False
+        held[place] = now_s + self._gate.place_s
+        return True
+
+    def give_back(self, wanted: Wanted) -> bool:
+        """Whether the call held a place, which is free now."""
+        lane, place = wanted.operations[0] == STATUS, (wanted.operations[0], wanted.operation_id)
+        return self._held[lane].pop(place, None) is not None
+
+    def took(self, wanted: Wanted, latency_ms: float) -> None:
+        """How long a call took, for `wait_s`."""
+        lane = wanted.operations[0] == STATUS
+        old_s = self._latency_s[lane]
+        self._latency_s[lane] = latency_ms / 1000 * (1 - _OLD_WEIGHT) + old_s * _OLD_WEIGHT
+
+    def wait_s(self, wanted: Wanted, now_s: float, at_once: int | None = None) -> float:
+        """When to ask again: what doesn't fit in queues up, and `at_once` leave the queue in the time that a call takes."""
+        lane = wanted.operations[0] == STATUS
+        step_s = self._latency_s[lane] / (at_once or self._gate.lane_share)
+        self._next_s[lane] = min(max(now_s, self._next_s[lane]) + step_s, now_s + LONGEST_WAIT_S)
+        return self._next_s[lane] - now_s
+
+    def out(self, operation: str, now_s: float) -> int:
+        """The calls of one operation that are out."""
+        held = self._held[operation == STATUS]
+        return sum(1 for (own, _), until_s in held.items() if own == operation and until_s > now_s)
+
+    def _fits(self, lane: bool, now_s: float) -> bool:
+        if self._has_room(lane):
+            return True
+        for held in self._held:
+            while held and next(iter(held.values())) <= now_s:
+                del held[next(iter(held))]
+        return self._has_room(lane)
+
+    def _has_room(self, lane: bool) -> bool:
+        calls, lookups = self._held
+        return len(self._held[lane]) < self._gate.lane_share and len(calls) + len(lookups) < self._gate.share

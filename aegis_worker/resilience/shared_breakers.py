@@ -1,0 +1,261 @@
+"""The breakers, permits and places that all workers share, in Redis: lua/*.lua, and what goes to and fro.
+
+Scripts are called by their hash. redis-py's own way asks before every pipeline whether Redis knows them, which is another
+round trip; here they are loaded when Redis says that it does not, and only what it refused is called again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha1
+from pathlib import Path
+from typing import Any, Literal
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+from aegis_worker.domain.breakers import TRANSITIONS, BreakerState
+
+from .breaker import BUCKETS, CALL_WEIGHT, CALM, MOST_DOUBLINGS, Draw
+from .gate import CALLS, OPERATIONS, Gate
+from .permits import STATUS, BreakerView, CallResult, Verdict, Wanted
+
+# Lua passes at most some thousand values to one command.
+_MOST_IDS = 1000
+
+Queue = Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A breaker as Redis last told of it."""
+
+    operation: str
+    state: BreakerState
+    epoch: int
+    doublings: int
+    retry_in_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """All of one gateway's breakers. `closed_ms`: when each was closed last, by Redis's clock."""
+
+    seen: list[Seen]
+    views: Mapping[str, BreakerView]
+    closed_ms: Mapping[str, int]
+
+
+class _Script:
+    def __init__(self, name: str) -> None:
+        folder = Path(__file__).parent / "lua"
+        parts = (_constants(), (folder / "breaker.lua").read_text(), (folder / f"{name}.lua").read_text())
+        self.text = "\n".join(parts)
+        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _constants() -> str:
+    rules = (f"['{state} {move}'] = '{then}'" for (state, move), then in TRANSITIONS.items())
+    return "\n".join(
+        (
+            f"local NEXT = {{ {', '.join(rules)} }}",
+            f"local CALLS, STATUS = {{ {_quoted(CALLS)} }}, '{STATUS}'",
+            f"local OPERATIONS = {{ {_quoted(OPERATIONS)} }}",
+            f"local BUCKETS, CALL_WEIGHT, CALM = {BUCKETS}, {CALL_WEIGHT}, {CALM}",
+            f"local MOST_DOUBLINGS = {MOST_DOUBLINGS}",
+        )
+    )
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+class SharedBreakers:
+    """Those of the given gateways. Every method raises RedisError when Redis can't be asked."""
+
+    def __init__(self, redis: Redis, gates: Mapping[str, Gate], draw: Draw) -> None:
+        self._redis, self._gates, self._draw = redis, gates, draw
+        self._limits = {name: json.dumps(asdict(gate.breaker)) for name, gate in gates.items()}
+        self._admit, self._report, self._look = _Script("admit"), _Script("report"), _Script("look")
+
+    def admit(self, wanted: Sequence[Wanted]) -> tuple[list[Verdict], dict[str, list[Seen]]]:
+        """A verdict for each, and the breakers that were looked at, by gateway."""
+        groups: dict[str, dict[tuple[str, ...], list[int]]] = {}
+        for position, one in enumerate(wanted):
+            groups.setdefault(one.gateway, {}).setdefault(one.operations, []).append(position)
+        pairs = {
+            gateway: [part for same in by_operations.values() for part in _parts(same)]
+            for gateway, by_operations in groups.items()
+        }
+        replies = self._run(
+            (self._admit, name, self._admit_args(name, parts, wanted)) for name, parts in pairs.items()
+        )
+        verdicts: list[Verdict] = [_NOT_ASKED] * len(wanted)
+        seen: dict[str, list[Seen]] = {}
+        for (gateway, parts), reply in zip(pairs.items(), replies, strict=False):
+            seen[gateway] = [_seen(line.split()) for line in reply[-1]]
+            for n, part in enumerate(parts):
+                letters, epoch, waits = reply[3 * n : 3 * n + 3]
+                told = _verdicts(self._gates[gateway], letters, epoch, waits, self._draw)
+                for position, verdict in zip(part, told, strict=True):
+                    verdicts[position] = verdict
+        return verdicts, seen
+
+    def _admit_args(
+        self, gateway: str, parts: Sequence[Sequence[int]], wanted: Sequence[Wanted]
+    ) -> list[Any]:
+        gate = self._gates[gateway]
+        args: list[Any] = [round(gate.place_s * 1000), gate.max_concurrent or 0]
+        for part in parts:
+            args.append(" ".join(wanted[part[0]].operations))
+            args.append(" ".join([wanted[position].operation_id for position in part]))
+        return args
+
+    def report(self, results: Sequence[CallResult], queue: Queue) -> dict[str, list[Seen]]:
+        """How calls ended. `queue` adds commands of others to the same pipeline. Returns the breakers, by gateway."""
+        by_gateway: dict[str, dict[str, list[_SameEnd]]] = {}
+        for result in results:
+            ends = by_gateway.setdefault(result.wanted.gateway, {}).setdefault(
+                result.wanted.operations[0], []
+            )
+            head = _head(result)
+            if not ends or ends[-1].head != head or len(ends[-1].ids) == _MOST_IDS:
+                ends.append(_SameEnd(head))
+            ends[-1].ids.append(result.wanted.operation_id)
+            ends[-1].latency_ms += result.latency_ms
+        calls = [
+            (
+                self._report,
+                gateway,
+                [text for ends in by_operation.values() for end in ends for text in end.texts()],
+            )
+            for gateway, by_operation in by_gateway.items()
+        ]
+        replies = self._run(calls, queue)
+        return {
+            gateway: [_seen(line.split()) for line in reply]
+            for gateway, reply in zip(by_gateway, replies, strict=False)
+        }
+
+    def look(self, queue: Queue) -> tuple[dict[str, Looked], list[Any]]:
+        """All breakers, by gateway, and every reply of the pipeline, to which `queue` adds."""
+        replies = self._run([(self._look, gateway, []) for gateway in self._gates], queue)
+        return {
+            gateway: _looked(reply) for gateway, reply in zip(self._gates, replies, strict=False)
+        }, replies
+
+    def _run(self, calls: Iterable[tuple[_Script, str, list[Any]]], queue: Queue | None = None) -> list[Any]:
+        calls = list(calls)
+        pipe = self._redis.pipeline(transaction=False)
+        for script, gateway, args in calls:
+            self._call(pipe, script, gateway, args)
+        if queue is not None:
+            queue(pipe)
+        replies = pipe.execute(raise_on_error=False)
+        refused = [n for n in range(len(calls)) if isinstance(replies[n], NoScriptError)]
+        if refused:
+            for script in {calls[n][0] for n in refused}:
+                pipe.script_load(script.text)
+            loads = len(pipe)
+            for n in refused:
+                self._call(pipe, *calls[n])
+            again = pipe.execute(raise_on_error=False)[loads:]
+            for n, reply in zip(refused, again, strict=True):
+                replies[n] = reply
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+    def _call(self, pipe: Any, script: _Script, gateway: str, args: Sequence[Any]) -> None:
+        pipe.evalsha(
+            script.sha, 1, f"aegis:gate:{gateway}", self._limits[gateway], f"{self._draw():.6f}", *args
+        )
+
+
+_NOT_ASKED = Verdict(False)
+
+
+@dataclass(slots=True)
+class _SameEnd:
+    """Calls of one operation that ended one after the other and alike."""
+
+    head: tuple[int, str, tuple[str, ...]]
+    ids: list[str]
+    latency_ms: float
+
+    def __init__(self, head: tuple[int, str, tuple[str, ...]]) -> None:
+        self.head, self.ids, self.latency_ms = head, [], 0.0
+
+    def texts(self) -> tuple[str, str]:
+        epoch, said, operations = self.head
+        mean_ms = self.latency_ms / len(self.ids)
+        return f"{epoch} {said} {mean_ms:.3f} {' '.join(operations)}", " ".join(self.ids)
+
+
+def _head(result: CallResult) -> tuple[int, str, tuple[str, ...]]:
+    operations = result.wanted.operations
+    return result.epoch, result.said, operations if result.hop_over else operations[:1]
+
+
+def _parts(positions: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (positions[start : start + _MOST_IDS] for start in range(0, len(positions), _MOST_IDS))
+
+
+def _verdicts(gate: Gate, letters: bytes, epoch: int, waits: bytes, draw: Draw) -> list[Verdict]:
+    granted = Verdict(True, epoch)
+    if not waits:
+        return [granted] * len(letters)
+    waits_ms = iter(waits.split())
+    return [
+        granted if letter == _GRANTED else refusal(gate, chr(letter), int(next(waits_ms)) / 1000, draw)
+        for letter in letters
+    ]
+
+
+_GRANTED = ord("g")
+
+
+def refusal(gate: Gate, letter: str, wait_s: float, draw: Draw) -> Verdict:
+    """A refusal by its letter (see lua/admit.lua). The wait is drawn from it and up to a tenth more."""
+    by: Literal["breaker", "limit"] = "limit" if letter == "l" else "breaker"
+    reason = {
+        "b": f"{gate.gateway}'s breaker is open",
+        "p": f"{gate.gateway}'s breaker is half open and its {gate.breaker.probes} probes are out",
+        "l": f"{gate.gateway} has as many calls out as it takes",
+    }[letter]
+    return Verdict(False, refused_by=by, reason=reason, retry_in_s=wait_s * (1.05 + 0.05 * draw()))
+
+
+def _seen(words: Sequence[bytes]) -> Seen:
+    operation, state, epoch, doublings, retry_in_ms = words
+    return Seen(
+        operation.decode(), BreakerState(state.decode()), int(epoch), int(doublings), int(retry_in_ms)
+    )
+
+
+def _looked(lines: Sequence[bytes]) -> Looked:
+    seen, views, closed_ms = [], {}, {}
+    for line in lines:
+        words = line.split()
+        one = _seen(words[:5])
+        failures, calls, failed, unknown, opened, probes_out, out, closed = map(int, words[5:])
+        ripe = one.state is BreakerState.OPEN and not one.retry_in_ms
+        seen.append(one)
+        closed_ms[one.operation] = closed
+        views[one.operation] = BreakerView(
+            state=BreakerState.HALF_OPEN if ripe else one.state,
+            retry_in_s=one.retry_in_ms / 1000,
+            epoch=one.epoch,
+            consecutive_failures=failures,
+            calls=calls,
+            failure_rate=failed / calls if calls else None,
+            unknown_rate=unknown / calls if calls else None,
+            opened=opened,
+            probes_out=probes_out,
+            calls_out=out,
+        )
+    return Looked(seen, views, closed_ms)
