@@ -36,6 +36,7 @@ COMMANDS = {
     "replay": ("replay", "Fold a payment's events and compare with its row."),
     "outbox": ("outbox", "Show, drain and redeliver events."),
     "relay": ("relay", "Work without Redis: process, verify and deliver from the database."),
+    "routing": ("routing", "Show, check and change how payments are routed."),
     "doctor": ("doctor", "Check the installation and say what to do."),
 }
 

@@ -41,7 +41,7 @@ def put_routing(
             return held
         version = held.version if held else 0
         if expected_version not in (None, version):
-            raise RoutingMoved(f"Version {version} holds, not {expected_version}.")
+            raise RoutingMoved(f"Version {version} holds now: look at it, and decide again.")
         added = routing_versions.add(tx, version + 1, document, actor=actor, reason=reason)
         details = {
             "version": added.version,

@@ -1,0 +1,27 @@
+"""`aegis routing`: what routing goes by, changing it while everything runs, and trying a change on past payments first."""
+
+from __future__ import annotations
+
+from .. import LazyGroup
+from ..output import examples
+
+_COMMANDS = {
+    "show": ("show", "Show what routing goes by now."),
+    "check": ("check", "Check a file, and name each wrong value."),
+    "apply": ("apply", "Have another configuration hold."),
+    "history": ("history", "Show who changed it, when and why."),
+}
+
+command = LazyGroup(
+    name="routing",
+    package=__name__,
+    modules=_COMMANDS,
+    help="Look at how payments are routed, and change it while everything runs.",
+    epilog=examples(
+        """
+        aegis routing show
+        aegis routing check draft.toml
+        aegis routing apply draft.toml --reason "the new contract begins today"
+        """
+    ),
+)

@@ -1,0 +1,87 @@
+"""`aegis routing apply`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import click
+
+from aegis_api.routing_bodies import routing_body
+from aegis_worker.errors import NotFound
+from aegis_worker.persistence import routing_versions
+from aegis_worker.persistence.database import Database
+from aegis_worker.routing.changes import put_routing
+from aegis_worker.routing.config import RoutingConfig, load_routing, parse_routing
+
+from ..installation import cli_actor, opened_database
+from ..output import examples, json_option, print_facts, print_json, remark
+from .documents import configured_gateways, read_document, routing_file
+
+
+@click.command(
+    name="apply",
+    epilog=examples(
+        """
+        aegis routing apply draft.toml --reason "the new contract begins today"
+        aegis routing apply --version 6 --reason "version 7 sent too much to sandbox_b"
+        aegis routing apply --back-to-file --reason "the experiment is over"
+        """
+    ),
+)
+@click.argument("path", metavar="[FILE]", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--version", "old", type=click.IntRange(1), help="What an earlier version had.")
+@click.option("--back-to-file", is_flag=True, help="config/routing.toml holds again.")
+@click.option("--reason", required=True, help="Why, in 3 to 500 characters; kept in the audit log.")
+@click.option(
+    "--if-version",
+    "expected_version",
+    type=click.IntRange(0),
+    help="Refuse when another version than this holds.",
+)
+@json_option
+def command(
+    path: Path | None,
+    old: int | None,
+    back_to_file: bool,
+    reason: str,
+    expected_version: int | None,
+    as_json: bool,
+) -> None:
+    """Have another configuration hold, in every worker within two seconds.
+
+    It is checked first, and refused whole. Nothing is written where it holds already.
+    """
+    if [path is not None, old is not None, back_to_file].count(True) != 1:
+        raise click.UsageError("say what shall hold: FILE, --version or --back-to-file")
+    gateways = configured_gateways()
+    from_file = load_routing(routing_file(), gateways)
+    with opened_database() as database:
+        config = None
+        if path is not None:
+            config = parse_routing(read_document(path), gateways=gateways, where=str(path))
+        elif old is not None:
+            config = _of_version(database, old, gateways)
+        held = put_routing(
+            database, config, actor=cli_actor(), reason=reason, expected_version=expected_version
+        )
+    body = routing_body(held, from_file, gateways)
+    if as_json:
+        print_json(body)
+        return
+    facts = {"version": body["version"], "source": body["source"], "because": body["reason"]}
+    print_facts("Routing", facts)
+    remark(
+        "Workers go by it within two seconds; `aegis routing apply --version N` goes back to an earlier one."
+    )
+
+
+def _of_version(database: Database, version: int, gateways: Collection[str]) -> RoutingConfig | None:
+    with database.read() as connection:
+        found = routing_versions.history(connection, limit=1, before_version=version + 1)
+    if not found or found[0].version != version:
+        raise NotFound(f"there is no routing version {version}; `aegis routing history` lists them")
+    document = found[0].document
+    if document is None:
+        return None
+    return parse_routing(document, gateways=gateways, where=f"version {version}")
