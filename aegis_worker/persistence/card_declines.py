@@ -27,9 +27,13 @@ class CardDecline:
     code: str
 
 
+# When the card was tried, which for a charge in doubt may be long before its decline was heard of.
 _NOTE = """
-INSERT INTO card_declines (payment_id, number, merchant_id, card_key, network, code, never_again)
-SELECT d.payment_id, d.number, d.merchant_id, decode(d.card_key, 'hex'), d.network, d.code, d.never_again
+INSERT INTO card_declines (payment_id, number, merchant_id, card_key, network, code, never_again, at)
+SELECT d.payment_id, d.number, d.merchant_id, decode(d.card_key, 'hex'), d.network, d.code, d.never_again, (
+    SELECT coalesce(max(sent_at), clock_timestamp()) FROM attempts
+    WHERE attempts.payment_id = d.payment_id AND attempts.number = d.number
+)
 FROM json_to_recordset(%(declines)s::json) AS d(payment_id text, number int, merchant_id text, card_key text,
     network text, code text, never_again boolean)
 ON CONFLICT DO NOTHING

@@ -14,9 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from aegis_worker.chaos.points import crash_point
 from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, VersionConflict
 from aegis_worker.persistence.asking import recheck_now
+from aegis_worker.persistence.card_declines import note_declines
 from aegis_worker.persistence.record import Change, JobChange, record
 
 from .calls import clock_s
+from .cards import card_decline
 from .parts import PipelineParts, RunReport
 from .steps import review
 from .work import Rest, Send, SendAgain, Settled, Step, Work
@@ -111,6 +113,8 @@ def _hint_at_late_charges(parts: PipelineParts, lost: list[Change]) -> None:
 
 def _write(connection: Connection, changes: list[Change], lease_s: float) -> set[str]:
     held = record(connection, changes, lease_s=lease_s)
+    declines = [card_decline(change) for change in changes if change.job_id in held]
+    note_declines(connection, [decline for decline in declines if decline is not None])
     reached(changes, "attempt.written", "outcome.written")
     return held
 
