@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError
 
 from .base import AmountLimits, GatewayConfig, PaymentGateway
+from .limits import breaker_limits, numbers, retry_limits
 from .null import NullGateway
 from .sandbox import SandboxGateway
 
@@ -29,19 +31,22 @@ _SETS = ("currencies", "countries", "methods")
 _PLAIN = (
     "connect_timeout_s",
     "timeout_s",
-    "max_connections",
     "fee_fixed_minor",
     "fee_basis_points",
     "enabled",
 )
+_BOUNDED = {"max_connections": (1, 10_000), "max_concurrent": (1, 100_000), "latency_target_ms": (1, 60_000)}
 _FROM_ENVIRONMENT = ("base_url", "api_key", "webhook_secret")
 _KNOWN = {
     "adapter",
     "amounts",
     "base_url",
+    "breaker",
     "options",
+    "retry",
     *_SETS,
     *_PLAIN,
+    *_BOUNDED,
     *(f"{name}_env" for name in _FROM_ENVIRONMENT),
 }
 
@@ -81,10 +86,15 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
     fields: dict[str, Any] = {"options": table.get("options", {}), **given}
     fields |= {field: frozenset(table[field]) for field in _SETS if field in table}
     fields |= {field: table[field] for field in _PLAIN if field in table}
+    fields |= numbers(where, {field: table[field] for field in _BOUNDED if field in table}, _BOUNDED)
     fields["amounts"] = _amounts(f"{where}.amounts", table.get("amounts", {}))
+    fields["retry"] = retry_limits(f"{where}.retry", table.get("retry", {}))
     config = GatewayConfig(name=name, adapter=table["adapter"], **fields)
     _check(where, config)
-    return config
+    breaker = breaker_limits(
+        f"{where}.breaker", table.get("breaker", {}), slowest_call_s=config.slowest_call_s
+    )
+    return replace(config, breaker=breaker)
 
 
 def _amounts(where: str, table: Any) -> dict[str, AmountLimits]:

@@ -27,8 +27,9 @@ from aegis_worker.cli.demo.cast import PLAIN, Order
 from aegis_worker.cli.demo.ledgers import Charge
 from aegis_worker.cli.demo.sink import Arrivals
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.gateways.registry import load_gateways
+from aegis_worker.gateways.registry import load_configs, load_gateways
 from aegis_worker.ids import event_id
+from aegis_worker.settings import default_config_dir
 
 __all__ = ["aegis"]
 
@@ -124,8 +125,18 @@ def test_no_gateway_is_left_that_is_no_sandbox() -> None:
             "timeout_s": 2,
             "currencies": ["USD"],
             "options": {"absence_window_s": 2},
+            "breaker": {"open_s": 1, "max_open_s": 4, "probe_s": 5},
         }
     }
+
+
+def test_the_shipped_gateways_are_fit_for_a_rehearsal(tmp_path) -> None:
+    gateways = tmp_path / "gateways.toml"
+    gateways.write_text(only_sandboxes((default_config_dir() / "gateways.toml").read_text(), short=True))
+    configs = load_configs(gateways, {})
+    assert [config.name for config in configs] == ["sandbox_a", "sandbox_b"]
+    for config in configs:
+        assert (config.slowest_call_s, config.breaker.open_s, config.breaker.unknown_rate) == (3, 1, 1)
 
 
 def test_own_times_are_kept_when_asked_for() -> None:

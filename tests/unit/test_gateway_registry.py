@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from aegis_worker.domain.breakers import BreakerLimits
+from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import AmountLimits
 from aegis_worker.gateways.registry import load_configs
@@ -49,6 +53,21 @@ def test_the_shipped_file_loads_and_takes_addresses_and_secrets_from_the_environ
         (f"{A_SANDBOX}amounts.USD.min_minor = 1.5", "gateways.a.amounts.USD: must be whole minor units"),
         (f"{A_SANDBOX}amounts.USD.max_minor = 0", "gateways.a.amounts.USD: must be whole minor units"),
         (f"{A_SANDBOX}amounts.USD = {{min_minor = 9, max_minor = 8}}", "amounts.USD: min_minor is above"),
+        (f"{A_SANDBOX}max_concurrent = 0", "gateways.a.max_concurrent: must be a whole number from 1"),
+        (f"{A_SANDBOX}max_connections = '9'", "gateways.a.max_connections: must be a whole number"),
+        (f"{A_SANDBOX}latency_target_ms = 0.5", "gateways.a.latency_target_ms: must be a whole number"),
+        (f"{A_SANDBOX}breaker = 5", "gateways.a.breaker: must be a table"),
+        (f"{A_SANDBOX}breaker.opens_s = 5", "gateways.a.breaker: unknown setting opens_s"),
+        (f"{A_SANDBOX}breaker.failure_rate = 1.5", "gateways.a.breaker.failure_rate: must be a number from"),
+        (f"{A_SANDBOX}breaker.probes = true", "gateways.a.breaker.probes: must be a whole number from 1"),
+        (f"{A_SANDBOX}breaker.max_open_s = 30", "gateways.a.breaker: max_open_s .30. is below open_s .60."),
+        (f"{A_SANDBOX}breaker.probe_s = 9", "gateways.a.breaker.probe_s: must not be shorter than .* .10 s."),
+        (f"{A_SANDBOX}retry = []", "gateways.a.retry: must be a table"),
+        (f"{A_SANDBOX}retry.attempts = 3", "gateways.a.retry: unknown setting attempts"),
+        (f"{A_SANDBOX}retry.max_attempts = 0", "gateways.a.retry.max_attempts: must be a whole number"),
+        (f"{A_SANDBOX}retry.retry_on = ['DECLINE']", "gateways.a.retry.retry_on: must be a list out of"),
+        (f"{A_SANDBOX}retry.decline_attempts.no_money = 1", "decline_attempts: no decline code no_money"),
+        (f"{A_SANDBOX}retry.decline_attempts.do_not_honor = 0", "decline_attempts.do_not_honor: must be"),
         ("[gateways.a", "gateways.toml"),
     ],
 )
@@ -63,3 +82,31 @@ def test_the_amounts_that_a_gateway_takes_are_set_by_currency(tmp_path):
         f"{A_SANDBOX}amounts.USD = {{min_minor = 100, max_minor = 50000}}\namounts.JPY.min_minor = 50",
     )
     assert config.amounts == {"USD": AmountLimits(100, 50_000), "JPY": AmountLimits(50, None)}
+
+
+def test_breaker_and_retries_are_set_for_each_gateway(tmp_path):
+    (config,) = configs(
+        tmp_path,
+        f"""{A_SANDBOX}max_concurrent = 40
+        [gateways.a.breaker]
+        open_s = 5
+        failure_rate = 0.25
+        [gateways.a.retry]
+        max_attempts = 2
+        retry_on = ["RATE_LIMIT"]
+        decline_attempts.do_not_honor = 1""",
+    )
+    assert config.max_concurrent == 40
+    assert config.breaker == BreakerLimits(open_s=5, failure_rate=0.25)
+    assert config.retry == RetryLimits(
+        max_attempts=2, retry_on=frozenset({NotSentKind.RATE_LIMIT}), decline_attempts={"do_not_honor": 1}
+    )
+
+
+def test_what_is_left_out_is_what_the_file_says_of_the_defaults(tmp_path):
+    (config,) = configs(tmp_path, A_SANDBOX)
+    assert (config.breaker, config.retry) == (BreakerLimits(), RetryLimits())
+    text = (default_config_dir() / "gateways.toml").read_text()
+    for limits in (config.breaker, config.retry):
+        for field in fields(limits):
+            assert re.search(rf"(?m)^#.*\b{field.name}\b", text), f"{field.name} is not explained"
