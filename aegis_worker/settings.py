@@ -60,6 +60,7 @@ class Settings:
     verify_ladder_s: tuple[float, ...]
     late_charge_policy: Literal["void", "refund", "hold"]
     recheck_ladder_s: tuple[float, ...]
+    routing_hooks: tuple[str, ...]
     pool_size: int
     statement_timeout_s: float
     max_body_bytes: int
@@ -105,6 +106,7 @@ def load_settings() -> Settings:
             verify_ladder_s=tuple(env.list("AEGIS_VERIFY_LADDER_S", list(VERIFY_LADDER_S), subcast=float)),
             late_charge_policy=_late_charge_policy(env.str("AEGIS_LATE_CHARGE_POLICY", "refund")),
             recheck_ladder_s=tuple(env.list("AEGIS_RECHECK_LADDER_S", list(RECHECK_LADDER_S), subcast=float)),
+            routing_hooks=tuple(env.list("AEGIS_ROUTING_HOOKS", [])),
             pool_size=env.int("AEGIS_POOL_SIZE", 5),
             statement_timeout_s=env.float("AEGIS_STATEMENT_TIMEOUT_S", 10.0),
             max_body_bytes=env.int("AEGIS_MAX_BODY_BYTES", 65_536),
