@@ -13,9 +13,11 @@ from . import (
     batches,
     docs,
     explanations,
+    gateway_reports,
     gateways,
     health,
     jobs,
+    metrics,
     openapi,
     ops,
     pauses,
@@ -56,7 +58,9 @@ def create_app(parts: Web | None = None) -> Flask:
         routing.blueprint,
         pauses.blueprint,
         gateways.blueprint,
+        gateway_reports.blueprint,
         health.blueprint,
+        metrics.blueprint,
     ):
         api.register_blueprint(blueprint)
     docs.register(app, api)

@@ -15,6 +15,13 @@ from .parts import parts
 from .representations import answer
 from .schemas import answers
 
+GATEWAY_NAME = {
+    "name": "gateway_name",
+    "in": "path",
+    "description": "A gateway, as config/gateways.toml names it.",
+    "schema": {"type": "string"},
+}
+
 blueprint = Blueprint(
     "gateways",
     __name__,
@@ -26,14 +33,7 @@ blueprint = Blueprint(
 @blueprint.route(
     "/<gateway_name>/webhooks",
     methods=["POST"],
-    parameters=[
-        {
-            "name": "gateway_name",
-            "in": "path",
-            "description": "A gateway, as config/gateways.toml names it.",
-            "schema": {"type": "string"},
-        }
-    ],
+    parameters=[GATEWAY_NAME],
 )
 @refuses(
     "invalid_webhook",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -167,6 +167,10 @@ def document(app: Flask) -> Api:
         "apiKey",
         {"type": "http", "scheme": "bearer", "description": "An API key; `aegis keys create` makes one."},
     )
+    components.security_scheme(
+        "metricsToken",
+        {"type": "http", "scheme": "bearer", "description": "The AEGIS_METRICS_TOKEN of the installation."},
+    )
     for name, header in _HEADERS.items():
         components.header(name, header)
     for name, parameter in _PARAMETERS.items():
@@ -200,15 +204,22 @@ def takes(*names: str) -> Callable[[View], View]:
     return documented
 
 
-def refuses(*codes: str, open_to_all: bool = False) -> Callable[[View], View]:
-    """Documents the problems that a route may answer, and, unless it is `open_to_all`, those of every route under /v1."""
+def refuses(
+    *codes: str, open_to_all: bool = False, security: Sequence[Mapping[str, Any]] | None = None
+) -> Callable[[View], View]:
+    """Documents the problems that a route may answer, and, unless it is `open_to_all`, those of every route under /v1.
+
+    A route with a `security` of its own is none of these, and takes no API key.
+    """
+    if open_to_all:
+        security = []
     by_status: dict[int, list[str]] = {}
-    for code in codes if open_to_all else codes + _ANY_OPERATION:
+    for code in codes + _ANY_OPERATION if security is None else codes:
         by_status.setdefault(PROBLEMS[code].status, []).append(code)
     responses = {
         status: _problem_response(status, of_status) for status, of_status in sorted(by_status.items())
     }
-    more: dict[str, Any] = {"security": []} if open_to_all else {}
+    more: dict[str, Any] = {} if security is None else {"security": list(security)}
 
     def documented(view: View) -> View:
         return _documenting(Blueprint.doc(operationId=view.__name__, responses=responses, **more))(view)

@@ -10,19 +10,13 @@ from aegis_worker.routing import changes
 
 from . import routing_examples as examples
 from .auth import require_operator
+from .gateways import GATEWAY_NAME
 from .openapi import Blueprint, headers, refuses
 from .parts import parts
 from .representations import answer
 from .routing_bodies import paused_body
 from .schemas.routing_answers import PausedSchema
 from .schemas.routing_requests import PauseSchema
-
-_GATEWAY = {
-    "name": "gateway_name",
-    "in": "path",
-    "description": "A gateway, as config/gateways.toml names it.",
-    "schema": {"type": "string"},
-}
 
 blueprint = Blueprint(
     "pauses",
@@ -33,7 +27,7 @@ blueprint = Blueprint(
 blueprint.before_request(require_operator)
 
 
-@blueprint.route("/<gateway_name>/pause", methods=["POST"], parameters=[_GATEWAY])
+@blueprint.route("/<gateway_name>/pause", methods=["POST"], parameters=[GATEWAY_NAME])
 @refuses(
     "malformed_json",
     "payload_too_large",
@@ -57,7 +51,7 @@ def pause_gateway(body: dict[str, Any], gateway_name: str) -> Response:
     return answer(paused_body(gateway_name, paused=True, changed=changed))
 
 
-@blueprint.route("/<gateway_name>/resume", methods=["POST"], parameters=[_GATEWAY])
+@blueprint.route("/<gateway_name>/resume", methods=["POST"], parameters=[GATEWAY_NAME])
 @refuses("not_found")
 @blueprint.response(200, PausedSchema(), example=examples.RESUMED, headers=headers())
 def resume_gateway(gateway_name: str) -> Response:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from sqlalchemy import Connection
 
 from aegis_worker.audit.run import AuditParts
 from aegis_worker.audit.violations import Bounds
@@ -29,12 +30,12 @@ from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.recheck import RecheckParts
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
+from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.reconcile import ReconcileParts
 from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.lock import PaymentLocks
-from aegis_worker.routing.book import RoutingBook
+from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.routing.config import RoutingConfig, load_routing
-from aegis_worker.routing.hooks import load_hooks
 from aegis_worker.settings import Settings, load_settings
 from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.webhooks.sender import HttpSender
@@ -58,6 +59,7 @@ class Web:
     redis_ready: Callable[[], bool]
     gateways: Callable[[], Mapping[str, PaymentGateway]] = dict
     routing_file: Callable[[], RoutingConfig] = RoutingConfig
+    gateway_reports: Callable[[Connection], Sequence[GatewayReport]] = lambda connection: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Worker:
     reconcile: ReconcileParts
     recheck: RecheckParts
     audit: AuditParts
+    monitor: Monitor
     drain_outbox: Callable[[], DrainReport]
     deliver_webhooks: Callable[[], DeliveryReport]
 
@@ -88,6 +91,7 @@ def web(settings: Settings | None = None) -> Web:
         hints=Hints(celery_app, redis),
         redis_ready=lambda: _answers(redis),
         gateways=gateways,
+        gateway_reports=_gateway_reports(settings, redis, gateways),
         routing_file=cache(lambda: load_routing(settings.config_dir / "routing.toml", gateways())),
     )
 
@@ -109,20 +113,18 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     hints = hints or Hints(celery_app, redis)
     name = f"{socket.gethostname()}:{os.getpid()}"
     gates = build_gates(redis, gateways, call_threads=settings.call_threads)
-    book = RoutingBook(database, load_routing(settings.config_dir / "routing.toml", gateways), gateways)
     pipeline = PipelineParts(
         database=database,
         gateways=gateways,
         locks=PaymentLocks(redis, token=name),
-        gates=gates,
-        routing=book.current,
         policy=Policy(
             max_attempts=settings.max_attempts,
+            retry_initial_s=settings.retry_initial_s,
+            retry_cap_s=settings.retry_cap_s,
             verify_ladder_s=settings.verify_ladder_s,
             poison_cap=settings.poison_cap,
             late_charge=settings.late_charge_policy,
             recheck_after_s=settings.recheck_ladder_s[0],
-            route_wait_s=settings.route_wait_s,
         ),
         hint=hints.notify,
         worker=name,
@@ -132,7 +134,6 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         run_limit_s=settings.run_limit_s,
         hold_hints=hints.hold,
         clear_hint=hints.clear,
-        routing_hooks=load_hooks(settings.routing_hooks),
     )
     stream = EventStream(redis, maxlen=settings.stream_maxlen)
     return Worker(
@@ -155,6 +156,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
             batch=settings.audit_batch,
             budget_s=settings.audit_budget_s,
         ),
+        monitor=Monitor(redis, gates, gateways),
         drain_outbox=partial(
             drain,
             database,
@@ -184,6 +186,17 @@ def redis_client(settings: Settings) -> Redis:
         socket_connect_timeout=_REDIS_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
+
+
+def _gateway_reports(
+    settings: Settings, redis: Redis, gateways: Callable[[], Mapping[str, PaymentGateway]]
+) -> Callable[[Connection], Sequence[GatewayReport]]:
+    @cache
+    def monitor() -> Monitor:
+        gates = build_gates(redis, gateways(), call_threads=settings.call_threads)
+        return Monitor(redis, gates, gateways())
+
+    return lambda connection: report_gateways(connection, gateways(), monitor())
 
 
 def _answers(redis: Redis) -> bool:

@@ -49,17 +49,18 @@ class Settings:
     config_dir: Path
     log_level: str
     sentry_dsn: str = field(repr=False)
+    metrics_token: str = field(repr=False)
     lease_s: float
     batch: int
     call_threads: int
     run_limit_s: float
     poison_cap: int
     max_attempts: int
-    route_wait_s: float
+    retry_initial_s: float
+    retry_cap_s: float
     verify_ladder_s: tuple[float, ...]
     late_charge_policy: Literal["void", "refund", "hold"]
     recheck_ladder_s: tuple[float, ...]
-    routing_hooks: tuple[str, ...]
     pool_size: int
     statement_timeout_s: float
     max_body_bytes: int
@@ -94,17 +95,18 @@ def load_settings() -> Settings:
             config_dir=Path(env.str("AEGIS_CONFIG_DIR", str(default_config_dir()))),
             log_level=env.str("AEGIS_LOG_LEVEL", "INFO").upper(),
             sentry_dsn=env.str("SENTRY_DSN", ""),
+            metrics_token=env.str("AEGIS_METRICS_TOKEN", ""),
             lease_s=env.float("AEGIS_LEASE_S", 90.0),
             batch=env.int("AEGIS_BATCH", BATCH),
             call_threads=env.int("AEGIS_CALL_THREADS", CALL_THREADS),
             run_limit_s=env.float("AEGIS_RUN_LIMIT_S", 10.0),
             poison_cap=env.int("AEGIS_POISON_CAP", 5),
             max_attempts=env.int("AEGIS_MAX_ATTEMPTS", 3),
-            route_wait_s=env.float("AEGIS_ROUTE_WAIT_S", 300.0),
+            retry_initial_s=env.float("AEGIS_RETRY_INITIAL_S", 1.0),
+            retry_cap_s=env.float("AEGIS_RETRY_CAP_S", 30.0),
             verify_ladder_s=tuple(env.list("AEGIS_VERIFY_LADDER_S", list(VERIFY_LADDER_S), subcast=float)),
             late_charge_policy=_late_charge_policy(env.str("AEGIS_LATE_CHARGE_POLICY", "refund")),
             recheck_ladder_s=tuple(env.list("AEGIS_RECHECK_LADDER_S", list(RECHECK_LADDER_S), subcast=float)),
-            routing_hooks=tuple(env.list("AEGIS_ROUTING_HOOKS", [])),
             pool_size=env.int("AEGIS_POOL_SIZE", 5),
             statement_timeout_s=env.float("AEGIS_STATEMENT_TIMEOUT_S", 10.0),
             max_body_bytes=env.int("AEGIS_MAX_BODY_BYTES", 65_536),
@@ -140,6 +142,8 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError(
             "AEGIS_SECRET must be at least 32 characters: it keys request HMACs and webhook secrets"
         )
+    if 0 < len(settings.metrics_token) < 16:
+        raise ConfigurationError("AEGIS_METRICS_TOKEN must be at least 16 characters, or not set")
     if settings.environment not in ("development", "test", "staging", "production"):
         raise ConfigurationError("AEGIS_ENV must be development, test, staging or production")
     for name in (

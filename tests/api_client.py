@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from aegis_api.app import create_app
-from aegis_worker.bootstrap import Web
+from aegis_worker.bootstrap import Web, redis_client
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.gateways.base import PaymentGateway
@@ -23,6 +23,9 @@ from aegis_worker.persistence.api_keys import create_key, create_operator_key
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.record import Change, JobChange, record
+from aegis_worker.queries.gateway_reports import report_gateways
+from aegis_worker.resilience.gates import build_gates
+from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.settings import Settings, load_settings
 
 CARD = {"type": "card", "token": "tok_visa"}
@@ -133,7 +136,14 @@ def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = 
     database = Database.connect(settings, application="test")
     told = Told()
     web = Web(settings=settings, database=database, hints=told, redis_ready=lambda: redis_ready)  # type: ignore[arg-type]
-    web = replace(web, gateways=lambda: {gateway.config.name: gateway for gateway in gateways})
+    named = {gateway.config.name: gateway for gateway in gateways}
+    redis = redis_client(settings)
+    monitor = Monitor(redis, build_gates(redis, named, call_threads=settings.call_threads), named)
+    web = replace(
+        web,
+        gateways=lambda: named,
+        gateway_reports=lambda connection: report_gateways(connection, named, monitor),
+    )
     return Api(create_app(web), database, settings, told)
 
 

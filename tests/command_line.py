@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,6 +84,14 @@ class RunningAegis:
     def has_said(self, text: str) -> bool:
         """Whether `text` stands on its standard error by now."""
         return text.encode() in os.pread(self._err.fileno(), 1 << 20, 0)
+
+    def wait_for_lines(self, count: int) -> None:
+        """Wait, at most 60 s, until as many lines stand on its standard output."""
+        for _ in range(1200):
+            if os.pread(self._out.fileno(), 1 << 20, 0).count(b"\n") >= count:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"it did not print {count} lines")
 
     def end(self, number: signal.Signals | None = None) -> Ran:
         """Wait for its end, after a signal if one is given."""

@@ -34,6 +34,7 @@ COMMANDS = {
     "audit-log": ("audit_log", "Show who decided what, and verify that nothing was changed."),
     "audit": ("audit", "Check the invariants on every payment, and freeze what can't be trusted."),
     "replay": ("replay", "Fold a payment's events and compare with its row."),
+    "gateways": ("gateways", "Show how the payment gateways do: breakers, success, latencies."),
     "outbox": ("outbox", "Show, drain and redeliver events."),
     "relay": ("relay", "Work without Redis: process, verify and deliver from the database."),
     "routing": ("routing", "Show, check and change how payments are routed."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 
@@ -14,14 +13,14 @@ from sqlalchemy import Connection
 from aegis_worker import bootstrap
 from aegis_worker.bootstrap import Worker
 from aegis_worker.errors import ConfigurationError, DatabaseUnavailable
-from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence import migrate
+from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.settings import load_settings
 
-from . import checks_database, checks_redis
-from .checks import Check, fail, guarded, ok, warn
+from . import checks_database, checks_gateways, checks_redis
+from .checks import Check, fail, guarded, ok
 from .output import examples, json_option, print_json, print_table
 
 _DATABASE_ADVICE = "start PostgreSQL, or correct DATABASE_URL: without it nothing is accepted"
@@ -82,7 +81,7 @@ def _all_checks() -> Iterator[Check]:
     try:
         yield from _database_checks(parts)
         yield from _redis_checks(parts)
-        yield from _gateway_checks(list(parts.gateways.values()))
+        yield from checks_gateways.answers(list(parts.gateways.values()))
     finally:
         for gateway in parts.gateways.values():
             gateway.close()
@@ -108,6 +107,9 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "beat": checks_database.beat,
         "outbox": checks_database.outbox,
         "webhooks": checks_database.webhooks,
+        "breakers": lambda connection: checks_gateways.breakers(
+            report_gateways(connection, parts.gateways, parts.monitor)
+        ),
     }
     for name, look in (of_any | (of_ours if is_current else {})).items():
         yield from guarded(name, _BROKEN_CHECK, partial(_look, parts, look))
@@ -129,22 +131,3 @@ def _redis_checks(parts: Worker) -> Iterator[Check]:
     yield from guarded("clock, Redis", _BROKEN_CHECK, lambda: checks_redis.clock(parts.redis))
     yield from guarded("queues", _BROKEN_CHECK, lambda: checks_redis.queues(parts.redis))
     yield from guarded("workers", _BROKEN_CHECK, checks_redis.workers)
-
-
-def _gateway_checks(gateways: list[PaymentGateway]) -> Iterator[Check]:
-    enabled = [gateway for gateway in gateways if gateway.config.enabled]
-    if not enabled:
-        yield fail("gateways", "none is enabled", "enable one in config/gateways.toml")
-        return
-    with ThreadPoolExecutor(len(enabled)) as pool:
-        answers = list(pool.map(lambda gateway: gateway.health_check(), enabled))
-    for gateway, health in zip(enabled, answers, strict=True):
-        name = f"gateway {gateway.config.name}"
-        if health.ok:
-            yield ok(name, f"answers in {health.latency_ms} ms")
-        else:
-            yield warn(name, health.detail or "no answer", "payments go to the others; ask the provider")
-    if not any(health.ok for health in answers):
-        yield fail(
-            "gateways", "none answers", "check this host's network; payments wait or fail until one answers"
-        )

@@ -11,7 +11,8 @@ from typing import IO, Any
 
 import click
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -48,6 +49,10 @@ _STYLES = {
     "unknown": "yellow",
     "REQUIRES_ACTION": "yellow",
     "review": "bold yellow",
+    "CLOSED": "green",
+    "HALF_OPEN": "yellow",
+    "OPEN": "bold red",
+    "paused": "yellow",
 }
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
@@ -65,18 +70,31 @@ def print_json(value: Any, *, one_line: bool = False) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table; a column whose every value is a number is set to the right. Says so when there are no rows."""
+    _console(sys.stdout).print(_table(title, columns, rows))
+
+
+@contextmanager
+def redrawn_table() -> Iterator[Callable[[str, Sequence[str], Sequence[Sequence[Any]]], None]]:
+    """Yields what prints a table in the place of the one before; below it, where standard output is no terminal."""
     console = _console(sys.stdout)
-    console.print(Text(title, style="bold"))
-    if not rows:
-        console.print(Text("  none", style="dim"))
+    if not console.is_terminal:
+        yield print_table
         return
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+        yield lambda title, columns, rows: live.update(_table(title, columns, rows), refresh=True)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Group:
+    heading = Text(title, style="bold")
+    if not rows:
+        return Group(heading, Text("  none", style="dim"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, name in enumerate(columns):
         numeric = all(isinstance(row[index], int | float) for row in rows)
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    console.print(table)
+    return Group(heading, table)
 
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:

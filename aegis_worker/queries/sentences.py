@@ -10,7 +10,7 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.transitions import EventType
 
 from .history import StoredAttempt
-from .wording import money
+from .wording import duration, money
 
 Data = Mapping[str, Any]
 
@@ -53,7 +53,8 @@ def _processing(data: Data, currency: str) -> str:
 
 
 def _retry(data: Data, currency: str) -> str:
-    return f"{data['from']} did not charge ({data['reason']}); {data['to']} is tried"
+    when = f"in {duration(data['delay_s'])}" if data.get("delay_s") else "at once"
+    return f"{data['from']} did not charge ({data['reason']}); {data['to']} is tried {when}"
 
 
 def _succeeded(data: Data, currency: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from aegis_worker.domain.breakers import BreakerState
 
-from .health_window import ANSWERED, HourCounts, RecentCalls, bucket_ms
+from .health_window import ANSWERED, LAST, HourCounts, RecentCalls, bucket_ms
 from .permits import Counted, GatewayHealth
 
 PERCENTS = (50, 95, 99)
@@ -154,8 +154,8 @@ def _figures(
         decline_rate=_share(declined, sum(counts.get(one, 0) for one in ANSWERED)),
         error_rates={word: number / volume for word, number in sorted(errors.items())},
         latency=latency,
-        # One hop a moment ago is no rate: a second is the least that is looked at.
-        calls_per_s=volume / max(1.0, elapsed_s),
+        # One hop a moment ago is no rate: a second is the least that is looked at, unless the window is full.
+        calls_per_s=volume / max(0.001 if volume >= LAST else 1.0, elapsed_s),
     )
 
 

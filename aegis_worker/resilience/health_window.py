@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .permits import ERRORS, CallResult, Counted
+from .permits import CallResult, Counted
 
 LAST = 100
 HOUR_S = 3600
+ERRORS = frozenset({"network_error", "timeout", "rate_limit", "no_answer", "http_5xx", "unreadable"})
 OTHER_ERROR = "other"
 # Only an answer says how long the gateway takes: a refused connection is quick, and a timeout is ours.
 ANSWERED = frozenset({Counted.APPROVED, Counted.DECLINED, Counted.PAYER, Counted.PENDING})
@@ -46,15 +47,20 @@ redis.call('EXPIRE', minute, {2 * HOUR_S})
 
 _READ_HOUR = f"""
 local now = tonumber(redis.call('TIME')[1])
-local sums, first = {{}}, nil
-for minute = math.floor(now / 60) - {HOUR_S // 60 - 1}, math.floor(now / 60) do
+local this_minute = math.floor(now / 60)
+local sums, first, lately = {{}}, nil, 0
+for minute = this_minute - {HOUR_S // 60 - 1}, this_minute do
     local counts = redis.call('HGETALL', KEYS[1] .. 'minute:' .. minute)
     for i = 1, #counts, 2 do
         sums[counts[i]] = (sums[counts[i]] or 0) + counts[i + 1]
         first = first or minute
+        if minute >= this_minute - 1 and string.find(' {" ".join(Counted)} ', ' ' .. counts[i] .. ' ', 1, true) then
+            lately = lately + counts[i + 1]
+        end
     end
 end
-local reply = {{first and now - first * 60 or 0}}
+local function since(minute) return now - minute * 60 end
+local reply = {{first and since(first) or 0, since(math.max(first or 0, this_minute - 1)), lately}}
 for name, sum in pairs(sums) do
     reply[#reply + 1] = name
     reply[#reply + 1] = sum
@@ -89,10 +95,11 @@ class HourCounts:
     """A gateway's counted hops of the last 60 minutes, this one included, added up.
 
     `counts` by outcome, `errors` by word, `latency_ms` the sum over the answered hops, `buckets` how many of these fell
-    into each. `elapsed_s`: from the first minute with a hop until now.
+    into each. `elapsed_s`: from the first minute with a hop until now. `calls_per_s`: over this minute and the last one.
     """
 
     elapsed_s: float = 0.0
+    calls_per_s: float = 0.0
     counts: Mapping[Counted, int] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
     latency_ms: int = 0
@@ -199,10 +206,11 @@ def _call(entry: str) -> RecentCall:
 
 
 def _hour(reply: Sequence[Any]) -> HourCounts:
-    elapsed_s, *flat = reply
+    elapsed_s, lately_s, lately, *flat = reply
     sums = {name.decode(): int(count) for name, count in zip(flat[::2], flat[1::2], strict=True)}
     return HourCounts(
         elapsed_s=float(elapsed_s),
+        calls_per_s=lately / max(1, lately_s),
         counts={counted: sums[counted] for counted in Counted if counted in sums},
         errors={name.removeprefix("error:"): n for name, n in sums.items() if name.startswith("error:")},
         latency_ms=sums.get("ms", 0),

@@ -24,10 +24,22 @@ VISA = "4111111111111111"
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    return client_with(monkeypatch)
+
+
+TOKEN = "scrape-" + "x" * 16
+
+
+def client_with(monkeypatch: pytest.MonkeyPatch, **environ: str) -> FlaskClient:
     """The application with a database and a Redis that nobody listens for."""
-    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    monkeypatch.setenv("AEGIS_SECRET", "s" * 40)
+    environ = {
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "AEGIS_SECRET": "s" * 40,
+        **environ,
+    }
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     settings = load_settings()
     database = Database.connect(settings, application="test")
     web = Web(settings=settings, database=database, hints=NoHints(), redis_ready=lambda: False)
@@ -56,6 +68,32 @@ def test_it_is_not_ready_without_a_database(client: FlaskClient) -> None:
     body = problem_of(answer, 503, "not_ready")
     assert body["checks"] == {"database": "unreachable", "schema": "unknown", "redis": "unreachable"}
     assert answer.headers["Retry-After"] == "1"
+
+
+def test_metrics_are_told_without_a_database_and_say_so(client: FlaskClient) -> None:
+    answer = client.get("/metrics")
+    assert (answer.status_code, answer.content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    assert "aegis_database_up 0.0\n" in answer.text
+
+
+def test_production_tells_no_metrics_until_a_token_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_with(monkeypatch, AEGIS_ENV="production")
+    problem_of(client.get("/metrics"), 404, "not_found")
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_metrics_with_a_token_need_it(monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
+    client = client_with(monkeypatch, AEGIS_ENV=environment, AEGIS_METRICS_TOKEN=TOKEN)
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+    for refused in (None, "", f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer", "Bearer é"):
+        answer = client.get("/metrics", headers={"Authorization": refused} if refused is not None else {})
+        problem_of(answer, 401, "invalid_api_key")
+        assert TOKEN not in answer.text
+
+
+def test_a_token_for_metrics_that_can_be_guessed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(errors.ConfigurationError, match="AEGIS_METRICS_TOKEN"):
+        client_with(monkeypatch, AEGIS_METRICS_TOKEN="metrics")
 
 
 def test_an_unknown_route_is_a_problem_document(client: FlaskClient) -> None:

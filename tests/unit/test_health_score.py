@@ -68,7 +68,7 @@ def test_the_hour_gives_the_same_figures_with_percentiles_within_a_twentieth() -
     for latency_ms in range(1, 1001):
         buckets[bucket_of(latency_ms)] = buckets.get(bucket_of(latency_ms), 0) + 1
     counts = {Counted.APPROVED: 900, Counted.PAYER: 100, Counted.ERROR: 100}
-    figures = of_hour(HourCounts(550.0, counts, {"timeout": 100}, 500_500, buckets))
+    figures = of_hour(HourCounts(550.0, 3.0, counts, {"timeout": 100}, 500_500, buckets))
     assert (figures.success_rate, figures.decline_rate, figures.calls_per_s) == (0.9, 0.1, 2.0)
     assert figures.error_rates == {"timeout": pytest.approx(1 / 11)}
     latency = figures.latency
@@ -80,6 +80,8 @@ def test_the_hour_gives_the_same_figures_with_percentiles_within_a_twentieth() -
 def test_throughput_is_from_the_first_hop_until_now() -> None:
     assert of_recent(calls("aaaaa")).calls_per_s == 5 / 4
     assert of_recent(calls("a")).calls_per_s == 1.0
+    at_once = RecentCalls(NOW_MS + 20, (RecentCall(NOW_MS, Counted.APPROVED, 200.0, ""),) * 100)
+    assert of_recent(at_once).calls_per_s == 5000
     idle = RecentCalls(NOW_MS + 600_000, calls("a" * 60).calls)
     assert of_recent(idle).calls_per_s == pytest.approx(60 / 659)
 

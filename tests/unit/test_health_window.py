@@ -117,6 +117,16 @@ def test_the_hour_counts_outcomes_errors_and_latencies_of_answers(windows: Windo
     assert 0 <= hour.elapsed_s < 60 * 60
 
 
+def test_throughput_is_that_of_this_minute_and_the_last(windows: Windows) -> None:
+    minute = windows.recent()["a"].now_ms // 60_000
+    for ago, calls in ((0, 20), (1, 40), (3, 5000)):
+        counts = {"approved": calls, "ms": 900, "b20": calls, "error:other": 7}
+        windows.redis.hset(f"aegis:gate:a:minute:{minute - ago}", mapping=counts)
+    told = windows.hour()["a"].calls_per_s
+    a_minute_later = [20 / seconds for seconds in (60, 61)]
+    assert told in [60 / seconds for seconds in range(60, 120)] + a_minute_later
+
+
 def test_an_error_that_nobody_knows_has_no_name_of_its_own(windows: Windows) -> None:
     windows.record(result(counted=Counted.ERROR, error="x y\nz"))
     assert windows.recent()["a"].calls[0].error == "other"

@@ -1,0 +1,59 @@
+"""How the gateways do, for operators: it is about the installation, not about one merchant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Response
+
+from aegis_worker.errors import NotFound
+from aegis_worker.queries.gateway_reports import GatewayReport
+
+from .auth import require_operator
+from .gateway_bodies import gateway_body
+from .gateway_examples import GATEWAY, GATEWAYS
+from .gateways import GATEWAY_NAME
+from .openapi import Blueprint, headers, refuses
+from .parts import parts
+from .representations import answer, list_body
+from .schemas.gateways import GatewayListSchema, GatewaySchema
+
+blueprint = Blueprint(
+    "gateway health",
+    __name__,
+    url_prefix="/v1/gateways",
+    description="How the gateways do. Needs an operator's key (`aegis keys create --operator`).",
+)
+blueprint.before_request(require_operator)
+
+
+@blueprint.route("")
+@refuses()
+@blueprint.response(200, GatewayListSchema(), example=GATEWAYS, headers=headers())
+def list_gateways() -> Response:
+    """Every configured gateway
+
+    With its score, its circuit breakers, what calls to it came to lately, and what is set for it. Health is kept in
+    Redis by all workers; while Redis can't be asked `health` is null, and payments go on.
+    """
+    return answer(list_body([gateway_body(report) for report in _reports()], None))
+
+
+@blueprint.route("/<gateway_name>", parameters=[GATEWAY_NAME])
+@refuses("not_found")
+@blueprint.response(200, GatewaySchema(), example=GATEWAY, headers=headers())
+def show_gateway(gateway_name: str) -> Response:
+    """One gateway
+
+    As in the list of all.
+    """
+    for report in _reports():
+        if report.config.name == gateway_name:
+            return answer(gateway_body(report))
+    raise NotFound("There is no gateway of this name.")
+
+
+def _reports() -> Sequence[GatewayReport]:
+    web = parts().web
+    with web.database.read() as connection:
+        return web.gateway_reports(connection)

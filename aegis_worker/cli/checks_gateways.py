@@ -1,0 +1,67 @@
+"""What `aegis doctor` looks for at the gateways: whether they answer, and which of them get no payments, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.queries.gateway_reports import GatewayReport
+
+from .checks import Check, fail, ok, warn
+from .output import duration
+
+
+def answers(gateways: Sequence[PaymentGateway]) -> Iterator[Check]:
+    """Whether each enabled gateway answers, asked side by side."""
+    enabled = [gateway for gateway in gateways if gateway.config.enabled]
+    if not enabled:
+        yield fail("gateways", "none is enabled", "enable one in config/gateways.toml")
+        return
+    with ThreadPoolExecutor(len(enabled)) as pool:
+        told = list(pool.map(lambda gateway: gateway.health_check(), enabled))
+    for gateway, health in zip(enabled, told, strict=True):
+        name = f"gateway {gateway.config.name}"
+        if health.ok:
+            yield ok(name, f"answers in {health.latency_ms} ms")
+        else:
+            yield warn(name, health.detail or "no answer", "payments go to the others; ask the provider")
+    if not any(health.ok for health in told):
+        yield fail(
+            "gateways", "none answers", "check this host's network; payments wait or fail until one answers"
+        )
+
+
+def breakers(reports: Sequence[GatewayReport]) -> Iterator[Check]:
+    """Which circuit breakers are open, as far as Redis tells, and which gateways are paused. Disabled ones don't matter."""
+    enabled = [report for report in reports if report.config.enabled]
+    for report in enabled:
+        name, seen = report.config.name, _open(report)
+        if report.paused is not None:
+            advice = f"it gets no new payments; POST /v1/gateways/{name}/resume when its time is over"
+            yield warn(f"pause of {name}", report.paused.reason, advice)
+        if seen:
+            advice = (
+                "it is tried again by itself; `aegis gateways` says what failed, perhaps its status page why"
+            )
+            yield warn(f"breakers of {name}", seen, advice)
+    if enabled and all(report.paused is not None or _charges_open(report) for report in enabled):
+        advice = "payments wait: resume a gateway, or wait until one is tried again"
+        yield fail("routing", "every gateway is paused or its breaker open", advice)
+    elif all(report.live is not None and not _open(report) for report in enabled):
+        yield ok("breakers", "none is open")
+
+
+def _open(report: GatewayReport) -> str:
+    """The open breakers of a gateway in words; empty for none, or when it isn't known."""
+    views = report.live.breakers if report.live else {}
+    return ", ".join(
+        f"{operation} open, tried again in {duration(view.retry_in_s)}"
+        for operation, view in sorted(views.items())
+        if view.state is BreakerState.OPEN
+    )
+
+
+def _charges_open(report: GatewayReport) -> bool:
+    return report.live is not None and report.live.health.state is BreakerState.OPEN

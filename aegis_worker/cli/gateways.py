@@ -1,0 +1,145 @@
+"""`aegis gateways`: how the payment gateways do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import click
+
+from aegis_api.gateway_bodies import gateway_body
+from aegis_api.representations import list_body
+from aegis_worker.bootstrap import Worker
+from aegis_worker.errors import OperatorError
+from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
+from aegis_worker.resilience.health import Figures, Latency
+
+from .output import duration, examples, json_option, print_json, print_table, redrawn_table
+from .worker_parts import opened_worker
+
+NO_HEALTH = (
+    "Redis can't be asked, so the health of the gateways is not known; each worker goes by what it sees itself, and "
+    "payments go on (`aegis relay` needs no Redis)"
+)
+_COLUMNS = (
+    "gateway",
+    "circuit",
+    "score",
+    "success",
+    "declines",
+    "errors",
+    "p50/p95/p99 ms",
+    "calls/min",
+    "in flight",
+    "retry in",
+)
+
+
+@click.command(
+    name="gateways",
+    epilog=examples(
+        """
+        aegis gateways
+        aegis gateways --watch
+        aegis gateways --json
+        """
+    ),
+)
+@click.option("--watch", is_flag=True, help="Again and again, until Ctrl-C.")
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(0.2, 3600),
+    default=2.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --watch: how often.",
+)
+@json_option
+def command(watch: bool, interval_s: float, as_json: bool) -> None:
+    """Show each gateway's circuit breaker, score, and what its last 100 calls of the last hour came to.
+
+    Success is of the calls that say something about the gateway, declines are of those that were answered. Exits with 3
+    when Redis can't be asked.
+    """
+    with opened_worker(log_level="ERROR", hinting=False) as parts:
+        if watch:
+            with suppress(KeyboardInterrupt):
+                _watch(parts, interval_s, as_json)
+            return
+        reports = _look(parts)
+        if as_json:
+            print_json(list_body([gateway_body(report) for report in reports], None))
+        else:
+            print_table("Gateways", _COLUMNS, [_row(report) for report in reports])
+        if not _is_known(reports):
+            raise OperatorError(NO_HEALTH)
+
+
+def _watch(parts: Worker, interval_s: float, as_json: bool) -> None:
+    with redrawn_table() as draw:
+        while True:
+            reports = _look(parts)
+            if as_json:
+                print_json(list_body([gateway_body(report) for report in reports], None), one_line=True)
+            else:
+                title = f"Gateways, {datetime.now(UTC):%H:%M:%S} UTC"
+                draw(
+                    title if _is_known(reports) else f"{title}: {NO_HEALTH}",
+                    _COLUMNS,
+                    [_row(report) for report in reports],
+                )
+            time.sleep(interval_s)
+
+
+def _look(parts: Worker) -> Sequence[GatewayReport]:
+    with parts.database.read() as connection:
+        return report_gateways(connection, parts.gateways, parts.monitor)
+
+
+def _is_known(reports: Sequence[GatewayReport]) -> bool:
+    return all(report.live is not None for report in reports)
+
+
+def _row(report: GatewayReport) -> tuple[object, ...]:
+    live, name = report.live, report.config.name
+    if live is None:
+        return name, _circuit(report), *(None,) * (len(_COLUMNS) - 2)
+    recent, retry_in_s = live.recent, live.health.retry_in_s
+    return (
+        name,
+        _circuit(report),
+        f"{live.health.score:.2f}",
+        _percent(recent.success_rate),
+        _percent(recent.decline_rate),
+        _errors(recent),
+        _milliseconds(recent.latency),
+        f"{60 * live.calls_per_s:.0f}",
+        live.in_flight,
+        duration(retry_in_s) if retry_in_s else None,
+    )
+
+
+def _circuit(report: GatewayReport) -> str | None:
+    words = (
+        "disabled" if not report.config.enabled else None,
+        "paused" if report.paused is not None else None,
+        report.live and report.live.health.state.value,
+    )
+    return ", ".join(word for word in words if word) or None
+
+
+def _errors(recent: Figures) -> str | None:
+    return ", ".join(f"{word} {_percent(rate)}" for word, rate in recent.error_rates.items()) or None
+
+
+def _percent(rate: float | None) -> str | None:
+    return None if rate is None else f"{100 * rate:.1f} %"
+
+
+def _milliseconds(latency: Latency) -> str | None:
+    if latency.p50_ms is None or latency.p95_ms is None or latency.p99_ms is None:
+        return None
+    return f"{latency.p50_ms:.0f}/{latency.p95_ms:.0f}/{latency.p99_ms:.0f}"

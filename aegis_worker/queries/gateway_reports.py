@@ -1,0 +1,32 @@
+"""The configured gateways: what is set for them, whether they are paused, and how they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from aegis_worker.gateways.base import GatewayConfig, PaymentGateway
+from aegis_worker.persistence.gateway_pauses import Pause, list_pauses
+from aegis_worker.resilience.monitor import Live, Monitor
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayReport:
+    """One gateway. `live` is None while Redis can't be asked."""
+
+    config: GatewayConfig
+    paused: Pause | None
+    live: Live | None
+
+
+def report_gateways(
+    connection: Connection, gateways: Mapping[str, PaymentGateway], monitor: Monitor
+) -> Sequence[GatewayReport]:
+    """All of them, in the order of the configuration."""
+    paused = {pause.gateway: pause for pause in list_pauses(connection)}
+    live = monitor.look() or {}
+    return [
+        GatewayReport(gateway.config, paused.get(name), live.get(name)) for name, gateway in gateways.items()
+    ]

@@ -1,0 +1,126 @@
+"""What a monitor is told, in the text format of Prometheus: made from what all workers share, so any process can tell it.
+
+Labels are bounded: configured gateways times words that this module or the breakers know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from prometheus_client import Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.resilience.monitor import Live
+from aegis_worker.resilience.permits import Counted
+
+from .gateway_reports import GatewayReport
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MOST_DUE = 1000
+_JOB_QUEUES = ("payments", "verify")
+
+
+def metrics_text(reports: Sequence[GatewayReport] | None, jobs_due: Mapping[str, int] | None) -> bytes:
+    """All metrics; None where the database could not be asked. What isn't known is left out, never told as 0."""
+    return generate_latest(_Once([*_stores(reports), *_gateways(reports or ()), *_jobs(jobs_due)]))
+
+
+class _Once(Collector):
+    """Metrics that are made already."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        """Them."""
+        return iter(self._metrics)
+
+
+def _stores(reports: Sequence[GatewayReport] | None) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "aegis_database_up", "Whether PostgreSQL could be asked", value=reports is not None
+    )
+    if reports:
+        shared = any(report.live for report in reports)
+        yield GaugeMetricFamily(
+            "aegis_gateway_health_up", "Whether Redis could be asked about the gateways", value=shared
+        )
+
+
+def _jobs(jobs_due: Mapping[str, int] | None) -> Iterator[Metric]:
+    if jobs_due is None:
+        return
+    due = GaugeMetricFamily(
+        "aegis_jobs_due", f"Jobs due now, counted up to {MOST_DUE} a queue", labels=["queue"]
+    )
+    for queue in _JOB_QUEUES:
+        due.add_metric([queue], jobs_due.get(queue, 0))
+    yield due
+
+
+def _gateways(reports: Sequence[GatewayReport]) -> Iterator[Metric]:
+    paused = GaugeMetricFamily(
+        "aegis_gateway_paused", "Whether an operator paused the gateway", labels=["gateway"]
+    )
+    for report in reports:
+        paused.add_metric([report.config.name], report.paused is not None)
+    yield paused
+    live = {report.config.name: report.live for report in reports if report.live is not None}
+    yield from _healths(live)
+    yield from _breakers(live)
+    yield from _last_hours(live)
+
+
+def _healths(live: Mapping[str, Live]) -> Iterator[Metric]:
+    score = GaugeMetricFamily("aegis_gateway_score", "Health, 0 to 1", labels=["gateway"])
+    in_flight = GaugeMetricFamily(
+        "aegis_gateway_in_flight", "Calls out over all workers, without look-ups", labels=["gateway"]
+    )
+    for name, gateway in live.items():
+        score.add_metric([name], gateway.health.score)
+        in_flight.add_metric([name], gateway.in_flight)
+    yield from (score, in_flight)
+
+
+def _breakers(live: Mapping[str, Live]) -> Iterator[Metric]:
+    state = GaugeMetricFamily(
+        "aegis_gateway_breaker_state",
+        "1 for the state that the breaker is in",
+        labels=["gateway", "operation", "state"],
+    )
+    opened = CounterMetricFamily(
+        "aegis_gateway_breaker_openings", "How often the breaker has opened", labels=["gateway", "operation"]
+    )
+    for name, gateway in live.items():
+        for operation, view in sorted(gateway.breakers.items()):
+            opened.add_metric([name, operation], view.opened)
+            for one in BreakerState:
+                state.add_metric([name, operation, one.value], view.state is one)
+    yield from (state, opened)
+
+
+def _last_hours(live: Mapping[str, Live]) -> Iterator[Metric]:
+    calls = GaugeMetricFamily(
+        "aegis_gateway_calls", "Calls of the last hour by outcome", labels=["gateway", "outcome"]
+    )
+    errors = GaugeMetricFamily(
+        "aegis_gateway_errors", "Calls of the last hour that ended so", labels=["gateway", "error"]
+    )
+    latency = GaugeMetricFamily(
+        "aegis_gateway_latency_ms",
+        "How long answered calls of the last hour took, in milliseconds",
+        labels=["gateway", "quantile"],
+    )
+    for name, gateway in live.items():
+        hour = gateway.last_hour
+        for counted in Counted:
+            calls.add_metric([name, counted.value], hour.counts.get(counted, 0))
+        for word, rate in hour.error_rates.items():
+            errors.add_metric([name, word], round(rate * hour.volume))
+        quantiles = {"0.5": hour.latency.p50_ms, "0.95": hour.latency.p95_ms, "0.99": hour.latency.p99_ms}
+        for quantile, latency_ms in quantiles.items():
+            if latency_ms is not None:
+                latency.add_metric([name, quantile], round(latency_ms, 1))
+    yield from (calls, errors, latency)
