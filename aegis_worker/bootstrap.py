@@ -35,7 +35,9 @@ from aegis_worker.reconcile import ReconcileParts
 from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.lock import PaymentLocks
 from aegis_worker.resilience.monitor import Monitor
+from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import RoutingConfig, load_routing
+from aegis_worker.routing.hooks import load_hooks
 from aegis_worker.settings import Settings, load_settings
 from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.webhooks.sender import HttpSender
@@ -113,18 +115,20 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     hints = hints or Hints(celery_app, redis)
     name = f"{socket.gethostname()}:{os.getpid()}"
     gates = build_gates(redis, gateways, call_threads=settings.call_threads)
+    book = RoutingBook(database, load_routing(settings.config_dir / "routing.toml", gateways), gateways)
     pipeline = PipelineParts(
         database=database,
         gateways=gateways,
         locks=PaymentLocks(redis, token=name),
+        gates=gates,
+        routing=book.current,
         policy=Policy(
             max_attempts=settings.max_attempts,
-            retry_initial_s=settings.retry_initial_s,
-            retry_cap_s=settings.retry_cap_s,
             verify_ladder_s=settings.verify_ladder_s,
             poison_cap=settings.poison_cap,
             late_charge=settings.late_charge_policy,
             recheck_after_s=settings.recheck_ladder_s[0],
+            route_wait_s=settings.route_wait_s,
         ),
         hint=hints.notify,
         worker=name,
@@ -134,6 +138,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         run_limit_s=settings.run_limit_s,
         hold_hints=hints.hold,
         clear_hint=hints.clear,
+        routing_hooks=load_hooks(settings.routing_hooks),
     )
     stream = EventStream(redis, maxlen=settings.stream_maxlen)
     return Worker(

@@ -56,11 +56,11 @@ class Settings:
     run_limit_s: float
     poison_cap: int
     max_attempts: int
-    retry_initial_s: float
-    retry_cap_s: float
+    route_wait_s: float
     verify_ladder_s: tuple[float, ...]
     late_charge_policy: Literal["void", "refund", "hold"]
     recheck_ladder_s: tuple[float, ...]
+    routing_hooks: tuple[str, ...]
     pool_size: int
     statement_timeout_s: float
     max_body_bytes: int
@@ -102,11 +102,11 @@ def load_settings() -> Settings:
             run_limit_s=env.float("AEGIS_RUN_LIMIT_S", 10.0),
             poison_cap=env.int("AEGIS_POISON_CAP", 5),
             max_attempts=env.int("AEGIS_MAX_ATTEMPTS", 3),
-            retry_initial_s=env.float("AEGIS_RETRY_INITIAL_S", 1.0),
-            retry_cap_s=env.float("AEGIS_RETRY_CAP_S", 30.0),
+            route_wait_s=env.float("AEGIS_ROUTE_WAIT_S", 300.0),
             verify_ladder_s=tuple(env.list("AEGIS_VERIFY_LADDER_S", list(VERIFY_LADDER_S), subcast=float)),
             late_charge_policy=_late_charge_policy(env.str("AEGIS_LATE_CHARGE_POLICY", "refund")),
             recheck_ladder_s=tuple(env.list("AEGIS_RECHECK_LADDER_S", list(RECHECK_LADDER_S), subcast=float)),
+            routing_hooks=tuple(env.list("AEGIS_ROUTING_HOOKS", [])),
             pool_size=env.int("AEGIS_POOL_SIZE", 5),
             statement_timeout_s=env.float("AEGIS_STATEMENT_TIMEOUT_S", 10.0),
             max_body_bytes=env.int("AEGIS_MAX_BODY_BYTES", 65_536),

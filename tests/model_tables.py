@@ -30,6 +30,7 @@ class JobRow:
     run_at: float
     status: str = "queued"
     request: Any = None
+    made_at: float = 0.0
     lease_epoch: int = 0
     lease_until: float = 0.0
     claim_count: int = 0
@@ -85,7 +86,14 @@ class Tables:
         job.claim_count += 1
         attempts = tuple(row.as_read(self.clock.now) for row in self.attempts)
         return ClaimedJob(
-            job.id, job.operation, job.lease_epoch, job.claim_count, self.payment, attempts, job.request
+            job.id,
+            job.operation,
+            job.lease_epoch,
+            job.claim_count,
+            self.payment,
+            attempts,
+            job.request,
+            self.clock.now - job.made_at,
         )
 
     def record(self, change: Change) -> bool:
@@ -173,6 +181,7 @@ class Tables:
             not_found_count=0,
             age_s=0.0,
             not_found_age_s=None,
+            candidates=tuple(change.opened.decision.get("candidates", ())),
         )
         assert self._key(attempt) not in [self._key(row.attempt) for row in self.attempts], "UNIQUE"
         self.attempts.append(AttemptRow(attempt, self.clock.now))

@@ -6,27 +6,44 @@ the product's own functions.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+import random
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from model_gateway import ModelGateway
 from model_tables import LEASE_S, Tables
+from spine import OpenGates
 
+from aegis_worker.domain.retries import RetryLimits
+from aegis_worker.pipeline.admission import admitted
 from aegis_worker.pipeline.plan import next_step
 from aegis_worker.pipeline.run import _sent
 from aegis_worker.pipeline.settle import settle
 from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Route, Send, SendAgain, Work
 from aegis_worker.pipeline.writing import legal_change
+from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
 from aegis_worker.routing.router import Decision
 
 POLICY = Policy(
     max_attempts=3,
-    retry_initial_s=1,
-    retry_cap_s=30,
     verify_ladder_s=(10.0, 30.0, 60.0, 120.0, 300.0),
     poison_cap=5,
 )
 SLOWEST_CALL_S = 10.0
+
+
+class ModelGates(OpenGates):
+    """Gates that refuse what `refusing` says: charges and look-ups of a gateway, by a breaker or by a limit."""
+
+    def __init__(self) -> None:
+        self.refusing: dict[tuple[str, bool], str] = {}
+
+    def admit(self, wanted: Sequence[Wanted]) -> list[Verdict]:
+        return [self._verdict(want) for want in wanted]
+
+    def _verdict(self, want: Wanted) -> Verdict:
+        by = self.refusing.get((want.gateway, want.operations == (STATUS,)))
+        return Verdict(by is None, refused_by=by, reason="is not to be called now", retry_in_s=20.0)
 
 
 @dataclass(frozen=True)
@@ -35,12 +52,14 @@ class World:
 
     tables: Tables
     gateways: Mapping[str, ModelGateway]
+    gates: ModelGates = field(default_factory=ModelGates)
 
     def route(self) -> Route:
         """Every gateway takes the payment, in this order."""
         return Route(
             Decision(tuple(self.gateways), {}),
             {name: gateway.capabilities for name, gateway in self.gateways.items()},
+            {name: RetryLimits() for name in self.gateways},
         )
 
 
@@ -51,10 +70,11 @@ def worker(world: World, queue: str) -> Generator[str]:
     if job is None:
         return
     yield "job.claimed"
-    work = Work(job, job.payment, list(job.attempts), world.route())
+    work = Work(job, job.payment, list(job.attempts), world.route(), random.Random(job.id))
     settled, step = None, next_step(work, POLICY)
     leased_from_s = clock.now
     while True:
+        ((work, settled, step),) = admitted(world.gates, [(work, settled, step)], POLICY)
         if settled is not None or not isinstance(step, Ask):
             work, step, change = legal_change(work, settled, step)
             leased_from_s = clock.now

@@ -14,6 +14,7 @@ from scripted_gateway import ScriptedGateway
 from spine import accept_one, end_leases, let_pass, pipeline
 
 from aegis_worker.domain.outcomes import NotSent, Outcome
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.gateways.sandbox import SandboxGateway
 from aegis_worker.persistence.database import Database
@@ -37,7 +38,7 @@ def a_frozen_worker_is_refused(database: Database) -> int:
         if not frozen.is_set():
             frozen.set()
             thaw.wait(_BOUND_S)
-            return NotSent("connection refused")
+            return NotSent("connect timeout", kind=NotSentKind.TIMEOUT)  # not repeated in place
         charging.set()
         charged.wait(_BOUND_S)
         return a.charge(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,10 +17,11 @@ from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.pipeline.parts import PipelineParts, RunReport
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
+from aegis_worker.resilience.permits import BreakerView, CallResult, GatewayHealth, Verdict, Wanted
+from aegis_worker.routing.book import RoutingTable
+from aegis_worker.routing.config import RoutingConfig
 
-POLICY = Policy(
-    max_attempts=3, retry_initial_s=1, retry_cap_s=30, verify_ladder_s=(10.0, 30.0, 60.0), poison_cap=5
-)
+POLICY = Policy(max_attempts=3, verify_ladder_s=(10.0, 30.0, 60.0), poison_cap=5)
 
 
 class AlwaysGrants:
@@ -31,6 +32,32 @@ class AlwaysGrants:
 
     def release(self, payment_ids: Sequence[str]) -> None:
         """Nothing is held."""
+
+
+class OpenGates:
+    """Gates that let everything through: what must hold has to hold without them."""
+
+    def admit(self, wanted: Sequence[Wanted]) -> list[Verdict]:
+        return [Verdict(granted=True) for _ in wanted]
+
+    def report(self, results: Sequence[CallResult]) -> None:
+        """Nothing is counted."""
+
+    def forget(self, wanted: Sequence[Wanted]) -> None:
+        """Nothing is held."""
+
+    def health(self) -> Mapping[str, GatewayHealth]:
+        return {}
+
+    def views(self) -> Mapping[str, Mapping[str, BreakerView]]:
+        return {}
+
+    def turns(self, count: int) -> int:
+        return 0
+
+
+def in_configured_order() -> RoutingTable:
+    return RoutingTable(RoutingConfig(), 0, "file", frozenset())
 
 
 def a_command(key: str = "key-1", **changes: Any) -> PaymentCommand:
@@ -60,6 +87,8 @@ def pipeline(database: Database, *gateways: Any, **changes: Any) -> PipelinePart
         database=database,
         gateways={gateway.config.name: gateway for gateway in gateways},
         locks=AlwaysGrants(),
+        gates=OpenGates(),
+        routing=in_configured_order,
         policy=POLICY,
         hint=lambda queue: None,
         worker="test",

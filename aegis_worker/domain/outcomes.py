@@ -9,6 +9,23 @@ from .declines import DECLINES
 from .retries import NotSentKind
 
 
+class UnknownKind(StrEnum):
+    """How a call ended whose outcome is unknown. A look-up may also be refused for now."""
+
+    NO_ANSWER = "NO_ANSWER"
+    ANSWER_TIMEOUT = "ANSWER_TIMEOUT"
+    HTTP_5XX = "HTTP_5XX"
+    UNREADABLE = "UNREADABLE"
+    RATE_LIMIT = "RATE_LIMIT"
+
+    @classmethod
+    def of_status(cls, status: int) -> UnknownKind:
+        """That of an HTTP answer that is of no use."""
+        if status == 429:
+            return cls.RATE_LIMIT
+        return cls.HTTP_5XX if status >= 500 else cls.UNREADABLE
+
+
 class Operation(StrEnum):
     """What is asked of a gateway."""
 
@@ -81,6 +98,7 @@ class Unknown:
 
     reason: str
     stored: bool = False
+    kind: UnknownKind = UnknownKind.NO_ANSWER
 
 
 @dataclass(frozen=True, slots=True)

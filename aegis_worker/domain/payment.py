@@ -138,6 +138,11 @@ def opened(payment: Payment, operation: Operation, gateway: str, number: int) ->
     return [Fact(EventType.PROCESSING, {"gateway": gateway, "attempt": number})]
 
 
+def retried(before: str, gateway: str, reason: str) -> Fact:
+    """Another try begins: at `gateway`, because `before` did not charge."""
+    return Fact(EventType.RETRY_ATTEMPTED, {"from": before, "to": gateway, "reason": reason})
+
+
 def acted(payment: Payment, operation: Operation, gateway: str) -> list[Fact]:
     """A charge that waited for the payer went on: the payer has acted and the money may be moving."""
     if operation is not Operation.PROCESS or payment.state is not State.REQUIRES_ACTION:

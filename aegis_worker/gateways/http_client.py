@@ -21,7 +21,7 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 
-from aegis_worker.domain.outcomes import NotSent, Unknown
+from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 
 MAX_BODY_BYTES = 1 << 20
@@ -131,7 +131,7 @@ class HttpClient:
         except EmptyPoolError:
             return NotSent("no free connection")
         except ReadTimeoutError:
-            return Unknown("read timeout")
+            return Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
         except HTTPError as problem:
             # Also a reset on a kept-alive connection: the gateway may have read the request before it closed.
             return Unknown(_describe(problem))
@@ -149,7 +149,8 @@ def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> Answer | Unkno
             body += chunk
             if len(body) > MAX_BODY_BYTES or time.monotonic() > deadline:
                 response.close()
-                return Unknown(f"HTTP {response.status} with an answer too long or too slow")
+                reason = f"HTTP {response.status} with an answer too long or too slow"
+                return Unknown(reason, kind=UnknownKind.UNREADABLE)
     except HTTPError as problem:
         return Unknown(f"HTTP {response.status}, then {_describe(problem)}")
     finally:

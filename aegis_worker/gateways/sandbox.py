@@ -20,6 +20,7 @@ from aegis_worker.domain.outcomes import (
     Outcome,
     Pending,
     Unknown,
+    UnknownKind,
 )
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
@@ -120,7 +121,7 @@ class SandboxGateway:
             return found
         payments = found.get("data")
         if not isinstance(payments, list) or not all(isinstance(payment, dict) for payment in payments):
-            return Unknown("unexpected body")
+            return Unknown("unexpected body", kind=UnknownKind.UNREADABLE)
         furthest_first = (Approved, Pending, ActionRequired, Unknown, Declined, NotFound)
         results = [lookup(query, payment) for payment in payments]
         return min(results, key=lambda result: furthest_first.index(type(result)), default=NotFound())
@@ -128,12 +129,13 @@ class SandboxGateway:
     def _get(self, path: str) -> dict[str, Any] | Unknown | NotFound:
         answer = self._http.send("GET", path)
         if not isinstance(answer, Answer):
-            return Unknown(answer.reason)
+            return answer if isinstance(answer, Unknown) else Unknown(answer.reason)
         body = as_object(answer)
         if answer.status == 404 and error_of(body).get("code") == "not_found":
             return NotFound()
         if answer.status != 200 or body is None:
-            return Unknown(f"look-up answered HTTP {answer.status}")
+            kind = UnknownKind.of_status(answer.status)
+            return Unknown(f"look-up answered HTTP {answer.status}", kind=kind)
         return body
 
     def health_check(self) -> Health:

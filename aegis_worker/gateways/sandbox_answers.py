@@ -16,6 +16,7 @@ from aegis_worker.domain.outcomes import (
     Outcome,
     Pending,
     Unknown,
+    UnknownKind,
 )
 from aegis_worker.domain.retries import NotSentKind
 
@@ -73,14 +74,14 @@ def outcome(request: GatewayRequest, answer: Answer) -> Outcome:
     if answer.status in (401, 403):
         return Declined("gateway_misconfigured", code, message)
     if body is None:
-        return Unknown(f"HTTP {answer.status} with an unparsable body", stored=answer.status == 500)
+        return _unusable(answer, "with an unparsable body")
     if answer.status in (200, 201, 202):
         return _accepted(request, body)
     if answer.status == 402 and code:
         return _declined(code, message, body.get("payment"))
     if _is_refusal(request.operation, answer.status, code):
         return Declined("invalid_request", code, message)
-    return Unknown(f"HTTP {answer.status} {code}", stored=answer.status == 500)
+    return _unusable(answer, code)
 
 
 def lookup(query: StatusQuery, payment: dict[str, Any]) -> Lookup:
@@ -89,12 +90,17 @@ def lookup(query: StatusQuery, payment: dict[str, Any]) -> Lookup:
         return _by_status(query.operation, payment)
     operations = payment.get("operations")
     if not isinstance(operations, list) or not all(isinstance(done, dict) for done in operations):
-        return Unknown("unexpected body")
+        return Unknown("unexpected body", kind=UnknownKind.UNREADABLE)
     for done in operations:
         if (done.get("operation"), done.get("reference")) == (VERBS[query.operation], query.reference):
             code = done.get("error_code")
             return _declined(str(code), "", payment) if code else _done(query.operation, payment)
     return NotFound()
+
+
+def _unusable(answer: Answer, why: str) -> Unknown:
+    kind = UnknownKind.of_status(answer.status)
+    return Unknown(f"HTTP {answer.status} {why}", stored=answer.status == 500, kind=kind)
 
 
 def as_object(answer: Answer) -> dict[str, Any] | None:
@@ -118,7 +124,7 @@ def _accepted(request: GatewayRequest, payment: dict[str, Any]) -> Outcome:
     seen = _by_status(request.operation, payment)
     money = (request.amount.minor, request.amount.currency)
     if isinstance(seen, NotFound) or (payment.get("amount"), payment.get("currency")) != money:
-        return Unknown("an answer that does not fit the request")
+        return Unknown("an answer that does not fit the request", kind=UnknownKind.UNREADABLE)
     return seen
 
 
@@ -134,7 +140,7 @@ def _is_refusal(operation: Operation, status: int, code: str) -> bool:
 def _by_status(operation: Operation, payment: dict[str, Any]) -> Lookup:
     ref, status = payment.get("id"), payment.get("status")
     if not isinstance(ref, str) or not isinstance(status, str):
-        return Unknown("unexpected body")
+        return Unknown("unexpected body", kind=UnknownKind.UNREADABLE)
     if status in _NOT_YET[operation]:
         return NotFound()
     if status == "failed":
@@ -152,13 +158,13 @@ def _by_status(operation: Operation, payment: dict[str, Any]) -> Lookup:
         return Approved(
             ref, captured=status == "succeeded", given_back=bool(refunded) and refunded == captured
         )
-    return Unknown(f"unexpected status {status!r}")
+    return Unknown(f"unexpected status {status!r}", kind=UnknownKind.UNREADABLE)
 
 
 def _done(operation: Operation, payment: dict[str, Any]) -> Approved | Unknown:
     ref = payment.get("id")
     if not isinstance(ref, str):
-        return Unknown("unexpected body")
+        return Unknown("unexpected body", kind=UnknownKind.UNREADABLE)
     return Approved(ref, captured=operation is not Operation.VOID)
 
 

@@ -72,16 +72,18 @@ WITH RECURSIVE ahead AS (
         SELECT at FROM fair UNION ALL SELECT at FROM oldest WHERE at NOT IN (SELECT at FROM fair) LIMIT $2
     ) pick
     WHERE j.ctid = pick.at
-    RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id
+    RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id,
+        extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age_s
 )
 SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merchant, (
     SELECT run_at FROM jobs WHERE queue = $1 AND run_at >= $6 AND {_IS_DUE} ORDER BY queue, run_at LIMIT 1
 ) AS oldest,
-    c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, p.*, (
+    c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, c.age_s, p.*, (
     SELECT json_agg(json_build_object(
         'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_key', a.gateway_key,
         'request_hash', a.request_hash, 'status', a.status, 'gateway_ref', a.gateway_ref, 'outcome', a.outcome,
         'lease_epoch', a.lease_epoch, 'sends', a.sends, 'checks', a.checks, 'not_found_count', a.not_found_count,
+        'candidates', a.decision->'candidates',
         'age_s', extract(epoch FROM clock_timestamp() - a.sent_at)::float8,
         'not_found_age_s', extract(epoch FROM clock_timestamp() - a.first_not_found_at)::float8
     ) ORDER BY a.sent_at)
@@ -149,6 +151,7 @@ def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, wor
             payment=payment_from_row(dict(row)),
             attempts=tuple(attempt_from_json(attempt) for attempt in row["attempts"] or ()),
             request=row["request"],
+            age_s=row["age_s"],
         )
         for row in rows
     ]

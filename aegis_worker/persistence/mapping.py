@@ -19,7 +19,10 @@ def may_have_charged(operation: str, status: str, not_found_count: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call to one gateway, as its row tells it. Ages in seconds, by PostgreSQL's clock at the time of reading."""
+    """One call to one gateway, as its row tells it. Ages in seconds, by PostgreSQL's clock at the time of reading.
+
+    `candidates`: the gateways that its hop was decided among, best first; empty where it was not routed.
+    """
 
     operation: Operation
     number: int
@@ -35,6 +38,7 @@ class Attempt:
     not_found_count: int
     age_s: float
     not_found_age_s: float | None
+    candidates: tuple[str, ...] = ()
 
     @property
     def may_have_charged(self) -> bool:
@@ -47,6 +51,7 @@ class ClaimedJob:
     """A job that this worker holds until its lease ends; every write for it carries `lease_epoch`.
 
     `request`: what the job is about beyond its payment: `{"reverse": {gateway, gateway_ref, number}}`, a charge too many.
+    `age_s`: since it was made.
     """
 
     id: str
@@ -56,6 +61,7 @@ class ClaimedJob:
     payment: Payment
     attempts: tuple[Attempt, ...]
     request: Mapping[str, Any] | None = None
+    age_s: float = 0.0
 
 
 def payment_from_row(row: Mapping[str, Any]) -> Payment:
@@ -101,4 +107,5 @@ def attempt_from_json(row: Mapping[str, Any]) -> Attempt:
         not_found_count=row["not_found_count"],
         age_s=row["age_s"],
         not_found_age_s=row["not_found_age_s"],
+        candidates=tuple(row["candidates"] or ()),
     )

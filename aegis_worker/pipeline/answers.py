@@ -13,6 +13,9 @@ from aegis_worker.resilience.backoff import verify_delay_s
 from .steps import review
 from .work import Answer, Policy, Rest, SendAgain, Settled, Work, request_for
 
+# What an answer, or a call made again, changes on an attempt.
+_CHANGED = ("status", "outcome", "gateway_ref", "checks", "sends", "not_found_count", "not_found_age_s")
+
 
 def end_attempt(
     work: Work,
@@ -52,13 +55,25 @@ def doubt(work: Work, reason: str, *, stored: bool = False) -> dict[str, Any]:
     return {"reason": reason, "stored": True} if kept else {"reason": reason}
 
 
-def send_again(work: Work, answer: Answer) -> Settled:
-    """The same call under the same key. What look-ups found before it proves nothing about it."""
+def send_again(work: Work, answer: Answer, policy: Policy, doubts: list[Fact]) -> Settled:
+    """The same call under the same key. What look-ups found before it proves nothing about it.
+
+    `doubts`: what is told where it can't go out now.
+    """
     subject = work.subject
+
+    def not_now() -> Settled:
+        work.amend(**{name: getattr(subject, name) for name in _CHANGED})
+        status, reason = (
+            "NOT_SENT" if subject.status == "NOT_SENT" else "UNKNOWN",
+            "not found, and not sent again yet",
+        )
+        return ask_later(work, end_attempt(work, answer, status, doubt(work, reason)), doubts, reason, policy)
+
     ended = end_attempt(work, answer, "SENT", {"reason": "not found; sent again with the same key"})
     work.amend(sends=subject.sends + 1, not_found_count=0, not_found_age_s=None)
     again = SendAgain(request_for(work, subject.operation, subject.number))
-    return Settled(replace(ended, sent_again=True), [], again)
+    return Settled(replace(ended, sent_again=True), [], again, otherwise=not_now)
 
 
 def ask_later(

@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from aegis_worker.chaos.points import crash_point
-from aegis_worker.domain.outcomes import Lookup, Outcome, Unknown
+from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown, UnknownKind
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.observability.redaction import redact_text
 
@@ -23,6 +24,9 @@ _POINTS = {
     SendAgain: ("replay.sending", "replay.answered"),
     Ask: ("lookup.asking", "lookup.answered"),
 }
+# A gateway that restarts, or closes a kept connection just then, is back within a moment; only calls that failed fast are
+# repeated, at most twice, so that a place in the window is not held for long.
+_PAUSES_S = (0.05, 0.2)
 _FREE_TEXT = ("reason", "message", "gateway_code")
 # On Linux this one also goes on while the machine sleeps; every monotonic clock does while a process is stopped.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -44,16 +48,35 @@ def call(gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: fl
     crash_point(before)
     if not isinstance(step, Ask) and clock_s() > send_until_s:
         return None
-    try:
-        outcome = _ask(gateway, step) if isinstance(step, Ask) else _send(gateway, step)
-    except Exception as error:
-        # An adapter promises not to raise; when one does all the same, the call may have happened.
-        log.exception("adapter raised", gateway=gateway.config.name)
-        outcome = Unknown(f"the adapter raised {type(error).__name__}")
+    outcome = _once(gateway, step)
+    for pause_s in _PAUSES_S:
+        elapsed_s = time.monotonic() - started
+        if not _may_repeat(step, outcome) or elapsed_s > gateway.config.connect_timeout_s:
+            break
+        time.sleep(pause_s)
+        if not isinstance(step, Ask) and clock_s() > send_until_s:
+            break
+        outcome = _once(gateway, step)
     crash_point(after)
     return Answer(
         _without_cards(outcome), (time.monotonic() - started) * 1000, looked_up=isinstance(step, Ask)
     )
+
+
+def _once(gateway: PaymentGateway, step: Send | SendAgain | Ask) -> Outcome | Lookup:
+    try:
+        return _ask(gateway, step) if isinstance(step, Ask) else _send(gateway, step)
+    except Exception as error:
+        # An adapter promises not to raise; when one does all the same, the call may have happened.
+        log.exception("adapter raised", gateway=gateway.config.name)
+        return Unknown(f"the adapter raised {type(error).__name__}")
+
+
+def _may_repeat(step: Send | SendAgain | Ask, outcome: Outcome | Lookup) -> bool:
+    """Whether the same call may be made again at once: what never left, and what only reads."""
+    if isinstance(step, Ask):
+        return isinstance(outcome, Unknown) and outcome.kind is UnknownKind.NO_ANSWER
+    return isinstance(outcome, NotSent) and outcome.kind is NotSentKind.NETWORK_ERROR
 
 
 def _send(gateway: PaymentGateway, step: Send | SendAgain) -> Outcome:

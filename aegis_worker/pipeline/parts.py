@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from aegis_worker.gateways.base import Capabilities, GatewayConfig, PaymentGateway
+from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.persistence.database import Database
+from aegis_worker.resilience.permits import Gates
+from aegis_worker.routing.book import RoutingTable
+from aegis_worker.routing.router import RoutingHook
 
 from .work import Policy
 
@@ -28,7 +32,8 @@ class Locks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PipelineParts:
-    """What the pipeline works with. `hint(queue)` tells other workers that more is due there.
+    """What the pipeline works with. `hint(queue)` tells other workers that more is due there. `routing()` is what is
+    configured now; `routing_hooks` come before it.
 
     `hold_hints(queue)` keeps everybody's hints for the queue back for 2 s, or until `clear_hint(queue)`.
     """
@@ -36,6 +41,8 @@ class PipelineParts:
     database: Database
     gateways: Mapping[str, PaymentGateway]
     locks: Locks
+    gates: Gates
+    routing: Callable[[], RoutingTable]
     policy: Policy
     hint: Callable[[str], None]
     worker: str
@@ -45,16 +52,8 @@ class PipelineParts:
     run_limit_s: float
     hold_hints: Callable[[str], None] = _nobody
     clear_hint: Callable[[str], None] = _nobody
-
-    @property
-    def configs(self) -> list[GatewayConfig]:
-        """The gateways' configurations, in configured order."""
-        return [gateway.config for gateway in self.gateways.values()]
-
-    @property
-    def capabilities(self) -> dict[str, Capabilities]:
-        """What each gateway needs, by name."""
-        return {name: gateway.capabilities for name, gateway in self.gateways.items()}
+    routing_hooks: Sequence[RoutingHook] = ()
+    rng: random.Random = field(default_factory=random.Random)
 
 
 @dataclass(slots=True)

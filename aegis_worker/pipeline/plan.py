@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Operation
-from aegis_worker.domain.payment import failed, opened
+from aegis_worker.domain.payment import Fact, failed, opened, retried
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.mapping import Attempt
 from aegis_worker.persistence.record import JobChange, OpenAttempt
-from aegis_worker.resilience.backoff import retry_delay_s
+from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
 
 from .reversal import is_reversal, reversal_step
 from .steps import ask, ended, review
 from .sync import is_sync, sync_step
-from .work import Policy, Rest, Send, Step, Work, request_for
+from .work import CHARGING_STEPS, Policy, Rest, Send, Step, Work, request_for
+
+# What Retry-After may ask for at most.
+_LONGEST_RETRY_AFTER_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,47 +47,134 @@ def next_step(work: Work, policy: Policy) -> Step:
         return Rest(ended(work))
     latest = work.latest
     if latest is None:
-        return _first_hop(work, policy)
+        return _next_try(work, policy)
     if latest.gateway not in work.route.capabilities:
         return review(work, f"gateway {latest.gateway} has an open attempt and is no longer configured")
     return _AFTER[latest.status](work, latest, policy)
 
 
+def another_try(work: Work, policy: Policy) -> Step:
+    """After a refusal that has just come: at once elsewhere, later where nothing was reached, or the payment's end."""
+    # Once the payer was sent somewhere, the payment stays with that gateway.
+    hop = None if work.payment.state is State.REQUIRES_ACTION else next_hop(work, policy)
+    if hop is not None and hop.delay_s > 0:
+        reason = str(last_error(work)["code"])
+        return Rest(JobChange("waiting", "payments", run_in_s=hop.delay_s, reason=reason))
+    return _start(work, hop) if hop is not None else _no_hop(work, policy)
+
+
 def next_hop(work: Work, policy: Policy) -> Hop | None:
     """The gateway after the ones that were tried: an untried candidate at once, else, later, one that was never reached."""
-    last_status = {attempt.gateway: attempt.status for attempt in work.attempts}
-    hops = max((attempt.number for attempt in work.attempts), default=0)
-    if hops >= policy.max_attempts:
+    hops = _hops(work)
+    if len(hops) >= policy.max_attempts or (hops and not _may_go_on(work, hops)):
         return None
-    candidates = work.route.decision.candidates
-    for name in candidates:
-        if name not in last_status:
-            return Hop(name, 0.0, "first in configured order" if hops == 0 else "next in configured order")
-    for name in candidates:
-        if last_status[name] == "NOT_SENT":
-            delay_s = retry_delay_s(hops, initial_s=policy.retry_initial_s, cap_s=policy.retry_cap_s)
+    tried = {hop.gateway: hop for hop in hops}
+    decision = work.route.decision
+    for name in decision.candidates:
+        if name not in tried:
+            return Hop(name, 0.0, decision.because if not hops else "next of the same decision")
+    for name in decision.candidates:
+        delay_s = _pause_s(work, [hop for hop in hops if hop.gateway == name])
+        if delay_s is not None:
             return Hop(name, delay_s, "was not reached before")
     return None
 
 
-def _first_hop(work: Work, policy: Policy) -> Step:
-    hop = next_hop(work, policy)
-    if hop is None:
+def last_error(work: Work) -> dict[str, str | None]:
+    """What the payment ends with when nothing more is tried: the latest refusal, in the words of `domain.declines`."""
+    latest = work.latest
+    if latest is None:
         left_out = "; ".join(f"{name} {why}" for name, why in work.route.decision.left_out.items())
-        message = f"no configured gateway takes this payment: {left_out}"
-        error = describe_error("no_eligible_gateway", gateway=None, gateway_code=None, message=message)
-        return Rest(JobChange("failed", reason=message), failed(error))
-    return _start(work, hop)
+        is_down = work.route.decision.wait_s is not None
+        code, message = (
+            ("gateway_unavailable", f"every gateway for this payment is down or paused: {left_out}")
+            if is_down
+            else ("no_eligible_gateway", f"no configured gateway takes this payment: {left_out}")
+        )
+        return describe_error(code, gateway=None, gateway_code=None, message=message)
+    outcome = latest.outcome or {}
+    if latest.status == "DECLINED":
+        return describe_error(
+            outcome["code"],
+            gateway=latest.gateway,
+            gateway_code=outcome.get("gateway_code"),
+            message=outcome.get("message") or "",
+        )
+    reason = str(outcome.get("reason") or "it can't be reached")
+    return describe_error("gateway_unavailable", gateway=latest.gateway, gateway_code=None, message=reason)
+
+
+def wait_for_gateway(work: Work, retry_in_s: float, why: str, policy: Policy) -> Rest | None:
+    """Rest until a gateway may take it; None once that has lasted too long."""
+    if work.job.age_s >= policy.route_wait_s:
+        return None
+    return Rest(JobChange("waiting", "payments", run_in_s=retry_in_s, reason=why))
+
+
+def give_up(work: Work) -> Rest:
+    """The payment's end without a charge."""
+    error = last_error(work)
+    return Rest(JobChange("failed", reason=error["code"]), failed(error))
+
+
+def _next_try(work: Work, policy: Policy) -> Step:
+    """A hop that is due now: its pause, if it had one, is over."""
+    hop = next_hop(work, policy)
+    return _start(work, hop) if hop is not None else _no_hop(work, policy)
+
+
+def _no_hop(work: Work, policy: Policy) -> Step:
+    decision = work.route.decision
+    waits = None
+    if decision.wait_s is not None and len(_hops(work)) < policy.max_attempts and _reached_nobody(work):
+        why = "; ".join(f"{name} {why}" for name, why in decision.left_out.items())
+        waits = wait_for_gateway(work, decision.wait_s, f"no gateway takes it now: {why}", policy)
+    return waits or give_up(work)
+
+
+def _hops(work: Work) -> list[Attempt]:
+    """The last attempt of each hop, in order."""
+    last = {attempt.number: attempt for attempt in work.attempts if attempt.operation in CHARGING_STEPS}
+    return [last[number] for number in sorted(last)]
+
+
+def _may_go_on(work: Work, hops: list[Attempt]) -> bool:
+    """Whether the latest refusal leaves room for another hop."""
+    latest = hops[-1]
+    if latest.status != "DECLINED":
+        return True
+    code = (latest.outcome or {})["code"]
+    times = sum(hop.status == "DECLINED" and (hop.outcome or {})["code"] == code for hop in hops)
+    return may_try_after_decline(code, times, work.route.retries[latest.gateway])
+
+
+def _pause_s(work: Work, hops: list[Attempt]) -> float | None:
+    """How long to leave a gateway alone that was tried; None when it is not tried again."""
+    limits, latest = work.route.retries[hops[-1].gateway], hops[-1]
+    said = latest.outcome or {}
+    kind = NotSentKind(said.get("kind", NotSentKind.NETWORK_ERROR))
+    if latest.status != "NOT_SENT" or not may_try_same_gateway(kind, len(hops), limits):
+        return None
+    # Beyond the bound we would rather try than wait.
+    at_least_s = min(said.get("retry_after_s") or 0.0, _LONGEST_RETRY_AFTER_S)
+    return max(next_delay_s(len(hops), limits, work.rng), at_least_s)
+
+
+def _reached_nobody(work: Work) -> bool:
+    return all(attempt.status == "NOT_SENT" for attempt in work.attempts)
 
 
 def _start(work: Work, hop: Hop) -> Send:
+    latest = work.latest
     number = max((attempt.number for attempt in work.attempts), default=0) + 1
-    return _send(work, work.route.capabilities[hop.gateway].steps[0], number, hop.gateway, hop.because)
+    again = [retried(latest.gateway, hop.gateway, str(last_error(work)["code"]))] if latest else []
+    return _send(work, work.route.capabilities[hop.gateway].steps[0], number, hop.gateway, hop.because, again)
 
 
-def _send(work: Work, operation: Operation, number: int, gateway: str, because: str) -> Send:
+def _send(
+    work: Work, operation: Operation, number: int, gateway: str, because: str, facts: list[Fact]
+) -> Send:
     request = request_for(work, operation, number)
-    decision = work.route.decision
     return Send(
         OpenAttempt(
             operation=operation,
@@ -91,14 +182,10 @@ def _send(work: Work, operation: Operation, number: int, gateway: str, because: 
             gateway=gateway,
             gateway_key=gateway_key(work.payment.id, operation, number),
             request_hash=request.fingerprint(),
-            decision={
-                "candidates": list(decision.candidates),
-                "left_out": decision.left_out,
-                "because": because,
-            },
+            decision=work.route.decision.document() | {"because": because},
         ),
         request,
-        opened(work.payment, operation, gateway, number),
+        facts + opened(work.payment, operation, gateway, number),
     )
 
 
@@ -109,14 +196,11 @@ def _after_approval(work: Work, latest: Attempt, policy: Policy) -> Step:
         return review(
             work, f"{latest.operation} was approved at {latest.gateway} but the payment has not moved"
         )
-    return _send(work, following[0], latest.number, latest.gateway, f"after {latest.operation}")
+    return _send(work, following[0], latest.number, latest.gateway, f"after {latest.operation}", [])
 
 
 def _after_refusal(work: Work, latest: Attempt, policy: Policy) -> Step:
-    hop = next_hop(work, policy)
-    if hop is None:
-        return review(work, f"no gateway is left after {latest.gateway} and the payment has not moved")
-    return _start(work, hop)
+    return _next_try(work, policy)
 
 
 def _in_flight(work: Work, latest: Attempt, policy: Policy) -> Step:

@@ -112,7 +112,7 @@ def _pending(work: Work, outcome: Pending | ActionRequired, answer: Answer, poli
 def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
     status = "NOT_SENT" if work.subject.sends == 1 else "UNKNOWN"
     ended = end_attempt(work, answer, status, {"reason": outcome.reason})
-    wait_s = min(outcome.retry_after_s or 0.0, 10 * policy.retry_cap_s)
+    wait_s = outcome.retry_after_s or 0.0
     return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
 
 
@@ -126,7 +126,7 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
     follows = after_not_found(work, work.subject)
     if follows is Missing.SEND_AGAIN:
-        return send_again(work, answer)
+        return send_again(work, answer, policy, [])
     ended = end_attempt(work, answer, work.subject.status, doubt(work, "not found yet"))
     if follows is Missing.ASK_AGAIN:
         return ask_later(work, ended, [], "not found yet", policy)

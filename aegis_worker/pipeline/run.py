@@ -6,7 +6,6 @@ A slow call holds up neither a fast one's commit nor the next claim. No transact
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Sequence
 
@@ -17,16 +16,17 @@ from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.persistence.claims import claim, hand_back
 from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import Change, OpenAttempt
-from aegis_worker.routing.config import RoutingConfig
-from aegis_worker.routing.router import decide
 
+from .admission import admitted
 from .lookout import Lookout
 from .parts import PipelineParts, RunReport
 from .plan import next_step
+from .results import result_of
+from .routes import routed
 from .settle import settle
 from .suspects import set_apart
 from .window import Window, opened_window
-from .work import Ask, Rest, Route, Send, SendAgain, Settled, Step, Work
+from .work import Answer, Ask, Rest, Send, SendAgain, Settled, Step, Work
 from .writing import legal_change, persist, reached
 
 log = structlog.get_logger(__name__)
@@ -109,7 +109,8 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
 
 
 def _take_up(parts: PipelineParts, window: Window, queue: str, limit: int, report: RunReport) -> int:
-    """Claim, lock, plan, open and send up to `limit` jobs; returns how many were claimed."""
+    """Claim, lock, route, plan, open and send up to `limit` jobs; returns how many were claimed."""
+    table = parts.routing()  # before the claim: without it nothing could be done with the jobs
     jobs = parts.database.run(
         lambda connection: claim(connection, queue, limit=limit, lease_s=parts.lease_s, worker=parts.worker)
     )
@@ -122,7 +123,7 @@ def _take_up(parts: PipelineParts, window: Window, queue: str, limit: int, repor
     crash_point("job.claimed")
     now, later = set_apart(jobs, in_company=bool(len(window)), poison_cap=parts.policy.poison_cap)
     _give_up(parts, later, _COMPANY_DELAY_S if len(window) else 0.0, report)
-    works = [_work(parts, job) for job in _locked(parts, now, report)]
+    works = routed(parts, table, _locked(parts, now, report))
     crash_point("job.locked")
     _carry_out(parts, window, [(work, None, next_step(work, parts.policy)) for work in works], report)
     return len(jobs)
@@ -141,19 +142,14 @@ def _give_up(parts: PipelineParts, jobs: list[ClaimedJob], delay_s: float, repor
         report.handed_back += len(jobs)
 
 
-def _work(parts: PipelineParts, job: ClaimedJob) -> Work:
-    route = Route(
-        decide(job.payment, parts.configs, {}, RoutingConfig(), random.Random()), parts.capabilities
-    )
-    return Work(job, job.payment, list(job.attempts), route)
-
-
 def _settle_answered(parts: PipelineParts, window: Window, report: RunReport, timeout_s: float) -> None:
     """Wait for an answer, not long, then settle everything that has answered in one commit."""
     if not len(window):
         return
+    answered = list(window.answered(timeout_s))
+    _report(parts, answered)
     decided: list[tuple[Work, Settled | None, Step]] = []
-    for work, answer in window.answered(timeout_s):
+    for work, answer in answered:
         if answer is None:
             log.warning("too late to send; left to the next worker", payment_id=work.payment.id)
             parts.locks.release([work.payment.id])
@@ -166,16 +162,31 @@ def _settle_answered(parts: PipelineParts, window: Window, report: RunReport, ti
     _carry_out(parts, window, decided, report)
 
 
+def _report(parts: PipelineParts, answered: Sequence[tuple[Work, Answer | None]]) -> None:
+    """Tell the gates what came of their permits."""
+    permits = [(work, answer, work.permit) for work, answer in answered if work.permit is not None]
+    results = [
+        result_of(permit, work.subject.operation, answer)
+        for work, answer, permit in permits
+        if answer is not None
+    ]
+    unused = [permit.wanted for _, answer, permit in permits if answer is None]
+    if results:
+        parts.gates.report(results)
+    if unused:
+        parts.gates.forget(unused)
+
+
 def _carry_out(
     parts: PipelineParts,
     window: Window,
     decided: Sequence[tuple[Work, Settled | None, Step]],
     report: RunReport,
 ) -> None:
-    """Write what was decided in one commit, then send what the commit allows."""
+    """Ask the gates, write what was decided in one commit, then send what the commit allows."""
     to_record: list[tuple[Work, Step, Change]] = []
     to_send: list[tuple[Work, Send | SendAgain | Ask]] = []
-    for work, settled, step in decided:
+    for work, settled, step in admitted(parts.gates, decided, parts.policy):
         if settled is None and isinstance(step, Ask):
             to_send.append((work, step))  # asking changes nothing: there is nothing to write before
         else:
@@ -201,11 +212,24 @@ def _carry_out(
     parts.locks.release(done)
     if done:
         crash_point("job.released")
+    _forget_unsent(parts, decided, to_send)
     for work, step in to_send:
         work.position = step.position if isinstance(step, Ask) else -1
         gateway = parts.gateways[work.subject.gateway]
         send_until_s = leased_from_s + parts.lease_s - gateway.config.slowest_call_s
         window.send(work, gateway, step, send_until_s)
+
+
+def _forget_unsent(
+    parts: PipelineParts,
+    decided: Sequence[tuple[Work, Settled | None, Step]],
+    to_send: Sequence[tuple[Work, Send | SendAgain | Ask]],
+) -> None:
+    """Give back the permits of those whose fence was lost, or whose answer did not fit."""
+    sent = {id(work) for work, _ in to_send}
+    unused = [work.permit.wanted for work, _, _ in decided if work.permit and id(work) not in sent]
+    if unused:
+        parts.gates.forget(unused)
 
 
 def _sent(opened: OpenAttempt, lease_epoch: int) -> Attempt:
@@ -224,6 +248,7 @@ def _sent(opened: OpenAttempt, lease_epoch: int) -> Attempt:
         not_found_count=0,
         age_s=0.0,
         not_found_age_s=None,
+        candidates=tuple(opened.decision.get("candidates", ())),
     )
 
 

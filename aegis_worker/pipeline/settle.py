@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aegis_worker.domain.declines import describe_error, may_fail_over
+from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -16,17 +16,17 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
-from aegis_worker.domain.payment import Fact, acted, approved, failed, in_doubt, resolved
+from aegis_worker.domain.payment import Fact, acted, approved, in_doubt, resolved
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.persistence.record import AnswerAttempt, JobChange
 
 from .absence import Missing, after_not_found
 from .answers import ask_later, doubt, end_attempt, send_again
-from .plan import next_hop, next_step
+from .plan import another_try, next_step
 from .reversal import is_reversal, settle_reversal
 from .steps import review
 from .sync import is_sync, settle_sync
-from .work import Answer, Policy, Rest, Settled, Step, Work
+from .work import Answer, Policy, Rest, Settled, Work
 
 # Refusals of the request itself, made without a look at what the key stands for.
 _REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
@@ -63,49 +63,24 @@ def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> 
         work, answer, "DECLINED", dict(error), outcome.gateway_ref, recheck_in_s=_recheck_in_s(work, policy)
     )
     facts = resolved(work.payment, _how(answer))
-    if not may_fail_over(outcome.code):
-        return Settled(ended, facts + failed(error), Rest(JobChange("failed", reason=outcome.code)))
-    return _move_on(work, ended, facts, error, policy, wait_at_least_s=0.0)
+    return _move_on(work, ended, facts, policy)
 
 
 def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
-    gateway = work.subject.gateway
     if _says_nothing_about_earlier_sends(work, answer):
         return _unknown(work, Unknown(f"the repeat was not sent: {outcome.reason}"), answer, policy)
-    error = describe_error("gateway_unavailable", gateway=gateway, gateway_code=None, message=outcome.reason)
     # What never left can't come about; what was only not found can.
     recheck_in_s = _recheck_in_s(work, policy) if answer.looked_up else None
-    ended = end_attempt(work, answer, "NOT_SENT", {"reason": outcome.reason}, recheck_in_s=recheck_in_s)
-    facts = resolved(work.payment, _how(answer))
-    return _move_on(work, ended, facts, error, policy, wait_at_least_s=outcome.retry_after_s or 0.0)
+    said: dict[str, Any] = {"reason": outcome.reason, "kind": outcome.kind}
+    if outcome.retry_after_s:
+        said["retry_after_s"] = outcome.retry_after_s
+    ended = end_attempt(work, answer, "NOT_SENT", said, recheck_in_s=recheck_in_s)
+    return _move_on(work, ended, resolved(work.payment, _how(answer)), policy)
 
 
-def _move_on(
-    work: Work,
-    ended: AnswerAttempt,
-    facts: list[Fact],
-    error: dict[str, str | None],
-    policy: Policy,
-    *,
-    wait_at_least_s: float,
-) -> Settled:
+def _move_on(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy) -> Settled:
     """To the next gateway at once, to one that was never reached after a pause, or to the payment's end."""
-    # Once the payer was sent somewhere, the payment stays with that gateway.
-    hop = None if work.payment.state is State.REQUIRES_ACTION else next_hop(work, policy)
-    if hop is None:
-        return Settled(ended, facts + failed(error), Rest(JobChange("failed", reason=error["code"])))
-    # Retry-After binds the gateway that said it, not the next one; beyond the cap we would rather try than wait.
-    is_same_gateway = hop.gateway == work.subject.gateway
-    delay_s = max(hop.delay_s, min(wait_at_least_s, 10 * policy.retry_cap_s) if is_same_gateway else 0.0)
-    retry = Fact(
-        EventType.RETRY_ATTEMPTED,
-        {"from": work.subject.gateway, "to": hop.gateway, "reason": error["code"], "delay_s": delay_s},
-    )
-    if delay_s > 0:
-        rest: Step = Rest(JobChange("waiting", "payments", run_in_s=delay_s, reason=error["code"]))
-    else:
-        rest = next_step(work, policy)
-    return Settled(ended, [*facts, retry], rest)
+    return Settled(ended, facts, another_try(work, policy))
 
 
 def _action_required(work: Work, outcome: ActionRequired, answer: Answer, policy: Policy) -> Settled:
@@ -143,7 +118,7 @@ def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) ->
     latest = work.subject
     follows = after_not_found(work, latest)
     if follows is Missing.SEND_AGAIN:
-        return send_again(work, answer)
+        return send_again(work, answer, policy, in_doubt(work.payment, latest.gateway, "not found yet"))
     look_ups = f"{latest.not_found_count + 1} look-ups over the absence window found nothing"
     if follows is Missing.ABSENT:
         return _not_sent(work, NotSent(f"absent: {look_ups}"), answer, policy)

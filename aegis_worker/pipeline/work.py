@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
 from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import AnswerAttempt, JobChange, OpenAttempt
+from aegis_worker.resilience.permits import Wanted
 from aegis_worker.routing.router import Decision
 
 # The steps that lead to a charge: what they are told of is the payment at the gateway.
@@ -22,28 +25,37 @@ LatePolicy = Literal["void", "refund", "hold"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How often and how long to try; delays in seconds.
+    """How often and how long to try; delays in seconds. `max_attempts` bounds a payment's hops over all gateways.
 
+    `route_wait_s`: so long after its job was made, a payment waits for a gateway that is down, paused or full.
     `late_charge`: what is done about a charge that turns up after its payment ended without it. `void` releases what is
     only held and leaves a captured charge to a person, `refund` releases or gives back, `hold` leaves both to a person.
     `recheck_after_s`: when a charge that was refused or absent is asked about again for the first time.
     """
 
     max_attempts: int
-    retry_initial_s: float
-    retry_cap_s: float
     verify_ladder_s: tuple[float, ...]
     poison_cap: int
     late_charge: LatePolicy = "refund"
     recheck_after_s: float = 900.0
+    route_wait_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where the payment may go, and what each configured gateway needs."""
+    """Where the payment may go, what each configured gateway needs, and how often it is tried, by name."""
 
     decision: Decision
     capabilities: Mapping[str, Capabilities]
+    retries: Mapping[str, RetryLimits]
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The gates let this call out; its result goes back to them with the `epoch`."""
+
+    wanted: Wanted
+    epoch: int
 
 
 @dataclass(slots=True)
@@ -51,15 +63,17 @@ class Work:
     """One claimed job: what is known of it now, in the database and here.
 
     `position`: which attempt the call in flight is about, the latest but in a sync. `said`: what the gateways answered in
-    this run of a sync, by the attempt's position.
+    this run of a sync, by the attempt's position. `permit`: that of the call in flight. `rng` draws pauses.
     """
 
     job: ClaimedJob
     payment: Payment
     attempts: list[Attempt]
     route: Route
+    rng: random.Random
     position: int = -1
     said: dict[int, Outcome | Lookup] = field(default_factory=dict)
+    permit: Permit | None = None
 
     @property
     def latest(self) -> Attempt | None:
@@ -122,11 +136,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What an answer means: how the attempt ended, which facts follow, and the step after it."""
+    """What an answer means: how the attempt ended, which facts follow, and the step after it.
+
+    `otherwise`: what it means where the call is not to be repeated now; only of a SendAgain.
+    """
 
     answered: AnswerAttempt
     facts: list[Fact]
     then: Step
+    otherwise: Callable[[], Settled] | None = None
 
 
 def hop_reference(work: Work, attempt: Attempt) -> str | None:

@@ -164,9 +164,8 @@ def _hop(attempt: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
 
 def _retry(event: StoredEvent) -> Decision:
     data = event.data
-    when = f"in {duration(data['delay_s'])}" if data.get("delay_s") else "at once"
     why = f"{data.get('from')} did not charge: {data.get('reason')}"
-    return Decision(event.at, "retry", f"to try {data.get('to')} {when}", why, data)
+    return Decision(event.at, "retry", f"to try {data.get('to')}", why, data)
 
 
 def _other_entry(details: Mapping[str, Any]) -> str:

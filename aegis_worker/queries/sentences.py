@@ -10,7 +10,7 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.transitions import EventType
 
 from .history import StoredAttempt
-from .wording import duration, money
+from .wording import money
 
 Data = Mapping[str, Any]
 
@@ -53,8 +53,7 @@ def _processing(data: Data, currency: str) -> str:
 
 
 def _retry(data: Data, currency: str) -> str:
-    when = f"in {duration(data['delay_s'])}" if data.get("delay_s") else "at once"
-    return f"{data['from']} did not charge ({data['reason']}); {data['to']} is tried {when}"
+    return f"{data['from']} did not charge ({data['reason']}); {data['to']} is tried"
 
 
 def _succeeded(data: Data, currency: str) -> str:

@@ -14,11 +14,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .permits import CallResult, Counted
+from .permits import ERRORS, CallResult, Counted
 
 LAST = 100
 HOUR_S = 3600
-ERRORS = frozenset({"network_error", "timeout", "rate_limit", "no_answer", "http_5xx", "unreadable"})
 OTHER_ERROR = "other"
 # Only an answer says how long the gateway takes: a refused connection is quick, and a timeout is ours.
 ANSWERED = frozenset({Counted.APPROVED, Counted.DECLINED, Counted.PAYER, Counted.PENDING})

@@ -8,9 +8,15 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.domain.outcomes import UnknownKind
+from aegis_worker.domain.retries import NotSentKind
 
 # Look-ups have a breaker and a limit of their own: a charge in doubt is asked about while charging is down.
 STATUS = "status"
+
+
+# The kinds of `domain.retries.NotSentKind` and `domain.outcomes.UnknownKind`, as health counts them.
+ERRORS = tuple(dict.fromkeys(kind.lower() for kind in (*NotSentKind, *UnknownKind)))
 
 
 class Said(StrEnum):
@@ -64,8 +70,8 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class CallResult:
     """How a granted call ended. `counted` is None for what health does not look at: look-ups, and steps before the charge
-    that were approved. `error` is one of a few words (`network_error`, `timeout`, `rate_limit`, `no_answer`, `http_5xx`,
-    `unreadable`), for `Counted.ERROR` and `RATE_LIMITED`. `hop_over`: no step of the hop follows, so its permits go back.
+    that were approved. `error`: of `Counted.ERROR` and `RATE_LIMITED`, one of ERRORS. `hop_over`: no step of the hop
+    follows, so its permits go back.
     """
 
     wanted: Wanted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -13,13 +12,18 @@ MOST_PROBLEMS = 50
 
 
 class Checks:
-    """Reads values of a document and keeps what is wrong with them. A reader of a wrong value returns None or nothing."""
+    """Reads values of a document and keeps what is wrong with them. A reader of a wrong value returns None or nothing.
+
+    `wrongs` counts what was wrong, `problems` holds the first of them.
+    """
 
     def __init__(self) -> None:
         self.problems: list[dict[str, str]] = []
+        self.wrongs = 0
 
     def wrong(self, path: Path, detail: str) -> None:
         """`detail` is wrong with the value at `path`."""
+        self.wrongs += 1
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append({"pointer": _pointer(path), "detail": detail})
 
@@ -66,8 +70,8 @@ class Checks:
         return value
 
     def number(self, path: Path, value: Any, lowest: float, highest: float) -> float | None:
-        """A finite number from `lowest` to `highest`."""
-        if type(value) not in (int, float) or not math.isfinite(value) or not lowest <= value <= highest:
+        """A number from `lowest` to `highest`."""
+        if type(value) not in (int, float) or not lowest <= value <= highest:
             self.wrong(path, f"must be a number from {lowest:g} to {highest:g}")
             return None
         return float(value)

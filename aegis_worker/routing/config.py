@@ -12,6 +12,7 @@ from aegis_worker.errors import ConfigurationError, InvalidRouting
 
 from .checks import Checks, place
 from .policy import RoutingConfig
+from .rule_checks import rule_document
 from .sections import NEEDED_TABLE, SECTIONS
 
 __all__ = ["RoutingConfig", "checked_routing", "load_routing", "parse_routing", "routing_document"]
@@ -72,4 +73,5 @@ def routing_document(config: RoutingConfig) -> dict[str, Any]:
     if config.ab_test is not None:
         arms = [asdict(arm) for arm in config.ab_test.arms]
         document["ab_test"] = {"experiment": config.ab_test.experiment, "arms": arms}
+    document["rules"] = [rule_document(rule) for rule in config.rules]
     return {name: value for name, value in document.items() if value not in ([], {})}

@@ -20,7 +20,7 @@ class Decision:
     back_in_s: Mapping[str, float] = field(default_factory=dict)
     strategy: str = "RULE_BASED"
     because: str = "first in configured order"
-    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     rule: str | None = None
     explored: bool = False
     experiment: str | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .rules import Rule
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -47,7 +49,8 @@ class RoutingConfig:
 
     `exploration`: the share (0 to 1) of payments that try another gateway first than the one that the record favours.
     `shares` of payments by gateway, for WEIGHTED. `countries`: gateways by customer's country, "*" for all others, for
-    GEOGRAPHIC. `fallback`: the order of gateways that nothing else has named.
+    GEOGRAPHIC. `fallback`: the order of gateways that nothing else has named. `rules_in_order`: the enabled ones, by
+    priority.
     """
 
     strategy: str = "RULE_BASED"
@@ -58,3 +61,9 @@ class RoutingConfig:
     shares: Mapping[str, int] = field(default_factory=dict)
     countries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ab_test: AbTest | None = None
+    rules: tuple[Rule, ...] = ()
+    rules_in_order: tuple[Rule, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        enabled = (rule for rule in self.rules if rule.enabled)
+        object.__setattr__(self, "rules_in_order", tuple(sorted(enabled, key=lambda rule: rule.priority)))

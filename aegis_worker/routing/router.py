@@ -1,9 +1,13 @@
-"""Which gateways a payment may go to, and in which order. Pure: what is decided follows from the arguments alone."""
+"""Which gateways a payment may go to, and in which order. Pure: what is decided follows from the arguments alone.
+
+Eligibility, then hooks, rules, strategy, fallback list, configured order. Each names some gateways, best first; what it
+does not name comes after, in the order of the next, so that every eligible gateway is a candidate, once.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import GatewayConfig
@@ -11,11 +15,12 @@ from aegis_worker.resilience.permits import GatewayHealth
 
 from .decision import Decision
 from .eligibility import sort_out
+from .hooks import RoutingHook, hook_name, named_by
 from .policy import RoutingConfig
+from .ranking import NOTHING, Ranking, Situation
+from .strategies import STRATEGIES
 
 __all__ = ["Decision", "RoutingHook", "decide", "needs_turn"]
-
-RoutingHook = Callable[[Payment, Sequence[GatewayConfig], Mapping[str, GatewayHealth]], Sequence[str] | None]
 
 
 def decide(
@@ -29,14 +34,38 @@ def decide(
     paused: Collection[str] = (),
     hooks: Sequence[RoutingHook] = (),
 ) -> Decision:
-    """Every gateway of `candidates` that may take the payment, best first."""
+    """Every gateway of `candidates` that may take the payment, best first; their own order is the configured one.
+
+    `turn`: the payment's place in the round robin (see `needs_turn`). `paused`: gateways that an operator has taken out.
+    """
     eligible, left_out, back_in_s = sort_out(payment, candidates, health, paused)
-    configured = [gateway.name for gateway in eligible]
-    order: list[str] = []
-    _append(order, (name for name in config.fallback if name in configured))
-    because = "first in the fallback list" if order else "first in configured order"
-    _append(order, configured)
-    return Decision(tuple(order), left_out, back_in_s, config.strategy, because)
+    if not eligible:
+        return Decision((), left_out, back_in_s, config.strategy, "no gateway may take it")
+    may = [gateway.name for gateway in eligible]
+    rankings, failures = _by_hooks(payment, eligible, health, hooks) if hooks else ([], [])
+    if config.rules_in_order:
+        rankings.append(_by_rule(payment, config, may))
+    leads = not any(ranking.names for ranking in rankings)
+    situation = Situation(payment, eligible, health, config, rng, turn, leads)
+    strategy = STRATEGIES[config.strategy](situation)
+    rankings.append(strategy)
+    if config.fallback:
+        listed = [name for name in config.fallback if name in may]
+        rankings.append(Ranking(listed, "first in the fallback list"))
+    rankings.append(Ranking(may, "first in configured order"))
+    first = next(ranking for ranking in rankings if ranking.names)
+    return Decision(
+        tuple(dict.fromkeys(name for ranking in rankings for name in ranking.names)),
+        left_out,
+        back_in_s,
+        config.strategy,
+        "; ".join([first.because, *failures]),
+        strategy.scores,
+        first.rule,
+        first.explored,
+        first.experiment,
+        first.arm,
+    )
 
 
 def needs_turn(config: RoutingConfig) -> bool:
@@ -44,7 +73,23 @@ def needs_turn(config: RoutingConfig) -> bool:
     return config.strategy == "ROUND_ROBIN"
 
 
-def _append(order: list[str], names: Iterable[str]) -> None:
-    for name in names:
-        if name not in order:
-            order.append(name)
+def _by_hooks(
+    payment: Payment,
+    eligible: Sequence[GatewayConfig],
+    health: Mapping[str, GatewayHealth],
+    hooks: Sequence[RoutingHook],
+) -> tuple[list[Ranking], list[str]]:
+    rankings, failures = [], []
+    for hook in hooks:
+        names, failure = named_by(hook, payment, eligible, health)
+        rankings.append(Ranking(names, f"named by hook {hook_name(hook)}"))
+        if failure is not None:
+            failures.append(failure)
+    return rankings, failures
+
+
+def _by_rule(payment: Payment, config: RoutingConfig, may: Collection[str]) -> Ranking:
+    for rule in config.rules_in_order:
+        if rule.gateway in may and rule.matches(payment):
+            return Ranking((rule.gateway,), f'named by rule "{rule.id}"', rule=rule.id)
+    return NOTHING

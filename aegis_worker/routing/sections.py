@@ -8,6 +8,7 @@ from typing import Any
 
 from .checks import Checks, Path
 from .policy import AbTest, Arm, Prior, Weights
+from .rule_checks import checked_rules
 from .strategies import STRATEGIES
 
 _LONGEST_NAME = 64
@@ -117,4 +118,5 @@ SECTIONS: dict[str, Callable[[Checks, Path, Any, Collection[str]], Any]] = {
     "shares": _shares,
     "countries": _countries,
     "ab_test": _ab_test,
+    "rules": checked_rules,
 }

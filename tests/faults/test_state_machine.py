@@ -83,6 +83,14 @@ class PaymentLife(RuleBasedStateMachine):
     def look_ups_will(self, name: str, look_ups: str) -> None:
         self.world.gateways[name].look_ups = look_ups
 
+    @rule(
+        name=st.sampled_from("ab"),
+        look_ups=st.booleans(),
+        by=st.sampled_from((None, "breaker", "limit")),
+    )
+    def the_gates_will_refuse(self, name: str, look_ups: bool, by: str | None) -> None:
+        self.world.gates.refusing[name, look_ups] = by
+
     @rule()
     def somebody_asks(self) -> None:
         self.tables.sync()
@@ -114,6 +122,7 @@ class PaymentLife(RuleBasedStateMachine):
             return
         for gateway in self.world.gateways.values():
             gateway.heal()
+        self.world.gates.refusing.clear()
         for zombie in self.frozen:
             list(zombie)
         for _ in range(_ROUNDS):

@@ -32,7 +32,7 @@ from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
 
 __all__ = ["aegis"]
 
-HASTY = Policy(max_attempts=3, retry_initial_s=1, retry_cap_s=30, verify_ladder_s=(0.001,), poison_cap=5)
+HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)
 SOFT = Declined("insufficient_funds", "51")
 
 
@@ -114,7 +114,7 @@ def test_every_hop_and_every_retry_is_told_with_its_reason(database: Database) -
     found = explained(database, run_one(database, *gateways))
     assert [(decision.kind, decision.what) for decision in found.decisions] == [
         ("route", "sent to a (attempt 1)"),
-        ("retry", "to try b at once"),
+        ("retry", "to try b"),
         ("route", "sent to b (attempt 2)"),
     ]
     assert "left out: c does not take USD" in found.decisions[0].why

@@ -22,7 +22,7 @@ from aegis_worker.pipeline.work import Policy
 
 __all__ = ["aegis"]
 
-HASTY = Policy(max_attempts=3, retry_initial_s=1, retry_cap_s=30, verify_ladder_s=(0.001,), poison_cap=5)
+HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)
 REASON = {"reason": "settlement report of 20 November"}
 
 

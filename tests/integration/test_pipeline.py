@@ -34,6 +34,7 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.intake import request_sync
 from aegis_worker.pipeline.run import run
@@ -150,16 +151,28 @@ def test_an_unreachable_gateway_is_tried_again_later_and_at_most_max_attempts_ti
     run(parts, "payments")
     waiting = job_of(database, payment_id)
     assert (waiting["status"], waiting["queue"]) == ("waiting", "payments")
-    assert 0 < waiting["due_in_s"] <= 1
+    assert waiting["due_in_s"] <= 1
     for _ in range(5):
         make_due(database)
         run(parts, "payments")
     assert payment_of(database, payment_id).last_error["code"] == "gateway_unavailable"
-    assert len(gateway.calls) == 3
+    assert [attempt["number"] for attempt in attempts_of(database, payment_id)] == [1, 2, 3]
+
+
+def test_a_connection_that_is_refused_is_tried_twice_more_within_the_same_attempt(database):
+    refused = NotSent("connection refused")
+    gateway = ScriptedGateway("a", answering(refused, refused, Approved("ch_1")))
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, gateway), "payments")
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert [attempt["sends"] for attempt in attempts_of(database, payment_id)] == [1]
+    assert len({call.idempotency_key for call in gateway.calls}) == 1
 
 
 def test_retry_after_of_the_only_gateway_is_honoured(database):
-    gateway = ScriptedGateway("a", answering(NotSent("429", retry_after_s=20), Approved("ch_1")))
+    gateway = ScriptedGateway(
+        "a", answering(NotSent("429", retry_after_s=20, kind=NotSentKind.RATE_LIMIT), Approved("ch_1"))
+    )
     payment_id = accept_one(database).payment.id
     run(pipeline(database, gateway), "payments")
     assert 15 < job_of(database, payment_id)["due_in_s"] <= 20
@@ -345,11 +358,11 @@ def test_every_hop_says_why_its_gateway_was_chosen(database):
     payment_id = accept_one(database).payment.id
     run(pipeline(database, ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")), "payments")
     reasons = [attempt["decision"]["because"] for attempt in attempts_of(database, payment_id)]
-    assert reasons == ["first in configured order", "next in configured order"]
+    assert reasons == ["first in configured order", "next of the same decision"]
     retry = next(
         event for event in events_of(database, payment_id) if event.type == "PAYMENT_RETRY_ATTEMPTED"
     )
-    assert retry.data == {"from": "a", "to": "b", "reason": "insufficient_funds", "delay_s": 0.0}
+    assert retry.data == {"from": "a", "to": "b", "reason": "insufficient_funds"}
 
 
 def test_one_slow_call_of_a_batch_holds_up_neither_the_commits_of_the_others_nor_the_next_claims(database):

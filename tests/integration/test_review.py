@@ -31,6 +31,7 @@ from aegis_worker.domain.outcomes import (
     Operation,
     Pending,
     Unknown,
+    UnknownKind,
 )
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import (
@@ -49,7 +50,7 @@ from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.review.resolve import Resolution, Resolved, ReviewParts, resolve
 
 # The first look-up without an answer brings the payment to a person.
-HASTY = Policy(max_attempts=3, retry_initial_s=1, retry_cap_s=30, verify_ladder_s=(0.001,), poison_cap=5)
+HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)
 WHY = "settlement report of 20 November"
 
 
@@ -426,7 +427,7 @@ def test_a_worker_that_just_claimed_the_job_wins_over_an_operator(database: Data
         gateway.look_up = gateway.by_ledger
         request_sync(database, "m_1", payment_id)
         run(pipeline(database, gateway, policy=HASTY), "verify")
-        return Unknown("status is down")
+        return Unknown("status is down", kind=UnknownKind.ANSWER_TIMEOUT)
 
     gateway.look_up = meanwhile
     with pytest.raises(InvalidState, match="left review"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from aegis_worker.domain.money import Money
@@ -20,7 +22,7 @@ def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, **attempt):
     """What follows for an attempt in doubt at a gateway with an absence window of 120 s."""
     job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
     capabilities = {"a": Capabilities((operation,), key_lifetime_s, 120)}
-    work = Work(job, PAYMENT, [], Route(Decision(("a",), {}), capabilities))
+    work = Work(job, PAYMENT, [], Route(Decision(("a",), {}), capabilities, {}), random.Random(1))
     fields = {
         "operation": operation,
         "number": 1,

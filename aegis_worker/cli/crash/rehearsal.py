@@ -23,8 +23,6 @@ SHORT_TIMES = {
     "AEGIS_RUN_LIMIT_S": "3",
     "AEGIS_VERIFY_LADDER_S": "1,1,1,2,2,3,5,5,5,10,10,10,20,20,30,30",
     "AEGIS_RECHECK_LADDER_S": "3,10",
-    "AEGIS_RETRY_INITIAL_S": "0.5",
-    "AEGIS_RETRY_CAP_S": "3",
     # Whoever dies here is killed on purpose, and no payment is to blame.
     "AEGIS_POISON_CAP": "50",
     "AEGIS_WEB_WORKERS": "2",

@@ -1,0 +1,53 @@
+"""Exploration: a strategy that goes by the record alone would never learn that a gateway has become good.
+
+So a share of payments tries another gateway first, one of those with the fewest judged hops. And a gateway whose breaker is
+half open, which its record keeps from going first, is asked for a probe by one payment in five at least, whatever the share
+is set to: n payments have asked it with a probability of 1 - 0.8 ** n. Asking is cheap: the gates let three probes out at a
+time, and a payment that gets no permit goes on to its next candidate at once. Once the breaker has closed, the health
+window begins anew, and the prior takes the place of the failures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.resilience.permits import GatewayHealth
+
+from ..ranking import Ranking, Situation, Strategy
+from .success import UNTRIED
+
+PROBE_SHARE = 0.2
+
+
+def exploring(strategy: Strategy) -> Strategy:
+    """The strategy, with exploration of the gateways that it would not try first."""
+
+    def explored(situation: Situation) -> Ranking:
+        ranking = strategy(situation)
+        others = ranking.names[1:]
+        if not others or not situation.leads:
+            return ranking
+        half_open = [name for name in others if _state(situation.health, name) is not BreakerState.CLOSED]
+        share = situation.config.exploration
+        if half_open:
+            share = max(share, PROBE_SHARE)
+        if situation.rng.random() >= share:
+            return ranking
+        among = half_open or _least_tried(situation.health, others)
+        chosen = among[int(situation.rng.random() * len(among))]
+        names = [chosen, *(name for name in ranking.names if name != chosen)]
+        why = "its breaker is half open" if half_open else f"{ranking.names[0]} would have been first"
+        return ranking._replace(names=names, because=f"explored: {why}", explored=True)
+
+    return explored
+
+
+def _state(health: Mapping[str, GatewayHealth], name: str) -> BreakerState:
+    return health.get(name, UNTRIED).state
+
+
+def _least_tried(health: Mapping[str, GatewayHealth], names: Sequence[str]) -> list[str]:
+    judged = {name: health.get(name, UNTRIED).judged for name in names}
+    fewest = min(judged.values())
+    return [name for name in names if judged[name] == fewest]
