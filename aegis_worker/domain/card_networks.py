@@ -53,6 +53,11 @@ class CardHistory:
     in_last_30_days: int = 0
     never_again: str | None = None
 
+    def after(self, code: str) -> CardHistory:
+        """This history and one more decline."""
+        never_again = code if DECLINES[code].never_again else self.never_again
+        return CardHistory(self.in_last_day + 1, self.in_last_30_days + 1, never_again)
+
 
 @dataclass(frozen=True, slots=True)
 class Barred:

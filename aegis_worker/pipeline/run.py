@@ -18,6 +18,7 @@ from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import Change, OpenAttempt
 
 from .admission import admitted
+from .cards import within_limits
 from .lookout import Lookout
 from .parts import PipelineParts, RunReport
 from .plan import next_step
@@ -183,10 +184,11 @@ def _carry_out(
     decided: Sequence[tuple[Work, Settled | None, Step]],
     report: RunReport,
 ) -> None:
-    """Ask the gates, write what was decided in one commit, then send what the commit allows."""
+    """Look at cards' limits, ask the gates, write what was decided in one commit, then send what the commit allows."""
     to_record: list[tuple[Work, Step, Change]] = []
     to_send: list[tuple[Work, Send | SendAgain | Ask]] = []
-    for work, settled, step in admitted(parts.gates, decided, parts.policy):
+    allowed = within_limits(parts.database, decided)
+    for work, settled, step in admitted(parts.gates, allowed, parts.policy):
         if settled is None and isinstance(step, Ask):
             to_send.append((work, step))  # asking changes nothing: there is nothing to write before
         else:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from scripted_gateway import ScriptedGateway
-from spine import accept_one, attempts_of, let_pass, payment_of, pipeline, rows, run_until_quiet
+from spine import accept_one, attempts_of, let_pass, payment_of, pipeline, rows, run_until_quiet, story_of
 from sqlalchemy import event
+from told import execute
 
 from aegis_worker.domain.card_networks import card_key
-from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
+from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Operation, Unknown
 from aegis_worker.domain.transitions import State
+from aegis_worker.persistence.card_declines import CardDecline, note_declines
 from aegis_worker.persistence.database import Database
 
 SOFT, STOLEN = Declined("insufficient_funds", "51", "not enough"), Declined("stolen_card", "43", "stolen")
@@ -109,3 +111,112 @@ def test_a_batch_without_a_network_and_without_such_declines_asks_and_writes_not
         run_until_quiet(pipeline(database, ScriptedGateway("a", answering(SOFT))))
     assert len(seen) > 3
     assert not [statement for statement in seen if "card_declines" in statement]
+
+
+def declined(
+    database: Database, times: int, network: str | None, code: str = "do_not_honor", **of: str
+) -> None:
+    """Earlier payments of the card that ended with this code."""
+    key = card_key(of.get("merchant_id", "m_1"), of.get("token", TOKEN))
+    earlier = [CardDecline(f"pay_{n}", 1, "m_1", key, network, code) for n in range(times)]
+    database.run(lambda connection: note_declines(connection, earlier))
+
+
+def end_of(database: Database, payment_id: str) -> tuple[State, str | None]:
+    payment = payment_of(database, payment_id)
+    return payment.state, payment.last_error and payment.last_error["code"]
+
+
+@pytest.mark.parametrize(("network", "most"), [("visa", 20), ("mastercard", 10)])
+def test_a_card_that_was_declined_as_often_as_its_network_allows_is_not_sent(
+    database: Database, network: str, most: int
+) -> None:
+    gateway = ScriptedGateway("a")
+    declined(database, most - 1, network)
+    assert end_of(database, pay(database, "one", card(network), gateway)) == (State.SUCCESS, None)
+    declined(database, most, network)
+    payment_id = pay(database, "two", card(network), gateway)
+    assert end_of(database, payment_id) == (State.FAILURE, "card_retry_limit")
+    assert f"allows {most} declined tries" in payment_of(database, payment_id).last_error["message"]
+    assert story_of(database, payment_id) == ["INITIATED", "FAILED"]
+    assert (len(gateway.calls), attempts_of(database, payment_id)) == (1, [])
+
+
+def test_the_decline_that_reaches_the_limit_is_the_last_of_its_payment(database: Database) -> None:
+    declined(database, 19, "visa")
+    first, second = ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")
+    payment_id = pay(database, "one", card("visa"), first, second)
+    assert end_of(database, payment_id) == (State.FAILURE, "card_retry_limit")
+    assert payment_of(database, payment_id).last_error["message"] == (
+        "Visa allows 20 declined tries of one card in 30 days; the last try was declined by a with insufficient_funds"
+    )
+    assert (len(first.calls), len(second.calls)) == (1, 0)
+
+
+def test_a_day_later_a_mastercard_may_be_tried_again_and_ten_declines_later_not(database: Database) -> None:
+    gateway = ScriptedGateway("a")
+    declined(database, 10, "mastercard")
+    pay(database, "one", card("mastercard"), gateway)
+    assert gateway.calls == []
+    execute(database, "UPDATE card_declines SET at = at - interval '1 day 1 s'")
+    pay(database, "two", card("mastercard"), gateway)
+    assert len(gateway.calls) == 1
+
+
+def test_other_tokens_merchants_and_networks_are_not_held_back(database: Database) -> None:
+    gateway = ScriptedGateway("a")
+    declined(database, 50, "visa", token="tok_2")
+    declined(database, 50, "visa", merchant_id="m_2")
+    declined(database, 50, "amex", token="tok_3")
+    pay(database, "one", card("visa"), gateway)
+    pay(database, "two", card("amex", "tok_3"), gateway)
+    assert len(gateway.calls) == 2
+
+
+@pytest.mark.parametrize("network", ["visa", "amex"])
+def test_a_card_that_was_declined_for_good_is_not_sent_again(database: Database, network: str) -> None:
+    pay(database, "one", card(network), ScriptedGateway("a", answering(STOLEN)))
+    gateway = ScriptedGateway("a")
+    payment_id = pay(database, "two", card(network), gateway)
+    assert end_of(database, payment_id) == (State.FAILURE, "card_barred")
+    assert payment_of(database, payment_id).last_error["advised_action"] == "do_not_retry"
+    assert gateway.calls == []
+
+
+def test_without_a_network_a_first_try_goes_out_and_a_second_only_where_nothing_forbids_it(
+    database: Database,
+) -> None:
+    declined(database, 1, None, "lost_card")
+    first, second = ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")
+    assert end_of(database, pay(database, "one", card(), first, second)) == (State.FAILURE, "card_barred")
+    assert (len(first.calls), len(second.calls)) == (1, 0)
+    assert end_of(database, pay(database, "two", card(token="tok_2"), first, second)) == (State.SUCCESS, None)
+
+
+def test_a_hop_that_was_begun_is_gone_on_with_and_so_is_a_charge_in_doubt(database: Database) -> None:
+    steps = (Operation.AUTHENTICATE, Operation.PROCESS)
+    declined(database, 19, "visa")
+    gateway = ScriptedGateway(
+        "a", answering(Approved("int_1"), Unknown("reset"), Approved("ch_1")), steps=steps
+    )
+    payment_id = pay(database, "one", card("visa"), gateway)
+    declined(database, 25, "visa")
+    let_pass(database, 30)
+    run_until_quiet(pipeline(database, gateway))
+    assert end_of(database, payment_id) == (State.SUCCESS, None)
+
+
+def test_a_card_is_tried_where_its_declines_can_not_be_read(database: Database) -> None:
+    def be_quick(*called: Any) -> None:
+        called[1].execute("SET LOCAL lock_timeout = '50ms'")
+
+    declined(database, 20, "visa")
+    gateway = ScriptedGateway("a")
+    event.listen(database.engine, "before_cursor_execute", be_quick)
+    try:
+        with database.engine.begin() as other:
+            other.exec_driver_sql("LOCK TABLE card_declines")
+            pay(database, "one", card("visa"), gateway)
+    finally:
+        event.remove(database.engine, "before_cursor_execute", be_quick)
+    assert len(gateway.calls) == 1
