@@ -14,14 +14,16 @@ import urllib3
 
 from aegis_api.strict_json import canonical
 from aegis_worker import __version__
+from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.errors import OperatorError, Retryable
-from aegis_worker.resilience.backoff import retry_delay_s
+from aegis_worker.resilience.backoff import next_delay_s
 
 # 30 s > the API's own bounds on a database statement (10 s) and on waiting for its pool and locks, so an answer that is
 # still coming isn't given up.
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 3.0, 30.0
 _TRIES = 7
-_FIRST_DELAY_S, _LONGEST_DELAY_S, _LONGEST_RETRY_AFTER_S = 0.2, 3.0, 10.0
+_PAUSES, _LONGEST_RETRY_AFTER_S = RetryLimits(initial_s=0.5, cap_s=6.0), 10.0
+_rng = random.Random()
 # Answers of a proxy or of the API that mean "not now". The API says so itself in `retryable`; a proxy can't.
 _NOT_NOW = {429, 502, 503, 504}
 _TOO_LARGE = 413
@@ -165,8 +167,7 @@ class Api:
 
     def _pause(self, tries: int, at_least_s: float = 0.0) -> bool:
         """Wait before the next try; whether it was ended by `stop`."""
-        delay_s = max(retry_delay_s(tries, initial_s=_FIRST_DELAY_S, cap_s=_LONGEST_DELAY_S), at_least_s)
-        return self.stop.wait(delay_s * random.uniform(0.75, 1.25))
+        return self.stop.wait(at_least_s + next_delay_s(tries, _PAUSES, _rng))
 
     def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         answer = self._pool.urlopen(

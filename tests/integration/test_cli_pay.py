@@ -20,6 +20,7 @@ from spine import rows
 from aegis_worker.cli import http
 from aegis_worker.cli.relay import relay_pass
 from aegis_worker.cli.worker_parts import opened_worker
+from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.persistence.api_keys import create_key
 from aegis_worker.persistence.database import Database
 
@@ -54,8 +55,7 @@ class Front:
 def front(database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     """The API and a merchant's key in the environment; nobody works on what is accepted yet."""
     install(monkeypatch, database_url)
-    monkeypatch.setattr(http, "_FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(http, "_LONGEST_DELAY_S", 0.02)
+    monkeypatch.setattr(http, "_PAUSES", RetryLimits(initial_s=0.01, cap_s=0.02))
     api = start_api(database_url)
     front = Front(api.app.wsgi_app)
     api.app.wsgi_app = front  # type: ignore[method-assign]

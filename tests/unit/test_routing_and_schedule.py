@@ -9,7 +9,7 @@ from scripted_gateway import ScriptedGateway
 from test_domain import a_payment
 
 from aegis_worker.domain.money import Money
-from aegis_worker.resilience.backoff import retry_delay_s, verify_delay_s
+from aegis_worker.resilience.backoff import verify_delay_s
 from aegis_worker.routing.config import RoutingConfig
 from aegis_worker.routing.router import decide
 from aegis_worker.settings import VERIFY_LADDER_S
@@ -47,10 +47,6 @@ def test_a_payment_without_a_country_may_go_anywhere():
 
 def test_a_gateway_without_limits_takes_every_currency():
     assert decide_for(a_payment(amount=Money(1, "BHD")), configs(a={})).candidates == ("a",)
-
-
-def test_retries_double_up_to_the_cap():
-    assert [retry_delay_s(tries, initial_s=1, cap_s=30) for tries in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
 
 
 def test_the_verify_ladder_ends_within_its_seventh_day_and_then_asks_a_person():
