@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from flask import Response
 
 from aegis_worker.errors import NotFound
-from aegis_worker.queries.gateway_reports import GatewayReport
 
 from .auth import require_operator
 from .gateway_bodies import gateway_body
@@ -36,7 +33,7 @@ def list_gateways() -> Response:
     With its score, its circuit breakers, what calls to it came to lately, and what is set for it. Health is kept in
     Redis by all workers; while Redis can't be asked `health` is null, and payments go on.
     """
-    return answer(list_body([gateway_body(report) for report in _reports()], None))
+    return answer(list_body([gateway_body(report) for report in parts().web.gateway_reports()], None))
 
 
 @blueprint.route("/<gateway_name>", parameters=[GATEWAY_NAME])
@@ -47,13 +44,7 @@ def show_gateway(gateway_name: str) -> Response:
 
     As in the list of all.
     """
-    for report in _reports():
+    for report in parts().web.gateway_reports():
         if report.config.name == gateway_name:
             return answer(gateway_body(report))
     raise NotFound("There is no gateway of this name.")
-
-
-def _reports() -> Sequence[GatewayReport]:
-    web = parts().web
-    with web.database.read() as connection:
-        return web.gateway_reports(connection)

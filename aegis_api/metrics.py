@@ -46,7 +46,8 @@ def metrics() -> Response:
     web = parts().web
     try:
         with web.database.read() as connection:
-            text = metrics_text(web.gateway_reports(connection), due_by_queue(connection, limit=MOST_DUE))
+            due = due_by_queue(connection, limit=MOST_DUE)
+        text = metrics_text(web.gateway_reports(), due)
     except DatabaseUnavailable:
         text = metrics_text(None, None)
     return Response(text, content_type=CONTENT_TYPE)

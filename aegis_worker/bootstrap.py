@@ -11,7 +11,6 @@ from functools import cache, partial
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy import Connection
 
 from aegis_worker.audit.run import AuditParts
 from aegis_worker.audit.violations import Bounds
@@ -61,7 +60,7 @@ class Web:
     redis_ready: Callable[[], bool]
     gateways: Callable[[], Mapping[str, PaymentGateway]] = dict
     routing_file: Callable[[], RoutingConfig] = RoutingConfig
-    gateway_reports: Callable[[Connection], Sequence[GatewayReport]] = lambda connection: ()
+    gateway_reports: Callable[[], Sequence[GatewayReport]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +85,15 @@ def web(settings: Settings | None = None) -> Web:
     """The parts of one web process."""
     settings = _observed(settings or load_settings())
     redis = redis_client(settings)
+    database = Database.connect(settings, application="web")
     gateways = cache(lambda: load_gateways(settings.config_dir / "gateways.toml"))
     return Web(
         settings=settings,
-        database=Database.connect(settings, application="web"),
+        database=database,
         hints=Hints(celery_app, redis),
         redis_ready=lambda: _answers(redis),
         gateways=gateways,
-        gateway_reports=_gateway_reports(settings, redis, gateways),
+        gateway_reports=_gateway_reports(settings, database, redis, gateways),
         routing_file=cache(lambda: load_routing(settings.config_dir / "routing.toml", gateways())),
     )
 
@@ -194,14 +194,17 @@ def redis_client(settings: Settings) -> Redis:
 
 
 def _gateway_reports(
-    settings: Settings, redis: Redis, gateways: Callable[[], Mapping[str, PaymentGateway]]
-) -> Callable[[Connection], Sequence[GatewayReport]]:
+    settings: Settings,
+    database: Database,
+    redis: Redis,
+    gateways: Callable[[], Mapping[str, PaymentGateway]],
+) -> Callable[[], Sequence[GatewayReport]]:
     @cache
     def monitor() -> Monitor:
         gates = build_gates(redis, gateways(), call_threads=settings.call_threads)
         return Monitor(redis, gates, gateways())
 
-    return lambda connection: report_gateways(connection, gateways(), monitor())
+    return lambda: report_gateways(database, gateways(), monitor())
 
 
 def _answers(redis: Redis) -> bool:

@@ -142,7 +142,7 @@ def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = 
     web = replace(
         web,
         gateways=lambda: named,
-        gateway_reports=lambda connection: report_gateways(connection, named, monitor),
+        gateway_reports=lambda: report_gateways(database, named, monitor),
     )
     return Api(create_app(web), database, settings, told)
 

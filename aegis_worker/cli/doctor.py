@@ -107,18 +107,21 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "beat": checks_database.beat,
         "outbox": checks_database.outbox,
         "webhooks": checks_database.webhooks,
-        "breakers": lambda connection: checks_gateways.breakers(
-            report_gateways(connection, parts.gateways, parts.monitor)
-        ),
     }
     for name, look in (of_any | (of_ours if is_current else {})).items():
         yield from guarded(name, _BROKEN_CHECK, partial(_look, parts, look))
+    if is_current:
+        yield from guarded("breakers", _BROKEN_CHECK, lambda: _breaker_checks(parts))
 
 
 def _look(parts: Worker, look: Callable[[Connection], Iterable[Check]]) -> list[Check]:
     # A connection for each: a statement that fails would spoil the transaction of the next.
     with parts.database.read() as connection:
         return list(look(connection))
+
+
+def _breaker_checks(parts: Worker) -> Iterable[Check]:
+    return checks_gateways.breakers(report_gateways(parts.database, parts.gateways, parts.monitor))
 
 
 def _redis_checks(parts: Worker) -> Iterator[Check]:

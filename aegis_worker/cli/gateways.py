@@ -95,8 +95,7 @@ def _watch(parts: Worker, interval_s: float, as_json: bool) -> None:
 
 
 def _look(parts: Worker) -> Sequence[GatewayReport]:
-    with parts.database.read() as connection:
-        return report_gateways(connection, parts.gateways, parts.monitor)
+    return report_gateways(parts.database, parts.gateways, parts.monitor)
 
 
 def _is_known(reports: Sequence[GatewayReport]) -> bool:

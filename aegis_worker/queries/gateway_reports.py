@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from aegis_worker.gateways.base import GatewayConfig, PaymentGateway
+from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.gateway_pauses import Pause, list_pauses
 from aegis_worker.resilience.monitor import Live, Monitor
 
@@ -22,10 +21,11 @@ class GatewayReport:
 
 
 def report_gateways(
-    connection: Connection, gateways: Mapping[str, PaymentGateway], monitor: Monitor
+    database: Database, gateways: Mapping[str, PaymentGateway], monitor: Monitor
 ) -> Sequence[GatewayReport]:
-    """All of them, in the order of the configuration."""
-    paused = {pause.gateway: pause for pause in list_pauses(connection)}
+    """All of them, in the order of the configuration. Raises DatabaseUnavailable."""
+    with database.read() as connection:
+        paused = {pause.gateway: pause for pause in list_pauses(connection)}
     live = monitor.look() or {}
     return [
         GatewayReport(gateway.config, paused.get(name), live.get(name)) for name, gateway in gateways.items()
