@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aegis_worker.domain.breakers import BreakerLimits
-from aegis_worker.domain.declines import DECLINES
+from aegis_worker.domain.declines import DECLINES, may_fail_over
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import ConfigurationError
 
@@ -91,4 +91,6 @@ def _kinds(where: str, given: Any) -> frozenset[NotSentKind]:
 def _by_code(where: str, table: Any) -> dict[str, int]:
     if isinstance(table, dict) and (unknown := sorted(set(table) - set(DECLINES))):
         raise ConfigurationError(f"{where}: no decline code {', '.join(unknown)}; see domain/declines.py")
+    if isinstance(table, dict) and (final := sorted(code for code in table if not may_fail_over(code))):
+        raise ConfigurationError(f"{where}: a payment ends the first time anyway with {', '.join(final)}")
     return numbers(where, table, dict.fromkeys(DECLINES, (1, 20)))

@@ -10,6 +10,7 @@ import pytest
 from scripted_gateway import ScriptedGateway
 from spine import accept_one, attempts_of, let_pass, payment_of, pipeline, rows, run_until_quiet, story_of
 from sqlalchemy import event
+from test_pipeline import answering
 from told import execute
 
 from aegis_worker.domain.card_networks import card_key
@@ -27,12 +28,6 @@ DECLINES = (
 
 def card(network: str | None = None, token: str = TOKEN) -> dict[str, str]:
     return {"type": "card", "token": token, **({"network": network} if network else {})}
-
-
-def answering(*outcomes: Any) -> Any:
-    """A gateway that answers with these, one after the other, and with the last of them for ever."""
-    left = list(outcomes)
-    return lambda request: left.pop(0) if len(left) > 1 else left[0]
 
 
 def pay(database: Database, key: str, method: dict[str, str], *gateways: ScriptedGateway) -> str:

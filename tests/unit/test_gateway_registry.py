@@ -67,6 +67,7 @@ def test_the_shipped_file_loads_and_takes_addresses_and_secrets_from_the_environ
         (f"{A_SANDBOX}retry.max_attempts = 0", "gateways.a.retry.max_attempts: must be a whole number"),
         (f"{A_SANDBOX}retry.retry_on = ['DECLINE']", "gateways.a.retry.retry_on: must be a list out of"),
         (f"{A_SANDBOX}retry.decline_attempts.no_money = 1", "decline_attempts: no decline code no_money"),
+        (f"{A_SANDBOX}retry.decline_attempts.lost_card = 2", "ends the first time anyway with lost_card"),
         (f"{A_SANDBOX}retry.decline_attempts.do_not_honor = 0", "decline_attempts.do_not_honor: must be"),
         ("[gateways.a", "gateways.toml"),
     ],
