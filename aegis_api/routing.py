@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Response, g
 
 from aegis_worker.errors import InvalidRouting
 from aegis_worker.persistence import routing_versions
+from aegis_worker.queries.past_payments import newest
+from aegis_worker.queries.simulation import DEFAULT_SPAN_S, simulate
 from aegis_worker.routing import changes
+from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import RoutingConfig, checked_routing
 
 from . import routing_examples as examples
@@ -20,7 +24,11 @@ from .representations import answer, list_body
 from .requests import wanted_version
 from .routing_bodies import routing_body, version_body
 from .schemas import routing_answers as answers
-from .schemas.routing_requests import RoutingPutSchema, RoutingVersionsQuerySchema
+from .schemas.routing_requests import RoutingPutSchema, RoutingVersionsQuerySchema, SimulationRequestSchema
+from .simulation_body import simulation_body
+
+# A simulation ends by then, give or take a page of payments: it holds a thread.
+_SIMULATION_S = 10.0
 
 blueprint = Blueprint(
     "routing",
@@ -114,3 +122,38 @@ def list_routing_versions(query: dict[str, Any]) -> Response:
     page = found[:limit]
     cursor = str(page[-1].version) if len(found) > limit else None
     return answer(list_body([version_body(version) for version in page], cursor))
+
+
+@blueprint.route("/simulate", methods=["POST"])
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+)
+@blueprint.arguments(SimulationRequestSchema(), example=examples.SIMULATION_REQUEST)
+@blueprint.response(200, answers.SimulationSchema(), example=examples.SIMULATION, headers=headers())
+def simulate_routing(body: dict[str, Any]) -> Response:
+    """Try a configuration on past payments
+
+    Nothing is sent and nothing written. Each payment is decided about anew, by what each gateway came to over the period;
+    the answer compares gateways, success, latency and fees, and says what it assumes. `aegis routing simulate` takes more
+    payments than this does.
+    """
+    web = parts().web
+    gateways = web.gateways()
+    if "config" in body:
+        config = _checked(body["config"])
+    else:
+        config = RoutingBook(web.database, web.routing_file(), gateways).current().config
+    since = body.get("since") or datetime.now(UTC) - timedelta(seconds=DEFAULT_SPAN_S)
+    simulated = simulate(
+        web.database,
+        newest(web.database, since=since, limit=body["limit"]),
+        [gateway.config for gateway in gateways.values()],
+        config,
+        seed=body["seed"],
+        budget_s=_SIMULATION_S,
+    )
+    return answer(simulation_body(simulated))

@@ -7,10 +7,17 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 
 
-def text(description: str = "", *, none: bool = False, required: bool = True, **more: Any) -> fields.String:
+def text(
+    description: str = "",
+    *,
+    none: bool = False,
+    required: bool = True,
+    data_key: str | None = None,
+    **more: Any,
+) -> fields.String:
     """A string of an answer; `more` are keywords of JSON Schema."""
     metadata = {**({"description": description} if description else {}), **more}
-    return fields.String(required=required, allow_none=none, metadata=metadata)
+    return fields.String(required=required, allow_none=none, data_key=data_key, metadata=metadata)
 
 
 def one_of(*values: str, description: str = "") -> fields.String:
@@ -27,6 +34,12 @@ def table(heads: tuple[str, ...], *rows: tuple[str, ...]) -> str:
 def whole(description: str = "") -> fields.Integer:
     """An integer."""
     return fields.Integer(required=True, metadata={"description": description} if description else {})
+
+
+def number(description: str = "", *, none: bool = False) -> fields.Float:
+    """A number with a fraction."""
+    metadata = {"description": description} if description else {}
+    return fields.Float(required=True, allow_none=none, metadata=metadata)
 
 
 def time(description: str = "", *, none: bool = False, required: bool = True) -> fields.String:

@@ -52,6 +52,8 @@ class Moment(StrictField):
         super().__init__(metadata=documented | kwargs.pop("metadata", {}), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        if type(value) is not str:
+            raise refusal("invalid_type", "Must be a string.")
         try:
             moment = datetime.fromisoformat(value) if len(value) <= 40 else None
             if moment is not None and moment.tzinfo is not None:

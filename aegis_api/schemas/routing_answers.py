@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from .documented import Answer, an_object, one_of, text, time, whole
+from .documented import Answer, an_object, number, one_of, text, time, whole
 
 
 class RoutingSchema(Answer):
@@ -53,3 +53,94 @@ class PausedSchema(Answer):
     changed = fields.Boolean(
         required=True, metadata={"description": "false: it was so already, and nothing was written."}
     )
+
+
+class SimulatedGatewaySchema(Answer):
+    """A gateway over the period: payments that went there first, and that would have; what its hops came to."""
+
+    gateway = text()
+    was = whole()
+    would_be = whole()
+    judged = whole("Hops that say something about the gateway: approved, declined, failed.")
+    approved = whole("Of these.")
+    success_rate = number("Of the judged; null without any.", none=True)
+    latency_mean_ms = number(none=True)
+    latency_p95_ms = number(none=True)
+    expected_success_rate = number(
+        "What a payment that moves there is taken to come to; null where the gateway is not configured any more.",
+        none=True,
+    )
+
+
+class MoveSchema(Answer):
+    """Payments whose first gateway would change."""
+
+    # `from` is a word of Python's.
+    _from = text("null: it was never sent anywhere.", none=True, data_key="from")
+    to = text("null: no gateway would have taken it.", none=True)
+    payments = whole()
+
+
+class RuleCountSchema(Answer):
+    """How often an enabled rule decided."""
+
+    id = text()
+    payments = whole()
+
+
+class ReasonCountSchema(Answer):
+    """Why a gateway would not have taken payments that no gateway would have taken."""
+
+    reason = text()
+    payments = whole()
+
+
+class SuccessComparedSchema(Answer):
+    """Over the payments of which it is known on both sides."""
+
+    payments = whole()
+    was_rate = number(none=True)
+    would_be_rate = number(none=True)
+
+
+class LatencyComparedSchema(Answer):
+    """Over the payments of which it is known on both sides."""
+
+    payments = whole()
+    was_mean_ms = number(none=True)
+    would_be_mean_ms = number(none=True)
+
+
+class FeesComparedSchema(Answer):
+    """Over the payments of which both gateways' fees are known, in minor units, if all of them were charged."""
+
+    currency = text()
+    payments = whole()
+    was_minor = whole()
+    would_be_minor = whole()
+
+
+class SimulationSchema(Answer):
+    """What would have gone where, and what that would have come to. Read it with its assumptions."""
+
+    object = one_of("routing_simulation")
+    since = time()
+    payments = whole("How many were replayed, the newest ones.")
+    complete = fields.Boolean(
+        required=True, metadata={"description": "false: the time was over before all were replayed."}
+    )
+    seed = whole()
+    config = an_object("What was tried, whole.")
+    gateways = fields.List(fields.Nested(SimulatedGatewaySchema), required=True)
+    moved = whole("Payments that would have gone to another gateway first.")
+    never_sent = whole("Payments that went nowhere.")
+    no_gateway = whole("Payments that no gateway would have taken.")
+    explored = whole("Payments that would have gone first to another than the favourite, to try it.")
+    moves = fields.List(fields.Nested(MoveSchema), required=True)
+    rules = fields.List(fields.Nested(RuleCountSchema), required=True)
+    not_taken = fields.List(fields.Nested(ReasonCountSchema), required=True)
+    success = fields.Nested(SuccessComparedSchema, required=True)
+    latency = fields.Nested(LatencyComparedSchema, required=True)
+    fees = fields.List(fields.Nested(FeesComparedSchema), required=True)
+    fees_unknown = whole("Payments of which a gateway's fees are not configured.")
+    assumptions = fields.List(fields.String(), required=True)

@@ -8,9 +8,11 @@ from marshmallow import ValidationError, validates_schema
 
 from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
 
-from .fields import Fault, OneOf, StrictSchema, Text, Verbatim
-from .queries import Number, page_limit
+from .fields import Fault, OneOf, StrictSchema, Text, Verbatim, Whole
+from .queries import Number, PastMoment, page_limit
 
+# `aegis routing simulate` takes more; a request must not hold a thread for long.
+MOST_SIMULATED = 20_000
 CONFIG = (
     "As config/routing.toml has it, in JSON: rules, strategy, fallback. What is left out has its default."
 )
@@ -51,3 +53,27 @@ class PauseSchema(StrictSchema):
     """Why a gateway is paused."""
 
     reason = _reason()
+
+
+class SimulationRequestSchema(StrictSchema):
+    """What to try, and on which payments."""
+
+    config = Verbatim(
+        metadata={"description": f"{CONFIG} Without it: what holds now, as of the newest version."}
+    )
+    since = PastMoment(metadata={"description": "Payments accepted since then. Default: 7 days ago."})
+    limit = Whole(
+        1,
+        MOST_SIMULATED,
+        load_default=5000,
+        metadata={"description": "How many at most, the newest ones.", "default": 5000},
+    )
+    seed = Whole(
+        0,
+        2**31 - 1,
+        load_default=1,
+        metadata={
+            "description": "For what is left to chance; the same seed gives the same answer.",
+            "default": 1,
+        },
+    )

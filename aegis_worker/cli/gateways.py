@@ -17,6 +17,7 @@ from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.resilience.health import Figures, Latency
 
 from .output import duration, examples, json_option, print_json, print_table, redrawn_table
+from .pauses import pause, resume
 from .worker_parts import opened_worker
 
 NO_HEALTH = (
@@ -37,13 +38,16 @@ _COLUMNS = (
 )
 
 
-@click.command(
+@click.group(
     name="gateways",
+    invoke_without_command=True,
     epilog=examples(
         """
         aegis gateways
         aegis gateways --watch
         aegis gateways --json
+        aegis gateways pause sandbox_a --reason "their maintenance window"
+        aegis gateways resume sandbox_a
         """
     ),
 )
@@ -58,12 +62,15 @@ _COLUMNS = (
     help="With --watch: how often.",
 )
 @json_option
-def command(watch: bool, interval_s: float, as_json: bool) -> None:
+@click.pass_context
+def command(ctx: click.Context, watch: bool, interval_s: float, as_json: bool) -> None:
     """Show each gateway's circuit breaker, score, and what its last 100 calls of the last hour came to.
 
     Success is of the calls that say something about the gateway, declines are of those that were answered. Exits with 3
     when Redis can't be asked.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     with opened_worker(log_level="ERROR", hinting=False) as parts:
         if watch:
             with suppress(KeyboardInterrupt):
@@ -76,6 +83,10 @@ def command(watch: bool, interval_s: float, as_json: bool) -> None:
             print_table("Gateways", _COLUMNS, [_row(report) for report in reports])
         if not _is_known(reports):
             raise OperatorError(NO_HEALTH)
+
+
+command.add_command(pause)
+command.add_command(resume)
 
 
 def _watch(parts: Worker, interval_s: float, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`aegis routing` on a real database: a file is checked, applied, shown and taken back."""
+"""`aegis routing` and the pausing of gateways, on a real database."""
 
 from __future__ import annotations
 
@@ -112,3 +112,21 @@ def test_a_configuration_that_can_not_be_used_here_is_told(
     shown = aegis("routing", "show")
     assert shown.exit_code == 1
     assert "can't be used" in shown.out
+
+
+def test_a_gateway_is_paused_and_resumed(aegis: Aegis) -> None:
+    paused = aegis("gateways", "pause", "sandbox_a", "--reason", "their maintenance window", "--json")
+    assert paused.json == {
+        "object": "gateway_pause",
+        "gateway": "sandbox_a",
+        "paused": True,
+        "changed": True,
+    }
+    again = aegis("gateways", "pause", "sandbox_a", "--reason", "their maintenance window")
+    assert (again.exit_code, again.err) == (0, "It was so already; nothing was written.\n")
+    assert aegis("gateways", "resume", "sandbox_a", "--json").json["paused"] is False
+    log = aegis("audit-log", "--json").json
+    assert [entry["action"] for entry in log] == ["gateway.resumed", "gateway.paused"]
+    assert aegis("gateways", "pause", "sandbox_c", "--reason", "no such").exit_code == 3
+    assert aegis("gateways", "resume", "sandbox_c").exit_code == 3
+    assert aegis("gateways", "pause", "sandbox_a").exit_code == 2

@@ -9,6 +9,7 @@ _COMMANDS = {
     "show": ("show", "Show what routing goes by now."),
     "check": ("check", "Check a file, and name each wrong value."),
     "apply": ("apply", "Have another configuration hold."),
+    "simulate": ("simulate", "Try a configuration on past payments."),
     "history": ("history", "Show who changed it, when and why."),
 }
 
@@ -21,6 +22,7 @@ command = LazyGroup(
         """
         aegis routing show
         aegis routing check draft.toml
+        aegis routing simulate --since 7d --config draft.toml
         aegis routing apply draft.toml --reason "the new contract begins today"
         """
     ),

@@ -1,0 +1,46 @@
+"""`aegis gateways pause` and `aegis gateways resume`."""
+
+from __future__ import annotations
+
+import click
+
+from aegis_api.routing_bodies import paused_body
+from aegis_worker.routing.changes import pause_gateway, resume_gateway
+
+from .installation import cli_actor, opened_database
+from .output import examples, json_option, print_facts, print_json, remark
+from .routing.documents import configured_gateways
+
+
+@click.command(epilog=examples('aegis gateways pause sandbox_a --reason "their maintenance window"'))
+@click.argument("name")
+@click.option("--reason", required=True, help="Why, in 3 to 500 characters; kept in the audit log.")
+@json_option
+def pause(name: str, reason: str, as_json: bool) -> None:
+    """Give a gateway no new payments, within two seconds.
+
+    What is open there is still looked after. A payment that no other gateway takes waits. Pausing what is paused changes
+    nothing.
+    """
+    with opened_database() as database:
+        changed = pause_gateway(database, name, known=configured_gateways(), actor=cli_actor(), reason=reason)
+    _tell(name, paused=True, changed=changed, as_json=as_json)
+
+
+@click.command(epilog=examples("aegis gateways resume sandbox_a"))
+@click.argument("name")
+@json_option
+def resume(name: str, as_json: bool) -> None:
+    """Give a gateway new payments again. Resuming what is not paused changes nothing."""
+    with opened_database() as database:
+        changed = resume_gateway(database, name, known=configured_gateways(), actor=cli_actor())
+    _tell(name, paused=False, changed=changed, as_json=as_json)
+
+
+def _tell(name: str, *, paused: bool, changed: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(paused_body(name, paused=paused, changed=changed))
+        return
+    print_facts("Gateway", {"name": name, "paused": paused})
+    if not changed:
+        remark("It was so already; nothing was written.")

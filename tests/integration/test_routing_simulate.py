@@ -1,0 +1,151 @@
+"""A draft of routing on the payments of a small installation, over HTTP and from a shell."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from api_client import Api, codes, start_api
+from command_line import Aegis, aegis, install
+from scripted_gateway import ScriptedGateway
+from spine import pipeline
+from test_api_documented import follows
+
+from aegis_worker.domain.outcomes import Approved, Declined, Outcome
+from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.pipeline.run import run
+from aegis_worker.queries import past_payments
+from aegis_worker.queries.past_payments import newest
+from aegis_worker.queries.simulation import simulate
+from aegis_worker.routing.config import RoutingConfig
+
+__all__ = ["aegis"]
+
+FEES = {"sandbox_a": (30, 290), "sandbox_b": (10, 340)}
+B_FIRST = {"fallback": ["sandbox_b"]}
+
+
+def answers(request: GatewayRequest) -> Outcome:
+    """Small amounts are approved; of the others, 20.00 is declined by the card's issuer and 30.00 at this gateway."""
+    declined = {2000: "stolen_card", 3000: "do_not_honor"}.get(request.amount.minor)
+    return Declined(declined, "x") if declined else Approved("ch_1")
+
+
+@pytest.fixture
+def gateways() -> list[ScriptedGateway]:
+    """`sandbox_b` approves everything."""
+    scripts = {"sandbox_a": answers, "sandbox_b": lambda request: Approved("ch_2")}
+    return [
+        ScriptedGateway(name, scripts[name], fee_fixed_minor=fixed, fee_basis_points=points)
+        for name, (fixed, points) in FEES.items()
+    ]
+
+
+@pytest.fixture
+def api(database_url: str, gateways: list[ScriptedGateway]) -> Api:
+    """Seven payments went to `sandbox_a`: four were approved, two declined for good, one moved on to `sandbox_b`.
+
+    An eighth waits.
+    """
+    api = start_api(database_url, *gateways)
+    shop = api.merchant()
+    for number, amount in enumerate((1000, 1000, 1000, 1000, 2000, 2000, 3000)):
+        shop.accepted(amount=amount, payment_method={"type": "card", "token": f"tok_{number}"})
+    run(pipeline(api.database, *gateways), "payments")
+    shop.accepted()
+    return api
+
+
+def test_a_draft_is_tried_over_http(api: Api) -> None:
+    operator = api.operator()
+    tried = operator.post("/v1/routing/simulate", json={"config": B_FIRST})
+    assert tried.status_code == 200, tried.text
+    follows(operator.get("/openapi.json").json, "/v1/routing/simulate", "post", tried)
+    body = tried.json
+    counts = {one["gateway"]: (one["was"], one["would_be"]) for one in body["gateways"]}
+    assert counts == {"sandbox_a": (7, 0), "sandbox_b": (0, 8)}
+    assert (body["payments"], body["moved"], body["never_sent"], body["no_gateway"]) == (8, 7, 1, 0)
+    measured = {one["gateway"]: (one["judged"], one["approved"]) for one in body["gateways"]}
+    assert measured == {"sandbox_a": (5, 4), "sandbox_b": (1, 1)}, (
+        "all hops, but for what lies with the payer"
+    )
+    # 5 of the 7 may be approved elsewhere, each as (1 + 9) / (1 + 10) says.
+    assert body["success"] == {"payments": 7, "was_rate": 0.5714, "would_be_rate": 0.6494}
+    (fees,) = body["fees"]
+    assert (fees["payments"], fees["was_minor"]) == (7, 4 * 59 + 2 * 88 + 117)
+    assert fees["would_be_minor"] == 4 * 44 + 2 * 78 + 112
+    assert len(body["assumptions"]) > 3
+
+
+def test_without_a_draft_what_holds_now_is_tried(api: Api) -> None:
+    operator = api.operator()
+    assert operator.post("/v1/routing/simulate", json={}).json["moved"] == 0
+    reason = "the new contract begins today"
+    operator.open("/v1/routing", method="PUT", json={"config": B_FIRST, "reason": reason})
+    assert operator.post("/v1/routing/simulate", json={}).json["moved"] == 7
+
+
+def test_as_many_as_wanted_of_the_newest_in_the_time_given(api: Api, gateways: list[ScriptedGateway]) -> None:
+    operator = api.operator()
+    assert operator.post("/v1/routing/simulate", json={"limit": 3}).json["payments"] == 3
+    soon = (datetime.now(UTC) - timedelta(microseconds=1)).isoformat()
+    assert operator.post("/v1/routing/simulate", json={"since": soon}).json["payments"] == 0
+    configs = [gateway.config for gateway in gateways]
+    since = datetime.now(UTC) - timedelta(days=1)
+    span = newest(api.database, since=since, limit=100)
+    cut = simulate(api.database, span, configs, RoutingConfig(), seed=1, budget_s=0)
+    assert (cut.complete, cut.span.payments, cut.simulation.payments) == (False, 8, 0)
+
+
+def test_pages_hold_each_payment_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past_payments, "_PAGE", 3)
+    span = newest(api.database, since=datetime.now(UTC) - timedelta(days=1), limit=7)
+    assert span.payments == 7
+    pages = list(past_payments.pages(api.database, span))
+    assert [len(page) for page in pages] == [3, 3, 1]
+    ids = [past.payment.id for page in pages for past in page]
+    assert ids == sorted(set(ids), reverse=True)
+    assert (ids[0], ids[-1]) == (span.last_id, span.first_id)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"config": {"strategy": "GUESS"}}, "/config/strategy"),
+        ({"config": "x"}, "/config"),
+        ({"since": "2999-01-01T00:00:00Z"}, "/since"),
+        ({"since": 7}, "/since"),
+        ({"limit": 20_001}, "/limit"),
+        ({"seed": -1}, "/seed"),
+    ],
+)
+def test_a_simulation_is_refused_with_the_place(api: Api, body: object, pointer: str) -> None:
+    refused = api.operator().post("/v1/routing/simulate", json=body)
+    assert refused.status_code == 422
+    assert [place for place, _ in codes(refused)] == [pointer]
+
+
+def test_the_shell_prints_its_tables(
+    api: Api, aegis: Aegis, monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
+) -> None:
+    install(monkeypatch, database_url)
+    draft = tmp_path / "draft.toml"
+    draft.write_text('fallback = ["sandbox_b"]\n')
+    ran = aegis("routing", "simulate", "--since", "7d", "--config", str(draft))
+    assert ran.exit_code == 0, ran.err
+    shown = re.sub(" +", " ", ran.out)
+    assert "sandbox_a 7 0 -7 80.0 % 86.7 %" in shown
+    assert "approved at the first gateway 57.1 % 64.9 % 7" in shown
+    assert "fees in USD 5.29 USD (529) 4.44 USD (444) 7" in shown
+    assert "sandbox_a sandbox_b 7" in shown
+    assert "Only the first gateway of each payment is compared" in ran.err
+    told = aegis("routing", "simulate", "--since", "7d", "--config", str(draft), "--json").json
+    assert (told["payments"], told["moved"]) == (8, 7)
+    assert aegis("routing", "simulate", "--json").json["moved"] == 0
+    assert aegis("routing", "simulate", "--since", "tomorrow").exit_code == 2
+    draft.write_text('fallback = ["sandbox_c"]\n')
+    wrong = aegis("routing", "simulate", "--config", str(draft))
+    assert wrong.exit_code == 3
+    assert "fallback[0]" in wrong.err
