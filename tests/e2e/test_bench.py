@@ -74,6 +74,16 @@ def test_a_mode_measures_without_errors(mode: str, environ: dict[str, str], tmp_
         assert result["latency_ms"].keys() == {"p50", "p95", "p99"}
 
 
+def test_a_slow_gateway_stands_beside_the_payments_of_another_one(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    arguments = ["isolation", "--payments", "50", "--slow-payments", "20", "--slow-ms", "1500"]
+    result = measured(environ, tmp_path, *arguments)
+    assert result["errors"] == []
+    assert result["cases"].keys() == {"alone", "beside a slow gateway"}
+    assert result["cases"]["beside a slow gateway"]["ratio_to_alone"]["median"] > 0
+
+
 def test_an_open_loop_goes_over_http_to_the_sandbox_and_is_compared(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ MODES = {
     "intake": ("intake", "POST /v1/payments without a worker, beside a bare Flask route with one INSERT."),
     "drain": ("drain", "Accepted payments that stand in the tables, worked off: the worker's side only."),
     "e2e": ("e2e", "From the POST to the payment's end; throughput, or latency at a given rate."),
+    "isolation": ("isolation", "A gateway's payments alone, and beside those of a gateway that is slow."),
     "outbox": ("outbox", "Events to the Redis Stream, and to a webhook endpoint on this machine."),
     "reads": ("reads", "GET a payment, a job and a list while payments are posted."),
 }

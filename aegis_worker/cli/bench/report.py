@@ -16,6 +16,7 @@ _TITLES = {
     "floor": "floor",
     "ratio_to_floor": "ratio to the floor",
     "ratio_to_single": "ratio to single POSTs",
+    "ratio_to_alone": "ratio to the payments alone",
     "ratio_to_empty": "ratio to tables that are about empty",
     "last_tenth_to_first": "throughput of the last tenth, ratio to the first",
     "memory_to_before": "memory, ratio to before the round",

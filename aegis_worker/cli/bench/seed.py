@@ -71,12 +71,20 @@ ORDER BY payment_id, seq
 _ANALYZE = "ANALYZE payments, payment_events, jobs, attempts, outbox, idempotency_keys"
 
 
-def seed_accepted(cursor: psycopg2.extensions.cursor, merchant_id: str, key: str, count: int) -> None:
+def seed_accepted(
+    cursor: psycopg2.extensions.cursor,
+    merchant_id: str,
+    key: str,
+    count: int,
+    *,
+    currency: str = ORDER["currency"],
+) -> None:
     """`count` payments as they stand when their POSTs have been answered; due from the commit on. Commits.
 
     `key` begins their idempotency keys and references, and was not used before.
     """
-    payment, events = _new_payment(merchant_id).record([initiated(_new_payment(merchant_id))])
+    new = _new_payment(merchant_id, currency)
+    payment, events = new.record([initiated(new)])
     _insert(cursor, payment, events, key, count, untold=len(events))
 
 
@@ -87,7 +95,8 @@ def seed_finished(
 
     Returns how many events each of them has.
     """
-    payment, events = _new_payment(merchant_id).record([initiated(_new_payment(merchant_id))])
+    new = _new_payment(merchant_id, ORDER["currency"])
+    payment, events = new.record([initiated(new)])
     for facts in (
         opened(payment, Operation.PROCESS, "null", 1),
         approved(payment, Operation.PROCESS, "null", Approved(f"null_{_PAYMENT_ID}")),
@@ -98,11 +107,11 @@ def seed_finished(
     return len(events)
 
 
-def _new_payment(merchant_id: str) -> Payment:
+def _new_payment(merchant_id: str, currency: str) -> Payment:
     return Payment(
         id=_PAYMENT_ID,
         merchant_id=merchant_id,
-        amount=Money(_AMOUNT_MINOR, ORDER["currency"]),
+        amount=Money(_AMOUNT_MINOR, currency),
         capture_method="automatic",
         payment_method=ORDER["payment_method"],
         reference=_KEY,

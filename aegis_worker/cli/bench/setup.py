@@ -13,7 +13,10 @@ from aegis_worker.settings import default_config_dir
 
 from .seed import ORDER
 
-GatewayKind = Literal["null", "sandbox"]
+GatewayKind = Literal["null", "sandbox", "null beside slow"]
+
+# What the fast one of two gateways takes, and what only the slow one does.
+FAST_CURRENCY, SLOW_CURRENCY = ORDER["currency"], "EUR"
 
 _GATEWAYS: Mapping[GatewayKind, str] = {
     "null": """\
@@ -22,6 +25,17 @@ adapter = "null"
 timeout_s = 60
 [gateways.null.options]
 latency_ms = {latency_ms}
+""",
+    "null beside slow": f"""\
+[gateways.null]
+adapter = "null"
+currencies = ["{FAST_CURRENCY}"]
+[gateways.slow]
+adapter = "null"
+currencies = ["{SLOW_CURRENCY}"]
+timeout_s = 60
+[gateways.slow.options]
+latency_ms = {{latency_ms}}
 """,
     "sandbox": """\
 [gateways.sandbox]
@@ -39,7 +53,10 @@ absence_window_s = 120
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What an installation is to be like. `workers`: processes of the Celery worker; 0: neither worker nor beat runs."""
+    """What an installation is to be like. `workers`: processes of the Celery worker; 0: neither worker nor beat runs.
+
+    `gateway_ms`: how long the gateway takes for each call, the slow one where there are two.
+    """
 
     workers: int
     gateway: GatewayKind = "null"
@@ -61,6 +78,6 @@ class Setup:
 
     def order(self) -> Mapping[str, Any]:
         """What is posted: the sandbox takes its latency from the card's token."""
-        if self.gateway == "null" or not self.gateway_ms:
+        if self.gateway != "sandbox" or not self.gateway_ms:
             return ORDER
         return {**ORDER, "payment_method": {"type": "card", "token": f"tok_latency_{self.gateway_ms}"}}
