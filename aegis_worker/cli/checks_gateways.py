@@ -39,7 +39,7 @@ def breakers(reports: Sequence[GatewayReport]) -> Iterator[Check]:
     for report in enabled:
         name, seen = report.config.name, _open(report)
         if report.paused is not None:
-            advice = f"it gets no new payments; POST /v1/gateways/{name}/resume when its time is over"
+            advice = f"it gets no new payments; `aegis gateways resume {name}` when its time is over"
             yield warn(f"pause of {name}", report.paused.reason, advice)
         if seen:
             advice = (
