@@ -89,10 +89,8 @@ def _countries(
     return {country: _names(checks, (*path, country), names, gateways) for country, names in table.items()}
 
 
-def _ab_test(checks: Checks, path: Path, value: Any, gateways: Collection[str]) -> AbTest | None:
+def _ab_test(checks: Checks, path: Path, value: Any, gateways: Collection[str]) -> AbTest:
     table = checks.table(path, value, ("experiment", "arms"))
-    if not table:
-        return None
     experiment = checks.text((*path, "experiment"), table.get("experiment"), _LONGEST_NAME)
     arms: list[Arm] = []
     for index, item in enumerate(checks.items((*path, "arms"), table.get("arms"), len(gateways))):

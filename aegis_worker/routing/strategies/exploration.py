@@ -1,23 +1,30 @@
 """Exploration: a strategy that goes by the record alone would never learn that a gateway has become good.
 
-So a share of payments tries another gateway first, one of those with the fewest judged hops. And a gateway whose breaker is
-half open, which its record keeps from going first, is asked for a probe by one payment in five at least, whatever the share
-is set to: n payments have asked it with a probability of 1 - 0.8 ** n. Asking is cheap: the gates let three probes out at a
-time, and a payment that gets no permit goes on to its next candidate at once. Once the breaker has closed, the health
-window begins anew, and the prior takes the place of the failures.
+So a share of payments tries another gateway first. It is drawn, each by
+
+    promise = expected success / (judged + strength)
+
+so that one that nobody knows comes first, and one that is known to be bad costs few payments.
+
+A gateway whose breaker is half open, which its record keeps from going first, is asked for a probe by one payment in five
+at least, whatever the share is set to: n payments have asked it with a probability of 1 - 0.8 ** n. Asking is cheap: the
+gates let three probes out at a time, and a payment that gets no permit goes on to its next candidate at once. Once the
+breaker has closed, the health window begins anew, and the prior takes the place of the failures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.resilience.permits import GatewayHealth
 
 from ..ranking import Ranking, Situation, Strategy
-from .success import UNTRIED
+from .success import UNTRIED, expected_success
 
 PROBE_SHARE = 0.2
+# Where the prior expects nothing, what has never been approved is still drawn.
+_LEAST_SUCCESS = 0.001
 
 
 def exploring(strategy: Strategy) -> Strategy:
@@ -25,19 +32,20 @@ def exploring(strategy: Strategy) -> Strategy:
 
     def explored(situation: Situation) -> Ranking:
         ranking = strategy(situation)
-        others = ranking.names[1:]
-        if not others or not situation.leads:
+        if len(ranking.names) < 2 or not situation.leads:
             return ranking
+        favourite = ranking.names[0]
+        others = [gateway.name for gateway in situation.eligible if gateway.name != favourite]
         half_open = [name for name in others if _state(situation.health, name) is not BreakerState.CLOSED]
         share = situation.config.exploration
         if half_open:
             share = max(share, PROBE_SHARE)
         if situation.rng.random() >= share:
             return ranking
-        among = half_open or _least_tried(situation.health, others)
-        chosen = among[int(situation.rng.random() * len(among))]
+        among = half_open or others
+        (chosen,) = situation.rng.choices(among, [_promise(situation, name) for name in among])
         names = [chosen, *(name for name in ranking.names if name != chosen)]
-        why = "its breaker is half open" if half_open else f"{ranking.names[0]} would have been first"
+        why = "its breaker is half open" if half_open else f"{favourite} would have been first"
         return ranking._replace(names=names, because=f"explored: {why}", explored=True)
 
     return explored
@@ -47,7 +55,6 @@ def _state(health: Mapping[str, GatewayHealth], name: str) -> BreakerState:
     return health.get(name, UNTRIED).state
 
 
-def _least_tried(health: Mapping[str, GatewayHealth], names: Sequence[str]) -> list[str]:
-    judged = {name: health.get(name, UNTRIED).judged for name in names}
-    fewest = min(judged.values())
-    return [name for name in names if judged[name] == fewest]
+def _promise(situation: Situation, name: str) -> float:
+    health, prior = situation.health.get(name, UNTRIED), situation.config.prior
+    return max(expected_success(health, prior), _LEAST_SUCCESS) / (health.judged + prior.strength)

@@ -1,0 +1,60 @@
+"""Gateways, configurations and draws for tests of routing."""
+
+from __future__ import annotations
+
+import random
+
+from test_domain import a_payment
+
+from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.resilience.permits import GatewayHealth
+from aegis_worker.routing.config import RoutingConfig, parse_routing
+from aegis_worker.routing.router import Decision, decide
+
+NAMES = ("a", "b", "c")
+
+HALF_OPEN = GatewayHealth(BreakerState.HALF_OPEN, judged=20, approved=5)
+OPEN = GatewayHealth(BreakerState.OPEN, retry_in_s=42.0, judged=20, approved=5)
+
+
+class Draws(random.Random):
+    """A generator whose numbers between 0 and 1 are given; asking for more than there are is an error."""
+
+    def __init__(self, *numbers: float) -> None:
+        super().__init__(0)
+        self._left = list(numbers)
+
+    def random(self) -> float:
+        return self._left.pop(0)
+
+
+def gateways(**by_name) -> list[GatewayConfig]:
+    return [
+        GatewayConfig(name=name, adapter="null", base_url="", api_key="", **config)
+        for name, config in by_name.items()
+    ]
+
+
+def routing(**document) -> RoutingConfig:
+    """The configuration of a document about the gateways a, b and c."""
+    return parse_routing(document, gateways=NAMES, where="routing.toml")
+
+
+def tried(approved: int, judged: int, latency_ms: float | None = None) -> GatewayHealth:
+    return GatewayHealth(judged=judged, approved=approved, latency_mean_ms=latency_ms)
+
+
+def decided(document=(), configs=None, health=(), draws=(), hooks=(), **payment) -> Decision:
+    """What is decided for a payment, of three gateways that take anything unless the test says which there are."""
+    options = dict(document)
+    call = {name: options.pop(name) for name in ("turn", "paused") if name in options}
+    return decide(
+        a_payment(**payment),
+        gateways(**({name: {} for name in NAMES} if configs is None else configs)),
+        dict(health),
+        routing(**options),
+        Draws(*draws),
+        hooks=hooks,
+        **call,
+    )
