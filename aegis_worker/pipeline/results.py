@@ -19,7 +19,7 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.resilience.permits import CallResult, Counted, Said
 
-from .work import CHARGING_STEPS, Answer, Permit
+from .work import CHARGING_STEPS, Answer, Permit, Work
 
 _SAID: dict[type, Said] = {
     Approved: Said.SUCCESS,
@@ -41,24 +41,31 @@ _OF_CATEGORY = {
 }
 
 
-def result_of(permit: Permit, operation: Operation, answer: Answer) -> CallResult:
-    """The result to report. `operation`: what the call was about, also where it was a look-up."""
-    outcome = answer.outcome
+def result_of(work: Work, permit: Permit, answer: Answer) -> CallResult:
+    """The result to report; `work` as it stood when the call went out."""
+    outcome, operation = answer.outcome, work.subject.operation
     is_step = not answer.looked_up and operation in CHARGING_STEPS
     return CallResult(
         wanted=permit.wanted,
         epoch=permit.epoch,
         said=Said.NOTHING if _is_rate_limited(outcome) else _SAID[type(outcome)],
         latency_ms=answer.latency_ms,
-        counted=_counted(outcome, operation) if is_step else None,
+        counted=_counted(outcome, operation, declined_before=_declined_before(work)) if is_step else None,
         error=_error(outcome) if is_step else "",
         hop_over=not is_step or operation is Operation.PROCESS or not isinstance(outcome, Approved),
     )
 
 
-def _counted(outcome: Outcome | Lookup, operation: Operation) -> Counted | None:
+def _declined_before(work: Work) -> bool:
+    return any(attempt.status == "DECLINED" for attempt in work.attempts)
+
+
+def _counted(outcome: Outcome | Lookup, operation: Operation, *, declined_before: bool) -> Counted | None:
     if isinstance(outcome, Approved):
         return Counted.APPROVED if operation is Operation.PROCESS else None
+    if isinstance(outcome, Declined) and declined_before:
+        # Another gateway said so, too; else the one that is tried second would seem the worse one.
+        return Counted.PAYER
     if isinstance(outcome, Declined):
         return _OF_CATEGORY[DECLINES[outcome.code].category]
     if isinstance(outcome, Pending | ActionRequired):

@@ -166,11 +166,7 @@ def _settle_answered(parts: PipelineParts, window: Window, report: RunReport, ti
 def _report(parts: PipelineParts, answered: Sequence[tuple[Work, Answer | None]]) -> None:
     """Tell the gates what came of their permits."""
     permits = [(work, answer, work.permit) for work, answer in answered if work.permit is not None]
-    results = [
-        result_of(permit, work.subject.operation, answer)
-        for work, answer, permit in permits
-        if answer is not None
-    ]
+    results = [result_of(work, permit, answer) for work, answer, permit in permits if answer is not None]
     unused = [permit.wanted for _, answer, permit in permits if answer is None]
     if results:
         parts.gates.report(results)

@@ -1,4 +1,4 @@
-"""The pipeline behind real gates, on Valkey: what open breakers and full gateways do to payments, and what never happens."""
+"""The pipeline behind real gates, on Valkey: what open breakers and full gateways do to payments."""
 
 from __future__ import annotations
 

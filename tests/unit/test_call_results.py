@@ -1,0 +1,96 @@
+"""What the end of a call says about its gateway: what its breaker counts, and what its health does."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    NotSent,
+    Operation,
+    Pending,
+    Unknown,
+    UnknownKind,
+)
+from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.persistence.mapping import Attempt, ClaimedJob
+from aegis_worker.pipeline.results import result_of
+from aegis_worker.pipeline.work import Answer, Permit, Route, Work
+from aegis_worker.resilience.permits import STATUS, Counted, Said, Wanted
+from aegis_worker.routing.router import Decision
+
+PAYMENT = Payment("pay_1", "m_1", Money(1999, "USD"), "automatic", {"type": "card", "token": "tok_ok"})
+
+
+def an_attempt(operation=Operation.PROCESS, *, number=1, status="SENT"):
+    return Attempt(operation, number, "a", "key", "hash", status, None, None, 1, 1, 0, 0, 0.0, None)
+
+
+def result(outcome, *, attempts=(), looked_up=False, operation=Operation.PROCESS):
+    job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
+    every = [*attempts, an_attempt(operation, number=len(attempts) + 1)]
+    work = Work(job, PAYMENT, every, Route(Decision(("a",), {}), {}, {}), random.Random(1))
+    permit = Permit(Wanted("a", (STATUS if looked_up else operation,), "op"), 7)
+    return result_of(work, permit, Answer(outcome, 12.5, looked_up=looked_up))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said", "counted", "error"),
+    [
+        (Approved("ch_1"), Said.SUCCESS, Counted.APPROVED, ""),
+        (Declined("insufficient_funds", "51"), Said.SUCCESS, Counted.DECLINED, ""),
+        (Declined("gateway_misconfigured", "401"), Said.SUCCESS, Counted.DECLINED, ""),
+        (Declined("stolen_card", "43"), Said.SUCCESS, Counted.PAYER, ""),
+        (Declined("expired_card", "54"), Said.SUCCESS, Counted.PAYER, ""),
+        (Pending("ch_1"), Said.SUCCESS, Counted.PENDING, ""),
+        (ActionRequired("ch_1", "https://bank.example"), Said.SUCCESS, Counted.PENDING, ""),
+        (NotSent("refused"), Said.FAILURE, Counted.ERROR, "network_error"),
+        (NotSent("slow", kind=NotSentKind.TIMEOUT), Said.FAILURE, Counted.ERROR, "timeout"),
+        (NotSent("429", kind=NotSentKind.RATE_LIMIT), Said.NOTHING, Counted.RATE_LIMITED, "rate_limit"),
+        (Unknown("reset"), Said.UNKNOWN, Counted.ERROR, "no_answer"),
+        (Unknown("500", kind=UnknownKind.HTTP_5XX), Said.UNKNOWN, Counted.ERROR, "http_5xx"),
+    ],
+)
+def test_what_a_charge_says(outcome, said, counted, error):
+    told = result(outcome)
+    assert (told.said, told.counted, told.error, told.hop_over) == (said, counted, error, True)
+    assert (told.epoch, told.latency_ms) == (7, 12.5)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (Approved("ch_1"), Said.SUCCESS),
+        (NotFound(), Said.SUCCESS),
+        (Unknown("503", kind=UnknownKind.HTTP_5XX), Said.UNKNOWN),
+        (Unknown("429", kind=UnknownKind.RATE_LIMIT), Said.NOTHING),
+    ],
+)
+def test_a_look_up_speaks_for_its_own_breaker_and_counts_in_no_health(outcome, said):
+    told = result(outcome, looked_up=True)
+    assert (told.said, told.counted) == (said, None)
+
+
+def test_a_step_before_the_charge_counts_only_where_it_ends_the_hop():
+    approved = result(Approved("i_1"), operation=Operation.INITIATE)
+    assert (approved.said, approved.counted, approved.hop_over) == (Said.SUCCESS, None, False)
+    refused = result(NotSent("refused"), operation=Operation.INITIATE)
+    assert (refused.counted, refused.hop_over) == (Counted.ERROR, True)
+
+
+def test_the_gateway_that_is_tried_second_is_not_blamed_for_a_decline_that_the_first_gave_too():
+    before = [an_attempt(status="DECLINED")]
+    assert result(Declined("insufficient_funds", "51"), attempts=before).counted is Counted.PAYER
+    assert result(Approved("ch_1"), attempts=before).counted is Counted.APPROVED
+
+
+def test_giving_back_a_charge_has_a_breaker_of_its_own_and_counts_in_no_health():
+    told = result(Approved("re_1"), operation=Operation.REFUND)
+    assert (told.wanted.operations, told.counted, told.hop_over) == (("refund",), None, True)
