@@ -48,12 +48,12 @@ def instead(
     if isinstance(step, SendAgain) and settled is not None and settled.otherwise is not None:
         settled = settled.otherwise()
         return work, settled, settled.then
+    gateway = _wanted(work, step).gateway
+    because = f"{gateway} {verdict.reason}"
     if not isinstance(step, Send) or is_reversal(work):
         queue: Literal["payments", "verify"] = "payments" if isinstance(step, Send) else "verify"
-        waiting = JobChange("waiting", queue, run_in_s=verdict.retry_in_s, reason=verdict.reason)
+        waiting = JobChange("waiting", queue, run_in_s=verdict.retry_in_s, reason=because)
         return work, settled, Rest(waiting)
-    gateway = step.opened.gateway
-    because = f"{gateway}: {verdict.reason}"
     if verdict.refused_by == "limit":
         waits = wait_for_gateway(work, verdict.retry_in_s, because, policy)
         if waits is not None:

@@ -58,7 +58,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the call may go out. `epoch` goes back with its result; `retry_in_s` says when to ask again."""
+    """Whether the call may go out. `epoch` goes back with its result; `retry_in_s` says when to ask again.
+
+    `reason` follows the gateway's name in a sentence: "has an open breaker".
+    """
 
     granted: bool
     epoch: int = 0

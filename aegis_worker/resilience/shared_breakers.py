@@ -223,9 +223,9 @@ def refusal(gate: Gate, letter: str, wait_s: float, draw: Draw) -> Verdict:
     """A refusal by its letter (see lua/admit.lua). The wait is drawn from it and up to a tenth more."""
     by: Literal["breaker", "limit"] = "limit" if letter == "l" else "breaker"
     reason = {
-        "b": f"{gate.gateway}'s breaker is open",
-        "p": f"{gate.gateway}'s breaker is half open and its {gate.breaker.probes} probes are out",
-        "l": f"{gate.gateway} has as many calls out as it takes",
+        "b": "has an open breaker",
+        "p": f"has a half-open breaker whose {gate.breaker.probes} probes are out",
+        "l": "has as many calls out as it takes",
     }[letter]
     return Verdict(False, refused_by=by, reason=reason, retry_in_s=wait_s * (1.05 + 0.05 * draw()))
 
