@@ -7,9 +7,10 @@ from typing import Any
 
 from flask import Response, g
 
-from aegis_worker.errors import InvalidRouting
+from aegis_worker.errors import InvalidRouting, NotFound
 from aegis_worker.persistence import routing_versions
-from aegis_worker.queries.past_payments import newest
+from aegis_worker.queries.experiments import outcomes_by_arm
+from aegis_worker.queries.past_payments import MOST_PAYMENTS, newest
 from aegis_worker.queries.simulation import DEFAULT_SPAN_S, simulate
 from aegis_worker.routing import changes
 from aegis_worker.routing.book import RoutingBook
@@ -17,6 +18,7 @@ from aegis_worker.routing.config import RoutingConfig, checked_routing
 
 from . import routing_examples as examples
 from .auth import require_operator
+from .experiment_body import experiment_body
 from .openapi import Blueprint, headers, refuses, takes
 from .parts import parts
 from .problems import RequestRefused
@@ -24,11 +26,18 @@ from .representations import answer, list_body
 from .requests import wanted_version
 from .routing_bodies import routing_body, version_body
 from .schemas import routing_answers as answers
-from .schemas.routing_requests import RoutingPutSchema, RoutingVersionsQuerySchema, SimulationRequestSchema
+from .schemas.routing_requests import (
+    ExperimentQuerySchema,
+    RoutingPutSchema,
+    RoutingVersionsQuerySchema,
+    SimulationRequestSchema,
+)
 from .simulation_body import simulation_body
 
 # A simulation ends by then, give or take a page of payments: it holds a thread.
 _SIMULATION_S = 10.0
+_LONGEST_EXPERIMENT = 64
+_NO_EXPERIMENT = "There is no such experiment, and there was none in this time."
 
 blueprint = Blueprint(
     "routing",
@@ -143,11 +152,8 @@ def simulate_routing(body: dict[str, Any]) -> Response:
     """
     web = parts().web
     gateways = web.gateways()
-    if "config" in body:
-        config = _checked(body["config"])
-    else:
-        config = RoutingBook(web.database, web.routing_file(), gateways).current().config
-    since = body.get("since") or datetime.now(UTC) - timedelta(seconds=DEFAULT_SPAN_S)
+    config = _checked(body["config"]) if "config" in body else _now()
+    since = body.get("since") or _a_week_ago()
     simulated = simulate(
         web.database,
         newest(web.database, since=since, limit=body["limit"]),
@@ -157,3 +163,44 @@ def simulate_routing(body: dict[str, Any]) -> Response:
         budget_s=_SIMULATION_S,
     )
     return answer(simulation_body(simulated))
+
+
+@blueprint.route(
+    "/experiments/<experiment>",
+    parameters=[
+        {
+            "name": "experiment",
+            "in": "path",
+            "description": "The `experiment` of an `ab_test`, also of an earlier one.",
+            "schema": {"type": "string", "maxLength": _LONGEST_EXPERIMENT},
+        }
+    ],
+)
+@refuses("validation_failed", "not_found")
+@blueprint.arguments(ExperimentQuerySchema(), location="query")
+@blueprint.response(200, answers.ExperimentSchema(), example=examples.EXPERIMENT, headers=headers())
+def show_experiment(query: dict[str, Any], experiment: str) -> Response:
+    """What an A/B test has come to
+
+    By arm, the first gateway of each payment alone: what failover did afterwards says nothing about the arm.
+    """
+    if len(experiment) > _LONGEST_EXPERIMENT or not experiment.isprintable():
+        raise NotFound(_NO_EXPERIMENT)
+    database = parts().web.database
+    span = newest(database, since=query.get("since") or _a_week_ago(), limit=MOST_PAYMENTS)
+    with database.read() as connection:
+        outcomes = outcomes_by_arm(connection, experiment, span)
+    body = experiment_body(experiment, _now(), outcomes, span)
+    if not body["arms"]:
+        raise NotFound(_NO_EXPERIMENT)
+    return answer(body)
+
+
+def _now() -> RoutingConfig:
+    """The configuration that holds now, of those that this process can use."""
+    web = parts().web
+    return RoutingBook(web.database, web.routing_file(), web.gateways()).current().config
+
+
+def _a_week_ago() -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=DEFAULT_SPAN_S)

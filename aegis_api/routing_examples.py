@@ -12,10 +12,13 @@ from aegis_worker.queries.past_payments import Span
 from aegis_worker.queries.simulation import Simulated
 from aegis_worker.resilience.permits import Counted
 from aegis_worker.routing.config import RoutingConfig, routing_document
+from aegis_worker.routing.experiment import ArmOutcome
 from aegis_worker.routing.past import Measured, PastHop, PastPayment
+from aegis_worker.routing.policy import AbTest, Arm
 from aegis_worker.routing.simulate import Simulation
 
 from .examples import AN_INITIATED_PAYMENT
+from .experiment_body import experiment_body
 from .representations import list_body
 from .routing_bodies import paused_body, routing_body, version_body
 from .simulation_body import simulation_body
@@ -56,3 +59,12 @@ def _simulated() -> Simulated:
 
 SIMULATION_REQUEST = {"config": _CONFIG, "since": "2026-11-14T09:30:00Z", "limit": 5000}
 SIMULATION = simulation_body(_simulated())
+EXPERIMENT = experiment_body(
+    "b-instead-of-a",
+    RoutingConfig("AB_TEST", ab_test=AbTest("b-instead-of-a", (Arm("sandbox_a", 50), Arm("sandbox_b", 50)))),
+    {
+        "sandbox_a": ArmOutcome(1040, 912, 120, 3, 5, 1035, 221_490.0),
+        "sandbox_b": ArmOutcome(1011, 948, 61, 0, 2, 1010, 149_480.0),
+    },
+    Span(_AT - timedelta(days=7), AN_INITIATED_PAYMENT.id, AN_INITIATED_PAYMENT.id, 2100),
+)

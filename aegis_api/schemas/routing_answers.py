@@ -144,3 +144,36 @@ class SimulationSchema(Answer):
     fees = fields.List(fields.Nested(FeesComparedSchema), required=True)
     fees_unknown = whole("Payments of which a gateway's fees are not configured.")
     assumptions = fields.List(fields.String(), required=True)
+
+
+class IntervalSchema(Answer):
+    """Where the true rate is: 95 of 100 such intervals hold it (Wilson)."""
+
+    low = number()
+    high = number()
+
+
+class ArmSchema(Answer):
+    """The first hops of an arm's payments."""
+
+    arm = text("The gateway of the arm.")
+    share = number("Of the customers, as it is set now; null where the arm is not set any more.", none=True)
+    payments = whole()
+    approved = whole()
+    declined = whole()
+    failed = whole("Not sent.")
+    undecided = whole("Pending, or nobody knows yet.")
+    success_rate = number("Approved of approved, declined and failed.", none=True)
+    success_interval = fields.Nested(IntervalSchema, required=True, allow_none=True)
+    latency_mean_ms = number("Of the answered.", none=True)
+
+
+class ExperimentSchema(Answer):
+    """What an A/B test has come to, by arm."""
+
+    object = one_of("experiment")
+    experiment = text()
+    running = fields.Boolean(required=True, metadata={"description": "Payments are divided by it now."})
+    since = time()
+    looked_at = whole("Payments of this time, part of it or not; the newest 100,000 at most.")
+    arms = fields.List(fields.Nested(ArmSchema), required=True)

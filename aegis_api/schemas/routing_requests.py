@@ -77,3 +77,9 @@ class SimulationRequestSchema(StrictSchema):
             "default": 1,
         },
     )
+
+
+class ExperimentQuerySchema(StrictSchema):
+    """GET /v1/routing/experiments/{experiment}."""
+
+    since = PastMoment(metadata={"description": "Payments accepted since then. Default: 7 days ago."})

@@ -24,7 +24,13 @@ _PAGE = 1000
 
 # The steps of a hop, the one that says most about it first.
 _STEPS = "ARRAY['process', 'authenticate', 'initiate']"
-LAST_STEP_FIRST = f"array_position({_STEPS}, a.operation)"
+_LAST_STEP_FIRST = f"array_position({_STEPS}, a.operation)"
+# Of the payment `p`.
+FIRST_HOP = f"""
+SELECT a.gateway, a.operation, a.status, a.outcome->>'category' AS category, a.latency_ms
+FROM attempts a WHERE a.payment_id = p.id AND a.number = 1 AND a.operation = ANY ({_STEPS})
+ORDER BY {_LAST_STEP_FIRST} LIMIT 1
+"""
 
 _SPAN = """
 SELECT (SELECT max(id) FROM payments),
@@ -38,11 +44,7 @@ SELECT p.*, hop.gateway AS hop_gateway, hop.operation AS hop_operation, hop.stat
 FROM (
     SELECT * FROM payments WHERE id BETWEEN %(first)s AND %(last)s ORDER BY id DESC LIMIT %(limit)s
 ) p
-LEFT JOIN LATERAL (
-    SELECT a.gateway, a.operation, a.status, a.outcome->>'category' AS category, a.latency_ms
-    FROM attempts a WHERE a.payment_id = p.id AND a.number = 1 AND a.operation = ANY ({_STEPS})
-    ORDER BY {LAST_STEP_FIRST} LIMIT 1
-) hop ON true
+LEFT JOIN LATERAL ({FIRST_HOP}) hop ON true
 ORDER BY p.id DESC
 """
 
@@ -53,7 +55,7 @@ WITH hops AS (
         a.outcome->>'category' AS category, a.status IN ('APPROVED', 'DECLINED', 'PENDING', 'ACTION_REQUIRED') AS answered
     FROM attempts a
     WHERE a.payment_id BETWEEN %(first)s AND %(last)s AND a.operation = ANY ({_STEPS})
-    ORDER BY a.payment_id, a.number, {LAST_STEP_FIRST}
+    ORDER BY a.payment_id, a.number, {_LAST_STEP_FIRST}
 )
 SELECT gateway, operation, status, category, count(*) AS hops, grouping(status) = 1 AS of_gateway,
     avg(latency_ms) FILTER (WHERE answered) AS mean_ms,

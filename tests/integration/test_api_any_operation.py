@@ -49,6 +49,7 @@ def installed(api: Api) -> Installed:
         ],
         "event_id": f"evt_{accepted['id'].removeprefix('pay_')}_1",
         "gateway_name": "sandbox_a",
+        "experiment": "b-instead-of-a",
     }
     return Installed(shop, api.operator(), shop.get("/openapi.json").json, ids)
 

@@ -10,6 +10,7 @@ _COMMANDS = {
     "check": ("check", "Check a file, and name each wrong value."),
     "apply": ("apply", "Have another configuration hold."),
     "simulate": ("simulate", "Try a configuration on past payments."),
+    "arms": ("arms", "Show what an A/B test has come to."),
     "history": ("history", "Show who changed it, when and why."),
 }
 
