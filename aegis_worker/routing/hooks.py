@@ -21,7 +21,7 @@ VARIABLE = "AEGIS_ROUTING_HOOKS"
 
 def load_hooks(paths: Sequence[str]) -> tuple[RoutingHook, ...]:
     """The functions at `module:function`, in order. Raises ConfigurationError that names the path that is wrong."""
-    return tuple(_loaded(path) for path in paths)
+    return tuple(_loaded(path.strip()) for path in paths)
 
 
 def _loaded(path: str) -> RoutingHook:

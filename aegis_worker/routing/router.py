@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import GatewayConfig
@@ -80,8 +81,9 @@ def _by_hooks(
     hooks: Sequence[RoutingHook],
 ) -> tuple[list[Ranking], list[str]]:
     rankings, failures = [], []
+    shown, known = tuple(eligible), MappingProxyType(health)  # a hook changes neither
     for hook in hooks:
-        names, failure = named_by(hook, payment, eligible, health)
+        names, failure = named_by(hook, payment, shown, known)
         rankings.append(Ranking(names, f"named by hook {hook_name(hook)}"))
         if failure is not None:
             failures.append(failure)
@@ -90,6 +92,6 @@ def _by_hooks(
 
 def _by_rule(payment: Payment, config: RoutingConfig, may: Collection[str]) -> Ranking:
     for rule in config.rules_in_order:
-        if rule.gateway in may and rule.matches(payment):
+        if rule.gateway in may and rule.met_by(payment):
             return Ranking((rule.gateway,), f'named by rule "{rule.id}"', rule=rule.id)
     return NOTHING

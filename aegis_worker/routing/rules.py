@@ -7,7 +7,7 @@ another type are never equal: the metadata "5" is not 5, and true is not 1.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -96,13 +96,13 @@ class Condition:
     field: str
     operator: str
     value: Any
-    met_by: Callable[[Payment], bool] = dataclasses.field(init=False, compare=False, repr=False)
+    met_by: Test = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "met_by", _compiled(self.field, self.operator, self.value))
 
 
-def _compiled(name: str, operator: str, value: Any) -> Callable[[Payment], bool]:
+def _compiled(name: str, operator: str, value: Any) -> Test:
     read, test = FIELDS.get(name), OPERATORS[operator](value)
     if read is not None:
         return lambda payment: test(read(payment))
@@ -122,7 +122,16 @@ class Rule:
     priority: int = 100
     enabled: bool = True
     description: str = ""
+    met_by: Test = dataclasses.field(init=False, compare=False, repr=False)
 
-    def matches(self, payment: Payment) -> bool:
-        """Whether the payment meets every condition."""
-        return all(condition.met_by(payment) for condition in self.conditions)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "met_by", _all([condition.met_by for condition in self.conditions]))
+
+
+def _all(tests: Sequence[Test]) -> Test:
+    """Every test, in order; nested, because a payment may meet hundreds of rules and fails most at the first condition."""
+    first, *others = tests
+    if not others:
+        return first
+    rest = _all(others)
+    return lambda payment: first(payment) and rest(payment)

@@ -216,8 +216,20 @@ def test_a_hook_is_told_of_the_gateways_that_may_take_the_payment():
     assert told == [(Money(1999, "USD"), ["a"], 3)]
 
 
+def test_a_hook_changes_nothing_of_what_it_is_told():
+    def clears(payment, eligible, health):
+        health.clear()
+
+    def removes(payment, eligible, health):
+        eligible.pop()
+
+    decision = decided(health={"a": tried(1, 3)}, hooks=[clears, removes])
+    assert decision.candidates == NAMES
+    assert decision.because.count("failed: AttributeError") == 2
+
+
 def test_hooks_are_loaded_by_module_and_function():
-    assert load_hooks(["os.path:join", "json:dumps"]) == (__import__("os").path.join, json.dumps)
+    assert load_hooks(["os.path:join", " json:dumps"]) == (__import__("os").path.join, json.dumps)
     assert load_hooks([]) == ()
 
 
