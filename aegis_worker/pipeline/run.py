@@ -170,6 +170,7 @@ def _report(parts: PipelineParts, answered: Sequence[tuple[Work, Answer | None]]
     unused = [permit.wanted for _, answer, permit in permits if answer is None]
     if results:
         parts.gates.report(results)
+        crash_point("gates.reported")
     if unused:
         parts.gates.forget(unused)
 
@@ -183,8 +184,10 @@ def _carry_out(
     """Look at cards' limits, ask the gates, write what was decided in one commit, then send what the commit allows."""
     to_record: list[tuple[Work, Step, Change]] = []
     to_send: list[tuple[Work, Send | SendAgain | Ask]] = []
-    allowed = within_limits(parts.database, decided)
-    for work, settled, step in admitted(parts.gates, allowed, parts.policy):
+    permitted = admitted(parts.gates, within_limits(parts.database, decided), parts.policy)
+    if any(work.permit for work, _, _ in permitted):
+        crash_point("gates.admitted")
+    for work, settled, step in permitted:
         if settled is None and isinstance(step, Ask):
             to_send.append((work, step))  # asking changes nothing: there is nothing to write before
         else:

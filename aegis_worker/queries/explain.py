@@ -157,7 +157,15 @@ def _decisions(case: CaseFile) -> list[Decision]:
 
 def _hop(attempt: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
     left_out = "; ".join(f"{name} {why}" for name, why in (decision.get("left_out") or {}).items())
-    why = str(decision.get("because", "")) + (f"; left out: {left_out}" if left_out else "")
+    scores = decision.get("scores") or {}
+    looked_at = ", ".join(
+        f"{name} ({', '.join(f'{part} {value:g}' for part, value in scores[name].items())})"
+        for name in decision.get("candidates") or []
+        if name in scores
+    )
+    why = str(decision.get("because", ""))
+    why += f"; looked at: {looked_at}" if looked_at else ""
+    why += f"; left out: {left_out}" if left_out else ""
     what = f"sent to {attempt.gateway} (attempt {attempt.number})"
     return Decision(attempt.sent_at, "route", what, why, decision)
 

@@ -29,6 +29,8 @@ from aegis_worker.pipeline.work import Policy
 from aegis_worker.queries.case_file import read_case_file
 from aegis_worker.queries.explain import Explanation, explain
 from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
+from aegis_worker.routing.book import RoutingTable
+from aegis_worker.routing.config import checked_routing
 
 __all__ = ["aegis"]
 
@@ -119,6 +121,19 @@ def test_every_hop_and_every_retry_is_told_with_its_reason(database: Database) -
     ]
     assert "left out: c does not take USD" in found.decisions[0].why
     assert found.decisions[1].why == "a did not charge: insufficient_funds"
+
+
+def test_what_the_strategy_looked_at_is_told_for_every_candidate(database: Database) -> None:
+    gateways = [
+        ScriptedGateway("a", fee_fixed_minor=30, fee_basis_points=300),
+        ScriptedGateway("b", fee_fixed_minor=10, fee_basis_points=100),
+    ]
+    cheapest = checked_routing({"strategy": "COST_OPTIMIZED"}, ["a", "b"])
+    table = RoutingTable(cheapest, 1, "put", frozenset())
+    payment_id = run_one(database, *gateways, routing=lambda: table)
+    (hop,) = explained(database, payment_id).decisions
+    assert hop.what == "sent to b (attempt 1)"
+    assert "looked at: b (fee_minor 30), a (fee_minor 90)" in hop.why
 
 
 def test_a_failure_is_explained_by_its_decline(database: Database) -> None:
