@@ -27,7 +27,7 @@ from .health import gateway_health
 from .health_window import HealthWindow, RecentCalls
 from .local_breakers import LocalBreakers
 from .permits import BreakerView, CallResult, GatewayHealth, Said, Verdict, Wanted
-from .places import Places
+from .places import Places, Taken
 from .shared_breakers import Seen, SharedBreakers, refusal
 
 log = structlog.get_logger(__name__)
@@ -86,14 +86,14 @@ class SharedGates:
         """One verdict for each, in order; all in one round trip."""
         now_s = self._clock()
         with self._lock:
-            fits = [self._places[one.gateway].take(one, now_s) for one in wanted]
-        asked = [one for one, fitting in zip(wanted, fits, strict=True) if fitting]
+            taken = [self._places[one.gateway].take(one, now_s) for one in wanted]
+        asked = [one for one, place in zip(wanted, taken, strict=True) if place is not Taken.FULL]
         answers = iter(self._asked(asked))
         verdicts = []
         with self._lock:
-            for one, fitting in zip(wanted, fits, strict=True):
-                verdict = next(answers) if fitting else self._full(one, now_s)
-                if fitting and not verdict.granted:
+            for one, place in zip(wanted, taken, strict=True):
+                verdict = self._full(one, now_s) if place is Taken.FULL else next(answers)
+                if place is Taken.NEW and not verdict.granted:
                     self._places[one.gateway].give_back(one)
                 verdicts.append(verdict)
         return verdicts
@@ -103,16 +103,16 @@ class SharedGates:
         if not results:
             return
         with self._lock:
-            counted = [result for result in results if self._ended(result)]
+            held = [self._ended(result) for result in results]
         queue = partial(self._window.record, results=results)
         seen = self._redis_or_none(lambda: self._shared.report(results, queue))
         with self._lock:
             if seen is not None:
                 self._note(seen)
                 return
-            now_ms = self._now_ms()
-            for result in counted:
-                self._own().report(result, now_ms)
+            now_ms, self._looked = self._now_ms(), None
+            for result, counts in zip(results, held, strict=True):
+                self._own().report(result, now_ms, counts=counts)
 
     def forget(self, wanted: Sequence[Wanted]) -> None:
         """Granted calls that were never made: places and permits go back, nothing is counted."""
@@ -148,7 +148,7 @@ class SharedGates:
                 verdicts, seen = told
                 self._note(seen)
                 return verdicts
-            now_ms = self._now_ms()
+            now_ms, self._looked = self._now_ms(), None
             return [self._own().admit(one, now_ms) for one in wanted]
 
     def _full(self, wanted: Wanted, now_s: float) -> Verdict:

@@ -52,14 +52,14 @@ class LocalBreakers:
             self._permits[key][wanted.operation_id] = now_ms + gate.breaker.probe_s * 1000
         return Verdict(True, self._breakers[keys[0]].epoch)
 
-    def report(self, result: CallResult, now_ms: int) -> None:
-        """How a call ended that held a place until now."""
+    def report(self, result: CallResult, now_ms: int, *, counts: bool) -> None:
+        """How a call ended; it counts when it held a place until now."""
         wanted = result.wanted
         for operation in wanted.operations if result.hop_over else wanted.operations[:1]:
             self._permits[wanted.gateway, operation].pop(wanted.operation_id, None)
         key = wanted.gateway, wanted.operations[0]
         breaker = self._breakers[key]
-        if result.said is Said.NOTHING or result.epoch != breaker.epoch:
+        if not counts or result.said is Said.NOTHING or result.epoch != breaker.epoch:
             return
         if breaker.record(result.said, self._gates[wanted.gateway].breaker, now_ms, self._draw()):
             self._permits[key].clear()

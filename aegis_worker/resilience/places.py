@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 from .gate import Gate
 from .permits import STATUS, Wanted
 
@@ -9,6 +11,15 @@ LONGEST_WAIT_S = 30.0
 _TYPICAL_S = 0.25
 # The mean latency looks back over about ten calls.
 _OLD_WEIGHT = 0.9
+
+
+class Taken(Enum):
+    """What came of asking for a place."""
+
+    NEW = auto()
+    HELD = auto()
+    FULL = auto()
+
 
 _Held = dict[tuple[str, str], float]
 
@@ -20,17 +31,18 @@ class Places:
         self._gate = gate
         # By lane: who holds a place, and until when; the ones that end first stand first.
         self._held: tuple[_Held, _Held] = ({}, {})
-        self._latency_s = [_TYPICAL_S, _TYPICAL_S]
+        self._latency_s: list[float | None] = [None, None]
         self._next_s = [0.0, 0.0]
 
-    def take(self, wanted: Wanted, now_s: float) -> bool:
-        """Whether the call fits in; then its place is held. Asked again, it stays the same place."""
+    def take(self, wanted: Wanted, now_s: float) -> Taken:
+        """Hold a place for the call, if it fits in. Asked again, it stays the same place."""
         lane, place = wanted.operations[0] == STATUS, (wanted.operations[0], wanted.operation_id)
         held = self._held[lane]
-        if held.pop(place, None) is None and not self._fits(lane, now_s):
-            return False
+        is_held = held.pop(place, None) is not None
+        if not is_held and not self._fits(lane, now_s):
+            return Taken.FULL
         held[place] = now_s + self._gate.place_s
-        return True
+        return Taken.HELD if is_held else Taken.NEW
 
     def give_back(self, wanted: Wanted) -> bool:
         """Whether the call held a place, which is free now."""
@@ -40,13 +52,14 @@ class Places:
     def took(self, wanted: Wanted, latency_ms: float) -> None:
         """How long a call took, for `wait_s`."""
         lane = wanted.operations[0] == STATUS
-        old_s = self._latency_s[lane]
-        self._latency_s[lane] = latency_ms / 1000 * (1 - _OLD_WEIGHT) + old_s * _OLD_WEIGHT
+        new_s, old_s = latency_ms / 1000, self._latency_s[lane]
+        self._latency_s[lane] = new_s if old_s is None else new_s + (old_s - new_s) * _OLD_WEIGHT
 
     def wait_s(self, wanted: Wanted, now_s: float, at_once: int | None = None) -> float:
         """When to ask again: what doesn't fit in queues up, and `at_once` leave the queue in the time that a call takes."""
         lane = wanted.operations[0] == STATUS
-        step_s = self._latency_s[lane] / (at_once or self._gate.lane_share)
+        latency_s = self._latency_s[lane]
+        step_s = (_TYPICAL_S if latency_s is None else latency_s) / (at_once or self._gate.lane_share)
         self._next_s[lane] = min(max(now_s, self._next_s[lane]) + step_s, now_s + LONGEST_WAIT_S)
         return self._next_s[lane] - now_s
 

@@ -73,13 +73,15 @@ def _quoted(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
+_ADMIT, _REPORT, _LOOK = _Script("admit"), _Script("report"), _Script("look")
+
+
 class SharedBreakers:
     """Those of the given gateways. Every method raises RedisError when Redis can't be asked."""
 
     def __init__(self, redis: Redis, gates: Mapping[str, Gate], draw: Draw) -> None:
         self._redis, self._gates, self._draw = redis, gates, draw
         self._limits = {name: json.dumps(asdict(gate.breaker)) for name, gate in gates.items()}
-        self._admit, self._report, self._look = _Script("admit"), _Script("report"), _Script("look")
 
     def admit(self, wanted: Sequence[Wanted]) -> tuple[list[Verdict], dict[str, list[Seen]]]:
         """A verdict for each, and the breakers that were looked at, by gateway."""
@@ -91,7 +93,7 @@ class SharedBreakers:
             for gateway, by_operations in groups.items()
         }
         replies = self._run(
-            (self._admit, name, self._admit_args(name, parts, wanted)) for name, parts in pairs.items()
+            (_ADMIT, name, self._admit_args(name, parts, wanted)) for name, parts in pairs.items()
         )
         verdicts: list[Verdict] = [_NOT_ASKED] * len(wanted)
         seen: dict[str, list[Seen]] = {}
@@ -128,7 +130,7 @@ class SharedBreakers:
             ends[-1].latency_ms += result.latency_ms
         calls = [
             (
-                self._report,
+                _REPORT,
                 gateway,
                 [text for ends in by_operation.values() for end in ends for text in end.texts()],
             )
@@ -142,7 +144,7 @@ class SharedBreakers:
 
     def look(self, queue: Queue) -> tuple[dict[str, Looked], list[Any]]:
         """All breakers, by gateway, and every reply of the pipeline, to which `queue` adds."""
-        replies = self._run([(self._look, gateway, []) for gateway in self._gates], queue)
+        replies = self._run([(_LOOK, gateway, []) for gateway in self._gates], queue)
         return {
             gateway: _looked(reply) for gateway, reply in zip(self._gates, replies, strict=False)
         }, replies

@@ -1,0 +1,220 @@
+"""What Redis is for: permits, places and breakers of all processes together, and going on without it."""
+
+from __future__ import annotations
+
+import pytest
+from gate_rig import Clock, Rig
+
+from aegis_worker.domain.breakers import BreakerLimits, BreakerState
+from aegis_worker.resilience.permits import STATUS, CallResult, Counted, Said
+
+OK, FAILED, NOTHING = Said.SUCCESS, Said.FAILURE, Said.NOTHING
+CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("time.time", clock)
+    return clock
+
+
+def test_processes_share_breakers_and_permits(clock):
+    bank = Rig(clock)
+    others = bank.others()
+    bank.calls(*[FAILED] * 5)
+    assert not any(verdict.granted for verdict in others.admit(bank.wanted(3)))
+    clock.passes(60)
+    granted = [verdict.granted for gates in (bank.gates, others) for verdict in gates.admit(bank.wanted(2))]
+    assert granted == [True, True, True, False]
+
+
+def test_no_more_calls_are_out_than_a_gateway_takes_over_all_processes(clock):
+    bank = Rig(clock, max_concurrent=5)
+    others = bank.others()
+    assert len(bank.admitted(4)) == 4
+    verdicts = others.admit(bank.wanted(3))
+    assert [verdict.refused_by for verdict in verdicts] == [None, "limit", "limit"]
+
+
+def test_look_ups_have_places_of_their_own(clock):
+    bank = Rig(clock, max_concurrent=2)
+    bank.admitted(1, ["process"])
+    bank.admitted(1, ["capture"])
+    assert not bank.ask(["refund"]).granted
+    assert len(bank.admitted(5, [STATUS])) == 2
+
+
+def test_a_call_that_holds_its_place_is_let_through_again(clock):
+    bank = Rig(clock, max_concurrent=1)
+    ((wanted, _),) = bank.admitted()
+    (verdict,) = bank.gates.admit([wanted])
+    assert verdict.granted
+    assert not bank.ask().granted
+
+
+def test_the_places_of_a_dead_worker_come_free(clock):
+    bank = Rig(clock, max_concurrent=2, place_s=40.0)
+    bank.admitted(2)
+    clock.passes(39)
+    assert bank.others().admit(bank.wanted())[0].refused_by == "limit"
+    clock.passes(1)
+    assert len(bank.admitted(2)) == 2
+
+
+def test_what_does_not_fit_comes_back_at_the_rate_at_which_calls_are_made(clock):
+    bank = Rig(clock, max_concurrent=10)
+    bank.jitter = -1.0
+    for _ in range(100):
+        (call,) = bank.admitted()
+        bank.end(call, OK, ms=2000)
+    bank.admitted(10)
+    waits = [verdict.retry_in_s for verdict in bank.gates.admit(bank.wanted(300))]
+    assert waits[:3] == pytest.approx([0.2, 0.4, 0.6], abs=0.01)
+    assert waits[-1] == pytest.approx(30)
+
+
+def test_one_process_leaves_room_beside_a_slow_gateway(clock):
+    bank = Rig(clock, share=8, lane_share=7)
+    assert len(bank.admitted(20)) == 7
+    assert len(bank.admitted(20, [STATUS])) == 1
+    assert bank.ask().refused_by == "limit"
+    assert len(bank.others().admit(bank.wanted(7))) == 7
+
+
+def test_what_does_not_fit_into_a_process_comes_back_at_its_rate(clock):
+    bank = Rig(clock, share=8, lane_share=8)
+    bank.jitter = -1.0
+    for _ in range(100):
+        (call,) = bank.admitted()
+        bank.end(call, OK, ms=4000)
+    bank.admitted(8)
+    waits = [verdict.retry_in_s for verdict in bank.gates.admit(bank.wanted(3))]
+    assert waits == pytest.approx([0.5, 1.0, 1.5], abs=0.01)
+
+
+def test_without_redis_an_open_breaker_stays_open_until_its_time_is_up(clock):
+    bank = Rig(clock)
+    bank.calls(*[FAILED] * 5)
+    bank.server.connected = False
+    clock.passes(30)
+    assert not bank.ask().granted
+    assert not bank.gates.views()["bank"]["process"].shared
+    clock.passes(30)
+    assert len(bank.admitted(10)) == 3
+
+
+def test_without_redis_a_call_that_it_let_through_still_counts(clock):
+    bank = Rig(clock)
+    calls = bank.admitted(5)
+    bank.server.connected = False
+    for call in calls:
+        bank.end(call, FAILED)
+    assert bank.state() is OPEN
+
+
+def test_redis_is_left_alone_for_5_s_and_then_its_states_hold_again(clock):
+    bank = Rig(clock)
+    bank.server.connected = False
+    bank.calls(*[FAILED] * 5)
+    bank.server.connected = True
+    clock.passes(4)
+    assert not bank.ask().granted
+    clock.passes(1)
+    assert bank.ask().granted
+    assert bank.state() is CLOSED
+
+
+def test_a_call_let_through_without_redis_changes_nothing_in_it(clock):
+    bank = Rig(clock)
+    bank.server.connected = False
+    calls = bank.admitted(9)
+    bank.server.connected = True
+    clock.passes(5)
+    for call in calls:
+        bank.end(call, FAILED)
+    assert bank.state() is CLOSED
+    assert bank.gates.views()["bank"]["process"].calls == 0
+
+
+def test_a_redis_that_lost_its_scripts_is_given_them_again(clock):
+    bank = Rig(clock)
+    (call,) = bank.admitted()
+    bank.redis.script_flush()
+    bank.end(call, FAILED)
+    bank.redis.script_flush()
+    assert bank.ask().granted
+    assert bank.gates.views()["bank"]["process"].consecutive_failures == 1
+
+
+def test_every_key_has_an_end(clock):
+    bank = Rig(clock, max_concurrent=3)
+    bank.calls(*[FAILED] * 5)
+    clock.passes(60)
+    bank.admitted(10)
+    bank.admitted(10, [STATUS])
+    bank.gates.turns(1)
+    keys = bank.redis.keys("aegis:gate:*")
+    assert b"aegis:gate:bank:process:probes" in keys
+    assert all(bank.redis.pttl(key) > 0 for key in keys)
+
+
+def test_turns_are_taken_one_after_the_other_by_all(clock):
+    bank = Rig(clock)
+    others = bank.others()
+    assert [bank.gates.turns(3), others.turns(2), bank.gates.turns(1)] == [0, 3, 5]
+    bank.server.connected = False
+    assert [bank.gates.turns(2), bank.gates.turns(1)] == [6, 8]
+
+
+def test_health_is_that_of_the_worst_breaker_that_a_charge_needs(clock):
+    bank = Rig(clock)
+    bank.calls(*[FAILED] * 5, operations=["authenticate"])
+    bank.calls(*[FAILED] * 5, operations=["refund"])
+    health = bank.gates.health()["bank"]
+    assert (health.state, health.retry_in_s) == (OPEN, pytest.approx(60))
+    clock.passes(60)
+    assert bank.gates.health()["bank"].state is HALF_OPEN
+    bank.calls(OK, OK, operations=["authenticate"])
+    assert bank.gates.health()["bank"].state is CLOSED
+
+
+def test_what_came_before_a_breaker_closed_does_not_count_for_health(clock):
+    bank = Rig(clock)
+    for _ in range(5):
+        ((wanted, verdict),) = bank.admitted()
+        bank.gates.report([CallResult(wanted, verdict.epoch, FAILED, 10.0, Counted.ERROR, "http_5xx")])
+    assert (bank.gates.health()["bank"].judged, bank.gates.health()["bank"].approved) == (5, 0)
+    clock.passes(60)
+    bank.calls(OK, OK)
+    ((wanted, verdict),) = bank.admitted()
+    bank.gates.report([CallResult(wanted, verdict.epoch, OK, 10.0, Counted.APPROVED)])
+    clock.passes(1)
+    health = bank.gates.health()["bank"]
+    assert (health.judged, health.approved, health.score) == (1, 1, 1.0)
+
+
+def test_what_is_known_is_looked_up_twice_a_second_at_most_but_for_what_this_process_sees(clock):
+    bank = Rig(clock)
+    others = bank.others()
+    assert others.health()["bank"].state is CLOSED
+    bank.calls(*[FAILED] * 5)
+    assert bank.gates.health()["bank"].state is OPEN
+    assert others.health()["bank"].state is CLOSED
+    clock.passes(0.6)
+    assert others.health()["bank"].state is OPEN
+
+
+def test_operators_see_what_is_out(clock):
+    bank = Rig(clock, limits=BreakerLimits(tighten=0))
+    bank.calls(OK, FAILED, Said.UNKNOWN, OK)
+    bank.admitted(2)
+    view = bank.gates.views()["bank"]["process"]
+    assert (view.calls, view.failure_rate, view.unknown_rate) == (4, 0.5, 0.25)
+    assert (view.state, view.calls_out, view.probes_out, view.opened) == (CLOSED, 2, 0, 0)
+    bank.calls(*[FAILED] * 5)
+    clock.passes(60)
+    bank.admitted(10)
+    view = bank.gates.views()["bank"]["process"]
+    assert (view.state, view.calls_out, view.probes_out, view.opened) == (HALF_OPEN, 3, 3, 1)
+    assert view.shared
