@@ -104,7 +104,7 @@ def test_lua_and_python_say_the_same(steps):
 
 def _answer(verdict: Verdict) -> tuple[object, ...]:
     """Without how long to wait for a place: that is by the rate of all workers, or of one."""
-    is_open = verdict.refused_by == "breaker" and "half open" not in verdict.reason
+    is_open = verdict.refused_by == "breaker" and "half-open" not in verdict.reason
     return verdict.granted, verdict.epoch, verdict.reason, verdict.retry_in_s if is_open else 0.0
 
 
