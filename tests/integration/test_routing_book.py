@@ -157,10 +157,10 @@ def test_an_unknown_gateway_can_not_be_paused_but_one_that_is_gone_can_be_resume
     assert resume_gateway(database, "a", known=("b",), actor="cli:asha")
 
 
-@pytest.mark.parametrize("reason", ["", "  x ", "a\x1bb ", "x" * 501])
-def test_a_reason_is_needed(database: Database, reason: str) -> None:
-    with pytest.raises(InvalidReason):
-        put_routing(database, BY_COST, actor="cli:asha", reason=reason)
-    with pytest.raises(InvalidReason):
-        pause_gateway(database, "a", known=("a",), actor="cli:asha", reason=reason)
+def test_a_reason_is_needed(database: Database) -> None:
+    for reason in ("", "  x ", "a\x1bb ", "x" * 501):
+        with pytest.raises(InvalidReason):
+            put_routing(database, BY_COST, actor="cli:asha", reason=reason)
+        with pytest.raises(InvalidReason):
+            pause_gateway(database, "a", known=("a",), actor="cli:asha", reason=reason)
     assert entries(database) == []

@@ -104,9 +104,10 @@ def test_an_earlier_experiment_is_told_without_shares(tried: Api) -> None:
     assert (earlier["running"], arm["arm"], arm["share"], arm["payments"]) == (False, "sandbox_b", None, 1)
 
 
-@pytest.mark.parametrize("name", ["none", "x" * 65, "%00", "a%0Ab"])
-def test_what_never_was_an_experiment_is_not_found(tried: Api, name: str) -> None:
-    assert tried.operator().get(f"/v1/routing/experiments/{name}").status_code == 404
+def test_what_never_was_an_experiment_is_not_found(tried: Api) -> None:
+    operator = tried.operator()
+    for name in ("none", "x" * 65, "%00", "a%0Ab"):
+        assert operator.get(f"/v1/routing/experiments/{name}").status_code == 404, name
 
 
 def test_only_payments_of_the_time_asked_for_count(tried: Api) -> None:
