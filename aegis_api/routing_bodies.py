@@ -16,25 +16,24 @@ def routing_body(
     held: RoutingVersion | None, from_file: RoutingConfig, gateways: Collection[str]
 ) -> dict[str, Any]:
     """What holds now; `held` is None where nothing was ever put."""
-    document = held.document if held else None
+    document, unusable = held.document if held else None, None
+    if document is None:
+        config = routing_document(from_file)
+    else:
+        try:
+            config = routing_document(checked_routing(document, gateways))
+        except InvalidRouting as error:
+            config, unusable = dict(document), str(error)
     return {
         "object": "routing",
         "version": held.version if held else 0,
         "source": "file" if document is None else "put",
-        "config": routing_document(from_file) if document is None else dict(document),
-        "unusable": None if document is None else _unusable(document, gateways),
+        "config": config,
+        "unusable": unusable,
         "actor": held.actor if held else None,
         "reason": held.reason if held else None,
         "since": moment(held.created_at) if held else None,
     }
-
-
-def _unusable(document: Any, gateways: Collection[str]) -> str | None:
-    try:
-        checked_routing(document, gateways)
-    except InvalidRouting as error:
-        return str(error)
-    return None
 
 
 def version_body(version: RoutingVersion) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.queries.gateway_reports import GatewayReport
+from aegis_worker.routing.book import RoutingTable
 
 from .checks import Check, fail, ok, warn
 from .output import duration
@@ -51,6 +52,16 @@ def breakers(reports: Sequence[GatewayReport]) -> Iterator[Check]:
         yield fail("routing", "every gateway is paused or its breaker open", advice)
     elif all(report.live is not None and not _open(report) for report in enabled):
         yield ok("breakers", "none is open")
+
+
+def routing_version(table: RoutingTable) -> Iterator[Check]:
+    """Whether the routing configuration that was put can be used with the gateways of this machine."""
+    name = "routing version"
+    if table.unusable is not None:
+        advice = "give every worker the same config/gateways.toml and restart it, or put another with `aegis routing apply`"
+        yield warn(name, table.unusable, advice)
+    else:
+        yield ok(name, "config/routing.toml" if table.source == "file" else f"{table.version} holds")
 
 
 def _open(report: GatewayReport) -> str:

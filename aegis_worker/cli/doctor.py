@@ -76,7 +76,11 @@ def _all_checks() -> Iterator[Check]:
         # Building the parts connects to nothing; it checks that settings and gateways fit each other.
         parts = bootstrap.build_worker(settings, hints=NoHints())
     except ConfigurationError as error:
-        yield fail("gateways", str(error), "correct config/gateways.toml or the variables that it names")
+        yield fail(
+            "gateways",
+            str(error),
+            "correct the file that it names, or the variables that gateways.toml names",
+        )
         return
     try:
         yield from _database_checks(parts)
@@ -112,6 +116,11 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         yield from guarded(name, _BROKEN_CHECK, partial(_look, parts, look))
     if is_current:
         yield from guarded("breakers", _BROKEN_CHECK, lambda: _breaker_checks(parts))
+        yield from guarded(
+            "routing version",
+            _BROKEN_CHECK,
+            lambda: checks_gateways.routing_version(parts.pipeline.routing()),
+        )
 
 
 def _look(parts: Worker, look: Callable[[Connection], Iterable[Check]]) -> list[Check]:

@@ -248,3 +248,16 @@ def test_a_check_that_cannot_be_made_does_not_hide_the_others(aegis: Aegis, data
     ran = aegis("doctor", "--json")
     assert found(ran)["outbox"]["verdict"] == "fail"
     assert [check["verdict"] for check in ran.json["checks"] if check["name"] == "webhooks"] == ["ok"]
+
+
+def test_a_routing_version_that_can_not_be_used_here_is_a_warning(
+    aegis: Aegis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = tmp_path / "draft.json"
+    draft.write_text('{"fallback": ["sandbox_b", "sandbox_a"]}')
+    assert aegis("routing", "apply", str(draft), "--reason", "the new contract").exit_code == 0
+    assert "routing version" not in found(aegis("doctor", "--json"))
+    (tmp_path / "gateways.toml").write_text('[gateways.sandbox_a]\nadapter = "null"\n')
+    monkeypatch.setenv("AEGIS_CONFIG_DIR", str(tmp_path))
+    finding = found(aegis("doctor", "--json"))["routing version"]
+    assert (finding["verdict"], "version 1 can't be used here" in finding["seen"]) == ("warn", True)
