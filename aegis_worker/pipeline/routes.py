@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from aegis_worker.persistence.mapping import ClaimedJob
 from aegis_worker.routing.book import RoutingTable
@@ -38,10 +37,10 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
 
 
 def _as_decided(job: ClaimedJob, decision: Decision) -> Decision:
-    """The order in which the payment's first hop was routed, of the gateways that may take it now."""
+    """For a payment that was routed before, the order of its first hop, of the gateways that may take it now."""
     first = next((attempt.candidates for attempt in job.attempts if attempt.candidates), ())
     if not first:
         return decision
     kept = [name for name in first if name in decision.candidates]
     others = [name for name in decision.candidates if name not in first]
-    return replace(decision, candidates=(*kept, *others))
+    return Decision((*kept, *others), decision.left_out, decision.back_in_s, decision.strategy)
