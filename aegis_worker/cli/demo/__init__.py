@@ -20,6 +20,7 @@ from aegis_worker.settings import load_settings
 from aegis_worker.webhooks.endpoints import create_endpoint
 
 from .cast import Order, cast, posts
+from .draft import print_draft
 from .findings import Findings
 from .ledgers import compare, read_ledger
 from .merchant import Merchant, Posted
@@ -72,6 +73,7 @@ def command(ctx: click.Context, payments: int, workers: int, seed: int, json_fil
                 running = stack.start(stopping)
                 findings = _run(running, merchant_id, payments, seed, stopping)
                 print_report(findings)
+                print_draft()
         except Stopped:
             _say("stopped before the end")
             ctx.exit(3)

@@ -75,14 +75,15 @@ def command(path: Path | None, since: datetime | None, limit: int, seed: int, as
         span = newest(database, since=since, limit=limit)
         with progress("payments", span.payments) as advance:
             simulated = simulate(database, span, list(gateways.values()), config, seed=seed, replayed=advance)
-    body = simulation_body(simulated)
     if as_json:
-        print_json(body)
+        print_json(simulation_body(simulated))
     else:
-        _print(simulated, body)
+        print_simulation(simulated)
 
 
-def _print(simulated: Simulated, body: dict[str, Any]) -> None:
+def print_simulation(simulated: Simulated) -> None:
+    """What came of it, for a person, with what it assumes."""
+    body = simulation_body(simulated)
     print_facts(
         "Simulation",
         {
