@@ -17,7 +17,7 @@ WITH p AS (
     WHERE payment_id BETWEEN %(first)s AND %(last)s AND number = 1 AND decision->>'experiment' = %(experiment)s
     ORDER BY payment_id
 )
-SELECT p.arm, hop.gateway, hop.operation, hop.status, hop.category, hop.latency_ms IS NULL AS unanswered,
+SELECT p.arm, hop.gateway, hop.operation, hop.status, hop.said, hop.latency_ms IS NULL AS unanswered,
     count(*) AS payments, avg(hop.latency_ms) AS latency_ms
 FROM p JOIN LATERAL ({FIRST_HOP}) hop ON true
 GROUP BY 1, 2, 3, 4, 5, 6
@@ -29,6 +29,6 @@ def outcomes_by_arm(connection: Connection, experiment: str, span: Span) -> dict
     parameters = {"first": span.first_id, "last": span.last_id, "experiment": experiment}
     arms: dict[str, ArmOutcome] = {}
     for row in connection.exec_driver_sql(_ARMS, parameters).mappings():
-        hop = past_hop(row["gateway"], row["operation"], row["status"], row["category"], row["latency_ms"])
+        hop = past_hop(row["gateway"], row["operation"], row["status"], row["said"], row["latency_ms"])
         arms.setdefault(row["arm"], ArmOutcome()).add(hop, row["payments"])
     return arms

@@ -25,9 +25,11 @@ _PAGE = 1000
 # The steps of a hop, the one that says most about it first.
 _STEPS = "ARRAY['process', 'authenticate', 'initiate']"
 _LAST_STEP_FIRST = f"array_position({_STEPS}, a.operation)"
+# The category of a decline, or the kind of what was not sent.
+_SAID = "coalesce(a.outcome->>'category', a.outcome->>'kind')"
 # Of the payment `p`.
 FIRST_HOP = f"""
-SELECT a.gateway, a.operation, a.status, a.outcome->>'category' AS category, a.latency_ms
+SELECT a.gateway, a.operation, a.status, {_SAID} AS said, a.latency_ms
 FROM attempts a WHERE a.payment_id = p.id AND a.number = 1 AND a.operation = ANY ({_STEPS})
 ORDER BY {_LAST_STEP_FIRST} LIMIT 1
 """
@@ -40,7 +42,7 @@ _COUNT = "SELECT count(*) FROM payments WHERE id BETWEEN %(first)s AND %(last)s"
 
 _PAYMENTS = f"""
 SELECT p.*, hop.gateway AS hop_gateway, hop.operation AS hop_operation, hop.status AS hop_status,
-    hop.category AS hop_category, hop.latency_ms AS hop_latency_ms
+    hop.said AS hop_said, hop.latency_ms AS hop_latency_ms
 FROM (
     SELECT * FROM payments WHERE id BETWEEN %(first)s AND %(last)s ORDER BY id DESC LIMIT %(limit)s
 ) p
@@ -51,16 +53,20 @@ ORDER BY p.id DESC
 # One row for each way that hops to a gateway stand, and one for the gateway.
 _MEASURED = f"""
 WITH hops AS (
-    SELECT DISTINCT ON (a.payment_id, a.number) a.gateway, a.operation, a.status, a.latency_ms,
-        a.outcome->>'category' AS category, a.status IN ('APPROVED', 'DECLINED', 'PENDING', 'ACTION_REQUIRED') AS answered
+    SELECT DISTINCT ON (a.payment_id, a.number) a.payment_id, a.number, a.gateway, a.operation, a.status, a.latency_ms,
+        {_SAID} AS said, a.status IN ('APPROVED', 'DECLINED', 'PENDING', 'ACTION_REQUIRED') AS answered
     FROM attempts a
     WHERE a.payment_id BETWEEN %(first)s AND %(last)s AND a.operation = ANY ({_STEPS})
     ORDER BY a.payment_id, a.number, {_LAST_STEP_FIRST}
+), told AS (
+    SELECT hops.*,
+        number > min(number) FILTER (WHERE status = 'DECLINED') OVER (PARTITION BY payment_id) AS declined_before
+    FROM hops
 )
-SELECT gateway, operation, status, category, count(*) AS hops, grouping(status) = 1 AS of_gateway,
-    avg(latency_ms) FILTER (WHERE answered) AS mean_ms,
+SELECT gateway, operation, status, said, coalesce(declined_before, false) AS declined_before, count(*) AS hops,
+    grouping(status) = 1 AS of_gateway, avg(latency_ms) FILTER (WHERE answered) AS mean_ms,
     percentile_disc(0.95) WITHIN GROUP (ORDER BY latency_ms) FILTER (WHERE answered) AS p95_ms
-FROM hops GROUP BY GROUPING SETS ((gateway, operation, status, category), (gateway))
+FROM told GROUP BY GROUPING SETS ((gateway, operation, status, said, declined_before), (gateway))
 """
 
 _JUDGED = (Counted.APPROVED, Counted.DECLINED, Counted.ERROR)
@@ -97,12 +103,14 @@ def measure(connection: Connection, span: Span) -> dict[str, Measured]:
         if row["of_gateway"]:
             found[row["gateway"]] = Measured(0, 0, row["mean_ms"], row["p95_ms"])
         else:
-            said = counted(row["operation"], row["status"], row["category"])
+            result = counted(
+                row["operation"], row["status"], row["said"], declined_before=row["declined_before"]
+            )
             counts = judged.setdefault(row["gateway"], {})
-            counts[said] = counts.get(said, 0) + row["hops"]
+            counts[result] = counts.get(result, 0) + row["hops"]
     return {
         gateway: Measured(
-            sum(judged[gateway].get(said, 0) for said in _JUDGED),
+            sum(judged[gateway].get(result, 0) for result in _JUDGED),
             judged[gateway].get(Counted.APPROVED, 0),
             measured.latency_mean_ms,
             measured.latency_p95_ms,
@@ -134,7 +142,7 @@ def _past(row: Mapping[Any, Any]) -> PastPayment:
         row["hop_gateway"],
         row["hop_operation"],
         row["hop_status"],
-        row["hop_category"],
+        row["hop_said"],
         row["hop_latency_ms"],
     )
     return PastPayment(payment_from_row(row), hop)

@@ -49,11 +49,11 @@ class Checks:
         return value
 
     def text(self, path: Path, value: Any, longest: int) -> str | None:
-        """A string of 1 to `longest` characters."""
-        if not isinstance(value, str) or not 1 <= len(value) <= longest:
-            self.wrong(path, f"must be a string of 1 to {longest} characters")
+        """A string of 1 to `longest` printable characters."""
+        if not is_text(value, longest):
+            self.wrong(path, f"must be a string of 1 to {longest} printable characters")
             return None
-        return value
+        return str(value)
 
     def one_of(self, path: Path, value: Any, choices: Collection[str], what: str) -> str | None:
         """One of `choices`; `what` they are."""
@@ -82,6 +82,11 @@ class Checks:
             self.wrong(path, "must be true or false")
             return None
         return value
+
+
+def is_text(value: Any, longest: int) -> bool:
+    """Whether it is a string that can be stored and shown: NUL and half a surrogate pair can't be."""
+    return isinstance(value, str) and 1 <= len(value) <= longest and value.isprintable()
 
 
 def shown(value: Any) -> str:

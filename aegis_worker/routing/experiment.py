@@ -38,7 +38,7 @@ class ArmOutcome:
             self.undecided += payments
         elif hop.approved:
             self.approved += payments
-        elif hop.counted is Counted.ERROR:
+        elif hop.counted in (Counted.ERROR, Counted.RATE_LIMITED):
             self.failed += payments
         else:
             self.declined += payments

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.resilience.health import score
 from aegis_worker.resilience.permits import Counted, GatewayHealth
@@ -46,25 +47,30 @@ class Measured:
     latency_p95_ms: float | None = None
 
 
-def counted(operation: str, status: str, category: str | None) -> Counted:
-    """What a hop whose last step stands like this says about its gateway; `category` of a decline."""
+def counted(operation: str, status: str, said: str | None, *, declined_before: bool = False) -> Counted:
+    """What a hop whose last step stands like this says about its gateway, as `pipeline.results` counts it for health.
+
+    `said`: the category of a decline, or the kind of what was not sent. `declined_before`: by another gateway.
+    """
     if status == "APPROVED":
         # A step before the charge: the hop goes on, or was left.
         return Counted.APPROVED if operation == Operation.PROCESS else Counted.PENDING
     if status == "DECLINED":
-        return _OF_CATEGORY.get(category or "", Counted.PAYER)
-    return Counted.ERROR if status in ("NOT_SENT", "UNKNOWN") else Counted.PENDING
+        return Counted.PAYER if declined_before else _OF_CATEGORY.get(said or "", Counted.PAYER)
+    if status in ("NOT_SENT", "UNKNOWN"):
+        return Counted.RATE_LIMITED if said == NotSentKind.RATE_LIMIT else Counted.ERROR
+    return Counted.PENDING
 
 
 def past_hop(
-    gateway: str, operation: str, status: str, category: str | None, latency_ms: float | None
+    gateway: str, operation: str, status: str, said: str | None, latency_ms: float | None
 ) -> PastHop:
-    """A hop from what its last attempt says."""
-    said = counted(operation, status, category)
-    known = said is not Counted.PENDING and status != "UNKNOWN"
+    """A first hop from what its last attempt says, in the words of `counted`."""
+    result = counted(operation, status, said)
+    known = result is not Counted.PENDING and status != "UNKNOWN"
     answered = status not in ("NOT_SENT", "UNKNOWN", "SENT")
     return PastHop(
-        gateway, said, said is Counted.APPROVED if known else None, latency_ms if answered else None
+        gateway, result, result is Counted.APPROVED if known else None, latency_ms if answered else None
     )
 
 

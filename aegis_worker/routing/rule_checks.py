@@ -10,7 +10,7 @@ from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.payment import METHODS
 
-from .checks import Checks, Path, shown
+from .checks import Checks, Path, is_text, shown
 from .patterns import compiled
 from .rules import FIELDS, METADATA, OPERATORS, Condition, Rule
 
@@ -168,8 +168,8 @@ def _country(value: Any) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_TEXT:
-        return f"must be a string of 1 to {_LONGEST_TEXT} characters"
+    if not is_text(value, _LONGEST_TEXT):
+        return f"must be a string of 1 to {_LONGEST_TEXT} printable characters"
     return None
 
 
@@ -182,12 +182,12 @@ def _number(value: Any) -> str | None:
 def _plain(value: Any) -> str | None:
     if isinstance(value, bool) or _number(value) is None or _text(value) is None:
         return None
-    return f"must be a number, true, false, or a string of 1 to {_LONGEST_TEXT} characters"
+    return f"must be a number, true, false, or a string of 1 to {_LONGEST_TEXT} printable characters"
 
 
 def _pattern(value: Any) -> str | None:
-    if not isinstance(value, str):
-        return "must be a regular expression in a string"
+    if not isinstance(value, str) or not value.isprintable():
+        return "must be a regular expression in a string of printable characters"
     try:
         compiled(value)
     except ValueError as error:

@@ -96,6 +96,12 @@ def test_what_can_not_be_applied_is_one_line(aegis: Aegis, draft: str) -> None:
     assert aegis("routing", "history", "--json").json == []
 
 
+def test_a_card_number_is_not_stored(aegis: Aegis, draft: str) -> None:
+    Path(draft).write_text('[ab_test]\nexperiment = "4111 1111 1111 1111"\n')
+    ran = aegis("routing", "apply", draft, *WHY)
+    assert (ran.exit_code, ran.err) == (3, f"aegis: {draft}: holds a card number, at /ab_test/experiment\n")
+
+
 @pytest.mark.parametrize(
     "arguments", [(), ("--version", "1", "--back-to-file"), ("x.toml", "--version", "1")]
 )

@@ -81,6 +81,17 @@ def test_a_body_that_says_nothing_clear_is_refused(operator: Merchant) -> None:
         assert [found for found, _ in codes(refused)] == [pointer]
 
 
+def test_what_can_not_be_stored_is_refused(operator: Merchant) -> None:
+    def rule(value: str) -> dict[str, Any]:
+        condition = {"field": "metadata.a", "operator": "equals", "value": value}
+        return {"rules": [{"id": "r", "gateway": "a", "conditions": [condition]}]}
+
+    for bad in ("a\x00", "\ud800"):
+        assert codes(put(operator, rule(bad))) == [("/config/rules/0/conditions/0/value", "invalid_routing")]
+        test = {"experiment": bad, "arms": [{"gateway": "a", "share": 1}]}
+        assert codes(put(operator, {"ab_test": test})) == [("/config/ab_test/experiment", "invalid_routing")]
+
+
 def test_who_was_slower_is_refused_and_who_repeats_is_not(
     operator: Merchant, document: dict[str, Any]
 ) -> None:

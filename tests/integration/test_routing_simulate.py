@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from api_client import Api, codes, start_api
 from command_line import Aegis, aegis, install
-from scripted_gateway import ScriptedGateway
+from scripted_gateway import Script, ScriptedGateway
 from spine import pipeline
 from test_api_documented import follows
 
@@ -27,16 +27,23 @@ FEES = {"sandbox_a": (30, 290), "sandbox_b": (10, 340)}
 B_FIRST = {"fallback": ["sandbox_b"]}
 
 
-def answers(request: GatewayRequest) -> Outcome:
-    """Small amounts are approved; of the others, 20.00 is declined by the card's issuer and 30.00 at this gateway."""
-    declined = {2000: "stolen_card", 3000: "do_not_honor"}.get(request.amount.minor)
-    return Declined(declined, "x") if declined else Approved("ch_1")
+def answers(**declines: str) -> Script:
+    """A gateway that declines these amounts, and approves all others."""
+    codes_of = {int(amount.removeprefix("of_")): code for amount, code in declines.items()}
+
+    def answer(request: GatewayRequest) -> Outcome:
+        code = codes_of.get(request.amount.minor)
+        return Declined(code, "x") if code else Approved("ch_1")
+
+    return answer
 
 
 @pytest.fixture
 def gateways() -> list[ScriptedGateway]:
-    """`sandbox_b` approves everything."""
-    scripts = {"sandbox_a": answers, "sandbox_b": lambda request: Approved("ch_2")}
+    scripts = {
+        "sandbox_a": answers(of_2000="stolen_card", of_3000="do_not_honor", of_4000="do_not_honor"),
+        "sandbox_b": answers(of_4000="do_not_honor"),
+    }
     return [
         ScriptedGateway(name, scripts[name], fee_fixed_minor=fixed, fee_basis_points=points)
         for name, (fixed, points) in FEES.items()
@@ -45,13 +52,12 @@ def gateways() -> list[ScriptedGateway]:
 
 @pytest.fixture
 def api(database_url: str, gateways: list[ScriptedGateway]) -> Api:
-    """Seven payments went to `sandbox_a`: four were approved, two declined for good, one moved on to `sandbox_b`.
-
-    An eighth waits.
+    """Eight payments went to `sandbox_a`: four were approved, two declined for good, two moved on to `sandbox_b`, which
+    approved one of them. A ninth waits.
     """
     api = start_api(database_url, *gateways)
     shop = api.merchant()
-    for number, amount in enumerate((1000, 1000, 1000, 1000, 2000, 2000, 3000)):
+    for number, amount in enumerate((1000, 1000, 1000, 1000, 2000, 2000, 3000, 4000)):
         shop.accepted(amount=amount, payment_method={"type": "card", "token": f"tok_{number}"})
     run(pipeline(api.database, *gateways), "payments")
     shop.accepted()
@@ -65,17 +71,17 @@ def test_a_draft_is_tried_over_http(api: Api) -> None:
     follows(operator.get("/openapi.json").json, "/v1/routing/simulate", "post", tried)
     body = tried.json
     counts = {one["gateway"]: (one["was"], one["would_be"]) for one in body["gateways"]}
-    assert counts == {"sandbox_a": (7, 0), "sandbox_b": (0, 8)}
-    assert (body["payments"], body["moved"], body["never_sent"], body["no_gateway"]) == (8, 7, 1, 0)
+    assert counts == {"sandbox_a": (8, 0), "sandbox_b": (0, 9)}
+    assert (body["payments"], body["moved"], body["never_sent"], body["no_gateway"]) == (9, 8, 1, 0)
     measured = {one["gateway"]: (one["judged"], one["approved"]) for one in body["gateways"]}
-    assert measured == {"sandbox_a": (5, 4), "sandbox_b": (1, 1)}, (
-        "all hops, but for what lies with the payer"
+    assert measured == {"sandbox_a": (6, 4), "sandbox_b": (1, 1)}, (
+        "all hops, but for what lies with the payer or was declined by another gateway, too"
     )
-    # 5 of the 7 may be approved elsewhere, each as (1 + 9) / (1 + 10) says.
-    assert body["success"] == {"payments": 7, "was_rate": 0.5714, "would_be_rate": 0.6494}
+    # 6 of the 8 may be approved elsewhere, each as (1 + 9) / (1 + 10) says.
+    assert body["success"] == {"payments": 8, "was_rate": 0.5, "would_be_rate": 0.6818}
     (fees,) = body["fees"]
-    assert (fees["payments"], fees["was_minor"]) == (7, 4 * 59 + 2 * 88 + 117)
-    assert fees["would_be_minor"] == 4 * 44 + 2 * 78 + 112
+    assert (fees["payments"], fees["was_minor"]) == (8, 4 * 59 + 2 * 88 + 117 + 146)
+    assert fees["would_be_minor"] == 4 * 44 + 2 * 78 + 112 + 146
     assert len(body["assumptions"]) > 3
 
 
@@ -84,7 +90,7 @@ def test_without_a_draft_what_holds_now_is_tried(api: Api) -> None:
     assert operator.post("/v1/routing/simulate", json={}).json["moved"] == 0
     reason = "the new contract begins today"
     operator.open("/v1/routing", method="PUT", json={"config": B_FIRST, "reason": reason})
-    assert operator.post("/v1/routing/simulate", json={}).json["moved"] == 7
+    assert operator.post("/v1/routing/simulate", json={}).json["moved"] == 8
 
 
 def test_as_many_as_wanted_of_the_newest_in_the_time_given(api: Api, gateways: list[ScriptedGateway]) -> None:
@@ -96,7 +102,7 @@ def test_as_many_as_wanted_of_the_newest_in_the_time_given(api: Api, gateways: l
     since = datetime.now(UTC) - timedelta(days=1)
     span = newest(api.database, since=since, limit=100)
     cut = simulate(api.database, span, configs, RoutingConfig(), seed=1, budget_s=0)
-    assert (cut.complete, cut.span.payments, cut.simulation.payments) == (False, 8, 0)
+    assert (cut.complete, cut.span.payments, cut.simulation.payments) == (False, 9, 0)
 
 
 def test_pages_hold_each_payment_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,13 +140,13 @@ def test_the_shell_prints_its_tables(
     ran = aegis("routing", "simulate", "--since", "7d", "--config", str(draft))
     assert ran.exit_code == 0, ran.err
     shown = re.sub(" +", " ", ran.out)
-    assert "sandbox_a 7 0 -7 80.0 % 86.7 %" in shown
-    assert "approved at the first gateway 57.1 % 64.9 % 7" in shown
-    assert "fees in USD 5.29 USD (529) 4.44 USD (444) 7" in shown
-    assert "sandbox_a sandbox_b 7" in shown
+    assert "sandbox_a 8 0 -8 66.7 % 81.2 %" in shown
+    assert "approved at the first gateway 50.0 % 68.2 % 8" in shown
+    assert "fees in USD 6.75 USD (675) 5.90 USD (590) 8" in shown
+    assert "sandbox_a sandbox_b 8" in shown
     assert "Only the first gateway of each payment is compared" in ran.err
     told = aegis("routing", "simulate", "--since", "7d", "--config", str(draft), "--json").json
-    assert (told["payments"], told["moved"]) == (8, 7)
+    assert (told["payments"], told["moved"]) == (9, 8)
     assert aegis("routing", "simulate", "--json").json["moved"] == 0
     assert aegis("routing", "simulate", "--since", "tomorrow").exit_code == 2
     draft.write_text('fallback = ["sandbox_c"]\n')

@@ -31,12 +31,14 @@ def test_hops_are_counted_by_what_they_came_to() -> None:
     outcome.add(PastHop("a", Counted.DECLINED, False, 50.0), 2)
     outcome.add(PastHop("a", Counted.PAYER, False, 50.0))
     outcome.add(PastHop("a", Counted.ERROR, False, None))
+    outcome.add(PastHop("a", Counted.RATE_LIMITED, False, None))
     outcome.add(PastHop("a", Counted.PENDING, None, 20.0))
     outcome.add(PastHop("a", Counted.ERROR, None, None), 3)
-    assert (outcome.payments, outcome.approved, outcome.declined, outcome.failed) == (14, 6, 3, 1)
-    assert (outcome.undecided, outcome.decided, outcome.success_rate) == (4, 10, 0.6)
+    assert (outcome.payments, outcome.approved, outcome.declined, outcome.failed) == (15, 6, 3, 2)
+    assert (outcome.undecided, outcome.decided) == (4, 11)
+    assert outcome.success_rate == pytest.approx(6 / 11)
     assert outcome.latency_mean_ms == pytest.approx((600 + 150 + 20) / 10)
-    assert outcome.success_interval == wilson(6, 10)
+    assert outcome.success_interval == wilson(6, 11)
 
 
 def test_an_arm_without_payments_has_no_rate() -> None:

@@ -105,9 +105,9 @@ REFUSED = [
         {"countries": {str(number): ["a"] for number in range(301)}},
         "countries: must have at most 300 countries",
     ),
-    ({"ab_test": {"arms": [ARM]}}, "ab_test.experiment: must be a string of 1 to 64 characters"),
+    ({"ab_test": {"arms": [ARM]}}, "ab_test.experiment: must be a string of 1 to 64 printable characters"),
     ({"ab_test": {"experiment": "x"}}, "ab_test.arms: must be a list"),
-    ({"ab_test": {}}, "ab_test.experiment: must be a string of 1 to 64 characters"),
+    ({"ab_test": {}}, "ab_test.experiment: must be a string of 1 to 64 printable characters"),
     ({"ab_test": {"experiment": "x", "arms": []}}, "ab_test.arms: must have at least one arm"),
     ({"ab_test": {"experiment": "x", "arms": [ARM, ARM]}}, 'ab_test.arms[1].gateway: "a" is an arm already'),
     (

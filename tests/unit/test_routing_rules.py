@@ -211,7 +211,7 @@ REFUSED = [
     (a_condition(operator="matches", value="(a+)+"), ".conditions[0].value: may take too long"),
     (
         a_condition(operator="matches", value=5),
-        ".conditions[0].value: must be a regular expression in a string",
+        ".conditions[0].value: must be a regular expression in a string of printable",
     ),
     (a_condition(colour="red"), ".conditions[0].colour: unknown setting; known are field, operator, value"),
     (a_rule(conditions=[{"field": "amount"}]), '(id "dollars").conditions[0].operator: is missing'),

@@ -142,7 +142,7 @@ def test_a_gateway_is_as_healthy_as_its_record() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "status", "category", "said", "approved", "answered"),
+    ("operation", "status", "said", "result", "approved", "answered"),
     [
         ("process", "APPROVED", None, Counted.APPROVED, True, True),
         ("initiate", "APPROVED", None, Counted.PENDING, None, True),
@@ -150,7 +150,8 @@ def test_a_gateway_is_as_healthy_as_its_record() -> None:
         ("process", "DECLINED", "technical", Counted.DECLINED, False, True),
         ("authenticate", "DECLINED", "action", Counted.PAYER, False, True),
         ("process", "DECLINED", "fraud", Counted.PAYER, False, True),
-        ("process", "NOT_SENT", None, Counted.ERROR, False, False),
+        ("process", "NOT_SENT", "NETWORK_ERROR", Counted.ERROR, False, False),
+        ("process", "NOT_SENT", "RATE_LIMIT", Counted.RATE_LIMITED, False, False),
         ("process", "UNKNOWN", None, Counted.ERROR, None, False),
         ("process", "PENDING", None, Counted.PENDING, None, True),
         ("authenticate", "ACTION_REQUIRED", None, Counted.PENDING, None, True),
@@ -158,8 +159,13 @@ def test_a_gateway_is_as_healthy_as_its_record() -> None:
     ],
 )
 def test_a_hop_is_what_its_last_step_says(
-    operation: str, status: str, category: str | None, said: Counted, approved: bool | None, answered: bool
+    operation: str, status: str, said: str | None, result: Counted, approved: bool | None, answered: bool
 ) -> None:
-    assert counted(operation, status, category) is said
-    hop = past_hop("a", operation, status, category, 12.5)
-    assert (hop.counted, hop.approved, hop.latency_ms) == (said, approved, 12.5 if answered else None)
+    assert counted(operation, status, said) is result
+    hop = past_hop("a", operation, status, said, 12.5)
+    assert (hop.counted, hop.approved, hop.latency_ms) == (result, approved, 12.5 if answered else None)
+
+
+def test_what_another_gateway_declined_before_says_nothing_about_this_one() -> None:
+    assert counted("process", "DECLINED", "soft", declined_before=True) is Counted.PAYER
+    assert counted("process", "APPROVED", None, declined_before=True) is Counted.APPROVED

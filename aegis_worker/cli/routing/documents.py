@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from aegis_api import card_numbers
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.registry import load_configs
@@ -41,6 +42,9 @@ def read_document(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: {error}") from error
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path}: must hold one JSON object")
+    if found := card_numbers.pointers_to(document):
+        # As over HTTP: what is applied is stored.
+        raise ConfigurationError(f"{path}: holds a card number, at {', '.join(found)}")
     return document
 
 
