@@ -182,7 +182,7 @@ def _send(
             gateway=gateway,
             gateway_key=gateway_key(work.payment.id, operation, number),
             request_hash=request.fingerprint(),
-            decision=work.route.decision.document() | {"because": because},
+            decision=work.route.decision.document() | {"because": because, "version": work.route.version},
         ),
         request,
         facts + opened(work.payment, operation, gateway, number),

@@ -31,7 +31,7 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
             paused=table.paused,
             hooks=parts.routing_hooks,
         )
-        route = Route(_as_decided(job, decision), capabilities, retries)
+        route = Route(_as_decided(job, decision), capabilities, retries, table.version)
         works.append(Work(job, job.payment, list(job.attempts), route, parts.rng))
     return works
 

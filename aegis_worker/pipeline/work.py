@@ -43,11 +43,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where the payment may go, what each configured gateway needs, and how often it is tried, by name."""
+    """Where the payment may go, what each configured gateway needs, and how often it is tried, by name.
+
+    `version` of the routing that decided; 0 for config/routing.toml where nothing was ever put.
+    """
 
     decision: Decision
     capabilities: Mapping[str, Capabilities]
     retries: Mapping[str, RetryLimits]
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

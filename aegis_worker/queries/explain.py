@@ -164,6 +164,7 @@ def _hop(attempt: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
         if name in scores
     )
     why = str(decision.get("because", ""))
+    why += f" (routing version {decision['version']})" if decision.get("version") else ""
     why += f"; looked at: {looked_at}" if looked_at else ""
     why += f"; left out: {left_out}" if left_out else ""
     what = f"sent to {attempt.gateway} (attempt {attempt.number})"

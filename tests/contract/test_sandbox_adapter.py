@@ -26,6 +26,7 @@ from aegis_worker.domain.outcomes import (
     Operation,
     Pending,
     Unknown,
+    UnknownKind,
 )
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
@@ -239,7 +240,7 @@ class TestUnknown:
 
     def test_a_gateway_slower_than_the_timeout(self, impatient: SandboxGateway) -> None:
         charge = request("tok_latency_60000")
-        assert impatient.process(charge) == Unknown("read timeout")
+        assert impatient.process(charge) == Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
         assert eventually(lambda: isinstance(impatient.find_by_reference(query(charge)), Approved))
         assert isinstance(impatient.process(charge), Unknown)  # the key is still in use
 
@@ -346,7 +347,8 @@ class TestLookUps:
         assert isinstance(gateway.get_status(query(held, ref)), Declined)
 
     def test_an_id_that_the_gateway_never_gave_is_not_found(self, gateway: SandboxGateway) -> None:
-        assert gateway.get_status(query(request(), "spay_../../x")) == Unknown("look-up answered HTTP 404")
+        answer = gateway.get_status(query(request(), "spay_../../x"))
+        assert answer == Unknown("look-up answered HTTP 404", kind=UnknownKind.UNREADABLE)
         assert gateway.get_status(query(request(), "spay_0")) == NotFound()
 
     def test_a_gateway_that_answers_is_healthy(self, gateway: SandboxGateway) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aegis_worker.domain.outcomes import NotSent, Unknown
+from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.http_client import MAX_BODY_BYTES, Answer, HttpClient
 
@@ -138,7 +138,9 @@ class TestNothingSent:
 class TestUnknown:
     def test_a_server_that_reads_and_never_answers(self) -> None:
         with serving(until_the_client_gives_up) as url:
-            assert post(client_for(url, timeout_s=0.3)) == Unknown("read timeout")
+            assert post(client_for(url, timeout_s=0.3)) == Unknown(
+                "read timeout", kind=UnknownKind.ANSWER_TIMEOUT
+            )
 
     def test_a_server_that_closes_before_answering(self) -> None:
         with serving(read_request) as url:

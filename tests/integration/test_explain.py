@@ -133,6 +133,7 @@ def test_what_the_strategy_looked_at_is_told_for_every_candidate(database: Datab
     payment_id = run_one(database, *gateways, routing=lambda: table)
     (hop,) = explained(database, payment_id).decisions
     assert hop.what == "sent to b (attempt 1)"
+    assert hop.why.startswith("lowest fee, 0.30 USD (routing version 1)")
     assert "looked at: b (fee_minor 30), a (fee_minor 90)" in hop.why
 
 

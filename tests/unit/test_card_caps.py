@@ -50,7 +50,8 @@ def test_a_card_that_its_issuer_declined_for_good_is_not_tried_whatever_its_netw
 @given(network=st.sampled_from([None, *NETWORKS]), lately=st.integers(0, 50), earlier=st.integers(0, 50))
 def test_one_decline_more_never_makes_a_card_free_again(network, lately, earlier):
     barred = card_verdict(network, CardHistory(lately, lately + earlier))
-    assert barred is None or card_verdict(network, CardHistory(lately + 1, lately + 1 + earlier)) == barred
+    one_more = card_verdict(network, CardHistory(lately + 1, lately + 1 + earlier))
+    assert barred is None or (one_more is not None and one_more.code == barred.code)
 
 
 def test_every_capped_network_is_one_that_a_payment_can_name():

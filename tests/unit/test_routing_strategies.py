@@ -291,19 +291,34 @@ def test_rule_based_leaves_everything_to_the_fallback_list():
 @pytest.mark.parametrize(
     ("exploration", "draws", "first"),
     [
-        # Promises: b (50 + 9) / 110 / 110 = 0.004876, c (4 + 9) / 19 / 19 = 0.036011, of which b has 11.9 % and c the rest.
+        # Promises: b (94 + 9) / 110 / 110 = 0.008512, c (8 + 9) / 19 / 19 = 0.047091, of which b has 15.3 % and c the rest.
         (0.05, [0.05], "a"),
-        (0.05, [0.049, 0.119], "b"),
-        (0.05, [0.049, 0.120], "c"),
+        (0.05, [0.049, 0.153], "b"),
+        (0.05, [0.049, 0.154], "c"),
         (0.5, [0.4, 0.999], "c"),
         (0, [0.0], "a"),
     ],
 )
 def test_a_share_of_payments_explores_mostly_what_was_tried_little(strategy, exploration, draws, first):
-    health = {"a": tried(99, 100, 100), "b": tried(50, 100, 700), "c": tried(4, 9, 900)}
+    health = {"a": tried(99, 100, 100), "b": tried(94, 100, 700), "c": tried(8, 9, 900)}
     decision = decided({"strategy": strategy, "exploration": exploration}, health=health, draws=draws)
     assert (decision.candidates[0], decision.explored) == (first, first != "a")
     assert decision.explored == ("explored: a would have been first" in decision.because)
+
+
+@pytest.mark.parametrize(
+    ("draws", "first"),
+    [
+        # b: 59 / 110 = 0.536 expected, a 0.982: 9 standard errors apart. A fifth of 0.05 is left of it; c is unknown.
+        ([0.0099, 0.0], "b"),
+        ([0.0101, 0.0], "a"),
+        ([0.0499, 0.9], "c"),
+    ],
+)
+def test_what_is_surely_worse_is_explored_five_times_less(draws, first):
+    health = {"a": tried(99, 100), "b": tried(50, 100)}
+    decision = decided({"strategy": "HIGHEST_SUCCESS_RATE"}, health=health, draws=draws)
+    assert (decision.candidates[0], decision.explored) == (first, first != "a")
 
 
 def test_among_equally_unknown_gateways_the_explored_one_is_drawn():
