@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Sequence
 from typing import Self
 
 from installation import Installation, card
@@ -14,8 +15,9 @@ _TOKENS = ("tok_visa", "tok_latency_300", "tok_soft_try_again_at_sandbox_a", "to
 class Load:
     """Posts a payment about every `every_s` seconds until the end of the `with` block."""
 
-    def __init__(self, running: Installation, every_s: float = 0.1) -> None:
+    def __init__(self, running: Installation, every_s: float = 0.1, tokens: Sequence[str] = _TOKENS) -> None:
         self._running = running
+        self._tokens = tokens
         self._every_s = every_s
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._post, name="load")
@@ -31,7 +33,7 @@ class Load:
         self._thread.join()
 
     def _post(self) -> None:
-        for token in itertools.cycle(_TOKENS):
+        for token in itertools.cycle(self._tokens):
             if self._over.wait(self._every_s):
                 return
             reply = self._running.post(card(token))
