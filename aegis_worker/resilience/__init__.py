@@ -1,1 +1,1 @@
-"""What keeps trouble small: locks in front of work, pauses between tries."""
+"""What keeps trouble small: locks in front of work, gates in front of calls, pauses between tries."""

@@ -22,13 +22,14 @@ from redis import Redis, RedisError
 from aegis_worker.domain.breakers import BreakerState
 
 from .breaker import Draw
+from .breaker_replies import Seen, refusal
 from .gate import Gate, Guarded, gate_of
 from .health import gateway_health
 from .health_window import HealthWindow, RecentCalls
 from .local_breakers import LocalBreakers
 from .permits import BreakerView, CallResult, GatewayHealth, Said, Verdict, Wanted
 from .places import Places, Taken
-from .shared_breakers import Seen, SharedBreakers, refusal
+from .shared_breakers import SharedBreakers
 
 log = structlog.get_logger(__name__)
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from aegis_worker.domain.breakers import BreakerState
 
 from .breaker import Breaker, Draw
+from .breaker_replies import Seen, refusal
 from .gate import OPERATIONS, Gate
 from .permits import BreakerView, CallResult, Said, Verdict, Wanted
 from .places import Places
-from .shared_breakers import Seen, refusal
 
 LastSeen = Mapping[tuple[str, str], tuple[Seen, int]]
 

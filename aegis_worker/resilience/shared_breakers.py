@@ -11,41 +11,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import NoScriptError
 
-from aegis_worker.domain.breakers import TRANSITIONS, BreakerState
+from aegis_worker.domain.breakers import TRANSITIONS
 
 from .breaker import BUCKETS, CALL_WEIGHT, CALM, MOST_DOUBLINGS, Draw
+from .breaker_replies import Looked, Seen, looked_of, seen_of, verdicts_of
 from .gate import CALLS, OPERATIONS, Gate
-from .permits import STATUS, BreakerView, CallResult, Verdict, Wanted
+from .permits import STATUS, CallResult, Verdict, Wanted
 
 # Lua passes at most some thousand values to one command.
 _MOST_IDS = 1000
 
 Queue = Callable[[Any], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A breaker as Redis last told of it."""
-
-    operation: str
-    state: BreakerState
-    epoch: int
-    doublings: int
-    retry_in_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """All of one gateway's breakers. `closed_ms`: when each was closed last, by Redis's clock."""
-
-    seen: list[Seen]
-    views: Mapping[str, BreakerView]
-    closed_ms: Mapping[str, int]
 
 
 class _Script:
@@ -95,13 +76,13 @@ class SharedBreakers:
         replies = self._run(
             (_ADMIT, name, self._admit_args(name, parts, wanted)) for name, parts in pairs.items()
         )
-        verdicts: list[Verdict] = [_NOT_ASKED] * len(wanted)
+        verdicts: list[Verdict] = [Verdict(False)] * len(wanted)
         seen: dict[str, list[Seen]] = {}
         for (gateway, parts), reply in zip(pairs.items(), replies, strict=False):
-            seen[gateway] = [_seen(line.split()) for line in reply[-1]]
+            seen[gateway] = [seen_of(line.split()) for line in reply[-1]]
             for n, part in enumerate(parts):
                 letters, epoch, waits = reply[3 * n : 3 * n + 3]
-                told = _verdicts(self._gates[gateway], letters, epoch, waits, self._draw)
+                told = verdicts_of(self._gates[gateway], letters, epoch, waits, self._draw)
                 for position, verdict in zip(part, told, strict=True):
                     verdicts[position] = verdict
         return verdicts, seen
@@ -138,7 +119,7 @@ class SharedBreakers:
         ]
         replies = self._run(calls, queue)
         return {
-            gateway: [_seen(line.split()) for line in reply]
+            gateway: [seen_of(line.split()) for line in reply]
             for gateway, reply in zip(by_gateway, replies, strict=False)
         }
 
@@ -146,7 +127,7 @@ class SharedBreakers:
         """All breakers, by gateway, and every reply of the pipeline, to which `queue` adds."""
         replies = self._run([(_LOOK, gateway, []) for gateway in self._gates], queue)
         return {
-            gateway: _looked(reply) for gateway, reply in zip(self._gates, replies, strict=False)
+            gateway: looked_of(reply) for gateway, reply in zip(self._gates, replies, strict=False)
         }, replies
 
     def _run(self, calls: Iterable[tuple[_Script, str, list[Any]]], queue: Queue | None = None) -> list[Any]:
@@ -178,9 +159,6 @@ class SharedBreakers:
         )
 
 
-_NOT_ASKED = Verdict(False)
-
-
 @dataclass(slots=True)
 class _SameEnd:
     """Calls of one operation that ended one after the other and alike."""
@@ -205,59 +183,3 @@ def _head(result: CallResult) -> tuple[int, str, tuple[str, ...]]:
 
 def _parts(positions: Sequence[int]) -> Iterable[Sequence[int]]:
     return (positions[start : start + _MOST_IDS] for start in range(0, len(positions), _MOST_IDS))
-
-
-def _verdicts(gate: Gate, letters: bytes, epoch: int, waits: bytes, draw: Draw) -> list[Verdict]:
-    granted = Verdict(True, epoch)
-    if not waits:
-        return [granted] * len(letters)
-    waits_ms = iter(waits.split())
-    return [
-        granted if letter == _GRANTED else refusal(gate, chr(letter), int(next(waits_ms)) / 1000, draw)
-        for letter in letters
-    ]
-
-
-_GRANTED = ord("g")
-
-
-def refusal(gate: Gate, letter: str, wait_s: float, draw: Draw) -> Verdict:
-    """A refusal by its letter (see lua/admit.lua). The wait is drawn from it and up to a tenth more."""
-    by: Literal["breaker", "limit"] = "limit" if letter == "l" else "breaker"
-    reason = {
-        "b": "has an open breaker",
-        "p": f"has a half-open breaker whose {gate.breaker.probes} probes are out",
-        "l": "has as many calls out as it takes",
-    }[letter]
-    return Verdict(False, refused_by=by, reason=reason, retry_in_s=wait_s * (1.05 + 0.05 * draw()))
-
-
-def _seen(words: Sequence[bytes]) -> Seen:
-    operation, state, epoch, doublings, retry_in_ms = words
-    return Seen(
-        operation.decode(), BreakerState(state.decode()), int(epoch), int(doublings), int(retry_in_ms)
-    )
-
-
-def _looked(lines: Sequence[bytes]) -> Looked:
-    seen, views, closed_ms = [], {}, {}
-    for line in lines:
-        words = line.split()
-        one = _seen(words[:5])
-        failures, calls, failed, unknown, opened, probes_out, out, closed = map(int, words[5:])
-        ripe = one.state is BreakerState.OPEN and not one.retry_in_ms
-        seen.append(one)
-        closed_ms[one.operation] = closed
-        views[one.operation] = BreakerView(
-            state=BreakerState.HALF_OPEN if ripe else one.state,
-            retry_in_s=one.retry_in_ms / 1000,
-            epoch=one.epoch,
-            consecutive_failures=failures,
-            calls=calls,
-            failure_rate=failed / calls if calls else None,
-            unknown_rate=unknown / calls if calls else None,
-            opened=opened,
-            probes_out=probes_out,
-            calls_out=out,
-        )
-    return Looked(seen, views, closed_ms)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from gate_rig import Clock, Rig
+from scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.breakers import BreakerLimits, BreakerState
+from aegis_worker.resilience.gate import gate_of
 from aegis_worker.resilience.permits import STATUS, CallResult, Counted, Said
 
 OK, FAILED, NOTHING = Said.SUCCESS, Said.FAILURE, Said.NOTHING
@@ -137,14 +139,42 @@ def test_a_call_let_through_without_redis_changes_nothing_in_it(clock):
     assert bank.gates.views()["bank"]["process"].calls == 0
 
 
-def test_a_redis_that_lost_its_scripts_is_given_them_again(clock):
+def test_a_redis_that_lost_its_scripts_is_given_them_again_and_nothing_is_counted_twice(clock):
     bank = Rig(clock)
-    (call,) = bank.admitted()
+    ((wanted, verdict),) = bank.admitted()
     bank.redis.script_flush()
-    bank.end(call, FAILED)
+    bank.gates.report([CallResult(wanted, verdict.epoch, FAILED, 10.0, Counted.ERROR, "http_5xx")])
     bank.redis.script_flush()
     assert bank.ask().granted
     assert bank.gates.views()["bank"]["process"].consecutive_failures == 1
+    assert bank.gates.health()["bank"].judged == 1
+
+
+def test_a_batch_longer_than_lua_takes_at_once_goes_in_parts(clock):
+    bank = Rig(clock, max_concurrent=2400, share=5000, lane_share=5000)
+    calls = bank.admitted(2500)
+    assert len(calls) == 2400
+    bank.gates.report([CallResult(wanted, verdict.epoch, OK, 10.0) for wanted, verdict in calls])
+    view = bank.gates.views()["bank"]["process"]
+    assert (view.calls, view.calls_out) == (2400, 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "call_threads", "alone", "shares"),
+    [
+        ({}, 256, True, (256, 256)),
+        ({}, 256, False, (128, 112)),
+        ({"max_connections": 64}, 256, True, (64, 56)),
+        ({"max_connections": 64}, 256, False, (64, 56)),
+        ({"max_concurrent": 20}, 256, False, (128, 20)),
+        ({"max_connections": 512}, 256, True, (256, 256)),
+        ({}, 1, False, (1, 1)),
+    ],
+)
+def test_what_one_gateway_may_take_of_a_process(settings, call_threads, alone, shares):
+    gateway = ScriptedGateway("bank", **settings)
+    gate = gate_of("bank", gateway, call_threads=call_threads, alone=alone)
+    assert (gate.share, gate.lane_share) == shares
 
 
 def test_every_key_has_an_end(clock):

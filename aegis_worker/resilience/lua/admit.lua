@@ -52,8 +52,8 @@ local function ripened(operation)
     return breaker
 end
 
--- A permit of each breaker or of none.
-local function take_permits(probing, held, ids, i)
+-- A call takes a permit of each half-open breaker or of none: whether there is one of each for call number i.
+local function permits_free(probing, held, i)
     for n, breaker in ipairs(probing) do
         if not held[n][i] and breaker.probes_free <= 0 then
             return false
@@ -82,7 +82,7 @@ for pair = 5, #ARGV, 2 do
         if blocked_ms >= 0 then
             letters[i] = 'b'
             waits[#waits + 1] = string.format('%.0f', blocked_ms)
-        elseif not take_permits(probing, held, ids, i) then
+        elseif not permits_free(probing, held, i) then
             letters[i] = 'p'
             waits[#waits + 1] = string.format('%.0f', wait_ms(lane, limits.probes))
         elseif most > 0 and not mine[i] and places_used(lane) >= most then
