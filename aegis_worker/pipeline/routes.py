@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 from aegis_worker.persistence.mapping import ClaimedJob
 from aegis_worker.routing.book import RoutingTable
@@ -18,22 +19,30 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
     configs = [gateway.config for gateway in parts.gateways.values()]
     capabilities = {name: gateway.capabilities for name, gateway in parts.gateways.items()}
     retries = {config.name: config.retry for config in configs}
-    turn = parts.gates.turns(len(jobs)) if needs_turn(table.config) else 0
+    turns = count(_first_turn(parts, table, jobs))
     works = []
-    for place, job in enumerate(jobs):
+    for job in jobs:
         decision = decide(
             job.payment,
             configs,
             health,
             table.config,
             parts.rng,
-            turn=turn + place,
+            turn=0 if job.attempts else next(turns),
             paused=table.paused,
             hooks=parts.routing_hooks,
         )
         route = Route(_as_decided(job, decision), capabilities, retries, table.version)
         works.append(Work(job, job.payment, list(job.attempts), route, parts.rng))
     return works
+
+
+def _first_turn(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]) -> int:
+    """Of the turns of those that were never tried. Were the others to take turns too, who has two would get every second
+    one, always the same gateway's.
+    """
+    untried = sum(not job.attempts for job in jobs)
+    return parts.gates.turns(untried) if untried and needs_turn(table.config) else 0
 
 
 def _as_decided(job: ClaimedJob, decision: Decision) -> Decision:
