@@ -85,6 +85,7 @@ SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merch
         'lease_epoch', a.lease_epoch, 'sends', a.sends, 'checks', a.checks, 'not_found_count', a.not_found_count,
         'candidates', a.decision->'candidates',
         'age_s', extract(epoch FROM clock_timestamp() - a.sent_at)::float8,
+        'answered_age_s', extract(epoch FROM clock_timestamp() - a.answered_at)::float8,
         'not_found_age_s', extract(epoch FROM clock_timestamp() - a.first_not_found_at)::float8
     ) ORDER BY a.sent_at)
     FROM attempts a WHERE a.payment_id = c.payment_id

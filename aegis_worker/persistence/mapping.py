@@ -21,7 +21,8 @@ def may_have_charged(operation: str, status: str, not_found_count: int) -> bool:
 class Attempt:
     """One call to one gateway, as its row tells it. Ages in seconds, by PostgreSQL's clock at the time of reading.
 
-    `candidates`: the gateways that its hop was decided among, best first; empty where it was not routed.
+    `candidates`: the gateways that its hop was decided among, best first; empty where it was not routed. `answered_age_s`:
+    since its last answer, a look-up's too; 0 without any.
     """
 
     operation: Operation
@@ -39,6 +40,7 @@ class Attempt:
     age_s: float
     not_found_age_s: float | None
     candidates: tuple[str, ...] = ()
+    answered_age_s: float = 0.0
 
     @property
     def may_have_charged(self) -> bool:
@@ -108,4 +110,5 @@ def attempt_from_json(row: Mapping[str, Any]) -> Attempt:
         age_s=row["age_s"],
         not_found_age_s=row["not_found_age_s"],
         candidates=tuple(row["candidates"] or ()),
+        answered_age_s=row["answered_age_s"] or 0.0,
     )

@@ -1,7 +1,8 @@
 """Ask the gates about every call that was decided on, before its attempt is opened; decide again where they refuse.
 
 A refusal by a breaker sends a payment to the next candidate of the same decision; what does not fit in, and what may go to
-one gateway only, waits in `run_at`. Nothing is written for a call that may not go out.
+one gateway only, waits in `run_at`. A payment that finds no room waits on, however old it is: it never ends for that.
+Nothing is written for a call that may not go out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,19 @@ from aegis_worker.resilience.permits import STATUS, Gates, Verdict, Wanted
 
 from .plan import another_try, next_step, wait_for_gateway
 from .reversal import is_reversal
-from .work import CHARGING_STEPS, Ask, Permit, Policy, Rest, Send, SendAgain, Settled, Step, Work
+from .work import (
+    CHARGING_STEPS,
+    Ask,
+    Permit,
+    Policy,
+    Rest,
+    Send,
+    SendAgain,
+    Settled,
+    Step,
+    Work,
+    steps_from,
+)
 
 Decided = tuple[Work, Settled | None, Step]
 
@@ -24,18 +37,24 @@ def admitted(gates: Gates, decided: Sequence[Decided], policy: Policy) -> list[D
     """What was decided, with a permit for every call in it, and something else where there is none."""
     standing = list(decided)
     for work, _, _ in standing:
-        work.permit = None
+        work.permit = work.queues = None
     to_ask = [place for place, (_, _, step) in enumerate(standing) if not isinstance(step, Rest)]
     while to_ask:
         wanted = [_wanted(work, step) for work, _, step in (standing[place] for place in to_ask)]
-        refused = []
+        refused, halfway = [], []
         for place, want, verdict in zip(to_ask, wanted, gates.admit(wanted), strict=True):
+            work, settled, step = standing[place]
             if verdict.granted:
-                standing[place][0].permit = Permit(want, verdict.epoch)
+                work.permit = Permit(want, verdict.epoch)
                 continue
-            standing[place] = instead(*standing[place], verdict, policy)
+            if _is_halfway(work, step):
+                halfway.append(want)
+            standing[place] = instead(work, settled, step, verdict, policy)
             if not isinstance(standing[place][2], Rest):
                 refused.append(place)
+        if halfway:
+            # The step before kept the hop's probe permits for this one; others can use them meanwhile.
+            gates.forget(halfway)
         # Ends: each round takes a candidate from what is still asked about, or has it rest.
         to_ask = refused
     return standing
@@ -54,18 +73,29 @@ def instead(
         queue: Literal["payments", "verify"] = "payments" if isinstance(step, Send) else "verify"
         waiting = JobChange("waiting", queue, run_in_s=verdict.retry_in_s, reason=because)
         return work, settled, Rest(waiting)
+    waits = wait_for_gateway(work, verdict.retry_in_s, because, policy)
     if verdict.refused_by == "limit":
-        waits = wait_for_gateway(work, verdict.retry_in_s, because, policy)
         if waits is not None:
             return work, settled, waits
-    if any(attempt.number == step.opened.number for attempt in work.attempts):
+        work.queues = Rest(JobChange("waiting", "payments", run_in_s=verdict.retry_in_s, reason=because))
+    if _is_halfway(work, step):
         elsewhere = another_try(work, policy)
-        if not isinstance(elsewhere, Send):
-            elsewhere = wait_for_gateway(work, verdict.retry_in_s, because, policy) or elsewhere
-        return work, settled, elsewhere
-    narrower = work.route.decision.without(gateway, verdict.reason, verdict.retry_in_s)
-    work.route = replace(work.route, decision=narrower)
-    return work, settled, another_try(work, policy) if settled is not None else next_step(work, policy)
+        if waits is not None and not isinstance(elsewhere, Send):
+            elsewhere = waits
+    else:
+        narrower = work.route.decision.without(gateway, verdict.reason, verdict.retry_in_s)
+        work.route = replace(work.route, decision=narrower)
+        elsewhere = another_try(work, policy) if settled is not None else next_step(work, policy)
+    if work.queues is not None and isinstance(elsewhere, Rest) and elsewhere.job.status == "failed":
+        elsewhere = work.queues
+    return work, settled, elsewhere
+
+
+def _is_halfway(work: Work, step: Step) -> bool:
+    """Whether a step of the same hop was made before."""
+    if not isinstance(step, Send) or is_reversal(work):
+        return False
+    return any(attempt.number == step.opened.number for attempt in work.attempts)
 
 
 def _wanted(work: Work, step: Step) -> Wanted:
@@ -81,5 +111,5 @@ def _wanted(work: Work, step: Step) -> Wanted:
     operation = step.request.operation
     if operation not in CHARGING_STEPS:
         return Wanted(gateway, (operation,), f"{work.payment.id}-{number}-{operation}")
-    steps = work.route.capabilities[gateway].steps
-    return Wanted(gateway, steps[steps.index(operation) :], f"{work.payment.id}-{number}")
+    steps = steps_from(operation, work.route.capabilities[gateway].steps)
+    return Wanted(gateway, steps, f"{work.payment.id}-{number}")

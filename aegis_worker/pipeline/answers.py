@@ -35,6 +35,7 @@ def end_attempt(
         gateway_ref=gateway_ref or subject.gateway_ref,
         checks=subject.checks + asked,
         not_found_count=subject.not_found_count + missing,
+        answered_age_s=0.0,
     )
     return AnswerAttempt(
         operation=subject.operation,

@@ -18,7 +18,7 @@ from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_
 from .reversal import is_reversal, reversal_step
 from .steps import ask, ended, review
 from .sync import is_sync, sync_step
-from .work import CHARGING_STEPS, Policy, Rest, Send, Step, Work, request_for
+from .work import CHARGING_STEPS, Policy, Rest, Send, Step, Work, request_for, steps_from
 
 # What Retry-After may ask for at most.
 _LONGEST_RETRY_AFTER_S = 300.0
@@ -105,10 +105,11 @@ def last_error(work: Work) -> dict[str, str | None]:
 
 
 def wait_for_gateway(work: Work, retry_in_s: float, why: str, policy: Policy) -> Rest | None:
-    """Rest until a gateway may take it; None once that has lasted too long."""
-    if work.job.age_s >= policy.route_wait_s:
+    """Rest until a gateway may take it, or for as long as it may wait at all; None once that has lasted too long."""
+    left_s = policy.route_wait_s - _waited_s(work)
+    if left_s <= 0:
         return None
-    return Rest(JobChange("waiting", "payments", run_in_s=retry_in_s, reason=why))
+    return Rest(JobChange("waiting", "payments", run_in_s=min(retry_in_s, left_s), reason=why))
 
 
 def give_up(work: Work) -> Rest:
@@ -130,6 +131,11 @@ def _no_hop(work: Work, policy: Policy) -> Step:
         why = "; ".join(f"{name} {why}" for name, why in decision.left_out.items())
         waits = wait_for_gateway(work, decision.wait_s, f"no gateway takes it now: {why}", policy)
     return waits or give_up(work)
+
+
+def _waited_s(work: Work) -> float:
+    """For how long nothing has happened to the payment. A payer may take longer to authenticate than it may wait."""
+    return work.latest.answered_age_s if work.latest is not None else work.job.age_s
 
 
 def _hops(work: Work) -> list[Attempt]:
@@ -175,6 +181,7 @@ def _send(
     work: Work, operation: Operation, number: int, gateway: str, because: str, facts: list[Fact]
 ) -> Send:
     request = request_for(work, operation, number)
+    decision = work.route.decision if number == 1 else work.route.decision.for_later_hops()
     return Send(
         OpenAttempt(
             operation=operation,
@@ -182,7 +189,7 @@ def _send(
             gateway=gateway,
             gateway_key=gateway_key(work.payment.id, operation, number),
             request_hash=request.fingerprint(),
-            decision=work.route.decision.document() | {"because": because, "version": work.route.version},
+            decision=decision.document() | {"because": because, "version": work.route.version},
         ),
         request,
         facts + opened(work.payment, operation, gateway, number),
@@ -190,8 +197,7 @@ def _send(
 
 
 def _after_approval(work: Work, latest: Attempt, policy: Policy) -> Step:
-    steps = work.route.capabilities[latest.gateway].steps
-    following = steps[steps.index(latest.operation) + 1 :]
+    _, *following = steps_from(latest.operation, work.route.capabilities[latest.gateway].steps)
     if not following:
         return review(
             work, f"{latest.operation} was approved at {latest.gateway} but the payment has not moved"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Literal
 
 from aegis_worker.domain.gateway_keys import gateway_key
@@ -27,7 +28,8 @@ LatePolicy = Literal["void", "refund", "hold"]
 class Policy:
     """How often and how long to try; delays in seconds. `max_attempts` bounds a payment's hops over all gateways.
 
-    `route_wait_s`: so long after its job was made, a payment waits for a gateway that is down, paused or full.
+    `route_wait_s`: so long after its job was made, or after its last answer, a payment waits for a gateway that is down or
+    paused, and for the first of its candidates where that is full.
     `late_charge`: what is done about a charge that turns up after its payment ended without it. `void` releases what is
     only held and leaves a captured charge to a person, `refund` releases or gives back, `hold` leaves both to a person.
     `recheck_after_s`: when a charge that was refused or absent is asked about again for the first time.
@@ -67,7 +69,8 @@ class Work:
     """One claimed job: what is known of it now, in the database and here.
 
     `position`: which attempt the call in flight is about, the latest but in a sync. `said`: what the gateways answered in
-    this run of a sync, by the attempt's position. `permit`: that of the call in flight. `rng` draws pauses.
+    this run of a sync, by the attempt's position. `permit`: that of the call in flight. `queues`: the rest in place of an
+    end, where a gateway has no room for the payment now. `rng` draws pauses.
     """
 
     job: ClaimedJob
@@ -78,6 +81,7 @@ class Work:
     position: int = -1
     said: dict[int, Outcome | Lookup] = field(default_factory=dict)
     permit: Permit | None = None
+    queues: Rest | None = None
 
     @property
     def latest(self) -> Attempt | None:
@@ -149,6 +153,15 @@ class Settled:
     facts: list[Fact]
     then: Step
     otherwise: Callable[[], Settled] | None = None
+
+
+@cache
+def steps_from(operation: Operation, steps: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """This step of a charge and those that come after it; it may be none of `steps` any more, after an upgrade."""
+    if operation in steps:
+        return steps[steps.index(operation) :]
+    order = list(Operation)
+    return operation, *(step for step in steps if order.index(step) > order.index(operation))
 
 
 def hop_reference(work: Work, attempt: Attempt) -> str | None:

@@ -43,15 +43,11 @@ class Decision:
         }
         if candidates != self.candidates[1:]:
             return replace(self, **changes)
-        return replace(
-            self,
-            **changes,
-            because=f"next after {gateway}, which {why}",
-            rule=None,
-            explored=False,
-            experiment=None,
-            arm=None,
-        )
+        return replace(self.for_later_hops(), **changes, because=f"next after {gateway}, which {why}")
+
+    def for_later_hops(self) -> Decision:
+        """This decision without what is said of its first candidate only."""
+        return replace(self, rule=None, explored=False, experiment=None, arm=None)
 
     def document(self) -> dict[str, Any]:
         """What is kept with an attempt: JSON, without what is empty."""

@@ -1,0 +1,207 @@
+"""What the gates' refusals do to payments that have waited, are in the middle of a hop, or were declined elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+from scripted_gateway import ScriptedGateway
+from spine import (
+    POLICY,
+    accept_one,
+    attempts_of,
+    job_of,
+    make_due,
+    payment_of,
+    pipeline,
+)
+
+from aegis_worker.domain.breakers import BreakerLimits
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    Operation,
+    Outcome,
+    Unknown,
+)
+from aegis_worker.domain.transitions import State
+from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.parts import PipelineParts
+from aegis_worker.pipeline.run import run
+from aegis_worker.resilience.gates import build_gates
+from aegis_worker.resilience.permits import CallResult, Said, Wanted
+from aegis_worker.routing.book import RoutingTable
+from aegis_worker.routing.config import parse_routing
+
+AN_HOUR = BreakerLimits(consecutive_failures=2, open_s=3600, max_open_s=3600)
+ALL_STEPS = (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS)
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def gated(database: Database, redis: Redis) -> Callable[..., PipelineParts]:
+    """A pipeline to the gateways, behind their gates."""
+
+    def build(*gateways: ScriptedGateway, **changes: Any) -> PipelineParts:
+        threads = changes.get("call_threads", 8)
+        gates = build_gates(redis, {one.config.name: one for one in gateways}, call_threads=threads)
+        return pipeline(database, *gateways, gates=gates, **changes)
+
+    return build
+
+
+def made(database: Database, seconds_ago: float) -> None:
+    """Every job was made so long ago."""
+    age = f"UPDATE jobs SET created_at = created_at - interval '{seconds_ago} s'"
+    database.run(lambda connection: connection.exec_driver_sql(age))
+
+
+def trip(parts: PipelineParts, gateway: str, operation: str) -> None:
+    """Two failed calls, which open the breaker."""
+    for number in range(2):
+        call = Wanted(gateway, (operation,), f"trip-{operation}-{number}")
+        (verdict,) = parts.gates.admit([call])
+        parts.gates.report([CallResult(call, verdict.epoch, Said.FAILURE, 1.0)])
+
+
+def test_payments_older_than_the_wait_are_not_failed_because_a_gateway_is_full(
+    database: Database, gated: Any
+) -> None:
+    """As after the workers were away: all are old, and more of them are due than fit in at once."""
+    release = threading.Event()
+
+    def slow(request: GatewayRequest) -> Outcome:
+        release.wait(10)
+        return gateway.charge(request)
+
+    gateway = ScriptedGateway("a", slow, max_concurrent=2)
+    parts = gated(gateway)
+    ids = [accept_one(database, f"k{number}").payment.id for number in range(6)]
+    made(database, POLICY.route_wait_s + 60)
+    threading.Timer(0.3, release.set).start()
+    for _ in range(4):
+        run(parts, "payments")
+        make_due(database)
+    assert {payment_of(database, payment_id).state for payment_id in ids} == {State.SUCCESS}
+
+
+def test_nobody_waits_beyond_the_bound_for_a_breaker_that_stays_open_for_longer(
+    database: Database, gated: Any
+) -> None:
+    parts = gated(ScriptedGateway("a", breaker=AN_HOUR))
+    trip(parts, "a", "process")
+    payment_id = accept_one(database).payment.id
+    made(database, 100)
+    run(parts, "payments")
+    job = job_of(database, payment_id)
+    assert job["status"] == "waiting"
+    assert job["due_in_s"] <= POLICY.route_wait_s - 99
+
+
+def test_a_hop_that_is_refused_halfway_gives_its_probe_permits_back(database: Database, gated: Any) -> None:
+    probing = BreakerLimits(consecutive_failures=2, open_s=0.1, max_open_s=0.1, open_jitter=0.0)
+    gateway = ScriptedGateway("a", steps=ALL_STEPS, breaker=probing)
+    parts = gated(gateway)
+    trip(parts, "a", "process")
+    original = gateway.initiate
+
+    def initiate(request: GatewayRequest) -> Outcome:
+        answer = original(request)
+        # Meanwhile others find that authenticating is down.
+        trip(parts, "a", "authenticate")
+        return answer
+
+    gateway.initiate = initiate
+    payment_id = accept_one(database).payment.id
+    threading.Event().wait(0.15)
+    run(parts, "payments")
+    assert [attempt["operation"] for attempt in attempts_of(database, payment_id)] == ["initiate"]
+    assert parts.gates.views()["a"]["process"].probes_out == 0
+
+
+def test_what_is_said_of_the_first_candidate_is_not_said_of_the_second(database: Database) -> None:
+    """In one run, so that both hops go by one decision."""
+    every = {"field": "amount", "operator": "greater_than", "value": 0}
+    rule = {"id": "all-to-a", "priority": 1, "conditions": [every], "gateway": "a"}
+    declines = ScriptedGateway("a", lambda request: Declined("do_not_honor", "05"))
+    parts = pipeline(database, declines, ScriptedGateway("b"), routing=lambda: put(rules=[rule]))
+    payment_id = accept_one(database).payment.id
+    run(parts, "payments")
+    first, second = (attempt["decision"] for attempt in attempts_of(database, payment_id))
+    assert (first["rule"], second["because"]) == ("all-to-a", "next of the same decision")
+    assert "rule" not in second
+
+
+def test_a_payment_that_is_asked_about_takes_no_second_turn(database: Database, gated: Any) -> None:
+    """Else, of two gateways, every payment that is looked up once would go to the same one."""
+
+    def charge_and_lose(gateway: ScriptedGateway) -> None:
+        def lose(request: GatewayRequest) -> Outcome:
+            gateway.charge(request)
+            return Unknown("reset")
+
+        gateway._script = lose
+
+    gateways = ScriptedGateway("a"), ScriptedGateway("b")
+    for gateway in gateways:
+        charge_and_lose(gateway)
+    parts = gated(*gateways, routing=lambda: put(strategy="ROUND_ROBIN"))
+    for number in range(4):
+        accept_one(database, f"k{number}")
+        run(parts, "payments")
+        make_due(database)
+        run(parts, "verify")
+    assert [len(gateway.charges) for gateway in gateways] == [2, 2]
+
+
+@pytest.mark.parametrize("answer", [Approved("int_1"), Unknown("reset")])
+def test_a_step_that_its_gateway_no_longer_takes_is_gone_on_from(database: Database, answer: Outcome) -> None:
+    """As after an upgrade of an adapter, with payments halfway."""
+    before = ScriptedGateway("a", steps=ALL_STEPS)
+    before.initiate = lambda request: Unknown("reset")
+    before.look_up = lambda query: Unknown("down")
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, before), "payments")
+    after = ScriptedGateway("a")
+    after.look_up = lambda query: answer if isinstance(answer, Approved) else NotFound()
+    make_due(database)
+    run(pipeline(database, after), "verify")
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert after.charges_of(payment_id) == 1
+
+
+def put(**document: Any) -> RoutingTable:
+    """What an operator has put."""
+    config = parse_routing(document, gateways=("a", "b"), where="test")
+    return RoutingTable(config, 1, "put", frozenset())
+
+
+def test_who_has_just_authenticated_waits_for_the_charge_however_old_the_payment_is(
+    database: Database, gated: Any
+) -> None:
+    gateway = ScriptedGateway("a", steps=(Operation.AUTHENTICATE, Operation.PROCESS), breaker=AN_HOUR)
+    gateway.authenticate = lambda request: ActionRequired("auth_1", "https://bank.example/3ds")
+    gateway.look_up = lambda query: ActionRequired("auth_1", "https://bank.example/3ds")
+    parts = gated(gateway)
+    payment_id = accept_one(database).payment.id
+    run(parts, "payments")
+    made(database, POLICY.route_wait_s + 60)
+    trip(parts, "a", "process")
+    gateway.look_up = lambda query: Approved("auth_1")
+    make_due(database)
+    run(parts, "verify")
+    assert (payment_of(database, payment_id).state, job_of(database, payment_id)["status"]) == (
+        State.AUTHENTICATED,
+        "waiting",
+    )
