@@ -41,11 +41,15 @@ class AttemptRow:
     attempt: Attempt
     sent_at: float
     first_not_found_at: float | None = None
+    answered_at: float | None = None
 
     def as_read(self, now: float) -> Attempt:
         since = self.first_not_found_at
         return replace(
-            self.attempt, age_s=now - self.sent_at, not_found_age_s=None if since is None else now - since
+            self.attempt,
+            age_s=now - self.sent_at,
+            not_found_age_s=None if since is None else now - since,
+            answered_age_s=0.0 if self.answered_at is None else now - self.answered_at,
         )
 
 
@@ -151,6 +155,7 @@ class Tables:
             row for row in self.attempts if self._key(row.attempt) == (answer.operation, answer.number)
         )
         old = row.attempt
+        row.answered_at = None if answer.status == "SENT" else self.clock.now
         if answer.sent_again:
             row.first_not_found_at = None
         elif answer.not_found and row.first_not_found_at is None:

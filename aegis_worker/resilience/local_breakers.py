@@ -45,8 +45,12 @@ class LocalBreakers:
         if open_ms:
             return refusal(gate, "b", max(open_ms) / 1000, self._draw)
         probing = [key for key in keys if self._breakers[key].state is BreakerState.HALF_OPEN]
-        if not all(self._permit_free(key, wanted.operation_id, gate, now_ms) for key in probing):
-            wait_s = self._places[wanted.gateway].wait_s(wanted, now_ms / 1000, gate.breaker.probes)
+        lacking = [key for key in probing if not self._permit_free(key, wanted.operation_id, gate, now_ms)]
+        if lacking:
+            given_ms = max(self._permits[lacking[0]].values()) - gate.breaker.probe_s * 1000
+            wait_s = self._places[wanted.gateway].spaced_s(
+                wanted, now_ms / 1000, gate.breaker.probes, (now_ms - given_ms) / 1000
+            )
             return refusal(gate, "p", wait_s, self._draw)
         for key in probing:
             self._permits[key][wanted.operation_id] = now_ms + gate.breaker.probe_s * 1000

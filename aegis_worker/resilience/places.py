@@ -55,13 +55,23 @@ class Places:
         new_s, old_s = latency_ms / 1000, self._latency_s[lane]
         self._latency_s[lane] = new_s if old_s is None else new_s + (old_s - new_s) * _OLD_WEIGHT
 
-    def wait_s(self, wanted: Wanted, now_s: float, at_once: int | None = None) -> float:
-        """When to ask again: what doesn't fit in queues up, and `at_once` leave the queue in the time that a call takes."""
+    def wait_s(self, wanted: Wanted, now_s: float) -> float:
+        """When to ask again for a place; see `spaced_s`."""
+        held = self._held[wanted.operations[0] == STATUS]
+        newest_until_s = next(reversed(held.values()), now_s)
+        return self.spaced_s(
+            wanted, now_s, self._gate.lane_share, now_s - (newest_until_s - self._gate.place_s)
+        )
+
+    def spaced_s(self, wanted: Wanted, now_s: float, at_once: int, quiet_s: float) -> float:
+        """What doesn't fit in queues up, and `at_once` leave the queue in the time that a call takes. Where none was let in
+        for `quiet_s`, calls hang, and it is not before as long again: whoever waits asks ever less often.
+        """
         lane = wanted.operations[0] == STATUS
         latency_s = self._latency_s[lane]
-        step_s = (_TYPICAL_S if latency_s is None else latency_s) / (at_once or self._gate.lane_share)
+        step_s = (_TYPICAL_S if latency_s is None else latency_s) / at_once
         self._next_s[lane] = min(max(now_s, self._next_s[lane]) + step_s, now_s + LONGEST_WAIT_S)
-        return self._next_s[lane] - now_s
+        return min(max(self._next_s[lane] - now_s, quiet_s), LONGEST_WAIT_S)
 
     def out(self, operation: str, now_s: float) -> int:
         """The calls of one operation that are out."""

@@ -126,6 +126,16 @@ def test_three_probes_may_be_out(rig):
     assert 0 < refused.retry_in_s < 33
 
 
+def test_who_waits_for_probes_that_hang_asks_ever_less_often(rig):
+    bank = half_open(rig())
+    bank.jitter = -1.0
+    assert len(bank.admitted(10)) == 3
+    bank.clock.passes(4)
+    assert bank.ask().retry_in_s == pytest.approx(4)
+    bank.clock.passes(4)
+    assert bank.ask().retry_in_s == pytest.approx(8)
+
+
 def test_who_holds_a_permit_is_let_through_again(rig):
     bank = half_open(rig())
     probes = [wanted for wanted, _ in bank.admitted(3)]

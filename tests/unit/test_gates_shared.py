@@ -76,6 +76,25 @@ def test_what_does_not_fit_comes_back_at_the_rate_at_which_calls_are_made(clock)
     assert waits[-1] == pytest.approx(30)
 
 
+@pytest.mark.parametrize("full", [{"max_concurrent": 2}, {"share": 2, "lane_share": 2}])
+def test_who_waits_for_calls_that_hang_asks_ever_less_often(clock, full):
+    """A gateway that was quick: at its rate, a few payments would ask a thousand times a second until it answers again."""
+    bank = Rig(clock, **full)
+    bank.jitter = -1.0
+    for _ in range(100):
+        (call,) = bank.admitted()
+        bank.end(call, OK, ms=1)
+    bank.admitted(2)
+    asked, (payment,) = 0, bank.wanted()
+    for _ in range(20):
+        (verdict,) = bank.gates.admit([payment])
+        clock.passes(max(0.001, verdict.retry_in_s))
+        asked += verdict.refused_by == "limit"
+        if clock.now_s - 1_800_000_000.0 > 8:
+            break
+    assert asked < 15
+
+
 def test_one_process_leaves_room_beside_a_slow_gateway(clock):
     bank = Rig(clock, share=8, lane_share=7)
     assert len(bank.admitted(20)) == 7

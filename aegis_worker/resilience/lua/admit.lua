@@ -24,9 +24,24 @@ local function places_used(lane)
     return used[lane]
 end
 
+-- How long ago the last one of these was let in.
+local function quiet_ms(key, held_ms)
+    local newest = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2]
+    return newest and math.max(0, now - (tonumber(newest) - held_ms)) or LONGEST_WAIT_MS
+end
+
+local function lane_quiet_ms(lane)
+    local least_ms = LONGEST_WAIT_MS
+    for _, operation in ipairs(LANES[lane]) do
+        least_ms = math.min(least_ms, quiet_ms(prefix .. ':' .. operation .. ':out', place_ms))
+    end
+    return least_ms
+end
+
 local queues = {}
--- When the next call will fit in, if calls leave one after the other at the rate at which `at_once` of them are made.
-local function wait_ms(lane, at_once)
+-- When the next call will fit in, if calls leave one after the other at the rate at which `at_once` of them are made; where
+-- none was let in for `quiet` ms, they hang, and not before as long again: whoever waits asks ever less often.
+local function wait_ms(lane, at_once, quiet)
     local queue = queues[lane]
     if not queue then
         local kept = redis.call('HMGET', lane, 'next_ms', 'latency_ms')
@@ -35,7 +50,7 @@ local function wait_ms(lane, at_once)
     end
     local next_ms = math.max(now, queue.next_ms) + queue.latency_ms / at_once
     queue.next_ms = math.min(next_ms, now + LONGEST_WAIT_MS)
-    return math.ceil(queue.next_ms - now)
+    return math.ceil(math.min(math.max(queue.next_ms - now, quiet), LONGEST_WAIT_MS))
 end
 
 local function ripened(operation)
@@ -52,14 +67,13 @@ local function ripened(operation)
     return breaker
 end
 
--- A call takes a permit of each half-open breaker or of none: whether there is one of each for call number i.
-local function permits_free(probing, held, i)
+-- A call takes a permit of each half-open breaker or of none: the first breaker that has none for call number i.
+local function without_permit(probing, held, i)
     for n, breaker in ipairs(probing) do
         if not held[n][i] and breaker.probes_free <= 0 then
-            return false
+            return breaker
         end
     end
-    return true
 end
 
 local reply = {}
@@ -79,15 +93,18 @@ for pair = 5, #ARGV, 2 do
     local mine = most > 0 and redis.call('ZMSCORE', places, unpack(ids)) or {}
     local letters, waits, granted = {}, {}, {}
     for i, id in ipairs(ids) do
+        local lacking = without_permit(probing, held, i)
         if blocked_ms >= 0 then
             letters[i] = 'b'
             waits[#waits + 1] = string.format('%.0f', blocked_ms)
-        elseif not permits_free(probing, held, i) then
+        elseif lacking then
             letters[i] = 'p'
-            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, limits.probes))
+            local quiet = quiet_ms(lacking.key .. ':probes', limits.probe_s * 1000)
+            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, limits.probes, quiet))
         elseif most > 0 and not mine[i] and places_used(lane) >= most then
             letters[i] = 'l'
-            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, most))
+            local quiet = #granted > 0 and 0 or lane_quiet_ms(lane)
+            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, most, quiet))
         else
             letters[i] = 'g'
             granted[#granted + 1] = now + place_ms
