@@ -38,9 +38,11 @@ def migrated_template(stores: Stores) -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_database(stores: Stores, migrated_template: str) -> SharedDatabase:
+def shared_database(stores: Stores, migrated_template: str) -> Iterator[SharedDatabase]:
     """The database that tests use one after the other."""
-    return SharedDatabase(stores, migrated_template)
+    shared = SharedDatabase(stores, migrated_template)
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
@@ -110,33 +112,49 @@ class SharedDatabase:
 
     def empty(self) -> None:
         """Take everything out, whoever is still connected."""
-        _run(self._stores, self._END_OTHERS, self._name)
         try:
-            _run(self._stores, f"ALTER DATABASE {self._name} RESET ALL")
-            _run(self._stores, self._EMPTY, database=self._name)
-            schema = _run(self._stores, self._SCHEMA, database=self._name)
+            self._execute(self._END_OTHERS, self._name)
+            self._execute(f"ALTER DATABASE {self._name} RESET ALL")
+            self._execute(self._EMPTY)
+            schema = self._execute(self._SCHEMA)
         except psycopg2.Error:
             schema = []
         if schema != self._schema:
+            self.close()
             _run(self._stores, f"DROP DATABASE {self._name} WITH (FORCE)")
             self._new()
+
+    def close(self) -> None:
+        """Let go of the connection that is kept: a new one for each statement would cost more than the statement."""
+        self._connection.close()
 
     def _new(self) -> None:
         self._name = f"test_{uuid.uuid4().hex[:12]}"
         _run(self._stores, f"CREATE DATABASE {self._name} TEMPLATE {self._template} OWNER aegis")
-        self._schema = _run(self._stores, self._SCHEMA, database=self._name)
+        self._connection = _connect(self._stores, self._name)
+        self._schema = self._execute(self._SCHEMA)
         self.url = _url(self._stores, self._name)
+
+    def _execute(self, statement: str, *parameters: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
 
 
 def _url(stores: Stores, database: str) -> str:
     return make_url(stores.postgres.url).set(database=database).render_as_string(hide_password=False)
 
 
-def _run(stores: Stores, statement: str, *parameters: str, database: str = "aegis") -> list[tuple[Any, ...]]:
+def _connect(stores: Stores, database: str) -> psycopg2.extensions.connection:
     url = make_url(stores.postgres.url).set(drivername="postgresql", username="postgres", database=database)
     connection = psycopg2.connect(url.render_as_string(hide_password=False))
+    connection.autocommit = True
+    return connection
+
+
+def _run(stores: Stores, statement: str, *parameters: str, database: str = "aegis") -> list[tuple[Any, ...]]:
+    connection = _connect(stores, database)
     try:
-        connection.autocommit = True
         cursor = connection.cursor()
         cursor.execute(statement, parameters or None)
         return cursor.fetchall() if cursor.description else []
