@@ -140,7 +140,7 @@ def attempt_body(attempt: StoredAttempt) -> dict[str, Any]:
         "sends": attempt.sends,
         "checks": attempt.checks,
         "not_found_count": attempt.not_found_count,
-        "latency_ms": attempt.latency_ms,
+        "latency_ms": None if attempt.latency_ms is None else round(attempt.latency_ms, 1),
         "sent_at": moment(attempt.sent_at),
         "answered_at": _moment_or_none(attempt.answered_at),
         "last_checked_at": _moment_or_none(attempt.last_checked_at),

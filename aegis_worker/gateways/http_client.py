@@ -53,7 +53,7 @@ class _NotConnected(HTTPError):
     """No connection came about, so no byte of the request has left."""
 
     def __init__(self, problem: Exception) -> None:
-        super().__init__(_describe(problem))
+        super().__init__(f"could not connect: {_in_the_words_of_the_system(problem)}")
         # urllib3 counts a refused connection and a name without an address among its timeouts.
         timed_out = isinstance(problem, ConnectTimeoutError | TimeoutError)
         timed_out = timed_out and not isinstance(problem, NewConnectionError)
@@ -157,6 +157,12 @@ def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> Answer | Unkno
         # Also a closed connection goes back: its place in the pool is what is released.
         response.release_conn()
     return Answer(response.status, response.headers, bytes(body))
+
+
+def _in_the_words_of_the_system(problem: Exception) -> str:
+    """`Connection refused`. urllib3's own words name its classes and the address, which no merchant can use."""
+    cause = problem.__cause__ if isinstance(problem.__cause__, OSError) else problem
+    return str(getattr(cause, "strerror", None) or cause)[:200]
 
 
 def _describe(problem: BaseException) -> str:

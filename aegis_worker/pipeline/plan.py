@@ -22,6 +22,12 @@ from .work import CHARGING_STEPS, Policy, Rest, Send, Step, Work, request_for, s
 
 # What Retry-After may ask for at most.
 _LONGEST_RETRY_AFTER_S = 300.0
+# Why a gateway is tried again that took nothing; follows its name.
+_NOT_TAKEN = {
+    NotSentKind.NETWORK_ERROR: "was not reached before",
+    NotSentKind.TIMEOUT: "was not reached in time before",
+    NotSentKind.RATE_LIMIT: "took no more requests before",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ def another_try(work: Work, policy: Policy) -> Step:
     # Once the payer was sent somewhere, the payment stays with that gateway.
     hop = None if work.payment.state is State.REQUIRES_ACTION else next_hop(work, policy)
     if hop is not None and hop.delay_s > 0:
-        reason = str(last_error(work)["code"])
+        reason = f"{hop.gateway}, which {hop.because}, is tried again"
         return Rest(JobChange("waiting", "payments", run_in_s=hop.delay_s, reason=reason))
     return _start(work, hop) if hop is not None else _no_hop(work, policy)
 
@@ -74,9 +80,10 @@ def next_hop(work: Work, policy: Policy) -> Hop | None:
         if name not in tried:
             return Hop(name, 0.0, decision.because if not hops else "next of the same decision")
     for name in decision.candidates:
-        delay_s = _pause_s(work, [hop for hop in hops if hop.gateway == name])
+        there = [hop for hop in hops if hop.gateway == name]
+        delay_s = _pause_s(work, there)
         if delay_s is not None:
-            return Hop(name, delay_s, "was not reached before")
+            return Hop(name, delay_s, _NOT_TAKEN[_kind_of(there[-1])])
     return None
 
 
@@ -157,13 +164,15 @@ def _may_go_on(work: Work, hops: list[Attempt]) -> bool:
 def _pause_s(work: Work, hops: list[Attempt]) -> float | None:
     """How long to leave a gateway alone that was tried; None when it is not tried again."""
     limits, latest = work.route.retries[hops[-1].gateway], hops[-1]
-    said = latest.outcome or {}
-    kind = NotSentKind(said.get("kind", NotSentKind.NETWORK_ERROR))
-    if latest.status != "NOT_SENT" or not may_try_same_gateway(kind, len(hops), limits):
+    if latest.status != "NOT_SENT" or not may_try_same_gateway(_kind_of(latest), len(hops), limits):
         return None
     # Beyond the bound we would rather try than wait.
-    at_least_s = min(said.get("retry_after_s") or 0.0, _LONGEST_RETRY_AFTER_S)
+    at_least_s = min((latest.outcome or {}).get("retry_after_s") or 0.0, _LONGEST_RETRY_AFTER_S)
     return max(next_delay_s(len(hops), limits, work.rng), at_least_s)
+
+
+def _kind_of(attempt: Attempt) -> NotSentKind:
+    return NotSentKind((attempt.outcome or {}).get("kind", NotSentKind.NETWORK_ERROR))
 
 
 def _reached_nobody(work: Work) -> bool:

@@ -16,6 +16,7 @@ from .sentences import of_attempt, of_event
 from .wording import duration
 
 _IN_DOUBT = ("SENT", "UNKNOWN")
+_REFUSED = ("NOT_SENT", "DECLINED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,12 @@ def _why(case: CaseFile) -> str:
             last["duplicate"] = of_event(event.type, event.data, currency)
     if case.job is None or case.job.status != "review":
         last.pop("review", None)
+    if case.job is not None and case.job.status == "waiting" and case.job.queue == "payments":
+        if case.attempts and case.attempts[-1].status in _REFUSED:
+            # The state says that a charge may be there; what came of it since is no event.
+            last["state"] = _ended(case.attempts[-1])
+        if case.job.reason:
+            last["waits"] = f"it waits: {case.job.reason} (as of {case.job.updated_at:%H:%M:%S} UTC)"
     return "; ".join(last.values()) or "nothing is recorded about it"
 
 
@@ -115,22 +122,20 @@ def _how_known(attempt: StoredAttempt) -> str:
         return f"{attempt.gateway} has it and has not decided yet"
     if attempt.checks:
         return f"{attempt.gateway} was asked {_times(attempt.checks)} what became of it, and answered"
+    if attempt.status == "NOT_SENT":
+        return f"{attempt.gateway} did not take the call ({(attempt.outcome or {}).get('reason')})"
     return f"{attempt.gateway} answered the call itself"
 
 
 def _evidence(case: CaseFile) -> list[Evidence]:
     found: list[Evidence] = []
     for attempt in case.attempts:
-        name = f"{attempt.operation} at {attempt.gateway} (attempt {attempt.number})"
+        name = _name(attempt)
         again = f", {_times(attempt.sends)} under the same key" if attempt.sends > 1 else ""
         found.append(Evidence(attempt.sent_at, "call", f"{name} was sent{again}"))
         if attempt.answered_at is not None:
-            took = (
-                ""
-                if attempt.latency_ms is None
-                else f" (the call took {duration(attempt.latency_ms / 1000)})"
-            )
-            found.append(Evidence(attempt.answered_at, "answer", f"{name}: {of_attempt(attempt)}{took}"))
+            took = "" if attempt.latency_ms is None else f" (the call took {_took(attempt.latency_ms)})"
+            found.append(Evidence(attempt.answered_at, "answer", _ended(attempt) + took))
         if attempt.last_checked_at is not None:
             absent = f", {_times(attempt.not_found_count)} it knew nothing" if attempt.not_found_count else ""
             asked = f"{attempt.gateway} was asked about {attempt.operation} {_times(attempt.checks)}{absent}"
@@ -138,6 +143,18 @@ def _evidence(case: CaseFile) -> list[Evidence]:
     for entry in case.decisions_of_people:
         found.append(Evidence(entry.at, "person", _OF_ENTRY.get(entry.action, _other_entry)(entry.details)))
     return sorted(found, key=lambda evidence: evidence.at)
+
+
+def _name(attempt: StoredAttempt) -> str:
+    return f"{attempt.operation} at {attempt.gateway} (attempt {attempt.number})"
+
+
+def _ended(attempt: StoredAttempt) -> str:
+    return f"{_name(attempt)}: {of_attempt(attempt)}"
+
+
+def _took(latency_ms: float) -> str:
+    return f"{latency_ms:.0f} ms" if latency_ms < 1000 else duration(latency_ms / 1000)
 
 
 def _decisions(case: CaseFile) -> list[Decision]:
@@ -159,7 +176,7 @@ def _hop(attempt: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
     left_out = "; ".join(f"{name} {why}" for name, why in (decision.get("left_out") or {}).items())
     scores = decision.get("scores") or {}
     looked_at = ", ".join(
-        f"{name} ({', '.join(f'{part} {value:g}' for part, value in scores[name].items())})"
+        f"{name} ({', '.join(f'{part} {value:g}' for part, value in _score_first(scores[name]))})"
         for name in decision.get("candidates") or []
         if name in scores
     )
@@ -169,6 +186,10 @@ def _hop(attempt: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
     why += f"; left out: {left_out}" if left_out else ""
     what = f"sent to {attempt.gateway} (attempt {attempt.number})"
     return Decision(attempt.sent_at, "route", what, why, decision)
+
+
+def _score_first(parts: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(parts.items(), key=lambda part: (part[0] != "score", part[0]))
 
 
 def _retry(event: StoredEvent) -> Decision:

@@ -71,6 +71,11 @@ def _waiting(case: CaseFile, job: StoredJob) -> Next:
         return Next(what, "payer", job.run_at)
     if job.operation in ("void", "refund"):
         return Next(f"a charge too many is given back ({job.operation}){overdue}", "worker", job.run_at)
+    if latest is None and job.status == "waiting":
+        what = (
+            f"a worker chooses a gateway again; if none takes it for too long, it fails, uncharged{overdue}"
+        )
+        return Next(what, "worker", job.run_at)
     if latest is None:
         return Next(f"a worker chooses a gateway and sends it there{overdue}", "worker", job.run_at)
     if job.queue == "verify":
@@ -78,5 +83,4 @@ def _waiting(case: CaseFile, job: StoredJob) -> Next:
             f"{latest.gateway} is asked what became of {latest.operation} (attempt {latest.number}){overdue}"
         )
         return Next(what, "worker", job.run_at)
-    because = f" after {job.reason}" if job.reason else ""
-    return Next(f"it is tried at a gateway again{because}{overdue}", "worker", job.run_at)
+    return Next(f"it is tried at a gateway again{overdue}", "worker", job.run_at)

@@ -197,7 +197,9 @@ class TestDeclines:
 class TestNothingSent:
     def test_a_refused_connection(self, gateway: SandboxGateway, sandbox: Sandbox) -> None:
         charge = request("tok_refused")
-        assert isinstance(gateway.process(charge), NotSent)
+        outcome = gateway.process(charge)
+        assert isinstance(outcome, NotSent)
+        assert outcome.reason == "could not connect: Connection refused"
         assert sandbox.booked(charge.idempotency_key) == []
 
     def test_a_refusal_for_this_instance_only(self, gateway: SandboxGateway) -> None:

@@ -22,6 +22,7 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
@@ -164,6 +165,32 @@ def test_what_a_payment_waits_for_is_told(database: Database, script: Any, who: 
     assert found.next.who == who
     assert what in found.next.what
     assert found.next.at is not None
+
+
+def test_a_payment_that_no_gateway_takes_now_says_so_and_for_how_long(database: Database) -> None:
+    table = RoutingTable(checked_routing({}, ["a"]), 0, "file", frozenset({"a"}))
+    found = explained(database, run_one(database, ScriptedGateway("a"), routing=lambda: table))
+    assert "it waits: no gateway takes it now: a is paused by an operator (as of " in found.why
+    assert found.certainty_because == "nothing was ever sent to a gateway"
+    assert "if none takes it for too long, it fails, uncharged" in found.next.what
+
+
+@pytest.mark.parametrize(
+    ("kind", "because"),
+    [
+        (NotSentKind.NETWORK_ERROR, "was not reached before"),
+        (NotSentKind.TIMEOUT, "was not reached in time before"),
+        (NotSentKind.RATE_LIMIT, "took no more requests before"),
+    ],
+)
+def test_a_gateway_that_took_nothing_is_not_said_to_have_answered_or_charged(
+    database: Database, kind: NotSentKind, because: str
+) -> None:
+    gateway = ScriptedGateway("a", lambda request: NotSent("not now", kind=kind))
+    found = explained(database, run_one(database, gateway))
+    assert found.why.startswith("process at a (attempt 1): not sent: not now; it waits: a, which " + because)
+    assert "may be at a" not in found.why
+    assert found.certainty_because == "a did not take the call (not now)"
 
 
 def test_a_worker_that_is_at_it_or_gone_is_told(database: Database) -> None:
