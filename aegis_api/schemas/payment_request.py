@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from aegis_worker.domain.card_networks import NETWORKS
+from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 
-from .countries import COUNTRIES
 from .fields import Metadata, Object, OneOf, StrictSchema, Text, Union, WebAddress, Whole
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.payment import METHODS
@@ -125,5 +126,7 @@ def _check(where: str, config: GatewayConfig) -> None:
             raise ConfigurationError(f"{where}.{fee}: must be a whole number from 0")
     if strange := config.currencies - set(EXPONENTS):
         raise ConfigurationError(f"{where}.currencies: not ISO 4217: {', '.join(sorted(strange))}")
+    if strange := config.countries - COUNTRIES:
+        raise ConfigurationError(f"{where}.countries: not ISO 3166-1: {', '.join(sorted(strange))}")
     if strange := config.methods - METHODS:
         raise ConfigurationError(f"{where}.methods: unknown: {', '.join(sorted(strange))}")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.payment import METHODS
@@ -20,7 +21,6 @@ _LONGEST_TEXT, _LONGEST_DESCRIPTION = 256, 500
 _LARGEST = 2**63
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _METADATA_KEY = re.compile(r"[A-Za-z0-9_]{1,128}", re.ASCII)
-_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
 _ORDERING = ("greater_than", "greater_or_equal", "less_than", "less_or_equal")
 _OF_TEXT = ("equals", "not_equals", "in", "contains", "matches")
@@ -162,8 +162,8 @@ def _method(value: Any) -> str | None:
 
 
 def _country(value: Any) -> str | None:
-    if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
-        return "must be two capital letters (ISO 3166-1)"
+    if value not in COUNTRIES:
+        return f"{shown(value)} is not a country of ISO 3166-1, in two capital letters"
     return None
 
 

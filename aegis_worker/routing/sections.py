@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from aegis_worker.domain.countries import COUNTRIES
+
 from .checks import Checks, Path
 from .policy import AbTest, Arm, Prior, Weights
 from .rule_checks import checked_rules
@@ -80,12 +82,9 @@ def _countries(
         checks.wrong(path, f"must have at most {_MOST_COUNTRIES} countries")
         return {}
     for country in table:
-        if country != "*" and not (
-            len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()
-        ):
-            checks.wrong(
-                (*path, country), 'a country is two capital letters (ISO 3166-1), or "*" for all others'
-            )
+        if country != "*" and country not in COUNTRIES:
+            why = 'is not a country of ISO 3166-1, in two capital letters, nor "*" for all others'
+            checks.wrong((*path, country), why)
     return {country: _names(checks, (*path, country), names, gateways) for country, names in table.items()}
 
 

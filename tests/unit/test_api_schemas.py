@@ -10,7 +10,6 @@ from iso4217 import Currency
 from marshmallow import ValidationError
 
 from aegis_api.problems import body_faults, query_faults
-from aegis_api.schemas.countries import COUNTRIES
 from aegis_api.schemas.payment_request import PAYMENT_METHODS, PaymentRequestSchema
 from aegis_api.schemas.queries import (
     HistoryQuerySchema,
@@ -20,6 +19,7 @@ from aegis_api.schemas.queries import (
 )
 from aegis_api.schemas.webhook_request import EndpointRequestSchema
 from aegis_worker.domain.card_networks import NETWORKS
+from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
 
 SCHEMA = PaymentRequestSchema()

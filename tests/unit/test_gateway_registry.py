@@ -44,6 +44,7 @@ def test_the_shipped_file_loads_and_takes_addresses_and_secrets_from_the_environ
         ),
         ("[gateways.a]\nadapter = 'sandbox'\nbase_url = 'http://x'\ntimeout_s = 600", "timeout_s in"),
         ("[gateways.a]\nadapter = 'sandbox'\nbase_url = 'http://x'\ncurrencies = ['XXQ']", "XXQ"),
+        (f"{A_SANDBOX}countries = ['GB', 'UK']", "gateways.a.countries: not ISO 3166-1: UK"),
         ("[gateways.a]\nadapter = 'sandbox'\nbase_url = 'http://x'\nmethods = ['cash']", "cash"),
         (f"{A_SANDBOX}fee_basis_points = 2.9", "gateways.a.fee_basis_points: must be a whole number"),
         (f"{A_SANDBOX}amounts = 100", "gateways.a.amounts: must be a table of currencies"),

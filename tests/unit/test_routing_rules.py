@@ -182,8 +182,8 @@ REFUSED = [
         'value: unknown payment method "cash"; one of card, ',
     ),
     (
-        a_condition(field="customer_country", value="Germany"),
-        ".conditions[0].value: must be two capital letters",
+        a_condition(field="customer_country", operator="in", value=["GB", "UK"]),
+        '.conditions[0].value[1]: "UK" is not a country of ISO 3166-1',
     ),
     (a_condition(field="merchant_id", value=""), ".conditions[0].value: must be a string of 1 to 256"),
     (
