@@ -12,9 +12,11 @@ import click
 from aegis_api.gateway_bodies import gateway_body
 from aegis_api.representations import list_body
 from aegis_worker.bootstrap import Worker
+from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.errors import OperatorError
 from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.resilience.health import Figures, Latency
+from aegis_worker.resilience.permits import STATUS
 
 from .output import duration, examples, json_option, print_json, print_table, redrawn_table
 from .pauses import pause, resume
@@ -26,7 +28,7 @@ NO_HEALTH = (
 )
 _COLUMNS = (
     "gateway",
-    "circuit",
+    "breaker",
     "score",
     "success",
     "declines",
@@ -36,6 +38,7 @@ _COLUMNS = (
     "in flight",
     "retry in",
 )
+_SPARE = ("calls/min", "in flight")
 
 
 @click.group(
@@ -66,8 +69,9 @@ _COLUMNS = (
 def command(ctx: click.Context, watch: bool, interval_s: float, as_json: bool) -> None:
     """Show each gateway's circuit breaker, score, and what its last 100 calls of the last hour came to.
 
-    Success is of the calls that say something about the gateway, declines are of those that were answered. Exits with 3
-    when Redis can't be asked.
+    The breaker is the worst of those that a charge needs; look-ups have one of their own. Success is of the calls that say
+    something about the gateway, declines are of those that were answered; the score goes by the calls since the breaker
+    last closed. --json has every breaker, and the last hour. Exits with 3 when Redis can't be asked.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -80,7 +84,7 @@ def command(ctx: click.Context, watch: bool, interval_s: float, as_json: bool) -
         if as_json:
             print_json(list_body([gateway_body(report) for report in reports], None))
         else:
-            print_table("Gateways", _COLUMNS, [_row(report) for report in reports])
+            print_table("Gateways", _COLUMNS, [_row(report) for report in reports], spare=_SPARE)
         if not _is_known(reports):
             raise OperatorError(NO_HEALTH)
 
@@ -90,7 +94,7 @@ command.add_command(resume)
 
 
 def _watch(parts: Worker, interval_s: float, as_json: bool) -> None:
-    with redrawn_table() as draw:
+    with redrawn_table(_SPARE) as draw:
         while True:
             reports = _look(parts)
             if as_json:
@@ -133,16 +137,20 @@ def _row(report: GatewayReport) -> tuple[object, ...]:
 
 
 def _circuit(report: GatewayReport) -> str | None:
+    look_ups = report.live and report.live.breakers.get(STATUS)
     words = (
         "disabled" if not report.config.enabled else None,
         "paused" if report.paused is not None else None,
         report.live and report.live.health.state.value,
+        f"look-ups {look_ups.state.value}"
+        if look_ups and look_ups.state is not BreakerState.CLOSED
+        else None,
     )
     return ", ".join(word for word in words if word) or None
 
 
 def _errors(recent: Figures) -> str | None:
-    return ", ".join(f"{word} {_percent(rate)}" for word, rate in recent.error_rates.items()) or None
+    return ", ".join(f"{word} {100 * rate:.1f}%" for word, rate in recent.error_rates.items()) or None
 
 
 def _percent(rate: float | None) -> str | None:

@@ -56,7 +56,9 @@ def command() -> None:
 )
 @click.option("--merchant", callback=merchant_id, help="The merchant whose payments it can make and see.")
 @click.option(
-    "--operator", is_flag=True, help="For /v1/ops instead: sees every merchant, decides, makes no payments."
+    "--operator",
+    is_flag=True,
+    help="For /v1/ops, /v1/gateways and /v1/routing instead: sees every merchant, decides, makes no payments.",
 )
 @click.option("--label", default="", callback=_label, help="What it is for, shown by `aegis keys list`.")
 @json_option

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import IO, Any
 
 import click
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
@@ -30,6 +31,8 @@ from aegis_worker.queries.wording import money as money
 
 # A pipe has no width; a table that is cut at 80 columns can't be searched.
 _WIDTH_OF_A_PIPE = 200
+# Characters between columns, and where there is little room.
+_GAP, _TIGHT_GAP = 3, 2
 
 _STYLES = {
     "ok": "green",
@@ -68,33 +71,80 @@ def print_json(value: Any, *, one_line: bool = False) -> None:
     click.echo(json.dumps(value, indent=None if one_line else 2, default=_as_json))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table; a column whose every value is a number is set to the right. Says so when there are no rows."""
-    _console(sys.stdout).print(_table(title, columns, rows))
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, spare: Collection[str] = ()
+) -> None:
+    """A table; a column whose every value is a number is set to the right. Says so when there are no rows.
+
+    Of the `spare` columns, those that a narrow terminal has no room for are left out.
+    """
+    console = _console(sys.stdout)
+    console.print(_table(title, columns, rows, console.width, spare))
 
 
 @contextmanager
-def redrawn_table() -> Iterator[Callable[[str, Sequence[str], Sequence[Sequence[Any]]], None]]:
+def redrawn_table(
+    spare: Collection[str] = (),
+) -> Iterator[Callable[[str, Sequence[str], Sequence[Sequence[Any]]], None]]:
     """Yields what prints a table in the place of the one before; below it, where standard output is no terminal."""
     console = _console(sys.stdout)
     if not console.is_terminal:
         yield print_table
         return
     with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
-        yield lambda title, columns, rows: live.update(_table(title, columns, rows), refresh=True)
+        yield lambda title, columns, rows: live.update(
+            _table(title, columns, rows, console.width, spare), refresh=True
+        )
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Group:
+def _table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    width: int,
+    spare: Collection[str] = (),
+) -> Group:
     heading = Text(title, style="bold")
     if not rows:
         return Group(heading, Text("  none", style="dim"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, name in enumerate(columns):
+    texts = [[name, *(plain(row[index]) for row in rows)] for index, name in enumerate(columns)]
+    widths: Mapping[int, int | None] = dict.fromkeys(range(len(columns)))
+    gap = _GAP
+    if sum(max(map(cell_len, cells)) for cells in texts) + gap * (len(columns) - 1) > width:
+        widths, gap = _tight(texts, width, spare), _TIGHT_GAP
+    # A border of one character stands between the paddings of two columns.
+    padding = (0, 1) if gap == _GAP else (0, 1, 0, 0)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=padding)
+    for index, fixed in widths.items():
         numeric = all(isinstance(row[index], int | float) for row in rows)
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            Text(columns[index]), justify="right" if numeric else "left", overflow="fold", width=fixed
+        )
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(_cell(row[index]) for index in widths))
     return Group(heading, table)
+
+
+def _tight(texts: Sequence[Sequence[str]], width: int, spare: Collection[str]) -> Mapping[int, int | None]:
+    """The columns that are shown where not all fit, with widths at which lines break between words; None: any width."""
+    words = [max(cell_len(word) for text in cells for word in text.split() or [""]) for cells in texts]
+    shown = list(range(len(texts)))
+
+    def left() -> int:
+        return width - sum(words[index] for index in shown) - _TIGHT_GAP * (len(shown) - 1)
+
+    for index in reversed(range(len(texts))):
+        if left() < 0 and texts[index][0] in spare:
+            shown.remove(index)
+    room = left()
+    if room < 0:
+        return dict.fromkeys(shown)
+    wanted = {index: max(map(cell_len, texts[index])) - words[index] for index in shown}
+    widths: dict[int, int | None] = dict.fromkeys(shown)
+    for index in sorted(shown, key=wanted.__getitem__):
+        more = min(wanted[index], room)
+        widths[index], room = words[index] + more, room - more
+    return widths
 
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:

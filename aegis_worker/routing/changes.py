@@ -63,7 +63,7 @@ def pause_gateway(
     Raises NotFound for a gateway that is not configured; InvalidReason; DatabaseUnavailable.
     """
     if gateway not in known:
-        raise NotFound(f"There is no gateway {gateway}.")
+        raise NotFound(_no_gateway(gateway, known))
     reason = audit_log.checked_reason(reason)
 
     def change(tx: Connection) -> bool:
@@ -90,8 +90,12 @@ def resume_gateway(database: Database, gateway: str, *, known: Collection[str], 
 
     resumed = database.run(change)
     if not resumed and gateway not in known:
-        raise NotFound(f"There is no gateway {gateway}.")
+        raise NotFound(_no_gateway(gateway, known))
     return resumed
+
+
+def _no_gateway(gateway: str, known: Collection[str]) -> str:
+    return f"There is no gateway {gateway}; configured are {', '.join(known)}."
 
 
 def _sha256(document: Mapping[str, Any]) -> str:

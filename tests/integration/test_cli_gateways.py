@@ -33,7 +33,7 @@ def test_the_table_has_what_a_person_asks_first(aegis: Aegis, calls: Traffic) ->
     ran = aegis("gateways")
     assert ran.exit_code == 0
     of = {line.split()[0]: line for line in ran.out.splitlines() if line.startswith("sandbox")}
-    for shown in ("CLOSED", "0.97", "95.0 %", "0.0 %", "network_error 5.0 %", "250/250/250"):
+    for shown in ("CLOSED", "0.97", "95.0 %", "0.0 %", "network_error 5.0%", "250/250/250"):
         assert shown in of["sandbox_a"]
     assert of["sandbox_a"].split()[-2:] == ["1", "–"], "one in flight, nothing to wait for"
     assert "OPEN" in of["sandbox_b"]

@@ -69,8 +69,10 @@ def test_a_configuration_is_applied_shown_and_taken_back(aegis: Aegis, draft: st
     assert "WEIGHTED" in shown.out
     assert "the new contract begins today" in shown.out
     assert aegis("routing", "show", "--json").json == applied
+    assert "nothing was written" in aegis("routing", "apply", draft, *WHY).err
     back = aegis("routing", "apply", "--back-to-file", "--reason", "the experiment is over")
     assert "version  2" in back.out
+    assert "aegis routing apply --version 1 --reason" in back.err
     assert aegis("routing", "show", "--json").json["source"] == "file"
     again = aegis("routing", "apply", "--version", "1", "--reason", "and yet", "--json").json
     assert (again["version"], again["config"]) == (3, applied["config"])

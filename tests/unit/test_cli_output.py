@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,16 +45,35 @@ def test_a_table_in_a_pipe_is_not_cut(capsys: pytest.CaptureFixture[str]) -> Non
     assert all(cell in out for cell in row)
 
 
+class Terminal(io.StringIO):
+    """A standard output that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_narrow_terminal_breaks_lines_between_words_and_leaves_spare_columns_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    drawn = {}
+    for width in (34, 40, 100):
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        row = ("sandbox_a", "CLOSED", "network_error 5.0%, rate_limit 1.0%", 12)
+        print_table("Gateways", ("gateway", "breaker", "errors", "calls"), [row], spare=("calls",))
+        drawn[width] = re.sub(r"\x1b\[[0-9;]*m", "", sys.stdout.getvalue())
+        assert all(word in drawn[width] for word in ("sandbox_a", "CLOSED", "network_error", "rate_limit"))
+        assert max(map(len, drawn[width].splitlines())) <= width
+    assert ["calls" in drawn[width] for width in (34, 40, 100)] == [False, True, True]
+
+
 def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("Reviews", ("id",), [])
     assert capsys.readouterr().out.split() == ["Reviews", "none"]
 
 
 def test_a_progress_bar_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setenv("TERM", "xterm")
     drawn = {}
     for stream in (Terminal(), io.StringIO()):

@@ -53,7 +53,7 @@ def command(
     It is checked first, and refused whole. Nothing is written where it holds already.
     """
     if [path is not None, old is not None, back_to_file].count(True) != 1:
-        raise click.UsageError("say what shall hold: FILE, --version or --back-to-file")
+        raise click.UsageError("say what shall hold: one of FILE, --version and --back-to-file")
     gateways = configured_gateways()
     from_file = load_routing(routing_file(), gateways)
     with opened_database() as database:
@@ -62,6 +62,7 @@ def command(
             config = parse_routing(read_document(path), gateways=gateways, where=str(path))
         elif old is not None:
             config = _of_version(database, old, gateways)
+        before = _newest(database)
         held = put_routing(
             database, config, actor=cli_actor(), reason=reason, expected_version=expected_version
         )
@@ -71,9 +72,17 @@ def command(
         return
     facts = {"version": body["version"], "source": body["source"], "because": body["reason"]}
     print_facts("Routing", facts)
-    remark(
-        "Workers go by it within two seconds; `aegis routing apply --version N` goes back to an earlier one."
-    )
+    if body["version"] == before:
+        remark("It held already; nothing was written.")
+    else:
+        back = f"--version {before}" if before else "--back-to-file"
+        remark(f"Workers go by it within two seconds. Back again: aegis routing apply {back} --reason …")
+
+
+def _newest(database: Database) -> int:
+    with database.read() as connection:
+        held = routing_versions.newest_version(connection)
+    return held.version if held else 0
 
 
 def _of_version(database: Database, version: int, gateways: Collection[str]) -> RoutingConfig | None:

@@ -21,7 +21,7 @@ from .documents import configured_gateways, file_argument, print_document, read_
 def command(ctx: click.Context, path: Path, as_json: bool) -> None:
     """Check a configuration against the gateways of config/gateways.toml, and name each wrong value.
 
-    Needs no database. Exits with 1 when something is wrong.
+    Shows what it would come to, defaults included. Needs no database. Exits with 1 when a value is wrong.
     """
     gateways, document = configured_gateways(), read_document(path)
     try:
@@ -31,7 +31,7 @@ def command(ctx: click.Context, path: Path, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(path), "ok": config is not None, "problems": problems})
     elif config is not None:
-        print_document(routing_document(config))
+        print_document(routing_document(config), f"Nothing is wrong in {path}")
     else:
         rows = [(place(problem["pointer"], document), problem["detail"]) for problem in problems]
         print_table(f"Wrong in {path}", ("where", "what"), rows)

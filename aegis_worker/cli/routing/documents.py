@@ -38,7 +38,9 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text()
         document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
         raise ConfigurationError(f"{path}: {error}") from error
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path}: must hold one JSON object")
@@ -48,9 +50,9 @@ def read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def print_document(document: Mapping[str, Any]) -> None:
+def print_document(document: Mapping[str, Any], title: str = "Configuration") -> None:
     """A configuration: its rules as a table, the rest below each other."""
-    print_facts("Configuration", {name: _short(value) for name, value in document.items() if name != "rules"})
+    print_facts(title, {name: _short(value) for name, value in document.items() if name != "rules"})
     rules = document.get("rules", [])
     rows = [
         (

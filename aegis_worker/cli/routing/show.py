@@ -31,7 +31,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     else:
         facts = {
             "version": body["version"],
-            "from": str(routing_file()) if body["source"] == "file" else "here",
+            "from": str(routing_file()) if body["source"] == "file" else "the database",
             "put by": body["actor"],
             "because": body["reason"],
             "since (UTC)": held and held.created_at,

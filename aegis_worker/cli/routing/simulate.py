@@ -87,7 +87,7 @@ def print_simulation(simulated: Simulated) -> None:
     print_facts(
         "Simulation",
         {
-            "payments accepted since": simulated.span.since,
+            "payments accepted since (UTC)": simulated.span.since,
             "payments": body["payments"],
             "strategy": body["config"]["strategy"],
             "would go elsewhere": body["moved"],
