@@ -37,7 +37,7 @@ def admitted(gates: Gates, decided: Sequence[Decided], policy: Policy) -> list[D
     """What was decided, with a permit for every call in it, and something else where there is none."""
     standing = list(decided)
     for work, _, _ in standing:
-        work.permit = work.queues = None
+        work.permit = work.waits = None
     to_ask = [place for place, (_, _, step) in enumerate(standing) if not isinstance(step, Rest)]
     while to_ask:
         wanted = [_wanted(work, step) for work, _, step in (standing[place] for place in to_ask)]
@@ -77,17 +77,16 @@ def instead(
     if verdict.refused_by == "limit":
         if waits is not None:
             return work, settled, waits
-        work.queues = Rest(JobChange("waiting", "payments", run_in_s=verdict.retry_in_s, reason=because))
+        work.waits = Rest(JobChange("waiting", "payments", run_in_s=verdict.retry_in_s, reason=because))
     if _is_halfway(work, step):
+        work.waits = work.waits or waits
         elsewhere = another_try(work, policy)
-        if waits is not None and not isinstance(elsewhere, Send):
-            elsewhere = waits
     else:
         narrower = work.route.decision.without(gateway, verdict.reason, verdict.retry_in_s)
         work.route = replace(work.route, decision=narrower)
         elsewhere = another_try(work, policy) if settled is not None else next_step(work, policy)
-    if work.queues is not None and isinstance(elsewhere, Rest) and elsewhere.job.status == "failed":
-        elsewhere = work.queues
+    if work.waits is not None and isinstance(elsewhere, Rest) and elsewhere.job.status == "failed":
+        elsewhere = work.waits
     return work, settled, elsewhere
 
 

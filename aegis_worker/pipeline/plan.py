@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.gateway_keys import gateway_key
@@ -132,12 +133,25 @@ def _next_try(work: Work, policy: Policy) -> Step:
 
 
 def _no_hop(work: Work, policy: Policy) -> Step:
-    decision = work.route.decision
-    waits = None
-    if decision.wait_s is not None and len(_hops(work)) < policy.max_attempts and _reached_nobody(work):
-        why = "; ".join(f"{name} {why}" for name, why in decision.left_out.items())
-        waits = wait_for_gateway(work, decision.wait_s, f"no gateway takes it now: {why}", policy)
+    back_in_s, waits = _back_in_s(work), None
+    if back_in_s is not None and len(_hops(work)) < policy.max_attempts and _reached_nobody(work):
+        why = "; ".join(f"{name} {why}" for name, why in work.route.decision.left_out.items())
+        waits = wait_for_gateway(work, back_in_s, f"no gateway takes it now: {why}", policy)
     return waits or give_up(work)
+
+
+def _back_in_s(work: Work) -> float | None:
+    """When to ask again for a gateway that is out only for now, of those that are still worth a hop; None without any."""
+    hops = _hops(work)
+    tried = {name: [hop for hop in hops if hop.gateway == name] for name in work.route.decision.back_in_s}
+    return min(
+        (
+            back_in_s
+            for name, back_in_s in work.route.decision.back_in_s.items()
+            if not tried[name] or _pause_s(work, tried[name]) is not None
+        ),
+        default=None,
+    )
 
 
 def _waited_s(work: Work) -> float:
@@ -183,14 +197,20 @@ def _start(work: Work, hop: Hop) -> Send:
     latest = work.latest
     number = max((attempt.number for attempt in work.attempts), default=0) + 1
     again = [retried(latest.gateway, hop.gateway, str(last_error(work)["code"]))] if latest else []
-    return _send(work, work.route.capabilities[hop.gateway].steps[0], number, hop.gateway, hop.because, again)
+    decision = work.route.decision if number == 1 else work.route.decision.for_later_hops()
+    kept = decision.document() | {"because": hop.because, "version": work.route.version}
+    return _send(work, work.route.capabilities[hop.gateway].steps[0], number, hop.gateway, kept, again)
 
 
 def _send(
-    work: Work, operation: Operation, number: int, gateway: str, because: str, facts: list[Fact]
+    work: Work,
+    operation: Operation,
+    number: int,
+    gateway: str,
+    decision: Mapping[str, Any],
+    facts: list[Fact],
 ) -> Send:
     request = request_for(work, operation, number)
-    decision = work.route.decision if number == 1 else work.route.decision.for_later_hops()
     return Send(
         OpenAttempt(
             operation=operation,
@@ -198,7 +218,7 @@ def _send(
             gateway=gateway,
             gateway_key=gateway_key(work.payment.id, operation, number),
             request_hash=request.fingerprint(),
-            decision=decision.document() | {"because": because, "version": work.route.version},
+            decision=decision,
         ),
         request,
         facts + opened(work.payment, operation, gateway, number),
@@ -211,7 +231,9 @@ def _after_approval(work: Work, latest: Attempt, policy: Policy) -> Step:
         return review(
             work, f"{latest.operation} was approved at {latest.gateway} but the payment has not moved"
         )
-    return _send(work, following[0], latest.number, latest.gateway, f"after {latest.operation}", [])
+    # What its hop was decided by stands on the first step.
+    because = {"because": f"after {latest.operation}"}
+    return _send(work, following[0], latest.number, latest.gateway, because, [])
 
 
 def _after_refusal(work: Work, latest: Attempt, policy: Policy) -> Step:

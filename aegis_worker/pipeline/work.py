@@ -69,8 +69,8 @@ class Work:
     """One claimed job: what is known of it now, in the database and here.
 
     `position`: which attempt the call in flight is about, the latest but in a sync. `said`: what the gateways answered in
-    this run of a sync, by the attempt's position. `permit`: that of the call in flight. `queues`: the rest in place of an
-    end, where a gateway has no room for the payment now. `rng` draws pauses.
+    this run of a sync, by the attempt's position. `permit`: that of the call in flight. `waits`: the rest in place of an
+    end, where a gateway has no room for the payment now, or not for the next step of its hop. `rng` draws pauses.
     """
 
     job: ClaimedJob
@@ -81,7 +81,7 @@ class Work:
     position: int = -1
     said: dict[int, Outcome | Lookup] = field(default_factory=dict)
     permit: Permit | None = None
-    queues: Rest | None = None
+    waits: Rest | None = None
 
     @property
     def latest(self) -> Attempt | None:

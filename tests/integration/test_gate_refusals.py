@@ -25,10 +25,12 @@ from aegis_worker.domain.outcomes import (
     Approved,
     Declined,
     NotFound,
+    NotSent,
     Operation,
     Outcome,
     Unknown,
 )
+from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence.database import Database
@@ -128,6 +130,53 @@ def test_a_hop_that_is_refused_halfway_gives_its_probe_permits_back(database: Da
     run(parts, "payments")
     assert [attempt["operation"] for attempt in attempts_of(database, payment_id)] == ["initiate"]
     assert parts.gates.views()["a"]["process"].probes_out == 0
+
+
+def test_a_hop_that_is_refused_halfway_waits_where_the_other_gateway_is_down_too(
+    database: Database, gated: Any
+) -> None:
+    gateway = ScriptedGateway("a", steps=ALL_STEPS, breaker=AN_HOUR)
+    other = ScriptedGateway("b", breaker=AN_HOUR)
+    parts = gated(gateway, other)
+
+    def initiate(request: GatewayRequest) -> Outcome:
+        trip(parts, "a", "authenticate")
+        trip(parts, "b", "process")
+        return Approved("int_1")
+
+    gateway.initiate = initiate
+    payment_id = accept_one(database).payment.id
+    run(parts, "payments")
+    job = job_of(database, payment_id)
+    assert (job["status"], job["reason"]) == ("waiting", "a has an open breaker")
+    run(parts, "payments")
+    assert payment_of(database, payment_id).state is State.INITIATED
+
+
+def test_a_gateway_that_was_never_tried_is_waited_for_where_the_first_is_not_tried_again(
+    database: Database, gated: Any
+) -> None:
+    once = RetryLimits(max_attempts=1)
+    parts = gated(
+        ScriptedGateway("a", lambda request: NotSent("refused"), retry=once),
+        ScriptedGateway("b", breaker=AN_HOUR),
+    )
+    trip(parts, "b", "process")
+    payment_id = accept_one(database).payment.id
+    run(parts, "payments")
+    job = job_of(database, payment_id)
+    assert (job["status"], job["reason"].split(":")[0]) == ("waiting", "no gateway takes it now")
+
+
+def test_what_a_hop_was_decided_by_stands_on_its_first_step(database: Database, gated: Any) -> None:
+    parts = gated(ScriptedGateway("a", steps=ALL_STEPS))
+    payment_id = accept_one(database).payment.id
+    run(parts, "payments")
+    assert [set(attempt["decision"]) for attempt in attempts_of(database, payment_id)] == [
+        {"candidates", "because", "strategy", "version"},
+        {"because"},
+        {"because"},
+    ]
 
 
 def test_what_is_said_of_the_first_candidate_is_not_said_of_the_second(database: Database) -> None:
