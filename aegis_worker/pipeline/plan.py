@@ -62,8 +62,9 @@ def next_step(work: Work, policy: Policy) -> Step:
 
 def another_try(work: Work, policy: Policy) -> Step:
     """After a refusal that has just come: at once elsewhere, later where nothing was reached, or the payment's end."""
-    # Once the payer was sent somewhere, the payment stays with that gateway.
-    hop = None if work.payment.state is State.REQUIRES_ACTION else next_hop(work, policy)
+    if work.payment.state is State.REQUIRES_ACTION:
+        return give_up(work)  # once the payer was sent somewhere, the payment stays with that gateway
+    hop = next_hop(work, policy)
     if hop is not None and hop.delay_s > 0:
         reason = f"{hop.gateway}, which {hop.because}, is tried again"
         return Rest(JobChange("waiting", "payments", run_in_s=hop.delay_s, reason=reason))

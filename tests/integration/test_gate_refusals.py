@@ -14,6 +14,7 @@ from spine import (
     accept_one,
     attempts_of,
     job_of,
+    let_pass,
     make_due,
     payment_of,
     pipeline,
@@ -166,6 +167,22 @@ def test_a_gateway_that_was_never_tried_is_waited_for_where_the_first_is_not_tri
     run(parts, "payments")
     job = job_of(database, payment_id)
     assert (job["status"], job["reason"].split(":")[0]) == ("waiting", "no gateway takes it now")
+
+
+def test_a_payment_whose_payer_was_sent_somewhere_waits_for_no_other_gateway(
+    database: Database, gated: Any
+) -> None:
+    """Its gateway knows nothing of it any more; the payer can't be asked a second time."""
+    gateway = ScriptedGateway("a", steps=ALL_STEPS[1:], key_lifetime_s=0, absence_window_s=1)
+    gateway.authenticate = lambda request: ActionRequired("auth_1", "https://bank.example/3ds")
+    parts = gated(gateway, ScriptedGateway("b", breaker=AN_HOUR))
+    trip(parts, "b", "process")
+    payment_id = accept_one(database).payment.id
+    run(parts, "payments")
+    for _ in range(3):
+        let_pass(database, 1.0)
+        run(parts, "verify")
+    assert payment_of(database, payment_id).state is State.FAILURE
 
 
 def test_what_a_hop_was_decided_by_stands_on_its_first_step(database: Database, gated: Any) -> None:
