@@ -122,11 +122,20 @@ class AttemptSchema(Answer):
     )
     gateway_ref = _text(none=True)
     outcome = _object("What the gateway answered, normalised.", none=True)
-    decision = _object("Why this gateway was chosen.", none=True)
+    decision = _object(
+        "Why this gateway: `candidates`, best first; `left_out`, with why each was; `because`, about the gateway that was "
+        "tried; `strategy`, and `scores` with what it looked at for each candidate; the `version` of the routing; where "
+        "they decided, `rule`, `explored`, `experiment` and `arm`.",
+        none=True,
+    )
     sends = _whole("How often it was sent, with one and the same gateway key.")
     checks = _whole("How often the gateway was asked what became of it.")
     not_found_count = _whole("How often the gateway answered that it knows nothing of it.")
-    latency_ms = fields.Float(required=True, allow_none=True)
+    latency_ms = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "How long the gateway took; null until it has answered."},
+    )
     sent_at = _time()
     answered_at = _time(none=True)
     last_checked_at = _time(none=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
@@ -53,7 +54,16 @@ def an_object(description: str, *, none: bool = False) -> fields.Dict:
 
 
 class Answer(Schema):
-    """Base of the answers. Later versions may add fields, so the document does not forbid others."""
+    """Base of the answers. Later versions may add fields, so the document does not forbid others.
+
+    A subclass's docstring is what the document says about it.
+    """
 
     class Meta:
         unknown = EXCLUDE
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if cls.__doc__:
+            # A Meta of its own, which apispec reads.
+            cls.Meta = type("Meta", (cls.Meta,), {"description": cleandoc(cls.__doc__)})  # type: ignore[assignment, misc]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from marshmallow import fields
 
 from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.resilience.permits import ERRORS
 
-from .documented import Answer, an_object, one_of, text, time, whole
+from .documented import Answer, an_object, number, one_of, text, time, whole
 
-
-def _number(description: str, *, none: bool = False) -> fields.Float:
-    return fields.Float(required=True, allow_none=none, metadata={"description": description})
+_STATES = "CLOSED: calls go out. OPEN: none do, until retry_in_s is over. HALF_OPEN: a few do, as probes."
 
 
 def _words(description: str) -> fields.List:
@@ -29,12 +28,12 @@ class BreakerSchema(Answer):
     """A circuit breaker, shared by all workers. The rates are of the calls in its window, null without any."""
 
     operation = text("What it lets through; `status`: look-ups.")
-    state = one_of(*BreakerState)
-    retry_in_s = _number("Seconds until a probe may go out; 0 unless it is OPEN.")
-    consecutive_failures = whole()
+    state = one_of(*BreakerState, description=_STATES)
+    retry_in_s = number("Seconds until a probe may go out; 0 unless it is OPEN.")
+    consecutive_failures = whole("Refused connections, timeouts, 5xx and unknown outcomes in a row.")
     calls = whole("In the breaker's window.")
-    failure_rate = _number("0 to 1.", none=True)
-    unknown_rate = _number("Calls that may or may not have happened, 0 to 1.", none=True)
+    failure_rate = number("Calls that failed, the unknown ones among them, 0 to 1.", none=True)
+    unknown_rate = number("Calls that may or may not have happened, 0 to 1.", none=True)
     opened = whole("How often it has opened since it was first used.")
     probes_out = whole("Probes that are out now.")
 
@@ -42,19 +41,19 @@ class BreakerSchema(Answer):
 class LatencySchema(Answer):
     """Milliseconds that answered calls took; null without one."""
 
-    mean = _number("", none=True)
-    p50 = _number("", none=True)
-    p95 = _number("", none=True)
-    p99 = _number("", none=True)
+    mean = number(none=True)
+    p50 = number("Half of the calls took no longer.", none=True)
+    p95 = number("95 of 100 calls took no longer.", none=True)
+    p99 = number("99 of 100 calls took no longer.", none=True)
 
 
 class OutcomesSchema(Answer):
-    """How calls ended, each payment's hop to the gateway counted once."""
+    """How calls ended; of the steps of one try, the last one counts."""
 
     approved = whole()
     declined = whole("Declined as this gateway may do and another may not.")
     payer = whole("Declined as any gateway would; says nothing about this one.")
-    pending = whole()
+    pending = whole("The gateway decides later, or the payer has to act.")
     rate_limited = whole("Refused with too many requests.")
     error = whole("Nothing was sent, or the outcome was unknown.")
 
@@ -62,30 +61,34 @@ class OutcomesSchema(Answer):
 class WindowSchema(Answer):
     """Figures of a window. Rates are 0 to 1, null where there is nothing that they could be of."""
 
-    calls = whole()
+    calls = whole("Tries of payments at this gateway, each counted once; look-ups are not among them.")
     outcomes = fields.Nested(OutcomesSchema, required=True)
-    success_rate = _number("approved / (approved + declined + error).", none=True)
-    decline_rate = _number("(declined + payer) / (approved + declined + payer + pending).", none=True)
-    error_rates = an_object("By type of error, of all calls.")
+    success_rate = number("approved / (approved + declined + error).", none=True)
+    decline_rate = number("(declined + payer) / (approved + declined + payer + pending).", none=True)
+    error_rates = an_object(f"By type of error, of all calls: {', '.join(ERRORS)}.")
     latency_ms = fields.Nested(LatencySchema, required=True)
-    calls_per_s = _number("From the window's first call until now.")
+    calls_per_s = number("From the window's first call until now.")
 
 
 class GatewayHealthSchema(Answer):
     """What all workers together know of a gateway."""
 
-    score = _number(
+    score = number(
         "0.0 to 1.0: breaker 50 % (CLOSED 1, HALF_OPEN 0.5, OPEN 0), success rate 30 %, latency 10 % (1 while p95 is at "
         "most latency_target_ms, falling evenly to 0 at timeout_s), recent run 10 % (of the last ten calls, how many "
         "did not fail). Over the recent window since the breaker last closed; what has no data counts as full."
     )
-    state = one_of(*BreakerState, description="The worst of the breakers that a charge needs.")
-    retry_in_s = _number("Seconds until a probe may go out; 0 unless it is OPEN.")
+    state = one_of(*BreakerState, description=f"The worst of the breakers that a charge needs. {_STATES}")
+    retry_in_s = number("Seconds until a probe may go out; 0 unless it is OPEN.")
     in_flight = whole("Calls out now, over all workers, without look-ups.")
-    calls_per_s = _number("Over this minute and the last one.")
+    calls_per_s = number("Over this minute and the last one.")
     breakers = fields.List(fields.Nested(BreakerSchema), required=True)
     recent = fields.Nested(
-        WindowSchema, required=True, metadata={"description": "The last 100 calls, none older than an hour."}
+        WindowSchema,
+        required=True,
+        metadata={
+            "description": "The last 100 calls, none older than an hour, those before the breaker last closed too."
+        },
     )
     last_hour = fields.Nested(
         WindowSchema, required=True, metadata={"description": "All calls; percentiles are within 5 %."}
@@ -100,11 +103,13 @@ class GatewayLimitsSchema(Answer):
     methods = _words("Types of payment methods.")
     amounts = an_object("By currency: `min_minor` and `max_minor`, both included; null for no upper limit.")
     max_concurrent = fields.Integer(
-        required=True, allow_none=True, metadata={"description": "Calls at once over all workers."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "Calls at once over all workers; null: as many as the workers make."},
     )
-    connect_timeout_s = _number("")
-    timeout_s = _number("")
-    latency_target_ms = whole()
+    connect_timeout_s = number("After that nothing was sent.")
+    timeout_s = number("After that the outcome is unknown until the gateway is asked.")
+    latency_target_ms = whole("A charge that takes no longer is as fast as need be, for the score.")
 
 
 class GatewayFeesSchema(Answer):
@@ -125,7 +130,12 @@ class GatewaySchema(Answer):
     name = text()
     adapter = text()
     enabled = fields.Boolean(required=True)
-    paused = fields.Nested(GatewayPauseSchema, required=True, allow_none=True)
+    paused = fields.Nested(
+        GatewayPauseSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null while it is not paused."},
+    )
     health = fields.Nested(
         GatewayHealthSchema,
         required=True,

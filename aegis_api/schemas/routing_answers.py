@@ -11,10 +11,8 @@ class RoutingSchema(Answer):
     """What routing goes by. Version 0: nothing was ever put, and config/routing.toml holds."""
 
     object = one_of("routing")
-    version = whole()
-    source = one_of(
-        "file", "put", description="Where the configuration stands: config/routing.toml, or here."
-    )
+    version = whole("One more with each change. 0: it was never changed.")
+    source = one_of("file", "put", description="`file`: config/routing.toml holds; `put`: what was put here.")
     config = an_object("The whole configuration, defaults too.")
     unusable = text(
         "Why this process can't use the configuration; the newest one that it can use holds here.", none=True
@@ -59,8 +57,8 @@ class SimulatedGatewaySchema(Answer):
     """A gateway over the period: payments that went there first, and that would have; what its hops came to."""
 
     gateway = text()
-    was = whole()
-    would_be = whole()
+    was = whole("Payments that went there first.")
+    would_be = whole("Payments that would have gone there first.")
     judged = whole("Hops that say something about the gateway: approved, declined, failed.")
     approved = whole("Of these.")
     success_rate = number("Of the judged; null without any.", none=True)

@@ -7,6 +7,8 @@ from typing import Any
 from marshmallow import ValidationError, validates_schema
 
 from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
+from aegis_worker.routing.rules import FIELDS, METADATA, OPERATORS
+from aegis_worker.routing.strategies import STRATEGIES
 
 from .fields import Fault, OneOf, StrictSchema, Text, Verbatim, Whole
 from .queries import Number, PastMoment, page_limit
@@ -14,7 +16,13 @@ from .queries import Number, PastMoment, page_limit
 # `aegis routing simulate` takes more; a request must not hold a thread for long.
 MOST_SIMULATED = 20_000
 CONFIG = (
-    "As config/routing.toml has it, in JSON: rules, strategy, fallback. What is left out has its default."
+    "As config/routing.toml has it, in JSON; that file explains each setting. "
+    f"`strategy`: {', '.join(STRATEGIES)}. `fallback`: gateways, best first. `exploration`: 0 to 1. "
+    "`weights`: {success, latency, cost}. `prior`: {success_rate, strength}. `shares`: a number by gateway. "
+    "`countries`: gateways by country. `ab_test`: {experiment, arms: [{gateway, share}]}. "
+    "`rules`: [{id, priority, enabled, description, gateway, conditions: [{field, operator, value}]}]; "
+    f"field: {', '.join(FIELDS)}, {METADATA}KEY; operator: {', '.join(OPERATORS)}. "
+    "What is left out has its default."
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,9 @@ from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.hints import NoHints
 from aegis_worker.persistence import tables
 from aegis_worker.persistence.database import Database
+from aegis_worker.routing.rules import FIELDS, OPERATORS
+from aegis_worker.routing.sections import SECTIONS
+from aegis_worker.routing.strategies import STRATEGIES
 from aegis_worker.settings import load_settings
 
 # Documents and pages about the API are no part of it.
@@ -145,6 +149,22 @@ def test_the_request_schema_refuses_what_the_api_refuses(document: dict[str, Any
     ):
         assert not schema.is_valid(valid | changed), changed
     assert schema.is_valid(valid)
+
+
+def test_every_object_of_an_answer_is_described_and_nothing_is_described_with_nothing(
+    document: dict[str, Any],
+) -> None:
+    schemas = document["components"]["schemas"]
+    answers = [name for name, schema in schemas.items() if schema.get("additionalProperties") is not False]
+    assert [name for name in answers if not schemas[name].get("description")] == []
+    assert schemas["Breaker"]["description"].startswith("A circuit breaker, shared by all workers.")
+    assert '"description": ""' not in json.dumps(document)
+
+
+def test_what_a_routing_configuration_may_hold_is_named(document: dict[str, Any]) -> None:
+    told = document["components"]["schemas"]["RoutingPut"]["properties"]["config"]["description"]
+    names = [*STRATEGIES, *OPERATORS, *FIELDS, *SECTIONS]
+    assert [name for name in names if name not in told] == []
 
 
 def test_the_documented_states_and_statuses_are_those_of_the_domain_and_the_tables(
