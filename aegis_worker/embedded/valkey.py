@@ -64,7 +64,8 @@ class EmbeddedValkey(EmbeddedServer):
     def _answers(self) -> bool:
         client = redis.Redis.from_url(self.url, socket_timeout=2, socket_connect_timeout=1, retry=None)
         try:
-            return bool(client.config_get("dir")["dir"] == str(self.home))
+            # CONFIG is answered while the file is still being loaded, PING is not.
+            return bool(client.config_get("dir")["dir"] == str(self.home) and client.ping())
         except redis.RedisError:  # refused, not ours, or still loading its file
             return False
         finally:

@@ -20,7 +20,7 @@ import psycopg2
 import pytest
 import redis
 
-from aegis_worker.embedded import unprivileged
+from aegis_worker.embedded import unprivileged, valkey
 from aegis_worker.embedded.child import Child, User
 from aegis_worker.embedded.ports import port_is_free
 from aegis_worker.embedded.postgres import EmbeddedPostgres
@@ -30,6 +30,8 @@ from aegis_worker.errors import StackFailed
 
 _CHECKOUT = Path(__file__).parents[2]
 _BOUND_S = 60.0
+# A microsecond's sleep after every tenth entry; after every 1024th it answers what may be answered by then.
+_KEYS, _LOADS_SLOWLY = 40_000, "key-load-delay -10\n"
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="what root does to get rid of being root")
 as_plain_user = pytest.mark.skipif(os.geteuid() == 0, reason="what a plain user does")
@@ -65,6 +67,25 @@ def test_after_a_crash_both_come_back_on_their_ports_with_what_was_committed(dat
             redis.Redis.from_url(urls.redis_url, retry=None).ping()
         stores.start_redis()
         assert redis.Redis.from_url(urls.redis_url).ping()
+
+
+def test_a_valkey_that_still_loads_its_file_is_waited_for(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = EmbeddedValkey(data_dir)
+    first.start()
+    filling = redis.Redis.from_url(first.url).pipeline(transaction=False)
+    for number in range(_KEYS):
+        filling.set(f"key:{number}", "")
+    filling.execute()
+    first.stop()
+    monkeypatch.setattr(valkey, "_CONFIG", f"{valkey._CONFIG}{_LOADS_SLOWLY}")
+    second = EmbeddedValkey(data_dir)
+    second.start()
+    try:
+        assert redis.Redis.from_url(second.url, retry=None).dbsize() == _KEYS
+    finally:
+        second.stop()
 
 
 def test_a_pid_file_that_names_another_process_of_the_user_does_not_stop_a_start(data_dir: Path) -> None:
