@@ -23,8 +23,8 @@ from .pauses import pause, resume
 from .worker_parts import opened_worker
 
 NO_HEALTH = (
-    "Redis can't be asked, so the health of the gateways is not known; each worker goes by what it sees itself, and "
-    "payments go on (`aegis relay` needs no Redis)"
+    "Redis can't be asked, so the health of the gateways is not known; payments are accepted, and `aegis relay` works on "
+    "them, by what it sees itself"
 )
 _COLUMNS = (
     "gateway",

@@ -114,6 +114,8 @@ def _doubt(attempt: StoredAttempt) -> str:
     absent = f", {_times(attempt.not_found_count)} it knew nothing of it" if attempt.not_found_count else ""
     sent = f", sent {_times(attempt.sends)} under one key" if attempt.sends > 1 else ""
     where = f"{attempt.operation} went to {attempt.gateway} (attempt {attempt.number}{sent})"
+    if attempt.status == "SENT" and not attempt.checks:
+        return f"{where} and no answer has come yet"
     return f"{where} and no usable answer came{asked}{absent}"
 
 
