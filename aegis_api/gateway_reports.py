@@ -31,7 +31,8 @@ def list_gateways() -> Response:
     """Every configured gateway
 
     With its score, its circuit breakers, what calls to it came to lately, and what is set for it. Health is kept in
-    Redis by all workers; while Redis can't be asked `health` is null: payments are accepted, and `aegis relay` works on
+    Redis by all workers; while Redis can't be asked `health` is null;
+    payments are accepted, and `aegis relay` works on them.
     """
     return answer(list_body([gateway_body(report) for report in parts().web.gateway_reports()], None))
 
