@@ -57,11 +57,12 @@ class Places:
 
     def wait_s(self, wanted: Wanted, now_s: float) -> float:
         """When to ask again for a place; see `spaced_s`."""
-        held = self._held[wanted.operations[0] == STATUS]
-        newest_until_s = next(reversed(held.values()), now_s)
-        return self.spaced_s(
-            wanted, now_s, self._gate.lane_share, now_s - (newest_until_s - self._gate.place_s)
-        )
+        own = self._held[wanted.operations[0] == STATUS]
+        # A lane that is not full finds no room where both lanes together have none.
+        full = (own,) if len(own) >= self._gate.lane_share else self._held
+        newest_until_s = max(next(reversed(held.values()), 0.0) for held in full)
+        quiet_s = now_s - (newest_until_s - self._gate.place_s)
+        return self.spaced_s(wanted, now_s, self._gate.lane_share, quiet_s)
 
     def spaced_s(self, wanted: Wanted, now_s: float, at_once: int, quiet_s: float) -> float:
         """What doesn't fit in queues up, and `at_once` leave the queue in the time that a call takes. Where none was let in

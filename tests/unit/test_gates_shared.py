@@ -95,6 +95,14 @@ def test_who_waits_for_calls_that_hang_asks_ever_less_often(clock, full):
     assert asked < 15
 
 
+def test_look_ups_behind_as_many_calls_as_a_process_may_make_come_back_when_those_end(clock):
+    bank = Rig(clock, share=2, lane_share=2)
+    bank.admitted(2)
+    assert bank.ask([STATUS]).retry_in_s < 1
+    clock.passes(3)
+    assert bank.ask([STATUS]).retry_in_s == pytest.approx(3 * 1.05)
+
+
 def test_one_process_leaves_room_beside_a_slow_gateway(clock):
     bank = Rig(clock, share=8, lane_share=7)
     assert len(bank.admitted(20)) == 7
