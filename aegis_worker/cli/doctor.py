@@ -77,8 +77,8 @@ def _all_checks() -> Iterator[Check]:
         parts = bootstrap.build_worker(settings, hints=NoHints())
     except ConfigurationError as error:
         yield fail(
-            "gateways",
-            str(error),
+            "configuration",
+            "; ".join(str(error).splitlines()),
             "correct the file that it names, or the variables that gateways.toml names",
         )
         return

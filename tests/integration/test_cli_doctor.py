@@ -107,7 +107,7 @@ def test_a_setting_that_is_wrong_ends_the_checks(aegis: Aegis, monkeypatch: pyte
 
 def test_a_lease_shorter_than_a_gateway_call_is_found(aegis: Aegis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AEGIS_LEASE_S", "5")
-    assert "AEGIS_LEASE_S" in found(aegis("doctor", "--json"))["gateways"]["seen"]
+    assert "AEGIS_LEASE_S" in found(aegis("doctor", "--json"))["configuration"]["seen"]
 
 
 def test_a_wrong_gateways_file_is_found(
@@ -115,7 +115,20 @@ def test_a_wrong_gateways_file_is_found(
 ) -> None:
     (tmp_path / "gateways.toml").write_text("[gateways.x]\nadapter = 'nobody'\n")
     monkeypatch.setenv("AEGIS_CONFIG_DIR", str(tmp_path))
-    assert "gateways.x.adapter" in found(aegis("doctor", "--json"))["gateways"]["seen"]
+    assert "gateways.x.adapter" in found(aegis("doctor", "--json"))["configuration"]["seen"]
+
+
+def test_every_wrong_value_of_the_routing_is_named_in_one_line(
+    aegis: Aegis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AEGIS_CONFIG_DIR", str(tmp_path))
+    (tmp_path / "gateways.toml").write_text("[gateways.x]\nadapter = 'null'\n")
+    (tmp_path / "routing.toml").write_text("strategy = 'GUESS'\nfallback = ['y']\n")
+    seen = found(aegis("doctor", "--json"))["configuration"]["seen"]
+    assert 'strategy: unknown strategy "GUESS"' in seen
+    assert 'fallback[0]: unknown gateway "y"' in seen
+    assert seen.count("routing.toml: ") == 2
+    assert seen.isprintable()
 
 
 def test_a_database_that_is_away_fails_and_shows_no_password(

@@ -80,6 +80,18 @@ def test_a_fresh_payment_waits_for_a_worker(database: Database) -> None:
     assert (found.evidence, found.decisions) == ([], [])
 
 
+def test_while_a_call_is_out_nothing_is_said_of_an_answer(database: Database) -> None:
+    during = []
+    gateway = ScriptedGateway(
+        "a", lambda request: (during.append(explained(database, payment_id)), gateway.charge(request))[1]
+    )
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, gateway), "payments")
+    (found,) = during
+    assert found.certainty_because == "process went to a (attempt 1) and no answer has come yet"
+    assert explained(database, payment_id).certainty_because == "a answered the call itself"
+
+
 def test_doubt_says_what_is_known_and_when_the_gateway_is_asked_next(database: Database) -> None:
     gateway = ScriptedGateway("a", lambda request: Unknown("read timeout"), key_lifetime_s=0)
     payment_id = run_one(database, gateway)
@@ -186,7 +198,7 @@ def test_a_payment_that_no_gateway_takes_now_says_so_and_for_how_long(database: 
 def test_a_gateway_that_took_nothing_is_not_said_to_have_answered_or_charged(
     database: Database, kind: NotSentKind, because: str
 ) -> None:
-    gateway = ScriptedGateway("a", lambda request: NotSent("not now", kind=kind))
+    gateway = ScriptedGateway("a", lambda request: NotSent("not now", retry_after_s=60, kind=kind))
     found = explained(database, run_one(database, gateway))
     assert found.why.startswith("process at a (attempt 1): not sent: not now; it waits: a, which " + because)
     assert "may be at a" not in found.why
