@@ -48,9 +48,8 @@ class LocalBreakers:
         lacking = [key for key in probing if not self._permit_free(key, wanted.operation_id, gate, now_ms)]
         if lacking:
             given_ms = max(self._permits[lacking[0]].values()) - gate.breaker.probe_s * 1000
-            wait_s = self._places[wanted.gateway].spaced_s(
-                wanted, now_ms / 1000, gate.breaker.probes, (now_ms - given_ms) / 1000
-            )
+            quiet_s = (now_ms - given_ms) / 1000
+            wait_s = self._places[wanted.gateway].probe_wait_s(wanted, now_ms / 1000, quiet_s)
             return refusal(gate, "p", wait_s, self._draw)
         for key in probing:
             self._permits[key][wanted.operation_id] = now_ms + gate.breaker.probe_s * 1000

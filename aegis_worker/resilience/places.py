@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from enum import Enum, auto
 
 from .gate import Gate
@@ -32,7 +33,8 @@ class Places:
         # By lane: who holds a place, and until when; the ones that end first stand first.
         self._held: tuple[_Held, _Held] = ({}, {})
         self._latency_s: list[float | None] = [None, None]
-        self._next_s = [0.0, 0.0]
+        # The tails of four queues: for a place and for a probe, by lane.
+        self._next_s: dict[tuple[str, bool], float] = defaultdict(float)
 
     def take(self, wanted: Wanted, now_s: float) -> Taken:
         """Hold a place for the call, if it fits in. Asked again, it stays the same place."""
@@ -62,17 +64,11 @@ class Places:
         full = (own,) if len(own) >= self._gate.lane_share else self._held
         newest_until_s = max(next(reversed(held.values()), 0.0) for held in full)
         quiet_s = now_s - (newest_until_s - self._gate.place_s)
-        return self.spaced_s(wanted, now_s, self._gate.lane_share, quiet_s)
+        return self._spaced_s("place", wanted, now_s, self._gate.lane_share, quiet_s)
 
-    def spaced_s(self, wanted: Wanted, now_s: float, at_once: int, quiet_s: float) -> float:
-        """What doesn't fit in queues up, and `at_once` leave the queue in the time that a call takes. Where none was let in
-        for `quiet_s`, calls hang, and it is not before as long again: whoever waits asks ever less often.
-        """
-        lane = wanted.operations[0] == STATUS
-        latency_s = self._latency_s[lane]
-        step_s = (_TYPICAL_S if latency_s is None else latency_s) / at_once
-        self._next_s[lane] = min(max(now_s, self._next_s[lane]) + step_s, now_s + LONGEST_WAIT_S)
-        return min(max(self._next_s[lane] - now_s, quiet_s), LONGEST_WAIT_S)
+    def probe_wait_s(self, wanted: Wanted, now_s: float, quiet_s: float) -> float:
+        """When to ask again for a probe, where none was let out for `quiet_s`; see `_spaced_s`."""
+        return self._spaced_s("probe", wanted, now_s, self._gate.breaker.probes, quiet_s)
 
     def out(self, operation: str, now_s: float) -> int:
         """The calls of one operation that are out."""
@@ -90,3 +86,14 @@ class Places:
     def _has_room(self, lane: bool) -> bool:
         calls, lookups = self._held
         return len(self._held[lane]) < self._gate.lane_share and len(calls) + len(lookups) < self._gate.share
+
+    def _spaced_s(self, what: str, wanted: Wanted, now_s: float, at_once: int, quiet_s: float) -> float:
+        """What doesn't fit in queues up, and `at_once` leave the queue in the time that a call takes. Where none was let in
+        for `quiet_s`, calls hang, and it is not before as long again: whoever waits asks ever less often.
+        """
+        lane = wanted.operations[0] == STATUS
+        latency_s = self._latency_s[lane]
+        step_s = (_TYPICAL_S if latency_s is None else latency_s) / at_once
+        next_s = min(max(now_s, self._next_s[what, lane]) + step_s, now_s + LONGEST_WAIT_S)
+        self._next_s[what, lane] = next_s
+        return min(max(next_s - now_s, quiet_s), LONGEST_WAIT_S)

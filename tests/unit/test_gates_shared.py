@@ -103,6 +103,19 @@ def test_look_ups_behind_as_many_calls_as_a_process_may_make_come_back_when_thos
     assert bank.ask([STATUS]).retry_in_s == pytest.approx(3 * 1.05)
 
 
+def test_who_waited_for_probes_leaves_no_queue_for_places_behind(clock):
+    bank = Rig(clock, max_concurrent=5)
+    bank.calls(*[FAILED] * 5)
+    clock.passes(bank.gate.breaker.open_s)
+    probes = bank.admitted(3)
+    assert {verdict.refused_by for verdict in bank.gates.admit(bank.wanted(900))} == {"breaker"}
+    for probe in probes:
+        bank.end(probe, OK)
+    assert bank.state() is CLOSED
+    assert len(bank.admitted(5)) == 5
+    assert bank.ask().retry_in_s < 1
+
+
 def test_one_process_leaves_room_beside_a_slow_gateway(clock):
     bank = Rig(clock, share=8, lane_share=7)
     assert len(bank.admitted(20)) == 7

@@ -40,17 +40,18 @@ end
 
 local queues = {}
 -- When the next call will fit in, if calls leave one after the other at the rate at which `at_once` of them are made; where
--- none was let in for `quiet` ms, they hang, and not before as long again: whoever waits asks ever less often.
-local function wait_ms(lane, at_once, quiet)
+-- none was let in for `quiet` ms, they hang, and not before as long again: whoever waits asks ever less often. `tail` is
+-- 'next_ms' or 'probe_ms': who waited for a probe leaves no queue for places behind.
+local function wait_ms(lane, tail, at_once, quiet)
     local queue = queues[lane]
     if not queue then
-        local kept = redis.call('HMGET', lane, 'next_ms', 'latency_ms')
-        queue = { next_ms = tonumber(kept[1] or 0), latency_ms = tonumber(kept[2] or TYPICAL_MS) }
+        local kept = redis.call('HMGET', lane, 'next_ms', 'probe_ms', 'latency_ms')
+        queue = { next_ms = tonumber(kept[1] or 0), probe_ms = tonumber(kept[2] or 0) }
+        queue.latency_ms = tonumber(kept[3] or TYPICAL_MS)
         queues[lane] = queue
     end
-    local next_ms = math.max(now, queue.next_ms) + queue.latency_ms / at_once
-    queue.next_ms = math.min(next_ms, now + LONGEST_WAIT_MS)
-    return math.ceil(math.min(math.max(queue.next_ms - now, quiet), LONGEST_WAIT_MS))
+    queue[tail] = math.min(math.max(now, queue[tail]) + queue.latency_ms / at_once, now + LONGEST_WAIT_MS)
+    return math.ceil(math.min(math.max(queue[tail] - now, quiet), LONGEST_WAIT_MS))
 end
 
 local function ripened(operation)
@@ -100,11 +101,11 @@ for pair = 5, #ARGV, 2 do
         elseif lacking then
             letters[i] = 'p'
             local quiet = quiet_ms(lacking.key .. ':probes', limits.probe_s * 1000)
-            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, limits.probes, quiet))
+            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, 'probe_ms', limits.probes, quiet))
         elseif most > 0 and not mine[i] and places_used(lane) >= most then
             letters[i] = 'l'
             local quiet = #granted > 0 and 0 or lane_quiet_ms(lane)
-            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, most, quiet))
+            waits[#waits + 1] = string.format('%.0f', wait_ms(lane, 'next_ms', most, quiet))
         else
             letters[i] = 'g'
             granted[#granted + 1] = now + place_ms
@@ -132,7 +133,8 @@ for pair = 5, #ARGV, 2 do
 end
 
 for lane, queue in pairs(queues) do
-    redis.call('HSET', lane, 'next_ms', string.format('%.0f', queue.next_ms))
+    redis.call('HSET', lane, 'next_ms', string.format('%.0f', queue.next_ms),
+        'probe_ms', string.format('%.0f', queue.probe_ms))
     redis.call('PEXPIRE', lane, KEPT_MS)
 end
 keep_changes()
