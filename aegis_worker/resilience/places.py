@@ -62,8 +62,9 @@ class Places:
         own = self._held[wanted.operations[0] == STATUS]
         # A lane that is not full finds no room where both lanes together have none.
         full = (own,) if len(own) >= self._gate.lane_share else self._held
-        newest_until_s = max(next(reversed(held.values()), 0.0) for held in full)
-        quiet_s = now_s - (newest_until_s - self._gate.place_s)
+        newest_until_s = [next(reversed(held.values())) for held in full if held]
+        # Places that breakers had no use for may have come back since this one was found to be missing.
+        quiet_s = now_s + self._gate.place_s - max(newest_until_s) if newest_until_s else 0.0
         return self._spaced_s("place", wanted, now_s, self._gate.lane_share, quiet_s)
 
     def probe_wait_s(self, wanted: Wanted, now_s: float, quiet_s: float) -> float:

@@ -103,6 +103,14 @@ def test_look_ups_behind_as_many_calls_as_a_process_may_make_come_back_when_thos
     assert bank.ask([STATUS]).retry_in_s == pytest.approx(3 * 1.05)
 
 
+def test_what_finds_no_room_beside_calls_that_a_breaker_refuses_comes_back_at_once(clock):
+    bank = Rig(clock, share=5, lane_share=5)
+    bank.calls(*[FAILED] * 5)
+    refused = bank.gates.admit(bank.wanted(10))
+    assert [verdict.refused_by for verdict in refused] == ["breaker"] * 5 + ["limit"] * 5
+    assert max(verdict.retry_in_s for verdict in refused[5:]) < 1
+
+
 def test_who_waited_for_probes_leaves_no_queue_for_places_behind(clock):
     bank = Rig(clock, max_concurrent=5)
     bank.calls(*[FAILED] * 5)
