@@ -114,7 +114,8 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     database = Database.connect(settings, application="worker")
     hints = hints or Hints(celery_app, redis)
     name = f"{socket.gethostname()}:{os.getpid()}"
-    gates = build_gates(redis, gateways, call_threads=settings.call_threads)
+    calls_at_once = _calls_at_once(settings, gateways)
+    gates = build_gates(redis, gateways, call_threads=calls_at_once)
     book = RoutingBook(database, load_routing(settings.config_dir / "routing.toml", gateways), gateways)
     pipeline = PipelineParts(
         database=database,
@@ -134,7 +135,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         worker=name,
         lease_s=settings.lease_s,
         batch=settings.batch,
-        call_threads=settings.call_threads,
+        call_threads=calls_at_once,
         run_limit_s=settings.run_limit_s,
         hold_hints=hints.hold,
         clear_hint=hints.clear,
@@ -201,10 +202,15 @@ def _gateway_reports(
 ) -> Callable[[], Sequence[GatewayReport]]:
     @cache
     def monitor() -> Monitor:
-        gates = build_gates(redis, gateways(), call_threads=settings.call_threads)
+        gates = build_gates(redis, gateways(), call_threads=_calls_at_once(settings, gateways()))
         return Monitor(redis, gates, gateways())
 
     return lambda: report_gateways(database, gateways(), monitor())
+
+
+def _calls_at_once(settings: Settings, gateways: Mapping[str, PaymentGateway]) -> int:
+    """Of one process. Any of several gateways gets half (see `resilience.gate`), which is what one alone would have."""
+    return settings.call_threads if len(gateways) == 1 else 2 * settings.call_threads
 
 
 def _answers(redis: Redis) -> bool:

@@ -29,9 +29,9 @@ VERIFY_LADDER_S = (
     *(6 * (_DAY,)),
 )
 
-# Calls in flight = payments a second × seconds that a call takes (Little): 512 of them, in two processes, are what 2 cores
-# can decide and write where a gateway answers in 100 ms or more. A thread that waits costs some ten kilobytes. A claim of
-# half of them: one half is decided and written while the other is called.
+# Of one gateway in one process. Calls in flight = payments a second × seconds that a call takes (Little): 512 of them, in
+# two processes, are what 2 cores can decide and write where a gateway answers in 100 ms or more. A thread that waits costs
+# some ten kilobytes. A claim of half of them: one half is decided and written while the other is called.
 CALL_THREADS, BATCH = 256, 128
 
 # Seconds after a charge was refused, or found to be absent, at which the gateway is asked about it again.
