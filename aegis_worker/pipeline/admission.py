@@ -72,12 +72,13 @@ def instead(
     if not isinstance(step, Send) or is_reversal(work):
         queue: Literal["payments", "verify"] = "payments" if isinstance(step, Send) else "verify"
         waiting = JobChange("waiting", queue, run_in_s=verdict.retry_in_s, reason=because)
-        return work, settled, Rest(waiting)
+        return work, settled, Rest(waiting, for_room=verdict.refused_by == "limit")
     waits = wait_for_gateway(work, verdict.retry_in_s, because, policy)
     if verdict.refused_by == "limit":
         if waits is not None:
-            return work, settled, waits
-        work.waits = Rest(JobChange("waiting", "payments", run_in_s=verdict.retry_in_s, reason=because))
+            return work, settled, replace(waits, for_room=True)
+        waiting = JobChange("waiting", "payments", run_in_s=verdict.retry_in_s, reason=because)
+        work.waits = Rest(waiting, for_room=True)
     if _is_halfway(work, step):
         work.waits = work.waits or waits
         elsewhere = another_try(work, policy)

@@ -2,11 +2,17 @@
 
 With calls in flight a run looks for new jobs every few milliseconds anyway. A hint would only set another process looking
 beside it: both would claim and commit half as much at a time, at a higher cost.
+
+A job that waits for room at a gateway has no hint: the sweep would come seconds after the call that it waited for. The run
+that put it off stays where that is a matter of moments.
 """
 
 from __future__ import annotations
 
+import math
 import time
+
+from aegis_worker.persistence.record import JobChange
 
 from .parts import PipelineParts
 
@@ -14,14 +20,27 @@ from .parts import PipelineParts
 _FEW = 16
 # Well below the 2 s after which hints are no longer held back by a run that has died.
 _RENEW_S = 0.5
+# The sweep looks every 5 s. Whoever waits for longer than this waits for a gateway that is slow.
+_SOON_S = 1.0
 
 
 class Lookout:
     """Holds back hints for `queue` while its run looks by itself; lets them go before the run looks for the last time."""
 
     def __init__(self, parts: PipelineParts, queue: str) -> None:
-        self._parts, self._queue = parts, queue
+        self._parts, self.queue = parts, queue
         self._renew_at: float | None = None
+        self._expecting_until = -math.inf
+
+    def expects(self, job: JobChange) -> None:
+        """A job was put off until there is room for it."""
+        if job.queue == self.queue and job.run_in_s <= _SOON_S:
+            self._expecting_until = max(self._expecting_until, time.monotonic() + job.run_in_s)
+
+    @property
+    def is_expecting(self) -> bool:
+        """Whether a job that was put off is due again in a moment."""
+        return time.monotonic() < self._expecting_until
 
     def found(self, jobs: int, *, calls_in_flight: int) -> None:
         """What the run has just claimed, and whether it will look again soon, which it does while calls are in flight."""
@@ -29,12 +48,12 @@ class Lookout:
             self.give_over()
         elif calls_in_flight and (self._renew_at is None or time.monotonic() >= self._renew_at):
             self._renew_at = time.monotonic() + _RENEW_S
-            self._parts.hold_hints(self._queue)
+            self._parts.hold_hints(self.queue)
 
     def give_over(self) -> None:
         """Others are to look, too, because this run can't, or can't alone."""
         if self._let_go():
-            self._parts.hint(self._queue)
+            self._parts.hint(self.queue)
 
     def ends(self) -> bool:
         """Whether the run may end. If not, hints go out again from now on, and it has to look for what had none."""
@@ -44,5 +63,5 @@ class Lookout:
         held = self._renew_at is not None
         if held:
             self._renew_at = None
-            self._parts.clear_hint(self._queue)
+            self._parts.clear_hint(self.queue)
         return held

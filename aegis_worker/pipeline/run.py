@@ -17,7 +17,7 @@ from aegis_worker.persistence.claims import claim, hand_back
 from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.persistence.record import Change, OpenAttempt
 
-from .admission import admitted
+from .admission import Decided, admitted
 from .cards import within_limits
 from .lookout import Lookout
 from .parts import PipelineParts, RunReport
@@ -27,7 +27,7 @@ from .routes import routed
 from .settle import settle
 from .suspects import set_apart
 from .window import Window, opened_window
-from .work import Answer, Ask, Rest, Send, SendAgain, Settled, Step, Work
+from .work import Answer, Ask, Rest, Send, SendAgain, Step, Work
 from .writing import legal_change, persist, reached
 
 log = structlog.get_logger(__name__)
@@ -92,7 +92,7 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
             if may_claim and pace.is_due(window):
                 limit = min(window.free, parts.batch)
                 try:
-                    claimed = _take_up(parts, window, queue, limit, report)
+                    claimed = _take_up(parts, window, lookout, limit, report)
                 except DatabaseUnavailable as error:
                     if not len(window):
                         raise
@@ -103,14 +103,21 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
                 lookout.found(claimed, calls_in_flight=len(window))
             elif not may_claim or not window.free:
                 lookout.give_over()
-            if not len(window) and not claimed and lookout.ends():
+            if (
+                not len(window)
+                and not claimed
+                and not (may_claim and lookout.is_expecting)
+                and lookout.ends()
+            ):
                 return report
             until_next_claim_s = pace.rest_s(window) if may_claim and window.free else _LONGEST_LOOK_S
-            _settle_answered(parts, window, report, min(max(0.0, until_next_claim_s), _LONGEST_LOOK_S))
+            timeout_s = min(max(0.0, until_next_claim_s), _LONGEST_LOOK_S)
+            _settle_answered(parts, window, lookout, report, timeout_s)
 
 
-def _take_up(parts: PipelineParts, window: Window, queue: str, limit: int, report: RunReport) -> int:
+def _take_up(parts: PipelineParts, window: Window, lookout: Lookout, limit: int, report: RunReport) -> int:
     """Claim, lock, route, plan, open and send up to `limit` jobs; returns how many were claimed."""
+    queue = lookout.queue
     table = parts.routing()  # before the claim: without it nothing could be done with the jobs
     jobs = parts.database.run(
         lambda connection: claim(connection, queue, limit=limit, lease_s=parts.lease_s, worker=parts.worker)
@@ -126,7 +133,8 @@ def _take_up(parts: PipelineParts, window: Window, queue: str, limit: int, repor
     _give_up(parts, later, _COMPANY_DELAY_S if len(window) else 0.0, report)
     works = routed(parts, table, _locked(parts, now, report))
     crash_point("job.locked")
-    _carry_out(parts, window, [(work, None, next_step(work, parts.policy)) for work in works], report)
+    decided: list[Decided] = [(work, None, next_step(work, parts.policy)) for work in works]
+    _carry_out(parts, window, lookout, decided, report)
     return len(jobs)
 
 
@@ -143,13 +151,15 @@ def _give_up(parts: PipelineParts, jobs: list[ClaimedJob], delay_s: float, repor
         report.handed_back += len(jobs)
 
 
-def _settle_answered(parts: PipelineParts, window: Window, report: RunReport, timeout_s: float) -> None:
+def _settle_answered(
+    parts: PipelineParts, window: Window, lookout: Lookout, report: RunReport, timeout_s: float
+) -> None:
     """Wait for an answer, not long, then settle everything that has answered in one commit."""
     if not len(window):
         return
     answered = list(window.answered(timeout_s))
     _report(parts, answered)
-    decided: list[tuple[Work, Settled | None, Step]] = []
+    decided: list[Decided] = []
     for work, answer in answered:
         if answer is None:
             log.warning("too late to send; left to the next worker", payment_id=work.payment.id)
@@ -160,7 +170,7 @@ def _settle_answered(parts: PipelineParts, window: Window, report: RunReport, ti
         decided.append((work, settled, settled.then))
     if decided:
         crash_point("outcome.settled")
-    _carry_out(parts, window, decided, report)
+    _carry_out(parts, window, lookout, decided, report)
 
 
 def _report(parts: PipelineParts, answered: Sequence[tuple[Work, Answer | None]]) -> None:
@@ -178,7 +188,8 @@ def _report(parts: PipelineParts, answered: Sequence[tuple[Work, Answer | None]]
 def _carry_out(
     parts: PipelineParts,
     window: Window,
-    decided: Sequence[tuple[Work, Settled | None, Step]],
+    lookout: Lookout,
+    decided: Sequence[Decided],
     report: RunReport,
 ) -> None:
     """Look at cards' limits, ask the gates, write what was decided in one commit, then send what the commit allows."""
@@ -202,6 +213,8 @@ def _carry_out(
             continue
         work.payment = change.payment
         if isinstance(step, Rest):
+            if step.for_room:
+                lookout.expects(step.job)
             if step.job.follow_up is not None:
                 parts.hint(step.job.follow_up.queue)
             done.append(work.payment.id)
@@ -223,7 +236,7 @@ def _carry_out(
 
 def _forget_unsent(
     parts: PipelineParts,
-    decided: Sequence[tuple[Work, Settled | None, Step]],
+    decided: Sequence[Decided],
     to_send: Sequence[tuple[Work, Send | SendAgain | Ask]],
 ) -> None:
     """Give back the permits of those whose fence was lost, or whose answer did not fit."""

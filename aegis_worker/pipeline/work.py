@@ -124,10 +124,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Nothing to call now: the job ends or waits."""
+    """Nothing to call now: the job ends or waits. `for_room`: until one of a gateway's calls has ended."""
 
     job: JobChange
     facts: list[Fact] = field(default_factory=list)
+    for_room: bool = False
 
 
 Step = Send | SendAgain | Ask | Rest

@@ -165,7 +165,7 @@ WAITING: list[tuple[str, Callable[[Any], Any], str, str]] = [
         "the payer has to act",
     ),
     ("pending", lambda request: Pending("ch_1"), "worker", "a is asked what became of process"),
-    ("unreached", lambda request: NotSent("connection refused"), "worker", "tried at a gateway again"),
+    ("unreached", lambda request: NotSent("refused", retry_after_s=60), "worker", "tried at a gateway again"),
 ]
 
 

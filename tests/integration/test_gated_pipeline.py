@@ -31,7 +31,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
 from aegis_worker.resilience.gates import build_gates
-from aegis_worker.resilience.permits import STATUS
+from aegis_worker.resilience.permits import STATUS, CallResult, Said, Wanted
 
 # Two failures open it, for an hour.
 TOUCHY = BreakerLimits(consecutive_failures=2, open_s=3600, max_open_s=3600)
@@ -242,3 +242,25 @@ def wait_for(condition: Callable[[], bool]) -> None:
             return
         pause.wait(0.05)
     raise AssertionError("it did not come about in 10 s")
+
+
+def test_one_run_charges_what_had_to_wait_for_room_at_a_quick_gateway(database: Database, gated: Any) -> None:
+    """Nobody hints at what waits for room: the sweep would let in as many as fit every five seconds."""
+    gateway = ScriptedGateway("a", max_concurrent=2)
+    payments = [accept_one(database, f"order-{number}").payment.id for number in range(6)]
+    report = run(gated(gateway), "payments")
+    assert report.waiting >= 4
+    assert [payment_of(database, payment_id).state for payment_id in payments] == [State.SUCCESS] * 6
+
+
+def test_a_run_does_not_stay_for_what_waits_for_a_slow_gateway(database: Database, gated: Any) -> None:
+    gateway = ScriptedGateway("a", max_concurrent=1)
+    parts = gated(gateway)
+    asked = [Wanted("a", ("process",), "somebody-else's-1")]
+    assert parts.gates.admit(asked)[0].granted
+    parts.gates.report([CallResult(asked[0], 0, Said.SUCCESS, latency_ms=4000.0)])
+    assert parts.gates.admit(asked)[0].granted, "and another call is out"
+    payment_id = accept_one(database).payment.id
+    report = run(parts, "payments")
+    assert (report.claimed, report.waiting) == (1, 1)
+    assert payment_of(database, payment_id).state is State.INITIATED
