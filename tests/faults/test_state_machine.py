@@ -102,6 +102,15 @@ class PaymentLife(RuleBasedStateMachine):
             assert self._charges() <= 1
 
     @invariant()
+    def what_failed_is_not_in_doubt(self) -> None:
+        """D4: no payment ends without a charge on a guess."""
+        if self._has_begun() and self.tables.payment.state is State.FAILURE:
+            charges = [
+                row.attempt for row in self.tables.attempts if row.attempt.operation is Operation.PROCESS
+            ]
+            assert {charge.status for charge in charges} <= {"NOT_SENT", "DECLINED", "APPROVED"}
+
+    @invariant()
     def row_is_the_fold_of_its_events(self) -> None:
         """I4, and I6 where folding refuses an illegal transition; every event is in the outbox."""
         if self._has_begun():
