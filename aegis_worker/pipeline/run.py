@@ -203,7 +203,11 @@ def _carry_out(
             to_send.append((work, step))  # asking changes nothing: there is nothing to write before
         else:
             to_record.append(legal_change(work, settled, step))
-    held, leased_from_s = persist(parts, [change for _, _, change in to_record], report)
+    try:
+        held, leased_from_s = persist(parts, [change for _, _, change in to_record], report)
+    except DatabaseUnavailable:
+        _forget_unsent(parts, decided, [])
+        raise
     reached([change for _, _, change in to_record], "attempt.opened", "outcome.recorded")
     if any(change.events for _, _, change in to_record):
         parts.hint("outbox")
@@ -239,7 +243,7 @@ def _forget_unsent(
     decided: Sequence[Decided],
     to_send: Sequence[tuple[Work, Send | SendAgain | Ask]],
 ) -> None:
-    """Give back the permits of those whose fence was lost, or whose answer did not fit."""
+    """Give back the permits of those whose fence was lost, whose answer did not fit, or that could not be written."""
     sent = {id(work) for work, _ in to_send}
     unused = [work.permit.wanted for work, _, _ in decided if work.permit and id(work) not in sent]
     if unused:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,12 +35,13 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.domain.transitions import State
+from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
 from aegis_worker.resilience.gates import build_gates
-from aegis_worker.resilience.permits import CallResult, Said, Wanted
+from aegis_worker.resilience.permits import CallResult, Said, Verdict, Wanted
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.config import parse_routing
 
@@ -183,6 +186,30 @@ def test_a_payment_whose_payer_was_sent_somewhere_waits_for_no_other_gateway(
         let_pass(database, 1.0)
         run(parts, "verify")
     assert payment_of(database, payment_id).state is State.FAILURE
+
+
+@pytest.mark.slow
+def test_permits_for_calls_that_could_not_be_written_come_back(database: Database, gated: Any) -> None:
+    """Between the gates and the commit somebody else locks the job, for longer than the worker waits."""
+    parts = gated(ScriptedGateway("a"), lease_s=1)
+    gates = parts.gates
+    accept_one(database)
+    other = database.engine.connect()
+
+    class Locking:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(gates, name)
+
+        def admit(self, wanted: Sequence[Wanted]) -> list[Verdict]:
+            other.exec_driver_sql("SELECT FROM jobs FOR UPDATE")
+            return gates.admit(wanted)
+
+    with other, pytest.raises(DatabaseUnavailable):
+        run(replace(parts, gates=Locking()), "payments")
+    assert gates.views()["a"]["process"].calls_out == 0
+    call = Wanted("a", ("process",), "another")
+    assert [verdict.granted for verdict in gates.admit([call])] == [True]
+    assert gates._places["a"].out("process", time.monotonic()) == 1
 
 
 def test_what_a_hop_was_decided_by_stands_on_its_first_step(database: Database, gated: Any) -> None:
