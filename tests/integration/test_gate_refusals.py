@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from redis import Redis
 from scripted_gateway import ScriptedGateway
 from spine import (
     POLICY,
@@ -40,31 +39,12 @@ from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
-from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.permits import CallResult, Said, Verdict, Wanted
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.config import parse_routing
 
 AN_HOUR = BreakerLimits(consecutive_failures=2, open_s=3600, max_open_s=3600)
 ALL_STEPS = (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS)
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def gated(database: Database, redis: Redis) -> Callable[..., PipelineParts]:
-    """A pipeline to the gateways, behind their gates."""
-
-    def build(*gateways: ScriptedGateway, **changes: Any) -> PipelineParts:
-        threads = changes.get("call_threads", 8)
-        gates = build_gates(redis, {one.config.name: one for one in gateways}, call_threads=threads)
-        return pipeline(database, *gateways, gates=gates, **changes)
-
-    return build
 
 
 def made(database: Database, seconds_ago: float) -> None:

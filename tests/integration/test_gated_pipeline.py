@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from redis import Redis
 from scripted_gateway import ScriptedGateway
 from spine import (
@@ -17,7 +16,6 @@ from spine import (
     let_pass,
     make_due,
     payment_of,
-    pipeline,
     rows,
     story_of,
 )
@@ -30,7 +28,6 @@ from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
-from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.permits import STATUS, CallResult, Said, Wanted
 
 # Two failures open it, for an hour.
@@ -38,24 +35,6 @@ TOUCHY = BreakerLimits(consecutive_failures=2, open_s=3600, max_open_s=3600)
 # It lets a probe through at once.
 BACK_SOON = BreakerLimits(consecutive_failures=2, open_s=0.001, max_open_s=0.001, successes_to_close=1)
 UNREACHABLE = NotSent("connect timeout", kind=NotSentKind.TIMEOUT)
-
-
-@pytest.fixture
-def redis(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def gated(database: Database, redis: Redis) -> Callable[..., PipelineParts]:
-    """A pipeline to the gateways, behind their gates."""
-
-    def build(*gateways: ScriptedGateway, **changes: Any) -> PipelineParts:
-        threads = changes.get("call_threads", 8)
-        gates = build_gates(redis, {one.config.name: one for one in gateways}, call_threads=threads)
-        return pipeline(database, *gateways, gates=gates, **changes)
-
-    return build
 
 
 def refusing(name: str, outcome: Outcome = UNREACHABLE, limits: BreakerLimits = TOUCHY) -> ScriptedGateway:
@@ -162,7 +141,7 @@ def test_a_charge_in_doubt_waits_for_the_breaker_of_look_ups_and_is_not_given_up
 
 
 def test_a_charge_that_never_arrived_is_not_repeated_while_its_breaker_is_open(
-    database: Database, gated: Any
+    database: Database, gated: Any, valkey: Redis
 ) -> None:
     """Nor does that count as a send: it goes out once the gateway is back, under the same key."""
     gateway = ScriptedGateway("a", lambda request: Unknown("reset"), breaker=TOUCHY)
@@ -176,7 +155,7 @@ def test_a_charge_that_never_arrived_is_not_repeated_while_its_breaker_is_open(
     assert (attempt["sends"], attempt["status"], len(gateway.calls)) == (1, "UNKNOWN", calls)
     gateway._script = gateway.charge
     healed = gated(gateway, policy=POLICY)
-    forget_breakers(healed)
+    valkey.flushall()  # as after an hour
     let_pass(database, 1.0)
     run(healed, "verify")
     assert {payment_of(database, payment_id).state for payment_id in ids} == {State.SUCCESS}
@@ -211,7 +190,7 @@ def test_no_more_calls_are_out_than_a_gateway_may_have_and_the_rest_waits(
     assert [gateway.charges_of(payment_id) for payment_id in ids] == [1] * 5
 
 
-def test_every_place_and_permit_comes_back(database: Database, gated: Any, redis: Redis) -> None:
+def test_every_place_and_permit_comes_back(database: Database, gated: Any, valkey: Redis) -> None:
     gateway, well = refusing("a", limits=BACK_SOON), ScriptedGateway("b")
     parts = gated(gateway, well)
     for number in range(20):
@@ -223,12 +202,6 @@ def test_every_place_and_permit_comes_back(database: Database, gated: Any, redis
     views = gated(gateway, well).gates.views()
     out = {view.calls_out + view.probes_out for one in views.values() for view in one.values()}
     assert out == {0}
-
-
-def forget_breakers(parts: PipelineParts) -> None:
-    """As after an hour."""
-    redis: Redis = parts.gates._redis  # type: ignore[attr-defined]
-    redis.flushall()
 
 
 def waiting_jobs(database: Database) -> list[dict[str, Any]]:
