@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
@@ -56,8 +56,7 @@ class Route:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(NamedTuple):
     """The gates let this call out; its result goes back to them with the `epoch`."""
 
     wanted: Wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.outcomes import UnknownKind
@@ -43,8 +43,8 @@ class Counted(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+# Tuples, which are made in a quarter of the time: there are three for every call.
+class Wanted(NamedTuple):
     """A call about to be made. `operations`: its own, then the ones that follow in the same hop, which need their breakers
     closed as well: a gateway that can't charge is no use for the step before. A look-up wants `(STATUS,)`.
 
@@ -56,8 +56,7 @@ class Wanted:
     operation_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether the call may go out. `epoch` goes back with its result; `retry_in_s` says when to ask again.
 
     `reason` follows the gateway's name in a sentence: "has an open breaker".
@@ -70,8 +69,7 @@ class Verdict:
     retry_in_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(NamedTuple):
     """How a granted call ended. `counted` is None for what health does not look at: look-ups, and steps before the charge
     that were approved. `error`: of `Counted.ERROR` and `RATE_LIMITED`, one of ERRORS. `hop_over`: no step of the hop
     follows, so its permits go back.

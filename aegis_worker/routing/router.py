@@ -69,6 +69,11 @@ def decide(
     )
 
 
+def goes_by_eligibility(config: RoutingConfig, hooks: Sequence[RoutingHook]) -> bool:
+    """Whether payments that are alike to eligibility (currency, amount, method, country) are all decided alike."""
+    return config.strategy == "RULE_BASED" and not config.rules_in_order and not hooks
+
+
 def needs_turn(config: RoutingConfig) -> bool:
     """Whether `decide` looks at `turn`."""
     return config.strategy == "ROUND_ROBIN"
