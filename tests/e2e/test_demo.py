@@ -45,6 +45,7 @@ def test_the_demo_passes_and_writes_its_figures(environ: dict[str, str], tmp_pat
     assert "payment.succeeded" in demo.stdout
 
 
+@pytest.mark.slow
 def test_a_demo_that_is_stopped_leaves_nothing_behind(environ: dict[str, str]) -> None:
     demo = subprocess.Popen(
         [AEGIS, "demo"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -48,6 +48,7 @@ def test_its_files_with_secrets_are_for_their_owner_alone(running: Installation)
         assert (running.data_dir / name).stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_the_processes_of_the_procfile_start_under_honcho(running: Installation, tmp_path: Path) -> None:
     (tmp_path / "config").symlink_to(CHECKOUT / "config")
     bind = f"127.0.0.1:{free_port()}"

@@ -45,6 +45,7 @@ def test_a_payment_whose_message_was_lost_is_found_by_the_sweeper(running: Insta
 
 
 @pytest.mark.row(16)
+@pytest.mark.slow
 def test_messages_of_strangers_are_thrown_away_and_run_nothing(running: Installation, tmp_path: Path) -> None:
     with running.without_worker(), running.redis() as broker:
         hinted_payment(running, broker, "tok_visa")

@@ -34,6 +34,7 @@ def test_a_killed_childs_payment_is_finished_by_another_child(running: Installat
 
 
 @pytest.mark.row(25)
+@pytest.mark.slow
 def test_a_killed_workers_payment_is_finished_by_another(running: Installation) -> None:
     payment_id = running.accepted("tok_latency_1800")
     sent_by(running, payment_id)

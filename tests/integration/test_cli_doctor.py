@@ -64,6 +64,7 @@ def test_an_installation_that_works_has_no_findings(aegis: Aegis) -> None:
     assert "0 failed, 0 warned" in aegis("doctor").out
 
 
+@pytest.mark.slow
 def test_workers_that_answer_are_named(redis_url: str) -> None:
     command = [
         sys.executable,

@@ -248,6 +248,7 @@ def test_root_runs_the_server_as_nobody_without_groups_or_our_environment(stores
 
 
 @as_root
+@pytest.mark.slow
 def test_a_data_folder_out_of_reach_gets_its_cluster_under_var_tmp(data_dir: Path) -> None:
     hidden = data_dir / "home" / "data"
     hidden.mkdir(parents=True)
