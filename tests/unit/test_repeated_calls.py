@@ -1,0 +1,57 @@
+"""Which calls are made again at once: what never left, and what only reads; at most twice, and not past the lease."""
+
+from __future__ import annotations
+
+import pytest
+from scripted_gateway import ScriptedGateway
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Approved, NotFound, NotSent, Operation, Unknown, UnknownKind
+from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.gateways.base import GatewayRequest, StatusQuery
+from aegis_worker.pipeline import calls
+from aegis_worker.pipeline.work import Ask, SendAgain
+
+REQUEST = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", Money(1999, "USD"), {"type": "card"})
+SEND = SendAgain(REQUEST)
+ASK = Ask(StatusQuery(Operation.PROCESS, "pay_1-p1"))
+REFUSED, NO_ANSWER = NotSent("refused"), Unknown("reset")
+
+
+def made(step, *outcomes):
+    """The answer, and how many calls it took; the last outcome stands for every further call."""
+    left = list(outcomes)
+
+    def next_outcome(_):
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    gateway = ScriptedGateway("a", next_outcome)
+    gateway.look_up = next_outcome
+    answer = calls.call(gateway, step, send_until_s=calls.clock_s() + 60)
+    return answer.outcome, len(gateway.calls) + len(gateway.look_ups)
+
+
+@pytest.mark.parametrize(
+    ("step", "outcomes", "ends", "calls_made"),
+    [
+        (SEND, [REFUSED], REFUSED, 3),
+        (SEND, [REFUSED, Approved("ch_1")], Approved("ch_1"), 2),
+        (SEND, [NotSent("slow", kind=NotSentKind.TIMEOUT)], NotSent("slow", kind=NotSentKind.TIMEOUT), 1),
+        (SEND, [NotSent("429", kind=NotSentKind.RATE_LIMIT)], NotSent("429", kind=NotSentKind.RATE_LIMIT), 1),
+        (SEND, [NO_ANSWER], NO_ANSWER, 1),
+        (ASK, [NO_ANSWER], NO_ANSWER, 3),
+        (ASK, [NO_ANSWER, NotFound()], NotFound(), 2),
+        (ASK, [Unknown("503", kind=UnknownKind.HTTP_5XX)], Unknown("503", kind=UnknownKind.HTTP_5XX), 1),
+        (ASK, [NotFound()], NotFound(), 1),
+    ],
+)
+def test_only_what_never_left_or_only_reads_is_repeated(step, outcomes, ends, calls_made):
+    assert made(step, *outcomes) == (ends, calls_made)
+
+
+def test_a_call_is_not_repeated_once_the_lease_may_have_ended(monkeypatch):
+    times = iter([0.0, 100.0])
+    monkeypatch.setattr(calls, "clock_s", lambda: next(times))
+    gateway = ScriptedGateway("a", lambda request: REFUSED)
+    assert calls.call(gateway, SEND, send_until_s=50.0).outcome == REFUSED
+    assert len(gateway.calls) == 1
