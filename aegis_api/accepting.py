@@ -10,11 +10,11 @@ from flask import request
 
 from aegis_worker.domain.money import Money
 from aegis_worker.intake import PaymentCommand
+from aegis_worker.strict_json import request_hmac
 
 from . import card_numbers
 from .problems import RequestRefused
 from .requests import refuse_card_numbers
-from .strict_json import request_hmac
 
 # What a payment is made once under, whether it comes by itself or in a batch.
 PAYMENTS_ROUTE = "POST /v1/payments"

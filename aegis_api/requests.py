@@ -13,10 +13,11 @@ import structlog
 from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from aegis_worker import strict_json
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import REQUEST, new_id
 
-from . import card_numbers, strict_json
+from . import card_numbers
 from .problems import RequestRefused, body_faults, query_faults
 
 log = structlog.get_logger(__name__)

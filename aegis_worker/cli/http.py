@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from aegis_api.strict_json import canonical
 from aegis_worker import __version__
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.errors import OperatorError, Retryable
 from aegis_worker.resilience.backoff import next_delay_s
+from aegis_worker.strict_json import canonical
 
 # 30 s > the API's own bounds on a database statement (10 s) and on waiting for its pool and locks, so an answer that is
 # still coming isn't given up.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aegis_api.strict_json import MalformedJson, canonical, parse
+from aegis_worker.strict_json import MalformedJson, canonical, parse
 
 # Far above what the API takes, so that it is the API that refuses; below it a line is read at one go.
 _LONGEST_LINE = 1 << 20

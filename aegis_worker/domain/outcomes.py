@@ -10,12 +10,16 @@ from .retries import NotSentKind
 
 
 class UnknownKind(StrEnum):
-    """How a call ended whose outcome is unknown. A look-up may also be refused for now."""
+    """How a call ended whose outcome is unknown. A look-up may also be refused for now.
+
+    MISMATCH: an answer came, and it is about something else than what was asked: another reference, amount or currency.
+    """
 
     NO_ANSWER = "NO_ANSWER"
     ANSWER_TIMEOUT = "ANSWER_TIMEOUT"
     HTTP_5XX = "HTTP_5XX"
     UNREADABLE = "UNREADABLE"
+    MISMATCH = "MISMATCH"
     RATE_LIMIT = "RATE_LIMIT"
 
     @classmethod

@@ -125,12 +125,14 @@ class GatewayRequest:
 class StatusQuery:
     """Asks what became of `operation`: by `gateway_ref` where the gateway told us one, else by our `reference`.
 
-    A payment that exists at the gateway without `operation` having happened is `NotFound` for that operation.
+    A payment that exists at the gateway without `operation` having happened is `NotFound` for that operation. `amount`:
+    what we asked the gateway to move; an answer that shows other money is `Unknown` of kind MISMATCH (design D18).
     """
 
     operation: Operation
     reference: str
     gateway_ref: str | None = None
+    amount: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis_api.strict_json import MalformedJson, canonical, parse, request_hmac
+from aegis_worker.strict_json import MalformedJson, canonical, parse, request_hmac
 
 SECRET = "s" * 40
 
