@@ -14,6 +14,7 @@ MODES = {
     "isolation": ("isolation", "A gateway's payments alone, and beside those of a gateway that is slow."),
     "outbox": ("outbox", "Events to the Redis Stream, and to a webhook endpoint on this machine."),
     "reads": ("reads", "GET a payment, a job and a list while payments are posted."),
+    "compare": ("compare", "This checkout and another, or two environments, measured in turn: ratios."),
 }
 
 
@@ -28,6 +29,7 @@ MODES = {
         aegis bench e2e --rate 100 --rate 300 --gateway-ms 50
         aegis bench intake --json before.json
         aegis bench intake --against before.json
+        aegis bench compare ../another-checkout
         """
     ),
 )
