@@ -1,0 +1,72 @@
+"""Writes the blocks of documents that come from the code, each between two comments that name it.
+
+With --check nothing is written: the exit code is 1 where a block is stale.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from aegis_worker.domain.transitions import LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
+
+ROOT = Path(__file__).parents[1]
+
+
+def state_diagram() -> str:
+    """The payment's transitions as a Mermaid diagram, each with the event that leads there."""
+    event_to = {state: event for event, state in LEADS_TO.items()}
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {State.INITIATED}: {EventType.INITIATED.wire}"]
+    for state in State:
+        lines += [
+            f"    {state} --> {following}: {event_to[following].wire}"
+            for following in State
+            if following in TRANSITIONS[state]
+        ]
+    lines += [f"    {state} --> [*]" for state in State if state in TERMINAL]
+    return "\n".join([*lines, "```"])
+
+
+# By document and by the name of the block in it.
+BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "docs/state-machine.md": {"states": state_diagram},
+}
+
+
+def rewritten(text: str, blocks: Mapping[str, Callable[[], str]]) -> str:
+    """The document with its blocks as the code has them now. Raises ValueError for a block that it doesn't have."""
+    for name, content in blocks.items():
+        begin = f"<!-- {name}: written by scripts/documents, begin -->"
+        end = f"<!-- {name}: written by scripts/documents, end -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"the document must hold once: {begin} and {end}")
+        before, rest = text.split(begin)
+        _, after = rest.split(end)
+        text = f"{before}{begin}\n{content()}\n{end}{after}"
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Write what is stale, or only name it; the exit code."""
+    if arguments not in ([], ["--check"]):
+        print("usage: scripts/documents [--check]", file=sys.stderr)
+        return 2
+    stale = False
+    for name, blocks in BLOCKS.items():
+        document = ROOT / name
+        written = document.read_text(encoding="utf-8")
+        wanted = rewritten(written, blocks)
+        if wanted == written:
+            continue
+        stale = True
+        if arguments:
+            print(f"{name} is stale; scripts/documents writes it anew")
+        else:
+            document.write_text(wanted, encoding="utf-8")
+            print(f"{name} written")
+    return 1 if stale and arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
