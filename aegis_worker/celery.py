@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from typing import Any
 
@@ -10,6 +9,7 @@ from celery import Celery, Task
 from kombu import Exchange, Queue
 
 from aegis_worker.errors import Retryable
+from aegis_worker.store_urls import broker_url
 
 QUEUES = ("payments", "verify", "outbox", "maintenance")
 
@@ -39,7 +39,7 @@ class HintedTask(Task):
     throws = (Retryable,)
 
 
-_BROKER_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+_BROKER_URL = broker_url()
 
 app = Celery("aegis", broker=_BROKER_URL, task_cls=HintedTask)
 app.conf.update(

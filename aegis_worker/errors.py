@@ -47,6 +47,13 @@ class DatabaseUnavailable(Retryable):
     code = "database_unavailable"
 
 
+class DatabaseUnusable(DatabaseUnavailable):
+    """PostgreSQL answers, and its role, schema or address doesn't let us work; the message says what an operator changes.
+
+    For whoever called nothing was done, and the same call may be made again once that is changed.
+    """
+
+
 class LockTimeout(DatabaseUnavailable):
     """Another transaction held a row or a table for longer than the lock timeout; nothing was committed."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal, cast
@@ -10,6 +14,7 @@ from typing import Literal, cast
 from environs import Env, EnvError
 
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.store_urls import checked_database_url, checked_redis_url
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -36,6 +41,53 @@ CALL_THREADS, BATCH = 256, 128
 
 # Seconds after a charge was refused, or found to be absent, at which the gateway is asked about it again.
 RECHECK_LADDER_S = (15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 3 * _DAY)
+
+# Least and most of each number, both included; NaN is outside of any.
+_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "lease_s": (1, _DAY),
+    "batch": (1, 10_000),
+    "call_threads": (1, 10_000),
+    "run_limit_s": (0.1, 60),
+    "poison_cap": (1, 1000),
+    "max_attempts": (1, 100),
+    "route_wait_s": (0, 7 * _DAY),
+    "pool_size": (1, 1000),
+    "statement_timeout_s": (0.1, _HOUR),
+    "max_body_bytes": (1, 64 << 20),
+    "outbox_lease_s": (1, _DAY),
+    "webhook_timeout_s": (0.1, 60),
+    "webhook_max_tries": (1, 1000),
+    "stream_maxlen": (1, 10**9),
+    "idempotency_keep_h": (1, 10 * 365 * 24),
+    "webhook_keep_delivered_d": (1, 10 * 365),
+    "webhook_keep_dead_d": (1, 10 * 365),
+    "audit_batch": (1, 5000),
+    "audit_budget_s": (1, _HOUR),
+    "audit_overdue_s": (1, 30 * _DAY),
+    "audit_undelivered_s": (1, 30 * _DAY),
+}
+_MOST_RUNGS, _LONGEST_RUNG_S = 100, 30 * _DAY
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+_DSN = re.compile(r"https?://[!-?A-~]+@[!-?A-~]+/\d+")
+
+_WITHOUT_PREFIX = ("DATABASE_URL", "REDIS_URL", "SENTRY_DSN")
+# Read elsewhere than in the settings: by the command line, gunicorn, the Procfile, docker-compose.yml, the scripts, and the
+# crash points.
+_OTHER_VARIABLES = {
+    "AEGIS_ENV",
+    "AEGIS_PORT",
+    "AEGIS_PYTHON",
+    "AEGIS_API_URL",
+    "AEGIS_API_KEY",
+    "AEGIS_OPERATOR_KEY",
+    "AEGIS_BIND",
+    "AEGIS_WEB_WORKERS",
+    "AEGIS_WEB_THREADS",
+    "AEGIS_WORKER_CONCURRENCY",
+    "AEGIS_BEAT_SCHEDULE",
+    "AEGIS_CRASH_AT",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +140,8 @@ def load_settings() -> Settings:
     env = Env()
     try:
         settings = Settings(
-            database_url=_psycopg2(env.str("DATABASE_URL")),
-            redis_url=env.str("REDIS_URL"),
+            database_url=checked_database_url(env.str("DATABASE_URL"), os.environ),
+            redis_url=checked_redis_url(env.str("REDIS_URL")),
             secret=env.str("AEGIS_SECRET"),
             environment=env.str("AEGIS_ENV", "development"),
             config_dir=Path(env.str("AEGIS_CONFIG_DIR", str(default_config_dir()))),
@@ -144,43 +196,52 @@ def _check(settings: Settings) -> None:
         )
     if 0 < len(settings.metrics_token) < 16:
         raise ConfigurationError("AEGIS_METRICS_TOKEN must be at least 16 characters, or not set")
+    if settings.sentry_dsn and not _DSN.fullmatch(settings.sentry_dsn):
+        raise ConfigurationError("SENTRY_DSN is no DSN such as https://key@host/1: correct it, or leave it empty")
     if settings.environment not in ("development", "test", "staging", "production"):
         raise ConfigurationError("AEGIS_ENV must be development, test, staging or production")
-    for name in (
-        "batch",
-        "call_threads",
-        "poison_cap",
-        "max_attempts",
-        "pool_size",
-        "max_body_bytes",
-        "idempotency_keep_h",
-        "webhook_keep_delivered_d",
-        "webhook_keep_dead_d",
-        "audit_batch",
-        "audit_budget_s",
-        "audit_overdue_s",
-        "audit_undelivered_s",
-    ):
-        if getattr(settings, name) < 1:
-            raise ConfigurationError(f"AEGIS_{name.upper()} must be at least 1")
-    if not settings.verify_ladder_s or min(settings.verify_ladder_s) <= 0:
-        raise ConfigurationError("AEGIS_VERIFY_LADDER_S must be a list of positive seconds, such as 10,30,60")
-    ladder = settings.recheck_ladder_s
-    if not ladder or ladder[0] <= 0 or any(later <= earlier for earlier, later in pairwise(ladder)):
+    if settings.log_level not in _LOG_LEVELS:
+        raise ConfigurationError(f"AEGIS_LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}")
+    for name, (least, most) in _BOUNDS.items():
+        if not least <= getattr(settings, name) <= most:
+            raise ConfigurationError(f"AEGIS_{name.upper()} must be from {least:g} to {most:.0f}")
+    for name in ("verify_ladder_s", "recheck_ladder_s"):
+        ladder = getattr(settings, name)
+        if not 1 <= len(ladder) <= _MOST_RUNGS or not all(0 < rung <= _LONGEST_RUNG_S for rung in ladder):
+            raise ConfigurationError(
+                f"AEGIS_{name.upper()} must be a list of positive seconds, such as 10,30,60: at most {_MOST_RUNGS}, none "
+                f"above {_LONGEST_RUNG_S}"
+            )
+    if any(later <= earlier for earlier, later in pairwise(settings.recheck_ladder_s)):
         raise ConfigurationError(
             "AEGIS_RECHECK_LADDER_S must be a list of rising seconds, such as 900,3600,21600"
         )
+
+
+def unknown_variables(environ: Mapping[str, str], also_known: Collection[str] = ()) -> list[str]:
+    """A line for each `AEGIS_…` variable that nothing reads, with the known one that it looks like.
+
+    `also_known`: those that gateways.toml names. Their values are not looked at.
+    """
+    ours = {one.name.upper() for one in fields(Settings)} - {"ENVIRONMENT", *_WITHOUT_PREFIX}
+    known = _OTHER_VARIABLES | {f"AEGIS_{name}" for name in ours} | set(also_known)
+    lines = []
+    for name in sorted(name for name in environ if name.upper().startswith("AEGIS_") and name not in known):
+        near = get_close_matches(name.upper(), sorted(known.union(_WITHOUT_PREFIX)), n=1, cutoff=0.75)
+        advice = f"did you mean {near[0]}?" if near else "see config/aegis.env.example"
+        lines.append(f"{name} is set, and nothing reads it: {advice}")
+    return lines
+
+
+def whole_number(name: str, default: int, least: int, most: int) -> int:
+    """A variable that is read outside of the settings. Raises ConfigurationError."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+        raise ConfigurationError(f"{name} must be a whole number from {least} to {most}")
+    return int(text)
 
 
 def _late_charge_policy(value: str) -> Literal["void", "refund", "hold"]:
     if value not in ("void", "refund", "hold"):
         raise ConfigurationError("AEGIS_LATE_CHARGE_POLICY must be void, refund or hold")
     return cast('Literal["void", "refund", "hold"]', value)
-
-
-def _psycopg2(url: str) -> str:
-    # SQLAlchemy 2.1 reads a plain postgresql:// as psycopg 3.
-    for prefix in ("postgres://", "postgresql://"):
-        if url.startswith(prefix):
-            return "postgresql+psycopg2://" + url.removeprefix(prefix)
-    return url

@@ -16,6 +16,8 @@ from aegis_worker import __version__
 from aegis_worker.errors import AegisError
 from aegis_worker.observability.redaction import redact_text
 
+from .streams import readers_may_leave
+
 # Subcommand: (module, what `aegis --help` says).
 COMMANDS = {
     "up": ("up", "Start everything here and keep it running."),
@@ -78,8 +80,9 @@ def cli() -> None:
 
 def main() -> None:
     """The console script: errors of ours become one line that says what to do."""
-    try:
-        cli()
-    except AegisError as error:
-        click.echo(f"aegis: {redact_text(str(error))}", err=True)
-        sys.exit(3)
+    with readers_may_leave():
+        try:
+            cli()
+        except AegisError as error:
+            click.echo(f"aegis: {redact_text('; '.join(str(error).splitlines()))}", err=True)
+            sys.exit(3)

@@ -5,41 +5,37 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from sqlalchemy.exc import ProgrammingError
-
-from aegis_worker.errors import OperatorError
+from aegis_worker.errors import DatabaseUnavailable, DatabaseUnusable
 from aegis_worker.observability.logs import configure_logs
-from aegis_worker.persistence.database import Database, sqlstate
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.whereabouts import not_seen_because
 from aegis_worker.settings import load_settings
-
-# PostgreSQL's undefined_table, undefined_column and undefined_function.
-_NOT_OUR_SCHEMA = {"42P01", "42703", "42883"}
-
 
 @contextmanager
 def opened_database() -> Iterator[Database]:
-    """The database of the settings. Raises ConfigurationError, DatabaseUnavailable, or OperatorError for an old schema."""
+    """The database of the settings. Raises ConfigurationError and DatabaseUnavailable."""
     settings = load_settings()
     configure_logs("WARNING")
     database = Database.connect(settings, application="cli", pool_size=2)
     try:
-        with schema_expected():
+        with tables_expected(database):
             yield database
     finally:
         database.dispose()
 
 
 @contextmanager
-def schema_expected() -> Iterator[None]:
-    """A statement that names what the database doesn't have means that the schema is not ours yet. Raises OperatorError."""
+def tables_expected(database: Database) -> Iterator[None]:
+    """Where the tables are not seen, say why not, if that can be found out. Raises DatabaseUnusable."""
     try:
         yield
-    except ProgrammingError as error:
-        if sqlstate(error) not in _NOT_OUR_SCHEMA:
-            raise
-        raise OperatorError("the database has no schema of this version; run `aegis migrate`") from error
+    except DatabaseUnusable as error:
+        why = None
+        with suppress(DatabaseUnavailable), database.read() as connection:
+            why = not_seen_because(connection)
+        raise DatabaseUnusable(f"PostgreSQL: {why}") if why else error from error
 
 
 def cli_actor() -> str:

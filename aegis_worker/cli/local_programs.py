@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from redis import RedisError
 from aegis_worker.celery import QUEUES
 from aegis_worker.embedded.ports import free_port
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.toml_file import read_toml
 
 from .local_folder import Secrets
 
@@ -60,14 +60,14 @@ def sandboxes(config_dir: Path, kept: Secrets) -> list[Sandbox]:
     """A sandbox for every gateway of config/gateways.toml whose adapter is `sandbox`. Raises ConfigurationError."""
     path = config_dir / "gateways.toml"
     try:
-        tables: dict[str, dict[str, Any]] = tomllib.loads(path.read_text())["gateways"]
+        tables: dict[str, dict[str, Any]] = read_toml(path)["gateways"]
         return [
             _sandbox(name, table, kept.of_gateway(name))
             for name, table in tables.items()
             if table["adapter"] == "sandbox"
         ]
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+    except (AttributeError, TypeError) as error:
+        raise ConfigurationError(f"{path}: gateways must be tables [gateways.NAME]") from error
     except KeyError as error:
         raise ConfigurationError(
             f"{path}: {error} is missing; a sandbox that is started here needs it"

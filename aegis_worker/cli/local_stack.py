@@ -19,7 +19,9 @@ from aegis_worker.embedded.processes import Processes
 from aegis_worker.embedded.server import EmbeddedServer
 from aegis_worker.embedded.stack import Stores
 from aegis_worker.errors import StackFailed
+from aegis_worker.persistence import migrate
 from aegis_worker.settings import default_config_dir
+from aegis_worker.store_urls import checked_database_url
 
 from .local_folder import DataFolder, Secrets
 from .local_programs import (
@@ -31,7 +33,7 @@ from .local_programs import (
     web_program,
     worker_program,
 )
-from .local_stores import check_redis, migrate_schema, with_driver, working_key, working_operator_key
+from .local_stores import check_redis, checked_stores, working_key, working_operator_key
 from .local_watch import Part, Watch
 from .worker_parts import opened_worker
 
@@ -99,11 +101,11 @@ class LocalStack:
         self._port = port
         self._workers = workers
         self._merchant_id = merchant_id
-        self._environ = environ
+        self._environ = checked_stores(environ)
         self._say = partial(_in_spite_of_everything, say)
         self._without = without
         self._config_dir = Path(environ.get("AEGIS_CONFIG_DIR") or default_config_dir()).absolute()
-        self.stores = Stores(self.folder.path, environ)
+        self.stores = Stores(self.folder.path, self._environ)
         self._processes = Processes()
         self._programs: list[Program] = []
         self._watched = watched
@@ -130,9 +132,9 @@ class LocalStack:
         urls = self.stores.start()
         _unless(stopping)
         self._say("bringing the schema up to date")
-        database_url = with_driver(urls.database_url)
+        database_url = checked_database_url(urls.database_url, self._environ)
         check_redis(urls.redis_url)
-        migrate_schema(database_url)
+        migrate.upgrade(database_url)
         kept.api_key = working_key(database_url, self._merchant_id, kept.api_key)
         kept.operator_key = working_operator_key(database_url, kept.operator_key)
         self.folder.save_secrets(kept)

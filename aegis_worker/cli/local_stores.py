@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from redis import Redis, RedisError
-from sqlalchemy import create_engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
-
 from aegis_worker.errors import InvalidApiKey, StackFailed
-from aegis_worker.persistence import migrate
 from aegis_worker.persistence.api_keys import EVERY_MERCHANT, authenticate, create_key, create_operator_key
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.engines import new_engine
+from aegis_worker.store_urls import checked_database_url, checked_redis_url
 
 _REDIS_S = 3.0
 _ACTOR = "aegis up"
 
 
-def with_driver(url: str) -> str:
-    """The URL with the driver in it: SQLAlchemy 2.1 reads a plain postgresql:// as psycopg 3. Raises StackFailed."""
-    try:
-        return make_url(url).set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-    except ArgumentError as error:
-        raise StackFailed(
-            "DATABASE_URL is not a URL such as postgresql://user:password@host:5432/name"
-        ) from error
+def checked_stores(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` with what it says of the stores as the processes take it. Raises ConfigurationError."""
+    checks = {"DATABASE_URL": lambda url: checked_database_url(url, environ), "REDIS_URL": checked_redis_url}
+    return dict(environ) | {name: check(environ[name]) for name, check in checks.items() if environ.get(name)}
 
 
 def check_redis(url: str) -> None:
@@ -32,16 +26,8 @@ def check_redis(url: str) -> None:
     try:
         with Redis.from_url(url, socket_timeout=_REDIS_S, socket_connect_timeout=_REDIS_S) as client:
             client.ping()
-    except (RedisError, ValueError) as error:
+    except RedisError as error:
         raise StackFailed(f"Redis does not answer: {error}") from error
-
-
-def migrate_schema(database_url: str) -> None:
-    """Bring the schema up to date. Raises StackFailed when PostgreSQL does not answer."""
-    try:
-        migrate.upgrade(database_url)
-    except OperationalError as error:
-        raise StackFailed(f"PostgreSQL does not answer: {' '.join(str(error.orig).split())}") from error
 
 
 def working_key(database_url: str, merchant_id: str, kept: str) -> str:
@@ -65,7 +51,7 @@ def working_operator_key(database_url: str, kept: str) -> str:
 
 
 def _working(database_url: str, merchant_id: str, kept: str, create: Callable[[Database], str]) -> str:
-    database = Database(create_engine(database_url))
+    database = Database(new_engine(database_url, application="up"))
     try:
         if kept and authenticate(database, kept).merchant_id == merchant_id:
             return kept

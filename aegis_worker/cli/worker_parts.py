@@ -11,7 +11,7 @@ from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.settings import load_settings
 
-from .installation import schema_expected
+from .installation import tables_expected
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterat
     configure_logs(log_level)
     parts = bootstrap.build_worker(settings, hints=None if hinting else NoHints())
     try:
-        with schema_expected():
+        with tables_expected(parts.database):
             yield parts
     finally:
         for gateway in parts.gateways.values():

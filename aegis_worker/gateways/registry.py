@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import tomllib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.toml_file import read_toml
 
 from .base import AmountLimits, GatewayConfig, PaymentGateway
 from .limits import breaker_limits, numbers, retry_limits
@@ -37,6 +39,7 @@ _PLAIN = (
     "enabled",
 )
 _BOUNDED = {"max_connections": (1, 10_000), "max_concurrent": (1, 100_000), "latency_target_ms": (1, 60_000)}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FROM_ENVIRONMENT = ("base_url", "api_key", "webhook_secret")
 _KNOWN = {
     "adapter",
@@ -50,6 +53,7 @@ _KNOWN = {
     *_BOUNDED,
     *(f"{name}_env" for name in _FROM_ENVIRONMENT),
 }
+_TEXTS = {"adapter", "base_url", *(f"{name}_env" for name in _FROM_ENVIRONMENT)}
 
 
 def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[str, PaymentGateway]:
@@ -62,10 +66,9 @@ def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[
 
 def load_configs(path: Path, environ: Mapping[str, str]) -> list[GatewayConfig]:
     """The file's entries, checked. Raises ConfigurationError."""
-    try:
-        tables = tomllib.loads(path.read_text()).get("gateways", {})
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+    tables = read_toml(path).get("gateways", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ConfigurationError(f"{path}: gateways must be tables [gateways.NAME]")
     configs = [_config(path, name, table, environ) for name, table in tables.items()]
     if not configs:
         raise ConfigurationError(f"{path}: no [gateways.NAME] table")
@@ -74,16 +77,22 @@ def load_configs(path: Path, environ: Mapping[str, str]) -> list[GatewayConfig]:
 
 def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, str]) -> GatewayConfig:
     where = f"{path}: gateways.{name}"
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(f"{path}: a gateway's name is 1 to 64 letters, digits, _ and -")
     unknown = sorted(set(table) - _KNOWN)
     if unknown:
         raise ConfigurationError(f"{where}: unknown setting {', '.join(unknown)}")
+    _check_types(where, table)
     if table.get("adapter") not in ADAPTERS:
         raise ConfigurationError(f"{where}.adapter: must be one of {', '.join(sorted(ADAPTERS))}")
     given = {
         field: environ.get(table.get(f"{field}_env", ""), table.get(field, "")) for field in _FROM_ENVIRONMENT
     }
-    if not given["base_url"] and table["adapter"] not in IN_PROCESS:
-        raise ConfigurationError(f"{where}: neither base_url nor the variable in base_url_env is set")
+    if table["adapter"] not in IN_PROCESS:
+        _check_url(where, given["base_url"])
+    for secret in ("api_key", "webhook_secret"):
+        if given[secret] and not (given[secret].isascii() and given[secret].isprintable()):
+            raise ConfigurationError(f"{where}: {secret} must be printable ASCII, without line breaks")
     fields: dict[str, Any] = {"options": table.get("options", {}), **given}
     fields |= {field: frozenset(table[field]) for field in _SETS if field in table}
     fields |= {field: table[field] for field in _PLAIN if field in table}
@@ -96,6 +105,36 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
         f"{where}.breaker", table.get("breaker", {}), slowest_call_s=config.slowest_call_s
     )
     return replace(config, breaker=breaker)
+
+
+def _check_types(where: str, table: Mapping[str, Any]) -> None:
+    """Every setting of the kind that it is read as; the numbers of `_BOUNDED` are looked at with their bounds."""
+    for setting, value in table.items():
+        if setting in _SETS:
+            fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+            kind = "a list of strings"
+        elif setting in ("connect_timeout_s", "timeout_s"):
+            fits, kind = type(value) in (int, float), "a number of seconds"
+        elif setting == "enabled":
+            fits, kind = isinstance(value, bool), "true or false"
+        elif setting == "options":
+            fits, kind = isinstance(value, dict), "a table"
+        else:
+            fits, kind = isinstance(value, str) or setting not in _TEXTS, "a string"
+        if not fits:
+            raise ConfigurationError(f"{where}.{setting}: must be {kind}")
+
+
+def _check_url(where: str, url: str) -> None:
+    if not url:
+        raise ConfigurationError(f"{where}: neither base_url nor the variable in base_url_env is set")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or "@" in parts.netloc or not (url.isascii() and url.isprintable() and " " not in url):
+        raise ConfigurationError(f"{where}: the base URL must be such as https://host:port, without a password")
 
 
 def _amounts(where: str, table: Any) -> dict[str, AmountLimits]:

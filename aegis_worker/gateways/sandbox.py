@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -172,7 +173,7 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
     if unknown:
         raise ConfigurationError(f"{where}: unknown option {', '.join(sorted(unknown))}")
     wanted = config.options.get("steps", ["process"])
-    steps = tuple(step for step in _FIRST_CALLS if step in wanted)
+    steps = tuple(step for step in _FIRST_CALLS if isinstance(wanted, list) and step in wanted)
     if list(steps) != wanted or Operation.PROCESS not in steps:
         raise ConfigurationError(
             f"{where}.steps: out of {', '.join(_FIRST_CALLS)}, in this order, with process"
@@ -186,7 +187,7 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
 
 def _seconds(where: str, config: GatewayConfig, option: str, default: float) -> float:
     value = config.options.get(option, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ConfigurationError(f"{where}.{option}: must be a number of seconds, 0 or more")
     return value
 

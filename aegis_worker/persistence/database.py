@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg2
-from sqlalchemy import Connection, Engine, ExceptionContext, PoolProxiedConnection, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, PoolProxiedConnection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from aegis_worker.errors import DatabaseUnavailable, LockTimeout
+from aegis_worker.errors import DatabaseUnavailable, DatabaseUnusable, LockTimeout
 from aegis_worker.settings import Settings
 
+from .engines import new_engine
 from .prepared import Prepared
 
 T = TypeVar("T")
@@ -32,6 +33,30 @@ _LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION = "55P03", "23505"
 # what it prepared returns other columns since a migration, or is not known any more.
 _STALE_SESSION = {"25006", "0A000", "26000"}
 
+# What an operator has to change, by PostgreSQL's code: rights, no usable schema in the search_path, tables not there.
+_UNUSABLE = {
+    "42501": "give the role of DATABASE_URL its rights on the schema, tables and sequences of AegisPay",
+    "3F000": "the search_path of this role names no schema that is there and that it may use",
+    "42P01": "the database has no schema of this version; run `aegis migrate`",
+    "42703": "the database has no schema of this version; run `aegis migrate`",
+    "42883": "the database has no schema of this version; run `aegis migrate`",
+}
+# While connecting PostgreSQL's code does not reach us; its words do, in English unless lc_messages says otherwise.
+_ADVICE = {
+    "could not translate host name": "correct the host in DATABASE_URL",
+    "onnection refused": "start PostgreSQL, or correct host and port in DATABASE_URL",
+    "password authentication failed": "correct user and password in DATABASE_URL",
+    "no password supplied": "write the password into DATABASE_URL",
+    "no pg_hba.conf entry": "allow this host and user in pg_hba.conf, or correct DATABASE_URL",
+    "permission denied for database": "GRANT CONNECT on the database to the role of DATABASE_URL",
+    "is not permitted to log in": "give the role of DATABASE_URL the right to LOGIN",
+    "does not exist": "create it, or correct DATABASE_URL",
+    "unrecognized configuration parameter": "correct ?options= in DATABASE_URL",
+    "invalid value for parameter": "correct ?options= in DATABASE_URL",
+    "invalid response to SSL negotiation": "what listens there is not PostgreSQL: correct DATABASE_URL",
+    "server does not support SSL": "correct sslmode in DATABASE_URL, or turn on TLS in PostgreSQL",
+}
+
 # A value or a row that PostgreSQL won't take; another row of the same statement it may.
 _ABOUT_A_ROW = {"22", "23", "54"}
 
@@ -46,29 +71,22 @@ class Database:
     @classmethod
     def connect(cls, settings: Settings, *, application: str, pool_size: int | None = None) -> Database:
         """A database whose every wait is bounded: connecting, waiting for the pool, for a lock, for a statement."""
-        timeout_ms = int(settings.statement_timeout_s * 1000)
-        options = f"-c statement_timeout={timeout_ms} -c lock_timeout={_LOCK_TIMEOUT_MS} -c timezone=UTC"
-        # jit: no statement of ours runs long enough to be worth compiling, whatever its plan is estimated to cost.
-        options += " -c idle_in_transaction_session_timeout=30000 -c jit=off"
-        # Prepared statements are hot and written so that one plan is good for all values; to PostgreSQL, which can't see
-        # how many a LIMIT will let through, planning anew each time looks cheaper.
-        options += " -c plan_cache_mode=force_generic_plan"
-        engine = create_engine(
+        engine = new_engine(
             settings.database_url,
+            application=application,
+            session={
+                "statement_timeout": int(settings.statement_timeout_s * 1000),
+                "lock_timeout": _LOCK_TIMEOUT_MS,
+                "idle_in_transaction_session_timeout": 30_000,
+                # Prepared statements are hot and written so that one plan is good for all values; to PostgreSQL, which
+                # can't see how many a LIMIT will let through, planning anew each time looks cheaper.
+                "plan_cache_mode": "force_generic_plan",
+            },
             pool_size=pool_size or settings.pool_size,
             max_overflow=0,
             pool_timeout=3,
             pool_recycle=1800,
             pool_use_lifo=True,  # the same few sessions do the work: what they prepared and cached stays warm
-            hide_parameters=True,  # an e-mail address must not stand in an exception's text
-            connect_args={
-                "connect_timeout": 3,
-                "application_name": f"aegis-{application}",
-                "options": options,
-                "keepalives_idle": 30,
-                "keepalives_interval": 5,
-                "keepalives_count": 3,
-            },
         )
         return cls(engine)
 
@@ -103,9 +121,9 @@ class Database:
                 raise DatabaseUnavailable("no free database connection") from error
             except DBAPIError as error:
                 if not _may_repeat(error):
-                    raise _translated(error) from error
+                    raise translated(error) from error
                 if tries == _TRIES:
-                    raise DatabaseUnavailable(f"PostgreSQL: {_first_line(error)}") from error
+                    raise DatabaseUnavailable(_in_words(error)) from error
                 time.sleep(random.uniform(0.01, 0.05) * 2**tries)
         raise AssertionError("unreachable")
 
@@ -153,7 +171,7 @@ class Database:
         except PoolTimeout as error:
             raise DatabaseUnavailable("no free database connection") from error
         except DBAPIError as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     def dispose(self) -> None:
         """Close the pool; after a fork, or at the end."""
@@ -184,12 +202,22 @@ def _leave_a_stale_session(context: ExceptionContext) -> None:
         context.is_disconnect |= sqlstate(context.sqlalchemy_exception) in _STALE_SESSION
 
 
-def _translated(error: DBAPIError) -> Exception:
-    if sqlstate(error) == _LOCK_NOT_AVAILABLE:
+def translated(error: DBAPIError) -> Exception:
+    """The error of ours that says what the caller may do; the error itself where there is none."""
+    state = sqlstate(error)
+    if state == _LOCK_NOT_AVAILABLE:
         return LockTimeout(f"PostgreSQL: {_first_line(error)}")
-    if _may_repeat(error) or sqlstate(error) in _UNAVAILABLE:
-        return DatabaseUnavailable(f"PostgreSQL: {_first_line(error)}")
+    if state in _UNUSABLE:
+        return DatabaseUnusable(f"PostgreSQL: {_first_line(error)}: {_UNUSABLE[state]}")
+    if _may_repeat(error) or state in _UNAVAILABLE:
+        return DatabaseUnavailable(_in_words(error))
     return error
+
+
+def _in_words(error: DBAPIError) -> str:
+    line = _first_line(error)
+    advice = next((advice for words, advice in _ADVICE.items() if words in line), None)
+    return f"PostgreSQL: {line}" + (f": {advice}" if advice and sqlstate(error) is None else "")
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from .database import translated
+from .engines import new_engine
 
 _LOCK = 0x6165_6769_73  # "aegis"
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the schema up to `revision`."""
+    """Bring the schema up to `revision`. Raises DatabaseUnavailable, and alembic's CommandError for an unknown revision."""
     _run(database_url, lambda config: command.upgrade(config, revision))
 
 
@@ -39,8 +44,8 @@ def _config() -> Config:
     return config
 
 
-def _run(database_url: str, migrate) -> None:  # type: ignore[no-untyped-def]
-    engine = create_engine(database_url)
+def _run(database_url: str, migrate: Callable[[Config], None]) -> None:
+    engine = new_engine(database_url, application="migrate")
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
@@ -49,5 +54,7 @@ def _run(database_url: str, migrate) -> None:  # type: ignore[no-untyped-def]
             config.attributes["connection"] = connection
             migrate(config)
             connection.commit()
+    except DBAPIError as error:
+        raise translated(error) from error
     finally:
         engine.dispose()  # closing the session releases the lock

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from aegis_worker.errors import ConfigurationError, InvalidRouting
+from aegis_worker.toml_file import UnreadableFile, read_toml
 
 from .checks import Checks, place
 from .policy import RoutingConfig
@@ -21,11 +21,11 @@ __all__ = ["RoutingConfig", "checked_routing", "load_routing", "parse_routing", 
 def load_routing(path: Path, gateways: Collection[str]) -> RoutingConfig:
     """The file's configuration; the default where there is no file. Raises ConfigurationError."""
     try:
-        document = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        return RoutingConfig()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+        document = read_toml(path)
+    except UnreadableFile as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return RoutingConfig()
+        raise
     return parse_routing(document, gateways=gateways, where=str(path))
 
 
