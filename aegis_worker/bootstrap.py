@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+import structlog
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -18,7 +19,7 @@ from aegis_worker.celery import app as celery_app
 from aegis_worker.chaos.points import arm
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.gateways.registry import IN_PROCESS, load_gateways
+from aegis_worker.gateways.registry import IN_PROCESS, load_gateways, variables_of
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs
@@ -37,9 +38,11 @@ from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import RoutingConfig, load_routing
 from aegis_worker.routing.hooks import load_hooks
-from aegis_worker.settings import Settings, load_settings
+from aegis_worker.settings import Settings, load_settings, unknown_variables
 from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.webhooks.sender import HttpSender
+
+log = structlog.get_logger(__name__)
 
 # Locks, flags and health of a Redis that is slow are worth less than the payment that waits for them.
 _REDIS_TIMEOUT_S = 0.3
@@ -96,6 +99,28 @@ def web(settings: Settings | None = None) -> Web:
         gateway_reports=_gateway_reports(settings, database, redis, gateways),
         routing_file=cache(lambda: load_routing(settings.config_dir / "routing.toml", gateways())),
     )
+
+
+def check_installation() -> Settings:
+    """What every process looks at before it starts: settings, gateways.toml, routing.toml, and whether they fit together.
+
+    Connects to nothing. What nothing reads is a line in the log. Raises ConfigurationError.
+    """
+    settings = load_settings()
+    gateways = load_gateways(settings.config_dir / "gateways.toml")
+    for gateway in gateways.values():
+        gateway.close()
+    load_routing(settings.config_dir / "routing.toml", gateways)
+    if unread := unread_variables(settings):
+        configure_logs(settings.log_level)
+        for line in unread:
+            log.warning(line)
+    return settings
+
+
+def unread_variables(settings: Settings) -> list[str]:
+    """A line for each `AEGIS_…` variable that nothing reads. Raises ConfigurationError."""
+    return unknown_variables(os.environ, variables_of(settings.config_dir / "gateways.toml"))
 
 
 @cache

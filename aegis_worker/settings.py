@@ -197,7 +197,9 @@ def _check(settings: Settings) -> None:
     if 0 < len(settings.metrics_token) < 16:
         raise ConfigurationError("AEGIS_METRICS_TOKEN must be at least 16 characters, or not set")
     if settings.sentry_dsn and not _DSN.fullmatch(settings.sentry_dsn):
-        raise ConfigurationError("SENTRY_DSN is no DSN such as https://key@host/1: correct it, or leave it empty")
+        raise ConfigurationError(
+            "SENTRY_DSN is no DSN such as https://key@host/1: correct it, or leave it empty"
+        )
     if settings.environment not in ("development", "test", "staging", "production"):
         raise ConfigurationError("AEGIS_ENV must be development, test, staging or production")
     if settings.log_level not in _LOG_LEVELS:

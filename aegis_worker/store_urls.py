@@ -27,8 +27,28 @@ _REDIS_SCHEMES = ("redis", "rediss")
 _SHOWN_SCHEMES = {
     *_DATABASE_SCHEMES,
     *_REDIS_SCHEMES,
-    *("postgresql+psycopg", "postgresql+asyncpg", "postgresql+pg8000", "jdbc", "mysql", "mysql+pymysql", "mariadb"),
-    *("sqlite", "oracle", "mssql", "mongodb", "http", "https", "tcp", "unix", "redis+socket", "sentinel", "amqp"),
+    *(
+        "postgresql+psycopg",
+        "postgresql+asyncpg",
+        "postgresql+pg8000",
+        "jdbc",
+        "mysql",
+        "mysql+pymysql",
+        "mariadb",
+    ),
+    *(
+        "sqlite",
+        "oracle",
+        "mssql",
+        "mongodb",
+        "http",
+        "https",
+        "tcp",
+        "unix",
+        "redis+socket",
+        "sentinel",
+        "amqp",
+    ),
 }
 _MOST_DATABASES = 1_000_000
 _SSL_MODES = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
@@ -58,14 +78,18 @@ def checked_database_url(url: str, environ: Mapping[str, str]) -> str:
     _check_environment(
         environ,
         PGHOST=has_host,
-        PGPORT=parts.port is not None or "port" in given or any(key == "host" and ":" in value for key, value in query),
+        PGPORT=parts.port is not None
+        or "port" in given
+        or any(key == "host" and ":" in value for key, value in query),
         PGUSER=bool(parts.username) or "user" in given,
         PGDATABASE=bool(database),
     )
     if not database:
         raise _wrong(name, f"names no database: write it after the host, {_DATABASE_FORM}")
     if "/" in database or "%" in parts.path:
-        raise _wrong(name, "has a database name with a / or %: such a name is given as ?dbname=…, with its escapes")
+        raise _wrong(
+            name, "has a database name with a / or %: such a name is given as ?dbname=…, with its escapes"
+        )
     return "postgresql+psycopg2" + url[len(parts.scheme) :]
 
 
@@ -123,7 +147,9 @@ def _parts(name: str, url: str, schemes: tuple[str, ...], form: str) -> SplitRes
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise _wrong(name, f"has no valid host and port: a port is a number from 1 to 65535, {form}") from None
+        raise _wrong(
+            name, f"has no valid host and port: a port is a number from 1 to 65535, {form}"
+        ) from None
     if port == 0:
         raise _wrong(name, f"has the port 0: a port is a number from 1 to 65535, {form}")
     return parts
@@ -187,7 +213,7 @@ def _check_environment(environ: Mapping[str, str], **said: bool) -> None:
         if environ.get(variable):
             where = "as ?options=… in" if variable == "PGOPTIONS" else "in"
             raise ConfigurationError(
-                f"{variable} is set, and would lead some process to another place than DATABASE_URL does: unset it, and say "
+                f"{variable} is set, and would lead some process elsewhere than DATABASE_URL does: unset it, and say "
                 f"it {where} DATABASE_URL, which holds for every process"
             )
 

@@ -41,7 +41,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         why = str(error)
         found = _PLACE.search(why)
         place = Place(int(found[1]), int(found[2])) if found else end_of(text)
-        raise UnreadableFile(path, _PLACE.sub("", why).removesuffix(" (at end of document)"), place) from error
+        raise UnreadableFile(
+            path, _PLACE.sub("", why).removesuffix(" (at end of document)"), place
+        ) from error
     except RecursionError as error:
         raise UnreadableFile(path, "nests its values too deeply") from error
 

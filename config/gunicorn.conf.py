@@ -2,7 +2,27 @@
 
 import os
 
-bind = os.environ.get("AEGIS_BIND", "127.0.0.1:8000")
+from gunicorn.util import parse_address as _parse_address
+
+from aegis_worker.bootstrap import check_installation as _check_installation
+from aegis_worker.errors import ConfigurationError as _ConfigurationError
+from aegis_worker.observability.refusals import refuse_to_start as _refuse_to_start
+from aegis_worker.settings import whole_number as _whole_number
+
+
+def on_starting(server):
+    """Before the first worker: each would fail by itself."""
+    try:
+        _check_installation()
+    except _ConfigurationError as error:
+        _refuse_to_start(error)
+
+
+bind = os.environ.get("AEGIS_BIND") or "127.0.0.1:8000"
+try:
+    _parse_address(bind)
+except RuntimeError as error:
+    _refuse_to_start(_ConfigurationError(f"AEGIS_BIND must be host:port or unix:PATH: {error}"))
 
 # gthread, because it keeps connections open: a POST costs the web process less CPU than it costs sync workers, which take
 # a new connection for each, and it answers sooner. One process a core, as Python runs one thread of a process at a time;
@@ -10,8 +30,11 @@ bind = os.environ.get("AEGIS_BIND", "127.0.0.1:8000")
 # 10 s (at most two of a process do). Each thread needs a connection of the pool while it asks PostgreSQL: AEGIS_POOL_SIZE
 # (5) is to be no less. More threads only wait for each other.
 worker_class = "gthread"
-workers = int(os.environ.get("AEGIS_WEB_WORKERS") or min(16, os.cpu_count() or 1))
-threads = int(os.environ.get("AEGIS_WEB_THREADS") or 4)
+try:
+    workers = _whole_number("AEGIS_WEB_WORKERS", min(16, os.cpu_count() or 1), 1, 1024)
+    threads = _whole_number("AEGIS_WEB_THREADS", 4, 1, 1024)
+except _ConfigurationError as error:
+    _refuse_to_start(error)
 
 # Longer than the 60 s for which a proxy usually keeps an idle connection: whoever closes it must be the one who sends, or
 # now and then a request meets a closing connection.

@@ -14,7 +14,7 @@ import click
 
 from aegis_worker import __version__
 from aegis_worker.errors import AegisError
-from aegis_worker.observability.redaction import redact_text
+from aegis_worker.observability.refusals import one_line
 
 from .streams import readers_may_leave
 
@@ -84,5 +84,5 @@ def main() -> None:
         try:
             cli()
         except AegisError as error:
-            click.echo(f"aegis: {redact_text('; '.join(str(error).splitlines()))}", err=True)
+            click.echo(one_line(error), err=True)
             sys.exit(3)

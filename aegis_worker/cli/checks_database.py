@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from aegis_worker.persistence import delivery_rows, migrate, outbox_rows
 from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
+from aegis_worker.persistence.oversight_tables import metadata
+from aegis_worker.persistence.whereabouts import not_seen_because
 from aegis_worker.settings import Settings
 
 from .checks import Check, fail, ok, warn
@@ -53,6 +55,15 @@ SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM rec
 """
 
 
+# What the role lacks of the rights that are wanted on a table.
+_MAY = """
+SELECT wanted FROM unnest(%(rights)s::text[]) wanted
+WHERE NOT has_table_privilege(%(table)s, wanted) ORDER BY wanted
+"""
+_RIGHTS = {"SELECT", "INSERT"}
+_ONLY_ADDED_TO = {"payment_events", "payment_snapshots", "audit_log", "routing_versions"}
+
+
 def server(connection: Connection, settings: Settings) -> Iterator[Check]:
     """Version, durability, whether it can be written, and room for connections."""
     row = connection.exec_driver_sql(_SERVER).one()
@@ -95,8 +106,34 @@ def schema(connection: Connection) -> Iterator[Check]:
     current, head = migrate.current_revision(connection), migrate.head_revision()
     if current == head:
         yield ok("schema", f"at {head}, the newest")
+    elif current is None:
+        why = not_seen_because(connection)
+        yield fail(
+            "schema",
+            why or f"none; this version needs {head}",
+            "do what it says" if why else "run `aegis migrate`",
+        )
+    elif migrate.is_known(current):
+        yield fail("schema", f"at {current}, this version needs {head}", "run `aegis migrate`")
     else:
-        yield fail("schema", f"at {current or 'nothing'}, this version needs {head}", "run `aegis migrate`")
+        advice = "install the version that migrated it; `aegis migrate` of this one refuses, and would know no way back"
+        yield fail("schema", f"at {current}, which is newer than this version: it knows up to {head}", advice)
+
+
+def rights(connection: Connection) -> Iterator[Check]:
+    """Whether this role may do on each table what AegisPay does there."""
+    missing: dict[str, list[str]] = {}
+    for name in metadata.tables:
+        wanted = _RIGHTS | ({"UPDATE"} if name not in _ONLY_ADDED_TO else set())
+        found = connection.exec_driver_sql(_MAY, {"table": name, "rights": sorted(wanted)}).scalars()
+        for right in found:
+            missing.setdefault(right, []).append(name)
+    if missing:
+        seen = "; ".join(f"no {right} on {', '.join(names)}" for right, names in sorted(missing.items()))
+        grants = "; ".join(f"GRANT {right} ON {', '.join(names)}" for right, names in sorted(missing.items()))
+        yield fail("rights", seen, f"{grants} TO the role of DATABASE_URL")
+    else:
+        yield ok("rights", "the role may read and write every table")
 
 
 def clock(connection: Connection) -> Iterator[Check]:
@@ -135,7 +172,7 @@ def open_jobs(connection: Connection) -> Iterator[Check]:
     """Jobs that wait for a person, and how many are in doubt."""
     row = connection.exec_driver_sql(_OPEN).one()
     if row.review:
-        advice = "look at each with `aegis timeline`, then ask again with POST /v1/payments/ID/sync"
+        advice = "`aegis reviews` shows each with its evidence; then decide with `aegis resolve ID`"
         yield warn("reviews", f"{row.review} wait for a person", advice)
     else:
         yield ok("reviews", "none wait")

@@ -20,7 +20,7 @@ from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.settings import load_settings
 
 from . import checks_database, checks_gateways, checks_redis
-from .checks import Check, fail, guarded, ok
+from .checks import Check, fail, guarded, ok, warn
 from .output import examples, json_option, print_json, print_table
 
 _DATABASE_ADVICE = "start PostgreSQL, or correct DATABASE_URL: without it nothing is accepted"
@@ -73,6 +73,8 @@ def _all_checks() -> Iterator[Check]:
         return
     yield ok("settings", f"environment {settings.environment}")
     try:
+        for line in bootstrap.unread_variables(settings):
+            yield warn("settings", line, "correct its name, or take it away")
         # Building the parts connects to nothing; it checks that settings and gateways fit each other.
         parts = bootstrap.build_worker(settings, hints=NoHints())
     except ConfigurationError as error:
@@ -106,6 +108,7 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "clock, PostgreSQL": checks_database.clock,
     }
     of_ours: dict[str, Callable[[Connection], Iterable[Check]]] = {
+        "rights": checks_database.rights,
         "due jobs": checks_database.due_jobs,
         "reviews": checks_database.open_jobs,
         "beat": checks_database.beat,

@@ -7,11 +7,17 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from sqlalchemy.exc import ProgrammingError
+
 from aegis_worker.errors import DatabaseUnavailable, DatabaseUnusable
 from aegis_worker.observability.logs import configure_logs
-from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.database import Database, sqlstate
 from aegis_worker.persistence.whereabouts import not_seen_because
 from aegis_worker.settings import load_settings
+
+# PostgreSQL's undefined_column and undefined_function.
+_ANOTHER_VERSION = {"42703", "42883"}
+
 
 @contextmanager
 def opened_database() -> Iterator[Database]:
@@ -28,9 +34,13 @@ def opened_database() -> Iterator[Database]:
 
 @contextmanager
 def tables_expected(database: Database) -> Iterator[None]:
-    """Where the tables are not seen, say why not, if that can be found out. Raises DatabaseUnusable."""
+    """Where the tables are not seen, or are not ours yet, say why and what to do. Raises DatabaseUnusable."""
     try:
         yield
+    except ProgrammingError as error:
+        if sqlstate(error) not in _ANOTHER_VERSION:
+            raise
+        raise DatabaseUnusable("the database has no schema of this version; run `aegis migrate`") from error
     except DatabaseUnusable as error:
         why = None
         with suppress(DatabaseUnavailable), database.read() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from redis import Redis, RedisError
+
 from aegis_worker.errors import InvalidApiKey, StackFailed
 from aegis_worker.persistence.api_keys import EVERY_MERCHANT, authenticate, create_key, create_operator_key
 from aegis_worker.persistence.database import Database

@@ -15,15 +15,15 @@ import structlog
 
 from aegis_worker import reconcile
 from aegis_worker.audit.run import audit_on
-from aegis_worker.bootstrap import Worker
+from aegis_worker.bootstrap import Worker, check_installation
 from aegis_worker.errors import AegisError
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.redaction import redact_text
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.pipeline.run import run
 from aegis_worker.purge import purge
-from aegis_worker.settings import load_settings
 
+from .installation import tables_expected
 from .output import examples, json_option, print_facts, print_json, print_table
 from .worker_parts import opened_worker
 
@@ -93,7 +93,8 @@ def relay_pass(
         if stopped():
             break
         try:
-            report.done[name] = step()
+            with tables_expected(parts.database):
+                report.done[name] = step()
         except AegisError as error:
             # A database that is away, mostly: what was due stays due.
             log.warning("step failed", step=name, error=str(error))
@@ -131,7 +132,7 @@ def command(ctx: click.Context, once: bool, interval_s: float, as_json: bool) ->
 
     May run beside workers: whoever claims a job first does it. TERM finishes the pass; a second one ends at once.
     """
-    settings = load_settings()
+    settings = check_installation()
     configure_error_reports(settings.sentry_dsn, settings.environment)
     with opened_worker(log_level=settings.log_level, hinting=False) as parts, _stop_on_signals() as stop:
         rota = Rota(parts)

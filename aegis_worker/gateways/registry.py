@@ -66,13 +66,24 @@ def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[
 
 def load_configs(path: Path, environ: Mapping[str, str]) -> list[GatewayConfig]:
     """The file's entries, checked. Raises ConfigurationError."""
-    tables = read_toml(path).get("gateways", {})
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise ConfigurationError(f"{path}: gateways must be tables [gateways.NAME]")
-    configs = [_config(path, name, table, environ) for name, table in tables.items()]
+    configs = [_config(path, name, table, environ) for name, table in _tables(path).items()]
     if not configs:
         raise ConfigurationError(f"{path}: no [gateways.NAME] table")
     return configs
+
+
+def variables_of(path: Path) -> set[str]:
+    """The environment variables that the file names. Raises ConfigurationError for a file that can't be read."""
+    tables = _tables(path).values()
+    named = (table.get(f"{field}_env") for table in tables for field in _FROM_ENVIRONMENT)
+    return {name for name in named if isinstance(name, str)}
+
+
+def _tables(path: Path) -> dict[str, dict[str, Any]]:
+    tables = read_toml(path).get("gateways", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ConfigurationError(f"{path}: gateways must be tables [gateways.NAME]")
+    return tables
 
 
 def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, str]) -> GatewayConfig:
@@ -134,7 +145,9 @@ def _check_url(where: str, url: str) -> None:
     except ValueError:
         good = False
     if not good or "@" in parts.netloc or not (url.isascii() and url.isprintable() and " " not in url):
-        raise ConfigurationError(f"{where}: the base URL must be such as https://host:port, without a password")
+        raise ConfigurationError(
+            f"{where}: the base URL must be such as https://host:port, without a password"
+        )
 
 
 def _amounts(where: str, table: Any) -> dict[str, AmountLimits]:

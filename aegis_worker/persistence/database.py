@@ -38,8 +38,6 @@ _UNUSABLE = {
     "42501": "give the role of DATABASE_URL its rights on the schema, tables and sequences of AegisPay",
     "3F000": "the search_path of this role names no schema that is there and that it may use",
     "42P01": "the database has no schema of this version; run `aegis migrate`",
-    "42703": "the database has no schema of this version; run `aegis migrate`",
-    "42883": "the database has no schema of this version; run `aegis migrate`",
 }
 # While connecting PostgreSQL's code does not reach us; its words do, in English unless lc_messages says otherwise.
 _ADVICE = {

@@ -11,7 +11,9 @@ from sqlalchemy import Engine, create_engine, event, make_url
 _ALWAYS = {"timezone": "UTC", "jit": "off"}
 
 
-def new_engine(url: str, *, application: str, session: Mapping[str, Any] | None = None, **pool: Any) -> Engine:
+def new_engine(
+    url: str, *, application: str, session: Mapping[str, Any] | None = None, **pool: Any
+) -> Engine:
     """An engine whose connecting is bounded. `session`: settings of PostgreSQL for each of its sessions.
 
     What the URL itself sets with `options=` (a search_path, a role) holds too, unless `session` says otherwise.

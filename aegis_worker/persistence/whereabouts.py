@@ -1,4 +1,4 @@
-"""Why this role does not see AegisPay's tables: they are in a schema that its search_path leaves out, or may not be used."""
+"""Why this role does not see AegisPay's tables: their schema is not in its search_path, or not for it to use."""
 
 from __future__ import annotations
 
@@ -19,20 +19,18 @@ _SEARCH_PATH = "SELECT current_setting('search_path') AS path, cardinality(curre
 
 
 def not_seen_because(connection: Connection) -> str | None:
-    """What keeps the tables out of sight and what to do about it, in one line; None where nothing does but their absence."""
+    """What keeps the tables out of sight and what to do about it, in one line; None where they are just not there."""
     places = connection.exec_driver_sql(_PLACES).all()
     if any(place.searched for place in places):
         return None
     for place in places:
         if place.named and not place.usable:
-            return (
-                f"this role may not use the schema {place.name}, where the tables are: GRANT USAGE ON SCHEMA {place.name} to it"
-            )
+            return f"this role may not use the schema {place.name}, where the tables are: GRANT USAGE ON SCHEMA {place.name}"
     if places:
         names = ", ".join(place.name for place in places)
         return (
-            f"there are tables of AegisPay in the schema {names}, which the search_path of this role leaves out: if they are "
-            f"this installation's, add ?options=-csearch_path%3D{places[0].name} to DATABASE_URL"
+            f"there are tables of AegisPay in the schema {names}, which the search_path of this role leaves out: if they are"
+            f" this installation's, add ?options=-csearch_path%3D{places[0].name} to DATABASE_URL"
         )
     path = connection.exec_driver_sql(_SEARCH_PATH).one()
     if not path.usable:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import beat_init, celeryd_init, worker_process_init
 
 from aegis_worker import bootstrap
+from aegis_worker.errors import ConfigurationError
+from aegis_worker.observability.refusals import refuse_to_start
 
 # A batch keeps some ten thousand objects alive until it is done with, none of them in a cycle. By default the collector
 # would go through them, and through everything that was imported, every few hundred new ones.
@@ -20,3 +22,13 @@ def _fresh_parts(**_: Any) -> None:
     bootstrap.worker.cache_clear()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, 10, 10)
+
+
+@celeryd_init.connect
+@beat_init.connect
+def _check_installation(**_: Any) -> None:
+    # Here, in the parent: each child would say it again with every task, and none would ever work.
+    try:
+        bootstrap.check_installation()
+    except ConfigurationError as error:
+        refuse_to_start(error)

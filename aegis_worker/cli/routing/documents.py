@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 from aegis_api import card_numbers
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.registry import load_configs
+from aegis_worker.gateways.registry import load_gateways
 from aegis_worker.settings import load_settings
 
 from ..output import print_facts, print_table
@@ -24,8 +23,10 @@ file_argument = click.argument("path", metavar="FILE", type=click.Path(dir_okay=
 
 def configured_gateways() -> dict[str, GatewayConfig]:
     """The gateways of config/gateways.toml by name. Raises ConfigurationError."""
-    path = load_settings().config_dir / "gateways.toml"
-    return {config.name: config for config in load_configs(path, os.environ)}
+    gateways = load_gateways(load_settings().config_dir / "gateways.toml")
+    for gateway in gateways.values():
+        gateway.close()
+    return {name: gateway.config for name, gateway in gateways.items()}
 
 
 def routing_file() -> Path:
