@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
 from werkzeug.datastructures import Headers
 
 from aegis_worker.audit.incidents import Incident
+from aegis_worker.domain.moments import rfc3339 as moment
 from aegis_worker.domain.payment import Payment
 from aegis_worker.ids import event_id
 from aegis_worker.persistence.audit_log import Entry
@@ -172,7 +173,7 @@ def delivery_body(delivery: Delivery) -> dict[str, Any]:
         "due_at": moment(delivery.due_at),
         "created_at": moment(delivery.created_at),
         "delivered_at": _moment_or_none(delivery.delivered_at),
-        "log": list(delivery.log),
+        "log": [{**entry, "at": moment(datetime.fromisoformat(entry["at"]))} for entry in delivery.log],
     }
 
 
@@ -210,11 +211,6 @@ def incident_body(incident: Incident) -> dict[str, Any]:
 def list_body(data: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[str, Any]:
     """One page of a list. `next_cursor` goes into `starting_after` of the next call."""
     return {"data": list(data), "has_more": next_cursor is not None, "next_cursor": next_cursor}
-
-
-def moment(at: datetime) -> str:
-    """RFC 3339 in UTC, always with six digits of microseconds."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _moment_or_none(at: datetime | None) -> str | None:

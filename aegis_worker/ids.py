@@ -28,7 +28,7 @@ def new_id(prefix: str) -> str:
 
 def first_id_at(prefix: str, moment: datetime) -> str:
     """The smallest id that could have been made at `moment`: a UUIDv7 begins with 48 bits of milliseconds (RFC 9562)."""
-    return f"{prefix}_{int(moment.timestamp() * 1000):012x}{'0' * 20}"
+    return f"{prefix}_{max(0, int(moment.timestamp() * 1000)):012x}{'0' * 20}"
 
 
 def made_at(id_: str) -> datetime:

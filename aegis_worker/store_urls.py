@@ -84,8 +84,6 @@ def checked_database_url(url: str, environ: Mapping[str, str]) -> str:
         PGUSER=bool(parts.username) or "user" in given,
         PGDATABASE=bool(database),
     )
-    if not database:
-        raise _wrong(name, f"names no database: write it after the host, {_DATABASE_FORM}")
     if "/" in database or "%" in parts.path:
         raise _wrong(
             name, "has a database name with a / or %: such a name is given as ?dbname=…, with its escapes"
@@ -97,8 +95,6 @@ def checked_redis_url(url: str) -> str:
     """The URL, if redis-py and Celery understand the same by it. Raises ConfigurationError as above."""
     name = "REDIS_URL"
     parts = _parts(name, url, _REDIS_SCHEMES, _REDIS_FORM)
-    if not parts.hostname:
-        raise _wrong(name, f"names no host, {_REDIS_FORM}")
     if ";" in url:
         raise _wrong(name, "holds a ;, at which Celery would cut it: a ; in the password is written %3B")
     number = parts.path.removeprefix("/")

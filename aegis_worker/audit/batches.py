@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping
 
+from aegis_worker.domain.moments import rfc3339
 from aegis_worker.persistence.database import Database
 
 from .checks import violations
@@ -82,14 +83,14 @@ def check_keys(
 
 def _wrong_key(key: RowMapping) -> list[Violation]:
     evidence = {name: key[name] for name in ("merchant_id", "route", "key")}
-    evidence["created_at"] = key["created_at"].isoformat()
+    evidence["created_at"] = rfc3339(key["created_at"])
     if key["payments_merchant"] is None:
         summary = "an idempotency key leads to no payment"
     elif key["payments_merchant"] != key["merchant_id"]:
         summary = "an idempotency key leads to another merchant's payment"
     elif key["made_apart"]:
         summary = "an idempotency key was made apart from its payment"
-        evidence["payment_created_at"] = key["payment_created_at"].isoformat()
+        evidence["payment_created_at"] = rfc3339(key["payment_created_at"])
     else:
         return []
     return gather(key["payment_id"], [Finding("I7", summary, {"key": evidence})])

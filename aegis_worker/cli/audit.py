@@ -14,7 +14,7 @@ from aegis_worker.audit.run import AuditReport, audit_all
 from aegis_worker.audit.violations import INVARIANTS
 from aegis_worker.ids import PAYMENT, first_id_at, made_at
 
-from .output import examples, json_option, print_facts, print_json, print_table, progress, remark
+from .output import examples, json_option, plain, print_facts, print_json, print_table, progress, remark
 from .reconcile import parse_since
 from .worker_parts import opened_worker
 
@@ -97,7 +97,7 @@ def _print(report: AuditReport, since: datetime | None, ask_gateways: bool) -> N
     print_facts(
         "Audit",
         {
-            "payments accepted since": since or "the beginning",
+            "payments accepted since (UTC)": since or "the beginning",
             "payments": report.payments,
             "from": _named(report.first_id),
             "to": _named(report.last_id),
@@ -123,4 +123,4 @@ def _print(report: AuditReport, since: datetime | None, ask_gateways: bool) -> N
 
 
 def _named(payment_id: str | None) -> str | None:
-    return payment_id and f"{payment_id} ({made_at(payment_id):%Y-%m-%d %H:%M:%S} UTC)"
+    return payment_id and f"{payment_id} ({plain(made_at(payment_id))} UTC)"

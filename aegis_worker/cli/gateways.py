@@ -18,7 +18,7 @@ from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.resilience.health import Figures, Latency
 from aegis_worker.resilience.permits import STATUS
 
-from .output import duration, examples, json_option, print_json, print_table, redrawn_table
+from .output import duration, examples, json_option, plain, print_json, print_table, redrawn_table
 from .pauses import pause, resume
 from .worker_parts import opened_worker
 
@@ -100,7 +100,7 @@ def _watch(parts: Worker, interval_s: float, as_json: bool) -> None:
             if as_json:
                 print_json(list_body([gateway_body(report) for report in reports], None), one_line=True)
             else:
-                title = f"Gateways, {datetime.now(UTC):%H:%M:%S} UTC"
+                title = f"Gateways, {plain(datetime.now(UTC))} UTC"
                 draw(
                     title if _is_known(reports) else f"{title}: {NO_HEALTH}",
                     _COLUMNS,

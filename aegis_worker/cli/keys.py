@@ -92,7 +92,7 @@ def list_(merchant: str | None, as_json: bool) -> None:
         return
     print_table(
         "API keys",
-        ("id", "role", "merchant", "label", "key", "created", "revoked"),
+        ("id", "role", "merchant", "label", "key", "created (UTC)", "revoked (UTC)"),
         [
             (key.id, key.role, key.merchant_id, key.label, key.hint, key.created_at, key.revoked_at)
             for key in keys

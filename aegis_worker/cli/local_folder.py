@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from aegis_worker.domain.moments import rfc3339
 from aegis_worker.embedded.server import write_secret
 from aegis_worker.errors import StackFailed
 
@@ -105,7 +106,7 @@ class DataFolder:
 
     def note(self, text: str) -> None:
         """A line for `logs/up.log`."""
-        stamp = datetime.now(UTC).isoformat(timespec="seconds")
+        stamp = rfc3339(datetime.now(UTC))
         with (self.logs / "up.log").open("a") as log:
             log.write(f"{stamp} {text}\n")
 

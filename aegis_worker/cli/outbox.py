@@ -176,7 +176,7 @@ def list_endpoints(merchant: str, as_json: bool) -> None:
         for endpoint in found
     ]
     print_table(
-        f"Webhook endpoints of {merchant}", ("id", "url", "events", "since (UTC)", "rests until"), rows
+        f"Webhook endpoints of {merchant}", ("id", "url", "events", "since (UTC)", "rests until (UTC)"), rows
     )
 
 

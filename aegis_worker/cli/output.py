@@ -26,6 +26,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from aegis_worker.domain.moments import readable, rfc3339
 from aegis_worker.queries.wording import duration as duration
 from aegis_worker.queries.wording import money as money
 
@@ -67,7 +68,7 @@ def examples(text: str) -> str:
 
 
 def print_json(value: Any, *, one_line: bool = False) -> None:
-    """`value` as JSON; times in ISO 8601. ASCII only, so that no terminal obeys what a gateway wrote into a message."""
+    """`value` as JSON; times as the API writes them. ASCII only, so that no terminal obeys what a gateway wrote into a message."""
     click.echo(json.dumps(value, indent=None if one_line else 2, default=_as_json))
 
 
@@ -164,9 +165,9 @@ def remark(text: str) -> None:
 
 
 def plain(value: Any) -> str:
-    """`value` in one line without control characters: data must not steer a terminal."""
+    """`value` in one line without control characters: data must not steer a terminal. A time is in UTC."""
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S.") + f"{value.microsecond // 1000:03d}"
+        return readable(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = "–" if value is None else str(value)
@@ -207,7 +208,7 @@ def _cell(value: Any) -> Text:
 
 def _as_json(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.isoformat()
+        return rfc3339(value)
     if isinstance(value, set | frozenset | tuple):
         return list(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -21,21 +21,25 @@ _SHOWN = 50
 
 
 def parse_since(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    """`90m`, `24h`, `2d` before now, or an ISO 8601 time; one without an offset is UTC."""
+    """`90m`, `24h`, `2d` before now, or an ISO 8601 time, which is UTC unless it says its offset; in UTC."""
     if value is None:
         return None
     now = datetime.now(UTC)
     span = _SPAN.fullmatch(value)
     try:
-        moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])}) if span else datetime.fromisoformat(value)
-    except ValueError:
+        moment = now - timedelta(**{_UNITS[span[2]]: int(span[1])}) if span else _in_utc(value)
+    except (ValueError, OverflowError):
         raise click.BadParameter(
-            "give a span such as 90m, 24h or 2d, or a time such as 2026-05-01T12:00"
+            "give a span such as 90m, 24h or 2d, or a time such as 2026-05-01T12:00 or 2026-05-01T14:00+02:00"
         ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if moment > now:
         raise click.BadParameter("is in the future")
     return moment
+
+
+def _in_utc(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class _SentNow:

@@ -21,7 +21,7 @@ from aegis_worker.queries.payments import StoredPayment, get_payment
 from aegis_worker.queries.sentences import of_event
 
 from .installation import opened_database
-from .output import examples, json_option, print_facts, print_json, print_table, remark
+from .output import examples, json_option, plain, print_facts, print_json, print_table, remark
 from .reconcile import parse_since
 
 
@@ -132,4 +132,4 @@ def _show_past(database: Database, payment_id: str, moment: datetime, as_json: b
         remark(f"{payment_id} did not exist yet.")
     else:
         facts = {name.replace("_", " "): getattr(past.payment, name) for name in FOLDED_FIELDS}
-        print_facts(f"{payment_id} as of {moment:%Y-%m-%d %H:%M:%S} UTC", {**facts, "since (UTC)": past.at})
+        print_facts(f"{payment_id} as of {plain(moment)} UTC", {**facts, "since (UTC)": past.at})

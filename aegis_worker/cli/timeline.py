@@ -13,7 +13,7 @@ from aegis_worker.queries.sentences import of_attempt, of_event
 
 from .installation import opened_database
 from .look_up import look_up
-from .output import examples, json_option, plain, print_json, print_table
+from .output import examples, json_option, print_json, print_table
 from .status import print_job, print_payment
 
 
@@ -55,7 +55,7 @@ def print_events(events: Sequence[StoredEvent], currency: str) -> None:
     rows = [
         (
             event.seq,
-            _clock(event.at, events[0].at),
+            event.at,
             _since(earlier, event.at),
             event.type.wire,
             of_event(event.type, event.data, currency),
@@ -70,7 +70,7 @@ def print_attempts(attempts: Sequence[StoredAttempt]) -> None:
     rows = [
         (
             attempt.number,
-            _clock(attempt.sent_at, attempts[0].sent_at),
+            attempt.sent_at,
             attempt.gateway,
             attempt.operation,
             attempt.status,
@@ -83,11 +83,6 @@ def print_attempts(attempts: Sequence[StoredAttempt]) -> None:
     ]
     columns = ("hop", "sent (UTC)", "gateway", "operation", "status", "took", "sent", "asked", "meaning")
     print_table("Calls to gateways", columns, rows)
-
-
-def _clock(at: datetime, first: datetime) -> str:
-    """The time of day; with the date from the day after the first on, so that a usual table stays narrow."""
-    return plain(at) if at.date() != first.date() else plain(at).split(" ")[1]
 
 
 def _since(earlier: datetime | None, at: datetime) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.transitions import LEADS_TO, EventType
 from aegis_worker.ids import event_id
 
@@ -65,7 +66,7 @@ class PublishedEvent:
         document = {
             "id": self.id,
             "type": self.type.wire,
-            "created_at": self.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "created_at": rfc3339(self.at),
             "payment_id": self.payment_id,
             "seq": self.seq,
             "data": data,

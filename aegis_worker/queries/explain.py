@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from aegis_worker.domain.moments import readable
 from aegis_worker.domain.transitions import LEADS_TO, EventType
 
 from .case_file import CaseFile
@@ -86,7 +87,7 @@ def _why(case: CaseFile) -> str:
             # The state says that a charge may be there; what came of it since is no event.
             last["state"] = _ended(case.attempts[-1])
         if case.job.reason:
-            last["waits"] = f"it waits: {case.job.reason} (as of {case.job.updated_at:%H:%M:%S} UTC)"
+            last["waits"] = f"it waits: {case.job.reason} (as of {readable(case.job.updated_at)} UTC)"
     return "; ".join(last.values()) or "nothing is recorded about it"
 
 

@@ -53,9 +53,6 @@ BAD_DATABASES = [
     ("postgresql://u:hunter2@[::1/db", "IPv6"),
     ("postgresql://u:hunter2@h_ü/db", "host"),
     ("postgresql://u:hunter2@a:1,b:2/db", "host"),
-    ("postgresql://", "names no database"),
-    ("postgresql://u:hunter2@h", "names no database"),
-    ("postgresql://u:hunter2@h/", "names no database"),
     ("postgresql://u:hunter2@h/a/b", "?dbname="),
     ("postgresql://u:hunter2@h/a%20b", "?dbname="),
     ("postgresql://u:hunter2@h/db?foo=1", "foo"),
@@ -80,8 +77,6 @@ BAD_REDIS = [
     ("redis://:hun#ter2@h", "%23"),
     ("redis://:hun%ter2@h", "%25"),
     ("redis://:hun;ter2@h", "%3B"),
-    ("redis://", "names no host"),
-    ("redis:///0", "names no host"),
     ("redis://:hunter2@h:port/0", "port"),
     ("redis://:hunter2@h:99999/0", "port"),
     ("redis://:hunter2@::1:6379/0", "IPv6"),
@@ -104,6 +99,7 @@ GOOD_DATABASES = [
     ("postgresql://u:a:b@h/db", ("u", "a:b", "h", None, "db")),
     ("postgresql+psycopg2://u@[::1]:5432/db", ("u", None, "::1", 5432, "db")),
     ("postgresql://u@/db?host=/run/postgresql", ("u", None, None, None, "db")),
+    ("postgresql://u@h", ("u", None, "h", None, None)),
 ]
 GOOD_REDIS = [
     "redis://h",

@@ -18,6 +18,7 @@ from aegis_api.schemas.batch import MOST_LINES
 from aegis_worker.cli.local_stack import Stopped, stop_on_signals
 from aegis_worker.cli.output import progress, remark
 from aegis_worker.cli.percentiles import percentiles
+from aegis_worker.domain.moments import rfc3339
 from aegis_worker.errors import OperatorError
 
 from .figures import Figures, loop_ms, summarized
@@ -191,7 +192,7 @@ def _result(mode: Mode, common: Common, rounds: list[dict[str, Any]]) -> dict[st
         "mode": mode.name,
         "unit": mode.unit,
         "about": mode.about,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": rfc3339(datetime.now(UTC)),
         "machine": {
             "cores": os.cpu_count(),
             "python": platform.python_version(),
