@@ -49,7 +49,7 @@ _job = replace(
 
 OUTBOX = outbox_body(
     Lag(pending=12, failed=0, leased=12, oldest_age_s=0.25),
-    WebhookLag(pending=40, failed=36, leased=4, oldest_age_s=5410.5, dead=3),
+    WebhookLag(pending=40, failed=36, leased=4, oldest_age_s=5410.5, dead=3, cancelled=12),
 )
 AUDIT_LOG = list_body(
     [

@@ -76,7 +76,7 @@ def list_endpoints() -> Response:
 def disable_endpoint(endpoint_id: str) -> Response:
     """Post nothing more to an endpoint
 
-    What was still to be posted to it is given up.
+    What it has not got by then is `cancelled`.
     """
     endpoints.disable_endpoint(parts().web.database, g.merchant_id, known_form(endpoint_id, ENDPOINT))
     return Response(status=204)
@@ -108,8 +108,10 @@ def list_deliveries(query: dict[str, Any]) -> Response:
 def redeliver(event_id: str) -> Response:
     """Post an event again
 
-    To every active endpoint that wants it, whatever became of it before. A body is not read.
+    To every active endpoint that wants it, whatever became of it before. Where that is none, `deliveries` is 0 and
+    `reason` says why. A body is not read.
     """
-    count = endpoints.redeliver(parts().web.database, g.merchant_id, known_form(event_id, "evt"))
+    made = endpoints.redelivery(parts().web.database, g.merchant_id, known_form(event_id, "evt"))
     parts().web.hints.notify("webhooks")
-    return answer({"event_id": event_id, "deliveries": count}, 202)
+    why = {"reason": made.reason} if made.reason else {}
+    return answer({"event_id": event_id, "deliveries": made.deliveries, **why}, 202)

@@ -38,6 +38,27 @@ DELETE FROM webhook_deliveries d USING (
 WHERE d.payment_id = old.payment_id AND d.seq = old.seq AND d.endpoint_id = old.endpoint_id
 """
 
+# A delivery that was made just while its endpoint was deleted waits for nobody; what code of before m0008 gave up with its
+# endpoint is dead to nobody.
+_LEFT_BEHIND = """
+UPDATE webhook_deliveries d
+SET status = 'cancelled', leased = false, lease_epoch = d.lease_epoch + 1, due_at = statement_timestamp()
+FROM (
+    (SELECT left_over.payment_id, left_over.seq, left_over.endpoint_id
+    FROM webhook_endpoints w CROSS JOIN LATERAL (
+        SELECT payment_id, seq, endpoint_id FROM webhook_deliveries
+        WHERE endpoint_id = w.id AND status = 'pending' ORDER BY due_at LIMIT %(limit)s
+    ) left_over
+    WHERE w.disabled_at IS NOT NULL LIMIT %(limit)s)
+    UNION ALL
+    (SELECT g.payment_id, g.seq, g.endpoint_id
+    FROM webhook_deliveries g JOIN webhook_endpoints w ON w.id = g.endpoint_id
+    WHERE g.status = 'dead' AND w.disabled_at IS NOT NULL LIMIT %(limit)s)
+) gone
+WHERE d.payment_id = gone.payment_id AND d.seq = gone.seq AND d.endpoint_id = gone.endpoint_id
+    AND d.status IN ('pending', 'dead')
+"""
+
 _GATEWAY_EVENTS = """
 DELETE FROM gateway_events e USING (
     SELECT gateway, provider_event_id FROM gateway_events
@@ -64,16 +85,18 @@ _HOUR_S, _DAY_S = 3600.0, 86_400.0
 def purge(
     database: Database, settings: Settings, *, limit: int = 5000, budget_s: float = 30.0
 ) -> dict[str, int]:
-    """Delete what is past its time, `limit` rows at a time, and begin no batch after `budget_s`; returns how many.
+    """Delete what is past its time, and cancel what waits for endpoints that are gone, `limit` rows at a time.
 
-    What is left is for the next run. Raises DatabaseUnavailable.
+    Begins no batch after `budget_s`; returns how many of each. What is left is for the next run. Raises DatabaseUnavailable.
     """
     delivered_s = settings.webhook_keep_delivered_d * _DAY_S
     dead_s = settings.webhook_keep_dead_d * _DAY_S
     rules: dict[str, tuple[str, dict[str, Any]]] = {
         "idempotency_keys": (_IDEMPOTENCY_KEYS, {"keep_s": settings.idempotency_keep_h * _HOUR_S}),
         "webhooks_delivered": (_WEBHOOK_DELIVERIES, {"keep_s": delivered_s, "status": "delivered"}),
+        "webhooks_left_behind": (_LEFT_BEHIND, {}),
         "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
+        "webhooks_cancelled": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "cancelled"}),
         "gateway_events": (_GATEWAY_EVENTS, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
         "card_declines": (_CARD_DECLINES, {"keep_s": KEEP_D * _DAY_S}),
     }

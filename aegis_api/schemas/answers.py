@@ -263,7 +263,13 @@ class DeliverySchema(Answer):
     event_id = _text()
     payment_id = _text()
     endpoint_id = _text()
-    status = _one_of("pending", "delivered", "dead", description="dead: given up; it can be posted again.")
+    status = _one_of(
+        "pending",
+        "delivered",
+        "dead",
+        "cancelled",
+        description="dead: given up; it can be posted again. cancelled: its endpoint was deleted, so it can't be.",
+    )
     tries = _whole("How often it was tried since it was last posted again by hand.")
     due_at = _time("Not before then, while pending.")
     created_at = _time()
@@ -286,6 +292,7 @@ class RedeliverySchema(Answer):
 
     event_id = _text()
     deliveries = _whole()
+    reason = fields.String(metadata={"description": "Only where `deliveries` is 0: why nobody gets it."})
 
 
 class ReceivedSchema(Answer):

@@ -126,7 +126,8 @@ class LagSchema(Answer):
 class WebhookLagSchema(LagSchema):
     """How far behind webhooks are."""
 
-    dead = whole("Made in the last 7 days and given up.")
+    dead = whole("Made in the last 7 days and given up; each can be posted again.")
+    cancelled = whole("Made in the last 7 days for an endpoint that was deleted since; nobody can get them.")
 
 
 class OutboxSchema(Answer):

@@ -12,7 +12,7 @@ from .fields import Fault, OneOf, StrictField, StrictSchema, Text, refusal
 from .queries import page_limit
 
 _EVENT_TYPES = [kind.wire for kind in EventType]
-_DELIVERY_STATUSES = frozenset({"pending", "delivered", "dead"})
+_DELIVERY_STATUSES = frozenset({"pending", "delivered", "dead", "cancelled"})
 
 
 class EventTypes(StrictField):
@@ -65,4 +65,4 @@ class DeliveriesQuerySchema(StrictSchema):
         metadata={"description": "next_cursor of the page before."},
     )
     payment_id = Text(64, pattern=r"pay_[0-9a-f]{32}", form="the id of a payment")
-    status = OneOf(_DELIVERY_STATUSES, "pending, delivered or dead")
+    status = OneOf(_DELIVERY_STATUSES, "pending, delivered, dead or cancelled")

@@ -215,6 +215,8 @@ def webhooks(connection: Connection) -> Iterator[Check]:
     """Webhook deliveries that wait, and those that were given up."""
     found = delivery_rows.lag(connection)
     seen = f"{found['pending']} wait, {found['dead']} dead in {DEAD_WITHIN_D} days"
+    if found["cancelled"]:
+        seen += f", {found['cancelled']} cancelled with their endpoint"
     if found["dead"]:
         advice = "see why with `aegis outbox deliveries --status dead`, then `aegis outbox redeliver EVENT`"
         yield warn("webhooks", seen, advice)

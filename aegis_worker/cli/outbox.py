@@ -57,8 +57,10 @@ def status(as_json: bool) -> None:
         "being delivered",
         "failed, tried again",
         f"dead, last {DEAD_WITHIN_D} d",
+        f"cancelled, last {DEAD_WITHIN_D} d",
     )
-    rows = [(*_lag_row("stream", stream), None), (*_lag_row("webhooks", webhooks), webhooks["dead"])]
+    ended = (webhooks["dead"], webhooks["cancelled"])
+    rows = [(*_lag_row("stream", stream), None, None), (*_lag_row("webhooks", webhooks), *ended)]
     print_table("Outbox", titles, rows)
 
 
@@ -89,7 +91,9 @@ def drain(ctx: click.Context, as_json: bool) -> None:
 
 
 @command.command(name="deliveries", epilog=examples("aegis outbox deliveries --status dead --merchant shop"))
-@click.option("--status", "wanted", type=click.Choice(["pending", "delivered", "dead"]), help="Only those.")
+@click.option(
+    "--status", "wanted", type=click.Choice(["pending", "delivered", "dead", "cancelled"]), help="Only those."
+)
 @click.option("--merchant", callback=merchant_id, help="Only this merchant's.")
 @click.option("--payment", metavar="ID", help="Only this payment's.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
@@ -114,10 +118,12 @@ def list_deliveries(
 @command.command(epilog=examples("aegis outbox redeliver evt_0199f5c8b2a17d01b6a7b0a1c2d3e4f5_3"))
 @click.argument("event_id", metavar="EVENT_ID")
 @json_option
-def redeliver(event_id: str, as_json: bool) -> None:
+@click.pass_context
+def redeliver(ctx: click.Context, event_id: str, as_json: bool) -> None:
     """Post an event to webhook endpoints again.
 
-    To every active endpoint of its merchant that wants it, under the same event id as before.
+    To every active endpoint of its merchant that wants it, under the same event id as before. Exits with 1 when there is
+    none, and says why.
     """
     with opened_database() as database:
         place = parse_event_id(event_id)
@@ -125,13 +131,13 @@ def redeliver(event_id: str, as_json: bool) -> None:
             stored = get_payment(connection, None, place[0]) if place else None
         if stored is None:
             raise NotFound(f"there is no event {event_id!r}; ids look like evt_0199…_3")
-        endpoints = use_cases.redeliver(database, stored.payment.merchant_id, event_id)
+        made = use_cases.redelivery(database, stored.payment.merchant_id, event_id)
+    why = {"reason": made.reason} if made.reason else {}
     if as_json:
-        print_json({"event_id": event_id, "endpoints": endpoints})
+        print_json({"event_id": event_id, "endpoints": made.deliveries, **why})
     else:
-        print_facts("Redelivery", {"event": event_id, "endpoints": endpoints})
-        if not endpoints:
-            remark("the merchant has no active endpoint that wants this event")
+        print_facts("Redelivery", {"event": event_id, "endpoints": made.deliveries, **why})
+    ctx.exit(1 if made.reason else 0)
 
 
 @command.group(epilog=examples("aegis outbox endpoints add https://shop.example/hooks --merchant shop"))
@@ -185,7 +191,7 @@ def list_endpoints(merchant: str, as_json: bool) -> None:
 @merchant_option
 @json_option
 def disable(endpoint_id: str, merchant: str, as_json: bool) -> None:
-    """Post nothing more to an endpoint; what was waiting for it is given up."""
+    """Post nothing more to an endpoint; what it has not got by then is cancelled."""
     with opened_database() as database:
         use_cases.disable_endpoint(database, merchant, endpoint_id)
     if as_json:

@@ -14,12 +14,14 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from aegis_worker.domain.transitions import EventType
 from aegis_worker.ids import DELIVERY, first_id_at
 
 from .outbox_rows import Lag
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
 
-Status = Literal["pending", "delivered", "dead"]
+# dead: given up after its tries, and can be delivered again. cancelled: its endpoint is gone, so it can't.
+Status = Literal["pending", "delivered", "dead", "cancelled"]
 
 # By endpoint, so that one with a long backlog takes no more than its share of a claim. What is behind an earlier
 # delivery becomes due no sooner than that one (or soon, when that one is just being posted): else it would be looked at
@@ -132,6 +134,9 @@ WITH awake AS (
     WHERE d.payment_id = %(payment_id)s AND d.merchant_id = %(merchant_id)s
         AND (d.seq = %(seq)s OR d.seq < %(seq)s AND d.status = 'pending')
         AND w.id = d.endpoint_id AND w.disabled_at IS NULL
+        AND (d.seq < %(seq)s OR w.event_types = '{}' OR EXISTS (
+            SELECT FROM payment_events e
+            WHERE e.payment_id = d.payment_id AND e.seq = d.seq AND e.type = ANY (w.event_types)))
     RETURNING d.seq
 )
 SELECT count(*) FROM again WHERE seq = %(seq)s
@@ -143,11 +148,19 @@ SELECT EXISTS (
     WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s AND p.merchant_id = %(merchant_id)s)
 """
 
+_WANTED_BY_NOBODY = """
+SELECT e.type, count(w.id) AS active,
+    count(w.id) FILTER (WHERE w.event_types = '{}' OR e.type = ANY (w.event_types)) AS wanting
+FROM payment_events e LEFT JOIN webhook_endpoints w ON w.merchant_id = %(merchant_id)s AND w.disabled_at IS NULL
+WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s GROUP BY e.type
+"""
+
 _LAG = """
 SELECT count(*) AS pending, count(*) FILTER (WHERE tries > 0) AS failed,
     count(*) FILTER (WHERE leased AND due_at > statement_timestamp()) AS leased,
     coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_s,
-    (SELECT count(*) FROM webhook_deliveries WHERE status = 'dead' AND id >= %(dead_after)s) AS dead
+    (SELECT count(*) FROM webhook_deliveries WHERE status = 'dead' AND id >= %(ended_after)s) AS dead,
+    (SELECT count(*) FROM webhook_deliveries WHERE status = 'cancelled' AND id >= %(ended_after)s) AS cancelled
 FROM webhook_deliveries WHERE status = 'pending'
 """
 
@@ -158,9 +171,12 @@ _MAX_LOG = 20
 
 
 class WebhookLag(Lag):
-    """How far behind webhooks are. `dead` were made in the last 7 days and given up."""
+    """How far behind webhooks are. Of those made in the last 7 days, `dead` were given up, `cancelled` have lost their
+    endpoint.
+    """
 
     dead: int
+    cancelled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,16 +290,30 @@ def deliver_again(connection: Connection, merchant_id: str, payment_id: str, seq
     return int(connection.exec_driver_sql(_REVIVE, parameters).scalar_one())
 
 
+def nobody_because(connection: Connection, merchant_id: str, payment_id: str, seq: int) -> str:
+    """Why `deliver_again` made nothing due, in a sentence."""
+    parameters = {"merchant_id": merchant_id, "payment_id": payment_id, "seq": seq}
+    found = connection.exec_driver_sql(_WANTED_BY_NOBODY, parameters).one()
+    if not found.active:
+        return "The merchant has no active webhook endpoint: nothing is posted."
+    if not found.wanting:
+        return f"None of the merchant's active webhook endpoints wants {EventType(found.type).wire}: nothing is posted."
+    return (
+        "The event has not been posted for the first time yet: it goes out by itself, after those before it."
+    )
+
+
 def lag(connection: Connection) -> WebhookLag:
     """Reads every pending delivery: for people and for a gauge every few seconds, not for a hot path."""
     after = first_id_at(DELIVERY, datetime.now(UTC) - timedelta(days=DEAD_WITHIN_D))
-    row = connection.exec_driver_sql(_LAG, {"dead_after": after}).one()
+    row = connection.exec_driver_sql(_LAG, {"ended_after": after}).one()
     return WebhookLag(
         pending=row.pending,
         failed=row.failed,
         leased=row.leased,
         oldest_age_s=row.oldest_age_s,
         dead=row.dead,
+        cancelled=row.cancelled,
     )
 
 

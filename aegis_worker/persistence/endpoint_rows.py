@@ -32,16 +32,20 @@ SELECT {_COLUMNS} FROM webhook_endpoints
 WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL ORDER BY id LIMIT %(limit)s
 """
 
-# What an endpoint that is gone will never get is told as dead, not kept waiting.
+# What an endpoint that is gone has not got it will never get: neither waiting nor dead, which somebody could act on.
 _DISABLE = """
 WITH disabled AS (
     UPDATE webhook_endpoints SET disabled_at = clock_timestamp()
     WHERE id = ANY (%(ids)s::text[]) AND disabled_at IS NULL
         AND (%(merchant_id)s IS NULL OR merchant_id = %(merchant_id)s)
     RETURNING id
-), abandoned AS (
-    UPDATE webhook_deliveries SET status = 'dead', leased = false, lease_epoch = lease_epoch + 1
+), waiting AS (
+    UPDATE webhook_deliveries
+    SET status = 'cancelled', leased = false, lease_epoch = lease_epoch + 1, due_at = statement_timestamp()
     WHERE endpoint_id IN (SELECT id FROM disabled) AND status = 'pending'
+), given_up AS (
+    UPDATE webhook_deliveries SET status = 'cancelled', due_at = statement_timestamp()
+    WHERE endpoint_id IN (SELECT id FROM disabled) AND status = 'dead'
 )
 SELECT id FROM disabled
 """
@@ -95,7 +99,7 @@ def of_merchant(connection: Connection, merchant_id: str, *, limit: int) -> list
 
 
 def disable(connection: Connection, ids: Sequence[str], *, merchant_id: str | None = None) -> list[str]:
-    """Disable active endpoints, of one merchant if given, and give up their pending deliveries; returns which."""
+    """Disable active endpoints, of one merchant if given, and cancel what they have not got; returns which."""
     return list(
         connection.exec_driver_sql(_DISABLE, {"ids": list(ids), "merchant_id": merchant_id}).scalars()
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from sqlalchemy import Connection
+
 from aegis_worker import ids
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import NotFound
@@ -65,7 +67,7 @@ def list_endpoints(database: Database, merchant_id: str) -> list[Endpoint]:
 
 
 def disable_endpoint(database: Database, merchant_id: str, endpoint_id: str) -> None:
-    """Post nothing more to an endpoint; what was pending for it is dead. Raises NotFound, also when already disabled."""
+    """Post nothing more to an endpoint; what it has not got is cancelled. Raises NotFound, also when already disabled."""
     if not database.run(partial(endpoint_rows.disable, ids=[endpoint_id], merchant_id=merchant_id)):
         raise NotFound(f"no active webhook endpoint {endpoint_id}")
 
@@ -91,19 +93,38 @@ def list_deliveries(
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Redelivery:
+    """To how many endpoints an event is posted again; where it is none, why."""
+
+    deliveries: int
+    reason: str | None
+
+
 def redeliver(database: Database, merchant_id: str, event_id: str) -> int:
     """Have one event posted again to each active endpoint that wants it, whatever became of it before; returns to how many.
 
     Also to endpoints that are newer than the event. Its tries start again. Raises NotFound for an event of nobody or of
     another merchant.
     """
+    return redelivery(database, merchant_id, event_id).deliveries
+
+
+def redelivery(database: Database, merchant_id: str, event_id: str) -> Redelivery:
+    """As `redeliver`, with the reason where nobody gets it."""
     place = ids.parse_event_id(event_id)
-    count = None
-    if place is not None:
+
+    def again(connection: Connection) -> Redelivery | None:
+        if place is None:
+            return None
         payment_id, seq = place
-        count = database.run(
-            partial(delivery_rows.deliver_again, merchant_id=merchant_id, payment_id=payment_id, seq=seq)
-        )
-    if count is None:
+        count = delivery_rows.deliver_again(connection, merchant_id, payment_id, seq)
+        if count is None:
+            return None
+        reason = None if count else delivery_rows.nobody_because(connection, merchant_id, payment_id, seq)
+        return Redelivery(count, reason)
+
+    made = database.run(again)
+    if made is None:
         raise NotFound(f"no event {event_id}")
-    return count
+    return made

@@ -195,7 +195,14 @@ def test_an_operator_sees_how_far_behind_delivery_is(api: Api) -> None:
     follows(operator.get("/openapi.json").json, "/v1/ops/outbox", "get", shown)
     assert (shown.json["stream"]["pending"], shown.json["stream"]["failed"]) == (1, 0)
     assert shown.json["stream"]["oldest_age_s"] > 0
-    assert shown.json["webhooks"] == {"pending": 0, "failed": 0, "leased": 0, "oldest_age_s": 0.0, "dead": 0}
+    assert shown.json["webhooks"] == {
+        "pending": 0,
+        "failed": 0,
+        "leased": 0,
+        "oldest_age_s": 0.0,
+        "dead": 0,
+        "cancelled": 0,
+    }
     assert api.merchant("mer_b").get("/v1/ops/outbox").status_code == 403
 
 

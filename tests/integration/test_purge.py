@@ -15,7 +15,9 @@ from aegis_worker.purge import purge
 _NOTHING = {
     "idempotency_keys": 0,
     "webhooks_delivered": 0,
+    "webhooks_left_behind": 0,
     "webhooks_dead": 0,
+    "webhooks_cancelled": 0,
     "gateway_events": 0,
     "card_declines": 0,
 }
@@ -59,9 +61,12 @@ def test_deliveries_that_have_ended_are_forgotten_after_their_time(
     deliveries("delivered-again", "delivered", "31 days", ended="1 hour")
     deliveries("dead-old", "dead", "91 days")
     deliveries("dead-new", "dead", "89 days")
+    deliveries("cancelled-old", "cancelled", "91 days")
+    deliveries("cancelled-new", "cancelled", "91 days", ended="1 hour")
     deliveries("pending-old", "pending", "1 year")
-    assert purge(database, SETTINGS) == _NOTHING | {"webhooks_delivered": 1, "webhooks_dead": 1}
-    assert left(database) == {"delivered-new", "delivered-again", "dead-new", "pending-old"}
+    gone = {"webhooks_delivered": 1, "webhooks_dead": 1, "webhooks_cancelled": 1}
+    assert purge(database, SETTINGS) == _NOTHING | gone
+    assert left(database) == {"delivered-new", "delivered-again", "dead-new", "cancelled-new", "pending-old"}
 
 
 def test_what_is_more_than_a_batch_goes_batch_by_batch_until_time_is_up(

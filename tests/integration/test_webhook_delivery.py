@@ -318,7 +318,7 @@ def test_a_dead_delivery_is_delivered_again_on_demand(database, sink, endpoint, 
     assert ids_at(sink) == event_ids(payment_id, 1, 1)
 
 
-def test_gone_disables_the_endpoint_and_gives_up_what_was_waiting(database, sink, endpoint, deliver):
+def test_gone_disables_the_endpoint_and_cancels_what_was_waiting(database, sink, endpoint, deliver):
     endpoint(sink.url("/gone"))
     endpoint(sink.url("/stays"))
     a_told_payment(database)
@@ -327,8 +327,8 @@ def test_gone_disables_the_endpoint_and_gives_up_what_was_waiting(database, sink
     assert len(sink.at("/gone")) == 1
     assert len(sink.at("/stays")) == 3
     assert [active.url for active in list_endpoints(database, "m_1")] == [sink.url("/stays")]
-    assert {row["status"] for row in deliveries(database)} == {"dead", "delivered"}
-    assert len(deliveries(database, status="dead")) == 3
+    assert {row["status"] for row in deliveries(database)} == {"cancelled", "delivered"}
+    assert len(deliveries(database, status="cancelled")) == 3
 
 
 @pytest.mark.parametrize(

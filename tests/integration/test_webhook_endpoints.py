@@ -104,14 +104,14 @@ def test_only_its_merchant_may_disable_an_endpoint_and_only_once(database, endpo
         disable_endpoint(database, "m_1", created.endpoint.id)
 
 
-def test_what_was_waiting_for_a_disabled_endpoint_is_dead(database, endpoint):
+def test_what_was_waiting_for_a_disabled_endpoint_is_cancelled(database, endpoint):
     created, other = endpoint(), endpoint()
     a_payment(database)
     fan_out(database)
     disable_endpoint(database, "m_1", created.endpoint.id)
     found = rows(database, "SELECT DISTINCT endpoint_id, status FROM webhook_deliveries")
     assert {row["endpoint_id"]: row["status"] for row in found} == {
-        created.endpoint.id: "dead",
+        created.endpoint.id: "cancelled",
         other.endpoint.id: "pending",
     }
 
@@ -183,7 +183,7 @@ def test_redelivery_does_not_revive_what_belongs_to_a_disabled_endpoint(database
     fan_out(database)
     disable_endpoint(database, "m_1", created.endpoint.id)
     assert redeliver(database, "m_1", event_ids(payment_id, 1)[0]) == 0
-    assert [row["status"] for row in rows(database, "SELECT status FROM webhook_deliveries")] == ["dead"]
+    assert [row["status"] for row in rows(database, "SELECT status FROM webhook_deliveries")] == ["cancelled"]
 
 
 def test_redelivery_lets_an_event_that_is_not_fanned_out_yet_overtake_nothing(database, endpoint):
