@@ -77,7 +77,7 @@ def create_payment(body: dict[str, Any]) -> Response:
 
     Durable when answered; the money moves later. Ask `links.self` or the job what became of it, or send
     `Prefer: wait=N`. The answer to a repeated request is the first answer, byte for byte, with
-    `Idempotent-Replayed: true`; with `Prefer` it tells how the payment stands now.
+    `Idempotent-Replayed: true`; with `Prefer: wait` it tells how the payment stands now, with 200 once it has ended.
     """
     web = parts().web
     command = command_of(g.merchant_id, PAYMENTS_ROUTE, idempotency_key(), body, secret=web.settings.secret)
@@ -94,6 +94,9 @@ def create_payment(body: dict[str, Any]) -> Response:
             if placed:
                 applied = {"Preference-Applied": f"wait={wait_s}"}
                 return _after_waiting(accepted, wait_s, {**where, **replayed, **applied})
+        if accepted.replayed:
+            # What a repeat is told must not depend on whether there was a place to wait.
+            return _after_waiting(accepted, 0, {**where, **replayed})
     return _as_accepted(accepted, {**where, **replayed})
 
 

@@ -39,6 +39,7 @@ blueprint.before_request(require_merchant)
     "validation_failed",
     "sensitive_data_rejected",
     "webhook_endpoint_refused",
+    "duplicate_endpoint",
 )
 @blueprint.arguments(EndpointRequestSchema(), example=examples.ENDPOINT_REQUEST)
 @blueprint.response(
@@ -47,7 +48,8 @@ blueprint.before_request(require_merchant)
 def create_endpoint(body: dict[str, Any]) -> Response:
     """Have events posted to a URL
 
-    The answer holds the secret that signs them; it is shown this once.
+    The answer holds the secret that signs them; it is shown this once. A URL that an active endpoint of yours posts some of
+    these events to already is refused with `duplicate_endpoint`: they would arrive twice.
     """
     web = parts().web
     created = endpoints.create_endpoint(

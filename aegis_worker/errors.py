@@ -89,9 +89,27 @@ class IdempotencyKeyReused(Refused):
 
 
 class DuplicateReference(Refused):
-    """Another payment of this merchant that has not failed carries the same reference."""
+    """Another payment of this merchant that has not failed carries the same reference; `payment_id`, where it is known."""
 
     code = "duplicate_reference"
+
+    def __init__(self, payment_id: str | None) -> None:
+        which = f"payment {payment_id}" if payment_id else "another payment"
+        super().__init__(f"{which}, which has not failed, carries this reference")
+        self.more = {"payment_id": payment_id} if payment_id else {}
+
+
+class DuplicateEndpoint(Refused):
+    """An active endpoint of this merchant posts the same events to the same place; they would arrive twice."""
+
+    code = "duplicate_endpoint"
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(
+            f"{endpoint_id} posts to this URL already, and each event that both want would arrive twice: use it, or "
+            "delete it first"
+        )
+        self.more = {"endpoint_id": endpoint_id}
 
 
 class PaymentFrozen(Refused):

@@ -85,9 +85,10 @@ _HOUR_S, _DAY_S = 3600.0, 86_400.0
 def purge(
     database: Database, settings: Settings, *, limit: int = 5000, budget_s: float = 30.0
 ) -> dict[str, int]:
-    """Delete what is past its time, and cancel what waits for endpoints that are gone, `limit` rows at a time.
+    """Delete what is past its time, and cancel what waits for endpoints that are gone, up to `limit` rows a time.
 
-    Begins no batch after `budget_s`; returns how many of each. What is left is for the next run. Raises DatabaseUnavailable.
+    Begins no batch after `budget_s`; returns how many of each. What is left is for the next run.
+    Raises DatabaseUnavailable.
     """
     delivered_s = settings.webhook_keep_delivered_d * _DAY_S
     dead_s = settings.webhook_keep_dead_d * _DAY_S

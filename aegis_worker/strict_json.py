@@ -14,9 +14,16 @@ _MAX_DEPTH = 16
 
 
 class MalformedJson(Refused):
-    """The body is not one JSON object; the message says why, without repeating any of it."""
+    """The body is not one JSON object; the message says why, without repeating any of it.
+
+    `line`, `column`: where, from 1; where nothing better is known, at its beginning.
+    """
 
     code = "malformed_json"
+
+    def __init__(self, message: str, *, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line, self.column = line, column
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -24,7 +31,12 @@ def parse(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedJson(f"The body is not UTF-8: invalid byte at offset {error.start}.") from None
+        before = body[: error.start]
+        raise MalformedJson(
+            f"The body is not UTF-8: invalid byte at offset {error.start}.",
+            line=before.count(b"\n") + 1,
+            column=len(before[before.rfind(b"\n") + 1 :].decode("utf-8")) + 1,
+        ) from None
     if not text.strip():
         raise MalformedJson("The body is empty; a JSON object is needed.")
     if text.startswith("\ufeff"):
@@ -33,7 +45,9 @@ def parse(body: bytes) -> dict[str, Any]:
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise MalformedJson(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
+            line=error.lineno,
+            column=error.colno,
         ) from None
     except RecursionError:
         raise MalformedJson(f"The body is nested deeper than {_MAX_DEPTH} levels.") from None

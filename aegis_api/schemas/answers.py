@@ -343,3 +343,9 @@ class ProblemSchema(Answer):
         fields.Dict(), metadata={"description": "resolution_contradicted: what each gateway answered."}
     )
     checks = fields.Dict(keys=fields.String(), values=fields.String())
+    endpoint_id = fields.String(
+        metadata={"description": "duplicate_endpoint: the endpoint that posts there already."}
+    )
+    payment_id = fields.String(
+        metadata={"description": "duplicate_reference: the payment that carries the reference."}
+    )

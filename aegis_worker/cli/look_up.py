@@ -9,10 +9,11 @@ from aegis_worker.errors import NotFound
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries.history import StoredAttempt, StoredEvent, list_attempts, list_events
 from aegis_worker.queries.jobs import StoredJob, get_job, list_jobs
-from aegis_worker.queries.payments import StoredPayment, get_payment
+from aegis_worker.queries.payments import StoredPayment, get_payment, with_reference
 
 # Far above what one payment gathers in a week on the ladder; bounds what is read.
 _MOST = 1000
+MOST_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,24 @@ class Found:
     attempts: Sequence[StoredAttempt]
 
 
-def look_up(database: Database, id_: str) -> Found:
-    """What is stored under a payment's or a job's id, of any merchant. Raises NotFound."""
+def payments_of(database: Database, asked: str, *, merchant_id: str | None) -> list[StoredPayment]:
+    """The payments that carry the reference `asked`, newest first; none where it is the id of a payment or job."""
+    with database.read() as connection:
+        if get_payment(connection, None, asked) or get_job(connection, None, asked):
+            return []
+        return with_reference(connection, asked, merchant_id=merchant_id, limit=MOST_LISTED)
+
+
+def look_up(database: Database, id_: str, *, tried: str = "") -> Found:
+    """What is stored under a payment's or a job's id, of any merchant. Raises NotFound, which says what else was tried."""
     with database.read() as connection:
         job = get_job(connection, None, id_) if id_.startswith("job_") else None
         payment_id = job.payment_id if job else id_
         stored = get_payment(connection, None, payment_id)
         if stored is None:
-            raise NotFound(f"there is no payment or job {id_!r}; ids look like pay_0199… and job_0199…")
+            raise NotFound(
+                f"there is no payment or job {id_!r}{tried}; ids look like pay_0199… and job_0199…"
+            )
         if job is None:
             job = next(iter(list_jobs(connection, None, payment_id=payment_id, limit=1).rows), None)
         return Found(

@@ -68,7 +68,7 @@ def examples(text: str) -> str:
 
 
 def print_json(value: Any, *, one_line: bool = False) -> None:
-    """`value` as JSON; times as the API writes them. ASCII only, so that no terminal obeys what a gateway wrote into a message."""
+    """`value` as JSON, times as the API has them. In ASCII, so that no terminal obeys what a gateway put into a message."""
     click.echo(json.dumps(value, indent=None if one_line else 2, default=_as_json))
 
 

@@ -16,6 +16,7 @@ from aegis_worker.observability.redaction import redact_text
 from aegis_worker.queries.sentences import of_error
 
 from .http import ENDED_JOB, Api, NotAnswered, Reply
+from .minor_units import minor_units
 from .output import examples, json_option, money, print_facts, print_json, progress, remark
 from .pay_file import pay_file
 
@@ -51,9 +52,7 @@ def _printable_key(ctx: click.Context, parameter: click.Parameter, value: str | 
     "--url", envvar="AEGIS_API_URL", default="http://127.0.0.1:8000", show_default=True, show_envvar=True
 )
 @click.option("--key", envvar="AEGIS_API_KEY", default="", show_envvar=True, help="The merchant's API key.")
-@click.option(
-    "--amount", type=click.IntRange(min=1), metavar="MINOR", help="Minor units: 1999 USD is 19.99 dollars."
-)
+@click.option("--amount", metavar="MINOR", help="Minor units, a whole number: 1999 USD is 19.99 dollars.")
 @click.option("--currency", metavar="CODE", help="ISO 4217, such as USD.")
 @click.option(
     "--method", type=click.Choice(list(_FIELD_OF)), help="Known from --token, --vpa or --bank-code."
@@ -138,7 +137,7 @@ def command(
 
 def _body(
     *,
-    amount: int | None,
+    amount: str | None,
     currency: str | None,
     method: str | None,
     reference: str | None,
@@ -151,7 +150,7 @@ def _body(
     if amount is None or currency is None:
         raise click.UsageError("give --amount and --currency, or --file")
     body: dict[str, Any] = {
-        "amount": amount,
+        "amount": minor_units(amount, currency),
         "currency": currency,
         "payment_method": _payment_method(method, network, fields),
     }

@@ -24,7 +24,10 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _BREATH_S = 0.1, 5.0, 0.02
 
 @dataclass(slots=True)
 class FileReport:
-    """What came of a file, in lines. `not_sent`: the run ended before they were answered; run it again."""
+    """What came of a file, in lines; `accepted`, `replayed` and `refused` as the batch API has them.
+
+    `not_sent`: the run ended before they were answered; run it again.
+    """
 
     file: str
     lines: int
@@ -39,8 +42,8 @@ class FileReport:
 
     @property
     def not_sent(self) -> int:
-        """Lines that were neither accepted nor refused."""
-        return self.lines - self.accepted - self.refused
+        """Lines that nobody answered for."""
+        return self.lines - self.accepted - self.replayed - self.refused
 
     @property
     def exit_code(self) -> int:
@@ -52,20 +55,33 @@ class FileReport:
     def refuse(self, line: Line, code: str, detail: str) -> None:
         """Count a refusal and keep the first 1000."""
         self.refused += 1
+        self.note(line, code, detail)
+
+    def note(self, line: Line, code: str, detail: str) -> None:
+        """Keep what is wrong with a line, of the first 1000; with the column where that is known."""
         if len(self.errors) < _ERRORS_KEPT:
-            self.errors.append(
-                {
-                    "line": line.number,
-                    "idempotency_key": line.key and redact_text(line.key),
-                    "code": code,
-                    "detail": detail,
-                }
-            )
+            error = {
+                "line": line.number,
+                "idempotency_key": line.key and redact_text(line.key),
+                "code": code,
+                "detail": detail,
+            }
+            self.errors.append(error if line.column is None else {**error, "column": line.column})
 
 
 def pay_file(api: Api, path: Path, *, concurrency: int, wait_s: float, as_json: bool) -> int:
-    """Post every line, then wait for the ends; prints the summary and returns the exit code."""
+    """Post every line, then wait for the ends; prints the summary and returns the exit code.
+
+    A file with a line that is no JSON is wrong usage, and nothing of it is posted: it may have been cut off anywhere.
+    """
     report = FileReport(path.name, count_lines(path))
+    for line in read_lines(path):
+        if line.column is not None and line.fault is not None:
+            report.note(line, *line.fault)
+    if report.errors:
+        report.stopped_because = "the file has lines that are no JSON, so nothing was posted"
+        _print(report, as_json, waited=False)
+        return 2
     with ThreadPoolExecutor(concurrency, thread_name_prefix="pay") as pool:
         try:
             open_jobs = _post_all(api, pool, path, report, in_flight=2 * concurrency)
@@ -128,8 +144,9 @@ def _take(
         elif not reply.ok:
             report.refuse(line, reply.code, reply.reason)
         else:
-            report.accepted += 1
-            report.replayed += reply.body["outcome"] == "replayed"
+            replayed = reply.body["outcome"] == "replayed"
+            report.replayed += replayed
+            report.accepted += not replayed
             jobs.append({"id": reply.body["job_id"], "payment_id": reply.body["payment_id"]})
 
 
@@ -207,12 +224,17 @@ def _print(report: FileReport, as_json: bool, *, waited: bool) -> None:
             "not ended": report.unfinished or None,
         },
     )
-    if waited and report.accepted and report.stopped_because is None:
+    if waited and report.by_state and report.stopped_because is None:
         print_table("By state", ("state", "payments"), sorted(report.by_state.items()))
     if report.errors:
-        rows = [(error["line"], error["code"], error["detail"]) for error in report.errors[:_ERRORS_SHOWN]]
-        print_table("Refused", ("line", "code", "because"), rows)
-    if report.refused > _ERRORS_SHOWN:
-        remark(f"… and {report.refused - _ERRORS_SHOWN} more; --json lists up to {_ERRORS_KEPT}")
+        rows = [
+            (error["line"], error.get("column"), error["code"], error["detail"])
+            for error in report.errors[:_ERRORS_SHOWN]
+        ]
+        print_table("Refused", ("line", "column", "code", "because"), rows)
+    if len(report.errors) > _ERRORS_SHOWN:
+        remark(
+            f"… and {max(report.refused, len(report.errors)) - _ERRORS_SHOWN} more; --json lists up to {_ERRORS_KEPT}"
+        )
     if report.stopped_because:
         remark(f"{report.stopped_because}; run it again to go on, nothing is paid twice")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,19 +14,24 @@ from aegis_worker.strict_json import MalformedJson, canonical, parse
 
 # Far above what the API takes, so that it is the API that refuses; below it a line is read at one go.
 _LONGEST_LINE = 1 << 20
+_PLACE = re.compile(r" at line \d+, column \d+")
 # One batch: some milliseconds of the API's time, and below what proxies let through as they come.
 _BATCH_LINES, _BATCH_BYTES = 100, 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the file: what to post and under which key, or the fault for which it can't be. `size` in bytes."""
+    """One line of the file: what to post and under which key, or the fault for which it can't be. `size` in bytes.
+
+    `column`: where in a line that is no JSON it goes wrong, from 1; None for any other.
+    """
 
     number: int
     size: int = 0
     key: str = ""
     body: Mapping[str, Any] = field(default_factory=dict)
     fault: tuple[str, str] | None = None
+    column: int | None = None
 
 
 def count_lines(path: Path) -> int:
@@ -33,7 +40,7 @@ def count_lines(path: Path) -> int:
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """The file's lines that are not blank, numbered from 1 as an editor does."""
+    """The file's lines that are not blank, numbered from 1 as an editor does. A byte order mark is no part of the first."""
     for number, raw in _raw_lines(path):
         if len(raw) >= _LONGEST_LINE:
             yield Line(number, len(raw), fault=("payload_too_large", f"longer than {_LONGEST_LINE} bytes"))
@@ -47,8 +54,9 @@ def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         number = 0
         while raw := file.readline(_LONGEST_LINE):
             number += 1
+            raw = raw.removeprefix(BOM_UTF8) if number == 1 else raw
             rest = raw
-            while len(rest) == _LONGEST_LINE and not rest.endswith(b"\n"):
+            while len(rest) >= _LONGEST_LINE - len(BOM_UTF8) and not rest.endswith(b"\n"):
                 rest = file.readline(_LONGEST_LINE)
             if raw.strip():
                 yield number, raw
@@ -56,9 +64,10 @@ def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def _line(file_name: str, number: int, raw: bytes) -> Line:
     try:
-        body = parse(raw.strip())
+        body = parse(raw.rstrip())
     except MalformedJson as error:
-        return Line(number, len(raw), fault=(error.code, str(error)))
+        why = _PLACE.sub("", str(error)).replace("The body", "The line")
+        return Line(number, len(raw), fault=(error.code, why), column=error.column)
     key = body.pop("idempotency_key", None)
     if key is None:
         content = hashlib.sha256(canonical(body)).hexdigest()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from aegis_api.representations import job_body, payment_body
+from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.sentences import of_attempt, of_error
 
 from .installation import opened_database
-from .look_up import Found, look_up
-from .output import examples, json_option, print_facts, print_json
+from .keys import merchant_id
+from .look_up import MOST_LISTED, Found, look_up, payments_of
+from .output import examples, json_option, plain, print_facts, print_json, print_table, remark
 
 
 @click.command(
@@ -18,15 +22,25 @@ from .output import examples, json_option, print_facts, print_json
         """
         aegis status pay_0199f5c8b2a17d01b6a7b0a1c2d3e4f5
         aegis status job_0199f5c8b2a17d01b6a7b0a1c2d3e4f5 --json
+        aegis status order-1042 --merchant shop    by the merchant's own reference
         """
     ),
 )
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID|REFERENCE")
+@click.option("--merchant", callback=merchant_id, help="With a reference: only this merchant's payments.")
 @json_option
-def command(id_: str, as_json: bool) -> None:
-    """Show a payment and its job, by the id of either, as the database has them."""
+def command(id_: str, merchant: str | None, as_json: bool) -> None:
+    """Show a payment and its job, as the database has them: by the id of either, or by the payment's reference.
+
+    Where several payments carry the reference (of several merchants, or after one that failed), they are listed instead.
+    """
     with opened_database() as database:
-        found = look_up(database, id_)
+        carrying = payments_of(database, id_, merchant_id=merchant)
+        if len(carrying) > 1:
+            _list(id_, carrying, as_json)
+            return
+        known = carrying[0].payment.id if carrying else id_
+        found = look_up(database, known, tried=", and no payment with that reference")
     if as_json:
         stored = found.stored
         payment = payment_body(stored.payment, stored.created_at, stored.updated_at)
@@ -46,6 +60,36 @@ def command(id_: str, as_json: bool) -> None:
                 "asked about": f"{last.checks} times" if last.checks else None,
             },
         )
+
+
+def _list(reference: str, carrying: Sequence[StoredPayment], as_json: bool) -> None:
+    if as_json:
+        bodies = [
+            {
+                "merchant_id": stored.payment.merchant_id,
+                **payment_body(stored.payment, stored.created_at, stored.updated_at),
+            }
+            for stored in carrying
+        ]
+        print_json({"reference": reference, "payments": bodies})
+        return
+    rows = [
+        (
+            stored.payment.id,
+            stored.payment.merchant_id,
+            stored.payment.state.value,
+            stored.payment.amount,
+            stored.created_at,
+        )
+        for stored in carrying
+    ]
+    print_table(
+        f"Payments with the reference {plain(reference)}",
+        ("id", "merchant", "state", "amount", "accepted (UTC)"),
+        rows,
+    )
+    more = " (there may be more)" if len(carrying) == MOST_LISTED else ""
+    remark(f"Several payments carry it{more}: `aegis status ID` shows one.")
 
 
 def print_payment(found: Found) -> None:

@@ -104,7 +104,7 @@ class _Intake:
         try:
             with self._database.read() as connection:
                 found = kept(connection, [one.key for one in left])
-                duplicates = {one.payment.id for one in carried(connection, left)}
+                duplicates = {one.payment.id: carrier for one, carrier in carried(connection, left)}
         except DatabaseUnavailable as error:
             if not self.accepted_any:
                 raise
@@ -118,7 +118,7 @@ class _Intake:
             if not self._busy.isdisjoint(marks(one)):
                 self._refuse([one], _in_progress())
             elif one.payment.id in duplicates and one.key not in open_keys:
-                self._refuse([one], _duplicate())
+                self._refuse([one], DuplicateReference(duplicates[one.payment.id]))
             else:
                 open_keys.add(one.key)
         return [one for one in left if one.payment.id not in self.told]
@@ -159,8 +159,9 @@ class _Intake:
         with self._database.read() as connection:
             duplicates = carried(connection, part)
         if not duplicates:  # the other payment has just failed
-            return self._divided(part, _duplicate())
-        self._refuse(duplicates, _duplicate())
+            return self._divided(part, DuplicateReference(None))
+        for one, carrier in duplicates:
+            self._refuse([one], DuplicateReference(carrier))
         left = [one for one in part if one.payment.id not in self.told]
         return [left] if left else []
 
@@ -188,10 +189,6 @@ class _Intake:
         if isinstance(why, IdempotencyInProgress):
             self._busy = self._busy.union(*map(marks, part))
         self.told |= {one.payment.id: why for one in part}
-
-
-def _duplicate() -> DuplicateReference:
-    return DuplicateReference("another payment that has not failed carries this reference")
 
 
 def _in_progress() -> IdempotencyInProgress:

@@ -98,7 +98,7 @@ JOIN payments p ON p.id = k.payment_id
 
 # Lines whose own key is known are no duplicates: they are replays.
 _CARRIED = """
-SELECT asked.place
+SELECT asked.place, p.id
 FROM unnest(%(merchants)s::text[], %(routes)s::text[], %(keys)s::text[], %(references)s::text[])
     WITH ORDINALITY AS asked(merchant_id, route, key, reference, place)
 JOIN payments p ON p.merchant_id = asked.merchant_id AND p.reference = asked.reference
@@ -130,11 +130,11 @@ def kept(connection: Connection, keys: Sequence[Key]) -> dict[Key, KeptPayment]:
     }
 
 
-def carried(connection: Connection, born: Sequence[Born]) -> list[Born]:
-    """Those under new keys whose reference belongs to a payment that has not failed."""
+def carried(connection: Connection, born: Sequence[Born]) -> list[tuple[Born, str]]:
+    """Those under new keys whose reference belongs to a payment that has not failed, each with that payment's id."""
     references = {"references": [one.payment.reference for one in born]}
     rows = connection.exec_driver_sql(_CARRIED, _columns([one.key for one in born]) | references)
-    return [born[row.place - 1] for row in rows]
+    return [(born[row.place - 1], row.id) for row in rows]
 
 
 def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:

@@ -25,11 +25,11 @@ def not_seen_because(connection: Connection) -> str | None:
         return None
     for place in places:
         if place.named and not place.usable:
-            return f"this role may not use the schema {place.name}, where the tables are: GRANT USAGE ON SCHEMA {place.name}"
+            return f"this role may not use the schema of the tables, {place.name}: GRANT USAGE ON SCHEMA {place.name}"
     if places:
         names = ", ".join(place.name for place in places)
         return (
-            f"there are tables of AegisPay in the schema {names}, which the search_path of this role leaves out: if they are"
+            f"there are tables of AegisPay in the schema {names}, which this role's search_path leaves out: if they are"
             f" this installation's, add ?options=-csearch_path%3D{places[0].name} to DATABASE_URL"
         )
     path = connection.exec_driver_sql(_SEARCH_PATH).one()

@@ -51,6 +51,26 @@ def get_payment(connection: Connection, merchant_id: str | None, payment_id: str
     return None if row is None else _stored(cast("Mapping[str, Any]", row))
 
 
+# By merchant, because that is how the index goes; each merchant with payments has had a key.
+_BY_REFERENCE = """
+SELECT p.* FROM (
+    SELECT DISTINCT merchant_id FROM api_keys WHERE %(merchant_id)s IS NULL OR merchant_id = %(merchant_id)s
+    UNION SELECT %(merchant_id)s WHERE %(merchant_id)s IS NOT NULL
+) m CROSS JOIN LATERAL (
+    SELECT * FROM payments WHERE merchant_id = m.merchant_id AND reference = %(reference)s LIMIT %(limit)s
+) p ORDER BY p.id DESC LIMIT %(limit)s
+"""
+
+
+def with_reference(
+    connection: Connection, reference: str, *, merchant_id: str | None, limit: int
+) -> list[StoredPayment]:
+    """The newest payments that carry the reference, those that failed too; of any merchant where none is given."""
+    names = {"merchant_id": merchant_id, "reference": reference, "limit": limit}
+    rows = connection.exec_driver_sql(_BY_REFERENCE, names).mappings()
+    return [_stored(cast("Mapping[str, Any]", row)) for row in rows]
+
+
 def get_state(connection: Connection, merchant_id: str | None, payment_id: str) -> State | None:
     """The state alone: what a caller who waits for the end reads again and again."""
     statement = of_merchant(

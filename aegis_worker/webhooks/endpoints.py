@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 
 from aegis_worker import ids
 from aegis_worker.domain.transitions import EventType
-from aegis_worker.errors import NotFound
+from aegis_worker.errors import DuplicateEndpoint, NotFound
 from aegis_worker.persistence import delivery_rows, endpoint_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.delivery_rows import Delivery
 from aegis_worker.persistence.endpoint_rows import Endpoint
 from aegis_worker.settings import Settings
 
-from .addresses import EndpointRefused, parse_target
+from .addresses import EndpointRefused, Target, parse_target
 from .signing import endpoint_secret
 
 MAX_ENDPOINTS = 16
@@ -37,27 +37,48 @@ def create_endpoint(
 ) -> EndpointWithSecret:
     """Have events from now on posted to `url`; no `event_types` (such as `payment.succeeded`) means all of them.
 
-    Raises EndpointRefused for a URL that webhooks may not go to, an unknown type, or one endpoint too many.
+    Raises EndpointRefused for a URL that webhooks may not go to, an unknown type, or one endpoint too many, and
+    DuplicateEndpoint where an active one posts some of these events there already.
     """
-    parse_target(url, allow_private=settings.webhook_allow_private)
+    target = parse_target(url, allow_private=settings.webhook_allow_private)
     unknown = [name for name in event_types if name not in _BY_WIRE_NAME]
     if unknown:
         raise EndpointRefused(f"unknown event type {unknown[0]!r}; known are {', '.join(_BY_WIRE_NAME)}")
     wanted = [_BY_WIRE_NAME[name] for name in dict.fromkeys(event_types)]
-    insert = partial(
-        endpoint_rows.insert,
-        id=ids.new_id(ids.ENDPOINT),
-        merchant_id=merchant_id,
-        url=url,
-        event_types=wanted,
-        most=MAX_ENDPOINTS,
-    )
+    new_id = ids.new_id(ids.ENDPOINT)
+
+    def insert(connection: Connection) -> Endpoint | None:
+        endpoint = endpoint_rows.insert(
+            connection,
+            id=new_id,
+            merchant_id=merchant_id,
+            url=url,
+            event_types=wanted,
+            most=MAX_ENDPOINTS,
+        )
+        # Whoever registers the same beside us has waited for our lock, or we for theirs.
+        for other in endpoint_rows.of_merchant(connection, merchant_id, limit=MAX_ENDPOINTS):
+            if other.id != new_id and _overlap(other.event_types, wanted) and _leads_to(other, target):
+                raise DuplicateEndpoint(other.id)
+        return endpoint
+
     endpoint = database.run(insert)
     if endpoint is None:
         raise EndpointRefused(f"there are already {MAX_ENDPOINTS} endpoints; disable one first")
     return EndpointWithSecret(
         endpoint, endpoint_secret(settings.secret, endpoint.id, endpoint.secret_version)
     )
+
+
+def _overlap(one: Sequence[EventType], other: Sequence[EventType]) -> bool:
+    return not one or not other or not set(one).isdisjoint(other)
+
+
+def _leads_to(endpoint: Endpoint, target: Target) -> bool:
+    try:
+        return parse_target(endpoint.url, allow_private=True) == target
+    except EndpointRefused:
+        return False
 
 
 def list_endpoints(database: Database, merchant_id: str) -> list[Endpoint]:

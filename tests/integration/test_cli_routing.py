@@ -49,7 +49,7 @@ def test_a_file_that_is_no_toml_is_one_line(aegis: Aegis, draft: str, text: str)
     Path(draft).write_text(text)
     for arguments in (("check", draft), ("apply", draft, *WHY), ("check", draft + "x")):
         ran = aegis("routing", *arguments)
-        assert ran.exit_code == 3
+        assert ran.exit_code == (3 if arguments[1].endswith("x") else 2)
         assert ran.err.startswith(f"aegis: {draft}")
 
 
@@ -58,7 +58,7 @@ def test_json_is_taken_where_the_name_says_so(aegis: Aegis, tmp_path: Path) -> N
     path.write_text('{"strategy": "COST_OPTIMIZED"}')
     assert aegis("routing", "apply", str(path), *WHY, "--json").json["config"]["strategy"] == "COST_OPTIMIZED"
     path.write_text("[]")
-    assert aegis("routing", "check", str(path)).exit_code == 3
+    assert aegis("routing", "check", str(path)).exit_code == 2
 
 
 def test_a_configuration_is_applied_shown_and_taken_back(aegis: Aegis, draft: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import pytest
@@ -35,7 +36,10 @@ def settings():
 def endpoint(database, settings):
     """Makes endpoints."""
 
-    def make(*event_types, merchant_id="m_1", url=URL):
+    numbers = itertools.count(1)
+
+    def make(*event_types, merchant_id="m_1", url=None):
+        url = url or f"{URL}/{next(numbers)}"
         return create_endpoint(database, settings, merchant_id, url, event_types)
 
     return make

@@ -303,4 +303,4 @@ def leaves(
 
 def test_json_is_one_object_a_line_where_lines_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"at": NOW, "names": {"a"}}, one_line=True)
-    assert json.loads(capsys.readouterr().out) == {"at": "2026-05-01T12:00:00+00:00", "names": ["a"]}
+    assert json.loads(capsys.readouterr().out) == {"at": "2026-05-01T12:00:00.000Z", "names": ["a"]}

@@ -1,4 +1,4 @@
-"""DATABASE_URL and REDIS_URL: what the parts of an installation would read differently is refused, with nothing given away."""
+"""DATABASE_URL and REDIS_URL: what its readers would take differently is refused, and nothing is given away."""
 
 from __future__ import annotations
 

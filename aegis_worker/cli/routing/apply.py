@@ -59,7 +59,7 @@ def command(
     with opened_database() as database:
         config = None
         if path is not None:
-            config = parse_routing(read_document(path), gateways=gateways, where=str(path))
+            config = parse_routing(read_document(path, as_json=as_json), gateways=gateways, where=str(path))
         elif old is not None:
             config = _of_version(database, old, gateways)
         before = _newest(database)

@@ -21,9 +21,10 @@ from .documents import configured_gateways, file_argument, print_document, read_
 def command(ctx: click.Context, path: Path, as_json: bool) -> None:
     """Check a configuration against the gateways of config/gateways.toml, and name each wrong value.
 
-    Shows what it would come to, defaults included. Needs no database. Exits with 1 when a value is wrong.
+    Shows what it would come to, defaults included. Needs no database. Exits with 1 when a value is wrong, and with 2 when
+    the file is no TOML, or no JSON.
     """
-    gateways, document = configured_gateways(), read_document(path)
+    gateways, document = configured_gateways(), read_document(path, as_json=as_json)
     try:
         config, problems = checked_routing(document, gateways), []
     except InvalidRouting as error:

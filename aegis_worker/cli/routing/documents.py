@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,11 @@ from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.registry import load_gateways
 from aegis_worker.settings import load_settings
+from aegis_worker.strict_json import MalformedJson, parse
+from aegis_worker.toml_file import UnreadableFile, read_text, read_toml
 
 from ..output import print_facts, print_table
+from ..unreadable import Unreadable
 
 file_argument = click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 
@@ -34,17 +36,21 @@ def routing_file() -> Path:
     return load_settings().config_dir / "routing.toml"
 
 
-def read_document(path: Path) -> dict[str, Any]:
-    """A configuration as it stands in a file: TOML, or JSON in a file whose name says so. Raises ConfigurationError."""
+def read_document(path: Path, *, as_json: bool) -> dict[str, Any]:
+    """A configuration as it stands in a file: TOML, or JSON in a file whose name says so.
+
+    Raises ConfigurationError for a file that can't be read, and Unreadable for one that is neither.
+    """
     try:
-        text = path.read_text()
-        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"{path}: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigurationError(f"{path}: must hold one JSON object")
+        document = parse(read_text(path).encode()) if path.suffix == ".json" else read_toml(path)
+    except UnreadableFile as error:
+        if error.place is None:
+            raise
+        place = error.place
+        raise Unreadable(path, error.why, line=place.line, column=place.column, as_json=as_json) from error
+    except MalformedJson as error:
+        why = str(error).replace("The body", "It")
+        raise Unreadable(path, why, line=error.line, column=error.column, as_json=as_json) from error
     if found := card_numbers.pointers_to(document):
         # As over HTTP: what is applied is stored.
         raise ConfigurationError(f"{path}: holds a card number, at {', '.join(found)}")

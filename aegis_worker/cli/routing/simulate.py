@@ -68,7 +68,7 @@ def command(path: Path | None, since: datetime | None, limit: int, seed: int, as
     """
     gateways = configured_gateways()
     from_file = load_routing(routing_file(), gateways)
-    draft = path and parse_routing(read_document(path), gateways=gateways, where=str(path))
+    draft = path and parse_routing(read_document(path, as_json=as_json), gateways=gateways, where=str(path))
     since = since or datetime.now(UTC) - timedelta(seconds=DEFAULT_SPAN_S)
     with opened_database() as database:
         config = draft or RoutingBook(database, from_file, gateways).current().config

@@ -11,6 +11,7 @@ from typing import Any
 # currency with two decimals, rare enough that no ordinary test amount meets one by accident.
 AMOUNT_BASE = 900_000
 TOKEN_PREFIX = "tok_"
+_MOST_DIGITS = 9
 OPERATIONS = ("create", "authenticate", "charge", "capture", "void", "refund")
 
 
@@ -63,6 +64,12 @@ class Script:
     retry_after_s: int = 0
     once: bool = False
     acts_on: frozenset[str] = frozenset({"charge"})
+
+    @property
+    def range(self) -> str:
+        """What N may be, in words; empty where it takes none."""
+        unit = "milliseconds" if self.takes.endswith("_ms") else "seconds"
+        return f"0 to {self.most} {unit}" if self.takes else ""
 
     @property
     def fits_any_operation(self) -> bool:
@@ -195,7 +202,8 @@ REFUSED = "refused"
 
 GRAMMAR = """\
 A token is `tok_<script>[_<N>][_once][_on_<operation>][_at_<instance>]`:
-  _<N>              replaces the number in the script's line (`tok_pending_10`), within its bound
+  _<N>              replaces the number in the script's line (`tok_pending_10`); beyond what N may be, the gateway
+                    refuses the payment and says so
   _once             acts on the first call for a payment only; later calls approve (`tok_500_nocharge_once`)
   _on_<operation>   acts on create, authenticate, capture, void or refund instead of charge
                     (`tok_drop_on_capture`); not for 3ds, pending and late_commit
@@ -222,8 +230,17 @@ def _find(text: str) -> Script | None:
         script = SCRIPTS.get(base)
         if script is None:
             return None
-        if not script.takes or not number.isdecimal() or int(number) > script.most:
-            raise UnknownScript(f"{base!r} takes no number {number!r}")
+        if not script.takes:
+            raise UnknownScript(f"{TOKEN_PREFIX}{base} takes no number")
+        if not (
+            number.isascii()
+            and number.isdecimal()
+            and len(number) <= _MOST_DIGITS
+            and int(number) <= script.most
+        ):
+            raise UnknownScript(
+                f"{TOKEN_PREFIX}{base}_N takes {script.range}, not {number[: _MOST_DIGITS + 1]!r}"
+            )
         script = _with_number(script, int(number))
     return replace(script, once=True) if text != name else script
 
@@ -264,11 +281,13 @@ def asked_for(token: str, amount: int, instance: str) -> Script:
 
 def as_markdown() -> str:
     """The table for people: token, amount, what it does."""
-    rows = ["| token | amount | the gateway |", "| --- | --- | --- |"]
+    rows = ["| token | amount | N | the gateway |", "| --- | --- | --- | --- |"]
     for script in _TABLE:
         token = f"{TOKEN_PREFIX}{script.name}{'[_N]' if script.takes else ''}"
-        rows.append(f"| `{token}` | {AMOUNT_BASE + script.amount_suffix:,} | {script.meaning} |")
+        rows.append(
+            f"| `{token}` | {AMOUNT_BASE + script.amount_suffix:,} | {script.range or '–'} | {script.meaning} |"
+        )
     rows.append(
-        f"| `{TOKEN_PREFIX}{REFUSED}` | – | refuses the connection: the adapter dials a closed port |"
+        f"| `{TOKEN_PREFIX}{REFUSED}` | – | – | refuses the connection: the adapter dials a closed port |"
     )
     return "\n".join([*rows, "", GRAMMAR])
