@@ -9,6 +9,7 @@ from flask import Response, request
 from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, NotFound
 from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.queries.metrics import CONTENT_TYPE, MOST_DUE, metrics_text
+from aegis_worker.queries.waiting import waiting_numbers
 
 from .openapi import Blueprint, headers, refuses
 from .parts import parts
@@ -36,9 +37,10 @@ aegis_gateway_breaker_state{gateway="sandbox_a",operation="process",state="CLOSE
     headers=headers(),
 )
 def metrics() -> Response:
-    """Gateways and queues, in numbers
+    """Gateways, queues, events, webhooks and reviews, in numbers
 
-    By gateway: score, breakers, calls of the last hour, latencies, calls out now, paused or not; jobs due by queue. Needs
+    By gateway: score, breakers, calls of the last hour, latencies, calls out now, paused or not; jobs due by queue. Events
+    not delivered yet and their age by sink, webhook deliveries by how they stand, reviews and their age. Needs
     `AEGIS_METRICS_TOKEN` where that is set. Where it is not, production has no such route, and any other environment
     leaves it open.
     """
@@ -47,7 +49,8 @@ def metrics() -> Response:
     try:
         with web.database.read() as connection:
             due = due_by_queue(connection, limit=MOST_DUE)
-        text = metrics_text(web.gateway_reports(), due)
+            waiting = waiting_numbers(connection)
+        text = metrics_text(web.gateway_reports(), due, waiting)
     except DatabaseUnavailable:
         text = metrics_text(None, None)
     return Response(text, content_type=CONTENT_TYPE)

@@ -16,15 +16,21 @@ from aegis_worker.resilience.monitor import Live
 from aegis_worker.resilience.permits import Counted
 
 from .gateway_reports import GatewayReport
+from .waiting import MOST_COUNTED, WaitingNumbers
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_DUE = 1000
 _JOB_QUEUES = ("payments", "verify")
 
 
-def metrics_text(reports: Sequence[GatewayReport] | None, jobs_due: Mapping[str, int] | None) -> bytes:
+def metrics_text(
+    reports: Sequence[GatewayReport] | None,
+    jobs_due: Mapping[str, int] | None,
+    waiting: WaitingNumbers | None = None,
+) -> bytes:
     """All metrics; None where the database could not be asked. What isn't known is left out, never told as 0."""
-    return generate_latest(_Once([*_stores(reports), *_gateways(reports or ()), *_jobs(jobs_due)]))
+    told = [*_stores(reports), *_gateways(reports or ()), *_jobs(jobs_due)]
+    return generate_latest(_Once([*told, *(_waiting(waiting) if waiting else ())]))
 
 
 class _Once(Collector):
@@ -58,6 +64,46 @@ def _jobs(jobs_due: Mapping[str, int] | None) -> Iterator[Metric]:
     for queue in _JOB_QUEUES:
         due.add_metric([queue], jobs_due.get(queue, 0))
     yield due
+
+
+def _waiting(numbers: WaitingNumbers) -> Iterator[Metric]:
+    up_to = f"counted up to {MOST_COUNTED}"
+    pending = GaugeMetricFamily(
+        "aegis_outbox_pending", f"Events not delivered yet, {up_to} a sink", labels=["sink"]
+    )
+    oldest = GaugeMetricFamily(
+        "aegis_outbox_oldest_age_seconds",
+        "How old the oldest of them is; 0 where none waits",
+        labels=["sink"],
+    )
+    for sink, count, age_s in (
+        ("stream", numbers.stream_pending, numbers.stream_oldest_age_s),
+        ("webhooks", numbers.webhooks_pending, numbers.webhooks_oldest_age_s),
+    ):
+        pending.add_metric([sink], count)
+        oldest.add_metric([sink], age_s)
+    deliveries = GaugeMetricFamily(
+        "aegis_webhook_deliveries",
+        f"Deliveries by how they stand, {up_to} each: pending, failing (of the pending, those that were tried), and of the "
+        "last 7 days dead (given up) and cancelled (their endpoint was deleted)",
+        labels=["status"],
+    )
+    deliveries.add_metric(["pending"], numbers.webhooks_pending)
+    deliveries.add_metric(["failing"], numbers.webhooks_failing)
+    deliveries.add_metric(["dead"], numbers.webhooks_dead)
+    deliveries.add_metric(["cancelled"], numbers.webhooks_cancelled)
+    yield from (pending, oldest, deliveries)
+    yield GaugeMetricFamily(
+        "aegis_reviews_waiting", f"Payments that wait for a person, {up_to}", value=numbers.reviews
+    )
+    yield GaugeMetricFamily(
+        "aegis_reviews_oldest_age_seconds",
+        "How long the oldest of them has waited; 0 where none waits",
+        value=numbers.reviews_oldest_age_s,
+    )
+    yield GaugeMetricFamily(
+        "aegis_payments_frozen", "Payments among them that the audit froze", value=numbers.frozen
+    )
 
 
 def _gateways(reports: Sequence[GatewayReport]) -> Iterator[Metric]:

@@ -1,0 +1,91 @@
+"""What waits, in numbers for a monitor: events by sink, webhook deliveries by how they stand, and people's reviews.
+
+Asked every few seconds, by several monitors perhaps: each count goes by an index and ends at `MOST_COUNTED`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from aegis_worker.ids import DELIVERY, first_id_at
+from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
+
+MOST_COUNTED = 10_000
+
+# In the order of the primary key payments come by their age, so of more than are counted the oldest are among them.
+_OUTBOX = """
+SELECT count(*) AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_s
+FROM (SELECT created_at FROM outbox ORDER BY payment_id, seq LIMIT %(most)s) o
+"""
+_WEBHOOKS = """
+SELECT count(*) AS pending, count(*) FILTER (WHERE tries > 0) AS failing,
+    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_s
+FROM (
+    SELECT created_at, tries FROM webhook_deliveries WHERE status = 'pending' ORDER BY endpoint_id, due_at LIMIT %(most)s
+) d
+"""
+# One statement each: only a status that is written out meets its partial index.
+_ENDED = """
+SELECT
+    (SELECT count(*) FROM (
+        SELECT FROM webhook_deliveries WHERE status = 'dead' AND id >= %(after)s LIMIT %(most)s) d) AS dead,
+    (SELECT count(*) FROM (
+        SELECT FROM webhook_deliveries WHERE status = 'cancelled' AND id >= %(after)s LIMIT %(most)s) c) AS cancelled
+"""
+_REVIEWS = """
+SELECT count(*) AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8 AS oldest_age_s,
+    count(*) FILTER (WHERE frozen) AS frozen
+FROM (
+    SELECT payment_id, min(since) AS since, bool_or(frozen) AS frozen FROM (
+        (SELECT payment_id, updated_at AS since, false AS frozen FROM jobs
+            WHERE in_review ORDER BY payment_id LIMIT %(most)s)
+        UNION ALL
+        (SELECT id, frozen_at, true FROM payments WHERE frozen_at IS NOT NULL ORDER BY id LIMIT %(most)s)
+    ) each GROUP BY payment_id
+) r
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingNumbers:
+    """Counts, each up to MOST_COUNTED, and the ages in seconds of what waits longest; 0 where nothing waits.
+
+    `failing` deliveries are pending ones that were tried; `dead` and `cancelled` are of the last 7 days. `frozen` payments
+    are among the reviews.
+    """
+
+    stream_pending: int
+    stream_oldest_age_s: float
+    webhooks_pending: int
+    webhooks_oldest_age_s: float
+    webhooks_failing: int
+    webhooks_dead: int
+    webhooks_cancelled: int
+    reviews: int
+    reviews_oldest_age_s: float
+    frozen: int
+
+
+def waiting_numbers(connection: Connection) -> WaitingNumbers:
+    """What waits now."""
+    after = first_id_at(DELIVERY, datetime.now(UTC) - timedelta(days=DEAD_WITHIN_D))
+    names = {"most": MOST_COUNTED, "after": after}
+    outbox, webhooks, ended, reviews = (
+        connection.exec_driver_sql(statement, names).one()
+        for statement in (_OUTBOX, _WEBHOOKS, _ENDED, _REVIEWS)
+    )
+    return WaitingNumbers(
+        stream_pending=outbox.pending,
+        stream_oldest_age_s=outbox.oldest_age_s,
+        webhooks_pending=webhooks.pending,
+        webhooks_oldest_age_s=webhooks.oldest_age_s,
+        webhooks_failing=webhooks.failing,
+        webhooks_dead=ended.dead,
+        webhooks_cancelled=ended.cancelled,
+        reviews=reviews.waiting,
+        reviews_oldest_age_s=reviews.oldest_age_s,
+        frozen=reviews.frozen,
+    )

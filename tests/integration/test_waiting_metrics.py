@@ -1,0 +1,96 @@
+"""What a monitor is told of events, webhooks and reviews: what waits and for how long, at a bounded cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from api_client import Api, start_api
+from prometheus_client.parser import text_string_to_metric_families
+from spine import accept_one
+from told import STORY, a_payment, execute, settings_with
+
+from aegis_worker.persistence import outbox_rows
+from aegis_worker.persistence.database import Database
+from aegis_worker.queries import waiting
+from aegis_worker.webhooks.endpoints import create_endpoint, disable_endpoint
+
+
+@pytest.fixture
+def api(database_url: str) -> Iterator[Api]:
+    api = start_api(database_url)
+    yield api
+    api.database.dispose()
+
+
+def told(api: Api) -> dict[str, float]:
+    """The metrics that are not about gateways, by name and label."""
+    answer = api.app.test_client().get("/metrics")
+    assert answer.status_code == 200
+    return {
+        " ".join([sample.name, *sample.labels.values()]): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if not sample.name.startswith("aegis_gateway")
+    }
+
+
+def test_nothing_that_waits_is_told_as_0(api: Api) -> None:
+    assert told(api) == {
+        "aegis_database_up": 1,
+        "aegis_jobs_due payments": 0,
+        "aegis_jobs_due verify": 0,
+        "aegis_outbox_pending stream": 0,
+        "aegis_outbox_pending webhooks": 0,
+        "aegis_outbox_oldest_age_seconds stream": 0,
+        "aegis_outbox_oldest_age_seconds webhooks": 0,
+        "aegis_webhook_deliveries pending": 0,
+        "aegis_webhook_deliveries failing": 0,
+        "aegis_webhook_deliveries dead": 0,
+        "aegis_webhook_deliveries cancelled": 0,
+        "aegis_reviews_waiting": 0,
+        "aegis_reviews_oldest_age_seconds": 0,
+        "aegis_payments_frozen": 0,
+    }
+
+
+def test_what_waits_is_told_with_its_age(api: Api, database: Database) -> None:
+    settings = settings_with(webhook_allow_private=True)
+    for path in ("/stays", "/gone"):
+        made = create_endpoint(database, settings, "m_1", f"http://127.0.0.1:9009{path}", ())
+    a_payment(database, events=STORY)
+    database.run(lambda connection: outbox_rows.claim(connection, limit=10, lease_s=60))
+    disable_endpoint(database, "m_1", made.endpoint.id)
+    execute(database, "UPDATE webhook_deliveries SET status = 'dead' WHERE status = 'pending' AND seq = 1")
+    execute(database, "UPDATE webhook_deliveries SET tries = 2 WHERE status = 'pending' AND seq = 2")
+    execute(database, "UPDATE webhook_deliveries SET created_at = now() - interval '300 s'")
+    execute(database, "UPDATE outbox SET created_at = now() - interval '600 s' WHERE seq = 3")
+    accept_one(database)
+    accept_one(database, "key-2")
+    execute(database, "UPDATE jobs SET status = 'review', updated_at = now() - interval '900 s'")
+    execute(database, "UPDATE payments SET frozen_at = now() WHERE id = (SELECT min(payment_id) FROM jobs)")
+    found = told(api)
+    assert found["aegis_outbox_pending stream"] == 5
+    assert 600 <= found["aegis_outbox_oldest_age_seconds stream"] < 4000
+    assert found["aegis_outbox_pending webhooks"] == found["aegis_webhook_deliveries pending"] == 2
+    assert 300 <= found["aegis_outbox_oldest_age_seconds webhooks"] < 4000
+    by_status = {name: found[f"aegis_webhook_deliveries {name}"] for name in ("failing", "dead", "cancelled")}
+    assert by_status == {"failing": 1, "dead": 1, "cancelled": 3}
+    assert (found["aegis_reviews_waiting"], found["aegis_payments_frozen"]) == (2, 1)
+    assert 900 <= found["aegis_reviews_oldest_age_seconds"] < 4000
+
+
+def test_counts_end_at_their_bound(api: Api, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "MOST_COUNTED", 2)
+    a_payment(database, events=STORY)
+    assert told(api)["aegis_outbox_pending stream"] == 2
+
+
+def test_no_count_reads_a_table_from_end_to_end(database: Database) -> None:
+    names = {"most": 10, "after": "whd_"}
+    for statement in (waiting._OUTBOX, waiting._WEBHOOKS, waiting._ENDED, waiting._REVIEWS):
+        with database.read() as connection:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+            plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", names).scalars())
+        assert "Index" in plan
+        assert "Seq Scan" not in plan, plan
