@@ -79,6 +79,7 @@ class Installation:
     def settings(self) -> dict[str, str]:
         """The environment for other `aegis` commands, from the file that `up` leaves for a shell."""
         lines = (self.data_dir / "aegis.env").read_text().splitlines()
+        lines = [line for line in lines if not line.startswith("export PATH=")]
         pairs = (shlex.split(line.removeprefix("export "))[0].split("=", 1) for line in lines)
         return dict(pairs)
 

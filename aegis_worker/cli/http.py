@@ -81,16 +81,14 @@ class Api:
     """One API under one key. Safe to share between threads; `stop` ends every pause at once."""
 
     def __init__(self, url: str, key: str, *, connections: int = 1) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise OperatorError(f"{url!r} is not an http or https URL")
+        prefix = _checked_prefix(url)
         if not (key and key.isascii() and key.isprintable()):
             raise OperatorError(
                 "the API key is missing or not printable ASCII; `aegis keys create` makes one"
             )
         self.url = url
         self.stop = threading.Event()
-        self._prefix = parts.path.rstrip("/")
+        self._prefix = prefix
         self._pool = urllib3.connection_from_url(
             url,
             maxsize=connections,
@@ -179,6 +177,24 @@ class Api:
         if not reply.body and reply.status not in _NOT_NOW:
             raise OperatorError(f"{self.url} does not answer like an AegisPay API (HTTP {reply.status})")
         return reply
+
+
+def _checked_prefix(url: str) -> str:
+    """What stands before each path. Raises OperatorError, which repeats no URL that can't be taken apart."""
+    form = "is not an http or https URL such as http://127.0.0.1:8000: correct --url or AEGIS_API_URL"
+    try:
+        parts, whole = urlsplit(url), urllib3.util.parse_url(url)
+        good = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and bool(whole.host)
+        )
+    except (ValueError, urllib3.exceptions.LocationParseError):
+        good = False
+    if not good:
+        raise OperatorError(f"the API's address {form}")
+    return parts.path.rstrip("/")
 
 
 def _reply_of_line(told: Mapping[str, Any]) -> Reply:

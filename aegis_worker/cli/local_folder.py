@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -100,8 +101,9 @@ class DataFolder:
         write_whole(self._secrets_file, json.dumps(asdict(kept), indent=2))
 
     def save_settings(self, settings: Mapping[str, str]) -> None:
-        """Keep the settings of what runs here, for a shell's `.` command."""
+        """Keep the settings of what runs here, for a shell's `.` command, which then also finds `aegis` itself."""
         lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(settings.items())]
+        lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
         write_whole(self.settings_file, "\n".join(lines) + "\n")
 
     def note(self, text: str) -> None:

@@ -94,7 +94,7 @@ def _tell(running: Running, stack: LocalStack, ready_file: Path | None) -> None:
             **{name: sandbox["url"] for name, sandbox in running.sandboxes.items()},
             "logs": stack.folder.logs,
             "operator's key": running.operator_key,
-            "settings": f"{stack.folder.settings_file} (in another shell: . FILE, then aegis doctor)",
+            "settings": f"{stack.folder.settings_file} (in another shell: . FILE, and aegis doctor works there)",
         },
     )
     click.echo("\nA first payment:\n" + _CURL.format(url=running.api_url, key=running.api_key) + "\n")

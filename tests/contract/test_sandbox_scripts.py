@@ -231,3 +231,32 @@ def test_the_table_is_printed_with_every_script() -> None:
 def test_no_two_scripts_share_an_amount() -> None:
     suffixes = [script.amount_suffix for script in SCRIPTS.values()]
     assert len(set(suffixes)) == len(suffixes)
+
+
+@pytest.mark.parametrize("name", [name for name, script in SCRIPTS.items() if script.takes])
+def test_a_number_beyond_a_scripts_bound_is_refused_with_the_bound_and_books_nothing(
+    sandbox: Sandbox, name: str
+) -> None:
+    script = SCRIPTS[name]
+    for number in (str(script.most + 1), "99999999", "9" * 200, "-1", "1.5", "x", ""):
+        reference = new_reference()
+        answer = sandbox.charge(f"tok_{name}_{number}", reference=reference)
+        assert (answer.status, answer.code) == (400, "unknown_script"), number
+        assert f"tok_{name}_N takes 0 to {script.most} " in answer.json["error"]["message"]
+        assert sandbox.booked(reference) == []
+
+
+def test_a_script_without_a_number_says_that_it_takes_none(sandbox: Sandbox) -> None:
+    answer = sandbox.charge("tok_drop_5", reference=new_reference())
+    assert answer.status == 400
+    assert "tok_drop takes no number" in answer.json["error"]["message"]
+
+
+def test_the_list_of_scripts_says_what_each_number_may_be() -> None:
+    command = [sys.executable, "-m", "aegis_worker.gateways.simulator", "--scripts"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    for script in SCRIPTS.values():
+        (line,) = [
+            line for line in lines if line.startswith((f"| `tok_{script.name}`", f"| `tok_{script.name}["))
+        ]
+        assert (f"0 to {script.most} " in line) == bool(script.takes)

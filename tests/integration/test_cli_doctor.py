@@ -233,6 +233,21 @@ def test_reviews_late_events_and_a_silent_beat_are_warnings(aegis: Aegis, databa
     assert ran.exit_code == 0
     assert set(found(ran)) == {"reviews", "outbox", "beat"}
     assert found(ran)["beat"]["seen"].startswith("last reconciled 4 min")
+    assert "`aegis reviews`" in found(ran)["reviews"]["advice"]
+    assert "`aegis resolve ID`" in found(ran)["reviews"]["advice"]
+
+
+def test_a_schema_of_a_newer_version_is_not_answered_with_migrate(aegis: Aegis, database: Database) -> None:
+    execute(database, "UPDATE alembic_version SET version_num = '9999'")
+    check = found(aegis("doctor", "--json"))["schema"]
+    assert "newer than this version" in check["seen"]
+    assert "run `aegis migrate`" not in check["advice"]
+    assert "install the version" in check["advice"]
+
+
+def test_a_schema_of_an_older_version_is_answered_with_migrate(aegis: Aegis, database: Database) -> None:
+    execute(database, "UPDATE alembic_version SET version_num = '0003'")
+    assert found(aegis("doctor", "--json"))["schema"]["advice"] == "run `aegis migrate`"
 
 
 def test_dead_webhooks_are_a_warning(aegis: Aegis, database: Database) -> None:
