@@ -17,6 +17,7 @@ from aegis_worker.audit.run import AuditParts
 from aegis_worker.audit.violations import Bounds
 from aegis_worker.celery import app as celery_app
 from aegis_worker.chaos.points import arm
+from aegis_worker.chaos.points import check as check_crash_point
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.registry import IN_PROCESS, load_gateways, variables_of
@@ -101,16 +102,22 @@ def web(settings: Settings | None = None) -> Web:
     )
 
 
-def check_installation() -> Settings:
+def check_installation(*, for_worker: bool = False) -> Settings:
     """What every process looks at before it starts: settings, gateways.toml, routing.toml, and whether they fit together.
 
-    Connects to nothing. What nothing reads is a line in the log. Raises ConfigurationError.
+    `for_worker`: also what only those who work on payments need. Connects to nothing. What nothing reads is a line in the
+    log. Raises ConfigurationError.
     """
     settings = load_settings()
+    check_crash_point(settings.environment)
     gateways = load_gateways(settings.config_dir / "gateways.toml")
-    for gateway in gateways.values():
-        gateway.close()
     load_routing(settings.config_dir / "routing.toml", gateways)
+    _close(gateways)
+    if for_worker:
+        parts = build_worker(settings, hints=NoHints())
+        _close(parts.gateways)
+        parts.redis.close()
+        parts.database.dispose()
     if unread := unread_variables(settings):
         configure_logs(settings.log_level)
         for line in unread:
@@ -207,6 +214,11 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
             budget_s=_BUDGET_S,
         ),
     )
+
+
+def _close(gateways: Mapping[str, PaymentGateway]) -> None:
+    for gateway in gateways.values():
+        gateway.close()
 
 
 def redis_client(settings: Settings) -> Redis:

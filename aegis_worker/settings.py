@@ -205,8 +205,11 @@ def _check(settings: Settings) -> None:
     if settings.log_level not in _LOG_LEVELS:
         raise ConfigurationError(f"AEGIS_LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}")
     for name, (least, most) in _BOUNDS.items():
-        if not least <= getattr(settings, name) <= most:
-            raise ConfigurationError(f"AEGIS_{name.upper()} must be from {least:g} to {most:.0f}")
+        value = getattr(settings, name)
+        if not value >= least:  # NaN is not
+            raise ConfigurationError(f"AEGIS_{name.upper()} must be at least {least:g}")
+        if value > most:
+            raise ConfigurationError(f"AEGIS_{name.upper()} must be at most {most:.0f}")
     for name in ("verify_ladder_s", "recheck_ladder_s"):
         ladder = getattr(settings, name)
         if not 1 <= len(ladder) <= _MOST_RUNGS or not all(0 < rung <= _LONGEST_RUNG_S for rung in ladder):

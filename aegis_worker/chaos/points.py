@@ -77,12 +77,16 @@ _armed: _Armed | None = None
 
 
 def arm(environment: str) -> None:
-    """Read AEGIS_CRASH_AT. Raises ConfigurationError for an unknown point, and for any in production."""
+    """Read AEGIS_CRASH_AT and go by it. Raises ConfigurationError as `check` does."""
     global _armed
+    _armed = check(environment)
+
+
+def check(environment: str) -> _Armed | None:
+    """What AEGIS_CRASH_AT asks for. Raises ConfigurationError for an unknown point, and for any in production."""
     wanted = os.environ.get(VARIABLE, "")
     if not wanted:
-        _armed = None
-        return
+        return None
     if environment == "production":
         raise ConfigurationError(f"{VARIABLE} is refused in production: it kills processes")
     point, colon, number = wanted.partition(":")
@@ -90,7 +94,7 @@ def arm(environment: str) -> None:
         raise ConfigurationError(
             f"{VARIABLE}={wanted}: must be POINT or POINT:N; see `aegis crashtest --list`"
         )
-    _armed = _Armed(point, int(number or 1))
+    return _Armed(point, int(number or 1))
 
 
 def crash_point(name: str) -> None:

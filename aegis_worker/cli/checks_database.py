@@ -58,7 +58,7 @@ SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM rec
 # What the role lacks of the rights that are wanted on a table.
 _MAY = """
 SELECT wanted FROM unnest(%(rights)s::text[]) wanted
-WHERE NOT has_table_privilege(%(table)s, wanted) ORDER BY wanted
+WHERE NOT coalesce(has_table_privilege(to_regclass(%(table)s), wanted), true) ORDER BY wanted
 """
 _RIGHTS = {"SELECT", "INSERT"}
 _ONLY_ADDED_TO = {"payment_events", "payment_snapshots", "audit_log", "routing_versions"}

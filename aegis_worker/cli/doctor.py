@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from aegis_worker import bootstrap
 from aegis_worker.bootstrap import Worker
-from aegis_worker.errors import ConfigurationError, DatabaseUnavailable
+from aegis_worker.errors import ConfigurationError, DatabaseUnavailable, DatabaseUnusable
 from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence import migrate
@@ -24,6 +24,7 @@ from .checks import Check, fail, guarded, ok, warn
 from .output import examples, json_option, print_json, print_table
 
 _DATABASE_ADVICE = "start PostgreSQL, or correct DATABASE_URL: without it nothing is accepted"
+_UNUSABLE_ADVICE = "have an administrator of PostgreSQL do what it says: until then nothing is accepted"
 _REDIS_ADVICE = "start Redis, or correct REDIS_URL; until then `aegis relay` works on what is accepted"
 _BROKEN_CHECK = "this check itself could not be made; see the message"
 
@@ -99,6 +100,10 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
     try:
         with parts.database.read() as connection:
             is_current = migrate.current_revision(connection) == migrate.head_revision()
+    except DatabaseUnusable as error:
+        yield fail("PostgreSQL", str(error), _UNUSABLE_ADVICE)
+        yield from guarded("rights", _BROKEN_CHECK, partial(_look, parts, checks_database.rights))
+        return
     except DatabaseUnavailable as error:
         yield fail("PostgreSQL", str(error), _DATABASE_ADVICE)
         return

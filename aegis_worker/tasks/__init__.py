@@ -25,10 +25,18 @@ def _fresh_parts(**_: Any) -> None:
 
 
 @celeryd_init.connect
-@beat_init.connect
-def _check_installation(**_: Any) -> None:
+def _check_worker(**_: Any) -> None:
     # Here, in the parent: each child would say it again with every task, and none would ever work.
+    _check(for_worker=True)
+
+
+@beat_init.connect
+def _check_beat(**_: Any) -> None:
+    _check(for_worker=False)
+
+
+def _check(*, for_worker: bool) -> None:
     try:
-        bootstrap.check_installation()
+        bootstrap.check_installation(for_worker=for_worker)
     except ConfigurationError as error:
         refuse_to_start(error)

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from api_client import start_api
 from command_line import Aegis, aegis, install
 from sandbox_process import eventually
 from sqlalchemy import make_url
@@ -68,8 +70,8 @@ BAD_VALUES = [
     ("PGHOSTADDR", "127.0.0.2", "PGHOSTADDR is set"),
     ("AEGIS_SECRET", "hunter2", "AEGIS_SECRET"),
     ("AEGIS_BATCH", "many", "AEGIS_BATCH"),
-    ("AEGIS_BATCH", "0", "from 1 to 10000"),
-    ("AEGIS_BATCH", "9" * 30, "from 1 to 10000"),
+    ("AEGIS_BATCH", "0", "at least 1"),
+    ("AEGIS_BATCH", "9" * 30, "at most 10000"),
     ("AEGIS_LEASE_S", "nan", "AEGIS_LEASE_S"),
     ("AEGIS_LEASE_S", "inf", "AEGIS_LEASE_S"),
     ("AEGIS_RUN_LIMIT_S", "-1", "AEGIS_RUN_LIMIT_S"),
@@ -134,6 +136,7 @@ def test_every_command_says_in_one_line_which_setting_is_wrong(
         ("DATABASE_URL", "postgresql://aegis:hun@ter2@127.0.0.1:5432/aegis"),
         ("REDIS_URL", "redis://:hunter2@127.0.0.1:6379/0?retry_on_timeout=1"),
         ("AEGIS_CONFIG_DIR", "/not/there"),
+        ("AEGIS_CRASH_AT", "nowhere"),
     ],
 )
 def test_every_process_says_in_one_line_which_setting_is_wrong(
@@ -232,6 +235,33 @@ def test_doctor_names_the_rights_that_a_role_lacks(
     monkeypatch.setenv("DATABASE_URL", role(CONNECT, USAGE, every, "REVOKE INSERT ON jobs FROM {role}"))
     (check,) = [check for check in aegis("doctor", "--json").json["checks"] if check["name"] == "rights"]
     assert (check["verdict"], check["seen"]) == ("fail", "no INSERT on jobs")
+
+
+def test_doctor_says_so_where_a_role_may_not_even_read_the_schemas_version(
+    aegis: Aegis, monkeypatch: pytest.MonkeyPatch, role: Callable[..., str]
+) -> None:
+    every = "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}"
+    monkeypatch.setenv(
+        "DATABASE_URL", role(CONNECT, USAGE, every, "REVOKE SELECT ON alembic_version, outbox FROM {role}")
+    )
+    checks = {check["name"]: check for check in aegis("doctor", "--json").json["checks"]}
+    assert "permission denied for table alembic_version" in checks["PostgreSQL"]["seen"]
+    assert "start PostgreSQL" not in checks["PostgreSQL"]["advice"]
+    assert "no SELECT on outbox" in checks["rights"]["seen"]
+
+
+def test_the_api_answers_503_where_its_role_lacks_a_right(
+    role: Callable[..., str], database: Database
+) -> None:
+    shop = start_api(database.engine.url.render_as_string(hide_password=False)).merchant()
+    every = "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}"
+    api = start_api(role(CONNECT, USAGE, every, "REVOKE INSERT ON payments FROM {role}"))
+    shop = replace(shop, client=api.app.test_client())
+    answer = shop.post_payment()
+    assert (answer.status_code, answer.json["code"]) == (503, "database_unavailable")
+    assert answer.headers["Retry-After"]
+    assert "permission" not in answer.text
+    api.database.dispose()
 
 
 def with_options(url: str, search_path: str) -> str:
@@ -375,6 +405,44 @@ def test_every_variable_of_the_example_is_known() -> None:
     assert (
         unknown_variables(dict.fromkeys(names, ""), variables_of(CHECKOUT / "config" / "gateways.toml")) == []
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AEGIS_ROUTING_HOOKS", "nobody.here:choose"),
+        ("AEGIS_LEASE_S", "5"),
+        ("AEGIS_OUTBOX_LEASE_S", "5"),
+    ],
+)
+def test_a_worker_whose_settings_contradict_each_other_does_not_start(name: str, value: str) -> None:
+    ran = subprocess.run(
+        PROCESSES["worker"],
+        cwd=CHECKOUT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr.count("\n")) == (3, 1), ran.stderr
+    assert ran.stderr.startswith(f"aegis: {name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AEGIS_WEB_WORKERS", "many"), ("AEGIS_WEB_THREADS", "0"), ("AEGIS_BIND", "127.0.0.1:port")],
+)
+def test_gunicorn_is_not_started_with_numbers_that_are_none(name: str, value: str) -> None:
+    ran = subprocess.run(
+        PROCESSES["web"],
+        cwd=CHECKOUT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr.count("\n")) == (3, 1), ran.stderr
+    assert ran.stderr.startswith(f"aegis: {name} must be")
 
 
 def test_a_process_says_at_its_start_which_variable_nothing_reads(tmp_path: Path) -> None:
