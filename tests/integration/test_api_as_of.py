@@ -57,7 +57,7 @@ def test_before_the_payment_existed_there_is_nothing(api: Api, merchant: Merchan
         "data": [],
         "has_more": False,
         "next_cursor": None,
-        "as_of": "2020-02-29T12:00:00.000000Z",
+        "as_of": "2020-02-29T12:00:00.000Z",
         "payment": None,
     }
 

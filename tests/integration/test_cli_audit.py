@@ -9,6 +9,7 @@ from command_line import Aegis, aegis, install
 from scripted_gateway import ScriptedGateway
 from spine import accept_one, pipeline, run_until_quiet
 
+from aegis_worker.domain.moments import readable
 from aegis_worker.ids import made_at
 from aegis_worker.persistence.database import Database
 
@@ -36,7 +37,7 @@ def test_a_healthy_installation_exits_with_0_and_says_how_far_it_looked(
     assert (ran.json["first_id"], ran.json["last_id"]) == (ids[0], ids[2])
     shown = aegis("audit").out
     assert ids[0] in shown
-    assert f"{made_at(ids[2]):%Y-%m-%d %H:%M:%S} UTC" in shown
+    assert f"{readable(made_at(ids[2]))} UTC" in shown
 
 
 def test_what_is_wrong_is_shown_with_its_evidence_and_exits_with_1(
