@@ -8,6 +8,8 @@ from typing import Any
 from flask import Flask
 
 from aegis_worker.bootstrap import Web, web
+from aegis_worker.errors import ConfigurationError
+from aegis_worker.observability.refusals import refuse_to_start
 
 from . import (
     batches,
@@ -40,9 +42,19 @@ class _Application(Flask):
         return func
 
 
+def _from_environment() -> Web:
+    try:
+        return web()
+    except ConfigurationError as error:
+        refuse_to_start(error)
+
+
 def create_app(parts: Web | None = None) -> Flask:
-    """The application on the given parts, or on those that the environment describes. Raises ConfigurationError."""
-    parts = parts or web()
+    """The application on the given parts, or on those that the environment describes.
+
+    Without parts it is a server that calls: where the environment can't work, that ends with 3 and one line says why.
+    """
+    parts = parts or _from_environment()
     app = _Application(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a body sent in chunks
     app.url_map.merge_slashes = False

@@ -407,6 +407,21 @@ def test_every_variable_of_the_example_is_known() -> None:
     )
 
 
+def test_a_web_server_that_has_not_read_our_configuration_ends_without_a_traceback_too() -> None:
+    command = [sys.executable, "-m", "gunicorn", "aegis_api.app:create_app()"]
+    ran = subprocess.run(
+        [*command, "--bind", f"127.0.0.1:{free_port()}", "--no-control-socket"],
+        cwd=CHECKOUT,
+        env={**os.environ, "DATABASE_URL": "postgresql://aegis:hun@ter2@127.0.0.1/aegis"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 3
+    assert "aegis: DATABASE_URL has more than one @" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
