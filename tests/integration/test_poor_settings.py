@@ -135,8 +135,8 @@ def test_every_command_says_in_one_line_which_setting_is_wrong(
     [
         ("DATABASE_URL", "postgresql://aegis:hun@ter2@127.0.0.1:5432/aegis"),
         ("REDIS_URL", "redis://:hunter2@127.0.0.1:6379/0?retry_on_timeout=1"),
-        ("AEGIS_CONFIG_DIR", "/not/there"),
-        ("AEGIS_CRASH_AT", "nowhere"),
+        pytest.param("AEGIS_CONFIG_DIR", "/not/there", marks=pytest.mark.slow),
+        pytest.param("AEGIS_CRASH_AT", "nowhere", marks=pytest.mark.slow),
     ],
 )
 def test_every_process_says_in_one_line_which_setting_is_wrong(
