@@ -9,7 +9,7 @@ from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.transitions import State
 
-from .fields import OneOf, StrictField, StrictSchema, Text, refusal
+from .fields import Name, OneOf, StrictField, StrictSchema, Text, refusal
 
 LONGEST_PAGE = 100
 _JOB_STATUSES = frozenset({"queued", "running", "waiting", "succeeded", "failed", "review"})
@@ -112,7 +112,7 @@ class PaymentsQuerySchema(StrictSchema):
     starting_after = _id("pay", "a payment")
     state = OneOf(frozenset(State), "a payment state in capitals")
     gateway = Text(64)
-    reference = Text(255)
+    reference = Name(metadata={"description": "In any form that is the same as the payment's."})
     customer_id = Text(255)
     currency = OneOf(EXPONENTS, "an ISO 4217 code in capitals")
     amount_gte = Number(0, MAX_MINOR, data_key="amount[gte]", metadata={"description": "Minor units."})

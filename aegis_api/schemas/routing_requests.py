@@ -10,7 +10,7 @@ from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
 from aegis_worker.routing.rules import FIELDS, METADATA, OPERATORS
 from aegis_worker.routing.strategies import STRATEGIES
 
-from .fields import Fault, OneOf, StrictSchema, Text, Verbatim, Whole
+from .fields import BodySchema, Fault, OneOf, StrictSchema, Text, Verbatim, Whole
 from .queries import Number, PastMoment, page_limit
 
 # `aegis routing simulate` takes more; a request must not hold a thread for long.
@@ -35,7 +35,7 @@ def _reason() -> Text:
     )
 
 
-class RoutingPutSchema(StrictSchema):
+class RoutingPutSchema(BodySchema):
     """A routing configuration, or back to the file: one of `config` and `source`."""
 
     config = Verbatim(metadata={"description": CONFIG})
@@ -57,13 +57,13 @@ class RoutingVersionsQuerySchema(StrictSchema):
     starting_after = Number(1, 2**31 - 1, metadata={"description": "next_cursor of the page before."})
 
 
-class PauseSchema(StrictSchema):
+class PauseSchema(BodySchema):
     """Why a gateway is paused."""
 
     reason = _reason()
 
 
-class SimulationRequestSchema(StrictSchema):
+class SimulationRequestSchema(BodySchema):
     """What to try, and on which payments."""
 
     config = Verbatim(

@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 
 from aegis_worker.domain.transitions import EventType
 
-from .fields import Fault, OneOf, StrictField, StrictSchema, Text, refusal
+from .fields import BodySchema, Fault, OneOf, StrictField, StrictSchema, Text, refusal
 from .queries import page_limit
 
 _EVENT_TYPES = [kind.wire for kind in EventType]
@@ -41,7 +41,7 @@ class EventTypes(StrictField):
         return value
 
 
-class EndpointRequestSchema(StrictSchema):
+class EndpointRequestSchema(BodySchema):
     """A webhook endpoint to be made."""
 
     url = Text(
