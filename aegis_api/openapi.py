@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from inspect import cleandoc
 from typing import Any, TypeVar, cast
 
 import flask_smorest
 import marshmallow
+from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
 from flask import Flask
 
 from aegis_worker import __version__
+from aegis_worker.domain.text import KEY, LONGEST_NAME
 
 from .problems import MIMETYPE, PROBLEMS
 from .requests import CARD_FOUND, read_body, read_query
 from .schemas.answers import ProblemSchema
 from .schemas.batch import BatchLineSchema
 from .schemas.payment_request import PAYMENT_METHODS
+from .schemas.words import WORDS
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -61,10 +65,11 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {
         "required": True,
         "description": (
-            "1 to 255 printable ASCII characters, new for every payment and the same for every try of it. The same key "
-            "with the same request gives the first answer again; with another request it is refused. Kept for 72 h."
+            "1 to 255 printable ASCII characters without a comma, new for every payment and the same for every try of it. "
+            "The same key with the same request gives the first answer again; with another request it is refused. Kept for "
+            "72 h. Spaces around it don't count; sent twice, it is refused."
         ),
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": KEY},
         "example": "order-1042",
     },
     "Prefer": {
@@ -89,7 +94,17 @@ _EXAMPLE_ERRORS = {
     "sensitive_data_rejected": [{"pointer": "/reference", "code": "card_number", "detail": CARD_FOUND}],
 }
 # What any operation under /v1 may answer.
-_ANY_OPERATION = ("invalid_api_key", "insufficient_scope", "internal_error", "database_unavailable")
+_ANY_OPERATION = (
+    "bad_request",
+    "invalid_api_key",
+    "insufficient_scope",
+    "payload_too_large",
+    "expectation_failed",
+    "uri_too_long",
+    "headers_too_large",
+    "internal_error",
+    "database_unavailable",
+)
 
 
 class Api(flask_smorest.Api):
@@ -150,17 +165,53 @@ def _document_request_headers(doc: dict[str, Any], doc_info: dict[str, Any], **_
     return doc | {"parameters": [*doc.get("parameters", []), *named]}
 
 
+class _Converter(OpenAPIConverter):
+    def init_attribute_functions(self) -> None:
+        super().init_attribute_functions()
+        self.add_attribute_function(_keywords)
+
+
+class _Schemas(MarshmallowPlugin):
+    """apispec's plugin; a schema's docstring and the names of its fields are told too."""
+
+    Converter = _Converter
+
+    def schema_helper(self, name: Any, _: Any, schema: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        """What the document says about a schema."""
+        told = super().schema_helper(name, _, schema=schema, **kwargs)
+        about = (schema if isinstance(schema, type) else type(schema)).__doc__
+        return told and {**told, "description": cleandoc(about or "")}
+
+
+def _keywords(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    """What apispec does not take from a field's metadata, and what a field of its name means everywhere."""
+    told = {
+        name: field.metadata[name] for name in ("discriminator", "propertyNames") if name in field.metadata
+    }
+    if "description" not in field.metadata and field.name in WORDS:
+        told["description"] = WORDS[field.name]
+    if field.allow_none and "enum" in field.metadata:
+        told["enum"] = [*field.metadata["enum"], None]
+    return told
+
+
 def document(app: Flask) -> Api:
     """Start the document of an application; blueprints are registered with what this returns."""
     app.config.update(API_TITLE="AegisPay", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
     api = Api(
         app,
         spec_kwargs={
-            "info": {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+            "info": {
+                "description": DESCRIPTION,
+                "license": {"name": "MIT", "identifier": "MIT"},
+                "contact": {"name": "The operator of this installation"},
+            },
+            # Relative to where the document is: an installation doesn't know under which name it is reached.
+            "servers": [{"url": "/", "description": "The installation that this document comes from."}],
             "security": [{"apiKey": []}],
+            "marshmallow_plugin": _Schemas(),
         },
     )
-    api.ma_plugin.converter.add_attribute_function(_keywords)
     components = api.spec.components
     components.schemas.pop("PaginationMetadata")  # of flask-smorest's own pagination, which is not used
     components.security_scheme(
@@ -179,13 +230,6 @@ def document(app: Flask) -> Api:
         components.schema(type(schema).__name__.removesuffix("Schema"), schema=schema)
     components.schema("BatchLine", schema=BatchLineSchema())
     return api
-
-
-def _keywords(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
-    """JSON Schema keywords that apispec does not take from a field's metadata."""
-    return {
-        name: field.metadata[name] for name in ("discriminator", "propertyNames") if name in field.metadata
-    }
 
 
 def headers(*names: str) -> dict[str, Any]:
@@ -214,7 +258,7 @@ def refuses(
     if open_to_all:
         security = []
     by_status: dict[int, list[str]] = {}
-    for code in codes + _ANY_OPERATION if security is None else codes:
+    for code in dict.fromkeys(codes + _ANY_OPERATION if security is None else codes):
         by_status.setdefault(PROBLEMS[code].status, []).append(code)
     responses = {
         status: _problem_response(status, of_status) for status, of_status in sorted(by_status.items())

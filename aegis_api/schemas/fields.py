@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 
-from aegis_worker.domain.hosts import is_host
+from aegis_worker.domain.hosts import PAGE_URL, is_host
 from aegis_worker.domain.metadata import KEY_FORM, KEY_RULE, is_key
 from aegis_worker.domain.text import LINE, LINES, LONGEST_NAME, NAME, is_line, is_lines, is_name
 
@@ -212,13 +212,12 @@ class Whole(StrictField):
 
 
 class WebAddress(Text):
-    """An absolute https URL; http only for loopback, where a developer's own machine listens."""
+    """A page's absolute URL: https, or http on loopback, where a developer's own machine listens."""
 
     def __init__(self, **kwargs: Any) -> None:
         documented = {"format": "uri"} | kwargs.pop("metadata", {})
-        super().__init__(
-            2048, pattern=r"[!-~]+", form="a URL in printable ASCII", metadata=documented, **kwargs
-        )
+        form = "an absolute https URL without a user (http for loopback only)"
+        super().__init__(2048, pattern=PAGE_URL, form=form, metadata=documented, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -227,12 +226,8 @@ class WebAddress(Text):
             host, _port = parts.hostname, parts.port
         except ValueError:
             raise refusal("invalid_format", "Must be an absolute URL.") from None
-        if parts.scheme not in ("https", "http") or not host or "\\" in text:
-            raise refusal("invalid_format", "Must be an absolute https URL.")
-        if not is_host(host):
+        if not host or not is_host(host):
             raise refusal("invalid_format", "Must have the name or address of a host that can be.")
-        if parts.username is not None or parts.password is not None:
-            raise refusal("invalid_format", "Must not carry a user name or password.")
         if parts.scheme == "http" and not _is_loopback(host):
             raise refusal("invalid_format", "Must be https; http is for loopback addresses only.")
         return text
@@ -273,8 +268,16 @@ class Metadata(StrictField):
             "type": "object",
             "maxProperties": _METADATA_KEYS,
             "additionalProperties": {
-                "type": ["string", "integer", "number", "boolean", "null"],
-                "maxLength": _METADATA_TEXT,
+                "description": (
+                    "A number that is written with a fraction or an exponent must be smaller than 1e15; send a string "
+                    "instead."
+                ),
+                "anyOf": [
+                    {"type": "string", "maxLength": _METADATA_TEXT, "pattern": LINES},
+                    {"type": "integer", "minimum": -_MAX_64_BIT - 1, "maximum": _MAX_64_BIT},
+                    {"type": "number", "exclusiveMinimum": -_MAX_FLOAT, "exclusiveMaximum": _MAX_FLOAT},
+                    {"type": ["boolean", "null"]},
+                ],
             },
             "propertyNames": {"pattern": f"^{KEY_FORM}$"},
         }

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from aegis_worker.domain.hosts import HOOK_URL
 from aegis_worker.domain.transitions import EventType
 
 from .fields import BodySchema, Fault, OneOf, StrictField, StrictSchema, Text, refusal
@@ -49,7 +50,15 @@ class EndpointRequestSchema(BodySchema):
         pattern="[!-~]+",
         form="a URL in printable ASCII",
         required=True,
-        metadata={"example": "https://shop.example/hooks", "description": "https, and publicly reachable."},
+        metadata={
+            "pattern": f"^{HOOK_URL}$",
+            "format": "uri",
+            "example": "https://shop.example/hooks",
+            "description": (
+                "https, publicly reachable, at port 80, 443 or one from 1024 on. Plain http where the installation lets "
+                "webhooks go to its own network."
+            ),
+        },
     )
     event_types = EventTypes()
 

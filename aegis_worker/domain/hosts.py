@@ -6,7 +6,19 @@ import re
 from ipaddress import ip_address
 
 _LONGEST_NAME = 253
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?"
+_LOOPBACK = r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
+# Printable ASCII without what browsers read as a slash.
+_REST = r"(?:[/?#][!-\[\]-~]*)?"
+_REST_WITHOUT_FRAGMENT = r'(?:[/?][!-"$-\[\]-~]*)?'
+
+PAGE_URL = rf"(?:https://{_HOST}|http://{_LOOPBACK}){_REST}"
+"""A pattern: a page that a browser may be sent to. Without a user; plain http where a developer's own machine listens."""
+HOOK_URL = rf"https://{_HOST}{_REST_WITHOUT_FRAGMENT}"
+"""A pattern: where webhooks may be posted."""
+_label = re.compile(_LABEL)
+_hook_url = re.compile(HOOK_URL)
 
 
 def is_host(host: str) -> bool:
@@ -20,14 +32,20 @@ def is_host(host: str) -> bool:
     return 0 < len(name) <= _LONGEST_NAME and all(map(_is_label, name.split(".")))
 
 
+def is_hook_url(url: str) -> bool:
+    """Whether webhooks may be posted to `url` by its form; `http` counts as `https` here."""
+    return _hook_url.fullmatch(url.replace("http://", "https://", 1)) is not None
+
+
 def _is_label(label: str) -> bool:
-    if not _LABEL.fullmatch(label):
+    if not _label.fullmatch(label):
         return False
     if not label.lower().startswith("xn--"):
         return True
     try:
-        written = label[4:].encode("ascii").decode("punycode")
-        return not written.isascii() and written.encode("utf-8") != b""
+        coded = label[4:].lower().encode("ascii")
+        written = coded.decode("punycode")
+        return not written.isascii() and written.isprintable() and written.encode("punycode") == coded
     except UnicodeError:
         return False
 

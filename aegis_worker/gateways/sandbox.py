@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from aegis_worker import strict_json
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -154,10 +155,10 @@ class SandboxGateway:
         )
         _check_signature(self.config.webhook_secret, given, body)
         try:
-            event = json.loads(body)
+            event = strict_json.parse(body)
             payment = event["data"]
             return GatewayEvent(event["id"], payment["reference"], payment["id"], event["type"])
-        except (ValueError, KeyError, TypeError) as problem:
+        except (strict_json.MalformedJson, KeyError, TypeError) as problem:
             raise InvalidWebhook("not a sandbox event") from problem
 
     def close(self) -> None:
