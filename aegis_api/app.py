@@ -60,6 +60,7 @@ def create_app(parts: Web | None = None) -> Flask:
     app = _Application(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a body sent in chunks
     app.url_map.merge_slashes = False
+    app.url_map.converters["payment"] = requests.PaymentInPath
     install(app, Parts(web=parts, known_keys=KnownKeys(parts.database), waiters=Waiters()))
     api = openapi.document(app)
     for blueprint in (

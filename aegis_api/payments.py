@@ -138,7 +138,7 @@ def list_payments(query: dict[str, Any]) -> Response:
     return answer(list_body(rows, page.next_cursor))
 
 
-@blueprint.route("/payments/<payment_id>", parameters=[_PAYMENT_ID])
+@blueprint.route("/payments/<payment:payment_id>", parameters=[_PAYMENT_ID])
 @takes("If-None-Match")
 @refuses("not_found", "validation_failed")
 @blueprint.arguments(PaymentQuerySchema(), location="query")

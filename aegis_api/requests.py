@@ -10,6 +10,7 @@ from typing import Any
 import marshmallow
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.routing import BaseConverter
 
 from aegis_worker import strict_json
 from aegis_worker.errors import NotFound
@@ -106,6 +107,12 @@ def wanted_version() -> int | None:
         return None
     tags = list(wanted)
     return int(tags[0]) if len(tags) == 1 and tags[0].isdecimal() and len(tags[0]) < 10 else _NO_VERSION
+
+
+class PaymentInPath(BaseConverter):
+    """What may be a payment's id in a path: not the name of a route beside it, which takes other methods."""
+
+    regex = "(?!batches$)[^/]+"
 
 
 def id_parameter(name: str, prefix: str, description: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
 from aegis_worker.domain.hosts import PAGE_URL, is_host
 from aegis_worker.domain.metadata import KEY_FORM, KEY_RULE, is_key
@@ -67,7 +67,11 @@ class BodySchema(StrictSchema):
     def load(self, data: Any, **options: Any) -> Any:
         """The fields that `data` gives, as marshmallow does. Raises ValidationError."""
         loaded = super().load(data, **options)
-        return {name: value for name, value in loaded.items() if value is not None}
+        told = {name: value for name, value in loaded.items() if value is not None}
+        for name in loaded.keys() - told.keys():
+            if (default := self.fields[name].load_default) is not missing:
+                told[name] = default
+        return told
 
 
 _EVERY_FIELD = {

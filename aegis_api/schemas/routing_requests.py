@@ -36,18 +36,22 @@ def _reason() -> Text:
 
 
 class RoutingPutSchema(BodySchema):
-    """A routing configuration, or back to the file: one of `config` and `source`."""
+    """A routing configuration in `config`, or back to the file with `source: file`."""
 
     config = Verbatim(metadata={"description": CONFIG})
     source = OneOf(
-        frozenset({"file"}), "file", metadata={"description": "`file`: config/routing.toml holds again."}
+        frozenset({"file", "put"}),
+        "file or put",
+        metadata={
+            "description": "`file`: config/routing.toml holds again. `put`, as GET shows it: the same as leaving it out."
+        },
     )
     reason = _reason()
 
     @validates_schema(skip_on_field_errors=True)
     def _one_of_them(self, data: dict[str, Any], **_: Any) -> None:
-        if ("config" in data) == ("source" in data):
-            raise ValidationError({"config": [Fault("required", "Give either config or source.")]})
+        if (data.get("config") is None) is not (data.get("source") == "file"):
+            raise ValidationError({"config": [Fault("required", "Give either config, or source: file.")]})
 
 
 class RoutingVersionsQuerySchema(StrictSchema):
