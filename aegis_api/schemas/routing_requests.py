@@ -50,8 +50,10 @@ class RoutingPutSchema(BodySchema):
 
     @validates_schema(skip_on_field_errors=True)
     def _one_of_them(self, data: dict[str, Any], **_: Any) -> None:
-        if (data.get("config") is None) is not (data.get("source") == "file"):
-            raise ValidationError({"config": [Fault("required", "Give either config, or source: file.")]})
+        config, source = data.get("config"), data.get("source")
+        if (config is None) is not (source == "file"):
+            wrong = "source" if source == "put" else "config"
+            raise ValidationError({wrong: [Fault("required", "Give either config, or source: file.")]})
 
 
 class RoutingVersionsQuerySchema(StrictSchema):
