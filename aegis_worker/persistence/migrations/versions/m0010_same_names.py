@@ -5,7 +5,8 @@ SQL. Payments that share one already keep it: one of them stands for all (one th
 never gives the reference up), the others are numbered. Keys are trimmed where they are stored, also for processes of an
 older version that go on taking them from batches as they come.
 
-Writes to `payments` and `idempotency_keys` wait until the index is made.
+Nothing can be read or written in `payments` and `idempotency_keys` until the index is made: some seconds for a million
+payments. Both are locked at once and in the order in which payments are accepted, so that nobody waits in a circle.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ CREATE FUNCTION aegis_same_name(name TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE P
 """
 
 REFERENCES = """
-LOCK TABLE payments, idempotency_keys IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE idempotency_keys, payments IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE payments ADD COLUMN reference_twin INTEGER;
 UPDATE payments p SET reference_twin = shared.number FROM (
     SELECT id, row_number() OVER (
