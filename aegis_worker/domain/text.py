@@ -37,7 +37,7 @@ NAME = rf"^(?=.*[^\s{_UNSEEN}])(?:[{_BASIC}]|{_FLAG})*$"
 """A pattern: a text of one line in which something is seen."""
 LINES = rf"^(?:[{_BREAKS}{_BASIC}]|{_FLAG})*$"
 """A pattern: a text that may have tabs and line breaks (LF, CR LF, CR, and Unicode's two separators)."""
-KEY = r"^[ -+\--~]*[!-+\--~][ -+\--~]*$"
+KEY = r"^ *[!-+\--~][ -+\--~]*$"
 """A pattern: an idempotency key as it may be given; it has at most `LONGEST_NAME` characters."""
 
 LONGEST_NAME = 255

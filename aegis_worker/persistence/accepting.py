@@ -102,12 +102,12 @@ SELECT asked.place
 FROM unnest(%(merchants)s::text[], %(routes)s::text[], %(keys)s::text[], %(references)s::text[])
     WITH ORDINALITY AS asked(merchant_id, route, key, reference, place)
 JOIN LATERAL (
-    SELECT FROM payments p
+    SELECT p.id FROM payments p
     WHERE p.merchant_id = asked.merchant_id AND p.reference IS NOT NULL
         AND aegis_same_name(p.reference) = aegis_same_name(asked.reference)
         AND p.state NOT IN ('FAILURE', 'CANCELLED')
     LIMIT 1  -- one by one: for a list, PostgreSQL would rather read all payments
-) carried ON true
+) p ON true
 LEFT JOIN idempotency_keys k ON k.merchant_id = asked.merchant_id AND k.route = asked.route AND k.key = asked.key
 WHERE k.key IS NULL
 """

@@ -101,6 +101,7 @@ def test_what_a_webhook_endpoint_shows_can_be_posted_again(shop: Merchant, wante
     )
     assert first.status_code == 201, first.text
     (shown,) = shop.get("/v1/webhook-endpoints").json["data"]
+    shop.delete(first.headers["Location"])
     again = shop.post("/v1/webhook-endpoints", json={name: shown[name] for name in ("url", "event_types")})
     assert again.status_code == 201
     assert again.json["event_types"] == shown["event_types"]
