@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from inspect import cleandoc
 from typing import Any, TypeVar, cast
 
 import flask_smorest
 import marshmallow
-from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
 from flask import Flask
 
 from aegis_worker import __version__
-from aegis_worker.domain.text import KEY, LONGEST_NAME
 
+from .openapi_shared import HEADERS, PARAMETERS, Schemas
 from .problems import MIMETYPE, PROBLEMS
 from .requests import CARD_FOUND, read_body, read_query
 from .schemas.answers import ProblemSchema
 from .schemas.batch import BatchLineSchema
 from .schemas.payment_request import PAYMENT_METHODS
-from .schemas.words import WORDS
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -30,63 +27,6 @@ Post a payment and get an answer in milliseconds; the money moves later, once.
 Amounts are integers of minor units. Every answer carries a `Request-Id`; quote it when you ask for help. Errors are
 problem documents (RFC 9457) with a stable `code`. A decline is not an HTTP error: it is `last_error` on the payment.
 """
-
-_HEADERS: dict[str, dict[str, Any]] = {
-    "Request-Id": {
-        "description": "The id of this request: the caller's own, or a new one.",
-        "schema": {"type": "string"},
-    },
-    "Location": {
-        "description": "Where to look for what becomes of it.",
-        "schema": {"type": "string", "format": "uri-reference"},
-    },
-    "Retry-After": {"description": "Seconds to wait before asking (again).", "schema": {"type": "integer"}},
-    "ETag": {
-        "description": "The version of what is answered, in quotes.",
-        "schema": {"type": "string"},
-        "example": '"3"',
-    },
-    "Idempotent-Replayed": {
-        "description": "`true` on the answer to a request that was accepted before with the same key.",
-        "schema": {"type": "string", "enum": ["true"]},
-    },
-    "Preference-Applied": {
-        "description": "`wait=N` where Prefer was honoured.",
-        "schema": {"type": "string"},
-    },
-    "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
-}
-
-_PARAMETERS: dict[str, dict[str, Any]] = {
-    "Request-Id": {
-        "description": "Your own id for this request, 8 to 128 characters of `A-Z a-z 0-9 . _ -`; it comes back.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,128}$"},
-    },
-    "Idempotency-Key": {
-        "required": True,
-        "description": (
-            "1 to 255 printable ASCII characters without a comma, new for every payment and the same for every try of it. "
-            "The same key with the same request gives the first answer again; with another request it is refused. Kept for "
-            "72 h. Spaces around it don't count; sent twice, it is refused."
-        ),
-        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": KEY},
-        "example": "order-1042",
-    },
-    "Prefer": {
-        "description": "`wait=N`: hold the answer for up to N seconds, 10 at most, until the payment is decided.",
-        "schema": {"type": "string"},
-        "example": "wait=5",
-    },
-    "If-Match": {
-        "description": "An ETag from before: refused once it is at another version.",
-        "schema": {"type": "string"},
-        "example": '"3"',
-    },
-    "If-None-Match": {
-        "description": "An ETag from before: 304 while the payment is still at that version.",
-        "schema": {"type": "string"},
-    },
-}
 
 _HEADERS_OF_STATUS = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
 _EXAMPLE_ERRORS = {
@@ -165,36 +105,6 @@ def _document_request_headers(doc: dict[str, Any], doc_info: dict[str, Any], **_
     return doc | {"parameters": [*doc.get("parameters", []), *named]}
 
 
-class _Converter(OpenAPIConverter):
-    def init_attribute_functions(self) -> None:
-        super().init_attribute_functions()
-        self.add_attribute_function(_keywords)
-
-
-class _Schemas(MarshmallowPlugin):
-    """apispec's plugin; a schema's docstring and the names of its fields are told too."""
-
-    Converter = _Converter
-
-    def schema_helper(self, name: Any, _: Any, schema: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
-        """What the document says about a schema."""
-        told = super().schema_helper(name, _, schema=schema, **kwargs)
-        about = (schema if isinstance(schema, type) else type(schema)).__doc__
-        return told and {**told, "description": cleandoc(about or "")}
-
-
-def _keywords(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
-    """What apispec does not take from a field's metadata, and what a field of its name means everywhere."""
-    told = {
-        name: field.metadata[name] for name in ("discriminator", "propertyNames") if name in field.metadata
-    }
-    if "description" not in field.metadata and field.name in WORDS:
-        told["description"] = WORDS[field.name]
-    if field.allow_none and "enum" in field.metadata:
-        told["enum"] = [*field.metadata["enum"], None]
-    return told
-
-
 def document(app: Flask) -> Api:
     """Start the document of an application; blueprints are registered with what this returns."""
     app.config.update(API_TITLE="AegisPay", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
@@ -209,7 +119,7 @@ def document(app: Flask) -> Api:
             # Relative to where the document is: an installation doesn't know under which name it is reached.
             "servers": [{"url": "/", "description": "The installation that this document comes from."}],
             "security": [{"apiKey": []}],
-            "marshmallow_plugin": _Schemas(),
+            "marshmallow_plugin": Schemas(),
         },
     )
     components = api.spec.components
@@ -222,9 +132,9 @@ def document(app: Flask) -> Api:
         "metricsToken",
         {"type": "http", "scheme": "bearer", "description": "The AEGIS_METRICS_TOKEN of the installation."},
     )
-    for name, header in _HEADERS.items():
+    for name, header in HEADERS.items():
         components.header(name, header)
-    for name, parameter in _PARAMETERS.items():
+    for name, parameter in PARAMETERS.items():
         components.parameter(name, "header", parameter)
     for schema in PAYMENT_METHODS.values():
         components.schema(type(schema).__name__.removesuffix("Schema"), schema=schema)

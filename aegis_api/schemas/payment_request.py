@@ -8,7 +8,8 @@ from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.text import LINE
 
-from .fields import BodySchema, Metadata, Name, Object, OneOf, Text, Union, WebAddress, Whole
+from .composed import Metadata, Union, WebAddress
+from .fields import BodySchema, Name, Object, OneOf, Text, Whole
 
 
 def _type(name: str) -> OneOf:

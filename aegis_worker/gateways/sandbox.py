@@ -31,6 +31,7 @@ from .sandbox_answers import DECLINE_CODES, VERBS, as_object, error_of, lookup, 
 
 SIGNATURE_HEADER = "Sandbox-Signature"
 SIGNATURE_AGE_S = 300
+_LONGEST_TIME = 12  # digits of seconds
 # Where a payment's first call goes; later calls go to the payment that it made.
 _FIRST_CALLS = {
     Operation.INITIATE: "/v1/payments",
@@ -212,9 +213,11 @@ def _new_payment(request: GatewayRequest) -> dict[str, Any]:
 
 
 def _check_signature(secret: str, given: str, body: bytes) -> None:
-    parts = dict(part.split("=", 1) for part in given.split(",") if "=" in part)
+    pairs = [part.split("=", 1) for part in given.split(",") if "=" in part]
+    parts = dict(pairs)
     timestamp = parts.get("t", "")
-    if not secret or not timestamp.isdecimal():
+    # A header that came twice says two things.
+    if not secret or len(parts) != len(pairs) or not timestamp.isdecimal() or len(timestamp) > _LONGEST_TIME:
         raise InvalidWebhook("no usable signature")
     expected = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected.encode(), parts.get("v1", "").encode()):

@@ -172,27 +172,51 @@ NO_EVENTS: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("name", NO_EVENTS)
-def test_an_event_that_is_none_is_refused_however_well_it_is_signed(database_url: str, name: str) -> None:
-    secret = "whsec_test"
-    gateway = SandboxGateway(
+SECRET = "whsec_test"
+
+
+def sandbox() -> SandboxGateway:
+    return SandboxGateway(
         GatewayConfig(
             name="sandbox_a",
             adapter="sandbox",
             base_url="http://127.0.0.1:1",
             api_key="k" * 20,
-            webhook_secret=secret,
+            webhook_secret=SECRET,
         )
     )
+
+
+@pytest.mark.parametrize("name", NO_EVENTS)
+def test_an_event_that_is_none_is_refused_however_well_it_is_signed(database_url: str, name: str) -> None:
+    gateway = sandbox()
     api, body = start_api(database_url, gateway), NO_EVENTS[name]
     at = int(time.time())
-    signed = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256)
+    signed = hmac.new(SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256)
     answer = api.app.test_client().post(
         f"/v1/gateways/{gateway.config.name}/webhooks",
         data=body,
         headers={"Sandbox-Signature": f"t={at},v1={signed.hexdigest()}"},
     )
     assert (answer.status_code, json.loads(answer.data)["code"]) == (401, "invalid_webhook")
+
+
+@pytest.mark.parametrize(
+    "given", ["t={at},v1={v1},t={at},v1={v1}", "t=1,t={at},v1={v1}", "t={at},v1=0,v1={v1}", "t=" + "9" * 5000]
+)
+def test_a_signature_that_says_two_things_is_none(database_url: str, given: str) -> None:
+    gateway, body, at = (
+        sandbox(),
+        b'{"id":"e","type":"t","data":{"reference":"r","id":"i"}}',
+        int(time.time()),
+    )
+    signed = hmac.new(SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    client = start_api(database_url, gateway).app.test_client()
+    path = f"/v1/gateways/{gateway.config.name}/webhooks"
+    right = {"Sandbox-Signature": f"t={at},v1={signed}"}
+    assert client.post(path, data=body, headers=right).status_code == 200
+    answer = client.post(path, data=body, headers={"Sandbox-Signature": given.format(at=at, v1=signed)})
+    assert (answer.status_code, answer.json["code"]) == (401, "invalid_webhook")
 
 
 def test_the_document_says_where_the_api_is_and_whom_to_ask(api: Api) -> None:
