@@ -28,6 +28,8 @@ _SINGLE = {
     "HTTP_HOST": "Host",
     "HTTP_IF_MATCH": "If-Match",
 }
+# A shorter body, whose length is known, gunicorn reads away by itself.
+_SERVER_READS_ON = 1 << 16
 _HALF_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -83,8 +85,11 @@ def take_body() -> None:
 
 
 def close_after_unread() -> None:
-    """After each request: where a body was not read, the connection can't be used again."""
-    if "body" not in g and _announces_body():
+    """After each request: a body that was not read and that the server doesn't read away ends the connection."""
+    if "body" in g or not _announces_body():
+        return
+    length = request.content_length
+    if length is None or length >= _SERVER_READS_ON:
         close()
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 
+from .text import is_line
+
 _LONGEST_NAME = 253
+_HTTP = "[Hh][Tt][Tt][Pp]"
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?"
-_LOOPBACK = r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
+_HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{0,5}})?"
+_LOOPBACK = r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{0,5})?"
 # Printable ASCII without what browsers read as a slash.
 _REST = r"(?:[/?#][!-\[\]-~]*)?"
 _REST_WITHOUT_FRAGMENT = r'(?:[/?][!-"$-\[\]-~]*)?'
 
-PAGE_URL = rf"(?:https://{_HOST}|http://{_LOOPBACK}){_REST}"
+PAGE_URL = rf"(?:{_HTTP}[Ss]://{_HOST}|{_HTTP}://{_LOOPBACK}){_REST}"
 """A pattern: a page that a browser may be sent to. Without a user; plain http where a developer's own machine listens."""
-HOOK_URL = rf"https://{_HOST}{_REST_WITHOUT_FRAGMENT}"
+HOOK_URL = rf"{_HTTP}[Ss]://{_HOST}{_REST_WITHOUT_FRAGMENT}"
 """A pattern: where webhooks may be posted."""
 _label = re.compile(_LABEL)
-_hook_url = re.compile(HOOK_URL)
+_hook_url = re.compile(HOOK_URL.replace("[Ss]", "[Ss]?", 1))
 
 
 def is_host(host: str) -> bool:
@@ -33,8 +36,8 @@ def is_host(host: str) -> bool:
 
 
 def is_hook_url(url: str) -> bool:
-    """Whether webhooks may be posted to `url` by its form; `http` counts as `https` here."""
-    return _hook_url.fullmatch(url.replace("http://", "https://", 1)) is not None
+    """Whether webhooks may be posted to `url` by its form; plain http counts as https here."""
+    return _hook_url.fullmatch(url) is not None
 
 
 def _is_label(label: str) -> bool:
@@ -45,7 +48,7 @@ def _is_label(label: str) -> bool:
     try:
         coded = label[4:].lower().encode("ascii")
         written = coded.decode("punycode")
-        return not written.isascii() and written.isprintable() and written.encode("punycode") == coded
+        return not written.isascii() and is_line(written) and written.encode("punycode") == coded
     except UnicodeError:
         return False
 

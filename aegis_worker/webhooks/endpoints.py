@@ -40,9 +40,7 @@ def create_endpoint(
     """
     parse_target(url, allow_private=settings.webhook_allow_private)
     if not is_hook_url(url):  # one that was registered before goes on being posted to
-        raise EndpointRefused(
-            "the URL must be written as https://host:port/path, with https in small letters"
-        )
+        raise EndpointRefused("the URL must be written as https://host:port/path")
     unknown = [name for name in event_types if name not in _BY_WIRE_NAME]
     if unknown:
         raise EndpointRefused(f"unknown event type {unknown[0]!r}; known are {', '.join(_BY_WIRE_NAME)}")

@@ -147,6 +147,7 @@ def test_a_host_that_no_resolver_takes_is_refused_where_it_is_given(api: Api, ho
         "8.8.8.8",
         "[2600::1]",
         "A.EXAMPLE:8443",
+        "xn--mgba3gch31f060k.example",  # with a zero-width non-joiner
     ],
 )
 def test_a_host_that_can_be_is_taken(api: Api, host: str) -> None:
