@@ -16,7 +16,8 @@ from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from .base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
 from .http_client import Answer, HttpClient
 from .reading import Unreadable
-from .sandbox_answers import DECLINE_CODES, IDENTITY, VERBS, among, event_of, found_or_not, lookup, outcome
+from .sandbox_answers import DECLINE_CODES, IDENTITY, among, event_of, found_or_not, lookup, outcome
+from .sandbox_payment import VERBS
 
 SIGNATURE_HEADER = "Sandbox-Signature"
 SIGNATURE_AGE_S = 300
