@@ -21,7 +21,7 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.registry import IN_PROCESS, load_gateways
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.observability.errors import configure_error_reports
-from aegis_worker.observability.logs import configure_logs
+from aegis_worker.observability.logs import configure_logs, log_the_uncaught
 from aegis_worker.outbox.drain import DrainReport, drain
 from aegis_worker.outbox.stream import EventStream
 from aegis_worker.persistence.database import Database
@@ -235,6 +235,7 @@ def _answers(redis: Redis) -> bool:
 
 def _observed(settings: Settings) -> Settings:
     configure_logs(settings.log_level)
+    log_the_uncaught()
     configure_error_reports(settings.sentry_dsn, settings.environment)
     arm(settings.environment)
     return settings

@@ -6,10 +6,15 @@ import os
 import ssl
 from typing import Any
 
-from celery import Celery, Task
+import structlog
+from celery import Celery, Task, signals
+from celery.utils.log import get_multiprocessing_logger
 from kombu import Exchange, Queue
 
 from aegis_worker.errors import Retryable
+from aegis_worker.observability.logs import configure_logs, level_of, log_the_uncaught
+
+log = structlog.get_logger(__name__)
 
 QUEUES = ("payments", "verify", "outbox", "maintenance")
 
@@ -37,6 +42,21 @@ class HintedTask(Task):
 
     abstract = True
     throws = (Retryable,)
+
+    def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Celery says at its lowest level what a task may throw."""
+        if isinstance(exc, Retryable):
+            log.warning("put off", task=self.name, error=str(exc))
+
+
+@signals.setup_logging.connect
+def _setup_logs(**_: Any) -> None:
+    # With a receiver here Celery leaves logging, standard output and standard error alone. What it would put in place of
+    # the latter two drops every line that is written while another one is: all that our own handler writes.
+    configure_logs(level_of(os.environ))
+    log_the_uncaught()
+    # The pool tells through this one of children that died, and its lines would lead nowhere.
+    get_multiprocessing_logger().propagate = True
 
 
 _BROKER_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")

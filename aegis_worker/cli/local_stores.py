@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 from redis import Redis, RedisError
 from sqlalchemy import create_engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError
 
-from aegis_worker.errors import InvalidApiKey, StackFailed
+from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, StackFailed
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.api_keys import EVERY_MERCHANT, authenticate, create_key, create_operator_key
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.watchdog import bounded
 
-_REDIS_S = 3.0
+_REDIS_S, _POSTGRES_S = 3.0, 15.0
 _ACTOR = "aegis up"
 
 
@@ -40,8 +41,8 @@ def migrate_schema(database_url: str) -> None:
     """Bring the schema up to date. Raises StackFailed when PostgreSQL does not answer."""
     try:
         migrate.upgrade(database_url)
-    except OperationalError as error:
-        raise StackFailed(f"PostgreSQL does not answer: {' '.join(str(error.orig).split())}") from error
+    except DatabaseUnavailable as error:
+        raise StackFailed(str(error)) from error
 
 
 def working_key(database_url: str, merchant_id: str, kept: str) -> str:
@@ -65,7 +66,7 @@ def working_operator_key(database_url: str, kept: str) -> str:
 
 
 def _working(database_url: str, merchant_id: str, kept: str, create: Callable[[Database], str]) -> str:
-    database = Database(create_engine(database_url))
+    database = Database(create_engine(database_url, connect_args=bounded(_POSTGRES_S, application="up")))
     try:
         if kept and authenticate(database, kept).merchant_id == merchant_id:
             return kept

@@ -17,11 +17,16 @@ from aegis_worker.errors import DatabaseUnavailable, LockTimeout
 from aegis_worker.settings import Settings
 
 from .prepared import Prepared
+from .watchdog import SilentServer, bounded
 
 T = TypeVar("T")
 
 _TRIES = 4
 _LOCK_TIMEOUT_MS = 2000
+# A server that is there ends a statement in time and says so; this much later it has not.
+_TOLD_WITHIN_S = 2.0
+# After a lost connection no new try begins later than this: where connecting takes its whole time, one try is enough.
+_TRY_WITHIN_S = 2.0
 
 # Nothing was committed and the same statements may run again: serialization failure, deadlock.
 _TRY_AGAIN = {"40001", "40P01"}
@@ -45,9 +50,12 @@ class Database:
 
     @classmethod
     def connect(cls, settings: Settings, *, application: str, pool_size: int | None = None) -> Database:
-        """A database whose every wait is bounded: connecting, waiting for the pool, for a lock, for a statement."""
+        """A database whose every wait is bounded: connecting, waiting for the pool, for a lock, for a statement, for an
+        answer that doesn't come.
+        """
         timeout_ms = int(settings.statement_timeout_s * 1000)
         options = f"-c statement_timeout={timeout_ms} -c lock_timeout={_LOCK_TIMEOUT_MS} -c timezone=UTC"
+        options += " -c datestyle=ISO"  # else psycopg2 sets it by itself, and waits without a bound
         # jit: no statement of ours runs long enough to be worth compiling, whatever its plan is estimated to cost.
         options += " -c idle_in_transaction_session_timeout=30000 -c jit=off"
         # Prepared statements are hot and written so that one plan is good for all values; to PostgreSQL, which can't see
@@ -61,13 +69,10 @@ class Database:
             pool_recycle=1800,
             pool_use_lifo=True,  # the same few sessions do the work: what they prepared and cached stays warm
             hide_parameters=True,  # an e-mail address must not stand in an exception's text
+            use_native_hstore=False,  # a query for each new connection, about a type that no column has
             connect_args={
-                "connect_timeout": 3,
-                "application_name": f"aegis-{application}",
+                **bounded(settings.statement_timeout_s + _TOLD_WITHIN_S, application=application),
                 "options": options,
-                "keepalives_idle": 30,
-                "keepalives_interval": 5,
-                "keepalives_count": 3,
             },
         )
         return cls(engine)
@@ -75,6 +80,7 @@ class Database:
     def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit it; at most 4 times, after a deadlock or a lost connection.
 
+        Not again after a server that took what it was sent and stayed silent: it may go on so.
         A connection lost during COMMIT leaves open whether it happened, so `work` must be safe to repeat: every write
         of ours is known again by a key, a fence or the number of its change. Raises DatabaseUnavailable, of which
         LockTimeout is one, with nothing committed that `work` run again would not find.
@@ -96,6 +102,7 @@ class Database:
         return self._repeated(lambda: self._alone(statement, values, lock_timeout_ms))
 
     def _repeated(self, attempt: Callable[[], T]) -> T:
+        began_s = time.monotonic()
         for tries in range(1, _TRIES + 1):
             try:
                 return attempt()
@@ -104,7 +111,8 @@ class Database:
             except DBAPIError as error:
                 if not _may_repeat(error):
                     raise _translated(error) from error
-                if tries == _TRIES:
+                too_late = sqlstate(error) not in _TRY_AGAIN and time.monotonic() - began_s > _TRY_WITHIN_S
+                if tries == _TRIES or too_late:
                     raise DatabaseUnavailable(f"PostgreSQL: {_first_line(error)}") from error
                 time.sleep(random.uniform(0.01, 0.05) * 2**tries)
         raise AssertionError("unreachable")
@@ -171,6 +179,8 @@ def refuses_a_row(error: DBAPIError) -> bool:
 
 
 def _may_repeat(error: DBAPIError) -> bool:
+    if isinstance(error.orig, SilentServer):
+        return False
     return error.connection_invalidated or sqlstate(error) in _TRY_AGAIN or _could_not_connect(error)
 
 
@@ -187,7 +197,8 @@ def _leave_a_stale_session(context: ExceptionContext) -> None:
 def _translated(error: DBAPIError) -> Exception:
     if sqlstate(error) == _LOCK_NOT_AVAILABLE:
         return LockTimeout(f"PostgreSQL: {_first_line(error)}")
-    if _may_repeat(error) or sqlstate(error) in _UNAVAILABLE:
+    unavailable = isinstance(error.orig, SilentServer) or sqlstate(error) in _UNAVAILABLE
+    if unavailable or _may_repeat(error):
         return DatabaseUnavailable(f"PostgreSQL: {_first_line(error)}")
     return error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -10,11 +11,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
+from .at_work import stays_at_work
+from .database import Database
+from .watchdog import bounded
+
 _LOCK = 0x6165_6769_73  # "aegis"
+# No statement of a migration takes so long; what is silent much earlier than that is asked about.
+_LONGEST_S = 86_400.0
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the schema up to `revision`."""
+    """Bring the schema up to `revision`. Raises DatabaseUnavailable; run again, it goes on from where it stopped."""
     _run(database_url, lambda config: command.upgrade(config, revision))
 
 
@@ -39,10 +46,11 @@ def _config() -> Config:
     return config
 
 
-def _run(database_url: str, migrate) -> None:  # type: ignore[no-untyped-def]
-    engine = create_engine(database_url)
+def _run(database_url: str, migrate: Callable[[Config], None]) -> None:
+    engine = create_engine(database_url, connect_args=bounded(_LONGEST_S, application="migrate"))
     try:
-        with engine.connect() as connection:
+        # Closing the session releases the lock.
+        with Database(engine).read() as connection, stays_at_work(connection, database_url):
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.commit()
             config = _config()
@@ -50,4 +58,4 @@ def _run(database_url: str, migrate) -> None:  # type: ignore[no-untyped-def]
             migrate(config)
             connection.commit()
     finally:
-        engine.dispose()  # closing the session releases the lock
+        engine.dispose()

@@ -1,0 +1,174 @@
+"""A bound on every wait for PostgreSQL's answer, kept by this process itself.
+
+libpq waits in its own code for as long as the other side takes. PostgreSQL bounds its statements, and the kernel what the
+other side does not acknowledge; a proxy or a middlebox that takes everything and never answers is bounded by neither. So
+each connection notes from when on it waits, and one thread of the process shuts down the socket of one that has waited
+too long: libpq then returns at once, as it does when a server goes away.
+
+What was being waited for may have happened: a COMMIT whose answer did not come is one of those.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import weakref
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as DriverConnection
+from psycopg2.extensions import cursor as DriverCursor
+
+_LOOK_EVERY_S = 0.25
+_CONNECT_S = 3
+
+
+class SilentServer(psycopg2.OperationalError):
+    """PostgreSQL took what it was sent and did not answer in time. Whether it carried it out isn't known."""
+
+
+class Watched(DriverConnection):
+    """A connection that waits for no answer longer than `answer_within_s`. For one thread at a time.
+
+    `connect_timeout` bounds how long it takes to come about.
+    """
+
+    def __init__(self, *args: Any, answer_within_s: float, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.waits_since_s: float | None = None
+        self._answer_within_s = answer_within_s
+        self._cut_after_s: float | None = None
+        # A descriptor of its own for the same socket. libpq closes its own without a word, and the number may by then be
+        # another socket's, a call to a gateway perhaps.
+        self._line = socket.socket(fileno=os.dup(self.fileno()))
+        self._wait = _Wait(self)
+        _watchdog.watch(self)
+
+    def cursor(self, *args: Any, **more: Any) -> Any:
+        """A cursor whose waits are bounded, whichever kind is asked for."""
+        return super().cursor(*args, **{**more, "cursor_factory": WatchedCursor})
+
+    def commit(self) -> None:
+        """As psycopg2 has it. Raises SilentServer; then it may be committed or not."""
+        with self._wait:
+            super().commit()
+
+    def rollback(self) -> None:
+        """As psycopg2 has it. Raises SilentServer."""
+        with self._wait:
+            super().rollback()
+
+    def close(self) -> None:
+        """Close it; never waits."""
+        super().close()
+        self._line.close()
+
+    def look(self, now_s: float) -> None:
+        """Cut the connection if its wait is too long. From the watchdog's thread."""
+        since_s = self.waits_since_s
+        if since_s is not None and now_s - since_s > self._answer_within_s:
+            self.cut()
+
+    def cut(self) -> None:
+        """End the wait, and with it the connection. From any thread."""
+        since_s = self.waits_since_s
+        self._cut_after_s = 0.0 if since_s is None else time.monotonic() - since_s
+        try:
+            self._line.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other side was quicker, or it is closed
+
+    def raise_if_cut(self, error: BaseException) -> None:
+        """Raises SilentServer from `error` if it is what became of a wait that was cut short."""
+        if self._cut_after_s is not None and isinstance(error, psycopg2.Error) and self.closed:
+            raise SilentServer(f"no answer within {self._cut_after_s:.1f} s") from error
+
+
+class WatchedCursor(DriverCursor):
+    """The cursor of a Watched connection."""
+
+    def execute(self, query: Any, vars: Any = None) -> None:
+        """As psycopg2 has it. Raises SilentServer."""
+        with self.connection._wait:
+            super().execute(query, vars)
+
+    def executemany(self, query: Any, vars_list: Any) -> None:
+        """As psycopg2 has it: a statement for each. Raises SilentServer."""
+        for each in vars_list:
+            self.execute(query, each)
+
+
+def bounded(answer_within_s: float, *, application: str) -> dict[str, Any]:
+    """Arguments of psycopg2.connect with which no wait is without a bound; options come on top of them."""
+    return {
+        "application_name": f"aegis-{application}",
+        "connection_factory": partial(Watched, answer_within_s=answer_within_s),
+        # For each address of the host, and all of it: TCP, TLS, who we are.
+        "connect_timeout": _CONNECT_S,
+        "keepalives_idle": 30,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": int(answer_within_s * 1000),
+    }
+
+
+class _Wait:
+    """One wait of a connection for an answer. Two readings of attributes and of a clock: it is on every statement's way."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Watched) -> None:
+        self._connection = weakref.proxy(connection)
+
+    def __enter__(self) -> None:
+        self._connection.waits_since_s = time.monotonic()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.waits_since_s = None
+        if error is not None:
+            self._connection.raise_if_cut(error)
+
+
+class _Watchdog:
+    """One thread a process, which looks at its connections a few times a second while there are any."""
+
+    def __init__(self) -> None:
+        self._begin_anew()
+        # Threads don't survive a fork, and the parent's connections are not the child's to cut.
+        os.register_at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._watched: weakref.WeakSet[Watched] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, connection: Watched) -> None:
+        """Look at this one too, for as long as there is one."""
+        with self._lock:
+            self._watched.add(connection)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look_on, name="database-watchdog", daemon=True)
+                self._thread.start()
+
+    def _look_on(self) -> None:
+        while self._looks_again():
+            time.sleep(_LOOK_EVERY_S)
+
+    def _looks_again(self) -> bool:
+        now_s = time.monotonic()
+        with self._lock:
+            connections = list(self._watched)
+            if not connections:
+                self._thread = None
+        for connection in connections:
+            connection.look(now_s)
+        return bool(connections)
+
+
+_watchdog = _Watchdog()
