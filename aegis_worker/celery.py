@@ -28,13 +28,14 @@ TASK_OF = {
 QUEUE_OF = {"payments": "payments", "verify": "verify", "outbox": "outbox", "webhooks": "outbox"}
 
 
-# Without expiry, ticks pile up while no worker runs. Celery compares with the worker's own clock: much less, and a
-# worker whose clock is ten minutes ahead would throw away everything that it is told. A tick too many costs a look.
-EXPIRES_S = 900.0
+# So many hints and ticks may wait in a queue: that is no worker, or workers that are behind, and one more says nothing new.
+# Bounded by their number and not by an expiry, which compares the clocks of two hosts: one that is set back would have all
+# that it sends thrown away.
+ENOUGH_WAIT = 50
 
 
 def _beat(task: str, queue: str, every_s: float) -> dict[str, Any]:
-    return {"task": task, "schedule": every_s, "options": {"queue": queue, "expires": EXPIRES_S}}
+    return {"task": task, "schedule": every_s, "options": {"queue": queue}}
 
 
 class HintedTask(Task):
@@ -110,6 +111,8 @@ app.conf.update(
         "interval_step": 0.1,
         "interval_max": 0.2,
     },
+    result_expires=None,  # no results are kept, so there are none to clean up once a day
+    beat_scheduler="aegis_worker.beat:TickScheduler",
     beat_schedule={
         "sweep": _beat("maintenance.sweep", "maintenance", 5.0),
         "verify": _beat("payments.verify", "verify", 2.0),

@@ -16,8 +16,6 @@ from .output import duration
 
 _OLDEST_VERSION = 16
 _MOST_SKEW_S = 1.0
-# Beat reconciles every minute: two ticks may be missed.
-_BEAT_IS_LATE_S = 180
 # Workers take up a due job within seconds, and beat looks for lost hints every 5 s.
 _LATE_S, _VERY_LATE_S = 15, 60
 _COUNT_LIMIT = 10_000
@@ -46,10 +44,6 @@ SELECT (SELECT count(*) FROM jobs WHERE in_review) AS review, (
     SELECT count(*) FROM jobs
     WHERE queue = 'verify' AND status = 'waiting' AND finished_at IS NULL AND NOT in_review
 ) AS in_doubt
-"""
-
-_LAST_BEAT = """
-SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM reconciliation_runs WHERE trigger = 'beat'
 """
 
 
@@ -123,7 +117,9 @@ def due_jobs(connection: Connection) -> Iterator[Check]:
         seen = f"{_bounded(row.due)}, the oldest for {duration(row.oldest_s)}" if row.due else "none"
         if row.oldest_s > _VERY_LATE_S:
             yield fail(
-                name, seen, "nobody works on them: start a worker, or `aegis relay`, which needs no Redis"
+                name,
+                seen,
+                "nobody works on them: see `workers` and `beat` for which is missing, or start `aegis relay`, which needs no Redis",
             )
         elif row.oldest_s > _LATE_S:
             yield warn(name, seen, "workers are behind: add processes, or look at the gateways' latency")
@@ -142,18 +138,6 @@ def open_jobs(connection: Connection) -> Iterator[Check]:
     yield ok(
         "asked about later", f"{row.in_doubt} pending, in doubt or with the payer" if row.in_doubt else "none"
     )
-
-
-def beat(connection: Connection) -> Iterator[Check]:
-    """Whether the schedule runs, by what its reconciliation leaves behind every minute."""
-    ago_s = connection.exec_driver_sql(_LAST_BEAT).scalar_one()
-    advice = "start beat (`celery -A aegis_worker.celery beat`) or `aegis relay`: lost hints stay lost without either"
-    if ago_s is None:
-        yield warn("beat", "has never reconciled", advice)
-    elif ago_s > _BEAT_IS_LATE_S:
-        yield warn("beat", f"last reconciled {duration(ago_s)} ago", advice)
-    else:
-        yield ok("beat", f"reconciled {duration(ago_s)} ago")
 
 
 def outbox(connection: Connection) -> Iterator[Check]:

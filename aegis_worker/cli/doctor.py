@@ -19,7 +19,7 @@ from aegis_worker.persistence import migrate
 from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.settings import load_settings
 
-from . import checks_database, checks_gateways, checks_redis
+from . import checks_beat, checks_database, checks_gateways, checks_redis
 from .checks import Check, fail, guarded, ok
 from .output import examples, json_option, print_json, print_table
 
@@ -108,13 +108,13 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
     of_ours: dict[str, Callable[[Connection], Iterable[Check]]] = {
         "due jobs": checks_database.due_jobs,
         "reviews": checks_database.open_jobs,
-        "beat": checks_database.beat,
         "outbox": checks_database.outbox,
         "webhooks": checks_database.webhooks,
     }
     for name, look in (of_any | (of_ours if is_current else {})).items():
         yield from guarded(name, _BROKEN_CHECK, partial(_look, parts, look))
     if is_current:
+        yield from guarded("beat", _BROKEN_CHECK, lambda: checks_beat.beat(parts.database, parts.redis))
         yield from guarded("breakers", _BROKEN_CHECK, lambda: _breaker_checks(parts))
         yield from guarded(
             "routing version",

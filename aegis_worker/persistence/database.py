@@ -57,7 +57,7 @@ class Database:
         options = f"-c statement_timeout={timeout_ms} -c lock_timeout={_LOCK_TIMEOUT_MS} -c timezone=UTC"
         options += " -c datestyle=ISO"  # else psycopg2 sets it by itself, and waits without a bound
         # jit: no statement of ours runs long enough to be worth compiling, whatever its plan is estimated to cost.
-        options += " -c idle_in_transaction_session_timeout=30000 -c jit=off"
+        options += " -c idle_in_transaction_session_timeout=10000 -c jit=off"
         # Prepared statements are hot and written so that one plan is good for all values; to PostgreSQL, which can't see
         # how many a LIMIT will let through, planning anew each time looks cheaper.
         options += " -c plan_cache_mode=force_generic_plan"

@@ -58,6 +58,8 @@ ROWS = {
     66: "a look-up with other money",
     67: "the host sleeps past a key's lifetime",
     70: "an outage of commits is no death of a worker",
+    69: "PostgreSQL accepts and stays silent",
+    71: "the clock goes back under beat",
 }
 
 # Rows that can't have a test yet, and why.
