@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -39,6 +40,8 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 class Tick(ScheduleEntry):
     """An entry of the schedule that is due by the monotonic clock. Its schedule is a number of seconds."""
 
+    last_run_at: datetime
+
     def __init__(self, *args: Any, **more: Any) -> None:
         self.last_s = more.pop("last_s", time.monotonic())
         super().__init__(*args, **more)
@@ -49,8 +52,9 @@ class Tick(ScheduleEntry):
         return float(self.schedule.run_every.total_seconds())
 
     def resume(self) -> float:
-        """Begin to count, from when it was sent last as the wall clock has it. In seconds, how far ahead of now that was."""
-        ago_s = (self.default_now() - self.schedule.maybe_make_aware(self.last_run_at)).total_seconds()
+        """Begin to count from when it was sent last by the wall clock. How far ahead of now that was, in seconds."""
+        last_run_at: datetime = self.schedule.maybe_make_aware(self.last_run_at)
+        ago_s = (self.default_now() - last_run_at).total_seconds()
         if ago_s < 0:
             self.last_run_at = self.default_now()
         self.last_s = time.monotonic() - (self.every_s if ago_s < 0 else min(ago_s, self.every_s))

@@ -24,6 +24,7 @@ from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs, log_the_uncaught
 from aegis_worker.outbox.drain import DrainReport, drain
 from aegis_worker.outbox.stream import EventStream
+from aegis_worker.persistence.compatibility import SchemaGuard
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.recheck import RecheckParts
@@ -70,6 +71,7 @@ class Worker:
 
     settings: Settings
     database: Database
+    schema: SchemaGuard
     redis: Redis
     gateways: dict[str, PaymentGateway]
     hints: Hints | NoHints
@@ -110,9 +112,20 @@ def web(settings: Settings | None = None) -> Web:
     )
 
 
-@cache
 def worker() -> Worker:
-    """The parts of this worker process; after a fork, `worker.cache_clear()` and call again."""
+    """The parts of this worker process. Raises SchemaUnfit while the database has a schema that it can't work with."""
+    parts = _worker_of_this_process()
+    parts.schema.check()
+    return parts
+
+
+def forget_worker() -> None:
+    """After a fork: connections of the parent must not be used by its children."""
+    _worker_of_this_process.cache_clear()
+
+
+@cache
+def _worker_of_this_process() -> Worker:
     return build_worker(_observed(load_settings()))
 
 
@@ -157,6 +170,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     return Worker(
         settings=settings,
         database=database,
+        schema=SchemaGuard(database),
         redis=redis,
         gateways=gateways,
         hints=hints,

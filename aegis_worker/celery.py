@@ -11,7 +11,7 @@ from celery import Celery, Task, signals
 from celery.utils.log import get_multiprocessing_logger
 from kombu import Exchange, Queue
 
-from aegis_worker.errors import Retryable
+from aegis_worker.errors import OperatorError, Retryable
 from aegis_worker.observability.logs import configure_logs, level_of, log_the_uncaught
 
 log = structlog.get_logger(__name__)
@@ -39,14 +39,16 @@ def _beat(task: str, queue: str, every_s: float) -> dict[str, Any]:
 
 
 class HintedTask(Task):
-    """A task that looks at a table. What it can't do now stays due, so a database that is away is a line in the log."""
+    """A task that looks at a table. What it can't do now stays due, so a database that is away is a line in the log, and so
+    is what an operator has to change.
+    """
 
     abstract = True
-    throws = (Retryable,)
+    throws = (Retryable, OperatorError)
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Celery says at its lowest level what a task may throw."""
-        if isinstance(exc, Retryable):
+        if isinstance(exc, self.throws):
             log.warning("put off", task=self.name, error=str(exc))
 
 

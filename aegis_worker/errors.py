@@ -181,6 +181,12 @@ class ConfigurationError(OperatorError):
     code = "configuration_error"
 
 
+class SchemaUnfit(OperatorError):
+    """The database's schema is not one that this code can work with; the message says what to do."""
+
+    code = "schema_unfit"
+
+
 class StackFailed(OperatorError):
     """An embedded server or a child process did not start; the message ends with its log."""
 

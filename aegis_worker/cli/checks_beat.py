@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from redis import Redis, RedisError
 
@@ -70,7 +71,7 @@ def judge(reconciled_s: float | None, ages_s: Mapping[str, float] | None) -> Che
 
 def _ages_s(redis: Redis) -> Mapping[str, float] | None:
     try:
-        noted = redis.hgetall(TICKS_KEY)
+        noted: Any = redis.hgetall(TICKS_KEY)
         seconds, microseconds = redis.time()
     except RedisError:
         return None

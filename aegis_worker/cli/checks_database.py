@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from aegis_worker.persistence import delivery_rows, migrate, outbox_rows
+from aegis_worker.persistence import delivery_rows, outbox_rows
+from aegis_worker.persistence.compatibility import fit
 from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
 from aegis_worker.settings import Settings
 
@@ -85,12 +86,9 @@ def server(connection: Connection, settings: Settings) -> Iterator[Check]:
 
 
 def schema(connection: Connection) -> Iterator[Check]:
-    """Whether the schema is this version's."""
-    current, head = migrate.current_revision(connection), migrate.head_revision()
-    if current == head:
-        yield ok("schema", f"at {head}, the newest")
-    else:
-        yield fail("schema", f"at {current or 'nothing'}, this version needs {head}", "run `aegis migrate`")
+    """Whether this version can work with the schema."""
+    found = fit(connection)
+    yield ok("schema", found.seen) if found.works else fail("schema", found.seen, found.advice)
 
 
 def clock(connection: Connection) -> Iterator[Check]:
@@ -119,7 +117,7 @@ def due_jobs(connection: Connection) -> Iterator[Check]:
             yield fail(
                 name,
                 seen,
-                "nobody works on them: see `workers` and `beat` for which is missing, or start `aegis relay`, which needs no Redis",
+                "nobody works on them: see `workers` and `beat` for what is missing; `aegis relay` needs no Redis",
             )
         elif row.oldest_s > _LATE_S:
             yield warn(name, seen, "workers are behind: add processes, or look at the gateways' latency")

@@ -15,7 +15,7 @@ from aegis_worker.bootstrap import Worker
 from aegis_worker.errors import ConfigurationError, DatabaseUnavailable
 from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
-from aegis_worker.persistence import migrate
+from aegis_worker.persistence.compatibility import fit
 from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.settings import load_settings
 
@@ -96,7 +96,7 @@ def _all_checks() -> Iterator[Check]:
 def _database_checks(parts: Worker) -> Iterator[Check]:
     try:
         with parts.database.read() as connection:
-            is_current = migrate.current_revision(connection) == migrate.head_revision()
+            works = fit(connection).works
     except DatabaseUnavailable as error:
         yield fail("PostgreSQL", str(error), _DATABASE_ADVICE)
         return
@@ -111,9 +111,9 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "outbox": checks_database.outbox,
         "webhooks": checks_database.webhooks,
     }
-    for name, look in (of_any | (of_ours if is_current else {})).items():
+    for name, look in (of_any | (of_ours if works else {})).items():
         yield from guarded(name, _BROKEN_CHECK, partial(_look, parts, look))
-    if is_current:
+    if works:
         yield from guarded("beat", _BROKEN_CHECK, lambda: checks_beat.beat(parts.database, parts.redis))
         yield from guarded("breakers", _BROKEN_CHECK, lambda: _breaker_checks(parts))
         yield from guarded(

@@ -7,39 +7,27 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import ProgrammingError
-
-from aegis_worker.errors import OperatorError
 from aegis_worker.observability.logs import configure_logs
-from aegis_worker.persistence.database import Database, sqlstate
+from aegis_worker.persistence.compatibility import require_fit
+from aegis_worker.persistence.database import Database
 from aegis_worker.settings import load_settings
-
-# PostgreSQL's undefined_table, undefined_column and undefined_function.
-_NOT_OUR_SCHEMA = {"42P01", "42703", "42883"}
 
 
 @contextmanager
-def opened_database() -> Iterator[Database]:
-    """The database of the settings. Raises ConfigurationError, DatabaseUnavailable, or OperatorError for an old schema."""
+def opened_database(*, any_schema: bool = False) -> Iterator[Database]:
+    """The database of the settings, with a schema that this code can work with unless `any_schema` will do.
+
+    Raises ConfigurationError, DatabaseUnavailable or SchemaUnfit.
+    """
     settings = load_settings()
     configure_logs("WARNING")
     database = Database.connect(settings, application="cli", pool_size=2)
     try:
-        with schema_expected():
-            yield database
+        if not any_schema:
+            require_fit(database)
+        yield database
     finally:
         database.dispose()
-
-
-@contextmanager
-def schema_expected() -> Iterator[None]:
-    """A statement that names what the database doesn't have means that the schema is not ours yet. Raises OperatorError."""
-    try:
-        yield
-    except ProgrammingError as error:
-        if sqlstate(error) not in _NOT_OUR_SCHEMA:
-            raise
-        raise OperatorError("the database has no schema of this version; run `aegis migrate`") from error
 
 
 def cli_actor() -> str:

@@ -65,7 +65,7 @@ def level_of(environ: Mapping[str, str]) -> str:
 
 
 def log_the_uncaught() -> None:
-    """Have what nobody caught, in any thread, logged as everything else is; by default it goes to standard error as it is."""
+    """Have what nobody caught, in any thread, logged as everything else is; Python would write it as it is."""
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
     sys.unraisablehook = _unraisable

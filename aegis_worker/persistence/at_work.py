@@ -43,12 +43,12 @@ def stays_at_work(connection: Connection, database_url: str) -> Iterator[None]:
 
 def _look_on(watched: Watched, pid: int, database_url: str, ended: threading.Event) -> None:
     while not ended.wait(1.0):
-        since_s = watched.waits_since_s
+        since_s = watched.wait.since_s
         if since_s is None or time.monotonic() - since_s < _ASK_EVERY_S:
             continue
         if not _is_at_work(pid, database_url):
             ended.wait(_ARRIVES_S)
-            if watched.waits_since_s == since_s:
+            if watched.wait.since_s == since_s:
                 watched.cut()
                 return
         ended.wait(_ASK_EVERY_S)

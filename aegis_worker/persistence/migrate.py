@@ -32,7 +32,7 @@ def downgrade(database_url: str, revision: str = "base") -> None:
 
 def head_revision() -> str:
     """The newest revision that this code knows."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -40,7 +40,8 @@ def current_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
+    """Where the migrations are."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
@@ -53,7 +54,7 @@ def _run(database_url: str, migrate: Callable[[Config], None]) -> None:
         with Database(engine).read() as connection, stays_at_work(connection, database_url):
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.commit()
-            config = _config()
+            config = alembic_config()
             config.attributes["connection"] = connection
             migrate(config)
             connection.commit()

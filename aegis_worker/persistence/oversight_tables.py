@@ -122,3 +122,10 @@ gateway_pauses = Table(
     Column("actor", Text, nullable=False),
     Column("paused_at", TIME, nullable=False, server_default=NOW),
 )
+
+schema_compatibility = Table(
+    "schema_compatibility",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("oldest_code", Text, nullable=False),
+)

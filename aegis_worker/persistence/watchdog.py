@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 import weakref
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -39,13 +40,10 @@ class Watched(DriverConnection):
 
     def __init__(self, *args: Any, answer_within_s: float, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.waits_since_s: float | None = None
+        self.wait = _Wait()
         self._answer_within_s = answer_within_s
-        self._cut_after_s: float | None = None
-        # A descriptor of its own for the same socket. libpq closes its own without a word, and the number may by then be
-        # another socket's, a call to a gateway perhaps.
-        self._line = socket.socket(fileno=os.dup(self.fileno()))
-        self._wait = _Wait(self)
+        self._descriptor = self.fileno()
+        self._socket_number = os.fstat(self._descriptor).st_ino
         _watchdog.watch(self)
 
     def cursor(self, *args: Any, **more: Any) -> Any:
@@ -54,38 +52,29 @@ class Watched(DriverConnection):
 
     def commit(self) -> None:
         """As psycopg2 has it. Raises SilentServer; then it may be committed or not."""
-        with self._wait:
+        with self.wait:
             super().commit()
 
     def rollback(self) -> None:
         """As psycopg2 has it. Raises SilentServer."""
-        with self._wait:
+        with self.wait:
             super().rollback()
-
-    def close(self) -> None:
-        """Close it; never waits."""
-        super().close()
-        self._line.close()
 
     def look(self, now_s: float) -> None:
         """Cut the connection if its wait is too long. From the watchdog's thread."""
-        since_s = self.waits_since_s
+        since_s = self.wait.since_s
         if since_s is not None and now_s - since_s > self._answer_within_s:
             self.cut()
 
     def cut(self) -> None:
         """End the wait, and with it the connection. From any thread."""
-        since_s = self.waits_since_s
-        self._cut_after_s = 0.0 if since_s is None else time.monotonic() - since_s
-        try:
-            self._line.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was quicker, or it is closed
-
-    def raise_if_cut(self, error: BaseException) -> None:
-        """Raises SilentServer from `error` if it is what became of a wait that was cut short."""
-        if self._cut_after_s is not None and isinstance(error, psycopg2.Error) and self.closed:
-            raise SilentServer(f"no answer within {self._cut_after_s:.1f} s") from error
+        since_s = self.wait.since_s
+        self.wait.cut_after_s = 0.0 if since_s is None else time.monotonic() - since_s
+        # libpq closes its socket without a word, and the descriptor may be another one's by now, a call to a gateway perhaps:
+        # what is shut down is what was looked at. It is closed where the other side was quicker.
+        with suppress(OSError), socket.socket(fileno=os.dup(self._descriptor)) as found:
+            if os.fstat(found.fileno()).st_ino == self._socket_number:
+                found.shutdown(socket.SHUT_RDWR)
 
 
 class WatchedCursor(DriverCursor):
@@ -93,7 +82,7 @@ class WatchedCursor(DriverCursor):
 
     def execute(self, query: Any, vars: Any = None) -> None:
         """As psycopg2 has it. Raises SilentServer."""
-        with self.connection._wait:
+        with self.connection.wait:
             super().execute(query, vars)
 
     def executemany(self, query: Any, vars_list: Any) -> None:
@@ -117,22 +106,26 @@ def bounded(answer_within_s: float, *, application: str) -> dict[str, Any]:
 
 
 class _Wait:
-    """One wait of a connection for an answer. Two readings of attributes and of a clock: it is on every statement's way."""
+    """A connection's wait for an answer. Next to nothing is done here: it is on every statement's way.
 
-    __slots__ = ("_connection",)
+    `since_s`: by the monotonic clock; None while there is none. `cut_after_s`: how long it was when it was cut.
+    """
 
-    def __init__(self, connection: Watched) -> None:
-        self._connection = weakref.proxy(connection)
+    __slots__ = ("cut_after_s", "since_s")
+
+    def __init__(self) -> None:
+        self.since_s: float | None = None
+        self.cut_after_s: float | None = None
 
     def __enter__(self) -> None:
-        self._connection.waits_since_s = time.monotonic()
+        self.since_s = time.monotonic()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.waits_since_s = None
-        if error is not None:
-            self._connection.raise_if_cut(error)
+        self.since_s = None
+        if self.cut_after_s is not None and isinstance(error, psycopg2.Error):
+            raise SilentServer(f"no answer within {self.cut_after_s:.1f} s") from error
 
 
 class _Watchdog:

@@ -16,7 +16,6 @@ _NEW_OBJECTS = 20_000
 
 @worker_process_init.connect
 def _fresh_parts(**_: Any) -> None:
-    # Connections of the parent must not be used by its children.
-    bootstrap.worker.cache_clear()
+    bootstrap.forget_worker()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, 10, 10)

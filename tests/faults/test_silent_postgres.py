@@ -1,4 +1,4 @@
-"""PostgreSQL, or something in front of it, takes what it is sent and stays silent: every wait ends, nothing is paid twice."""
+"""PostgreSQL, or something in front of it, takes what it is sent and says nothing: waits end, nothing is paid twice."""
 
 from __future__ import annotations
 
