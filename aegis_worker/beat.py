@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 # By tick: when it was last sent, in milliseconds of Redis's clock. `STARTED`: when this beat was started.
 TICKS_KEY, STARTED = "aegis:beat:ticks", "started"
 _KEPT_S = 7 * 86_400
+_REST_AFTER_FAILURE_S = 2.0
 
 _NOTE = """
 local time = redis.call('TIME')
@@ -78,6 +79,7 @@ class TickScheduler(PersistentScheduler):
     """Celery's own scheduler, with ticks of ours."""
 
     Entry = Tick
+    _rests_until_s = 0.0
 
     def setup_schedule(self) -> None:
         """Read the file, set right what is ahead of now in it, and begin to count."""
@@ -99,6 +101,8 @@ class TickScheduler(PersistentScheduler):
 
     def apply_entry(self, entry: Tick, producer: Any = None) -> None:
         """Send the tick, unless enough of them wait, and say when each was sent last. Never raises."""
+        if time.monotonic() < self._rests_until_s:
+            return
         try:
             redis = producer.channel.client
             if _waiting(redis, entry.options["queue"]) < ENOUGH_WAIT:
@@ -106,6 +110,7 @@ class TickScheduler(PersistentScheduler):
             self._note(redis)
         except Exception as error:  # Redis is away: the next tick is as good
             log.warning("tick not sent", tick=entry.name, error=f"{type(error).__name__}: {error}")
+            self._rests_until_s = time.monotonic() + _REST_AFTER_FAILURE_S
 
     def _note(self, redis: Any) -> None:
         arguments: list[str | int] = [_KEPT_S]

@@ -87,6 +87,7 @@ app.conf.update(
     worker_max_tasks_per_child=10_000,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
+    worker_consumer="aegis_worker.consumer:Consumer",
     broker_transport="aegis_worker.broker:Transport",
     # As redis-py has it. ssl_cert_reqs in the URL wins.
     broker_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED} if _BROKER_URL.startswith("rediss://") else None,

@@ -98,7 +98,7 @@ class Hints:
                         self.send(queue)
                 except Exception as error:
                     # Whatever the broker does, the job is committed and the sweeper finds it.
-                    log.warning("hint not published", queue=queue, error=type(error).__name__)
+                    log.warning("hint not published", queue=queue, error=f"{type(error).__name__}: {error}")
                     pause.wait(_PAUSE_AFTER_FAILURE_S)
             pause.wait(_REST_S)
 

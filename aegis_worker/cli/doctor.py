@@ -17,6 +17,7 @@ from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence.compatibility import fit
 from aegis_worker.queries.gateway_reports import report_gateways
+from aegis_worker.redis_rights import is_refusal
 from aegis_worker.settings import load_settings
 
 from . import checks_beat, checks_database, checks_gateways, checks_redis
@@ -137,9 +138,15 @@ def _redis_checks(parts: Worker) -> Iterator[Check]:
     try:
         parts.redis.ping()
     except RedisError as error:
-        yield fail("Redis", f"{type(error).__name__}: {error}", _REDIS_ADVICE)
-        return
-    yield from guarded("Redis", _BROKEN_CHECK, lambda: checks_redis.server(parts.redis))
-    yield from guarded("clock, Redis", _BROKEN_CHECK, lambda: checks_redis.clock(parts.redis))
-    yield from guarded("queues", _BROKEN_CHECK, lambda: checks_redis.queues(parts.redis))
-    yield from guarded("workers", _BROKEN_CHECK, checks_redis.workers)
+        if not is_refusal(error):  # else it answers, and the rights are looked at next
+            yield fail("Redis", f"{type(error).__name__}: {error}", _REDIS_ADVICE)
+            return
+    looks: dict[str, Callable[[], Iterable[Check]]] = {
+        "Redis rights": lambda: checks_redis.rights(parts.redis),
+        "Redis": lambda: checks_redis.server(parts.redis),
+        "clock, Redis": lambda: checks_redis.clock(parts.redis),
+        "queues": lambda: checks_redis.queues(parts.redis),
+        "workers": lambda: checks_redis.workers(),
+    }
+    for name, look in looks.items():
+        yield from guarded(name, _BROKEN_CHECK, partial(checks_redis.as_far_as_allowed, look))

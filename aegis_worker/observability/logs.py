@@ -17,7 +17,15 @@ _logger = logging.getLogger(__name__)
 
 
 # Said for each message, each tick or each request, or by what is below us.
-_CHATTY = ("alembic", "kombu", "celery.app.trace", "celery.beat", "celery.worker.strategy", "urllib3")
+_CHATTY = (
+    "alembic",
+    "kombu",
+    "celery.app.trace",
+    "celery.beat",
+    "celery.worker.strategy",
+    "multiprocessing",
+    "urllib3",
+)
 
 
 def configure_logs(level: str) -> None:

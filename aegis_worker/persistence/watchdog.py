@@ -70,7 +70,7 @@ class Watched(DriverConnection):
         """End the wait, and with it the connection. From any thread."""
         since_s = self.wait.since_s
         self.wait.cut_after_s = 0.0 if since_s is None else time.monotonic() - since_s
-        # libpq closes its socket without a word, and the descriptor may be another one's by now, a call to a gateway perhaps:
+        # libpq closes its socket without a word, and the descriptor may be another's by now, a call to a gateway perhaps:
         # what is shut down is what was looked at. It is closed where the other side was quicker.
         with suppress(OSError), socket.socket(fileno=os.dup(self._descriptor)) as found:
             if os.fstat(found.fileno()).st_ino == self._socket_number:
