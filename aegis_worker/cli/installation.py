@@ -7,17 +7,23 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy.exc import ProgrammingError
+
+from aegis_worker.errors import OperatorError
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence.compatibility import require_fit
-from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.database import Database, sqlstate
 from aegis_worker.settings import load_settings
+
+# PostgreSQL's undefined_table, undefined_column and undefined_function.
+_NOT_OUR_SCHEMA = {"42P01", "42703", "42883"}
 
 
 @contextmanager
 def opened_database(*, any_schema: bool = False) -> Iterator[Database]:
     """The database of the settings, with a schema that this code can work with unless `any_schema` will do.
 
-    Raises ConfigurationError, DatabaseUnavailable or SchemaUnfit.
+    Raises ConfigurationError, DatabaseUnavailable, or OperatorError, of which SchemaUnfit is one.
     """
     settings = load_settings()
     configure_logs("WARNING")
@@ -25,9 +31,21 @@ def opened_database(*, any_schema: bool = False) -> Iterator[Database]:
     try:
         if not any_schema:
             require_fit(database)
-        yield database
+        with schema_expected():
+            yield database
     finally:
         database.dispose()
+
+
+@contextmanager
+def schema_expected() -> Iterator[None]:
+    """A statement that names what the database doesn't have means that the schema is not ours yet. Raises OperatorError."""
+    try:
+        yield
+    except ProgrammingError as error:
+        if sqlstate(error) not in _NOT_OUR_SCHEMA:
+            raise
+        raise OperatorError("the database has no schema of this version; run `aegis migrate`") from error
 
 
 def cli_actor() -> str:

@@ -13,6 +13,8 @@ from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence.compatibility import require_fit
 from aegis_worker.settings import load_settings
 
+from .installation import schema_expected
+
 
 @contextmanager
 def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterator[Worker]:
@@ -26,7 +28,8 @@ def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterat
     try:
         with suppress(DatabaseUnavailable):  # whoever needs it will say so
             require_fit(parts.database)
-        yield parts
+        with schema_expected():
+            yield parts
     finally:
         for gateway in parts.gateways.values():
             gateway.close()

@@ -33,14 +33,13 @@ class SilentServer(psycopg2.OperationalError):
 
 
 class Watched(DriverConnection):
-    """A connection that waits for no answer longer than `answer_within_s`. For one thread at a time.
+    """A connection that waits for no answer longer than it is told to. For one thread at a time."""
 
-    `connect_timeout` bounds how long it takes to come about.
-    """
+    wait: Wait
 
-    def __init__(self, *args: Any, answer_within_s: float, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.wait = _Wait()
+    def watch(self, answer_within_s: float) -> None:
+        """Begin to bound its waits."""
+        self.wait = Wait()
         self._answer_within_s = answer_within_s
         self._descriptor = self.fileno()
         self._socket_number = os.fstat(self._descriptor).st_ino
@@ -91,11 +90,18 @@ class WatchedCursor(DriverCursor):
             self.execute(query, each)
 
 
+def _watched(answer_within_s: float, dsn: str, **more: Any) -> Watched:
+    # Not in Watched's own __init__: the traceback of one that fails would keep its socket open for as long as it is kept.
+    connection = Watched(dsn, **more)
+    connection.watch(answer_within_s)
+    return connection
+
+
 def bounded(answer_within_s: float, *, application: str) -> dict[str, Any]:
     """Arguments of psycopg2.connect with which no wait is without a bound; options come on top of them."""
     return {
         "application_name": f"aegis-{application}",
-        "connection_factory": partial(Watched, answer_within_s=answer_within_s),
+        "connection_factory": partial(_watched, answer_within_s),
         # For each address of the host, and all of it: TCP, TLS, who we are.
         "connect_timeout": _CONNECT_S,
         "keepalives_idle": 30,
@@ -105,7 +111,7 @@ def bounded(answer_within_s: float, *, application: str) -> dict[str, Any]:
     }
 
 
-class _Wait:
+class Wait:
     """A connection's wait for an answer. Next to nothing is done here: it is on every statement's way.
 
     `since_s`: by the monotonic clock; None while there is none. `cut_after_s`: how long it was when it was cut.
