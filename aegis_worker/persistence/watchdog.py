@@ -24,7 +24,7 @@ import psycopg2
 from psycopg2.extensions import connection as DriverConnection
 from psycopg2.extensions import cursor as DriverCursor
 
-_LOOK_EVERY_S = 0.25
+_LOOK_EVERY_S, _OVERSLEPT_S = 0.25, 1.0
 _CONNECT_S = 3
 
 
@@ -156,8 +156,13 @@ class _Watchdog:
                 self._thread.start()
 
     def _look_on(self) -> None:
-        while self._looks_again():
+        lasts = True
+        while lasts:
+            slept_from_s = time.monotonic()
             time.sleep(_LOOK_EVERY_S)
+            # Frozen, or asleep with its host, the process has not read the answers that came meanwhile: they come first.
+            if time.monotonic() - slept_from_s < _OVERSLEPT_S:
+                lasts = self._looks_again()
 
     def _looks_again(self) -> bool:
         now_s = time.monotonic()
