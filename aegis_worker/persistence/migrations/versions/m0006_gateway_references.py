@@ -12,6 +12,7 @@ from alembic import op
 
 revision = "0006"
 down_revision = "0005"
+oldest_code = "0003"
 
 TABLE = """
 CREATE TABLE gateway_references (

@@ -15,6 +15,7 @@ from alembic import op
 
 revision = "0010"
 down_revision = "0007"
+oldest_code = "0003"
 
 # ASCII, that is nearly always, needs no more than trimming. The ranges are `_UNSEEN` of text.py, the spaces its `_SPACES`.
 # COLLATE "C": the same characters in every database. left(): what is written now is no longer, and an index has a limit.
