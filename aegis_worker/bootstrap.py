@@ -237,7 +237,7 @@ def _check_leases(settings: Settings, gateways: dict[str, PaymentGateway], sende
     if settings.outbox_lease_s <= sender.longest_s:
         raise ConfigurationError(
             f"AEGIS_OUTBOX_LEASE_S ({settings.outbox_lease_s:g} s) must be longer than the slowest webhook post "
-            f"({sender.longest_s:g} s, three times AEGIS_WEBHOOK_TIMEOUT_S)"
+            f"({sender.longest_s:g} s, AEGIS_WEBHOOK_TIMEOUT_S)"
         )
 
 

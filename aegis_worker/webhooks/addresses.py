@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from aegis_worker.errors import Refused
 
 MAX_URL = 2048
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 # Ports below belong to other protocols (SSH, SMTP, …) that could be made to read our bytes as their own.
 _FIRST_FREE_PORT = 1024
 
@@ -78,8 +78,8 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
     if not host or "%" in host or len(host) > 253:
         raise EndpointRefused("the URL has no usable host")
     if port is None:
-        port = _PORTS[parts.scheme]
-    elif port < _FIRST_FREE_PORT and port not in _PORTS.values():
+        port = PORTS[parts.scheme]
+    elif port < _FIRST_FREE_PORT and port not in PORTS.values():
         raise EndpointRefused(f"the port must be 80, 443 or at least {_FIRST_FREE_PORT}")
     target = Target(
         parts.scheme, host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
