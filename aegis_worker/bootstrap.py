@@ -38,6 +38,7 @@ from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import RoutingConfig, load_routing
 from aegis_worker.routing.hooks import load_hooks
 from aegis_worker.settings import Settings, load_settings
+from aegis_worker.webhooks.afterwards import Afterwards
 from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.webhooks.sender import HttpSender
 
@@ -65,7 +66,10 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What the tasks, the relay and the command line work with."""
+    """What the tasks, the relay and the command line work with.
+
+    `deliver_webhooks()` waits for endpoints that hang; with `leave=afterwards.leave` it does not.
+    """
 
     settings: Settings
     database: Database
@@ -78,7 +82,13 @@ class Worker:
     audit: AuditParts
     monitor: Monitor
     drain_outbox: Callable[[], DrainReport]
-    deliver_webhooks: Callable[[], DeliveryReport]
+    deliver_webhooks: Callable[..., DeliveryReport]
+    afterwards: Afterwards
+
+    def finish(self) -> None:
+        """Wait for the calls and posts that are under way, and settle them; for who ends the process."""
+        self.pipeline.tail.finish()
+        self.afterwards.finish()
 
 
 def web(settings: Settings | None = None) -> Web:
@@ -181,6 +191,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
             lease_s=settings.outbox_lease_s,
             budget_s=_BUDGET_S,
         ),
+        afterwards=Afterwards(),
     )
 
 

@@ -13,6 +13,7 @@ from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import RoutingHook
 
+from .tail import Tail
 from .work import Policy
 
 
@@ -35,7 +36,8 @@ class PipelineParts:
     """What the pipeline works with. `hint(queue)` tells other workers that more is due there. `routing()` is what is
     configured now; `routing_hooks` come before it.
 
-    `hold_hints(queue)` keeps everybody's hints for the queue back for 2 s, or until `clear_hint(queue)`.
+    `hold_hints(queue)` keeps everybody's hints for the queue back for 2 s, or until `clear_hint(queue)`. `tail`: the calls
+    that runs left in flight.
     """
 
     database: Database
@@ -54,6 +56,7 @@ class PipelineParts:
     clear_hint: Callable[[str], None] = _nobody
     routing_hooks: Sequence[RoutingHook] = ()
     rng: random.Random = field(default_factory=random.Random)
+    tail: Tail = field(default_factory=Tail)
 
 
 @dataclass(slots=True)
