@@ -54,6 +54,9 @@ ROWS = {
     60: "a webhook URL to private, loopback, metadata and rebinding addresses",
     61: "a card number sent down every path",
     62: "a random mix of faults, seeded",
+    63: "answers behind 1xx, repeated, or another's",
+    64: "an answer in any of forty malformed forms",
+    68: "a gateway that drips",
 }
 
 # Rows that can't have a test yet, and why.
