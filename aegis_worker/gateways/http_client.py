@@ -61,6 +61,7 @@ class HttpClient:
         timeout_s: float,
         max_connections: int,
         headers: Mapping[str, str],
+        max_body_bytes: int = MAX_BODY_BYTES,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         target = urlsplit(base_url)
@@ -69,6 +70,7 @@ class HttpClient:
         self._prefix = target.path.rstrip("/")
         self._headers = {"Host": target.netloc.rpartition("@")[2], "User-Agent": "AegisPay", **headers}
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
+        self._max_body_bytes = max_body_bytes
         self._places = threading.BoundedSemaphore(max_connections)
         self._idle: deque[Connection] = deque()
         self._resolver = Resolver(_MAX_RESOLVING)
@@ -122,7 +124,7 @@ class HttpClient:
                 {**self._headers, **headers},
                 body,
                 deadline=time.monotonic() + self._timeout_s,
-                max_body_bytes=MAX_BODY_BYTES,
+                max_body_bytes=self._max_body_bytes,
             )
             keep = connection.is_reusable
         except TimeoutError:
