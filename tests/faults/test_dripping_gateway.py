@@ -1,4 +1,4 @@
-"""A gateway that answers byte by byte, before a worker of a single process: others' payments go on, and TERM waits for it."""
+"""A gateway that answers byte by byte, before a worker of one process: others' payments go on, and TERM waits for it."""
 
 from __future__ import annotations
 
