@@ -80,21 +80,28 @@ class Connection:
         if body:
             request += parser.send(h11.Data(data=body)) or b""
         parser.send(h11.EndOfMessage())
-        self._send(request, deadline)
+        is_sent = self._send(request, deadline)
         try:
-            return self._read(parser, deadline, max_body_bytes)
+            reply = self._read(parser, deadline, max_body_bytes)
         except h11.RemoteProtocolError as error:
             raise MalformedAnswer(str(error)) from error
+        self.is_reusable &= is_sent
+        return reply
 
     def close(self) -> None:
         """Close it, without a wait."""
         self._sock.close()
 
-    def _send(self, data: bytes, deadline: float) -> None:
+    def _send(self, data: bytes, deadline: float) -> bool:
+        """Whether all was taken. A server that refuses a long request may answer and close before it has read it."""
         left = memoryview(data)
         while left:
             self._limit(deadline)
-            left = left[self._sock.send(left) :]
+            try:
+                left = left[self._sock.send(left) :]
+            except (BrokenPipeError, ConnectionResetError):
+                return False
+        return True
 
     def _read(self, parser: h11.Connection, deadline: float, max_body_bytes: int) -> Reply:
         head = self._read_head(parser, deadline)

@@ -453,6 +453,16 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     assert answer.status == 307
 
 
+def test_a_refusal_that_comes_before_the_request_was_read_is_an_answer() -> None:
+    refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"
+    with serving(answering(refusal), answering(OK)) as url:
+        client = client_for(url)
+        refused = client.send("POST", "/v1/charges", b"x" * (1 << 24))
+        assert isinstance(refused, Answer)
+        assert refused.status == 413
+        assert isinstance(post(client), Answer)
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [("7", 7.0), ("999999", 3600.0), ("soon", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
