@@ -19,6 +19,17 @@ def interim(*statuses: str, times: int = 1) -> Form:
     return lambda answer, wire: wire.send(times * heads + answer.raw())
 
 
+def interim_first(status: str, after_s: float) -> Form:
+    """This, and the answer a moment later."""
+
+    def form(answer: Honest, wire: Wire) -> None:
+        wire.send(f"HTTP/1.1 {status}\r\n\r\n".encode())
+        wire.wait(after_s)
+        wire.send(answer.raw())
+
+    return form
+
+
 def again(after_s: float, times: int = 1) -> Form:
     """The answer, and the same once more."""
 
@@ -134,6 +145,9 @@ OTHERS_PLACE: dict[str, Form] = {
     "103": interim("103 Early Hints\r\nLink: </a.css>; rel=preload"),
     "199": interim("199 Odd"),
     "103 with a length": interim("103 Early Hints\r\nContent-Length: 2"),
+    "100, and later the answer": interim_first("100 Continue", 0.05),
+    "103, and later the answer": interim_first("103 Early Hints", 0.05),
+    "103, and much later the answer": interim_first("103 Early Hints", 0.3),
     "each of 1xx": interim("100 Continue", "102 Processing", "103 Early Hints"),
     "many 103": interim("103 Early Hints", times=30),
     "endless 103": _endless_interim,
