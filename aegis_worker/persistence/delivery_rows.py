@@ -40,7 +40,7 @@ WITH due AS MATERIALIZED (
         ) d
         WHERE w.merchant_id = m.merchant_id AND w.disabled_at IS NULL AND w.id <> ALL (%(skip)s::text[])
             AND (w.resting_until IS NULL OR w.resting_until <= statement_timestamp())
-        LIMIT CASE WHEN m.proven THEN %(limit)s ELSE %(per_merchant)s END
+        LIMIT CASE WHEN m.proven THEN %(per_proven)s ELSE %(per_merchant)s END
     ) of_it
     LIMIT %(limit)s
 ), pending AS (
@@ -246,8 +246,8 @@ def claim(
 ) -> DeliveryClaim:
     """Look at up to `limit` due deliveries and take those whose turn it is.
 
-    Of them `per_endpoint` each, or `per_proven` of an endpoint in `proven`; `per_merchant` of a merchant without such an
-    endpoint. Leaves out endpoints that are disabled, at rest or in `skip`, and merchants in `skip_merchants`.
+    Of them `per_endpoint` of each endpoint and `per_merchant` of each merchant; `per_proven` of an endpoint in `proven`,
+    and of its merchant. Leaves out endpoints that are disabled, at rest or in `skip`, and merchants in `skip_merchants`.
     """
     parameters = {
         "limit": limit,

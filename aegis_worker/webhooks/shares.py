@@ -44,14 +44,14 @@ class Shares:
             in_hand[line.merchant_id] += line.in_hand
         return ClaimShares(
             per_endpoint=self._of_limit(4, _TRIAL_DELIVERIES),
-            per_merchant=self._of_limit(2, _MERCHANT_TRIAL_DELIVERIES),
+            per_merchant=self._of_limit(4, _MERCHANT_TRIAL_DELIVERIES),
             per_proven=self._of_limit(4),
             proven=[line.endpoint_id for line in self if line.takes],
             skip=[line.endpoint_id for line in self if line.closed or line.in_hand >= self._share(line)],
             skip_merchants=[
                 merchant_id
                 for merchant_id, count in in_hand.items()
-                if count >= self._of_limit(2, None if merchant_id in proven else _MERCHANT_TRIAL_DELIVERIES)
+                if count >= self._of_limit(4, None if merchant_id in proven else _MERCHANT_TRIAL_DELIVERIES)
             ],
         )
 
