@@ -179,7 +179,7 @@ def _compare(parts: ReconcileParts, run: ReconciliationRun, since: datetime) -> 
     run.found |= {"compared": 0, "unanswered": 0, "mismatches": 0}
 
     def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.id, payment.state, payment.charges)
+        return compare(parts.gateways, payment.id, payment.state, payment.amount, payment.charges)
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for page in ended_payments(parts.database, after=first_id_at(PAYMENT, since), page=_PAGE):

@@ -127,7 +127,7 @@ def audit_all(
 
 def _compared(parts: AuditParts, report: AuditReport, after: str) -> Iterator[Page]:
     def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.id, payment.state, payment.charges)
+        return compare(parts.gateways, payment.id, payment.state, payment.amount, payment.charges)
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for ended in ended_payments(parts.database, after=after, page=parts.batch):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation, Unknown
 from aegis_worker.domain.transitions import State
 
@@ -51,13 +52,14 @@ def compare(
     gateways: Mapping[str, PaymentGateway],
     payment_id: str,
     state: State,
+    amount: Money,
     charges: Sequence[Mapping[str, Any]],
 ) -> Comparison:
     """Ask about every charge, each given as `gateway, key, gateway_ref`. Changes nothing; takes as long as they do."""
     answers = []
     for charge in charges:
         gateway = gateways.get(charge["gateway"])
-        query = StatusQuery(Operation.PROCESS, charge["key"], charge["gateway_ref"])
+        query = StatusQuery(Operation.PROCESS, charge["key"], charge["gateway_ref"], amount)
         if gateway is None:
             outcome: object = Unknown("no longer configured")
         elif query.gateway_ref is not None:

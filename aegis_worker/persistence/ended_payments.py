@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State
 
 from .database import Database
 
 _ENDED = """
-SELECT p.id, p.state, coalesce(json_agg(json_build_object(
+SELECT p.id, p.state, p.amount_minor, p.currency, coalesce(json_agg(json_build_object(
     'gateway', a.gateway, 'key', a.gateway_key, 'gateway_ref', a.gateway_ref)) FILTER (WHERE NOT EXISTS (
         SELECT 1 FROM attempts r WHERE r.payment_id = a.payment_id AND r.number = a.number
             AND r.operation IN ('void', 'refund') AND r.status = 'APPROVED')), '[]') AS charges
@@ -31,6 +32,7 @@ class EndedPayment:
 
     id: str
     state: State
+    amount: Money
     charges: Sequence[Mapping[str, Any]]
 
 
@@ -41,5 +43,8 @@ def ended_payments(database: Database, *, after: str, page: int) -> Iterator[lis
             rows = connection.exec_driver_sql(_ENDED, {"after": after, "limit": page}).all()
         if not rows:
             return
-        yield [EndedPayment(row.id, State(row.state), row.charges) for row in rows]
+        yield [
+            EndedPayment(row.id, State(row.state), Money(row.amount_minor, row.currency), row.charges)
+            for row in rows
+        ]
         after = rows[-1].id

@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy import Connection
 
 from aegis_worker.chaos.points import crash_point
+from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Lookup, Operation, Pending, Unknown
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
 from aegis_worker.hints import Notifier
@@ -46,8 +47,9 @@ _CLAIM = """
 UPDATE attempts a SET recheck_at = clock_timestamp() + make_interval(secs => %(put_off_s)s)
 FROM (SELECT payment_id, operation, number FROM attempts WHERE recheck_at <= statement_timestamp()
       ORDER BY recheck_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
+    JOIN payments p ON p.id = due.payment_id
 WHERE (a.payment_id, a.operation, a.number) = (due.payment_id, due.operation, due.number)
-RETURNING a.payment_id, a.operation, a.number, a.gateway, a.gateway_key, a.rechecks,
+RETURNING a.payment_id, a.operation, a.number, a.gateway, a.gateway_key, a.rechecks, p.amount_minor, p.currency,
     extract(epoch FROM clock_timestamp() - coalesce(a.answered_at, a.sent_at))::float8 AS age_s,
     (SELECT h.gateway_ref FROM attempts h
      WHERE h.payment_id = a.payment_id AND h.number = a.number AND h.gateway_ref IS NOT NULL
@@ -99,7 +101,8 @@ def _ask(gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any]) -> Look
     gateway = gateways.get(row["gateway"])
     if gateway is None:
         return Unknown("no longer configured")
-    query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"])
+    amount = Money(row["amount_minor"], row["currency"])
+    query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"], amount)
     try:
         return gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query)
     except Exception as error:

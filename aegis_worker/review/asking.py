@@ -40,7 +40,7 @@ class Said:
     def in_words(self) -> str:
         """`Approved, its reference ch_1`."""
         match self.outcome:
-            case Approved(gateway_ref=reference, given_back=True):
+            case Approved(gateway_ref=reference) if self.outcome.given_back:
                 return f"Approved, its reference {reference}, and given back since"
             case Approved(gateway_ref=reference, captured=captured):
                 return f"Approved{'' if captured else ', not captured'}, its reference {reference}"
@@ -65,7 +65,8 @@ def _ask(gateways: Mapping[str, PaymentGateway], case: Case, charge: Call) -> Lo
     references = [
         call.gateway_ref for call in case.calls if call.number == charge.number and call.gateway_ref
     ]
-    query = StatusQuery(Operation.PROCESS, charge.gateway_key, references[-1] if references else None)
+    gateway_ref = references[-1] if references else None
+    query = StatusQuery(Operation.PROCESS, charge.gateway_key, gateway_ref, case.payment.amount)
     answer = call_gateway(gateway, Ask(query), math.inf)
     if answer is None:
         raise AssertionError("unreachable: only what would be sent can be too late")

@@ -186,7 +186,7 @@ def test_not_charged_is_noted_as_unknown_to_the_gateway(database: Database) -> N
         ("charged", Declined("stolen_card", "43")),
         ("charged", Pending("ch_1")),
         ("charged", Approved("ch_other")),
-        ("charged", Approved("ch_77", given_back=True)),
+        ("charged", Approved("ch_77", captured_minor=1999, refunded_minor=1999)),
     ],
 )
 def test_what_the_gateway_contradicts_is_refused_with_what_it_says(
@@ -205,7 +205,7 @@ def test_what_the_gateway_contradicts_is_refused_with_what_it_says(
 def test_a_charge_that_was_given_back_at_the_gateway_is_none(database: Database) -> None:
     gateway = doubtful()
     payment_id = in_review(database, gateway)
-    gateway.look_up = lambda query: Approved("ch_1", given_back=True)
+    gateway.look_up = lambda query: Approved("ch_1", captured_minor=1999, refunded_minor=1999)
     resolved = decide(database, payment_id, "not_charged", gateway)
     assert (resolved.checked, payment_of(database, payment_id).state) == ("confirmed", State.FAILURE)
 
