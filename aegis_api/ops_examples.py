@@ -90,7 +90,10 @@ RESOLVED = resolved_body(
         job_id=_job.id,
         checked="not_found",
         says=[
-            Said(Call(Operation.PROCESS, 1, _GATEWAY, f"{_in_doubt.id}-p1", None, "UNKNOWN", 17), NotFound())
+            Said(
+                Call(Operation.PROCESS, 1, _GATEWAY, f"{_in_doubt.id}-p1", None, "UNKNOWN", 17, None),
+                NotFound(),
+            )
         ],
         state_changed=True,
         rebuilt={},

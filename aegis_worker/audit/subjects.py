@@ -61,7 +61,8 @@ SELECT p.*,
     (
         SELECT json_agg(json_build_object(
             'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_ref', a.gateway_ref,
-            'status', a.status, 'captured', a.outcome -> 'captured'
+            'status', a.status, 'not_found_count', a.not_found_count, 'captured', a.outcome -> 'captured',
+            'given_back', a.outcome -> 'given_back'
         ) ORDER BY a.sent_at)
         FROM attempts a WHERE a.payment_id = p.id
     ) AS attempts,

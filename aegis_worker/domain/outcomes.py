@@ -103,12 +103,14 @@ class Unknown:
     """Bytes may have left and no usable answer came: it may or may not have happened. Never a failure on a guess.
 
     `stored`: the gateway answered with an error of its own (HTTP 500) that it may keep under the idempotency key, so that
-    repeating the call would only repeat the error: asking has to decide.
+    repeating the call would only repeat the error: asking has to decide. `shows`: of a MISMATCH, what the answer
+    shows where it is about our own payment, with other money than ours; empty where it is about another's.
     """
 
     reason: str
     stored: bool = False
     kind: UnknownKind = UnknownKind.NO_ANSWER
+    shows: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,12 +68,22 @@ class Shown:
 
 def mismatch(carries: Carries, expected: Expected, shown: Shown) -> Unknown | None:
     """Why the answer is not about what was asked; None where it is, as far as this gateway lets us tell."""
-    found = _other_payment(carries, expected, shown) or _other_money(carries, expected, shown)
-    return (
-        None
-        if found is None
-        else Unknown(f"an answer about something else: {found}", kind=UnknownKind.MISMATCH)
-    )
+    other = _other_payment(carries, expected, shown)
+    if other is not None:
+        return about_another(other)
+    found = _other_money(carries, expected, shown)
+    return None if found is None or expected.amount is None else other_money(found, expected.amount)
+
+
+def about_another(why: str) -> Unknown:
+    """An answer that is about another's payment, or another step: it says nothing about ours."""
+    return Unknown(f"an answer about something else: {why}", kind=UnknownKind.MISMATCH)
+
+
+def other_money(found: str, ours: Money) -> Unknown:
+    """An answer about our own payment that shows other money than ours."""
+    reason = f"an answer about other money: it shows {found}, ours is {ours.minor} {ours.currency}"
+    return Unknown(reason, kind=UnknownKind.MISMATCH, shows=found)
 
 
 def _other_payment(carries: Carries, expected: Expected, shown: Shown) -> str | None:
@@ -100,4 +110,4 @@ def _other_money(carries: Carries, expected: Expected, shown: Shown) -> str | No
     if not differs and not is_missing:
         return None
     found = " ".join(str(part) for part in (shown.minor, shown.currency) if part is not None)
-    return f"it shows {found or 'no amount'}, ours is {amount.minor} {amount.currency}"
+    return found or "no amount"

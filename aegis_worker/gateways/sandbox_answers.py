@@ -23,7 +23,7 @@ from aegis_worker.domain.retries import NotSentKind
 
 from .base import GatewayEvent, GatewayRequest, StatusQuery
 from .http_client import Answer
-from .identity import EVERYTHING, Carries, Declared, Shown, mismatch
+from .identity import EVERYTHING, Carries, Declared, Shown, about_another, mismatch, other_money
 from .reading import Unreadable, child, children, currency, identifier, minor_units, one_of, parsed, words
 
 # The sandbox's codes in our words. Any other code is a plain decline.
@@ -182,7 +182,7 @@ def among(query: StatusQuery, body: Mapping[str, Any]) -> Lookup:
         return stranger
     ours = [payment for payment in payments if not query.expected.references.isdisjoint(payment.references)]
     if payments and not ours:
-        return _not_ours(f"{len(payments)} payments of others, and none under {query.reference}")
+        return about_another(f"{len(payments)} payments of others, and none under {query.reference}")
     results = [_about(query, payment) for payment in ours]
     return min(results, key=lambda result: _FURTHEST_FIRST.index(type(result)), default=NotFound())
 
@@ -225,7 +225,7 @@ def _of_later_step(query: StatusQuery, payment: _Payment) -> Lookup:
     if done is None:
         if query.gateway_ref in (None, payment.id):
             return NotFound()
-        return _not_ours(f"it shows {payment.id}, asked was about {query.gateway_ref}")
+        return about_another(f"it shows {payment.id}, asked was about {query.gateway_ref}")
     stranger = mismatch(IDENTITY.look_ups[query.operation], query.expected, payment.shown(done))
     if stranger is not None:
         return stranger
@@ -271,15 +271,11 @@ def _unusable(answer: Answer, why: str) -> Unknown:
     return Unknown(f"HTTP {answer.status} {why}".rstrip(), stored=answer.status == 500, kind=kind)
 
 
-def _not_ours(why: str) -> Unknown:
-    return Unknown(f"an answer about something else: {why}", kind=UnknownKind.MISMATCH)
-
-
 def _accepted(request: GatewayRequest, payment: _Payment) -> Outcome:
     operation = request.operation
     done = None if operation in _NOT_YET else payment.done(operation, request.idempotency_key)
     if operation not in _NOT_YET and (done is None or done.error_code):
-        return _not_ours(f"it does not show the {operation} under {request.idempotency_key}")
+        return about_another(f"it does not show the {operation} under {request.idempotency_key}")
     stranger = mismatch(IDENTITY.answers[operation], request.expected, payment.shown(done))
     if stranger is not None:
         return stranger
@@ -287,9 +283,9 @@ def _accepted(request: GatewayRequest, payment: _Payment) -> Outcome:
         return Approved(payment.id, captured=operation is not Operation.VOID)
     seen = _by_status(operation, payment)
     if isinstance(seen, NotFound | Declined):
-        return _not_ours(f"it shows a payment that is {payment.status}")
+        return about_another(f"it shows a payment that is {payment.status}")
     if payment.status == "succeeded" and payment.captured_minor != request.amount.minor:
-        return _not_ours(f"it shows {payment.captured_minor} captured, ours is {request.amount.minor}")
+        return other_money(f"{payment.captured_minor} {payment.currency} captured", request.amount)
     return seen
 
 
@@ -305,7 +301,7 @@ def _declined_by(
     done = None if is_charge else payment.done(request.operation, request.idempotency_key)
     stands = payment.error_code if is_charge else done and done.error_code
     if stands != code:
-        return _not_ours(f"it says {code}, and shows a payment that is {payment.status}")
+        return about_another(f"it says {code}, and shows a payment that is {payment.status}")
     shown = payment.shown(done)
     if request.gateway_ref == payment.id:
         shown = replace(shown, references={*shown.references, *named})

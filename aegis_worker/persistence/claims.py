@@ -34,6 +34,19 @@ _NEXT = f"""
     WHERE queue = $1 AND merchant_id > turn.merchant_id {{and_not_after}} AND run_at >= $6 AND {_IS_DUE}
     ORDER BY queue, merchant_id, run_at LIMIT 1
 """
+# A payment's attempts, for `mapping.attempt_from_json`; ages by PostgreSQL's clock.
+ATTEMPTS_AS_JSON = """
+SELECT json_agg(json_build_object(
+    'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_key', a.gateway_key,
+    'request_hash', a.request_hash, 'status', a.status, 'gateway_ref', a.gateway_ref, 'outcome', a.outcome,
+    'lease_epoch', a.lease_epoch, 'sends', a.sends, 'checks', a.checks, 'not_found_count', a.not_found_count,
+    'candidates', a.decision->'candidates',
+    'age_s', extract(epoch FROM clock_timestamp() - a.sent_at)::float8,
+    'answered_age_s', extract(epoch FROM clock_timestamp() - a.answered_at)::float8,
+    'not_found_age_s', extract(epoch FROM clock_timestamp() - a.first_not_found_at)::float8
+) ORDER BY a.sent_at)
+FROM attempts a WHERE a.payment_id = {payment_id}
+"""
 _CLAIM = Prepared(
     "claim",
     f"""
@@ -79,16 +92,7 @@ SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merch
     SELECT run_at FROM jobs WHERE queue = $1 AND run_at >= $6 AND {_IS_DUE} ORDER BY queue, run_at LIMIT 1
 ) AS oldest,
     c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, c.age_s, p.*, (
-    SELECT json_agg(json_build_object(
-        'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_key', a.gateway_key,
-        'request_hash', a.request_hash, 'status', a.status, 'gateway_ref', a.gateway_ref, 'outcome', a.outcome,
-        'lease_epoch', a.lease_epoch, 'sends', a.sends, 'checks', a.checks, 'not_found_count', a.not_found_count,
-        'candidates', a.decision->'candidates',
-        'age_s', extract(epoch FROM clock_timestamp() - a.sent_at)::float8,
-        'answered_age_s', extract(epoch FROM clock_timestamp() - a.answered_at)::float8,
-        'not_found_age_s', extract(epoch FROM clock_timestamp() - a.first_not_found_at)::float8
-    ) ORDER BY a.sent_at)
-    FROM attempts a WHERE a.payment_id = c.payment_id
+    {ATTEMPTS_AS_JSON.format(payment_id="c.payment_id")}
 ) AS attempts
 FROM claimed c JOIN payments p ON p.id = c.payment_id AND p.frozen_at IS NULL
 """,

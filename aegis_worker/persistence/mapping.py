@@ -12,11 +12,6 @@ from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
 
-def may_have_charged(operation: str, status: str, not_found_count: int) -> bool:
-    """Whether a call that stands like this can have moved money."""
-    return operation == Operation.PROCESS and (status != "NOT_SENT" or not_found_count > 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One call to one gateway, as its row tells it. Ages in seconds, by PostgreSQL's clock at the time of reading.
@@ -43,9 +38,9 @@ class Attempt:
     answered_age_s: float = 0.0
 
     @property
-    def may_have_charged(self) -> bool:
-        """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
-        return may_have_charged(self.operation, self.status, self.not_found_count)
+    def sent_ago_s(self) -> float:
+        """Since it was sent for the last time, at least."""
+        return self.age_s if self.sends == 1 else self.answered_age_s
 
 
 @dataclass(frozen=True, slots=True)

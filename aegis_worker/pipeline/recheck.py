@@ -120,13 +120,18 @@ def _settle(
     found, rows = 0, []
     for row, answer in zip(due, answers, strict=True):
         is_heard = not isinstance(answer, Unknown)
-        if isinstance(answer, Approved | Pending | ActionRequired):
+        if isinstance(answer, Approved | Pending | ActionRequired) or _shows_other_money(answer):
             is_heard = _is_asked_about(connection, row["payment_id"])
             found += is_heard
         names = {name: row[name] for name in ("payment_id", "operation", "number")}
         rows.append(names | _next(parts.ladder_s, row, is_heard))
     connection.exec_driver_sql(_SETTLE, {"rows": json.dumps(rows)})
     return found
+
+
+def _shows_other_money(answer: Lookup) -> bool:
+    """Whether there is a charge of ours, of another sum: a person has to hear of it."""
+    return isinstance(answer, Unknown) and bool(answer.shows)
 
 
 def _is_asked_about(connection: Connection, payment_id: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aegis_worker.domain.charges import not_to_be_adopted
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -18,6 +19,7 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Fact, acted, approved, in_doubt, resolved
 from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.gateways.identity import other_money
 from aegis_worker.persistence.record import AnswerAttempt, JobChange
 
 from .absence import Missing, after_not_found
@@ -43,6 +45,9 @@ def settle(work: Work, answer: Answer, policy: Policy) -> Settled:
 
 def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
+    other = not_to_be_adopted(work.payment.amount, outcome)
+    if latest.operation is Operation.PROCESS and other is not None:
+        return _unknown(work, other_money(other, work.payment.amount), answer, policy)
     ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer)) + approved(
         work.payment, latest.operation, latest.gateway, outcome

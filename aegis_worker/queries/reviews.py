@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from aegis_worker.persistence.mapping import may_have_charged, payment_from_row
+from aegis_worker.domain.charges import standing_charges
+from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.persistence.oversight_tables import incidents
 from aegis_worker.persistence.tables import attempts, jobs, payments
 
@@ -74,11 +75,8 @@ class Waiting:
 
     @property
     def was_charged(self) -> bool:
-        """Whether a charge was ever sent, so that one can have happened."""
-        return any(
-            may_have_charged(attempt.operation, attempt.status, attempt.not_found_count)
-            for attempt in self.attempts
-        )
+        """Whether a charge may stand at a gateway, so that a person may decide that it does."""
+        return bool(standing_charges(self.attempts))
 
 
 def list_reviews(connection: Connection, *, limit: int, after: str | None = None) -> Page[Waiting]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, Select, select
 
+from aegis_worker.domain.charges import standing_charges
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence.mapping import may_have_charged, payment_from_row
+from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.persistence.tables import attempts, jobs, payments
 
 Kind = Literal["charged", "not_charged", "ask_again", "rebuild"]
@@ -44,11 +45,7 @@ class Call:
     gateway_ref: str | None
     status: str
     not_found_count: int
-
-    @property
-    def may_have_charged(self) -> bool:
-        """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
-        return may_have_charged(self.operation, self.status, self.not_found_count)
+    outcome: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +64,8 @@ class Case:
 
     @property
     def charges(self) -> Sequence[Call]:
-        """The calls that may have moved money, in the order they were sent."""
-        return [call for call in self.calls if call.may_have_charged]
+        """The charges that may stand at a gateway, in the order they were sent."""
+        return [self.calls[position] for position in standing_charges(self.calls)]
 
     @property
     def resolutions(self) -> tuple[Kind, ...]:
@@ -108,6 +105,7 @@ def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case
             columns.gateway_ref,
             columns.status,
             columns.not_found_count,
+            columns.outcome,
         )
         .where(columns.payment_id == payment_id)
         .order_by(columns.sent_at, columns.number)

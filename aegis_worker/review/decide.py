@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aegis_worker.domain.charges import may_have_charged
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.outcomes import Approved, Declined, Operation
 from aegis_worker.domain.payment import Fact, approved, failed
@@ -105,7 +106,7 @@ def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s:
             outcome={**error, "decided_by": "operator", "checked": how},
             asked=latest in [said.call for said in says] and how != "unanswered",
             not_found=how == "not_found",
-            recheck_in_s=recheck_in_s if latest.may_have_charged else None,
+            recheck_in_s=recheck_in_s if may_have_charged(latest) else None,
         )
     job = JobChange("failed", reason=error["code"], result={"resolution": "not_charged", "checked": how})
     facts = [_resolved(how, "not_charged"), *failed(error)]

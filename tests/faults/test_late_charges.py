@@ -208,6 +208,7 @@ def test_a_sync_by_the_merchant_finds_a_late_charge_too(database):
 def test_a_payment_whose_own_charge_is_missing_goes_to_a_person_and_nothing_is_given_back(database):
     first, second = ScriptedGateway("a", lambda request: SOFT), ScriptedGateway("b")
     payment_id, parts = failed_payment(database, first, second)
+    let_pass(database, 150)
     first.look_up, second.look_up = (lambda query: Approved("ch_late")), (lambda query: NotFound())
     rechecked(database, parts)
     run_until_quiet(parts)

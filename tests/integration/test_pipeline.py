@@ -350,6 +350,9 @@ def test_a_sync_of_an_ended_payment_says_whether_the_gateway_agrees(database):
     gateway.look_up = lambda query: NotFound()
     request_sync(database, "m_1", payment_id)
     run(parts, "verify")
+    assert job_of(database, payment_id)["status"] == "waiting", "the gateway may not show it yet"
+    let_pass(database, 150)
+    run(parts, "verify")
     assert job_of(database, payment_id)["status"] == "review"
     assert story_of(database, payment_id)[-1] == "REVIEW_REQUIRED"
     assert payment_of(database, payment_id).state is State.SUCCESS

@@ -12,6 +12,7 @@ from spine import (
     accept_one,
     attempts_of,
     job_of,
+    let_pass,
     payment_of,
     pipeline,
     rows,
@@ -292,6 +293,7 @@ def test_a_payment_that_has_ended_keeps_its_end_and_only_its_review_is_closed(
     payment_id = accept_one(database).payment.id
     parts = pipeline(database, gateway)
     run(parts, "payments")
+    let_pass(database, 150)
     gateway.look_up = lambda query: NotFound()
     request_sync(database, "m_1", payment_id)
     run(parts, "verify")
