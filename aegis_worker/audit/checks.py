@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aegis_worker.domain.charges import given_back_charges, told_charges
@@ -102,6 +102,40 @@ def _agrees(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
         yield Finding("I3", f"{state}, and a gateway has told us of a charge", said)
 
 
+def _its_own_references(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    for shared in subject.shared:
+        summary = f"{shared['gateway_ref']} at {shared['gateway']} is also that of {shared['payment_id']}"
+        yield Finding("I3", summary, {"shared": [dict(each) for each in subject.shared]})
+
+
+def shared_among(subjects: Sequence[Subject]) -> list[Subject]:
+    """The subjects, each with the references that it shares with others of them as well."""
+    holders: dict[tuple[str, str], list[str]] = {}
+    for subject in subjects:
+        for reference in _references(subject):
+            holders.setdefault(reference, []).append(subject.payment.id)
+    return [_sharing(subject, holders) for subject in subjects]
+
+
+def _sharing(subject: Subject, holders: Mapping[tuple[str, str], Sequence[str]]) -> Subject:
+    known = {(shared["gateway"], shared["gateway_ref"]) for shared in subject.shared}
+    found = [
+        {"gateway": gateway, "gateway_ref": gateway_ref, "payment_id": other}
+        for gateway, gateway_ref in sorted(_references(subject) - known)
+        for other in holders[gateway, gateway_ref]
+        if other != subject.payment.id
+    ]
+    return replace(subject, shared=[*subject.shared, *found]) if found else subject
+
+
+def _references(subject: Subject) -> set[tuple[str, str]]:
+    own = {(call["gateway"], call["gateway_ref"]) for call in subject.attempts if call["gateway_ref"]}
+    payment = subject.payment
+    return own | (
+        {(payment.gateway, payment.gateway_ref)} if payment.gateway and payment.gateway_ref else set()
+    )
+
+
 def _row_is_the_fold(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
     """I4, and I6: a history that can't be folded was never legal."""
     payment = subject.payment
@@ -193,6 +227,7 @@ _CHECKS = (
     _charged_once,
     _ends,
     _agrees,
+    _its_own_references,
     _row_is_the_fold,
     _snapshots_agree,
     _outbox_is_in_order,

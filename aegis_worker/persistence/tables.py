@@ -285,6 +285,15 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_by_merchant", "merchant_id", "id", unique=True),
 )
 
+# No index but its key, and never updated: an entry costs the hot path one row.
+gateway_references = Table(
+    "gateway_references",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("gateway_ref", Text, primary_key=True),
+    Column("payment_id", Text, nullable=False),
+)
+
 card_declines = Table(
     "card_declines",
     metadata,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -28,7 +29,7 @@ from .settle import settle
 from .suspects import set_apart
 from .window import Window, opened_window
 from .work import Answer, Ask, Rest, Send, SendAgain, Step, Work
-from .writing import legal_change, persist, reached
+from .writing import Written, in_doubt_instead, legal_change, persist, reached
 
 log = structlog.get_logger(__name__)
 
@@ -204,7 +205,9 @@ def _carry_out(
         else:
             to_record.append(legal_change(work, settled, step))
     try:
-        held, leased_from_s = persist(parts, [change for _, _, change in to_record], report)
+        written = persist(parts, [change for _, _, change in to_record], report)
+        if written.taken:
+            to_record, written = _doubted(parts, to_record, written, report)
     except DatabaseUnavailable:
         _forget_unsent(parts, decided, [])
         raise
@@ -213,7 +216,7 @@ def _carry_out(
         parts.hint("outbox")
     done = []
     for work, step, change in to_record:
-        if work.job.id not in held:
+        if work.job.id not in written.held:
             continue
         work.payment = change.payment
         if isinstance(step, Rest):
@@ -234,8 +237,21 @@ def _carry_out(
     for work, step in to_send:
         work.position = step.position if isinstance(step, Ask) else -1
         gateway = parts.gateways[work.subject.gateway]
-        send_until_s = leased_from_s + parts.lease_s - gateway.config.slowest_call_s
+        send_until_s = written.leased_from_s + parts.lease_s - gateway.config.slowest_call_s
         window.send(work, gateway, step, send_until_s)
+
+
+def _doubted(
+    parts: PipelineParts, to_record: list[tuple[Work, Step, Change]], written: Written, report: RunReport
+) -> tuple[list[tuple[Work, Step, Change]], Written]:
+    """Write down the doubt about those that were given another payment's reference."""
+    instead = [
+        in_doubt_instead(work, change, parts.policy) if work.job.id in written.taken else (work, step, change)
+        for work, step, change in to_record
+    ]
+    doubts = [change for _, _, change in instead if change.job_id in written.taken]
+    held = persist(parts, doubts, report).held
+    return instead, replace(written, held=written.held | held)
 
 
 def _forget_unsent(

@@ -17,6 +17,7 @@ from aegis_worker.errors import (
     InvalidReason,
     InvalidState,
     NotFound,
+    ReferenceTaken,
     ResolutionContradicted,
     ResolutionRefused,
     VersionConflict,
@@ -190,7 +191,11 @@ def _write(
         job=decided.job,
         answered=decided.answered,
     )
-    if job.id not in record(connection, [change], lease_s=_LEASE_S):
+    try:
+        written = record(connection, [change], lease_s=_LEASE_S)
+    except ReferenceTaken as error:
+        raise ResolutionRefused("another payment stands on that charge: its gateway_ref is taken") from error
+    if job.id not in written:
         raise InvalidState("the payment was frozen meanwhile", ("rebuild",))
     details = {
         "resolution": resolution.kind,
