@@ -104,7 +104,7 @@ def rewriting_proxy(target: str) -> Iterator[RewritingProxy]:
         daemon_threads = True
 
     server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     proxy.url = f"http://127.0.0.1:{server.server_port}"
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from aegis_worker import __version__
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.errors import OperatorError, Retryable
 from aegis_worker.resilience.backoff import next_delay_s
-from aegis_worker.strict_json import canonical
+from aegis_worker.strict_json import MalformedJson, canonical, parse
 
 # 30 s > the API's own bounds on a database statement (10 s) and on waiting for its pool and locks, so an answer that is
 # still coming isn't given up.
@@ -189,10 +188,9 @@ def _reply_of_line(told: Mapping[str, Any]) -> Reply:
 
 def _json_object(data: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(data)
-    except ValueError:
+        return parse(data)
+    except MalformedJson:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _in_words(error: Exception) -> str:

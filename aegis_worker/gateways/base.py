@@ -166,13 +166,14 @@ class GatewayEvent:
 
     `event_id`: the gateway's own, the same in every delivery. `reference`: the key of the call that made the payment there.
     `kind`: `payment.` and what it is now: created, requires_action, authenticated, pending, authorized, succeeded, failed,
-    voided or refunded; where none of these fits, the gateway's own word.
+    voided or refunded; where none of these fits, the gateway's own word. `amount`: of the payment, where it is shown.
     """
 
     event_id: str
     reference: str | None
     gateway_ref: str | None
     kind: str
+    amount: Money | None = None
 
 
 class PaymentGateway(Protocol):

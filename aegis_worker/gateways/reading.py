@@ -13,7 +13,7 @@ from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.strict_json import MalformedJson, parse
 
 LONGEST_ID = 255
-_LONGEST_TEXT = 500
+_LONGEST_TEXT, _LONGEST_URL = 500, 2048
 
 
 class Unreadable(ValueError):
@@ -73,6 +73,16 @@ def children(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     value = body.get(name)
     if type(value) is not list or any(type(item) is not dict for item in value):
         raise Unreadable(f"{name} is no list of objects")
+    return value
+
+
+def address(body: Mapping[str, Any], name: str) -> str:
+    """A URL of at most 2,048 characters. Raises Unreadable."""
+    value = body.get(name)
+    if type(value) is not str or len(value) > _LONGEST_URL or not value.isprintable():
+        raise Unreadable(f"{name} is no address")
+    if not value.startswith(("https://", "http://")):
+        raise Unreadable(f"{name} is no address")
     return value
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -24,7 +25,18 @@ from aegis_worker.domain.retries import NotSentKind
 from .base import GatewayEvent, GatewayRequest, StatusQuery
 from .http_client import Answer
 from .identity import EVERYTHING, Carries, Declared, Shown, about_another, mismatch, other_money
-from .reading import Unreadable, child, children, currency, identifier, minor_units, one_of, parsed, words
+from .reading import (
+    Unreadable,
+    address,
+    child,
+    children,
+    currency,
+    identifier,
+    minor_units,
+    one_of,
+    parsed,
+    words,
+)
 
 # The sandbox's codes in our words. Any other code is a plain decline.
 DECLINE_CODES = {
@@ -196,6 +208,7 @@ def event_of(body: bytes) -> GatewayEvent:
         identifier(payment, "reference"),
         identifier(payment, "id"),
         identifier(event, "type"),
+        Money(minor_units(payment, "amount"), currency(payment)) if "amount" in payment else None,
     )
 
 
@@ -245,7 +258,9 @@ def _payment(body: Mapping[str, Any]) -> _Payment:
         captured_minor=minor_units(body, "amount_captured"),
         refunded_minor=minor_units(body, "amount_refunded"),
         error_code=identifier(child(body, "last_error"), "code") if status == "failed" else "",
-        redirect_url=_redirect_url(child(body, "next_action")) if status == "requires_action" else "",
+        redirect_url=address(child(body, "next_action"), "redirect_url")
+        if status == "requires_action"
+        else "",
         operations=[_done(done) for done in children(body, "operations")],
     )
 
@@ -257,13 +272,6 @@ def _done(body: Mapping[str, Any]) -> _Done:
         minor=minor_units(body, "amount"),
         error_code="" if body.get("error_code") is None else identifier(body, "error_code"),
     )
-
-
-def _redirect_url(action: Mapping[str, Any]) -> str:
-    url = words(action, "redirect_url")
-    if not url.startswith(("https://", "http://")):
-        raise Unreadable("redirect_url is no address")
-    return url
 
 
 def _unusable(answer: Answer, why: str) -> Unknown:

@@ -27,7 +27,8 @@ _POINTS = {
 # A gateway that restarts, or closes a kept connection just then, is back within a moment; only calls that failed fast are
 # repeated, at most twice, so that a place in the window is not held for long.
 _PAUSES_S = (0.05, 0.2)
-_FREE_TEXT = ("reason", "message", "gateway_code")
+_FREE_TEXT = ("reason", "message", "gateway_code", "shows")
+_LONGEST_TEXT = 1000
 # On Linux this one also goes on while the machine sleeps; every monotonic clock does while a process is stopped.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -90,9 +91,20 @@ def _ask(gateway: PaymentGateway, step: Ask) -> Lookup:
     return gateway.find_by_reference(step.query)
 
 
+def _printable(text: str) -> str:
+    """Text for people, without control characters and halves of surrogate pairs, cut to a bound."""
+    text = text[:_LONGEST_TEXT]
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def _without_cards(outcome: Outcome | Lookup) -> Outcome | Lookup:
-    """A gateway may repeat what it should not: its free text is kept, and told, without card data (design D8)."""
+    """A gateway may repeat what it should not: its free text is kept, and told, without card data (design D8).
+
+    And without what PostgreSQL keeps in no text, a NUL above all: such an answer could never be written down.
+    """
     texts: dict[str, Any] = {
-        name: redact_text(getattr(outcome, name)) for name in _FREE_TEXT if hasattr(outcome, name)
+        name: redact_text(_printable(getattr(outcome, name))) for name in _FREE_TEXT if hasattr(outcome, name)
     }
     return replace(outcome, **texts) if texts else outcome
