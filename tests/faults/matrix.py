@@ -54,6 +54,8 @@ ROWS = {
     60: "a webhook URL to private, loopback, metadata and rebinding addresses",
     61: "a card number sent down every path",
     62: "a random mix of faults, seeded",
+    65: "a body that says two things",
+    66: "a look-up with other money",
 }
 
 # Rows that can't have a test yet, and why.
