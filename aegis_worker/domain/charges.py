@@ -89,14 +89,25 @@ def given_back_charges(calls: Sequence[Call]) -> list[int]:
     ]
 
 
-def is_own(payment: Payment, call: Call) -> bool:
-    """Whether the payment stands on this charge."""
-    return (
-        payment.state in (State.SUCCESS, State.AUTHORIZED)
-        and call.operation == Operation.PROCESS
-        and (call.gateway, call.gateway_ref) == (payment.gateway, payment.gateway_ref)
-        and not (call.outcome or {}).get("duplicate")
-    )
+def own_charge(payment: Payment, calls: Sequence[Call]) -> int | None:
+    """The position of the charge that the payment stands on, whether it still stands or not; None where it stands on none.
+
+    It carries the payment's gateway and reference; where none does, it is the last that was approved and not too many.
+    """
+    if payment.state not in (State.SUCCESS, State.AUTHORIZED):
+        return None
+    candidates = [
+        position
+        for position, call in enumerate(calls)
+        if call.operation == Operation.PROCESS and not (call.outcome or {}).get("duplicate")
+    ]
+    named = [
+        position
+        for position in candidates
+        if (calls[position].gateway, calls[position].gateway_ref) == (payment.gateway, payment.gateway_ref)
+    ]
+    approved = [position for position in candidates if calls[position].status == "APPROVED"]
+    return next(reversed(named or approved), None)
 
 
 def other_sums(payment: Payment, found: Approved) -> tuple[str, str] | None:

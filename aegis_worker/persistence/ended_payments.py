@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aegis_worker.domain.charges import StandingCharge, is_own, standing_charges
+from aegis_worker.domain.charges import StandingCharge, own_charge, standing_charges
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 
@@ -50,13 +50,13 @@ def ended_payments(database: Database, *, after: str, page: int) -> Iterator[lis
 def _ended(row: Mapping[str, Any]) -> EndedPayment:
     payment = payment_from_row(row)
     calls = [attempt_from_json(attempt) for attempt in row["attempts"]]
-    return EndedPayment(
-        payment,
-        [_charge(payment, calls[position], calls) for position in standing_charges(calls)],
-    )
+    own = own_charge(payment, calls)
+    standing = standing_charges(calls)
+    return EndedPayment(payment, [_charge(calls, position, is_own=position == own) for position in standing])
 
 
-def _charge(payment: Payment, charge: Attempt, calls: Sequence[Attempt]) -> StandingCharge:
+def _charge(calls: Sequence[Attempt], position: int, *, is_own: bool) -> StandingCharge:
+    charge = calls[position]
     references = [
         call.gateway_ref
         for call in calls
@@ -67,5 +67,5 @@ def _charge(payment: Payment, charge: Attempt, calls: Sequence[Attempt]) -> Stan
         key=charge.gateway_key,
         gateway_ref=references[-1] if references else None,
         sent_ago_s=charge.sent_ago_s,
-        is_own=is_own(payment, charge),
+        is_own=is_own,
     )

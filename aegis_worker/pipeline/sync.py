@@ -10,9 +10,9 @@ from typing import Any
 
 from aegis_worker.domain.charges import (
     given_back_charges,
-    is_own,
     may_be_invisible,
     other_sums,
+    own_charge,
     standing_charges,
 )
 from aegis_worker.domain.outcomes import (
@@ -81,7 +81,7 @@ def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[AnswerAttempt, l
     subject, outcome = work.subject, answer.outcome
     told_before = (subject.outcome or {}).get("duplicate", False)
     as_it_was = dict(subject.outcome or {})
-    if is_own(work.payment, subject) or not isinstance(outcome, Approved | Declined):
+    if _is_about_own(work) or not isinstance(outcome, Approved | Declined):
         return end_attempt(work, answer, subject.status, as_it_was), []
     about = (work.payment, subject.number, subject.gateway)
     if _stands(outcome) and isinstance(outcome, Approved) and not told_before:
@@ -100,10 +100,15 @@ def _stands(outcome: Outcome | Lookup) -> bool:
     return isinstance(outcome, Approved) and not outcome.given_back
 
 
+def _is_about_own(work: Work) -> bool:
+    """Whether the call in flight is about the charge that the payment stands on."""
+    return work.position == own_charge(work.payment, work.attempts)
+
+
 def _invisible_for_s(work: Work, outcome: Outcome | Lookup) -> float:
     """For how long the gateway may not show the payment's own charge; 0 where it shows it, or should."""
     subject = work.subject
-    if not is_own(work.payment, subject) or isinstance(outcome, NotSent):
+    if not _is_about_own(work) or isinstance(outcome, NotSent):
         return 0.0
     window_s = work.route.capabilities[subject.gateway].absence_window_s
     is_early = may_be_invisible(outcome, subject.sent_ago_s, window_s)
@@ -111,7 +116,8 @@ def _invisible_for_s(work: Work, outcome: Outcome | Lookup) -> float:
 
 
 def _judged(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy) -> Settled:
-    own = next((position for position in work.said if is_own(work.payment, work.attempts[position])), None)
+    own = own_charge(work.payment, work.attempts)
+    own = own if own in work.said else None
     last = work.said[max(work.said) if own is None else own]
     said = "GivenBack" if isinstance(last, Approved) and last.given_back else type(last).__name__
     for position, outcome in work.said.items():

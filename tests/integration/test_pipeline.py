@@ -306,7 +306,7 @@ def test_an_adapter_that_raises_leaves_the_payment_in_doubt(database):
 def test_an_answer_that_does_not_fit_the_state_goes_to_a_person(database):
     steps = (Operation.AUTHENTICATE, Operation.INITIATE, Operation.PROCESS)
     gateway = ScriptedGateway("a", steps=steps)
-    gateway.initiate = lambda request: ActionRequired("pi_1", "https://bank.example")
+    gateway.initiate = lambda request: ActionRequired(f"pi_{request.payment_id}", "https://bank.example")
     payment_id, other_id = (accept_one(database, key).payment.id for key in ("k1", "k2"))
     run(pipeline(database, gateway), "payments")
     for id_ in (payment_id, other_id):

@@ -9,10 +9,10 @@ import pytest
 
 from aegis_worker.domain.charges import (
     given_back_charges,
-    is_own,
     may_be_invisible,
     not_to_be_adopted,
     other_sums,
+    own_charge,
     standing_charges,
     told_charges,
 )
@@ -95,13 +95,26 @@ def test_a_charge_stands_that_may_have_reached_its_gateway_and_was_not_given_bac
     assert set(given_back_charges(calls)) <= set(charges) - set(standing)
 
 
-def test_the_payments_own_charge_is_the_one_whose_gateway_and_reference_it_carries() -> None:
-    assert is_own(PAID, CHARGE)
-    assert not is_own(replace(PAID, state=State.FAILURE), CHARGE)
-    assert not is_own(PAID, replace(CHARGE, gateway_ref="ch_2"))
-    assert not is_own(PAID, replace(CHARGE, gateway="b"))
-    assert not is_own(PAID, replace(CHARGE, outcome={"captured": True, "duplicate": True}))
-    assert not is_own(PAID, REFUND)
+@pytest.mark.parametrize(
+    ("calls", "own"),
+    [
+        ([CHARGE], 0),
+        ([replace(CHARGE, gateway_ref="ch_0", status="DECLINED"), replace(CHARGE, number=2)], 1),
+        ([CHARGE, replace(CHARGE, number=2, gateway="b")], 0),
+        ([replace(CHARGE, outcome={"captured": True, "duplicate": True}), replace(CHARGE, number=2)], 1),
+        ([CHARGE, REFUND], 0),
+        ([replace(CHARGE, gateway_ref=None)], 0),
+        ([replace(CHARGE, gateway_ref=None, status="UNKNOWN")], None),
+        ([replace(CHARGE, operation="authenticate")], None),
+        ([], None),
+    ],
+)
+def test_the_payments_own_charge_is_the_one_whose_gateway_and_reference_it_carries(
+    calls: list[Made], own: int | None
+) -> None:
+    assert own_charge(PAID, calls) == own
+    assert own_charge(replace(PAID, state=State.AUTHORIZED), calls) == own
+    assert own_charge(replace(PAID, state=State.FAILURE), calls) is None
 
 
 @pytest.mark.parametrize(
