@@ -358,6 +358,26 @@ def test_a_sync_of_an_ended_payment_says_whether_the_gateway_agrees(database):
     assert payment_of(database, payment_id).state is State.SUCCESS
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Unknown("reset by \x00peer \ud800"),
+        Declined("stolen_card", "4\x003", "no\x00t \udfff here"),
+        NotSent("refused\x00"),
+        Pending("ch_1", "soon\x00"),
+        Unknown("x" * 100_000),
+    ],
+    ids=["unknown", "declined", "not sent", "pending", "endless"],
+)
+def test_an_answer_in_characters_that_can_not_be_kept_is_kept_without_them(database, answer):
+    payment_id = accept_one(database).payment.id
+    report = run(pipeline(database, ScriptedGateway("a", lambda request: answer)), "payments")
+    assert report.lost == 0
+    (attempt,) = attempts_of(database, payment_id)
+    assert attempt["status"] != "SENT"
+    assert len(str(attempt["outcome"])) < 2000
+
+
 def test_every_hop_says_why_its_gateway_was_chosen(database):
     payment_id = accept_one(database).payment.id
     run(pipeline(database, ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")), "payments")
