@@ -6,6 +6,7 @@ A proxy stands in front of the first gateway; the second is healthy. Faults firs
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -47,10 +48,15 @@ def parts(database: Database, pair: SandboxPair, proxy: RewritingProxy) -> Itera
         gateway.close()
 
 
-def accept(database: Database, token: str = "tok_ok") -> list[str]:
-    method = {"type": "card", "token": token}
+def accept(database: Database, *tokens: str) -> list[str]:
+    """Payments of one amount, with the tokens in turn."""
     return [
-        accept_one(database, f"key-{number}", payment_method=method).payment.id for number in range(PAYMENTS)
+        accept_one(
+            database,
+            f"key-{number}",
+            payment_method={"type": "card", "token": tokens[number % len(tokens)]},
+        ).payment.id
+        for number in range(PAYMENTS)
     ]
 
 
@@ -69,6 +75,9 @@ def check(database: Database, pair: SandboxPair, ids: list[str]) -> None:
         assert len(charged) <= 1, (payment_id, charged)
         if payment.state is State.SUCCESS:
             assert charged == [(payment.gateway, payment.captured_minor)]
+            rows = (pair.a if payment.gateway == "sandbox_a" else pair.b).ledger()
+            (its_own,) = (row for row in rows if row["payment_id"] == payment.gateway_ref)
+            assert its_own["merchant_payment_id"] == payment_id
         elif payment.state is State.FAILURE:
             assert charged == []
         else:
@@ -108,7 +117,7 @@ def test_anothers_answer_of_the_same_amount_settles_nobody(
 ) -> None:
     anothers = pair.a.charge(token)
     always(proxy, anothers.status, anothers.body)
-    ids = accept(database)
+    ids = accept(database, "tok_ok")
     run_until_quiet(parts)
     assert {payment_of(database, payment_id).certainty for payment_id in ids} == {"unknown"}
     assert [pair.charged(payment_id) for payment_id in ids] == [[]] * PAYMENTS
@@ -120,18 +129,25 @@ def test_anothers_answer_of_the_same_amount_settles_nobody(
 
 @pytest.mark.parametrize("kind", [of_posts, of_look_ups, lambda rewrite: rewrite])
 @pytest.mark.parametrize(
-    "token", ["tok_ok", "tok_drop", "tok_hard_lost_card", "tok_soft_try_again_at_sandbox_a"]
+    "tokens",
+    [
+        ("tok_ok", "tok_hard_lost_card"),
+        ("tok_drop", "tok_hard_lost_card"),
+        ("tok_soft_try_again_at_sandbox_a", "tok_ok"),
+        ("tok_ok", "tok_drop_nocharge_once", "tok_500", "tok_hard_fraud"),
+    ],
+    ids=" ".join,
 )
 def test_answers_that_come_one_call_late_settle_nobody_wrongly(
     database: Database,
     pair: SandboxPair,
     proxy: RewritingProxy,
     parts: PipelineParts,
-    token: str,
+    tokens: tuple[str, ...],
     kind: Callable[[Rewrite], Rewrite],
 ) -> None:
     proxy.rewrite = kind(OneBehind())
-    ids = accept(database, token)
+    ids = accept(database, *tokens)
     for _ in range(2):
         make_due(database)
         run_until_quiet(parts)
@@ -163,18 +179,27 @@ def test_a_look_up_that_ignores_what_it_was_asked_settles_nobody(
     assert [pair.charged(payment_id) for payment_id in ids] == [[]] * PAYMENTS
 
 
-def says_twice(name: str, value: Any) -> Rewrite:
-    """The same key again, before and after: whichever a reader takes, another takes the other."""
+def says_twice(name: str, value: Any, *, first: bool) -> Rewrite:
+    """The same key again, before or after: whichever a reader takes, another takes the other."""
+    said = re.compile(rb'"%b": ("[^"]*"|[0-9]+|\[)' % name.encode())
+    lie = f'"{name}": {json.dumps(value)}'.encode()
 
     def rewrite(exchange: Exchange) -> tuple[int, bytes]:
-        old = f'"{name}": '.encode()
-        new = f'"{name}": {json.dumps(value)}, "{name}": '.encode()
-        return exchange.status, exchange.body.replace(old, new)
+        if name == "data":  # a list ends where the body does
+            body = (
+                exchange.body.replace(b"{", b"{" + lie + b", ", 1)
+                if first
+                else exchange.body[:-1] + b", " + lie + b"}"
+            )
+            return exchange.status, body if b'"data"' in exchange.body else exchange.body
+        both = rb"%b, \g<0>" if first else rb"\g<0>, %b"
+        return exchange.status, said.sub(both % lie, exchange.body)
 
     return rewrite
 
 
 @pytest.mark.row(65)
+@pytest.mark.parametrize("first", [True, False], ids=["the lie first", "the lie last"])
 @pytest.mark.parametrize("kind", [of_posts, of_look_ups, lambda rewrite: rewrite])
 @pytest.mark.parametrize(
     ("token", "name", "value"),
@@ -195,9 +220,10 @@ def test_a_body_that_says_two_things_settles_nobody_wrongly(
     token: str,
     name: str,
     value: Any,
+    first: bool,
     kind: Callable[[Rewrite], Rewrite],
 ) -> None:
-    proxy.rewrite = kind(says_twice(name, value))
+    proxy.rewrite = kind(says_twice(name, value, first=first))
     ids = accept(database, token)
     for _ in range(2):
         make_due(database)
