@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aegis_worker.clock import clock_s
 from aegis_worker.domain.charges import StandingCharge, own_charge, standing_charges
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
@@ -38,24 +39,27 @@ class EndedPayment:
 def ended_payments(database: Database, *, after: str, page: int) -> Iterator[list[EndedPayment]]:
     """Pages of such payments with ids after `after`; no connection is held between them. Raises DatabaseUnavailable."""
     while True:
+        now_s = clock_s()
         with database.read() as connection:
             rows = connection.exec_driver_sql(_ENDED, {"after": after, "limit": page}).mappings().all()
         if not rows:
             return
-        ended = [_ended(dict(row)) for row in rows]
+        ended = [_ended(dict(row), now_s) for row in rows]
         yield [each for each in ended if each.charges]
         after = rows[-1]["id"]
 
 
-def _ended(row: Mapping[str, Any]) -> EndedPayment:
+def _ended(row: Mapping[str, Any], now_s: float) -> EndedPayment:
     payment = payment_from_row(row)
-    calls = [attempt_from_json(attempt) for attempt in row["attempts"]]
+    calls = [attempt_from_json(attempt, now_s, now_s) for attempt in row["attempts"]]
     own = own_charge(payment, calls)
     standing = standing_charges(calls)
-    return EndedPayment(payment, [_charge(calls, position, is_own=position == own) for position in standing])
+    return EndedPayment(
+        payment, [_charge(calls, position, now_s, is_own=position == own) for position in standing]
+    )
 
 
-def _charge(calls: Sequence[Attempt], position: int, *, is_own: bool) -> StandingCharge:
+def _charge(calls: Sequence[Attempt], position: int, now_s: float, *, is_own: bool) -> StandingCharge:
     charge = calls[position]
     references = [
         call.gateway_ref
@@ -66,6 +70,6 @@ def _charge(calls: Sequence[Attempt], position: int, *, is_own: bool) -> Standin
         gateway=charge.gateway,
         key=charge.gateway_key,
         gateway_ref=references[-1] if references else None,
-        sent_ago_s=charge.sent_ago_s,
+        sent_ago_s=charge.sent_ago_s(now_s),
         is_own=is_own,
     )

@@ -40,7 +40,7 @@ class FollowUp:
 class JobChange:
     """What becomes of the job. `running` renews the lease; `waiting` is due again after `run_in_s` in `queue`.
 
-    `progress` forgets how often the job was claimed in vain: true once an answer was recorded, not when about to send.
+    `progress` forgets how many workers left the job: true once an answer was recorded, not when about to send.
     `follow_up` only with a status that ends the job: a payment has one open job.
     """
 
@@ -116,7 +116,7 @@ WITH held AS (
             WHEN 'waiting' THEN clock_timestamp() + make_interval(secs => c.run_in_s) ELSE j.run_at END,
         lease_until = CASE c.job_status
             WHEN 'running' THEN clock_timestamp() + make_interval(secs => c.lease_s) END,
-        claim_count = CASE WHEN c.progress THEN 0 ELSE j.claim_count END,
+        claim_count = CASE WHEN c.progress THEN 0 ELSE j.claim_count END, begun_epoch = c.lease_epoch,
         updated_at = clock_timestamp(),
         finished_at = CASE WHEN c.job_status IN ('succeeded', 'failed') THEN clock_timestamp() END
     FROM (SELECT * FROM json_to_recordset($1) AS given(

@@ -144,6 +144,7 @@ jobs = Table(
     Column("finished_at", TIME),
     Column("request", JSONB),
     Column("last_change", BigInteger),
+    Column("begun_epoch", Integer),
     # For indexes only, which must not name `status`: it changes all the time.
     Column("in_review", Boolean, Computed("status = 'review'", persisted=True), nullable=False),
     CheckConstraint(

@@ -34,8 +34,9 @@ from .work import Answer, Policy, Rest, Settled, Work
 _REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
 
 
-def settle(work: Work, answer: Answer, policy: Policy) -> Settled:
-    """Decide what the answer to the attempt in question means. Brings `work` to where the database will be."""
+def settle(work: Work, answer: Answer, policy: Policy, now_s: float) -> Settled:
+    """Decide at `now_s` what the answer to the attempt in question means. Brings `work` to where the database will be."""
+    work.now_s = now_s
     if is_reversal(work):
         return settle_reversal(work, answer, policy)
     if is_sync(work):
@@ -54,7 +55,7 @@ def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> 
     )
     if latest.operation is Operation.PROCESS:
         return Settled(ended, facts, Rest(JobChange("succeeded")))
-    return Settled(ended, facts, next_step(work, policy))
+    return Settled(ended, facts, next_step(work, policy, work.now_s))
 
 
 def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
@@ -121,7 +122,7 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
 
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
-    follows = after_not_found(work, latest)
+    follows = after_not_found(work, latest, answer.asked_at_s)
     if follows is Missing.SEND_AGAIN:
         return send_again(work, answer, policy, in_doubt(work.payment, latest.gateway, "not found yet"))
     look_ups = f"{latest.not_found_count + 1} look-ups over the absence window found nothing"

@@ -62,7 +62,7 @@ def settle_sync(work: Work, answer: Answer, policy: Policy) -> Settled:
     if isinstance(outcome, Unknown) and not outcome.shows:
         ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
         return ask_later(work, ended, [], outcome.reason, policy)
-    invisible_for_s = _invisible_for_s(work, outcome)
+    invisible_for_s = _invisible_for_s(work, outcome, answer.asked_at_s)
     if invisible_for_s > 0:
         ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
         wait_s = min(invisible_for_s, policy.verify_ladder_s[0])
@@ -105,14 +105,14 @@ def _is_about_own(work: Work) -> bool:
     return work.position == own_charge(work.payment, work.attempts)
 
 
-def _invisible_for_s(work: Work, outcome: Outcome | Lookup) -> float:
-    """For how long the gateway may not show the payment's own charge; 0 where it shows it, or should."""
+def _invisible_for_s(work: Work, outcome: Outcome | Lookup, asked_at_s: float) -> float:
+    """For how long the gateway may not show the payment's own charge; 0 where it shows it, or should have when asked."""
     subject = work.subject
     if not _is_about_own(work) or isinstance(outcome, NotSent):
         return 0.0
     window_s = work.route.capabilities[subject.gateway].absence_window_s
-    is_early = may_be_invisible(outcome, subject.sent_ago_s, window_s)
-    return window_s - subject.sent_ago_s if is_early else 0.0
+    sent_ago_s = subject.sent_ago_s(asked_at_s)
+    return window_s - sent_ago_s if may_be_invisible(outcome, sent_ago_s, window_s) else 0.0
 
 
 def _judged(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy) -> Settled:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.chaos.points import crash_point
+from aegis_worker.clock import clock_s
 from aegis_worker.domain.payment import in_doubt
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, ReferenceTaken, VersionConflict
@@ -20,7 +21,6 @@ from aegis_worker.persistence.card_declines import note_declines
 from aegis_worker.persistence.record import Change, JobChange, record
 
 from .answers import ask_later
-from .calls import clock_s
 from .cards import card_decline
 from .parts import PipelineParts, RunReport
 from .steps import review
@@ -62,19 +62,24 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of writing changes.
+    """What became of changes, by job. `held`: they stand. `lost`: their fence was. `refused`: PostgreSQL does not take them.
+    `taken`: they give their payment what is another payment's at the gateway.
 
-    `held`: the jobs whose change stands, held since `leased_from_s` at the latest, a reading of the clock from before the
-    commit. `taken`: the jobs whose change gives their payment what is another payment's at the gateway.
+    `leased_from_s`: since when the jobs are held at the latest, a reading of the clock from before the commit.
     """
 
     held: set[str]
     leased_from_s: float
+    lost: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
 
 
 def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> Written:
-    """Write the changes; those that lost their fence, met a moved payment or are refused are left out, the others stand."""
+    """Write the changes; those that lost their fence, met a moved payment or are refused are left out, the others stand.
+
+    Raises DatabaseUnavailable after half a lease without PostgreSQL.
+    """
     give_up_at = time.monotonic() + parts.lease_s / 2
     while changes:
         write = partial(_write, changes=changes, lease_s=parts.lease_s)
@@ -94,18 +99,26 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> W
             # A constraint or a guard refuses one of them; the others must not suffer for it.
             if len(changes) > 1:
                 return _each_alone(parts, changes, report)
+            alone = {changes[0].job_id}
             if isinstance(refused, ReferenceTaken):
-                return Written(set(), leased_from_s, {changes[0].job_id})
+                return Written(set(), leased_from_s, taken=alone)
             log.exception("change refused by the database", payment_id=changes[0].payment.id)
             report.lost += 1
-            return Written(set(), leased_from_s)
+            return Written(set(), leased_from_s, refused=alone)
         else:
-            lost = len(changes) - len(held)
+            lost = [change for change in changes if change.job_id not in held]
             if lost:
-                log.warning("leases lost to other workers", jobs=lost)
-                report.lost += lost
-                _hint_at_late_charges(parts, [change for change in changes if change.job_id not in held])
-            return Written(held, leased_from_s)
+                log.warning("leases lost to other workers", jobs=len(lost))
+                report.lost += len(lost)
+                hint_at_late_charges(
+                    parts,
+                    [
+                        (change.payment.id, change.answered.number)
+                        for change in lost
+                        if change.answered is not None and change.answered.status == "APPROVED"
+                    ],
+                )
+            return Written(held, leased_from_s, lost={change.job_id for change in lost})
     return Written(set(), clock_s())
 
 
@@ -114,7 +127,9 @@ def _each_alone(parts: PipelineParts, changes: list[Change], report: RunReport) 
     return Written(
         {id for written in alone for id in written.held},
         min(written.leased_from_s for written in alone),
-        {id for written in alone for id in written.taken},
+        lost={id for written in alone for id in written.lost},
+        refused={id for written in alone for id in written.refused},
+        taken={id for written in alone for id in written.taken},
     )
 
 
@@ -145,13 +160,10 @@ def in_doubt_instead(work: Work, change: Change, policy: Policy) -> tuple[Work, 
     return work, settled.then, _change(work, settled, settled.then)
 
 
-def _hint_at_late_charges(parts: PipelineParts, lost: list[Change]) -> None:
-    """A zombie writes nothing, but what it heard may be news to whoever gave its charge up: have that asked about."""
-    charged = [
-        (change.payment.id, change.answered.number)
-        for change in lost
-        if change.answered is not None and change.answered.status == "APPROVED"
-    ]
+def hint_at_late_charges(parts: PipelineParts, charged: Sequence[tuple[str, int]]) -> None:
+    """A zombie writes nothing, but the charges (payment, number) that it heard of may be news to whoever gave them up: have
+    them asked about.
+    """
     if not charged:
         return
     try:

@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy import Connection
 
 from aegis_worker.chaos.points import crash_point
+from aegis_worker.clock import clock_s
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.persistence import delivery_rows, endpoint_rows
 from aegis_worker.persistence.database import Database
@@ -113,6 +114,7 @@ class _Run:
         if now >= self.stop_at or self._in_hand > self._limit // 2 or (self._in_hand and now < self._look_at):
             return
         full = [id for id, line in self._lines.items() if line.closed or line.in_hand >= self._share]
+        send_before_s = clock_s() + self._lease_s - self._longest_s
         claim = self._database.run(
             partial(
                 delivery_rows.claim,
@@ -128,12 +130,11 @@ class _Run:
         self._in_hand += len(claim.deliveries)
         if claim.deliveries:
             crash_point("webhook.claimed")
-        send_before = now + self._lease_s - self._longest_s
         for (_, endpoint_id), deliveries in groupby(
             claim.deliveries, key=lambda delivery: (delivery.event.payment_id, delivery.endpoint_id)
         ):
             line = self._lines.setdefault(endpoint_id, Line())
-            lane = Lane(list(deliveries), send_before)
+            lane = Lane(list(deliveries), send_before_s)
             line.in_hand += len(lane.deliveries)
             line.lanes.append(lane)
 

@@ -56,6 +56,8 @@ ROWS = {
     62: "a random mix of faults, seeded",
     65: "a body that says two things",
     66: "a look-up with other money",
+    67: "the host sleeps past a key's lifetime",
+    70: "an outage of commits is no death of a worker",
 }
 
 # Rows that can't have a test yet, and why.
