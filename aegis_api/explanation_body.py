@@ -68,6 +68,7 @@ def resolutions(case: CaseFile) -> tuple[Kind, ...]:
         frozen=case.frozen_at is not None,
         in_review=case.job is not None and case.job.status == "review",
         was_charged=bool(standing_charges(case.attempts)),
+        decided=case.decision is not None and case.decision.stands,
     )
 
 

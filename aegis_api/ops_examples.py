@@ -16,7 +16,7 @@ from aegis_worker.queries.reviews import Waiting
 from aegis_worker.queries.stuck import Stuck, StuckReport
 from aegis_worker.review.asking import Said
 from aegis_worker.review.case import Call
-from aegis_worker.review.resolve import Resolved
+from aegis_worker.review.parts import Resolved
 
 from .examples import A_JOB, AN_ATTEMPT, AN_INITIATED_PAYMENT
 from .ops_bodies import outbox_body, resolved_body, review_body, stuck_body
@@ -96,8 +96,8 @@ RESOLVED = resolved_body(
             )
         ],
         state_changed=True,
-        rebuilt={},
         note="recorded as not charged: the payment has failed",
+        took_effect="confirmed",
     ),
 )
 STUCK = stuck_body(

@@ -62,7 +62,7 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of changes, by job. `held`: they stand. `lost`: their fence was. `refused`: PostgreSQL does not take them.
+    """What became of changes, by job. `held`: they stand. `lost`: their fence was. `refused`: PostgreSQL won't take them.
     `taken`: they give their payment what is another payment's at the gateway.
 
     `leased_from_s`: since when the jobs are held at the latest, a reading of the clock from before the commit.
