@@ -34,6 +34,7 @@ from aegis_worker.reconcile import ReconcileParts
 from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.lock import PaymentLocks
 from aegis_worker.resilience.monitor import Monitor
+from aegis_worker.review.parts import ReviewParts
 from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import RoutingConfig, load_routing
 from aegis_worker.routing.hooks import load_hooks
@@ -79,6 +80,7 @@ class Worker:
     pipeline: PipelineParts
     reconcile: ReconcileParts
     recheck: RecheckParts
+    review: ReviewParts
     audit: AuditParts
     monitor: Monitor
     drain_outbox: Callable[[], DrainReport]
@@ -89,6 +91,16 @@ class Worker:
         """Wait for the calls and posts that are under way, and settle them; for who ends the process."""
         self.pipeline.tail.finish()
         self.afterwards.finish()
+
+
+def review_parts(
+    settings: Settings,
+    database: Database,
+    gateways: Callable[[], Mapping[str, PaymentGateway]],
+    hint: Callable[[str], None],
+) -> ReviewParts:
+    """What decisions of people are made and carried out with."""
+    return ReviewParts(database, gateways, hint, settings.recheck_ladder_s[0], settings.decision_wait_s)
 
 
 def web(settings: Settings | None = None) -> Web:
@@ -161,6 +173,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         pipeline=pipeline,
         reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
         recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
+        review=review_parts(settings, database, lambda: gateways, hints.notify),
         audit=AuditParts(
             database,
             gateways,

@@ -103,6 +103,16 @@ class InvalidState(Refused):
         self.more = {"allowed": list(allowed)}
 
 
+class ReferenceTaken(Refused):
+    """A gateway's reference is another payment's already; nothing was written. One of `payment_ids` was given it."""
+
+    code = "reference_taken"
+
+    def __init__(self, payment_ids: Sequence[str]) -> None:
+        super().__init__("the gateway's reference is another payment's already")
+        self.payment_ids = list(payment_ids)
+
+
 class ResolutionContradicted(Refused):
     """A gateway says something else than the person who decided; `gateways_say` what."""
 

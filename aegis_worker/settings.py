@@ -34,6 +34,10 @@ VERIFY_LADDER_S = (
 # some ten kilobytes. A claim of half of them: one half is decided and written while the other is called.
 CALL_THREADS, BATCH = 256, 128
 
+# After which a person's decision takes effect that no gateway confirms or contradicts: an outage of a day is rare.
+DECISION_WAIT_S = float(_DAY)
+_LONGEST_DECISION_WAIT_S = 30.0 * _DAY
+
 # Seconds after a charge was refused, or found to be absent, at which the gateway is asked about it again.
 RECHECK_LADDER_S = (15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 3 * _DAY)
 
@@ -60,6 +64,7 @@ class Settings:
     verify_ladder_s: tuple[float, ...]
     late_charge_policy: Literal["void", "refund", "hold"]
     recheck_ladder_s: tuple[float, ...]
+    decision_wait_s: float
     routing_hooks: tuple[str, ...]
     pool_size: int
     statement_timeout_s: float
@@ -106,6 +111,7 @@ def load_settings() -> Settings:
             verify_ladder_s=tuple(env.list("AEGIS_VERIFY_LADDER_S", list(VERIFY_LADDER_S), subcast=float)),
             late_charge_policy=_late_charge_policy(env.str("AEGIS_LATE_CHARGE_POLICY", "refund")),
             recheck_ladder_s=tuple(env.list("AEGIS_RECHECK_LADDER_S", list(RECHECK_LADDER_S), subcast=float)),
+            decision_wait_s=env.float("AEGIS_DECISION_WAIT_S", DECISION_WAIT_S),
             routing_hooks=tuple(env.list("AEGIS_ROUTING_HOOKS", [])),
             pool_size=env.int("AEGIS_POOL_SIZE", 5),
             statement_timeout_s=env.float("AEGIS_STATEMENT_TIMEOUT_S", 10.0),
@@ -165,6 +171,8 @@ def _check(settings: Settings) -> None:
             raise ConfigurationError(f"AEGIS_{name.upper()} must be at least 1")
     if not settings.verify_ladder_s or min(settings.verify_ladder_s) <= 0:
         raise ConfigurationError("AEGIS_VERIFY_LADDER_S must be a list of positive seconds, such as 10,30,60")
+    if not 1 <= settings.decision_wait_s <= _LONGEST_DECISION_WAIT_S:
+        raise ConfigurationError("AEGIS_DECISION_WAIT_S must be 1 to 2592000 seconds (30 days)")
     ladder = settings.recheck_ladder_s
     if not ladder or ladder[0] <= 0 or any(later <= earlier for earlier, later in pairwise(ladder)):
         raise ConfigurationError(

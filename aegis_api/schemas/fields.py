@@ -148,6 +148,18 @@ class OneOf(StrictField):
         return value
 
 
+class Flag(StrictField):
+    """true or false, and no word for them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "boolean"} | kwargs.pop("metadata", {}), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if type(value) is not bool:
+            raise refusal("invalid_type", "Must be true or false.")
+        return value
+
+
 class Whole(StrictField):
     """An integer as JSON writes one: no boolean, no float, no string."""
 

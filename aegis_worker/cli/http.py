@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import OperatorError, Retryable
 from aegis_worker.gateways.http_client import Answer, HttpClient
 from aegis_worker.resilience.backoff import next_delay_s
-from aegis_worker.strict_json import canonical
+from aegis_worker.strict_json import MalformedJson, canonical, parse
 
 # 30 s > the API's own bounds on a database statement (10 s) and on waiting for its pool and locks, so an answer that is
 # still coming isn't given up. A thousand payments of a batch are answered with a megabyte or so.
@@ -188,10 +187,9 @@ def _reply_of_line(told: Mapping[str, Any]) -> Reply:
 
 def _json_object(data: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(data)
-    except ValueError:
+        return parse(data)
+    except MalformedJson:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _in_words(problem: NotSent | Unknown) -> str:

@@ -22,6 +22,7 @@ from aegis_worker.observability.redaction import redact_text
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.pipeline.run import run
 from aegis_worker.purge import purge
+from aegis_worker.review.standing import carry_out_due
 from aegis_worker.settings import load_settings
 
 from .installation import schema_expected
@@ -50,7 +51,7 @@ class RelayReport:
 
 
 class Rota:
-    """What is done now and then rather than in every pass: reconcile, recheck charges, audit, purge."""
+    """What is done now and then rather than in every pass: reconcile, recheck, decisions of people, audit, purge."""
 
     def __init__(self, parts: Worker) -> None:
         audit = replace(parts.audit, budget_s=min(parts.audit.budget_s, _RUN_LIMIT_S))
@@ -60,6 +61,7 @@ class Rota:
                 lambda: dict(reconcile.reconcile(parts.reconcile, trigger="beat").found),
             ),
             "recheck": (_RECHECK_EVERY_S, lambda: dict(recheck(parts.recheck))),
+            "decisions": (_RECHECK_EVERY_S, lambda: dict(carry_out_due(parts.review))),
             "purge": (_PURGE_EVERY_S, lambda: dict(purge(parts.database, parts.settings))),
             "audit": (_AUDIT_EVERY_S, lambda: dict(audit_on(audit).numbers)),
         }

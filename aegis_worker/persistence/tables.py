@@ -144,6 +144,7 @@ jobs = Table(
     Column("finished_at", TIME),
     Column("request", JSONB),
     Column("last_change", BigInteger),
+    Column("begun_epoch", Integer),
     # For indexes only, which must not name `status`: it changes all the time.
     Column("in_review", Boolean, Computed("status = 'review'", persisted=True), nullable=False),
     CheckConstraint(
@@ -283,6 +284,15 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_due", "endpoint_id", "due_at", postgresql_where=text("status = 'pending'")),
     Index("webhook_deliveries_ended", "created_at", postgresql_where=text("status <> 'pending'")),
     Index("webhook_deliveries_by_merchant", "merchant_id", "id", unique=True),
+)
+
+# No index but its key, and never updated: an entry costs the hot path one row.
+gateway_references = Table(
+    "gateway_references",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("gateway_ref", Text, primary_key=True),
+    Column("payment_id", Text, nullable=False),
 )
 
 card_declines = Table(

@@ -25,22 +25,26 @@ class Tail:
         self._lock = threading.Lock()
         self._left: list[_Left] = []
 
-    def take(self, limit: int) -> Window:
-        """A window for a run: one that was left with calls in flight, or a new one for `limit` calls."""
+    def take(self, new: Callable[[], Window]) -> Window:
+        """A window for a run: one that was left with calls in flight, or a new one."""
         while (left := self._any_left()) is not None:
             left.stop()
             if len(left.window):
                 left.window.begin_run()
                 return left.window
-            left.window.close()
-        return Window(limit)
+            left.end()
+        return new()
 
-    def leave(self, window: Window, settle: Callable[[], None]) -> None:
-        """The run is over. `settle` waits a moment for answers and writes those that came."""
+    def leave(self, window: Window, settle: Callable[[], None], give_back: Callable[[], None] | None) -> None:
+        """The run is over. `settle` waits a moment for answers and writes those that came; `give_back` gives back what is
+        held and not in flight, now and at the end, unless something broke.
+        """
+        if give_back is not None:
+            give_back()
         if not len(window):
             window.close()
             return
-        left = _Left(window, settle)
+        left = _Left(window, settle, give_back)
         with self._lock:
             self._left.append(left)
         left.start()
@@ -56,9 +60,11 @@ class Tail:
 
 
 class _Left(threading.Thread):
-    def __init__(self, window: Window, settle: Callable[[], None]) -> None:
+    def __init__(
+        self, window: Window, settle: Callable[[], None], give_back: Callable[[], None] | None
+    ) -> None:
         super().__init__(name="tail")
-        self.window, self._settle = window, settle
+        self.window, self._settle, self._give_back = window, settle, give_back
         self._taken = threading.Event()
 
     def run(self) -> None:
@@ -69,10 +75,17 @@ class _Left(threading.Thread):
                 log.warning("answers not written; their payments are asked about later", error=str(error))
             except Exception:
                 log.exception("answers not settled; their payments are asked about later")
+                self._give_back = None
         if not self._taken.is_set():
-            self.window.close()
+            self.end()
 
     def stop(self) -> None:
         """Let go of the window, after the commit that is under way."""
         self._taken.set()
         self.join()
+
+    def end(self) -> None:
+        """Nothing is in flight any more."""
+        if self._give_back is not None:
+            self._give_back()
+        self.window.close()

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from aegis_worker.gateways.base import PaymentGateway
 
 from .calls import call
+from .hand import Hand
 from .suspects import is_suspect
 from .work import Answer, Ask, Send, SendAgain, Work
 
@@ -21,9 +22,13 @@ _Call = Future[Answer | None]
 
 
 class Window:
-    """At most `limit` calls side by side, each on a thread. It may outlive the run that made it; see `tail.Tail`."""
+    """At most `limit` calls side by side, each on a thread, and the `hand` that holds their jobs.
 
-    def __init__(self, limit: int) -> None:
+    Both may outlive the run that made them; see `tail.Tail`.
+    """
+
+    def __init__(self, limit: int, hand: Hand) -> None:
+        self.hand = hand
         self._pool, self._limit = ThreadPoolExecutor(limit, thread_name_prefix="gateway"), limit
         self._calls: dict[_Call, Work] = {}
         self._earlier: set[_Call] = set()
@@ -42,6 +47,11 @@ class Window:
     def own(self) -> int:
         """How many of the calls in flight were sent by the run that has the window now."""
         return len(self._calls) - len(self._earlier)
+
+    @property
+    def job_ids(self) -> set[str]:
+        """The jobs that are being called about."""
+        return {work.job.id for work in self._calls.values()}
 
     def begin_run(self) -> None:
         """Another run has the window from now on."""

@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy import Connection
 
 from aegis_worker.chaos.points import crash_point
+from aegis_worker.clock import clock_s
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.persistence import delivery_rows, endpoint_rows
 from aegis_worker.persistence.database import Database
@@ -146,6 +147,7 @@ class _Run:
         is_full = self._in_hand > self._limit * 7 // 8
         if now >= self.stop_at or is_full or (self._in_hand and now < self._look_at):
             return
+        send_before_s = clock_s() + self._lease_s - self._longest_s
         claim = self._database.run(
             partial(
                 delivery_rows.claim,
@@ -160,11 +162,10 @@ class _Run:
         self._in_hand += len(claim.deliveries)
         if claim.deliveries:
             crash_point("webhook.claimed")
-        send_before = now + self._lease_s - self._longest_s
         for _, deliveries in groupby(
             claim.deliveries, key=lambda delivery: (delivery.event.payment_id, delivery.endpoint_id)
         ):
-            self._shares.put(Lane(list(deliveries), send_before))
+            self._shares.put(Lane(list(deliveries), send_before_s))
 
     def _start_threads(self) -> None:
         for line in self._shares.to_start():

@@ -160,7 +160,11 @@ def test_the_policy_decides_about_a_late_charge(database, policy, captured, how,
 
 @pytest.mark.row(44)
 @pytest.mark.parametrize(
-    "now_says", [Approved("ch_late", given_back=True), Declined("generic_decline", "voided", "", "ch_late")]
+    "now_says",
+    [
+        Approved("ch_late", captured_minor=1999, refunded_minor=1999),
+        Declined("generic_decline", "voided", "", "ch_late"),
+    ],
 )
 def test_a_held_late_charge_that_a_person_gives_back_at_the_gateway_is_over(database, now_says):
     gateway = ScriptedGateway("a", lambda request: HARD)
@@ -184,7 +188,7 @@ def test_a_held_late_charge_that_a_person_gives_back_at_the_gateway_is_over(data
 def test_a_paid_charge_that_was_given_back_behind_our_back_goes_to_a_person(database):
     gateway = ScriptedGateway("a")
     payment_id, parts = failed_payment(database, gateway)
-    gateway.look_up = lambda query: Approved("ch_1", given_back=True)
+    gateway.look_up = lambda query: Approved("ch_1", captured_minor=1999, refunded_minor=1999)
     request_sync(database, "m_1", payment_id)
     run(parts, "verify")
     job = job_of(database, payment_id)
@@ -220,6 +224,7 @@ def test_a_sync_by_the_merchant_finds_a_late_charge_too(database):
 def test_a_payment_whose_own_charge_is_missing_goes_to_a_person_and_nothing_is_given_back(database):
     first, second = ScriptedGateway("a", lambda request: SOFT), ScriptedGateway("b")
     payment_id, parts = failed_payment(database, first, second)
+    let_pass(database, 150)
     first.look_up, second.look_up = (lambda query: Approved("ch_late")), (lambda query: NotFound())
     rechecked(database, parts)
     run_until_quiet(parts)

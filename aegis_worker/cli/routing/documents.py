@@ -16,6 +16,7 @@ from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.registry import load_configs
 from aegis_worker.settings import load_settings
+from aegis_worker.strict_json import MalformedJson, parse
 
 from ..output import print_facts, print_table
 
@@ -36,14 +37,12 @@ def routing_file() -> Path:
 def read_document(path: Path) -> dict[str, Any]:
     """A configuration as it stands in a file: TOML, or JSON in a file whose name says so. Raises ConfigurationError."""
     try:
-        text = path.read_text()
-        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        raw = path.read_bytes()
+        document = parse(raw) if path.suffix == ".json" else tomllib.loads(raw.decode())
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, MalformedJson) as error:
         raise ConfigurationError(f"{path}: {error}") from error
-    if not isinstance(document, dict):
-        raise ConfigurationError(f"{path}: must hold one JSON object")
     if found := card_numbers.pointers_to(document):
         # As over HTTP: what is applied is stored.
         raise ConfigurationError(f"{path}: holds a card number, at {', '.join(found)}")
