@@ -17,6 +17,7 @@ from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.http1.connection import Connection, MalformedAnswer, connect
 from aegis_worker.http1.resolving import Resolver, addresses
+from aegis_worker.observability.redaction import redact_text
 
 MAX_BODY_BYTES = 1 << 20
 MAX_RETRY_AFTER_S = 3600.0
@@ -151,4 +152,5 @@ def _in_the_words_of_the_system(problem: OSError) -> str:
 
 
 def _describe(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {str(problem)[:200]}"
+    # What can't be read is quoted. Before it is cut: half a card number would not be known as one.
+    return f"{type(problem).__name__}: {redact_text(str(problem))[:200]}"

@@ -18,6 +18,7 @@ from aegis_worker import __version__
 from aegis_worker.errors import Refused
 from aegis_worker.http1.connection import Connection, MalformedAnswer, connect
 from aegis_worker.http1.resolving import Resolver
+from aegis_worker.observability.redaction import redact_text
 
 from .addresses import PORTS, Resolve, Target, checked_addresses, parse_target
 from .schedule import Answer, Answered, NoAnswer
@@ -180,6 +181,6 @@ def _explain(error: Exception) -> str:
         return f"TLS: {error.verify_message}"
     if isinstance(error, socket.gaierror):
         return "the host can't be resolved"
-    if isinstance(error, MalformedAnswer):
-        return f"the answer can't be read: {error}"[:_MAX_EXCERPT]
-    return f"{type(error).__name__}: {error}"[:_MAX_EXCERPT]
+    what = "the answer can't be read" if isinstance(error, MalformedAnswer) else type(error).__name__
+    # What can't be read is quoted. Before it is cut: half a card number would not be known as one.
+    return redact_text(f"{what}: {error}")[:_MAX_EXCERPT]

@@ -186,6 +186,15 @@ def test_what_can_be_read_in_two_ways_is_no_answer(sink, sender, raw):
     assert isinstance(sender.post(sink.url(), {}, b"{}"), NoAnswer)
 
 
+def test_a_card_number_in_an_answer_that_cannot_be_read_is_not_kept(sink, sender):
+    sink.scripts["/hooks"] = [
+        lambda request: request.wfile.write(b"HTTP/1.1 200 OK\r\n4111111111111111\r\n\r\n")
+    ]
+    error = sender.post(sink.url(), {}, b"{}").error
+    assert error.startswith("the answer can't be read")
+    assert "4111111111111111" not in error
+
+
 def test_a_name_that_is_never_resolved_is_given_up_like_an_endpoint_that_hangs():
     answered = threading.Event()
 
