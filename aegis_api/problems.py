@@ -54,12 +54,15 @@ PROBLEMS: dict[str, Problem] = {
     "resolution_contradicted": Problem(409, "A gateway says something else"),
     "version_conflict": Problem(412, "It is not at the version of If-Match"),
     "payload_too_large": Problem(413, "The body is too large"),
+    "uri_too_long": Problem(414, "The path and query are too long"),
     "unsupported_media_type": Problem(415, "The body is not of the media type that this takes"),
+    "expectation_failed": Problem(417, "The expectation can't be met"),
     "validation_failed": Problem(422, "The request has invalid fields"),
     "idempotency_key_reused": Problem(422, "The idempotency key was used with a different request"),
     "sensitive_data_rejected": Problem(422, "The request holds a card number"),
     "webhook_endpoint_refused": Problem(422, "Webhooks can't be posted there"),
     "resolution_refused": Problem(422, "The decision can't be carried out as it stands"),
+    "headers_too_large": Problem(431, "The headers are too many or too long"),
     "internal_error": Problem(500, "Something went wrong on our side", retryable=True),
     "not_ready": Problem(503, "This process is not ready to take requests", retryable=True),
     "database_unavailable": Problem(
@@ -202,6 +205,21 @@ def _report(error: Exception) -> None:
     # Error reports listen to this; Flask sends it only for what no error handler takes.
     got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
     log.error("request failed", error=type(error).__name__, exc_info=error)
+
+
+def outside_body(code: str, request_id: str) -> dict[str, Any]:
+    """What the problem document of `code` holds where the server could make no request of what it got."""
+    meaning = PROBLEMS[code]
+    return {
+        "type": f"urn:aegispay:problem:{code}",
+        "title": meaning.title,
+        "status": meaning.status,
+        "detail": f"{meaning.title}.",
+        "instance": "",
+        "code": code,
+        "request_id": request_id,
+        "retryable": meaning.retryable,
+    }
 
 
 def _members(

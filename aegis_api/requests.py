@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 import time
 from typing import Any
 
 import marshmallow
 import structlog
-from flask import Flask, Request, Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Flask, Response, g, request
+from werkzeug.routing import BaseConverter
 
 from aegis_worker import strict_json
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import REQUEST, new_id
 
-from . import card_numbers
+from . import card_numbers, framing
 from .problems import RequestRefused, body_faults, query_faults
 
 log = structlog.get_logger(__name__)
@@ -33,8 +32,8 @@ CARD_FOUND = "Must not hold a card number or security code; send a token."
 
 
 def read_body(schema: marshmallow.Schema) -> Any:
-    """The request's body through `schema`. Raises RequestRefused, MalformedJson or RequestEntityTooLarge."""
-    return validated(json_object(whole_body(request, "application/json")), schema)
+    """The request's body through `schema`. Raises RequestRefused or MalformedJson."""
+    return validated(json_object(whole_body("application/json")), schema)
 
 
 def validated(document: dict[str, Any], schema: marshmallow.Schema) -> Any:
@@ -74,22 +73,14 @@ def _invalid(errors: list[dict[str, str]]) -> RequestRefused:
     return RequestRefused("validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors)
 
 
-def whole_body(req: Request, media_type: str, *, longest: int | None = None) -> bytes:
-    """The request's body, of this type and no longer than `longest` bytes, or than the application takes.
-
-    Raises RequestRefused or RequestEntityTooLarge.
-    """
-    if req.mimetype != media_type or req.headers.get("Content-Encoding", "identity") != "identity":
+def whole_body(media_type: str) -> bytes:
+    """The request's body, of this type. Raises RequestRefused."""
+    if request.mimetype != media_type or request.headers.get("Content-Encoding", "identity") != "identity":
         raise RequestRefused(
             "unsupported_media_type", f"Send Content-Type: {media_type}, without a Content-Encoding."
         )
-    if longest is not None:
-        req.max_content_length = longest
-    raw = req.get_data(cache=False)
-    # A body in chunks tells no length, and werkzeug stops reading at the limit without a word.
-    if req.content_length is None and len(raw) >= (req.max_content_length or math.inf):
-        raise RequestEntityTooLarge
-    return raw
+    body: bytes = g.body
+    return body
 
 
 def refuse_card_numbers(places: list[dict[str, str]]) -> None:
@@ -118,6 +109,12 @@ def wanted_version() -> int | None:
     return int(tags[0]) if len(tags) == 1 and tags[0].isdecimal() and len(tags[0]) < 10 else _NO_VERSION
 
 
+class PaymentInPath(BaseConverter):
+    """What may be a payment's id in a path: not the name of a route beside it, which takes other methods."""
+
+    regex = "(?!batches$)[^/]+"
+
+
 def id_parameter(name: str, prefix: str, description: str) -> dict[str, Any]:
     """An id in a path, as the OpenAPI document shows it."""
     number = "_[1-9][0-9]{0,5}" if prefix == "evt" else ""
@@ -135,6 +132,7 @@ def number_requests(app: Flask) -> None:
         sane = _REQUEST_ID.fullmatch(given) is not None and not card_numbers.found_in(given)
         g.request_id = given if sane else new_id(REQUEST)
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        framing.check_head()
 
     @app.after_request
     def tell_id(response: Response) -> Response:
@@ -142,6 +140,7 @@ def number_requests(app: Flask) -> None:
         response.headers["X-Content-Type-Options"] = "nosniff"
         if request.path.startswith("/v1/"):
             response.headers["Cache-Control"] = "no-store"
+        framing.close_after_unread()
         _log(response)
         return response
 

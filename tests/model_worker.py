@@ -104,7 +104,7 @@ def worker(world: World, queue: str) -> Generator[str]:
         else:
             outcome = gateway.call(step.request)
         yield "gateway.answered"
-        if clock.now > work.held_until_s:
+        if clock.now > work.held_until_s and isinstance(step, Ask):
             return
         settled = settle(work, Answer(outcome, 1.0, isinstance(step, Ask), asked_at_s), POLICY, clock.now)
         step = settled.then

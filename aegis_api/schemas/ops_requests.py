@@ -6,7 +6,7 @@ from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
 from aegis_worker.queries.stuck import Thresholds
 from aegis_worker.review.case import KINDS
 
-from .fields import Flag, OneOf, StrictSchema, Text, Whole
+from .fields import BodySchema, Flag, OneOf, StrictSchema, Text, Whole
 from .queries import Number, page_limit
 
 
@@ -54,7 +54,7 @@ class StuckQuerySchema(StrictSchema):
     dead_within_s = _seconds(_DEFAULTS.dead_within_s, "Dead deliveries of events younger than this.")
 
 
-class ResolutionSchema(StrictSchema):
+class ResolutionSchema(BodySchema):
     """A person's decision about a payment."""
 
     resolution = OneOf(

@@ -16,10 +16,12 @@ from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from .base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
 from .http_client import Answer, HttpClient
 from .reading import Unreadable
-from .sandbox_answers import DECLINE_CODES, IDENTITY, VERBS, among, event_of, found_or_not, lookup, outcome
+from .sandbox_answers import DECLINE_CODES, IDENTITY, among, event_of, found_or_not, lookup, outcome
+from .sandbox_payment import VERBS
 
 SIGNATURE_HEADER = "Sandbox-Signature"
 SIGNATURE_AGE_S = 300
+_LONGEST_TIME = 12  # digits of seconds
 # Where a payment's first call goes; later calls go to the payment that it made.
 _FIRST_CALLS = {
     Operation.INITIATE: "/v1/payments",
@@ -187,9 +189,11 @@ def _new_payment(request: GatewayRequest) -> dict[str, Any]:
 
 
 def _check_signature(secret: str, given: str, body: bytes) -> None:
-    parts = dict(part.split("=", 1) for part in given.split(",") if "=" in part)
+    pairs = [part.split("=", 1) for part in given.split(",") if "=" in part]
+    parts = dict(pairs)
     timestamp = parts.get("t", "")
-    if not secret or not timestamp.isdecimal():
+    # A header that came twice says two things.
+    if not secret or len(parts) != len(pairs) or not timestamp.isdecimal() or len(timestamp) > _LONGEST_TIME:
         raise InvalidWebhook("no usable signature")
     expected = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected.encode(), parts.get("v1", "").encode()):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aegis_worker.domain.money import Money
@@ -27,16 +27,15 @@ from .http_client import Answer
 from .identity import EVERYTHING, Carries, Declared, Shown, about_another, mismatch, other_money
 from .reading import (
     Unreadable,
-    address,
     child,
     children,
     currency,
     identifier,
     minor_units,
-    one_of,
     parsed,
     words,
 )
+from .sandbox_payment import SandboxPayment, read_payment
 
 # The sandbox's codes in our words. Any other code is a plain decline.
 DECLINE_CODES = {
@@ -63,31 +62,12 @@ DECLINE_CODES = {
     "velocity": "velocity_exceeded",
     "withdrawal_limit": "amount_limit_exceeded",
 }
-VERBS = {
-    Operation.AUTHENTICATE: "authenticate",
-    Operation.PROCESS: "charge",
-    Operation.CAPTURE: "capture",
-    Operation.VOID: "void",
-    Operation.REFUND: "refund",
-}
 # The steps that lead to a charge, each with the statuses in which the payment exists without the step having happened.
 _NOT_YET = {
     Operation.INITIATE: frozenset[str](),
     Operation.AUTHENTICATE: frozenset({"created"}),
     Operation.PROCESS: frozenset({"created", "authenticated"}),
 }
-_STATUSES = frozenset(
-    {
-        "created",
-        "requires_action",
-        "authenticated",
-        "pending",
-        "authorized",
-        "succeeded",
-        "failed",
-        "voided",
-    }
-)
 # Every answer that concerns a payment shows all of it. One that concerns none names our reference: a refusal, a 404.
 IDENTITY = Declared(
     answers=dict.fromkeys(Operation, EVERYTHING),
@@ -100,48 +80,6 @@ _FURTHEST_FIRST = (Approved, Pending, ActionRequired, Unknown, Declined, NotFoun
 _BEFORE_THE_STEP = replace(EVERYTHING, reference=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """One operation that was carried out on a payment, or declined with `error_code`."""
-
-    verb: str
-    reference: str
-    minor: int
-    error_code: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Payment:
-    """A payment as the sandbox shows it; amounts in minor units."""
-
-    id: str
-    status: str
-    reference: str
-    minor: int
-    currency: str
-    captured_minor: int
-    refunded_minor: int
-    error_code: str
-    redirect_url: str
-    operations: Sequence[_Done]
-
-    @property
-    def references(self) -> frozenset[str]:
-        """Those of the merchant's under which something was done to it."""
-        return frozenset({self.reference, *(done.reference for done in self.operations)})
-
-    def shown(self, done: _Done | None = None) -> Shown:
-        """What an answer shows with this payment in it: of all of it, or of one operation on it."""
-        if done is None or done.verb == VERBS[Operation.VOID]:
-            return Shown(self.references, self.id, self.minor, self.currency)
-        return Shown({done.reference}, self.id, done.minor, self.currency)
-
-    def done(self, operation: Operation, reference: str) -> _Done | None:
-        """The operation that was asked for under our reference, if it was carried out or declined."""
-        asked_for = (VERBS.get(operation), reference)
-        return next((done for done in self.operations if (done.verb, done.reference) == asked_for), None)
-
-
 def outcome(request: GatewayRequest, answer: Answer) -> Outcome:
     """What a POST ended in."""
     if answer.status >= 500:
@@ -149,12 +87,12 @@ def outcome(request: GatewayRequest, answer: Answer) -> Outcome:
     try:
         body = parsed(answer.body)
         if answer.status in (200, 201, 202):
-            return _accepted(request, _payment(body))
+            return _accepted(request, read_payment(body))
         error = child(body, "error")
         code, message = identifier(error, "code"), words(error, "message")
         named = {identifier(body, "reference")} if "reference" in body else set()
         if answer.status == 402:
-            return _declined_by(request, _payment(child(body, "payment")), named, code, message)
+            return _declined_by(request, read_payment(child(body, "payment")), named, code, message)
         stranger = mismatch(IDENTITY.refusals, request.expected, Shown(named))
     except Unreadable as problem:
         return _unusable(answer, str(problem))
@@ -186,7 +124,7 @@ def among(query: StatusQuery, body: Mapping[str, Any]) -> Lookup:
     """
     try:
         asked = Shown({identifier(body, "reference")})
-        payments = [_payment(each) for each in children(body, "data")]
+        payments = [read_payment(each) for each in children(body, "data")]
     except Unreadable as problem:
         return Unknown(f"look-up with an unexpected body: {problem}", kind=UnknownKind.UNREADABLE)
     stranger = mismatch(IDENTITY.absences, query.expected, asked)
@@ -215,17 +153,17 @@ def event_of(body: bytes) -> GatewayEvent:
 def lookup(query: StatusQuery, body: Mapping[str, Any]) -> Lookup:
     """What a payment, as a look-up shows it, says about the operation asked for."""
     try:
-        payment = _payment(body)
+        payment = read_payment(body)
     except Unreadable as problem:
         return Unknown(f"look-up with an unexpected body: {problem}", kind=UnknownKind.UNREADABLE)
     return _about(query, payment)
 
 
-def _about(query: StatusQuery, payment: _Payment) -> Lookup:
+def _about(query: StatusQuery, payment: SandboxPayment) -> Lookup:
     return _of_charge(query, payment) if query.operation in _NOT_YET else _of_later_step(query, payment)
 
 
-def _of_charge(query: StatusQuery, payment: _Payment) -> Lookup:
+def _of_charge(query: StatusQuery, payment: SandboxPayment) -> Lookup:
     is_before = query.gateway_ref is not None and payment.status in _NOT_YET[query.operation]
     carries = _BEFORE_THE_STEP if is_before else IDENTITY.look_ups[query.operation]
     shown = replace(payment.shown(), references=()) if is_before else payment.shown()
@@ -233,7 +171,7 @@ def _of_charge(query: StatusQuery, payment: _Payment) -> Lookup:
     return _by_status(query.operation, payment) if stranger is None else stranger
 
 
-def _of_later_step(query: StatusQuery, payment: _Payment) -> Lookup:
+def _of_later_step(query: StatusQuery, payment: SandboxPayment) -> Lookup:
     done = payment.done(query.operation, query.reference)
     if done is None:
         if query.gateway_ref in (None, payment.id):
@@ -247,39 +185,12 @@ def _of_later_step(query: StatusQuery, payment: _Payment) -> Lookup:
     return Approved(payment.id, captured=query.operation is not Operation.VOID)
 
 
-def _payment(body: Mapping[str, Any]) -> _Payment:
-    status = one_of(body, "status", _STATUSES)
-    return _Payment(
-        id=identifier(body, "id"),
-        status=status,
-        reference=identifier(body, "reference"),
-        minor=minor_units(body, "amount"),
-        currency=currency(body),
-        captured_minor=minor_units(body, "amount_captured"),
-        refunded_minor=minor_units(body, "amount_refunded"),
-        error_code=identifier(child(body, "last_error"), "code") if status == "failed" else "",
-        redirect_url=address(child(body, "next_action"), "redirect_url")
-        if status == "requires_action"
-        else "",
-        operations=[_done(done) for done in children(body, "operations")],
-    )
-
-
-def _done(body: Mapping[str, Any]) -> _Done:
-    return _Done(
-        verb=identifier(body, "operation"),
-        reference=identifier(body, "reference"),
-        minor=minor_units(body, "amount"),
-        error_code="" if body.get("error_code") is None else identifier(body, "error_code"),
-    )
-
-
 def _unusable(answer: Answer, why: str) -> Unknown:
     kind = UnknownKind.of_status(answer.status)
     return Unknown(f"HTTP {answer.status} {why}".rstrip(), stored=answer.status == 500, kind=kind)
 
 
-def _accepted(request: GatewayRequest, payment: _Payment) -> Outcome:
+def _accepted(request: GatewayRequest, payment: SandboxPayment) -> Outcome:
     operation = request.operation
     done = None if operation in _NOT_YET else payment.done(operation, request.idempotency_key)
     if operation not in _NOT_YET and (done is None or done.error_code):
@@ -298,7 +209,7 @@ def _accepted(request: GatewayRequest, payment: _Payment) -> Outcome:
 
 
 def _declined_by(
-    request: GatewayRequest, payment: _Payment, named: set[str], code: str, message: str
+    request: GatewayRequest, payment: SandboxPayment, named: set[str], code: str, message: str
 ) -> Outcome:
     """A decline stands on the payment, or on the operation that was declined, as the error says it.
 
@@ -338,7 +249,7 @@ def _is_refusal(operation: Operation, status: int, code: str) -> bool:
 
 
 def _by_status(
-    operation: Operation, payment: _Payment
+    operation: Operation, payment: SandboxPayment
 ) -> Approved | Declined | ActionRequired | Pending | NotFound:
     status = payment.status
     if status in _NOT_YET[operation]:

@@ -74,6 +74,8 @@ payments = Table(
         Text,
         Computed("CASE WHEN state IN ('FAILURE', 'CANCELLED') THEN id END", persisted=True),
     ),
+    # Numbers payments that shared a reference in its one form before these had to differ. See migration 0010.
+    Column("reference_twin", Integer),
     Column(
         "unfinished",
         Boolean,
@@ -104,8 +106,9 @@ payments = Table(
     Index(
         "payments_live_reference",
         "merchant_id",
-        "reference",
+        text("aegis_same_name(reference)"),
         "reference_freed_by",
+        "reference_twin",
         unique=True,
         postgresql_nulls_not_distinct=True,
         postgresql_where=text("reference IS NOT NULL"),

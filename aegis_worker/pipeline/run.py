@@ -177,7 +177,8 @@ def _settle_answered(
     heard_of: list[tuple[str, int]] = []
     now_s = clock_s()
     for work, answer in answered:
-        if answer is not None and now_s <= work.held_until_s:
+        # Nobody else has heard the answer to a call, and the fence says whether it is too late; a look-up is made again.
+        if answer is not None and (now_s <= work.held_until_s or not answer.looked_up):
             settled = settle(work, answer, parts.policy, now_s)
             decided.append((work, settled, settled.then))
             continue
