@@ -11,7 +11,18 @@ from typing import Any
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _FIRST = datetime(2024, 1, 1, tzinfo=UTC)
-_IBAN_LENGTHS = {"DE": 22, "AT": 20, "DK": 18, "FI": 18, "NO": 15, "BE": 16, "CH": 21, "ES": 24, "PL": 28, "FR": 27}
+_IBAN_LENGTHS = {
+    "DE": 22,
+    "AT": 20,
+    "DK": 18,
+    "FI": 18,
+    "NO": 15,
+    "BE": 16,
+    "CH": 21,
+    "ES": 24,
+    "PL": 28,
+    "FR": 27,
+}
 
 
 def _time(rng: random.Random) -> datetime:
@@ -111,12 +122,20 @@ _TEXTS: tuple[Callable[[random.Random, datetime, int], str], ...] = (
     lambda rng, at, n: f"Call {_phone(rng)} or {_phone(rng)}",
     lambda rng, at, n: f"Refund to {_iban(rng)}",
     lambda rng, at, n: f"Parcel {_parcel(rng)}, box {rng.randrange(9999)}",
-    lambda rng, at, n: f"Table {rng.randrange(99)}, {at:%H:%M} - {at + timedelta(hours=2):%H:%M}, till {rng.randrange(9999)}",
-    lambda rng, at, n: f"{rng.randrange(9)} x {rng.randrange(1999)}, {rng.randrange(9)} x {rng.randrange(9999)}\nTotal: {n}",
-    lambda rng, at, n: f"Discount code {rng.randrange(1000, 9999)}; the code of the door is {rng.randrange(1000, 9999)}",
+    lambda rng, at, n: (
+        f"Table {rng.randrange(99)}, {at:%H:%M} - {at + timedelta(hours=2):%H:%M}, till {rng.randrange(9999)}"
+    ),
+    lambda rng, at, n: (
+        f"{rng.randrange(9)} x {rng.randrange(1999)}, {rng.randrange(9)} x {rng.randrange(9999)}\nTotal: {n}"
+    ),
+    lambda rng, at, n: (
+        f"Discount code {rng.randrange(1000, 9999)}; the code of the door is {rng.randrange(1000, 9999)}"
+    ),
     lambda rng, at, n: f"{rng.uniform(-90, 90):.7f}, {rng.uniform(-180, 180):.7f}",
     lambda rng, at, n: f"Card ending in {rng.randrange(10**4):04}, exp {at:%m/%y}",
-    lambda rng, at, n: f"Flight LH{rng.randrange(9999)} {at:%d%b} seat {rng.randrange(60)}A, ticket 220-{_digits(rng, 10)}",
+    lambda rng, at, n: (
+        f"Flight LH{rng.randrange(9999)} {at:%d%b} seat {rng.randrange(60)}A, ticket 220-{_digits(rng, 10)}"
+    ),
     lambda rng, at, n: "Two tickets",
 )
 

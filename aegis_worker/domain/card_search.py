@@ -80,7 +80,7 @@ def _found(text: str) -> Iterator[Span]:
 def _numbers_in(text: str) -> Iterator[Span]:
     groups = [found.span() for found in _GROUP.finditer(text)]
     for start, end in groups:
-        if SHORTEST <= end - start and _is_whole_number(text, start, end):
+        if end - start >= SHORTEST and _is_whole_number(text, start, end):
             yield start, end
     if len(groups) > 1:
         for first, last in _windows(text, groups):
@@ -188,5 +188,3 @@ def _merged(spans: Iterator[Span]) -> list[Span]:
         else:
             merged.append((start, end))
     return merged
-
-

@@ -44,7 +44,9 @@ _NAME = rf"(?:{_NAME}2?|(?<![^\W_])(?:csc|cvn2?|cvd|cav2?)(?![^\W\d_]))"
 _DIGITS = r"(?<!\d)\d(?:[ .-]?\d){2,3}(?![\W_]?\d)"
 _AFTER = re.compile(rf"{_NAME}[\W_]{{0,8}}(?:(?:{_BETWEEN})[\W_]{{1,4}}){{0,3}}(?P<code>{_DIGITS})")
 _GLUED = re.compile(rf"{_NAME}(?P<code>\d{{3,4}})(?!\d)")
-_BEFORE = re.compile(rf"(?<!\d)(?<!\d[^\w])(?P<code>\d{{3,4}}){_GAP}(?:(?:is|as|my|the|ist|est){_GAP}){{0,3}}(?:cvv|cvc)(?!\w)")
+_BEFORE = re.compile(
+    rf"(?<!\d)(?<!\d[^\w])(?P<code>\d{{3,4}}){_GAP}(?:(?:is|as|my|the|ist|est){_GAP}){{0,3}}(?:cvv|cvc)(?!\w)"
+)
 _ANY_NAME = re.compile(_NAME)
 # A piece of every name, because looking for all of them is slow and most texts hold none of these.
 _PIECE = re.compile(r"c[\W_]?[vs][\W_]?[cvnd]|cav|[ck]oo?d|num|ziff|cifr|luku|crypt|verif|bao|[^\x00-\x7f]")

@@ -23,6 +23,7 @@ from urllib3.exceptions import (
 
 from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.observability.redaction import redact_text
 
 MAX_BODY_BYTES = 1 << 20
 MAX_RETRY_AFTER_S = 3600.0
@@ -167,4 +168,5 @@ def _in_the_words_of_the_system(problem: Exception) -> str:
 
 def _describe(problem: BaseException) -> str:
     cause = problem.args[-1] if problem.args and isinstance(problem.args[-1], Exception) else problem
-    return f"{type(cause).__name__}: {str(cause)[:200]}"
+    # Before it is cut: half a card number would not be known as one.
+    return f"{type(cause).__name__}: {redact_text(str(cause))[:200]}"

@@ -11,9 +11,7 @@ from typing import Any
 from aegis_worker.domain.card_search import card_data_in
 from aegis_worker.domain.security_codes import names_a_code
 
-_SECRET_NAMES = re.compile(
-    r"authorization|api_?key|secret|password|cookie|pan$|card_?number", re.IGNORECASE
-)
+_SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|cookie|pan$|card_?number", re.IGNORECASE)
 # To the last @ before the path: a password may hold one that nobody escaped.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
 _KEY = re.compile(r"\b(aegis_(?:test|live)_|whsec_)[A-Za-z0-9+/=_-]{8,}")

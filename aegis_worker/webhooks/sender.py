@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 
 from aegis_worker import __version__
 from aegis_worker.errors import Refused
+from aegis_worker.observability.redaction import redact_text
 
 from .addresses import Resolve, Target, checked_addresses, parse_target
 from .connection import Connection, TimedTlsSocket
@@ -131,7 +132,8 @@ _FIXED_HEADERS = {"Content-Type": "application/json", "User-Agent": f"AegisPay/{
 
 
 def _excerpt(content: bytes) -> str:
-    text = content[: 4 * _MAX_EXCERPT].decode(errors="replace")
+    # Before it is cut: half a card number would not be known as one.
+    text = redact_text(content.decode(errors="replace"))
     return "".join(character if character.isprintable() else " " for character in text)[:_MAX_EXCERPT].strip()
 
 
@@ -153,4 +155,4 @@ def _explain(error: Exception) -> str:
         return f"TLS: {error.verify_message}"
     if isinstance(error, socket.gaierror):
         return "the host can't be resolved"
-    return f"{type(error).__name__}: {error}"[:_MAX_EXCERPT]
+    return redact_text(f"{type(error).__name__}: {error}")[:_MAX_EXCERPT]
