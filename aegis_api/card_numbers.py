@@ -17,7 +17,7 @@ HIDDEN = "hidden"
 # The digits of each string of a JSON document stand together once all but digits and quotes is taken out.
 _NEITHER_DIGIT_NOR_QUOTE = bytes(set(range(256)) - set(b'0123456789"'))
 _AS_MANY_DIGITS_AS_A_CARD = re.compile(rb"\d{13}")
-_OUR_ID = re.compile(r"[a-z]+_[0-9a-f]{32}(?:_[0-9]{1,6})?", re.ASCII)
+_OUR_ID = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}(?:_[0-9]{1,6})?", re.ASCII)
 # Fewer digits than a security code has.
 _HARMLESS_DIGITS = 2
 _MOST_DIGITS_SHOWN = 12

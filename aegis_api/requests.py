@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 # Slower than this a request is worth a line of its own; one that was asked to wait always is.
 _SLOW_S = 1.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
-_ID = re.compile(r"([a-z]+)_[0-9a-f]{32}", re.ASCII)
+_ID = re.compile(r"([a-z]{2,8})_[0-9a-f]{32}", re.ASCII)
 _EVENT_ID = re.compile(r"(evt)_[0-9a-f]{32}_[1-9][0-9]{0,5}", re.ASCII)
 _NO_VERSION = -1
 NOTHING_HERE = "There is nothing at this path, or it belongs to another merchant."

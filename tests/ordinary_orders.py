@@ -1,4 +1,4 @@
-"""Orders as shops write them, by a seeded generator: keys, references and texts full of counters, times and ids, no cards."""
+"""Orders as shops write them, by a seeded generator: keys, references and texts full of counters, times, ids; no cards."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ whose digits stand together, or in groups as people write them:
   letters or signs, or the same words each time;
 - in two or three groups of any length with nothing but white space between them, which also covers a line that was broken.
 
-Not in any other groups: keys and references are full of counters and dates between dashes, and of all strings of digits one
-in thirty passes the checks. For the same reason what explains itself is passed over: UUIDs and hashes, IBANs and UPS numbers
-by their own check digits, groups that are dates, times since 1970 or counters with leading zeros.
+Not in any other groups: keys and references are full of counters and dates between dashes, and of all strings of 16 digits
+one in thirty passes the checks. For the same reason what explains itself is passed over: UUIDs and hashes, IBANs and UPS
+numbers by their own check digits, groups that are dates, times since 1970 or counters with leading zeros.
 
 Time is linear in the text's length: each start is looked at with a bounded number of groups, each of bounded length.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from .card_numbers import LONGEST, SHORTEST, is_card_number
 from .plain_text import plain, unescaped
@@ -26,8 +27,8 @@ from .security_codes import codes_in
 Span = tuple[int, int]
 
 _GROUP = re.compile(r"\d+")
-_THREE_DIGITS = re.compile(r"(?:\D*+\d){3}")
-_ENOUGH_DIGITS = re.compile(rf"(?:\D*+\d){{{SHORTEST}}}")
+_THREE_DIGITS = re.compile(r"\A(?:\D*+\d){3}")
+_ENOUGH_DIGITS = re.compile(rf"\A(?:\D*+\d){{{SHORTEST}}}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 # In a card's own groups.
 _LAYOUTS = ((4, 4, 4, 4, 3), (4, 4, 4, 4), (4, 4, 4, 3), (4, 4, 4, 2), (4, 4, 4, 1), (4, 6, 5), (4, 6, 4))
@@ -103,16 +104,13 @@ def _is_in_groups(text: str, groups: Sequence[Span]) -> bool:
 def _explained(words: Sequence[str]) -> bool:
     if any(map(_EXPLAINED.fullmatch, words)):
         return True
-    return any(
-        _YEAR.fullmatch(year) and _MONTH_AND_DAY.fullmatch(day)
-        for year, day in zip(words, words[1:], strict=False)
-    )
+    return any(_YEAR.fullmatch(year) and _MONTH_AND_DAY.fullmatch(day) for year, day in pairwise(words))
 
 
 def _windows(text: str, groups: Sequence[Span]) -> Iterator[tuple[int, int]]:
     """The first and last of groups that may be one number."""
     lengths = [end - start for start, end in groups]
-    between = [text[end:start] for (_, end), (start, _) in zip(groups, groups[1:], strict=False)]
+    between = [text[end:start] for (_, end), (start, _) in pairwise(groups)]
     for first in range(len(groups) - 1):
         if lengths[first] == 4:
             for layout in _LAYOUTS:

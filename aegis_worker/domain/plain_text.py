@@ -17,7 +17,7 @@ from urllib.parse import unquote
 _OTHER_ASCII = re.compile(r"\s{2}|[\x00-\x1f\x7f]", re.ASCII)
 _UNSEEN = {"Cf", "Mn", "Me", "Mc"}
 # Letters of other alphabets that look like those of the names of a security code, and blank letters.
-_LOOKS_LIKE = {"с": "c", "ѵ": "v", "ν": "v", "\u1160": " ", "\u115f": " ", "\u2800": " "}
+_LOOKS_LIKE = {"\u0441": "c", "\u0475": "v", "\u03bd": "v", "\u115f": " ", "\u1160": " ", "\u2800": " "}
 # The control characters that are no white space, too.
 _UNSEEN_ASCII = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 

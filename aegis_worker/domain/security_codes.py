@@ -1,8 +1,9 @@
 """A card's security code: three or four digits under its name, after it or before it. Pure.
 
-The digits alone tell nothing, so the names decide: those of the networks (CVV2, CVC2, CSC, …) and of people, in the languages
-that shops are written in. Amex's CID is left out, because far more shops call a customer's id so.
+The digits alone tell nothing, so the names decide: those of the networks (CVV2, CVC2, CSC, …) and of people, in the
+languages that shops are written in. Amex's CID is left out, because far more shops call a customer's id so.
 """
+# ruff: noqa: RUF001 (letters of other alphabets are meant)
 
 from __future__ import annotations
 
@@ -42,17 +43,17 @@ _NAME = "(?:{})".format(
 # A word of its own, as it is the end of others.
 _NAME = rf"(?:{_NAME}2?|(?<![^\W_])(?:csc|cvn2?|cvd|cav2?)(?![^\W\d_]))"
 _DIGITS = r"(?<!\d)\d(?:[ .-]?\d){2,3}(?![\W_]?\d)"
-_AFTER = re.compile(rf"{_NAME}[\W_]{{0,8}}(?:(?:{_BETWEEN})[\W_]{{1,4}}){{0,3}}(?P<code>{_DIGITS})")
-_GLUED = re.compile(rf"{_NAME}(?P<code>\d{{3,4}})(?!\d)")
+_AFTER = re.compile(rf"{_NAME}[\W_]{{0,8}}(?:(?:{_BETWEEN})[\W_]{{1,4}}){{0,3}}{_DIGITS}")
+_GLUED = re.compile(rf"{_NAME}\d{{3,4}}(?!\d)")
 _BEFORE = re.compile(
-    rf"(?<!\d)(?<!\d[^\w])(?P<code>\d{{3,4}}){_GAP}(?:(?:is|as|my|the|ist|est){_GAP}){{0,3}}(?:cvv|cvc)(?!\w)"
+    rf"(?<!\d)(?<!\d[^\w])\d{{3,4}}{_GAP}(?:(?:is|as|my|the|ist|est){_GAP}){{0,3}}(?:cvv|cvc)(?!\w)"
 )
 _ANY_NAME = re.compile(_NAME)
 # A piece of every name, because looking for all of them is slow and most texts hold none of these.
 _PIECE = re.compile(r"c[\W_]?[vs][\W_]?[cvnd]|cav|[ck]oo?d|num|ziff|cifr|luku|crypt|verif|bao|[^\x00-\x7f]")
-_THREE_DIGITS = re.compile(r"(?:\D*+\d){3}")
+_THREE_DIGITS = re.compile(r"\A(?:\D*+\d){3}")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_CODE = re.compile(r"\s*\d(?:[ .-]?\d){2,3}\s*")
+_CODE = re.compile(r" ?\d(?:[ .-]?\d){2,3} ?")
 
 
 def codes_in(text: str) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,8 @@ _SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|cookie|pan$|
 # To the last @ before the path: a password may hold one that nobody escaped.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
 _KEY = re.compile(r"\b(aegis_(?:test|live)_|whsec_)[A-Za-z0-9+/=_-]{8,}")
-_MAX_DEPTH = 6
+# As deep as the frames of an error report, and some.
+_MAX_DEPTH = 12
 # As they are: they hold no text.
 _PLAIN = (bool, float, date, timedelta)
 _LEAST_CARD_NUMBER = 10**12
