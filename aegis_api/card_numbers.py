@@ -22,7 +22,7 @@ _OUR_ID = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}(?:_[0-9]{1,6})?", re.ASCII)
 _HARMLESS_DIGITS = 2
 _MOST_DIGITS_SHOWN = 12
 # A part of a card number under one of these names may be found with the parts beside it.
-_PART_NAME = re.compile(r"card|pan(?![a-z])|karte|kart[ae]|tarjeta|carte|cartao|carta", re.IGNORECASE)
+_PART_NAME = re.compile(r"card|(?:pan|cc)(?![a-z])|karte|karta|tarjeta|carte|cartao|carta", re.IGNORECASE)
 _PART = re.compile(r"[\d\s-]{1,16}")
 
 

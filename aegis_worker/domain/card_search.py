@@ -5,7 +5,8 @@ whose digits stand together, or in groups as people write them:
 
 - in a card's own groups (4-4-4-4, 4-6-5, …) or one, two or three digits at a time, whatever stands between them: a few
   letters or signs, or the same words each time;
-- in two or three groups of any length with nothing but white space between them, which also covers a line that was broken.
+- in two or three groups of any length with nothing but white space between them, which also covers a line that was broken,
+  or in two with one letter between them.
 
 Not in any other groups: keys and references are full of counters and dates between dashes, and of all strings of 16 digits
 one in thirty passes the checks. For the same reason what explains itself is passed over: UUIDs and hashes, IBANs and UPS
@@ -117,7 +118,7 @@ def _windows(text: str, groups: Sequence[Span]) -> Iterator[tuple[int, int]]:
                 last = first + len(layout) - 1
                 if tuple(lengths[first : last + 1]) == layout and _joined(between[first:last]):
                     yield first, last
-        if between[first] == " ":
+        if between[first] == " " or (len(between[first]) == 1 and _HAS_LETTER.match(between[first])):
             yield first, first + 1
             if first + 2 < len(groups) and between[first + 1] == " ":
                 yield first, first + 2

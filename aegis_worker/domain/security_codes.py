@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from .plain_text import plain
 
 _NAMES = """
-    card security code|card verification|card code|security code|security number|cvv|cvc
-    Prüfnummer|Prüfziffer|Kartenprüfnummer|Kartenprüfziffer|Sicherheitscode|Sicherheitsnummer|Kartenfolgenummer
+    card security code|card security number|card verification|security code|cvv|cvc
+    Prüfnummer|Prüfziffer|Kartenprüfnummer|Kartenprüfziffer|Sicherheitscode|Sicherheitsnummer
     code de sécurité|code sécurité|cryptogramme|cryptogramme visuel|numéro de vérification
     código de seguridad|código de verificación|código de segurança|código de verificação|codi de seguretat
     codice di sicurezza|codice sicurezza|beveiligingscode|veiligheidscode|kod bezpieczeństwa|bezpečnostní kód|ochranný kód
@@ -25,7 +25,10 @@ _NAMES = """
     安全码|安全碼|校验码|校驗碼|检查码|セキュリティコード|セキュリティー コード|보안코드|보안 코드
 """
 # What people write between the name and the digits.
-_BETWEEN = "is|was|of|the|code|number|value|val|no|nr|num|data|digits|ist|lautet|der|est|le|de|es|el|e|o|kod|kode|numero"
+_BETWEEN = """
+    is|was|of|s|the|my|your|card|code|number|value|val|no|nr|num|data|digits|ist|lautet|der|karte|est|le|de|es|el|e|o
+    kod|kode|kodu|kód|numero|código|код|コード|码|碼|코드
+"""
 _GAP = r"[\W_]{0,4}"
 
 
@@ -37,20 +40,23 @@ def _spelled(name: str) -> str:
     return _GAP.join(map(re.escape, word.split(" ")))
 
 
-_NAME = "(?:{})".format(
-    "|".join(_spelled(name) for line in _NAMES.strip().splitlines() for name in line.split("|"))
-)
-# A word of its own, as it is the end of others.
-_NAME = rf"(?:{_NAME}2?|(?<![^\W_])(?:csc|cvn2?|cvd|cav2?)(?![^\W\d_]))"
+def _any_of(names: str) -> str:
+    return "|".join(_spelled(name) for line in names.strip().splitlines() for name in line.split("|"))
+
+
+# The last are words of their own only, as other words hold them.
+_NAME = rf"(?:(?:{_any_of(_NAMES)})2?|(?<![^\W_])(?:csc|ccv|cv2|cvn2?|cvd|cav2?)(?![^\W\d_]))"
 _DIGITS = r"(?<!\d)\d(?:[ .-]?\d){2,3}(?![\W_]?\d)"
-_AFTER = re.compile(rf"{_NAME}[\W_]{{0,8}}(?:(?:{_BETWEEN})[\W_]{{1,4}}){{0,3}}{_DIGITS}")
+_AFTER = re.compile(rf"{_NAME}[\W_]{{0,8}}(?:(?:{_any_of(_BETWEEN)})[\W_]{{1,4}}){{0,4}}{_DIGITS}")
 _GLUED = re.compile(rf"{_NAME}\d{{3,4}}(?!\d)")
 _BEFORE = re.compile(
     rf"(?<!\d)(?<!\d[^\w])\d{{3,4}}{_GAP}(?:(?:is|as|my|the|ist|est){_GAP}){{0,3}}(?:cvv|cvc)(?!\w)"
 )
 _ANY_NAME = re.compile(_NAME)
 # A piece of every name, because looking for all of them is slow and most texts hold none of these.
-_PIECE = re.compile(r"c[\W_]?[vs][\W_]?[cvnd]|cav|[ck]oo?d|num|ziff|cifr|luku|crypt|verif|bao|[^\x00-\x7f]")
+_PIECE = re.compile(
+    r"c[\W_]?[vs][\W_]?[cvnd2]|ccv|cav|[ck]oo?d|num|ziff|cifr|luku|crypt|verif|bao|[^\x00-\x7f]"
+)
 _THREE_DIGITS = re.compile(r"\A(?:\D*+\d){3}")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _CODE = re.compile(r" ?\d(?:[ .-]?\d){2,3} ?")

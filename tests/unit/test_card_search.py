@@ -11,6 +11,7 @@ from card_disguises import DISGUISED_CODES, DISGUISED_NUMBERS, NUMBERS
 from ordinary_orders import ordinary_orders
 
 from aegis_api.card_numbers import pointers_to
+from aegis_worker.domain import security_codes
 from aegis_worker.domain.card_numbers import is_card_number, luhn_valid
 from aegis_worker.domain.card_search import card_data_in, holds_card_data
 
@@ -142,3 +143,11 @@ def test_the_time_that_a_search_takes_grows_in_step_with_the_text(piece: str) ->
 def test_the_luhn_check() -> None:
     assert luhn_valid("4242424242424242")
     assert not luhn_valid("4242424242424241")
+
+
+def test_every_name_of_a_security_code_is_known_in_text_and_as_a_field() -> None:
+    names = [name.strip() for line in security_codes._NAMES.strip().splitlines() for name in line.split("|")]
+    assert len(names) > 60
+    for name in names:
+        assert holds_card_data(f"{name}: 123"), name
+        assert security_codes.names_a_code(name), name
