@@ -32,7 +32,7 @@ _THREE_DIGITS = re.compile(r"\A(?:\D*+\d){3}")
 _ENOUGH_DIGITS = re.compile(rf"\A(?:\D*+\d){{{SHORTEST}}}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 # In a card's own groups.
-_LAYOUTS = ((4, 4, 4, 4, 3), (4, 4, 4, 4), (4, 4, 4, 3), (4, 4, 4, 2), (4, 4, 4, 1), (4, 6, 5), (4, 6, 4))
+_LAYOUTS = ("44443", "4444", "4443", "4442", "4441", "465", "464")
 _MOST_SIGNS, _MOST_LETTERS, _LONGEST_WORDS = 4, 3, 16
 
 _ID = re.compile(
@@ -111,12 +111,13 @@ def _explained(words: Sequence[str]) -> bool:
 def _windows(text: str, groups: Sequence[Span]) -> Iterator[tuple[int, int]]:
     """The first and last of groups that may be one number."""
     lengths = [end - start for start, end in groups]
+    layout_of_all = "".join(str(min(length, 9)) for length in lengths)
     between = [text[end:start] for (_, end), (start, _) in pairwise(groups)]
     for first in range(len(groups) - 1):
         if lengths[first] == 4:
             for layout in _LAYOUTS:
                 last = first + len(layout) - 1
-                if tuple(lengths[first : last + 1]) == layout and _joined(between[first:last]):
+                if layout_of_all.startswith(layout, first) and _joined(between[first:last]):
                     yield first, last
         if between[first] == " " or (len(between[first]) == 1 and _HAS_LETTER.match(between[first])):
             yield first, first + 1

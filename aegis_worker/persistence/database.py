@@ -53,6 +53,8 @@ class Database:
         options = f"-c statement_timeout={timeout_ms} -c lock_timeout={_LOCK_TIMEOUT_MS} -c timezone=UTC"
         # jit: no statement of ours runs long enough to be worth compiling, whatever its plan is estimated to cost.
         options += " -c idle_in_transaction_session_timeout=30000 -c jit=off"
+        # The other settings that keep requests out of PostgreSQL's log are a superuser's; `aegis doctor` looks at them.
+        options += " -c log_parameter_max_length_on_error=0"
         # Prepared statements are hot and written so that one plan is good for all values; to PostgreSQL, which can't see
         # how many a LIMIT will let through, planning anew each time looks cheaper.
         options += " -c plan_cache_mode=force_generic_plan"
