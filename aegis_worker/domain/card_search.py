@@ -33,6 +33,8 @@ _ENOUGH_DIGITS = re.compile(rf"\A(?:\D*+\d){{{SHORTEST}}}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 # In a card's own groups.
 _LAYOUTS = ("44443", "4444", "4443", "4442", "4441", "465", "464")
+# Of numbers in other groups; shorter and longer ones are rare among cards, and common among counters.
+_USUAL_LENGTHS = {15, 16, 19}
 _MOST_SIGNS, _MOST_LETTERS, _LONGEST_WORDS = 4, 3, 16
 
 _ID = re.compile(
@@ -92,7 +94,9 @@ def _numbers_in(text: str) -> Iterator[Span]:
 
 def _is_whole_number(text: str, start: int, end: int) -> bool:
     if end - start <= LONGEST and is_card_number(text[start:end]):
-        return not text.startswith("0.", max(start - 2, 0), start)  # a fraction of one
+        is_fraction = text.startswith("0.", max(start - 2, 0), start)
+        is_telephone = end - start == SHORTEST and text.startswith("+", max(start - 1, 0), start)
+        return not is_fraction and not is_telephone
     digits = text[start:end].lstrip("0")
     return SHORTEST + 2 <= len(digits) < end - start <= 2 * LONGEST and is_card_number(digits)
 
@@ -120,9 +124,11 @@ def _windows(text: str, groups: Sequence[Span]) -> Iterator[tuple[int, int]]:
                 if layout_of_all.startswith(layout, first) and _joined(between[first:last]):
                     yield first, last
         if between[first] == " " or (len(between[first]) == 1 and _HAS_LETTER.match(between[first])):
-            yield first, first + 1
-            if first + 2 < len(groups) and between[first + 1] == " ":
-                yield first, first + 2
+            for last in range(first + 1, min(first + 3, len(groups))):
+                if sum(lengths[first : last + 1]) in _USUAL_LENGTHS and set(between[first + 1 : last]) <= {
+                    " "
+                }:
+                    yield first, last
     yield from _evenly_spaced(lengths, between)
 
 
