@@ -6,7 +6,7 @@ whose digits stand together, or in groups as people write them:
 - in a card's own groups (4-4-4-4, 4-6-5, …) or one, two or three digits at a time, whatever stands between them: a few
   letters or signs, or the same words each time;
 - in two or three groups of any length with nothing but white space between them, which also covers a line that was broken,
-  or in two with one letter between them.
+  or, as a whole word, in two with one letter between them.
 
 Not in any other groups: keys and references are full of counters and dates between dashes, and of all strings of 16 digits
 one in thirty passes the checks. For the same reason what explains itself is passed over: UUIDs and hashes, IBANs and UPS
@@ -18,6 +18,7 @@ Time is linear in the text's length: each start is looked at with a bounded numb
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -35,12 +36,13 @@ _HAS_LETTER = re.compile(r"[^\W\d_]")
 _LAYOUTS = ("44443", "4444", "4443", "4442", "4441", "465", "464")
 # Of numbers in other groups; shorter and longer ones are rare among cards, and common among counters.
 _USUAL_LENGTHS = {15, 16, 19}
+_TWO_AND_A_LETTER = re.compile(r"(?<![^\W_])(\d{4,15})[^\W\d_]\d{4,15}(?![^\W_])")
 _MOST_SIGNS, _MOST_LETTERS, _LONGEST_WORDS = 4, 3, 16
 
 _ID = re.compile(
     r"(?<![^\W_])(?:"
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # a UUID
-    r"|(?=\d{0,31}[a-f])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})"  # a hash
+    r"|(?=\d{0,31}[a-f])(?:(?:[0-9a-f]{8}){4,8}|[0-9a-f]{96}|[0-9a-f]{128})"  # a hash, or 16 to 32 random bytes
     r"|9[1-5]\d\d(?: \d{4}){4} \d\d"  # a parcel of USPS, longer than any card number
     r")(?![^\W_])"
 )
@@ -123,12 +125,12 @@ def _windows(text: str, groups: Sequence[Span]) -> Iterator[tuple[int, int]]:
                 last = first + len(layout) - 1
                 if layout_of_all.startswith(layout, first) and _joined(between[first:last]):
                     yield first, last
-        if between[first] == " " or (len(between[first]) == 1 and _HAS_LETTER.match(between[first])):
-            for last in range(first + 1, min(first + 3, len(groups))):
-                if sum(lengths[first : last + 1]) in _USUAL_LENGTHS and set(between[first + 1 : last]) <= {
-                    " "
-                }:
-                    yield first, last
+        for last in range(first + 1, min(first + 3, len(groups))):
+            if sum(lengths[first : last + 1]) in _USUAL_LENGTHS and set(between[first:last]) == {" "}:
+                yield first, last
+    for word in _TWO_AND_A_LETTER.finditer(text):
+        first = bisect_left(groups, word.span(1))
+        yield first, first + 1
     yield from _evenly_spaced(lengths, between)
 
 
