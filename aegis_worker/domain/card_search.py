@@ -80,7 +80,9 @@ def card_data_in(text: str) -> list[Span]:
 def _found(text: str) -> Iterator[Span]:
     yield from codes_in(text)
     if _ENOUGH_DIGITS.match(text) is not None:
-        yield from _numbers_in(_without_known_forms(text))
+        rest = _without_known_forms(text)
+        if _ENOUGH_DIGITS.match(rest) is not None:
+            yield from _numbers_in(rest)
 
 
 def _numbers_in(text: str) -> Iterator[Span]:
@@ -167,6 +169,8 @@ def _are_letters(*words: str) -> bool:
 def _without_known_forms(text: str) -> str:
     """`text` with what is known to be something else blotted out, in place."""
     text = _ID.sub(_blot, text)
+    if _ENOUGH_DIGITS.match(text) is None:
+        return text
     text = _IBAN.sub(lambda found: _blot(found) if _is_iban(found.group()) else found.group(), text)
     return _UPS.sub(lambda found: _blot(found) if _is_ups(found.group()) else found.group(), text)
 
