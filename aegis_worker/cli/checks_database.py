@@ -42,7 +42,6 @@ _KEEPS_REQUESTS_OUT = {
     "log_min_duration_sample": ("-1",),
     "log_transaction_sample_rate": ("0",),
     "log_statement": ("none", "ddl"),
-    "log_parameter_max_length_on_error": ("0",),
     "auto_explain.log_min_duration": ("-1",),
 }
 

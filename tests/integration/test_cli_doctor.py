@@ -181,7 +181,6 @@ def test_commits_that_are_not_durable_fail(aegis: Aegis, database: Database) -> 
         ("log_min_messages", "warning"),
         ("log_min_duration_statement", "1000"),
         ("log_statement", "all"),
-        ("log_parameter_max_length_on_error", "-1"),
     ],
 )
 def test_a_server_that_would_write_requests_into_its_log_is_named_with_the_statement_that_ends_it(
