@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.domain.outcomes import Declined, Lookup, Outcome, Unknown, UnknownKind
@@ -12,13 +12,15 @@ from aegis_worker.observability.redaction import redact_text, without_cards
 
 from .base import GatewayEvent
 
+Said = TypeVar("Said", bound=Outcome | Lookup)
+
 _FREE_TEXT = ("reason", "message", "gateway_code", "shows")
 _LONGEST_TEXT = 1000
 # So much is looked at before a text is cut: half a card number would not be known as one.
 _LOOKED_AT = 4 * _LONGEST_TEXT
 
 
-def discreet(outcome: Outcome | Lookup) -> Outcome | Lookup:
+def discreet(outcome: Said) -> Said | Unknown:
     """An outcome whose texts hide card data, and hold nothing that PostgreSQL keeps in no text, a NUL above all.
 
     A reference or an address can't be used with a part of it hidden. Where one holds what looks like card data, a decline
