@@ -39,6 +39,7 @@ from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import RoutingConfig, load_routing
 from aegis_worker.routing.hooks import load_hooks
 from aegis_worker.settings import Settings, load_settings
+from aegis_worker.webhooks.afterwards import Afterwards
 from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.webhooks.sender import HttpSender
 
@@ -66,7 +67,10 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What the tasks, the relay and the command line work with."""
+    """What the tasks, the relay and the command line work with.
+
+    `deliver_webhooks()` waits for endpoints that hang; with `leave=afterwards.leave` it does not.
+    """
 
     settings: Settings
     database: Database
@@ -80,7 +84,13 @@ class Worker:
     audit: AuditParts
     monitor: Monitor
     drain_outbox: Callable[[], DrainReport]
-    deliver_webhooks: Callable[[], DeliveryReport]
+    deliver_webhooks: Callable[..., DeliveryReport]
+    afterwards: Afterwards
+
+    def finish(self) -> None:
+        """Wait for the calls and posts that are under way, and settle them; for who ends the process."""
+        self.pipeline.tail.finish()
+        self.afterwards.finish()
 
 
 def review_parts(
@@ -194,6 +204,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
             lease_s=settings.outbox_lease_s,
             budget_s=_BUDGET_S,
         ),
+        afterwards=Afterwards(),
     )
 
 
@@ -250,7 +261,7 @@ def _check_leases(settings: Settings, gateways: dict[str, PaymentGateway], sende
     if settings.outbox_lease_s <= sender.longest_s:
         raise ConfigurationError(
             f"AEGIS_OUTBOX_LEASE_S ({settings.outbox_lease_s:g} s) must be longer than the slowest webhook post "
-            f"({sender.longest_s:g} s, three times AEGIS_WEBHOOK_TIMEOUT_S)"
+            f"({sender.longest_s:g} s, AEGIS_WEBHOOK_TIMEOUT_S)"
         )
 
 

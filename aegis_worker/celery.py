@@ -56,10 +56,13 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    # A run stops claiming after AEGIS_RUN_LIMIT_S (10 s) and then waits for its slowest call (60 s at most).
+    # A run ends after AEGIS_RUN_LIMIT_S (10 s) and one commit; the calls that it leaves in flight are under no limit of a
+    # task, but of their own (70 s at most).
     task_soft_time_limit=150,
     task_time_limit=180,
     worker_soft_shutdown_timeout=25,
+    # Calls may be in flight while no task runs.
+    worker_enable_soft_shutdown_on_idle=True,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_max_tasks_per_child=10_000,
     worker_hijack_root_logger=False,

@@ -88,7 +88,7 @@ def relay_pass(
         "payments": lambda: asdict(run(pipeline, "payments")),
         "verify": lambda: asdict(run(pipeline, "verify")),
         "outbox": lambda: asdict(parts.drain_outbox()),
-        "webhooks": lambda: asdict(parts.deliver_webhooks()),
+        "webhooks": lambda: asdict(parts.deliver_webhooks(leave=parts.afterwards.leave)),
         **(rota.due() if rota else {}),
     }
     report = RelayReport()

@@ -27,6 +27,7 @@ def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterat
         with schema_expected():
             yield parts
     finally:
+        parts.finish()
         for gateway in parts.gateways.values():
             gateway.close()
         parts.redis.close()

@@ -7,7 +7,7 @@ not write, says so: at the end of its run, or, where PostgreSQL is away until th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import structlog
 
@@ -70,9 +70,12 @@ class Hand:
             jobs = [self._owed.popleft() for _ in range(len(self._owed))]
             self._give_back(jobs)
 
-    def empty(self) -> list[str]:
-        """Give back what is left at the end of a run that could not write all that it did; the ids of its payments."""
-        jobs, self._jobs = list(self._jobs.values()), {}
+    def empty(self, but: Collection[str] = ()) -> list[str]:
+        """Give back what is left at the end of a run that could not write all that it did, but for these jobs, which are
+        still being called about; the ids of the payments given back.
+        """
+        jobs = [job for job_id, job in self._jobs.items() if job_id not in but]
+        self._jobs = {job_id: job for job_id, job in self._jobs.items() if job_id in but}
         if jobs:
             self._give_back(jobs)
         return [job.payment.id for job in jobs]

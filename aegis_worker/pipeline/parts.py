@@ -15,6 +15,7 @@ from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import RoutingHook
 
+from .tail import Tail
 from .work import Policy
 
 # Far more than a process has in hand; during an outage it claims nothing.
@@ -41,7 +42,7 @@ class PipelineParts:
     configured now; `routing_hooks` come before it.
 
     `owed`: claims that a run could not give back, because PostgreSQL was away. `hold_hints(queue)` keeps everybody's
-    hints for the queue back for 2 s, or until `clear_hint(queue)`.
+    hints for the queue back for 2 s, or until `clear_hint(queue)`. `tail`: the calls that runs left in flight.
     """
 
     database: Database
@@ -61,6 +62,7 @@ class PipelineParts:
     routing_hooks: Sequence[RoutingHook] = ()
     rng: random.Random = field(default_factory=random.Random)
     owed: deque[ClaimedJob] = field(default_factory=lambda: deque(maxlen=_MOST_OWED))
+    tail: Tail = field(default_factory=Tail)
 
 
 @dataclass(slots=True)

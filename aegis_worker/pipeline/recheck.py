@@ -20,7 +20,15 @@ from sqlalchemy import Connection
 from aegis_worker.chaos.points import crash_point
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import ActionRequired, Approved, Lookup, Operation, Pending, Unknown
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Lookup,
+    Operation,
+    Pending,
+    Unknown,
+    UnknownKind,
+)
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
 from aegis_worker.gateways.discretion import discreet
 from aegis_worker.hints import Notifier
@@ -30,8 +38,8 @@ from aegis_worker.persistence.database import Database
 log = structlog.get_logger(__name__)
 
 _BATCH, _THREADS, _BUDGET_S = 64, 8, 10.0
-# Longer than the slowest look-ups of a batch (64 calls on 8 threads, at most 60 s each): nobody asks the same twice at
-# once. Also the pause after a look-up without an answer.
+# Longer than the slowest look-ups of a batch: nobody asks the same twice at once. Also the pause after a look-up without an
+# answer.
 _PUT_OFF_S = 600.0
 
 
@@ -80,6 +88,7 @@ SELECT 1 FROM payments WHERE id = %(payment_id)s AND state IN ('AUTHORIZED', 'SU
 def recheck(parts: RecheckParts) -> dict[str, int]:
     """Ask about what is due until nothing is, or the budget is spent; returns how many were asked about and found."""
     counts = {"asked": 0, "found": 0}
+    silent: set[str] = set()
     stop_at = time.monotonic() + _BUDGET_S
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="recheck") as pool:
         while time.monotonic() < stop_at:
@@ -88,7 +97,7 @@ def recheck(parts: RecheckParts) -> dict[str, int]:
             if not due:
                 break
             crash_point("recheck.claimed")
-            answers = list(pool.map(lambda row: _ask(parts.gateways, row), due))
+            answers = list(pool.map(lambda row: _ask_unless_silent(parts.gateways, row, silent), due))
             crash_point("recheck.answered")
             found = parts.database.run(
                 partial(_settle, parts=parts, due=due, answers=answers, claimed_at_s=claimed_at_s)
@@ -103,6 +112,18 @@ def recheck(parts: RecheckParts) -> dict[str, int]:
 def _claim(connection: Connection) -> list[dict[str, Any]]:
     rows = connection.exec_driver_sql(_CLAIM, {"put_off_s": _PUT_OFF_S, "limit": _BATCH}).mappings()
     return [dict(row) for row in rows]
+
+
+def _ask_unless_silent(
+    gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any], silent: set[str]
+) -> Lookup:
+    """Ask, but not a gateway that has just not answered in time: all of a batch would hold the task past its limit."""
+    if row["gateway"] in silent:
+        return Unknown("it did not answer about another payment")
+    answer = _ask(gateways, row)
+    if isinstance(answer, Unknown) and answer.kind is UnknownKind.ANSWER_TIMEOUT:
+        silent.add(row["gateway"])
+    return answer
 
 
 def _ask(gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any]) -> Lookup:

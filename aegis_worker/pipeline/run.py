@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -30,7 +31,7 @@ from .results import result_of
 from .routes import routed
 from .settle import settle
 from .suspects import set_apart
-from .window import Window, opened_window
+from .window import Window
 from .work import Answer, Ask, Rest, Send, SendAgain, Step, Work
 from .writing import Written, hint_at_late_charges, in_doubt_instead, legal_change, persist, reached
 
@@ -43,54 +44,64 @@ _COMPANY_DELAY_S = 1.0
 
 
 def run(parts: PipelineParts, queue: str) -> RunReport:
-    """Work on due jobs of `queue` until none is due or `run_limit_s` has passed, then finish what is in flight."""
-    hand = Hand(parts.database, parts.owed)
-    hand.pay()
+    """Work on due jobs of `queue` until none is due and what was sent is back, for `run_limit_s` at most.
+
+    Calls that take longer are left to `parts.tail`: whoever ends the process waits for it.
+    """
+    report, lookout = RunReport(), Lookout(parts, queue)
+    window = parts.tail.take(lambda: Window(parts.call_threads, Hand(parts.database, parts.owed)))
+    window.hand.pay()
+    gives_back = False
     try:
-        report = _run(parts, Lookout(parts, queue), hand)
+        _work_on_due(parts, window, lookout, report)
+        gives_back = True
     except DatabaseUnavailable:
-        parts.locks.release(hand.empty())
+        gives_back = True
         raise
-    # Of no other error is it known that the next worker would not meet it, too: what that leaves counts like a death.
-    parts.locks.release(hand.empty())
+    finally:
+        # Of no other error is it known that the next worker would not meet it, too: what that leaves counts like a death.
+        settle_some = partial(_settle_answered, parts, window, lookout, window.hand, report, LONGEST_LOOK_S)
+        parts.tail.leave(window, settle_some, partial(_give_back, parts, window) if gives_back else None)
     return report
 
 
-def _run(parts: PipelineParts, lookout: Lookout, hand: Hand) -> RunReport:
-    report, pace = RunReport(), Pace()
-    stop_claiming_at = time.monotonic() + parts.run_limit_s
-    with opened_window(parts.call_threads) as window:
-        while True:
-            if not len(window):
-                time.sleep(max(0.0, pace.rest_s(window)))
-            claimed = 0
-            may_claim = time.monotonic() < stop_claiming_at and not window.holds_suspect(
-                parts.policy.poison_cap
-            )
-            if may_claim and pace.is_due(window):
-                limit = min(window.free, parts.batch)
-                try:
-                    claimed = _take_up(parts, window, lookout, hand, limit, report)
-                except DatabaseUnavailable as error:
-                    if not len(window):
-                        raise
-                    # New work can wait for PostgreSQL; the answers of the calls in flight are still to be written.
-                    log.warning("claims no more", calls_in_flight=len(window), error=str(error))
-                    stop_claiming_at = 0.0
-                pace.claimed(claimed, limit)
-                lookout.found(claimed, calls_in_flight=len(window))
-            elif not may_claim or not window.free:
-                lookout.give_over()
-            if (
-                not len(window)
-                and not claimed
-                and not (may_claim and lookout.is_expecting)
-                and lookout.ends()
-            ):
-                return report
-            until_next_claim_s = pace.rest_s(window) if may_claim and window.free else LONGEST_LOOK_S
-            timeout_s = min(max(0.0, until_next_claim_s), LONGEST_LOOK_S)
-            _settle_answered(parts, window, lookout, hand, report, timeout_s)
+def _give_back(parts: PipelineParts, window: Window) -> None:
+    """What is held and not in flight could not be written."""
+    parts.locks.release(window.hand.empty(window.job_ids))
+
+
+def _work_on_due(parts: PipelineParts, window: Window, lookout: Lookout, report: RunReport) -> None:
+    pace = Pace()
+    ends_at = time.monotonic() + parts.run_limit_s
+    has_database = True
+    while time.monotonic() < ends_at:
+        if not len(window):
+            time.sleep(max(0.0, pace.rest_s(window)))
+        claimed = 0
+        waits_for_suspect = window.holds_suspect(parts.policy.poison_cap)
+        may_claim = has_database and not waits_for_suspect
+        if may_claim and pace.is_due(window):
+            limit = min(window.free, parts.batch)
+            try:
+                claimed = _take_up(parts, window, lookout, window.hand, limit, report)
+            except DatabaseUnavailable as error:
+                if not len(window):
+                    raise
+                # New work can wait for PostgreSQL; the answers of the calls in flight are still to be written.
+                log.warning("claims no more", calls_in_flight=len(window), error=str(error))
+                has_database = False
+            pace.claimed(claimed, limit)
+            lookout.found(claimed, calls_in_flight=len(window))
+        elif not may_claim or not window.free:
+            lookout.give_over()
+        # What an earlier run left in flight is waited for only where nothing can be claimed before it is back.
+        waits = window.own or not window.free or waits_for_suspect
+        if not waits and not claimed and not (may_claim and lookout.is_expecting) and lookout.ends():
+            return
+        until_next_claim_s = pace.rest_s(window) if may_claim and window.free else LONGEST_LOOK_S
+        timeout_s = min(max(0.0, until_next_claim_s), LONGEST_LOOK_S)
+        _settle_answered(parts, window, lookout, window.hand, report, timeout_s)
+    lookout.give_over()
 
 
 def _take_up(

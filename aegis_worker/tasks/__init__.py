@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 
 from aegis_worker import bootstrap
 
@@ -20,3 +20,10 @@ def _fresh_parts(**_: Any) -> None:
     bootstrap.worker.cache_clear()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, 10, 10)
+
+
+@worker_process_shutdown.connect
+def _finish_parts(**_: Any) -> None:
+    # No task runs any more, but what earlier ones sent may still be out.
+    if bootstrap.worker.cache_info().currsize:
+        bootstrap.worker().finish()

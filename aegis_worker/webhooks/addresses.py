@@ -14,7 +14,7 @@ from aegis_worker.domain.hosts import is_host
 from aegis_worker.errors import Refused
 
 MAX_URL = 2048
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 # Ports below belong to other protocols (SSH, SMTP, …) that could be made to read our bytes as their own.
 _FIRST_FREE_PORT = 1024
 
@@ -81,8 +81,8 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
             "the URL has no host that can be: a name of labels of up to 63 characters, or an address"
         )
     if port is None:
-        port = _PORTS[parts.scheme]
-    elif port < _FIRST_FREE_PORT and port not in _PORTS.values():
+        port = PORTS[parts.scheme]
+    elif port < _FIRST_FREE_PORT and port not in PORTS.values():
         raise EndpointRefused(f"the port must be 80, 443 or at least {_FIRST_FREE_PORT}")
     target = Target(
         parts.scheme, host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -32,6 +32,8 @@ class Line:
     `takes`: it took the last delivery. `closed`: it didn't answer, asked for a pause or is gone, and gets nothing more.
     """
 
+    endpoint_id: str
+    merchant_id: str
     lanes: deque[Lane] = field(default_factory=deque)
     threads: int = 0
     in_hand: int = 0

@@ -25,7 +25,7 @@ from spine import (
     story_of,
 )
 
-from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown
+from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox import SandboxGateway
@@ -65,6 +65,22 @@ def failed_payment(database, gateway, *others, policy="refund"):
 
 def told_of(database, payment_id, kind):
     return [event.data for event in events_of(database, payment_id) if event.type == f"PAYMENT_{kind}"]
+
+
+def test_a_gateway_that_does_not_answer_holds_up_a_recheck_by_a_few_look_ups_and_not_by_all(database):
+    silent = ScriptedGateway("a", lambda request: HARD)
+    silent.look_up = lambda query: Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
+    for number in range(40):
+        accept_one(database, f"k{number}")
+    parts = pipeline(database, silent)
+    run(parts, "payments")
+    assert rechecked(database, parts) == {"asked": 40, "found": 0}
+    assert 1 <= len(silent.look_ups) <= 8
+    silent.look_up = lambda query: HARD
+    assert rechecked(database, parts) == {"asked": 40, "found": 0}
+    assert len(silent.look_ups) >= 41
+    put_off = "SELECT DISTINCT rechecks FROM attempts"
+    assert rows(database, put_off) == [{"rechecks": 1}]
 
 
 @pytest.mark.row(44)

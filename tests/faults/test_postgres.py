@@ -325,7 +325,9 @@ def test_an_answer_waits_for_a_connection(database: Database, database_url: str)
         return gateway.charge(request)
 
     gateway = ScriptedGateway("a", take_the_connection)
-    run(pipeline(small, gateway, run_limit_s=0.2), "payments")
+    parts = pipeline(small, gateway, run_limit_s=0.2)
+    run(parts, "payments")
+    parts.tail.finish()
     small.dispose()
     assert story_of(database, payment_id) == _CHARGED
     assert len(gateway.calls) == 1

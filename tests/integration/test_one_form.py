@@ -277,7 +277,7 @@ def test_what_deceives_is_refused_in_every_field_and_by_every_door(shop: Merchan
         assert line["problem"]["errors"][0]["pointer"] == pointer
 
 
-@pytest.mark.parametrize("text", ["\ud800", "\udfff"])
+@pytest.mark.parametrize("text", [chr(0xD800), chr(0xDFFF)], ids=["first", "second"])
 def test_half_a_surrogate_pair_is_no_json(shop: Merchant, text: str) -> None:
     answer = shop.post_payment(description=text)
     assert (answer.status_code, answer.json["code"]) == (400, "malformed_json")

@@ -458,4 +458,5 @@ def test_a_run_that_may_claim_no_more_tells_others_to_look(database):
         clear_hint=lambda queue: told.append("clear"),
     )
     run(parts, "payments")
+    parts.tail.finish()
     assert [what for what in told if what != "hint outbox"] == ["hold", "clear", "hint payments"]
