@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import request
 
+from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.text import KEY_RULE, same_key, same_name
 from aegis_worker.intake import PaymentCommand
 from aegis_worker.strict_json import request_hmac
 
-from . import card_numbers
 from .problems import RequestRefused
 from .requests import refuse_card_numbers
 
@@ -33,7 +33,7 @@ def idempotency_key() -> str:
     if key is None:
         fault = {"header": _HEADER, "code": "invalid_format", "detail": KEY_RULE}
         raise RequestRefused("idempotency_key_invalid", KEY_RULE, [fault])
-    if card_numbers.found_in(key):
+    if holds_card_data(key):
         refuse_card_numbers([{"header": _HEADER}])
     return key
 

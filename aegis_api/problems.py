@@ -128,7 +128,7 @@ def body_faults(messages: Any) -> list[dict[str, str]]:
 def query_faults(messages: Mapping[str, Sequence[Fault]]) -> list[dict[str, str]]:
     """marshmallow's messages about a query string as a flat list, each with its parameter; at most 100."""
     return [
-        {"parameter": card_numbers.masked(name[:_LONGEST_NAME]), "code": fault.code, "detail": str(fault)}
+        {"parameter": card_numbers.shown(name[:_LONGEST_NAME]), "code": fault.code, "detail": str(fault)}
         for name, found in messages.items()
         for fault in found
     ][:_MOST_ERRORS]
@@ -230,7 +230,7 @@ def _members(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": quote(card_numbers.masked(request.path)),
+        "instance": quote(card_numbers.shown(request.path)),
         "code": code,
         "request_id": g.get("request_id"),
         "retryable": retryable,

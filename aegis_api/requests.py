@@ -13,6 +13,7 @@ from flask import Flask, Response, g, request
 from werkzeug.routing import BaseConverter
 
 from aegis_worker import strict_json
+from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import REQUEST, new_id
 
@@ -24,11 +25,14 @@ log = structlog.get_logger(__name__)
 # Slower than this a request is worth a line of its own; one that was asked to wait always is.
 _SLOW_S = 1.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
-_ID = re.compile(r"([a-z]+)_[0-9a-f]{32}", re.ASCII)
+_ID = re.compile(r"([a-z]{2,8})_[0-9a-f]{32}", re.ASCII)
 _EVENT_ID = re.compile(r"(evt)_[0-9a-f]{32}_[1-9][0-9]{0,5}", re.ASCII)
 _NO_VERSION = -1
 NOTHING_HERE = "There is nothing at this path, or it belongs to another merchant."
-CARD_FOUND = "Must not hold a card number or security code; send a token."
+CARD_FOUND = (
+    "Must not hold a card number or security code; send a token. Where it only looks like one (an order's number may pass "
+    "the same checks), send a UUID made of it (version 5) or its SHA-256 in hexadecimal instead: neither is ever refused."
+)
 
 
 def read_body(schema: marshmallow.Schema) -> Any:
@@ -49,7 +53,7 @@ def read_query(schema: marshmallow.Schema) -> Any:
     for name, values in request.args.lists():
         if len(values) > 1:
             fault = {
-                "parameter": card_numbers.masked(name),
+                "parameter": card_numbers.shown(name),
                 "code": "repeated",
                 "detail": "Must be given once.",
             }
@@ -129,7 +133,7 @@ def number_requests(app: Flask) -> None:
     def take_id() -> None:
         g.started = time.perf_counter()
         given = request.headers.get("Request-Id", "")
-        sane = _REQUEST_ID.fullmatch(given) is not None and not card_numbers.found_in(given)
+        sane = _REQUEST_ID.fullmatch(given) is not None and not holds_card_data(given)
         g.request_id = given if sane else new_id(REQUEST)
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
         framing.check_head()

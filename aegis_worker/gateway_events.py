@@ -17,6 +17,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
+from aegis_worker.gateways.discretion import discreet_event
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence.asking import ask_now, recheck_now
 from aegis_worker.persistence.database import Database
@@ -61,6 +62,7 @@ def receive(
     """
     event = gateway.parse_webhook(headers, body)
     _check(event)
+    event = discreet_event(event)
     if database.run(lambda connection: _keep(connection, gateway.config.name, event)):
         crash_point("gateway_event.committed")
         hints.notify("verify")

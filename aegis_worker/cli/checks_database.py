@@ -31,6 +31,21 @@ SELECT current_setting('server_version_num')::int / 10000 AS major, current_sett
     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS in_use
 """
 
+# Settings under which PostgreSQL writes requests into its own log, with the values that keep them out. Those of roles and
+# of this connection count, so they are asked for where we are.
+_KEEPS_REQUESTS_OUT = {
+    "log_min_error_statement": ("panic",),
+    "log_error_verbosity": ("terse",),
+    "log_min_messages": ("log", "fatal", "panic"),
+    "log_min_duration_statement": ("-1",),
+    "log_min_duration_sample": ("-1",),
+    "log_transaction_sample_rate": ("0",),
+    "log_statement": ("none", "ddl"),
+    "auto_explain.log_min_duration": ("-1",),
+}
+
+_SETTINGS = "SELECT name, setting FROM pg_settings WHERE name = ANY (%(names)s)"
+
 _DUE = """
 SELECT count(*) AS due, coalesce(extract(epoch FROM statement_timestamp() - min(since)), 0)::float8 AS oldest_s FROM (
     SELECT coalesce(lease_until, run_at) AS since FROM jobs
@@ -83,6 +98,26 @@ def server(connection: Connection, settings: Settings) -> Iterator[Check]:
         yield warn("connections", seen, "raise max_connections before more processes are started")
     else:
         yield ok("connections", seen)
+
+
+def log_of_requests(connection: Connection) -> Iterator[Check]:
+    """Whether PostgreSQL's own log may come to hold requests: e-mail addresses, tokens, whatever merchants send."""
+    found = connection.exec_driver_sql(_SETTINGS, {"names": list(_KEEPS_REQUESTS_OUT)}).all()
+    wrong = {
+        row.name: _KEEPS_REQUESTS_OUT[row.name][0]
+        for row in found
+        if row.setting not in _KEEPS_REQUESTS_OUT[row.name]
+    }
+    if not wrong:
+        yield ok("PostgreSQL's log", "holds no requests")
+        return
+    role = connection.exec_driver_sql("SELECT quote_ident(current_user)").scalar_one()
+    statements = " ".join(f"ALTER ROLE {role} SET {name} = {value};" for name, value in sorted(wrong.items()))
+    yield warn(
+        "PostgreSQL's log",
+        f"may hold whole requests, with e-mail addresses and tokens, because of {', '.join(sorted(wrong))}",
+        f"as a superuser, and then restart AegisPay: {statements}",
+    )
 
 
 def schema(connection: Connection) -> Iterator[Check]:

@@ -105,6 +105,7 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "PostgreSQL": partial(checks_database.server, settings=parts.settings),
         "schema": checks_database.schema,
         "clock, PostgreSQL": checks_database.clock,
+        "PostgreSQL's log": checks_database.log_of_requests,
     }
     of_ours: dict[str, Callable[[Connection], Iterable[Check]]] = {
         "due jobs": checks_database.due_jobs,

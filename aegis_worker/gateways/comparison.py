@@ -11,6 +11,7 @@ from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
 from .base import PaymentGateway, StatusQuery
+from .discretion import discreet
 
 # What says nothing: no answer, and one from before the gateway shows its charges.
 _UNSETTLED = frozenset({Unknown.__name__, "TooEarly"})
@@ -68,7 +69,7 @@ def _compared(gateway: PaymentGateway | None, payment: Payment, charge: Standing
     if gateway is None:
         return answer | {"says": Unknown.__name__}
     query = StatusQuery(Operation.PROCESS, charge.key, charge.gateway_ref, payment.amount)
-    outcome = gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query)
+    outcome = discreet(gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query))
     window_s = gateway.capabilities.absence_window_s
     if charge.is_own and may_be_invisible(outcome, charge.sent_ago_s, window_s):
         return answer | {"says": "TooEarly"}

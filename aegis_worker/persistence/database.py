@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ _LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION = "55P03", "23505"
 # what it prepared returns other columns since a migration, or is not known any more.
 _STALE_SESSION = {"25006", "0A000", "26000"}
 
+_QUOTED = re.compile(r'".*"', re.DOTALL)
 # A value or a row that PostgreSQL won't take; another row of the same statement it may.
 _ABOUT_A_ROW = {"22", "23", "54"}
 
@@ -47,6 +49,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         event.listen(engine, "handle_error", _leave_a_stale_session)
+        event.listen(engine, "handle_error", _keep_values_out)
 
     @classmethod
     def connect(cls, settings: Settings, *, application: str, pool_size: int | None = None) -> Database:
@@ -58,6 +61,8 @@ class Database:
         options += " -c datestyle=ISO"  # else psycopg2 sets it by itself, and waits without a bound
         # jit: no statement of ours runs long enough to be worth compiling, whatever its plan is estimated to cost.
         options += " -c idle_in_transaction_session_timeout=10000 -c jit=off"
+        # The other settings that keep requests out of PostgreSQL's log are a superuser's; `aegis doctor` looks at them.
+        options += " -c log_parameter_max_length_on_error=0"
         # Prepared statements are hot and written so that one plan is good for all values; to PostgreSQL, which can't see
         # how many a LIMIT will let through, planning anew each time looks cheaper.
         options += " -c plan_cache_mode=force_generic_plan"
@@ -134,6 +139,7 @@ class Database:
     def _as_sqlalchemy_does(self, error: psycopg2.Error, pooled: PoolProxiedConnection | None) -> DBAPIError:
         """The error as SQLAlchemy's own connections raise it; the pool as they leave it."""
         dialect = self.engine.dialect
+        _without_values(error)
         lost = pooled is not None and (
             error.pgcode in _STALE_SESSION or dialect.is_disconnect(error, pooled.dbapi_connection, None)
         )
@@ -192,6 +198,23 @@ def _leave_a_stale_session(context: ExceptionContext) -> None:
     """Treat a stale session as a lost connection."""
     if isinstance(context.sqlalchemy_exception, DBAPIError):
         context.is_disconnect |= sqlstate(context.sqlalchemy_exception) in _STALE_SESSION
+
+
+def _keep_values_out(context: ExceptionContext) -> None:
+    """Leave out of an error's text what it says about a row: texts are logged and reported."""
+    error = context.sqlalchemy_exception
+    if isinstance(error, DBAPIError) and isinstance(error.orig, psycopg2.Error):
+        before = str(error.orig)
+        _without_values(error.orig)
+        error.args = tuple(str(part).replace(before, str(error.orig)) for part in error.args)
+
+
+def _without_values(error: psycopg2.Error) -> None:
+    """Keep the first line of what PostgreSQL said. The details show rows, and an error about a value quotes it."""
+    said = error.diag.message_primary
+    if said:
+        is_about_a_value = (error.pgcode or "").startswith("22")
+        error.args = (_QUOTED.sub('"…"', said) if is_about_a_value else said,)
 
 
 def _translated(error: DBAPIError) -> Exception:

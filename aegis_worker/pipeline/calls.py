@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import structlog
 
@@ -14,7 +12,7 @@ from aegis_worker.clock import clock_s
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.observability.redaction import redact_text
+from aegis_worker.gateways.discretion import discreet
 
 from .work import Answer, Ask, Send, SendAgain
 
@@ -28,8 +26,6 @@ _POINTS = {
 # A gateway that restarts, or closes a kept connection just then, is back within a moment; only calls that failed fast are
 # repeated, at most twice, so that a place in the window is not held for long.
 _PAUSES_S = (0.05, 0.2)
-_FREE_TEXT = ("reason", "message", "gateway_code", "shows")
-_LONGEST_TEXT = 1000
 
 
 def call(gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float) -> Answer | None:
@@ -55,9 +51,7 @@ def call(gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: fl
             break
         outcome = _once(gateway, step)
     crash_point(after)
-    return Answer(
-        _without_cards(outcome), (time.monotonic() - started) * 1000, isinstance(step, Ask), asked_at_s
-    )
+    return Answer(discreet(outcome), (time.monotonic() - started) * 1000, isinstance(step, Ask), asked_at_s)
 
 
 def _once(gateway: PaymentGateway, step: Send | SendAgain | Ask) -> Outcome | Lookup:
@@ -85,22 +79,3 @@ def _ask(gateway: PaymentGateway, step: Ask) -> Lookup:
     if step.query.gateway_ref is not None:
         return gateway.get_status(step.query)
     return gateway.find_by_reference(step.query)
-
-
-def _printable(text: str) -> str:
-    """Text for people, without control characters and halves of surrogate pairs, cut to a bound."""
-    text = text[:_LONGEST_TEXT]
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _without_cards(outcome: Outcome | Lookup) -> Outcome | Lookup:
-    """A gateway may repeat what it should not: its free text is kept, and told, without card data (design D8).
-
-    And without what PostgreSQL keeps in no text, a NUL above all: such an answer could never be written down.
-    """
-    texts: dict[str, Any] = {
-        name: redact_text(_printable(getattr(outcome, name))) for name in _FREE_TEXT if hasattr(outcome, name)
-    }
-    return replace(outcome, **texts) if texts else outcome

@@ -30,6 +30,7 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
+from aegis_worker.gateways.discretion import discreet
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database
@@ -132,7 +133,7 @@ def _ask(gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any]) -> Look
     amount = Money(row["amount_minor"], row["currency"])
     query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"], amount)
     try:
-        return gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query)
+        return discreet(gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query))
     except Exception as error:
         # An adapter promises not to raise; one that does must not keep the others from being asked about.
         log.exception("adapter raised", gateway=gateway.config.name)

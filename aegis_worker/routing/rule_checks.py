@@ -14,7 +14,7 @@ from aegis_worker.domain.payment import METHODS
 from aegis_worker.domain.text import is_line, is_lines
 
 from .checks import Checks, Path, shown
-from .patterns import compiled
+from .patterns import matcher
 from .rules import FIELDS, METADATA, OPERATORS, Condition, Rule
 
 _MOST_RULES, _MOST_CONDITIONS, _MOST_VALUES = 500, 20, 500
@@ -189,7 +189,7 @@ def _pattern(value: Any) -> str | None:
     if not isinstance(value, str) or not is_line(value):
         return "must be a regular expression in a string of printable characters"
     try:
-        compiled(value)
+        matcher(value)
     except ValueError as error:
         return str(error)
     return None

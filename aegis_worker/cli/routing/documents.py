@@ -20,6 +20,9 @@ from aegis_worker.strict_json import MalformedJson, parse
 
 from ..output import print_facts, print_table
 
+# As much as the API takes, and some: parsers take long over long names and deep nesting.
+_LONGEST_BYTES = 1 << 18
+
 file_argument = click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 
 
@@ -38,11 +41,15 @@ def read_document(path: Path) -> dict[str, Any]:
     """A configuration as it stands in a file: TOML, or JSON in a file whose name says so. Raises ConfigurationError."""
     try:
         raw = path.read_bytes()
+        if len(raw) > _LONGEST_BYTES:
+            raise ConfigurationError(f"{path}: is longer than {_LONGEST_BYTES} bytes")
         document = parse(raw) if path.suffix == ".json" else tomllib.loads(raw.decode())
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
     except (ValueError, MalformedJson) as error:
         raise ConfigurationError(f"{path}: {error}") from error
+    except RecursionError:
+        raise ConfigurationError(f"{path}: is nested far deeper than a configuration is") from None
     if found := card_numbers.pointers_to(document):
         # As over HTTP: what is applied is stored.
         raise ConfigurationError(f"{path}: holds a card number, at {', '.join(found)}")
