@@ -134,6 +134,12 @@ def forget_worker() -> None:
     _worker_of_this_process.cache_clear()
 
 
+def finish_worker() -> None:
+    """Wait for what this worker process has under way, and settle it; nothing to do where it never worked."""
+    if _worker_of_this_process.cache_info().currsize:
+        _worker_of_this_process().finish()
+
+
 @cache
 def _worker_of_this_process() -> Worker:
     return build_worker(_observed(load_settings()))

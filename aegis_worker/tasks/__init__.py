@@ -24,5 +24,4 @@ def _fresh_parts(**_: Any) -> None:
 @worker_process_shutdown.connect
 def _finish_parts(**_: Any) -> None:
     # No task runs any more, but what earlier ones sent may still be out.
-    if bootstrap.worker.cache_info().currsize:
-        bootstrap.worker().finish()
+    bootstrap.finish_worker()

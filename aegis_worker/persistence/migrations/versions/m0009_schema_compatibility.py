@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0009"
-down_revision = "0010"
+down_revision = "0007"
 oldest_code = "0003"
 
 # One row: the schema's revision, and the newest migration that code must know to work with it.

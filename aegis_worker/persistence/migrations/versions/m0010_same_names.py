@@ -14,7 +14,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 oldest_code = "0003"
 
 # ASCII, that is nearly always, needs no more than trimming. The ranges are `_UNSEEN` of text.py, the spaces its `_SPACES`.
