@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, request
+from flask.globals import request_ctx
+from flask.typing import ResponseReturnValue
 
 from aegis_worker.bootstrap import Web, web
 from aegis_worker.errors import ConfigurationError
@@ -15,6 +17,7 @@ from . import (
     batches,
     docs,
     explanations,
+    framing,
     gateway_reports,
     gateways,
     health,
@@ -41,6 +44,17 @@ class _Application(Flask):
         """The function as it is."""
         return func
 
+    def make_default_options_response(self) -> Response:
+        """What OPTIONS is answered: the methods, in the order in which a refused one is told them."""
+        allowed = sorted(request_ctx.url_adapter.allowed_methods())  # type: ignore[union-attr]
+        return Response(status=204, headers={"Allow": ", ".join(allowed)})
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """Whoever asks is known by now: read the whole body, also where no route needs it, then let the route answer."""
+        if request.routing_exception is None:
+            framing.take_body()
+        return super().dispatch_request()
+
 
 def _from_environment() -> Web:
     try:
@@ -58,6 +72,7 @@ def create_app(parts: Web | None = None) -> Flask:
     app = _Application(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a body sent in chunks
     app.url_map.merge_slashes = False
+    app.url_map.converters["payment"] = requests.PaymentInPath
     install(app, Parts(web=parts, known_keys=KnownKeys(parts.database), waiters=Waiters()))
     api = openapi.document(app)
     for blueprint in (

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.errors import AegisError
 from aegis_worker.intake import PaymentCommand
 
-from .accepting import KEY_FORM, PAYMENTS_ROUTE, command_of
+from .accepting import PAYMENTS_ROUTE, command_of
 from .problems import RequestRefused
 from .requests import json_object, validated
 from .schemas.batch import MOST_LINES
@@ -18,7 +19,6 @@ from .schemas.payment_request import PaymentRequestSchema
 _PAYMENT = PaymentRequestSchema()
 # What JSON lets stand around a value, but for the line feed that ends a line.
 _BLANK = b" \t\r"
-_KEY_FAULT = "Must be 1 to 255 printable ASCII characters."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _line(number: int, raw: bytes, merchant_id: str, *, secret: str) -> Line:
     try:
         document = json_object(raw)
         given = document.pop("idempotency_key", None)
-        key = given if isinstance(given, str) and KEY_FORM.fullmatch(given) else None
+        key = same_key(given) if isinstance(given, str) else None
         body = validated(document, _PAYMENT)
         if given is None:
             raise RequestRefused(
@@ -68,8 +68,8 @@ def _line(number: int, raw: bytes, merchant_id: str, *, secret: str) -> Line:
                 "Give the line an idempotency_key: new for each payment, the same for each try.",
             )
         if key is None:
-            fault = {"pointer": "/idempotency_key", "code": "invalid_format", "detail": _KEY_FAULT}
-            raise RequestRefused("idempotency_key_invalid", _KEY_FAULT, [fault])
+            fault = {"pointer": "/idempotency_key", "code": "invalid_format", "detail": KEY_RULE}
+            raise RequestRefused("idempotency_key_invalid", KEY_RULE, [fault])
         return Line(number, key, command_of(merchant_id, PAYMENTS_ROUTE, key, body, secret=secret))
     except AegisError as error:
         return Line(number, key, error)

@@ -27,6 +27,11 @@ blueprint.before_request(require_merchant)
 _BODIES_IN_A_BATCH = 64
 
 
+@blueprint.before_request
+def _longer_body() -> None:
+    request.max_content_length = _BODIES_IN_A_BATCH * parts().web.settings.max_body_bytes
+
+
 @blueprint.route("/payments/batches", methods=["POST"])
 @refuses(
     "malformed_json",
@@ -61,8 +66,9 @@ def create_payments() -> Response:
         )
     web = parts().web
     longest_line = web.settings.max_body_bytes
-    body = whole_body(request, MEDIA_TYPE, longest=_BODIES_IN_A_BATCH * longest_line)
-    lines = read_lines(body, g.merchant_id, longest_line=longest_line, secret=web.settings.secret)
+    lines = read_lines(
+        whole_body(MEDIA_TYPE), g.merchant_id, longest_line=longest_line, secret=web.settings.secret
+    )
     told = iter(accept_all(_commands(lines), web.database))
     data = [
         _told(line, next(told) if isinstance(line.content, PaymentCommand) else line.content)

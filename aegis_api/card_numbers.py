@@ -1,9 +1,6 @@
-"""Finds card numbers and security codes, so that one sent in the wrong field reaches no database, log or answer (D8).
+"""Card numbers and security codes in what a merchant sends: where they are, and what may be repeated of the rest (D8).
 
-A card number is 13 to 19 digits that pass the Luhn check and begin like a card's: 22 to 27 (Mastercard, Mir) or 3 to 6.
-Spaces, dashes and underscores between its digits don't hide it. UUIDs and long hexadecimal words are passed over: now and
-then a random one holds such a run of digits, and a merchant's ids must not be refused by chance. A security code is three
-or four digits under its name (`cvv`, `cvc`, …) or after it.
+What counts as one is decided in `aegis_worker.domain.card_search`.
 """
 
 from __future__ import annotations
@@ -12,71 +9,77 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from aegis_worker.observability.redaction import SECURITY_CODE, luhn_valid
+from aegis_worker.domain.card_search import holds_card_data
+from aegis_worker.domain.security_codes import may_be_a_code, may_name_a_code, names_a_code
 
-_SEPARATOR = r"[ \u00a0_\u2010-\u2015-]"
-_RUN = re.compile(rf"\d(?:{_SEPARATOR}?\d){{12,}}")
-_RUN_IN_BYTES = re.compile(rb"\d(?:[ _-]?\d){12,}")
-_DIGITS = re.compile(r"\d+")
-_BEGINS = re.compile(r"2[2-7]|[3-6]")
-# As a whole word: a UUID, or 24 to 128 hexadecimal digits with a letter among them.
-_HEX_ID = re.compile(
-    r"(?<![0-9A-Za-z])"
-    r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{24,128})"
-    r"(?![0-9A-Za-z])",
-    re.IGNORECASE,
-)
-_CODE_NAME = re.compile(r"(?:^|[^a-z])(?:cvv2?|cvc2?|csc|security[ _-]?code)$", re.IGNORECASE)
-_CODE_NAMES_IN_BYTES = (b"cvv", b"cvc", b"csc", b"security")
-_SHORTEST, _LONGEST = 13, 19
+HIDDEN = "hidden"
 
-MASK = "card-number-hidden"
+# The digits of each string of a JSON document stand together once all but digits and quotes is taken out.
+_NEITHER_DIGIT_NOR_QUOTE = bytes(set(range(256)) - set(b'0123456789"'))
+_AS_MANY_DIGITS_AS_A_CARD = re.compile(rb"\d{13}")
+_OUR_ID = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}(?:_[0-9]{1,6})?", re.ASCII)
+# Fewer digits than a security code has.
+_HARMLESS_DIGITS = 2
+_MOST_DIGITS_SHOWN = 12
+# A part of a card number under one of these names may be found with the parts beside it.
+_PART_NAME = re.compile(r"card|(?:pan|cc)(?![a-z])|karte|karta|tarjeta|carte|cartao|carta", re.IGNORECASE)
+_PART = re.compile(r"[\d\s-]{1,16}")
 
 
-def found_in(text: str) -> bool:
-    """Whether `text` holds something that looks like a card number, or a security code after its name."""
-    if SECURITY_CODE.search(text) is not None:
-        return True
-    return _RUN.search(text) is not None and any(map(_holds_card, _RUN.findall(_HEX_ID.sub("x", text))))
+def shown(text: str) -> str:
+    """A path or name as a problem document may repeat it, at little cost: with `hidden` for parts that have many digits.
 
-
-def masked(text: str) -> str:
-    """`text` as it may be shown: whole when there is no card data in it, otherwise not at all."""
-    return MASK if found_in(text) else text
+    Also for callers that nobody knows yet, so nothing is searched here.
+    """
+    parts = text.split("/")
+    kept = [part if _is_harmless(part) else HIDDEN for part in parts]
+    if sum(_count_digits(part) for part in kept if _OUR_ID.fullmatch(part) is None) > _MOST_DIGITS_SHOWN:
+        return HIDDEN
+    return "/".join(kept)
 
 
 def may_hold_one(body: bytes) -> bool:
     """A quick first look at a JSON document. False is certain; True means that the values have to be looked at."""
     return (
-        _RUN_IN_BYTES.search(body) is not None
-        or any(map(body.lower().__contains__, _CODE_NAMES_IN_BYTES))
-        or b"\\u" in body
-        or not body.isascii()
+        not body.isascii()
+        or b"\\" in body
+        or b"%" in body
+        or (b"&" in body and b";" in body)
+        or _AS_MANY_DIGITS_AS_A_CARD.search(body.translate(None, _NEITHER_DIGIT_NOR_QUOTE)) is not None
+        or may_name_a_code(body.decode("ascii").lower())
     )
 
 
 def pointers_to(document: Any) -> list[str]:
     """JSON Pointers (RFC 6901) to every value, and to the parent of every key, that holds card data."""
-    return sorted(set(_walk(document, "")))
+    return sorted(set(_walk(document, "", is_code=False)))
 
 
-def _walk(value: Any, pointer: str) -> Iterator[str]:
+def _walk(value: Any, pointer: str, *, is_code: bool) -> Iterator[str]:
+    """`is_code`: it stands under the name of a security code."""
     if isinstance(value, dict):
+        if _holds_parts(value):
+            yield pointer
         for key, item in value.items():
-            if found_in(key):
+            if holds_card_data(key):
                 yield pointer  # to the parent: the key itself must not be repeated
-            elif _is_code(key, item):
-                yield f"{pointer}/{escaped(key)}"
             else:
-                yield from _walk(item, f"{pointer}/{escaped(key)}")
+                yield from _walk(item, f"{pointer}/{escaped(key)}", is_code=is_code or names_a_code(key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _walk(item, f"{pointer}/{index}")
-    elif isinstance(value, str):
-        if found_in(value):
-            yield pointer
-    elif isinstance(value, int | float) and found_in(_written_out(value)):
+            yield from _walk(item, f"{pointer}/{index}", is_code=is_code)
+    elif (is_code and may_be_a_code(value)) or holds_card_data(_written_out(value)):
         yield pointer
+
+
+def _holds_parts(table: dict[str, Any]) -> bool:
+    """Whether values under names of cards, one after the other, are a card number: `card_1: 4111, card_2: 1111, …`."""
+    parts = [str(item) for key, item in table.items() if _PART_NAME.search(key) and _is_part(item)]
+    return len(parts) > 1 and holds_card_data(" ".join(parts))
+
+
+def _is_part(value: Any) -> bool:
+    return type(value) in (str, int) and _PART.fullmatch(str(value)) is not None
 
 
 def escaped(key: str) -> str:
@@ -84,25 +87,16 @@ def escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def _is_code(name: str, value: Any) -> bool:
-    return _CODE_NAME.search(name) is not None and re.fullmatch(r"\s*\d{3,4}\s*", str(value)) is not None
+def _written_out(value: Any) -> str:
+    if isinstance(value, float):
+        # 4.111111111111111e15 is a card number too; the digits of a fraction are none.
+        return str(int(value)) if value.is_integer() and abs(value) < 1e20 else ""
+    return value if isinstance(value, str) else str(value)
 
 
-def _written_out(number: float) -> str:
-    if isinstance(number, float) and number.is_integer() and abs(number) < 1e20:
-        return str(int(number))  # 4.111111111111111e15 is a card number too
-    return repr(number)
+def _is_harmless(part: str) -> bool:
+    return _count_digits(part) <= _HARMLESS_DIGITS or _OUR_ID.fullmatch(part) is not None
 
 
-def _holds_card(run: str) -> bool:
-    # Groups as they were written: "order 12 4111 1111 1111 1111" holds a card number that does not begin with 12.
-    groups = ["".join(str(int(digit)) for digit in group) for group in _DIGITS.findall(run)]
-    for start in range(len(groups)):
-        digits = ""
-        for group in groups[start:]:
-            digits += group
-            if len(digits) > _LONGEST or (len(digits) > 1 and not _BEGINS.match(digits)):
-                break
-            if len(digits) >= _SHORTEST and luhn_valid(digits):
-                return True
-    return False
+def _count_digits(text: str) -> int:
+    return sum(map(str.isnumeric, text))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from aegis_worker.domain.charges import standing_charges
 from aegis_worker.persistence.audit_log import Entry
-from aegis_worker.persistence.mapping import may_have_charged
 from aegis_worker.queries.case_file import CaseFile
 from aegis_worker.queries.explain import Explanation
 from aegis_worker.queries.sentences import of_event
@@ -67,10 +67,8 @@ def resolutions(case: CaseFile) -> tuple[Kind, ...]:
     return resolutions_of(
         frozen=case.frozen_at is not None,
         in_review=case.job is not None and case.job.status == "review",
-        was_charged=any(
-            may_have_charged(attempt.operation, attempt.status, attempt.not_found_count)
-            for attempt in case.attempts
-        ),
+        was_charged=bool(standing_charges(case.attempts)),
+        decided=case.decision is not None and case.decision.stands,
     )
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from flask import Response, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Response, g, request
 
 from aegis_worker.errors import NotFound
 from aegis_worker.gateway_events import receive
@@ -53,9 +50,5 @@ def receive_gateway_webhook(gateway_name: str) -> Response:
     gateway = parts().web.gateways().get(gateway_name)
     if gateway is None:
         raise NotFound("There is no gateway of this name.")
-    body = request.get_data(cache=False)
-    # A body in chunks tells no length, and werkzeug stops reading at the limit without a word.
-    if request.content_length is None and len(body) >= (request.max_content_length or math.inf):
-        raise RequestEntityTooLarge
-    receive(parts().web.database, parts().web.hints, gateway, dict(request.headers), body)
+    receive(parts().web.database, parts().web.hints, gateway, dict(request.headers), g.body)
     return answer({"received": True})

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from flask import Response
 
 from aegis_worker.errors import DatabaseUnavailable
-from aegis_worker.persistence import migrate
+from aegis_worker.persistence.compatibility import fit
 
 from .openapi import Blueprint, headers, refuses
 from .parts import parts
@@ -18,8 +16,6 @@ from .schemas import answers
 blueprint = Blueprint(
     "health", __name__, description="For load balancers and supervisors; no API key needed."
 )
-
-_needed_revision = cache(migrate.head_revision)
 
 
 @blueprint.route("/healthz")
@@ -44,20 +40,23 @@ def healthz() -> Response:
 def readyz() -> Response:
     """May it be sent requests?
 
-    It needs the database, with the schema at the revision of this code. Redis is told but not needed.
+    It needs the database, with a schema that this version can work with: its own, or a newer one that still serves it.
+    Redis is told but not needed.
     """
-    checks = {**_database_checks(), "redis": "ok" if parts().web.redis_ready() else "unreachable"}
-    if checks["database"] == checks["schema"] == "ok":
+    checks, why = _database_checks()
+    checks["redis"] = "ok" if parts().web.redis_ready() else "unreachable"
+    if why is None:
         return answer({"status": "ready", "checks": checks})
-    detail = "The database can't be reached, or its schema is not the one of this code: `aegis migrate`."
-    return problem("not_ready", detail, headers={"Retry-After": "1"}, checks=checks)
+    return problem("not_ready", why, headers={"Retry-After": "1"}, checks=checks)
 
 
-def _database_checks() -> dict[str, str]:
+def _database_checks() -> tuple[dict[str, str], str | None]:
+    """How database and schema are, and why that is not enough, if it is not."""
     try:
         with parts().web.database.read() as connection:
-            revision = migrate.current_revision(connection)
+            found = fit(connection)
     except DatabaseUnavailable:
-        return {"database": "unreachable", "schema": "unknown"}
-    needed = _needed_revision()
-    return {"database": "ok", "schema": "ok" if revision == needed else f"at {revision}, needs {needed}"}
+        return {"database": "unreachable", "schema": "unknown"}, "The database can't be reached."
+    if found.works:
+        return {"database": "ok", "schema": "ok"}, None
+    return {"database": "ok", "schema": found.seen}, f"The database's schema is {found.seen}: {found.advice}."

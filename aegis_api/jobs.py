@@ -28,7 +28,10 @@ blueprint.before_request(require_merchant)
 @blueprint.arguments(JobsQuerySchema(), location="query")
 @blueprint.response(200, answers.JobListSchema(), example=examples.JOBS, headers=headers())
 def list_jobs(query: dict[str, Any]) -> Response:
-    """List jobs, newest first"""
+    """List jobs, newest first
+
+    Filters narrow the list together.
+    """
     with parts().web.database.read() as connection:
         page = jobs.list_jobs(connection, g.merchant_id, **query)
     return answer(list_body([job_body(job) for job in page.rows], page.next_cursor))

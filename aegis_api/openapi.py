@@ -12,6 +12,7 @@ from flask import Flask
 
 from aegis_worker import __version__
 
+from .openapi_shared import HEADERS, PARAMETERS, Schemas
 from .problems import MIMETYPE, PROBLEMS
 from .requests import CARD_FOUND, read_body, read_query
 from .schemas.answers import ProblemSchema
@@ -27,69 +28,23 @@ Amounts are integers of minor units. Every answer carries a `Request-Id`; quote 
 problem documents (RFC 9457) with a stable `code`. A decline is not an HTTP error: it is `last_error` on the payment.
 """
 
-_HEADERS: dict[str, dict[str, Any]] = {
-    "Request-Id": {
-        "description": "The id of this request: the caller's own, or a new one.",
-        "schema": {"type": "string"},
-    },
-    "Location": {
-        "description": "Where to look for what becomes of it.",
-        "schema": {"type": "string", "format": "uri-reference"},
-    },
-    "Retry-After": {"description": "Seconds to wait before asking (again).", "schema": {"type": "integer"}},
-    "ETag": {
-        "description": "The version of what is answered, in quotes.",
-        "schema": {"type": "string"},
-        "example": '"3"',
-    },
-    "Idempotent-Replayed": {
-        "description": "`true` on the answer to a request that was accepted before with the same key.",
-        "schema": {"type": "string", "enum": ["true"]},
-    },
-    "Preference-Applied": {
-        "description": "`wait=N` where Prefer was honoured.",
-        "schema": {"type": "string"},
-    },
-    "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
-}
-
-_PARAMETERS: dict[str, dict[str, Any]] = {
-    "Request-Id": {
-        "description": "Your own id for this request, 8 to 128 characters of `A-Z a-z 0-9 . _ -`; it comes back.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,128}$"},
-    },
-    "Idempotency-Key": {
-        "required": True,
-        "description": (
-            "1 to 255 printable ASCII characters, new for every payment and the same for every try of it. The same key "
-            "with the same request gives the first answer again; with another request it is refused. Kept for 72 h."
-        ),
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
-        "example": "order-1042",
-    },
-    "Prefer": {
-        "description": "`wait=N`: hold the answer for up to N seconds, 10 at most, until the payment is decided.",
-        "schema": {"type": "string"},
-        "example": "wait=5",
-    },
-    "If-Match": {
-        "description": "An ETag from before: refused once it is at another version.",
-        "schema": {"type": "string"},
-        "example": '"3"',
-    },
-    "If-None-Match": {
-        "description": "An ETag from before: 304 while the payment is still at that version.",
-        "schema": {"type": "string"},
-    },
-}
-
 _HEADERS_OF_STATUS = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
 _EXAMPLE_ERRORS = {
     "validation_failed": [{"pointer": "/amount", "code": "invalid_type", "detail": "Must be an integer."}],
     "sensitive_data_rejected": [{"pointer": "/reference", "code": "card_number", "detail": CARD_FOUND}],
 }
 # What any operation under /v1 may answer.
-_ANY_OPERATION = ("invalid_api_key", "insufficient_scope", "internal_error", "database_unavailable")
+_ANY_OPERATION = (
+    "bad_request",
+    "invalid_api_key",
+    "insufficient_scope",
+    "payload_too_large",
+    "expectation_failed",
+    "uri_too_long",
+    "headers_too_large",
+    "internal_error",
+    "database_unavailable",
+)
 
 
 class Api(flask_smorest.Api):
@@ -156,11 +111,17 @@ def document(app: Flask) -> Api:
     api = Api(
         app,
         spec_kwargs={
-            "info": {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+            "info": {
+                "description": DESCRIPTION,
+                "license": {"name": "MIT", "identifier": "MIT"},
+                "contact": {"name": "The operator of this installation"},
+            },
+            # Relative to where the document is: an installation doesn't know under which name it is reached.
+            "servers": [{"url": "/", "description": "The installation that this document comes from."}],
             "security": [{"apiKey": []}],
+            "marshmallow_plugin": Schemas(),
         },
     )
-    api.ma_plugin.converter.add_attribute_function(_keywords)
     components = api.spec.components
     components.schemas.pop("PaginationMetadata")  # of flask-smorest's own pagination, which is not used
     components.security_scheme(
@@ -171,21 +132,14 @@ def document(app: Flask) -> Api:
         "metricsToken",
         {"type": "http", "scheme": "bearer", "description": "The AEGIS_METRICS_TOKEN of the installation."},
     )
-    for name, header in _HEADERS.items():
+    for name, header in HEADERS.items():
         components.header(name, header)
-    for name, parameter in _PARAMETERS.items():
+    for name, parameter in PARAMETERS.items():
         components.parameter(name, "header", parameter)
     for schema in PAYMENT_METHODS.values():
         components.schema(type(schema).__name__.removesuffix("Schema"), schema=schema)
     components.schema("BatchLine", schema=BatchLineSchema())
     return api
-
-
-def _keywords(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
-    """JSON Schema keywords that apispec does not take from a field's metadata."""
-    return {
-        name: field.metadata[name] for name in ("discriminator", "propertyNames") if name in field.metadata
-    }
 
 
 def headers(*names: str) -> dict[str, Any]:
@@ -214,7 +168,7 @@ def refuses(
     if open_to_all:
         security = []
     by_status: dict[int, list[str]] = {}
-    for code in codes + _ANY_OPERATION if security is None else codes:
+    for code in dict.fromkeys(codes + _ANY_OPERATION if security is None else codes):
         by_status.setdefault(PROBLEMS[code].status, []).append(code)
     responses = {
         status: _problem_response(status, of_status) for status, of_status in sorted(by_status.items())

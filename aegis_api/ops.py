@@ -7,11 +7,12 @@ from typing import Any
 from flask import Response, g
 
 from aegis_worker.audit import incidents
+from aegis_worker.bootstrap import review_parts
 from aegis_worker.ids import PAYMENT
 from aegis_worker.persistence import audit_log, delivery_rows, outbox_rows
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.queries.stuck import Thresholds, list_stuck
-from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
+from aegis_worker.review.resolve import Resolution, resolve
 
 from . import ops_examples
 from .auth import require_operator
@@ -99,12 +100,15 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
     """Decide about a payment that waits for a person
 
     The gateways are asked first; what they contradict is refused. `charged` and `not_charged` end the payment as a
-    gateway's answer would; on one that has ended they only close its review. `ask_again` has the gateway asked once
-    more. `rebuild` sets a frozen payment to what its events say. Every decision goes into the audit log.
+    gateway's answer would; on one that has ended they only close its review. Where no gateway confirms them they need
+    `evidence`, and wait as the `decision` in the answer: they take effect when the gateway confirms them, at the latest
+    at its `takes_effect_at`, unless it contradicts them, or at once with `force`. `withdraw` takes such a decision back,
+    and any other decision replaces it. `ask_again` has the gateway asked once more. `rebuild` sets a frozen payment to
+    what its events say. Every decision, and what became of it, goes into the audit log.
     """
     web = parts().web
     resolved = resolve(
-        ReviewParts(web.database, web.gateways, web.hints.notify, web.settings.recheck_ladder_s[0]),
+        review_parts(web.settings, web.database, web.gateways, web.hints.notify),
         known_form(payment_id, PAYMENT),
         Resolution(
             kind=body["resolution"],
@@ -112,6 +116,8 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
             gateway=body.get("gateway"),
             gateway_ref=body.get("gateway_ref"),
             attempt=body.get("attempt"),
+            evidence=body.get("evidence"),
+            force=body["force"],
         ),
         actor=g.operator.actor,
         expected_version=wanted_version(),

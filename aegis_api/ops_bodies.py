@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from aegis_worker.persistence.decisions import Decision
 from aegis_worker.persistence.delivery_rows import WebhookLag
 from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.history import StoredAttempt
 from aegis_worker.queries.reviews import Incident, Waiting
 from aegis_worker.queries.stuck import StuckReport
 from aegis_worker.review.case import resolutions_of
-from aegis_worker.review.resolve import Resolved
+from aegis_worker.review.parts import Resolved
 
 from .representations import attempt_body, job_body, moment, payment_body
 
@@ -30,13 +31,36 @@ def review_body(waiting: Waiting) -> dict[str, Any]:
                 frozen=waiting.frozen_at is not None,
                 in_review=waiting.in_review,
                 was_charged=waiting.was_charged,
+                decided=waiting.decision is not None and waiting.decision.stands,
             )
         ),
+        "decision": decision_body(waiting.decision),
         "last_said": last_said(attempts[-1]) if attempts else None,
         "payment": payment_body(stored.payment, stored.created_at, stored.updated_at),
         "job": waiting.job and job_body(waiting.job),
         "attempts": [attempt_body(attempt) for attempt in attempts],
         "incidents": [incident_summary(incident) for incident in waiting.incidents],
+    }
+
+
+def decision_body(decision: Decision | None) -> dict[str, Any] | None:
+    """What a person decided and no gateway has confirmed, or one contradicted; None where there is no such decision."""
+    if decision is None:
+        return None
+    return {
+        "id": decision.id,
+        "status": "waiting" if decision.stands else "refused",
+        "resolution": decision.resolution,
+        "reason": decision.reason,
+        "evidence": decision.evidence,
+        "gateway": decision.gateway,
+        "gateway_ref": decision.gateway_ref,
+        "attempt": decision.attempt,
+        "actor": decision.actor,
+        "made_at": moment(decision.made_at),
+        "takes_effect_at": moment(decision.takes_effect_at),
+        "refused_at": None if decision.refused_at is None else moment(decision.refused_at),
+        "refused_because": decision.refused_because,
     }
 
 
@@ -74,6 +98,8 @@ def resolved_body(resolution: str, resolved: Resolved) -> dict[str, Any]:
         "job_id": resolved.job_id,
         "resolution": resolution,
         "checked": resolved.checked,
+        "took_effect": resolved.took_effect,
+        "decision": decision_body(resolved.decision),
         "gateways_say": [
             {"gateway": said.call.gateway, "attempt": said.call.number, "says": said.in_words}
             for said in resolved.says

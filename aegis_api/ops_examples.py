@@ -16,7 +16,7 @@ from aegis_worker.queries.reviews import Waiting
 from aegis_worker.queries.stuck import Stuck, StuckReport
 from aegis_worker.review.asking import Said
 from aegis_worker.review.case import Call
-from aegis_worker.review.resolve import Resolved
+from aegis_worker.review.parts import Resolved
 
 from .examples import A_JOB, AN_ATTEMPT, AN_INITIATED_PAYMENT
 from .ops_bodies import outbox_body, resolved_body, review_body, stuck_body
@@ -90,11 +90,14 @@ RESOLVED = resolved_body(
         job_id=_job.id,
         checked="not_found",
         says=[
-            Said(Call(Operation.PROCESS, 1, _GATEWAY, f"{_in_doubt.id}-p1", None, "UNKNOWN", 17), NotFound())
+            Said(
+                Call(Operation.PROCESS, 1, _GATEWAY, f"{_in_doubt.id}-p1", None, "UNKNOWN", 17, None),
+                NotFound(),
+            )
         ],
         state_changed=True,
-        rebuilt={},
         note="recorded as not charged: the payment has failed",
+        took_effect="confirmed",
     ),
 )
 STUCK = stuck_body(

@@ -141,7 +141,7 @@ def list_payments(query: dict[str, Any]) -> Response:
     return answer(list_body(rows, page.next_cursor))
 
 
-@blueprint.route("/payments/<payment_id>", parameters=[_PAYMENT_ID])
+@blueprint.route("/payments/<payment:payment_id>", parameters=[_PAYMENT_ID])
 @takes("If-None-Match")
 @refuses("not_found", "validation_failed")
 @blueprint.arguments(PaymentQuerySchema(), location="query")
@@ -206,7 +206,10 @@ def list_events(query: dict[str, Any], payment_id: str) -> Response:
 @refuses("not_found")
 @blueprint.response(200, answers.AttemptListSchema(), example=examples.ATTEMPTS, headers=headers())
 def list_attempts(payment_id: str) -> Response:
-    """A payment's attempts: every call to a gateway, in the order they were sent"""
+    """A payment's attempts: every call to a gateway
+
+    In the order in which they were sent, each with what is known of its outcome.
+    """
     payment_id = known_form(payment_id, PAYMENT)
     with parts().web.database.read() as connection:
         _must_exist(payments.get_state(connection, g.merchant_id, payment_id))

@@ -55,12 +55,15 @@ PROBLEMS: dict[str, Problem] = {
     "resolution_contradicted": Problem(409, "A gateway says something else"),
     "version_conflict": Problem(412, "It is not at the version of If-Match"),
     "payload_too_large": Problem(413, "The body is too large"),
+    "uri_too_long": Problem(414, "The path and query are too long"),
     "unsupported_media_type": Problem(415, "The body is not of the media type that this takes"),
+    "expectation_failed": Problem(417, "The expectation can't be met"),
     "validation_failed": Problem(422, "The request has invalid fields"),
     "idempotency_key_reused": Problem(422, "The idempotency key was used with a different request"),
     "sensitive_data_rejected": Problem(422, "The request holds a card number"),
     "webhook_endpoint_refused": Problem(422, "Webhooks can't be posted there"),
     "resolution_refused": Problem(422, "The decision can't be carried out as it stands"),
+    "headers_too_large": Problem(431, "The headers are too many or too long"),
     "internal_error": Problem(500, "Something went wrong on our side", retryable=True),
     "not_ready": Problem(503, "This process is not ready to take requests", retryable=True),
     "database_unavailable": Problem(
@@ -126,7 +129,7 @@ def body_faults(messages: Any) -> list[dict[str, str]]:
 def query_faults(messages: Mapping[str, Sequence[Fault]]) -> list[dict[str, str]]:
     """marshmallow's messages about a query string as a flat list, each with its parameter; at most 100."""
     return [
-        {"parameter": card_numbers.masked(name[:_LONGEST_NAME]), "code": fault.code, "detail": str(fault)}
+        {"parameter": card_numbers.shown(name[:_LONGEST_NAME]), "code": fault.code, "detail": str(fault)}
         for name, found in messages.items()
         for fault in found
     ][:_MOST_ERRORS]
@@ -205,6 +208,21 @@ def _report(error: Exception) -> None:
     log.error("request failed", error=type(error).__name__, exc_info=error)
 
 
+def outside_body(code: str, request_id: str) -> dict[str, Any]:
+    """What the problem document of `code` holds where the server could make no request of what it got."""
+    meaning = PROBLEMS[code]
+    return {
+        "type": f"urn:aegispay:problem:{code}",
+        "title": meaning.title,
+        "status": meaning.status,
+        "detail": f"{meaning.title}.",
+        "instance": "",
+        "code": code,
+        "request_id": request_id,
+        "retryable": meaning.retryable,
+    }
+
+
 def _members(
     code: str, status: int, title: str, retryable: bool, detail: str, errors: Sequence[Mapping[str, str]]
 ) -> dict[str, Any]:
@@ -213,7 +231,7 @@ def _members(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": quote(card_numbers.masked(request.path)),
+        "instance": quote(card_numbers.shown(request.path)),
         "code": code,
         "request_id": g.get("request_id"),
         "retryable": retryable,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import logging
-import math
 import re
 import time
 from typing import Any
 
 import marshmallow
 import structlog
-from flask import Flask, Request, Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Flask, Response, g, request
+from werkzeug.routing import BaseConverter
 
 from aegis_worker import strict_json
+from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import REQUEST, new_id
 
-from . import card_numbers
+from . import card_numbers, framing
 from .problems import RequestRefused, body_faults, query_faults
 
 log = structlog.get_logger(__name__)
@@ -25,16 +25,19 @@ log = structlog.get_logger(__name__)
 # Slower than this a request is worth a line of its own; one that was asked to wait always is.
 _SLOW_S = 1.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
-_ID = re.compile(r"([a-z]+)_[0-9a-f]{32}", re.ASCII)
+_ID = re.compile(r"([a-z]{2,8})_[0-9a-f]{32}", re.ASCII)
 _EVENT_ID = re.compile(r"(evt)_[0-9a-f]{32}_[1-9][0-9]{0,5}", re.ASCII)
 _NO_VERSION = -1
 NOTHING_HERE = "There is nothing at this path, or it belongs to another merchant."
-CARD_FOUND = "Must not hold a card number or security code; send a token."
+CARD_FOUND = (
+    "Must not hold a card number or security code; send a token. Where it only looks like one (an order's number may pass "
+    "the same checks), send a UUID made of it (version 5) or its SHA-256 in hexadecimal instead: neither is ever refused."
+)
 
 
 def read_body(schema: marshmallow.Schema) -> Any:
-    """The request's body through `schema`. Raises RequestRefused, MalformedJson or RequestEntityTooLarge."""
-    return validated(json_object(whole_body(request, "application/json")), schema)
+    """The request's body through `schema`. Raises RequestRefused or MalformedJson."""
+    return validated(json_object(whole_body("application/json")), schema)
 
 
 def validated(document: dict[str, Any], schema: marshmallow.Schema) -> Any:
@@ -50,7 +53,7 @@ def read_query(schema: marshmallow.Schema) -> Any:
     for name, values in request.args.lists():
         if len(values) > 1:
             fault = {
-                "parameter": card_numbers.masked(name),
+                "parameter": card_numbers.shown(name),
                 "code": "repeated",
                 "detail": "Must be given once.",
             }
@@ -74,22 +77,14 @@ def _invalid(errors: list[dict[str, str]]) -> RequestRefused:
     return RequestRefused("validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors)
 
 
-def whole_body(req: Request, media_type: str, *, longest: int | None = None) -> bytes:
-    """The request's body, of this type and no longer than `longest` bytes, or than the application takes.
-
-    Raises RequestRefused or RequestEntityTooLarge.
-    """
-    if req.mimetype != media_type or req.headers.get("Content-Encoding", "identity") != "identity":
+def whole_body(media_type: str) -> bytes:
+    """The request's body, of this type. Raises RequestRefused."""
+    if request.mimetype != media_type or request.headers.get("Content-Encoding", "identity") != "identity":
         raise RequestRefused(
             "unsupported_media_type", f"Send Content-Type: {media_type}, without a Content-Encoding."
         )
-    if longest is not None:
-        req.max_content_length = longest
-    raw = req.get_data(cache=False)
-    # A body in chunks tells no length, and werkzeug stops reading at the limit without a word.
-    if req.content_length is None and len(raw) >= (req.max_content_length or math.inf):
-        raise RequestEntityTooLarge
-    return raw
+    body: bytes = g.body
+    return body
 
 
 def refuse_card_numbers(places: list[dict[str, str]]) -> None:
@@ -118,6 +113,12 @@ def wanted_version() -> int | None:
     return int(tags[0]) if len(tags) == 1 and tags[0].isdecimal() and len(tags[0]) < 10 else _NO_VERSION
 
 
+class PaymentInPath(BaseConverter):
+    """What may be a payment's id in a path: not the name of a route beside it, which takes other methods."""
+
+    regex = "(?!batches$)[^/]+"
+
+
 def id_parameter(name: str, prefix: str, description: str) -> dict[str, Any]:
     """An id in a path, as the OpenAPI document shows it."""
     number = "_[1-9][0-9]{0,5}" if prefix == "evt" else ""
@@ -132,9 +133,10 @@ def number_requests(app: Flask) -> None:
     def take_id() -> None:
         g.started = time.perf_counter()
         given = request.headers.get("Request-Id", "")
-        sane = _REQUEST_ID.fullmatch(given) is not None and not card_numbers.found_in(given)
+        sane = _REQUEST_ID.fullmatch(given) is not None and not holds_card_data(given)
         g.request_id = given if sane else new_id(REQUEST)
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        framing.check_head()
 
     @app.after_request
     def tell_id(response: Response) -> Response:
@@ -142,6 +144,7 @@ def number_requests(app: Flask) -> None:
         response.headers["X-Content-Type-Options"] = "nosniff"
         if request.path.startswith("/v1/"):
             response.headers["Cache-Control"] = "no-store"
+        framing.close_after_unread()
         _log(response)
         return response
 

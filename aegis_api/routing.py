@@ -80,7 +80,7 @@ def put_routing(body: dict[str, Any]) -> Response:
     a version of its own and goes into the audit log; putting again what holds already changes nothing. Send If-Match to
     be refused where somebody else was faster. Workers that don't know a gateway it names go by the version before.
     """
-    config = None if "source" in body else _checked(body["config"])
+    config = None if body.get("source") == "file" else _checked(body["config"])
     held = changes.put_routing(
         parts().web.database,
         config,

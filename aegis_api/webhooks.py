@@ -63,7 +63,10 @@ def create_endpoint(body: dict[str, Any]) -> Response:
 @refuses()
 @blueprint.response(200, answers.EndpointListSchema(), example=examples.ENDPOINTS, headers=headers())
 def list_endpoints() -> Response:
-    """List the active endpoints, oldest first"""
+    """List the active endpoints, oldest first
+
+    Without their secrets. There are at most 16.
+    """
     found = endpoints.list_endpoints(parts().web.database, g.merchant_id)
     return answer(list_body([endpoint_body(endpoint) for endpoint in found], None))
 

@@ -23,9 +23,10 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.registry import IN_PROCESS, load_gateways, variables_of
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.observability.errors import configure_error_reports
-from aegis_worker.observability.logs import configure_logs
+from aegis_worker.observability.logs import configure_logs, log_the_uncaught
 from aegis_worker.outbox.drain import DrainReport, drain
 from aegis_worker.outbox.stream import EventStream
+from aegis_worker.persistence.compatibility import SchemaGuard
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.recheck import RecheckParts
@@ -36,10 +37,12 @@ from aegis_worker.reconcile import ReconcileParts
 from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.lock import PaymentLocks
 from aegis_worker.resilience.monitor import Monitor
+from aegis_worker.review.parts import ReviewParts
 from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import RoutingConfig, load_routing
 from aegis_worker.routing.hooks import load_hooks
 from aegis_worker.settings import Settings, load_settings, unknown_variables
+from aegis_worker.webhooks.afterwards import Afterwards
 from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.webhooks.sender import HttpSender
 
@@ -69,20 +72,41 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What the tasks, the relay and the command line work with."""
+    """What the tasks, the relay and the command line work with.
+
+    `deliver_webhooks()` waits for endpoints that hang; with `leave=afterwards.leave` it does not.
+    """
 
     settings: Settings
     database: Database
+    schema: SchemaGuard
     redis: Redis
     gateways: dict[str, PaymentGateway]
     hints: Hints | NoHints
     pipeline: PipelineParts
     reconcile: ReconcileParts
     recheck: RecheckParts
+    review: ReviewParts
     audit: AuditParts
     monitor: Monitor
     drain_outbox: Callable[[], DrainReport]
-    deliver_webhooks: Callable[[], DeliveryReport]
+    deliver_webhooks: Callable[..., DeliveryReport]
+    afterwards: Afterwards
+
+    def finish(self) -> None:
+        """Wait for the calls and posts that are under way, and settle them; for who ends the process."""
+        self.pipeline.tail.finish()
+        self.afterwards.finish()
+
+
+def review_parts(
+    settings: Settings,
+    database: Database,
+    gateways: Callable[[], Mapping[str, PaymentGateway]],
+    hint: Callable[[str], None],
+) -> ReviewParts:
+    """What decisions of people are made and carried out with."""
+    return ReviewParts(database, gateways, hint, settings.recheck_ladder_s[0], settings.decision_wait_s)
 
 
 def web(settings: Settings | None = None) -> Web:
@@ -130,9 +154,26 @@ def unread_variables(settings: Settings) -> list[str]:
     return unknown_variables(os.environ, variables_of(settings.config_dir / "gateways.toml"))
 
 
-@cache
 def worker() -> Worker:
-    """The parts of this worker process; after a fork, `worker.cache_clear()` and call again."""
+    """The parts of this worker process. Raises SchemaUnfit while the database has a schema that it can't work with."""
+    parts = _worker_of_this_process()
+    parts.schema.check()
+    return parts
+
+
+def forget_worker() -> None:
+    """After a fork: connections of the parent must not be used by its children."""
+    _worker_of_this_process.cache_clear()
+
+
+def finish_worker() -> None:
+    """Wait for what this worker process has under way, and settle it; nothing to do where it never worked."""
+    if _worker_of_this_process.cache_info().currsize:
+        _worker_of_this_process().finish()
+
+
+@cache
+def _worker_of_this_process() -> Worker:
     return build_worker(_observed(load_settings()))
 
 
@@ -177,12 +218,14 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     return Worker(
         settings=settings,
         database=database,
+        schema=SchemaGuard(database),
         redis=redis,
         gateways=gateways,
         hints=hints,
         pipeline=pipeline,
         reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
         recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
+        review=review_parts(settings, database, lambda: gateways, hints.notify),
         audit=AuditParts(
             database,
             gateways,
@@ -213,6 +256,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
             lease_s=settings.outbox_lease_s,
             budget_s=_BUDGET_S,
         ),
+        afterwards=Afterwards(),
     )
 
 
@@ -259,6 +303,7 @@ def _answers(redis: Redis) -> bool:
 
 def _observed(settings: Settings) -> Settings:
     configure_logs(settings.log_level)
+    log_the_uncaught()
     configure_error_reports(settings.sentry_dsn, settings.environment)
     arm(settings.environment)
     return settings
@@ -274,7 +319,7 @@ def _check_leases(settings: Settings, gateways: dict[str, PaymentGateway], sende
     if settings.outbox_lease_s <= sender.longest_s:
         raise ConfigurationError(
             f"AEGIS_OUTBOX_LEASE_S ({settings.outbox_lease_s:g} s) must be longer than the slowest webhook post "
-            f"({sender.longest_s:g} s, three times AEGIS_WEBHOOK_TIMEOUT_S)"
+            f"({sender.longest_s:g} s, AEGIS_WEBHOOK_TIMEOUT_S)"
         )
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from typing import Any
 
-from celery import Celery, Task
+import structlog
+from celery import Celery, Task, signals
+from celery.utils.log import get_multiprocessing_logger
 from kombu import Exchange, Queue
 
-from aegis_worker.errors import Retryable
+from aegis_worker.errors import OperatorError, Retryable
+from aegis_worker.observability.logs import configure_logs, level_of, log_the_uncaught
 from aegis_worker.store_urls import broker_url
+
+log = structlog.get_logger(__name__)
 
 QUEUES = ("payments", "verify", "outbox", "maintenance")
 
@@ -23,20 +29,38 @@ TASK_OF = {
 QUEUE_OF = {"payments": "payments", "verify": "verify", "outbox": "outbox", "webhooks": "outbox"}
 
 
-# Without expiry, ticks pile up while no worker runs. Celery compares with the worker's own clock: much less, and a
-# worker whose clock is ten minutes ahead would throw away everything that it is told. A tick too many costs a look.
-EXPIRES_S = 900.0
+# So many hints and ticks may wait in a queue: that is no worker, or workers that are behind, and one more says nothing new.
+# Bounded by their number and not by an expiry, which compares the clocks of two hosts: one that is set back would have all
+# that it sends thrown away.
+ENOUGH_WAIT = 50
 
 
 def _beat(task: str, queue: str, every_s: float) -> dict[str, Any]:
-    return {"task": task, "schedule": every_s, "options": {"queue": queue, "expires": EXPIRES_S}}
+    return {"task": task, "schedule": every_s, "options": {"queue": queue}}
 
 
 class HintedTask(Task):
-    """A task that looks at a table. What it can't do now stays due, so a database that is away is a line in the log."""
+    """A task that looks at a table. What it can't do now stays due, so a database that is away is a line in the log, and so
+    is what an operator has to change.
+    """
 
     abstract = True
-    throws = (Retryable,)
+    throws = (Retryable, OperatorError)
+
+    def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Celery says at its lowest level what a task may throw."""
+        if isinstance(exc, self.throws):
+            log.warning("put off", task=self.name, error=str(exc))
+
+
+@signals.setup_logging.connect
+def _setup_logs(**_: Any) -> None:
+    # With a receiver here Celery leaves logging, standard output and standard error alone. What it would put in place of
+    # the latter two drops every line that is written while another one is: all that our own handler writes.
+    configure_logs(level_of(os.environ))
+    log_the_uncaught()
+    # The pool tells through this one of children that died, and its lines would lead nowhere.
+    get_multiprocessing_logger().propagate = True
 
 
 _BROKER_URL = broker_url()
@@ -56,14 +80,18 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    # A run stops claiming after AEGIS_RUN_LIMIT_S (10 s) and then waits for its slowest call (60 s at most).
+    # A run ends after AEGIS_RUN_LIMIT_S (10 s) and one commit; the calls that it leaves in flight are under no limit of a
+    # task, but of their own (70 s at most).
     task_soft_time_limit=150,
     task_time_limit=180,
     worker_soft_shutdown_timeout=25,
+    # Calls may be in flight while no task runs.
+    worker_enable_soft_shutdown_on_idle=True,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_max_tasks_per_child=10_000,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
+    worker_consumer="aegis_worker.consumer:Consumer",
     broker_transport="aegis_worker.broker:Transport",
     # As redis-py has it. ssl_cert_reqs in the URL wins.
     broker_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED} if _BROKER_URL.startswith("rediss://") else None,
@@ -90,6 +118,8 @@ app.conf.update(
         "interval_step": 0.1,
         "interval_max": 0.2,
     },
+    result_expires=None,  # no results are kept, so there are none to clean up once a day
+    beat_scheduler="aegis_worker.beat:TickScheduler",
     beat_schedule={
         "sweep": _beat("maintenance.sweep", "maintenance", 5.0),
         "verify": _beat("payments.verify", "verify", 2.0),
@@ -97,6 +127,7 @@ app.conf.update(
         "webhooks": _beat("webhooks.deliver", "outbox", 1.0),
         "reconcile": _beat("maintenance.reconcile", "maintenance", 60.0),
         "recheck": _beat("maintenance.recheck", "maintenance", 15.0),
+        "decisions": _beat("maintenance.decisions", "maintenance", 15.0),
         "audit": _beat("maintenance.audit", "maintenance", 60.0),
         "purge": _beat("maintenance.purge", "maintenance", 3600.0),
     },

@@ -128,6 +128,16 @@ class InvalidState(Refused):
         self.more = {"allowed": list(allowed)}
 
 
+class ReferenceTaken(Refused):
+    """A gateway's reference is another payment's already; nothing was written. One of `payment_ids` was given it."""
+
+    code = "reference_taken"
+
+    def __init__(self, payment_ids: Sequence[str]) -> None:
+        super().__init__("the gateway's reference is another payment's already")
+        self.payment_ids = list(payment_ids)
+
+
 class ResolutionContradicted(Refused):
     """A gateway says something else than the person who decided; `gateways_say` what."""
 
@@ -194,6 +204,12 @@ class ConfigurationError(OperatorError):
     """A setting or configuration file is missing or wrong; the message names it."""
 
     code = "configuration_error"
+
+
+class SchemaUnfit(OperatorError):
+    """The database's schema is not one that this code can work with; the message says what to do."""
+
+    code = "schema_unfit"
 
 
 class StackFailed(OperatorError):

@@ -1,27 +1,30 @@
 """Webhooks that gateways send us. An event is a hint and never a fact: it has the gateway asked, and asking decides.
 
-So an event that is late, early, repeated or out of order does no harm. What a gateway tells of payments that are not ours
-is kept and answered like all else: refused, it would be sent again for days.
+So an event that is late, early, repeated or out of order does no harm. What a gateway tells of payments that are not ours,
+or that we sent elsewhere, is kept and answered like all else: refused, it would be sent again for days. It is no hint.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from aegis_worker.chaos.points import crash_point
 from aegis_worker.domain.gateway_keys import parse_gateway_key
+from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
+from aegis_worker.gateways.discretion import discreet_event
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence.asking import ask_now, recheck_now
 from aegis_worker.persistence.database import Database
 
 _LONGEST_TEXT = 255
 
-# Stages of a charge of which we know the end already, and ends that we know: nothing to ask.
+# Stages of a charge of which we know the end already, and ends that we know: nothing to ask, unless other money is shown.
 _ENDS = frozenset({"APPROVED", "DECLINED"})
 _NO_NEWS: dict[str, frozenset[str]] = {
     "payment.created": _ENDS,
@@ -41,11 +44,12 @@ WITH kept AS (
     ON CONFLICT DO NOTHING
     RETURNING payment_id
 )
-SELECT p.id, p.state, (
-    SELECT a.status FROM attempts a
-    WHERE a.payment_id = p.id AND a.number = %(number)s AND a.operation = 'process' AND a.gateway = %(gateway)s
-) AS charge
-FROM kept k JOIN payments p ON p.id = k.payment_id
+SELECT p.id, p.state, p.amount_minor, p.currency, charge.status AS charge
+FROM kept k JOIN payments p ON p.id = k.payment_id LEFT JOIN attempts charge
+    ON charge.payment_id = p.id AND charge.number = %(number)s AND charge.operation = 'process'
+WHERE EXISTS (SELECT FROM attempts a
+    WHERE a.payment_id = p.id AND a.number = %(number)s AND a.gateway = %(gateway)s)
+    OR NOT EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id)
 """
 
 
@@ -58,6 +62,7 @@ def receive(
     """
     event = gateway.parse_webhook(headers, body)
     _check(event)
+    event = discreet_event(event)
     if database.run(lambda connection: _keep(connection, gateway.config.name, event)):
         crash_point("gateway_event.committed")
         hints.notify("verify")
@@ -73,6 +78,11 @@ def _can_be_kept(text: object) -> bool:
     return isinstance(text, str) and len(text) <= _LONGEST_TEXT and text.isprintable()
 
 
+def _is_known(row: Row[Any], event: GatewayEvent) -> bool:
+    is_its_money = event.amount in (None, Money(row.amount_minor, row.currency))
+    return is_its_money and row.charge in _NO_NEWS.get(event.kind, ())
+
+
 def _keep(connection: Connection, gateway: str, event: GatewayEvent) -> bool:
     """Whether the gateway is asked because of it."""
     payment_id, number = parse_gateway_key(event.reference or "") or (None, None)
@@ -80,7 +90,7 @@ def _keep(connection: Connection, gateway: str, event: GatewayEvent) -> bool:
     row = connection.exec_driver_sql(
         _KEEP, names | {"payment_id": payment_id, "number": number}
     ).one_or_none()
-    if row is None or payment_id is None or number is None or row.charge in _NO_NEWS.get(event.kind, ()):
+    if row is None or payment_id is None or number is None or _is_known(row, event):
         return False
     if row.state in (State.INITIATED, State.REQUIRES_ACTION, State.AUTHENTICATED, State.PROCESSING):
         # Its job asks about the charge that it works on; one that was given up before is asked about by itself.

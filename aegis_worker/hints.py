@@ -16,7 +16,7 @@ import structlog
 from celery import Celery
 from redis import Redis, RedisError
 
-from aegis_worker.celery import EXPIRES_S, QUEUE_OF, TASK_OF
+from aegis_worker.celery import ENOUGH_WAIT, QUEUE_OF, TASK_OF
 
 log = structlog.get_logger(__name__)
 
@@ -74,8 +74,9 @@ class Hints:
             log.debug("hints not held back", queue=queue)
 
     def send(self, queue: str) -> None:
-        """Publish now, flag or no flag. Raises what the broker raises."""
-        self._app.send_task(TASK_OF[queue], queue=QUEUE_OF[queue], expires=EXPIRES_S, ignore_result=True)
+        """Publish now, flag or no flag, unless enough wait already. Raises what the broker raises."""
+        if self._redis.llen(QUEUE_OF[queue]) < ENOUGH_WAIT:
+            self._app.send_task(TASK_OF[queue], queue=QUEUE_OF[queue], ignore_result=True)
 
     def _next(self) -> list[str]:
         """The queues to publish for; waits for the first."""
@@ -97,7 +98,7 @@ class Hints:
                         self.send(queue)
                 except Exception as error:
                     # Whatever the broker does, the job is committed and the sweeper finds it.
-                    log.warning("hint not published", queue=queue, error=type(error).__name__)
+                    log.warning("hint not published", queue=queue, error=f"{type(error).__name__}: {error}")
                     pause.wait(_PAUSE_AFTER_FAILURE_S)
             pause.wait(_REST_S)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from uuid_utils import uuid7
 
-PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST, INCIDENT = (
+PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST, INCIDENT, DECISION = (
     "pay",
     "job",
     "whe",
@@ -16,6 +16,7 @@ PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST, INCIDENT = (
     "key",
     "req",
     "inc",
+    "dec",
 )
 
 _HEX_ID, _SEQ = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9]{1,6}")

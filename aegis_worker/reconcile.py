@@ -172,14 +172,14 @@ def _waiting_and_review(parts: ReconcileParts) -> tuple[int, int]:
 
 
 def _compare(parts: ReconcileParts, run: ReconciliationRun, since: datetime) -> None:
-    """Ask about every charge of payments accepted since then that have ended; report where the gateway disagrees.
+    """Ask about every charge of payments accepted since then that rest; report where the gateway disagrees.
 
     A payment with a charge too many is asked about once more by a `sync`, which tells of it and follows the policy.
     """
     run.found |= {"compared": 0, "unanswered": 0, "mismatches": 0}
 
     def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.id, payment.state, payment.charges)
+        return compare(parts.gateways, payment.payment, payment.charges)
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for page in ended_payments(parts.database, after=first_id_at(PAYMENT, since), page=_PAGE):

@@ -39,6 +39,9 @@ VERIFY_LADDER_S = (
 # some ten kilobytes. A claim of half of them: one half is decided and written while the other is called.
 CALL_THREADS, BATCH = 256, 128
 
+# After which a person's decision takes effect that no gateway confirms or contradicts: an outage of a day is rare.
+DECISION_WAIT_S = float(_DAY)
+
 # Seconds after a charge was refused, or found to be absent, at which the gateway is asked about it again.
 RECHECK_LADDER_S = (15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 3 * _DAY)
 
@@ -65,6 +68,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "audit_budget_s": (1, _HOUR),
     "audit_overdue_s": (1, 30 * _DAY),
     "audit_undelivered_s": (1, 30 * _DAY),
+    "decision_wait_s": (1, 30 * _DAY),
 }
 _MOST_RUNGS, _LONGEST_RUNG_S = 100, 30 * _DAY
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -112,6 +116,7 @@ class Settings:
     verify_ladder_s: tuple[float, ...]
     late_charge_policy: Literal["void", "refund", "hold"]
     recheck_ladder_s: tuple[float, ...]
+    decision_wait_s: float
     routing_hooks: tuple[str, ...]
     pool_size: int
     statement_timeout_s: float
@@ -158,6 +163,7 @@ def load_settings() -> Settings:
             verify_ladder_s=tuple(env.list("AEGIS_VERIFY_LADDER_S", list(VERIFY_LADDER_S), subcast=float)),
             late_charge_policy=_late_charge_policy(env.str("AEGIS_LATE_CHARGE_POLICY", "refund")),
             recheck_ladder_s=tuple(env.list("AEGIS_RECHECK_LADDER_S", list(RECHECK_LADDER_S), subcast=float)),
+            decision_wait_s=env.float("AEGIS_DECISION_WAIT_S", DECISION_WAIT_S),
             routing_hooks=tuple(env.list("AEGIS_ROUTING_HOOKS", [])),
             pool_size=env.int("AEGIS_POOL_SIZE", 5),
             statement_timeout_s=env.float("AEGIS_STATEMENT_TIMEOUT_S", 10.0),

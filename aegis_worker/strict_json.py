@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,10 @@ class MalformedJson(Refused):
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The object that `body` holds. Raises MalformedJson, also for duplicate keys, NaN, Infinity and deep nesting."""
+    """The object that `body` holds. Raises MalformedJson, also for duplicate keys, NaN, Infinity and deep nesting.
+
+    And for half a surrogate pair, which is no text: it can be neither sent on nor kept.
+    """
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -42,7 +46,7 @@ def parse(body: bytes) -> dict[str, Any]:
     if text.startswith("\ufeff"):
         raise MalformedJson("The body begins with a byte order mark; JSON has none.")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise MalformedJson(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
@@ -58,6 +62,9 @@ def parse(body: bytes) -> dict[str, Any]:
     # Counting brackets is cheap and never too low, so most bodies need no second look.
     if body.count(b"{") + body.count(b"[") > _MAX_DEPTH and _deeper_than(value, _MAX_DEPTH):
         raise MalformedJson(f"The body is nested deeper than {_MAX_DEPTH} levels.")
+    # Only an escape can spell one: the bytes themselves are UTF-8.
+    if b"\\u" in body and not _is_text(value):
+        raise MalformedJson("The body holds half a surrogate pair, which is no text.")
     return value
 
 
@@ -80,6 +87,21 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise MalformedJson(f"The body holds {name.lstrip('-')}, which is not JSON.")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise MalformedJson("The body holds a number too large to be one.")
+    return value
+
+
+def _is_text(value: Mapping[str, Any]) -> bool:
+    try:
+        canonical(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _deeper_than(value: Any, levels: int) -> bool:

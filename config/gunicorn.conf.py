@@ -29,7 +29,8 @@ except RuntimeError as error:
 # four threads in each, because a request also waits for PostgreSQL, and one with `Prefer: wait` holds its thread for up to
 # 10 s (at most two of a process do). Each thread needs a connection of the pool while it asks PostgreSQL: AEGIS_POOL_SIZE
 # (5) is to be no less. More threads only wait for each other.
-worker_class = "gthread"
+# The worker is gthread with errors told as those of the API.
+worker_class = "aegis_api.server.Worker"
 try:
     workers = _whole_number("AEGIS_WEB_WORKERS", min(16, os.cpu_count() or 1), 1, 1024)
     threads = _whole_number("AEGIS_WEB_THREADS", 4, 1, 1024)
@@ -54,9 +55,14 @@ timeout = 30
 graceful_timeout = 20
 
 # Headers are bounded here, bodies by AEGIS_MAX_BODY_BYTES.
-limit_request_line = 4094
+# A line holds a list's filters at their longest, written in escapes.
+limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 4096
+
+# No request may say under which path it came: by default those of this machine may, and a proxy here hands on what others
+# send it.
+forwarder_headers = ""
 
 # A worker's heartbeat is a file: on a slow disk it would be taken for dead.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

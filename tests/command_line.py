@@ -54,6 +54,7 @@ _AS_IN_A_TERMINAL = (
 def aegis(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Aegis]:
     """Run `aegis ARGUMENT…` through the console script's own function."""
     handlers, level = logging.root.handlers[:], logging.root.level
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
 
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["aegis", *arguments])
@@ -69,6 +70,7 @@ def aegis(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     yield run
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     structlog.reset_defaults()
 
 

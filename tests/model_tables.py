@@ -34,6 +34,7 @@ class JobRow:
     lease_epoch: int = 0
     lease_until: float = 0.0
     claim_count: int = 0
+    begun_epoch: int = 0
 
 
 @dataclass
@@ -43,13 +44,12 @@ class AttemptRow:
     first_not_found_at: float | None = None
     answered_at: float | None = None
 
-    def as_read(self, now: float) -> Attempt:
-        since = self.first_not_found_at
+    def as_read(self) -> Attempt:
         return replace(
             self.attempt,
-            age_s=now - self.sent_at,
-            not_found_age_s=None if since is None else now - since,
-            answered_age_s=0.0 if self.answered_at is None else now - self.answered_at,
+            sent_at_s=self.sent_at,
+            first_not_found_at_s=self.first_not_found_at,
+            answered_at_s=self.answered_at,
         )
 
 
@@ -81,14 +81,17 @@ class Tables:
         return job if waits or abandoned else None
 
     def claim(self, queue: str) -> ClaimedJob | None:
-        """`persistence.claims.claim` for one job."""
+        """`persistence.claims.claim` for one job, and `begin`."""
         job = self.due(queue)
         if job is None:
             return None
+        left_behind = job.status == "running"
+        job.claim_count += left_behind and job.begun_epoch == job.lease_epoch
         job.status, job.lease_until = "running", self.clock.now + LEASE_S
         job.lease_epoch += 1
-        job.claim_count += 1
-        attempts = tuple(row.as_read(self.clock.now) for row in self.attempts)
+        if left_behind or job.claim_count:
+            job.begun_epoch = job.lease_epoch
+        attempts = tuple(row.as_read() for row in self.attempts)
         return ClaimedJob(
             job.id,
             job.operation,
@@ -97,7 +100,9 @@ class Tables:
             self.payment,
             attempts,
             job.request,
-            self.clock.now - job.made_at,
+            made_at_s=job.made_at,
+            claimed_at_s=self.clock.now,
+            left_behind=left_behind,
         )
 
     def record(self, change: Change) -> bool:
@@ -133,7 +138,7 @@ class Tables:
             self.outbox.extend(event.seq for event in events)
 
     def _write_job(self, job: JobRow, change: Change) -> None:
-        job.status, job.queue = change.job.status, change.job.queue
+        job.status, job.queue, job.begun_epoch = change.job.status, change.job.queue, change.lease_epoch
         if job.status == "waiting":
             job.run_at = self.clock.now + change.job.run_in_s
         if job.status == "running":
@@ -184,8 +189,8 @@ class Tables:
             sends=1,
             checks=0,
             not_found_count=0,
-            age_s=0.0,
-            not_found_age_s=None,
+            sent_at_s=self.clock.now,
+            first_not_found_at_s=None,
             candidates=tuple(change.opened.decision.get("candidates", ())),
         )
         assert self._key(attempt) not in [self._key(row.attempt) for row in self.attempts], "UNIQUE"

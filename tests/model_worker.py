@@ -71,31 +71,40 @@ def worker(world: World, queue: str) -> Generator[str]:
         return
     yield "job.claimed"
     work = Work(job, job.payment, list(job.attempts), world.route(), random.Random(job.id))
-    settled, step = None, next_step(work, POLICY)
-    leased_from_s = clock.now
+    work.held_until_s = job.claimed_at_s + LEASE_S
+    if clock.now > work.held_until_s:
+        return
+    settled, step = None, next_step(work, POLICY, clock.now)
     while True:
-        ((work, settled, step),) = admitted(world.gates, [(work, settled, step)], POLICY)
+        ((work, settled, step),) = admitted(world.gates, [(work, settled, step)], POLICY, lambda: clock.now)
         if settled is not None or not isinstance(step, Ask):
             work, step, change = legal_change(work, settled, step)
             leased_from_s = clock.now
+            yield "outcome.settled"
             if not tables.record(change):
                 return
             yield "attempt.opened" if change.opened else "outcome.recorded"
             if isinstance(step, Rest):
                 return
             work.payment = change.payment
+            work.held_until_s = leased_from_s + LEASE_S
             if isinstance(step, Send):
-                work.attempts.append(_sent(step.opened, job.lease_epoch))
+                work.attempts.append(_sent(step.opened, job.lease_epoch, leased_from_s))
         assert isinstance(step, Send | SendAgain | Ask)
         work.position = step.position if isinstance(step, Ask) else -1
         gateway = world.gateways[work.subject.gateway]
         yield "gateway.sending"
+        asked_at_s = clock.now
         if isinstance(step, Ask):
             outcome = gateway.look_up(step.query)
-        elif clock.now > leased_from_s + LEASE_S - SLOWEST_CALL_S:
+        elif clock.now > work.held_until_s - SLOWEST_CALL_S or (
+            isinstance(step, SendAgain) and clock.now > step.until_s
+        ):
             return
         else:
             outcome = gateway.call(step.request)
         yield "gateway.answered"
-        settled = settle(work, Answer(outcome, 1.0, looked_up=isinstance(step, Ask)), POLICY)
+        if clock.now > work.held_until_s and isinstance(step, Ask):
+            return
+        settled = settle(work, Answer(outcome, 1.0, isinstance(step, Ask), asked_at_s), POLICY, clock.now)
         step = settled.then

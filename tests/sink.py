@@ -71,6 +71,7 @@ class Sink:
         request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
         while not self.released.wait(0.02):
             request.wfile.write(b"x")
+        request.close_connection = True
 
     def drops(self, request: BaseHTTPRequestHandler) -> None:
         """Close the connection without an answer."""

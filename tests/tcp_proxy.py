@@ -22,7 +22,8 @@ class TcpProxy:
     def __init__(self, port: int) -> None:
         self._target = port
         self._delay_s = 0.0
-        self._swallow = self._reset = False
+        self._swallow = self._answers_only = self._reset = False
+        self._from_prefix = b""
         self._open: dict[asyncio.StreamWriter, _Fate] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy", daemon=True)
@@ -47,9 +48,13 @@ class TcpProxy:
             parts._replace(netloc=parts.netloc.removesuffix(f":{parts.port}") + f":{self.port}")
         )
 
-    def blackhole(self) -> None:
-        """Bytes vanish and nobody is told: a half-open connection. Those that exist never work again."""
-        self._wait_for(self._set(swallow=True))
+    def blackhole(self, *, answers_only: bool = False, from_prefix: bytes = b"") -> None:
+        """Bytes vanish and nobody is told: a half-open connection. Those that exist never work again.
+
+        `answers_only`: what the client sends still arrives. `from_prefix`: a connection works until its client sends
+        something that begins so.
+        """
+        self._wait_for(self._set(swallow=True, answers_only=answers_only, from_prefix=from_prefix))
 
     def reset(self) -> None:
         """Every connection is reset, new ones as well."""
@@ -72,10 +77,20 @@ class TcpProxy:
     def _wait_for(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_ANSWER_S)
 
-    async def _set(self, *, swallow: bool = False, reset: bool = False, delay_s: float = 0.0) -> None:
-        self._swallow, self._reset, self._delay_s = swallow, reset, delay_s
+    async def _set(
+        self,
+        *,
+        swallow: bool = False,
+        answers_only: bool = False,
+        from_prefix: bytes = b"",
+        reset: bool = False,
+        delay_s: float = 0.0,
+    ) -> None:
+        self._swallow, self._answers_only, self._from_prefix = swallow, answers_only, from_prefix
+        self._reset, self._delay_s = reset, delay_s
         for writer, fate in list(self._open.items()):
-            fate.lost |= swallow
+            if swallow and not from_prefix:
+                fate.lose(answers_only)
             if reset:
                 _cut(writer)
 
@@ -106,22 +121,28 @@ class TcpProxy:
         except OSError:
             _cut(writer)
             return
-        fate = _Fate(lost=self._swallow)
+        fate = _Fate()
+        if self._swallow and not self._from_prefix:
+            fate.lose(self._answers_only)
         self._open |= {writer: fate, to_upstream: fate}
         await asyncio.gather(
-            self._pump(reader, to_upstream, fate),
-            self._pump(upstream, writer, fate),
+            self._pump(reader, to_upstream, fate, asking=True),
+            self._pump(upstream, writer, fate, asking=False),
         )
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fate: _Fate) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fate: _Fate, *, asking: bool
+    ) -> None:
         with suppress(OSError):
             while data := await reader.read(_CHUNK):
                 await asyncio.sleep(self._delay_s)
-                if not fate.lost:
+                if asking and self._from_prefix and data.startswith(self._from_prefix):
+                    fate.lose(self._answers_only)
+                if not (fate.questions_lost if asking else fate.answers_lost):
                     writer.write(data)
                     await writer.drain()
         # The other side of a lost connection doesn't hear that this one has gone, either.
-        if not fate.lost:
+        if not fate.answers_lost:
             self._open.pop(writer, None)
             writer.close()
 
@@ -129,8 +150,13 @@ class TcpProxy:
 class _Fate:
     """What became of one connection, for both of its directions."""
 
-    def __init__(self, lost: bool) -> None:
-        self.lost = lost
+    def __init__(self) -> None:
+        self.questions_lost = self.answers_lost = False
+
+    def lose(self, answers_only: bool) -> None:
+        """From now on."""
+        self.answers_lost = True
+        self.questions_lost |= not answers_only
 
 
 def _cut(writer: asyncio.StreamWriter) -> None:

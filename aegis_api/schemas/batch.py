@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import fields
 
+from aegis_worker.domain.text import KEY
+
 from .answers import ProblemSchema
 from .documented import Answer, one_of, text, whole
 from .fields import Text
@@ -20,11 +22,14 @@ class BatchLineSchema(PaymentRequestSchema):
 
     idempotency_key = Text(
         255,
-        pattern="[ -~]+",
+        pattern=KEY[1:-1],
         required=True,
         metadata={
             "example": "order-1042",
-            "description": "New for every payment and the same for every try of it; the same as that of a single POST.",
+            "description": (
+                "New for every payment and the same for every try of it; the same as that of a single POST. Spaces around "
+                "it don't count."
+            ),
         },
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import cleandoc
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
@@ -61,9 +60,3 @@ class Answer(Schema):
 
     class Meta:
         unknown = EXCLUDE
-
-    def __init_subclass__(cls, **more: Any) -> None:
-        super().__init_subclass__(**more)
-        if cls.__doc__:
-            # A Meta of its own, which apispec reads.
-            cls.Meta = type("Meta", (cls.Meta,), {"description": cleandoc(cls.__doc__)})  # type: ignore[assignment, misc]

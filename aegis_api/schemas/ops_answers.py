@@ -56,6 +56,24 @@ class IncidentSummarySchema(Answer):
     found_at = time()
 
 
+class StandingDecisionSchema(Answer):
+    """A person's decision that no gateway confirmed: it waits to take effect, or a gateway has contradicted it since."""
+
+    id = text()
+    status = one_of("waiting", "refused")
+    resolution = one_of("charged", "not_charged")
+    reason = text()
+    evidence = text()
+    gateway = text(none=True)
+    gateway_ref = text(none=True)
+    attempt = fields.Integer(required=True, allow_none=True)
+    actor = text("The operator's key, or `cli:<user name>`.")
+    made_at = time()
+    takes_effect_at = time("When it takes effect without an answer from the gateway.")
+    refused_at = time(none=True)
+    refused_because = text("What the gateway said.", none=True)
+
+
 class ReviewSchema(Answer):
     """A payment that waits for a person, with the evidence."""
 
@@ -70,6 +88,7 @@ class ReviewSchema(Answer):
         required=True,
         metadata={"description": "What may be decided now."},
     )
+    decision = fields.Nested(StandingDecisionSchema, required=True, allow_none=True)
     last_said = fields.Nested(LastSaidSchema, required=True, allow_none=True)
     payment = fields.Nested(PaymentSchema, required=True)
     job = fields.Nested(JobSchema, required=True, allow_none=True)
@@ -103,8 +122,14 @@ class ResolvedSchema(Answer):
     checked = text(
         "How far the gateways confirm it. null: not asked.",
         none=True,
-        enum=["confirmed", "not_found", "unanswered", "nothing_sent", None],
+        enum=["confirmed", "not_found", "too_early", "unanswered", "nothing_sent", None],
     )
+    took_effect = text(
+        "Why it did, at once: confirmed or forced. null: it waits (see `decision`), or nothing was decided.",
+        none=True,
+        enum=["confirmed", "forced", None],
+    )
+    decision = fields.Nested(StandingDecisionSchema, required=True, allow_none=True)
     gateways_say = fields.List(fields.Nested(GatewaySaysSchema), required=True)
     state_changed = fields.Boolean(required=True)
     state = one_of(*State)

@@ -6,7 +6,7 @@ from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
 from aegis_worker.queries.stuck import Thresholds
 from aegis_worker.review.case import KINDS
 
-from .fields import OneOf, StrictSchema, Text, Whole
+from .fields import BodySchema, Flag, OneOf, StrictSchema, Text, Whole
 from .queries import Number, page_limit
 
 
@@ -54,12 +54,12 @@ class StuckQuerySchema(StrictSchema):
     dead_within_s = _seconds(_DEFAULTS.dead_within_s, "Dead deliveries of events younger than this.")
 
 
-class ResolutionSchema(StrictSchema):
+class ResolutionSchema(BodySchema):
     """A person's decision about a payment."""
 
     resolution = OneOf(
         frozenset(KINDS),
-        "charged, not_charged, ask_again or rebuild",
+        "charged, not_charged, ask_again, rebuild or withdraw",
         required=True,
         metadata={"description": "One of the `resolutions` of the review."},
     )
@@ -73,7 +73,29 @@ class ResolutionSchema(StrictSchema):
     gateway_ref = Text(
         255,
         metadata={
-            "description": "charged: the gateway's id of the charge, where a look-up does not tell it."
+            "description": (
+                "charged: the gateway's id of the charge. It is looked up: whose it is, its amount, and that no other"
+                " payment stands on it."
+            )
         },
     )
     attempt = Whole(1, 1000, metadata={"description": "charged: the number of the attempt that charged."})
+    evidence = Text(
+        LONGEST_REASON,
+        shortest=SHORTEST_REASON,
+        metadata={
+            "description": (
+                "Where it can be seen, such as a link to or an id from the gateway's dashboard. Needed where no gateway"
+                " confirms the decision; kept in the audit log, never told to the merchant."
+            )
+        },
+    )
+    force = Flag(
+        load_default=False,
+        metadata={
+            "description": (
+                "Take effect at once where no gateway confirms it. What one contradicts is refused all the same."
+            ),
+            "default": False,
+        },
+    )

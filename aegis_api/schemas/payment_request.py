@@ -6,15 +6,17 @@ from aegis_worker.domain.card_networks import NETWORKS
 from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
+from aegis_worker.domain.text import LINE
 
-from .fields import Metadata, Object, OneOf, StrictSchema, Text, Union, WebAddress, Whole
+from .composed import Metadata, Union, WebAddress
+from .fields import BodySchema, Name, Object, OneOf, Text, Whole
 
 
 def _type(name: str) -> OneOf:
     return OneOf(frozenset({name}), name, required=True)
 
 
-class CardMethodSchema(StrictSchema):
+class CardMethodSchema(BodySchema):
     """A card that a gateway has already turned into a token; the number itself is never taken."""
 
     type = _type("card")
@@ -38,7 +40,7 @@ class CardMethodSchema(StrictSchema):
     )
 
 
-class UpiMethodSchema(StrictSchema):
+class UpiMethodSchema(BodySchema):
     """A UPI payment from a virtual payment address."""
 
     type = _type("upi")
@@ -51,7 +53,7 @@ class UpiMethodSchema(StrictSchema):
     )
 
 
-class NetBankingMethodSchema(StrictSchema):
+class NetBankingMethodSchema(BodySchema):
     """A payment from the payer's bank account, at the bank's own site."""
 
     type = _type("net_banking")
@@ -64,7 +66,7 @@ class NetBankingMethodSchema(StrictSchema):
     )
 
 
-class WalletMethodSchema(StrictSchema):
+class WalletMethodSchema(BodySchema):
     """A payment from a wallet."""
 
     type = _type("wallet")
@@ -77,7 +79,7 @@ class WalletMethodSchema(StrictSchema):
     )
 
 
-class PayLaterMethodSchema(StrictSchema):
+class PayLaterMethodSchema(BodySchema):
     """A payment that a lender advances."""
 
     type = _type("pay_later")
@@ -90,7 +92,7 @@ class PayLaterMethodSchema(StrictSchema):
     )
 
 
-PAYMENT_METHODS: dict[str, StrictSchema] = {
+PAYMENT_METHODS: dict[str, BodySchema] = {
     "card": CardMethodSchema(),
     "upi": UpiMethodSchema(),
     "net_banking": NetBankingMethodSchema(),
@@ -99,7 +101,7 @@ PAYMENT_METHODS: dict[str, StrictSchema] = {
 }
 
 
-class CustomerSchema(StrictSchema):
+class CustomerSchema(BodySchema):
     """Who pays, as far as the merchant wants to say."""
 
     id = Text(
@@ -111,7 +113,7 @@ class CustomerSchema(StrictSchema):
     )
     email = Text(
         254,
-        pattern=r"[^@\s]{1,64}@[^@\s.][^@\s]*\.[^@\s.]+",
+        pattern=rf"(?={LINE[1:]})[^@\s]{{1,64}}@[^@\s.][^@\s]*\.[^@\s.]+",
         form="an e-mail address",
         metadata={"example": "asha@shop.example"},
     )
@@ -119,7 +121,7 @@ class CustomerSchema(StrictSchema):
     country = OneOf(COUNTRIES, "an ISO 3166-1 alpha-2 country code in capitals", metadata={"example": "IN"})
 
 
-class PaymentRequestSchema(StrictSchema):
+class PaymentRequestSchema(BodySchema):
     """A payment to be made."""
 
     amount = Whole(
@@ -136,15 +138,22 @@ class PaymentRequestSchema(StrictSchema):
         metadata={"description": "When the money is taken. Left out, it is automatic."},
     )
     payment_method = Union(PAYMENT_METHODS, required=True)
-    reference = Text(
-        255,
+    reference = Name(
         metadata={
             "example": "order-1042",
-            "description": "The merchant's own reference, unique among payments that have not failed or been cancelled.",
+            "description": (
+                "The merchant's own reference, unique among payments that have not failed or been cancelled. Shown as it "
+                "was given; two are the same where they differ only in spaces around them, in characters that are not "
+                "shown, or in Unicode's compatible forms (NFKC). At most 255 characters in that form too."
+            ),
         },
     )
     customer = Object(CustomerSchema())
-    description = Text(500, metadata={"example": "Two tickets"})
+    description = Text(
+        500,
+        lines=True,
+        metadata={"example": "Two tickets", "description": "In any number of lines, with tabs."},
+    )
     return_url = WebAddress(
         metadata={
             "example": "https://shop.example/return",

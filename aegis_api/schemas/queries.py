@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,10 +10,14 @@ from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.transitions import State
 
-from .fields import OneOf, StrictField, StrictSchema, Text, refusal
+from .fields import Name, OneOf, StrictField, StrictSchema, Text, refusal
 
 LONGEST_PAGE = 100
 _JOB_STATUSES = frozenset({"queued", "running", "waiting", "succeeded", "failed", "review"})
+_LONGEST_NUMBER = 19  # digits of 64 bits
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 EXPANDABLE = ("attempts", "events")
 
 
@@ -37,7 +42,7 @@ class Number(StrictField):
         self._most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if not (value.isascii() and value.isdecimal()) or len(value) > 18:
+        if not (value.isascii() and value.isdecimal()) or len(value) > _LONGEST_NUMBER:
             raise refusal("invalid_type", "Must be a whole number in decimal digits.")
         if not self._least <= int(value) <= self._most:
             raise refusal("out_of_range", f"Must be from {self._least} to {self._most}.")
@@ -48,21 +53,35 @@ class Moment(StrictField):
     """An instant as RFC 3339 writes it, with its offset."""
 
     def __init__(self, **kwargs: Any) -> None:
-        documented = {"type": "string", "format": "date-time", "example": "2026-11-21T09:00:00Z"}
+        documented = {
+            "type": "string",
+            "format": "date-time",
+            "pattern": f"^{_MOMENT.pattern}$",
+            "example": "2026-11-21T09:00:00Z",
+        }
         super().__init__(metadata=documented | kwargs.pop("metadata", {}), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         if type(value) is not str:
             raise refusal("invalid_type", "Must be a string.")
-        try:
-            moment = datetime.fromisoformat(value) if len(value) <= 40 else None
-            if moment is not None and moment.tzinfo is not None:
-                return moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
+        moment = _moment(value)
+        if moment is not None:
+            return moment
+        hint = ""
+        if _moment("+".join(value.rsplit(" ", 1))) is not None:
+            hint = " A + in a query stands for a space: write it as %2B."
         raise refusal(
-            "invalid_format", "Must be an RFC 3339 time with an offset, such as 2026-11-21T09:00:00Z."
+            "invalid_format", f"Must be an RFC 3339 time with an offset, such as 2026-11-21T09:00:00Z.{hint}"
         )
+
+
+def _moment(text: str) -> datetime | None:
+    if not _MOMENT.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 class PastMoment(Moment):
@@ -112,7 +131,7 @@ class PaymentsQuerySchema(StrictSchema):
     starting_after = _id("pay", "a payment")
     state = OneOf(frozenset(State), "a payment state in capitals")
     gateway = Text(64)
-    reference = Text(255)
+    reference = Name(metadata={"description": "In any form that is the same as the payment's."})
     customer_id = Text(255)
     currency = OneOf(EXPONENTS, "an ISO 4217 code in capitals")
     amount_gte = Number(0, MAX_MINOR, data_key="amount[gte]", metadata={"description": "Minor units."})

@@ -10,7 +10,7 @@ from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
 from aegis_worker.routing.rules import FIELDS, METADATA, OPERATORS
 from aegis_worker.routing.strategies import STRATEGIES
 
-from .fields import Fault, OneOf, StrictSchema, Text, Verbatim, Whole
+from .fields import BodySchema, Fault, OneOf, StrictSchema, Text, Verbatim, Whole
 from .queries import Number, PastMoment, page_limit
 
 # `aegis routing simulate` takes more; a request must not hold a thread for long.
@@ -35,19 +35,25 @@ def _reason() -> Text:
     )
 
 
-class RoutingPutSchema(StrictSchema):
-    """A routing configuration, or back to the file: one of `config` and `source`."""
+class RoutingPutSchema(BodySchema):
+    """A routing configuration in `config`, or back to the file with `source: file`."""
 
     config = Verbatim(metadata={"description": CONFIG})
     source = OneOf(
-        frozenset({"file"}), "file", metadata={"description": "`file`: config/routing.toml holds again."}
+        frozenset({"file", "put"}),
+        "file or put",
+        metadata={
+            "description": "`file`: config/routing.toml holds again. `put`, as GET shows it: the same as leaving it out."
+        },
     )
     reason = _reason()
 
     @validates_schema(skip_on_field_errors=True)
     def _one_of_them(self, data: dict[str, Any], **_: Any) -> None:
-        if ("config" in data) == ("source" in data):
-            raise ValidationError({"config": [Fault("required", "Give either config or source.")]})
+        config, source = data.get("config"), data.get("source")
+        if (config is None) is not (source == "file"):
+            wrong = "source" if source == "put" else "config"
+            raise ValidationError({wrong: [Fault("required", "Give either config, or source: file.")]})
 
 
 class RoutingVersionsQuerySchema(StrictSchema):
@@ -57,13 +63,13 @@ class RoutingVersionsQuerySchema(StrictSchema):
     starting_after = Number(1, 2**31 - 1, metadata={"description": "next_cursor of the page before."})
 
 
-class PauseSchema(StrictSchema):
+class PauseSchema(BodySchema):
     """Why a gateway is paused."""
 
     reason = _reason()
 
 
-class SimulationRequestSchema(StrictSchema):
+class SimulationRequestSchema(BodySchema):
     """What to try, and on which payments."""
 
     config = Verbatim(

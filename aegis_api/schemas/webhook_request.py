@@ -6,9 +6,10 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from aegis_worker.domain.hosts import HOOK_URL
 from aegis_worker.domain.transitions import EventType
 
-from .fields import Fault, OneOf, StrictField, StrictSchema, Text, refusal
+from .fields import BodySchema, Fault, OneOf, StrictField, StrictSchema, Text, refusal
 from .queries import page_limit
 
 _EVENT_TYPES = [kind.wire for kind in EventType]
@@ -41,7 +42,7 @@ class EventTypes(StrictField):
         return value
 
 
-class EndpointRequestSchema(StrictSchema):
+class EndpointRequestSchema(BodySchema):
     """A webhook endpoint to be made."""
 
     url = Text(
@@ -49,7 +50,15 @@ class EndpointRequestSchema(StrictSchema):
         pattern="[!-~]+",
         form="a URL in printable ASCII",
         required=True,
-        metadata={"example": "https://shop.example/hooks", "description": "https, and publicly reachable."},
+        metadata={
+            "pattern": f"^{HOOK_URL}$",
+            "format": "uri",
+            "example": "https://shop.example/hooks",
+            "description": (
+                "https, publicly reachable, at port 80, 443 or one from 1024 on. Plain http where the installation lets "
+                "webhooks go to its own network."
+            ),
+        },
     )
     event_types = EventTypes()
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.persistence.database import Database
 
-from .checks import violations
+from .checks import shared_among, violations
 from .subjects import ACCEPTING, KEY_WITHIN_S, Subject, read_subjects
 from .violations import Bounds, Finding, Page, Violation, gather
 
@@ -47,7 +47,9 @@ def check_payments(
     `whole` histories are folded from their start, which also checks the snapshots.
     """
     bounds = bounds or Bounds()
-    subjects = read_subjects(connection, bounds=bounds, limit=limit, after=after, upto=upto, whole=whole)
+    subjects = shared_among(
+        read_subjects(connection, bounds=bounds, limit=limit, after=after, upto=upto, whole=whole)
+    )
     ids = [subject.payment.id for subject in subjects]
     found = [violation for subject in subjects for violation in violations(subject, bounds)]
     return Page("payments", ids, found, ids[-1] if len(ids) == limit else None, _long(subjects))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+from aegis_worker.domain.charges import given_back_charges, told_charges
 from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.domain.replay import differences, fold, restored, snapshot, states
 from aegis_worker.domain.transitions import EventType, State
@@ -32,26 +35,38 @@ def broken_history(subject: Subject) -> list[Finding]:
     return [*_row_is_the_fold(subject, bounds), *_snapshots_agree(subject, bounds)]
 
 
-def net_charges(subject: Subject) -> list[str]:
-    """The charges that gateways have told us of and that were not reversed, as `gateway/number`, in the order sent."""
-    reversed_hops = {
-        (call["gateway"], call["number"])
-        for call in subject.attempts
-        if call["operation"] in ("void", "refund") and call["status"] == "APPROVED"
-    }
-    captured_at = {
-        call["gateway"]
-        for call in subject.attempts
-        if call["operation"] == "capture" and call["status"] == "APPROVED"
-    }
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """An attempt as it was read, for the rule of `domain.charges`."""
+
+    operation: str
+    number: int
+    gateway: str
+    gateway_ref: str | None
+    status: str
+    not_found_count: int
+    outcome: Mapping[str, Any]
+
+
+def _calls(subject: Subject) -> list[_Call]:
     return [
-        f"{call['gateway']}/{call['number']}"
+        _Call(
+            call["operation"],
+            call["number"],
+            call["gateway"],
+            call["gateway_ref"],
+            call["status"],
+            call.get("not_found_count", 0),
+            {name: call.get(name) for name in ("captured", "given_back")},
+        )
         for call in subject.attempts
-        if call["operation"] == "process"
-        and call["status"] == "APPROVED"
-        and (call["captured"] or call["gateway"] in captured_at)
-        and (call["gateway"], call["number"]) not in reversed_hops
     ]
+
+
+def net_charges(subject: Subject) -> list[str]:
+    """The charges that gateways have told us of and that stand, as `gateway/number`, in the order sent."""
+    calls = _calls(subject)
+    return [f"{calls[position].gateway}/{calls[position].number}" for position in told_charges(calls)]
 
 
 def _charged_once(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
@@ -80,16 +95,44 @@ def _ends(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
 def _agrees(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
     state, charges = subject.payment.state, net_charges(subject)
     said = {"state": state.value, "charges": charges}
-    if state is State.SUCCESS and not charges and not _was_reversed(subject):
+    if state is State.SUCCESS and not charges and not given_back_charges(_calls(subject)):
         yield Finding("I3", "SUCCESS, and no gateway has told us of a charge", said)
     # A late charge that was told (PAYMENT_DUPLICATE_DETECTED) is known, and its reversal has a job of its own.
     if state in (State.FAILURE, State.CANCELLED) and charges and not subject.late_charge_told:
         yield Finding("I3", f"{state}, and a gateway has told us of a charge", said)
 
 
-def _was_reversed(subject: Subject) -> bool:
-    return any(
-        call["operation"] in ("void", "refund") and call["status"] == "APPROVED" for call in subject.attempts
+def _its_own_references(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    for shared in subject.shared:
+        summary = f"{shared['gateway_ref']} at {shared['gateway']} is also that of {shared['payment_id']}"
+        yield Finding("I3", summary, {"shared": [dict(each) for each in subject.shared]})
+
+
+def shared_among(subjects: Sequence[Subject]) -> list[Subject]:
+    """The subjects, each with the references that it shares with others of them as well."""
+    holders: dict[tuple[str, str], list[str]] = {}
+    for subject in subjects:
+        for reference in _references(subject):
+            holders.setdefault(reference, []).append(subject.payment.id)
+    return [_sharing(subject, holders) for subject in subjects]
+
+
+def _sharing(subject: Subject, holders: Mapping[tuple[str, str], Sequence[str]]) -> Subject:
+    known = {(shared["gateway"], shared["gateway_ref"]) for shared in subject.shared}
+    found = [
+        {"gateway": gateway, "gateway_ref": gateway_ref, "payment_id": other}
+        for gateway, gateway_ref in sorted(_references(subject) - known)
+        for other in holders[gateway, gateway_ref]
+        if other != subject.payment.id
+    ]
+    return replace(subject, shared=[*subject.shared, *found]) if found else subject
+
+
+def _references(subject: Subject) -> set[tuple[str, str]]:
+    own = {(call["gateway"], call["gateway_ref"]) for call in subject.attempts if call["gateway_ref"]}
+    payment = subject.payment
+    return own | (
+        {(payment.gateway, payment.gateway_ref)} if payment.gateway and payment.gateway_ref else set()
     )
 
 
@@ -184,6 +227,7 @@ _CHECKS = (
     _charged_once,
     _ends,
     _agrees,
+    _its_own_references,
     _row_is_the_fold,
     _snapshots_agree,
     _outbox_is_in_order,

@@ -127,7 +127,7 @@ def audit_all(
 
 def _compared(parts: AuditParts, report: AuditReport, after: str) -> Iterator[Page]:
     def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.id, payment.state, payment.charges)
+        return compare(parts.gateways, payment.payment, payment.charges)
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for ended in ended_payments(parts.database, after=after, page=parts.batch):
@@ -137,15 +137,14 @@ def _compared(parts: AuditParts, report: AuditReport, after: str) -> Iterator[Pa
             report.unanswered += len(comparisons) - len(answered)
             found = [violation for comparison in answered for violation in _disagreement(comparison)]
             ids = [comparison.payment_id for comparison in answered]
-            yield Page("gateways", ids, found, ended[-1].id)
+            yield Page("gateways", ids, found, None)
 
 
 def _disagreement(comparison: Comparison) -> list[Violation]:
     if not comparison.differs:
         return []
-    says = ", ".join(f"{answer['gateway']} {answer['says']}" for answer in comparison.gateways)
     evidence = {"state": comparison.state.value, "gateways": [dict(answer) for answer in comparison.gateways]}
-    finding = Finding("I3", f"we say {comparison.state}, the gateways say: {says}", evidence)
+    finding = Finding("I3", f"we say {comparison.state}; {comparison.in_words}", evidence)
     return gather(comparison.payment_id, [finding])
 
 

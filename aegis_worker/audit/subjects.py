@@ -61,7 +61,8 @@ SELECT p.*,
     (
         SELECT json_agg(json_build_object(
             'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_ref', a.gateway_ref,
-            'status', a.status, 'captured', a.outcome -> 'captured'
+            'status', a.status, 'not_found_count', a.not_found_count, 'captured', a.outcome -> 'captured',
+            'given_back', a.outcome -> 'given_back'
         ) ORDER BY a.sent_at)
         FROM attempts a WHERE a.payment_id = p.id
     ) AS attempts,
@@ -95,6 +96,14 @@ SELECT p.*,
                 SELECT FROM webhook_deliveries d
                 WHERE d.payment_id = p.id AND d.seq = e.seq AND d.endpoint_id = w.id)
     ) AS not_fanned_out,
+    (
+        SELECT json_agg(json_build_object(
+            'gateway', r.gateway, 'gateway_ref', r.gateway_ref, 'payment_id', r.payment_id) ORDER BY r.gateway_ref)
+        FROM (
+            SELECT gateway, gateway_ref FROM attempts WHERE payment_id = p.id UNION SELECT p.gateway, p.gateway_ref
+        ) known JOIN gateway_references r ON r.gateway = known.gateway AND r.gateway_ref = known.gateway_ref
+        WHERE r.payment_id <> p.id
+    ) AS shared,
     keys.keys,
     p.created_at > statement_timestamp() - make_interval(secs => %(keys_kept_s)s)
         AND p.created_at >= (SELECT min(created_at) FROM idempotency_keys) AS key_is_kept
@@ -117,6 +126,7 @@ class Subject:
 
     `told` and `last_seq`: how many events there are and the highest `seq`. `events` are those after `folds_from`: 0, or
     the `seq` of the newest snapshot. `late_charge_told`: whether any event at all is PAYMENT_DUPLICATE_DETECTED.
+    `shared`: references of gateways that it has, or its attempts, and that are another payment's, `payment_id`.
     """
 
     payment: Payment
@@ -135,6 +145,7 @@ class Subject:
     not_fanned_out: Sequence[Mapping[str, Any]]
     keys: Sequence[Mapping[str, Any]]
     key_is_kept: bool
+    shared: Sequence[Mapping[str, Any]] = ()
 
 
 def read_subjects(
@@ -186,4 +197,5 @@ def _subject(row: Mapping[str, Any]) -> Subject:
         not_fanned_out=row["not_fanned_out"] or (),
         keys=row["keys"] or (),
         key_is_kept=bool(row["key_is_kept"]),
+        shared=row["shared"] or (),
     )

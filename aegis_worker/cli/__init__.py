@@ -14,6 +14,7 @@ import click
 
 from aegis_worker import __version__
 from aegis_worker.errors import AegisError
+from aegis_worker.observability.logs import configure_logs, log_the_uncaught
 from aegis_worker.observability.refusals import one_line
 
 from .streams import readers_may_leave
@@ -80,6 +81,8 @@ def cli() -> None:
 
 def main() -> None:
     """The console script: errors of ours become one line that says what to do."""
+    configure_logs("WARNING")
+    log_the_uncaught()
     with readers_may_leave():
         try:
             cli()

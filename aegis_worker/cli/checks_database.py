@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from aegis_worker.persistence import delivery_rows, migrate, outbox_rows
+from aegis_worker.persistence import delivery_rows, outbox_rows
+from aegis_worker.persistence.compatibility import fit
 from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
 from aegis_worker.persistence.oversight_tables import metadata
-from aegis_worker.persistence.whereabouts import not_seen_because
 from aegis_worker.settings import Settings
 
 from .checks import Check, fail, ok, warn
@@ -18,8 +18,6 @@ from .output import duration
 
 _OLDEST_VERSION = 16
 _MOST_SKEW_S = 1.0
-# Beat reconciles every minute: two ticks may be missed.
-_BEAT_IS_LATE_S = 180
 # Workers take up a due job within seconds, and beat looks for lost hints every 5 s.
 _LATE_S, _VERY_LATE_S = 15, 60
 _COUNT_LIMIT = 10_000
@@ -33,6 +31,21 @@ SELECT current_setting('server_version_num')::int / 10000 AS major, current_sett
         - coalesce(current_setting('reserved_connections', true)::int, 0) AS usable,
     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS in_use
 """
+
+# Settings under which PostgreSQL writes requests into its own log, with the values that keep them out. Those of roles and
+# of this connection count, so they are asked for where we are.
+_KEEPS_REQUESTS_OUT = {
+    "log_min_error_statement": ("panic",),
+    "log_error_verbosity": ("terse",),
+    "log_min_messages": ("log", "fatal", "panic"),
+    "log_min_duration_statement": ("-1",),
+    "log_min_duration_sample": ("-1",),
+    "log_transaction_sample_rate": ("0",),
+    "log_statement": ("none", "ddl"),
+    "auto_explain.log_min_duration": ("-1",),
+}
+
+_SETTINGS = "SELECT name, setting FROM pg_settings WHERE name = ANY (%(names)s)"
 
 _DUE = """
 SELECT count(*) AS due, coalesce(extract(epoch FROM statement_timestamp() - min(since)), 0)::float8 AS oldest_s FROM (
@@ -48,10 +61,6 @@ SELECT (SELECT count(*) FROM jobs WHERE in_review) AS review, (
     SELECT count(*) FROM jobs
     WHERE queue = 'verify' AND status = 'waiting' AND finished_at IS NULL AND NOT in_review
 ) AS in_doubt
-"""
-
-_LAST_BEAT = """
-SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM reconciliation_runs WHERE trigger = 'beat'
 """
 
 
@@ -101,23 +110,33 @@ def server(connection: Connection, settings: Settings) -> Iterator[Check]:
         yield ok("connections", seen)
 
 
+def log_of_requests(connection: Connection) -> Iterator[Check]:
+    """Whether PostgreSQL's own log may come to hold requests: e-mail addresses, tokens, whatever merchants send."""
+    found = connection.exec_driver_sql(_SETTINGS, {"names": list(_KEEPS_REQUESTS_OUT)}).all()
+    wrong = {
+        row.name: _KEEPS_REQUESTS_OUT[row.name][0]
+        for row in found
+        if row.setting not in _KEEPS_REQUESTS_OUT[row.name]
+    }
+    if not wrong:
+        yield ok("PostgreSQL's log", "holds no requests")
+        return
+    role = connection.exec_driver_sql("SELECT quote_ident(current_user)").scalar_one()
+    statements = " ".join(f"ALTER ROLE {role} SET {name} = {value};" for name, value in sorted(wrong.items()))
+    yield warn(
+        "PostgreSQL's log",
+        f"may hold whole requests, with e-mail addresses and tokens, because of {', '.join(sorted(wrong))}",
+        f"as a superuser, and then restart AegisPay: {statements}",
+    )
+
+
 def schema(connection: Connection) -> Iterator[Check]:
-    """Whether the schema is this version's."""
-    current, head = migrate.current_revision(connection), migrate.head_revision()
-    if current == head:
-        yield ok("schema", f"at {head}, the newest")
-    elif current is None:
-        why = not_seen_because(connection)
-        yield fail(
-            "schema",
-            why or f"none; this version needs {head}",
-            "do what it says" if why else "run `aegis migrate`",
-        )
-    elif migrate.is_known(current):
-        yield fail("schema", f"at {current}, this version needs {head}", "run `aegis migrate`")
+    """Whether this version can work with the schema."""
+    found = fit(connection)
+    if found.works:
+        yield ok("schema", found.seen)
     else:
-        advice = "install the version that migrated it; `aegis migrate` of this one refuses, and would know no way back"
-        yield fail("schema", f"at {current}, which is newer than this version: it knows up to {head}", advice)
+        yield fail("schema", found.seen, found.advice or "do what it says")
 
 
 def rights(connection: Connection) -> Iterator[Check]:
@@ -160,7 +179,9 @@ def due_jobs(connection: Connection) -> Iterator[Check]:
         seen = f"{_bounded(row.due)}, the oldest for {duration(row.oldest_s)}" if row.due else "none"
         if row.oldest_s > _VERY_LATE_S:
             yield fail(
-                name, seen, "nobody works on them: start a worker, or `aegis relay`, which needs no Redis"
+                name,
+                seen,
+                "nobody works on them: see `workers` and `beat` for what is missing; `aegis relay` needs no Redis",
             )
         elif row.oldest_s > _LATE_S:
             yield warn(name, seen, "workers are behind: add processes, or look at the gateways' latency")
@@ -179,18 +200,6 @@ def open_jobs(connection: Connection) -> Iterator[Check]:
     yield ok(
         "asked about later", f"{row.in_doubt} pending, in doubt or with the payer" if row.in_doubt else "none"
     )
-
-
-def beat(connection: Connection) -> Iterator[Check]:
-    """Whether the schedule runs, by what its reconciliation leaves behind every minute."""
-    ago_s = connection.exec_driver_sql(_LAST_BEAT).scalar_one()
-    advice = "start beat (`celery -A aegis_worker.celery beat`) or `aegis relay`: lost hints stay lost without either"
-    if ago_s is None:
-        yield warn("beat", "has never reconciled", advice)
-    elif ago_s > _BEAT_IS_LATE_S:
-        yield warn("beat", f"last reconciled {duration(ago_s)} ago", advice)
-    else:
-        yield ok("beat", f"reconciled {duration(ago_s)} ago")
 
 
 def outbox(connection: Connection) -> Iterator[Check]:

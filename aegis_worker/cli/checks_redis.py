@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from redis import Redis
+from kombu.exceptions import OperationalError
+from redis import Redis, RedisError
 
 from aegis_worker.celery import QUEUES
 from aegis_worker.celery import app as celery_app
+from aegis_worker.redis_rights import grant, is_refusal, missing_rights
 
-from .checks import Check, ok, warn
+from .checks import Check, fail, ok, warn
 from .checks_database import skew
 
 _PING_S = 2.0
 _MANY_MESSAGES = 100
+
+
+def rights(redis: Redis) -> Iterator[Check]:
+    """Whether the user of REDIS_URL may do what AegisPay does there. Raises redis.RedisError."""
+    missing = missing_rights(redis)
+    if not missing:
+        yield ok("Redis rights", "all that are needed")
+    elif missing.keeps_from_working:
+        yield fail("Redis rights", str(missing), f"as an administrator of Redis: {grant(redis, missing)}")
+    else:
+        yield warn("Redis rights", str(missing), f"for this command alone: {grant(redis, missing)}")
+
+
+def as_far_as_allowed(look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    """The checks of `look`, up to where a right is missing: the check on rights has named it."""
+    try:
+        yield from look()
+    except (RedisError, OperationalError) as error:  # kombu's, made of one of those
+        if not is_refusal(error.__cause__ or error):
+            raise
 
 
 def server(redis: Redis) -> Iterator[Check]:

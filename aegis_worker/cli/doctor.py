@@ -15,11 +15,12 @@ from aegis_worker.bootstrap import Worker
 from aegis_worker.errors import ConfigurationError, DatabaseUnavailable, DatabaseUnusable
 from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
-from aegis_worker.persistence import migrate
+from aegis_worker.persistence.compatibility import fit
 from aegis_worker.queries.gateway_reports import report_gateways
+from aegis_worker.redis_rights import is_refusal
 from aegis_worker.settings import load_settings
 
-from . import checks_database, checks_gateways, checks_redis
+from . import checks_beat, checks_database, checks_gateways, checks_redis
 from .checks import Check, fail, guarded, ok, warn
 from .output import examples, json_option, print_json, print_table
 
@@ -99,7 +100,7 @@ def _all_checks() -> Iterator[Check]:
 def _database_checks(parts: Worker) -> Iterator[Check]:
     try:
         with parts.database.read() as connection:
-            is_current = migrate.current_revision(connection) == migrate.head_revision()
+            works = fit(connection).works
     except DatabaseUnusable as error:
         yield fail("PostgreSQL", str(error), _UNUSABLE_ADVICE)
         yield from guarded("rights", _BROKEN_CHECK, partial(_look, parts, checks_database.rights))
@@ -111,18 +112,19 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "PostgreSQL": partial(checks_database.server, settings=parts.settings),
         "schema": checks_database.schema,
         "clock, PostgreSQL": checks_database.clock,
+        "PostgreSQL's log": checks_database.log_of_requests,
     }
     of_ours: dict[str, Callable[[Connection], Iterable[Check]]] = {
         "rights": checks_database.rights,
         "due jobs": checks_database.due_jobs,
         "reviews": checks_database.open_jobs,
-        "beat": checks_database.beat,
         "outbox": checks_database.outbox,
         "webhooks": checks_database.webhooks,
     }
-    for name, look in (of_any | (of_ours if is_current else {})).items():
+    for name, look in (of_any | (of_ours if works else {})).items():
         yield from guarded(name, _BROKEN_CHECK, partial(_look, parts, look))
-    if is_current:
+    if works:
+        yield from guarded("beat", _BROKEN_CHECK, lambda: checks_beat.beat(parts.database, parts.redis))
         yield from guarded("breakers", _BROKEN_CHECK, lambda: _breaker_checks(parts))
         yield from guarded(
             "routing version",
@@ -145,9 +147,15 @@ def _redis_checks(parts: Worker) -> Iterator[Check]:
     try:
         parts.redis.ping()
     except RedisError as error:
-        yield fail("Redis", f"{type(error).__name__}: {error}", _REDIS_ADVICE)
-        return
-    yield from guarded("Redis", _BROKEN_CHECK, lambda: checks_redis.server(parts.redis))
-    yield from guarded("clock, Redis", _BROKEN_CHECK, lambda: checks_redis.clock(parts.redis))
-    yield from guarded("queues", _BROKEN_CHECK, lambda: checks_redis.queues(parts.redis))
-    yield from guarded("workers", _BROKEN_CHECK, checks_redis.workers)
+        if not is_refusal(error):  # else it answers, and the rights are looked at next
+            yield fail("Redis", f"{type(error).__name__}: {error}", _REDIS_ADVICE)
+            return
+    looks: dict[str, Callable[[], Iterable[Check]]] = {
+        "Redis rights": lambda: checks_redis.rights(parts.redis),
+        "Redis": lambda: checks_redis.server(parts.redis),
+        "clock, Redis": lambda: checks_redis.clock(parts.redis),
+        "queues": lambda: checks_redis.queues(parts.redis),
+        "workers": lambda: checks_redis.workers(),
+    }
+    for name, look in looks.items():
+        yield from guarded(name, _BROKEN_CHECK, partial(checks_redis.as_far_as_allowed, look))

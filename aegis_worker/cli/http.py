@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,17 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import urllib3
+from urllib3 import HTTPHeaderDict
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from aegis_worker import __version__
-from aegis_worker.domain.retries import RetryLimits
+from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
+from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import OperatorError, Retryable
+from aegis_worker.gateways.http_client import Answer, HttpClient
 from aegis_worker.resilience.backoff import next_delay_s
-from aegis_worker.strict_json import canonical
+from aegis_worker.strict_json import MalformedJson, canonical, parse
 
 # 30 s > the API's own bounds on a database statement (10 s) and on waiting for its pool and locks, so an answer that is
-# still coming isn't given up.
-_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 3.0, 30.0
+# still coming isn't given up. A thousand payments of a batch are answered with a megabyte or so.
+_CONNECT_TIMEOUT_S, _ANSWER_TIMEOUT_S, _MAX_ANSWER_BYTES = 3.0, 30.0, 1 << 26
 _TRIES = 7
 _PAUSES, _LONGEST_RETRY_AFTER_S = RetryLimits(initial_s=0.5, cap_s=6.0), 10.0
 _rng = random.Random()
@@ -81,20 +84,19 @@ class Api:
     """One API under one key. Safe to share between threads; `stop` ends every pause at once."""
 
     def __init__(self, url: str, key: str, *, connections: int = 1) -> None:
-        prefix = _checked_prefix(url)
+        _check_address(url)
         if not (key and key.isascii() and key.isprintable()):
             raise OperatorError(
                 "the API key is missing or not printable ASCII; `aegis keys create` makes one"
             )
         self.url = url
         self.stop = threading.Event()
-        self._prefix = prefix
-        self._pool = urllib3.connection_from_url(
+        self._http = HttpClient(
             url,
-            maxsize=connections,
-            block=True,
-            retries=False,
-            timeout=urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_READ_TIMEOUT_S),
+            connect_timeout_s=_CONNECT_TIMEOUT_S,
+            timeout_s=_ANSWER_TIMEOUT_S,
+            max_connections=connections,
+            max_body_bytes=_MAX_ANSWER_BYTES,
             headers={
                 "Authorization": f"Bearer {key}",
                 "Accept": "application/json",
@@ -144,21 +146,21 @@ class Api:
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
+        self._http.close()
 
     def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         last = ""
         for tries in range(1, _TRIES + 1):
             retry_after_s = 0.0
-            try:
-                reply = self._once(method, path, body, headers)
-            except urllib3.exceptions.HTTPError as error:
-                last = _in_words(error)
-            else:
+            answer = self._http.send(method, path, body, headers)
+            if isinstance(answer, Answer):
+                reply = self._reply(answer)
                 if not reply.is_worth_a_retry:
                     return reply
                 last = f"HTTP {reply.status} {reply.code}"
                 retry_after_s = reply.retry_after_s
+            else:
+                last = _in_words(answer)
             if tries == _TRIES or self._pause(tries, retry_after_s):
                 break
         raise NotAnswered(f"{self.url} did not answer after {tries} tries: {last}")
@@ -167,11 +169,9 @@ class Api:
         """Wait before the next try; whether it was ended by `stop`."""
         return self.stop.wait(at_least_s + next_delay_s(tries, _PAUSES, _rng))
 
-    def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
-        answer = self._pool.urlopen(
-            method, self._prefix + path, body=body, headers={**self._pool.headers, **headers}, redirect=False
-        )
-        reply = Reply(answer.status, _json_object(answer.data), answer.headers)
+    def _reply(self, answer: Answer) -> Reply:
+        """Raises OperatorError when the API doesn't know the key or isn't ours."""
+        reply = Reply(answer.status, _json_object(answer.body), HTTPHeaderDict(answer.headers))
         if reply.status in (401, 403):
             raise OperatorError(f"{self.url} refuses the API key: {reply.reason}")
         if not reply.body and reply.status not in _NOT_NOW:
@@ -179,22 +179,21 @@ class Api:
         return reply
 
 
-def _checked_prefix(url: str) -> str:
-    """What stands before each path. Raises OperatorError, which repeats no URL that can't be taken apart."""
+def _check_address(url: str) -> None:
+    """Raises OperatorError, which repeats no URL that can't be taken apart."""
     form = "is not an http or https URL such as http://127.0.0.1:8000: correct --url or AEGIS_API_URL"
     try:
-        parts, whole = urlsplit(url), urllib3.util.parse_url(url)
+        parts, whole = urlsplit(url), parse_url(url)
         good = (
             parts.scheme in ("http", "https")
             and bool(parts.hostname)
             and parts.port != 0
             and bool(whole.host)
         )
-    except (ValueError, urllib3.exceptions.LocationParseError):
+    except (ValueError, LocationParseError):
         good = False
     if not good:
         raise OperatorError(f"the API's address {form}")
-    return parts.path.rstrip("/")
 
 
 def _reply_of_line(told: Mapping[str, Any]) -> Reply:
@@ -205,15 +204,14 @@ def _reply_of_line(told: Mapping[str, Any]) -> Reply:
 
 def _json_object(data: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(data)
-    except ValueError:
+        return parse(data)
+    except MalformedJson:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
+def _in_words(problem: NotSent | Unknown) -> str:
+    if isinstance(problem, NotSent) and problem.kind is NotSentKind.NETWORK_ERROR:
         return "connection refused or host unknown; is it running?"
-    if isinstance(error, urllib3.exceptions.TimeoutError):
+    if problem.kind in (NotSentKind.TIMEOUT, UnknownKind.ANSWER_TIMEOUT):
         return "timed out"
-    return type(error).__name__
+    return problem.reason

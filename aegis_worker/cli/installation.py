@@ -11,6 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from aegis_worker.errors import DatabaseUnavailable, DatabaseUnusable
 from aegis_worker.observability.logs import configure_logs
+from aegis_worker.persistence.compatibility import require_fit
 from aegis_worker.persistence.database import Database, sqlstate
 from aegis_worker.persistence.whereabouts import not_seen_because
 from aegis_worker.settings import load_settings
@@ -20,13 +21,18 @@ _ANOTHER_VERSION = {"42703", "42883"}
 
 
 @contextmanager
-def opened_database() -> Iterator[Database]:
-    """The database of the settings. Raises ConfigurationError and DatabaseUnavailable."""
+def opened_database(*, any_schema: bool = False) -> Iterator[Database]:
+    """The database of the settings, with a schema that this code can work with unless `any_schema` will do.
+
+    Raises ConfigurationError, DatabaseUnavailable, or OperatorError, of which SchemaUnfit is one.
+    """
     settings = load_settings()
     configure_logs("WARNING")
     database = Database.connect(settings, application="cli", pool_size=2)
     try:
         with tables_expected(database):
+            if not any_schema:
+                require_fit(database)
             yield database
     finally:
         database.dispose()

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 
 from redis import Redis, RedisError
 
-from aegis_worker.errors import InvalidApiKey, StackFailed
+from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, StackFailed
+from aegis_worker.persistence import migrate
 from aegis_worker.persistence.api_keys import EVERY_MERCHANT, authenticate, create_key, create_operator_key
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.engines import new_engine
 from aegis_worker.store_urls import checked_database_url, checked_redis_url
 
-_REDIS_S = 3.0
+_REDIS_S, _POSTGRES_S = 3.0, 15.0
 _ACTOR = "aegis up"
 
 
@@ -29,6 +30,14 @@ def check_redis(url: str) -> None:
             client.ping()
     except RedisError as error:
         raise StackFailed(f"Redis does not answer: {error}") from error
+
+
+def migrate_schema(database_url: str) -> None:
+    """Bring the schema up to date. Raises StackFailed when PostgreSQL does not answer."""
+    try:
+        migrate.upgrade(database_url)
+    except DatabaseUnavailable as error:
+        raise StackFailed(str(error)) from error
 
 
 def working_key(database_url: str, merchant_id: str, kept: str) -> str:
@@ -52,7 +61,7 @@ def working_operator_key(database_url: str, kept: str) -> str:
 
 
 def _working(database_url: str, merchant_id: str, kept: str, create: Callable[[Database], str]) -> str:
-    database = Database(new_engine(database_url, application="up"))
+    database = Database(new_engine(database_url, application="up", answer_within_s=_POSTGRES_S))
     try:
         if kept and authenticate(database, kept).merchant_id == merchant_id:
             return kept

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aegis_worker.errors import NotFound
+from aegis_worker.persistence import decisions
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.decisions import Decision
 from aegis_worker.queries.history import StoredAttempt, StoredEvent, list_attempts, list_events
 from aegis_worker.queries.jobs import StoredJob, get_job, list_jobs
 from aegis_worker.queries.payments import StoredPayment, get_payment, with_reference
@@ -18,12 +20,13 @@ MOST_LISTED = 50
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A payment, its newest job (or the one asked for), its events and its attempts."""
+    """A payment, its newest job (or the one asked for), its events, its attempts, and a decision that waits."""
 
     stored: StoredPayment
     job: StoredJob | None
     events: Sequence[StoredEvent]
     attempts: Sequence[StoredAttempt]
+    decision: Decision | None = None
 
 
 def payments_of(database: Database, asked: str, *, merchant_id: str | None) -> list[StoredPayment]:
@@ -51,4 +54,5 @@ def look_up(database: Database, id_: str, *, tried: str = "") -> Found:
             job,
             list_events(connection, None, payment_id, limit=_MOST),
             list_attempts(connection, None, payment_id, limit=_MOST),
+            decisions.of_payment(connection, payment_id),
         )

@@ -36,7 +36,7 @@ def command(ctx: click.Context, down: str | None, yes: bool, as_json: bool) -> N
     if down is not None and not yes and not _confirmed(down):
         remark("nothing was changed")
         ctx.exit(3)
-    with opened_database() as database:
+    with opened_database(any_schema=True) as database:
         before = _revision(database)
         try:
             if down is None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from aegis_worker.domain.card_networks import NETWORKS
+from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import new_id
 from aegis_worker.observability.redaction import redact_text
@@ -32,10 +33,13 @@ _FIELD_OF = {
 }
 
 
-def _printable_key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not (1 <= len(value) <= 255 and value.isascii() and value.isprintable()):
-        raise click.BadParameter("1 to 255 printable ASCII characters")
-    return value
+def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    key = same_key(value)
+    if key is None:
+        raise click.BadParameter(KEY_RULE)
+    return key
 
 
 @click.command(
@@ -70,7 +74,7 @@ def _printable_key(ctx: click.Context, parameter: click.Parameter, value: str | 
 @click.option("--return-url", help="Where the payer comes back to after an action.")
 @click.option(
     "--idempotency-key",
-    callback=_printable_key,
+    callback=_key,
     help="Pays once however often it is sent within 72 h. Made up and printed when left out.",
 )
 @click.option(

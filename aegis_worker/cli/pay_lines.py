@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.strict_json import MalformedJson, canonical, parse
 
 # Far above what the API takes, so that it is the API that refuses; below it a line is read at one go.
@@ -72,9 +73,8 @@ def _line(file_name: str, number: int, raw: bytes) -> Line:
     if key is None:
         content = hashlib.sha256(canonical(body)).hexdigest()
         key = "file_" + hashlib.sha256(f"{file_name}\n{number}\n{content}".encode()).hexdigest()[:48]
-    elif not (isinstance(key, str) and 1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        fault = ("idempotency_key_invalid", "must be 1 to 255 printable ASCII characters")
-        return Line(number, len(raw), fault=fault)
+    elif not isinstance(key, str) or (key := same_key(key)) is None:
+        return Line(number, len(raw), fault=("idempotency_key_invalid", KEY_RULE))
     return Line(number, len(raw), key, body)
 
 

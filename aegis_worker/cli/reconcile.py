@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
@@ -93,6 +94,12 @@ def command(ctx: click.Context, dry_run: bool, since: datetime | None, as_json: 
     ctx.exit(1 if run.mismatches else 0)
 
 
+def _in_words(says: Mapping[str, str]) -> str:
+    if "found" not in says:
+        return f"{says['gateway']}: {says['says']}"
+    return f"{says['gateway']}: {says['found']} (expected {says['expected']})"
+
+
 def _print(run: ReconciliationRun) -> None:
     print_facts(
         "Reconciliation", {"id": run.id, "compared since (UTC)": run.since, "dry run": run.dry_run or None}
@@ -108,7 +115,7 @@ def _print(run: ReconciliationRun) -> None:
             (
                 item["payment_id"],
                 item["state"],
-                ", ".join(f"{says['gateway']}: {says['says']}" for says in item["gateways"]),
+                ", ".join(_in_words(says) for says in item["gateways"]),
             )
             for item in run.mismatches[:_SHOWN]
         ]

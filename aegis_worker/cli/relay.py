@@ -22,6 +22,7 @@ from aegis_worker.observability.redaction import redact_text
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.pipeline.run import run
 from aegis_worker.purge import purge
+from aegis_worker.review.standing import carry_out_due
 
 from .installation import tables_expected
 from .output import examples, json_option, print_facts, print_json, print_table
@@ -49,7 +50,7 @@ class RelayReport:
 
 
 class Rota:
-    """What is done now and then rather than in every pass: reconcile, recheck charges, audit, purge."""
+    """What is done now and then rather than in every pass: reconcile, recheck, decisions of people, audit, purge."""
 
     def __init__(self, parts: Worker) -> None:
         audit = replace(parts.audit, budget_s=min(parts.audit.budget_s, _RUN_LIMIT_S))
@@ -59,6 +60,7 @@ class Rota:
                 lambda: dict(reconcile.reconcile(parts.reconcile, trigger="beat").found),
             ),
             "recheck": (_RECHECK_EVERY_S, lambda: dict(recheck(parts.recheck))),
+            "decisions": (_RECHECK_EVERY_S, lambda: dict(carry_out_due(parts.review))),
             "purge": (_PURGE_EVERY_S, lambda: dict(purge(parts.database, parts.settings))),
             "audit": (_AUDIT_EVERY_S, lambda: dict(audit_on(audit).numbers)),
         }
@@ -85,7 +87,7 @@ def relay_pass(
         "payments": lambda: asdict(run(pipeline, "payments")),
         "verify": lambda: asdict(run(pipeline, "verify")),
         "outbox": lambda: asdict(parts.drain_outbox()),
-        "webhooks": lambda: asdict(parts.deliver_webhooks()),
+        "webhooks": lambda: asdict(parts.deliver_webhooks(leave=parts.afterwards.leave)),
         **(rota.due() if rota else {}),
     }
     report = RelayReport()
@@ -94,6 +96,7 @@ def relay_pass(
             break
         try:
             with tables_expected(parts.database):
+                parts.schema.check()
                 report.done[name] = step()
         except AegisError as error:
             # A database that is away, mostly: what was due stays due.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from aegis_api.ops_bodies import resolved_body
+from aegis_worker.bootstrap import review_parts
 from aegis_worker.gateways.registry import load_gateways
 from aegis_worker.review.case import Kind
-from aegis_worker.review.resolve import Resolution, ReviewParts, resolve
+from aegis_worker.review.resolve import Resolution, resolve
 from aegis_worker.settings import load_settings
 
+from .decision_options import in_options, refusals_in_options
 from .installation import cli_actor, opened_database
 from .output import examples, json_option, print_facts, print_json
 
@@ -21,6 +23,8 @@ from .output import examples, json_option, print_facts, print_json
         aegis resolve pay_0199f5… --charged --reason "in the settlement report of 20 Nov" --gateway-ref ch_8c1f
         aegis resolve pay_0199f5… --not-charged --reason "support ticket 4711: the gateway has no such charge"
         aegis resolve pay_0199f5… --ask-again --reason "their status page is green again"
+        aegis resolve pay_0199f5… --not-charged --reason "ticket 4711" --evidence "their reply of 20 Nov, case 0815"
+        aegis resolve pay_0199f5… --withdraw --reason "it was another payment's charge"
         aegis resolve pay_0199f5… --rebuild --reason "row edited by hand, incident 12"
         """
     ),
@@ -30,12 +34,19 @@ from .output import examples, json_option, print_facts, print_json
 @click.option("--not-charged", "kind", flag_value="not_charged", help="No money moved: the payment fails.")
 @click.option("--ask-again", "kind", flag_value="ask_again", help="Have the gateway asked once more.")
 @click.option("--rebuild", "kind", flag_value="rebuild", help="Set a frozen payment to what its events say.")
+@click.option(
+    "--withdraw", "kind", flag_value="withdraw", help="Take back a decision that has not taken effect."
+)
 @click.option("--reason", required=True, help="Why, in 3 to 500 characters; kept in the audit log.")
 @click.option("--gateway", help="With --charged: the gateway that charged, where it is not the latest.")
-@click.option("--gateway-ref", help="With --charged: the gateway's id of the charge, where it can't tell.")
+@click.option("--gateway-ref", help="With --charged: the gateway's id of the charge; it is looked up.")
 @click.option(
     "--attempt", type=click.IntRange(1), help="With --charged: the number of the attempt that charged."
 )
+@click.option(
+    "--evidence", help="Where it can be seen, such as a link; needed where no gateway confirms the decision."
+)
+@click.option("--force", is_flag=True, help="Don't wait for a gateway that can't be asked now.")
 @click.option(
     "--version", "expected_version", type=int, help="Refuse when the payment is not at this version."
 )
@@ -47,35 +58,38 @@ def command(
     gateway: str | None,
     gateway_ref: str | None,
     attempt: int | None,
+    evidence: str | None,
+    force: bool,
     expected_version: int | None,
     as_json: bool,
 ) -> None:
     """Decide about a payment that waits for a person. `aegis reviews` lists them.
 
-    The gateways are asked first: what they contradict is refused. The decision and the reason go into the audit log.
+    The gateways are asked first: what they contradict is refused. What none of them confirms needs --evidence, and takes
+    effect when one does, or after AEGIS_DECISION_WAIT_S without an answer, unless --force is given. The decision, its
+    reason and what became of it go into the audit log.
     """
     if kind is None:
-        raise click.UsageError("say how: --charged, --not-charged, --ask-again or --rebuild")
+        raise click.UsageError("say how: --charged, --not-charged, --ask-again, --rebuild or --withdraw")
     settings = load_settings()
     config = settings.config_dir / "gateways.toml"
     with opened_database() as database:
         # Without hints: the sweep finds what is due within seconds, and this needs no Redis.
-        parts = ReviewParts(
-            database, lambda: load_gateways(config), lambda queue: None, settings.recheck_ladder_s[0]
-        )
-        resolved = resolve(
-            parts,
-            payment_id,
-            Resolution(kind, reason, gateway, gateway_ref, attempt),
-            actor=cli_actor(),
-            expected_version=expected_version,
-        )
+        parts = review_parts(settings, database, lambda: load_gateways(config), lambda queue: None)
+        with refusals_in_options(payment_id):
+            resolved = resolve(
+                parts,
+                payment_id,
+                Resolution(kind, reason, gateway, gateway_ref, attempt, evidence, force),
+                actor=cli_actor(),
+                expected_version=expected_version,
+            )
     body = resolved_body(kind, resolved)
     if as_json:
         print_json(body)
         return
     print_facts(
-        "Resolved",
+        "Resolved" if resolved.decision is None else "Recorded",
         {
             "payment": body["payment_id"],
             "resolution": kind.replace("_", " "),
@@ -83,7 +97,8 @@ def command(
             or None,
             "checked": body["checked"] and body["checked"].replace("_", " "),
             "state": body["state"],
-            "so": body["note"],
+            "by force": "yes" if body["took_effect"] == "forced" else None,
+            "so": in_options(body["note"]),
             **{name: f"{pair['row']} → {pair['history']}" for name, pair in body["rebuilt"].items()},
         },
     )

@@ -6,10 +6,10 @@ import click
 
 from aegis_api.ops_bodies import review_body
 from aegis_api.representations import list_body
-from aegis_worker.queries.reviews import list_reviews
+from aegis_worker.queries.reviews import Waiting, list_reviews
 
 from .installation import opened_database
-from .output import examples, json_option, money, print_json, print_table, remark
+from .output import examples, json_option, money, plain, print_json, print_table, remark
 
 
 @click.command(
@@ -40,13 +40,34 @@ def command(limit: int, after: str | None, as_json: bool) -> None:
             money(waiting.stored.payment.amount.minor, waiting.stored.payment.amount.currency),
             body["last_said"] and f"{body['last_said']['gateway']}: {body['last_said']['status']}",
             waiting.reason,
+            _decided(waiting),
             ", ".join(body["resolutions"]),
         )
         for body, waiting in zip(bodies, page.rows, strict=True)
     ]
-    columns = ("payment", "since (UTC)", "state", "amount", "gateway", "reason", "may be resolved as")
+    columns = (
+        "payment",
+        "since (UTC)",
+        "state",
+        "amount",
+        "gateway",
+        "reason",
+        "decided",
+        "may be resolved as",
+    )
     print_table("Waiting for a person", columns, rows)
     if rows:
         remark("`aegis explain ID` shows the evidence of one; `aegis resolve ID …` decides.")
     if page.next_cursor is not None:
         remark(f"There are more: aegis reviews --after {page.next_cursor}")
+
+
+def _decided(waiting: Waiting) -> str | None:
+    """What a person decided that has not taken effect, and why."""
+    decision = waiting.decision
+    if decision is None:
+        return None
+    what = f"{decision.resolution.replace('_', ' ')} by {decision.actor}"
+    if not decision.stands:
+        return f"{what}, refused: {decision.refused_because}"
+    return f"{what}, takes effect when confirmed, or at {plain(decision.takes_effect_at)}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from aegis_api.ops_bodies import decision_body
 from aegis_api.representations import job_body, payment_body
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.sentences import of_attempt, of_error
@@ -44,10 +45,17 @@ def command(id_: str, merchant: str | None, as_json: bool) -> None:
     if as_json:
         stored = found.stored
         payment = payment_body(stored.payment, stored.created_at, stored.updated_at)
-        print_json({"payment": payment, "job": found.job and job_body(found.job)})
+        print_json(
+            {
+                "payment": payment,
+                "job": found.job and job_body(found.job),
+                "decision": decision_body(found.decision),
+            }
+        )
         return
     print_payment(found)
     print_job(found)
+    print_decision(found)
     if found.attempts:
         last = found.attempts[-1]
         print_facts(
@@ -117,6 +125,26 @@ def print_payment(found: Found) -> None:
     )
 
 
+def print_decision(found: Found) -> None:
+    """What a person decided that no gateway has confirmed, or one contradicted, where there is such a thing."""
+    decision = found.decision
+    if decision is None:
+        return
+    print_facts(
+        "Decision",
+        {
+            "resolution": decision.resolution.replace("_", " "),
+            "by": decision.actor,
+            "reason": decision.reason,
+            "evidence": decision.evidence,
+            "made (UTC)": decision.made_at,
+            "takes effect (UTC)": decision.takes_effect_at if decision.stands else None,
+            "refused (UTC)": decision.refused_at,
+            "because": decision.refused_because,
+        },
+    )
+
+
 def print_job(found: Found) -> None:
     """The job, where there is one."""
     job = found.job
@@ -130,7 +158,7 @@ def print_job(found: Found) -> None:
             "status": job.status,
             "because": job.reason,
             "due (UTC)": job.run_at if job.status in ("queued", "waiting") else None,
-            "claimed": job.claim_count or None,
+            "workers lost": job.claim_count or None,
             "ended (UTC)": job.finished_at,
         },
     )

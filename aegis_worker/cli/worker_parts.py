@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from aegis_worker import bootstrap
 from aegis_worker.bootstrap import Worker
+from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
+from aegis_worker.persistence.compatibility import require_fit
 from aegis_worker.settings import load_settings
 
 from .installation import tables_expected
@@ -25,8 +27,11 @@ def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterat
     parts = bootstrap.build_worker(settings, hints=None if hinting else NoHints())
     try:
         with tables_expected(parts.database):
+            with suppress(DatabaseUnavailable):  # whoever needs it will say so
+                require_fit(parts.database)
             yield parts
     finally:
+        parts.finish()
         for gateway in parts.gateways.values():
             gateway.close()
         parts.redis.close()

@@ -16,7 +16,8 @@ _LETTER = {
     Operation.VOID: "v",
     Operation.REFUND: "r",
 }
-_KEY = re.compile(r"(pay_[0-9a-f]{32})-[iapcvr]([0-9]{1,3})")
+_KEY = re.compile(r"(pay_[0-9a-f]{32})-([iapcvr])([0-9]{1,3})")
+_CHARGING = "iap"
 
 
 def gateway_key(payment_id: str, operation: Operation, number: int) -> str:
@@ -24,7 +25,18 @@ def gateway_key(payment_id: str, operation: Operation, number: int) -> str:
     return f"{payment_id}-{_LETTER[operation]}{number}"
 
 
+def keys_of_same_hop(key: str) -> frozenset[str]:
+    """The keys under which one charge may be known at its gateway, whichever of its steps made it there.
+
+    A capture, void or refund has a key of its own, and so has whatever `gateway_key` did not make.
+    """
+    found = _KEY.fullmatch(key)
+    if found is None or found[2] not in _CHARGING:
+        return frozenset({key})
+    return frozenset(f"{found[1]}-{letter}{found[3]}" for letter in _CHARGING)
+
+
 def parse_gateway_key(key: str) -> tuple[str, int] | None:
     """The payment and the number of the attempt that `gateway_key` was given, or None for anything else."""
     found = _KEY.fullmatch(key)
-    return (found[1], int(found[2])) if found else None
+    return (found[1], int(found[3])) if found else None

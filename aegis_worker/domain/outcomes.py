@@ -45,12 +45,18 @@ class Operation(StrEnum):
 class Approved:
     """The gateway did what was asked. `captured` is False where funds are only held (manual capture).
 
-    `given_back`: only from a look-up of a charge: it happened, and all of it was refunded since.
+    `captured_minor` and `refunded_minor`, in minor units: what the gateway shows of a charge; None where it does not say.
     """
 
     gateway_ref: str
     captured: bool = True
-    given_back: bool = False
+    captured_minor: int | None = None
+    refunded_minor: int | None = None
+
+    @property
+    def given_back(self) -> bool:
+        """Whether all of it was refunded since. A part of it leaves the charge standing."""
+        return bool(self.refunded_minor) and self.refunded_minor == self.captured_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +103,14 @@ class Unknown:
     """Bytes may have left and no usable answer came: it may or may not have happened. Never a failure on a guess.
 
     `stored`: the gateway answered with an error of its own (HTTP 500) that it may keep under the idempotency key, so that
-    repeating the call would only repeat the error: asking has to decide.
+    repeating the call would only repeat the error: asking has to decide. `shows`: of a MISMATCH, what the answer
+    shows where it is about our own payment, with other money than ours; empty where it is about another's.
     """
 
     reason: str
     stored: bool = False
     kind: UnknownKind = UnknownKind.NO_ANSWER
+    shows: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,15 @@ _SETTINGS = {
     "checkpoint_timeout": "15min",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # A payment's request stands in the text of statements, in their parameters, and in the details of errors.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_transaction_sample_rate": "0",
+    "log_statement": "none",
 }
 
 
@@ -154,6 +163,8 @@ class EmbeddedPostgres(EmbeddedServer):
                 # CREATEDB for the tests; the rest is what an operator's role usually has.
                 cursor.execute(f"CREATE ROLE {_ROLE} LOGIN CREATEDB PASSWORD %s", (self.password,))
                 cursor.execute(f"GRANT pg_monitor, pg_signal_backend TO {_ROLE}")
+            # Some errors quote the value that they are about; ours are logged by whoever gets them.
+            cursor.execute(f"ALTER ROLE {_ROLE} SET log_min_messages = log")
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,))
             if cursor.fetchone() is None:
                 cursor.execute(f"CREATE DATABASE {_DATABASE} OWNER {_ROLE}")

@@ -9,7 +9,8 @@ An adapter translates; it decides nothing. It never raises for what a gateway or
 - credentials refused (401, 403): `Declined("gateway_misconfigured")`; a request the gateway calls invalid (400, 404, 422):
   `Declined("invalid_request")` unless its code says something more precise;
 - anything else after bytes may have left (read timeout, reset, 5xx, unparsable or unexpected body): `Unknown`, with
-  `stored` where the gateway itself answered 500, which some keep under the key and repeat.
+  `stored` where the gateway itself answered 500, which some keep under the key and repeat;
+- each of these only where the answer is ours by what the adapter declares (`identity`): else `Unknown` of kind MISMATCH.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from aegis_worker.domain.breakers import BreakerLimits
+from aegis_worker.domain.gateway_keys import keys_of_same_hop
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.retries import RetryLimits
+
+from .identity import Declared, Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,14 @@ class Capabilities:
 
     `steps`: the calls one payment takes, in order. `key_lifetime_s`: how long the gateway remembers an idempotency key
     (0: it has none; a charge in doubt is then never repeated, and never tried elsewhere on "not found").
-    `absence_window_s`: how long after a call its effect may still be invisible to look-ups.
+    `absence_window_s`: how long after a call its effect may still be invisible to look-ups. `identity`: by what an answer
+    of this gateway is known to be about what was asked.
     """
 
     steps: tuple[Operation, ...]
     key_lifetime_s: float
     absence_window_s: float
+    identity: Declared = field(default_factory=Declared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,11 @@ class GatewayRequest:
     description: str | None = None
     return_url: str | None = None
 
+    @property
+    def expected(self) -> Expected:
+        """What the answer must be about."""
+        return Expected(keys_of_same_hop(self.idempotency_key), self.gateway_ref, self.amount)
+
     def fingerprint(self) -> str:
         """SHA-256 over what is sent, so that a replay can be shown to carry the same body."""
         body = [
@@ -134,6 +145,11 @@ class StatusQuery:
     gateway_ref: str | None = None
     amount: Money | None = None
 
+    @property
+    def expected(self) -> Expected:
+        """What the answer must be about."""
+        return Expected(keys_of_same_hop(self.reference), self.gateway_ref, self.amount)
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -150,13 +166,14 @@ class GatewayEvent:
 
     `event_id`: the gateway's own, the same in every delivery. `reference`: the key of the call that made the payment there.
     `kind`: `payment.` and what it is now: created, requires_action, authenticated, pending, authorized, succeeded, failed,
-    voided or refunded; where none of these fits, the gateway's own word.
+    voided or refunded; where none of these fits, the gateway's own word. `amount`: of the payment, where it is shown.
     """
 
     event_id: str
     reference: str | None
     gateway_ref: str | None
     kind: str
+    amount: Money | None = None
 
 
 class PaymentGateway(Protocol):

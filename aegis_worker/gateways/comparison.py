@@ -1,20 +1,28 @@
-"""What we say of a payment that has ended, against what the gateways say of each of its charges."""
+"""What we say of a payment that rests, against what the gateways say of each of its charges."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from aegis_worker.domain.outcomes import Approved, Operation, Unknown
+from aegis_worker.domain.charges import StandingCharge, may_be_invisible, other_sums
+from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Operation, Unknown, UnknownKind
+from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
 from .base import PaymentGateway, StatusQuery
+from .discretion import discreet
+
+# What says nothing: no answer, and one from before the gateway shows its charges.
+_UNSETTLED = frozenset({Unknown.__name__, "TooEarly"})
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`gateways`: for each charge `gateway, key, says`, the last one the name of the answer."""
+    """`gateways`: for each charge `gateway, key, says`, the last one the name of the answer.
+
+    Where it is not what we say, also `expected` and `found`, in words with the sums.
+    """
 
     payment_id: str
     state: State
@@ -22,47 +30,79 @@ class Comparison:
 
     @property
     def is_answered(self) -> bool:
-        """Whether every gateway gave an answer; without one there is nothing to compare."""
-        return all(answer["says"] != Unknown.__name__ for answer in self.gateways)
+        """Whether the answers say something: each of them, or one that is not what we say."""
+        return self.differs or all(answer["says"] not in _UNSETTLED for answer in self.gateways)
 
     @property
     def differs(self) -> bool:
-        """Whether the answers are something else than one charge for SUCCESS and none for any other end.
-
-        Never where no charge is left to ask about: all were reversed.
-        """
-        return bool(self.gateways) and self.is_answered and self._charged != self._expected
+        """Whether a gateway shows something else than we say: the charge that the payment stands on, and no other."""
+        return any("found" in answer for answer in self.gateways)
 
     @property
     def is_charged_too_often(self) -> bool:
         """Whether there is a charge that we don't stand for."""
-        return self.is_answered and self._charged > self._expected
+        return any(answer.get("expected") == _NO_CHARGE for answer in self.gateways)
 
     @property
-    def _charged(self) -> int:
-        return sum(answer["says"] == Approved.__name__ for answer in self.gateways)
+    def in_words(self) -> str:
+        """`a: expected no charge, found 1999 USD captured`, for each that differs."""
+        return "; ".join(
+            f"{answer['gateway']}: expected {answer['expected']}, found {answer['found']}"
+            for answer in self.gateways
+            if "found" in answer
+        )
 
-    @property
-    def _expected(self) -> int:
-        return int(self.state is State.SUCCESS)
+
+_NO_CHARGE = "no charge"
 
 
 def compare(
-    gateways: Mapping[str, PaymentGateway],
-    payment_id: str,
-    state: State,
-    charges: Sequence[Mapping[str, Any]],
+    gateways: Mapping[str, PaymentGateway], payment: Payment, charges: Sequence[StandingCharge]
 ) -> Comparison:
-    """Ask about every charge, each given as `gateway, key, gateway_ref`. Changes nothing; takes as long as they do."""
-    answers = []
-    for charge in charges:
-        gateway = gateways.get(charge["gateway"])
-        query = StatusQuery(Operation.PROCESS, charge["key"], charge["gateway_ref"])
-        if gateway is None:
-            outcome: object = Unknown("no longer configured")
-        elif query.gateway_ref is not None:
-            outcome = gateway.get_status(query)
-        else:
-            outcome = gateway.find_by_reference(query)
-        answers.append({"gateway": charge["gateway"], "key": charge["key"], "says": type(outcome).__name__})
-    return Comparison(payment_id, state, answers)
+    """Ask about every charge that may stand. Changes nothing; takes as long as the gateways do."""
+    answers = [_compared(gateways.get(charge.gateway), payment, charge) for charge in charges]
+    return Comparison(payment.id, payment.state, answers)
+
+
+def _compared(gateway: PaymentGateway | None, payment: Payment, charge: StandingCharge) -> dict[str, str]:
+    answer = {"gateway": charge.gateway, "key": charge.key}
+    if gateway is None:
+        return answer | {"says": Unknown.__name__}
+    query = StatusQuery(Operation.PROCESS, charge.key, charge.gateway_ref, payment.amount)
+    outcome = discreet(gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query))
+    window_s = gateway.capabilities.absence_window_s
+    if charge.is_own and may_be_invisible(outcome, charge.sent_ago_s, window_s):
+        return answer | {"says": "TooEarly"}
+    differing = _differing(payment, charge, outcome)
+    if differing is None:
+        return answer | {"says": type(outcome).__name__}
+    expected, found = differing
+    mismatched = isinstance(outcome, Unknown)
+    says = outcome.kind.value if mismatched else type(outcome).__name__  # type: ignore[union-attr]
+    return answer | {"says": says, "expected": expected, "found": found}
+
+
+def _differing(payment: Payment, charge: StandingCharge, outcome: Lookup) -> tuple[str, str] | None:
+    ours = f"a charge of {payment.amount.minor} {payment.amount.currency}"
+    if isinstance(outcome, Unknown):
+        if outcome.kind is not UnknownKind.MISMATCH:
+            return None
+        return ours if charge.is_own else _NO_CHARGE, outcome.shows or outcome.reason
+    if not charge.is_own:
+        stands = isinstance(outcome, Approved) and not outcome.given_back
+        return (_NO_CHARGE, _in_words(outcome)) if stands else None
+    if isinstance(outcome, Approved):
+        return other_sums(payment, outcome)
+    return ours, _in_words(outcome)
+
+
+def _in_words(outcome: Lookup) -> str:
+    match outcome:
+        case Approved(gateway_ref=gateway_ref, captured=captured):
+            return f"{'a charge' if captured else 'a hold'}, its reference {gateway_ref}"
+        case Declined(gateway_code=gateway_code):
+            return f"declined: {gateway_code}"
+        case NotFound():
+            return "nothing"
+        case _:
+            return type(outcome).__name__

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import math
+import http.client
 import ssl
+import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from urllib.parse import urlsplit
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    EmptyPoolError,
-    HTTPError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
 
 from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.http1.connection import Connection, MalformedAnswer, connect
+from aegis_worker.http1.resolving import Resolver, addresses
+from aegis_worker.observability.redaction import redact_text
 
 MAX_BODY_BYTES = 1 << 20
 MAX_RETRY_AFTER_S = 3600.0
-_CHUNK_BYTES = 65_536
+_PORTS = {"http": 80, "https": 443}
+_MAX_RESOLVING = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,8 @@ class Answer:
 
     def retry_after_s(self) -> float | None:
         """Seconds that `Retry-After` (a number or a date) asks to wait, at most MAX_RETRY_AFTER_S."""
-        value = self.headers.get("Retry-After", "").strip()
+        found = (value for name, value in self.headers.items() if name.lower() == "retry-after")
+        value = next(found, "").strip()
         try:
             wait_s = (
                 float(value) if value.isdecimal() else parsedate_to_datetime(value).timestamp() - time.time()
@@ -49,40 +46,12 @@ class Answer:
         return min(max(wait_s, 0.0), MAX_RETRY_AFTER_S)
 
 
-class _NotConnected(HTTPError):
-    """No connection came about, so no byte of the request has left."""
-
-    def __init__(self, problem: Exception) -> None:
-        super().__init__(f"could not connect: {_in_the_words_of_the_system(problem)}")
-        # urllib3 counts a refused connection and a name without an address among its timeouts.
-        timed_out = isinstance(problem, ConnectTimeoutError | TimeoutError)
-        timed_out = timed_out and not isinstance(problem, NewConnectionError)
-        self.kind = NotSentKind.TIMEOUT if timed_out else NotSentKind.NETWORK_ERROR
-
-
-class _PlainConnection(HTTPConnection):
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except (OSError, HTTPError) as problem:
-            raise _NotConnected(problem) from problem
-
-
-class _TlsConnection(HTTPSConnection):
-    # The handshake is part of connect(). A later TLS error is raised elsewhere: bytes may have left by then.
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except (OSError, HTTPError, ssl.CertificateError) as problem:
-            raise _NotConnected(problem) from problem
-
-
 class HttpClient:
     """Requests to one host, at most `max_connections` at once, without retries or redirects.
 
-    Threads may share it, processes may not: connect after the fork. `connect_timeout_s` bounds the wait for a free
-    connection (rounded up), the connect and the TLS handshake, each. `timeout_s` bounds each wait for bytes; both
-    together bound the whole answer.
+    Threads may share it, processes may not: connect after the fork. A call is over after `connect_timeout_s` + `timeout_s`,
+    however slowly bytes come: the first bounds the wait for a free connection and then, together, the resolving, connecting
+    to one address after the other and the TLS handshake; the second the sending and the whole answer.
     """
 
     def __init__(
@@ -93,78 +62,95 @@ class HttpClient:
         timeout_s: float,
         max_connections: int,
         headers: Mapping[str, str],
+        max_body_bytes: int = MAX_BODY_BYTES,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         target = urlsplit(base_url)
-        is_tls = target.scheme == "https"
-        pool = HTTPSConnectionPool if is_tls else HTTPConnectionPool
-        self._pool = pool(
-            target.hostname or "",
-            target.port,
-            timeout=urllib3.Timeout(connect=connect_timeout_s, read=timeout_s),
-            maxsize=max_connections,
-            block=True,
-            retries=False,
-        )
-        self._pool.ConnectionCls = _TlsConnection if is_tls else _PlainConnection
+        self._host, self._port = target.hostname or "", target.port or _PORTS[target.scheme]
+        self._tls = (tls or ssl.create_default_context()) if target.scheme == "https" else None
         self._prefix = target.path.rstrip("/")
-        self._headers = dict(headers)
+        self._headers = {"Host": target.netloc.rpartition("@")[2], "User-Agent": "AegisPay", **headers}
         self._connect_timeout_s, self._timeout_s = connect_timeout_s, timeout_s
+        self._max_body_bytes = max_body_bytes
+        self._places = threading.BoundedSemaphore(max_connections)
+        self._idle: deque[Connection] = deque()
+        self._resolver = Resolver(_MAX_RESOLVING)
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer | NotSent | Unknown:
         """One request, sent at most once."""
-        deadline = time.monotonic() + self._connect_timeout_s + self._timeout_s
-        try:
-            response = self._pool.urlopen(
-                method,
-                self._prefix + path,
-                body=body,
-                headers={**self._headers, **(headers or {})},
-                retries=False,
-                redirect=False,
-                pool_timeout=math.ceil(self._connect_timeout_s),
-                preload_content=False,
-            )
-        except _NotConnected as problem:
-            return NotSent(str(problem), kind=problem.kind)
-        except EmptyPoolError:
+        connect_by = time.monotonic() + self._connect_timeout_s
+        if not self._places.acquire(timeout=self._connect_timeout_s):
             return NotSent("no free connection")
-        except ReadTimeoutError:
-            return Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
-        except HTTPError as problem:
-            # Also a reset on a kept-alive connection: the gateway may have read the request before it closed.
-            return Unknown(_describe(problem))
-        return _read(response, deadline)
+        try:
+            connection = self._kept() or self._connected(connect_by)
+        except OSError as problem:
+            kind = NotSentKind.TIMEOUT if isinstance(problem, TimeoutError) else NotSentKind.NETWORK_ERROR
+            return NotSent(f"could not connect: {_in_the_words_of_the_system(problem)}", kind=kind)
+        else:
+            return self._exchanged(connection, method, path, body, headers or {})
+        finally:
+            self._places.release()
 
     def close(self) -> None:
         """Close kept-alive connections."""
-        self._pool.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _kept(self) -> Connection | None:
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return None
+            if connection.is_quiet():
+                return connection
+            connection.close()
+
+    def _connected(self, deadline: float) -> Connection:
+        """Raises OSError, TimeoutError among them. No byte of a request has left by then."""
+        found = self._resolver.ask(self._host, partial(addresses, self._host, self._port), deadline)
+        return connect(found, self._host, self._port, self._tls, deadline)
+
+    def _exchanged(
+        self, connection: Connection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer | Unknown:
+        """The answer. Without one bytes may have left, also where a kept connection was reset or sending timed out."""
+        keep = False
+        try:
+            reply = connection.exchange(
+                method,
+                self._prefix + path,
+                {**self._headers, **headers},
+                body,
+                deadline=time.monotonic() + self._timeout_s,
+                max_body_bytes=self._max_body_bytes,
+            )
+            keep = connection.is_reusable
+        except TimeoutError:
+            return Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
+        except MalformedAnswer as problem:
+            return Unknown(_describe(problem), kind=UnknownKind.UNREADABLE)
+        except (OSError, http.client.HTTPException) as problem:
+            return Unknown(_describe(problem))
+        finally:
+            if keep:
+                self._idle.append(connection)
+            else:
+                connection.close()
+        if not reply.whole:
+            return Unknown(f"HTTP {reply.status} with an answer too long", kind=UnknownKind.UNREADABLE)
+        return Answer(reply.status, reply.headers, reply.body)
 
 
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> Answer | Unknown:
-    body = bytearray()
-    try:
-        while chunk := response.read1(_CHUNK_BYTES):
-            body += chunk
-            if len(body) > MAX_BODY_BYTES or time.monotonic() > deadline:
-                response.close()
-                reason = f"HTTP {response.status} with an answer too long or too slow"
-                return Unknown(reason, kind=UnknownKind.UNREADABLE)
-    except HTTPError as problem:
-        return Unknown(f"HTTP {response.status}, then {_describe(problem)}")
-    finally:
-        # Also a closed connection goes back: its place in the pool is what is released.
-        response.release_conn()
-    return Answer(response.status, response.headers, bytes(body))
+def _in_the_words_of_the_system(problem: OSError) -> str:
+    """`Connection refused`, without the address, which no merchant can use."""
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return f"TLS: {problem.verify_message}"[:200]
+    return (problem.strerror or str(problem))[:200]
 
 
-def _in_the_words_of_the_system(problem: Exception) -> str:
-    """`Connection refused`. urllib3's own words name its classes and the address, which no merchant can use."""
-    cause = problem.__cause__ if isinstance(problem.__cause__, OSError) else problem
-    return str(getattr(cause, "strerror", None) or cause)[:200]
-
-
-def _describe(problem: BaseException) -> str:
-    cause = problem.args[-1] if problem.args and isinstance(problem.args[-1], Exception) else problem
-    return f"{type(cause).__name__}: {str(cause)[:200]}"
+def _describe(problem: Exception) -> str:
+    # What can't be read is quoted. Before it is cut: half a card number would not be known as one.
+    return f"{type(problem).__name__}: {redact_text(str(problem))[:200]}"

@@ -18,7 +18,8 @@ _KEY_LIFETIME_S = 86_400.0
 class NullGateway:
     """Answers within the process, after `latency_ms` (option, default 0) on the calling thread.
 
-    Nothing is ever found here, so a call whose worker died is made again under its key, which costs nobody anything.
+    Nothing is ever found here, so a call whose worker died is made again under its key, which costs nobody anything. Its
+    answers come from within the process, so there is nothing to know them by and it declares nothing.
     Production refuses it (`bootstrap`).
     """
 

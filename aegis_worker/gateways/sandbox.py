@@ -11,26 +11,18 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from aegis_worker.domain.outcomes import (
-    ActionRequired,
-    Approved,
-    Declined,
-    Lookup,
-    NotFound,
-    Operation,
-    Outcome,
-    Pending,
-    Unknown,
-    UnknownKind,
-)
+from aegis_worker.domain.outcomes import Lookup, NotFound, Operation, Outcome, Unknown
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
 from .base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
 from .http_client import Answer, HttpClient
-from .sandbox_answers import DECLINE_CODES, VERBS, as_object, error_of, lookup, outcome
+from .reading import Unreadable
+from .sandbox_answers import DECLINE_CODES, IDENTITY, among, event_of, found_or_not, lookup, outcome
+from .sandbox_payment import VERBS
 
 SIGNATURE_HEADER = "Sandbox-Signature"
 SIGNATURE_AGE_S = 300
+_LONGEST_TIME = 12  # digits of seconds
 # Where a payment's first call goes; later calls go to the payment that it made.
 _FIRST_CALLS = {
     Operation.INITIATE: "/v1/payments",
@@ -112,32 +104,19 @@ class SandboxGateway:
 
     def get_status(self, query: StatusQuery) -> Lookup:
         """By the gateway's id."""
-        found = self._get(f"/v1/payments/{quote(query.gateway_ref or '', safe='')}")
+        found = self._get(f"/v1/payments/{quote(query.gateway_ref or '', safe='')}", query)
         return lookup(query, found) if isinstance(found, dict) else found
 
     def find_by_reference(self, query: StatusQuery) -> Lookup:
         """By our reference. Of several payments under one reference, the one that got furthest."""
-        found = self._get(f"/v1/payments?reference={quote(query.reference, safe='')}")
-        if not isinstance(found, dict):
-            return found
-        payments = found.get("data")
-        if not isinstance(payments, list) or not all(isinstance(payment, dict) for payment in payments):
-            return Unknown("unexpected body", kind=UnknownKind.UNREADABLE)
-        furthest_first = (Approved, Pending, ActionRequired, Unknown, Declined, NotFound)
-        results = [lookup(query, payment) for payment in payments]
-        return min(results, key=lambda result: furthest_first.index(type(result)), default=NotFound())
+        found = self._get(f"/v1/payments?reference={quote(query.reference, safe='')}", query)
+        return among(query, found) if isinstance(found, dict) else found
 
-    def _get(self, path: str) -> dict[str, Any] | Unknown | NotFound:
+    def _get(self, path: str, query: StatusQuery) -> dict[str, Any] | Unknown | NotFound:
         answer = self._http.send("GET", path)
         if not isinstance(answer, Answer):
             return answer if isinstance(answer, Unknown) else Unknown(answer.reason)
-        body = as_object(answer)
-        if answer.status == 404 and error_of(body).get("code") == "not_found":
-            return NotFound()
-        if answer.status != 200 or body is None:
-            kind = UnknownKind.of_status(answer.status)
-            return Unknown(f"look-up answered HTTP {answer.status}", kind=kind)
-        return body
+        return found_or_not(query, answer)
 
     def health_check(self) -> Health:
         """GET /healthz."""
@@ -155,11 +134,9 @@ class SandboxGateway:
         )
         _check_signature(self.config.webhook_secret, given, body)
         try:
-            event = json.loads(body)
-            payment = event["data"]
-            return GatewayEvent(event["id"], payment["reference"], payment["id"], event["type"])
-        except (ValueError, KeyError, TypeError) as problem:
-            raise InvalidWebhook("not a sandbox event") from problem
+            return event_of(body)
+        except Unreadable as problem:
+            raise InvalidWebhook(f"not a sandbox event: {problem}") from problem
 
     def close(self) -> None:
         """Close kept-alive connections."""
@@ -182,6 +159,7 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         steps=steps,
         key_lifetime_s=_seconds(where, config, "key_lifetime_s", 86_400),
         absence_window_s=_seconds(where, config, "absence_window_s", 120),
+        identity=IDENTITY,
     )
 
 
@@ -212,9 +190,11 @@ def _new_payment(request: GatewayRequest) -> dict[str, Any]:
 
 
 def _check_signature(secret: str, given: str, body: bytes) -> None:
-    parts = dict(part.split("=", 1) for part in given.split(",") if "=" in part)
+    pairs = [part.split("=", 1) for part in given.split(",") if "=" in part]
+    parts = dict(pairs)
     timestamp = parts.get("t", "")
-    if not secret or not timestamp.isdecimal():
+    # A header that came twice says two things.
+    if not secret or len(parts) != len(pairs) or not timestamp.isdecimal() or len(timestamp) > _LONGEST_TIME:
         raise InvalidWebhook("no usable signature")
     expected = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected.encode(), parts.get("v1", "").encode()):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.replay import unborn
+from aegis_worker.domain.text import same_name
 from aegis_worker.errors import AegisError, IdempotencyKeyReused
 from aegis_worker.ids import JOB, PAYMENT, new_id
 from aegis_worker.persistence.accepting import Born, KeptPayment, Key
@@ -64,9 +65,9 @@ def born(command: PaymentCommand) -> Born:
 
 
 def marks(one: Born) -> set[tuple[str, ...]]:
-    """What no two payments may have in common: the key, and the merchant's reference."""
+    """What no two payments may have in common: the key, and the merchant's reference in its one form."""
     reference = one.payment.reference
-    return {one.key} if reference is None else {one.key, (one.key.merchant_id, reference)}
+    return {one.key} if reference is None else {one.key, (one.key.merchant_id, same_name(reference))}
 
 
 def without_twins(born: Sequence[Born]) -> tuple[list[Born], list[Born]]:

@@ -1,17 +1,29 @@
-"""Error reports to Sentry, where SENTRY_DSN is set: no bodies, no local variables, no personal data."""
+"""Error reports to Sentry, where SENTRY_DSN is set: no bodies, no local variables, nothing of what callers sent."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import sentry_sdk
 from sentry_sdk.integrations.stdlib import StdlibIntegration
 
-from .redaction import redact
+from .redaction import HIDDEN, redact
 
-
-def _scrub(event: Any, hint: dict[str, Any]) -> Any:
-    return redact(event)
+# Of a request all else is the caller's: keys, references and addresses stand in headers and query strings.
+_KEPT_OF_REQUEST = ("method", "url")
+_KEPT_HEADERS = {"content-type", "content-length", "host"}
+# Shorter ones stand in other words by chance.
+_SHORTEST_OF_CALLER = 4
+_CALLERS_NAMES = re.compile(
+    r"idempotency.?key|query|fragment|cookie|^data$|e?mail|reference|token", re.IGNORECASE
+)
+_QUERY = re.compile(r"(?<=[\w/])\?[^\s'\"<>]+")
+_KEY_IN_TEXT = re.compile(r"(idempotency[-_ ]?key\W{1,4})[^\s'\",;)}]+", re.IGNORECASE)
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_TOKEN = re.compile(r"\btok_\w+")
 
 
 def configure_error_reports(dsn: str, environment: str) -> None:
@@ -24,6 +36,54 @@ def configure_error_reports(dsn: str, environment: str) -> None:
             include_local_variables=False,
             max_request_body_size="never",
             before_send=_scrub,
+            before_send_transaction=_scrub,
             # It would put tracing headers into calls to gateways, and variables into children's environments.
             disabled_integrations=[StdlibIntegration()],
         )
+
+
+def _scrub(event: Any, hint: dict[str, Any]) -> Any:
+    event.pop("user", None)
+    request = event.pop("request", None) or {}
+    clean = _without_callers_words(redact(event), _of_caller(request))
+    if request:
+        clean["request"] = _without_callers_words(redact(_kept_of(request)), _of_caller(request))
+    return clean
+
+
+def _kept_of(request: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: request[name] for name in _KEPT_OF_REQUEST if name in request}
+    if "url" in kept:
+        kept["url"] = str(kept["url"]).partition("?")[0]
+    headers = request.get("headers") or {}
+    kept["headers"] = {name: value for name, value in headers.items() if name.lower() in _KEPT_HEADERS}
+    return kept
+
+
+def _of_caller(request: Mapping[str, Any]) -> list[str]:
+    """What the caller sent in headers and the query string: the error's text may repeat it. The longest first."""
+    headers = request.get("headers") or {}
+    query = str(request.get("query_string") or urlsplit(str(request.get("url", ""))).query)
+    words = {str(value) for name, value in headers.items() if name.lower() not in _KEPT_HEADERS}
+    words |= {query, *(value for _, value in parse_qsl(query))}
+    return sorted((word for word in words if len(word) >= _SHORTEST_OF_CALLER), key=len, reverse=True)
+
+
+def _without_callers_words(value: Any, words: list[str]) -> Any:
+    if isinstance(value, str):
+        for word in words:
+            value = value.replace(word, HIDDEN)
+        value = _KEY_IN_TEXT.sub(rf"\1{HIDDEN}", _QUERY.sub(f"?{HIDDEN}", value))
+        return _TOKEN.sub(HIDDEN, _EMAIL.sub(HIDDEN, value))
+    if isinstance(value, Mapping):
+        return {
+            name: HIDDEN
+            if item and isinstance(name, str) and _is_callers(name, item)
+            else _without_callers_words(item, words)
+            for name, item in value.items()
+        }
+    return [_without_callers_words(item, words) for item in value] if isinstance(value, list) else value
+
+
+def _is_callers(name: str, item: Any) -> bool:
+    return isinstance(item, str) and _CALLERS_NAMES.search(name) is not None

@@ -4,51 +4,107 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Mapping, MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
 
-from .redaction import redact
+from .redaction import redact, redact_text
+
+_logger = logging.getLogger(__name__)
 
 
-def _redacted(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    exc_info = event.pop("exc_info", None)
-    clean: MutableMapping[str, Any] = redact(dict(event))
-    if exc_info:
-        clean["exc_info"] = exc_info
-    return clean
+# Said for each message, each tick or each request, or by what is below us.
+_CHATTY = (
+    "alembic",
+    "kombu",
+    "celery.app.trace",
+    "celery.beat",
+    "celery.worker.strategy",
+    "multiprocessing",
+    "urllib3",
+)
 
 
 def configure_logs(level: str) -> None:
-    """Send structlog and the standard library's logging to standard error, redacted."""
+    """Send structlog, the standard library's logging and Python's warnings to standard error, redacted."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if sys.stderr.isatty():
-        render: list[Any] = [
-            _redacted,
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
-        ]
-    else:
-        render = [structlog.processors.format_exc_info, _redacted, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    render: Any = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer(default=_in_words)
+    )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _redacted,
+            render,
+        ],
     )
     out = logging.StreamHandler(sys.stderr)
     out.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [out]
     root.setLevel(level)
-    for chatty in ("alembic", "kombu", "celery.app.trace", "celery.worker.strategy", "urllib3"):
+    for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(True)
+
+
+def level_of(environ: Mapping[str, str]) -> str:
+    """AEGIS_LOG_LEVEL, or INFO where it names no level: for before the settings are read, and are refused perhaps."""
+    wanted = environ.get("AEGIS_LOG_LEVEL", "INFO").upper()
+    return wanted if wanted in logging.getLevelNamesMapping() else "INFO"
+
+
+def log_the_uncaught() -> None:
+    """Have what nobody caught, in any thread, logged as everything else is; Python would write it as it is."""
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+    sys.unraisablehook = _unraisable
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        _logger.critical("uncaught exception", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(told: threading.ExceptHookArgs) -> None:
+    # SystemExit in a thread means to end that thread.
+    if told.exc_value is not None and not isinstance(told.exc_value, SystemExit):
+        name = told.thread.name if told.thread else "unknown"
+        trace = (told.exc_type, told.exc_value, told.exc_traceback)
+        _logger.error("uncaught exception in the thread %s", name, exc_info=trace)
+
+
+def _unraisable(told: sys.UnraisableHookArgs) -> None:
+    error = told.exc_value
+    where = f"{told.err_msg or 'exception ignored'}: {told.object!r}"
+    trace = (told.exc_type, error, told.exc_traceback) if error is not None else None
+    _logger.error("%s", where, exc_info=trace)
+
+
+def _redacted(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    clean: MutableMapping[str, Any] = redact(dict(event))
+    return clean
+
+
+def _in_words(value: object) -> str:
+    return redact_text(repr(value))

@@ -1,20 +1,25 @@
-"""What never reaches a log line or an error report: secrets by name, card numbers by shape."""
+"""What never reaches a log line, a row or an error report: secrets by name, card data by shape."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
-_SECRET_NAMES = re.compile(
-    r"authorization|api_?key|secret|password|cookie|pan$|cvv|cvc|card_?number", re.IGNORECASE
-)
-_CARD = re.compile(r"(?<![0-9a-fA-F])[2-6](?:[ -]?\d){12,18}(?![0-9a-fA-F])")
-# A security code is three or four digits after its name, in text or as JSON.
-SECURITY_CODE = re.compile(r"(?<![a-z])(?:cvv2?|cvc2?|security[ _-]?code)\W{0,8}\d{3,4}(?!\d)", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@/\s]+@")
+from aegis_worker.domain.card_search import card_data_in
+from aegis_worker.domain.security_codes import names_a_code
+
+_SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|cookie|pan$|card_?number", re.IGNORECASE)
+# To the last @ before the path: a password may hold one that nobody escaped.
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
 _KEY = re.compile(r"\b(aegis_(?:test|live)_|whsec_)[A-Za-z0-9+/=_-]{8,}")
-_MAX_DEPTH = 6
+# As deep as the frames of an error report, and some.
+_MAX_DEPTH = 12
+# As they are: they hold no text.
+_PLAIN = (bool, float, date, timedelta)
+_LEAST_CARD_NUMBER = 10**12
 
 HIDDEN = "[hidden]"
 
@@ -23,28 +28,44 @@ def redact(value: Any, depth: int = 0) -> Any:
     """A copy of `value` without secrets; strings are searched, mappings also by the names of their keys."""
     if isinstance(value, str):
         return redact_text(value)
+    if value is None or isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < _LEAST_CARD_NUMBER or not card_data_in(str(value)) else HIDDEN
     if depth >= _MAX_DEPTH:
-        return value if isinstance(value, int | float | bool | None) else HIDDEN
+        return HIDDEN
     if isinstance(value, Mapping):
         return {
-            name: HIDDEN if isinstance(name, str) and _SECRET_NAMES.search(name) else redact(item, depth + 1)
+            _redacted_name(name): HIDDEN
+            if isinstance(name, str) and _is_secret(name)
+            else redact(item, depth + 1)
             for name, item in value.items()
         }
-    if isinstance(value, list | tuple | set):
+    if isinstance(value, list | tuple | set | frozenset):
         return [redact(item, depth + 1) for item in value]
-    return value
+    return redact_text(value.decode(errors="replace") if isinstance(value, bytes) else repr(value))
 
 
 def redact_text(text: str) -> str:
     """`text` with card numbers and security codes, keys, and passwords in URLs hidden."""
     text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
     text = _KEY.sub(rf"\1{HIDDEN}", text)
-    text = SECURITY_CODE.sub(HIDDEN, text)
-    return _CARD.sub(lambda found: HIDDEN if luhn_valid(found.group()) else found.group(), text)
+    return without_cards(text)
 
 
-def luhn_valid(text: str) -> bool:
-    """Whether the digits of `text` pass the Luhn check (ISO/IEC 7812-1, annex B)."""
-    digits = [int(character) for character in text if character.isdigit()]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+def without_cards(text: str) -> str:
+    """`text` with card numbers and security codes hidden, and all else as it was."""
+    kept, end_before = [], 0
+    for start, end in card_data_in(text):
+        kept += [text[end_before:start], HIDDEN]
+        end_before = end
+    return "".join([*kept, text[end_before:]]) if kept else text
+
+
+def _redacted_name(name: Any) -> Any:
+    return redact_text(name) if isinstance(name, str) and any(map(str.isnumeric, name)) else name
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAMES.search(name) is not None or names_a_code(name)

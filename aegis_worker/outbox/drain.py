@@ -95,7 +95,7 @@ def _publish(stream: EventStream, claimed: Sequence[ClaimedEvent]) -> str | None
     try:
         stream.publish([row.event for row in claimed])
     except RedisError as error:
-        log.warning("stream not written", events=len(claimed), error=type(error).__name__)
+        log.warning("stream not written", events=len(claimed), error=f"{type(error).__name__}: {error}")
         return f"{type(error).__name__}: {error}"
     return None
 

@@ -66,7 +66,7 @@ WITH given AS (
     ON CONFLICT DO NOTHING
     RETURNING payment_id
 ), accepted AS (
-    SELECT given.* FROM key JOIN given USING (payment_id) ORDER BY reference
+    SELECT given.* FROM key JOIN given USING (payment_id) ORDER BY aegis_same_name(reference)
 ), payment AS (
     INSERT INTO payments (id, merchant_id, reference, amount_minor, currency, capture_method, payment_method,
         customer_id, customer, description, return_url, metadata, state, version, created_at, updated_at)
@@ -101,8 +101,13 @@ _CARRIED = """
 SELECT asked.place, p.id
 FROM unnest(%(merchants)s::text[], %(routes)s::text[], %(keys)s::text[], %(references)s::text[])
     WITH ORDINALITY AS asked(merchant_id, route, key, reference, place)
-JOIN payments p ON p.merchant_id = asked.merchant_id AND p.reference = asked.reference
-    AND p.state NOT IN ('FAILURE', 'CANCELLED')
+JOIN LATERAL (
+    SELECT p.id FROM payments p
+    WHERE p.merchant_id = asked.merchant_id AND p.reference IS NOT NULL
+        AND aegis_same_name(p.reference) = aegis_same_name(asked.reference)
+        AND p.state NOT IN ('FAILURE', 'CANCELLED')
+    LIMIT 1  -- one by one: for a list, PostgreSQL would rather read all payments
+) p ON true
 LEFT JOIN idempotency_keys k ON k.merchant_id = asked.merchant_id AND k.route = asked.route AND k.key = asked.key
 WHERE k.key IS NULL
 """

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from aegis_worker.domain.text import is_line
 from aegis_worker.errors import InvalidReason
 from aegis_worker.observability.redaction import redact_text
 
@@ -89,9 +90,9 @@ def append(
 def checked_reason(reason: str) -> str:
     """The reason that a person gives, as it is kept. Raises InvalidReason."""
     reason = reason.strip()
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not reason.isprintable():
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not is_line(reason):
         raise InvalidReason(
-            f"say why, in {SHORTEST_REASON} to {LONGEST_REASON} printable characters: it is kept in the audit log"
+            f"say why, in {SHORTEST_REASON} to {LONGEST_REASON} characters of one line: it is kept in the audit log"
         )
     return redact_text(reason)
 

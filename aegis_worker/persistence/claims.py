@@ -6,8 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
+
+from aegis_worker.clock import clock_s
 
 from .mapping import ClaimedJob, attempt_from_json, payment_from_row
 from .prepared import Prepared
@@ -34,6 +37,19 @@ _NEXT = f"""
     WHERE queue = $1 AND merchant_id > turn.merchant_id {{and_not_after}} AND run_at >= $6 AND {_IS_DUE}
     ORDER BY queue, merchant_id, run_at LIMIT 1
 """
+# A payment's attempts, for `mapping.attempt_from_json`; ages by PostgreSQL's clock.
+ATTEMPTS_AS_JSON = """
+SELECT json_agg(json_build_object(
+    'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_key', a.gateway_key,
+    'request_hash', a.request_hash, 'status', a.status, 'gateway_ref', a.gateway_ref, 'outcome', a.outcome,
+    'lease_epoch', a.lease_epoch, 'sends', a.sends, 'checks', a.checks, 'not_found_count', a.not_found_count,
+    'candidates', a.decision->'candidates',
+    'age_s', extract(epoch FROM clock_timestamp() - a.sent_at)::float8,
+    'answered_age_s', extract(epoch FROM clock_timestamp() - a.answered_at)::float8,
+    'not_found_age_s', extract(epoch FROM clock_timestamp() - a.first_not_found_at)::float8
+) ORDER BY a.sent_at)
+FROM attempts a WHERE a.payment_id = {payment_id}
+"""
 _CLAIM = Prepared(
     "claim",
     f"""
@@ -51,56 +67,61 @@ WITH RECURSIVE ahead AS (
 ), turns AS MATERIALIZED (
     SELECT * FROM ahead WHERE run_at IS NOT NULL UNION ALL SELECT * FROM behind WHERE run_at IS NOT NULL
 ), fair AS MATERIALIZED (
-    SELECT due.at FROM turns CROSS JOIN LATERAL (
-        SELECT at FROM (
-            SELECT ctid AS at FROM jobs
+    SELECT due.at, due.left_behind FROM turns CROSS JOIN LATERAL (
+        SELECT at, left_behind FROM (
+            SELECT ctid AS at, status = 'running' AS left_behind FROM jobs
             WHERE queue = $1 AND merchant_id = turns.merchant_id AND run_at >= turns.run_at AND {_IS_DUE}
             ORDER BY queue, merchant_id, run_at LIMIT {_MOST} FOR UPDATE SKIP LOCKED
         ) head LIMIT (SELECT $2 / count(*) FROM turns)
     ) due
 ), oldest AS MATERIALIZED (
-    SELECT at FROM (
-        SELECT ctid AS at FROM jobs WHERE queue = $1 AND run_at >= $6 AND {_IS_DUE}
+    SELECT at, left_behind FROM (
+        SELECT ctid AS at, status = 'running' AS left_behind FROM jobs WHERE queue = $1 AND run_at >= $6 AND {_IS_DUE}
         ORDER BY queue, run_at LIMIT {_MOST} FOR UPDATE SKIP LOCKED
     ) head LIMIT (SELECT CASE WHEN count(*) < $2 THEN $2 ELSE 0 END FROM fair)
 ), claimed AS (
     UPDATE jobs j
-    SET status = 'running', lease_epoch = j.lease_epoch + 1, claim_count = j.claim_count + 1,
+    SET status = 'running', lease_epoch = j.lease_epoch + 1,
+        claim_count = j.claim_count + (pick.left_behind AND coalesce(j.begun_epoch = j.lease_epoch, false))::int,
         claimed_by = $5, lease_until = clock_timestamp() + make_interval(secs => $4),
         updated_at = clock_timestamp()
     FROM (
-        SELECT at FROM fair UNION ALL SELECT at FROM oldest WHERE at NOT IN (SELECT at FROM fair) LIMIT $2
+        SELECT at, left_behind FROM fair
+        UNION ALL SELECT at, left_behind FROM oldest WHERE at NOT IN (SELECT at FROM fair) LIMIT $2
     ) pick
     WHERE j.ctid = pick.at
     RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id,
-        extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age_s
+        pick.left_behind, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age_s
 )
 SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merchant, (
     SELECT run_at FROM jobs WHERE queue = $1 AND run_at >= $6 AND {_IS_DUE} ORDER BY queue, run_at LIMIT 1
 ) AS oldest,
-    c.job_id, c.operation, c.lease_epoch, c.claim_count, c.request, c.age_s, p.*, (
-    SELECT json_agg(json_build_object(
-        'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_key', a.gateway_key,
-        'request_hash', a.request_hash, 'status', a.status, 'gateway_ref', a.gateway_ref, 'outcome', a.outcome,
-        'lease_epoch', a.lease_epoch, 'sends', a.sends, 'checks', a.checks, 'not_found_count', a.not_found_count,
-        'candidates', a.decision->'candidates',
-        'age_s', extract(epoch FROM clock_timestamp() - a.sent_at)::float8,
-        'answered_age_s', extract(epoch FROM clock_timestamp() - a.answered_at)::float8,
-        'not_found_age_s', extract(epoch FROM clock_timestamp() - a.first_not_found_at)::float8
-    ) ORDER BY a.sent_at)
-    FROM attempts a WHERE a.payment_id = c.payment_id
+    c.job_id, c.operation, c.lease_epoch, c.claim_count, c.left_behind, c.request, c.age_s, p.*, (
+    {ATTEMPTS_AS_JSON.format(payment_id="c.payment_id")}
 ) AS attempts
 FROM claimed c JOIN payments p ON p.id = c.payment_id AND p.frozen_at IS NULL
 """,
     "text, int, text, float8, text, timestamptz",
 )
 
-_HAND_BACK = """
+_MINE = "FROM unnest(%(ids)s::text[], %(epochs)s::int[]) AS mine(id, lease_epoch) WHERE j.id = mine.id"
+
+_HAND_BACK = f"""
 UPDATE jobs j
-SET status = 'waiting', lease_until = NULL, claim_count = j.claim_count - 1, updated_at = clock_timestamp(),
+SET status = 'waiting', lease_until = NULL, updated_at = clock_timestamp(),
     run_at = clock_timestamp() + make_interval(secs => %(delay_s)s)
-FROM unnest(%(ids)s::text[], %(epochs)s::int[]) AS mine(id, lease_epoch)
-WHERE j.id = mine.id AND j.lease_epoch = mine.lease_epoch AND j.status = 'running'
+{_MINE} AND j.lease_epoch = mine.lease_epoch AND j.status = 'running'
+"""
+
+# Before anything is decided, so that a worker whom deciding kills has left it, too. `record` writes it with an attempt.
+_BEGIN = f"UPDATE jobs j SET begun_epoch = j.lease_epoch {_MINE} AND j.lease_epoch = mine.lease_epoch"
+
+# Whoever took over has counted a death, and whoever will do so finds the mark gone.
+_EXCUSE = f"""
+UPDATE jobs j
+SET begun_epoch = CASE WHEN j.lease_epoch > mine.lease_epoch THEN j.begun_epoch END,
+    claim_count = greatest(j.claim_count - (j.lease_epoch > mine.lease_epoch)::int, 0)
+{_MINE} AND j.finished_at IS NULL AND (j.lease_epoch = mine.lease_epoch OR j.claim_count > 0)
 """
 
 _DUE = f"""
@@ -140,7 +161,9 @@ def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, wor
     """
     place: _Place = connection.info.setdefault(f"claimed_of_{queue}", _Place())
     values = (queue, limit, place.last_merchant, lease_s, worker, place.start())
+    asked_at_s = clock_s()
     rows = _CLAIM.execute(connection, *values).mappings().all()
+    told_at_s = clock_s()
     if rows:
         place.last_merchant, place.oldest = rows[0]["last_merchant"], rows[0]["oldest"]
     return [
@@ -150,20 +173,36 @@ def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, wor
             lease_epoch=row["lease_epoch"],
             claim_count=row["claim_count"],
             payment=payment_from_row(dict(row)),
-            attempts=tuple(attempt_from_json(attempt) for attempt in row["attempts"] or ()),
+            attempts=tuple(
+                attempt_from_json(attempt, asked_at_s, told_at_s) for attempt in row["attempts"] or ()
+            ),
             request=row["request"],
-            age_s=row["age_s"],
+            made_at_s=asked_at_s - row["age_s"],
+            claimed_at_s=asked_at_s,
+            left_behind=row["left_behind"],
         )
         for row in rows
     ]
 
 
 def hand_back(connection: Connection, jobs: Sequence[ClaimedJob], *, delay_s: float) -> None:
-    """Give up claims on which nothing was done; they are due again after `delay_s`. A lost fence gives up nothing."""
-    connection.exec_driver_sql(
-        _HAND_BACK,
-        {"ids": [job.id for job in jobs], "epochs": [job.lease_epoch for job in jobs], "delay_s": delay_s},
-    )
+    """Give up claims; they are due again after `delay_s`. Of one whose fence is lost, only the death is taken back."""
+    excuse(connection, jobs)
+    connection.exec_driver_sql(_HAND_BACK, {**_mine(jobs), "delay_s": delay_s})
+
+
+def begin(connection: Connection, jobs: Sequence[ClaimedJob]) -> None:
+    """Mark claims as begun: left without an answer, they count. A lost fence marks nothing."""
+    connection.exec_driver_sql(_BEGIN, _mine(jobs))
+
+
+def excuse(connection: Connection, jobs: Sequence[ClaimedJob]) -> None:
+    """Take back that whoever claimed these has died, as is or will be believed because they were left."""
+    connection.exec_driver_sql(_EXCUSE, _mine(jobs))
+
+
+def _mine(jobs: Sequence[ClaimedJob]) -> dict[str, Any]:
+    return {"ids": [job.id for job in jobs], "epochs": [job.lease_epoch for job in jobs]}
 
 
 def due_by_queue(connection: Connection, *, limit: int) -> dict[str, int]:

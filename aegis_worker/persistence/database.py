@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,11 +19,16 @@ from aegis_worker.settings import Settings
 
 from .engines import new_engine
 from .prepared import Prepared
+from .watchdog import SilentServer
 
 T = TypeVar("T")
 
 _TRIES = 4
 _LOCK_TIMEOUT_MS = 2000
+# A server that is there ends a statement in time and says so; this much later it has not.
+_TOLD_WITHIN_S = 2.0
+# After a lost connection no new try begins later than this: where connecting takes its whole time, one try is enough.
+_TRY_WITHIN_S = 2.0
 
 # Nothing was committed and the same statements may run again: serialization failure, deadlock.
 _TRY_AGAIN = {"40001", "40P01"}
@@ -55,6 +61,7 @@ _ADVICE = {
     "server does not support SSL": "correct sslmode in DATABASE_URL, or turn on TLS in PostgreSQL",
 }
 
+_QUOTED = re.compile(r'".*"', re.DOTALL)
 # A value or a row that PostgreSQL won't take; another row of the same statement it may.
 _ABOUT_A_ROW = {"22", "23", "54"}
 
@@ -65,17 +72,21 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         event.listen(engine, "handle_error", _leave_a_stale_session)
+        event.listen(engine, "handle_error", _keep_values_out)
 
     @classmethod
     def connect(cls, settings: Settings, *, application: str, pool_size: int | None = None) -> Database:
-        """A database whose every wait is bounded: connecting, waiting for the pool, for a lock, for a statement."""
+        """A database whose every wait is bounded: connecting, waiting for the pool, for a lock, for a statement, for an
+        answer that doesn't come.
+        """
         engine = new_engine(
             settings.database_url,
             application=application,
+            answer_within_s=settings.statement_timeout_s + _TOLD_WITHIN_S,
             session={
                 "statement_timeout": int(settings.statement_timeout_s * 1000),
                 "lock_timeout": _LOCK_TIMEOUT_MS,
-                "idle_in_transaction_session_timeout": 30_000,
+                "idle_in_transaction_session_timeout": 10_000,
                 # Prepared statements are hot and written so that one plan is good for all values; to PostgreSQL, which
                 # can't see how many a LIMIT will let through, planning anew each time looks cheaper.
                 "plan_cache_mode": "force_generic_plan",
@@ -91,6 +102,7 @@ class Database:
     def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit it; at most 4 times, after a deadlock or a lost connection.
 
+        Not again after a server that took what it was sent and stayed silent: it may go on so.
         A connection lost during COMMIT leaves open whether it happened, so `work` must be safe to repeat: every write
         of ours is known again by a key, a fence or the number of its change. Raises DatabaseUnavailable, of which
         LockTimeout is one, with nothing committed that `work` run again would not find.
@@ -112,6 +124,7 @@ class Database:
         return self._repeated(lambda: self._alone(statement, values, lock_timeout_ms))
 
     def _repeated(self, attempt: Callable[[], T]) -> T:
+        began_s = time.monotonic()
         for tries in range(1, _TRIES + 1):
             try:
                 return attempt()
@@ -120,7 +133,8 @@ class Database:
             except DBAPIError as error:
                 if not _may_repeat(error):
                     raise translated(error) from error
-                if tries == _TRIES:
+                too_late = sqlstate(error) not in _TRY_AGAIN and time.monotonic() - began_s > _TRY_WITHIN_S
+                if tries == _TRIES or too_late:
                     raise DatabaseUnavailable(_in_words(error)) from error
                 time.sleep(random.uniform(0.01, 0.05) * 2**tries)
         raise AssertionError("unreachable")
@@ -142,6 +156,7 @@ class Database:
     def _as_sqlalchemy_does(self, error: psycopg2.Error, pooled: PoolProxiedConnection | None) -> DBAPIError:
         """The error as SQLAlchemy's own connections raise it; the pool as they leave it."""
         dialect = self.engine.dialect
+        _without_values(error)
         lost = pooled is not None and (
             error.pgcode in _STALE_SESSION or dialect.is_disconnect(error, pooled.dbapi_connection, None)
         )
@@ -187,6 +202,8 @@ def refuses_a_row(error: DBAPIError) -> bool:
 
 
 def _may_repeat(error: DBAPIError) -> bool:
+    if isinstance(error.orig, SilentServer):
+        return False
     return error.connection_invalidated or sqlstate(error) in _TRY_AGAIN or _could_not_connect(error)
 
 
@@ -200,6 +217,23 @@ def _leave_a_stale_session(context: ExceptionContext) -> None:
         context.is_disconnect |= sqlstate(context.sqlalchemy_exception) in _STALE_SESSION
 
 
+def _keep_values_out(context: ExceptionContext) -> None:
+    """Leave out of an error's text what it says about a row: texts are logged and reported."""
+    error = context.sqlalchemy_exception
+    if isinstance(error, DBAPIError) and isinstance(error.orig, psycopg2.Error):
+        before = str(error.orig)
+        _without_values(error.orig)
+        error.args = tuple(str(part).replace(before, str(error.orig)) for part in error.args)
+
+
+def _without_values(error: psycopg2.Error) -> None:
+    """Keep the first line of what PostgreSQL said. The details show rows, and an error about a value quotes it."""
+    said = error.diag.message_primary
+    if said:
+        is_about_a_value = (error.pgcode or "").startswith("22")
+        error.args = (_QUOTED.sub('"…"', said) if is_about_a_value else said,)
+
+
 def translated(error: DBAPIError) -> Exception:
     """The error of ours that says what the caller may do; the error itself where there is none."""
     state = sqlstate(error)
@@ -207,7 +241,7 @@ def translated(error: DBAPIError) -> Exception:
         return LockTimeout(f"PostgreSQL: {_first_line(error)}")
     if state in _UNUSABLE:
         return DatabaseUnusable(f"PostgreSQL: {_first_line(error)}: {_UNUSABLE[state]}")
-    if _may_repeat(error) or state in _UNAVAILABLE:
+    if isinstance(error.orig, SilentServer) or _may_repeat(error) or state in _UNAVAILABLE:
         return DatabaseUnavailable(_in_words(error))
     return error
 

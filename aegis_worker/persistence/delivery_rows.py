@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from sqlalchemy import Connection
 
@@ -23,19 +23,27 @@ from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, publis
 # dead: given up after its tries, and can be delivered again. cancelled: its endpoint is gone, so it can't.
 Status = Literal["pending", "delivered", "dead", "cancelled"]
 
-# By endpoint, so that one with a long backlog takes no more than its share of a claim. What is behind an earlier
-# delivery becomes due no sooner than that one (or soon, when that one is just being posted): else it would be looked at
-# again by every claim until then. OFFSET 0 and LIMIT keep the planner from reading whole tables,
-# and from looking through all that is due once for each payment.
+# By merchant and endpoint, so that one with a long backlog takes no more than its share of a claim. What is behind an
+# earlier delivery becomes due no sooner than that one (or soon, when that one is just being posted): else it would be
+# looked at again by every claim until then. OFFSET 0 and LIMIT keep the planner from reading whole tables, and from
+# looking through all that is due once for each payment.
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
-    SELECT d.* FROM webhook_endpoints w CROSS JOIN LATERAL (
-        SELECT payment_id, seq, endpoint_id FROM webhook_deliveries
-        WHERE endpoint_id = w.id AND status = 'pending' AND due_at <= statement_timestamp()
-        ORDER BY due_at, payment_id, seq LIMIT %(per_endpoint)s FOR UPDATE SKIP LOCKED
-    ) d
-    WHERE w.disabled_at IS NULL AND w.id <> ALL (%(skip)s::text[])
-        AND (w.resting_until IS NULL OR w.resting_until <= statement_timestamp())
+    SELECT of_it.* FROM (
+        SELECT merchant_id, bool_or(id = ANY (%(proven)s::text[])) AS proven FROM webhook_endpoints
+        WHERE disabled_at IS NULL AND merchant_id <> ALL (%(skip_merchants)s::text[]) GROUP BY merchant_id
+    ) m CROSS JOIN LATERAL (
+        SELECT d.* FROM webhook_endpoints w CROSS JOIN LATERAL (
+            SELECT payment_id, seq, endpoint_id FROM webhook_deliveries
+            WHERE endpoint_id = w.id AND status = 'pending' AND due_at <= statement_timestamp()
+            ORDER BY due_at, payment_id, seq
+            LIMIT CASE WHEN w.id = ANY (%(proven)s::text[]) THEN %(per_proven)s ELSE %(per_endpoint)s END
+            FOR UPDATE SKIP LOCKED
+        ) d
+        WHERE w.merchant_id = m.merchant_id AND w.disabled_at IS NULL AND w.id <> ALL (%(skip)s::text[])
+            AND (w.resting_until IS NULL OR w.resting_until <= statement_timestamp())
+        LIMIT CASE WHEN m.proven THEN %(per_proven)s ELSE %(per_merchant)s END
+    ) of_it
     LIMIT %(limit)s
 ), pending AS (
     SELECT o.payment_id, o.seq, o.endpoint_id, o.due_at, d.seq IS NOT NULL AS picked,
@@ -192,6 +200,17 @@ class ClaimedDelivery:
     event: PublishedEvent
 
 
+class ClaimShares(TypedDict):
+    """How many deliveries `claim` looks at of whom; see there."""
+
+    per_endpoint: int
+    per_merchant: int
+    per_proven: int
+    proven: Sequence[str]
+    skip: Sequence[str]
+    skip_merchants: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryClaim:
     """`deliveries` by payment, endpoint and seq. `moved` also counts what was due and was put off, behind another one.
@@ -230,13 +249,32 @@ class Delivery:
 
 
 def claim(
-    connection: Connection, *, limit: int, per_endpoint: int, skip: Sequence[str], lease_s: float
+    connection: Connection,
+    *,
+    limit: int,
+    lease_s: float,
+    per_endpoint: int,
+    skip: Sequence[str],
+    per_merchant: int | None = None,
+    per_proven: int | None = None,
+    proven: Sequence[str] = (),
+    skip_merchants: Sequence[str] = (),
 ) -> DeliveryClaim:
-    """Look at up to `limit` due deliveries, of them `per_endpoint` each, and take those whose turn it is.
+    """Look at up to `limit` due deliveries and take those whose turn it is.
 
-    Leaves out endpoints that are disabled, at rest, or in `skip`.
+    Of them `per_endpoint` of each endpoint and `per_merchant` of each merchant; `per_proven` of an endpoint in `proven`,
+    and of its merchant. Leaves out endpoints that are disabled, at rest or in `skip`, and merchants in `skip_merchants`.
     """
-    parameters = {"limit": limit, "per_endpoint": per_endpoint, "skip": list(skip), "lease_s": lease_s}
+    parameters = {
+        "limit": limit,
+        "lease_s": lease_s,
+        "per_endpoint": per_endpoint,
+        "per_merchant": limit if per_merchant is None else per_merchant,
+        "per_proven": per_endpoint if per_proven is None else per_proven,
+        "proven": list(proven),
+        "skip": list(skip),
+        "skip_merchants": list(skip_merchants),
+    }
     rows = connection.exec_driver_sql(_CLAIM, parameters).all()
     deliveries = tuple(_claimed(row) for claimed, _, *row in rows if claimed)
     return DeliveryClaim(deliveries, moved=sum(moved for _, moved, *_ in rows))

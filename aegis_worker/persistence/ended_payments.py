@@ -1,4 +1,4 @@
-"""Payments that have ended, with the charges that were sent for them: what can be compared with gateways."""
+"""Payments that rest, with the charges of theirs that may stand: what can be compared with gateways."""
 
 from __future__ import annotations
 
@@ -6,40 +6,70 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aegis_worker.domain.transitions import State
+from aegis_worker.clock import clock_s
+from aegis_worker.domain.charges import StandingCharge, own_charge, standing_charges
+from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.payment import Payment
 
+from .claims import ATTEMPTS_AS_JSON
 from .database import Database
+from .mapping import Attempt, attempt_from_json, payment_from_row
 
-_ENDED = """
-SELECT p.id, p.state, coalesce(json_agg(json_build_object(
-    'gateway', a.gateway, 'key', a.gateway_key, 'gateway_ref', a.gateway_ref)) FILTER (WHERE NOT EXISTS (
-        SELECT 1 FROM attempts r WHERE r.payment_id = a.payment_id AND r.number = a.number
-            AND r.operation IN ('void', 'refund') AND r.status = 'APPROVED')), '[]') AS charges
-FROM payments p JOIN attempts a ON a.payment_id = p.id
-WHERE p.id > %(after)s AND p.state IN ('SUCCESS', 'FAILURE', 'CANCELLED')
-  AND a.operation = 'process' AND (a.status <> 'NOT_SENT' OR a.not_found_count > 0)
-GROUP BY p.id ORDER BY p.id LIMIT %(limit)s
+_ENDED = f"""
+SELECT p.*, ({ATTEMPTS_AS_JSON.format(payment_id="p.id")}) AS attempts
+FROM payments p
+WHERE p.id > %(after)s AND p.state IN ('SUCCESS', 'FAILURE', 'CANCELLED', 'AUTHORIZED')
+    AND EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND a.operation = 'process')
+ORDER BY p.id LIMIT %(limit)s
 """
+_MAKE_IT = frozenset({Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS})
 
 
 @dataclass(frozen=True, slots=True)
 class EndedPayment:
-    """A payment that has ended; each charge that may be at a gateway, as `gateway, key, gateway_ref`.
+    """A payment that has ended or whose funds are held, and each of its charges that may stand at a gateway.
 
-    Not those that were reversed; and those that were looked for and not found, since they may come about late.
+    Also those that were looked for and not found, since they may come about late.
     """
 
-    id: str
-    state: State
-    charges: Sequence[Mapping[str, Any]]
+    payment: Payment
+    charges: Sequence[StandingCharge]
 
 
 def ended_payments(database: Database, *, after: str, page: int) -> Iterator[list[EndedPayment]]:
-    """Pages of ended payments with ids after `after`; no connection is held between them. Raises DatabaseUnavailable."""
+    """Pages of such payments with ids after `after`; no connection is held between them. Raises DatabaseUnavailable."""
     while True:
+        now_s = clock_s()
         with database.read() as connection:
-            rows = connection.exec_driver_sql(_ENDED, {"after": after, "limit": page}).all()
+            rows = connection.exec_driver_sql(_ENDED, {"after": after, "limit": page}).mappings().all()
         if not rows:
             return
-        yield [EndedPayment(row.id, State(row.state), row.charges) for row in rows]
-        after = rows[-1].id
+        ended = [_ended(dict(row), now_s) for row in rows]
+        yield [each for each in ended if each.charges]
+        after = rows[-1]["id"]
+
+
+def _ended(row: Mapping[str, Any], now_s: float) -> EndedPayment:
+    payment = payment_from_row(row)
+    calls = [attempt_from_json(attempt, now_s, now_s) for attempt in row["attempts"]]
+    own = own_charge(payment, calls)
+    standing = standing_charges(calls)
+    return EndedPayment(
+        payment, [_charge(calls, position, now_s, is_own=position == own) for position in standing]
+    )
+
+
+def _charge(calls: Sequence[Attempt], position: int, now_s: float, *, is_own: bool) -> StandingCharge:
+    charge = calls[position]
+    references = [
+        call.gateway_ref
+        for call in calls
+        if call.number == charge.number and call.operation in _MAKE_IT and call.gateway_ref
+    ]
+    return StandingCharge(
+        gateway=charge.gateway,
+        key=charge.gateway_key,
+        gateway_ref=references[-1] if references else None,
+        sent_ago_s=charge.sent_ago_s(now_s),
+        is_own=is_own,
+    )

@@ -7,14 +7,30 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 
-# jit: no statement of ours runs long enough to be worth compiling, whatever its plan is estimated to cost.
-_ALWAYS = {"timezone": "UTC", "jit": "off"}
+from .watchdog import bounded
+
+_ALWAYS = {
+    "timezone": "UTC",
+    # Else psycopg2 sets it by itself, and waits without a bound.
+    "datestyle": "ISO",
+    # No statement of ours runs long enough to be worth compiling, whatever its plan is estimated to cost.
+    "jit": "off",
+    # The other settings that keep requests out of PostgreSQL's log are a superuser's; `aegis doctor` looks at them.
+    "log_parameter_max_length_on_error": "0",
+}
 
 
 def new_engine(
-    url: str, *, application: str, session: Mapping[str, Any] | None = None, **pool: Any
+    url: str,
+    *,
+    application: str,
+    answer_within_s: float,
+    session: Mapping[str, Any] | None = None,
+    **pool: Any,
 ) -> Engine:
-    """An engine whose connecting is bounded. `session`: settings of PostgreSQL for each of its sessions.
+    """An engine whose connecting is bounded, and each wait for an answer (`answer_within_s`, by the watchdog).
+
+    `session`: settings of PostgreSQL for each of its sessions.
 
     What the URL itself sets with `options=` (a search_path, a role) holds too, unless `session` says otherwise.
     """
@@ -26,14 +42,11 @@ def new_engine(
     engine = create_engine(
         parsed.difference_update_query(["options"]),
         hide_parameters=True,  # an e-mail address must not stand in an exception's text
+        use_native_hstore=False,  # a query for each new connection, about a type that no column has
         connect_args={
-            "connect_timeout": 3,
-            "application_name": f"aegis-{application}",
+            **bounded(answer_within_s, application=application),
             "client_encoding": "utf8",
             "options": " ".join(filter(None, options)),
-            "keepalives_idle": 30,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
         },
         **pool,
     )

@@ -12,17 +12,13 @@ from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
 
-def may_have_charged(operation: str, status: str, not_found_count: int) -> bool:
-    """Whether a call that stands like this can have moved money."""
-    return operation == Operation.PROCESS and (status != "NOT_SENT" or not_found_count > 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call to one gateway, as its row tells it. Ages in seconds, by PostgreSQL's clock at the time of reading.
+    """One call to one gateway, as its row tells it. Moments in seconds of this process's clock (`clock.clock_s`).
 
-    `candidates`: the gateways that its hop was decided among, best first; empty where it was not routed. `answered_age_s`:
-    since its last answer, a look-up's too; 0 without any.
+    `sent_at_s`: when it was written, before its first send, or a little earlier. `first_not_found_at_s`: when a look-up
+    since its last send first found nothing, or a little later. `candidates`: the gateways that its hop was decided among,
+    best first; empty where it was not routed. `answered_at_s`: of its last answer, a look-up's too; None without any.
     """
 
     operation: Operation
@@ -37,15 +33,16 @@ class Attempt:
     sends: int
     checks: int
     not_found_count: int
-    age_s: float
-    not_found_age_s: float | None
+    sent_at_s: float
+    first_not_found_at_s: float | None
     candidates: tuple[str, ...] = ()
-    answered_age_s: float = 0.0
+    answered_at_s: float | None = None
 
-    @property
-    def may_have_charged(self) -> bool:
-        """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
-        return may_have_charged(self.operation, self.status, self.not_found_count)
+    def sent_ago_s(self, now_s: float) -> float:
+        """Since it was sent for the last time, at least."""
+        if self.sends == 1:
+            return now_s - self.sent_at_s
+        return 0.0 if self.answered_at_s is None else now_s - self.answered_at_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,8 @@ class ClaimedJob:
     """A job that this worker holds until its lease ends; every write for it carries `lease_epoch`.
 
     `request`: what the job is about beyond its payment: `{"reverse": {gateway, gateway_ref, number}}`, a charge too many.
-    `age_s`: since it was made.
+    `claim_count`: how many workers began it since its last answer and left it. `left_behind`: its last holder let its lease
+    run out. `claimed_at_s`: just before it was claimed; `made_at_s`: when it was made; both of this process's clock.
     """
 
     id: str
@@ -63,7 +61,9 @@ class ClaimedJob:
     payment: Payment
     attempts: tuple[Attempt, ...]
     request: Mapping[str, Any] | None = None
-    age_s: float = 0.0
+    made_at_s: float = 0.0
+    claimed_at_s: float = 0.0
+    left_behind: bool = False
 
 
 def payment_from_row(row: Mapping[str, Any]) -> Payment:
@@ -92,8 +92,12 @@ def payment_from_row(row: Mapping[str, Any]) -> Payment:
     )
 
 
-def attempt_from_json(row: Mapping[str, Any]) -> Attempt:
-    """An attempt from the JSON object that the claim statement builds."""
+def attempt_from_json(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> Attempt:
+    """An attempt from the JSON object that the claim statement builds between the two readings of this process's clock.
+
+    Its ages are brought onto that clock so that a key seems older than it is and an absence younger, never the other way.
+    """
+    not_found_age_s, answered_age_s = row["not_found_age_s"], row["answered_age_s"]
     return Attempt(
         operation=Operation(row["operation"]),
         number=row["number"],
@@ -107,8 +111,8 @@ def attempt_from_json(row: Mapping[str, Any]) -> Attempt:
         sends=row["sends"],
         checks=row["checks"],
         not_found_count=row["not_found_count"],
-        age_s=row["age_s"],
-        not_found_age_s=row["not_found_age_s"],
+        sent_at_s=asked_at_s - row["age_s"],
+        first_not_found_at_s=None if not_found_age_s is None else told_at_s - not_found_age_s,
         candidates=tuple(row["candidates"] or ()),
-        answered_age_s=row["answered_age_s"] or 0.0,
+        answered_at_s=None if answered_age_s is None else asked_at_s - answered_age_s,
     )

@@ -10,16 +10,21 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
-from .database import translated
+from .at_work import stays_at_work
+from .database import Database
 from .engines import new_engine
 
 _LOCK = 0x6165_6769_73  # "aegis"
+# No statement of a migration takes so long; what is silent much earlier than that is asked about.
+_LONGEST_S = 86_400.0
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the schema up to `revision`. Raises DatabaseUnavailable, and alembic's CommandError for an unknown revision."""
+    """Bring the schema up to `revision`; run again, it goes on from where it stopped.
+
+    Raises DatabaseUnavailable, and alembic's CommandError for an unknown revision.
+    """
     _run(database_url, lambda config: command.upgrade(config, revision))
 
 
@@ -30,12 +35,7 @@ def downgrade(database_url: str, revision: str = "base") -> None:
 
 def head_revision() -> str:
     """The newest revision that this code knows."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
-
-
-def is_known(revision: str) -> bool:
-    """Whether this code has that migration; not so for those of a newer version."""
-    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -43,23 +43,23 @@ def current_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
+    """Where the migrations are."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
 
 
 def _run(database_url: str, migrate: Callable[[Config], None]) -> None:
-    engine = new_engine(database_url, application="migrate")
+    engine = new_engine(database_url, application="migrate", answer_within_s=_LONGEST_S)
     try:
-        with engine.connect() as connection:
+        # Closing the session releases the lock.
+        with Database(engine).read() as connection, stays_at_work(connection, database_url):
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.commit()
-            config = _config()
+            config = alembic_config()
             config.attributes["connection"] = connection
             migrate(config)
             connection.commit()
-    except DBAPIError as error:
-        raise translated(error) from error
     finally:
-        engine.dispose()  # closing the session releases the lock
+        engine.dispose()

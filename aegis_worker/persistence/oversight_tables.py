@@ -57,6 +57,30 @@ audit_log = Table(
     Index("audit_log_by_payment", "payment_id", "seq"),
 )
 
+# A payment has one at a time; what became of others stands in the audit log.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("resolution", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("gateway", Text),
+    Column("gateway_ref", Text),
+    Column("attempt", Integer),
+    Column("sends", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("made_at", TIME, nullable=False, server_default=NOW),
+    Column("takes_effect_at", TIME, nullable=False),
+    Column("look_at", TIME, nullable=False),
+    Column("refused_at", TIME),
+    Column("refused_because", Text),
+    CheckConstraint(one_of("resolution", "charged", "not_charged"), name="resolution_known"),
+    CheckConstraint("(refused_at IS NULL) = (refused_because IS NULL)", name="refused_has_reason"),
+    Index("decisions_due", "look_at", postgresql_where=text("refused_at IS NULL")),
+)
+
 gateway_events = Table(
     "gateway_events",
     metadata,
@@ -97,4 +121,11 @@ gateway_pauses = Table(
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("paused_at", TIME, nullable=False, server_default=NOW),
+)
+
+schema_compatibility = Table(
+    "schema_compatibility",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("oldest_code", Text, nullable=False),
 )

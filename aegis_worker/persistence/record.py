@@ -1,7 +1,8 @@
 """The one path to a state change (design D5): rows, events, outbox, attempts and jobs of a batch in one statement.
 
 Each change stands or falls by itself: a job whose fence is lost is left out and reported; a payment that moved since it
-was read undoes the whole statement, and the caller decides again on what stands there now.
+was read undoes the whole statement, and the caller decides again on what stands there now. So does a gateway's reference
+that is another payment's already: one (gateway, gateway_ref) is one payment's at most (design D18).
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Event, Payment
-from aegis_worker.errors import VersionConflict
+from aegis_worker.errors import ReferenceTaken, VersionConflict
 from aegis_worker.ids import JOB, new_id
 
 from .prepared import Prepared
+from .tables import gateway_references
 
 JobStatus = Literal["running", "waiting", "succeeded", "failed", "review"]
 
@@ -37,7 +40,7 @@ class FollowUp:
 class JobChange:
     """What becomes of the job. `running` renews the lease; `waiting` is due again after `run_in_s` in `queue`.
 
-    `progress` forgets how often the job was claimed in vain: true once an answer was recorded, not when about to send.
+    `progress` forgets how many workers left the job: true once an answer was recorded, not when about to send.
     `follow_up` only with a status that ends the job: a payment has one open job.
     """
 
@@ -100,7 +103,8 @@ class Change:
 
 # `held` passes on whatever came with a change that stands, so nothing is joined but rows of tables, by their keys. LIMIT
 # and CASE are for the planner: it takes any list for a hundred rows, and the jobs that run for next to none, and would
-# rather read all jobs than look up a few.
+# rather read all jobs than look up a few. `referred` refuses another payment's reference, for payment_id takes no NULL;
+# one that is the payment's own already is left as it is.
 _RECORD = Prepared(
     "record",
     """
@@ -112,7 +116,7 @@ WITH held AS (
             WHEN 'waiting' THEN clock_timestamp() + make_interval(secs => c.run_in_s) ELSE j.run_at END,
         lease_until = CASE c.job_status
             WHEN 'running' THEN clock_timestamp() + make_interval(secs => c.lease_s) END,
-        claim_count = CASE WHEN c.progress THEN 0 ELSE j.claim_count END,
+        claim_count = CASE WHEN c.progress THEN 0 ELSE j.claim_count END, begun_epoch = c.lease_epoch,
         updated_at = clock_timestamp(),
         finished_at = CASE WHEN c.job_status IN ('succeeded', 'failed') THEN clock_timestamp() END
     FROM (SELECT * FROM json_to_recordset($1) AS given(
@@ -159,6 +163,11 @@ WITH held AS (
         latency_ms float8, asked boolean, sent_again boolean, not_found boolean, recheck_in_s float8)
     WHERE h.answered IS NOT NULL
         AND a.payment_id = h.payment_id AND a.operation = n.operation AND a.number = n.number
+    RETURNING a.payment_id, a.gateway, a.gateway_ref
+), referred AS (
+    INSERT INTO gateway_references AS r (gateway, gateway_ref, payment_id)
+    SELECT gateway, gateway_ref, payment_id FROM answered WHERE gateway_ref IS NOT NULL
+    ON CONFLICT (gateway, gateway_ref) DO UPDATE SET payment_id = NULL WHERE r.payment_id <> excluded.payment_id
 ), opened AS (
     INSERT INTO attempts (payment_id, operation, number, gateway, gateway_key, request_hash, status, decision,
         lease_epoch)
@@ -198,19 +207,29 @@ def record(connection: Connection, changes: Sequence[Change], *, lease_s: float)
 
     Freezing a payment takes its job's fence; one that is frozen all the same is not written to either.
 
-    Raises VersionConflict, with nothing written, when a payment of a held job is not at the version it was read at.
+    Raises VersionConflict, with nothing written, when a payment of a held job is not at the version it was read at;
+    ReferenceTaken, likewise, when one was given a reference that is another payment's.
     """
     if not changes:
         return set()
-    rows = _RECORD.execute(
-        connection, json.dumps([_row(change, lease_s) for change in changes]), len(changes)
-    ).all()
+    rows_in = json.dumps([_row(change, lease_s) for change in changes])
+    try:
+        rows = _RECORD.execute(connection, rows_in, len(changes)).all()
+    except DBAPIError as error:
+        if _is_of_references(error):
+            raise ReferenceTaken([change.payment.id for change in changes]) from error
+        raise
     conflicts = [row.payment_id for row in rows if not row.stands]
     if conflicts:
         raise VersionConflict(conflicts)
     written = {row.job_id for row in rows}
     missing = [change for change in changes if change.job_id not in written]
     return written | _written_before(connection, missing, lease_s) if missing else written
+
+
+def _is_of_references(error: DBAPIError) -> bool:
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "table_name", None) == gateway_references.name
 
 
 def _written_before(connection: Connection, changes: Sequence[Change], lease_s: float) -> set[str]:

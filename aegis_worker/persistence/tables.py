@@ -74,6 +74,8 @@ payments = Table(
         Text,
         Computed("CASE WHEN state IN ('FAILURE', 'CANCELLED') THEN id END", persisted=True),
     ),
+    # Numbers payments that shared a reference in its one form before these had to differ. See migration 0010.
+    Column("reference_twin", Integer),
     Column(
         "unfinished",
         Boolean,
@@ -104,8 +106,9 @@ payments = Table(
     Index(
         "payments_live_reference",
         "merchant_id",
-        "reference",
+        text("aegis_same_name(reference)"),
         "reference_freed_by",
+        "reference_twin",
         unique=True,
         postgresql_nulls_not_distinct=True,
         postgresql_where=text("reference IS NOT NULL"),
@@ -144,6 +147,7 @@ jobs = Table(
     Column("finished_at", TIME),
     Column("request", JSONB),
     Column("last_change", BigInteger),
+    Column("begun_epoch", Integer),
     # For indexes only, which must not name `status`: it changes all the time.
     Column("in_review", Boolean, Computed("status = 'review'", persisted=True), nullable=False),
     CheckConstraint(
@@ -284,6 +288,15 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_due", "endpoint_id", "due_at", postgresql_where=text("status = 'pending'")),
     Index("webhook_deliveries_ended", "created_at", postgresql_where=text("status <> 'pending'")),
     Index("webhook_deliveries_by_merchant", "merchant_id", "id", unique=True),
+)
+
+# No index but its key, and never updated: an entry costs the hot path one row.
+gateway_references = Table(
+    "gateway_references",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("gateway_ref", Text, primary_key=True),
+    Column("payment_id", Text, nullable=False),
 )
 
 card_declines = Table(

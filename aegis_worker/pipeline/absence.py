@@ -30,17 +30,22 @@ class Missing(Enum):
     ASK_A_PERSON = auto()
 
 
-def after_not_found(work: Work, attempt: Attempt) -> Missing:
-    """What follows; `attempt` as it stood before this look-up."""
+def after_not_found(work: Work, attempt: Attempt, asked_at_s: float) -> Missing:
+    """What follows; `attempt` as it stood before this look-up, which left at `asked_at_s`."""
     if attempt.status == "NOT_SENT" and attempt.sends < MAX_SENDS:
         return Missing.SEND_AGAIN  # nothing has left yet, so this is no repeat
     if _may_send_again(work, attempt):
         return Missing.SEND_AGAIN
-    if not _is_absent(work, attempt):
+    if not _is_absent(work, attempt, asked_at_s):
         return Missing.ASK_AGAIN
     if attempt.operation is Operation.PROCESS and not _has_keys(work, attempt):
         return Missing.ASK_A_PERSON
     return Missing.ABSENT
+
+
+def repeat_until_s(work: Work, attempt: Attempt) -> float:
+    """Until when the same call may leave once more: well inside the time for which its gateway remembers the key."""
+    return attempt.sent_at_s + work.route.capabilities[attempt.gateway].key_lifetime_s / 2
 
 
 def _has_keys(work: Work, attempt: Attempt) -> bool:
@@ -49,17 +54,19 @@ def _has_keys(work: Work, attempt: Attempt) -> bool:
 
 def _may_send_again(work: Work, attempt: Attempt) -> bool:
     """The same key and body, at the same gateway, well inside the time for which it remembers keys."""
-    capabilities = work.route.capabilities[attempt.gateway]
     return (
         attempt.status in ("SENT", "UNKNOWN")
         and attempt.sends < MAX_SENDS
-        and attempt.age_s < capabilities.key_lifetime_s / 2
+        # Sent in the future: PostgreSQL's clock was set back, and nobody knows how old the key is.
+        and attempt.sent_at_s <= work.now_s < repeat_until_s(work, attempt)
         and not (attempt.outcome or {}).get("stored")
         and attempt.request_hash == request_for(work, attempt.operation, attempt.number).fingerprint()
     )
 
 
-def _is_absent(work: Work, attempt: Attempt) -> bool:
+def _is_absent(work: Work, attempt: Attempt, asked_at_s: float) -> bool:
     window_s = work.route.capabilities[attempt.gateway].absence_window_s
-    spread_s = attempt.not_found_age_s or 0.0
+    # Not until now: an answer tells what its gateway knew when it was asked, however late it is read.
+    first_s = attempt.first_not_found_at_s
+    spread_s = 0.0 if first_s is None else asked_at_s - first_s
     return attempt.not_found_count + 1 >= ABSENCE_ANSWERS and spread_s >= window_s

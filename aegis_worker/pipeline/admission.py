@@ -7,10 +7,11 @@ Nothing is written for a call that may not go out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from aegis_worker.clock import clock_s
 from aegis_worker.persistence.record import JobChange
 from aegis_worker.resilience.permits import STATUS, Gates, Verdict, Wanted
 
@@ -33,7 +34,9 @@ from .work import (
 Decided = tuple[Work, Settled | None, Step]
 
 
-def admitted(gates: Gates, decided: Sequence[Decided], policy: Policy) -> list[Decided]:
+def admitted(
+    gates: Gates, decided: Sequence[Decided], policy: Policy, clock: Callable[[], float] = clock_s
+) -> list[Decided]:
     """What was decided, with a permit for every call in it, and something else where there is none."""
     standing = list(decided)
     for work, _, _ in standing:
@@ -49,7 +52,7 @@ def admitted(gates: Gates, decided: Sequence[Decided], policy: Policy) -> list[D
                 continue
             if _is_halfway(work, step):
                 halfway.append(want)
-            standing[place] = instead(work, settled, step, verdict, policy)
+            standing[place] = instead(work, settled, step, verdict, policy, clock())
             if not isinstance(standing[place][2], Rest):
                 refused.append(place)
         if halfway:
@@ -61,9 +64,10 @@ def admitted(gates: Gates, decided: Sequence[Decided], policy: Policy) -> list[D
 
 
 def instead(
-    work: Work, settled: Settled | None, step: Step, verdict: Verdict, policy: Policy
+    work: Work, settled: Settled | None, step: Step, verdict: Verdict, policy: Policy, now_s: float
 ) -> tuple[Work, Settled | None, Step]:
     """What to do in place of a call that was refused. Brings `work` to where the database will be."""
+    work.now_s = now_s
     if isinstance(step, SendAgain) and settled is not None and settled.otherwise is not None:
         settled = settled.otherwise()
         return work, settled, settled.then
@@ -85,7 +89,7 @@ def instead(
     else:
         narrower = work.route.decision.without(gateway, verdict.reason, verdict.retry_in_s)
         work.route = replace(work.route, decision=narrower)
-        elsewhere = another_try(work, policy) if settled is not None else next_step(work, policy)
+        elsewhere = another_try(work, policy) if settled is not None else next_step(work, policy, now_s)
     if work.waits is not None and isinstance(elsewhere, Rest) and elsewhere.job.status == "failed":
         elsewhere = work.waits
     return work, settled, elsewhere

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,12 @@ from aegis_worker.domain.payment import Fact
 from aegis_worker.persistence.record import AnswerAttempt, JobChange
 from aegis_worker.resilience.backoff import verify_delay_s
 
+from .absence import repeat_until_s
 from .steps import review
 from .work import Answer, Policy, Rest, SendAgain, Settled, Work, request_for
 
 # What an answer, or a call made again, changes on an attempt.
-_CHANGED = ("status", "outcome", "gateway_ref", "checks", "sends", "not_found_count", "not_found_age_s")
+_CHANGED = ("status", "outcome", "gateway_ref", "checks", "sends", "not_found_count", "first_not_found_at_s")
 
 
 def end_attempt(
@@ -35,7 +37,7 @@ def end_attempt(
         gateway_ref=gateway_ref or subject.gateway_ref,
         checks=subject.checks + asked,
         not_found_count=subject.not_found_count + missing,
-        answered_age_s=0.0,
+        answered_at_s=work.now_s,
     )
     return AnswerAttempt(
         operation=subject.operation,
@@ -72,8 +74,10 @@ def send_again(work: Work, answer: Answer, policy: Policy, doubts: list[Fact]) -
         return ask_later(work, end_attempt(work, answer, status, doubt(work, reason)), doubts, reason, policy)
 
     ended = end_attempt(work, answer, "SENT", {"reason": "not found; sent again with the same key"})
-    work.amend(sends=subject.sends + 1, not_found_count=0, not_found_age_s=None)
-    again = SendAgain(request_for(work, subject.operation, subject.number))
+    work.amend(sends=subject.sends + 1, not_found_count=0, first_not_found_at_s=None)
+    # What never left has no key yet that its gateway could forget.
+    until_s = math.inf if subject.status == "NOT_SENT" else repeat_until_s(work, subject)
+    again = SendAgain(request_for(work, subject.operation, subject.number), until_s)
     return Settled(replace(ended, sent_again=True), [], again, otherwise=not_now)
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import structlog
 
 from aegis_worker.chaos.points import crash_point
+from aegis_worker.clock import clock_s
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.observability.redaction import redact_text
+from aegis_worker.gateways.discretion import discreet
 
 from .work import Answer, Ask, Send, SendAgain
 
@@ -27,26 +26,20 @@ _POINTS = {
 # A gateway that restarts, or closes a kept connection just then, is back within a moment; only calls that failed fast are
 # repeated, at most twice, so that a place in the window is not held for long.
 _PAUSES_S = (0.05, 0.2)
-_FREE_TEXT = ("reason", "message", "gateway_code")
-# On Linux this one also goes on while the machine sleeps; every monotonic clock does while a process is stopped.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def clock_s() -> float:
-    """Seconds of a clock that goes on while this process is frozen, to tell whether a lease can have ended."""
-    return time.clock_gettime(_CLOCK)
 
 
 def call(gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float) -> Answer | None:
-    """Ask, or send unless `clock_s()` is past `send_until_s`: then the job may be another worker's, and None is returned.
+    """Ask, or send unless `clock_s()` is past `send_until_s`: then None is returned, and nothing has left.
 
     A worker that was frozen between its commit and its call wakes up here. Whoever took over has asked the gateway, found
-    nothing, and may have decided by it; a call that leaves now could be a charge that nobody waits for.
+    nothing, and may have decided by it; a call that leaves now could be a charge that nobody waits for. And a repeat could
+    find its key forgotten. A freeze between this look at the clock and the first byte is what no client can rule out.
     """
     before, after = _POINTS[type(step)]
     started = time.monotonic()
     crash_point(before)
-    if not isinstance(step, Ask) and clock_s() > send_until_s:
+    asked_at_s = clock_s()
+    if not isinstance(step, Ask) and asked_at_s > send_until_s:
         return None
     outcome = _once(gateway, step)
     for pause_s in _PAUSES_S:
@@ -58,9 +51,7 @@ def call(gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: fl
             break
         outcome = _once(gateway, step)
     crash_point(after)
-    return Answer(
-        _without_cards(outcome), (time.monotonic() - started) * 1000, looked_up=isinstance(step, Ask)
-    )
+    return Answer(discreet(outcome), (time.monotonic() - started) * 1000, isinstance(step, Ask), asked_at_s)
 
 
 def _once(gateway: PaymentGateway, step: Send | SendAgain | Ask) -> Outcome | Lookup:
@@ -88,11 +79,3 @@ def _ask(gateway: PaymentGateway, step: Ask) -> Lookup:
     if step.query.gateway_ref is not None:
         return gateway.get_status(step.query)
     return gateway.find_by_reference(step.query)
-
-
-def _without_cards(outcome: Outcome | Lookup) -> Outcome | Lookup:
-    """A gateway may repeat what it should not: its free text is kept, and told, without card data (design D8)."""
-    texts: dict[str, Any] = {
-        name: redact_text(getattr(outcome, name)) for name in _FREE_TEXT if hasattr(outcome, name)
-    }
-    return replace(outcome, **texts) if texts else outcome

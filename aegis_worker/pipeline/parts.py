@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.mapping import ClaimedJob
 from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import RoutingHook
 
+from .tail import Tail
 from .work import Policy
+
+# Far more than a process has in hand; during an outage it claims nothing.
+_MOST_OWED = 10_000
 
 
 def _nobody(queue: str) -> None:
@@ -35,7 +41,8 @@ class PipelineParts:
     """What the pipeline works with. `hint(queue)` tells other workers that more is due there. `routing()` is what is
     configured now; `routing_hooks` come before it.
 
-    `hold_hints(queue)` keeps everybody's hints for the queue back for 2 s, or until `clear_hint(queue)`.
+    `owed`: claims that a run could not give back, because PostgreSQL was away. `hold_hints(queue)` keeps everybody's
+    hints for the queue back for 2 s, or until `clear_hint(queue)`. `tail`: the calls that runs left in flight.
     """
 
     database: Database
@@ -54,6 +61,8 @@ class PipelineParts:
     clear_hint: Callable[[str], None] = _nobody
     routing_hooks: Sequence[RoutingHook] = ()
     rng: random.Random = field(default_factory=random.Random)
+    owed: deque[ClaimedJob] = field(default_factory=lambda: deque(maxlen=_MOST_OWED))
+    tail: Tail = field(default_factory=Tail)
 
 
 @dataclass(slots=True)

@@ -40,11 +40,16 @@ class Hop:
     because: str
 
 
-def next_step(work: Work, policy: Policy) -> Step:
-    """The step that the job's facts demand. A crash anywhere only means that this is asked again by another worker."""
-    if work.job.claim_count > policy.poison_cap:
+def next_step(work: Work, policy: Policy, now_s: float) -> Step:
+    """The step that the job's facts demand at `now_s`, a reading of `clock.clock_s`. A crash anywhere only means that this
+    is asked again by another worker.
+    """
+    work.now_s = now_s
+    if work.job.claim_count >= policy.poison_cap:
         return review(
-            work, f"claimed {work.job.claim_count - 1} times without an answer: its worker dies on it"
+            work,
+            f"{work.job.claim_count} workers began it and left it without an answer: they die of it,"
+            " or PostgreSQL refuses what they would write",
         )
     if is_reversal(work):
         return reversal_step(work)
@@ -157,7 +162,10 @@ def _back_in_s(work: Work) -> float | None:
 
 def _waited_s(work: Work) -> float:
     """For how long nothing has happened to the payment. A payer may take longer to authenticate than it may wait."""
-    return work.latest.answered_age_s if work.latest is not None else work.job.age_s
+    latest = work.latest
+    if latest is None:
+        return work.now_s - work.job.made_at_s
+    return 0.0 if latest.answered_at_s is None else work.now_s - latest.answered_at_s
 
 
 def _hops(work: Work) -> list[Attempt]:

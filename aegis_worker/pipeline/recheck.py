@@ -18,8 +18,19 @@ import structlog
 from sqlalchemy import Connection
 
 from aegis_worker.chaos.points import crash_point
-from aegis_worker.domain.outcomes import ActionRequired, Approved, Lookup, Operation, Pending, Unknown
+from aegis_worker.clock import clock_s
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Lookup,
+    Operation,
+    Pending,
+    Unknown,
+    UnknownKind,
+)
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
+from aegis_worker.gateways.discretion import discreet
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database
@@ -27,8 +38,8 @@ from aegis_worker.persistence.database import Database
 log = structlog.get_logger(__name__)
 
 _BATCH, _THREADS, _BUDGET_S = 64, 8, 10.0
-# Longer than the slowest look-ups of a batch (64 calls on 8 threads, at most 60 s each): nobody asks the same twice at
-# once. Also the pause after a look-up without an answer.
+# Longer than the slowest look-ups of a batch: nobody asks the same twice at once. Also the pause after a look-up without an
+# answer.
 _PUT_OFF_S = 600.0
 
 
@@ -46,8 +57,10 @@ _CLAIM = """
 UPDATE attempts a SET recheck_at = clock_timestamp() + make_interval(secs => %(put_off_s)s)
 FROM (SELECT payment_id, operation, number FROM attempts WHERE recheck_at <= statement_timestamp()
       ORDER BY recheck_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
+    JOIN payments p ON p.id = due.payment_id
 WHERE (a.payment_id, a.operation, a.number) = (due.payment_id, due.operation, due.number)
-RETURNING a.payment_id, a.operation, a.number, a.gateway, a.gateway_key, a.rechecks,
+RETURNING a.payment_id, a.operation, a.number, a.gateway, a.gateway_key, a.rechecks, p.amount_minor, p.currency,
+    a.recheck_at::text AS claimed_until,
     extract(epoch FROM clock_timestamp() - coalesce(a.answered_at, a.sent_at))::float8 AS age_s,
     (SELECT h.gateway_ref FROM attempts h
      WHERE h.payment_id = a.payment_id AND h.number = a.number AND h.gateway_ref IS NOT NULL
@@ -55,13 +68,15 @@ RETURNING a.payment_id, a.operation, a.number, a.gateway, a.gateway_key, a.reche
      ORDER BY h.sent_at DESC LIMIT 1) AS gateway_ref
 """
 
+# One that slept past its claim settles nothing: whoever asked since has heard something newer.
 _SETTLE = """
 UPDATE attempts a
 SET rechecks = n.rechecks, last_checked_at = clock_timestamp(),
     recheck_at = clock_timestamp() + make_interval(secs => n.next_in_s)
 FROM json_to_recordset(%(rows)s::json) AS n(
-    payment_id text, operation text, number int, rechecks int, next_in_s float8)
-WHERE (a.payment_id, a.operation, a.number) = (n.payment_id, n.operation, n.number) AND a.recheck_at IS NOT NULL
+    payment_id text, operation text, number int, claimed_until timestamptz, rechecks int, next_in_s float8)
+WHERE (a.payment_id, a.operation, a.number) = (n.payment_id, n.operation, n.number)
+    AND a.recheck_at = n.claimed_until
 """
 
 # A payment that is still being worked on is not judged yet: its other attempt may be its charge, or this one.
@@ -73,16 +88,20 @@ SELECT 1 FROM payments WHERE id = %(payment_id)s AND state IN ('AUTHORIZED', 'SU
 def recheck(parts: RecheckParts) -> dict[str, int]:
     """Ask about what is due until nothing is, or the budget is spent; returns how many were asked about and found."""
     counts = {"asked": 0, "found": 0}
+    silent: set[str] = set()
     stop_at = time.monotonic() + _BUDGET_S
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="recheck") as pool:
         while time.monotonic() < stop_at:
+            claimed_at_s = clock_s()
             due = parts.database.run(_claim)
             if not due:
                 break
             crash_point("recheck.claimed")
-            answers = list(pool.map(lambda row: _ask(parts.gateways, row), due))
+            answers = list(pool.map(lambda row: _ask_unless_silent(parts.gateways, row, silent), due))
             crash_point("recheck.answered")
-            found = parts.database.run(partial(_settle, parts=parts, due=due, answers=answers))
+            found = parts.database.run(
+                partial(_settle, parts=parts, due=due, answers=answers, claimed_at_s=claimed_at_s)
+            )
             counts["asked"] += len(due)
             counts["found"] += found
             if found:
@@ -95,13 +114,26 @@ def _claim(connection: Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
+def _ask_unless_silent(
+    gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any], silent: set[str]
+) -> Lookup:
+    """Ask, but not a gateway that has just not answered in time: all of a batch would hold the task past its limit."""
+    if row["gateway"] in silent:
+        return Unknown("it did not answer about another payment")
+    answer = _ask(gateways, row)
+    if isinstance(answer, Unknown) and answer.kind is UnknownKind.ANSWER_TIMEOUT:
+        silent.add(row["gateway"])
+    return answer
+
+
 def _ask(gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any]) -> Lookup:
     gateway = gateways.get(row["gateway"])
     if gateway is None:
         return Unknown("no longer configured")
-    query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"])
+    amount = Money(row["amount_minor"], row["currency"])
+    query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"], amount)
     try:
-        return gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query)
+        return discreet(gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query))
     except Exception as error:
         # An adapter promises not to raise; one that does must not keep the others from being asked about.
         log.exception("adapter raised", gateway=gateway.config.name)
@@ -113,17 +145,23 @@ def _settle(
     parts: RecheckParts,
     due: Sequence[Mapping[str, Any]],
     answers: Sequence[Lookup],
+    claimed_at_s: float,
 ) -> int:
-    found, rows = 0, []
+    found, rows, elapsed_s = 0, [], clock_s() - claimed_at_s
     for row, answer in zip(due, answers, strict=True):
         is_heard = not isinstance(answer, Unknown)
-        if isinstance(answer, Approved | Pending | ActionRequired):
+        if isinstance(answer, Approved | Pending | ActionRequired) or _shows_other_money(answer):
             is_heard = _is_asked_about(connection, row["payment_id"])
             found += is_heard
-        names = {name: row[name] for name in ("payment_id", "operation", "number")}
-        rows.append(names | _next(parts.ladder_s, row, is_heard))
+        names = {name: row[name] for name in ("payment_id", "operation", "number", "claimed_until")}
+        rows.append(names | _next(parts.ladder_s, row["rechecks"], row["age_s"] + elapsed_s, is_heard))
     connection.exec_driver_sql(_SETTLE, {"rows": json.dumps(rows)})
     return found
+
+
+def _shows_other_money(answer: Lookup) -> bool:
+    """Whether there is a charge of ours, of another sum: a person has to hear of it."""
+    return isinstance(answer, Unknown) and bool(answer.shows)
 
 
 def _is_asked_about(connection: Connection, payment_id: str) -> bool:
@@ -131,10 +169,10 @@ def _is_asked_about(connection: Connection, payment_id: str) -> bool:
     return has_ended is not None and ask_now(connection, payment_id) is not None
 
 
-def _next(ladder_s: Sequence[float], row: Mapping[str, Any], is_heard: bool) -> dict[str, float | None]:
-    done = row["rechecks"] + is_heard
+def _next(ladder_s: Sequence[float], rechecks: int, age_s: float, is_heard: bool) -> dict[str, float | None]:
+    done = rechecks + is_heard
     if not is_heard:
-        return {"rechecks": done, "next_in_s": _PUT_OFF_S if row["age_s"] < 2 * ladder_s[-1] else None}
+        return {"rechecks": done, "next_in_s": _PUT_OFF_S if age_s < 2 * ladder_s[-1] else None}
     if done >= len(ladder_s):
         return {"rechecks": done, "next_in_s": None}
     return {"rechecks": done, "next_in_s": ladder_s[done] - ladder_s[done - 1]}

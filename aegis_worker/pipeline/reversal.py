@@ -124,7 +124,7 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
 
 
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
-    follows = after_not_found(work, work.subject)
+    follows = after_not_found(work, work.subject, answer.asked_at_s)
     if follows is Missing.SEND_AGAIN:
         return send_again(work, answer, policy, [])
     ended = end_attempt(work, answer, work.subject.status, doubt(work, "not found yet"))

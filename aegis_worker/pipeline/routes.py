@@ -42,7 +42,8 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
             if alike is not None:
                 alike[key] = decision
         route = Route(_as_decided(job, decision), capabilities, retries, table.version)
-        works.append(Work(job, job.payment, list(job.attempts), route, parts.rng))
+        held_until_s = job.claimed_at_s + parts.lease_s
+        works.append(Work(job, job.payment, list(job.attempts), route, parts.rng, held_until_s=held_until_s))
     return works
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aegis_worker.domain.charges import not_to_be_adopted
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -18,6 +19,7 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Fact, acted, approved, in_doubt, resolved
 from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.gateways.identity import other_money
 from aegis_worker.persistence.record import AnswerAttempt, JobChange
 
 from .absence import Missing, after_not_found
@@ -32,8 +34,9 @@ from .work import Answer, Policy, Rest, Settled, Work
 _REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
 
 
-def settle(work: Work, answer: Answer, policy: Policy) -> Settled:
-    """Decide what the answer to the attempt in question means. Brings `work` to where the database will be."""
+def settle(work: Work, answer: Answer, policy: Policy, now_s: float) -> Settled:
+    """Decide at `now_s` what the answer to the attempt in question means. Brings `work` to where the database will be."""
+    work.now_s = now_s
     if is_reversal(work):
         return settle_reversal(work, answer, policy)
     if is_sync(work):
@@ -43,13 +46,16 @@ def settle(work: Work, answer: Answer, policy: Policy) -> Settled:
 
 def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
+    other = not_to_be_adopted(work.payment.amount, outcome)
+    if latest.operation is Operation.PROCESS and other is not None:
+        return _unknown(work, other_money(other, work.payment.amount), answer, policy)
     ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer)) + approved(
         work.payment, latest.operation, latest.gateway, outcome
     )
     if latest.operation is Operation.PROCESS:
         return Settled(ended, facts, Rest(JobChange("succeeded")))
-    return Settled(ended, facts, next_step(work, policy))
+    return Settled(ended, facts, next_step(work, policy, work.now_s))
 
 
 def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
@@ -116,7 +122,7 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
 
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
-    follows = after_not_found(work, latest)
+    follows = after_not_found(work, latest, answer.asked_at_s)
     if follows is Missing.SEND_AGAIN:
         return send_again(work, answer, policy, in_doubt(work.payment, latest.gateway, "not found yet"))
     look_ups = f"{latest.not_found_count + 1} look-ups over the absence window found nothing"

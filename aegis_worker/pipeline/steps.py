@@ -14,7 +14,8 @@ def ask(work: Work, position: int = -1) -> Ask:
     """The look-up for an attempt: by the gateway's id where any step of the hop returned one, else by our reference."""
     attempt = work.attempts[position]
     reference = hop_reference(work, attempt)
-    return Ask(StatusQuery(attempt.operation, attempt.gateway_key, reference), position)
+    query = StatusQuery(attempt.operation, attempt.gateway_key, reference, work.payment.amount)
+    return Ask(query, position)
 
 
 def review(work: Work, reason: str) -> Rest:

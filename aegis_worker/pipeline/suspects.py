@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from aegis_worker.persistence.mapping import ClaimedJob
 
-# Twice may be chance: whatever kills a worker leaves all of its jobs behind, and alone they take longer.
-_CLAIMS = 3
+# Once may be chance: whatever kills a worker leaves all of its jobs behind, and alone they take longer.
+_DEATHS = 2
 
 
 def is_suspect(job: ClaimedJob, poison_cap: int) -> bool:
-    """Claimed so often without an answer that its workers seem to die of it; `poison_cap` is when a person is asked."""
-    return job.claim_count >= max(2, min(_CLAIMS, poison_cap))
+    """Left so often that its workers seem to die of it; after `poison_cap` times a person is asked."""
+    return job.claim_count >= min(_DEATHS, poison_cap)
 
 
 def set_apart(

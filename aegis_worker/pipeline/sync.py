@@ -6,11 +6,21 @@ payment that failed or that another attempt paid, is a duplicate: it is told, an
 
 from __future__ import annotations
 
+from typing import Any
+
+from aegis_worker.domain.charges import (
+    given_back_charges,
+    may_be_invisible,
+    other_sums,
+    own_charge,
+    standing_charges,
+)
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
     Declined,
     Lookup,
+    NotSent,
     Operation,
     Outcome,
     Pending,
@@ -18,14 +28,11 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Fact, duplicate_detected, duplicate_reversed
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence.mapping import Attempt
 from aegis_worker.persistence.record import AnswerAttempt, FollowUp, JobChange
 
 from .answers import ask_later, end_attempt
 from .steps import ask, review
 from .work import Answer, LatePolicy, Policy, Rest, Settled, Step, Work
-
-_REVERSALS = (Operation.VOID, Operation.REFUND)
 
 
 def is_sync(work: Work) -> bool:
@@ -37,10 +44,10 @@ def is_sync(work: Work) -> bool:
 
 def sync_step(work: Work) -> Step:
     """The look-up that comes first, or the end where there is nothing to ask."""
-    charges = _charges(work)
+    charges = standing_charges(work.attempts)
     if not charges:
-        was_sent = any(attempt.may_have_charged for attempt in work.attempts)
-        nothing = "every charge was given back" if was_sent else "nothing was ever sent"
+        given_back = given_back_charges(work.attempts)
+        nothing = "every charge was given back" if given_back else "nothing was ever sent"
         return Rest(JobChange("succeeded", result={"agrees": True, "gateway_says": nothing}))
     to_ask = _still_to_ask(work)
     if not to_ask:
@@ -52,9 +59,15 @@ def sync_step(work: Work) -> Step:
 def settle_sync(work: Work, answer: Answer, policy: Policy) -> Settled:
     """What the answer about one charge means; after the last one, what all of them mean together."""
     subject, outcome = work.subject, answer.outcome
-    if isinstance(outcome, Unknown):
+    if isinstance(outcome, Unknown) and not outcome.shows:
         ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
         return ask_later(work, ended, [], outcome.reason, policy)
+    invisible_for_s = _invisible_for_s(work, outcome, answer.asked_at_s)
+    if invisible_for_s > 0:
+        ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
+        wait_s = min(invisible_for_s, policy.verify_ladder_s[0])
+        reason = f"{subject.gateway} may not show it yet"
+        return Settled(ended, [], Rest(JobChange("waiting", "verify", run_in_s=wait_s, reason=reason)))
     work.said[work.position] = outcome
     ended, facts = _noted(work, answer, policy)
     following = _still_to_ask(work)
@@ -68,7 +81,7 @@ def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[AnswerAttempt, l
     subject, outcome = work.subject, answer.outcome
     told_before = (subject.outcome or {}).get("duplicate", False)
     as_it_was = dict(subject.outcome or {})
-    if _is_own(work, subject) or not isinstance(outcome, Approved | Declined):
+    if _is_about_own(work) or not isinstance(outcome, Approved | Declined):
         return end_attempt(work, answer, subject.status, as_it_was), []
     about = (work.payment, subject.number, subject.gateway)
     if _stands(outcome) and isinstance(outcome, Approved) and not told_before:
@@ -87,13 +100,31 @@ def _stands(outcome: Outcome | Lookup) -> bool:
     return isinstance(outcome, Approved) and not outcome.given_back
 
 
+def _is_about_own(work: Work) -> bool:
+    """Whether the call in flight is about the charge that the payment stands on."""
+    return work.position == own_charge(work.payment, work.attempts)
+
+
+def _invisible_for_s(work: Work, outcome: Outcome | Lookup, asked_at_s: float) -> float:
+    """For how long the gateway may not show the payment's own charge; 0 where it shows it, or should have when asked."""
+    subject = work.subject
+    if not _is_about_own(work) or isinstance(outcome, NotSent):
+        return 0.0
+    window_s = work.route.capabilities[subject.gateway].absence_window_s
+    sent_ago_s = subject.sent_ago_s(asked_at_s)
+    return window_s - sent_ago_s if may_be_invisible(outcome, sent_ago_s, window_s) else 0.0
+
+
 def _judged(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy) -> Settled:
-    own = next((position for position in work.said if _is_own(work, work.attempts[position])), None)
+    own = own_charge(work.payment, work.attempts)
+    own = own if own in work.said else None
     last = work.said[max(work.said) if own is None else own]
     said = "GivenBack" if isinstance(last, Approved) and last.given_back else type(last).__name__
-    if own is not None and not _stands(last) and not work.payment.refunded_minor:
-        reason = f"{work.attempts[own].gateway} says {said}, the payment is {work.payment.state}"
-        return _to_a_person(work, ended, facts, reason, said)
+    for position, outcome in work.said.items():
+        differing = _differing(work, outcome, is_its_own=position == own)
+        if differing is not None:
+            reason = f"{work.attempts[position].gateway} shows {differing[1]}, expected was {differing[0]}"
+            return _to_a_person(work, ended, facts, reason, said, differing)
     others = {position: outcome for position, outcome in work.said.items() if position != own}
     for position, outcome in others.items():
         if isinstance(outcome, Approved) and _stands(outcome):
@@ -136,39 +167,37 @@ def _reversal(policy: LatePolicy, charge: Approved) -> Operation | None:
     return Operation.REFUND if policy == "refund" else None
 
 
-def _to_a_person(work: Work, ended: AnswerAttempt, facts: list[Fact], reason: str, said: str) -> Settled:
-    job = JobChange("review", reason=reason, result={"agrees": False, "gateway_says": said})
+def _differing(work: Work, outcome: Outcome | Lookup, *, is_its_own: bool) -> tuple[str, str] | None:
+    """What we say of a charge, and what its gateway shows instead; None where a person need not look."""
+    payment = work.payment
+    if isinstance(outcome, Unknown):
+        return f"{payment.amount.minor} {payment.amount.currency}", outcome.shows
+    if not is_its_own:
+        return None
+    if isinstance(outcome, Approved):
+        return other_sums(payment, outcome)
+    is_given_back = payment.refunded_minor > 0
+    return None if is_given_back else (f"a charge, for it is {payment.state}", type(outcome).__name__)
+
+
+def _to_a_person(
+    work: Work,
+    ended: AnswerAttempt,
+    facts: list[Fact],
+    reason: str,
+    said: str,
+    differing: tuple[str, str] | None = None,
+) -> Settled:
+    result: dict[str, Any] = {"agrees": False, "gateway_says": said}
+    if differing is not None:
+        result |= {"expected": differing[0], "found": differing[1]}
+    job = JobChange("review", reason=reason, result=result)
     return Settled(ended, facts + review(work, reason).facts, Rest(job))
-
-
-def _charges(work: Work) -> list[int]:
-    """Positions of the charges that may stand at a gateway: sent, and not known to be given back."""
-    reversed_numbers = {
-        attempt.number
-        for attempt in work.attempts
-        if attempt.operation in _REVERSALS and attempt.status == "APPROVED"
-    }
-    return [
-        position
-        for position, attempt in enumerate(work.attempts)
-        if attempt.may_have_charged
-        and attempt.number not in reversed_numbers
-        and not (attempt.outcome or {}).get("given_back")
-    ]
 
 
 def _still_to_ask(work: Work) -> list[int]:
     return [
         position
-        for position in _charges(work)
+        for position in standing_charges(work.attempts)
         if position not in work.said and work.attempts[position].gateway in work.route.capabilities
     ]
-
-
-def _is_own(work: Work, attempt: Attempt) -> bool:
-    """Whether the payment stands on this charge."""
-    return (
-        work.payment.state in (State.SUCCESS, State.AUTHORIZED)
-        and (attempt.gateway, attempt.gateway_ref) == (work.payment.gateway, work.payment.gateway_ref)
-        and not (attempt.outcome or {}).get("duplicate")
-    )

@@ -1,16 +1,16 @@
-"""The calls to gateways that one run has in flight, and their answers in the order in which they came."""
+"""The calls to gateways that are in flight, and their answers in the order in which they came."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
 from aegis_worker.gateways.base import PaymentGateway
 
 from .calls import call
+from .hand import Hand
 from .suspects import is_suspect
 from .work import Answer, Ask, Send, SendAgain, Work
 
@@ -22,11 +22,16 @@ _Call = Future[Answer | None]
 
 
 class Window:
-    """At most `limit` calls side by side, each on a thread."""
+    """At most `limit` calls side by side, each on a thread, and the `hand` that holds their jobs.
 
-    def __init__(self, pool: ThreadPoolExecutor, limit: int) -> None:
-        self._pool, self._limit = pool, limit
+    Both may outlive the run that made them; see `tail.Tail`.
+    """
+
+    def __init__(self, limit: int, hand: Hand) -> None:
+        self.hand = hand
+        self._pool, self._limit = ThreadPoolExecutor(limit, thread_name_prefix="gateway"), limit
         self._calls: dict[_Call, Work] = {}
+        self._earlier: set[_Call] = set()
         # A queue and not futures.wait(): that looks at every call in flight each time that one of them answers.
         self._answered: SimpleQueue[_Call] = SimpleQueue()
 
@@ -37,6 +42,20 @@ class Window:
     def free(self) -> int:
         """How many more calls fit in."""
         return self._limit - len(self._calls)
+
+    @property
+    def own(self) -> int:
+        """How many of the calls in flight were sent by the run that has the window now."""
+        return len(self._calls) - len(self._earlier)
+
+    @property
+    def job_ids(self) -> set[str]:
+        """The jobs that are being called about."""
+        return {work.job.id for work in self._calls.values()}
+
+    def begin_run(self) -> None:
+        """Another run has the window from now on."""
+        self._earlier = set(self._calls)
 
     def send(
         self, work: Work, gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float
@@ -53,6 +72,7 @@ class Window:
             if len(self._calls) > _FEW:
                 time.sleep(_GATHER_S)
             while True:
+                self._earlier.discard(done)
                 # A call that was disowned meanwhile is nobody's.
                 if (work := self._calls.pop(done, None)) is not None:
                     yield work, done.result()
@@ -74,11 +94,9 @@ class Window:
         zombies = [call for call, work in self._calls.items() if work.payment.id in payment_ids]
         for zombie in zombies:
             del self._calls[zombie]
+            self._earlier.discard(zombie)
         return len(zombies)
 
-
-@contextmanager
-def opened_window(limit: int) -> Iterator[Window]:
-    """A window for one run; at its end the calls that are still in flight are waited for."""
-    with ThreadPoolExecutor(limit, thread_name_prefix="gateway") as pool:
-        yield Window(pool, limit)
+    def close(self) -> None:
+        """Let the threads go, when nothing is in flight any more."""
+        self._pool.shutdown(wait=False)

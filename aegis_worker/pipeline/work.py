@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -70,6 +71,7 @@ class Work:
     `position`: which attempt the call in flight is about, the latest but in a sync. `said`: what the gateways answered in
     this run of a sync, by the attempt's position. `permit`: that of the call in flight. `waits`: the rest in place of an
     end, where a gateway has no room for the payment now, or not for the next step of its hop. `rng` draws pauses.
+    `held_until_s`: the end of its lease, and `now_s`: the moment that is decided at, both of this process's clock.
     """
 
     job: ClaimedJob
@@ -81,6 +83,8 @@ class Work:
     said: dict[int, Outcome | Lookup] = field(default_factory=dict)
     permit: Permit | None = None
     waits: Rest | None = None
+    held_until_s: float = math.inf
+    now_s: float = 0.0
 
     @property
     def latest(self) -> Attempt | None:
@@ -108,9 +112,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SendAgain:
-    """Repeat the latest attempt with its own key and body."""
+    """Repeat the latest attempt with its own key and body; nothing leaves after `until_s` of this process's clock."""
 
     request: GatewayRequest
+    until_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +140,12 @@ Step = Send | SendAgain | Ask | Rest
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, how long it took, and whether it was a look-up or the call itself."""
+    """What came back, how long it took, whether it was a look-up or the call itself, and when it left, by `clock_s`."""
 
     outcome: Outcome | Lookup
     latency_ms: float
     looked_up: bool
+    asked_at_s: float
 
 
 @dataclass(frozen=True, slots=True)

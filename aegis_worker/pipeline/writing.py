@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -12,16 +12,19 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.chaos.points import crash_point
-from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, VersionConflict
+from aegis_worker.clock import clock_s
+from aegis_worker.domain.payment import in_doubt
+from aegis_worker.domain.transitions import State
+from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, ReferenceTaken, VersionConflict
 from aegis_worker.persistence.asking import recheck_now
 from aegis_worker.persistence.card_declines import note_declines
 from aegis_worker.persistence.record import Change, JobChange, record
 
-from .calls import clock_s
+from .answers import ask_later
 from .cards import card_decline
 from .parts import PipelineParts, RunReport
 from .steps import review
-from .work import Rest, Send, SendAgain, Settled, Step, Work
+from .work import Policy, Rest, Send, SendAgain, Settled, Step, Work
 
 log = structlog.get_logger(__name__)
 
@@ -57,10 +60,25 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
     )
 
 
-def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> tuple[set[str], float]:
-    """Write the changes; those that lost their fence or met a moved payment are left out, the others stand.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of changes, by job. `held`: they stand. `lost`: their fence was. `refused`: PostgreSQL won't take them.
+    `taken`: they give their payment what is another payment's at the gateway.
 
-    Returns the jobs that are still held, and since when at the latest: a reading of the clock from before the commit.
+    `leased_from_s`: since when the jobs are held at the latest, a reading of the clock from before the commit.
+    """
+
+    held: set[str]
+    leased_from_s: float
+    lost: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+
+
+def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> Written:
+    """Write the changes; those that lost their fence, met a moved payment or are refused are left out, the others stand.
+
+    Raises DatabaseUnavailable after half a lease without PostgreSQL.
     """
     give_up_at = time.monotonic() + parts.lease_s / 2
     while changes:
@@ -77,31 +95,75 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> t
             if time.monotonic() > give_up_at:
                 raise
             time.sleep(_PERSIST_PAUSE_S)
-        except DBAPIError:
-            if len(changes) == 1:
-                log.exception("change refused by the database", payment_id=changes[0].payment.id)
-                report.lost += 1
-                return set(), leased_from_s
+        except (DBAPIError, ReferenceTaken) as refused:
             # A constraint or a guard refuses one of them; the others must not suffer for it.
-            alone = [persist(parts, [change], report) for change in changes]
-            return {id for held, _ in alone for id in held}, min(since_s for _, since_s in alone)
+            if len(changes) > 1:
+                return _each_alone(parts, changes, report)
+            alone = {changes[0].job_id}
+            if isinstance(refused, ReferenceTaken):
+                return Written(set(), leased_from_s, taken=alone)
+            log.exception("change refused by the database", payment_id=changes[0].payment.id)
+            report.lost += 1
+            return Written(set(), leased_from_s, refused=alone)
         else:
-            lost = len(changes) - len(held)
+            lost = [change for change in changes if change.job_id not in held]
             if lost:
-                log.warning("leases lost to other workers", jobs=lost)
-                report.lost += lost
-                _hint_at_late_charges(parts, [change for change in changes if change.job_id not in held])
-            return held, leased_from_s
-    return set(), clock_s()
+                log.warning("leases lost to other workers", jobs=len(lost))
+                report.lost += len(lost)
+                hint_at_late_charges(
+                    parts,
+                    [
+                        (change.payment.id, change.answered.number)
+                        for change in lost
+                        if change.answered is not None and change.answered.status == "APPROVED"
+                    ],
+                )
+            return Written(held, leased_from_s, lost={change.job_id for change in lost})
+    return Written(set(), clock_s())
 
 
-def _hint_at_late_charges(parts: PipelineParts, lost: list[Change]) -> None:
-    """A zombie writes nothing, but what it heard may be news to whoever gave its charge up: have that asked about."""
-    charged = [
-        (change.payment.id, change.answered.number)
-        for change in lost
-        if change.answered is not None and change.answered.status == "APPROVED"
-    ]
+def _each_alone(parts: PipelineParts, changes: list[Change], report: RunReport) -> Written:
+    alone = [persist(parts, [change], report) for change in changes]
+    return Written(
+        {id for written in alone for id in written.held},
+        min(written.leased_from_s for written in alone),
+        lost={id for written in alone for id in written.lost},
+        refused={id for written in alone for id in written.refused},
+        taken={id for written in alone for id in written.taken},
+    )
+
+
+def in_doubt_instead(work: Work, change: Change, policy: Policy) -> tuple[Work, Step, Change]:
+    """The change in place of one whose reference is another payment's at the gateway: whose it is, asking has to decide.
+
+    A payment that rests is not in doubt about its own charge: the other is for a person to look at.
+    """
+    refused = change.answered
+    if refused is None:
+        raise AssertionError("unreachable: references come with answers only")
+    gateway = work.subject.gateway
+    reason = f"{gateway} gave it the reference {refused.gateway_ref}, which is another payment's"
+    log.error("reference of another payment", payment_id=work.payment.id, gateway=gateway)
+    if work.payment.is_terminal or work.payment.state is State.AUTHORIZED:
+        step: Step = review(work, reason)
+        return work, step, _change(work, None, step)
+    doubted = replace(
+        refused,
+        status="UNKNOWN",
+        gateway_ref=None,
+        outcome={"reason": reason},
+        sent_again=False,
+        not_found=False,
+        recheck_in_s=None,
+    )
+    settled = ask_later(work, doubted, in_doubt(work.payment, gateway, reason), reason, policy)
+    return work, settled.then, _change(work, settled, settled.then)
+
+
+def hint_at_late_charges(parts: PipelineParts, charged: Sequence[tuple[str, int]]) -> None:
+    """A zombie writes nothing, but the charges (payment, number) that it heard of may be news to whoever gave them up: have
+    them asked about.
+    """
     if not charged:
         return
     try:

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from aegis_worker.persistence import decisions
 from aegis_worker.persistence.audit_log import Entry, list_entries
+from aegis_worker.persistence.decisions import Decision
 from aegis_worker.persistence.tables import attempts, jobs, payments
 
 from .history import StoredAttempt, StoredEvent, list_attempts, list_events
@@ -24,6 +26,7 @@ _MOST_EVENTS, _MOST_ATTEMPTS, _MOST_ENTRIES = 1000, 200, 100
 class CaseFile:
     """One payment with all that is known of it at `now`, by PostgreSQL's clock.
 
+    `decision`: what a person decided, and a gateway has yet to confirm, or contradicted.
     `job` is the open one, else the newest. `recheck_at`: when a gateway is asked again about a charge that was given up.
     """
 
@@ -38,6 +41,7 @@ class CaseFile:
     recheck_at: datetime | None
     incidents: Sequence[Incident]
     decisions_of_people: Sequence[Entry]
+    decision: Decision | None = None
 
     @property
     def has_open_job(self) -> bool:
@@ -82,4 +86,5 @@ def read_case_file(connection: Connection, merchant_id: str | None, payment_id: 
         recheck_at=recheck_at,
         incidents=get_incidents(connection, [payment_id]).get(payment_id, []),
         decisions_of_people=list_entries(connection, limit=_MOST_ENTRIES, payment_id=payment_id),
+        decision=decisions.of_payment(connection, payment_id),
     )

@@ -205,13 +205,32 @@ def _other_entry(details: Mapping[str, Any]) -> str:
     return "a person did something"
 
 
+# Who reads it may be a merchant: neither the reason nor what a gateway tells of others is for them.
+_TOOK_EFFECT: dict[str, str] = {"after_wait": ", after its wait", "forced": ", by force"}
 _OF_ENTRY: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "payment.resolved": lambda details: (
-        f"a person decided: {str(details.get('resolution')).replace('_', ' ')}"
-        + (f" (the gateway: {str(details['checked']).replace('_', ' ')})" if details.get("checked") else "")
+        f"a person decided: {_words(details.get('resolution'))}"
+        + (f" (the gateway: {_words(details['checked'])})" if details.get("checked") else "")
+        + _TOOK_EFFECT.get(str(details.get("took_effect")), "")
     ),
     "payment.rebuilt": lambda details: "a person had it rebuilt from its events",
+    "payment.decided": lambda details: (
+        f"a person decided: {_words(details['resolution'])}; it waits for the gateway to confirm it"
+    ),
+    "payment.decision_withdrawn": lambda details: (
+        f"a person took the decision back: {_words(details['withdrawn']['resolution'])}"
+    ),
+    "payment.decision_refused": lambda details: (
+        f"the gateway contradicted the decision, which was refused: {_words(details['refused']['resolution'])}"
+    ),
+    "payment.decision_overtaken": lambda details: (
+        f"it was settled without the decision: {_words(details['overtaken']['resolution'])}"
+    ),
 }
+
+
+def _words(name: object) -> str:
+    return str(name).replace("_", " ")
 
 
 def _times(count: int) -> str:

@@ -30,10 +30,22 @@ def outlook(case: CaseFile) -> Next:
     if case.job is None or not case.has_open_job:
         return _without_a_job(case)
     if case.job.status == "review":
-        return Next(f"a person has to decide: {case.job.reason or 'no reason was recorded'}", "person")
+        return _in_review(case, case.job.reason or "no reason was recorded")
     if case.job.status == "running":
         return _running(case)
     return _waiting(case, case.job)
+
+
+def _in_review(case: CaseFile, reason: str) -> Next:
+    decision = case.decision
+    if decision is None:
+        return Next(f"a person has to decide: {reason}", "person")
+    decided = decision.resolution.replace("_", " ")
+    if not decision.stands:
+        refused = f"a person decided {decided!r}, which the gateway contradicted"
+        return Next(f"{refused}; a person has to decide again: {reason}", "person")
+    when = "it takes effect when the gateway confirms it, or then without its answer"
+    return Next(f"a person decided {decided!r}: {when}", "worker", decision.takes_effect_at)
 
 
 def _without_a_job(case: CaseFile) -> Next:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from aegis_worker.domain.payment import Certainty, Payment
 from aegis_worker.domain.transitions import TERMINAL, State
@@ -57,7 +57,10 @@ SELECT p.* FROM (
     SELECT DISTINCT merchant_id FROM api_keys WHERE %(merchant_id)s IS NULL OR merchant_id = %(merchant_id)s
     UNION SELECT %(merchant_id)s WHERE %(merchant_id)s IS NOT NULL
 ) m CROSS JOIN LATERAL (
-    SELECT * FROM payments WHERE merchant_id = m.merchant_id AND reference = %(reference)s LIMIT %(limit)s
+    SELECT * FROM payments
+    WHERE merchant_id = m.merchant_id AND reference IS NOT NULL
+        AND aegis_same_name(reference) = aegis_same_name(%(reference)s)
+    LIMIT %(limit)s
 ) p ORDER BY p.id DESC LIMIT %(limit)s
 """
 
@@ -100,7 +103,7 @@ def _conditions(filters: PaymentFilters) -> list[ColumnElement[bool]]:
     by_name = {
         "state": _in_state,
         "gateway": lambda value: columns.gateway == value,
-        "reference": lambda value: columns.reference == value,
+        "reference": _of_same_name,
         "customer_id": lambda value: columns.customer_id == value,
         "currency": lambda value: columns.currency == value,
         "amount_gte": lambda value: columns.amount_minor >= value,
@@ -112,6 +115,11 @@ def _conditions(filters: PaymentFilters) -> list[ColumnElement[bool]]:
     }
     given = ((condition, getattr(filters, name)) for name, condition in by_name.items())
     return [condition(value) for condition, value in given if value is not None]
+
+
+def _of_same_name(reference: str) -> ColumnElement[bool]:
+    one_form = func.aegis_same_name
+    return and_(payments.c.reference.is_not(None), one_form(payments.c.reference) == one_form(reference))
 
 
 def _in_state(state: State) -> ColumnElement[bool]:

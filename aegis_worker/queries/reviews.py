@@ -9,7 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from aegis_worker.persistence.mapping import may_have_charged, payment_from_row
+from aegis_worker.domain.charges import standing_charges
+from aegis_worker.persistence import decisions
+from aegis_worker.persistence.decisions import Decision
+from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.persistence.oversight_tables import incidents
 from aegis_worker.persistence.tables import attempts, jobs, payments
 
@@ -44,13 +47,17 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One payment that waits for a person. `since`: when its job came into review, or when it was frozen."""
+    """One payment that waits for a person. `since`: when its job came into review, or when it was frozen.
+
+    `decision`: what a person decided that no gateway has confirmed yet, or that one contradicted.
+    """
 
     stored: StoredPayment
     frozen_at: datetime | None
     job: StoredJob | None
     attempts: Sequence[StoredAttempt]
     incidents: Sequence[Incident]
+    decision: Decision | None = None
 
     @property
     def in_review(self) -> bool:
@@ -74,11 +81,8 @@ class Waiting:
 
     @property
     def was_charged(self) -> bool:
-        """Whether a charge was ever sent, so that one can have happened."""
-        return any(
-            may_have_charged(attempt.operation, attempt.status, attempt.not_found_count)
-            for attempt in self.attempts
-        )
+        """Whether a charge may stand at a gateway, so that a person may decide that it does."""
+        return bool(standing_charges(self.attempts))
 
 
 def list_reviews(connection: Connection, *, limit: int, after: str | None = None) -> Page[Waiting]:
@@ -121,6 +125,7 @@ def _with_evidence(connection: Connection, ids: Sequence[str]) -> list[Waiting]:
     for row in connection.execute(of_these).mappings():
         calls.setdefault(row["payment_id"], []).append(StoredAttempt(**row))
     found = get_incidents(connection, ids)
+    made = decisions.of_payments(connection, ids)
     return [
         Waiting(
             stored=_stored(stored[id_]),
@@ -128,6 +133,7 @@ def _with_evidence(connection: Connection, ids: Sequence[str]) -> list[Waiting]:
             job=open_jobs.get(id_),
             attempts=calls.get(id_, []),
             incidents=found.get(id_, []),
+            decision=made.get(id_),
         )
         for id_ in ids
         if id_ in stored

@@ -228,7 +228,9 @@ class SharedGates:
         except RedisError as error:
             self._skip_until_s = self._clock() + _PAUSE_AFTER_FAILURE_S
             if self._local is None:
-                log.warning("breakers are this process's own for now", error=type(error).__name__)
+                log.warning(
+                    "breakers are this process's own for now", error=f"{type(error).__name__}: {error}"
+                )
             return None
         self._local = None
         return told

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
 
+from aegis_worker.domain.charges import standing_charges
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence.mapping import may_have_charged, payment_from_row
-from aegis_worker.persistence.tables import attempts, jobs, payments
+from aegis_worker.persistence import decisions
+from aegis_worker.persistence.decisions import Decision
+from aegis_worker.persistence.mapping import payment_from_row
+from aegis_worker.persistence.tables import attempts, gateway_references, jobs, payments
 
-Kind = Literal["charged", "not_charged", "ask_again", "rebuild"]
+Kind = Literal["charged", "not_charged", "ask_again", "rebuild", "withdraw"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # A payment takes at most AEGIS_MAX_ATTEMPTS hops of a few calls each.
 _MOST_CALLS = 200
+
+# When a call was sent again is not written down: only that it was before anything was heard of that.
+_QUIET_S: ColumnElement[float] = literal_column(
+    """extract(epoch FROM clock_timestamp() - CASE WHEN sends = 1 THEN sent_at
+        ELSE coalesce(first_not_found_at, answered_at, clock_timestamp()) END)::float8"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,10 @@ class OpenJob:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One attempt: what was sent where, under which key, and how it stands."""
+    """One attempt: what was sent where, under which key, and how it stands.
+
+    `quiet_s`: for how long, at least, nothing of it has been on its way to its gateway.
+    """
 
     operation: Operation
     number: int
@@ -44,11 +56,9 @@ class Call:
     gateway_ref: str | None
     status: str
     not_found_count: int
-
-    @property
-    def may_have_charged(self) -> bool:
-        """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
-        return may_have_charged(self.operation, self.status, self.not_found_count)
+    outcome: Mapping[str, Any] | None
+    sends: int = 1
+    quiet_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,7 @@ class Case:
     frozen_at: datetime | None
     job: OpenJob | None
     calls: Sequence[Call]
+    decision: Decision | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -67,25 +78,37 @@ class Case:
 
     @property
     def charges(self) -> Sequence[Call]:
-        """The calls that may have moved money, in the order they were sent."""
-        return [call for call in self.calls if call.may_have_charged]
+        """The charges that may stand at a gateway, in the order they were sent."""
+        return [self.calls[position] for position in standing_charges(self.calls)]
+
+    @property
+    def sends(self) -> int:
+        """How often a charge was sent for the payment."""
+        return sum(call.sends for call in self.charges)
 
     @property
     def resolutions(self) -> tuple[Kind, ...]:
         """What may be decided now. Empty: the payment does not wait for a person."""
         in_review = self.job is not None and self.job.status == "review"
         return resolutions_of(
-            frozen=self.frozen_at is not None, in_review=in_review, was_charged=bool(self.charges)
+            frozen=self.frozen_at is not None,
+            in_review=in_review,
+            was_charged=bool(self.charges),
+            decided=self.decision is not None and self.decision.stands,
         )
 
 
-def resolutions_of(*, frozen: bool, in_review: bool, was_charged: bool) -> tuple[Kind, ...]:
-    """What a person may decide. A frozen payment is rebuilt first; nobody charges without a call on record."""
+def resolutions_of(*, frozen: bool, in_review: bool, was_charged: bool, decided: bool) -> tuple[Kind, ...]:
+    """What a person may decide. A frozen payment is rebuilt first; nobody charges without a call on record; only a
+    decision that waits for a gateway is withdrawn.
+    """
     if frozen:
         return ("rebuild",)
     if not in_review:
         return ()
-    return ("charged", "not_charged", "ask_again") if was_charged else ("not_charged", "ask_again")
+    charged: tuple[Kind, ...] = ("charged",) if was_charged else ()
+    withdraw: tuple[Kind, ...] = ("withdraw",) if decided else ()
+    return (*charged, "not_charged", "ask_again", *withdraw)
 
 
 def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case | None:
@@ -108,6 +131,9 @@ def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case
             columns.gateway_ref,
             columns.status,
             columns.not_found_count,
+            columns.outcome,
+            columns.sends,
+            _QUIET_S,
         )
         .where(columns.payment_id == payment_id)
         .order_by(columns.sent_at, columns.number)
@@ -118,7 +144,18 @@ def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case
         frozen_at=row["frozen_at"],
         job=None if job is None else OpenJob(job.id, job.operation, job.status, job.lease_epoch, job.reason),
         calls=[Call(Operation(call.operation), *call[1:]) for call in calls],
+        decision=decisions.of_payment(connection, payment_id),
     )
+
+
+def standing_on(connection: Connection, gateway: str, gateway_ref: str, *, besides: str) -> str | None:
+    """Another payment whose charge this is, or None."""
+    columns = gateway_references.c
+    return connection.execute(
+        select(columns.payment_id).where(
+            columns.gateway == gateway, columns.gateway_ref == gateway_ref, columns.payment_id != besides
+        )
+    ).scalar_one_or_none()
 
 
 def _open_job(payment_id: str) -> Select[tuple[str, str, str, int, str | None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aegis_worker.domain.charges import may_have_charged
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.outcomes import Approved, Declined, Operation
 from aegis_worker.domain.payment import Fact, approved, failed
@@ -18,9 +19,11 @@ from .case import Call, Case, Kind
 _HOW: dict[Checked, str] = {
     "confirmed": "an operator decided, and the gateway agrees",
     "not_found": "an operator decided; the gateway knows nothing of it",
+    "too_early": "an operator decided; the gateway did not show it yet",
     "unanswered": "an operator decided; the gateway could not be asked",
     "nothing_sent": "an operator decided; nothing was ever sent",
 }
+_UNHEARD: tuple[Checked, ...] = ("unanswered", "too_early")
 _IN_DOUBT = ("SENT", "UNKNOWN", "PENDING", "ACTION_REQUIRED")
 
 
@@ -41,7 +44,9 @@ def chosen_charge(case: Case, *, gateway: str | None, number: int | None) -> Cal
     ]
     if not fitting:
         sent = ", ".join(f"{call.gateway} (attempt {call.number})" for call in case.charges) or "none"
-        raise ResolutionRefused(f"no such charge was sent; those on record: {sent}")
+        raise ResolutionRefused(
+            f"no such charge was sent; those on record: {sent}; name one of them by `gateway` or `attempt`, or none"
+        )
     return fitting[-1]
 
 
@@ -52,7 +57,7 @@ def charged(case: Case, charge: Call, says: Sequence[Said], how: Checked, refere
         known = reference or charge.gateway_ref
         if known is None:
             raise ResolutionRefused(
-                f"{charge.gateway} does not tell its id of the charge; take it from its dashboard and give gateway_ref"
+                f"{charge.gateway} does not tell its id of the charge; take it from its dashboard and give `gateway_ref`"
             )
         answer = Approved(known, captured=case.payment.capture_method == "automatic")
     facts = [_resolved(how, "charged"), *_to_processing(case, charge)]
@@ -70,8 +75,8 @@ def charged(case: Case, charge: Call, says: Sequence[Said], how: Checked, refere
     job = JobChange(
         "succeeded",
         result={"resolution": "charged", "checked": how},
-        # Another gateway may hold a charge too: a sync asks all of them, and tells of one too many.
-        follow_up=FollowUp("sync", "verify") if len(case.charges) > 1 else None,
+        # Another gateway may hold a charge too, or this one none: a sync asks all of them, and tells of either.
+        follow_up=FollowUp("sync", "verify") if len(case.charges) > 1 or how in _UNHEARD else None,
     )
     held = "" if answer.captured else "; the funds are held, not captured"
     return Decided(facts, job, f"recorded as charged{held}", ended)
@@ -105,7 +110,7 @@ def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s:
             outcome={**error, "decided_by": "operator", "checked": how},
             asked=latest in [said.call for said in says] and how != "unanswered",
             not_found=how == "not_found",
-            recheck_in_s=recheck_in_s if latest.may_have_charged else None,
+            recheck_in_s=recheck_in_s if may_have_charged(latest) else None,
         )
     job = JobChange("failed", reason=error["code"], result={"resolution": "not_charged", "checked": how})
     facts = [_resolved(how, "not_charged"), *failed(error)]

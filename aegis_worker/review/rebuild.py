@@ -13,6 +13,7 @@ from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.domain.replay import FOLDED_FIELDS, fold
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import IllegalTransition, ResolutionRefused
+from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.tables import payment_events
 
 from .case import Case
@@ -33,7 +34,7 @@ _FORGET_SNAPSHOTS = "DELETE FROM payment_snapshots WHERE payment_id = %(id)s"
 # The pipeline looks at the payment as it stands now: it ends the job or asks the gateway.
 _GO_ON = """
 UPDATE jobs SET status = 'waiting', queue = 'verify', run_at = clock_timestamp(), claim_count = 0,
-    lease_epoch = lease_epoch + 1, reason = 'rebuilt from its events', updated_at = clock_timestamp()
+    lease_epoch = lease_epoch + 1, begun_epoch = NULL, reason = 'rebuilt from its events', updated_at = clock_timestamp()
 WHERE payment_id = %(id)s AND status = 'review'
 """
 
@@ -60,6 +61,8 @@ def rebuild(connection: Connection, case: Case) -> Rebuilt:
     connection.exec_driver_sql(_SET, {**fields, "id": row.id})
     for statement in (_FORGET_SNAPSHOTS, _GO_ON):
         connection.exec_driver_sql(statement, {"id": row.id})
+    # Whether the gateway agrees with the events is not for whoever had it rebuilt to say.
+    ask_now(connection, row.id)
     return Rebuilt(payment, {name: pair for name, pair in pairs.items() if pair[0] != pair[1]})
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from aegis_worker.domain.text import is_line
+
 Path = tuple[str | int, ...]
 
 # A document may be wrong all over; more than this helps nobody.
@@ -85,8 +87,8 @@ class Checks:
 
 
 def is_text(value: Any, longest: int) -> bool:
-    """Whether it is a string that can be stored and shown: NUL and half a surrogate pair can't be."""
-    return isinstance(value, str) and 1 <= len(value) <= longest and value.isprintable()
+    """Whether it is a string of one line, up to `longest` characters."""
+    return isinstance(value, str) and 1 <= len(value) <= longest and is_line(value)
 
 
 def shown(value: Any) -> str:

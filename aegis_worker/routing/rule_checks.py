@@ -8,11 +8,13 @@ from typing import Any
 
 from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.domain.metadata import is_key
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.payment import METHODS
+from aegis_worker.domain.text import is_line, is_lines
 
-from .checks import Checks, Path, is_text, shown
-from .patterns import compiled
+from .checks import Checks, Path, shown
+from .patterns import matcher
 from .rules import FIELDS, METADATA, OPERATORS, Condition, Rule
 
 _MOST_RULES, _MOST_CONDITIONS, _MOST_VALUES = 500, 20, 500
@@ -20,7 +22,6 @@ _HIGHEST_PRIORITY = 1_000_000
 _LONGEST_TEXT, _LONGEST_DESCRIPTION = 256, 500
 _LARGEST = 2**63
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-_METADATA_KEY = re.compile(r"[A-Za-z0-9_]{1,128}", re.ASCII)
 
 _ORDERING = ("greater_than", "greater_or_equal", "less_than", "less_or_equal")
 _OF_TEXT = ("equals", "not_equals", "in", "contains", "matches")
@@ -114,9 +115,7 @@ def _condition(checks: Checks, path: Path, value: Any) -> Condition | None:
 def _is_field(field: Any) -> bool:
     if not isinstance(field, str):
         return False
-    return field in FIELDS or (
-        field.startswith(METADATA) and _METADATA_KEY.fullmatch(field.removeprefix(METADATA)) is not None
-    )
+    return field in FIELDS or (field.startswith(METADATA) and is_key(field.removeprefix(METADATA)))
 
 
 def _right_value(checks: Checks, path: Path, field: str, operator: str, wanted: Any) -> bool:
@@ -168,7 +167,8 @@ def _country(value: Any) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    if not is_text(value, _LONGEST_TEXT):
+    # What metadata may hold, a rule may compare with.
+    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_TEXT or not is_lines(value):
         return f"must be a string of 1 to {_LONGEST_TEXT} printable characters"
     return None
 
@@ -186,10 +186,10 @@ def _plain(value: Any) -> str | None:
 
 
 def _pattern(value: Any) -> str | None:
-    if not isinstance(value, str) or not value.isprintable():
+    if not isinstance(value, str) or not is_line(value):
         return "must be a regular expression in a string of printable characters"
     try:
-        compiled(value)
+        matcher(value)
     except ValueError as error:
         return str(error)
     return None

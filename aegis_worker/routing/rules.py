@@ -13,7 +13,7 @@ from typing import Any
 
 from aegis_worker.domain.payment import Payment
 
-from .patterns import LONGEST_VALUE, compiled
+from .patterns import matcher
 
 METADATA = "metadata."
 
@@ -65,10 +65,8 @@ def _contains(wanted: str) -> Test:
 
 
 def _matches(wanted: str) -> Test:
-    fullmatch = compiled(wanted).fullmatch
-    return lambda actual: (
-        isinstance(actual, str) and len(actual) <= LONGEST_VALUE and fullmatch(actual) is not None
-    )
+    matches = matcher(wanted)
+    return lambda actual: isinstance(actual, str) and matches(actual)
 
 
 def _is_number(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from celery.signals import beat_init, celeryd_init, worker_process_init
+from celery.signals import beat_init, celeryd_init, worker_process_init, worker_process_shutdown
 
 from aegis_worker import bootstrap
 from aegis_worker.errors import ConfigurationError
@@ -18,8 +18,7 @@ _NEW_OBJECTS = 20_000
 
 @worker_process_init.connect
 def _fresh_parts(**_: Any) -> None:
-    # Connections of the parent must not be used by its children.
-    bootstrap.worker.cache_clear()
+    bootstrap.forget_worker()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, 10, 10)
 
@@ -40,3 +39,9 @@ def _check(*, for_worker: bool) -> None:
         bootstrap.check_installation(for_worker=for_worker)
     except ConfigurationError as error:
         refuse_to_start(error)
+
+
+@worker_process_shutdown.connect
+def _finish_parts(**_: Any) -> None:
+    # No task runs any more, but what earlier ones sent may still be out.
+    bootstrap.finish_worker()

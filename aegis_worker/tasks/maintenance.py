@@ -7,6 +7,7 @@ from aegis_worker.audit.run import audit_on
 from aegis_worker.celery import app
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.purge import purge
+from aegis_worker.review.standing import carry_out_due
 
 
 @app.task(name="maintenance.sweep")
@@ -26,6 +27,12 @@ def reconcile_now() -> dict[str, int]:
 def recheck_charges() -> dict[str, int]:
     """Ask again about charges that were refused or absent."""
     return recheck(bootstrap.worker().recheck)
+
+
+@app.task(name="maintenance.decisions")
+def carry_out_decisions() -> dict[str, int]:
+    """Ask about what people decided and no gateway has confirmed."""
+    return carry_out_due(bootstrap.worker().review)
 
 
 @app.task(name="maintenance.audit")

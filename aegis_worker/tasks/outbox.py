@@ -27,4 +27,5 @@ def deliver_webhooks() -> dict[str, int]:
     parts = bootstrap.worker()
     parts.hints.clear("webhooks")
     again = partial(parts.hints.notify, "webhooks")
-    return asdict(deliver_in_turn(_TURN, parts.deliver_webhooks, again=again))
+    deliver = partial(parts.deliver_webhooks, leave=parts.afterwards.leave)
+    return asdict(deliver_in_turn(_TURN, deliver, again=again))

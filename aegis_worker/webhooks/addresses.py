@@ -10,10 +10,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
+from aegis_worker.domain.hosts import is_host
 from aegis_worker.errors import Refused
 
 MAX_URL = 2048
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 # Ports below belong to other protocols (SSH, SMTP, …) that could be made to read our bytes as their own.
 _FIRST_FREE_PORT = 1024
 
@@ -75,11 +76,13 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
         raise EndpointRefused("the URL must start with https://")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise EndpointRefused("the URL must not contain a user, a password or a fragment")
-    if not host or "%" in host or len(host) > 253:
-        raise EndpointRefused("the URL has no usable host")
+    if not host or not is_host(host):
+        raise EndpointRefused(
+            "the URL has no host that can be: a name of labels of up to 63 characters, or an address"
+        )
     if port is None:
-        port = _PORTS[parts.scheme]
-    elif port < _FIRST_FREE_PORT and port not in _PORTS.values():
+        port = PORTS[parts.scheme]
+    elif port < _FIRST_FREE_PORT and port not in PORTS.values():
         raise EndpointRefused(f"the port must be 80, 443 or at least {_FIRST_FREE_PORT}")
     target = Target(
         parts.scheme, host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -1,14 +1,14 @@
 """Deliver what is due: claim, post side by side, settle in groups as answers come, and claim again meanwhile.
 
-Lanes go side by side, bounded in all and per endpoint. An endpoint starts with a single thread and gets more once it has
-taken something, so one that hangs holds one thread; after one silence it gets nothing more and rests.
+Lanes go side by side, bounded in all, per merchant and per endpoint; see `shares`. After one silence an endpoint gets
+nothing more and rests. A run that has had its time waits for nobody who hangs: what is under way is finished apart from it.
 """
 
 from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy import Connection
 
 from aegis_worker.chaos.points import crash_point
+from aegis_worker.clock import clock_s
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.persistence import delivery_rows, endpoint_rows
 from aegis_worker.persistence.database import Database
@@ -25,15 +26,16 @@ from aegis_worker.settings import Settings
 
 from .lanes import Lane, LanePoster, Line, Posted
 from .sender import HttpSender
+from .shares import THREADS, Shares
 
 log = structlog.get_logger(__name__)
 
-_THREADS = 32
-_LANES_PER_ENDPOINT = 8
 # While answers are awaited, what has become due for other endpoints is looked for this often.
 _LOOK_AGAIN_S = 0.2
 # While there is something to do, neither a claim nor a settlement for every single answer.
 _GATHER_S = 0.01
+# A post that is not over so long after the end of its run hangs.
+_GRACE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class DeliveryReport:
     more: bool = False
 
 
+def _at_once(finish: Callable[[], None]) -> None:
+    finish()
+
+
 def deliver_due(
     database: Database,
     sender: HttpSender,
@@ -55,21 +61,28 @@ def deliver_due(
     limit: int,
     lease_s: float,
     budget_s: float = 20.0,
+    leave: Callable[[Callable[[], None]], None] = _at_once,
 ) -> DeliveryReport:
     """Deliver until nothing is due, or begin nothing more after `budget_s`; at most `limit` deliveries are in hand.
 
+    Where posts hang at the end, what waits for them and settles them is handed to `leave`; they are not in the report.
     Raises DatabaseUnavailable, and ConfigurationError for a lease that could end during a post.
     """
     if lease_s <= sender.longest_s:
         raise ConfigurationError(
             f"a lease of {lease_s:g} s must be longer than the slowest webhook post ({sender.longest_s:g} s)"
         )
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="webhook") as pool:
-        run = _Run(database, sender, settings, pool, limit, lease_s, stop_at=time.monotonic() + budget_s)
-        try:
-            return run.until_nothing_is_due()
-        finally:
-            run.stop_at = 0.0  # whatever went wrong, threads begin nothing new
+    run = _Run(database, sender, settings, limit, lease_s, stop_at=time.monotonic() + budget_s)
+    hanging = False
+    try:
+        hanging = run.until_nothing_is_due()
+    finally:
+        run.stop_at = 0.0  # whatever went wrong, threads begin nothing new
+        if not hanging:
+            run.close()
+    if hanging:
+        leave(run.finish)
+    return run.report()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,41 +98,62 @@ class _Run:
         database: Database,
         sender: HttpSender,
         settings: Settings,
-        pool: ThreadPoolExecutor,
         limit: int,
         lease_s: float,
         stop_at: float,
     ) -> None:
         self.stop_at = stop_at
-        self._database, self._pool, self._poster = database, pool, LanePoster(sender, settings)
+        self._database, self._poster = database, LanePoster(sender, settings)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook")
         self._limit, self._lease_s, self._longest_s = limit, lease_s, sender.longest_s
-        # Three other endpoints always find room in a run, however long the backlog of one is.
-        self._share = max(1, limit // 4)
-        self._lines: dict[str, Line] = {}
+        self._shares = Shares(limit)
         self._done: queue.SimpleQueue[tuple[Line, list[Posted] | _Left]] = queue.SimpleQueue()
         self._in_hand = self._claimed = self._delivered = self._failed = self._dead = 0
         self._look_at, self._found = 0.0, True
 
-    def until_nothing_is_due(self) -> DeliveryReport:
+    def report(self) -> DeliveryReport:
+        """What has come of it so far."""
+        return DeliveryReport(self._claimed, self._delivered, self._failed, self._dead, more=self._found)
+
+    def until_nothing_is_due(self) -> bool:
+        """Deliver; whether posts still hang when the time is over."""
         while self._in_hand or (self._found and time.monotonic() < self.stop_at):
             self._claim_where_there_is_room()
-            self._start_threads()
+            if time.monotonic() < self.stop_at:
+                self._start_threads()
+            else:
+                self._put_back()
             if self._in_hand:
                 self._settle(self._finished())
-        return DeliveryReport(self._claimed, self._delivered, self._failed, self._dead, more=self._found)
+            if self._in_hand and time.monotonic() > self.stop_at + _GRACE_S:
+                self._let_rest()
+                return True
+        return False
+
+    def finish(self) -> None:
+        """Wait for the posts that are under way, and settle them."""
+        try:
+            while self._in_hand:
+                self._settle(self._finished())
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let the threads go, once they are back."""
+        self._pool.shutdown(wait=True)
 
     def _claim_where_there_is_room(self) -> None:
         now = time.monotonic()
-        if now >= self.stop_at or self._in_hand > self._limit // 2 or (self._in_hand and now < self._look_at):
+        is_full = self._in_hand > self._limit * 7 // 8
+        if now >= self.stop_at or is_full or (self._in_hand and now < self._look_at):
             return
-        full = [id for id, line in self._lines.items() if line.closed or line.in_hand >= self._share]
+        send_before_s = clock_s() + self._lease_s - self._longest_s
         claim = self._database.run(
             partial(
                 delivery_rows.claim,
                 limit=self._limit - self._in_hand,
-                per_endpoint=self._share,
-                skip=full,
                 lease_s=self._lease_s,
+                **self._shares.of_next_claim(),
             )
         )
         self._found = claim.moved > 0
@@ -128,21 +162,25 @@ class _Run:
         self._in_hand += len(claim.deliveries)
         if claim.deliveries:
             crash_point("webhook.claimed")
-        send_before = now + self._lease_s - self._longest_s
-        for (_, endpoint_id), deliveries in groupby(
+        for _, deliveries in groupby(
             claim.deliveries, key=lambda delivery: (delivery.event.payment_id, delivery.endpoint_id)
         ):
-            line = self._lines.setdefault(endpoint_id, Line())
-            lane = Lane(list(deliveries), send_before)
-            line.in_hand += len(lane.deliveries)
-            line.lanes.append(lane)
+            self._shares.put(Lane(list(deliveries), send_before_s))
 
     def _start_threads(self) -> None:
-        for line in self._lines.values():
-            allowed = (_LANES_PER_ENDPOINT if line.takes else 1) - line.threads
-            for _ in range(min(allowed, len(line.lanes))):
-                line.threads += 1
-                self._pool.submit(self._work, line)
+        for line in self._shares.to_start():
+            self._pool.submit(self._work, line)
+
+    def _put_back(self) -> None:
+        """What no thread has begun is due as before."""
+        for line in self._shares:
+            while (lane := line.next_lane()) is not None:
+                self._done.put((line, self._poster.post_lane(line, lane, stop_at=0.0)))
+
+    def _let_rest(self) -> None:
+        """Nobody else posts to an endpoint that hangs before it is given up."""
+        hanging = {line.endpoint_id: self._longest_s for line in self._shares if line.in_hand}
+        self._database.run(lambda connection: endpoint_rows.rest(connection, hanging))
 
     def _finished(self) -> list[tuple[Line, list[Posted]]]:
         """What threads have done since; waits a little for the first, and for others to join it."""

@@ -9,6 +9,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from aegis_worker import ids
+from aegis_worker.domain.hosts import is_hook_url
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import DuplicateEndpoint, NotFound
 from aegis_worker.persistence import delivery_rows, endpoint_rows
@@ -41,6 +42,8 @@ def create_endpoint(
     DuplicateEndpoint where an active one posts some of these events there already.
     """
     target = parse_target(url, allow_private=settings.webhook_allow_private)
+    if not is_hook_url(url):  # one that was registered before goes on being posted to
+        raise EndpointRefused("the URL must be written as https://host:port/path")
     unknown = [name for name in event_types if name not in _BY_WIRE_NAME]
     if unknown:
         raise EndpointRefused(f"unknown event type {unknown[0]!r}; known are {', '.join(_BY_WIRE_NAME)}")

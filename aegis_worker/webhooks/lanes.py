@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from aegis_worker.clock import clock_s
 from aegis_worker.persistence.delivery_rows import ClaimedDelivery, Settlement
 from aegis_worker.settings import Settings
 
@@ -18,10 +19,10 @@ from .signing import ID, SIGNATURE, TIMESTAMP, endpoint_secret, sign
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """In order of `seq`. Nothing is posted after `send_before` (monotonic), when the lease could end during the post."""
+    """In order of `seq`. Nothing is posted after `send_before_s` (`clock_s`), when the lease could end during the post."""
 
     deliveries: Sequence[ClaimedDelivery]
-    send_before: float
+    send_before_s: float
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +32,8 @@ class Line:
     `takes`: it took the last delivery. `closed`: it didn't answer, asked for a pause or is gone, and gets nothing more.
     """
 
+    endpoint_id: str
+    merchant_id: str
     lanes: deque[Lane] = field(default_factory=deque)
     threads: int = 0
     in_hand: int = 0
@@ -67,7 +70,8 @@ class LanePoster:
         posted: list[Posted] = []
         waits_s: float | None = None
         for delivery in lane.deliveries:
-            if waits_s is None and (line.closed or time.monotonic() >= min(lane.send_before, stop_at)):
+            is_over = clock_s() >= lane.send_before_s or time.monotonic() >= stop_at
+            if waits_s is None and (line.closed or is_over):
                 waits_s = 0.0
             if waits_s is not None:
                 posted.append(Posted(Settlement(delivery, "pending", waits_s)))

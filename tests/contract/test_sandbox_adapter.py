@@ -84,7 +84,12 @@ def later(first: GatewayRequest, operation: Operation, ref: str, minor: int = 19
 
 
 def query(about: GatewayRequest, ref: str | None = None) -> StatusQuery:
-    return StatusQuery(about.operation, about.idempotency_key, ref)
+    return StatusQuery(about.operation, about.idempotency_key, ref, about.amount)
+
+
+def charged(ref: str, captured_minor: int = 1999, refunded_minor: int = 0) -> Approved:
+    """An approved charge with the sums that the sandbox shows of it."""
+    return Approved(ref, captured_minor > 0, captured_minor, refunded_minor)
 
 
 def approved_ref(outcome: object) -> str:
@@ -111,19 +116,19 @@ class TestAPaymentsWay:
         assert gateway.authenticate(later(first, Operation.AUTHENTICATE, ref)) == Approved(
             ref, captured=False
         )
-        assert gateway.process(later(first, Operation.PROCESS, ref)) == Approved(ref)
+        assert gateway.process(later(first, Operation.PROCESS, ref)) == charged(ref)
         assert len(sandbox.booked(first.idempotency_key)) == 1
 
     def test_authenticate_makes_the_payment_where_it_is_the_first_step(self, gateway: SandboxGateway) -> None:
         first = request(operation=Operation.AUTHENTICATE)
         ref = approved_ref(gateway.authenticate(first))
-        assert gateway.process(later(first, Operation.PROCESS, ref)) == Approved(ref)
+        assert gateway.process(later(first, Operation.PROCESS, ref)) == charged(ref)
 
     def test_a_manual_capture_holds_captures_in_part_and_refunds(self, gateway: SandboxGateway) -> None:
         held = request(capture=False)
         outcome = gateway.process(held)
         ref = approved_ref(outcome)
-        assert outcome == Approved(ref, captured=False)
+        assert outcome == charged(ref, captured_minor=0)
         assert gateway.capture(later(held, Operation.CAPTURE, ref, 1000)) == Approved(ref)
         assert gateway.refund(later(held, Operation.REFUND, ref, 999)) == Approved(ref)
         beyond = gateway.refund(later(held, Operation.REFUND, ref, 2))
@@ -135,9 +140,12 @@ class TestAPaymentsWay:
         ref = approved_ref(gateway.process(paid))
         query = StatusQuery(Operation.PROCESS, paid.idempotency_key, ref)
         gateway.refund(later(paid, Operation.REFUND, ref, 1))
-        assert gateway.get_status(query) == Approved(ref)
+        assert gateway.get_status(query) == charged(ref, refunded_minor=1)
         gateway.refund(later(paid, Operation.REFUND, ref, paid.amount.minor - 1))
-        assert gateway.get_status(query) == Approved(ref, given_back=True)
+        given_back = gateway.get_status(query)
+        assert given_back == charged(ref, refunded_minor=1999)
+        assert isinstance(given_back, Approved)
+        assert given_back.given_back
 
     def test_a_void_releases_the_authorization(self, gateway: SandboxGateway) -> None:
         held = request(capture=False)
@@ -311,7 +319,7 @@ class TestLookUps:
         assert gateway.get_status(about) == Approved(asked.gateway_ref, captured=False)
         charge = later(first, Operation.PROCESS, asked.gateway_ref)
         assert gateway.get_status(query(charge, asked.gateway_ref)) == NotFound()
-        assert gateway.process(charge) == Approved(asked.gateway_ref)
+        assert gateway.process(charge) == charged(asked.gateway_ref)
 
     def test_a_failed_3ds_is_a_decline_that_names_it(self, gateway: SandboxGateway) -> None:
         first = request("tok_3ds_fail_1")

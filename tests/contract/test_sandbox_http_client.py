@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -64,8 +65,9 @@ def answering(raw: bytes) -> Behaviour:
 
 
 def until_the_client_gives_up(connection: socket.socket) -> None:
-    while connection.recv(65_536):
-        pass
+    with suppress(ConnectionError):
+        while connection.recv(65_536):
+            pass
 
 
 def post(client: HttpClient) -> Answer | NotSent | Unknown:
@@ -198,7 +200,234 @@ class TestUnknown:
             assert isinstance(post(client_for(url, connect_timeout_s=0.2, timeout_s=0.3)), Unknown)
 
 
+def dripping(begin: bytes, drop: bytes) -> Behaviour:
+    def drip(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(begin)
+        give_up_at = time.monotonic() + 20
+        while time.monotonic() < give_up_at:
+            try:
+                connection.sendall(drop)
+            except OSError:
+                return
+            time.sleep(0.02)
+
+    return drip
+
+
+class TestOneDeadline:
+    @pytest.mark.parametrize(
+        ("begin", "drop"),
+        [
+            (b"", b"H"),
+            (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"),
+            (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+            (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x"),
+            (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n"),
+        ],
+        ids=[
+            "status_line",
+            "header",
+            "headers",
+            "100s",
+            "body",
+            "body_to_the_end",
+            "chunks",
+            "chunk_size",
+            "trailers",
+        ],
+    )
+    def test_a_server_that_drips_is_given_up_however_often_bytes_come(
+        self, begin: bytes, drop: bytes
+    ) -> None:
+        with serving(dripping(begin, drop)) as url:
+            given_up = post(client_for(url, timeout_s=0.3))
+        assert given_up == Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
+
+    def test_a_request_that_the_server_does_not_read_is_given_up(self) -> None:
+        over = threading.Event()
+        with serving(lambda connection: over.wait(20)) as url:
+            stalled = client_for(url, timeout_s=0.3).send("POST", "/v1/charges", b"x" * (1 << 24))
+            over.set()
+        assert stalled == Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
+
+    def test_a_tls_handshake_that_drips_is_given_up_and_nothing_was_sent(self) -> None:
+        def drip(connection: socket.socket) -> None:
+            # The head of a record of 16 KB, and then its bytes one by one.
+            connection.sendall(b"\x16\x03\x03\x40\x00")
+            for _ in range(1000):
+                try:
+                    connection.sendall(b"\x02")
+                except OSError:
+                    return
+                time.sleep(0.02)
+
+        with serving(drip) as url:
+            hanging = client_for(url.replace("http:", "https:"), connect_timeout_s=0.3)
+            assert kind_of(post(hanging)) is NotSentKind.TIMEOUT
+
+    def test_all_addresses_of_a_name_share_the_time_to_connect(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            port = full.getsockname()[1]
+            waiting = [socket.socket() for _ in range(4)]
+            for connection in waiting:
+                connection.setblocking(False)
+                connection.connect_ex(full.getsockname())
+            forty = 40 * [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: forty)
+            began = time.monotonic()
+            refused = post(client_for(f"http://gateway.test:{port}", connect_timeout_s=0.5))
+            # Each for itself they would take 20 s.
+            assert (kind_of(refused), time.monotonic() - began < 10) == (NotSentKind.TIMEOUT, True)
+            for connection in waiting:
+                connection.close()
+
+    def test_a_name_that_is_never_resolved_holds_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        answered = threading.Event()
+
+        def silent(*_: object, **__: object) -> list[Any]:
+            answered.wait(20)
+            return []
+
+        monkeypatch.setattr(socket, "getaddrinfo", silent)
+        client = client_for("http://gateway.test", connect_timeout_s=0.2)
+        assert [kind_of(post(client)) for _ in range(3)] == 3 * [NotSentKind.TIMEOUT]
+        assert not answered.is_set()
+        answered.set()
+
+
+class TestInterimAnswers:
+    @pytest.mark.parametrize(
+        "interim",
+        [
+            [b"100 Continue"],
+            [b"102 Processing"],
+            [b"103 Early Hints\r\nLink: </style.css>; rel=preload"],
+            [b"199 Whatever"],
+            [b"100 Continue", b"102 Processing", b"103 Early Hints"],
+            20 * [b"103 Early Hints"],
+        ],
+        ids=["100", "102", "103", "199", "each", "many"],
+    )
+    def test_the_answer_is_the_first_that_is_final_and_the_next_request_gets_its_own(
+        self, interim: list[bytes]
+    ) -> None:
+        before = b"".join(b"HTTP/1.1 " + head + b"\r\n\r\n" for head in interim)
+
+        def behave(connection: socket.socket) -> None:
+            for number in (b"1", b"2"):
+                read_request(connection)
+                connection.sendall(before + b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + number)
+
+        with serving(behave) as url:
+            client = client_for(url)
+            assert [body_of(post(client)) for _ in range(2)] == [b"1", b"2"]
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n" + OK,
+            10_000 * b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK,
+            30 * (b"HTTP/1.1 103 Early Hints\r\nLink: " + 8_000 * b"x" + b"\r\n\r\n") + OK,
+            b"HTTP/1.1 099 Odd\r\n\r\n" + OK,
+            b"HTTP/1.1 103 Early Hints\r\n\r\n",
+        ],
+        ids=["101", "endless", "large", "099", "nothing_after"],
+    )
+    def test_what_is_no_interim_answer_or_too_many_of_them_is_unknown(self, raw: bytes) -> None:
+        with serving(answering(raw)) as url:
+            assert isinstance(post(client_for(url)), Unknown)
+
+
+def body_of(answer: Answer | NotSent | Unknown) -> bytes:
+    assert isinstance(answer, Answer), answer
+    return answer.body
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+UNREADABLE = {
+    "length_and_chunked": CHUNKED + b"Content-Length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "two_lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\n{}{}",
+    "two_lengths_in_one": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 4\r\n\r\n{}{}",
+    "negative_length": b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
+    "signed_length": b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}",
+    "length_of_no_digits": b"HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\n{}",
+    "length_with_underscore": b"HTTP/1.1 200 OK\r\nContent-Length: 0_2\r\n\r\n{}",
+    "length_too_long": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}",
+    "gzip_coded_transfer": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "chunked_twice": CHUNKED + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "chunked_in_1_0": CHUNKED.replace(b"1.1", b"1.0") + b"\r\n2\r\n{}\r\n0\r\n\r\n",
+    "chunk_size_signed": CHUNKED + b"\r\n+2\r\n{}\r\n0\r\n\r\n",
+    "chunk_size_negative": CHUNKED + b"\r\n-2\r\n{}\r\n0\r\n\r\n",
+    "chunk_size_0x": CHUNKED + b"\r\n0x2\r\n{}\r\n0\r\n\r\n",
+    "chunk_size_huge": CHUNKED + b"\r\n" + 30 * b"f" + b"\r\n{}\r\n0\r\n\r\n",
+    "chunk_without_end": CHUNKED + b"\r\n2\r\n{}xx0\r\n\r\n",
+    "chunks_without_last": CHUNKED + b"\r\n2\r\n{}\r\n",
+    "gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n" + gzip.compress(b"{}"),
+    "two_codings": b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}",
+    "http_0_9": b"{}",
+    "http_2": OK.replace(b"1.1", b"2.0"),
+    "status_of_4_digits": OK.replace(b"200", b"2000"),
+    "status_of_2_digits": OK.replace(b"200", b"20"),
+    "status_of_no_digits": OK.replace(b"200", b"2_0"),
+    "header_without_colon": b"HTTP/1.1 200 OK\r\nX\r\nContent-Length: 2\r\n\r\n{}",
+    "space_before_colon": b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\n{}",
+    "nul_in_header": b"HTTP/1.1 200 OK\r\nX: \0\r\nContent-Length: 2\r\n\r\n{}",
+    "head_cut_short": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n",
+    "one_huge_header": b"HTTP/1.1 200 OK\r\nX: " + 200_000 * b"x" + b"\r\nContent-Length: 2\r\n\r\n{}",
+    "many_headers": b"HTTP/1.1 200 OK\r\n" + 50_000 * b"X: y\r\n" + b"Content-Length: 2\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("raw", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_answer_that_two_readers_would_not_read_alike_is_unknown_and_its_connection_is_closed(
+    raw: bytes,
+) -> None:
+    def behave(connection: socket.socket) -> None:
+        read_request(connection)
+        try:
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+            until_the_client_gives_up(connection)
+        except OSError:
+            return
+
+    with serving(behave, answering(OK)) as url:
+        client = client_for(url)
+        assert [type(post(client)) for _ in range(2)] == [Unknown, Answer]
+
+
 class TestKeptAliveConnections:
+    @pytest.mark.parametrize("later_s", [0.0, 0.1], ids=["at_once", "while_it_lies_idle"])
+    @pytest.mark.parametrize("unasked", [OK, b"x", b"\r\n", b"HTTP/1.1 408 Too Late\r\n\r\n"])
+    def test_one_with_bytes_that_nobody_asked_for_is_never_used_again(
+        self, unasked: bytes, later_s: float
+    ) -> None:
+        sent = threading.Event()
+
+        def says_too_much(connection: socket.socket) -> None:
+            read_request(connection)
+            if later_s:
+                connection.sendall(OK)
+                time.sleep(later_s)
+                connection.sendall(unasked)
+            else:
+                connection.sendall(OK + unasked)
+            sent.set()
+            until_the_client_gives_up(connection)
+
+        with serving(says_too_much, answering(OK.replace(b"{}", b"me"))) as url:
+            client = client_for(url)
+            assert body_of(post(client)) == b"{}"
+            assert sent.wait(10)
+            assert body_of(post(client)) == b"me"
+
     def test_a_reset_on_a_reused_connection_is_unknown_too(self) -> None:
         def answer_once_then_close_on_the_next(connection: socket.socket) -> None:
             read_request(connection)
@@ -222,6 +451,16 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
         answer = post(client_for(url))
     assert isinstance(answer, Answer)
     assert answer.status == 307
+
+
+def test_a_refusal_that_comes_before_the_request_was_read_is_an_answer() -> None:
+    refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"
+    with serving(answering(refusal), answering(OK)) as url:
+        client = client_for(url)
+        refused = client.send("POST", "/v1/charges", b"x" * (1 << 24))
+        assert isinstance(refused, Answer)
+        assert refused.status == 413
+        assert isinstance(post(client), Answer)
 
 
 @pytest.mark.parametrize(

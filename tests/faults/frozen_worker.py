@@ -37,7 +37,9 @@ def main(database_url: str, gateway_url: str, lease_s: str) -> None:
         run_limit_s=1,  # over by the time that it goes on, so that it claims nothing else
         hint=freeze_at_events,
     )
-    print(json.dumps(asdict(run(parts, "payments"))))
+    report = run(parts, "payments")
+    parts.tail.finish()
+    print(json.dumps(asdict(report)))
 
 
 if __name__ == "__main__":

@@ -54,6 +54,15 @@ ROWS = {
     60: "a webhook URL to private, loopback, metadata and rebinding addresses",
     61: "a card number sent down every path",
     62: "a random mix of faults, seeded",
+    63: "answers behind 1xx, repeated, or another's",
+    64: "an answer in any of forty malformed forms",
+    65: "a body that says two things",
+    66: "a look-up with other money",
+    67: "the host sleeps past a key's lifetime",
+    68: "a gateway that drips",
+    70: "an outage of commits is no death of a worker",
+    69: "PostgreSQL accepts and stays silent",
+    71: "the clock goes back under beat",
 }
 
 # Rows that can't have a test yet, and why.

@@ -9,8 +9,8 @@ from aegis_worker.pipeline import plan, run
 from aegis_worker.pipeline.work import Policy, Rest, Step, Work
 
 
-def _deadly(work: Work, policy: Policy) -> Step:
-    step = plan.next_step(work, policy)
+def _deadly(work: Work, policy: Policy, now_s: float) -> Step:
+    step = plan.next_step(work, policy, now_s)
     if work.payment.payment_method.get("token") == "tok_poison" and not isinstance(step, Rest):
         os.kill(os.getpid(), signal.SIGKILL)
     return step

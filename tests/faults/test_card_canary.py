@@ -16,9 +16,9 @@ from scripted_gateway import ScriptedGateway
 from spine import accept_one, pipeline, run_until_quiet
 from werkzeug.test import TestResponse
 
+from aegis_worker.domain.card_numbers import luhn_valid
 from aegis_worker.domain.outcomes import Declined
 from aegis_worker.observability.errors import configure_error_reports
-from aegis_worker.observability.redaction import luhn_valid
 from aegis_worker.persistence.database import Database
 
 

@@ -11,11 +11,10 @@ from sink import Sink, a_sink, answers
 from spine import rows
 from told import STORY, a_payment, execute, make_due, settings_with
 
+from aegis_worker.http1 import connection
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
-from aegis_worker.webhooks import connection
 from aegis_worker.webhooks.addresses import EndpointRefused
-from aegis_worker.webhooks.connection import TimedSocket
 from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.webhooks.endpoints import create_endpoint
 from aegis_worker.webhooks.schedule import Answered
@@ -70,12 +69,11 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses that connections were begun to, for "refused" and "could not be reached" look the same otherwise."""
     addresses: list[str] = []
 
-    class Watched(TimedSocket):
-        def connect(self, address: Any) -> None:
-            addresses.append(address[0])
-            raise ConnectionRefusedError("nobody is called in a test")
+    def refuse(family: int, address: str, *_: object) -> socket.socket:
+        addresses.append(address)
+        raise ConnectionRefusedError("nobody is called in a test")
 
-    monkeypatch.setattr(connection, "TimedSocket", Watched)
+    monkeypatch.setattr(connection, "_reach", refuse)
     return addresses
 
 

@@ -223,6 +223,52 @@ def test_an_event_about_a_charge_that_was_given_up_has_that_one_asked_about(data
     assert due == [{"number": 1, "due": True}, {"number": 2, "due": None}]
 
 
+def test_an_event_of_a_gateway_that_the_payment_was_never_sent_to_is_kept_and_asks_nobody(database, api):
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, ScriptedGateway("b", lambda request: Unknown("reset"))), "payments")
+    before = job_of(database, payment_id)["run_at"]
+    for step in ("p1", "i1", "p2"):
+        assert send(api, event_about(payment_id, "payment.failed", step)).status_code == 200
+    assert [row["payment_id"] for row in kept(database)] == [payment_id] * 3
+    assert [job["run_at"] for job in rows(database, "SELECT run_at FROM jobs")] == [before]
+
+
+def test_an_event_that_shows_other_money_than_ours_is_news(database, api, tmp_path):
+    with running_sandbox(tmp_path) as sandbox:
+        payment_id = accept_one(database).payment.id
+        run(pipeline(database, adapter(sandbox.url)), "payments")
+    for amount, currency, jobs in ((1999, "USD", 1), (19990, "USD", 2), (1999, "EUR", 2)):
+        event = event_about(payment_id)
+        event["data"] |= {"amount": amount, "currency": currency}
+        assert send(api, event).status_code == 200
+        assert len(rows(database, "SELECT id FROM jobs")) == jobs
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id":"sevt_1","id":"sevt_2","type":"payment.failed","data":{"id":"s","reference":"r"}}',
+        b'{"id":"sevt_1","type":"payment.failed","data":{"id":"s","reference":"r","reference":"q"}}',
+        b'{"id":"sevt_1","type":"payment.failed","data":{"id":"s","reference":["r"]}}',
+        b'{"id":"sevt_1","type":"payment.failed","data":{"id":true,"reference":"r"}}',
+        b'{"id":"sevt_1","type":"payment.failed","data":{"id":"s","reference":"r","amount":"1999","currency":"USD"}}',
+        b'{"id":"sevt_1","type":"payment.failed","data":{"id":"s","reference":"r","amount":NaN}}',
+        rb'{"id":"\ud800","type":"payment.failed","data":{"id":"s","reference":"r"}}',
+        b'{"id":"' + b"x" * 300 + b'","type":"payment.failed","data":{"id":"s","reference":"r"}}',
+        b'{"id":"sevt_1","type":"payment.failed","data":' + b"[" * 60_000 + b"]" * 60_000 + b"}",
+        b'[{"id":"sevt_1"}]',
+        b"\xff",
+    ],
+)
+def test_a_signed_event_that_says_two_things_or_has_a_wrong_type_is_refused(database, api, body):
+    at = int(time.time())
+    signature = hmac.new(SECRET.encode(), b"%d." % at + body, hashlib.sha256).hexdigest()
+    headers = {SIGNATURE_HEADER: f"t={at},v1={signature}"}
+    answer = api.app.test_client().post(PATH, data=body, headers=headers)
+    assert 400 <= answer.status_code < 500
+    assert kept(database) == []
+
+
 def test_a_gateway_of_no_configured_name_is_not_found(api):
     answer = send(api, event_about("pay_1"), path="/v1/gateways/nobody/webhooks")
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")

@@ -25,7 +25,7 @@ from spine import (
     story_of,
 )
 
-from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown
+from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox import SandboxGateway
@@ -65,6 +65,22 @@ def failed_payment(database, gateway, *others, policy="refund"):
 
 def told_of(database, payment_id, kind):
     return [event.data for event in events_of(database, payment_id) if event.type == f"PAYMENT_{kind}"]
+
+
+def test_a_gateway_that_does_not_answer_holds_up_a_recheck_by_a_few_look_ups_and_not_by_all(database):
+    silent = ScriptedGateway("a", lambda request: HARD)
+    silent.look_up = lambda query: Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
+    for number in range(40):
+        accept_one(database, f"k{number}")
+    parts = pipeline(database, silent)
+    run(parts, "payments")
+    assert rechecked(database, parts) == {"asked": 40, "found": 0}
+    assert 1 <= len(silent.look_ups) <= 8
+    silent.look_up = lambda query: HARD
+    assert rechecked(database, parts) == {"asked": 40, "found": 0}
+    assert len(silent.look_ups) >= 41
+    put_off = "SELECT DISTINCT rechecks FROM attempts"
+    assert rows(database, put_off) == [{"rechecks": 1}]
 
 
 @pytest.mark.row(44)
@@ -144,7 +160,11 @@ def test_the_policy_decides_about_a_late_charge(database, policy, captured, how,
 
 @pytest.mark.row(44)
 @pytest.mark.parametrize(
-    "now_says", [Approved("ch_late", given_back=True), Declined("generic_decline", "voided", "", "ch_late")]
+    "now_says",
+    [
+        Approved("ch_late", captured_minor=1999, refunded_minor=1999),
+        Declined("generic_decline", "voided", "", "ch_late"),
+    ],
 )
 def test_a_held_late_charge_that_a_person_gives_back_at_the_gateway_is_over(database, now_says):
     gateway = ScriptedGateway("a", lambda request: HARD)
@@ -168,7 +188,7 @@ def test_a_held_late_charge_that_a_person_gives_back_at_the_gateway_is_over(data
 def test_a_paid_charge_that_was_given_back_behind_our_back_goes_to_a_person(database):
     gateway = ScriptedGateway("a")
     payment_id, parts = failed_payment(database, gateway)
-    gateway.look_up = lambda query: Approved("ch_1", given_back=True)
+    gateway.look_up = lambda query: Approved("ch_1", captured_minor=1999, refunded_minor=1999)
     request_sync(database, "m_1", payment_id)
     run(parts, "verify")
     job = job_of(database, payment_id)
@@ -204,6 +224,7 @@ def test_a_sync_by_the_merchant_finds_a_late_charge_too(database):
 def test_a_payment_whose_own_charge_is_missing_goes_to_a_person_and_nothing_is_given_back(database):
     first, second = ScriptedGateway("a", lambda request: SOFT), ScriptedGateway("b")
     payment_id, parts = failed_payment(database, first, second)
+    let_pass(database, 150)
     first.look_up, second.look_up = (lambda query: Approved("ch_late")), (lambda query: NotFound())
     rechecked(database, parts)
     run_until_quiet(parts)

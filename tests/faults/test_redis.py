@@ -6,12 +6,16 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from installation import SOON_S, Installation
+import redis
+from installation import SOON_S, Installation, wait_until
+from own_beat import OwnBeat
 from own_worker import own_worker
 from tcp_proxy import TcpProxy
 
+from aegis_worker.embedded.stack import Stores
 from aegis_worker.embedded.valkey import EmbeddedValkey
 
 
@@ -96,3 +100,21 @@ def test_a_worker_whose_connections_to_redis_went_dead_comes_back(
         proxy.heal()
         assert running.ended(payment_id, within_s=SOON_S)["state"] == "SUCCESS"
         assert worker.process.poll() is None
+
+
+@pytest.mark.row(14)
+@pytest.mark.slow
+def test_a_beat_whose_connections_to_redis_went_dead_sends_its_ticks_again(
+    stores: Stores, redis_url: str, tmp_path: Path
+) -> None:
+    with (
+        TcpProxy(stores.valkey.port) as proxy,
+        redis.Redis.from_url(redis_url) as client,
+        OwnBeat(tmp_path, {"REDIS_URL": proxy.in_front_of(redis_url)}) as beat,
+    ):
+        wait_until(lambda: client.llen("outbox"), SOON_S, beat.printed)
+        proxy.blackhole()
+        beat.says("tick not sent")
+        client.flushall()
+        proxy.heal()
+        wait_until(lambda: client.llen("outbox"), SOON_S, beat.printed)

@@ -338,4 +338,4 @@ def test_it_is_not_ready_before_the_schema_is_migrated(api: Api) -> None:
     api.database.run(lambda connection: connection.exec_driver_sql("DELETE FROM alembic_version"))
     answer = api.app.test_client().get("/readyz")
     assert (answer.status_code, answer.json["code"]) == (503, "not_ready")
-    assert answer.json["checks"]["schema"].startswith("at None, needs")
+    assert answer.json["checks"]["schema"].startswith("at nothing, this version needs")

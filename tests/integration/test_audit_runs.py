@@ -14,6 +14,7 @@ from spine import (
     end_leases,
     events_of,
     job_of,
+    let_pass,
     payment_of,
     pipeline,
     rows,
@@ -307,10 +308,21 @@ def test_what_a_gateway_says_otherwise_is_an_incident_until_it_says_the_same(dat
     gateway = ScriptedGateway("a")
     gateway.look_up = lambda query: NotFound()
     report = audit_all(auditing(database, gateway), ask_gateways=True)
+    assert (report.unanswered, incidents(database)) == (1, []), "the gateway may not show it yet"
+    let_pass(database, 150)
+    report = audit_all(auditing(database, gateway), ask_gateways=True)
     assert (report.compared, report.unanswered) == (1, 0)
     (incident,) = incidents(database)
     assert (incident.invariant, incident.payment_id, incident.looked) == ("I3", payment_id, "gateways")
-    assert incident.evidence["gateways"] == [{"gateway": "a", "key": f"{payment_id}-p1", "says": "NotFound"}]
+    assert incident.evidence["gateways"] == [
+        {
+            "gateway": "a",
+            "key": f"{payment_id}-p1",
+            "says": "NotFound",
+            "expected": "a charge of 1999 USD",
+            "found": "nothing",
+        }
+    ]
     audit_on(auditing(database))
     gateway.look_up = lambda query: Unknown("down")
     assert audit_all(auditing(database, gateway), ask_gateways=True).unanswered == 1

@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 from scripted_gateway import ScriptedGateway
 from spine import (
+    POLICY,
     accept_one,
     attempts_of,
     end_leases,
@@ -106,19 +107,25 @@ def test_a_payment_that_moved_since_it_was_read_undoes_the_whole_write(database)
     assert {job_of(database, id_)["status"] for id_ in ids} == {"running"}
 
 
+class Death(BaseException):
+    """The end of a worker."""
+
+
 def die_during_the_call(database, gateway):
     """A worker claims, opens its attempt, and is never heard of again; whether it charged is up to `gateway`."""
-
-    class Death(BaseException):
-        pass
 
     def dying(request):
         gateway.charge(request)
         raise Death
 
     doomed = ScriptedGateway(gateway.config.name, dying)
+    doomed.look_up = dying_look_up
     with pytest.raises(Death):
         run(pipeline(database, doomed), "payments")
+
+
+def dying_look_up(query):
+    raise Death
 
 
 def test_a_dead_workers_charge_is_found_by_the_next_and_not_repeated(database):
@@ -189,14 +196,16 @@ def test_a_worker_that_takes_over_from_itself_writes_and_sends_for_its_newer_cla
 
 def test_a_payment_that_kills_its_worker_goes_to_review_and_the_others_flow(database):
     poison_id = accept_one(database, "poison").payment.id
-    for _ in range(6):
+    for _ in range(POLICY.poison_cap):
+        die_during_the_call(database, ScriptedGateway("a"))
         end_leases(database)
-        claim_all(database)
-    end_leases(database)
     other_id = accept_one(database, "other").payment.id
-    run(pipeline(database, ScriptedGateway("a")), "payments")
+    parts = pipeline(database, ScriptedGateway("a"))
+    run(parts, "payments")
+    make_due(database)
+    run(parts, "payments")
     assert job_of(database, poison_id)["status"] == "review"
-    assert story_of(database, poison_id) == ["INITIATED", "REVIEW_REQUIRED"]
+    assert story_of(database, poison_id) == ["INITIATED", "PROCESSING", "REVIEW_REQUIRED"]
     assert payment_of(database, other_id).state is State.SUCCESS
 
 

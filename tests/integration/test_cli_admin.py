@@ -189,7 +189,8 @@ def test_reconcile_exits_with_1_when_a_gateway_says_something_else(aegis: Aegis,
     # As after a restore of a gateway's books, or a fault of ours: a charge under a key that the gateway doesn't know.
     database.run(
         lambda connection: connection.exec_driver_sql(
-            "UPDATE attempts SET gateway_ref = NULL, gateway_key = 'somebody-else'"
+            "UPDATE attempts SET gateway_ref = NULL, gateway_key = 'somebody-else',"
+            " sent_at = sent_at - interval '1 h'"
         )
     )
     ran = aegis("reconcile", "--since", "1h", "--dry-run", "--json")

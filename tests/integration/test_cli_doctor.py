@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +171,31 @@ def test_commits_that_are_not_durable_fail(aegis: Aegis, database: Database) -> 
         "(SELECT current_database())); END $$",
     )
     assert "synchronous_commit off" in found(aegis("doctor", "--json"))["durability"]["seen"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("log_min_error_statement", "error"),
+        ("log_error_verbosity", "default"),
+        ("log_min_messages", "warning"),
+        ("log_min_duration_statement", "1000"),
+        ("log_statement", "all"),
+    ],
+)
+def test_a_server_that_would_write_requests_into_its_log_is_named_with_the_statement_that_ends_it(
+    aegis: Aegis, database: Database, break_in: Callable[..., None], setting: str, value: str
+) -> None:
+    role = "DO $$ BEGIN EXECUTE format('ALTER ROLE aegis IN DATABASE %I {}', current_database()); END $$"
+    break_in(role.format(f"SET {setting} = ''{value}''"))
+    database.dispose()
+    try:
+        warned = found(aegis("doctor", "--json"))["PostgreSQL's log"]
+    finally:
+        break_in(role.format("RESET ALL"))
+    assert warned["verdict"] == "warn"
+    assert setting in warned["seen"]
+    assert f"ALTER ROLE aegis SET {setting} = " in warned["advice"]
 
 
 def test_redis_that_is_away_fails_and_names_the_relay(aegis: Aegis, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,25 @@ def test_what_can_not_be_applied_is_one_line(aegis: Aegis, draft: str) -> None:
     assert aegis("routing", "history", "--json").json == []
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("deep.json", '{"a":' * 30_000 + "1" + "}" * 30_000, "is nested deeper than 16 levels"),
+        ("deep.toml", "a=" + "[" * 5_000 + "]" * 5_000, "is nested far deeper"),
+        ("long.toml", ".".join("a" * 200_000) + " = 1", "is longer than"),
+    ],
+)
+def test_a_file_that_would_keep_the_parser_busy_is_refused_in_one_line(
+    aegis: Aegis, tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    ran = aegis("routing", "check", str(path))
+    assert ran.exit_code == 3
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
 def test_a_card_number_is_not_stored(aegis: Aegis, draft: str) -> None:
     Path(draft).write_text('[ab_test]\nexperiment = "4111 1111 1111 1111"\n')
     ran = aegis("routing", "apply", draft, *WHY)

@@ -10,7 +10,7 @@ import pytest
 from api_client import Api, start_api
 from command_line import Aegis, aegis, install
 from scripted_gateway import ScriptedGateway
-from spine import accept_one, end_leases, make_due, pipeline
+from spine import accept_one, end_leases, let_pass, make_due, pipeline
 from test_api_documented import follows
 
 from aegis_worker.domain.outcomes import (
@@ -248,6 +248,7 @@ def test_a_review_and_what_a_person_decided_are_told(database: Database) -> None
     assert "a person has to decide: " in before.next.what
     assert "a person has to look" in before.why
     gateway.look_up = lambda query: NotFound()
+    let_pass(database, gateway.capabilities.absence_window_s)
     parts = ReviewParts(database, lambda: {"a": gateway}, lambda queue: None, 900.0)
     resolve(parts, payment_id, Resolution("not_charged", "not in the report"), actor="cli:asha")
     after = explained(database, payment_id)
@@ -282,7 +283,12 @@ def test_merchants_read_their_own_and_operators_any(api: Api) -> None:
     gateway.look_up = lambda query: Unknown("status is down")
     in_review(api.database, gateway, payment_id)
     parts = ReviewParts(api.database, lambda: {"a": gateway}, lambda queue: None, 900.0)
-    resolve(parts, payment_id, Resolution("not_charged", "our secret reason"), actor="cli:asha")
+    resolve(
+        parts,
+        payment_id,
+        Resolution("not_charged", "our secret reason", evidence="secret", force=True),
+        actor="cli:asha",
+    )
     document = shop.get("/openapi.json").json
     own = shop.get(f"/v1/payments/{payment_id}/explain")
     follows(document, "/v1/payments/{payment_id}/explain", "get", own)

@@ -24,6 +24,8 @@ __all__ = ["aegis"]
 
 HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)
 REASON = {"reason": "settlement report of 20 November"}
+# What no gateway confirms, and a person wants at once.
+INSISTS: dict[str, Any] = {"evidence": "case 0815", "force": True}
 
 
 @pytest.fixture
@@ -63,9 +65,16 @@ def test_an_operator_sees_what_waits_and_decides(api: Api, gateway: ScriptedGate
     assert (review["payment_id"], review["merchant_id"]) == (payment_id, "mer_a")
     assert review["resolutions"] == ["charged", "not_charged", "ask_again"]
     assert review["last_said"]["outcome"]["reason"] == "status is down"
-    decided = decide(
-        operator, payment_id, "not_charged", headers={"If-Match": f'"{review["payment"]["version"]}"'}
-    )
+    assert review["decision"] is None
+    seen = {"If-Match": f'"{review["payment"]["version"]}"'}
+    stands = decide(operator, payment_id, "not_charged", evidence="case 0815", headers=seen)
+    follows(document, "/v1/ops/payments/{payment_id}/resolve", "post", stands)
+    assert (stands.json["state_changed"], stands.json["took_effect"]) == (False, None)
+    assert stands.json["decision"]["status"] == "waiting"
+    listed = operator.get("/v1/ops/reviews")
+    follows(document, "/v1/ops/reviews", "get", listed)
+    assert listed.json["data"][0]["decision"] == stands.json["decision"]
+    decided = decide(operator, payment_id, "not_charged", **INSISTS, headers=seen)
     assert decided.status_code == 200, decided.text
     follows(document, "/v1/ops/payments/{payment_id}/resolve", "post", decided)
     assert (decided.json["state"], decided.json["checked"]) == ("FAILURE", "unanswered")
@@ -86,6 +95,11 @@ def test_every_refusal_of_a_decision_is_as_described(api: Api, gateway: Scripted
     for code, status, answer in [
         ("resolution_contradicted", 409, contradicted),
         ("resolution_refused", 422, decide(operator, payment_id, "charged")),
+        ("resolution_refused", 422, decide(operator, payment_id, "not_charged")),
+        ("resolution_refused", 422, decide(operator, payment_id, "not_charged", force=True)),
+        ("validation_failed", 422, decide(operator, payment_id, "not_charged", evidence="x")),
+        ("validation_failed", 422, decide(operator, payment_id, "not_charged", force="yes")),
+        ("invalid_state", 409, decide(operator, payment_id, "withdraw")),
         ("version_conflict", 412, decide(operator, payment_id, "not_charged", headers={"If-Match": '"1"'})),
         ("version_conflict", 412, decide(operator, payment_id, "not_charged", headers={"If-Match": '"x"'})),
         ("invalid_state", 409, decide(operator, payment_id, "rebuild")),
@@ -102,13 +116,15 @@ def test_every_refusal_of_a_decision_is_as_described(api: Api, gateway: Scripted
     refused = decide(operator, payment_id, "rebuild").json
     assert refused["allowed"] == ["charged", "not_charged", "ask_again"]
     assert job_of(api.database, payment_id)["status"] == "review"
-    assert decide(operator, payment_id, "not_charged").status_code == 200
+    assert decide(operator, payment_id, "not_charged", **INSISTS).status_code == 200
     assert decide(operator, payment_id, "not_charged").json["code"] == "invalid_state"
 
 
 def test_any_version_is_taken_where_none_is_named(api: Api, gateway: ScriptedGateway) -> None:
     payment_id, operator = in_review(api, gateway), api.operator()
-    assert decide(operator, payment_id, "not_charged", headers={"If-Match": "*"}).status_code == 200
+    assert (
+        decide(operator, payment_id, "not_charged", headers={"If-Match": "*"}, **INSISTS).status_code == 200
+    )
 
 
 def test_a_decision_from_the_shell_is_the_same(
@@ -124,12 +140,20 @@ def test_a_decision_from_the_shell_is_the_same(
     refused = aegis("resolve", payment_id, "--rebuild", "--reason", "because")
     assert refused.exit_code == 3
     assert "froze" in refused.err
-    ran = aegis(
-        "resolve", payment_id, "--charged", "--reason", "in the report", "--gateway-ref", "ch_9", "--json"
-    )
+    charged = ["resolve", payment_id, "--charged", "--reason", "in the report", "--gateway-ref", "ch_9"]
+    assert aegis(*charged).exit_code == 3
+    charged += ["--evidence", "the report's line 7"]
+    stands = aegis(*charged)
+    assert stands.exit_code == 0
+    assert "--withdraw takes it back" in stands.out
+    for shows in (["reviews"], ["status", payment_id], ["explain", payment_id]):
+        assert "charged" in aegis(*shows).out
+        assert "cli:asha" in aegis(*shows).out
+    ran = aegis(*charged, "--force", "--json")
     assert (ran.exit_code, ran.json["state"], ran.json["checked"]) == (0, "SUCCESS", "unanswered")
     assert payment_of(api.database, payment_id).state is State.SUCCESS
-    (entry,) = aegis("audit-log", "--payment", payment_id, "--json").json
+    entry, recorded = aegis("audit-log", "--payment", payment_id, "--json").json
+    assert (recorded["action"], entry["details"]["took_effect"]) == ("payment.decided", "forced")
     assert (entry["actor"], entry["details"]["reason"]) == ("cli:asha", "in the report")
 
 

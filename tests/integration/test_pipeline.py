@@ -306,7 +306,7 @@ def test_an_adapter_that_raises_leaves_the_payment_in_doubt(database):
 def test_an_answer_that_does_not_fit_the_state_goes_to_a_person(database):
     steps = (Operation.AUTHENTICATE, Operation.INITIATE, Operation.PROCESS)
     gateway = ScriptedGateway("a", steps=steps)
-    gateway.initiate = lambda request: ActionRequired("pi_1", "https://bank.example")
+    gateway.initiate = lambda request: ActionRequired(f"pi_{request.payment_id}", "https://bank.example")
     payment_id, other_id = (accept_one(database, key).payment.id for key in ("k1", "k2"))
     run(pipeline(database, gateway), "payments")
     for id_ in (payment_id, other_id):
@@ -350,9 +350,32 @@ def test_a_sync_of_an_ended_payment_says_whether_the_gateway_agrees(database):
     gateway.look_up = lambda query: NotFound()
     request_sync(database, "m_1", payment_id)
     run(parts, "verify")
+    assert job_of(database, payment_id)["status"] == "waiting", "the gateway may not show it yet"
+    let_pass(database, 150)
+    run(parts, "verify")
     assert job_of(database, payment_id)["status"] == "review"
     assert story_of(database, payment_id)[-1] == "REVIEW_REQUIRED"
     assert payment_of(database, payment_id).state is State.SUCCESS
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Unknown("reset by \x00peer \ud800"),
+        Declined("stolen_card", "4\x003", "no\x00t \udfff here"),
+        NotSent("refused\x00"),
+        Pending("ch_1", "soon\x00"),
+        Unknown("x" * 100_000),
+    ],
+    ids=["unknown", "declined", "not sent", "pending", "endless"],
+)
+def test_an_answer_in_characters_that_can_not_be_kept_is_kept_without_them(database, answer):
+    payment_id = accept_one(database).payment.id
+    report = run(pipeline(database, ScriptedGateway("a", lambda request: answer)), "payments")
+    assert report.lost == 0
+    (attempt,) = attempts_of(database, payment_id)
+    assert attempt["status"] != "SENT"
+    assert len(str(attempt["outcome"])) < 2000
 
 
 def test_every_hop_says_why_its_gateway_was_chosen(database):
@@ -435,4 +458,5 @@ def test_a_run_that_may_claim_no_more_tells_others_to_look(database):
         clear_hint=lambda queue: told.append("clear"),
     )
     run(parts, "payments")
+    parts.tail.finish()
     assert [what for what in told if what != "hint outbox"] == ["hold", "clear", "hint payments"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from scripted_gateway import ScriptedGateway
-from spine import accept_one, job_of, payment_of, pipeline, rows, run_until_quiet
+from spine import accept_one, job_of, let_pass, payment_of, pipeline, rows, run_until_quiet
 
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Unknown
 from aegis_worker.domain.transitions import State
@@ -85,6 +85,7 @@ def test_a_charge_that_the_gateway_does_not_know_is_a_mismatch(database):
     ids = [accept_one(database, key).payment.id for key in ("k1", "k2")]
     parts, reconciliation = parts_for(database, gateway)
     run(parts, "payments")
+    let_pass(database, 150)
     gateway.look_up = lambda query: (
         NotFound() if query.reference.startswith(ids[0]) else gateway.by_ledger(query)
     )
@@ -94,7 +95,15 @@ def test_a_charge_that_the_gateway_does_not_know_is_a_mismatch(database):
         {
             "payment_id": ids[0],
             "state": "SUCCESS",
-            "gateways": [{"gateway": "a", "key": f"{ids[0]}-p1", "says": "NotFound"}],
+            "gateways": [
+                {
+                    "gateway": "a",
+                    "key": f"{ids[0]}-p1",
+                    "says": "NotFound",
+                    "expected": "a charge of 1999 USD",
+                    "found": "nothing",
+                }
+            ],
         }
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from spine import (
     accept_one,
     attempts_of,
     job_of,
+    let_pass,
     payment_of,
     pipeline,
     rows,
@@ -52,6 +54,9 @@ from aegis_worker.review.resolve import Resolution, Resolved, ReviewParts, resol
 # The first look-up without an answer brings the payment to a person.
 HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)
 WHY = "settlement report of 20 November"
+SEEN = "https://dashboard.example/charges/ch_77"
+# What no gateway confirms, and a person wants at once.
+INSISTS: dict[str, Any] = {"evidence": SEEN, "force": True}
 
 
 def doubtful(*, charges: bool = False, **options: Any) -> ScriptedGateway:
@@ -125,25 +130,28 @@ def test_charged_needs_the_gateways_id_where_the_gateway_can_not_tell_it(databas
     payment_id = in_review(database, gateway)
     before = job_of(database, payment_id)
     with pytest.raises(ResolutionRefused, match="gateway_ref"):
-        decide(database, payment_id, "charged", gateway)
+        decide(database, payment_id, "charged", gateway, **INSISTS)
     left_alone(database, payment_id, before)
-    resolved = decide(database, payment_id, "charged", gateway, gateway_ref="ch_77")
+    resolved = decide(database, payment_id, "charged", gateway, gateway_ref="ch_77", **INSISTS)
     assert resolved.checked == "unanswered"
     assert payment_of(database, payment_id).gateway_ref == "ch_77"
     assert payment_of(database, payment_id).state is State.SUCCESS
 
 
-def test_charged_is_accepted_where_the_gateway_does_not_know(database: Database) -> None:
+def test_charged_is_accepted_where_the_gateway_does_not_know_only_by_force(database: Database) -> None:
     gateway = doubtful()
     payment_id = in_review(database, gateway)
     gateway.look_up = lambda query: NotFound()
-    assert decide(database, payment_id, "charged", gateway, gateway_ref="ch_77").checked == "not_found"
+    with pytest.raises(ResolutionContradicted, match="NotFound"):
+        decide(database, payment_id, "charged", gateway, gateway_ref="ch_77", evidence=SEEN)
+    resolved = decide(database, payment_id, "charged", gateway, gateway_ref="ch_77", **INSISTS)
+    assert (resolved.checked, resolved.took_effect) == ("not_found", "forced")
 
 
 def test_charged_holds_the_funds_only_where_capture_was_to_be_manual(database: Database) -> None:
     gateway = doubtful()
     payment_id = in_review(database, gateway, capture_method="manual")
-    decide(database, payment_id, "charged", gateway, gateway_ref="ch_77")
+    decide(database, payment_id, "charged", gateway, gateway_ref="ch_77", **INSISTS)
     payment = payment_of(database, payment_id)
     assert (payment.state, payment.authorized_minor, payment.captured_minor) == (State.AUTHORIZED, 1999, 0)
 
@@ -151,7 +159,7 @@ def test_charged_holds_the_funds_only_where_capture_was_to_be_manual(database: D
 def test_not_charged_fails_the_payment(database: Database) -> None:
     gateway = doubtful()
     payment_id = in_review(database, gateway)
-    resolved = decide(database, payment_id, "not_charged", gateway)
+    resolved = decide(database, payment_id, "not_charged", gateway, **INSISTS)
     payment = payment_of(database, payment_id)
     assert (payment.state, payment.certainty) == (State.FAILURE, "known")
     assert payment.last_error["code"] == "resolved_not_charged"
@@ -174,6 +182,7 @@ def test_not_charged_is_noted_as_unknown_to_the_gateway(database: Database) -> N
     gateway = doubtful()
     payment_id = in_review(database, gateway)
     gateway.look_up = lambda query: NotFound()
+    let_pass(database, gateway.capabilities.absence_window_s)
     assert decide(database, payment_id, "not_charged", gateway).checked == "not_found"
 
 
@@ -186,7 +195,7 @@ def test_not_charged_is_noted_as_unknown_to_the_gateway(database: Database) -> N
         ("charged", Declined("stolen_card", "43")),
         ("charged", Pending("ch_1")),
         ("charged", Approved("ch_other")),
-        ("charged", Approved("ch_77", given_back=True)),
+        ("charged", Approved("ch_77", captured_minor=1999, refunded_minor=1999)),
     ],
 )
 def test_what_the_gateway_contradicts_is_refused_with_what_it_says(
@@ -205,7 +214,7 @@ def test_what_the_gateway_contradicts_is_refused_with_what_it_says(
 def test_a_charge_that_was_given_back_at_the_gateway_is_none(database: Database) -> None:
     gateway = doubtful()
     payment_id = in_review(database, gateway)
-    gateway.look_up = lambda query: Approved("ch_1", given_back=True)
+    gateway.look_up = lambda query: Approved("ch_1", captured_minor=1999, refunded_minor=1999)
     resolved = decide(database, payment_id, "not_charged", gateway)
     assert (resolved.checked, payment_of(database, payment_id).state) == ("confirmed", State.FAILURE)
 
@@ -255,13 +264,13 @@ def test_the_payer_who_was_sent_away_is_followed_to_the_charge(database: Databas
     gateway.look_up = lambda query: Unknown("status is down")
     payment_id = in_review(database, gateway)
     assert payment_of(database, payment_id).state is State.REQUIRES_ACTION
-    decide(database, payment_id, "charged", gateway, gateway_ref="pi_1")
+    decide(database, payment_id, "charged", gateway, gateway_ref="pi_1", **INSISTS)
     assert story_of(database, payment_id)[-4:] == ["RESOLVED", "AUTHENTICATED", "PROCESSING", "SUCCEEDED"]
 
 
 def test_a_gateway_that_is_no_longer_configured_is_noted_as_unanswered(database: Database) -> None:
     payment_id = in_review(database, doubtful())
-    assert decide(database, payment_id, "not_charged").checked == "unanswered"
+    assert decide(database, payment_id, "not_charged", **INSISTS).checked == "unanswered"
 
 
 def test_ask_again_has_the_gateway_asked_once_more(database: Database) -> None:
@@ -292,13 +301,14 @@ def test_a_payment_that_has_ended_keeps_its_end_and_only_its_review_is_closed(
     payment_id = accept_one(database).payment.id
     parts = pipeline(database, gateway)
     run(parts, "payments")
+    let_pass(database, 150)
     gateway.look_up = lambda query: NotFound()
     request_sync(database, "m_1", payment_id)
     run(parts, "verify")
     assert job_of(database, payment_id)["status"] == "review"
     before = payment_of(database, payment_id)
     gateway.look_up = lambda query: Unknown("status is down")
-    resolved = decide(database, payment_id, kind, gateway)
+    resolved = decide(database, payment_id, kind, gateway, **INSISTS)
     assert payment_of(database, payment_id) == before
     assert (resolved.state_changed, job_of(database, payment_id)["status"]) == (False, "succeeded")
     assert "only the review was closed" in resolved.note
@@ -312,7 +322,7 @@ def test_the_audit_finds_nothing_wrong_with_what_a_person_decided(database: Data
     if kind == "rebuild":
         meddle(database, "UPDATE payments SET state = 'SUCCESS'")
         freeze(database, payment_id)
-    decide(database, payment_id, kind, gateway, gateway_ref="ch_77")
+    decide(database, payment_id, kind, gateway, gateway_ref="ch_77", **INSISTS)
     with database.read() as connection:
         (subject,) = read_subjects(connection, bounds=Bounds(), limit=1, only=[payment_id], whole=True)
     assert violations(subject, Bounds()) == []
@@ -330,9 +340,10 @@ def test_snapshots_of_a_history_in_dispute_are_made_anew(database: Database) -> 
 def test_every_decision_stands_in_the_audit_log_with_its_reason(database: Database) -> None:
     gateway = doubtful()
     payment_id = in_review(database, gateway)
-    decide(database, payment_id, "not_charged", gateway)
+    decide(database, payment_id, "not_charged", gateway, **INSISTS)
     (entry,) = entries(database, payment_id)
     assert (entry.actor, entry.action, entry.details["reason"]) == ("cli:asha", "payment.resolved", WHY)
+    assert (entry.details["evidence"], entry.details["took_effect"]) == (SEEN, "forced")
     assert entry.details["before"] == {"state": "PROCESSING", "version": 4, "certainty": "unknown"}
     assert entry.details["after"] == {"state": "FAILURE", "version": 6, "certainty": "known"}
     assert entry.details["gateways_say"] == [
@@ -346,7 +357,8 @@ def test_a_card_number_in_a_reason_is_not_kept(database: Database) -> None:
     gateway = doubtful()
     payment_id = in_review(database, gateway)
     parts = ReviewParts(database, lambda: {"a": gateway}, lambda queue: None, 900.0)
-    resolution = Resolution("not_charged", "card 4111 1111 1111 1111 is not in the report")
+    resolution = Resolution("not_charged", WHY, evidence="card 4111 1111 1111 1111", force=True)
+    resolution = replace(resolution, reason="card 4111 1111 1111 1111 is not in the report")
     resolve(parts, payment_id, resolution, actor="cli:asha")
     assert "4111" not in str(entries(database, payment_id)[0].details)
 
@@ -388,13 +400,13 @@ def test_a_decision_on_another_version_than_was_looked_at_is_refused(database: D
     version = payment_of(database, payment_id).version
     with pytest.raises(VersionConflict):
         decide(database, payment_id, "not_charged", gateway, version=version - 1)
-    assert decide(database, payment_id, "not_charged", gateway, version=version).state_changed
+    assert decide(database, payment_id, "not_charged", gateway, version=version, **INSISTS).state_changed
 
 
 def test_of_two_operators_at_once_one_decides(database: Database) -> None:
     gateway = doubtful()
     payment_id = in_review(database, gateway)
-    both_have_looked = threading.Barrier(2)
+    both_have_looked = threading.Barrier(3)  # of a charge that is named, two questions are asked
 
     def slow_answer(query: Any) -> Any:
         both_have_looked.wait(20)
@@ -404,7 +416,7 @@ def test_of_two_operators_at_once_one_decides(database: Database) -> None:
 
     def one(kind: str) -> str:
         try:
-            decide(database, payment_id, kind, gateway, gateway_ref="ch_77")
+            decide(database, payment_id, kind, gateway, gateway_ref="ch_77", **INSISTS)
         except InvalidState:
             return "refused"
         return kind
@@ -431,7 +443,7 @@ def test_a_worker_that_just_claimed_the_job_wins_over_an_operator(database: Data
 
     gateway.look_up = meanwhile
     with pytest.raises(InvalidState, match="left review"):
-        decide(database, payment_id, "not_charged", gateway)
+        decide(database, payment_id, "not_charged", gateway, **INSISTS)
     assert payment_of(database, payment_id).state is State.SUCCESS
     assert entries(database, payment_id) == []
     assert story_of(database, payment_id)[-1] == "SUCCEEDED"
@@ -443,7 +455,7 @@ def test_a_payment_that_is_frozen_while_the_gateway_is_asked_is_left_alone(datab
     before = job_of(database, payment_id)
     gateway.look_up = lambda query: (freeze(database, payment_id), NotFound())[1]
     with pytest.raises(InvalidState, match="frozen"):
-        decide(database, payment_id, "not_charged", gateway)
+        decide(database, payment_id, "not_charged", gateway, **INSISTS)
     left_alone(database, payment_id, before)
 
 
@@ -451,7 +463,7 @@ def test_a_worker_that_lost_the_job_to_an_operator_writes_nothing(database: Data
     gateway = doubtful()
     payment_id = in_review(database, gateway)
     held = job_of(database, payment_id)["lease_epoch"]
-    decide(database, payment_id, "not_charged", gateway)
+    decide(database, payment_id, "not_charged", gateway, **INSISTS)
     assert job_of(database, payment_id)["lease_epoch"] > held
 
 
@@ -469,6 +481,7 @@ def test_no_transaction_is_open_while_the_gateway_is_asked(database: Database) -
         return NotFound()
 
     gateway.look_up = look
+    let_pass(database, gateway.capabilities.absence_window_s)
     decide(database, payment_id, "not_charged", gateway)
     assert seen == [{"count": 0}]
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from aegis_worker.errors import DatabaseUnavailable, InvalidReason, NotFound, RoutingMoved
-from aegis_worker.persistence import audit_log
+from aegis_worker.persistence import audit_log, routing_versions
 from aegis_worker.persistence.database import Database
 from aegis_worker.routing.book import LOOK_EVERY_S, RoutingBook
 from aegis_worker.routing.changes import pause_gateway, put_routing, resume_gateway
@@ -105,6 +105,21 @@ def test_a_process_that_can_not_use_the_newest_version_goes_by_an_older_one(
     nothing_usable = RoutingBook(database, FROM_FILE, ("c",), clock=clock)
     put_routing(database, RoutingConfig(fallback=("a",)), **WHO)
     assert nothing_usable.current().version == 1
+
+
+@pytest.mark.parametrize("pattern", [r"gold\Z", "(?x) gold", "a{,5}", "(?:.{50}){50}", "caf\\u00e9"])
+def test_a_version_of_before_with_a_pattern_that_is_not_taken_any_more_is_named_and_an_older_one_holds(
+    database: Database, clock: Clock, pattern: str
+) -> None:
+    put_routing(database, BY_COST, **WHO)
+    condition = {"field": "metadata.plan", "operator": "matches", "value": pattern}
+    rules = [{"id": "gold", "gateway": "a", "conditions": [condition]}]
+    database.run(lambda tx: routing_versions.add(tx, 2, {"rules": rules}, actor="cli:asha", reason="before"))
+    table = RoutingBook(database, FROM_FILE, ("a", "b"), clock=clock).current()
+    assert (table.config, table.version) == (BY_COST, 1)
+    assert table.unusable is not None
+    assert "version 2 can't be used here: /rules/0/conditions/0/value: " in table.unusable
+    assert len(table.unusable.splitlines()) == 1
 
 
 def test_every_change_is_in_the_audit_log_with_what_came_of_it(database: Database) -> None:

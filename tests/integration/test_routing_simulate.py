@@ -19,6 +19,7 @@ from aegis_worker.pipeline.run import run
 from aegis_worker.queries import past_payments
 from aegis_worker.queries.past_payments import newest
 from aegis_worker.queries.simulation import simulate
+from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import RoutingConfig
 
 __all__ = ["aegis"]
@@ -114,6 +115,36 @@ def test_pages_hold_each_payment_once(api: Api, monkeypatch: pytest.MonkeyPatch)
     ids = [past.payment.id for page in pages for past in page]
     assert ids == sorted(set(ids), reverse=True)
     assert (ids[0], ids[-1]) == (span.last_id, span.first_id)
+
+
+HOSTILE = (
+    "(?:(?:a|.){257}|b)",
+    "(a+)+b",
+    "(a|a)*b",
+    "(?:a|ab)*?c",
+    "(.*)*b",
+    ".*a" * 60 + "b",
+    "(?i)(?:a|A|[aA]|.)+b",
+    "(?:|a|aa|aaa)+b",
+    "(?:(?:(?:a*)*)*)*b",
+    "(?:(?:a{1,9}){1,9}){1,9}b",
+)
+
+
+@pytest.mark.parametrize("pattern", HOSTILE)
+def test_a_pattern_with_too_many_ways_to_match_holds_up_neither_the_simulation_nor_a_worker(
+    api: Api, gateways: list[ScriptedGateway], pattern: str
+) -> None:
+    shop, operator = api.merchant(), api.operator()
+    conditions = [{"field": "metadata.plan", "operator": "matches", "value": pattern}]
+    config = {"rules": [{"id": "hostile", "gateway": "sandbox_b", "conditions": conditions}], **B_FIRST}
+    payment_id = shop.accepted(metadata={"plan": "a" * 256})["id"]
+    assert operator.post("/v1/routing/simulate", json={"config": config}).json["payments"] == 10
+    put = operator.open("/v1/routing", method="PUT", json={"config": config, "reason": "a rule for plans"})
+    assert put.status_code == 200, put.text
+    book = RoutingBook(api.database, RoutingConfig(), ("sandbox_a", "sandbox_b"))
+    run(pipeline(api.database, *gateways, routing=book.current), "payments")
+    assert shop.get(f"/v1/payments/{payment_id}").json["state"] == "SUCCESS"
 
 
 def test_a_simulation_is_refused_with_the_place(api: Api) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -124,7 +126,7 @@ def test_nobody_listening_is_no_answer(sender):
 
 def test_what_is_not_http_is_no_answer(sink, sender):
     sink.scripts["/hooks"] = [lambda request: request.wfile.write(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")]
-    assert sender.post(sink.url(), {}, b"{}").error.startswith("BadStatusLine")
+    assert sender.post(sink.url(), {}, b"{}").error.startswith("the answer can't be read")
 
 
 def test_of_a_long_answer_a_little_is_read_and_the_connection_is_not_used_again(sink, sender):
@@ -132,6 +134,78 @@ def test_of_a_long_answer_a_little_is_read_and_the_connection_is_not_used_again(
     assert sender.post(sink.url(), {}, b"{}") == Answered(500, "x" * 200)
     assert sender.post(sink.url(), {}, b"{}") == Answered(204)
     assert len({request.connection for request in sink.received}) == 2
+
+
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+@pytest.mark.parametrize("later_s", [0.0, 0.1], ids=["at_once", "a_moment_later"])
+def test_an_event_counts_as_delivered_only_by_its_own_answer(sink, sender, later_s):
+    sent = threading.Event()
+
+    def answers_twice(request):
+        request.wfile.write(NO_CONTENT)
+        time.sleep(later_s)
+        request.wfile.write(NO_CONTENT)
+        sent.set()
+
+    sink.scripts["/hooks"] = [answers_twice, answers(500)]
+    assert sender.post(sink.url(), {}, b"{}") == Answered(204)
+    assert sent.wait(10)
+    assert sender.post(sink.url(), {}, b"{}") == Answered(500)
+
+
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"])
+def test_the_answer_is_the_one_behind_what_is_interim(sink, sender, interim):
+    head = f"HTTP/1.1 {interim}\r\n\r\n".encode()
+    sink.scripts["/hooks"] = [
+        lambda request: request.wfile.write(3 * head + b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"),
+        answers(204),
+    ]
+    assert [sender.post(sink.url(), {}, b"{}") for _ in range(2)] == [Answered(500), Answered(204)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n" + NO_CONTENT,
+        10_000 * b"HTTP/1.1 103 Early Hints\r\n\r\n" + NO_CONTENT,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + 100_000 * b"x" + b"\r\n\r\n",
+        b"200",
+    ],
+    ids=["101", "endless_103", "two_lengths", "length_and_chunked", "huge_header", "http_0_9"],
+)
+def test_what_can_be_read_in_two_ways_is_no_answer(sink, sender, raw):
+    def script(request):
+        request.wfile.write(raw)
+        request.close_connection = True
+
+    sink.scripts["/hooks"] = [script]
+    assert isinstance(sender.post(sink.url(), {}, b"{}"), NoAnswer)
+
+
+def test_a_card_number_in_an_answer_that_cannot_be_read_is_not_kept(sink, sender):
+    sink.scripts["/hooks"] = [
+        lambda request: request.wfile.write(b"HTTP/1.1 200 OK\r\n4111111111111111\r\n\r\n")
+    ]
+    error = sender.post(sink.url(), {}, b"{}").error
+    assert error.startswith("the answer can't be read")
+    assert "4111111111111111" not in error
+
+
+def test_a_name_that_is_never_resolved_is_given_up_like_an_endpoint_that_hangs():
+    answered = threading.Event()
+
+    def silent(host, port, type):
+        answered.wait(20)
+        return []
+
+    sender = a_sender(timeout_s=0.25, resolve=silent)
+    assert sender.post("http://hooks.merchant.test/", {}, b"{}") == NoAnswer("timed out")
+    assert not answered.is_set()
+    answered.set()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ from aegis_worker.routing.router import Decision
 PAYMENT = Payment("pay_1", "m_1", Money(1999, "USD"), "automatic", {"type": "card", "token": "tok_ok"})
 
 
-def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, **attempt):
+NOW_S = 5000.0
+
+
+def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, now_s=NOW_S, asked_at_s=NOW_S, **attempt):
     """What follows for an attempt in doubt at a gateway with an absence window of 120 s."""
     job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
     capabilities = {"a": Capabilities((operation,), key_lifetime_s, 120)}
@@ -36,14 +39,15 @@ def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, **attempt):
         "sends": 1,
         "checks": 0,
         "not_found_count": 0,
-        "age_s": 10.0,
-        "not_found_age_s": None,
+        "sent_at_s": NOW_S - 10.0,
+        "first_not_found_at_s": None,
     }
-    return after_not_found(work, Attempt(**fields | attempt))
+    work.now_s = now_s
+    return after_not_found(work, Attempt(**fields | attempt), asked_at_s)
 
 
-LONG_AGO = {"age_s": 600.0}
-OFTEN = {"not_found_count": 2, "not_found_age_s": 120.0}
+LONG_AGO = {"sent_at_s": NOW_S - 600.0}
+OFTEN = {"not_found_count": 2, "first_not_found_at_s": NOW_S - 120.0}
 
 
 @pytest.mark.parametrize("status", ["SENT", "UNKNOWN"])
@@ -68,8 +72,8 @@ def test_otherwise_it_is_only_asked_about(attempt):
 
 
 def test_absence_needs_three_answers_over_the_absence_window():
-    assert follows(**LONG_AGO, not_found_count=1, not_found_age_s=500.0) is Missing.ASK_AGAIN
-    assert follows(**LONG_AGO, not_found_count=9, not_found_age_s=119.0) is Missing.ASK_AGAIN
+    assert follows(**LONG_AGO, not_found_count=1, first_not_found_at_s=NOW_S - 500.0) is Missing.ASK_AGAIN
+    assert follows(**LONG_AGO, not_found_count=9, first_not_found_at_s=NOW_S - 119.0) is Missing.ASK_AGAIN
     assert follows(**LONG_AGO, **OFTEN) is Missing.ABSENT
 
 
@@ -79,3 +83,18 @@ def test_a_charge_at_a_gateway_without_keys_is_never_believed_to_be_absent():
 
 def test_a_step_that_moves_no_money_may_be_believed_to_be_absent_there():
     assert follows(Operation.AUTHENTICATE, key_lifetime_s=0.0, **OFTEN) is Missing.ABSENT
+
+
+def test_a_key_is_as_old_as_it_is_when_it_is_decided_on_and_not_as_when_it_was_read():
+    assert follows(now_s=NOW_S + 489.0) is Missing.SEND_AGAIN
+    assert follows(now_s=NOW_S + 491.0) is Missing.ASK_AGAIN
+
+
+def test_a_call_that_seems_to_have_been_sent_in_the_future_is_not_repeated():
+    assert follows(sent_at_s=NOW_S + 1.0) is Missing.ASK_AGAIN
+
+
+def test_an_absence_lasts_until_the_look_up_was_made_and_not_until_its_answer_was_read():
+    early = LONG_AGO | {"not_found_count": 2, "first_not_found_at_s": NOW_S - 30.0}
+    assert follows(**early, asked_at_s=NOW_S, now_s=NOW_S + 600.0) is Missing.ASK_AGAIN
+    assert follows(**early, asked_at_s=NOW_S + 90.0, now_s=NOW_S + 600.0) is Missing.ABSENT

@@ -180,7 +180,14 @@ def test_every_error_that_may_reach_a_caller_has_its_place_in_the_table() -> Non
 
     told = {one.code for one in family(errors.Refused) + family(errors.Retryable)}
     # Raised by workers or by the command line only, or not by anything that a route calls.
-    of_workers = {"lease_lost", "version_conflict", "invalid_webhook", "internal_error", "api_unavailable"}
+    of_workers = {
+        "api_unavailable",
+        "internal_error",
+        "invalid_webhook",
+        "lease_lost",
+        "reference_taken",
+        "version_conflict",
+    }
     missing = {code for code in told - of_workers if code not in PROBLEMS}
     assert missing == set()
 

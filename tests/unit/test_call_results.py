@@ -38,7 +38,7 @@ def result(outcome, *, attempts=(), looked_up=False, operation=Operation.PROCESS
     every = [*attempts, an_attempt(operation, number=len(attempts) + 1)]
     work = Work(job, PAYMENT, every, Route(Decision(("a",), {}), {}, {}), random.Random(1))
     permit = Permit(Wanted("a", (STATUS if looked_up else operation,), "op"), 7)
-    return result_of(work, permit, Answer(outcome, 12.5, looked_up=looked_up))
+    return result_of(work, permit, Answer(outcome, 12.5, looked_up, asked_at_s=0.0))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from celery import Celery
 from celery.bin.beat import beat
 from celery.bin.worker import worker
 from gunicorn.config import Config
+from gunicorn.workers.gthread import ThreadWorker
 from honcho.environ import parse_procfile
 
 from aegis_worker import __version__
@@ -155,7 +156,7 @@ def test_gunicorn_knows_every_setting_and_takes_its_value(monkeypatch: pytest.Mo
         config.set(name, value)
     assert config.address == [("0.0.0.0", 9000)]
     assert config.control_socket_disable is True
-    assert config.worker_class_str == "gthread"
+    assert issubclass(config.worker_class, ThreadWorker)
     assert config.keepalive > 60, "the proxy closes idle connections, not the API"
     assert config.threads < int(re.findall(r"AEGIS_POOL_SIZE=(\d+)", EXAMPLE)[0])
     assert config.timeout > 20, "Prefer: wait and a statement's limit"

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from aegis_worker.domain.breakers import BreakerLimits
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.gateways.base import AmountLimits
-from aegis_worker.gateways.registry import load_configs
+from aegis_worker.gateways.base import AmountLimits, GatewayConfig
+from aegis_worker.gateways.identity import Declared
+from aegis_worker.gateways.registry import ADAPTERS, IN_PROCESS, load_configs
 from aegis_worker.settings import default_config_dir
 
 A_SANDBOX = "[gateways.a]\nadapter = 'sandbox'\nbase_url = 'http://x'\n"
@@ -112,3 +114,14 @@ def test_what_is_left_out_is_what_the_file_says_of_the_defaults(tmp_path):
     for limits in (config.breaker, config.retry):
         for field in fields(limits):
             assert re.search(rf"(?m)^#.*\b{field.name}\b", text), f"{field.name} is not explained"
+
+
+def test_every_adapter_with_an_address_declares_by_what_its_answers_are_known() -> None:
+    """A forgotten declaration would believe every answer for its place (design D18)."""
+    for name, adapter in ADAPTERS.items():
+        config = GatewayConfig(name="g", adapter=name, base_url="http://127.0.0.1:1", api_key="k")
+        identity = adapter(config).capabilities.identity
+        is_in_process = name in IN_PROCESS
+        for declared in (identity.answers, identity.look_ups):
+            assert is_in_process or set(declared) == set(Operation)
+        assert is_in_process == (identity == Declared())

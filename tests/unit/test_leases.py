@@ -15,7 +15,7 @@ from aegis_worker.settings import load_settings
     ("shorter", "named"),
     [
         ({"AEGIS_LEASE_S": "5"}, "AEGIS_LEASE_S"),
-        ({"AEGIS_OUTBOX_LEASE_S": "10", "AEGIS_WEBHOOK_TIMEOUT_S": "5"}, "AEGIS_OUTBOX_LEASE_S"),
+        ({"AEGIS_OUTBOX_LEASE_S": "5", "AEGIS_WEBHOOK_TIMEOUT_S": "5"}, "AEGIS_OUTBOX_LEASE_S"),
     ],
 )
 def test_a_lease_shorter_than_what_it_covers_is_refused(

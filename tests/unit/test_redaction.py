@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aegis_worker.observability.redaction import HIDDEN, luhn_valid, redact
+from aegis_worker.domain.card_numbers import luhn_valid
+from aegis_worker.observability.redaction import HIDDEN, redact
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from scripted_gateway import ScriptedGateway
 
@@ -13,7 +15,7 @@ from aegis_worker.pipeline import calls
 from aegis_worker.pipeline.work import Ask, SendAgain
 
 REQUEST = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", Money(1999, "USD"), {"type": "card"})
-SEND = SendAgain(REQUEST)
+SEND = SendAgain(REQUEST, until_s=math.inf)
 ASK = Ask(StatusQuery(Operation.PROCESS, "pay_1-p1"))
 REFUSED, NO_ANSWER = NotSent("refused"), Unknown("reset")
 

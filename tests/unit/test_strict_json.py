@@ -37,11 +37,20 @@ SECRET = "s" * 40
         (b'{"a":' * 17 + b"1" + b"}" * 17, "nested"),
         (b'{"a":' + b"[" * 60_000 + b"]" * 60_000 + b"}", "nested"),
         (b'{"a":"\x01"}', "not JSON"),
+        (b'{"a":1e999}', "too large"),
+        (b'{"a":[-1e999]}', "too large"),
+        (rb'{"a":"\ud800"}', "surrogate"),
+        (rb'{"a":["\uDFFF"]}', "surrogate"),
+        (rb'{"\ud800":1}', "surrogate"),
     ],
 )
 def test_a_body_that_readers_could_disagree_on_is_refused(body: bytes, reason: str) -> None:
     with pytest.raises(MalformedJson, match=reason):
         parse(body)
+
+
+def test_a_whole_surrogate_pair_is_one_character() -> None:
+    assert parse(rb'{"a":"\ud83d\ude00"}') == {"a": "\U0001f600"}
 
 
 def test_brackets_inside_strings_are_not_nesting() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import urllib3
 
 from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.errors import OperatorError
+from aegis_worker.strict_json import MalformedJson, parse
 
 _PAGE = 1000
 _TIMEOUT_S = 30.0
@@ -44,9 +44,9 @@ def read_ledger(gateway: str, url: str) -> list[Charge]:
         while cursor is not None:
             try:
                 answer = pool.request("GET", f"{url}/_sandbox/ledger?cursor={cursor}&limit={_PAGE}")
-            except urllib3.exceptions.HTTPError as error:
+                page = parse(answer.data)
+            except (urllib3.exceptions.HTTPError, MalformedJson) as error:
                 raise OperatorError(f"the ledger of {gateway} can't be read: {error}") from error
-            page = json.loads(answer.data)
             charges += [_charge(gateway, row) for row in page["charges"] if row["captured"] > row["refunded"]]
             cursor = page["next_cursor"]
     return charges

@@ -20,6 +20,9 @@ from aegis_worker.toml_file import UnreadableFile, read_text, read_toml
 from ..output import print_facts, print_table
 from ..unreadable import Unreadable
 
+# As much as the API takes, and some: parsers take long over long names and deep nesting.
+_LONGEST_BYTES = 1 << 18
+
 file_argument = click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 
 
@@ -42,7 +45,13 @@ def read_document(path: Path, *, as_json: bool) -> dict[str, Any]:
     Raises ConfigurationError for a file that can't be read, and Unreadable for one that is neither.
     """
     try:
+        if path.stat().st_size > _LONGEST_BYTES:
+            raise ConfigurationError(f"{path}: is longer than {_LONGEST_BYTES} bytes")
         document = parse(read_text(path).encode()) if path.suffix == ".json" else read_toml(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    except RecursionError:
+        raise ConfigurationError(f"{path}: is nested far deeper than a configuration is") from None
     except UnreadableFile as error:
         if error.place is None:
             raise

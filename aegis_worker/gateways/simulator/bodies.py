@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from .replies import Refusal
 
 MOST_AMOUNT = 99_999_999_999
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _METHODS = {
     "card": "token",
     "upi": "vpa",
@@ -47,6 +49,14 @@ def _is_text(value: Any) -> bool:
     return type(value) is str and 0 < len(value) <= 255 and value.isprintable()
 
 
+def _is_line(value: Any) -> bool:
+    return type(value) is str and 0 < len(value) <= 255 and _CONTROL.search(value) is None
+
+
+def _is_url(value: Any) -> bool:
+    return type(value) is str and len(value) <= 2048 and value.startswith(("http://", "https://"))
+
+
 def _is_amount(value: Any) -> bool:
     return type(value) is int and 0 < value <= MOST_AMOUNT
 
@@ -73,9 +83,9 @@ PAYMENT = {
     "capture_method": lambda value: value in ("automatic", "manual"),
     "payment_method": _is_method,
     "metadata": _is_metadata,
-    "return_url": lambda value: _is_text(value) and value.startswith(("http://", "https://")),
+    "return_url": _is_url,
     "description": lambda value: type(value) is str and len(value) <= 1000,
-    "customer": _is_text,
+    "customer": _is_line,
 }
 PAYMENT_REQUIRED = frozenset({"reference", "amount", "currency", "payment_method"})
 OPERATION = {"reference": _is_text, "amount": _is_amount}

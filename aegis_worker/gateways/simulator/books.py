@@ -15,6 +15,7 @@ from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, json_reply
 
 LOOK_UP_LIMIT = 20
+OPERATIONS_LIMIT = 200
 PAGE_LIMIT = 1000
 SETTLE_LIMIT = 200
 
@@ -54,16 +55,21 @@ class Books:
 
     def look_up(self, payment_id: str) -> Reply:
         """One payment with its operations, as look-ups see it now."""
-        return self._read(
-            lambda tx, now: self._with_operations(tx, _shows(seen(tx.payment(payment_id)), now), now)
-        )
+
+        def read(tx: Transaction, now: float) -> dict[str, Any]:
+            return self.shown(tx, _shows(seen(tx.payment(payment_id), payment_id), now), now)
+
+        return self._read(read)
 
     def find(self, reference: str) -> Reply:
         """The payments that have an operation under the merchant's reference."""
 
         def read(tx: Transaction, now: float) -> dict[str, Any]:
             found = [p for p in tx.by_reference(reference, LOOK_UP_LIMIT) if not _is_hidden(p, now)]
-            return {"data": [self._with_operations(tx, _shows(payment, now), now) for payment in found]}
+            return {
+                "reference": reference,
+                "data": [self.shown(tx, _shows(payment, now), now) for payment in found],
+            }
 
         return self._read(read)
 
@@ -80,9 +86,10 @@ class Books:
             reply = refusal.reply
         return replace(reply, after_s=faults.latency_ms / 1000)
 
-    def _with_operations(self, tx: Transaction, payment: Payment, now: float) -> dict[str, Any]:
+    def shown(self, tx: Transaction, payment: Payment, at: float) -> dict[str, Any]:
+        """The payment with what was done to it until `at`, in seconds since 1970, as every answer shows it."""
         return payment.public(self.options.base_url) | {
-            "operations": tx.operations(payment.id, now, LOOK_UP_LIMIT)
+            "operations": tx.operations(payment.id, at, OPERATIONS_LIMIT)
         }
 
     def payer_returns(self, payment_id: str) -> Payment | None:
@@ -145,11 +152,15 @@ class Books:
             tx.queue_webhook(event_id, json.dumps(event).encode(), now)
 
 
-def seen(payment: Payment | None) -> Payment:
+def seen(payment: Payment | None, payment_id: str) -> Payment:
     """The payment, if anybody may see it. Raises Refusal(404)."""
     if payment is None or payment.status is Status.UNBORN:
-        raise Refusal(404, "not_found", "no such payment")
+        raise _no_such(payment_id)
     return payment
+
+
+def _no_such(payment_id: str) -> Refusal:
+    return Refusal(404, "not_found", "no such payment", payment_id=payment_id)
 
 
 def _is_hidden(payment: Payment, now: float) -> bool:
@@ -160,5 +171,5 @@ def _shows(payment: Payment, now: float) -> Payment:
     if payment.down_until > now:
         raise Refusal(503, "unavailable", "look-ups are down")
     if _is_hidden(payment, now):
-        raise Refusal(404, "not_found", "no such payment")
+        raise _no_such(payment.id)
     return payment

@@ -60,7 +60,7 @@ class Gateway:
             payment = _new_payment(call)
         else:
             bodies.check(call.body, bodies.OPERATION, frozenset())
-            payment = seen(tx.payment(payment_id))
+            payment = seen(tx.payment(payment_id), payment_id)
         script = self._script(tx, payment, call.operation)
         true_answer = None
         if script.effect is not Effect.NOTHING:
@@ -83,7 +83,12 @@ class Gateway:
 
     def _do(self, tx: Transaction, payment: Payment, call: _Call, script: Script, is_new: bool) -> Reply:
         amount = None if is_new else call.body.get("amount")
-        done = carry_out(call.operation, payment, script, amount, call.now, is_new)
+        try:
+            done = carry_out(call.operation, payment, script, amount, call.now, is_new)
+        except Refusal as refusal:
+            if not is_new:
+                refusal.more["payment"] = self._books.shown(tx, payment, call.now)
+            raise
         lag_s = max(script.hidden_s, self._books.faults.now.status_lag_s)
         if call.operation == "charge" and lag_s:
             payment.hidden_until = call.now + lag_s
@@ -94,13 +99,13 @@ class Gateway:
         row = (payment.id, call.operation, reference, done.amount, call.key, done.error_code, done.at)
         tx.add_operation(Operation(*row))
         self._books.queue_news(tx, payment, call.now)
-        return self._shown(payment, done)
+        return self._shown(tx, payment, done)
 
-    def _shown(self, payment: Payment, done: Done) -> Reply:
+    def _shown(self, tx: Transaction, payment: Payment, done: Done) -> Reply:
         if payment.due_at == done.at:  # a late commit is answered when it has happened
             payment = replace(payment)
             payment.settle()
-        body = payment.public(self._options.base_url)
+        body = self._books.shown(tx, payment, done.at)
         if done.error_code:
             return error(done.status, done.error_code, "declined", payment=body)
         return json_reply(done.status, body)

@@ -143,14 +143,14 @@ class Transaction:
         self._db.execute(_INSERT_OPERATION, [getattr(done, column) for column in _OPERATION])
 
     def operations(self, payment_id: str, now: float, limit: int) -> list[dict[str, Any]]:
-        """What was done to a payment until `now`, as the gateway shows it."""
+        """What was done to a payment until `now`, as the gateway shows it: the newest, in the order they were done."""
         rows = self._db.execute(
             "SELECT operation, reference, amount, nullif(error_code, '') FROM operations"
-            " WHERE payment_id = ? AND at <= ? ORDER BY seq LIMIT ?",
+            " WHERE payment_id = ? AND at <= ? ORDER BY seq DESC LIMIT ?",
             (payment_id, now, limit),
-        )
+        ).fetchall()
         shown = ("operation", "reference", "amount", "error_code")
-        return [dict(zip(shown, row, strict=True)) for row in rows]
+        return [dict(zip(shown, row, strict=True)) for row in reversed(rows)]
 
     def page(self, cursor: int, limit: int) -> tuple[list[Payment], int | None]:
         """Payments that anybody could see, oldest first, and the cursor of the next page."""

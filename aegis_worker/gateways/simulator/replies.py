@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .scripts import Wire
@@ -21,11 +21,22 @@ class Reply:
 
 
 class Refusal(Exception):
-    """The call is refused: its transaction is rolled back and the answer is not kept under the key."""
+    """The call is refused: its transaction is rolled back and the answer is not kept under the key.
 
-    def __init__(self, status: int, code: str, message: str, retry_after_s: int | None = None) -> None:
+    `more`: what the answer says beside the error, such as the payment that it is about.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, retry_after_s: int | None = None, **more: Any
+    ) -> None:
         super().__init__(message)
-        self.reply = error(status, code, message, retry_after_s)
+        self._error = (status, code, message, retry_after_s)
+        self.more = more
+
+    @property
+    def reply(self) -> Reply:
+        """What goes back."""
+        return error(*self._error, **self.more)
 
 
 def json_reply(status: int, body: object) -> Reply:
@@ -51,3 +62,14 @@ def error(status: int, code: str, message: str, retry_after_s: int | None = None
     if retry_after_s is not None:
         reply.headers["Retry-After"] = str(retry_after_s)
     return reply
+
+
+def naming(reply: Reply, raw: bytes) -> Reply:
+    """An error that says to which reference of the merchant's it belongs, as far as the request named one."""
+    if reply.status < 400 or reply.wire is Wire.DROP:
+        return reply
+    try:
+        reference = json.loads(raw)["reference"]
+    except (ValueError, KeyError, TypeError):
+        return reply
+    return replace(reply, body=json.dumps({**json.loads(reply.body), "reference": reference}).encode())

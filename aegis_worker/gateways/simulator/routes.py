@@ -12,12 +12,13 @@ from urllib.parse import parse_qsl
 from .books import PAGE_LIMIT, Books
 from .gateway import Gateway
 from .payments import Status
-from .replies import Reply, error, json_reply
+from .replies import Reply, error, json_reply, naming
 
 _NEW = {"/v1/payments": "create", "/v1/authentications": "authenticate", "/v1/charges": "charge"}
 _ON_PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})/(authenticate|charge|capture|void|refund)")
 _PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})")
 _PAYER = re.compile(r"/3ds/([\w-]{1,64})")
+_NOT_KNOWN = error(401, "invalid_api_key", "send Authorization: Bearer <key>")
 _NOT_FOUND = error(404, "no_such_endpoint", "no such endpoint")
 
 
@@ -34,11 +35,11 @@ class Routes:
         """The answer to one request; the names of `headers` are in lower case."""
         path, _, query = target.partition("?")
         if path.startswith("/v1/"):
-            if headers.get("authorization") != self._authorization:
-                return error(401, "invalid_api_key", "send Authorization: Bearer <key>")
+            is_known = headers.get("authorization") == self._authorization
             if method == "POST":
-                return self._post(path, headers.get("idempotency-key"), raw)
-            return self._get(path, dict(parse_qsl(query)))
+                reply = self._post(path, headers.get("idempotency-key"), raw) if is_known else _NOT_KNOWN
+                return naming(reply, raw)
+            return self._get(path, dict(parse_qsl(query))) if is_known else _NOT_KNOWN
         if path.startswith("/_sandbox/"):
             return self._control(f"{method} {path}", dict(parse_qsl(query)), raw)
         if method == "GET" and path == "/healthz":

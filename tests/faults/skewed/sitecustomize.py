@@ -1,14 +1,25 @@
-"""For the start of a Python process: its clocks are TEST_CLOCK_SKEW_S seconds off, as on a machine without NTP."""
+"""For the start of a Python process: its clocks are TEST_CLOCK_SKEW_S seconds off, as on a machine without NTP.
+
+TEST_CLOCK_SKEW_S may also name a file that holds the number: then the clock can be set while the process runs.
+"""
 
 from __future__ import annotations
 
+import copyreg
 import datetime
 import os
 import time
 from typing import Any
 
-_SKEW_S = float(os.environ["TEST_CLOCK_SKEW_S"])
+_SKEW = os.environ["TEST_CLOCK_SKEW_S"]
 _real_time, _Real = time.time, datetime.datetime
+
+
+def _skew_s() -> float:
+    if not os.path.isabs(_SKEW):
+        return float(_SKEW)
+    with open(_SKEW) as file:
+        return float(file.read())
 
 
 class _Shifted(type):
@@ -19,12 +30,15 @@ class _Shifted(type):
 class _ShiftedDatetime(_Real, metaclass=_Shifted):
     @classmethod
     def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-        return _Real.now(tz) + datetime.timedelta(seconds=_SKEW_S)
+        return _Real.now(tz) + datetime.timedelta(seconds=_skew_s())
 
     @classmethod
     def utcnow(cls) -> Any:
-        return _Real.now(datetime.UTC).replace(tzinfo=None) + datetime.timedelta(seconds=_SKEW_S)
+        return _Real.now(datetime.UTC).replace(tzinfo=None) + datetime.timedelta(seconds=_skew_s())
 
 
-time.time = lambda: _real_time() + _SKEW_S
+time.time = lambda: _real_time() + _skew_s()
 datetime.datetime = _ShiftedDatetime  # type: ignore[misc]
+# Pickled by their name, as ever: beat keeps some in a file.
+_ShiftedDatetime.__module__, _ShiftedDatetime.__qualname__ = "datetime", "datetime"
+copyreg.pickle(_Real, lambda value: (_ShiftedDatetime, value.__reduce_ex__(2)[1]))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from alembic import op
 
 revision = "0001"
 down_revision = None
+oldest_code = "0001"
 
 # fillfactor leaves room on each page of the tables that are updated all the time.
 TABLES = """

@@ -6,6 +6,7 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
+oldest_code = "0001"
 
 COLUMNS = """
 ALTER TABLE payments ADD COLUMN frozen_at TIMESTAMPTZ;

@@ -14,6 +14,7 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+oldest_code = "0003"
 
 # A payment that failed or was cancelled frees its reference. NULLS NOT DISTINCT: of those that did not, there is one.
 PAYMENTS = """

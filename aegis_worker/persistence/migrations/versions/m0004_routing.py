@@ -6,6 +6,7 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
+oldest_code = "0003"
 
 TABLES = """
 CREATE TABLE routing_versions (

@@ -6,6 +6,7 @@ from alembic import op
 
 revision = "0005"
 down_revision = "0004"
+oldest_code = "0003"
 
 # The second index is for forgetting them.
 TABLE = """

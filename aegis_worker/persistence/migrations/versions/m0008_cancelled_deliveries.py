@@ -5,7 +5,8 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0007"
+oldest_code = "0003"
 
 # The index first: while it is made, deliveries are read and only their writers wait. Code from before this migration goes
 # on beside it; what that still calls dead, the purge puts right.

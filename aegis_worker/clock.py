@@ -1,0 +1,30 @@
+"""The clock that this process judges leases, keys and waits by: one that goes on while the process or its machine sleeps.
+
+Not the time of day, which is set forward and back. Readings compare within one machine only; between machines PostgreSQL's
+clock counts, and what it said is brought onto this one as it is read (`persistence.claims`).
+"""
+
+from __future__ import annotations
+
+import time
+
+
+def _clock() -> int:
+    """On Linux CLOCK_MONOTONIC stops while the machine sleeps and CLOCK_BOOTTIME does not. Where there is none, on macOS,
+    clock_gettime's CLOCK_MONOTONIC itself goes on.
+    """
+    boottime: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    if boottime is not None:
+        try:
+            time.clock_gettime(boottime)
+        except OSError:  # known to Python, but not to this kernel
+            boottime = None
+    return time.CLOCK_MONOTONIC if boottime is None else boottime
+
+
+_CLOCK = _clock()
+
+
+def clock_s() -> float:
+    """Seconds since some moment before this process began."""
+    return time.clock_gettime(_CLOCK)

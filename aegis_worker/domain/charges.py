@@ -1,0 +1,145 @@
+"""Which charges of a payment stand: the one rule for all who ask, reverse, compare, resolve or audit them. Pure.
+
+A charge that was given back is none any more, whoever gave it back: a void or refund of ours that the gateway approved (of
+a charge too many, so always of all of it), or a person at the gateway, which a look-up found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .money import Money
+from .outcomes import ActionRequired, Approved, Lookup, NotFound, Operation, Pending
+from .payment import Payment
+from .transitions import State
+
+_REVERSALS = frozenset({Operation.VOID, Operation.REFUND})
+
+
+class Call(Protocol):
+    """What the rule needs of an attempt. `outcome`: as it stands on the attempt. A hop's calls share their `number`."""
+
+    @property
+    def operation(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def gateway(self) -> str: ...
+    @property
+    def gateway_ref(self) -> str | None: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def not_found_count(self) -> int: ...
+    @property
+    def outcome(self) -> Mapping[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StandingCharge:
+    """A charge to ask its gateway about: under which key it was sent, how long ago at least, and by what id it is known.
+
+    `is_own`: the payment stands on it. Any other should not be there.
+    """
+
+    gateway: str
+    key: str
+    gateway_ref: str | None
+    sent_ago_s: float
+    is_own: bool
+
+
+def may_have_charged(call: Call) -> bool:
+    """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
+    return call.operation == Operation.PROCESS and (call.status != "NOT_SENT" or call.not_found_count > 0)
+
+
+def standing_charges(calls: Sequence[Call]) -> list[int]:
+    """The positions of the charges that may stand at a gateway: sent, and not known to be given back."""
+    given_back = {call.number for call in calls if call.operation in _REVERSALS and call.status == "APPROVED"}
+    return [
+        position
+        for position, call in enumerate(calls)
+        if may_have_charged(call)
+        and call.number not in given_back
+        and (call.outcome or {}).get("given_back") is not True
+    ]
+
+
+def told_charges(calls: Sequence[Call]) -> list[int]:
+    """Of the standing charges, those that a gateway has told us took the money, at once or by a capture."""
+    captured = {
+        call.number for call in calls if call.operation == Operation.CAPTURE and call.status == "APPROVED"
+    }
+    return [
+        position
+        for position in standing_charges(calls)
+        if calls[position].status == "APPROVED"
+        and ((calls[position].outcome or {}).get("captured") is True or calls[position].number in captured)
+    ]
+
+
+def given_back_charges(calls: Sequence[Call]) -> list[int]:
+    """The positions of the charges that were sent, and are known to be given back."""
+    standing = standing_charges(calls)
+    return [
+        position for position, call in enumerate(calls) if may_have_charged(call) and position not in standing
+    ]
+
+
+def own_charge(payment: Payment, calls: Sequence[Call]) -> int | None:
+    """The position of the charge that the payment stands on, whether it still stands or not; None where it stands on none.
+
+    It carries the payment's gateway and reference; where none does, it is the last that was approved and not too many.
+    """
+    if payment.state not in (State.SUCCESS, State.AUTHORIZED):
+        return None
+    candidates = [
+        position
+        for position, call in enumerate(calls)
+        if call.operation == Operation.PROCESS and not (call.outcome or {}).get("duplicate")
+    ]
+    named = [
+        position
+        for position in candidates
+        if (calls[position].gateway, calls[position].gateway_ref) == (payment.gateway, payment.gateway_ref)
+    ]
+    approved = [position for position in candidates if calls[position].status == "APPROVED"]
+    return next(reversed(named or approved), None)
+
+
+def other_sums(payment: Payment, found: Approved) -> tuple[str, str] | None:
+    """What we say of the payment's own charge and what its gateway shows, in words, where the two differ.
+
+    Sums that the gateway does not show can't differ; then only whether it was captured is compared.
+    """
+    ours = (payment.captured_minor, payment.refunded_minor)
+    shown = (found.captured_minor, found.refunded_minor)
+    if found.captured_minor is None and found.captured != (payment.captured_minor > 0):
+        shown = (payment.amount.minor if found.captured else 0, found.refunded_minor)
+    if all(theirs in (None, our) for theirs, our in zip(shown, ours, strict=True)):
+        return None
+    return _sums(*ours, payment.amount), _sums(*shown, payment.amount)
+
+
+def not_to_be_adopted(amount: Money, found: Approved) -> str | None:
+    """What a charge that was in doubt shows, in words, where it can't become the payment's; None where it can.
+
+    It took another sum than was asked for, or all of it was given back before we heard of it: a person has to look.
+    """
+    captured = f"{found.captured_minor} {amount.currency} captured"
+    if found.given_back:
+        return f"{captured}, and given back since"
+    return captured if found.captured and found.captured_minor not in (None, amount.minor) else None
+
+
+def may_be_invisible(found: Lookup, sent_ago_s: float, absence_window_s: float) -> bool:
+    """Whether a look-up may have missed a charge, because its gateway shows it only so long after the call."""
+    return isinstance(found, NotFound | Pending | ActionRequired) and sent_ago_s < absence_window_s
+
+
+def _sums(captured_minor: int | None, refunded_minor: int | None, amount: Money) -> str:
+    refunded = "" if refunded_minor is None else f", {refunded_minor} refunded"
+    return f"{captured_minor} {amount.currency} captured{refunded}"

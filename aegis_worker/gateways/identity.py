@@ -1,0 +1,113 @@
+"""Whether an answer is about what was asked (design D18). Pure, and the same for every adapter.
+
+An answer is ours because it says so, not because of the connection that it came on: a proxy may repeat an answer, a cache
+may keep one, a look-up may ignore its filter. Each adapter declares what its gateway's answers carry; what is declared and
+missing, and what is there and different, makes an answer somebody else's. It proves nothing about our call, so it is
+`Unknown` of kind MISMATCH, and asking decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Operation, Unknown, UnknownKind
+
+
+@dataclass(frozen=True, slots=True)
+class Carries:
+    """What a gateway's answers show. What is False can't be checked at this gateway unless it is shown all the same.
+
+    `reference`: ours, of this call or of another step of the same charge. `gateway_ref`: the gateway's id, which must be
+    the one that we asked by, where we did. `amount` in minor units, and `currency`: what we asked the gateway to move.
+    """
+
+    reference: bool = False
+    gateway_ref: bool = False
+    amount: bool = False
+    currency: bool = False
+
+
+NOTHING = Carries()
+EVERYTHING = Carries(reference=True, gateway_ref=True, amount=True, currency=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """An adapter's declaration. An operation that is missing carries nothing: its answers are believed for their place.
+
+    `answers`: to a call that did what it asked for, or that was declined. `look_ups`: of a payment that was found.
+    `refusals`: of a request that the gateway did not look into (400, 401, 429 …). `absences`: of "there is none".
+    """
+
+    answers: Mapping[Operation, Carries] = field(default_factory=dict)
+    look_ups: Mapping[Operation, Carries] = field(default_factory=dict)
+    refusals: Carries = NOTHING
+    absences: Carries = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an answer must be about: any of our `references`, the `gateway_ref` that we asked by, the money to be moved."""
+
+    references: frozenset[str]
+    gateway_ref: str | None
+    amount: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an answer shows, as the adapter found it; None and empty where it shows nothing."""
+
+    references: Collection[str] = ()
+    gateway_ref: str | None = None
+    minor: int | None = None
+    currency: str | None = None
+
+
+def mismatch(carries: Carries, expected: Expected, shown: Shown) -> Unknown | None:
+    """Why the answer is not about what was asked; None where it is, as far as this gateway lets us tell."""
+    other = _other_payment(carries, expected, shown)
+    if other is not None:
+        return about_another(other)
+    found = _other_money(carries, expected, shown)
+    return None if found is None or expected.amount is None else other_money(found, expected.amount)
+
+
+def about_another(why: str) -> Unknown:
+    """An answer that is about another's payment, or another step: it says nothing about ours."""
+    return Unknown(f"an answer about something else: {why}", kind=UnknownKind.MISMATCH)
+
+
+def other_money(found: str, ours: Money) -> Unknown:
+    """An answer about our own payment that shows other money than ours."""
+    reason = f"an answer about other money: it shows {found}, ours is {ours.minor} {ours.currency}"
+    return Unknown(reason, kind=UnknownKind.MISMATCH, shows=found)
+
+
+def _other_payment(carries: Carries, expected: Expected, shown: Shown) -> str | None:
+    if expected.gateway_ref is not None and shown.gateway_ref != expected.gateway_ref:
+        if shown.gateway_ref is not None:
+            return f"it shows {shown.gateway_ref}, asked was about {expected.gateway_ref}"
+        if carries.gateway_ref:
+            return f"it does not show {expected.gateway_ref}, which was asked about"
+    if expected.references.isdisjoint(shown.references):
+        ours = ", ".join(sorted(expected.references))
+        if shown.references:
+            return f"it shows the reference {', '.join(sorted(shown.references)[:3])}, ours is {ours}"
+        if carries.reference:
+            return f"it shows no reference, ours is {ours}"
+    return None
+
+
+def _other_money(carries: Carries, expected: Expected, shown: Shown) -> str | None:
+    amount = expected.amount
+    if amount is None:
+        return None
+    differs = shown.minor not in (None, amount.minor) or shown.currency not in (None, amount.currency)
+    is_missing = (carries.amount and shown.minor is None) or (carries.currency and shown.currency is None)
+    if not differs and not is_missing:
+        return None
+    found = " ".join(str(part) for part in (shown.minor, shown.currency) if part is not None)
+    return found or "no amount"

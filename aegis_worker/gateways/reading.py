@@ -1,0 +1,94 @@
+"""The fields of a gateway's JSON, each of the type and size that it must have, or the answer is not readable. Pure.
+
+A bool is no number, `"1999"` no amount, and a text that PostgreSQL could not keep is no id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.domain.money import MAX_MINOR
+from aegis_worker.strict_json import MalformedJson, parse
+
+LONGEST_ID = 255
+_LONGEST_TEXT, _LONGEST_URL = 500, 2048
+
+
+class Unreadable(ValueError):
+    """The answer can't be read; the message says which part of it, without repeating it."""
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The JSON object in an answer. Raises Unreadable, also for what two readers would read differently."""
+    try:
+        return parse(body)
+    except MalformedJson as problem:
+        raise Unreadable(str(problem)) from problem
+
+
+def identifier(body: Mapping[str, Any], name: str) -> str:
+    """An id or a reference: printable text of 1 to LONGEST_ID characters. Raises Unreadable."""
+    value = body.get(name)
+    if type(value) is not str or not 0 < len(value) <= LONGEST_ID or not value.isprintable():
+        raise Unreadable(f"{name} is no id")
+    return value
+
+
+def minor_units(body: Mapping[str, Any], name: str) -> int:
+    """An amount in minor units, from 0. Raises Unreadable."""
+    value = body.get(name)
+    if type(value) is not int or not 0 <= value <= MAX_MINOR:
+        raise Unreadable(f"{name} is no amount in minor units")
+    return value
+
+
+def currency(body: Mapping[str, Any], name: str = "currency") -> str:
+    """A currency of ISO 4217. Raises Unreadable."""
+    value = body.get(name)
+    if type(value) is not str or value not in EXPONENTS:
+        raise Unreadable(f"{name} is no currency")
+    return value
+
+
+def one_of(body: Mapping[str, Any], name: str, known: frozenset[str]) -> str:
+    """One of the words that the gateway documents. Raises Unreadable."""
+    value = body.get(name)
+    if type(value) is not str or value not in known:
+        raise Unreadable(f"{name} is no known word")
+    return value
+
+
+def child(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The object under `name`. Raises Unreadable."""
+    value = body.get(name)
+    if type(value) is not dict:
+        raise Unreadable(f"{name} is no object")
+    return value
+
+
+def children(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The list of objects under `name`. Raises Unreadable."""
+    value = body.get(name)
+    if type(value) is not list or any(type(item) is not dict for item in value):
+        raise Unreadable(f"{name} is no list of objects")
+    return value
+
+
+def address(body: Mapping[str, Any], name: str) -> str:
+    """A URL of at most 2,048 characters. Raises Unreadable."""
+    value = body.get(name)
+    if type(value) is not str or len(value) > _LONGEST_URL or not value.isprintable():
+        raise Unreadable(f"{name} is no address")
+    if not value.startswith(("https://", "http://")):
+        raise Unreadable(f"{name} is no address")
+    return value
+
+
+def words(body: Mapping[str, Any], name: str) -> str:
+    """Free text for people, cut to a bound, without what can't be kept or shown; empty where there is none."""
+    value = body.get(name)
+    if type(value) is not str:
+        return ""
+    return "".join(letter if letter.isprintable() else " " for letter in value[:_LONGEST_TEXT])

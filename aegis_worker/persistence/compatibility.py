@@ -1,0 +1,122 @@
+"""Whether this code can work with the schema that it finds: with its own, and with a newer one that still serves it.
+
+Each migration says in `oldest_code` which migration code must know to go on working once it has run; its own number where
+older code would fail or do wrong. Whoever migrates writes that into the database, so that old code, which doesn't know
+the migration, can read it: a process of the last version stays ready while the next one's migration has already run.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from aegis_worker.errors import SchemaUnfit
+
+from .database import Database
+from .migrate import alembic_config, current_revision
+from .whereabouts import not_seen_because
+
+_HOLDS_S = 10.0
+
+_IS_SAID = text("SELECT to_regclass('schema_compatibility') IS NOT NULL")
+_SAY = text("INSERT INTO schema_compatibility (revision, oldest_code) VALUES (:revision, :oldest_code)")
+_READ = text("SELECT oldest_code FROM schema_compatibility WHERE revision = :revision")
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How the schema at `revision` (None: there is none) suits this code.
+
+    `seen` and `advice` are for people; no advice where `seen` says what to do.
+    """
+
+    revision: str | None
+    works: bool
+    seen: str
+    advice: str = ""
+
+
+def fit(connection: Connection) -> Fit:
+    """Compare the database's schema with what this code knows."""
+    current, known = current_revision(connection), chain()
+    newest = known[-1]
+    if current == newest:
+        return Fit(current, True, f"at {current}, the newest")
+    if current is None and (why := not_seen_because(connection)):
+        return Fit(None, False, f"not to be seen: {why}")
+    if current is None or current in known:
+        return Fit(
+            current, False, f"at {current or 'nothing'}, this version needs {newest}", "run `aegis migrate`"
+        )
+    oldest = _oldest_code_that_it_serves(connection, current)
+    if oldest in known:
+        return Fit(current, True, f"at {current}, newer than this version's {newest}, which it still serves")
+    needed = f"it serves versions from {oldest} on" if oldest else "it doesn't say which versions it serves"
+    return Fit(
+        current,
+        False,
+        f"at {current}, newer than this version's {newest}: {needed}",
+        "install the version that migrated it; `aegis migrate` of this one refuses",
+    )
+
+
+class SchemaGuard:
+    """Looks now and then whether the schema is one that this code can work with."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._holds_until_s = 0.0
+
+    def check(self) -> None:
+        """Returns where it is, as of 10 s ago at the most. Raises SchemaUnfit or DatabaseUnavailable."""
+        with self._lock:
+            if time.monotonic() < self._holds_until_s:
+                return
+            require_fit(self._database)
+            self._holds_until_s = time.monotonic() + _HOLDS_S
+
+
+def require_fit(database: Database) -> None:
+    """Raises SchemaUnfit, or DatabaseUnavailable."""
+    with database.read() as connection:
+        found = fit(connection)
+    if not found.works:
+        raise SchemaUnfit("; ".join(filter(None, (f"the database's schema is {found.seen}", found.advice))))
+
+
+def say_which_code_it_serves(connection: Connection, revision: str | None) -> None:
+    """Have the database say it of the schema that it has come to; of one that is older than the place for it, nowhere."""
+    if not connection.execute(_IS_SAID).scalar():
+        return
+    connection.execute(text("DELETE FROM schema_compatibility"))
+    if revision is not None:
+        connection.execute(_SAY, {"revision": revision, "oldest_code": oldest_code(revision)})
+
+
+def oldest_code(revision: str) -> str:
+    """The newest migration that code must know to work with the schema at `revision`: what any on the way there says."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    known = chain()
+    on_the_way = known[: known.index(revision) + 1]
+    stated = [scripts.get_revision(one).module.oldest_code for one in on_the_way]
+    return max(stated, key=known.index)
+
+
+@cache
+def chain() -> tuple[str, ...]:
+    """The revisions that this code knows, the oldest first."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return tuple(script.revision for script in reversed(list(scripts.walk_revisions())))
+
+
+def _oldest_code_that_it_serves(connection: Connection, revision: str) -> str | None:
+    if not connection.execute(_IS_SAID).scalar():
+        return None
+    oldest: str | None = connection.execute(_READ, {"revision": revision}).scalar()
+    return oldest

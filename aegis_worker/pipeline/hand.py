@@ -1,0 +1,89 @@
+"""The jobs that a run holds. What it leaves unwritten it gives back, lest it be taken for what a dying worker leaves.
+
+A job that several workers began and left goes to a person, because they seem to die of it. One that lives, and could only
+not write, says so: at the end of its run, or, where PostgreSQL is away until then, at the beginning of the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+
+import structlog
+
+from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.persistence.claims import begin, excuse, hand_back
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.mapping import ClaimedJob
+
+log = structlog.get_logger(__name__)
+
+# A move of the payment beside the run is over by then.
+_DELAY_S = 1.0
+
+
+class Hand:
+    """What one run holds, by job. `owed`: what earlier runs of this process could not give back."""
+
+    def __init__(self, database: Database, owed: deque[ClaimedJob]) -> None:
+        self._database, self._owed = database, owed
+        self._jobs: dict[str, ClaimedJob] = {}
+
+    def take(self, jobs: Sequence[ClaimedJob]) -> None:
+        """The run has claimed these. What it held already, it was too slow with, and has taken over from itself."""
+        self.lost([job.id for job in jobs if job.id in self._jobs])
+        self._jobs.update((job.id, job) for job in jobs)
+
+    def begin(self, jobs: Sequence[ClaimedJob]) -> None:
+        """Leave a mark on those that others left behind: whoever dies now has begun. Raises DatabaseUnavailable.
+
+        A job that nobody left behind gets its mark with its attempt, at no cost.
+        """
+        suspicious = [job for job in jobs if job.left_behind or job.claim_count]
+        if suspicious:
+            self._database.run(lambda connection: begin(connection, suspicious))
+
+    def done(self, job_ids: Iterable[str]) -> None:
+        """The run has nothing more to do with these."""
+        for job_id in job_ids:
+            self._jobs.pop(job_id, None)
+
+    def hand_back(self, jobs: Sequence[ClaimedJob], delay_s: float) -> None:
+        """Nothing was done about these; they are due again after `delay_s`. Raises DatabaseUnavailable."""
+        if jobs:
+            self._database.run(lambda connection: hand_back(connection, jobs, delay_s=delay_s))
+            self.done(job.id for job in jobs)
+
+    def lost(self, job_ids: Iterable[str]) -> None:
+        """These came too late, and are another's or will be: their worker was slow, and did not die."""
+        jobs = [job for job in (self._jobs.pop(job_id, None) for job_id in job_ids) if job is not None]
+        if not jobs:
+            return
+        try:
+            self._database.run(lambda connection: excuse(connection, jobs))
+        except DatabaseUnavailable:
+            self._owed.extend(jobs)
+
+    def pay(self) -> None:
+        """Give back what earlier runs owe; what can't be yet is owed on."""
+        if self._owed:
+            jobs = [self._owed.popleft() for _ in range(len(self._owed))]
+            self._give_back(jobs)
+
+    def empty(self, but: Collection[str] = ()) -> list[str]:
+        """Give back what is left at the end of a run that could not write all that it did, but for these jobs, which are
+        still being called about; the ids of the payments given back.
+        """
+        jobs = [job for job_id, job in self._jobs.items() if job_id not in but]
+        self._jobs = {job_id: job for job_id, job in self._jobs.items() if job_id in but}
+        if jobs:
+            self._give_back(jobs)
+        return [job.payment.id for job in jobs]
+
+    def _give_back(self, jobs: list[ClaimedJob]) -> None:
+        try:
+            self._database.run(lambda connection: hand_back(connection, jobs, delay_s=_DELAY_S))
+            log.warning("given back without an end", jobs=len(jobs))
+        except DatabaseUnavailable as error:
+            log.warning("not given back yet", jobs=len(jobs), error=str(error))
+            self._owed.extend(jobs)

@@ -1,0 +1,152 @@
+"""A decision that takes effect: payment, events, outbox, job and the entry of the audit log in one commit.
+
+It changes the payment exactly as a gateway's answer would, under the same fence: the job in review is taken over by
+compare-and-set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aegis_worker.errors import InvalidState, ReferenceTaken, ResolutionRefused
+from aegis_worker.persistence import audit_log, decisions
+from aegis_worker.persistence.decisions import Decision
+from aegis_worker.persistence.record import Change, record
+
+from . import decide
+from .case import Case, OpenJob
+from .looking import Looked
+from .parts import Resolution, Resolved, ReviewParts, TookEffect, as_json, named, summary
+
+# From the take-over to the end of the same transaction; nobody else ever sees it.
+_LEASE_S = 30.0
+
+_TAKE_OVER = """
+UPDATE jobs SET status = 'running', lease_epoch = lease_epoch + 1, claimed_by = %(actor)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s), updated_at = clock_timestamp()
+WHERE id = %(job_id)s AND status = 'review' AND lease_epoch = %(lease_epoch)s
+RETURNING lease_epoch
+"""
+
+
+def take_effect(
+    connection: Connection,
+    parts: ReviewParts,
+    case: Case,
+    resolution: Resolution,
+    looked: Looked | None,
+    why: TookEffect | None,
+    *,
+    actor: str,
+    standing: Decision | None = None,
+) -> Resolved:
+    """Write what a person decided. `looked` and `why` are None where nothing is said but that it be asked again.
+
+    `standing`: the decision that waited until now, where it is one. Raises InvalidState where someone was quicker,
+    ResolutionRefused where it can't be carried out, VersionConflict.
+    """
+    job = open_job(case)
+    decided = outcome_of(parts, case, resolution, looked)
+    payment, events = case.payment.record(decided.facts)
+    fence = _taken_over(connection, job, actor)
+    replaced = only_seen(connection, case)
+    if looked is not None and looked.is_old:
+        raise ResolutionRefused("the gateways were asked too long ago; decide again")
+    change = Change(
+        job_id=job.id,
+        lease_epoch=fence,
+        payment=payment,
+        version_before=case.payment.version,
+        events=events,
+        job=decided.job,
+        answered=decided.answered,
+    )
+    try:
+        written = record(connection, [change], lease_s=_LEASE_S)
+    except ReferenceTaken as error:
+        raise ResolutionRefused("that charge became another payment's meanwhile; decide again") from error
+    if job.id not in written:
+        raise InvalidState("the payment was frozen meanwhile; `rebuild` it first", ("rebuild",))
+    if replaced is not None:
+        decisions.take_out(connection, replaced)
+    says = looked.says if looked else []
+    details: dict[str, Any] = {
+        "resolution": resolution.kind,
+        "reason": resolution.reason,
+        "evidence": resolution.evidence,
+        "checked": looked.checked if looked else None,
+        "took_effect": why,
+        "gateways_say": [as_json(said) for said in says],
+        "named": named(resolution),
+        "job": {"id": job.id, "was_in_review_because": job.reason},
+        "before": summary(case.payment),
+        "after": summary(payment),
+    }
+    if standing is not None:
+        details["decided"] = {"by": standing.actor, "at": standing.made_at.isoformat()}
+    elif replaced is not None and replaced.stands:
+        details["in_place_of"] = told(replaced)
+    audit_log.append(
+        connection, actor=actor, action="payment.resolved", payment_id=payment.id, details=details
+    )
+    checked = looked.checked if looked else None
+    return Resolved(
+        payment, job.id, checked, says, state_changed=bool(events), note=decided.note, took_effect=why
+    )
+
+
+def outcome_of(
+    parts: ReviewParts, case: Case, resolution: Resolution, looked: Looked | None
+) -> decide.Decided:
+    """What a decision means. Raises ResolutionRefused where it lacks something."""
+    if looked is None:
+        return decide.ask_again()
+    if case.has_ended:
+        return decide.closed(resolution.kind, looked.checked)
+    if resolution.kind == "not_charged":
+        return decide.not_charged(case, looked.says, looked.checked, recheck_in_s=parts.recheck_in_s)
+    charge = looked.says[0].call
+    return decide.charged(case, charge, looked.says, looked.checked, resolution.gateway_ref)
+
+
+def only_seen(connection: Connection, case: Case) -> Decision | None:
+    """The decision that stands beside the review; the job is locked. Raises InvalidState where it is not the one seen."""
+    current = decisions.of_payment(connection, case.payment.id)
+    if (current and current.id) != (case.decision and case.decision.id):
+        raise InvalidState(
+            "another decision was made about it meanwhile: look at it, and decide again", case.resolutions
+        )
+    return current
+
+
+def told(decision: Decision) -> dict[str, Any]:
+    """A decision, for the audit log."""
+    return {
+        "resolution": decision.resolution,
+        "by": decision.actor,
+        "at": decision.made_at.isoformat(),
+        "reason": decision.reason,
+        "evidence": decision.evidence,
+    }
+
+
+def open_job(case: Case) -> OpenJob:
+    """The job in review."""
+    if case.job is None:
+        raise AssertionError("unreachable: a payment without a job in review has nothing to decide")
+    return case.job
+
+
+def _taken_over(connection: Connection, job: OpenJob, actor: str) -> int:
+    row = connection.exec_driver_sql(
+        _TAKE_OVER,
+        {"job_id": job.id, "lease_epoch": job.lease_epoch, "actor": actor, "lease_s": _LEASE_S},
+    ).one_or_none()
+    if row is None:
+        raise InvalidState(LEFT_REVIEW, ())
+    return int(row.lease_epoch)
+
+
+LEFT_REVIEW = "the payment's job left review meanwhile: someone or something was quicker"

@@ -1,0 +1,107 @@
+"""A worker process that falls asleep between what it heard and what it does: `python sleeping_worker.py URL URL JSON`.
+
+JSON: `{"asleep": where, "lease_s": …, "key_lifetime_s": …}`. It charges, hears nothing, asks, and stops itself;
+whoever goes on with it sends CONT. Prints its report as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from sandbox_process import API_KEY
+from spine import AlwaysGrants, OpenGates, make_due, pipeline
+from sqlalchemy import create_engine
+
+from aegis_worker.domain.outcomes import Lookup
+from aegis_worker.gateways.base import GatewayConfig, StatusQuery
+from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.run import run
+from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
+
+
+class Sleeper:
+    """Stops the process the first time that it comes by `where`, once it is told to."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self.is_tired = False
+
+    def comes_by(self, where: str) -> None:
+        if self.is_tired and where == self._where:
+            self.is_tired = False
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Gates(OpenGates):
+    """What is asked between a decision and its commit."""
+
+    def __init__(self, comes_by: Callable[[str], None]) -> None:
+        self._comes_by = comes_by
+
+    def admit(self, wanted: Sequence[Wanted]) -> list[Verdict]:
+        if any(want.operations != (STATUS,) for want in wanted):
+            self._comes_by("decided")
+        return super().admit(wanted)
+
+
+class Locks(AlwaysGrants):
+    """What is told of each commit before the calls that it allows."""
+
+    def __init__(self, comes_by: Callable[[str], None]) -> None:
+        self._comes_by, self.asked = comes_by, False
+
+    def release(self, payment_ids: Sequence[str]) -> None:
+        if self.asked:
+            self._comes_by("committed")
+
+
+def main(database_url: str, gateway_url: str, wanted: str) -> None:
+    """Charge and ask, asleep once."""
+    asleep, lease_s, key_lifetime_s = (
+        json.loads(wanted)[name] for name in ("asleep", "lease_s", "key_lifetime_s")
+    )
+    sleeper = Sleeper(asleep)
+    locks = Locks(sleeper.comes_by)
+
+    class Gateway(SandboxGateway):
+        def find_by_reference(self, query: StatusQuery) -> Lookup:
+            sleeper.comes_by("asking")
+            said = super().find_by_reference(query)
+            sleeper.comes_by("heard")
+            locks.asked = True
+            return said
+
+    config = GatewayConfig(
+        "sandbox_a",
+        "sandbox",
+        gateway_url,
+        API_KEY,
+        connect_timeout_s=0.3,
+        timeout_s=0.7,
+        options={"key_lifetime_s": key_lifetime_s, "absence_window_s": 120},
+    )
+    database = Database(create_engine(database_url))
+    parts = pipeline(
+        database,
+        Gateway(config),
+        lease_s=lease_s,
+        run_limit_s=1,  # over by the time that it goes on, so that it claims nothing else
+        gates=Gates(sleeper.comes_by),
+        locks=locks,
+    )
+    run(parts, "payments")
+    make_due(database)
+    sleeper.is_tired = True
+    report = run(parts, "verify")
+    parts.tail.finish()  # the run's time was over when it woke up, and the answer came behind it
+    print(json.dumps(asdict(report)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

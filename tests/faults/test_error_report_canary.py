@@ -1,0 +1,127 @@
+"""An error report tells what broke, and nothing of what the caller sent, by Sentry's own transport to a server here."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+import sentry_sdk
+import structlog
+from api_client import start_api
+
+from aegis_worker.observability.errors import configure_error_reports
+from aegis_worker.observability.logs import configure_logs
+
+pytestmark = pytest.mark.row(61)
+
+EMAIL, TOKEN, KEY, REFERENCE = "canary@shop.example", "tok_canary_123", "canary-key-77", "canary-order-88"
+CANARIES = (EMAIL, TOKEN, KEY, REFERENCE, "canary%40shop.example", "4111")
+
+
+@pytest.fixture
+def reports() -> Iterator[list[dict[str, Any]]]:
+    """What a server like Sentry's was sent: the events of all envelopes, once `sent_to` has been called."""
+    received: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            received.extend(json.loads(line) for line in body.splitlines() if line.startswith(b"{"))
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    configure_error_reports(f"http://key@127.0.0.1:{server.server_port}/1", "test")
+    try:
+        yield received
+    finally:
+        sentry_sdk.init(default_integrations=False)
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def events_of(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    sentry_sdk.flush(timeout=20)
+    return [report for report in reports if "level" in report]
+
+
+def canaries_in(events: list[dict[str, Any]]) -> set[str]:
+    text = json.dumps(events, ensure_ascii=False)
+    return {canary for canary in CANARIES if canary in text}
+
+
+def test_a_request_that_fails_is_reported_without_its_query_headers_and_key(
+    database_url: str, break_in: Callable[..., None], reports: list[dict[str, Any]]
+) -> None:
+    shop = start_api(database_url).merchant()
+    break_in("ALTER TABLE payments RENAME TO payments_of_before")
+    answers = [
+        shop.get(f"/v1/payments?reference={REFERENCE}&customer_id={EMAIL.replace('@', '%40')}"),
+        shop.post_payment(
+            key=KEY,
+            reference=REFERENCE,
+            customer={"email": EMAIL},
+            payment_method={"type": "card", "token": TOKEN},
+        ),
+        shop.get(
+            "/v1/payments",
+            headers={
+                "X-Customer": EMAIL,
+                "Referer": f"https://shop.example/?mail={EMAIL}",
+                "Cookie": f"a={TOKEN}",
+            },
+        ),
+    ]
+    assert [answer.status_code for answer in answers] == [500] * 3
+    events = events_of(reports)
+    assert {event["request"]["method"] for event in events if "request" in event} == {"GET", "POST"}
+    assert all(event["request"]["url"].endswith("/v1/payments") for event in events if "request" in event)
+    assert any("does not exist" in json.dumps(event["exception"]) for event in events)
+    frames = [
+        frame["function"]
+        for event in events
+        for one in event["exception"]["values"]
+        for frame in one["stacktrace"]["frames"]
+    ]
+    assert "list_payments" in frames  # what broke is still told
+    assert canaries_in(events) == set()
+
+
+def test_what_an_error_a_log_line_and_a_breadcrumb_say_is_reported_without_personal_data(
+    reports: list[dict[str, Any]],
+) -> None:
+    configure_logs("INFO")
+    log = structlog.get_logger("aegis_worker.test")
+    url = f"https://gateway.example/v1/charges?reference={REFERENCE}&email={EMAIL}"
+    sentry_sdk.add_breadcrumb(
+        category="http", message=f"GET {url}", data={"url": url, "http.query": f"e={EMAIL}"}
+    )
+    sentry_sdk.set_extra("idempotency_key", KEY)
+    sentry_sdk.set_user({"email": EMAIL, "ip_address": "127.0.0.1"})
+    log.error(
+        "call failed", idempotency_key=KEY, url=url, customer={"email": EMAIL}, card="4111 1111 1111 1111"
+    )
+    try:
+        raise ValueError(f"Idempotency-Key: {KEY} of {EMAIL} with {TOKEN} at {url}")
+    except ValueError as error:
+        sentry_sdk.capture_exception(error)
+    sentry_sdk.capture_message(f"posted {url} for {EMAIL}")
+    events = events_of(reports)
+    assert len(events) >= 3
+    assert "call failed" in json.dumps(events)
+    assert canaries_in(events) == set()

@@ -1,0 +1,53 @@
+"""A Celery beat of the test's own, whose clock the test sets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from installation import SOON_S, STOP_S, wait_until
+
+_SKEWED = str(Path(__file__).parent / "faults" / "skewed")
+
+
+class OwnBeat:
+    """Started as the Procfile has it. Its schedule file in `folder` is kept for the next one."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str], *, clock_off_s: float = 0.0) -> None:
+        self._skew = folder / "skew"
+        self._log = folder / "beat.log"
+        self.set_clock(clock_off_s)
+        path = os.pathsep.join(filter(None, (_SKEWED, os.environ.get("PYTHONPATH"))))
+        skewed = {"PYTHONPATH": path, "TEST_CLOCK_SKEW_S": str(self._skew)}
+        argv = [sys.executable, "-m", "celery", "--app", "aegis_worker.celery:app", "beat", "--pidfile="]
+        with self._log.open("wb") as log:
+            argv += ["--schedule", str(folder / "schedule")]
+            self._process = subprocess.Popen(
+                argv, env={**os.environ, **settings, **skewed}, stdout=log, stderr=log
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.poll() is None, self.printed()
+        self._process.terminate()
+        self._process.wait(STOP_S)
+
+    def set_clock(self, off_s: float) -> None:
+        """Have its clock be so many seconds off from now on."""
+        new = self._skew.with_suffix(".new")
+        new.write_text(str(off_s))
+        new.rename(self._skew)
+
+    def printed(self) -> str:
+        """What it wrote to its log."""
+        return self._log.read_text()
+
+    def says(self, words: str) -> None:
+        """Return once it has said that."""
+        wait_until(lambda: words in self.printed(), SOON_S, self.printed)

@@ -1,0 +1,91 @@
+"""The API under its real server, as a process of its own, and raw bytes sent to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from aegis_worker.cli.local_programs import web_program
+from aegis_worker.embedded.ports import free_port
+from aegis_worker.embedded.processes import Processes
+
+_CONFIG = Path(__file__).parent.parent / "config"
+# A bound for a machine with other things to do; an answer takes milliseconds.
+_ANSWER_S = 20.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, and whether the server closed the connection after it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    closed: bool
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class RunningApi:
+    """Where it listens."""
+
+    port: int
+    log: Path
+
+    @contextmanager
+    def connection(self) -> Iterator[socket.socket]:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=_ANSWER_S) as connection:
+            yield connection
+
+    def send(self, raw: bytes, *, method: str = "GET", end: bool = False) -> Answer:
+        """Send bytes and read one answer; `end`: say that no more will come."""
+        with self.connection() as connection:
+            connection.sendall(raw)
+            if end:
+                connection.shutdown(socket.SHUT_WR)
+            return read_answer(connection, method)
+
+
+def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
+    """One answer. Whether the connection was closed after it is seen where the answer says so."""
+    response = HTTPResponse(connection, method=method)
+    response.begin()
+    body = response.read()
+    closes = response.headers.get("Connection", "").lower() == "close"
+    return Answer(response.status, response.headers, body, closes and _is_closed(connection))
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@contextmanager
+def running_api(database_url: str, redis_url: str, folder: Path, **settings: str) -> Iterator[RunningApi]:
+    """The API on these stores under the web server of the installation."""
+    env = {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "AEGIS_SECRET": "s" * 40,
+        "AEGIS_CONFIG_DIR": str(_CONFIG),
+        "AEGIS_WEB_WORKERS": "1",
+        **settings,
+    }
+    port = free_port()
+    program = web_program(port, _CONFIG, env)
+    with Processes() as processes:
+        processes.start(program.name, program.argv, program.env, folder / "web.log", program.ready)
+        yield RunningApi(port, folder / "web.log")

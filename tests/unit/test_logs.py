@@ -1,0 +1,72 @@
+"""Logs: one JSON object a line, whoever wrote it and however it came about, without secrets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from process_logs import events_of
+
+_BEGIN = """
+import logging, sys, threading, warnings
+from aegis_worker.observability.logs import configure_logs, log_the_uncaught
+configure_logs("INFO")
+log_the_uncaught()
+"""
+_CARD = "4242424242424242"
+
+
+def written_by(program: str, *, exit_code: int = 0) -> list[dict[str, Any]]:
+    """What a process of this program logs; everything that it writes has to be that."""
+    ran = subprocess.run([sys.executable, "-c", _BEGIN + program], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == exit_code, ran.stderr
+    lines = ran.stderr.splitlines()
+    assert all(line.startswith("{") for line in lines), ran.stderr
+    return events_of(lines)
+
+
+@pytest.mark.parametrize(
+    ("program", "level"),
+    [
+        (f"import structlog; structlog.get_logger('a').warning('seen', card='{_CARD}')", "warning"),
+        (f"logging.getLogger('a').warning('card %s', '{_CARD}')", "warning"),
+        (f"logging.getLogger('celery.worker').error('card %s', '{_CARD}')", "error"),
+        (f"warnings.warn('card {_CARD}')", "warning"),
+        (f"import structlog; structlog.get_logger().error('seen', error=ValueError('{_CARD}'))", "error"),
+    ],
+    ids=["structlog", "logging", "celery", "warnings", "an exception as a field"],
+)
+def test_whatever_is_logged_is_one_json_line_without_the_card_number(program: str, level: str) -> None:
+    (event,) = written_by(program)
+    assert event["level"] == level
+    assert "[hidden]" in str(event)
+    assert _CARD not in str(event)
+
+
+@pytest.mark.parametrize(
+    ("program", "exit_code"),
+    [
+        (f"raise ValueError('card {_CARD}')", 1),
+        (f"def fail(): raise ValueError('card {_CARD}')\nthreading.Thread(target=fail).start()", 0),
+        (f"class A:\n def __del__(self): raise ValueError('card {_CARD}')\nA()", 0),
+    ],
+    ids=["main thread", "another thread", "where it can't be raised"],
+)
+def test_what_nobody_caught_is_one_json_line_with_its_traceback_and_without_secrets(
+    program: str, exit_code: int
+) -> None:
+    (event,) = written_by(program, exit_code=exit_code)
+    assert "Traceback" in event["exception"]
+    assert "ValueError: card [hidden]" in event["exception"]
+
+
+def test_a_child_of_the_pool_that_died_is_told_of() -> None:
+    told = """
+from billiard import util
+from aegis_worker.celery import app
+app.log.setup("WARNING", redirect_stdouts=True)
+util.error("Process %s", "one")
+"""
+    assert [event["event"] for event in written_by(told)] == ["Process one"]
