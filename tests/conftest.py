@@ -22,6 +22,14 @@ pytest_plugins = ["installed"]
 _TEMPLATE = "aegis_template"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests run in several processes, each with stores of its own; a file stays in one, and so does who shares a server."""
+    for item in items:
+        shares_installation = "folder" in getattr(item, "fixturenames", ())
+        group = "installation" if shares_installation else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def stores() -> Iterator[Stores]:
     """PostgreSQL and Valkey of this session. Never those of DATABASE_URL and REDIS_URL: tests empty them."""
