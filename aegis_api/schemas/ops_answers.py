@@ -63,14 +63,14 @@ class StandingDecisionSchema(Answer):
     status = one_of("waiting", "refused")
     resolution = one_of("charged", "not_charged")
     reason = text()
-    evidence = text()
+    evidence = text("What the decision stands on, such as an id from the gateway's dashboard.")
     gateway = text(none=True)
     gateway_ref = text(none=True)
     attempt = fields.Integer(required=True, allow_none=True)
     actor = text("The operator's key, or `cli:<user name>`.")
-    made_at = time()
+    made_at = time("When it was made.")
     takes_effect_at = time("When it takes effect without an answer from the gateway.")
-    refused_at = time(none=True)
+    refused_at = time("When a gateway contradicted it.", none=True)
     refused_because = text("What the gateway said.", none=True)
 
 

@@ -27,6 +27,7 @@ WORDS = {
     "certainty": "known, or unknown while it is in doubt whether a charge was made.",
     "checked": "What the gateway said when it was asked.",
     "checks": "Each part that the process needs, and how it is.",
+    "decision": "A person's decision that no gateway has confirmed yet.",
     "code": "Stable; for programs.",
     "country": "ISO 3166-1 alpha-2.",
     "created_at": "When it was made.",

@@ -34,7 +34,12 @@ def broker(redis_url: str) -> Iterator[Redis]:
 @pytest.fixture
 def beat(tmp_path: Path, redis_url: str) -> Callable[..., OwnBeat]:
     """`beat(clock_off_s=…)` starts one; the next has the schedule file of the last."""
-    settings = {"REDIS_URL": redis_url}
+    # It looks at all settings, and connects to Redis only.
+    settings = {
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "AEGIS_SECRET": "a secret of thirty-two characters",
+    }
     return lambda clock_off_s=0.0: OwnBeat(tmp_path, settings, clock_off_s=clock_off_s)
 
 

@@ -69,7 +69,7 @@ def test_a_request_that_fails_is_reported_without_its_query_headers_and_key(
     database_url: str, break_in: Callable[..., None], reports: list[dict[str, Any]]
 ) -> None:
     shop = start_api(database_url).merchant()
-    break_in("ALTER TABLE payments RENAME TO payments_of_before")
+    break_in("ALTER TABLE payments RENAME COLUMN description TO description_of_before")
     answers = [
         shop.get(f"/v1/payments?reference={REFERENCE}&customer_id={EMAIL.replace('@', '%40')}"),
         shop.post_payment(

@@ -112,7 +112,7 @@ def test_a_step_that_fails_does_not_keep_the_others_from_being_done(aegis: Aegis
     assert ran.exit_code == 3
     assert list(ran.json["failed"]) == ["outbox", "webhooks", "purge", "audit"]
     assert "aegis migrate" in ran.json["failed"]["outbox"]
-    assert list(ran.json["done"]) == ["payments", "verify", "reconcile", "recheck", "decisions", "purge"]
+    assert list(ran.json["done"]) == ["payments", "verify", "reconcile", "recheck", "decisions"]
     assert payment_of(database, payment.id).state is State.SUCCESS
 
 

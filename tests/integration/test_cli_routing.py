@@ -99,20 +99,20 @@ def test_what_can_not_be_applied_is_one_line(aegis: Aegis, draft: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "exit_code", "said"),
     [
-        ("deep.json", '{"a":' * 30_000 + "1" + "}" * 30_000, "is nested deeper than 16 levels"),
-        ("deep.toml", "a=" + "[" * 5_000 + "]" * 5_000, "is nested far deeper"),
-        ("long.toml", ".".join("a" * 200_000) + " = 1", "is longer than"),
+        ("deep.json", '{"a":' * 30_000 + "1" + "}" * 30_000, 2, "is nested deeper than 16 levels"),
+        ("deep.toml", "a=" + "[" * 5_000 + "]" * 5_000, 3, "nests its values too deeply"),
+        ("long.toml", ".".join("a" * 200_000) + " = 1", 3, "is longer than"),
     ],
 )
 def test_a_file_that_would_keep_the_parser_busy_is_refused_in_one_line(
-    aegis: Aegis, tmp_path: Path, name: str, text: str, said: str
+    aegis: Aegis, tmp_path: Path, name: str, text: str, exit_code: int, said: str
 ) -> None:
     path = tmp_path / name
     path.write_text(text)
     ran = aegis("routing", "check", str(path))
-    assert ran.exit_code == 3
+    assert ran.exit_code == exit_code
     assert said in ran.err
     assert len(ran.err.splitlines()) == 1
 

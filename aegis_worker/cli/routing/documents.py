@@ -50,8 +50,6 @@ def read_document(path: Path, *, as_json: bool) -> dict[str, Any]:
         document = parse(read_text(path).encode()) if path.suffix == ".json" else read_toml(path)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
-    except RecursionError:
-        raise ConfigurationError(f"{path}: is nested far deeper than a configuration is") from None
     except UnreadableFile as error:
         if error.place is None:
             raise
