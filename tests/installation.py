@@ -106,7 +106,7 @@ class Installation:
     def accepted(self, token: str, within_s: float = 30) -> str:
         """Post a card payment; its id."""
         reply = self.post(card(token), within_s=within_s)
-        assert reply.status == 202, reply.body
+        assert reply.status == 202, (reply.body, (self.data_dir / "logs" / "web.log").read_text()[-2000:])
         return str(reply.body["id"])
 
     def payment(self, payment_id: str) -> dict[str, Any]:

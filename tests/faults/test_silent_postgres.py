@@ -231,7 +231,12 @@ def test_a_worker_whose_claim_is_not_answered_comes_back_and_works_after_it(
 
 @pytest.mark.parametrize(
     "command",
-    [("doctor",), ("status", "pay_0199f5c8b2a17d01b6a7b0a1c2d3e4f5"), ("relay", "--once"), ("migrate",)],
+    [
+        ("doctor",),
+        ("status", "pay_0199f5c8b2a17d01b6a7b0a1c2d3e4f5"),
+        pytest.param(("relay", "--once"), marks=pytest.mark.slow),  # each of its steps waits by itself
+        ("migrate",),
+    ],
     ids=lambda command: command[0],
 )
 @pytest.mark.parametrize("from_prefix", [b"", _QUERY], ids=["connecting", "asking"])
