@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -11,6 +13,7 @@ import pytest
 import redis
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
+from xdist.scheduler import LoadFileScheduling
 
 from aegis_worker.embedded.stack import Stores, temporary_data_dir
 from aegis_worker.persistence import migrate
@@ -20,14 +23,27 @@ from aegis_worker.persistence.oversight_tables import metadata
 pytest_plugins = ["installed"]
 
 _TEMPLATE = "aegis_template"
+_CHECKOUT = Path(__file__).parents[1]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests run in several processes, each with stores of its own; a file stays in one, and so does who shares a server."""
-    for item in items:
-        shares_installation = "folder" in getattr(item, "fixturenames", ())
-        group = "installation" if shares_installation else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+class _ByServers(LoadFileScheduling):
+    """Tests run in several processes, each with stores of its own: a file in one of them, and in one of them also all files
+    that share the running installation, because it takes long to start.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "installation" if _shares_installation(file) else file
+
+
+@cache
+def _shares_installation(file: str) -> bool:
+    return "from installation import" in (_CHECKOUT / file).read_text()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """pytest-xdist's hook for who runs what."""
+    return _ByServers(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,7 @@ def test_after_a_long_stop_each_tick_is_sent_once_and_not_for_all_that_was_misse
         assert came[rare] == 1
 
 
+@pytest.mark.slow
 def test_ticks_that_nobody_takes_do_not_pile_up(beat: Callable[..., OwnBeat], broker: Redis) -> None:
     for queue in QUEUES:
         broker.lpush(queue, *["{}"] * ENOUGH_WAIT)

@@ -252,6 +252,7 @@ def test_a_payment_that_kills_its_workers_is_asked_about_and_others_of_its_batch
     assert [gateway.charges_of(id_) for id_ in others] == [1] * len(others)
 
 
+@pytest.mark.slow
 @pytest.mark.row(70)
 def test_a_payment_whose_rows_postgresql_refuses_every_time_is_asked_about(database):
     refused, fine = accept_several(database, 2)

@@ -81,6 +81,7 @@ def test_ticks_that_nobody_acts_on_are_the_workers_matter(
     assert "worker" in check["advice"]
 
 
+@pytest.mark.slow
 def test_one_tick_that_is_late_is_named_alone(
     client: Redis, aegis: Aegis, database: Database, judged: Callable[[], dict[str, Any]]
 ) -> None:
@@ -100,6 +101,7 @@ def test_just_after_its_start_beat_is_said_to_reconcile_soon(
     assert "reconciles in 5" in check["seen"]
 
 
+@pytest.mark.slow
 def test_a_relay_that_keeps_the_schedule_without_a_beat_is_fine(
     client: Redis, aegis: Aegis, judged: Callable[[], dict[str, Any]]
 ) -> None:

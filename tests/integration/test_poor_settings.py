@@ -443,6 +443,7 @@ def test_a_worker_whose_settings_contradict_each_other_does_not_start(name: str,
     assert ran.stderr.startswith(f"aegis: {name}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [("AEGIS_WEB_WORKERS", "many"), ("AEGIS_WEB_THREADS", "0"), ("AEGIS_BIND", "127.0.0.1:port")],
