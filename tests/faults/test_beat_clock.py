@@ -61,7 +61,13 @@ def until_ticks_come(broker: Redis, wanted: set[str] = _FREQUENT) -> Counter[str
     return came
 
 
-@pytest.mark.parametrize("off_s", [-_TWO_HOURS_S, _TWO_HOURS_S], ids=["back", "forward"])
+@pytest.mark.parametrize(
+    "off_s",
+    [
+        pytest.param(-_TWO_HOURS_S, id="back"),
+        pytest.param(_TWO_HOURS_S, id="forward", marks=pytest.mark.slow),
+    ],
+)
 def test_ticks_go_on_as_before_when_the_clock_is_set(
     beat: Callable[..., OwnBeat], broker: Redis, off_s: float
 ) -> None:
@@ -90,6 +96,7 @@ def test_a_schedule_that_is_ahead_of_the_clock_is_set_right_at_the_start_and_sai
     assert _TWO_HOURS_S - SOON_S < json.loads(said)["ahead_s"] <= _TWO_HOURS_S
 
 
+@pytest.mark.slow
 def test_after_a_long_stop_each_tick_is_sent_once_and_not_for_all_that_was_missed(
     beat: Callable[..., OwnBeat], broker: Redis
 ) -> None:

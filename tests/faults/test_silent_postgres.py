@@ -232,7 +232,7 @@ def test_a_worker_whose_claim_is_not_answered_comes_back_and_works_after_it(
 @pytest.mark.parametrize(
     "command",
     [
-        ("doctor",),
+        pytest.param(("doctor",), marks=pytest.mark.slow),
         ("status", "pay_0199f5c8b2a17d01b6a7b0a1c2d3e4f5"),
         pytest.param(("relay", "--once"), marks=pytest.mark.slow),  # each of its steps waits by itself
         ("migrate",),

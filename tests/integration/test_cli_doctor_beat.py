@@ -121,6 +121,7 @@ def test_without_redis_it_goes_by_what_was_reconciled(
     assert judged()["verdict"] == "warn"
 
 
+@pytest.mark.slow
 def test_a_beat_that_has_just_been_started_is_no_finding(
     tmp_path: Any, client: Redis, redis_url: str, judged: Callable[[], dict[str, Any]]
 ) -> None:

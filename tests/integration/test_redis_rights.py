@@ -71,7 +71,12 @@ def test_the_least_rights_are_enough(with_rights: Callable[..., str]) -> None:
         pytest.param(("resetkeys",), "use keys aegis:*, payments*", "~aegis:*", marks=pytest.mark.slow),
         pytest.param(("resetkeys", "%R~*"), "use keys aegis:*", "~unacked*", marks=pytest.mark.slow),
         (("resetchannels",), "use channels /0.celery.pidbox", "&/0.celery.pidbox"),
-        (("-@all",), "run EXEC, DISCARD, MULTI (without it the others can't be tried)", "+multi +exec"),
+        pytest.param(
+            ("-@all",),
+            "run EXEC, DISCARD, MULTI (without it the others can't be tried)",
+            "+multi +exec",
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=lambda rules: "/".join(rules) if isinstance(rules, tuple) else "",
 )
