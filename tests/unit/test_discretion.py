@@ -1,0 +1,27 @@
+"""What a gateway's references may look like."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from aegis_worker.domain.outcomes import Approved, Unknown
+from aegis_worker.gateways.discretion import discreet
+
+
+def test_a_random_hexadecimal_reference_is_never_taken_for_a_card() -> None:
+    draw = random.Random(9)
+    for _ in range(20_000):
+        approved = Approved(f"spay_{draw.getrandbits(96):024x}")
+        assert discreet(approved) == approved
+
+
+def test_digits_among_letters_are_an_id() -> None:
+    approved = Approved("spay_a4111111111111111bcdef0")
+    assert discreet(approved) == approved
+
+
+@pytest.mark.parametrize("reference", ["4111111111111111", "ch_4111111111111111", "4111-1111-1111-1111"])
+def test_a_number_that_stands_by_itself_and_passes_for_a_card_is_not_kept(reference: str) -> None:
+    assert isinstance(discreet(Approved(reference)), Unknown)
