@@ -16,7 +16,8 @@ from .base import GatewayEvent
 Said = TypeVar("Said", bound=Outcome | Lookup)
 
 _FREE_TEXT = ("reason", "message", "gateway_code", "shows")
-_WORD = re.compile(r"[0-9A-Za-z]+")
+# A number with letters before or behind it is a word of its own; digits among letters are an id.
+_WORD, _NUMBER = re.compile(r"[0-9A-Za-z]+"), re.compile(r"\A[A-Za-z]*+[0-9]++[A-Za-z]*+\Z")
 _LONGEST_TEXT = 1000
 # So much is looked at before a text is cut: half a card number would not be known as one.
 _LOOKED_AT = 4 * _LONGEST_TEXT
@@ -55,12 +56,12 @@ def discreet_event(event: GatewayEvent) -> GatewayEvent:
 
 
 def _is_like_a_card(reference: str) -> bool:
-    """Whether a reference or address holds a number that stands by itself and passes for a card's.
+    """Whether a reference or address holds a number that passes for a card's.
 
-    Digits among letters belong to an id: one random hexadecimal id in some thousand holds a run of them that passes, and a
-    payment must not stay in doubt for that.
+    Digits among letters are passed over: one random hexadecimal id in some thousand would pass, and its payment would stay
+    in doubt for that.
     """
-    return holds_card_data(_WORD.sub(lambda word: word[0] if word[0].isdigit() else "x", reference))
+    return holds_card_data(_WORD.sub(lambda word: word[0] if _NUMBER.match(word[0]) else "x", reference))
 
 
 def _printable(text: str) -> str:

@@ -17,11 +17,21 @@ def test_a_random_hexadecimal_reference_is_never_taken_for_a_card() -> None:
         assert discreet(approved) == approved
 
 
-def test_digits_among_letters_are_an_id() -> None:
-    approved = Approved("spay_a4111111111111111bcdef0")
+@pytest.mark.parametrize("reference", ["spay_a4111111111111111bcdef0", "4x111111111111111"])
+def test_digits_among_letters_are_an_id(reference: str) -> None:
+    approved = Approved(reference)
     assert discreet(approved) == approved
 
 
-@pytest.mark.parametrize("reference", ["4111111111111111", "ch_4111111111111111", "4111-1111-1111-1111"])
-def test_a_number_that_stands_by_itself_and_passes_for_a_card_is_not_kept(reference: str) -> None:
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "4111111111111111",
+        "ch_4111111111111111",
+        "tok4111111111111111",
+        "4111111111111111eur",
+        "4111-1111-1111-1111",
+    ],
+)
+def test_a_number_that_passes_for_a_cards_is_not_kept(reference: str) -> None:
     assert isinstance(discreet(Approved(reference)), Unknown)
