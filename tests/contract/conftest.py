@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from rewriting_proxy import RewritingProxy, rewriting_proxy
+from sandbox_calls import adapter_for
 from sandbox_process import Sandbox, running_sandbox
+
+from aegis_worker.gateways.sandbox import SandboxGateway
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +24,18 @@ def sandbox(shared_sandbox: Sandbox) -> Iterator[Sandbox]:
     """The session's instance, healed afterwards."""
     yield shared_sandbox
     shared_sandbox.set_faults()
+
+
+@pytest.fixture
+def proxy(sandbox: Sandbox) -> Iterator[RewritingProxy]:
+    """Before the instance, to change its answers on their way."""
+    with rewriting_proxy(sandbox.url) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(proxy: RewritingProxy) -> Iterator[SandboxGateway]:
+    """An adapter whose answers come by the proxy."""
+    adapter = adapter_for(proxy.url)
+    yield adapter
+    adapter.close()

@@ -6,14 +6,14 @@ import hashlib
 import hmac
 import json
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_process import API_KEY, Sandbox, eventually, running_sandbox
+from sandbox_calls import WEBHOOK_SECRET, adapter_for, approved_ref, charged, later, query, request
+from sandbox_process import Sandbox, eventually, running_sandbox
 
 from aegis_worker.domain.declines import may_fail_over
 from aegis_worker.domain.money import Money
@@ -30,22 +30,10 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
-from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
+from aegis_worker.gateways.base import StatusQuery
 from aegis_worker.gateways.sandbox import SandboxGateway
 from aegis_worker.gateways.sandbox_answers import DECLINE_CODES
 from aegis_worker.gateways.simulator.scripts import SCRIPTS, Effect
-
-WEBHOOK_SECRET = "whsec_test"
-
-
-def adapter_for(base_url: str, **config: Any) -> SandboxGateway:
-    settings = {
-        "name": "sandbox_a",
-        "adapter": "sandbox",
-        "api_key": API_KEY,
-        "webhook_secret": WEBHOOK_SECRET,
-    }
-    return SandboxGateway(GatewayConfig(base_url=base_url, **settings | config))
 
 
 @pytest.fixture
@@ -61,40 +49,6 @@ def impatient(sandbox: Sandbox) -> Iterator[SandboxGateway]:
     adapter = adapter_for(sandbox.url, timeout_s=0.5)
     yield adapter
     adapter.close()
-
-
-def request(token: str = "tok_ok", operation: Operation = Operation.PROCESS, **fields: Any) -> GatewayRequest:
-    key = uuid.uuid4().hex
-    given: dict[str, Any] = {
-        "operation": operation,
-        "payment_id": f"pay_{key}",
-        "idempotency_key": key,
-        "amount": Money(1999, "USD"),
-        "payment_method": {"type": "card", "token": token},
-    }
-    return GatewayRequest(**given | fields)
-
-
-def later(first: GatewayRequest, operation: Operation, ref: str, minor: int = 1999) -> GatewayRequest:
-    """A later operation on the payment of `first`, with a key of its own."""
-    key = uuid.uuid4().hex
-    return replace(
-        first, operation=operation, gateway_ref=ref, idempotency_key=key, amount=Money(minor, "USD")
-    )
-
-
-def query(about: GatewayRequest, ref: str | None = None) -> StatusQuery:
-    return StatusQuery(about.operation, about.idempotency_key, ref, about.amount)
-
-
-def charged(ref: str, captured_minor: int = 1999, refunded_minor: int = 0) -> Approved:
-    """An approved charge with the sums that the sandbox shows of it."""
-    return Approved(ref, captured_minor > 0, captured_minor, refunded_minor)
-
-
-def approved_ref(outcome: object) -> str:
-    assert isinstance(outcome, Approved)
-    return outcome.gateway_ref
 
 
 class TestAPaymentsWay:

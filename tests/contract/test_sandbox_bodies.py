@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rewriting_proxy import Exchange, RewritingProxy, as_bytes, rewriting_proxy
+from rewriting_proxy import Exchange, RewritingProxy, as_bytes
+from sandbox_calls import approved_ref, query, request
 from sandbox_process import Sandbox
-from test_sandbox_adapter import adapter_for, approved_ref, query, request
 
 from aegis_worker.domain.outcomes import Approved, Unknown
 from aegis_worker.gateways.sandbox import SandboxGateway
-
-
-@pytest.fixture
-def proxy(sandbox: Sandbox) -> Iterator[RewritingProxy]:
-    with rewriting_proxy(sandbox.url) as running:
-        yield running
-
-
-@pytest.fixture
-def gateway(proxy: RewritingProxy) -> Iterator[SandboxGateway]:
-    adapter = adapter_for(proxy.url)
-    yield adapter
-    adapter.close()
 
 
 def twice(name: str, other: object) -> Callable[[bytes], bytes]:

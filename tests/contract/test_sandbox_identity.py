@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from rewriting_proxy import Exchange, RewritingProxy, as_bytes, rewriting_proxy
+from rewriting_proxy import Exchange, RewritingProxy, as_bytes
+from sandbox_calls import adapter_for, approved_ref, charged, later, query, request
 from sandbox_process import API_KEY, Sandbox
-from test_sandbox_adapter import adapter_for, approved_ref, charged, later, query, request
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
@@ -25,19 +24,6 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.gateways.sandbox import SandboxGateway
-
-
-@pytest.fixture
-def proxy(sandbox: Sandbox) -> Iterator[RewritingProxy]:
-    with rewriting_proxy(sandbox.url) as running:
-        yield running
-
-
-@pytest.fixture
-def gateway(proxy: RewritingProxy) -> Iterator[SandboxGateway]:
-    adapter = adapter_for(proxy.url)
-    yield adapter
-    adapter.close()
 
 
 def is_mismatch(outcome: object) -> bool:

@@ -6,9 +6,9 @@ import re
 
 import pytest
 from command_line import Aegis, aegis, install
+from reviews import DOWN, doubtful, in_review
 from scripted_gateway import ScriptedGateway
 from spine import accept_one, pipeline
-from test_decisions import DOWN, doubtful, in_review
 
 from aegis_worker.cli import decision_options, resolve
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Pending, Unknown, UnknownKind

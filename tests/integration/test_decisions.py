@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from reviews import DOWN, HASTY, SEEN, WHY, doubtful, in_review
 from sandbox_pair import adapter
 from sandbox_process import Sandbox, running_sandbox
 from scripted_gateway import ScriptedGateway
@@ -22,18 +23,12 @@ from aegis_worker.persistence import decisions
 from aegis_worker.persistence.audit_log import list_entries, verify
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
-from aegis_worker.pipeline.work import Policy
 from aegis_worker.queries.case_file import read_case_file
 from aegis_worker.queries.outlook import outlook
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.review import looking
 from aegis_worker.review.resolve import Resolution, Resolved, ReviewParts, resolve
 from aegis_worker.review.standing import carry_out_due
-
-# The first look-up without an answer brings the payment to a person.
-HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)
-WHY, SEEN = "settlement report of 20 November", "https://dashboard.example/charges/ch_77"
-DOWN = Unknown("status is down", kind=UnknownKind.HTTP_5XX)
 
 
 @pytest.fixture(scope="module")
@@ -47,30 +42,6 @@ def real(sandbox: Sandbox) -> Iterator[SandboxGateway]:
     sandbox.set_faults()
     yield adapter(sandbox)
     sandbox.set_faults()
-
-
-def doubtful(*, charges: bool = False) -> ScriptedGateway:
-    """A gateway whose answers never come and which can't be asked."""
-
-    def script(request: Any) -> Any:
-        if charges:
-            gateway.charge(request)
-        return Unknown("read timeout")
-
-    gateway = ScriptedGateway("a", script)
-    gateway.look_up = lambda query: DOWN
-    return gateway
-
-
-def in_review(database: Database, *gateways: Any, key: str = "key-1", **changes: Any) -> str:
-    """A payment that its gateways left in doubt until a person was asked."""
-    parts = pipeline(database, *gateways, policy=HASTY)
-    payment_id = accept_one(database, key, **changes).payment.id
-    run(parts, "payments")
-    database.run(lambda tx: tx.exec_driver_sql("UPDATE jobs SET run_at = now() WHERE status = 'waiting'"))
-    run(parts, "verify")
-    assert job_of(database, payment_id)["status"] == "review"
-    return payment_id
 
 
 def parts_of(database: Database, *gateways: Any) -> ReviewParts:

@@ -422,6 +422,20 @@ def test_a_web_server_that_has_not_read_our_configuration_ends_without_a_traceba
     assert "Traceback" not in ran.stderr
 
 
+def refusal_of(process: str, name: str, value: str) -> str:
+    """The one line with which the process refuses to start under this setting."""
+    ran = subprocess.run(
+        PROCESSES[process],
+        cwd=CHECKOUT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ran.returncode, ran.stderr.count("\n")) == (3, 1), ran.stderr
+    return ran.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -431,16 +445,7 @@ def test_a_web_server_that_has_not_read_our_configuration_ends_without_a_traceba
     ],
 )
 def test_a_worker_whose_settings_contradict_each_other_does_not_start(name: str, value: str) -> None:
-    ran = subprocess.run(
-        PROCESSES["worker"],
-        cwd=CHECKOUT,
-        env={**os.environ, name: value},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (ran.returncode, ran.stderr.count("\n")) == (3, 1), ran.stderr
-    assert ran.stderr.startswith(f"aegis: {name}")
+    assert refusal_of("worker", name, value).startswith(f"aegis: {name}")
 
 
 @pytest.mark.slow
@@ -449,16 +454,7 @@ def test_a_worker_whose_settings_contradict_each_other_does_not_start(name: str,
     [("AEGIS_WEB_WORKERS", "many"), ("AEGIS_WEB_THREADS", "0"), ("AEGIS_BIND", "127.0.0.1:port")],
 )
 def test_gunicorn_is_not_started_with_numbers_that_are_none(name: str, value: str) -> None:
-    ran = subprocess.run(
-        PROCESSES["web"],
-        cwd=CHECKOUT,
-        env={**os.environ, name: value},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (ran.returncode, ran.stderr.count("\n")) == (3, 1), ran.stderr
-    assert ran.stderr.startswith(f"aegis: {name} must be")
+    assert refusal_of("web", name, value).startswith(f"aegis: {name} must be")
 
 
 def test_a_process_says_at_its_start_which_variable_nothing_reads(tmp_path: Path) -> None:

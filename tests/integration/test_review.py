@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from reviews import HASTY, SEEN, WHY, doubtful, in_review
 from scripted_gateway import ScriptedGateway
 from spine import (
     accept_one,
@@ -47,40 +48,11 @@ from aegis_worker.intake import request_sync
 from aegis_worker.persistence.audit_log import list_entries, verify
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
-from aegis_worker.pipeline.work import Policy
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.review.resolve import Resolution, Resolved, ReviewParts, resolve
 
-# The first look-up without an answer brings the payment to a person.
-HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)
-WHY = "settlement report of 20 November"
-SEEN = "https://dashboard.example/charges/ch_77"
 # What no gateway confirms, and a person wants at once.
 INSISTS: dict[str, Any] = {"evidence": SEEN, "force": True}
-
-
-def doubtful(*, charges: bool = False, **options: Any) -> ScriptedGateway:
-    """A gateway whose answers never come and which can't be asked."""
-
-    def script(request: Any) -> Any:
-        if charges:
-            gateway.charge(request)
-        return Unknown("read timeout")
-
-    gateway = ScriptedGateway("a", script, **options)
-    gateway.look_up = lambda query: Unknown("status is down")
-    return gateway
-
-
-def in_review(database: Database, *gateways: Any, key: str = "key-1", **changes: Any) -> str:
-    """A payment that its gateways left in doubt until a person was asked."""
-    parts = pipeline(database, *gateways, policy=HASTY)
-    payment_id = accept_one(database, key, **changes).payment.id
-    run(parts, "payments")
-    database.run(lambda tx: tx.exec_driver_sql("UPDATE jobs SET run_at = now() WHERE status = 'waiting'"))
-    run(parts, "verify")
-    assert job_of(database, payment_id)["status"] == "review"
-    return payment_id
 
 
 def decide(
