@@ -11,6 +11,11 @@ from typing import Self
 
 from installation import SOON_S, STOP_S, wait_until
 
+# Beat looks at all settings when it starts, and connects to Redis only.
+_OTHER_SETTINGS = {
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+    "AEGIS_SECRET": "a secret of thirty-two characters",
+}
 _SKEWED = str(Path(__file__).parent / "faults" / "skewed")
 
 
@@ -27,7 +32,7 @@ class OwnBeat:
         with self._log.open("wb") as log:
             argv += ["--schedule", str(folder / "schedule")]
             self._process = subprocess.Popen(
-                argv, env={**os.environ, **settings, **skewed}, stdout=log, stderr=log
+                argv, env={**os.environ, **_OTHER_SETTINGS, **settings, **skewed}, stdout=log, stderr=log
             )
 
     def __enter__(self) -> Self:

@@ -34,13 +34,7 @@ def broker(redis_url: str) -> Iterator[Redis]:
 @pytest.fixture
 def beat(tmp_path: Path, redis_url: str) -> Callable[..., OwnBeat]:
     """`beat(clock_off_s=…)` starts one; the next has the schedule file of the last."""
-    # It looks at all settings, and connects to Redis only.
-    settings = {
-        "REDIS_URL": redis_url,
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-        "AEGIS_SECRET": "a secret of thirty-two characters",
-    }
-    return lambda clock_off_s=0.0: OwnBeat(tmp_path, settings, clock_off_s=clock_off_s)
+    return lambda clock_off_s=0.0: OwnBeat(tmp_path, {"REDIS_URL": redis_url}, clock_off_s=clock_off_s)
 
 
 def taken(broker: Redis) -> list[str]:
