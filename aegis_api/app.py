@@ -63,6 +63,11 @@ def _from_environment() -> Web:
         refuse_to_start(error)
 
 
+def serve_with(app: Flask, parts: Web) -> None:
+    """Have the application work with these parts, and with none of those that it had before."""
+    install(app, Parts(web=parts, known_keys=KnownKeys(parts.database), waiters=Waiters()))
+
+
 def create_app(parts: Web | None = None) -> Flask:
     """The application on the given parts, or on those that the environment describes.
 
@@ -73,7 +78,7 @@ def create_app(parts: Web | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a body sent in chunks
     app.url_map.merge_slashes = False
     app.url_map.converters["payment"] = requests.PaymentInPath
-    install(app, Parts(web=parts, known_keys=KnownKeys(parts.database), waiters=Waiters()))
+    serve_with(app, parts)
     api = openapi.document(app)
     for blueprint in (
         payments.blueprint,

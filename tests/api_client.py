@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
@@ -14,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from aegis_api.app import create_app
+from aegis_api.app import create_app, serve_with
 from aegis_worker.bootstrap import Web, redis_client
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
@@ -130,6 +131,40 @@ class Api:
         raise AssertionError("no payment became due")
 
 
+class Applications:
+    """Making an application takes an eighth of a second, most of it for the API's document, so tests take over those that
+    tests before them have done with.
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[Flask]] = {}
+        self._taken: list[tuple[int, Flask]] = []
+
+    def take(self, web: Web) -> Flask:
+        """One that works with these parts, until the test is over."""
+        limit = web.settings.max_body_bytes
+        free = self._free.get(limit)
+        if free:
+            app = free.pop()
+            serve_with(app, web)
+        else:
+            app = create_app(web)
+        self._taken.append((limit, app))
+        return app
+
+    @contextmanager
+    def of_a_test(self) -> Iterator[None]:
+        """What is taken meanwhile is free again afterwards."""
+        before, self._taken = self._taken, []
+        yield
+        for limit, app in self._taken:
+            self._free.setdefault(limit, []).append(app)
+        self._taken = before
+
+
+applications = Applications()
+
+
 def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = True, **changed: Any) -> Api:
     """The application on this database, with these gateways; `changed` settings replace the defaults."""
     settings = replace(settings_for(database_url), **changed)
@@ -144,7 +179,7 @@ def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = 
         gateways=lambda: named,
         gateway_reports=lambda: report_gateways(database, named, monitor),
     )
-    return Api(create_app(web), database, settings, told)
+    return Api(applications.take(web), database, settings, told)
 
 
 def settings_for(database_url: str) -> Settings:

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+from api_client import applications
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from xdist.scheduler import LoadFileScheduling
@@ -72,7 +73,8 @@ def shared_database(stores: Stores, migrated_template: str) -> Iterator[SharedDa
 @pytest.fixture
 def database_url(shared_database: SharedDatabase) -> Iterator[str]:
     """A database, migrated and empty."""
-    yield shared_database.url
+    with applications.of_a_test():
+        yield shared_database.url
     shared_database.empty()
 
 

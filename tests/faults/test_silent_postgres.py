@@ -138,7 +138,11 @@ def test_every_thread_of_the_api_comes_back_and_none_of_the_old_connections_is_u
 
 
 @pytest.mark.parametrize(
-    "from_prefix", [b"", _QUERY], ids=["nothing is answered", "queries are not answered"]
+    "from_prefix",
+    [
+        pytest.param(b"", id="nothing is answered", marks=pytest.mark.slow),
+        pytest.param(_QUERY, id="queries are not answered"),
+    ],
 )
 def test_readiness_is_refused_in_time_while_postgresql_is_silent(
     api: Api, shop: Merchant, proxy: TcpProxy, from_prefix: bytes
@@ -169,7 +173,13 @@ def silent_at_commit(database: Database, number: int, silence: Callable[[], None
 
 
 # The transactions of a charge: claim, open the attempt, write the answer.
-@pytest.mark.parametrize("answers_only", [False, True], ids=["the COMMIT is lost", "its answer is lost"])
+@pytest.mark.parametrize(
+    "answers_only",
+    [
+        pytest.param(False, id="the COMMIT is lost", marks=pytest.mark.slow),
+        pytest.param(True, id="its answer is lost"),
+    ],
+)
 @pytest.mark.parametrize("number", [1, 2, 3], ids=["claim", "attempt", "answer"])
 def test_a_worker_that_hears_nothing_of_its_commit_charges_once_and_loses_nothing(
     database: Database,
@@ -239,7 +249,10 @@ def test_a_worker_whose_claim_is_not_answered_comes_back_and_works_after_it(
     ],
     ids=lambda command: command[0],
 )
-@pytest.mark.parametrize("from_prefix", [b"", _QUERY], ids=["connecting", "asking"])
+@pytest.mark.parametrize(
+    "from_prefix",
+    [pytest.param(b"", id="connecting", marks=pytest.mark.slow), pytest.param(_QUERY, id="asking")],
+)
 def test_a_command_says_that_postgresql_does_not_answer_and_ends(
     running: Installation,
     postgres: EmbeddedPostgres,

@@ -58,7 +58,7 @@ def front(database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(http, "_PAUSES", RetryLimits(initial_s=0.01, cap_s=0.02))
     api = start_api(database_url)
     front = Front(api.app.wsgi_app)
-    api.app.wsgi_app = front  # type: ignore[method-assign]
+    monkeypatch.setattr(api.app, "wsgi_app", front)
     _, key = create_key(database, "shop", "test")
     with served(api.app) as url:
         monkeypatch.setenv("AEGIS_API_URL", url)
