@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, g, request
 
-from aegis_worker.chaos.points import crash_point
+from aegis_worker.crash_points import crash_point
 from aegis_worker.errors import AegisError
 from aegis_worker.intake import Accepted, PaymentCommand, accept_all
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, g, request
 
-from aegis_worker.chaos.points import crash_point
+from aegis_worker.crash_points import crash_point
 from aegis_worker.errors import DatabaseUnavailable, NotFound
 from aegis_worker.ids import PAYMENT, event_id, parse_event_id
 from aegis_worker.intake import Accepted, accept, request_sync

@@ -16,8 +16,8 @@ from redis.retry import Retry
 from aegis_worker.audit.run import AuditParts
 from aegis_worker.audit.violations import Bounds
 from aegis_worker.celery import app as celery_app
-from aegis_worker.chaos.points import arm
-from aegis_worker.chaos.points import check as check_crash_point
+from aegis_worker.crash_points import arm
+from aegis_worker.crash_points import check as check_crash_point
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.registry import IN_PROCESS, load_gateways, variables_of

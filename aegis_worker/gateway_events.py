@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from aegis_worker.chaos.points import crash_point
+from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.gateway_keys import parse_gateway_key
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from aegis_worker.chaos.points import crash_point
+from aegis_worker.crash_points import crash_point
 from aegis_worker.persistence.card_declines import KEEP_D
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings

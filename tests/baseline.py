@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import psutil
 from installation import SOON_S, Installation, wait_until
 
-from aegis_worker.cli.crash.baseline import open_files
+from aegis_worker.lab.crash.baseline import open_files
 
 # Pools fill as chance has it and logs are rotated: a few more is no leak. A leak grows with payments or with faults.
 _SLACK = 8

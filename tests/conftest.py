@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from xdist.scheduler import LoadFileScheduling
 
-from aegis_worker.embedded.stack import Stores, temporary_data_dir
+from aegis_worker.lab.embedded.stack import Stores, temporary_data_dir
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.oversight_tables import metadata

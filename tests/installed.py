@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from installation import CHECKOUT, LEASE_S, Installation
 
-from aegis_worker.embedded.postgres import EmbeddedPostgres
-from aegis_worker.embedded.stack import temporary_data_dir
-from aegis_worker.embedded.valkey import EmbeddedValkey
+from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
+from aegis_worker.lab.embedded.stack import temporary_data_dir
+from aegis_worker.lab.embedded.valkey import EmbeddedValkey
 
 
 @pytest.fixture(scope="session")

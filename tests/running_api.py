@@ -12,9 +12,9 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from aegis_worker.cli.local_programs import web_program
-from aegis_worker.embedded.ports import free_port
-from aegis_worker.embedded.processes import Processes
+from aegis_worker.lab.embedded.ports import free_port
+from aegis_worker.lab.embedded.processes import Processes
+from aegis_worker.lab.local.programs import web_program
 
 _CONFIG = Path(__file__).parent.parent / "config"
 # A bound for a machine with other things to do; an answer takes milliseconds.

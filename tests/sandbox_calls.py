@@ -11,7 +11,7 @@ from sandbox_process import API_KEY
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 
 WEBHOOK_SECRET = "whsec_test"
 

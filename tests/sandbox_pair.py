@@ -11,7 +11,7 @@ from typing import Any
 from sandbox_process import API_KEY, Sandbox, running_sandbox
 
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 
 
 @dataclass(frozen=True)

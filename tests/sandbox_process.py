@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aegis_worker.embedded.processes import Processes
+from aegis_worker.lab.embedded.processes import Processes
 
 API_KEY = "sk_sandbox"
 CLIENT_TIMEOUT_S = 20.0
@@ -58,7 +58,7 @@ class Sandbox:
         ready = self._folder / f"{self.name}.ready"
         ready.unlink(missing_ok=True)
         port = str(urlsplit(self.url).port) if self.url else "0"
-        module = ["-m", "aegis_worker.gateways.simulator", "--name", self.name, "--port", port]
+        module = ["-m", "aegis_worker.emulator", "--name", self.name, "--port", port]
         files = ["--ledger", str(self._folder / f"{self.name}.sqlite"), "--ready-file", str(ready)]
         self._processes.start(
             self.name,

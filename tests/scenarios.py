@@ -16,7 +16,7 @@ from spine import accept_one, end_leases, let_pass, pipeline
 from aegis_worker.domain.outcomes import NotSent, Outcome
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.base import GatewayRequest
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 

@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
-from aegis_worker.chaos.points import crash_point
+from aegis_worker.crash_points import crash_point
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.comparison import Comparison, compare
 from aegis_worker.persistence.database import Database

@@ -6,9 +6,6 @@ Exit codes: 0 done; 1 done, and something is wrong with payments or the installa
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Any
 
 import click
 
@@ -16,56 +13,33 @@ from aegis_worker import __version__
 from aegis_worker.errors import AegisError
 from aegis_worker.observability.logs import configure_logs, log_the_uncaught
 from aegis_worker.observability.refusals import one_line
+from aegis_worker.terminal.group import LazyGroup
+from aegis_worker.terminal.streams import readers_may_leave
 
-from .streams import readers_may_leave
-
-# Subcommand: (module, what `aegis --help` says).
+# Subcommand: (module, from here, and what `aegis --help` says).
 COMMANDS = {
-    "up": ("up", "Start everything here and keep it running."),
-    "demo": ("demo", "Run payments end to end, compare with the gateways' ledgers, and exit."),
-    "bench": ("bench", "Measure what this machine can do, on a throw-away installation."),
-    "crashtest": ("crash", "Kill processes at every crash point under load, and check what comes out."),
-    "migrate": ("migrate", "Bring the database schema up to date."),
-    "keys": ("keys", "Create, list and revoke API keys."),
-    "pay": ("pay", "Post one payment, or a file of them, and wait for the results."),
-    "status": ("status", "Show a payment and its job."),
-    "timeline": ("timeline", "Show what happened to a payment, event by event."),
-    "reconcile": ("reconcile", "Compare with the gateways and repair what is stuck."),
-    "explain": ("explain", "Say why a payment is in its state, and what happens next."),
-    "reviews": ("reviews", "Show what waits for a person, with the evidence."),
-    "resolve": ("resolve", "Decide about a payment that waits for a person."),
-    "audit-log": ("audit_log", "Show who decided what, and verify that nothing was changed."),
-    "audit": ("audit", "Check the invariants on every payment, and freeze what can't be trusted."),
-    "replay": ("replay", "Fold a payment's events and compare with its row."),
-    "gateways": ("gateways", "Show how the payment gateways do: breakers, success, latencies."),
-    "outbox": ("outbox", "Show, drain and redeliver events."),
-    "relay": ("relay", "Work without Redis: process, verify and deliver from the database."),
-    "routing": ("routing", "Show, check and change how payments are routed."),
-    "doctor": ("doctor", "Check the installation and say what to do."),
+    "up": (".up", "Start everything here and keep it running."),
+    "demo": ("..lab.demo", "Run payments end to end, compare with the gateways' ledgers, and exit."),
+    "bench": ("..lab.bench", "Measure what this machine can do, on a throw-away installation."),
+    "crashtest": ("..lab.crash", "Kill processes at every crash point under load, and check what comes out."),
+    "migrate": (".migrate", "Bring the database schema up to date."),
+    "keys": (".keys", "Create, list and revoke API keys."),
+    "pay": (".pay", "Post one payment, or a file of them, and wait for the results."),
+    "status": (".status", "Show a payment and its job."),
+    "timeline": (".timeline", "Show what happened to a payment, event by event."),
+    "reconcile": (".reconcile", "Compare with the gateways and repair what is stuck."),
+    "explain": (".explain", "Say why a payment is in its state, and what happens next."),
+    "reviews": (".reviews", "Show what waits for a person, with the evidence."),
+    "resolve": (".resolve", "Decide about a payment that waits for a person."),
+    "audit-log": (".audit_log", "Show who decided what, and verify that nothing was changed."),
+    "audit": (".audit", "Check the invariants on every payment, and freeze what can't be trusted."),
+    "replay": (".replay", "Fold a payment's events and compare with its row."),
+    "gateways": (".gateways", "Show how the payment gateways do: breakers, success, latencies."),
+    "outbox": (".outbox", "Show, drain and redeliver events."),
+    "relay": (".relay", "Work without Redis: process, verify and deliver from the database."),
+    "routing": (".routing", "Show, check and change how payments are routed."),
+    "doctor": (".doctor", "Check the installation and say what to do."),
 }
-
-
-class LazyGroup(click.Group):
-    """A group whose subcommands are modules under `package`: (module, summary) by name, each with a `command`."""
-
-    def __init__(
-        self, *args: Any, package: str, modules: Mapping[str, tuple[str, str]], **attributes: Any
-    ) -> None:
-        super().__init__(*args, **attributes)
-        self._package, self._modules = package, modules
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._modules)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._modules:
-            return None
-        command: click.Command = import_module(f"{self._package}.{self._modules[cmd_name][0]}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in self._modules.items()])
 
 
 @click.group(

@@ -13,10 +13,19 @@ from aegis_worker.audit.batches import how_many
 from aegis_worker.audit.run import AuditReport, audit_all
 from aegis_worker.audit.violations import INVARIANTS
 from aegis_worker.ids import PAYMENT, first_id_at, made_at
+from aegis_worker.terminal.output import (
+    examples,
+    json_option,
+    plain,
+    print_facts,
+    print_json,
+    print_table,
+    progress,
+    remark,
+)
+from aegis_worker.terminal.worker_parts import opened_worker
 
-from .output import examples, json_option, plain, print_facts, print_json, print_table, progress, remark
 from .reconcile import parse_since
-from .worker_parts import opened_worker
 
 _SHOWN = 50
 _DEFAULT_SPAN = timedelta(hours=24)

@@ -7,9 +7,8 @@ import click
 from aegis_api.representations import audit_entry_body
 from aegis_worker.persistence import audit_log
 from aegis_worker.persistence.audit_log import Entry, Verdict
-
-from .installation import opened_database
-from .output import examples, json_option, print_facts, print_json, print_table, remark
+from aegis_worker.terminal.installation import opened_database
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, print_table, remark
 
 
 @click.command(

@@ -10,9 +10,9 @@ from redis import Redis, RedisError
 from aegis_worker.beat import STARTED, TICKS_KEY
 from aegis_worker.celery import app as celery_app
 from aegis_worker.persistence.database import Database
+from aegis_worker.terminal.output import duration
 
 from .checks import Check, ok, warn
-from .output import duration
 
 # The reconciliation, which leaves a row behind, is due every minute: two may be missed.
 _RECONCILE, _RECONCILED_LATE_S = "reconcile", 180.0

@@ -12,9 +12,9 @@ from aegis_worker.persistence.compatibility import fit
 from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
 from aegis_worker.persistence.oversight_tables import metadata
 from aegis_worker.settings import Settings
+from aegis_worker.terminal.output import duration
 
 from .checks import Check, fail, ok, warn
-from .output import duration
 
 _OLDEST_VERSION = 16
 _MOST_SKEW_S = 1.0

@@ -9,9 +9,9 @@ from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.queries.gateway_reports import GatewayReport
 from aegis_worker.routing.book import RoutingTable
+from aegis_worker.terminal.output import duration
 
 from .checks import Check, fail, ok, warn
-from .output import duration
 
 
 def answers(gateways: Sequence[PaymentGateway]) -> Iterator[Check]:

@@ -19,10 +19,10 @@ from aegis_worker.persistence.compatibility import fit
 from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.redis_rights import is_refusal
 from aegis_worker.settings import load_settings
+from aegis_worker.terminal.output import examples, json_option, print_json, print_table
 
 from . import checks_beat, checks_database, checks_gateways, checks_redis
 from .checks import Check, fail, guarded, ok, warn
-from .output import examples, json_option, print_json, print_table
 
 _DATABASE_ADVICE = "start PostgreSQL, or correct DATABASE_URL: without it nothing is accepted"
 _UNUSABLE_ADVICE = "have an administrator of PostgreSQL do what it says: until then nothing is accepted"

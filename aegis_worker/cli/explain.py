@@ -10,9 +10,8 @@ from aegis_api.explanation_body import explanation_body, resolutions
 from aegis_worker.errors import NotFound
 from aegis_worker.queries.case_file import CaseFile, read_case_file
 from aegis_worker.queries.explain import Explanation, explain
-
-from .installation import opened_database
-from .output import (
+from aegis_worker.terminal.installation import opened_database
+from aegis_worker.terminal.output import (
     duration,
     examples,
     json_option,

@@ -17,10 +17,18 @@ from aegis_worker.errors import OperatorError
 from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.resilience.health import Figures, Latency
 from aegis_worker.resilience.permits import STATUS
+from aegis_worker.terminal.output import (
+    duration,
+    examples,
+    json_option,
+    plain,
+    print_json,
+    print_table,
+    redrawn_table,
+)
+from aegis_worker.terminal.worker_parts import opened_worker
 
-from .output import duration, examples, json_option, plain, print_json, print_table, redrawn_table
 from .pauses import pause, resume
-from .worker_parts import opened_worker
 
 NO_HEALTH = (
     "Redis can't be asked, so the health of the gateways is not known; payments are accepted, and `aegis relay` works on "

@@ -10,9 +10,8 @@ import click
 
 from aegis_worker.persistence import api_keys
 from aegis_worker.settings import load_settings
-
-from .installation import cli_actor, opened_database
-from .output import examples, json_option, print_facts, print_json, print_table, remark
+from aegis_worker.terminal.installation import cli_actor, opened_database
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, print_table, remark
 
 _MERCHANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _LONGEST_LABEL = 100

@@ -11,9 +11,8 @@ from aegis_worker.errors import OperatorError
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import load_settings
-
-from .installation import opened_database
-from .output import examples, json_option, print_facts, print_json, remark
+from aegis_worker.terminal.installation import opened_database
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, remark
 
 
 @click.command(

@@ -14,13 +14,21 @@ from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
 from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.payments import get_payment
 from aegis_worker.settings import load_settings
+from aegis_worker.terminal.installation import opened_database
+from aegis_worker.terminal.output import (
+    duration,
+    examples,
+    json_option,
+    print_facts,
+    print_json,
+    print_table,
+    remark,
+)
+from aegis_worker.terminal.worker_parts import opened_worker
 from aegis_worker.webhooks import endpoints as use_cases
 
 from .backlog import deliveries
-from .installation import opened_database
 from .keys import merchant_id
-from .output import duration, examples, json_option, print_facts, print_json, print_table, remark
-from .worker_parts import opened_worker
 
 merchant_option = click.option(
     "--merchant", required=True, callback=merchant_id, help="Whose endpoint it is."

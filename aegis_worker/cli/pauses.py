@@ -6,10 +6,8 @@ import click
 
 from aegis_api.routing_bodies import paused_body
 from aegis_worker.routing.changes import pause_gateway, resume_gateway
-
-from .installation import cli_actor, opened_database
-from .output import examples, json_option, print_facts, print_json, remark
-from .routing.documents import configured_gateways
+from aegis_worker.terminal.installation import cli_actor, configured_gateways, opened_database
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, remark
 
 
 @click.command(epilog=examples('aegis gateways pause sandbox_a --reason "their maintenance window"'))

@@ -15,10 +15,18 @@ from aegis_worker.errors import NotFound
 from aegis_worker.ids import new_id
 from aegis_worker.observability.redaction import redact_text
 from aegis_worker.queries.sentences import of_error
+from aegis_worker.terminal.api import ENDED_JOB, Api, NotAnswered, Reply
+from aegis_worker.terminal.output import (
+    examples,
+    json_option,
+    money,
+    print_facts,
+    print_json,
+    progress,
+    remark,
+)
 
-from .http import ENDED_JOB, Api, NotAnswered, Reply
 from .minor_units import minor_units
-from .output import examples, json_option, money, print_facts, print_json, progress, remark
 from .pay_file import pay_file
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0

@@ -13,9 +13,9 @@ from typing import Any
 
 from aegis_worker.errors import AegisError, OperatorError
 from aegis_worker.observability.redaction import redact_text
+from aegis_worker.terminal.api import ENDED_JOB, Api, NotAnswered, Reply
+from aegis_worker.terminal.output import print_facts, print_json, print_table, progress, remark
 
-from .http import ENDED_JOB, Api, NotAnswered, Reply
-from .output import print_facts, print_json, print_table, progress, remark
 from .pay_lines import Line, count_lines, in_batches, read_lines
 
 _ERRORS_SHOWN, _ERRORS_KEPT = 20, 1000

@@ -12,9 +12,8 @@ import click
 from aegis_worker.hints import Hints
 from aegis_worker.reconcile import ReconciliationRun
 from aegis_worker.reconcile import reconcile as run_reconciliation
-
-from .output import examples, json_option, print_facts, print_json, print_table, remark
-from .worker_parts import opened_worker
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, print_table, remark
+from aegis_worker.terminal.worker_parts import opened_worker
 
 _SPAN = re.compile(r"(\d{1,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -23,10 +23,9 @@ from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.pipeline.run import run
 from aegis_worker.purge import purge
 from aegis_worker.review.standing import carry_out_due
-
-from .installation import tables_expected
-from .output import examples, json_option, print_facts, print_json, print_table
-from .worker_parts import opened_worker
+from aegis_worker.terminal.installation import tables_expected
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, print_table
+from aegis_worker.terminal.worker_parts import opened_worker
 
 log = structlog.get_logger(__name__)
 

@@ -19,9 +19,17 @@ from aegis_worker.queries.as_of import last_seq_at, payment_at
 from aegis_worker.queries.history import MOST_EVENTS, StoredEvent, list_events
 from aegis_worker.queries.payments import StoredPayment, get_payment
 from aegis_worker.queries.sentences import of_event
+from aegis_worker.terminal.installation import opened_database
+from aegis_worker.terminal.output import (
+    examples,
+    json_option,
+    plain,
+    print_facts,
+    print_json,
+    print_table,
+    remark,
+)
 
-from .installation import opened_database
-from .output import examples, json_option, plain, print_facts, print_json, print_table, remark
 from .reconcile import parse_since
 
 

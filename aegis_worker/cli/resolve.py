@@ -10,10 +10,10 @@ from aegis_worker.gateways.registry import load_gateways
 from aegis_worker.review.case import Kind
 from aegis_worker.review.resolve import Resolution, resolve
 from aegis_worker.settings import load_settings
+from aegis_worker.terminal.installation import cli_actor, opened_database
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json
 
 from .decision_options import in_options, refusals_in_options
-from .installation import cli_actor, opened_database
-from .output import examples, json_option, print_facts, print_json
 
 
 @click.command(

@@ -10,11 +10,19 @@ from aegis_api.ops_bodies import decision_body
 from aegis_api.representations import job_body, payment_body
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.sentences import of_attempt, of_error
+from aegis_worker.terminal.installation import opened_database
+from aegis_worker.terminal.look_up import MOST_LISTED, Found, look_up, payments_of
+from aegis_worker.terminal.output import (
+    examples,
+    json_option,
+    plain,
+    print_facts,
+    print_json,
+    print_table,
+    remark,
+)
 
-from .installation import opened_database
 from .keys import merchant_id
-from .look_up import MOST_LISTED, Found, look_up, payments_of
-from .output import examples, json_option, plain, print_facts, print_json, print_table, remark
 
 
 @click.command(

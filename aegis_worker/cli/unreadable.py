@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-from .output import plain, print_json
+from aegis_worker.terminal.output import plain, print_json
 
 
 class Unreadable(click.ClickException):

@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 
 from aegis_worker.errors import StackFailed
-
-from .local_folder import write_whole
-from .local_stack import LocalStack, Running, Stopped, stop_on_signals
-from .output import examples, print_facts, remark
+from aegis_worker.lab.local.folder import write_whole
+from aegis_worker.lab.local.stack import LocalStack, Running, Stopped, stop_on_signals
+from aegis_worker.terminal.output import examples, print_facts, remark
 
 MERCHANT = "local"
 _CURL = """\

@@ -19,8 +19,8 @@ from aegis_worker.toml_file import read_toml
 
 from .base import AmountLimits, GatewayConfig, PaymentGateway
 from .limits import breaker_limits, numbers, retry_limits
-from .null import NullGateway
-from .sandbox import SandboxGateway
+from .null.adapter import NullGateway
+from .sandbox.adapter import SandboxGateway
 
 ADAPTERS: dict[str, Callable[[GatewayConfig], PaymentGateway]] = {
     "sandbox": SandboxGateway,

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
 
-from aegis_worker.chaos.points import crash_point
+from aegis_worker.crash_points import crash_point
 from aegis_worker.errors import (
     AegisError,
     DatabaseUnavailable,

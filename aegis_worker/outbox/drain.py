@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 from redis import RedisError
 
-from aegis_worker.chaos.points import crash_point
+from aegis_worker.crash_points import crash_point
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.outbox_rows import ClaimedEvent, Removal

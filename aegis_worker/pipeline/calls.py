@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
-from aegis_worker.chaos.points import crash_point
 from aegis_worker.clock import clock_s
+from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.base import PaymentGateway

@@ -17,8 +17,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from aegis_worker.chaos.points import crash_point
 from aegis_worker.clock import clock_s
+from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     ActionRequired,

@@ -12,8 +12,8 @@ from functools import partial
 
 import structlog
 
-from aegis_worker.chaos.points import crash_point
 from aegis_worker.clock import clock_s
+from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.outcomes import Approved
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.persistence.claims import claim

@@ -11,8 +11,8 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from aegis_worker.chaos.points import crash_point
 from aegis_worker.clock import clock_s
+from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.payment import in_doubt
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, ReferenceTaken, VersionConflict

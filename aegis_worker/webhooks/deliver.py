@@ -17,8 +17,8 @@ from itertools import groupby
 import structlog
 from sqlalchemy import Connection
 
-from aegis_worker.chaos.points import crash_point
 from aegis_worker.clock import clock_s
+from aegis_worker.crash_points import crash_point
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.persistence import delivery_rows, endpoint_rows
 from aegis_worker.persistence.database import Database

@@ -9,7 +9,7 @@ from rewriting_proxy import RewritingProxy, rewriting_proxy
 from sandbox_calls import adapter_for
 from sandbox_process import Sandbox, running_sandbox
 
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 
 
 @pytest.fixture(scope="session")

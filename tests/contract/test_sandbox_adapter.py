@@ -29,11 +29,11 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.emulator.scripts import SCRIPTS, Effect
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.gateways.base import StatusQuery
-from aegis_worker.gateways.sandbox import SandboxGateway
-from aegis_worker.gateways.sandbox_answers import DECLINE_CODES
-from aegis_worker.gateways.simulator.scripts import SCRIPTS, Effect
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.gateways.sandbox.answers import DECLINE_CODES
 
 
 @pytest.fixture

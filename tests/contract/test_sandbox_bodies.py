@@ -12,7 +12,7 @@ from sandbox_calls import approved_ref, query, request
 from sandbox_process import Sandbox
 
 from aegis_worker.domain.outcomes import Approved, Unknown
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 
 
 def twice(name: str, other: object) -> Callable[[bytes], bytes]:

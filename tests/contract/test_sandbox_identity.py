@@ -23,7 +23,7 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 from aegis_worker.gateways.base import GatewayRequest
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 
 
 def is_mismatch(outcome: object) -> bool:

@@ -8,9 +8,8 @@ import sys
 from typing import Any
 
 import pytest
+from aegis_worker.emulator.scripts import SCRIPTS, Effect
 from sandbox_process import NO_ANSWER, HttpAnswer, Sandbox, eventually, new_reference, payment_body
-
-from aegis_worker.gateways.simulator.scripts import SCRIPTS, Effect
 
 
 def charge_without_answer(sandbox: Sandbox, token: str, reference: str) -> None:
@@ -223,7 +222,7 @@ def test_methods_without_a_token_choose_by_the_amount(sandbox: Sandbox, method: 
 
 
 def test_the_table_is_printed_with_every_script() -> None:
-    command = [sys.executable, "-m", "aegis_worker.gateways.simulator", "--scripts"]
+    command = [sys.executable, "-m", "aegis_worker.emulator", "--scripts"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
     assert [name for name in SCRIPTS if f"`tok_{name}" not in printed] == []
 
@@ -253,7 +252,7 @@ def test_a_script_without_a_number_says_that_it_takes_none(sandbox: Sandbox) -> 
 
 
 def test_the_list_of_scripts_says_what_each_number_may_be() -> None:
-    command = [sys.executable, "-m", "aegis_worker.gateways.simulator", "--scripts"]
+    command = [sys.executable, "-m", "aegis_worker.emulator", "--scripts"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     for script in SCRIPTS.values():
         (line,) = [

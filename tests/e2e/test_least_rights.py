@@ -10,8 +10,8 @@ from installation import SOON_S, Installation, wait_until
 from redis import Redis
 from sqlalchemy import make_url
 
-from aegis_worker.embedded.postgres import EmbeddedPostgres
-from aegis_worker.embedded.valkey import EmbeddedValkey
+from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
+from aegis_worker.lab.embedded.valkey import EmbeddedValkey
 from aegis_worker.outbox.stream import STREAM
 from aegis_worker.redis_rights import least_rights
 

@@ -14,7 +14,7 @@ import pytest
 from installation import SOON_S, Installation, wait_until
 from process_logs import ProcessLogs, events_of
 
-from aegis_worker.embedded.postgres import EmbeddedPostgres
+from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
 from aegis_worker.outbox.stream import STREAM
 
 

@@ -15,7 +15,7 @@ import urllib3
 from celery import Celery
 from installation import AEGIS, CHECKOUT, SOON_S, START_S, STOP_S, Installation, alive, wait_until
 
-from aegis_worker.embedded.ports import free_port
+from aegis_worker.lab.embedded.ports import free_port
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from spine import pipeline
 from sqlalchemy import create_engine
 
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 

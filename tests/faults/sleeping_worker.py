@@ -19,7 +19,7 @@ from sqlalchemy import create_engine
 
 from aegis_worker.domain.outcomes import Lookup
 from aegis_worker.gateways.base import GatewayConfig, StatusQuery
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 from aegis_worker.resilience.permits import STATUS, Verdict, Wanted

@@ -14,7 +14,7 @@ from api_client import CARD, Api, Merchant, start_api
 from scripted_gateway import ScriptedGateway
 from spine import pipeline, rows, run_until_quiet
 
-from aegis_worker.chaos.points import VARIABLE, arm
+from aegis_worker.crash_points import VARIABLE, arm
 
 _LINES = 40
 _BODY = "".join(

@@ -24,7 +24,7 @@ from spine import accept_one, attempts_of, payment_of, pipeline
 
 from aegis_worker.domain.breakers import BreakerLimits, BreakerState
 from aegis_worker.domain.transitions import State
-from aegis_worker.embedded.valkey import EmbeddedValkey
+from aegis_worker.lab.embedded.valkey import EmbeddedValkey
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from installation import AEGIS, START_S
 
-from aegis_worker.chaos.points import POINTS
-from aegis_worker.cli.crash.mix import run_mix
-from aegis_worker.cli.crash.nudge import Nudge
-from aegis_worker.cli.crash.points import PointResult, run_point
-from aegis_worker.cli.crash.stage import Stage, staged
-from aegis_worker.cli.local_stack import stop_on_signals
+from aegis_worker.crash_points import POINTS
+from aegis_worker.lab.crash.mix import run_mix
+from aegis_worker.lab.crash.nudge import Nudge
+from aegis_worker.lab.crash.points import PointResult, run_point
+from aegis_worker.lab.crash.stage import Stage, staged
+from aegis_worker.lab.local.stack import stop_on_signals
 
 pytestmark = pytest.mark.slow
 

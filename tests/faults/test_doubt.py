@@ -32,7 +32,7 @@ from spine import (
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 from aegis_worker.pipeline.run import run
 
 FROZEN_WORKER = Path(__file__).with_name("frozen_worker.py")

@@ -29,7 +29,7 @@ from werkzeug.serving import make_server
 from aegis_worker.domain.outcomes import Declined, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox import SIGNATURE_HEADER, SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SIGNATURE_HEADER, SandboxGateway
 from aegis_worker.pipeline.run import run
 
 SECRET = "whsec_of_the_sandbox"

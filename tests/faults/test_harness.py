@@ -14,7 +14,7 @@ from installation import Installation
 from sandbox_process import new_reference, payment_body
 from tcp_proxy import TcpProxy
 
-from aegis_worker.embedded.stack import Stores
+from aegis_worker.lab.embedded.stack import Stores
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from spine import (
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 from aegis_worker.hints import NoHints
 from aegis_worker.intake import request_sync
 from aegis_worker.pipeline.recheck import RecheckParts, recheck

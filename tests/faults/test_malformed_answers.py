@@ -13,7 +13,7 @@ from spine import accept_one, job_of, let_pass, payment_of, pipeline, rows
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run

@@ -38,11 +38,11 @@ from told import settings_with
 from werkzeug.test import TestResponse
 
 from aegis_worker.domain.outcomes import Outcome
-from aegis_worker.embedded.postgres import EmbeddedPostgres
-from aegis_worker.embedded.stack import Stores
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.hints import NoHints
+from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
+from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.persistence.database import Database, sqlstate
 from aegis_worker.pipeline.run import run
 from aegis_worker.reconcile import ReconcileParts, reconcile

@@ -14,8 +14,8 @@ from api_client import settings_for, start_api
 from spine import accept_one
 from sqlalchemy import Connection
 
-from aegis_worker.embedded.stack import Stores
 from aegis_worker.errors import AegisError
+from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.prepared import Prepared
 

@@ -15,8 +15,8 @@ from own_beat import OwnBeat
 from own_worker import own_worker
 from tcp_proxy import TcpProxy
 
-from aegis_worker.embedded.stack import Stores
-from aegis_worker.embedded.valkey import EmbeddedValkey
+from aegis_worker.lab.embedded.stack import Stores
+from aegis_worker.lab.embedded.valkey import EmbeddedValkey
 
 
 @contextmanager

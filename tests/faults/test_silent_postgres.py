@@ -23,9 +23,9 @@ from sqlalchemy.engine import make_url
 from tcp_proxy import TcpProxy
 from told import settings_with
 
-from aegis_worker.embedded.postgres import EmbeddedPostgres
-from aegis_worker.embedded.stack import Stores
 from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
+from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.persistence import at_work, migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run

@@ -23,7 +23,7 @@ from spine import accept_one, let_pass, make_due, pipeline, rows, run_until_quie
 from aegis_worker.cli.checks_gateways import answers as doctor_asks
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotSent, Pending, Unknown
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox import SIGNATURE_HEADER, SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SIGNATURE_HEADER, SandboxGateway
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.reconcile import ReconcileParts, reconcile

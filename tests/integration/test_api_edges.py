@@ -13,7 +13,7 @@ import pytest
 from api_client import Api, Merchant, codes, start_api
 
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 
 IDS = {
     "payment_id": "pay_" + "0" * 32,

@@ -11,13 +11,13 @@ import psycopg2
 import pytest
 from sqlalchemy import make_url
 
-from aegis_worker.cli.bench import floor
-from aegis_worker.cli.bench.finished import ends_of
-from aegis_worker.cli.bench.meter import Meter, spent
-from aegis_worker.cli.bench.seed import ORDER, seed_accepted, seed_finished
 from aegis_worker.domain.money import Money
-from aegis_worker.embedded.stack import Stores
 from aegis_worker.intake import PaymentCommand, accept
+from aegis_worker.lab.bench import floor
+from aegis_worker.lab.bench.finished import ends_of
+from aegis_worker.lab.bench.meter import Meter, spent
+from aegis_worker.lab.bench.seed import ORDER, seed_accepted, seed_finished
+from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.persistence.database import Database
 
 TABLES = ("payments", "payment_events", "jobs", "outbox", "idempotency_keys", "attempts")

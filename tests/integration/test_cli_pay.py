@@ -17,12 +17,12 @@ from command_line import Aegis, RunningAegis, aegis, install, served
 from sandbox_process import eventually, running_sandbox
 from spine import rows
 
-from aegis_worker.cli import http
 from aegis_worker.cli.relay import relay_pass
-from aegis_worker.cli.worker_parts import opened_worker
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.persistence.api_keys import create_key
 from aegis_worker.persistence.database import Database
+from aegis_worker.terminal import api as http
+from aegis_worker.terminal.worker_parts import opened_worker
 
 __all__ = ["aegis"]
 

@@ -14,10 +14,10 @@ from sink import a_sink
 from spine import accept_one, attempts_of, make_due, payment_of, rows, story_of
 
 from aegis_worker.cli.relay import Rota, relay_pass
-from aegis_worker.cli.worker_parts import opened_worker
 from aegis_worker.domain.transitions import State
-from aegis_worker.embedded.stack import Stores
+from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.persistence.database import Database
+from aegis_worker.terminal.worker_parts import opened_worker
 
 __all__ = ["aegis"]
 

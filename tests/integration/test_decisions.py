@@ -18,7 +18,7 @@ from spine import accept_one, attempts_of, job_of, let_pass, payment_of, pipelin
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Pending, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidState, ResolutionContradicted, ResolutionRefused
-from aegis_worker.gateways.sandbox import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.audit_log import list_entries, verify
 from aegis_worker.persistence.database import Database

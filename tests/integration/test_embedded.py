@@ -20,13 +20,13 @@ import psycopg2
 import pytest
 import redis
 
-from aegis_worker.embedded import unprivileged, valkey
-from aegis_worker.embedded.child import Child, User
-from aegis_worker.embedded.ports import port_is_free
-from aegis_worker.embedded.postgres import EmbeddedPostgres
-from aegis_worker.embedded.stack import Stores, temporary_data_dir
-from aegis_worker.embedded.valkey import EmbeddedValkey
 from aegis_worker.errors import StackFailed
+from aegis_worker.lab.embedded import unprivileged, valkey
+from aegis_worker.lab.embedded.child import Child, User
+from aegis_worker.lab.embedded.ports import port_is_free
+from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
+from aegis_worker.lab.embedded.stack import Stores, temporary_data_dir
+from aegis_worker.lab.embedded.valkey import EmbeddedValkey
 
 _CHECKOUT = Path(__file__).parents[2]
 _BOUND_S = 60.0
@@ -208,8 +208,8 @@ def test_a_killed_parent_leaves_no_server_and_no_child_behind(data_dir: Path) ->
 _PARENT = """
 import sys, time, psycopg2
 from pathlib import Path
-from aegis_worker.embedded.processes import Processes
-from aegis_worker.embedded.stack import Stores
+from aegis_worker.lab.embedded.processes import Processes
+from aegis_worker.lab.embedded.stack import Stores
 folder = Path(sys.argv[1])
 stores, processes = Stores(folder, environ={}), Processes()
 url = stores.start().database_url.replace("+psycopg2", "")

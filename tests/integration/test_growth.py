@@ -16,13 +16,13 @@ from told import execute, settings_with
 
 from aegis_worker.audit.batches import check_keys, check_payments
 from aegis_worker.cli import checks_database
-from aegis_worker.cli.bench.seed import seed_finished
 from aegis_worker.domain.outcomes import Declined, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.hints import NoHints
 from aegis_worker.ids import PAYMENT, first_id_at
 from aegis_worker.intake import PaymentCommand, accept_all
+from aegis_worker.lab.bench.seed import seed_finished
 from aegis_worker.persistence import delivery_rows, outbox_rows
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.claims import claim, due_by_queue

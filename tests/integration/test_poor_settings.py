@@ -16,7 +16,7 @@ from command_line import Aegis, aegis, install
 from sandbox_process import eventually
 from sqlalchemy import make_url
 
-from aegis_worker.embedded.ports import free_port
+from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.persistence.database import Database
 
 __all__ = ["aegis"]

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aegis_worker.embedded.processes import Processes
 from aegis_worker.errors import StackFailed
+from aegis_worker.lab.embedded.processes import Processes
 
 _BOUND_S = 30.0
 # Says when it is ready and when it is told to stop.

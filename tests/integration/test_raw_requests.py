@@ -15,7 +15,7 @@ from running_api import Answer, RunningApi, read_answer, running_api
 from sqlalchemy.engine import make_url
 
 from aegis_api.problems import PROBLEMS
-from aegis_worker.embedded.stack import Stores
+from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.api_keys import create_key
 from aegis_worker.persistence.database import Database

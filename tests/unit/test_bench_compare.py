@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from aegis_worker.cli import cli
-from aegis_worker.cli.bench.compare import ratios
+from aegis_worker.lab.bench.compare import ratios
 
 
 def one_round(**figures: float) -> dict[str, Any]:

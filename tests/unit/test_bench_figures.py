@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aegis_worker.cli.bench.figures import (
+from aegis_worker.lab.bench.figures import (
     change,
     flat,
     last_tenth_to_first,
@@ -15,8 +15,8 @@ from aegis_worker.cli.bench.figures import (
     spread,
     summarized,
 )
-from aegis_worker.cli.bench.growth import beside
-from aegis_worker.cli.bench.report import label, table
+from aegis_worker.lab.bench.growth import beside
+from aegis_worker.lab.bench.report import label, table
 
 
 def test_a_spread_is_median_least_and_most() -> None:

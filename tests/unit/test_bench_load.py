@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aegis_worker.cli.bench.load import Orders, Plan, prepared, run, schedule
+from aegis_worker.lab.bench.load import Orders, Plan, prepared, run, schedule
 
 OK = b'HTTP/1.1 202 ACCEPTED\r\nContent-Length: 14\r\n\r\n{"id":"pay_1"}'
 CLOSING = b'HTTP/1.1 202 ACCEPTED\r\nConnection: close\r\nContent-Length: 14\r\n\r\n{"id":"pay_1"}'

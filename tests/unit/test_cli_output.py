@@ -15,14 +15,14 @@ import pytest
 
 from aegis_worker.cli import COMMANDS, cli
 from aegis_worker.cli.checks_database import skew
-from aegis_worker.cli.http import Reply
-from aegis_worker.cli.output import duration, plain, print_facts, print_json, print_table, progress
 from aegis_worker.cli.pay_lines import read_lines
 from aegis_worker.cli.reconcile import parse_since
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.persistence.tables import attempts
 from aegis_worker.queries.history import StoredAttempt
 from aegis_worker.queries.sentences import of_attempt, of_event
+from aegis_worker.terminal.api import Reply
+from aegis_worker.terminal.output import duration, plain, print_facts, print_json, print_table, progress
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

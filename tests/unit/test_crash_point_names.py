@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from aegis_worker.chaos import points
-from aegis_worker.chaos.points import LAST_WORDS, POINTS, VARIABLE, arm
-from aegis_worker.cli.crash.points import programs_of
+from aegis_worker import crash_points as points
+from aegis_worker.crash_points import LAST_WORDS, POINTS, VARIABLE, arm
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.lab.crash.points import programs_of
 
 _CHECKOUT = Path(__file__).parents[2]
 _PASSED = {"crash_point", "_crash_points"}
@@ -89,7 +89,7 @@ def test_what_names_no_point_is_refused(monkeypatch: pytest.MonkeyPatch, wanted:
 
 def test_a_process_dies_at_the_nth_pass_and_says_so() -> None:
     script = (
-        "from aegis_worker.chaos.points import arm, crash_point\n"
+        "from aegis_worker.crash_points import arm, crash_point\n"
         "arm('test')\n"
         "for pass_ in (1, 2, 3):\n"
         "    crash_point('job.locked')\n"

@@ -12,23 +12,23 @@ import pytest
 from command_line import CONFIG_DIR, Aegis, aegis
 
 from aegis_worker.audit.violations import Violation
-from aegis_worker.chaos.points import LAST_WORDS, POINTS, VARIABLE
-from aegis_worker.cli.crash import PointNames
-from aegis_worker.cli.crash.baseline import Baseline, compare
-from aegis_worker.cli.crash.judge import against_ledgers, against_sink, of_answers, of_endings
-from aegis_worker.cli.crash.kills import Kills
-from aegis_worker.cli.crash.load import ROLES, Answered
-from aegis_worker.cli.crash.mix import in_time
-from aegis_worker.cli.crash.points import PointResult
-from aegis_worker.cli.crash.rehearsal import SHORT_TIMES, environment, only_sandboxes
-from aegis_worker.cli.crash.report import points_as_json
-from aegis_worker.cli.crash.schedule import Fault, schedule
-from aegis_worker.cli.demo.cast import PLAIN, Order
-from aegis_worker.cli.demo.ledgers import Charge
-from aegis_worker.cli.demo.sink import Arrivals
+from aegis_worker.crash_points import LAST_WORDS, POINTS, VARIABLE
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.registry import load_configs, load_gateways
 from aegis_worker.ids import event_id
+from aegis_worker.lab.crash import PointNames
+from aegis_worker.lab.crash.baseline import Baseline, compare
+from aegis_worker.lab.crash.judge import against_ledgers, against_sink, of_answers, of_endings
+from aegis_worker.lab.crash.kills import Kills
+from aegis_worker.lab.crash.load import ROLES, Answered
+from aegis_worker.lab.crash.mix import in_time
+from aegis_worker.lab.crash.points import PointResult
+from aegis_worker.lab.crash.rehearsal import SHORT_TIMES, environment, only_sandboxes
+from aegis_worker.lab.crash.report import points_as_json
+from aegis_worker.lab.crash.schedule import Fault, schedule
+from aegis_worker.lab.demo.cast import PLAIN, Order
+from aegis_worker.lab.demo.ledgers import Charge
+from aegis_worker.lab.demo.sink import Arrivals
 from aegis_worker.settings import default_config_dir
 
 __all__ = ["aegis"]

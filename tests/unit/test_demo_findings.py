@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from aegis_worker.cli.demo.cast import PLAIN, ROLES, cast, posts
-from aegis_worker.cli.demo.findings import Findings
-from aegis_worker.cli.demo.ledgers import Charge, Comparison, compare
-from aegis_worker.cli.demo.merchant import Posted
-from aegis_worker.cli.demo.sink import Arrivals, Sink
-from aegis_worker.cli.percentiles import percentiles
 from aegis_worker.ids import event_id
+from aegis_worker.lab.demo.cast import PLAIN, ROLES, cast, posts
+from aegis_worker.lab.demo.findings import Findings
+from aegis_worker.lab.demo.ledgers import Charge, Comparison, compare
+from aegis_worker.lab.demo.merchant import Posted
+from aegis_worker.lab.demo.sink import Arrivals, Sink
+from aegis_worker.lab.percentiles import percentiles
 
 A, B = "pay_" + "a" * 32, "pay_" + "b" * 32
 

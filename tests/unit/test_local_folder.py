@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from aegis_worker.cli.local_folder import DataFolder
+from aegis_worker.lab.local.folder import DataFolder
 
 
 def test_a_second_shell_finds_aegis_and_its_settings(tmp_path: Path) -> None:

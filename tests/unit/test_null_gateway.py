@@ -11,7 +11,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, NotFound, Operation
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.gateways.base import GatewayRequest, StatusQuery
-from aegis_worker.gateways.null import NullGateway
+from aegis_worker.gateways.null.adapter import NullGateway
 from aegis_worker.gateways.registry import load_gateways
 from aegis_worker.settings import load_settings
 
@@ -38,7 +38,7 @@ def test_it_waits_for_its_latency_on_the_calling_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("aegis_worker.gateways.null.time.sleep", slept.append)
+    monkeypatch.setattr("aegis_worker.gateways.null.adapter.time.sleep", slept.append)
     gateway(tmp_path, "latency_ms = 50").process(REQUEST)
     gateway(tmp_path).process(REQUEST)
     assert slept == [0.05]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from .. import LazyGroup
-from ..output import examples
+from aegis_worker.terminal.group import LazyGroup
+from aegis_worker.terminal.output import examples
 
 _COMMANDS = {
-    "show": ("show", "Show what routing goes by now."),
-    "check": ("check", "Check a file, and name each wrong value."),
-    "apply": ("apply", "Have another configuration hold."),
-    "simulate": ("simulate", "Try a configuration on past payments."),
-    "arms": ("arms", "Show what an A/B test has come to."),
-    "history": ("history", "Show who changed it, when and why."),
+    "show": (".show", "Show what routing goes by now."),
+    "check": (".check", "Check a file, and name each wrong value."),
+    "apply": (".apply", "Have another configuration hold."),
+    "simulate": (".simulate", "Try a configuration on past payments."),
+    "arms": (".arms", "Show what an A/B test has come to."),
+    "history": (".history", "Show who changed it, when and why."),
 }
 
 command = LazyGroup(

@@ -13,10 +13,10 @@ from aegis_worker.persistence import routing_versions
 from aegis_worker.persistence.database import Database
 from aegis_worker.routing.changes import put_routing
 from aegis_worker.routing.config import RoutingConfig, load_routing, parse_routing
+from aegis_worker.terminal.installation import cli_actor, configured_gateways, opened_database
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, remark
 
-from ..installation import cli_actor, opened_database
-from ..output import examples, json_option, print_facts, print_json, remark
-from .documents import configured_gateways, read_document, routing_file
+from .documents import read_document, routing_file
 
 
 @click.command(

@@ -14,11 +14,11 @@ from aegis_worker.queries.past_payments import MOST_PAYMENTS, newest
 from aegis_worker.queries.simulation import DEFAULT_SPAN_S
 from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import load_routing
+from aegis_worker.terminal.installation import configured_gateways, opened_database
+from aegis_worker.terminal.output import examples, json_option, print_json, print_table, remark
 
-from ..installation import opened_database
-from ..output import examples, json_option, print_json, print_table, remark
 from ..reconcile import parse_since
-from .documents import configured_gateways, routing_file
+from .documents import routing_file
 
 
 @click.command(

@@ -9,9 +9,10 @@ import click
 from aegis_worker.errors import InvalidRouting
 from aegis_worker.routing.checks import place
 from aegis_worker.routing.config import checked_routing, routing_document
+from aegis_worker.terminal.installation import configured_gateways
+from aegis_worker.terminal.output import examples, json_option, print_json, print_table
 
-from ..output import examples, json_option, print_json, print_table
-from .documents import configured_gateways, file_argument, print_document, read_document
+from .documents import file_argument, print_document, read_document
 
 
 @click.command(name="check", epilog=examples("aegis routing check draft.toml"))

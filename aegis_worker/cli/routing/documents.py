@@ -11,27 +11,17 @@ import click
 
 from aegis_api import card_numbers
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.registry import load_gateways
 from aegis_worker.settings import load_settings
 from aegis_worker.strict_json import MalformedJson, parse
+from aegis_worker.terminal.output import print_facts, print_table
 from aegis_worker.toml_file import UnreadableFile, read_text, read_toml
 
-from ..output import print_facts, print_table
 from ..unreadable import Unreadable
 
 # As much as the API takes, and some: parsers take long over long names and deep nesting.
 _LONGEST_BYTES = 1 << 18
 
 file_argument = click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-
-
-def configured_gateways() -> dict[str, GatewayConfig]:
-    """The gateways of config/gateways.toml by name. Raises ConfigurationError."""
-    gateways = load_gateways(load_settings().config_dir / "gateways.toml")
-    for gateway in gateways.values():
-        gateway.close()
-    return {name: gateway.config for name, gateway in gateways.items()}
 
 
 def routing_file() -> Path:

@@ -6,9 +6,8 @@ import click
 
 from aegis_api.routing_bodies import version_body
 from aegis_worker.persistence import routing_versions
-
-from ..installation import opened_database
-from ..output import examples, json_option, print_json, print_table
+from aegis_worker.terminal.installation import opened_database
+from aegis_worker.terminal.output import examples, json_option, print_json, print_table
 
 
 @click.command(name="history", epilog=examples("aegis routing history --limit 5 --json"))

@@ -7,10 +7,10 @@ import click
 from aegis_api.routing_bodies import routing_body
 from aegis_worker.persistence import routing_versions
 from aegis_worker.routing.config import load_routing
+from aegis_worker.terminal.installation import configured_gateways, opened_database
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json
 
-from ..installation import opened_database
-from ..output import examples, json_option, print_facts, print_json
-from .documents import configured_gateways, print_document, routing_file
+from .documents import print_document, routing_file
 
 
 @click.command(name="show", epilog=examples("aegis routing show --json"))

@@ -1,1 +1,0 @@
-"""Faults on purpose: named places at which a process can be made to die."""

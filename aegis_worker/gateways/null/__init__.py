@@ -1,0 +1,1 @@
+"""The adapter of a gateway in this process, for measuring."""

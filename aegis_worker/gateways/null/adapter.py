@@ -1,0 +1,90 @@
+"""A gateway that approves everything and keeps nothing: for measuring AegisPay without a gateway's own costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import ClassVar
+
+from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, Outcome
+from aegis_worker.errors import ConfigurationError, InvalidWebhook
+
+from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
+
+_MOST_LATENCY_MS = 60_000
+_KEY_LIFETIME_S = 86_400.0
+
+
+class NullGateway:
+    """Answers within the process, after `latency_ms` (option, default 0) on the calling thread.
+
+    Nothing is ever found here, so a call whose worker died is made again under its key, which costs nobody anything. Its
+    answers come from within the process, so there is nothing to know them by and it declares nothing.
+    Production refuses it (`bootstrap`).
+    """
+
+    decline_codes: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, config: GatewayConfig) -> None:
+        self.config = config
+        self.capabilities = Capabilities((Operation.PROCESS,), _KEY_LIFETIME_S, absence_window_s=0.0)
+        self._latency_s = _latency_s(config)
+
+    def initiate(self, request: GatewayRequest) -> Outcome:
+        """Approved."""
+        return self._approve(request)
+
+    def authenticate(self, request: GatewayRequest) -> Outcome:
+        """Approved."""
+        return self._approve(request)
+
+    def process(self, request: GatewayRequest) -> Outcome:
+        """Approved; captured unless funds are only to be held."""
+        return self._approve(request)
+
+    def capture(self, request: GatewayRequest) -> Outcome:
+        """Approved."""
+        return self._approve(request)
+
+    def void(self, request: GatewayRequest) -> Outcome:
+        """Approved."""
+        return self._approve(request)
+
+    def refund(self, request: GatewayRequest) -> Outcome:
+        """Approved."""
+        return self._approve(request)
+
+    def get_status(self, query: StatusQuery) -> Lookup:
+        """Nothing is kept."""
+        return NotFound()
+
+    def find_by_reference(self, query: StatusQuery) -> Lookup:
+        """Nothing is kept."""
+        return NotFound()
+
+    def health_check(self) -> Health:
+        """Always well."""
+        return Health(ok=True, latency_ms=0)
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
+        """It sends none. Raises InvalidWebhook."""
+        raise InvalidWebhook("the null gateway sends no webhooks")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _approve(self, request: GatewayRequest) -> Outcome:
+        if self._latency_s:
+            time.sleep(self._latency_s)
+        return Approved(request.gateway_ref or f"null_{request.payment_id}", captured=request.capture)
+
+
+def _latency_s(config: GatewayConfig) -> float:
+    latency_ms = config.options.get("latency_ms", 0)
+    if isinstance(latency_ms, bool) or not isinstance(latency_ms, int | float):
+        raise ConfigurationError(f"gateways.{config.name}.options.latency_ms: must be a number")
+    if not 0 <= latency_ms <= _MOST_LATENCY_MS:
+        raise ConfigurationError(
+            f"gateways.{config.name}.options.latency_ms: must be 0 to {_MOST_LATENCY_MS}"
+        )
+    return latency_ms / 1000

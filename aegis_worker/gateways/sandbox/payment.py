@@ -1,0 +1,102 @@
+"""A payment as the sandbox gateway shows it, in look-ups, answers and declines alike, and what it can be known by. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aegis_worker.domain.outcomes import Operation
+
+from ..identity import Shown
+from ..reading import address, child, children, currency, identifier, minor_units, one_of
+
+VERBS = {
+    Operation.AUTHENTICATE: "authenticate",
+    Operation.PROCESS: "charge",
+    Operation.CAPTURE: "capture",
+    Operation.VOID: "void",
+    Operation.REFUND: "refund",
+}
+_STATUSES = frozenset(
+    {
+        "created",
+        "requires_action",
+        "authenticated",
+        "pending",
+        "authorized",
+        "succeeded",
+        "failed",
+        "voided",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOperation:
+    """One operation that was carried out on a payment, or declined with `error_code`."""
+
+    verb: str
+    reference: str
+    minor: int
+    error_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxPayment:
+    """A payment as the sandbox shows it; amounts in minor units."""
+
+    id: str
+    status: str
+    reference: str
+    minor: int
+    currency: str
+    captured_minor: int
+    refunded_minor: int
+    error_code: str
+    redirect_url: str
+    operations: Sequence[SandboxOperation]
+
+    @property
+    def references(self) -> frozenset[str]:
+        """Those of the merchant's under which something was done to it."""
+        return frozenset({self.reference, *(done.reference for done in self.operations)})
+
+    def shown(self, done: SandboxOperation | None = None) -> Shown:
+        """What an answer shows with this payment in it: of all of it, or of one operation on it."""
+        if done is None or done.verb == VERBS[Operation.VOID]:
+            return Shown(self.references, self.id, self.minor, self.currency)
+        return Shown({done.reference}, self.id, done.minor, self.currency)
+
+    def done(self, operation: Operation, reference: str) -> SandboxOperation | None:
+        """The operation that was asked for under our reference, if it was carried out or declined."""
+        asked_for = (VERBS.get(operation), reference)
+        return next((done for done in self.operations if (done.verb, done.reference) == asked_for), None)
+
+
+def read_payment(body: Mapping[str, Any]) -> SandboxPayment:
+    """The payment in an answer. Raises Unreadable."""
+    status = one_of(body, "status", _STATUSES)
+    return SandboxPayment(
+        id=identifier(body, "id"),
+        status=status,
+        reference=identifier(body, "reference"),
+        minor=minor_units(body, "amount"),
+        currency=currency(body),
+        captured_minor=minor_units(body, "amount_captured"),
+        refunded_minor=minor_units(body, "amount_refunded"),
+        error_code=identifier(child(body, "last_error"), "code") if status == "failed" else "",
+        redirect_url=address(child(body, "next_action"), "redirect_url")
+        if status == "requires_action"
+        else "",
+        operations=[_operation(done) for done in children(body, "operations")],
+    )
+
+
+def _operation(body: Mapping[str, Any]) -> SandboxOperation:
+    return SandboxOperation(
+        verb=identifier(body, "operation"),
+        reference=identifier(body, "reference"),
+        minor=minor_units(body, "amount"),
+        error_code="" if body.get("error_code") is None else identifier(body, "error_code"),
+    )

@@ -1,0 +1,148 @@
+"""`aegis bench compare`: this checkout and another, or two environments, measured in turn on one machine.
+
+A noisy machine changes from minute to minute, so figures of two sittings say little. Here A and B are measured one right
+after the other, round by round, and what counts is the ratio within each round.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aegis_worker.terminal.output import examples, print_facts, print_table, progress, remark
+
+from .figures import flat, shown, spread
+from .report import label
+from .sides import Side, sides
+
+_MODES = ("e2e", "drain", "intake", "outbox", "reads")
+# The figures that are looked at first; the others follow in the order in which the modes print them.
+_FIRST = ("cpu_ms_per_", "throughput_per_s")
+
+
+@click.command(
+    name="compare",
+    epilog=examples(
+        """
+        aegis bench compare ../before
+        aegis bench compare ../before --mode drain --payments 10000 --rounds 9
+        aegis bench compare --env-a AEGIS_BATCH=64 --env-b AEGIS_BATCH=128 --mode drain
+        """
+    ),
+)
+@click.argument("checkout", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--mode", "modes", multiple=True, type=click.Choice(_MODES), default=("e2e", "drain", "intake"))
+@click.option("--rounds", type=click.IntRange(1, 100), default=7, show_default=True, help="Of each side.")
+@click.option(
+    "--payments", type=click.IntRange(1, 1_000_000), help="In each round; the mode's default without."
+)
+@click.option("--env-a", multiple=True, metavar="NAME=VALUE", help="Set for A: the code that runs now.")
+@click.option("--env-b", multiple=True, metavar="NAME=VALUE", help="Set for B: CHECKOUT, or the same code.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+def command(
+    checkout: Path | None,
+    modes: Sequence[str],
+    rounds: int,
+    payments: int | None,
+    env_a: Sequence[str],
+    env_b: Sequence[str],
+    json_file: Path | None,
+) -> None:
+    """Ratios A ÷ B of CPU, rate and every other figure that both sides have: A is this code, B is CHECKOUT's.
+
+    Both sides take turns, and each is measured by its own `aegis bench` on an installation of its own. CPU time is what
+    counts on a busy machine; below 1 A takes less of it.
+    """
+    both = sides(checkout, _environ(env_a, "--env-a"), _environ(env_b, "--env-b"))
+    arguments = [] if payments is None else ["--payments", str(payments)]
+    measured = {mode: [] for mode in modes}  # type: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]
+    with progress("compare", rounds * len(modes) * 2) as step:
+        for number in range(rounds):
+            for mode in modes:
+                measured[mode].append(_one_round(both, mode, arguments, number, step))
+    result = {
+        mode: {"rounds": pairs, "ratios": ratios(pairs), "errors": _errors(pairs)}
+        for mode, pairs in measured.items()
+    }
+    for mode, compared in result.items():
+        _print(mode, compared, rounds, checkout)
+    if json_file is not None:
+        json_file.write_text(json.dumps(result, indent=2) + "\n")
+    raise click.exceptions.Exit(1 if any(compared["errors"] for compared in result.values()) else 0)
+
+
+def _one_round(
+    both: tuple[Side, Side], mode: str, arguments: Sequence[str], number: int, step: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One round of each side; every second one begins with B, because the first may find a colder machine."""
+    results = {}
+    for side in both if number % 2 == 0 else reversed(both):
+        results[side.name] = side.measure(mode, arguments)
+        step()
+    return results["A"], results["B"]
+
+
+def ratios(
+    pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """By case and figure, the spread of A ÷ B over the rounds. A figure that a side lacks, or that is 0, is left out."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for a, b in pairs:
+        for case in a["cases"].keys() & b["cases"].keys():
+            ours, theirs = dict(flat(a["cases"][case])), dict(flat(b["cases"][case]))
+            for name in ours.keys() & theirs.keys():
+                if theirs[name]["median"] and ours[name]["median"]:
+                    values = found.setdefault(case, {}).setdefault(name, [])
+                    values.append(ours[name]["median"] / theirs[name]["median"])
+    return {
+        case: {name: spread(figures[name]) for name in sorted(figures, key=_place)}
+        for case, figures in sorted(found.items())
+    }
+
+
+def _place(name: str) -> tuple[int, str]:
+    first = (place for place, prefix in enumerate(_FIRST) if name.startswith(prefix))
+    return next(first, len(_FIRST)), name
+
+
+def _errors(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list[str]:
+    return [
+        f"round {number}, {side}: {error}"
+        for number, pair in enumerate(pairs, 1)
+        for side, result in zip("AB", pair, strict=True)
+        for error in result["errors"]
+    ]
+
+
+def _print(mode: str, compared: Mapping[str, Any], rounds: int, checkout: Path | None) -> None:
+    a, b = compared["rounds"][0]
+    for case, figures in compared["ratios"].items():
+        rows = [
+            (label(name, a["unit"]), shown(value["median"]), shown(value["min"]), shown(value["max"]))
+            for name, value in figures.items()
+        ]
+        print_table(f"aegis bench {mode}, {case}: A ÷ B", ["", "median", "least", "most"], rows)
+    loops = [result["machine"]["loop_ms"]["median"] for pair in compared["rounds"] for result in pair]
+    print_facts(
+        "",
+        {
+            "A": f"this code, at {a['at']}",
+            "B": f"{checkout or 'this code, under another environment'}, at {b['at']}",
+            "rounds": f"{rounds} of each, in turn",
+            "machine": f"a fixed loop took {shown(min(loops))} – {shown(max(loops))} ms",
+        },
+    )
+    for error in compared["errors"]:
+        remark(f"wrong: {error}")
+
+
+def _environ(given: Sequence[str], option: str) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    wrong = [text for text, (name, equals, _) in zip(given, pairs, strict=True) if not name or not equals]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE", param_hint=option)
+    return {name: value for name, _, value in pairs}

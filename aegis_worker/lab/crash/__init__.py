@@ -1,0 +1,150 @@
+"""`aegis crashtest`: kill real processes at every crash point, or at random, and hold what comes out against the books."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aegis_worker.crash_points import POINTS
+from aegis_worker.lab.local.stack import Stopped, stop_on_signals
+from aegis_worker.terminal.output import examples, progress, remark
+
+from .mix import run_mix
+from .nudge import Nudge
+from .points import PointResult, run_point
+from .report import list_points, mix_as_json, points_as_json, print_mix, print_points, write_json
+from .stage import Stage, staged
+
+
+class PointNames(click.ParamType):
+    """`all`, or names with commas between them."""
+
+    name = "all|name,…"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        """The names in the order given, each once."""
+        if isinstance(value, list):
+            return value
+        wanted = list(dict.fromkeys(part.strip() for part in str(value).split(",")))
+        if wanted == ["all"]:
+            return list(POINTS)
+        unknown = [name for name in wanted if name not in POINTS]
+        if unknown:
+            self.fail(f"no crash point {', '.join(map(repr, unknown))}; --list shows them", param, ctx)
+        return wanted
+
+
+@click.command(
+    name="crashtest",
+    epilog=examples(
+        """
+        aegis crashtest --list
+        aegis crashtest --points all --payments 50 --json out.json
+        aegis crashtest --points attempt.opened,gateway.answered
+        aegis crashtest --mix --minutes 10 --seed 1
+        """
+    ),
+)
+@click.option("--list", "listing", is_flag=True, help="Show the crash points and exit.")
+@click.option("--points", type=PointNames(), default="all", show_default=True, help="Where to kill.")
+@click.option(
+    "--payments", type=click.IntRange(1, 10_000), default=50, show_default=True, help="For each point."
+)
+@click.option("--mix", is_flag=True, help="Instead: random faults under load that goes on.")
+@click.option(
+    "--minutes", type=click.FloatRange(0.5, 1440), default=10, show_default=True, help="Length of the mix."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Processes of the Celery worker.",
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="The same seed gives the same payments and faults."
+)
+@click.option(
+    "--own-times", is_flag=True, help="Keep your leases and timeouts. A crash then takes a lease longer."
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
+    help="Gets the figures; - for standard output.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    listing: bool,
+    points: list[str],
+    payments: int,
+    mix: bool,
+    minutes: float,
+    workers: int,
+    seed: int,
+    own_times: bool,
+    json_file: Path | None,
+) -> None:
+    """Kill processes at every crash point under load, and check what comes out.
+
+    Uses your configuration (AEGIS_CONFIG_DIR and AEGIS_… variables) in a temporary installation with stores of its own;
+    of your gateways only the sandboxes are used, and leases and timeouts are shortened. Exits with 1 when an invariant
+    is broken or a point was never reached, with 3 when it could not run.
+    """
+    if listing:
+        list_points(json_file)
+        return
+    _say(f"seed {seed}")
+    started = time.monotonic()
+    try:
+        with (
+            stop_on_signals() as stopping,
+            staged(os.environ, stopping, _say, workers=workers, own_times=own_times) as stage,
+        ):
+            if mix:
+                passed, figures = _mixed(stage, minutes, seed)
+            else:
+                passed, figures = _at_points(stage, points, payments, seed)
+    except Stopped:
+        _say("stopped before the end")
+        ctx.exit(3)
+    if json_file is not None:
+        write_json(json_file, {"seed": seed, "duration_s": round(time.monotonic() - started, 1), **figures})
+    _say("passed" if passed else "FAILED: what is wrong stands above")
+    ctx.exit(0 if passed else 1)
+
+
+def _at_points(stage: Stage, points: list[str], payments: int, seed: int) -> tuple[bool, dict[str, Any]]:
+    results: list[PointResult] = []
+    try:
+        with Nudge(stage.running.redis_url), progress("points", len(points)) as advance:
+            for point in points:
+                results.append(run_point(stage, point, payments, seed))
+                _say(_in_a_line(results[-1]))
+                advance()
+    finally:
+        if results:
+            print_points(results)
+    return all(result.passed for result in results), points_as_json(results)
+
+
+def _mixed(stage: Stage, minutes: float, seed: int) -> tuple[bool, dict[str, Any]]:
+    result = run_mix(stage, minutes * 60, seed, _say)
+    print_mix(result)
+    return not result.violations, mix_as_json(result)
+
+
+def _in_a_line(result: PointResult) -> str:
+    if not result.kills:
+        return f"{result.name}: nobody got there"
+    wrong = f"{len(result.violations)} violations" if result.violations else "nothing is wrong"
+    return f"{result.name}: {result.kills} killed, {result.payments} payments, {wrong}"
+
+
+def _say(text: str) -> None:
+    remark(f"aegis crashtest: {text}")

@@ -1,0 +1,87 @@
+"""What is wrong after a fault, by invariant: what we say, what the ledgers say, what the merchant was told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from aegis_worker.audit.violations import Violation
+from aegis_worker.domain.transitions import TERMINAL, State
+from aegis_worker.lab.demo.cast import PLAIN, Role
+from aegis_worker.lab.demo.ledgers import Charge, compare
+from aegis_worker.lab.demo.sink import Arrivals
+
+from .load import Answered
+
+
+def against_ledgers(payments: Sequence[Mapping[str, Any]], charges: Iterable[Charge]) -> Iterator[Violation]:
+    """I1 and I3 against what the gateways' own books say, and I2: nothing is left open.
+
+    A payment in review may have been charged, or not: that is what a person is asked.
+    """
+    charges = list(charges)
+    in_review = {payment["id"] for payment in payments if payment["in_review"]}
+    found = compare(payments, charges)
+    taken = defaultdict(list)
+    for charge in charges:
+        taken[charge.payment_id].append(f"{charge.gateway}: {charge.kept} {charge.currency}")
+    by_id = {payment["id"]: payment for payment in payments}
+    for invariant, summary, ids in (
+        ("I1", "charged more than once", found.charged_twice),
+        ("I3", "charged, and we don't say SUCCESS", set(found.charged_not_success) - in_review),
+        ("I3", "SUCCESS, and no gateway has charged that", found.success_not_charged),
+        ("I2", "neither ended nor in review", set(found.unresolved) - in_review),
+    ):
+        for payment_id in ids:
+            row = by_id.get(payment_id, {})
+            evidence = {"state": row.get("state"), "job": row.get("job"), "charges": taken[payment_id]}
+            yield Violation(invariant, payment_id, summary, evidence)
+
+
+def against_sink(arrivals: Arrivals, last_seqs: Mapping[str, int]) -> Iterator[Violation]:
+    """I5: an endpoint that dedupes on the event id has seen every event, in order per payment."""
+    for payment_id, count in arrivals.missing(last_seqs).items():
+        yield Violation("I5", payment_id, "webhooks never came", {"missing": count})
+    for payment_id, count in arrivals.out_of_order().items():
+        yield Violation("I5", payment_id, "webhooks came out of order", {"late": count})
+    if arrivals.forged:
+        yield Violation("I5", "", "webhooks with a wrong signature", {"forged": arrivals.forged})
+
+
+def of_answers(answers: Iterable[Answered], payments: Iterable[Mapping[str, Any]]) -> Iterator[Violation]:
+    """I7: every answer to one key names one payment, which is there; and I2: every post was answered in the end."""
+    known = {payment["id"] for payment in payments}
+    of_key: dict[str, set[str]] = {}
+    for answered in answers:
+        if answered.payment_id is None:
+            evidence = {"key": answered.order.key, "problem": answered.problem}
+            yield Violation("I2", "", "a request was never accepted", evidence)
+        else:
+            of_key.setdefault(answered.order.key, set()).add(answered.payment_id)
+    for key, ids in of_key.items():
+        if len(ids) > 1:
+            yield Violation(
+                "I7", min(ids), "one key was answered with several payments", {"key": key, "ids": sorted(ids)}
+            )
+        for lost in sorted(ids - known):
+            yield Violation("I2", lost, "accepted, and not in the database", {"key": key})
+
+
+def of_endings(
+    answers: Iterable[Answered], payments: Iterable[Mapping[str, Any]], roles: Iterable[Role]
+) -> Iterator[Violation]:
+    """I3, where gateways do as their scripts say: a payment that has ended has ended as its gateway decided.
+
+    A payment that no configured gateway takes ends as FAILURE whatever its script.
+    """
+    ends_as = {PLAIN: State.SUCCESS} | {role.name: role.ends_as for role in roles}
+    by_id = {payment["id"]: payment for payment in payments}
+    for payment_id, role in {a.payment_id: a.order.role for a in answers if a.payment_id}.items():
+        payment = by_id.get(payment_id)
+        if payment is None or State(payment["state"]) not in TERMINAL or payment["state"] == ends_as[role]:
+            continue
+        error = payment["last_error"] or {}
+        if error.get("code") != "no_eligible_gateway":
+            evidence = {"state": payment["state"], "what happened": role, "last_error": error}
+            yield Violation("I3", payment_id, f"ended otherwise than {ends_as[role]}", evidence)

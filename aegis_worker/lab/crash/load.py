@@ -1,0 +1,115 @@
+"""Payments under load: posted on threads, with the same key until there is an answer, as merchants' backends do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from aegis_worker.domain.transitions import State
+from aegis_worker.errors import OperatorError
+from aegis_worker.lab.demo.cast import Order, Role
+from aegis_worker.terminal.api import Api, NotAnswered, Reply
+
+THREADS = 8
+# An API that is killed again and again is back within this time after the last kill.
+_GIVE_UP_AFTER_S = 120.0
+
+ROLES = (
+    Role("declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE),
+    Role("declined everywhere for now", 0.01, ("tok_soft_insufficient_funds",), State.FAILURE),
+    Role(
+        "declined by the first gateway for now",
+        0.06,
+        ("tok_soft_try_again_at_{first}", "tok_soft_issuer_unavailable_at_{first}"),
+    ),
+    Role("charged, connection dropped", 0.06, ("tok_drop",)),
+    Role("dropped without a charge", 0.06, ("tok_drop_nocharge_once_at_{first}",)),
+    Role("charged, answered HTTP 500", 0.04, ("tok_500",)),
+    Role("answered HTTP 500 without a charge", 0.03, ("tok_500_nocharge_once_at_{first}",)),
+    Role("3-D Secure", 0.03, ("tok_3ds_1",)),
+    Role("pending at the gateway", 0.03, ("tok_pending_1",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of one post: the payment's id, or why there is none."""
+
+    order: Order
+    payment_id: str | None
+    problem: str = ""
+
+
+class Load:
+    """Posts orders in the background. `pause_s` after each, on each of the threads."""
+
+    def __init__(self, api_url: str, api_key: str, stopping: threading.Event) -> None:
+        self._api = Api(api_url, api_key, connections=THREADS)
+        self._api.stop = stopping
+        self._stopping = stopping
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="load")
+
+    def start(self, orders: Sequence[Order], *, pause_s: float) -> list[Future[Answered]]:
+        """Begin to post them; each gives its answer in the end."""
+        return [self._pool.submit(self._post, order, pause_s) for order in orders]
+
+    def start_batch(self, orders: Sequence[Order]) -> list[Future[Answered]]:
+        """Begin to post them in one request; each gives its answer in the end."""
+        batch = self._pool.submit(self._post_batch, orders)
+        answers: list[Future[Answered]] = [Future() for _ in orders]
+
+        def hand_out(done: Future[list[Answered]]) -> None:
+            for place, answer in enumerate(answers):
+                if done.cancelled():
+                    answer.cancel()
+                elif error := done.exception():
+                    answer.set_exception(error)
+                else:
+                    answer.set_result(done.result()[place])
+
+        batch.add_done_callback(hand_out)
+        return answers
+
+    def close(self) -> None:
+        """Post no more; close the connections."""
+        self._pool.shutdown(cancel_futures=True)
+        self._api.close()
+
+    def _post(self, order: Order, pause_s: float) -> Answered:
+        give_up_at = time.monotonic() + _GIVE_UP_AFTER_S
+        while True:
+            try:
+                reply = self._api.post_payment(order.body, order.key)
+            except NotAnswered as error:
+                if time.monotonic() < give_up_at and not self._stopping.is_set():
+                    continue
+                return Answered(order, None, str(error))
+            except OperatorError as error:  # an answer that no API of ours gives
+                return Answered(order, None, str(error))
+            self._stopping.wait(pause_s)
+            return _answered(order, reply, "id")
+
+    def _post_batch(self, orders: Sequence[Order]) -> list[Answered]:
+        """Who gets no answer in the batch posts by itself, under the same key: that is the same request."""
+        replies: Sequence[Reply | None]
+        try:
+            replies = self._api.post_batch([(order.key, order.body) for order in orders])
+        except NotAnswered:
+            replies = [None] * len(orders)
+        except OperatorError as error:
+            return [Answered(order, None, str(error)) for order in orders]
+        return [
+            self._post(order, 0.0)
+            if reply is None or reply.is_worth_a_retry
+            else _answered(order, reply, "payment_id")
+            for order, reply in zip(orders, replies, strict=True)
+        ]
+
+
+def _answered(order: Order, reply: Reply, id_field: str) -> Answered:
+    if reply.ok:
+        return Answered(order, reply.body[id_field])
+    return Answered(order, None, f"{reply.status} {reply.reason}")

@@ -1,0 +1,153 @@
+"""A throw-away installation with a merchant before it: what faults are tried on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aegis_worker.audit.violations import Violation
+from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.ids import new_id
+from aegis_worker.lab.demo.ledgers import Charge, read_ledger
+from aegis_worker.lab.demo.sink import Sink
+from aegis_worker.lab.embedded.stack import temporary_data_dir
+from aegis_worker.lab.local.stack import LocalStack, Running, Stopped
+from aegis_worker.settings import Settings, load_settings
+from aegis_worker.terminal.installation import opened_database
+from aegis_worker.webhooks.endpoints import create_endpoint
+
+from .books import Books
+from .judge import against_ledgers, against_sink, of_answers
+from .load import Answered, Load
+from .rehearsal import environment
+
+_POLL_S = 0.2
+# Of a line of a log, for evidence.
+_LINE = 400
+# Once everything works again; on top of it come two leases, what the last doubts and the slowest deliveries take.
+_PATIENCE_S = 90.0
+
+
+@dataclass(slots=True)
+class Stage:
+    """The installation and those around it. `reported`: violations that were told of already."""
+
+    stack: LocalStack
+    running: Running
+    settings: Settings
+    load: Load
+    sink: Sink
+    books: Books
+    stopping: threading.Event
+    reported: set[tuple[str, str, str]] = field(default_factory=set)
+
+    @property
+    def first_gateway(self) -> str:
+        """The sandbox that is tried first."""
+        return next(iter(self.running.sandboxes))
+
+    def pause(self, seconds: float) -> None:
+        """Raises Stopped when somebody asks to stop meanwhile."""
+        if self.stopping.wait(seconds):
+            raise Stopped
+
+    def wait_until(self, condition: Callable[[], object], within_s: float) -> bool:
+        """Whether it came to hold. Raises Stopped."""
+        deadline = time.monotonic() + within_s
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            self.pause(_POLL_S)
+        return True
+
+    def results(self, posted: Sequence[Future[Answered]]) -> list[Answered]:
+        """What became of the posts. Raises Stopped."""
+        while not all(future.done() for future in posted):
+            self.pause(_POLL_S)
+        return [future.result() for future in posted]
+
+    def come_to_rest(self) -> bool:
+        """Whether everything has ended, been delivered or gone to review, within what that may take. Raises Stopped."""
+        patience_s = _PATIENCE_S + 2 * (self.settings.lease_s + self.settings.outbox_lease_s)
+        return self.wait_until(self._at_rest, patience_s)
+
+    def _at_rest(self) -> bool:
+        try:
+            return not self.books.under_way()
+        except DatabaseUnavailable:
+            return False
+
+    def charges(self) -> list[Charge]:
+        """Everything in the ledgers of all gateways. Raises OperatorError."""
+        places = self.running.sandboxes.items()
+        return [charge for name, place in places for charge in read_ledger(name, place["url"])]
+
+    def judge(
+        self, answers: Sequence[Answered], after: str = ""
+    ) -> tuple[list[Mapping[str, Any]], list[Violation]]:
+        """The payments accepted after `after`, and everything that is wrong and was not told of before."""
+        everything = self.books.payments()
+        last_seqs = {payment["id"]: payment["version"] for payment in everything}
+        found = [
+            *against_ledgers(everything, self.charges()),
+            *against_sink(self.sink.arrivals(), last_seqs),
+            *of_answers(answers, everything),
+            *self.books.audit(after),
+        ]
+        mine = [payment for payment in everything if payment["id"] > after]
+        return mine, [violation for violation in found if self._is_new(violation)]
+
+    def _is_new(self, violation: Violation) -> bool:
+        key = (violation.invariant, violation.payment_id, violation.summary)
+        if key in self.reported:
+            return False
+        self.reported.add(key)
+        return True
+
+
+@contextmanager
+def staged(
+    environ: Mapping[str, str],
+    stopping: threading.Event,
+    say: Callable[[str], None],
+    *,
+    workers: int,
+    own_times: bool,
+) -> Iterator[Stage]:
+    """Start it; stop and remove all of it in the end. Raises ConfigurationError, StackFailed or Stopped."""
+    merchant_id = new_id("crash")
+    with temporary_data_dir() as folder:
+        ours = environment(environ, folder, own_times=own_times)
+        stack = LocalStack(
+            folder / "data",
+            port=0,
+            workers=workers,
+            merchant_id=merchant_id,
+            environ=ours,
+            say=say,
+            watched=False,
+        )
+        with stack, Sink() as sink:
+            running = stack.start(stopping)
+            settings = load_settings()
+            load = Load(running.api_url, running.api_key, stopping)
+            try:
+                with opened_database() as database:
+                    sink.secret = create_endpoint(database, settings, merchant_id, sink.url, []).secret
+                    books = Books(database)
+                    yield Stage(stack, running, settings, load, sink, books, stopping)
+            finally:
+                load.close()
+
+
+def last_lines(log: Path, lines: int) -> list[str]:
+    """The end of a log, shortened."""
+    if not log.exists():
+        return []
+    return [line[-_LINE:] for line in log.read_text(errors="replace").splitlines()[-lines:]]

@@ -1,0 +1,113 @@
+"""The demo's merchant, who knows nothing but the HTTP API: posts, polls, reads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from aegis_worker.errors import OperatorError
+from aegis_worker.lab.local.stack import Stopped
+from aegis_worker.terminal.api import ENDED_JOB, Api
+from aegis_worker.terminal.output import progress, remark
+
+from .cast import Order
+
+THREADS = 8
+_POLL_AT_MOST = 100
+_PAUSE_S = 0.2
+# The ladder asks 10 s and 30 s after a doubt, and then after a minute: two answers are waited for, the third is not.
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The API's answer to one POST; `took_ms` with all its retries."""
+
+    order: Order
+    payment_id: str
+    job_id: str
+    replayed: bool
+    took_ms: float
+
+
+class Merchant:
+    """Works with `THREADS` threads. Everything raises Stopped soon after `stopping` is set."""
+
+    def __init__(self, api_url: str, api_key: str, stopping: threading.Event) -> None:
+        self._api = Api(api_url, api_key, connections=THREADS)
+        self._api.stop = stopping
+        self._stopping = stopping
+
+    def post(self, orders: Sequence[Order]) -> list[Posted]:
+        """Post them all, several at a time. Raises OperatorError when the API refuses one."""
+        with progress("posting", len(orders)) as advance, ThreadPoolExecutor(THREADS) as pool:
+
+            def post(order: Order) -> Posted:
+                posted = self._post(order)
+                advance()
+                return posted
+
+            return list(pool.map(post, orders))
+
+    def _post(self, order: Order) -> Posted:
+        if self._stopping.is_set():
+            raise Stopped
+        started = time.monotonic()
+        reply = self._api.post_payment(order.body, order.key)
+        took_ms = (time.monotonic() - started) * 1000
+        if not reply.ok:
+            raise OperatorError(f"the API refused {order.key} ({order.role}): {reply.status} {reply.reason}")
+        replayed = reply.headers.get("Idempotent-Replayed") == "true"
+        return Posted(order, reply.body["id"], reply.body["job"]["id"], replayed, took_ms)
+
+    def await_jobs(self, roles: Mapping[str, str], ladder_s: Sequence[float]) -> None:
+        """Poll the jobs (with the role of each) until all have ended, or none has for a minute."""
+        open_jobs = deque(roles)
+        last_end = time.monotonic()
+        explained = False
+        with progress("results", len(open_jobs)) as advance:
+            while open_jobs and time.monotonic() - last_end < _PATIENCE_S:
+                looked_at = [open_jobs.popleft() for _ in range(min(_POLL_AT_MOST, len(open_jobs)))]
+                jobs = [self._read(f"/v1/jobs/{job_id}") for job_id in looked_at]
+                for job in jobs:
+                    if job["status"] in ENDED_JOB:
+                        last_end = time.monotonic()
+                        advance()
+                    else:
+                        open_jobs.append(job["id"])
+                if not explained and jobs and all(job["status"] == "waiting" for job in jobs) and open_jobs:
+                    _explain([roles[job_id] for job_id in open_jobs], ladder_s)
+                    explained = True
+                self._pause()
+
+    def payments(self, payment_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Each payment as it stands, with its events."""
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(lambda id_: self._read(f"/v1/payments/{id_}?expand=events"), payment_ids))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+
+    def _read(self, path: str) -> Mapping[str, Any]:
+        if self._stopping.is_set():
+            raise Stopped
+        reply = self._api.get(path)
+        if not reply.ok:
+            raise OperatorError(f"GET {path} answered {reply.status} {reply.reason}")
+        return reply.body
+
+    def _pause(self) -> None:
+        if self._stopping.wait(_PAUSE_S):
+            raise Stopped
+
+
+def _explain(roles: Sequence[str], ladder_s: Sequence[float]) -> None:
+    counts = ", ".join(f"{roles.count(role)} {role}" for role in dict.fromkeys(roles))
+    steps = " and ".join(f"{step:g} s" for step in ladder_s[:2])
+    remark(f"waiting for {len(roles)} payments ({counts}): their gateway is asked again after {steps}")

@@ -1,0 +1,1 @@
+"""An installation in a folder of this machine: its secrets, its embedded stores, its processes and who watches them."""
