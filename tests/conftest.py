@@ -11,9 +11,9 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
-from api_client import applications
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
+from support.api_client import applications
 from xdist.scheduler import LoadFileScheduling
 
 from aegis_worker.lab.embedded.stack import Stores, temporary_data_dir
@@ -21,7 +21,7 @@ from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.oversight_tables import metadata
 
-pytest_plugins = ["installed"]
+pytest_plugins = ["support.installed"]
 
 _TEMPLATE = "aegis_template"
 _CHECKOUT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ class _ByServers(LoadFileScheduling):
 
 @cache
 def _shares_installation(file: str) -> bool:
-    return "from installation import" in (_CHECKOUT / file).read_text()
+    return "from support.installation import" in (_CHECKOUT / file).read_text()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:

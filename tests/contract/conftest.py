@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from rewriting_proxy import RewritingProxy, rewriting_proxy
-from sandbox_calls import adapter_for
-from sandbox_process import Sandbox, running_sandbox
+from support.rewriting_proxy import RewritingProxy, rewriting_proxy
+from support.sandbox_calls import adapter_for
+from support.sandbox_process import Sandbox, running_sandbox
 
 from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_calls import WEBHOOK_SECRET, adapter_for, approved_ref, charged, later, query, request
-from sandbox_process import Sandbox, eventually, running_sandbox
+from support.sandbox_calls import WEBHOOK_SECRET, adapter_for, approved_ref, charged, later, query, request
+from support.sandbox_process import Sandbox, eventually, running_sandbox
 
 from aegis_worker.domain.declines import may_fail_over
 from aegis_worker.domain.money import Money

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rewriting_proxy import Exchange, RewritingProxy, as_bytes
-from sandbox_calls import approved_ref, query, request
-from sandbox_process import Sandbox
+from support.rewriting_proxy import Exchange, RewritingProxy, as_bytes
+from support.sandbox_calls import approved_ref, query, request
+from support.sandbox_process import Sandbox
 
 from aegis_worker.domain.outcomes import Approved, Unknown
 from aegis_worker.gateways.sandbox.adapter import SandboxGateway

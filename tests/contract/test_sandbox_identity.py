@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rewriting_proxy import Exchange, RewritingProxy, as_bytes
-from sandbox_calls import adapter_for, approved_ref, charged, later, query, request
-from sandbox_process import API_KEY, Sandbox
+from support.rewriting_proxy import Exchange, RewritingProxy, as_bytes
+from support.sandbox_calls import adapter_for, approved_ref, charged, later, query, request
+from support.sandbox_process import API_KEY, Sandbox
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (

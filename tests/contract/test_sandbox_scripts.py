@@ -8,8 +8,9 @@ import sys
 from typing import Any
 
 import pytest
+from support.sandbox_process import NO_ANSWER, HttpAnswer, Sandbox, eventually, new_reference, payment_body
+
 from aegis_worker.emulator.scripts import SCRIPTS, Effect
-from sandbox_process import NO_ANSWER, HttpAnswer, Sandbox, eventually, new_reference, payment_body
 
 
 def charge_without_answer(sandbox: Sandbox, token: str, reference: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_process import Sandbox, eventually, new_reference, payment_body, running_sandbox
+from support.sandbox_process import Sandbox, eventually, new_reference, payment_body, running_sandbox
 
 
 def created(sandbox: Sandbox, **fields: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from installation import AEGIS, START_S, STOP_S, alive, wait_until
+from support.installation import AEGIS, START_S, STOP_S, alive, wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from installation import AEGIS, START_S, STOP_S, alive, command_lines, wait_until
+from support.installation import AEGIS, START_S, STOP_S, alive, command_lines, wait_until
 
 KEYS = {
     "payments",

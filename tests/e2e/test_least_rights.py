@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installation import SOON_S, Installation, wait_until
 from redis import Redis
 from sqlalchemy import make_url
+from support.installation import SOON_S, Installation, wait_until
 
 from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
 from aegis_worker.lab.embedded.valkey import EmbeddedValkey

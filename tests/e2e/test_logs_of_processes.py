@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from installation import SOON_S, Installation, wait_until
-from process_logs import ProcessLogs, events_of
+from support.installation import SOON_S, Installation, wait_until
+from support.process_logs import ProcessLogs, events_of
 
 from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
 from aegis_worker.outbox.stream import STREAM

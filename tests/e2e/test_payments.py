@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from installation import SOON_S, Installation, wait_until
 from sqlalchemy import create_engine
+from support.installation import SOON_S, Installation, wait_until
 
 
 def test_a_payment_is_charged_once_and_is_success(running: Installation) -> None:

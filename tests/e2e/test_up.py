@@ -13,7 +13,7 @@ import psutil
 import pytest
 import urllib3
 from celery import Celery
-from installation import AEGIS, CHECKOUT, SOON_S, START_S, STOP_S, Installation, alive, wait_until
+from support.installation import AEGIS, CHECKOUT, SOON_S, START_S, STOP_S, Installation, alive, wait_until
 
 from aegis_worker.lab.embedded.ports import free_port
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from books import Books
-from installation import Installation
+from support.installation import Installation
+from support.ledger_checks import Books
 
 _HERE = Path(__file__).parent
 

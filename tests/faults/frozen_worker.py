@@ -11,9 +11,9 @@ import signal
 import sys
 from dataclasses import asdict
 
-from sandbox_process import API_KEY
-from spine import pipeline
 from sqlalchemy import create_engine
+from support.payments import pipeline
+from support.sandbox_process import API_KEY
 
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxGateway

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from sandbox_process import API_KEY
-from spine import AlwaysGrants, OpenGates, make_due, pipeline
 from sqlalchemy import create_engine
+from support.payments import AlwaysGrants, OpenGates, make_due, pipeline
+from support.sandbox_process import API_KEY
 
 from aegis_worker.domain.outcomes import Lookup
 from aegis_worker.gateways.base import GatewayConfig, StatusQuery

@@ -11,10 +11,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from rewriting_proxy import Exchange, Rewrite, RewritingProxy, as_bytes, rewriting_proxy
-from sandbox_pair import SandboxPair, adapter, running_pair
-from sandbox_process import eventually
-from spine import POLICY, accept_one, job_of, let_pass, make_due, payment_of, pipeline, run_until_quiet
+from support.payments import (
+    POLICY,
+    accept_one,
+    job_of,
+    let_pass,
+    make_due,
+    payment_of,
+    pipeline,
+    run_until_quiet,
+)
+from support.rewriting_proxy import Exchange, Rewrite, RewritingProxy, as_bytes, rewriting_proxy
+from support.sandbox_pair import SandboxPair, adapter, running_pair
+from support.sandbox_process import eventually
 
 from aegis_worker.audit.run import AuditParts, audit_all
 from aegis_worker.audit.violations import Bounds

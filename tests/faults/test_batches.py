@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 
 import pytest
-from api_client import CARD, Api, Merchant, start_api
-from scripted_gateway import ScriptedGateway
-from spine import pipeline, rows, run_until_quiet
+from support.api_client import CARD, Api, Merchant, start_api
+from support.payments import pipeline, rows, run_until_quiet
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.crash_points import VARIABLE, arm
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from installation import SOON_S, Installation, wait_until
-from own_beat import OwnBeat
-from own_worker import OwnWorker
 from redis import Redis
+from support.installation import SOON_S, Installation, wait_until
+from support.own_beat import OwnBeat
+from support.own_worker import OwnWorker
 
 from aegis_worker.beat import STARTED, TICKS_KEY
 from aegis_worker.celery import ENOUGH_WAIT, QUEUES

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from installation import CHECKOUT, Installation, wait_until
-from load import Load
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sandbox_pair import SandboxPair, running_pair
-from spine import accept_one, attempts_of, payment_of, pipeline
+from support.installation import CHECKOUT, Installation, wait_until
+from support.payments import accept_one, attempts_of, payment_of, pipeline
+from support.sandbox_pair import SandboxPair, running_pair
+from support.steady_load import Load
 
 from aegis_worker.domain.breakers import BreakerLimits, BreakerState
 from aegis_worker.domain.transitions import State

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 import pytest
 import sentry_sdk
-from api_client import Merchant, start_api
-from card_canary import CVV, PAN, WRITTEN, bodies, dump, files_that_hold_it, holds_it
-from installation import Installation, card
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, pipeline, run_until_quiet
+from support.api_client import Merchant, start_api
+from support.card_canary import CVV, PAN, WRITTEN, bodies, dump, files_that_hold_it, holds_it
+from support.installation import Installation, card
+from support.payments import accept_one, pipeline, run_until_quiet
+from support.scripted_gateway import ScriptedGateway
 from werkzeug.test import TestResponse
 
 from aegis_worker.domain.card_numbers import luhn_valid

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from installation import SOON_S, STOP_S, Installation, wait_until
-from own_worker import OwnWorker, own_worker
+from support.installation import SOON_S, STOP_S, Installation, wait_until
+from support.own_worker import OwnWorker, own_worker
 
 _SKEWED = str(Path(__file__).parent / "skewed")
 _JOB = "SELECT status, lease_epoch, claimed_by FROM jobs WHERE payment_id = %(id)s"

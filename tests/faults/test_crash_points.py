@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installation import AEGIS, START_S
+from support.installation import AEGIS, START_S
 
 from aegis_worker.crash_points import POINTS
 from aegis_worker.lab.crash.mix import run_mix

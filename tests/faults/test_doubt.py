@@ -13,9 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sandbox_process import API_KEY, eventually, running_sandbox
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.payments import (
     POLICY,
     accept_one,
     attempts_of,
@@ -28,6 +26,8 @@ from spine import (
     rows,
     story_of,
 )
+from support.sandbox_process import API_KEY, eventually, running_sandbox
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown
 from aegis_worker.domain.transitions import State

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installation import SOON_S, STOP_S, Installation, card, wait_until
-from malforming_proxy import Honest, MalformingProxy, Wire, malforming_proxy
-from own_worker import OwnWorker, own_worker
+from support.installation import SOON_S, STOP_S, Installation, card, wait_until
+from support.malforming_proxy import Honest, MalformingProxy, Wire, malforming_proxy
+from support.own_worker import OwnWorker, own_worker
 
 # The amount of payments whose answers drip.
 SLOW_MINOR = 777

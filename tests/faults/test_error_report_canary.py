@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sentry_sdk
 import structlog
-from api_client import start_api
+from support.api_client import start_api
 
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sink import Sink, a_sink, answers
-from spine import rows
-from told import STORY, a_payment, execute, make_due, settings_with
+from support.merchant_server import Sink, a_sink, answers
+from support.payments import rows
+from support.undelivered import STORY, a_payment, execute, make_due, settings_with
 
 from aegis_worker.http1 import connection
 from aegis_worker.persistence import outbox_rows

@@ -11,10 +11,8 @@ import time
 import uuid
 
 import pytest
-from api_client import start_api
-from sandbox_process import API_KEY, eventually, running_sandbox
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.api_client import start_api
+from support.payments import (
     accept_one,
     attempts_of,
     job_of,
@@ -24,6 +22,8 @@ from spine import (
     run_until_quiet,
     story_of,
 )
+from support.sandbox_process import API_KEY, eventually, running_sandbox
+from support.scripted_gateway import ScriptedGateway
 from werkzeug.serving import make_server
 
 from aegis_worker.domain.outcomes import Declined, Unknown

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sandbox_pair import SandboxPair, adapter, running_pair
-from spine import (
+from support.payments import (
     accept_one,
     attempts_of,
     events_of,
@@ -17,6 +16,7 @@ from spine import (
     rows,
     story_of,
 )
+from support.sandbox_pair import SandboxPair, adapter, running_pair
 
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.persistence.database import Database

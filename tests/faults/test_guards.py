@@ -14,15 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sandbox_pair import SandboxPair, running_pair
-from scenarios import (
+from sqlalchemy import Connection
+from support.guard_scenarios import (
     a_frozen_worker_is_refused,
     a_worker_dies_during_its_call,
     an_answer_is_lost_and_look_ups_lag,
 )
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, end_leases, make_due, pipeline, rows, story_of
-from sqlalchemy import Connection
+from support.payments import accept_one, end_leases, make_due, pipeline, rows, story_of
+from support.sandbox_pair import SandboxPair, running_pair
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Outcome, Unknown
 from aegis_worker.gateways.base import GatewayRequest

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import redis
 import urllib3
-from baseline import Baseline
-from books import Books
-from installation import Installation
-from sandbox_process import new_reference, payment_body
-from tcp_proxy import TcpProxy
+from support.baseline import Baseline
+from support.installation import Installation
+from support.ledger_checks import Books
+from support.sandbox_process import new_reference, payment_body
+from support.tcp_proxy import TcpProxy
 
 from aegis_worker.lab.embedded.stack import Stores
 

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from api_client import Api, Merchant, start_api
-from books import Books
-from installation import Installation, Reply, card
-from scripted_gateway import ScriptedGateway
-from spine import pipeline, rows, run_until_quiet
+from support.api_client import Api, Merchant, start_api
+from support.installation import Installation, Reply, card
+from support.ledger_checks import Books
+from support.payments import pipeline, rows, run_until_quiet
+from support.scripted_gateway import ScriptedGateway
 
 
 @pytest.fixture

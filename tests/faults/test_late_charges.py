@@ -7,9 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sandbox_process import API_KEY, eventually, running_sandbox
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.payments import (
     POLICY,
     accept_one,
     attempts_of,
@@ -24,6 +22,8 @@ from spine import (
     run_until_quiet,
     story_of,
 )
+from support.sandbox_process import API_KEY, eventually, running_sandbox
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from malformed_answers import DRIPPING, FORMS, OTHERS_PLACE
-from malforming_proxy import MalformingProxy, malforming_proxy
-from sandbox_pair import SandboxPair, adapter, running_pair
-from spine import accept_one, job_of, let_pass, payment_of, pipeline, rows
+from support.malformed_answers import DRIPPING, FORMS, OTHERS_PLACE
+from support.malforming_proxy import MalformingProxy, malforming_proxy
+from support.payments import accept_one, job_of, let_pass, payment_of, pipeline, rows
+from support.sandbox_pair import SandboxPair, adapter, running_pair
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import redis
-from installation import SOON_S, Installation, wait_until
+from support.installation import SOON_S, Installation, wait_until
 
 _QUEUE = "payments"
 _NO_MESSAGES = (

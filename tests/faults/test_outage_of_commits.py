@@ -9,8 +9,9 @@ from typing import Any
 
 import psycopg2
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import (
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from support.payments import (
     POLICY,
     AlwaysGrants,
     OpenGates,
@@ -22,8 +23,7 @@ from spine import (
     rows,
     story_of,
 )
-from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Lookup, Outcome
 from aegis_worker.errors import DatabaseUnavailable

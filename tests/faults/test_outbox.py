@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from sink import Sink, a_sink, answers
-from spine import rows
-from told import (
+from support.merchant_server import Sink, a_sink, answers
+from support.payments import rows
+from support.undelivered import (
     STORY,
     a_payment,
     an_event,

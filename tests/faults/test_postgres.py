@@ -16,13 +16,13 @@ from typing import Any
 import psutil
 import psycopg2
 import pytest
-from api_client import Api, Merchant, start_api
-from baseline import Baseline
-from books import Books
-from installation import SOON_S, Installation, Reply, card, wait_until
-from process_logs import ProcessLogs
-from scripted_gateway import ScriptedGateway
-from spine import (
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from support.api_client import Api, Merchant, start_api
+from support.baseline import Baseline
+from support.installation import SOON_S, Installation, Reply, card, wait_until
+from support.ledger_checks import Books
+from support.payments import (
     accept_one,
     attempts_of,
     end_leases,
@@ -31,10 +31,10 @@ from spine import (
     run_until_quiet,
     story_of,
 )
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from tcp_proxy import TcpProxy
-from told import settings_with
+from support.process_logs import ProcessLogs
+from support.scripted_gateway import ScriptedGateway
+from support.tcp_proxy import TcpProxy
+from support.undelivered import settings_with
 from werkzeug.test import TestResponse
 
 from aegis_worker.domain.outcomes import Outcome

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_client import settings_for, start_api
-from spine import accept_one
 from sqlalchemy import Connection
+from support.api_client import settings_for, start_api
+from support.payments import accept_one
 
 from aegis_worker.errors import AegisError
 from aegis_worker.lab.embedded.stack import Stores

@@ -10,9 +10,9 @@ from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 
 import pytest
-from gate_rig import gate
-from installation import wait_until
 from redis import Redis
+from support.gate_rig import gate
+from support.installation import wait_until
 
 from aegis_worker.domain.breakers import BreakerLimits, BreakerState
 from aegis_worker.resilience.gates import SharedGates

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import redis
-from installation import SOON_S, Installation, wait_until
-from own_beat import OwnBeat
-from own_worker import own_worker
-from tcp_proxy import TcpProxy
+from support.installation import SOON_S, Installation, wait_until
+from support.own_beat import OwnBeat
+from support.own_worker import own_worker
+from support.tcp_proxy import TcpProxy
 
 from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.lab.embedded.valkey import EmbeddedValkey

@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 import pytest
-from sandbox_process import Sandbox, eventually, running_sandbox
-from spine import accept_one, attempts_of, job_of, payment_of
+from support.payments import accept_one, attempts_of, job_of, payment_of
+from support.sandbox_process import Sandbox, eventually, running_sandbox
 
 SLEEPING_WORKER = Path(__file__).with_name("sleeping_worker.py")
 KEY_LIFETIME_S = 4.0

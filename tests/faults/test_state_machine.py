@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from model_gateway import IN_DOUBT, KEY_LIFETIME_S, LATER, REFUSED, ModelGateway
-from model_tables import LEASE_S, Clock, Tables
-from model_worker import World, worker
+from support.model_gateway import IN_DOUBT, KEY_LIFETIME_S, LATER, REFUSED, ModelGateway
+from support.model_tables import LEASE_S, Clock, Tables
+from support.model_worker import World, worker
 
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.replay import differences

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 import redis
-from api_client import start_api
-from card_canary import CVV, PAN, WRITTEN, dump, holds_it
-from scripted_gateway import ScriptedGateway
-from sink import a_sink, answers
-from spine import accept_one, let_pass, make_due, pipeline, rows, run_until_quiet
+from support.api_client import start_api
+from support.card_canary import CVV, PAN, WRITTEN, dump, holds_it
+from support.merchant_server import a_sink, answers
+from support.payments import accept_one, let_pass, make_due, pipeline, rows, run_until_quiet
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.cli.checks_gateways import answers as doctor_asks
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotSent, Pending, Unknown

@@ -6,8 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, make_due, pipeline, rows, story_of
+from support.payments import accept_one, make_due, pipeline, rows, story_of
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Declined, Outcome
 from aegis_worker.gateways.base import GatewayRequest

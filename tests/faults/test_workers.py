@@ -7,10 +7,10 @@ import signal
 from contextlib import ExitStack
 
 import pytest
-from baseline import Baseline
-from installation import LEASE_S, SOON_S, STOP_S, Installation, wait_until
-from load import Load
-from own_worker import OwnWorker, own_worker
+from support.baseline import Baseline
+from support.installation import LEASE_S, SOON_S, STOP_S, Installation, wait_until
+from support.own_worker import OwnWorker, own_worker
+from support.steady_load import Load
 
 
 def sent_by(running: Installation, payment_id: str) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from scripted_gateway import ScriptedGateway
-from spine import pipeline
+from support.payments import pipeline
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts

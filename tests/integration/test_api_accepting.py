@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from api_client import CARD, SUCCEEDED, Api, Merchant, codes, start_api
 from flask import got_request_exception
 from sqlalchemy import text
 from structlog.testing import capture_logs
+from support.api_client import CARD, SUCCEEDED, Api, Merchant, codes, start_api
 
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from api_client import SUCCEEDED, Api, Merchant, start_api
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted_gateway import ScriptedGateway
+from support.api_client import SUCCEEDED, Api, Merchant, start_api
+from support.scripted_gateway import ScriptedGateway
 from test_api_documented import follows
 
 FOR_OPERATORS = ("/v1/ops", "/v1/routing", "/v1/gateways")

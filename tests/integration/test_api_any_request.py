@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from api_client import CARD, Api, Merchant, start_api
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.api_client import CARD, Api, Merchant, start_api
 from werkzeug.test import TestResponse
 
 from aegis_api.problems import PROBLEMS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from api_client import SUCCEEDED, Api, Merchant, start_api
+from support.api_client import SUCCEEDED, Api, Merchant, start_api
 
 from aegis_api.representations import moment
 

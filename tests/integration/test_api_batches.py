@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from api_client import CARD, SUCCEEDED, Api, Merchant, start_api
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spine import rows
 from sqlalchemy import Connection, event
+from support.api_client import CARD, SUCCEEDED, Api, Merchant, start_api
+from support.payments import rows
 from test_api_documented import follows
 from werkzeug.test import TestResponse
 

@@ -12,10 +12,10 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from api_client import Api, Merchant, start_api
-from card_disguises import CODE_FIELDS, DISGUISED_CODES, DISGUISED_NUMBERS, VISA
-from ordinary_orders import ordinary_orders
-from spine import rows
+from support.api_client import Api, Merchant, start_api
+from support.card_disguises import CODE_FIELDS, DISGUISED_CODES, DISGUISED_NUMBERS, VISA
+from support.ordinary_orders import ordinary_orders
+from support.payments import rows
 
 from aegis_worker.domain import card_search
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from api_client import CARD, Api, Merchant, codes, start_api
-from command_line import Aegis, aegis, install, served
+from support.api_client import CARD, Api, Merchant, codes, start_api
+from support.command_line import Aegis, aegis, install, served
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api_client import CARD, SUCCEEDED, Api, Merchant, start_api
 from jsonschema import Draft202012Validator
 from sqlalchemy import text
+from support.api_client import CARD, SUCCEEDED, Api, Merchant, start_api
 from werkzeug.test import TestResponse
 
 from aegis_worker.domain.declines import describe_error

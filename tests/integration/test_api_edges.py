@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from api_client import Api, Merchant, codes, start_api
+from support.api_client import Api, Merchant, codes, start_api
 
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxGateway

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from api_client import SUCCEEDED, Api, start_api
+from support.api_client import SUCCEEDED, Api, start_api
 
 from aegis_worker.audit.run import AuditParts, audit_on
 from aegis_worker.audit.violations import Bounds

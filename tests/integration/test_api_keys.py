@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from api_client import start_api
 from sqlalchemy import select
+from support.api_client import start_api
 
 from aegis_api.auth import KnownKeys
 from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, NotFound

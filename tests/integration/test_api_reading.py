@@ -6,8 +6,8 @@ import itertools
 from typing import Any
 
 import pytest
-from api_client import SUCCEEDED, Api, Merchant, start_api
 from sqlalchemy import insert
+from support.api_client import SUCCEEDED, Api, Merchant, start_api
 
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.payment import Fact

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from api_client import CARD, SUCCEEDED, Api, Merchant, codes, start_api
+from support.api_client import CARD, SUCCEEDED, Api, Merchant, codes, start_api
 
 WRITABLE = (
     "amount",

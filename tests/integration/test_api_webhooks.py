@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from api_client import SUCCEEDED, Api, Merchant, codes, start_api
 from sqlalchemy import text
+from support.api_client import SUCCEEDED, Api, Merchant, codes, start_api
 
 URL = "https://shop.example/hooks"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, make_due, pipeline, run_until_quiet
+from support.payments import accept_one, make_due, pipeline, run_until_quiet
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.audit.batches import check_payments, pages
 from aegis_worker.audit.violations import Bounds

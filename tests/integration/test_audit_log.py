@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from api_client import Api, start_api
-from command_line import Aegis, aegis, install
 from sqlalchemy.exc import DBAPIError
+from support.api_client import Api, start_api
+from support.command_line import Aegis, aegis, install
 
 from aegis_worker.persistence import audit_log
 from aegis_worker.persistence.api_keys import create_key, revoke_key

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.payments import (
     accept_one,
     attempts_of,
     end_leases,
@@ -20,6 +19,7 @@ from spine import (
     rows,
     run_until_quiet,
 )
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.audit.incidents import list_incidents
 from aegis_worker.audit.run import AuditParts, AuditReport, audit_all, audit_on

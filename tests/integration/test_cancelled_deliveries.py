@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from api_client import Merchant, start_api
-from command_line import Aegis, aegis, install
-from sink import Sink, a_sink, answers
-from spine import rows
-from told import STORY, a_payment, event_ids, execute, settings_with
+from support.api_client import Merchant, start_api
+from support.command_line import Aegis, aegis, install
+from support.merchant_server import Sink, a_sink, answers
+from support.payments import rows
+from support.undelivered import STORY, a_payment, event_ids, execute, settings_with
 
 from aegis_worker.persistence import migrate, outbox_rows
 from aegis_worker.persistence.database import Database

@@ -7,11 +7,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, attempts_of, let_pass, payment_of, pipeline, rows, run_until_quiet, story_of
 from sqlalchemy import event
+from support.payments import (
+    accept_one,
+    attempts_of,
+    let_pass,
+    payment_of,
+    pipeline,
+    rows,
+    run_until_quiet,
+    story_of,
+)
+from support.scripted_gateway import ScriptedGateway
+from support.undelivered import execute
 from test_pipeline import answering
-from told import execute
 
 from aegis_worker.domain.card_networks import card_key
 from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Operation, Unknown

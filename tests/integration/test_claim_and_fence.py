@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.payments import (
     POLICY,
     accept_one,
     attempts_of,
@@ -21,6 +20,7 @@ from spine import (
     run_until_quiet,
     story_of,
 )
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Approved, NotSent
 from aegis_worker.domain.payment import failed

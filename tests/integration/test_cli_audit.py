@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from command_line import Aegis, aegis, install
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, pipeline, run_until_quiet
+from support.command_line import Aegis, aegis, install
+from support.payments import accept_one, pipeline, run_until_quiet
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.moments import readable
 from aegis_worker.ids import made_at

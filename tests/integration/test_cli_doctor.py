@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Aegis, Ran, RunningAegis, aegis, install
 from redis import Redis
-from sandbox_process import Sandbox, eventually, running_sandbox
-from spine import accept_one
-from told import a_payment
+from support.command_line import Aegis, Ran, RunningAegis, aegis, install
+from support.payments import accept_one
+from support.sandbox_process import Sandbox, eventually, running_sandbox
+from support.undelivered import a_payment
 
 from aegis_worker.persistence.database import Database
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from command_line import Aegis, aegis, install
-from installation import SOON_S, wait_until
-from own_beat import OwnBeat
 from redis import Redis
+from support.command_line import Aegis, aegis, install
+from support.installation import SOON_S, wait_until
+from support.own_beat import OwnBeat
 
 from aegis_worker.beat import STARTED, TICKS_KEY
 from aegis_worker.celery import app as celery_app

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from command_line import CONFIG_DIR, NOBODY_THERE, Aegis, RunningAegis, aegis, install
-from gateway_traffic import Traffic, traffic
+from support.command_line import CONFIG_DIR, NOBODY_THERE, Aegis, RunningAegis, aegis, install
+from support.gateway_traffic import Traffic, traffic
 
 from aegis_worker.gateways.registry import load_gateways
 from aegis_worker.persistence.database import Database

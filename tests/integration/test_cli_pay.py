@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_client import start_api
-from command_line import Aegis, RunningAegis, aegis, install, served
-from sandbox_process import eventually, running_sandbox
-from spine import rows
+from support.api_client import start_api
+from support.command_line import Aegis, RunningAegis, aegis, install, served
+from support.payments import rows
+from support.sandbox_process import eventually, running_sandbox
 
 from aegis_worker.cli.relay import relay_pass
 from aegis_worker.domain.retries import RetryLimits

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_line import Aegis, RunningAegis, aegis, install
-from sandbox_process import Sandbox, eventually, running_sandbox
-from sink import a_sink
-from spine import accept_one, attempts_of, make_due, payment_of, rows, story_of
+from support.command_line import Aegis, RunningAegis, aegis, install
+from support.merchant_server import a_sink
+from support.payments import accept_one, attempts_of, make_due, payment_of, rows, story_of
+from support.sandbox_process import Sandbox, eventually, running_sandbox
 
 from aegis_worker.cli.relay import Rota, relay_pass
 from aegis_worker.domain.transitions import State

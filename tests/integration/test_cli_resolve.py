@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from command_line import Aegis, aegis, install
-from reviews import DOWN, doubtful, in_review
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, pipeline
+from support.command_line import Aegis, aegis, install
+from support.payments import accept_one, pipeline
+from support.reviews import DOWN, doubtful, in_review
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.cli import decision_options, resolve
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Pending, Unknown, UnknownKind

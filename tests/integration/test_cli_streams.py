@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from command_line import install
-from spine import accept_one, rows
+from support.command_line import install
+from support.payments import accept_one, rows
 
 from aegis_worker.persistence.database import Database
 

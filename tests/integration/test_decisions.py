@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from reviews import DOWN, HASTY, SEEN, WHY, doubtful, in_review
-from sandbox_pair import adapter
-from sandbox_process import Sandbox, running_sandbox
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, attempts_of, job_of, let_pass, payment_of, pipeline, rows, story_of
+from support.payments import accept_one, attempts_of, job_of, let_pass, payment_of, pipeline, rows, story_of
+from support.reviews import DOWN, HASTY, SEEN, WHY, doubtful, in_review
+from support.sandbox_pair import adapter
+from support.sandbox_process import Sandbox, running_sandbox
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Pending, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_client import Api, Merchant, start_api
 from jsonschema import Draft202012Validator
+from support.api_client import Api, Merchant, start_api
 from werkzeug.test import TestResponse
 
 NOBODY = "0" * 32

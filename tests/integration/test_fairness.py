@@ -7,7 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from spine import accept_one, end_leases, rows
+from support.payments import accept_one, end_leases, rows
 
 from aegis_worker.persistence.claims import claim, due_by_queue
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_client import SUCCEEDED, Api, Merchant, start_api
-from command_line import Aegis, aegis, install, served
+from support.api_client import SUCCEEDED, Api, Merchant, start_api
+from support.command_line import Aegis, aegis, install, served
 
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType

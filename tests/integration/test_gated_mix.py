@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from scripted_gateway import ScriptedGateway
-from spine import POLICY, accept_one, payment_of, pipeline, rows, story_of
+from support.payments import POLICY, accept_one, payment_of, pipeline, rows, story_of
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, NotSent, Operation, Unknown

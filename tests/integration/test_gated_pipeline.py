@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from redis import Redis
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.payments import (
     POLICY,
     accept_one,
     attempts_of,
@@ -19,6 +18,7 @@ from spine import (
     rows,
     story_of,
 )
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.outcomes import NotSent, Outcome, Unknown

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.payments import (
     POLICY,
     accept_one,
     attempts_of,
@@ -18,6 +17,7 @@ from spine import (
     run_until_quiet,
     story_of,
 )
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.audit.batches import pages
 from aegis_worker.audit.violations import Bounds, Violation

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_client import Api, start_api
-from command_line import NOBODY_THERE
-from gateway_traffic import Traffic, traffic
-from scripted_gateway import ScriptedGateway
+from support.api_client import Api, start_api
+from support.command_line import NOBODY_THERE
+from support.gateway_traffic import Traffic, traffic
+from support.scripted_gateway import ScriptedGateway
 from test_api_documented import follows
 
 GATEWAYS = {

@@ -8,11 +8,11 @@ from functools import partial
 
 import psycopg2
 import pytest
-from plans import Scan, scans_of
-from scripted_gateway import ScriptedGateway
-from spine import a_command, accept_one, pipeline, rows
 from sqlalchemy import Connection, make_url
-from told import execute, settings_with
+from support.payments import a_command, accept_one, pipeline, rows
+from support.scripted_gateway import ScriptedGateway
+from support.statement_plans import Scan, scans_of
+from support.undelivered import execute, settings_with
 
 from aegis_worker.audit.batches import check_keys, check_payments
 from aegis_worker.cli import checks_database

@@ -5,8 +5,17 @@ from __future__ import annotations
 import threading
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import a_command, accept_one, job_of, payment_of, pipeline, rows, run_until_quiet, story_of
+from support.payments import (
+    a_command,
+    accept_one,
+    job_of,
+    payment_of,
+    pipeline,
+    rows,
+    run_until_quiet,
+    story_of,
+)
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import DuplicateReference, IdempotencyInProgress, IdempotencyKeyReused, NotFound

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted_gateway import ScriptedGateway
-from spine import a_command, accept_one, pipeline, rows, run_until_quiet, story_of
 from sqlalchemy import Connection, event
+from support.payments import a_command, accept_one, pipeline, rows, run_until_quiet, story_of
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.money import Money
 from aegis_worker.errors import (

@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_pair import adapter
-from sandbox_process import Sandbox, running_sandbox
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.payments import (
     accept_one,
     attempts_of,
     events_of,
@@ -25,6 +22,9 @@ from spine import (
     pipeline,
     story_of,
 )
+from support.sandbox_pair import adapter
+from support.sandbox_process import Sandbox, running_sandbox
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.audit.run import AuditParts, audit_all
 from aegis_worker.audit.violations import Bounds

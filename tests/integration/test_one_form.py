@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_client import CARD, Api, Merchant, codes, start_api
-from command_line import Aegis, aegis, install, served
-from spine import rows
 from sqlalchemy import text as sql
+from support.api_client import CARD, Api, Merchant, codes, start_api
+from support.command_line import Aegis, aegis, install, served
+from support.payments import rows
 from werkzeug.test import TestResponse
 
 from aegis_worker.domain.text import is_name, same_name

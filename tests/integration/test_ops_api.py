@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_client import Api, Merchant, start_api
-from command_line import Aegis, aegis, install
-from scripted_gateway import ScriptedGateway
-from spine import job_of, payment_of, pipeline
+from support.api_client import Api, Merchant, start_api
+from support.command_line import Aegis, aegis, install
+from support.payments import job_of, payment_of, pipeline
+from support.scripted_gateway import ScriptedGateway
 from test_api_documented import follows
 
 from aegis_api.app import create_app

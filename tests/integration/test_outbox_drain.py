@@ -10,8 +10,17 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from spine import rows
-from told import STORY, a_payment, an_event, event_ids, execute, first_seqs, in_stream, make_due
+from support.payments import rows
+from support.undelivered import (
+    STORY,
+    a_payment,
+    an_event,
+    event_ids,
+    execute,
+    first_seqs,
+    in_stream,
+    make_due,
+)
 
 from aegis_worker.outbox.drain import drain
 from aegis_worker.outbox.stream import STREAM, EventStream

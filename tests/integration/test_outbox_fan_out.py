@@ -6,8 +6,8 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from spine import rows
-from told import STORY, a_payment, an_event, in_stream, make_due
+from support.payments import rows
+from support.undelivered import STORY, a_payment, an_event, in_stream, make_due
 
 from aegis_worker import ids
 from aegis_worker.domain.transitions import EventType

@@ -8,8 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.payments import (
     POLICY,
     accept_one,
     attempts_of,
@@ -23,6 +22,7 @@ from spine import (
     run_until_quiet,
     story_of,
 )
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (

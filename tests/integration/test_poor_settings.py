@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from api_client import start_api
-from command_line import Aegis, aegis, install
-from sandbox_process import eventually
 from sqlalchemy import make_url
+from support.api_client import start_api
+from support.command_line import Aegis, aegis, install
+from support.sandbox_process import eventually
 
 from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.persistence.database import Database

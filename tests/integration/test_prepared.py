@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from spine import rows
+from support.payments import rows
 
 from aegis_worker.persistence import prepared
 from aegis_worker.persistence.prepared import Prepared

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from spine import accept_one, rows
-from told import STORY, a_payment, execute, settings_with
+from support.payments import accept_one, rows
+from support.undelivered import STORY, a_payment, execute, settings_with
 
 from aegis_worker.persistence import delivery_rows
 from aegis_worker.persistence.database import Database

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
-from running_api import Answer, RunningApi, read_answer, running_api
 from sqlalchemy.engine import make_url
+from support.running_api import Answer, RunningApi, read_answer, running_api
 
 from aegis_api.problems import PROBLEMS
 from aegis_worker.lab.embedded.stack import Stores

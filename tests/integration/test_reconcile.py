@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, job_of, let_pass, payment_of, pipeline, rows, run_until_quiet
+from support.payments import accept_one, job_of, let_pass, payment_of, pipeline, rows, run_until_quiet
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Unknown
 from aegis_worker.domain.transitions import State

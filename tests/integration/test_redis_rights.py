@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import RunningAegis, install
-from installation import SOON_S, STOP_S, wait_until
-from process_logs import events_of
 from redis import Redis
 from sqlalchemy import make_url
+from support.command_line import RunningAegis, install
+from support.installation import SOON_S, STOP_S, wait_until
+from support.process_logs import events_of
 
 from aegis_worker.redis_rights import least_rights, missing_rights
 

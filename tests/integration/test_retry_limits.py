@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, attempts_of, job_of, make_due, payment_of, pipeline
+from support.payments import accept_one, attempts_of, job_of, make_due, payment_of, pipeline
+from support.scripted_gateway import ScriptedGateway
 from test_pipeline import answering
 
 from aegis_worker.domain.outcomes import Declined, NotSent

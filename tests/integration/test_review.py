@@ -8,9 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from reviews import HASTY, SEEN, WHY, doubtful, in_review
-from scripted_gateway import ScriptedGateway
-from spine import (
+from support.payments import (
     accept_one,
     attempts_of,
     job_of,
@@ -21,6 +19,8 @@ from spine import (
     run_until_quiet,
     story_of,
 )
+from support.reviews import HASTY, SEEN, WHY, doubtful, in_review
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.audit.checks import violations
 from aegis_worker.audit.subjects import read_subjects

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from api_client import Api, Merchant, codes, start_api
-from scripted_gateway import ScriptedGateway
+from support.api_client import Api, Merchant, codes, start_api
+from support.scripted_gateway import ScriptedGateway
 from test_api_documented import follows
 from werkzeug.test import TestResponse
 

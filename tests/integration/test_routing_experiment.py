@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 import pytest
-from api_client import Api, start_api
-from command_line import Aegis, aegis, install
-from scripted_gateway import ScriptedGateway
-from spine import rows
+from support.api_client import Api, start_api
+from support.command_line import Aegis, aegis, install
+from support.payments import rows
+from support.scripted_gateway import ScriptedGateway
 from test_api_documented import follows
 
 from aegis_worker.persistence.database import Database

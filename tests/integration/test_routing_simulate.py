@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from api_client import Api, codes, start_api
-from command_line import Aegis, aegis, install
-from scripted_gateway import Script, ScriptedGateway
-from spine import pipeline
+from support.api_client import Api, codes, start_api
+from support.command_line import Aegis, aegis, install
+from support.payments import pipeline
+from support.scripted_gateway import Script, ScriptedGateway
 from test_api_documented import follows
 
 from aegis_worker.domain.outcomes import Approved, Declined, Outcome

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, attempts_of, job_of, let_pass, make_due, payment_of, pipeline
+from support.payments import accept_one, attempts_of, job_of, let_pass, make_due, payment_of, pipeline
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Outcome, Unknown
 from aegis_worker.domain.transitions import State

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from spine import accept_one, rows
 from sqlalchemy import CheckConstraint
 from sqlalchemy.exc import DBAPIError
+from support.payments import accept_one, rows
 
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.oversight_tables import metadata

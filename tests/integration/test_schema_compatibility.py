@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from api_client import Api, start_api
-from command_line import Aegis, aegis, install
-from installation import CHECKOUT
-from spine import rows
+from support.api_client import Api, start_api
+from support.command_line import Aegis, aegis, install
+from support.installation import CHECKOUT
+from support.payments import rows
 
 from aegis_worker import bootstrap
 from aegis_worker.errors import SchemaUnfit

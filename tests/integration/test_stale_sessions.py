@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, pipeline, rows, run_until_quiet
+from support.payments import accept_one, pipeline, rows, run_until_quiet
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.persistence.database import Database
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spine import accept_one
+from support.payments import accept_one
 
 from aegis_worker.audit.checks import net_charges
 from aegis_worker.audit.subjects import read_subjects

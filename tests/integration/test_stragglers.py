@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, attempts_of, payment_of, pipeline, story_of
+from support.payments import accept_one, attempts_of, payment_of, pipeline, story_of
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.domain.transitions import State

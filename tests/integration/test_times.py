@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from api_client import Api, Merchant, start_api
-from command_line import Aegis, aegis, install
 from redis import Redis
-from sink import a_sink, answers
-from told import make_due
+from support.api_client import Api, Merchant, start_api
+from support.command_line import Aegis, aegis, install
+from support.merchant_server import a_sink, answers
+from support.undelivered import make_due
 
 from aegis_worker.domain.moments import readable, rfc3339
 from aegis_worker.persistence.database import Database

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from api_client import Api, start_api
 from prometheus_client.parser import text_string_to_metric_families
-from spine import accept_one
-from told import STORY, a_payment, execute, settings_with
+from support.api_client import Api, start_api
+from support.payments import accept_one
+from support.undelivered import STORY, a_payment, execute, settings_with
 
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database

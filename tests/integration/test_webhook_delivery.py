@@ -7,9 +7,18 @@ import threading
 from dataclasses import replace
 
 import pytest
-from sink import a_sink, answers
-from spine import rows
-from told import STORY, a_payment, an_event, event_ids, execute, first_seqs, make_due, settings_with
+from support.merchant_server import a_sink, answers
+from support.payments import rows
+from support.undelivered import (
+    STORY,
+    a_payment,
+    an_event,
+    event_ids,
+    execute,
+    first_seqs,
+    make_due,
+    settings_with,
+)
 
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.persistence import delivery_rows, outbox_rows

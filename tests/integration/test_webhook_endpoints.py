@@ -6,8 +6,8 @@ import itertools
 import threading
 
 import pytest
-from spine import rows
-from told import STORY, a_payment, an_event, event_ids, execute, settings_with
+from support.payments import rows
+from support.undelivered import STORY, a_payment, an_event, event_ids, execute, settings_with
 
 from aegis_worker import ids
 from aegis_worker.domain.transitions import EventType

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sink import Sink, a_sink
-from spine import rows
-from told import STORY, a_payment, event_ids, execute, settings_with
+from support.merchant_server import Sink, a_sink
+from support.payments import rows
+from support.undelivered import STORY, a_payment, event_ids, execute, settings_with
 
 from aegis_worker import ids
 from aegis_worker.persistence import outbox_rows

@@ -9,7 +9,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from sink import a_sink, answers
+from support.merchant_server import a_sink, answers
 
 from aegis_worker.webhooks.schedule import Answered, NoAnswer
 from aegis_worker.webhooks.sender import HttpSender

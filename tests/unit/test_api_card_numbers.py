@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from card_disguises import AMEX, CODE_FIELDS, DISGUISED_CODES, DISGUISED_NUMBERS, MASTERCARD, NUMBERS, VISA
+from support.card_disguises import (
+    AMEX,
+    CODE_FIELDS,
+    DISGUISED_CODES,
+    DISGUISED_NUMBERS,
+    MASTERCARD,
+    NUMBERS,
+    VISA,
+)
 
 from aegis_api.card_numbers import may_hold_one, pointers_to, shown
 

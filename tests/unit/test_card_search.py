@@ -7,8 +7,8 @@ import time
 import uuid
 
 import pytest
-from card_disguises import DISGUISED_CODES, DISGUISED_NUMBERS, NUMBERS
-from ordinary_orders import ordinary_orders
+from support.card_disguises import DISGUISED_CODES, DISGUISED_NUMBERS, NUMBERS
+from support.ordinary_orders import ordinary_orders
 
 from aegis_api.card_numbers import pointers_to
 from aegis_worker.domain import security_codes

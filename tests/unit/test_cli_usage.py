@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from command_line import Aegis, aegis, install
+from support.command_line import Aegis, aegis, install
 
 __all__ = ["aegis"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import CONFIG_DIR, Aegis, aegis
+from support.command_line import CONFIG_DIR, Aegis, aegis
 
 from aegis_worker.audit.violations import Violation
 from aegis_worker.crash_points import LAST_WORDS, POINTS, VARIABLE

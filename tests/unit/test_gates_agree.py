@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
-from gate_rig import Clock, Rig
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from support.gate_rig import Clock, Rig
 
 from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.resilience.permits import BreakerView, CallResult, Said, Verdict, Wanted

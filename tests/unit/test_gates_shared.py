@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from gate_rig import Clock, Rig
-from scripted_gateway import ScriptedGateway
+from support.gate_rig import Clock, Rig
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.breakers import BreakerLimits, BreakerState
 from aegis_worker.resilience.gate import gate_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from command_line import install
+from support.command_line import install
 
 from aegis_worker.bootstrap import build_worker
 from aegis_worker.errors import ConfigurationError

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from process_logs import events_of
+from support.process_logs import events_of
 
 _BEGIN = """
 import logging, sys, threading, warnings

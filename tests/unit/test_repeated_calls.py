@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from scripted_gateway import ScriptedGateway
+from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, NotFound, NotSent, Operation, Unknown, UnknownKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from scripted_gateway import ScriptedGateway
+from support.scripted_gateway import ScriptedGateway
 from test_domain import a_payment
 
 from aegis_worker.domain.money import Money

@@ -9,7 +9,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from routed import HALF_OPEN, NAMES, OPEN, decided, gateways, routing, tried
+from support.routing_inputs import HALF_OPEN, NAMES, OPEN, decided, gateways, routing, tried
 from test_domain import a_payment
 
 from aegis_worker.domain.breakers import BreakerState

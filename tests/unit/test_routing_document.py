@@ -7,7 +7,7 @@ import re
 import tomllib
 
 import pytest
-from routed import NAMES, routing
+from support.routing_inputs import NAMES, routing
 
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.routing.config import (

@@ -6,7 +6,7 @@ import random
 from collections import deque
 
 import pytest
-from routed import gateways, routing
+from support.routing_inputs import gateways, routing
 from test_domain import a_payment
 
 from aegis_worker.resilience.permits import GatewayHealth

@@ -6,8 +6,8 @@ import random
 from collections import Counter
 
 import fakeredis
-from gate_rig import CHARGE, Clock, gate
-from routed import gateways, routing
+from support.gate_rig import CHARGE, Clock, gate
+from support.routing_inputs import gateways, routing
 from test_domain import a_payment
 
 from aegis_worker.domain.breakers import BreakerState

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from routed import NAMES, decided, routing
+from support.routing_inputs import NAMES, decided, routing
 from test_domain import a_payment
 
 from aegis_worker.domain.money import Money

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from routed import HALF_OPEN, NAMES, decided, gateways, routing, tried
+from support.routing_inputs import HALF_OPEN, NAMES, decided, gateways, routing, tried
 from test_domain import a_payment
 
 from aegis_worker.domain.money import Money

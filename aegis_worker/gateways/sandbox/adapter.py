@@ -1,4 +1,4 @@
-"""The adapter of the sandbox gateway (aegis_worker/gateways/simulator), written as for anybody's gateway."""
+"""The adapter of the sandbox gateway (aegis_worker/emulator), written as for anybody's gateway."""
 
 from __future__ import annotations
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox_process import API_KEY, Sandbox, running_sandbox
-
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from support.sandbox_process import API_KEY, Sandbox, running_sandbox
 
 
 @dataclass(frozen=True)

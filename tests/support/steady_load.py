@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import Self
 
-from installation import Installation, card
+from support.installation import Installation, card
 
 _TOKENS = ("tok_visa", "tok_latency_300", "tok_soft_try_again_at_sandbox_a", "tok_latency_900")
 

@@ -25,7 +25,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from aegis_worker.cli import main
 
 NOBODY_THERE = "redis://127.0.0.1:1/0"
-CONFIG_DIR = Path(__file__).parent.parent / "config"
+CONFIG_DIR = Path(__file__).parents[2] / "config"
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from installation import CHECKOUT, LEASE_S, Installation
 
 from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.embedded.valkey import EmbeddedValkey
+from support.installation import CHECKOUT, LEASE_S, Installation
 
 
 @pytest.fixture(scope="session")

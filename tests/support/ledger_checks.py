@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from installation import SOON_S, Installation, wait_until
 from sqlalchemy import NullPool, create_engine
 
 from aegis_worker.audit.batches import check_payments
 from aegis_worker.domain.transitions import TERMINAL
+from support.installation import SOON_S, Installation, wait_until
 
 _OPEN = """
 SELECT p.id FROM payments p

@@ -6,12 +6,11 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from sandbox_process import API_KEY
-
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from support.sandbox_process import API_KEY
 
 WEBHOOK_SECRET = "whsec_test"
 

@@ -14,13 +14,13 @@ from typing import Self
 
 import psutil
 from celery import Celery
-from installation import START_S, STOP_S, Installation, wait_until
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from aegis_worker.celery import QUEUES
+from support.installation import START_S, STOP_S, Installation, wait_until
 
-_FAULTS = Path(__file__).parent / "faults"
+_FAULTS = Path(__file__).parents[1] / "faults"
 
 
 class OwnWorker:

@@ -16,7 +16,7 @@ from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.lab.embedded.processes import Processes
 from aegis_worker.lab.local.programs import web_program
 
-_CONFIG = Path(__file__).parent.parent / "config"
+_CONFIG = Path(__file__).parents[2] / "config"
 # A bound for a machine with other things to do; an answer takes milliseconds.
 _ANSWER_S = 20.0
 

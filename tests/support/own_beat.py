@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from installation import SOON_S, STOP_S, wait_until
+from support.installation import SOON_S, STOP_S, wait_until
 
 # Beat looks at all settings when it starts, and connects to Redis only.
 _OTHER_SETTINGS = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
     "AEGIS_SECRET": "a secret of thirty-two characters",
 }
-_SKEWED = str(Path(__file__).parent / "faults" / "skewed")
+_SKEWED = str(Path(__file__).parents[1] / "faults" / "skewed")
 
 
 class OwnBeat:

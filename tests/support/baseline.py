@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import psutil
-from installation import SOON_S, Installation, wait_until
 
 from aegis_worker.lab.crash.baseline import open_files
+from support.installation import SOON_S, Installation, wait_until
 
 # Pools fill as chance has it and logs are rotated: a few more is no leak. A leak grows with payments or with faults.
 _SLACK = 8

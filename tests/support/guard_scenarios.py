@@ -9,9 +9,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sandbox_pair import SandboxPair, adapter
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, end_leases, let_pass, pipeline
 
 from aegis_worker.domain.outcomes import NotSent, Outcome
 from aegis_worker.domain.retries import NotSentKind
@@ -19,6 +16,9 @@ from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
+from support.payments import accept_one, end_leases, let_pass, pipeline
+from support.sandbox_pair import SandboxPair, adapter
+from support.scripted_gateway import ScriptedGateway
 
 _BOUND_S = 20.0
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripted_gateway import ScriptedGateway
-from spine import accept_one, job_of, pipeline
-
 from aegis_worker.domain.outcomes import Unknown, UnknownKind
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
+from support.payments import accept_one, job_of, pipeline
+from support.scripted_gateway import ScriptedGateway
 
 # The first look-up without an answer brings the payment to a person.
 HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)

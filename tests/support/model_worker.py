@@ -10,10 +10,6 @@ import random
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from model_gateway import ModelGateway
-from model_tables import LEASE_S, Tables
-from spine import OpenGates
-
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.pipeline.admission import admitted
 from aegis_worker.pipeline.plan import next_step
@@ -23,6 +19,9 @@ from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Route, Send, S
 from aegis_worker.pipeline.writing import legal_change
 from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
 from aegis_worker.routing.router import Decision
+from support.model_gateway import ModelGateway
+from support.model_tables import LEASE_S, Tables
+from support.payments import OpenGates
 
 POLICY = Policy(
     max_attempts=3,

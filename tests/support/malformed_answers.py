@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from malforming_proxy import Form, Honest, Wire
+from support.malforming_proxy import Form, Honest, Wire
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -25,7 +25,7 @@ import urllib3
 from sqlalchemy import make_url
 
 AEGIS = str(Path(sys.executable).with_name("aegis"))
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 
 # Bounds for waits, not expectations: a busy machine may take several times as long as usual.
 START_S, STOP_S, SOON_S = 120.0, 90.0, 60.0
@@ -147,7 +147,7 @@ class Installation:
 
     @contextmanager
     def gateway_faults(self, name: str = "", **faults: Any) -> Iterator[None]:
-        """A while in which a sandbox gateway (or all of them) has the faults, see the simulator's `Faults`."""
+        """A while in which a sandbox gateway (or all of them) has the faults, see the emulator's `Faults`."""
         chosen = [box for own, box in self.ready["sandboxes"].items() if name in ("", own)]
         assert chosen, f"no sandbox {name}"
         try:

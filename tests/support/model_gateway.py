@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from model_tables import Clock
-
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -20,6 +18,7 @@ from aegis_worker.domain.outcomes import (
     Unknown,
 )
 from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
+from support.model_tables import Clock
 
 # Look-ups lag, and lost calls arrive, by less than the absence window: what an adapter's window promises.
 ABSENCE_WINDOW_S, LATE_S, LAG_S, KEY_LIFETIME_S, DECIDES_IN_S = 120.0, 45.0, 40.0, 600.0, 50.0
