@@ -17,6 +17,7 @@ from dataclasses import replace
 from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.accepting import Born, KeptPayment, Key
 from aegis_worker.errors import (
     AegisError,
     DatabaseUnavailable,
@@ -25,7 +26,7 @@ from aegis_worker.errors import (
     LockTimeout,
     RowRefused,
 )
-from aegis_worker.persistence.accepting import Born, KeptPayment, Key, carried, insert, kept
+from aegis_worker.persistence.accepting import carried, insert, kept
 from aegis_worker.persistence.database import UNIQUE_VIOLATION, Database, refuses_a_row, sqlstate
 
 from .command import Accepted, PaymentCommand, born, marks, told_before, without_twins

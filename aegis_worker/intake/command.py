@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from aegis_worker.domain.accepting import Born, KeptPayment, Key
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.replay import unborn
 from aegis_worker.domain.text import same_name
 from aegis_worker.errors import AegisError, IdempotencyKeyReused
 from aegis_worker.ids import JOB, PAYMENT, new_id
-from aegis_worker.persistence.accepting import Born, KeptPayment, Key
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,50 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection
 
-from aegis_worker.domain.payment import Event, Payment
+from aegis_worker.domain.accepting import Born, KeptPayment, Key
 
 from .database import Database
 from .mapping import payment_from_row
 from .prepared import Prepared
 
-
-class Key(NamedTuple):
-    """What one payment is accepted under."""
-
-    merchant_id: str
-    route: str
-    key: str
-
-
 # When a payment was accepted and its metadata as PostgreSQL keeps it, by its id.
 Written = Mapping[str, tuple[datetime, Mapping[str, Any]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Born:
-    """A payment after its first event, with the key, job and HMAC of the request that it comes from."""
-
-    key: Key
-    request_hmac: bytes
-    payment: Payment
-    first: Event
-    job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPayment:
-    """A key's payment as it stands now, and the request that it was accepted for."""
-
-    request_hmac: bytes
-    payment: Payment
-    job_id: str
-    created_at: datetime
 
 
 # Whoever accepts lists that share keys or references must wait in one order: keys as they are given, which is sorted, and

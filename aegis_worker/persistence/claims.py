@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from aegis_worker.clock import clock_s
+from aegis_worker.domain.jobs import ClaimedJob
 
-from .mapping import ClaimedJob, attempt_from_json, payment_from_row
+from .mapping import attempt_from_json, payment_from_row
 from .prepared import Prepared
 
 # Bounds a claim.

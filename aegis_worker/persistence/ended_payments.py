@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from aegis_worker.clock import clock_s
+from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import StandingCharge, own_charge, standing_charges
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 
 from .claims import ATTEMPTS_AS_JSON
 from .database import Database
-from .mapping import Attempt, attempt_from_json, payment_from_row
+from .mapping import attempt_from_json, payment_from_row
 
 _ENDED = f"""
 SELECT p.*, ({ATTEMPTS_AS_JSON.format(payment_id="p.id")}) AS attempts

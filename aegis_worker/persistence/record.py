@@ -8,98 +8,19 @@ that is another payment's already: one (gateway, gateway_ref) is one payment's a
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from aegis_worker.domain.outcomes import Operation
-from aegis_worker.domain.payment import Event, Payment
+from aegis_worker.domain.changes import AnswerAttempt, Change, OpenAttempt
 from aegis_worker.errors import ReferenceTaken, VersionConflict
 from aegis_worker.ids import JOB, new_id
 
 from .prepared import Prepared
 from .tables import gateway_references
-
-JobStatus = Literal["running", "waiting", "succeeded", "failed", "review"]
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUp:
-    """The payment's next job, made in the statement that ends this one."""
-
-    operation: str
-    queue: Literal["payments", "verify"]
-    request: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JobChange:
-    """What becomes of the job. `running` renews the lease; `waiting` is due again after `run_in_s` in `queue`.
-
-    `progress` forgets how many workers left the job: true once an answer was recorded, not when about to send.
-    `follow_up` only with a status that ends the job: a payment has one open job.
-    """
-
-    status: JobStatus
-    queue: Literal["payments", "verify"] = "payments"
-    run_in_s: float = 0.0
-    reason: str | None = None
-    result: Mapping[str, Any] | None = None
-    progress: bool = True
-    follow_up: FollowUp | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAttempt:
-    """An attempt about to be sent: written before the call (design D3)."""
-
-    operation: Operation
-    number: int
-    gateway: str
-    gateway_key: str
-    request_hash: str
-    decision: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerAttempt:
-    """What came of an attempt. `asked` counts a look-up, `not_found` an answer of absence, `sent_again` a replay.
-
-    A replay starts the count of absences anew: a look-up before the last send proves nothing about it. `recheck_in_s`:
-    the gateway is asked again then, lest a charge that was refused or absent comes about after all.
-    """
-
-    operation: Operation
-    number: int
-    status: str
-    gateway_ref: str | None = None
-    outcome: Mapping[str, Any] = field(default_factory=dict)
-    latency_ms: float | None = None
-    asked: bool = False
-    sent_again: bool = False
-    not_found: bool = False
-    recheck_in_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Everything that one step of one job changes. `payment` is the payment after `events`."""
-
-    job_id: str
-    lease_epoch: int
-    payment: Payment
-    version_before: int
-    events: Sequence[Event]
-    job: JobChange
-    opened: OpenAttempt | None = None
-    answered: AnswerAttempt | None = None
-    # Written with the job, so that this change is known again where only the answer to its COMMIT was lost.
-    number: int = field(default_factory=lambda: random.getrandbits(63))
-
 
 # `held` passes on whatever came with a change that stands, so nothing is joined but rows of tables, by their keys. LIMIT
 # and CASE are for the planner: it takes any list for a hundred rows, and the jobs that run for next to none, and would

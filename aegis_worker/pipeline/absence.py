@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.outcomes import Operation
-from aegis_worker.persistence.mapping import Attempt
 
 from .work import Work, request_for
 

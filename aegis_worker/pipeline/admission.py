@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Literal
 
 from aegis_worker.clock import clock_s
-from aegis_worker.persistence.record import JobChange
+from aegis_worker.domain.changes import JobChange
 from aegis_worker.resilience.permits import STATUS, Gates, Verdict, Wanted
 
 from .plan import another_try, next_step, wait_for_gateway

@@ -6,9 +6,9 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from aegis_worker.domain.changes import AnswerAttempt, JobChange
 from aegis_worker.domain.outcomes import NotFound
 from aegis_worker.domain.payment import Fact
-from aegis_worker.persistence.record import AnswerAttempt, JobChange
 from aegis_worker.resilience.backoff import verify_delay_s
 
 from .absence import repeat_until_s

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 import structlog
 
 from aegis_worker.domain.card_networks import Barred, card_key, card_verdict, counts_for_caps
+from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.payment import Payment, failed
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.persistence.card_declines import CardDecline, declined_lately
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.record import AnswerAttempt, Change, JobChange
 
 from .admission import Decided
 from .work import CHARGING_STEPS, Rest, Send, Step, Work

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Sequence
 
 import structlog
 
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.persistence.claims import begin, excuse, hand_back
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.mapping import ClaimedJob
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 
-from aegis_worker.persistence.record import JobChange
+from aegis_worker.domain.changes import JobChange
 
 from .parts import PipelineParts
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.mapping import ClaimedJob
 from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import RoutingHook

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.changes import JobChange, OpenAttempt
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Fact, failed, opened, retried
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence.mapping import Attempt
-from aegis_worker.persistence.record import JobChange, OpenAttempt
 from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
 
 from .reversal import is_reversal, reversal_step

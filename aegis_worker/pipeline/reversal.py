@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aegis_worker.domain.changes import FollowUp, JobChange, OpenAttempt
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -20,7 +21,6 @@ from aegis_worker.domain.outcomes import (
     Unknown,
 )
 from aegis_worker.domain.payment import duplicate_reversed
-from aegis_worker.persistence.record import FollowUp, JobChange, OpenAttempt
 
 from .absence import Missing, after_not_found
 from .answers import ask_later, doubt, end_attempt, send_again

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from aegis_worker.persistence.mapping import ClaimedJob
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import Decision, decide, goes_by_eligibility, needs_turn
 

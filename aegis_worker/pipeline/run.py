@@ -14,11 +14,12 @@ import structlog
 
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.changes import Change, OpenAttempt
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Approved
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.persistence.claims import claim
-from aegis_worker.persistence.mapping import Attempt, ClaimedJob
-from aegis_worker.persistence.record import Change, OpenAttempt
 
 from .admission import Decided, admitted
 from .cards import within_limits

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aegis_worker.domain.changes import AnswerAttempt, JobChange
 from aegis_worker.domain.charges import not_to_be_adopted
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.outcomes import (
@@ -20,7 +21,6 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.payment import Fact, acted, approved, in_doubt, resolved
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.identity import other_money
-from aegis_worker.persistence.record import AnswerAttempt, JobChange
 
 from .absence import Missing, after_not_found
 from .answers import ask_later, doubt, end_attempt, send_again

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.base import StatusQuery
-from aegis_worker.persistence.record import JobChange
 
 from .work import Ask, Rest, Work, hop_reference
 

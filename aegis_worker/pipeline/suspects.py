@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aegis_worker.persistence.mapping import ClaimedJob
+from aegis_worker.domain.jobs import ClaimedJob
 
 # Once may be chance: whatever kills a worker leaves all of its jobs behind, and alone they take longer.
 _DEATHS = 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
 from aegis_worker.domain.charges import (
     given_back_charges,
     may_be_invisible,
@@ -28,7 +29,6 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Fact, duplicate_detected, duplicate_reversed
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence.record import AnswerAttempt, FollowUp, JobChange
 
 from .answers import ask_later, end_attempt
 from .steps import ask, review

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.changes import AnswerAttempt, JobChange, OpenAttempt
 from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
-from aegis_worker.persistence.mapping import Attempt, ClaimedJob
-from aegis_worker.persistence.record import AnswerAttempt, JobChange, OpenAttempt
 from aegis_worker.resilience.permits import Wanted
 from aegis_worker.routing.router import Decision
 

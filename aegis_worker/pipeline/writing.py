@@ -13,12 +13,13 @@ from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.changes import Change, JobChange
 from aegis_worker.domain.payment import in_doubt
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import DatabaseUnavailable, IllegalTransition, ReferenceTaken, VersionConflict
 from aegis_worker.persistence.asking import recheck_now
 from aegis_worker.persistence.card_declines import note_declines
-from aegis_worker.persistence.record import Change, JobChange, record
+from aegis_worker.persistence.record import record
 
 from .answers import ask_later
 from .cards import card_decline

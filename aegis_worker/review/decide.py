@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
 from aegis_worker.domain.charges import may_have_charged
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.outcomes import Approved, Declined, Operation
 from aegis_worker.domain.payment import Fact, approved, failed
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import ResolutionRefused
-from aegis_worker.persistence.record import AnswerAttempt, FollowUp, JobChange
 
 from .asking import Checked, Said
 from .case import Call, Case, Kind

@@ -24,11 +24,12 @@ from support.payments import accept_one, end_leases, make_due, pipeline, rows, s
 from support.sandbox_pair import SandboxPair, running_pair
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.changes import Change
 from aegis_worker.domain.outcomes import Outcome, Unknown
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence import record as record_module
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.record import Change, record
+from aegis_worker.persistence.record import record
 from aegis_worker.pipeline import answers, writing
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import request_for

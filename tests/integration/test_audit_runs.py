@@ -24,6 +24,7 @@ from support.scripted_gateway import ScriptedGateway
 from aegis_worker.audit.incidents import list_incidents
 from aegis_worker.audit.run import AuditParts, AuditReport, audit_all, audit_on
 from aegis_worker.audit.violations import Bounds
+from aegis_worker.domain.changes import Change, JobChange
 from aegis_worker.domain.outcomes import NotFound, Unknown
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
@@ -31,7 +32,7 @@ from aegis_worker.errors import PaymentFrozen
 from aegis_worker.hints import NoHints
 from aegis_worker.intake import request_sync
 from aegis_worker.persistence.claims import claim
-from aegis_worker.persistence.record import Change, JobChange, record
+from aegis_worker.persistence.record import record
 from aegis_worker.pipeline.run import run
 from aegis_worker.reconcile import ReconcileParts, reconcile
 from aegis_worker.review.resolve import Resolution, ReviewParts, resolve

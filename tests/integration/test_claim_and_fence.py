@@ -22,12 +22,13 @@ from support.payments import (
 )
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.changes import Change, JobChange
 from aegis_worker.domain.outcomes import Approved, NotSent
 from aegis_worker.domain.payment import failed
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import VersionConflict
 from aegis_worker.persistence.claims import claim, hand_back
-from aegis_worker.persistence.record import Change, JobChange, record
+from aegis_worker.persistence.record import record
 from aegis_worker.pipeline.run import run
 from aegis_worker.resilience.lock import PaymentLocks
 

@@ -17,13 +17,14 @@ from werkzeug.test import TestResponse
 
 from aegis_api.app import create_app, serve_with
 from aegis_worker.bootstrap import Web, redis_client
+from aegis_worker.domain.changes import Change, JobChange
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.persistence.api_keys import create_key, create_operator_key
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.record import Change, JobChange, record
+from aegis_worker.persistence.record import record
 from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.monitor import Monitor

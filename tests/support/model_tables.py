@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.changes import AnswerAttempt, Change
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Event, Payment, initiated
-from aegis_worker.persistence.mapping import Attempt, ClaimedJob
-from aegis_worker.persistence.record import AnswerAttempt, Change
 
 LEASE_S = 90.0
 OPEN = ("queued", "running", "waiting", "review")

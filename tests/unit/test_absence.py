@@ -6,11 +6,12 @@ import random
 
 import pytest
 
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import Capabilities
-from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.pipeline.absence import MAX_SENDS, Missing, after_not_found
 from aegis_worker.pipeline.work import Route, Work, gateway_key, request_for
 from aegis_worker.routing.router import Decision

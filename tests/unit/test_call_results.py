@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -20,7 +22,6 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.persistence.mapping import Attempt, ClaimedJob
 from aegis_worker.pipeline.results import result_of
 from aegis_worker.pipeline.work import Answer, Permit, Route, Work
 from aegis_worker.resilience.permits import STATUS, Counted, Said, Wanted

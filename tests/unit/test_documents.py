@@ -11,8 +11,8 @@ from typing import get_args
 import pytest
 from sqlalchemy import CheckConstraint, Table
 
+from aegis_worker.domain.changes import JobStatus
 from aegis_worker.domain.transitions import EventType, State
-from aegis_worker.persistence.record import JobStatus
 from aegis_worker.persistence.tables import attempts
 
 ROOT = Path(__file__).parents[2]

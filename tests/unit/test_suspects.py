@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
-from aegis_worker.persistence.mapping import ClaimedJob
 from aegis_worker.pipeline.suspects import set_apart
 
 CAP = 5

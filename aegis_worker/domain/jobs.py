@@ -1,0 +1,31 @@
+"""What is to be done about a payment, as a worker holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .attempts import Attempt
+from .payment import Payment
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job that this worker holds until its lease ends; every write for it carries `lease_epoch`.
+
+    `request`: what the job is about beyond its payment: `{"reverse": {gateway, gateway_ref, number}}`, a charge too many.
+    `claim_count`: how many workers began it since its last answer and left it. `left_behind`: its last holder let its lease
+    run out. `claimed_at_s`: just before it was claimed; `made_at_s`: when it was made; both of this process's clock.
+    """
+
+    id: str
+    operation: str
+    lease_epoch: int
+    claim_count: int
+    payment: Payment
+    attempts: tuple[Attempt, ...]
+    request: Mapping[str, Any] | None = None
+    made_at_s: float = 0.0
+    claimed_at_s: float = 0.0
+    left_behind: bool = False
