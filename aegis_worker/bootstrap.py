@@ -28,6 +28,7 @@ from aegis_worker.outbox.drain import DrainReport, drain
 from aegis_worker.outbox.stream import EventStream
 from aegis_worker.persistence.compatibility import SchemaGuard
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.recheck import RecheckParts
 from aegis_worker.pipeline.run import run
@@ -191,7 +192,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     gates = build_gates(redis, gateways, call_threads=calls_at_once)
     book = RoutingBook(database, load_routing(settings.config_dir / "routing.toml", gateways), gateways)
     pipeline = PipelineParts(
-        database=database,
+        jobs=PostgresJobs(database),
         gateways=gateways,
         locks=PaymentLocks(redis, token=name),
         gates=gates,

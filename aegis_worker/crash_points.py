@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Sequence
 
+from aegis_worker.domain.changes import Change
 from aegis_worker.errors import ConfigurationError
 
 # Which effects each point stands between: what has just happened, and what would be next.
@@ -101,3 +103,11 @@ def crash_point(name: str) -> None:
     """Die here if told to. Costs one comparison otherwise."""
     if _armed is not None and _armed.point == name:
         _armed.reach()
+
+
+def reached(changes: Sequence[Change], if_opened: str, if_answered: str) -> None:
+    """The crash points of what was written."""
+    if any(change.opened for change in changes):
+        crash_point(if_opened)
+    if any(change.answered for change in changes):
+        crash_point(if_answered)

@@ -138,6 +138,16 @@ class ReferenceTaken(Refused):
         self.payment_ids = list(payment_ids)
 
 
+class ChangeRefused(Refused):
+    """A constraint or guard of the tables refuses one of the changes; nothing was written. Writing it again won't help."""
+
+    code = "change_refused"
+
+    def __init__(self, payment_ids: Sequence[str]) -> None:
+        super().__init__(f"the tables refuse a change of {', '.join(payment_ids[:5])}")
+        self.payment_ids = list(payment_ids)
+
+
 class ResolutionContradicted(Refused):
     """A gateway says something else than the person who decided; `gateways_say` what."""
 

@@ -60,6 +60,18 @@ class CardHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class CardDecline:
+    """One hop of one payment that its card was declined in. `card_key`: `card_key`."""
+
+    payment_id: str
+    number: int
+    merchant_id: str
+    card_key: bytes
+    network: str | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Barred:
     """Why a card must not be tried now; `code` is one of `declines.DECLINES`."""
 

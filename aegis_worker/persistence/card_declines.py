@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from aegis_worker.domain.card_networks import CardHistory
+from aegis_worker.domain.card_networks import CardDecline, CardHistory
 from aegis_worker.domain.declines import DECLINES
 
 # How far back the longest cap looks. What is older counts no more, and is purged.
 KEEP_D = 30
-
-
-@dataclass(frozen=True, slots=True)
-class CardDecline:
-    """One hop of one payment that its card was declined in. `card_key`: `domain.card_networks.card_key`."""
-
-    payment_id: str
-    number: int
-    merchant_id: str
-    card_key: bytes
-    network: str | None
-    code: str
 
 
 # When the card was tried, which for a charge in doubt may be long before its decline was heard of.

@@ -13,8 +13,8 @@ import structlog
 
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.errors import DatabaseUnavailable
-from aegis_worker.persistence.claims import begin, excuse, hand_back
-from aegis_worker.persistence.database import Database
+
+from .ports import JobStore
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +25,8 @@ _DELAY_S = 1.0
 class Hand:
     """What one run holds, by job. `owed`: what earlier runs of this process could not give back."""
 
-    def __init__(self, database: Database, owed: deque[ClaimedJob]) -> None:
-        self._database, self._owed = database, owed
+    def __init__(self, store: JobStore, owed: deque[ClaimedJob]) -> None:
+        self._store, self._owed = store, owed
         self._jobs: dict[str, ClaimedJob] = {}
 
     def take(self, jobs: Sequence[ClaimedJob]) -> None:
@@ -41,7 +41,7 @@ class Hand:
         """
         suspicious = [job for job in jobs if job.left_behind or job.claim_count]
         if suspicious:
-            self._database.run(lambda connection: begin(connection, suspicious))
+            self._store.begin(suspicious)
 
     def done(self, job_ids: Iterable[str]) -> None:
         """The run has nothing more to do with these."""
@@ -51,7 +51,7 @@ class Hand:
     def hand_back(self, jobs: Sequence[ClaimedJob], delay_s: float) -> None:
         """Nothing was done about these; they are due again after `delay_s`. Raises DatabaseUnavailable."""
         if jobs:
-            self._database.run(lambda connection: hand_back(connection, jobs, delay_s=delay_s))
+            self._store.hand_back(jobs, delay_s=delay_s)
             self.done(job.id for job in jobs)
 
     def lost(self, job_ids: Iterable[str]) -> None:
@@ -60,7 +60,7 @@ class Hand:
         if not jobs:
             return
         try:
-            self._database.run(lambda connection: excuse(connection, jobs))
+            self._store.excuse(jobs)
         except DatabaseUnavailable:
             self._owed.extend(jobs)
 
@@ -82,7 +82,7 @@ class Hand:
 
     def _give_back(self, jobs: list[ClaimedJob]) -> None:
         try:
-            self._database.run(lambda connection: hand_back(connection, jobs, delay_s=_DELAY_S))
+            self._store.hand_back(jobs, delay_s=_DELAY_S)
             log.warning("given back without an end", jobs=len(jobs))
         except DatabaseUnavailable as error:
             log.warning("not given back yet", jobs=len(jobs), error=str(error))

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.persistence.database import Database
 from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import RoutingHook
 
+from .ports import JobStore
 from .tail import Tail
 from .work import Policy
 
@@ -45,7 +45,7 @@ class PipelineParts:
     hints for the queue back for 2 s, or until `clear_hint(queue)`. `tail`: the calls that runs left in flight.
     """
 
-    database: Database
+    jobs: JobStore
     gateways: Mapping[str, PaymentGateway]
     locks: Locks
     gates: Gates

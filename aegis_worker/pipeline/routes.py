@@ -43,13 +43,13 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
                 alike[key] = decision
         route = Route(_as_decided(job, decision), capabilities, retries, table.version)
         held_until_s = job.claimed_at_s + parts.lease_s
-        works.append(Work(job, job.payment, list(job.attempts), route, parts.rng, held_until_s=held_until_s))
+        works.append(Work(job, job.payment, job.attempts, route, held_until_s=held_until_s))
     return works
 
 
 def _first_turn(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]) -> int:
-    """Of the turns of those that were never tried. Were the others to take turns too, who has two would get every second
-    one, always the same gateway's.
+    """Only payments that were never tried take turns in the round robin. Otherwise a gateway with two candidates would get
+    half of all traffic.
     """
     untried = sum(not job.attempts for job in jobs)
     return parts.gates.turns(untried) if untried and needs_turn(table.config) else 0

@@ -6,35 +6,24 @@ A slow call holds up neither a fast one's commit nor the next claim. No transact
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point
-from aegis_worker.domain.attempts import Attempt
-from aegis_worker.domain.changes import Change, OpenAttempt
 from aegis_worker.domain.jobs import ClaimedJob
-from aegis_worker.domain.outcomes import Approved
 from aegis_worker.errors import DatabaseUnavailable
-from aegis_worker.persistence.claims import claim
 
-from .admission import Decided, admitted
-from .cards import within_limits
+from .advance import Answered, Claimed, Held, advance
+from .effects import Effects
 from .hand import Hand
 from .lookout import Lookout
 from .pace import LONGEST_LOOK_S, Pace
 from .parts import PipelineParts, RunReport
-from .plan import next_step
-from .results import result_of
 from .routes import routed
-from .settle import settle
 from .suspects import set_apart
 from .window import Window
-from .work import Answer, Ask, Rest, Send, SendAgain, Step, Work
-from .writing import Written, hint_at_late_charges, in_doubt_instead, legal_change, persist, reached
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +39,7 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
     Calls that take longer are left to `parts.tail`: whoever ends the process waits for it.
     """
     report, lookout = RunReport(), Lookout(parts, queue)
-    window = parts.tail.take(lambda: Window(parts.call_threads, Hand(parts.database, parts.owed)))
+    window = parts.tail.take(lambda: Window(parts.call_threads, Hand(parts.jobs, parts.owed)))
     window.hand.pay()
     gives_back = False
     try:
@@ -61,7 +50,7 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
         raise
     finally:
         # Of no other error is it known that the next worker would not meet it, too: what that leaves counts like a death.
-        settle_some = partial(_settle_answered, parts, window, lookout, window.hand, report, LONGEST_LOOK_S)
+        settle_some = partial(_settle_answered, parts, window, lookout, report, LONGEST_LOOK_S)
         parts.tail.leave(window, settle_some, partial(_give_back, parts, window) if gives_back else None)
     return report
 
@@ -101,7 +90,7 @@ def _work_on_due(parts: PipelineParts, window: Window, lookout: Lookout, report:
             return
         until_next_claim_s = pace.rest_s(window) if may_claim and window.free else LONGEST_LOOK_S
         timeout_s = min(max(0.0, until_next_claim_s), LONGEST_LOOK_S)
-        _settle_answered(parts, window, lookout, window.hand, report, timeout_s)
+        _settle_answered(parts, window, lookout, report, timeout_s)
     lookout.give_over()
 
 
@@ -111,9 +100,7 @@ def _take_up(
     """Claim, lock, route, plan, open and send up to `limit` jobs; returns how many were claimed."""
     queue = lookout.queue
     table = parts.routing()  # before the claim: without it nothing could be done with the jobs
-    jobs = parts.database.run(
-        lambda connection: claim(connection, queue, limit=limit, lease_s=parts.lease_s, worker=parts.worker)
-    )
+    jobs = parts.jobs.claim(queue, limit=limit, lease_s=parts.lease_s, worker=parts.worker)
     if not jobs:
         return 0
     if len(jobs) == limit:
@@ -129,12 +116,8 @@ def _take_up(
     works = routed(parts, table, locked)
     crash_point("job.locked")
     now_s = clock_s()
-    late = [work for work in works if now_s > work.held_until_s]
-    decided: list[Decided] = [
-        (work, None, next_step(work, parts.policy, now_s)) for work in works if now_s <= work.held_until_s
-    ]
-    _drop(parts, hand, late, report)
-    _carry_out(parts, window, lookout, hand, decided, report)
+    advanced = [advance(Held(work), Claimed(now_s, parts.rng.random()), parts.policy) for work in works]
+    Effects(parts, window, lookout, report).carry_out(advanced)
     return len(jobs)
 
 
@@ -150,177 +133,15 @@ def _give_up(hand: Hand, jobs: list[ClaimedJob], delay_s: float, report: RunRepo
     report.handed_back += len(jobs)
 
 
-def _drop(parts: PipelineParts, hand: Hand, works: Sequence[Work], report: RunReport) -> None:
-    """Leave what may be another worker's by now: nothing is decided about it here, sent for it, or written of it."""
-    if not works:
-        return
-    log.warning("too late to go on; left to the next worker", payment_ids=[w.payment.id for w in works[:10]])
-    parts.locks.release([work.payment.id for work in works])
-    hand.lost(work.job.id for work in works)
-    report.lost += len(works)
-
-
 def _settle_answered(
-    parts: PipelineParts,
-    window: Window,
-    lookout: Lookout,
-    hand: Hand,
-    report: RunReport,
-    timeout_s: float,
+    parts: PipelineParts, window: Window, lookout: Lookout, report: RunReport, timeout_s: float
 ) -> None:
     """Wait for an answer, not long, then settle everything that has answered in one commit."""
     if not len(window):
         return
     answered = list(window.answered(timeout_s))
-    _report(parts, answered)
-    decided: list[Decided] = []
-    late: list[Work] = []
-    heard_of: list[tuple[str, int]] = []
     now_s = clock_s()
-    for work, answer in answered:
-        # Nobody else has heard the answer to a call, and the fence says whether it is too late; a look-up is made again.
-        if answer is not None and (now_s <= work.held_until_s or not answer.looked_up):
-            settled = settle(work, answer, parts.policy, now_s)
-            decided.append((work, settled, settled.then))
-            continue
-        late.append(work)
-        if answer is not None and isinstance(answer.outcome, Approved):
-            heard_of.append((work.payment.id, work.subject.number))
-    if decided:
-        crash_point("outcome.settled")
-    _drop(parts, hand, late, report)
-    hint_at_late_charges(parts, heard_of)
-    _carry_out(parts, window, lookout, hand, decided, report)
-
-
-def _report(parts: PipelineParts, answered: Sequence[tuple[Work, Answer | None]]) -> None:
-    """Tell the gates what came of their permits."""
-    permits = [(work, answer, work.permit) for work, answer in answered if work.permit is not None]
-    results = [result_of(work, permit, answer) for work, answer, permit in permits if answer is not None]
-    unused = [permit.wanted for _, answer, permit in permits if answer is None]
-    if results:
-        parts.gates.report(results)
-        crash_point("gates.reported")
-    if unused:
-        parts.gates.forget(unused)
-
-
-def _carry_out(
-    parts: PipelineParts,
-    window: Window,
-    lookout: Lookout,
-    hand: Hand,
-    decided: Sequence[Decided],
-    report: RunReport,
-) -> None:
-    """Look at cards' limits, ask the gates, write what was decided in one commit, then send what the commit allows."""
-    to_record: list[tuple[Work, Step, Change]] = []
-    to_send: list[tuple[Work, Send | SendAgain | Ask]] = []
-    permitted = admitted(parts.gates, within_limits(parts.database, decided), parts.policy)
-    if any(work.permit for work, _, _ in permitted):
-        crash_point("gates.admitted")
-    for work, settled, step in permitted:
-        if settled is None and isinstance(step, Ask):
-            to_send.append((work, step))  # asking changes nothing: there is nothing to write before
-        else:
-            to_record.append(legal_change(work, settled, step))
-    try:
-        written = persist(parts, [change for _, _, change in to_record], report)
-        if written.taken:
-            to_record, written = _doubted(parts, to_record, written, report)
-    except DatabaseUnavailable:
-        _forget_unsent(parts, decided, [])
-        raise
-    reached([change for _, _, change in to_record], "attempt.opened", "outcome.recorded")
-    if any(change.events for _, _, change in to_record):
-        parts.hint("outbox")
-    hand.lost(written.lost)
-    hand.done(written.refused)  # and not given back: it would be refused again, and count again
-    done = []
-    for work, step, change in to_record:
-        if work.job.id not in written.held:
-            continue
-        work.payment = change.payment
-        work.held_until_s = written.leased_from_s + parts.lease_s
-        if isinstance(step, Rest):
-            if step.for_room:
-                lookout.expects(step.job)
-            if step.job.follow_up is not None:
-                parts.hint(step.job.follow_up.queue)
-            done.append(work)
-            _count(report, step)
-        else:
-            if isinstance(step, Send):
-                work.attempts.append(_sent(step.opened, work.job.lease_epoch, written.leased_from_s))
-            to_send.append((work, step))
-    hand.done(work.job.id for work in done)
-    parts.locks.release([work.payment.id for work in done])
-    if done:
-        crash_point("job.released")
-    _forget_unsent(parts, decided, to_send)
-    for work, step in to_send:
-        work.position = step.position if isinstance(step, Ask) else -1
-        gateway = parts.gateways[work.subject.gateway]
-        send_until_s = work.held_until_s - gateway.config.slowest_call_s
-        if isinstance(step, SendAgain):
-            send_until_s = min(send_until_s, step.until_s)
-        window.send(work, gateway, step, send_until_s)
-
-
-def _doubted(
-    parts: PipelineParts, to_record: list[tuple[Work, Step, Change]], written: Written, report: RunReport
-) -> tuple[list[tuple[Work, Step, Change]], Written]:
-    """Write down the doubt about those that were given another payment's reference."""
-    instead = [
-        in_doubt_instead(work, change, parts.policy) if work.job.id in written.taken else (work, step, change)
-        for work, step, change in to_record
+    advanced = [
+        advance(held, Answered(answer, now_s, parts.rng.random()), parts.policy) for held, answer in answered
     ]
-    doubts = [change for _, _, change in instead if change.job_id in written.taken]
-    again = persist(parts, doubts, report)
-    return instead, replace(
-        written,
-        held=written.held | again.held,
-        lost=written.lost | again.lost,
-        refused=written.refused | again.refused,
-    )
-
-
-def _forget_unsent(
-    parts: PipelineParts,
-    decided: Sequence[Decided],
-    to_send: Sequence[tuple[Work, Send | SendAgain | Ask]],
-) -> None:
-    """Give back the permits of those whose fence was lost, whose answer did not fit, or that could not be written."""
-    sent = {id(work) for work, _ in to_send}
-    unused = [work.permit.wanted for work, _, _ in decided if work.permit and id(work) not in sent]
-    if unused:
-        parts.gates.forget(unused)
-
-
-def _sent(opened: OpenAttempt, lease_epoch: int, sent_at_s: float) -> Attempt:
-    return Attempt(
-        operation=opened.operation,
-        number=opened.number,
-        gateway=opened.gateway,
-        gateway_key=opened.gateway_key,
-        request_hash=opened.request_hash,
-        status="SENT",
-        gateway_ref=None,
-        outcome=None,
-        lease_epoch=lease_epoch,
-        sends=1,
-        checks=0,
-        not_found_count=0,
-        sent_at_s=sent_at_s,
-        first_not_found_at_s=None,
-        candidates=tuple(opened.decision.get("candidates", ())),
-    )
-
-
-def _count(report: RunReport, step: Rest) -> None:
-    if step.job.status == "waiting":
-        report.waiting += 1
-    elif step.job.status == "review":
-        report.review += 1
-    else:
-        report.finished += 1
+    Effects(parts, window, lookout, report).carry_out(advanced)

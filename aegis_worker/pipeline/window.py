@@ -9,13 +9,14 @@ from queue import Empty, SimpleQueue
 
 from aegis_worker.gateways.base import PaymentGateway
 
+from .advance import Held
 from .calls import call
 from .hand import Hand
 from .suspects import is_suspect
-from .work import Answer, Ask, Send, SendAgain, Work
+from .work import Answer, Ask, Send, SendAgain
 
-# Answers that come together are written together: one commit for several costs little more than for one. Of a few calls,
-# hardly two answer together.
+# Wait 3 ms for more answers before committing, because one commit serves many. With 20 calls or fewer in flight two rarely
+# answer together, so don't wait.
 _GATHER_S, _FEW = 0.003, 20
 
 _Call = Future[Answer | None]
@@ -30,7 +31,7 @@ class Window:
     def __init__(self, limit: int, hand: Hand) -> None:
         self.hand = hand
         self._pool, self._limit = ThreadPoolExecutor(limit, thread_name_prefix="gateway"), limit
-        self._calls: dict[_Call, Work] = {}
+        self._calls: dict[_Call, Held] = {}
         self._earlier: set[_Call] = set()
         # A queue and not futures.wait(): that looks at every call in flight each time that one of them answers.
         self._answered: SimpleQueue[_Call] = SimpleQueue()
@@ -51,21 +52,21 @@ class Window:
     @property
     def job_ids(self) -> set[str]:
         """The jobs that are being called about."""
-        return {work.job.id for work in self._calls.values()}
+        return {held.work.job.id for held in self._calls.values()}
 
     def begin_run(self) -> None:
         """Another run has the window from now on."""
         self._earlier = set(self._calls)
 
     def send(
-        self, work: Work, gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float
+        self, held: Held, gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float
     ) -> None:
         """Have the call made; see `calls.call`."""
         future = self._pool.submit(call, gateway, step, send_until_s)
-        self._calls[future] = work
+        self._calls[future] = held
         future.add_done_callback(self._answered.put)
 
-    def answered(self, timeout_s: float) -> Iterator[tuple[Work, Answer | None]]:
+    def answered(self, timeout_s: float) -> Iterator[tuple[Held, Answer | None]]:
         """Everything that has answered, and, of many, what does in the next 3 ms; nothing when none has in `timeout_s`."""
         try:
             done = self._answered.get(timeout=timeout_s)
@@ -74,16 +75,16 @@ class Window:
             while True:
                 self._earlier.discard(done)
                 # A call that was disowned meanwhile is nobody's.
-                if (work := self._calls.pop(done, None)) is not None:
-                    yield work, done.result()
+                if (held := self._calls.pop(done, None)) is not None:
+                    yield held, done.result()
                 done = self._answered.get_nowait()
         except Empty:
             return
 
     def holds_suspect(self, poison_cap: int) -> bool:
         """Whether the one call in flight is for a job that is to be worked on alone."""
-        works = self._calls.values()
-        return len(works) == 1 and any(is_suspect(work.job, poison_cap) for work in works)
+        calls = self._calls.values()
+        return len(calls) == 1 and any(is_suspect(held.work.job, poison_cap) for held in calls)
 
     def disown(self, payment_ids: set[str]) -> int:
         """Forget the calls for payments whose jobs were just claimed again; returns how many.
@@ -91,7 +92,7 @@ class Window:
         A worker that was frozen past its lease may take over from itself. The older claim is a zombie's, and must not be
         written in one statement with the newer one, whose fence would let it pass.
         """
-        zombies = [call for call, work in self._calls.items() if work.payment.id in payment_ids]
+        zombies = [call for call, held in self._calls.items() if held.work.payment.id in payment_ids]
         for zombie in zombies:
             del self._calls[zombie]
             self._earlier.discard(zombie)

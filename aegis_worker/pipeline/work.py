@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import AnswerAttempt, JobChange, OpenAttempt
-from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.jobs import ClaimedJob
-from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
+from aegis_worker.domain.outcomes import Lookup, Outcome
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
-from aegis_worker.resilience.permits import Wanted
 from aegis_worker.routing.router import Decision
-
-# The steps that lead to a charge: what they are told of is the payment at the gateway.
-CHARGING_STEPS = frozenset({Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS})
 
 LatePolicy = Literal["void", "refund", "hold"]
 
@@ -58,34 +51,26 @@ class Route:
     version: int = 0
 
 
-class Permit(NamedTuple):
-    """The gates let this call out; its result goes back to them with the `epoch`."""
-
-    wanted: Wanted
-    epoch: int
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Work:
     """One claimed job: what is known of it now, in the database and here.
 
     `position`: which attempt the call in flight is about, the latest but in a sync. `said`: what the gateways answered in
-    this run of a sync, by the attempt's position. `permit`: that of the call in flight. `waits`: the rest in place of an
-    end, where a gateway has no room for the payment now, or not for the next step of its hop. `rng` draws pauses.
-    `held_until_s`: the end of its lease, and `now_s`: the moment that is decided at, both of this process's clock.
+    this run of a sync, by the attempt's position. `waits`: the rest in place of an end, where a gateway has no room for the
+    payment now, or not for the next step of its hop. `held_until_s`: the end of its lease, and `now_s`: the moment that is
+    decided at, both of this process's clock. `draw`: from 0 to 1, what this decision leaves to chance.
     """
 
     job: ClaimedJob
     payment: Payment
-    attempts: list[Attempt]
+    attempts: tuple[Attempt, ...]
     route: Route
-    rng: random.Random
     position: int = -1
-    said: dict[int, Outcome | Lookup] = field(default_factory=dict)
-    permit: Permit | None = None
+    said: Mapping[int, Outcome | Lookup] = field(default_factory=dict)
     waits: Rest | None = None
     held_until_s: float = math.inf
     now_s: float = 0.0
+    draw: float = 0.0
 
     @property
     def latest(self) -> Attempt | None:
@@ -97,9 +82,11 @@ class Work:
         """The attempt that the call in flight is about."""
         return self.attempts[self.position]
 
-    def amend(self, **changes: Any) -> None:
-        """The attempt that was called about, as it will stand in the database."""
-        self.attempts[self.position] = replace(self.subject, **changes)
+    def amended(self, attempt: Attempt) -> Work:
+        """With the attempt that was called about as it will stand in the database."""
+        attempts = list(self.attempts)
+        attempts[self.position] = attempt
+        return replace(self, attempts=tuple(attempts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,56 +140,12 @@ class Answer:
 class Settled:
     """What an answer means: how the attempt ended, which facts follow, and the step after it.
 
-    `otherwise`: what it means where the call is not to be repeated now; only of a SendAgain.
+    `work`: where the database will be. `otherwise`: what it means where the call is not to be repeated now; only of a
+    SendAgain.
     """
 
+    work: Work
     answered: AnswerAttempt
     facts: list[Fact]
     then: Step
-    otherwise: Callable[[], Settled] | None = None
-
-
-@cache
-def steps_from(operation: Operation, steps: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """This step of a charge and those that come after it; it may be none of `steps` any more, after an upgrade."""
-    if operation in steps:
-        return steps[steps.index(operation) :]
-    order = list(Operation)
-    return operation, *(step for step in steps if order.index(step) > order.index(operation))
-
-
-def hop_reference(work: Work, attempt: Attempt) -> str | None:
-    """The gateway's own id of what the attempt is about, from whichever step of its hop returned one last.
-
-    What gives a charge back may have an id of its own, which says nothing about the charge.
-    """
-    references = [
-        other.gateway_ref
-        for other in work.attempts
-        if other.number == attempt.number
-        and other.gateway_ref
-        and (other.operation in CHARGING_STEPS or other.operation is attempt.operation)
-    ]
-    return references[-1] if references else None
-
-
-def request_for(work: Work, operation: Operation, number: int) -> GatewayRequest:
-    """The call, built from immutable facts only, so that building it again gives the same body."""
-    payment = work.payment
-    earlier = [
-        attempt
-        for attempt in work.attempts
-        if attempt.number == number and attempt.operation != operation and attempt.operation in CHARGING_STEPS
-    ]
-    return GatewayRequest(
-        operation=operation,
-        payment_id=payment.id,
-        idempotency_key=gateway_key(payment.id, operation, number),
-        amount=payment.amount,
-        payment_method=payment.payment_method,
-        capture=payment.capture_method == "automatic",
-        gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
-        customer_id=payment.customer.get("id"),
-        description=payment.description,
-        return_url=payment.return_url,
-    )
+    otherwise: Settled | None = None

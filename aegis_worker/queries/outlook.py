@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from aegis_worker.domain.transitions import State
+from aegis_worker.pipeline.operations import room_named
 
 from .case_file import CaseFile
 from .jobs import StoredJob
@@ -81,8 +82,9 @@ def _waiting(case: CaseFile, job: StoredJob) -> Next:
     if payment.state is State.REQUIRES_ACTION and latest is not None:
         what = f"the payer has to act; {latest.gateway} is asked whether that happened{overdue}"
         return Next(what, "payer", job.run_at)
-    if job.operation in ("void", "refund"):
-        return Next(f"a charge too many is given back ({job.operation}){overdue}", "worker", job.run_at)
+    what_for = room_named(job.operation).waits_for(job.operation)
+    if what_for is not None:
+        return Next(f"{what_for}{overdue}", "worker", job.run_at)
     if latest is None and job.status == "waiting":
         what = (
             f"a worker chooses a gateway again; if none takes it for too long, it fails, uncharged{overdue}"

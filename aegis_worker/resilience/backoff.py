@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Sequence
 
@@ -10,8 +9,8 @@ from aegis_worker.domain.declines import may_fail_over
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 
 
-def next_delay_s(hop: int, limits: RetryLimits, rng: random.Random) -> float:
-    """Seconds to wait after hop number `hop` (from 1) before the next: 0 to `cap_s`.
+def next_delay_s(hop: int, limits: RetryLimits, draw: float) -> float:
+    """Seconds to wait after hop number `hop` (from 1) before the next: 0 to `cap_s`. `draw`: from 0 to 1, by chance.
 
     Full jitter: drawn evenly from 0 to `initial_s` times `multiplier` ** (hop - 1). The cap comes after the draw, so where
     the ceiling is far above the cap most pauses are the cap itself. Source: M. Brooker, "Exponential Backoff And Jitter",
@@ -21,7 +20,7 @@ def next_delay_s(hop: int, limits: RetryLimits, rng: random.Random) -> float:
         ceiling_s = limits.initial_s * float(limits.multiplier) ** (hop - 1)
     except OverflowError:
         ceiling_s = sys.float_info.max
-    return min(limits.cap_s, rng.uniform(0.0, min(ceiling_s, sys.float_info.max)))
+    return min(limits.cap_s, draw * min(ceiling_s, sys.float_info.max))
 
 
 def may_try_same_gateway(kind: NotSentKind, hops_there: int, limits: RetryLimits) -> bool:

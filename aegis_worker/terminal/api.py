@@ -167,7 +167,7 @@ class Api:
 
     def _pause(self, tries: int, at_least_s: float = 0.0) -> bool:
         """Wait before the next try; whether it was ended by `stop`."""
-        return self.stop.wait(at_least_s + next_delay_s(tries, _PAUSES, _rng))
+        return self.stop.wait(at_least_s + next_delay_s(tries, _PAUSES, _rng.random()))
 
     def _reply(self, answer: Answer) -> Reply:
         """Raises OperatorError when the API doesn't know the key or isn't ours."""

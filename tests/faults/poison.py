@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import signal
 
-from aegis_worker.pipeline import plan, run
+from aegis_worker.pipeline import advance
+from aegis_worker.pipeline.operations import next_step
 from aegis_worker.pipeline.work import Policy, Rest, Step, Work
 
 
-def _deadly(work: Work, policy: Policy, now_s: float) -> Step:
-    step = plan.next_step(work, policy, now_s)
+def _deadly(work: Work, policy: Policy) -> Step:
+    step = next_step(work, policy)
     if work.payment.payment_method.get("token") == "tok_poison" and not isinstance(step, Rest):
         os.kill(os.getpid(), signal.SIGKILL)
     return step
 
 
-run.next_step = _deadly
+advance.next_step = _deadly

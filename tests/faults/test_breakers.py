@@ -174,42 +174,42 @@ def worker(
     return build
 
 
-def pay(parts: PipelineParts, number: int) -> list[str]:
+def pay(parts: PipelineParts, database: Database, number: int) -> list[str]:
     """So many payments, each to its end; the gateways that were called for them."""
-    ids = [accept_one(parts.database, f"k-{uuid.uuid4().hex}").payment.id for _ in range(number)]
+    ids = [accept_one(database, f"k-{uuid.uuid4().hex}").payment.id for _ in range(number)]
     run(parts, "payments")
-    assert {payment_of(parts.database, payment_id).state for payment_id in ids} == {State.SUCCESS}
-    return [attempt["gateway"] for payment_id in ids for attempt in attempts_of(parts.database, payment_id)]
+    assert {payment_of(database, payment_id).state for payment_id in ids} == {State.SUCCESS}
+    return [attempt["gateway"] for payment_id in ids for attempt in attempts_of(database, payment_id)]
 
 
 @pytest.mark.row(48)
 def test_a_breaker_that_is_open_when_redis_dies_stays_open(
-    worker: Callable[..., PipelineParts], valkey: EmbeddedValkey, sandboxes: SandboxPair
+    worker: Callable[..., PipelineParts], valkey: EmbeddedValkey, sandboxes: SandboxPair, database: Database
 ) -> None:
     parts = worker(BreakerLimits(consecutive_failures=2, open_s=3600, max_open_s=3600))
     sandboxes.a.kill()
-    assert pay(parts, 2) == ["sandbox_a", "sandbox_b"] * 2
+    assert pay(parts, database, 2) == ["sandbox_a", "sandbox_b"] * 2
     valkey.stop(signal.SIGKILL)
-    assert pay(parts, 3) == ["sandbox_b"] * 3
+    assert pay(parts, database, 3) == ["sandbox_b"] * 3
     view = parts.gates.views()["sandbox_a"]["process"]
     assert (view.state, view.shared) == (BreakerState.OPEN, False)
 
 
 @pytest.mark.row(48)
 def test_without_redis_a_gateway_that_is_well_again_is_found_to_be(
-    worker: Callable[..., PipelineParts], valkey: EmbeddedValkey, sandboxes: SandboxPair
+    worker: Callable[..., PipelineParts], valkey: EmbeddedValkey, sandboxes: SandboxPair, database: Database
 ) -> None:
     parts = worker(BreakerLimits(consecutive_failures=2, open_s=0.2, max_open_s=0.2))
     sandboxes.a.kill()
-    pay(parts, 2)
+    pay(parts, database, 2)
     valkey.stop(signal.SIGKILL)
     sandboxes.a.start()
 
     def is_closed() -> bool:
-        pay(parts, 1)
+        pay(parts, database, 1)
         view = parts.gates.views()["sandbox_a"]["process"]
         assert not view.shared
         return view.state is BreakerState.CLOSED
 
     wait_until(is_closed, 30)
-    assert pay(parts, 2) == ["sandbox_a"] * 2
+    assert pay(parts, database, 2) == ["sandbox_a"] * 2

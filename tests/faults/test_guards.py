@@ -27,12 +27,13 @@ from support.scripted_gateway import ScriptedGateway
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.outcomes import Outcome, Unknown
 from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.persistence import job_store
 from aegis_worker.persistence import record as record_module
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.record import record
-from aegis_worker.pipeline import answers, writing
+from aegis_worker.pipeline.operations import answers
+from aegis_worker.pipeline.operations.requests import request_for
 from aegis_worker.pipeline.run import run
-from aegis_worker.pipeline.work import request_for
 
 FENCE = "c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END"
 
@@ -78,7 +79,7 @@ def attempt_after_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
         record(connection, openings, lease_s=lease_s)
         return record(connection, [replace(change, opened=None) for change in changes], lease_s=lease_s)
 
-    monkeypatch.setattr(writing, "record", late)
+    monkeypatch.setattr(job_store, "record", late)
 
 
 @pytest.fixture

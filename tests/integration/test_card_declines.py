@@ -8,8 +8,8 @@ from support.payments import rows
 from support.statement_plans import scans_of
 from support.undelivered import execute, settings_with
 
-from aegis_worker.domain.card_networks import CardHistory, card_key
-from aegis_worker.persistence.card_declines import CardDecline, declined_lately, note_declines
+from aegis_worker.domain.card_networks import CardDecline, CardHistory, card_key
+from aegis_worker.persistence.card_declines import declined_lately, note_declines
 from aegis_worker.persistence.database import Database
 from aegis_worker.purge import purge
 

@@ -22,10 +22,10 @@ from support.scripted_gateway import ScriptedGateway
 from support.undelivered import execute
 from test_pipeline import answering
 
-from aegis_worker.domain.card_networks import card_key
+from aegis_worker.domain.card_networks import CardDecline, card_key
 from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Operation, Unknown
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence.card_declines import CardDecline, note_declines
+from aegis_worker.persistence.card_declines import note_declines
 from aegis_worker.persistence.database import Database
 
 SOFT, STOLEN = Declined("insufficient_funds", "51", "not enough"), Declined("stolen_card", "43", "stolen")

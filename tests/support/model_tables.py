@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.card_networks import CardDecline
 from aegis_worker.domain.changes import AnswerAttempt, Change
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Event, Payment, initiated
+from aegis_worker.errors import VersionConflict
 
 LEASE_S = 90.0
 OPEN = ("queued", "running", "waiting", "review")
@@ -81,45 +83,80 @@ class Tables:
         abandoned = job.status == "running" and job.lease_until < self.clock.now
         return job if waits or abandoned else None
 
-    def claim(self, queue: str) -> ClaimedJob | None:
-        """`persistence.claims.claim` for one job, and `begin`."""
+    def claim(self, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
+        """`pipeline.ports.JobStore.claim`: one payment has one open job at most."""
         job = self.due(queue)
         if job is None:
-            return None
+            return []
         left_behind = job.status == "running"
         job.claim_count += left_behind and job.begun_epoch == job.lease_epoch
-        job.status, job.lease_until = "running", self.clock.now + LEASE_S
+        job.status, job.lease_until = "running", self.clock.now + lease_s
         job.lease_epoch += 1
-        if left_behind or job.claim_count:
-            job.begun_epoch = job.lease_epoch
-        attempts = tuple(row.as_read() for row in self.attempts)
-        return ClaimedJob(
-            job.id,
-            job.operation,
-            job.lease_epoch,
-            job.claim_count,
-            self.payment,
-            attempts,
-            job.request,
-            made_at_s=job.made_at,
-            claimed_at_s=self.clock.now,
-            left_behind=left_behind,
-        )
+        return [
+            ClaimedJob(
+                job.id,
+                job.operation,
+                job.lease_epoch,
+                job.claim_count,
+                self.payment,
+                tuple(row.as_read() for row in self.attempts),
+                job.request,
+                made_at_s=job.made_at,
+                claimed_at_s=self.clock.now,
+                left_behind=left_behind,
+            )
+        ]
 
-    def record(self, change: Change) -> bool:
-        """`persistence.record.record` for one change: False for a lost fence or a payment that moved."""
-        job = next(job for job in self.jobs if job.id == change.job_id)
-        if job.lease_epoch != change.lease_epoch or job.status != "running":
-            return False
-        if change.events and self.payment.version != change.version_before:
-            return False
-        self._write_events(change.payment, change.events)
-        self._write_job(job, change)
-        if change.answered is not None:
-            self._write_answer(change.answered)
-        if change.opened is not None:
-            self._open(change)
-        return True
+    def begin(self, jobs: Sequence[ClaimedJob]) -> None:
+        """`JobStore.begin`."""
+        for row in self._held(jobs):
+            row.begun_epoch = row.lease_epoch
+
+    def hand_back(self, jobs: Sequence[ClaimedJob], *, delay_s: float) -> None:
+        """`JobStore.hand_back`."""
+        self.excuse(jobs)
+        for row in self._held(jobs):
+            if row.status == "running":
+                row.status, row.run_at = "waiting", self.clock.now + delay_s
+
+    def excuse(self, jobs: Sequence[ClaimedJob]) -> None:
+        """`JobStore.excuse`."""
+        for claimed in jobs:
+            row = self._row(claimed.id)
+            if row.status not in OPEN:
+                continue
+            if row.lease_epoch > claimed.lease_epoch:
+                row.claim_count = max(row.claim_count - 1, 0)
+            else:
+                row.begun_epoch = 0
+
+    def record(
+        self, changes: Sequence[Change], declines: Mapping[str, CardDecline], *, lease_s: float
+    ) -> set[str]:
+        """`JobStore.record`, but for references and cards, which the model has none of."""
+        held = [change for change in changes if self._has_fence(change)]
+        moved = [change for change in held if change.events and self.payment.version != change.version_before]
+        if moved:
+            raise VersionConflict([change.payment.id for change in moved])
+        for change in held:
+            self._write_events(change.payment, change.events)
+            self._write_job(self._row(change.job_id), change, lease_s)
+            if change.answered is not None:
+                self._write_answer(change.answered)
+            if change.opened is not None:
+                self._open(change)
+        return {change.job_id for change in held}
+
+    def _has_fence(self, change: Change) -> bool:
+        row = self._row(change.job_id)
+        return row.lease_epoch == change.lease_epoch and row.status == "running"
+
+    def _held(self, jobs: Sequence[ClaimedJob]) -> list[JobRow]:
+        rows = [(self._row(job.id), job.lease_epoch) for job in jobs]
+        return [row for row, epoch in rows if row.lease_epoch == epoch]
+
+    def _row(self, job_id: str) -> JobRow:
+        return next(job for job in self.jobs if job.id == job_id)
 
     def sync(self) -> None:
         """`persistence.asking.ask_now`: a merchant, a person or a gateway's webhook wants it asked about."""
@@ -138,12 +175,12 @@ class Tables:
             self.events.extend(events)
             self.outbox.extend(event.seq for event in events)
 
-    def _write_job(self, job: JobRow, change: Change) -> None:
+    def _write_job(self, job: JobRow, change: Change, lease_s: float) -> None:
         job.status, job.queue, job.begun_epoch = change.job.status, change.job.queue, change.lease_epoch
         if job.status == "waiting":
             job.run_at = self.clock.now + change.job.run_in_s
         if job.status == "running":
-            job.lease_until = self.clock.now + LEASE_S
+            job.lease_until = self.clock.now + lease_s
         if change.job.progress:
             job.claim_count = 0
         follow_up = change.job.follow_up

@@ -1,7 +1,7 @@
 """A worker as a generator: it yields between any two effects, so that it can be killed or frozen there.
 
-It does with the model's tables and gateways what `pipeline.run` does with PostgreSQL and HTTP; each decision is taken by
-the product's own functions.
+It carries out over the model's tables and gateways what `pipeline.advance` wants done, as `pipeline.effects` does over
+PostgreSQL and HTTP.
 """
 
 from __future__ import annotations
@@ -11,12 +11,29 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aegis_worker.domain.retries import RetryLimits
-from aegis_worker.pipeline.admission import admitted
-from aegis_worker.pipeline.plan import next_step
-from aegis_worker.pipeline.run import _sent
-from aegis_worker.pipeline.settle import settle
-from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Route, Send, SendAgain, Work
-from aegis_worker.pipeline.writing import legal_change
+from aegis_worker.errors import VersionConflict
+from aegis_worker.pipeline.advance import (
+    Answered,
+    AskGates,
+    Call,
+    CardLookedAt,
+    ChangeWritten,
+    Claimed,
+    Complain,
+    Drop,
+    Event,
+    Forget,
+    GatesAnswered,
+    Held,
+    LookAtCard,
+    Report,
+    Rested,
+    TellOfCharge,
+    Write,
+    advance,
+    send_until_s,
+)
+from aegis_worker.pipeline.work import Answer, Ask, Policy, Route, Send, SendAgain, Work
 from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
 from aegis_worker.routing.router import Decision
 from support.model_gateway import ModelGateway
@@ -65,45 +82,55 @@ class World:
 def worker(world: World, queue: str) -> Generator[str]:
     """Work on one due job of the queue until it ends, waits, or is lost. Yields what has just happened."""
     tables, clock = world.tables, world.tables.clock
-    job = tables.claim(queue)
-    if job is None:
+    jobs = tables.claim(queue, limit=1, lease_s=LEASE_S, worker="model")
+    if not jobs:
         return
+    (job,) = jobs
+    tables.begin([job] if job.left_behind or job.claim_count else [])
     yield "job.claimed"
-    work = Work(job, job.payment, list(job.attempts), world.route(), random.Random(job.id))
-    work.held_until_s = job.claimed_at_s + LEASE_S
-    if clock.now > work.held_until_s:
-        return
-    settled, step = None, next_step(work, POLICY, clock.now)
+    draws = random.Random(job.id)
+    work = Work(job, job.payment, job.attempts, world.route(), held_until_s=job.claimed_at_s + LEASE_S)
+    held, effects = advance(Held(work), Claimed(clock.now, draws.random()), POLICY)
     while True:
-        ((work, settled, step),) = admitted(world.gates, [(work, settled, step)], POLICY, lambda: clock.now)
-        if settled is not None or not isinstance(step, Ask):
-            work, step, change = legal_change(work, settled, step)
-            leased_from_s = clock.now
-            yield "outcome.settled"
-            if not tables.record(change):
+        told: Event | None = None
+        for effect in effects:
+            if isinstance(effect, AskGates):
+                (verdict,) = world.gates.admit([effect.wanted])
+                told = GatesAnswered(verdict, clock.now)
+            elif isinstance(effect, LookAtCard):
+                told = CardLookedAt(None)  # the model's cards have no network that forbids anything
+            elif isinstance(effect, Write):
+                leased_from_s = clock.now
+                yield "outcome.settled"
+                if not _stands(tables, effect):
+                    return
+                yield "attempt.opened" if effect.change.opened else "outcome.recorded"
+                told = ChangeWritten(leased_from_s, leased_from_s + LEASE_S)
+            elif isinstance(effect, Call):
+                step = effect.step
+                gateway = world.gateways[held.work.subject.gateway]
+                yield "gateway.sending"
+                answer = _called(gateway, step, send_until_s(held.work, step, SLOWEST_CALL_S), clock.now)
+                yield "gateway.answered"
+                told = Answered(answer, clock.now, draws.random())
+            elif isinstance(effect, Rested | Drop):
                 return
-            yield "attempt.opened" if change.opened else "outcome.recorded"
-            if isinstance(step, Rest):
-                return
-            work.payment = change.payment
-            work.held_until_s = leased_from_s + LEASE_S
-            if isinstance(step, Send):
-                work.attempts.append(_sent(step.opened, job.lease_epoch, leased_from_s))
-        assert isinstance(step, Send | SendAgain | Ask)
-        work.position = step.position if isinstance(step, Ask) else -1
-        gateway = world.gateways[work.subject.gateway]
-        yield "gateway.sending"
-        asked_at_s = clock.now
-        if isinstance(step, Ask):
-            outcome = gateway.look_up(step.query)
-        elif clock.now > work.held_until_s - SLOWEST_CALL_S or (
-            isinstance(step, SendAgain) and clock.now > step.until_s
-        ):
-            return
-        else:
-            outcome = gateway.call(step.request)
-        yield "gateway.answered"
-        if clock.now > work.held_until_s and isinstance(step, Ask):
-            return
-        settled = settle(work, Answer(outcome, 1.0, isinstance(step, Ask), asked_at_s), POLICY, clock.now)
-        step = settled.then
+            else:
+                assert isinstance(effect, Report | Forget | Complain | TellOfCharge)
+        assert told is not None
+        held, effects = advance(held, told, POLICY)
+
+
+def _stands(tables: Tables, write: Write) -> bool:
+    try:
+        return bool(tables.record([write.change], {}, lease_s=LEASE_S))
+    except VersionConflict:
+        return False
+
+
+def _called(
+    gateway: ModelGateway, step: Send | SendAgain | Ask, until_s: float, now_s: float
+) -> Answer | None:
+    if isinstance(step, Ask):
+        return Answer(gateway.look_up(step.query), 1.0, True, now_s)
+    return None if now_s > until_s else Answer(gateway.call(step.request), 1.0, False, now_s)

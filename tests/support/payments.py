@@ -13,6 +13,7 @@ from aegis_worker.domain.replay import differences
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.intake import Accepted, PaymentCommand, accept
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.pipeline.parts import PipelineParts, RunReport
 from aegis_worker.pipeline.run import run
@@ -84,7 +85,7 @@ def accept_one(database: Database, key: str = "key-1", **changes: Any) -> Accept
 
 def pipeline(database: Database, *gateways: Any, **changes: Any) -> PipelineParts:
     parts = PipelineParts(
-        database=database,
+        jobs=PostgresJobs(database),
         gateways={gateway.config.name: gateway for gateway in gateways},
         locks=AlwaysGrants(),
         gates=OpenGates(),

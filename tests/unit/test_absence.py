@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import Capabilities
-from aegis_worker.pipeline.absence import MAX_SENDS, Missing, after_not_found
-from aegis_worker.pipeline.work import Route, Work, gateway_key, request_for
+from aegis_worker.pipeline.operations.absence import MAX_SENDS, Missing, after_not_found
+from aegis_worker.pipeline.operations.requests import request_for
+from aegis_worker.pipeline.work import Route, Work
 from aegis_worker.routing.router import Decision
 
 PAYMENT = Payment("pay_1", "m_1", Money(1999, "USD"), "automatic", {"type": "card", "token": "tok_ok"})
@@ -26,7 +26,7 @@ def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, now_s=NOW_S, 
     """What follows for an attempt in doubt at a gateway with an absence window of 120 s."""
     job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
     capabilities = {"a": Capabilities((operation,), key_lifetime_s, 120)}
-    work = Work(job, PAYMENT, [], Route(Decision(("a",), {}), capabilities, {}), random.Random(1))
+    work = Work(job, PAYMENT, (), Route(Decision(("a",), {}), capabilities, {}), now_s=now_s)
     fields = {
         "operation": operation,
         "number": 1,
@@ -43,7 +43,6 @@ def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, now_s=NOW_S, 
         "sent_at_s": NOW_S - 10.0,
         "first_not_found_at_s": None,
     }
-    work.now_s = now_s
     return after_not_found(work, Attempt(**fields | attempt), asked_at_s)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from aegis_worker.domain.attempts import Attempt
@@ -22,8 +20,8 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.pipeline.results import result_of
-from aegis_worker.pipeline.work import Answer, Permit, Route, Work
+from aegis_worker.pipeline.operations.charge import Charge
+from aegis_worker.pipeline.work import Answer, Route, Work
 from aegis_worker.resilience.permits import STATUS, Counted, Said, Wanted
 from aegis_worker.routing.router import Decision
 
@@ -36,10 +34,10 @@ def an_attempt(operation=Operation.PROCESS, *, number=1, status="SENT"):
 
 def result(outcome, *, attempts=(), looked_up=False, operation=Operation.PROCESS):
     job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
-    every = [*attempts, an_attempt(operation, number=len(attempts) + 1)]
-    work = Work(job, PAYMENT, every, Route(Decision(("a",), {}), {}, {}), random.Random(1))
-    permit = Permit(Wanted("a", (STATUS if looked_up else operation,), "op"), 7)
-    return result_of(work, permit, Answer(outcome, 12.5, looked_up, asked_at_s=0.0))
+    every = (*attempts, an_attempt(operation, number=len(attempts) + 1))
+    work = Work(job, PAYMENT, every, Route(Decision(("a",), {}), {}, {}))
+    wanted = Wanted("a", (STATUS if looked_up else operation,), "op")
+    return Charge().result(work, wanted, 7, Answer(outcome, 12.5, looked_up, asked_at_s=0.0))
 
 
 @pytest.mark.parametrize(

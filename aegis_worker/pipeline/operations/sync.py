@@ -6,6 +6,7 @@ payment that failed or that another attempt paid, is a duplicate: it is told, an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
@@ -30,20 +31,33 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.payment import Fact, duplicate_detected, duplicate_reversed
 from aegis_worker.domain.transitions import State
 
+from ..work import Answer, LatePolicy, Policy, Rest, Settled, Step, Work
 from .answers import ask_later, end_attempt
+from .room import Room
 from .steps import ask, review
-from .work import Answer, LatePolicy, Policy, Rest, Settled, Step, Work
 
 
-def is_sync(work: Work) -> bool:
-    """Whether the job asks about what has ended; before that, asking goes the way of the payment itself."""
-    return work.job.operation == "sync" and (
-        work.payment.is_terminal or work.payment.state is State.AUTHORIZED
-    )
+class Sync(Room):
+    """Asking about what has ended; before that, asking goes the way of the payment itself."""
+
+    def __init__(self, before_the_end: Room) -> None:
+        self._before_the_end = before_the_end
+
+    def room_for(self, work: Work) -> Room:
+        """The charge's own while the payment has not ended."""
+        has_ended = work.payment.is_terminal or work.payment.state is State.AUTHORIZED
+        return self if has_ended else self._before_the_end
+
+    def step(self, work: Work, policy: Policy) -> Step:
+        """The look-up that comes first, or the end where there is nothing to ask."""
+        return _first_look_up(work)
+
+    def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
+        """What the answer about one charge means; after the last one, what all of them mean together."""
+        return _settle(work, answer, policy)
 
 
-def sync_step(work: Work) -> Step:
-    """The look-up that comes first, or the end where there is nothing to ask."""
+def _first_look_up(work: Work) -> Step:
     charges = standing_charges(work.attempts)
     if not charges:
         given_back = given_back_charges(work.attempts)
@@ -56,44 +70,47 @@ def sync_step(work: Work) -> Step:
     return ask(work, to_ask[0])
 
 
-def settle_sync(work: Work, answer: Answer, policy: Policy) -> Settled:
-    """What the answer about one charge means; after the last one, what all of them mean together."""
+def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     subject, outcome = work.subject, answer.outcome
     if isinstance(outcome, Unknown) and not outcome.shows:
-        ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
+        work, ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
         return ask_later(work, ended, [], outcome.reason, policy)
     invisible_for_s = _invisible_for_s(work, outcome, answer.asked_at_s)
     if invisible_for_s > 0:
-        ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
+        work, ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
         wait_s = min(invisible_for_s, policy.verify_ladder_s[0])
         reason = f"{subject.gateway} may not show it yet"
-        return Settled(ended, [], Rest(JobChange("waiting", "verify", run_in_s=wait_s, reason=reason)))
-    work.said[work.position] = outcome
-    ended, facts = _noted(work, answer, policy)
+        return Settled(work, ended, [], Rest(JobChange("waiting", "verify", run_in_s=wait_s, reason=reason)))
+    work = replace(work, said={**work.said, work.position: outcome})
+    work, ended, facts = _noted(work, answer, policy)
     following = _still_to_ask(work)
     if following:
-        return Settled(ended, facts, ask(work, following[0]))
+        return Settled(work, ended, facts, ask(work, following[0]))
     return _judged(work, ended, facts, policy)
 
 
-def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[AnswerAttempt, list[Fact]]:
+def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAttempt, list[Fact]]:
     """The attempt after its answer: a charge too many is told once, and once that it is gone."""
     subject, outcome = work.subject, answer.outcome
     told_before = (subject.outcome or {}).get("duplicate", False)
     as_it_was = dict(subject.outcome or {})
     if _is_about_own(work) or not isinstance(outcome, Approved | Declined):
-        return end_attempt(work, answer, subject.status, as_it_was), []
+        return *end_attempt(work, answer, subject.status, as_it_was), []
     about = (work.payment, subject.number, subject.gateway)
     if _stands(outcome) and isinstance(outcome, Approved) and not told_before:
         found = {"captured": outcome.captured, "duplicate": True, "before": subject.status}
-        ended = end_attempt(work, answer, "APPROVED", found, outcome.gateway_ref)
-        return ended, [duplicate_detected(*about, outcome.gateway_ref, policy.late_charge)]
+        work, ended = end_attempt(work, answer, "APPROVED", found, outcome.gateway_ref)
+        return work, ended, [duplicate_detected(*about, outcome.gateway_ref, policy.late_charge)]
     if not _stands(outcome) and told_before:
         # Nobody's reversal here: a person gave it back at the gateway, as `hold` has it.
         gone = as_it_was | {"captured": False, "given_back": True}
-        ended = end_attempt(work, answer, "APPROVED", gone)
-        return ended, [duplicate_reversed(*about, subject.gateway_ref or "", "given back at the gateway")]
-    return end_attempt(work, answer, subject.status, as_it_was), []
+        work, ended = end_attempt(work, answer, "APPROVED", gone)
+        return (
+            work,
+            ended,
+            [duplicate_reversed(*about, subject.gateway_ref or "", "given back at the gateway")],
+        )
+    return *end_attempt(work, answer, subject.status, as_it_was), []
 
 
 def _stands(outcome: Outcome | Lookup) -> bool:
@@ -133,7 +150,7 @@ def _judged(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy)
         if isinstance(outcome, Pending | ActionRequired):
             return ask_later(work, ended, facts, "a charge is still pending at its gateway", policy)
     job = JobChange("succeeded", result={"agrees": True, "gateway_says": said})
-    return Settled(ended, facts, Rest(job))
+    return Settled(work, ended, facts, Rest(job))
 
 
 def _reverse(
@@ -156,7 +173,7 @@ def _reverse(
         result={"agrees": False, "gateway_says": "Approved"},
         follow_up=FollowUp(operation.value, "payments", {"reverse": reverse}),
     )
-    return Settled(ended, facts, Rest(job))
+    return Settled(work, ended, facts, Rest(job))
 
 
 def _reversal(policy: LatePolicy, charge: Approved) -> Operation | None:
@@ -192,7 +209,7 @@ def _to_a_person(
     if differing is not None:
         result |= {"expected": differing[0], "found": differing[1]}
     job = JobChange("review", reason=reason, result=result)
-    return Settled(ended, facts + review(work, reason).facts, Rest(job))
+    return Settled(work, ended, facts + review(work, reason).facts, Rest(job))
 
 
 def _still_to_ask(work: Work) -> list[int]:

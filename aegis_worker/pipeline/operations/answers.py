@@ -11,12 +11,10 @@ from aegis_worker.domain.outcomes import NotFound
 from aegis_worker.domain.payment import Fact
 from aegis_worker.resilience.backoff import verify_delay_s
 
+from ..work import Answer, Policy, Rest, SendAgain, Settled, Work
 from .absence import repeat_until_s
+from .requests import request_for
 from .steps import review
-from .work import Answer, Policy, Rest, SendAgain, Settled, Work, request_for
-
-# What an answer, or a call made again, changes on an attempt.
-_CHANGED = ("status", "outcome", "gateway_ref", "checks", "sends", "not_found_count", "first_not_found_at_s")
 
 
 def end_attempt(
@@ -27,11 +25,12 @@ def end_attempt(
     gateway_ref: str | None = None,
     *,
     recheck_in_s: float | None = None,
-) -> AnswerAttempt:
+) -> tuple[Work, AnswerAttempt]:
     """How the attempt stands after the answer, here and in the database."""
     subject = work.subject
     asked, missing = answer.looked_up, isinstance(answer.outcome, NotFound)
-    work.amend(
+    after = replace(
+        subject,
         status=status,
         outcome=outcome,
         gateway_ref=gateway_ref or subject.gateway_ref,
@@ -39,7 +38,7 @@ def end_attempt(
         not_found_count=subject.not_found_count + missing,
         answered_at_s=work.now_s,
     )
-    return AnswerAttempt(
+    return work.amended(after), AnswerAttempt(
         operation=subject.operation,
         number=subject.number,
         status=status,
@@ -63,22 +62,17 @@ def send_again(work: Work, answer: Answer, policy: Policy, doubts: list[Fact]) -
 
     `doubts`: what is told where it can't go out now.
     """
-    subject = work.subject
-
-    def not_now() -> Settled:
-        work.amend(**{name: getattr(subject, name) for name in _CHANGED})
-        status, reason = (
-            "NOT_SENT" if subject.status == "NOT_SENT" else "UNKNOWN",
-            "not found, and not sent again yet",
-        )
-        return ask_later(work, end_attempt(work, answer, status, doubt(work, reason)), doubts, reason, policy)
-
-    ended = end_attempt(work, answer, "SENT", {"reason": "not found; sent again with the same key"})
-    work.amend(sends=subject.sends + 1, not_found_count=0, first_not_found_at_s=None)
+    subject, reason = work.subject, "not found, and not sent again yet"
+    status = "NOT_SENT" if subject.status == "NOT_SENT" else "UNKNOWN"
+    not_now = ask_later(*end_attempt(work, answer, status, doubt(work, reason)), doubts, reason, policy)
+    sent, ended = end_attempt(work, answer, "SENT", {"reason": "not found; sent again with the same key"})
+    sent = sent.amended(
+        replace(sent.subject, sends=subject.sends + 1, not_found_count=0, first_not_found_at_s=None)
+    )
     # What never left has no key yet that its gateway could forget.
     until_s = math.inf if subject.status == "NOT_SENT" else repeat_until_s(work, subject)
     again = SendAgain(request_for(work, subject.operation, subject.number), until_s)
-    return Settled(replace(ended, sent_again=True), [], again, otherwise=not_now)
+    return Settled(sent, replace(ended, sent_again=True), [], again, otherwise=not_now)
 
 
 def ask_later(
@@ -95,6 +89,6 @@ def ask_later(
     delay_s = verify_delay_s(checks, policy.verify_ladder_s)
     if delay_s is None:
         rest = review(work, f"{checks} look-ups did not settle it: {reason}")
-        return Settled(ended, facts + rest.facts, Rest(rest.job))
+        return Settled(work, ended, facts + rest.facts, Rest(rest.job))
     waiting = JobChange("waiting", "verify", run_in_s=max(delay_s, wait_at_least_s), reason=reason)
-    return Settled(ended, facts, Rest(waiting))
+    return Settled(work, ended, facts, Rest(waiting))

@@ -13,7 +13,8 @@ from enum import Enum, auto
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.outcomes import Operation
 
-from .work import Work, request_for
+from ..work import Work
+from .requests import request_for
 
 # A gateway that has idempotency keys gets the same key and body again at most this often.
 MAX_SENDS = 5

@@ -22,23 +22,35 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import duplicate_reversed
 
+from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
 from .absence import Missing, after_not_found
 from .answers import ask_later, doubt, end_attempt, send_again
+from .requests import request_for
+from .room import Room
 from .steps import ask, review
-from .work import Answer, Policy, Rest, Send, Settled, Step, Work, request_for
 
 _HOW = {Operation.VOID: "released", Operation.REFUND: "refunded"}
 # Another charge may have turned up meanwhile: whether all is well is for one more sync to say.
 _LOOK_AGAIN = FollowUp("sync", "verify")
 
 
-def is_reversal(work: Work) -> bool:
-    """Whether the job gives a charge too many back."""
-    return "reverse" in (work.job.request or {})
+class Reversal(Room):
+    """A charge too many is given back."""
+
+    def step(self, work: Work, policy: Policy) -> Step:
+        """Open the attempt, or ask about the one that there is."""
+        return _step(work)
+
+    def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
+        """What the answer to the reversal means."""
+        return _SETTLE[type(answer.outcome)](work, answer.outcome, answer, policy)
+
+    def waits_for(self, operation: str) -> str | None:
+        """What its waiting job waits to do."""
+        return f"a charge too many is given back ({operation})"
 
 
-def reversal_step(work: Work) -> Step:
-    """Open the attempt, or ask about the one that there is."""
+def _step(work: Work) -> Step:
     charge, operation = _charge(work), Operation(work.job.operation)
     if charge["gateway"] not in work.route.capabilities:
         return review(work, f"{charge['gateway']} holds a charge too many and is no longer configured")
@@ -77,41 +89,36 @@ _on_disk: dict[str, Callable[[Work, int], Step]] = {
 }
 
 
-def settle_reversal(work: Work, answer: Answer, policy: Policy) -> Settled:
-    """Decide what the answer to the reversal means."""
-    return _SETTLE[type(answer.outcome)](work, answer.outcome, answer, policy)
-
-
 def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
     charge, operation = _charge(work), work.subject.operation
-    ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
+    work, ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
     fact = duplicate_reversed(
         work.payment, charge["number"], charge["gateway"], charge["gateway_ref"], _HOW[operation]
     )
-    return Settled(ended, [fact], Rest(JobChange("succeeded", follow_up=_LOOK_AGAIN)))
+    return Settled(work, ended, [fact], Rest(JobChange("succeeded", follow_up=_LOOK_AGAIN)))
 
 
 def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
     subject = work.subject
     refusal = {"code": outcome.code, "gateway_code": outcome.gateway_code, "message": outcome.message}
-    ended = end_attempt(work, answer, "DECLINED", refusal, outcome.gateway_ref)
+    work, ended = end_attempt(work, answer, "DECLINED", refusal, outcome.gateway_ref)
     if subject.operation is Operation.VOID:
         # It may have been captured meanwhile: a sync looks at what there is now, and may refund it.
         job = JobChange("failed", reason=f"void refused: {outcome.gateway_code}", follow_up=_LOOK_AGAIN)
-        return Settled(ended, [], Rest(job))
+        return Settled(work, ended, [], Rest(job))
     rest = review(work, f"{subject.gateway} refused the refund of a charge too many: {outcome.gateway_code}")
-    return Settled(ended, rest.facts, Rest(rest.job))
+    return Settled(work, ended, rest.facts, Rest(rest.job))
 
 
 def _pending(work: Work, outcome: Pending | ActionRequired, answer: Answer, policy: Policy) -> Settled:
     reason = "pending at the gateway"
-    ended = end_attempt(work, answer, "PENDING", {"reason": reason}, outcome.gateway_ref)
+    work, ended = end_attempt(work, answer, "PENDING", {"reason": reason}, outcome.gateway_ref)
     return ask_later(work, ended, [], reason, policy)
 
 
 def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
     status = "NOT_SENT" if work.subject.sends == 1 else "UNKNOWN"
-    ended = end_attempt(work, answer, status, {"reason": outcome.reason})
+    work, ended = end_attempt(work, answer, status, {"reason": outcome.reason})
     wait_s = outcome.retry_after_s or 0.0
     return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
 
@@ -119,7 +126,7 @@ def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> S
 def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
     # A look-up without an answer says nothing new about the call.
     status = work.subject.status if answer.looked_up else "UNKNOWN"
-    ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
+    work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
     return ask_later(work, ended, [], outcome.reason, policy)
 
 
@@ -127,7 +134,7 @@ def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) ->
     follows = after_not_found(work, work.subject, answer.asked_at_s)
     if follows is Missing.SEND_AGAIN:
         return send_again(work, answer, policy, [])
-    ended = end_attempt(work, answer, work.subject.status, doubt(work, "not found yet"))
+    work, ended = end_attempt(work, answer, work.subject.status, doubt(work, "not found yet"))
     if follows is Missing.ASK_AGAIN:
         return ask_later(work, ended, [], "not found yet", policy)
     rest = review(
@@ -135,7 +142,7 @@ def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) ->
         f"{work.subject.gateway} does not know of the {work.subject.operation.value} of a charge too many"
         " and it can't be repeated safely",
     )
-    return Settled(ended, rest.facts, Rest(rest.job))
+    return Settled(work, ended, rest.facts, Rest(rest.job))
 
 
 def _charge(work: Work) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is next for a claimed job. Pure: reads the job, its payment and its attempts, calls nothing."""
+"""What is next for a payment that is to be charged. Pure: reads the job, its payment and its attempts, calls nothing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Fact, failed, opened, retried
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.transitions import State
+from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
 from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
 
-from .reversal import is_reversal, reversal_step
-from .steps import ask, ended, review
-from .sync import is_sync, sync_step
-from .work import CHARGING_STEPS, Policy, Rest, Send, Step, Work, request_for, steps_from
+from ..requests import CHARGING_STEPS, request_for, steps_from
+from ..steps import ask, ended, review
 
 # What Retry-After may ask for at most.
 _LONGEST_RETRY_AFTER_S = 300.0
@@ -40,21 +39,8 @@ class Hop:
     because: str
 
 
-def next_step(work: Work, policy: Policy, now_s: float) -> Step:
-    """The step that the job's facts demand at `now_s`, a reading of `clock.clock_s`. A crash anywhere only means that this
-    is asked again by another worker.
-    """
-    work.now_s = now_s
-    if work.job.claim_count >= policy.poison_cap:
-        return review(
-            work,
-            f"{work.job.claim_count} workers began it and left it without an answer: they die of it,"
-            " or PostgreSQL refuses what they would write",
-        )
-    if is_reversal(work):
-        return reversal_step(work)
-    if is_sync(work):
-        return sync_step(work)
+def first_step(work: Work, policy: Policy) -> Step:
+    """The step that the payment's facts demand. A crash anywhere only means that another worker asks this again."""
     if work.payment.is_terminal or work.payment.state is State.AUTHORIZED:
         return Rest(ended(work))
     latest = work.latest
@@ -191,7 +177,7 @@ def _pause_s(work: Work, hops: list[Attempt]) -> float | None:
         return None
     # Beyond the bound we would rather try than wait.
     at_least_s = min((latest.outcome or {}).get("retry_after_s") or 0.0, _LONGEST_RETRY_AFTER_S)
-    return max(next_delay_s(len(hops), limits, work.rng), at_least_s)
+    return max(next_delay_s(len(hops), limits, work.draw), at_least_s)
 
 
 def _kind_of(attempt: Attempt) -> NotSentKind:

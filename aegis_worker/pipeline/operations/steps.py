@@ -7,7 +7,8 @@ from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.base import StatusQuery
 
-from .work import Ask, Rest, Work, hop_reference
+from ..work import Ask, Rest, Work
+from .requests import hop_reference
 
 
 def ask(work: Work, position: int = -1) -> Ask:

@@ -21,26 +21,19 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.payment import Fact, acted, approved, in_doubt, resolved
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.identity import other_money
+from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
 
-from .absence import Missing, after_not_found
-from .answers import ask_later, doubt, end_attempt, send_again
-from .plan import another_try, next_step
-from .reversal import is_reversal, settle_reversal
-from .steps import review
-from .sync import is_sync, settle_sync
-from .work import Answer, Policy, Rest, Settled, Work
+from ..absence import Missing, after_not_found
+from ..answers import ask_later, doubt, end_attempt, send_again
+from ..steps import review
+from .plan import another_try, first_step
 
 # Refusals of the request itself, made without a look at what the key stands for.
 _REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
 
 
-def settle(work: Work, answer: Answer, policy: Policy, now_s: float) -> Settled:
-    """Decide at `now_s` what the answer to the attempt in question means. Brings `work` to where the database will be."""
-    work.now_s = now_s
-    if is_reversal(work):
-        return settle_reversal(work, answer, policy)
-    if is_sync(work):
-        return settle_sync(work, answer, policy)
+def settle(work: Work, answer: Answer, policy: Policy) -> Settled:
+    """What the answer to a step of the charge means."""
     return _SETTLE[type(answer.outcome)](work, answer.outcome, answer, policy)
 
 
@@ -49,13 +42,13 @@ def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> 
     other = not_to_be_adopted(work.payment.amount, outcome)
     if latest.operation is Operation.PROCESS and other is not None:
         return _unknown(work, other_money(other, work.payment.amount), answer, policy)
-    ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
+    work, ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer)) + approved(
         work.payment, latest.operation, latest.gateway, outcome
     )
     if latest.operation is Operation.PROCESS:
-        return Settled(ended, facts, Rest(JobChange("succeeded")))
-    return Settled(ended, facts, next_step(work, policy, work.now_s))
+        return Settled(work, ended, facts, Rest(JobChange("succeeded")))
+    return Settled(work, ended, facts, first_step(work, policy))
 
 
 def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
@@ -65,7 +58,7 @@ def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> 
     error = describe_error(
         outcome.code, gateway=gateway, gateway_code=outcome.gateway_code, message=outcome.message
     )
-    ended = end_attempt(
+    work, ended = end_attempt(
         work, answer, "DECLINED", dict(error), outcome.gateway_ref, recheck_in_s=_recheck_in_s(work, policy)
     )
     facts = resolved(work.payment, _how(answer))
@@ -80,17 +73,17 @@ def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> S
     said: dict[str, Any] = {"reason": outcome.reason, "kind": outcome.kind}
     if outcome.retry_after_s:
         said["retry_after_s"] = outcome.retry_after_s
-    ended = end_attempt(work, answer, "NOT_SENT", said, recheck_in_s=recheck_in_s)
+    work, ended = end_attempt(work, answer, "NOT_SENT", said, recheck_in_s=recheck_in_s)
     return _move_on(work, ended, resolved(work.payment, _how(answer)), policy)
 
 
 def _move_on(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy) -> Settled:
     """To the next gateway at once, to one that was never reached after a pause, or to the payment's end."""
-    return Settled(ended, facts, another_try(work, policy))
+    return Settled(work, ended, facts, another_try(work, policy))
 
 
 def _action_required(work: Work, outcome: ActionRequired, answer: Answer, policy: Policy) -> Settled:
-    ended = end_attempt(
+    work, ended = end_attempt(
         work, answer, "ACTION_REQUIRED", {"redirect_url": outcome.redirect_url}, outcome.gateway_ref
     )
     facts = resolved(work.payment, _how(answer))
@@ -104,7 +97,7 @@ def _action_required(work: Work, outcome: ActionRequired, answer: Answer, policy
 
 def _pending(work: Work, outcome: Pending, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
-    ended = end_attempt(work, answer, "PENDING", {"reason": outcome.reason}, outcome.gateway_ref)
+    work, ended = end_attempt(work, answer, "PENDING", {"reason": outcome.reason}, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer)) + acted(work.payment, latest.operation, latest.gateway)
     return ask_later(work, ended, facts, outcome.reason, policy)
 
@@ -115,7 +108,7 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
     status = (
         latest.status if answer.looked_up and latest.status in ("PENDING", "ACTION_REQUIRED") else "UNKNOWN"
     )
-    ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
+    work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
     facts = in_doubt(work.payment, latest.gateway, outcome.reason) if status == "UNKNOWN" else []
     return ask_later(work, ended, facts, outcome.reason, policy)
 
@@ -128,7 +121,7 @@ def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) ->
     look_ups = f"{latest.not_found_count + 1} look-ups over the absence window found nothing"
     if follows is Missing.ABSENT:
         return _not_sent(work, NotSent(f"absent: {look_ups}"), answer, policy)
-    ended = end_attempt(work, answer, "UNKNOWN", doubt(work, "not found yet"))
+    work, ended = end_attempt(work, answer, "UNKNOWN", doubt(work, "not found yet"))
     facts = in_doubt(work.payment, latest.gateway, "not found yet")
     if follows is Missing.ASK_AGAIN:
         return ask_later(work, ended, facts, "not found yet", policy)
@@ -137,7 +130,7 @@ def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) ->
         f"{look_ups} under {latest.gateway_key} at {latest.gateway}, which has no idempotency keys:"
         " the call may still arrive, so the charge is tried nowhere else",
     )
-    return Settled(ended, facts + rest.facts, Rest(rest.job))
+    return Settled(work, ended, facts + rest.facts, Rest(rest.job))
 
 
 def _says_nothing_about_earlier_sends(work: Work, answer: Answer) -> bool:

@@ -1,0 +1,307 @@
+"""A worker's loop for one job, as a pure function: what has just happened to it, and what is to be done because of that.
+
+`run` carries the effects out for many jobs side by side: one look at the gates for all, one commit for what was decided
+together. The tests' model worker carries the same effects out for one job over tables in memory, so what is explored
+there is what ships (design D3, D9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.card_networks import Barred
+from aegis_worker.domain.changes import Change, OpenAttempt
+from aegis_worker.domain.outcomes import Approved
+from aegis_worker.resilience.permits import CallResult, Verdict, Wanted
+
+from .cards import card_to_look_at, given_up
+from .changes import in_doubt_instead, legal_change
+from .operations import next_step, room_of, settle
+from .operations.room import Decided
+from .work import Answer, Ask, Policy, Rest, Send, SendAgain, Settled, Step, Work
+
+
+class Permit(NamedTuple):
+    """The gates let this call out; its result goes back to them with the `epoch`."""
+
+    wanted: Wanted
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job in a worker's hands: where it stands, and what was decided about it and is not done yet.
+
+    `settled`: what its last answer meant, until that is written. `change`: what is being written. `permit`: of the call
+    that is about to be made, or in flight.
+    """
+
+    work: Work
+    step: Step | None = None
+    settled: Settled | None = None
+    change: Change | None = None
+    permit: Permit | None = None
+
+
+class Claimed(NamedTuple):
+    """The job was claimed, and its payment routed. `now_s`: of this process's clock; `draw`: from 0 to 1, by chance."""
+
+    now_s: float
+    draw: float
+
+
+class Answered(NamedTuple):
+    """The call is over. `answer` is None where it was not made, because it was too late to."""
+
+    answer: Answer | None
+    now_s: float
+    draw: float
+
+
+class CardLookedAt(NamedTuple):
+    """What the card's network forbids, if anything."""
+
+    barred: Barred | None
+
+
+class GatesAnswered(NamedTuple):
+    """Whether the call may go out."""
+
+    verdict: Verdict
+    now_s: float
+
+
+class ChangeWritten(NamedTuple):
+    """The change stands. The lease began anew at `leased_from_s` or later, and ends at `held_until_s` or later."""
+
+    leased_from_s: float
+    held_until_s: float
+
+
+class ChangeNotWritten(NamedTuple):
+    """`lost`: another worker has the job. `refused`: PostgreSQL won't take it. `taken`: it gives the payment what is
+    another payment's at the gateway. `unavailable`: nobody knows whether it stands.
+    """
+
+    why: Literal["lost", "refused", "taken", "unavailable"]
+
+
+Event = Claimed | Answered | CardLookedAt | GatesAnswered | ChangeWritten | ChangeNotWritten
+
+
+class LookAtCard(NamedTuple):
+    """Find out whether the card with this key may be tried, and tell by CardLookedAt."""
+
+    card_key: bytes
+
+
+class AskGates(NamedTuple):
+    """Find out whether the call may go out, and tell by GatesAnswered."""
+
+    wanted: Wanted
+
+
+class Write(NamedTuple):
+    """Write the change, and tell by ChangeWritten or ChangeNotWritten."""
+
+    change: Change
+
+
+class Call(NamedTuple):
+    """Make the call, unless it is too late to (see `send_until_s`), and tell by Answered."""
+
+    step: Send | SendAgain | Ask
+
+
+class Report(NamedTuple):
+    """Tell the gates how the call ended."""
+
+    result: CallResult
+
+
+class Forget(NamedTuple):
+    """Tell the gates that the call was not made, or that others can use the permits that its hop kept."""
+
+    wanted: Wanted
+
+
+class Rested(NamedTuple):
+    """The job has ended, or waits: there is nothing more to do with it here."""
+
+    rest: Rest
+
+
+class Drop(NamedTuple):
+    """Let go of what is another worker's by now, or will be; nothing is decided about it here."""
+
+
+class Complain(NamedTuple):
+    """Say in the worker's log what should not have happened."""
+
+    message: str
+    because: str
+
+
+class TellOfCharge(NamedTuple):
+    """A charge was heard of too late to be written: have it asked about, where it was given up."""
+
+    number: int
+
+
+Effect = LookAtCard | AskGates | Write | Call | Report | Forget | Rested | Drop | TellOfCharge | Complain
+Advanced = tuple[Held, tuple[Effect, ...]]
+
+
+def advance(held: Held, event: Event, policy: Policy) -> Advanced:
+    """What becomes of the job, and what is to be done next, in order."""
+    return _ON[type(event)](held, event, policy)
+
+
+def send_until_s(work: Work, step: Send | SendAgain | Ask, slowest_call_s: float) -> float:
+    """Until when the call may leave: it has to be over within the lease, and a repeat within its key's lifetime."""
+    until_s = work.held_until_s - slowest_call_s
+    return min(until_s, step.until_s) if isinstance(step, SendAgain) else until_s
+
+
+def _claimed(held: Held, event: Claimed, policy: Policy) -> Advanced:
+    if event.now_s > held.work.held_until_s:
+        return held, (Drop(),)
+    work = replace(held.work, now_s=event.now_s, draw=event.draw)
+    return _decided((work, None, next_step(work, policy)), ())
+
+
+def _answered(held: Held, event: Answered, policy: Policy) -> Advanced:
+    answer, work, permit = event.answer, held.work, held.permit
+    if answer is None:
+        return held, ((Forget(permit.wanted),) if permit else ()) + (Drop(),)
+    said: tuple[Effect, ...] = ()
+    if permit is not None:
+        said = (Report(room_of(work).result(work, permit.wanted, permit.epoch, answer)),)
+    # Nobody else has heard the answer to a call, and the fence says whether it is too late; a look-up is made again.
+    if event.now_s > work.held_until_s and answer.looked_up:
+        heard_of = (TellOfCharge(work.subject.number),) if isinstance(answer.outcome, Approved) else ()
+        return held, (*said, Drop(), *heard_of)
+    settled = settle(replace(work, now_s=event.now_s, draw=event.draw), answer, policy)
+    return _decided((settled.work, settled, settled.then), said)
+
+
+def _decided(decided: Decided, before: tuple[Effect, ...]) -> Advanced:
+    work, settled, step = decided
+    held = Held(replace(work, waits=None) if work.waits is not None else work, step, settled)
+    card_key = card_to_look_at(room_of(work), work, step)
+    if card_key is not None:
+        return held, (*before, LookAtCard(card_key))
+    return _to_the_gates(held, before)
+
+
+def _card_looked_at(held: Held, event: CardLookedAt, policy: Policy) -> Advanced:
+    if event.barred is not None:
+        held = replace(held, step=given_up(held.work, event.barred))
+    return _to_the_gates(held, ())
+
+
+def _to_the_gates(held: Held, before: tuple[Effect, ...]) -> Advanced:
+    step = held.step
+    if step is None or isinstance(step, Rest):
+        return _to_write(held, before)
+    return held, (*before, AskGates(room_of(held.work).question(held.work, step)))
+
+
+def _gates_answered(held: Held, event: GatesAnswered, policy: Policy) -> Advanced:
+    work, settled, step, verdict = held.work, held.settled, held.step, event.verdict
+    if step is None or isinstance(step, Rest):
+        raise AssertionError("unreachable: the gates are asked about calls only")
+    room = room_of(work)
+    wanted = room.question(work, step)
+    if verdict.granted:
+        return _to_write(replace(held, permit=Permit(wanted, verdict.epoch)), ())
+    # The step before kept the hop's probe permits for this one; others can use them meanwhile.
+    before: tuple[Effect, ...] = (Forget(wanted),) if room.is_halfway(work, step) else ()
+    if isinstance(step, SendAgain) and settled is not None and settled.otherwise is not None:
+        settled = settled.otherwise
+        return _to_the_gates(Held(settled.work, settled.then, settled), before)
+    now = replace(work, now_s=event.now_s)
+    work, settled, step = room.refused(now, settled, step, verdict, policy)
+    # Ends: each refusal takes a candidate away, or has the job rest.
+    return _to_the_gates(Held(work, step, settled), before)
+
+
+def _to_write(held: Held, before: tuple[Effect, ...]) -> Advanced:
+    work, settled, step = held.work, held.settled, held.step
+    if settled is None and isinstance(step, Ask):
+        # Asking changes nothing: there is nothing to write before.
+        return _to_call(held, before, step)
+    if step is None:
+        raise AssertionError("unreachable: something was decided")
+    legal, change = legal_change(work, settled, step)
+    if legal is not step:
+        before = (*before, Complain("answer does not fit the payment's state", change.job.reason or ""))
+        if held.permit is not None:
+            before = (*before, Forget(held.permit.wanted))
+            held = replace(held, permit=None)
+    return replace(held, step=legal, change=change), (*before, Write(change))
+
+
+def _written(held: Held, event: ChangeWritten, policy: Policy) -> Advanced:
+    change, step = held.change, held.step
+    if change is None or step is None:
+        raise AssertionError("unreachable: what was written was decided")
+    attempts = held.work.attempts
+    if isinstance(step, Send):
+        attempts = *attempts, _sent(step.opened, change.lease_epoch, event.leased_from_s)
+    work = replace(held.work, payment=change.payment, attempts=attempts, held_until_s=event.held_until_s)
+    held = replace(held, work=work, settled=None, change=None)
+    if isinstance(step, Rest):
+        return held, (Rested(step),)
+    return _to_call(held, (), step)
+
+
+def _not_written(held: Held, event: ChangeNotWritten, policy: Policy) -> Advanced:
+    forget: tuple[Effect, ...] = (Forget(held.permit.wanted),) if held.permit else ()
+    if event.why != "taken":
+        return replace(held, permit=None), forget
+    if held.change is None:
+        raise AssertionError("unreachable: a reference comes with a change")
+    work, settled, step = in_doubt_instead(held.work, held.change, policy)
+    complain = Complain("reference of another payment", held.work.subject.gateway)
+    return _to_write(Held(work, step, settled), (*forget, complain))
+
+
+def _to_call(held: Held, before: tuple[Effect, ...], step: Send | SendAgain | Ask) -> Advanced:
+    position = step.position if isinstance(step, Ask) else -1
+    if held.work.position != position:
+        held = replace(held, work=replace(held.work, position=position))
+    return held, (*before, Call(step))
+
+
+def _sent(opened: OpenAttempt, lease_epoch: int, sent_at_s: float) -> Attempt:
+    return Attempt(
+        operation=opened.operation,
+        number=opened.number,
+        gateway=opened.gateway,
+        gateway_key=opened.gateway_key,
+        request_hash=opened.request_hash,
+        status="SENT",
+        gateway_ref=None,
+        outcome=None,
+        lease_epoch=lease_epoch,
+        sends=1,
+        checks=0,
+        not_found_count=0,
+        sent_at_s=sent_at_s,
+        first_not_found_at_s=None,
+        candidates=tuple(opened.decision.get("candidates", ())),
+    )
+
+
+_ON: dict[type, Callable[[Held, Any, Policy], Advanced]] = {
+    Claimed: _claimed,
+    Answered: _answered,
+    CardLookedAt: _card_looked_at,
+    GatesAnswered: _gates_answered,
+    ChangeWritten: _written,
+    ChangeNotWritten: _not_written,
+}

@@ -1,0 +1,60 @@
+"""The calls of an operation: what is sent, by which reference it is asked about, and which steps lead to a charge."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.outcomes import Operation
+from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.pipeline.work import Work
+
+# The steps that lead to a charge: what they are told of is the payment at the gateway.
+CHARGING_STEPS = frozenset({Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS})
+
+
+@cache
+def steps_from(operation: Operation, steps: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """This step of a charge and those that come after it; it may be none of `steps` any more, after an upgrade."""
+    if operation in steps:
+        return steps[steps.index(operation) :]
+    order = list(Operation)
+    return operation, *(step for step in steps if order.index(step) > order.index(operation))
+
+
+def hop_reference(work: Work, attempt: Attempt) -> str | None:
+    """The gateway's own id of what the attempt is about, from whichever step of its hop returned one last.
+
+    What gives a charge back may have an id of its own, which says nothing about the charge.
+    """
+    references = [
+        other.gateway_ref
+        for other in work.attempts
+        if other.number == attempt.number
+        and other.gateway_ref
+        and (other.operation in CHARGING_STEPS or other.operation is attempt.operation)
+    ]
+    return references[-1] if references else None
+
+
+def request_for(work: Work, operation: Operation, number: int) -> GatewayRequest:
+    """The call, built from immutable facts only, so that building it again gives the same body."""
+    payment = work.payment
+    earlier = [
+        attempt
+        for attempt in work.attempts
+        if attempt.number == number and attempt.operation != operation and attempt.operation in CHARGING_STEPS
+    ]
+    return GatewayRequest(
+        operation=operation,
+        payment_id=payment.id,
+        idempotency_key=gateway_key(payment.id, operation, number),
+        amount=payment.amount,
+        payment_method=payment.payment_method,
+        capture=payment.capture_method == "automatic",
+        gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
+        customer_id=payment.customer.get("id"),
+        description=payment.description,
+        return_url=payment.return_url,
+    )

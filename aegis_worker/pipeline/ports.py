@@ -1,0 +1,46 @@
+"""What a run needs of the database, whichever tables stand behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from aegis_worker.domain.card_networks import CardDecline, CardHistory
+from aegis_worker.domain.changes import Change
+from aegis_worker.domain.jobs import ClaimedJob
+
+
+class JobStore(Protocol):
+    """Jobs, and what is written of them. Each method is one transaction and raises DatabaseUnavailable.
+
+    `persistence.job_store` has it on PostgreSQL, the tests' model in memory; tests/integration/pipeline/test_job_store.py
+    holds both to the same behaviour, so that what is explored with the model holds for SQL.
+    """
+
+    def claim(self, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
+        """Up to `limit` due or abandoned jobs of the queue, each ours for `lease_s` seconds under its own fence."""
+
+    def begin(self, jobs: Sequence[ClaimedJob]) -> None:
+        """Mark claims as begun: left without an answer, they count as a death."""
+
+    def record(
+        self, changes: Sequence[Change], declines: Mapping[str, CardDecline], *, lease_s: float
+    ) -> set[str]:
+        """Write the changes; the ids of the jobs whose change stands. The rest lost their fence and wrote nothing.
+
+        `declines`, by job, are remembered with the changes that stand. Writing the same again is safe. With nothing
+        written it raises VersionConflict for a payment that moved, ReferenceTaken for a reference that is another
+        payment's, and ChangeRefused for what the tables don't take.
+        """
+
+    def hand_back(self, jobs: Sequence[ClaimedJob], *, delay_s: float) -> None:
+        """Give up claims that nothing was done about; they are due again after `delay_s`."""
+
+    def excuse(self, jobs: Sequence[ClaimedJob]) -> None:
+        """Take back that whoever claimed these has died, as is or will be believed because they were left."""
+
+    def recheck_now(self, charges: Sequence[tuple[str, int]]) -> None:
+        """Have charges (payment, number) asked about soon, where they were given up as refused or absent."""
+
+    def declined_lately(self, card_keys: Collection[bytes]) -> dict[bytes, CardHistory]:
+        """What is remembered of each of the cards."""
