@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .money import Money
-from .outcomes import ActionRequired, Approved, Lookup, NotFound, Operation, Pending
+from .outcomes import ActionRequired, Approved, Lookup, NotFound, Operation, Pending, charges
 from .payment import Payment
 from .transitions import State
 
@@ -53,7 +53,7 @@ class StandingCharge:
 
 def may_have_charged(call: Call) -> bool:
     """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
-    return call.operation == Operation.PROCESS and (call.status != "NOT_SENT" or call.not_found_count > 0)
+    return charges(call.operation) and (call.status != "NOT_SENT" or call.not_found_count > 0)
 
 
 def standing_charges(calls: Sequence[Call]) -> list[int]:
@@ -99,7 +99,7 @@ def own_charge(payment: Payment, calls: Sequence[Call]) -> int | None:
     candidates = [
         position
         for position, call in enumerate(calls)
-        if call.operation == Operation.PROCESS and not (call.outcome or {}).get("duplicate")
+        if charges(call.operation) and not (call.outcome or {}).get("duplicate")
     ]
     named = [
         position

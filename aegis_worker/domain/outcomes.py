@@ -41,6 +41,15 @@ class Operation(StrEnum):
     REFUND = "refund"
 
 
+# The steps that lead to a charge, in their order: what they are told of is the payment at the gateway.
+CHARGING_STEPS = (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS)
+
+
+def charges(operation: str) -> bool:
+    """Whether the call itself takes or holds the payer's money: of the steps that lead to a charge the last."""
+    return operation == Operation.PROCESS
+
+
 @dataclass(frozen=True, slots=True)
 class Approved:
     """The gateway did what was asked. `captured` is False where funds are only held (manual capture).

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from aegis_worker.errors import IllegalTransition
 
 from .money import Money
-from .outcomes import Approved, Operation
 from .transitions import ALLOWED_AFTER_THE_END, LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
 
 Certainty = Literal["known", "unknown"]
@@ -131,43 +130,9 @@ def initiated(payment: Payment) -> Fact:
     )
 
 
-def opened(payment: Payment, operation: Operation, gateway: str, number: int) -> list[Fact]:
-    """What opening an attempt means for the payment: from a charge on, money may move."""
-    if operation is not Operation.PROCESS:
-        return []
-    return [Fact(EventType.PROCESSING, {"gateway": gateway, "attempt": number})]
-
-
 def retried(before: str, gateway: str, reason: str) -> Fact:
     """Another try begins: at `gateway`, because `before` did not charge."""
     return Fact(EventType.RETRY_ATTEMPTED, {"from": before, "to": gateway, "reason": reason})
-
-
-def acted(payment: Payment, operation: Operation, gateway: str) -> list[Fact]:
-    """A charge that waited for the payer went on: the payer has acted and the money may be moving."""
-    if operation is not Operation.PROCESS or payment.state is not State.REQUIRES_ACTION:
-        return []
-    return [
-        Fact(EventType.AUTHENTICATED, {"gateway": gateway}),
-        Fact(EventType.PROCESSING, {"gateway": gateway}),
-    ]
-
-
-def approved(payment: Payment, operation: Operation, gateway: str, answer: Approved) -> list[Fact]:
-    """The facts of an approval, for each operation."""
-    if operation is Operation.AUTHENTICATE:
-        if payment.state not in (State.INITIATED, State.REQUIRES_ACTION):
-            return []  # a later gateway accepted the payer too: PROCESSING says more than AUTHENTICATED
-        return [Fact(EventType.AUTHENTICATED, {"gateway": gateway, "gateway_ref": answer.gateway_ref})]
-    if operation is Operation.PROCESS:
-        minor = payment.amount.minor
-        data: dict[str, Any] = {"gateway": gateway, "gateway_ref": answer.gateway_ref}
-        data |= {"authorized_minor": minor, "last_error": None}
-        before = acted(payment, operation, gateway)
-        if answer.captured:
-            return [*before, Fact(EventType.SUCCEEDED, data | {"captured_minor": minor})]
-        return [*before, Fact(EventType.AUTHORIZED, data)]
-    return []
 
 
 def resolved(payment: Payment, how: str) -> list[Fact]:

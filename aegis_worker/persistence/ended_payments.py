@@ -9,7 +9,7 @@ from typing import Any
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import StandingCharge, own_charge, standing_charges
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Payment
 
 from .claims import ATTEMPTS_AS_JSON
@@ -23,7 +23,7 @@ WHERE p.id > %(after)s AND p.state IN ('SUCCESS', 'FAILURE', 'CANCELLED', 'AUTHO
     AND EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND a.operation = 'process')
 ORDER BY p.id LIMIT %(limit)s
 """
-_MAKE_IT = frozenset({Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS})
+_MAKE_IT = frozenset(CHARGING_STEPS)
 
 
 @dataclass(frozen=True, slots=True)

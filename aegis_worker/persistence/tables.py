@@ -37,6 +37,9 @@ def one_of(column: str, *values: str) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
+# Which operations there are is known in pipeline/operations alone.
+OPERATION_IS_A_NAME = "operation ~ '^[a-z][a-z_]{0,31}$'"
+
 # What a worker may have to do with: neither ended nor waiting for a person.
 ACTIVE_JOB = text("finished_at IS NULL AND NOT in_review")
 
@@ -150,9 +153,7 @@ jobs = Table(
     Column("begun_epoch", Integer),
     # For indexes only, which must not name `status`: it changes all the time.
     Column("in_review", Boolean, Computed("status = 'review'", persisted=True), nullable=False),
-    CheckConstraint(
-        one_of("operation", "process", "capture", "void", "refund", "sync"), name="operation_known"
-    ),
+    CheckConstraint(OPERATION_IS_A_NAME, name="operation_is_a_name"),
     CheckConstraint(one_of("queue", "payments", "verify"), name="queue_known"),
     CheckConstraint(
         one_of("status", "queued", "running", "waiting", "succeeded", "failed", "review"),
@@ -197,10 +198,7 @@ attempts = Table(
     Column("last_checked_at", TIME),
     Column("recheck_at", TIME),
     Column("rechecks", Integer, nullable=False, server_default="0"),
-    CheckConstraint(
-        one_of("operation", "initiate", "authenticate", "process", "capture", "void", "refund"),
-        name="operation_known",
-    ),
+    CheckConstraint(OPERATION_IS_A_NAME, name="operation_is_a_name"),
     CheckConstraint(
         one_of("status", "SENT", "APPROVED", "DECLINED", "ACTION_REQUIRED", "PENDING", "NOT_SENT", "UNKNOWN"),
         name="status_known",

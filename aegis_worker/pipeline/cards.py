@@ -9,9 +9,9 @@ from __future__ import annotations
 from aegis_worker.domain.card_networks import Barred, CardDecline, card_key, counts_for_caps
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange
 from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Payment, failed
 
-from .operations.requests import CHARGING_STEPS
 from .operations.room import Room
 from .work import Rest, Send, Settled, Step, Work
 

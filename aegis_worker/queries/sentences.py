@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.outcomes import charges
 from aegis_worker.domain.transitions import EventType
 
 from .history import StoredAttempt
@@ -25,7 +25,7 @@ def of_event(type_: EventType, data: Data, currency: str) -> str:
 
 def of_attempt(attempt: StoredAttempt) -> str:
     """How the call ended, as far as is known."""
-    if attempt.status == "APPROVED" and attempt.operation != Operation.PROCESS:
+    if attempt.status == "APPROVED" and not charges(attempt.operation):
         return "approved"
     return _OF_ATTEMPT[attempt.status](attempt.outcome or {})
 

@@ -9,9 +9,10 @@ from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
 from aegis_worker.domain.charges import may_have_charged
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.outcomes import Approved, Declined, Operation
-from aegis_worker.domain.payment import Fact, approved, failed
+from aegis_worker.domain.payment import Fact, failed
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import ResolutionRefused
+from aegis_worker.pipeline.operations.charge.facts import approved
 
 from .asking import Checked, Said
 from .case import Call, Case, Kind

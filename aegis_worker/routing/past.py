@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aegis_worker.domain.breakers import BreakerState
-from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.base import GatewayConfig
@@ -54,7 +53,7 @@ def counted(operation: str, status: str, said: str | None, *, declined_before: b
     """
     if status == "APPROVED":
         # A step before the charge: the hop goes on, or was left.
-        return Counted.APPROVED if operation == Operation.PROCESS else Counted.PENDING
+        return Counted.APPROVED if charges(operation) else Counted.PENDING
     if status == "DECLINED":
         return Counted.PAYER if declined_before else _OF_CATEGORY.get(said or "", Counted.PAYER)
     if status in ("NOT_SENT", "UNKNOWN"):

@@ -13,20 +13,11 @@ from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.declines import DECLINES, may_fail_over
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
-from aegis_worker.domain.payment import (
-    Event,
-    Fact,
-    Payment,
-    approved,
-    failed,
-    in_doubt,
-    initiated,
-    opened,
-    resolved,
-)
+from aegis_worker.domain.payment import Event, Fact, Payment, failed, in_doubt, initiated, resolved
 from aegis_worker.domain.replay import differences, fold
 from aegis_worker.domain.transitions import LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
 from aegis_worker.errors import IllegalTransition
+from aegis_worker.pipeline.operations.charge.facts import approved, opened
 
 
 def a_payment(**changes) -> Payment:

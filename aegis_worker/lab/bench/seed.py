@@ -10,7 +10,8 @@ import psycopg2
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
-from aegis_worker.domain.payment import Event, Payment, approved, initiated, opened
+from aegis_worker.domain.payment import Event, Payment, initiated
+from aegis_worker.pipeline.operations.charge.facts import approved, opened
 
 # What every order of a bench looks like; amount and reference differ.
 ORDER: Mapping[str, Any] = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from aegis_worker.domain.attempts import Attempt
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.outcomes import charges
 
 from ..work import Work
 from .requests import request_for
@@ -39,7 +39,7 @@ def after_not_found(work: Work, attempt: Attempt, asked_at_s: float) -> Missing:
         return Missing.SEND_AGAIN
     if not _is_absent(work, attempt, asked_at_s):
         return Missing.ASK_AGAIN
-    if attempt.operation is Operation.PROCESS and not _has_keys(work, attempt):
+    if charges(attempt.operation) and not _has_keys(work, attempt):
         return Missing.ASK_A_PERSON
     return Missing.ABSENT
 

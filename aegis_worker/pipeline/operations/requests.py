@@ -6,12 +6,9 @@ from functools import cache
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.gateway_keys import gateway_key
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.pipeline.work import Work
-
-# The steps that lead to a charge: what they are told of is the payment at the gateway.
-CHARGING_STEPS = frozenset({Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS})
 
 
 @cache

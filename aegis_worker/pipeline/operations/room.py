@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import JobChange
 from aegis_worker.resilience.permits import STATUS, CallResult, Verdict, Wanted
 
@@ -72,10 +71,6 @@ class Room:
     def waits_for(self, operation: str) -> str | None:
         """What its waiting job waits to do, in words; None where the payment's own state says more."""
         return None
-
-    def approved_means(self, attempt: Attempt) -> str:
-        """What an approved call of it means, in words."""
-        return "approved"
 
 
 def gateway_and_number(work: Work, step: Send | SendAgain) -> tuple[str, int]:

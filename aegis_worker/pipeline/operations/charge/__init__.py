@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import JobChange
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.outcomes import CHARGING_STEPS, charges
 from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Send, SendAgain, Settled, Step, Work
 from aegis_worker.resilience.permits import CallResult, Verdict, Wanted
 
-from ..requests import CHARGING_STEPS, steps_from
+from ..requests import steps_from
 from ..results import step_result
 from ..room import Decided, Room, gateway_and_number
 from .plan import another_try, first_step, wait_for_gateway
@@ -81,13 +80,5 @@ class Charge(Room):
         if answer.looked_up or work.subject.operation not in CHARGING_STEPS:
             return super().result(work, wanted, epoch, answer)
         declined_before = any(attempt.status == "DECLINED" for attempt in work.attempts)
-        is_last = work.subject.operation is Operation.PROCESS
+        is_last = charges(work.subject.operation)
         return step_result(wanted, epoch, answer, is_last=is_last, declined_before=declined_before)
-
-    def approved_means(self, attempt: Attempt) -> str:
-        """Only the last step charges."""
-        if attempt.operation != Operation.PROCESS:
-            return super().approved_means(attempt)
-        return (
-            "charged" if (attempt.outcome or {}).get("captured", True) else "funds are held, not captured yet"
-        )

@@ -10,15 +10,16 @@ from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import JobChange, OpenAttempt
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.gateway_keys import gateway_key
-from aegis_worker.domain.outcomes import Operation
-from aegis_worker.domain.payment import Fact, failed, opened, retried
+from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
+from aegis_worker.domain.payment import Fact, failed, retried
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
 from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
 
-from ..requests import CHARGING_STEPS, request_for, steps_from
+from ..requests import request_for, steps_from
 from ..steps import ask, ended, review
+from .facts import opened
 
 # What Retry-After may ask for at most.
 _LONGEST_RETRY_AFTER_S = 300.0

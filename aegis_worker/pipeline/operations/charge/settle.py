@@ -14,11 +14,11 @@ from aegis_worker.domain.outcomes import (
     Declined,
     NotFound,
     NotSent,
-    Operation,
     Pending,
     Unknown,
+    charges,
 )
-from aegis_worker.domain.payment import Fact, acted, approved, in_doubt, resolved
+from aegis_worker.domain.payment import Fact, in_doubt, resolved
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.identity import other_money
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
@@ -26,6 +26,7 @@ from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
 from ..absence import Missing, after_not_found
 from ..answers import ask_later, doubt, end_attempt, send_again
 from ..steps import review
+from .facts import acted, approved
 from .plan import another_try, first_step
 
 # Refusals of the request itself, made without a look at what the key stands for.
@@ -40,13 +41,13 @@ def settle(work: Work, answer: Answer, policy: Policy) -> Settled:
 def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
     other = not_to_be_adopted(work.payment.amount, outcome)
-    if latest.operation is Operation.PROCESS and other is not None:
+    if charges(latest.operation) and other is not None:
         return _unknown(work, other_money(other, work.payment.amount), answer, policy)
     work, ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer)) + approved(
         work.payment, latest.operation, latest.gateway, outcome
     )
-    if latest.operation is Operation.PROCESS:
+    if charges(latest.operation):
         return Settled(work, ended, facts, Rest(JobChange("succeeded")))
     return Settled(work, ended, facts, first_step(work, policy))
 
@@ -139,7 +140,7 @@ def _says_nothing_about_earlier_sends(work: Work, answer: Answer) -> bool:
 
 
 def _recheck_in_s(work: Work, policy: Policy) -> float | None:
-    return policy.recheck_after_s if work.subject.operation is Operation.PROCESS else None
+    return policy.recheck_after_s if charges(work.subject.operation) else None
 
 
 def _how(answer: Answer) -> str:

@@ -1,0 +1,43 @@
+"""What the calls of a charge mean for its payment, as facts to be recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aegis_worker.domain.outcomes import Approved, Operation, charges
+from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.domain.transitions import EventType, State
+
+
+def opened(payment: Payment, operation: Operation, gateway: str, number: int) -> list[Fact]:
+    """What opening an attempt means for the payment: from a charge on, money may move."""
+    if not charges(operation):
+        return []
+    return [Fact(EventType.PROCESSING, {"gateway": gateway, "attempt": number})]
+
+
+def acted(payment: Payment, operation: Operation, gateway: str) -> list[Fact]:
+    """A charge that waited for the payer went on: the payer has acted and the money may be moving."""
+    if not charges(operation) or payment.state is not State.REQUIRES_ACTION:
+        return []
+    return [
+        Fact(EventType.AUTHENTICATED, {"gateway": gateway}),
+        Fact(EventType.PROCESSING, {"gateway": gateway}),
+    ]
+
+
+def approved(payment: Payment, operation: Operation, gateway: str, answer: Approved) -> list[Fact]:
+    """The facts of an approval, for each operation."""
+    if operation is Operation.AUTHENTICATE:
+        if payment.state not in (State.INITIATED, State.REQUIRES_ACTION):
+            return []  # a later gateway accepted the payer too: PROCESSING says more than AUTHENTICATED
+        return [Fact(EventType.AUTHENTICATED, {"gateway": gateway, "gateway_ref": answer.gateway_ref})]
+    if charges(operation):
+        minor = payment.amount.minor
+        data: dict[str, Any] = {"gateway": gateway, "gateway_ref": answer.gateway_ref}
+        data |= {"authorized_minor": minor, "last_error": None}
+        before = acted(payment, operation, gateway)
+        if answer.captured:
+            return [*before, Fact(EventType.SUCCEEDED, data | {"captured_minor": minor})]
+        return [*before, Fact(EventType.AUTHORIZED, data)]
+    return []
