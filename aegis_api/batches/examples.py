@@ -1,4 +1,4 @@
-"""Examples of a batch."""
+"""Examples of a batch and of the answer to it."""
 
 from __future__ import annotations
 

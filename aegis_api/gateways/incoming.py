@@ -1,4 +1,4 @@
-"""What payment gateways tell us over HTTP."""
+"""The events that payment gateways post to us."""
 
 from __future__ import annotations
 

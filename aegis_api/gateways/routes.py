@@ -1,4 +1,4 @@
-"""How the gateways do, for operators: it is about the installation, not about one merchant."""
+"""How the gateways do. For operators, because it is about the installation and not about one merchant."""
 
 from __future__ import annotations
 

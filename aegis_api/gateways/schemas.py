@@ -1,4 +1,4 @@
-"""The gateways as operators see them."""
+"""Gateways as operators see them, pausing one, and the answer to what a gateway posts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from aegis_api.http.fields import BodySchema
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.resilience.permits import ERRORS
 
+GATEWAY_NAME = {
+    "name": "gateway_name",
+    "in": "path",
+    "description": "A gateway, as config/gateways.toml names it.",
+    "schema": {"type": "string"},
+}
 _STATES = "CLOSED: calls go out. OPEN: none do, until retry_in_s is over. HALF_OPEN: a few do, as probes."
 
 
@@ -176,11 +182,3 @@ class PauseSchema(BodySchema):
     """Why a gateway is paused."""
 
     reason = Reason("Why; kept in the audit log.", required=True)
-
-
-GATEWAY_NAME = {
-    "name": "gateway_name",
-    "in": "path",
-    "description": "A gateway, as config/gateways.toml names it.",
-    "schema": {"type": "string"},
-}

@@ -1,4 +1,4 @@
-"""Fields of what is made up of parts or has bounds of its own: reasons, addresses, one of several objects, metadata."""
+"""Fields that have rules of their own: reasons, addresses, an object of one kind among several, metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query strings: every parameter is known or refused, so that a misspelt filter never lists everything."""
+"""Fields of query strings. Every value is a string, and is read strictly as the body's fields are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API's answers, for the OpenAPI document and for the tests that compare real answers with it."""
+"""The answers of the routes about payments, for the OpenAPI document and for the tests that hold real answers to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Query strings of the routes about payments."""
+"""Query strings of the routes about payments.
+
+A parameter is known or refused, so that a misspelt filter never lists everything.
+"""
 
 from __future__ import annotations
 

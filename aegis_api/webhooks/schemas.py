@@ -1,4 +1,4 @@
-"""What the webhook routes take."""
+"""Webhook endpoints and deliveries: what the routes take and answer."""
 
 from __future__ import annotations
 

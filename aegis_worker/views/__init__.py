@@ -1,1 +1,4 @@
-"""What payments, jobs, gateways … look like to whoever reads, over HTTP and at the command line: plain dicts for JSON."""
+"""The JSON forms of payments, jobs, gateways and all else that is read: the API and the command line show the same.
+
+Plain functions from our types to dicts, one for each object. They know nothing of HTTP.
+"""

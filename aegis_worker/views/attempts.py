@@ -1,4 +1,4 @@
-"""A call to a gateway, as whoever reads is shown it."""
+"""The JSON form of an attempt, which is one call to a gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An entry of the audit log, as whoever reads is shown it."""
+"""The JSON form of an entry of the audit log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person decided, and what came of it, as whoever reads is shown it."""
+"""The JSON forms of a person's decision and of what came of it."""
 
 from __future__ import annotations
 

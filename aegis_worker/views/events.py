@@ -1,4 +1,4 @@
-"""An event of a payment, as whoever reads is shown it."""
+"""The JSON forms of a payment's event and of a page of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an A/B test has come to, over HTTP and by `aegis routing arms --json`."""
+"""The JSON form of what an A/B test has come to."""
 
 from __future__ import annotations
 

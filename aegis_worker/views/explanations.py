@@ -1,4 +1,4 @@
-"""Why a payment is in its state, as whoever reads is shown it."""
+"""The JSON form of an explanation: why a payment is in its state."""
 
 from __future__ import annotations
 

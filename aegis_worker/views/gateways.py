@@ -1,4 +1,4 @@
-"""What the API and the command line show of a gateway. One function per object, so that both tell the same."""
+"""The JSON forms of a gateway, of its health and of a pause."""
 
 from __future__ import annotations
 

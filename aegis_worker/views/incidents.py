@@ -1,4 +1,4 @@
-"""What the audit found wrong, as whoever reads is shown it."""
+"""The JSON forms of what the audit found wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job, as whoever reads is shown it."""
+"""The JSON forms of a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far behind delivery is, as whoever reads is shown it."""
+"""The JSON form of how far behind delivery is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page of a list."""
+"""The JSON form of one page of a list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API shows of each object. One function per object, so that every route tells the same."""
+"""The JSON form of a payment."""
 
 from __future__ import annotations
 

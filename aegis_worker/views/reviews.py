@@ -1,4 +1,4 @@
-"""A payment that waits for a person, as whoever reads is shown it."""
+"""The JSON form of a payment that waits for a person."""
 
 from __future__ import annotations
 

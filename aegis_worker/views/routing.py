@@ -1,4 +1,4 @@
-"""What the routes about routing show."""
+"""The JSON forms of the routing configuration and of its versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a simulation of routing shows, over HTTP and by `aegis routing simulate --json`."""
+"""The JSON form of a simulation of routing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is overdue, as whoever reads is shown it."""
+"""The JSON form of what is overdue."""
 
 from __future__ import annotations
 

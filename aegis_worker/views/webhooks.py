@@ -1,4 +1,4 @@
-"""Webhook endpoints and what became of what was posted there, as whoever reads is shown them."""
+"""The JSON forms of webhook endpoints and of deliveries to them."""
 
 from __future__ import annotations
 
