@@ -30,7 +30,7 @@ from aegis_worker.views.reviews import review_body
 from aegis_worker.views.stuck import stuck_body
 
 from . import answer_schemas as answers
-from . import examples as examples
+from . import examples
 from .incident_schemas import IncidentListSchema, IncidentsQuerySchema
 from .request_schemas import AuditLogQuerySchema, ResolutionSchema, ReviewsQuerySchema, StuckQuerySchema
 
