@@ -13,28 +13,42 @@ from aegis_worker.bootstrap import Web, web
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.observability.refusals import refuse_to_start
 
-from . import (
-    batches,
-    docs,
-    explanations,
-    framing,
-    gateway_reports,
-    gateways,
-    health,
-    jobs,
-    metrics,
-    openapi,
-    ops,
-    pauses,
+from .batches.routes import blueprint as batches
+from .batches.schemas import BatchLineSchema
+from .explanations.routes import blueprint as explanations
+from .gateways.incoming import blueprint as gateway_events
+from .gateways.pauses import blueprint as pauses
+from .gateways.routes import blueprint as gateway_reports
+from .health.metrics import blueprint as metrics
+from .health.routes import blueprint as health
+from .http import docs, framing, openapi, problems, requests
+from .http.auth import KnownKeys
+from .http.parts import Parts, install
+from .http.waiting import Waiters
+from .jobs.routes import blueprint as jobs
+from .ops.routes import blueprint as ops
+from .payments.request_schemas import PAYMENT_METHODS
+from .payments.routes import blueprint as payments
+from .routing.routes import blueprint as routing
+from .webhooks.routes import blueprint as webhooks
+
+# In the order in which the OpenAPI document tells of them.
+_BLUEPRINTS = (
     payments,
-    problems,
-    requests,
-    routing,
+    batches,
+    explanations,
+    jobs,
     webhooks,
+    ops,
+    routing,
+    pauses,
+    gateway_events,
+    gateway_reports,
+    health,
+    metrics,
 )
-from .auth import KnownKeys
-from .parts import Parts, install
-from .waiting import Waiters
+# Schemas that the document names though no operation takes or answers one by itself.
+_NAMED_SCHEMAS = (*PAYMENT_METHODS.values(), BatchLineSchema())
 
 
 class _Application(Flask):
@@ -79,21 +93,8 @@ def create_app(parts: Web | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.converters["payment"] = requests.PaymentInPath
     serve_with(app, parts)
-    api = openapi.document(app)
-    for blueprint in (
-        payments.blueprint,
-        batches.blueprint,
-        explanations.blueprint,
-        jobs.blueprint,
-        webhooks.blueprint,
-        ops.blueprint,
-        routing.blueprint,
-        pauses.blueprint,
-        gateways.blueprint,
-        gateway_reports.blueprint,
-        health.blueprint,
-        metrics.blueprint,
-    ):
+    api = openapi.document(app, _NAMED_SCHEMAS)
+    for blueprint in _BLUEPRINTS:
         api.register_blueprint(blueprint)
     docs.register(app, api)
     requests.number_requests(app)

@@ -30,7 +30,7 @@ except RuntimeError as error:
 # 10 s (at most two of a process do). Each thread needs a connection of the pool while it asks PostgreSQL: AEGIS_POOL_SIZE
 # (5) is to be no less. More threads only wait for each other.
 # The worker is gthread with errors told as those of the API.
-worker_class = "aegis_api.server.Worker"
+worker_class = "aegis_api.http.server.Worker"
 try:
     workers = _whole_number("AEGIS_WEB_WORKERS", min(16, os.cpu_count() or 1), 1, 1024)
     threads = _whole_number("AEGIS_WEB_THREADS", 4, 1, 1024)

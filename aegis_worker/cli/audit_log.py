@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from aegis_api.representations import audit_entry_body
 from aegis_worker.persistence import audit_log
 from aegis_worker.persistence.audit_log import Entry, Verdict
 from aegis_worker.terminal.installation import opened_database
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, print_table, remark
+from aegis_worker.views.audit_log import audit_entry_body
 
 
 @click.command(

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from aegis_api.explanation_body import explanation_body, resolutions
 from aegis_worker.errors import NotFound
 from aegis_worker.queries.case_file import CaseFile, read_case_file
 from aegis_worker.queries.explain import Explanation, explain
@@ -22,6 +21,7 @@ from aegis_worker.terminal.output import (
     print_table,
     remark,
 )
+from aegis_worker.views.explanations import explanation_body, resolutions
 
 
 @click.command(name="explain", epilog=examples("aegis explain pay_0199f5c8b2a17d01b6a7b0a1c2d3e4f5"))

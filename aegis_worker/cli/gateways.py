@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 
 import click
 
-from aegis_api.gateway_bodies import gateway_body
-from aegis_api.representations import list_body
 from aegis_worker.bootstrap import Worker
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.errors import OperatorError
@@ -27,6 +25,8 @@ from aegis_worker.terminal.output import (
     redrawn_table,
 )
 from aegis_worker.terminal.worker_parts import opened_worker
+from aegis_worker.views.gateways import gateway_body
+from aegis_worker.views.pages import list_body
 
 from .pauses import pause, resume
 

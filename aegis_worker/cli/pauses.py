@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from aegis_api.routing_bodies import paused_body
 from aegis_worker.routing.changes import pause_gateway, resume_gateway
 from aegis_worker.terminal.installation import cli_actor, configured_gateways, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, remark
+from aegis_worker.views.gateways import paused_body
 
 
 @click.command(epilog=examples('aegis gateways pause sandbox_a --reason "their maintenance window"'))

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from aegis_api.representations import payment_body
 from aegis_worker.audit.checks import broken_history
 from aegis_worker.audit.subjects import read_subjects
 from aegis_worker.audit.violations import Bounds, Finding
@@ -29,6 +28,7 @@ from aegis_worker.terminal.output import (
     print_table,
     remark,
 )
+from aegis_worker.views.payments import payment_body
 
 from .reconcile import parse_since
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from aegis_api.ops_bodies import review_body
-from aegis_api.representations import list_body
 from aegis_worker.queries.reviews import Waiting, list_reviews
 from aegis_worker.terminal.installation import opened_database
 from aegis_worker.terminal.output import examples, json_option, money, plain, print_json, print_table, remark
+from aegis_worker.views.pages import list_body
+from aegis_worker.views.reviews import review_body
 
 
 @click.command(

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import click
 
-from aegis_api.ops_bodies import decision_body
-from aegis_api.representations import job_body, payment_body
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.sentences import of_attempt, of_error
 from aegis_worker.terminal.installation import opened_database
@@ -21,6 +19,9 @@ from aegis_worker.terminal.output import (
     print_table,
     remark,
 )
+from aegis_worker.views.decisions import decision_body
+from aegis_worker.views.jobs import job_body
+from aegis_worker.views.payments import payment_body
 
 from .keys import merchant_id
 

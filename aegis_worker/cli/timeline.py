@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import click
 
-from aegis_api.representations import attempt_body, event_body, job_body, payment_body
 from aegis_worker.terminal.installation import opened_database
 from aegis_worker.terminal.look_up import look_up
 from aegis_worker.terminal.output import examples, json_option, print_json
 from aegis_worker.terminal.story import print_attempts, print_events
+from aegis_worker.views.attempts import attempt_body
+from aegis_worker.views.events import event_body
+from aegis_worker.views.jobs import job_body
+from aegis_worker.views.payments import payment_body
 
 from .status import print_job, print_payment
 

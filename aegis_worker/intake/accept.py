@@ -35,6 +35,9 @@ from .command import Accepted, PaymentCommand, born, marks, told_before, without
 # single payment's wait (2 s) and a bit, because a list must not wait for each of its keys in turn.
 _FIRST_WAIT_MS, _LATER_WAIT_MS, _WAITS_S = 500, 50, 2.0
 
+MOST_AT_ONCE = 1000
+"""How many payments callers hand to `accept_all` at most: all of them are locked, written and answered together."""
+
 
 def accept(command: PaymentCommand, database: Database) -> Accepted:
     """Accept a payment once per key. Durable when this returns.

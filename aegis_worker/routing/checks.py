@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from aegis_worker.domain.json_pointers import escaped
 from aegis_worker.domain.text import is_line
 
 Path = tuple[str | int, ...]
@@ -100,8 +101,8 @@ def shown(value: Any) -> str:
 def place(pointer: str, document: Any) -> str:
     """What a pointer points at, for people: `rules[2] (id "eu-cards").conditions[0].field`."""
     said = ""
-    for escaped in pointer.split("/")[1:]:
-        key = escaped.replace("~1", "/").replace("~0", "~")
+    for step in pointer.split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(document, list | tuple):
             document = document[int(key)]
             said += f"[{key}]"
@@ -114,4 +115,4 @@ def place(pointer: str, document: Any) -> str:
 
 
 def _pointer(path: Path) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join("/" + escaped(str(part)) for part in path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from aegis_api.simulation_body import simulation_body
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.queries.simulation import Simulated
+from aegis_worker.views.simulations import simulation_body
 
 from .output import money, print_facts, print_table, remark
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.api_client import CARD, Api, Merchant, start_api
 from werkzeug.test import TestResponse
 
-from aegis_api.problems import PROBLEMS
+from aegis_api.http.problems import PROBLEMS
 
 SOME = settings(
     max_examples=150,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.api_client import SUCCEEDED, Api, Merchant, start_api
 
-from aegis_api.representations import moment
+from aegis_worker.domain.moments import rfc3339
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def merchant(api: Api) -> Merchant:
 
 
 def as_of(merchant: Merchant, payment_id: str, at: datetime | str, more: str = ""):
-    at = at if isinstance(at, str) else moment(at)
+    at = at if isinstance(at, str) else rfc3339(at)
     return merchant.get(f"/v1/payments/{payment_id}/events?as_of={at}{more}")
 
 
@@ -46,7 +46,7 @@ def test_the_payment_and_its_events_as_they_were(api: Api, merchant: Merchant, b
     assert seen == [("INITIATED", 1, 1), ("PROCESSING", 2, 2), ("SUCCESS", 3, 3), ("SUCCESS", 3, 3)]
     now = merchant.get(f"/v1/payments/{payment_id}").json
     then = as_of(merchant, payment_id, datetime.now(UTC)).json["payment"]
-    assert then == now | {"updated_at": moment(first + timedelta(minutes=2))}
+    assert then == now | {"updated_at": rfc3339(first + timedelta(minutes=2))}
 
 
 def test_before_the_payment_existed_there_is_nothing(api: Api, merchant: Merchant) -> None:

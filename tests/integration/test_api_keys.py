@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from support.api_client import start_api
 
-from aegis_api.auth import KnownKeys
+from aegis_api.http.auth import KnownKeys
 from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, NotFound
 from aegis_worker.persistence.api_keys import authenticate, create_key, list_keys, revoke_key
 from aegis_worker.persistence.database import Database
@@ -79,7 +79,7 @@ def test_a_process_that_has_just_seen_a_key_asks_no_more_until_5_s_are_over(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("aegis_api.auth.time.monotonic", lambda: now)
+    monkeypatch.setattr("aegis_api.http.auth.time.monotonic", lambda: now)
     known = KnownKeys(database)
     key_id, key = create_key(database, "mer_a", "shop")
     assert known.holder_of(key).merchant_id == "mer_a"

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from support.running_api import Answer, RunningApi, read_answer, running_api
 
-from aegis_api.problems import PROBLEMS
+from aegis_api.http.problems import PROBLEMS
 from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.api_keys import create_key

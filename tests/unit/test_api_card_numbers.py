@@ -15,7 +15,8 @@ from support.card_disguises import (
     VISA,
 )
 
-from aegis_api.card_numbers import may_hold_one, pointers_to, shown
+from aegis_api.http.shown import shown
+from aegis_worker.domain.card_pointers import may_hold_one, pointers_to
 
 
 def test_a_document_tells_where_each_card_number_is_without_repeating_it() -> None:

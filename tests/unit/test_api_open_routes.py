@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from aegis_api.app import create_app
-from aegis_api.problems import PROBLEMS
+from aegis_api.http.problems import PROBLEMS
 from aegis_worker import errors
 from aegis_worker.bootstrap import Web
 from aegis_worker.errors import AegisError

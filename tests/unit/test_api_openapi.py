@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from aegis_api.app import create_app
-from aegis_api.problems import PROBLEMS
+from aegis_api.http.problems import PROBLEMS
 from aegis_worker.bootstrap import Web
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.transitions import EventType, State

@@ -9,15 +9,11 @@ import pytest
 from iso4217 import Currency
 from marshmallow import ValidationError
 
-from aegis_api.problems import body_faults, query_faults
-from aegis_api.schemas.payment_request import PAYMENT_METHODS, PaymentRequestSchema
-from aegis_api.schemas.queries import (
-    HistoryQuerySchema,
-    JobsQuerySchema,
-    PaymentQuerySchema,
-    PaymentsQuerySchema,
-)
-from aegis_api.schemas.webhook_request import EndpointRequestSchema
+from aegis_api.http.problems import body_faults, query_faults
+from aegis_api.jobs.schemas import JobsQuerySchema
+from aegis_api.payments.query_schemas import HistoryQuerySchema, PaymentQuerySchema, PaymentsQuerySchema
+from aegis_api.payments.request_schemas import PAYMENT_METHODS, PaymentRequestSchema
+from aegis_api.webhooks.schemas import EndpointRequestSchema
 from aegis_worker.domain.card_networks import NETWORKS
 from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS

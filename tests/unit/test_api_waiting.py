@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aegis_api.waiting import LONGEST_WAIT_S, Waiters, wanted_s
+from aegis_api.http.waiting import LONGEST_WAIT_S, Waiters, wanted_s
 
 
 @pytest.mark.parametrize(

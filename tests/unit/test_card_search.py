@@ -10,9 +10,9 @@ import pytest
 from support.card_disguises import DISGUISED_CODES, DISGUISED_NUMBERS, NUMBERS
 from support.ordinary_orders import ordinary_orders
 
-from aegis_api.card_numbers import pointers_to
 from aegis_worker.domain import security_codes
 from aegis_worker.domain.card_numbers import is_card_number, luhn_valid
+from aegis_worker.domain.card_pointers import pointers_to
 from aegis_worker.domain.card_search import card_data_in, holds_card_data
 
 

@@ -14,7 +14,7 @@ from marshmallow import Schema
 
 import aegis_api
 import aegis_worker
-from aegis_api.schemas.fields import Text
+from aegis_api.http.fields import Text
 
 # Pieces that are repeated, and what the text ends in: a match that nearly succeeds is what takes long.
 PIECES = (

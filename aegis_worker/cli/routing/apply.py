@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from aegis_api.routing_bodies import routing_body
 from aegis_worker.errors import NotFound
 from aegis_worker.persistence import routing_versions
 from aegis_worker.persistence.database import Database
@@ -15,6 +14,7 @@ from aegis_worker.routing.changes import put_routing
 from aegis_worker.routing.config import RoutingConfig, load_routing, parse_routing
 from aegis_worker.terminal.installation import cli_actor, configured_gateways, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, remark
+from aegis_worker.views.routing import routing_body
 
 from .documents import read_document, routing_file
 

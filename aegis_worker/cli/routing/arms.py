@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from aegis_api.experiment_body import experiment_body
 from aegis_worker.errors import NotFound
 from aegis_worker.queries.experiments import outcomes_by_arm
 from aegis_worker.queries.past_payments import MOST_PAYMENTS, newest
@@ -16,6 +15,7 @@ from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import load_routing
 from aegis_worker.terminal.installation import configured_gateways, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table, remark
+from aegis_worker.views.experiments import experiment_body
 
 from ..reconcile import parse_since
 from .documents import routing_file

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from aegis_api import card_numbers
+from aegis_worker.domain.card_pointers import pointers_to
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.settings import load_settings
 from aegis_worker.strict_json import MalformedJson, parse
@@ -48,7 +48,7 @@ def read_document(path: Path, *, as_json: bool) -> dict[str, Any]:
     except MalformedJson as error:
         why = str(error).replace("The body", "It")
         raise Unreadable(path, why, line=error.line, column=error.column, as_json=as_json) from error
-    if found := card_numbers.pointers_to(document):
+    if found := pointers_to(document):
         # As over HTTP: what is applied is stored.
         raise ConfigurationError(f"{path}: holds a card number, at {', '.join(found)}")
     return document

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from aegis_api.routing_bodies import version_body
 from aegis_worker.persistence import routing_versions
 from aegis_worker.terminal.installation import opened_database
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table
+from aegis_worker.views.routing import version_body
 
 
 @click.command(name="history", epilog=examples("aegis routing history --limit 5 --json"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from aegis_api.routing_bodies import routing_body
 from aegis_worker.persistence import routing_versions
 from aegis_worker.routing.config import load_routing
 from aegis_worker.terminal.installation import configured_gateways, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json
+from aegis_worker.views.routing import routing_body
 
 from .documents import print_document, routing_file
 

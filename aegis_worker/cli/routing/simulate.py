@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from aegis_api.simulation_body import simulation_body
 from aegis_worker.queries.past_payments import MOST_PAYMENTS, newest
 from aegis_worker.queries.simulation import DEFAULT_SPAN_S, simulate
 from aegis_worker.routing.book import RoutingBook
@@ -15,6 +14,7 @@ from aegis_worker.routing.config import load_routing, parse_routing
 from aegis_worker.terminal.installation import configured_gateways, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_json, progress
 from aegis_worker.terminal.simulation import print_simulation
+from aegis_worker.views.simulations import simulation_body
 
 from ..reconcile import parse_since
 from .documents import read_document, routing_file

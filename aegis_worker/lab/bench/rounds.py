@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
-from aegis_api.schemas.batch import MOST_LINES
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.errors import OperatorError
+from aegis_worker.intake import MOST_AT_ONCE
 from aegis_worker.lab.local.stack import Stopped, stop_on_signals
 from aegis_worker.lab.percentiles import percentiles
 from aegis_worker.terminal.output import progress, remark
@@ -131,7 +131,7 @@ workers_option = click.option(
 )
 batch_option = click.option(
     "--batch",
-    type=click.IntRange(1, MOST_LINES),
+    type=click.IntRange(1, MOST_AT_ONCE),
     help="Also through POST /v1/payments/batches with so many payments in each, beside single POSTs.",
 )
 gateway_ms_option = click.option(

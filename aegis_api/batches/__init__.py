@@ -1,0 +1,1 @@
+"""Many payments in one request."""

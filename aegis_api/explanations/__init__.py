@@ -1,0 +1,1 @@
+"""Why a payment is in its state."""

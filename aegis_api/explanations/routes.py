@@ -1,0 +1,49 @@
+"""Why a payment is in its state, for its merchant. Operators ask /v1/ops/payments/{id}/explain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g
+
+from aegis_api.http.answers import answer
+from aegis_api.http.auth import require_merchant
+from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.parts import parts
+from aegis_api.http.requests import NOTHING_HERE, id_parameter, known_form
+from aegis_worker.errors import NotFound
+from aegis_worker.ids import PAYMENT
+from aegis_worker.queries.case_file import read_case_file
+from aegis_worker.queries.explain import explain
+from aegis_worker.views.explanations import explanation_body
+
+from .examples import EXPLANATION
+from .schemas import ExplanationSchema
+
+blueprint = Blueprint(
+    "explanations", __name__, url_prefix="/v1", description="Why a payment is in its state."
+)
+blueprint.before_request(require_merchant)
+
+
+@blueprint.route(
+    "/payments/<payment_id>/explain", parameters=[id_parameter("payment_id", PAYMENT, "A payment.")]
+)
+@refuses("not_found")
+@blueprint.response(200, ExplanationSchema(), example=EXPLANATION, headers=headers())
+def explain_payment(payment_id: str) -> Response:
+    """Why a payment is in its state
+
+    How certain that is, on what evidence, which routing and retry decisions led there, and what happens next, by whom
+    and when. The sentences are for people and may change; programs read the other fields.
+    """
+    return answer(explained(g.merchant_id, payment_id))
+
+
+def explained(merchant_id: str | None, payment_id: str) -> dict[str, Any]:
+    """The explanation's body; for operators where no merchant is named. Raises NotFound."""
+    with parts().web.database.read() as connection:
+        case = read_case_file(connection, merchant_id, known_form(payment_id, PAYMENT))
+    if case is None:
+        raise NotFound(NOTHING_HERE)
+    return explanation_body(explain(case), for_operators=merchant_id is None)

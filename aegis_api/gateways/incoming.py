@@ -1,0 +1,47 @@
+"""The events that payment gateways post to us."""
+
+from __future__ import annotations
+
+from flask import Response, g, request
+
+from aegis_api.http.answers import answer
+from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.parts import parts
+from aegis_worker.errors import NotFound
+from aegis_worker.gateway_events import receive
+
+from .schemas import GATEWAY_NAME, ReceivedSchema
+
+blueprint = Blueprint(
+    "gateways",
+    __name__,
+    url_prefix="/v1/gateways",
+    description="For the payment gateways of config/gateways.toml, which sign what they send.",
+)
+
+
+@blueprint.route(
+    "/<gateway_name>/webhooks",
+    methods=["POST"],
+    parameters=[GATEWAY_NAME],
+)
+@refuses(
+    "invalid_webhook",
+    "not_found",
+    "payload_too_large",
+    "internal_error",
+    "database_unavailable",
+    open_to_all=True,
+)
+@blueprint.response(200, ReceivedSchema(), example={"received": True}, headers=headers())
+def receive_gateway_webhook(gateway_name: str) -> Response:
+    """Take an event of a gateway
+
+    No API key: the gateway's own signature is checked, and its age. An event is a hint to ask the gateway, never a fact.
+    Also one that came before, or about a payment that is not ours, is answered with 200, so that it is not sent again.
+    """
+    gateway = parts().web.gateways().get(gateway_name)
+    if gateway is None:
+        raise NotFound("There is no gateway of this name.")
+    receive(parts().web.database, parts().web.hints, gateway, dict(request.headers), g.body)
+    return answer({"received": True})

@@ -1,0 +1,62 @@
+"""Pausing gateways over HTTP, for operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g
+
+from aegis_api.http.answers import answer
+from aegis_api.http.auth import require_operator
+from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.parts import parts
+from aegis_worker.routing import changes
+from aegis_worker.views.gateways import paused_body
+
+from . import examples
+from .schemas import GATEWAY_NAME, PausedSchema, PauseSchema
+
+blueprint = Blueprint(
+    "pauses",
+    __name__,
+    url_prefix="/v1/gateways",
+    description="For operators: gateways that get no new payments for a while.",
+)
+blueprint.before_request(require_operator)
+
+
+@blueprint.route("/<gateway_name>/pause", methods=["POST"], parameters=[GATEWAY_NAME])
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+    "not_found",
+)
+@blueprint.arguments(PauseSchema(), example=examples.PAUSE)
+@blueprint.response(200, PausedSchema(), example=examples.PAUSED, headers=headers())
+def pause_gateway(body: dict[str, Any], gateway_name: str) -> Response:
+    """Give a gateway no new payments
+
+    Within two seconds. What is open there is still looked after: asked about, captured, given back. A payment that no
+    other gateway takes waits. Pausing what is paused changes nothing.
+    """
+    web = parts().web
+    changed = changes.pause_gateway(
+        web.database, gateway_name, known=web.gateways(), actor=g.operator.actor, reason=body["reason"]
+    )
+    return answer(paused_body(gateway_name, paused=True, changed=changed))
+
+
+@blueprint.route("/<gateway_name>/resume", methods=["POST"], parameters=[GATEWAY_NAME])
+@refuses("not_found")
+@blueprint.response(200, PausedSchema(), example=examples.RESUMED, headers=headers())
+def resume_gateway(gateway_name: str) -> Response:
+    """Give a gateway new payments again
+
+    A body is not read. Resuming what is not paused changes nothing.
+    """
+    web = parts().web
+    changed = changes.resume_gateway(web.database, gateway_name, known=web.gateways(), actor=g.operator.actor)
+    return answer(paused_body(gateway_name, paused=False, changed=changed))

@@ -1,0 +1,51 @@
+"""How the gateways do. For operators, because it is about the installation and not about one merchant."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from aegis_api.http.answers import answer
+from aegis_api.http.auth import require_operator
+from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.parts import parts
+from aegis_worker.errors import NotFound
+from aegis_worker.views.gateways import gateway_body
+from aegis_worker.views.pages import list_body
+
+from .examples import GATEWAY, GATEWAYS
+from .schemas import GATEWAY_NAME, GatewayListSchema, GatewaySchema
+
+blueprint = Blueprint(
+    "gateway health",
+    __name__,
+    url_prefix="/v1/gateways",
+    description="How the gateways do. Needs an operator's key (`aegis keys create --operator`).",
+)
+blueprint.before_request(require_operator)
+
+
+@blueprint.route("")
+@refuses()
+@blueprint.response(200, GatewayListSchema(), example=GATEWAYS, headers=headers())
+def list_gateways() -> Response:
+    """Every configured gateway
+
+    With its score, its circuit breakers, what calls to it came to lately, and what is set for it. Health is kept in
+    Redis by all workers; while Redis can't be asked `health` is null;
+    payments are accepted, and `aegis relay` works on them.
+    """
+    return answer(list_body([gateway_body(report) for report in parts().web.gateway_reports()], None))
+
+
+@blueprint.route("/<gateway_name>", parameters=[GATEWAY_NAME])
+@refuses("not_found")
+@blueprint.response(200, GatewaySchema(), example=GATEWAY, headers=headers())
+def show_gateway(gateway_name: str) -> Response:
+    """One gateway
+
+    As in the list of all.
+    """
+    for report in parts().web.gateway_reports():
+        if report.config.name == gateway_name:
+            return answer(gateway_body(report))
+    raise NotFound("There is no gateway of this name.")

@@ -1,0 +1,68 @@
+"""What a monitor scrapes."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Response, request
+
+from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.parts import parts
+from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, NotFound
+from aegis_worker.persistence.claims import due_by_queue
+from aegis_worker.queries.metrics import CONTENT_TYPE, MOST_DUE, metrics_text
+from aegis_worker.queries.waiting import waiting_numbers
+
+blueprint = Blueprint("metrics", __name__, description="For a monitor such as Prometheus.")
+
+_EXAMPLE = """\
+# HELP aegis_gateway_score Health, 0 to 1
+# TYPE aegis_gateway_score gauge
+aegis_gateway_score{gateway="sandbox_a"} 1.0
+# HELP aegis_gateway_breaker_state 1 for the state that the breaker is in
+# TYPE aegis_gateway_breaker_state gauge
+aegis_gateway_breaker_state{gateway="sandbox_a",operation="process",state="CLOSED"} 1.0
+"""
+
+
+@blueprint.route("/metrics")
+@refuses("invalid_api_key", "not_found", "internal_error", security=[{"metricsToken": []}, {}])
+@blueprint.response(
+    200,
+    {"type": "string"},
+    content_type=CONTENT_TYPE,
+    description="The text format of Prometheus.",
+    example=_EXAMPLE,
+    headers=headers(),
+)
+def metrics() -> Response:
+    """Gateways, queues, events, webhooks and reviews, in numbers
+
+    By gateway: score, breakers, calls of the last hour, latencies, calls out now, paused or not; jobs due by queue. Events
+    not delivered yet and their age by sink, webhook deliveries by how they stand, reviews and their age. Needs
+    `AEGIS_METRICS_TOKEN` where that is set. Where it is not, production has no such route, and any other environment
+    leaves it open.
+    """
+    _check_token()
+    web = parts().web
+    try:
+        with web.database.read() as connection:
+            due = due_by_queue(connection, limit=MOST_DUE)
+            waiting = waiting_numbers(connection)
+        text = metrics_text(web.gateway_reports(), due, waiting)
+    except DatabaseUnavailable:
+        text = metrics_text(None, None)
+    return Response(text, content_type=CONTENT_TYPE)
+
+
+def _check_token() -> None:
+    settings = parts().web.settings
+    if not settings.metrics_token:
+        if settings.is_production:
+            raise NotFound("There are no metrics here until AEGIS_METRICS_TOKEN is set.")
+        return
+    scheme, _, given = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(
+        given.strip().encode(), settings.metrics_token.encode()
+    ):
+        raise InvalidApiKey("send Authorization: Bearer and the AEGIS_METRICS_TOKEN of this installation")

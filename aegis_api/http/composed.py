@@ -1,0 +1,148 @@
+"""Fields that have rules of their own: reasons, addresses, an object of one kind among several, metadata."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError
+
+from aegis_worker.domain.hosts import PAGE_URL, is_host
+from aegis_worker.domain.metadata import KEY_FORM, KEY_RULE, is_key
+from aegis_worker.domain.text import LINES, is_lines
+from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
+
+from .fields import WRONG_CHARACTERS, Fault, StrictField, StrictSchema, Text, refusal
+
+_MAX_64_BIT = 2**63 - 1
+# Up to here a float and a decimal of 15 digits are the same number for every reader.
+_MAX_FLOAT = 1e15
+_METADATA_KEYS, _METADATA_TEXT = 50, 1000
+_LOOPBACK_NAMES = {"localhost"}
+
+
+class Reason(Text):
+    """What an operator writes down about a decision; as long as the audit log takes it."""
+
+    def __init__(self, description: str, **kwargs: Any) -> None:
+        super().__init__(
+            LONGEST_REASON, shortest=SHORTEST_REASON, metadata={"description": description}, **kwargs
+        )
+
+
+class WebAddress(Text):
+    """A page's absolute URL: https, or http on loopback, where a developer's own machine listens."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        documented = {"format": "uri"} | kwargs.pop("metadata", {})
+        form = "an absolute https URL without a user (http for loopback only)"
+        super().__init__(2048, pattern=PAGE_URL, form=form, metadata=documented, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            parts = urlsplit(text)
+            host, _port = parts.hostname, parts.port
+        except ValueError:
+            raise refusal("invalid_format", "Must be an absolute URL.") from None
+        if not host or not is_host(host):
+            raise refusal("invalid_format", "Must have the name or address of a host that can be.")
+        if parts.scheme == "http" and not _is_loopback(host):
+            raise refusal("invalid_format", "Must be https; http is for loopback addresses only.")
+        return text
+
+
+class Union(StrictField):
+    """An object whose `type` says which schema it follows. `schemas` maps each type to an instance of its schema."""
+
+    def __init__(self, schemas: Mapping[str, StrictSchema], **kwargs: Any) -> None:
+        references = {name: _reference(schema) for name, schema in schemas.items()}
+        documented = {
+            "oneOf": [{"$ref": reference} for reference in references.values()],
+            "discriminator": {"propertyName": "type", "mapping": references},
+        }
+        super().__init__(metadata=documented | kwargs.pop("metadata", {}), **kwargs)
+        self.schemas = schemas
+        self._choices = ", ".join(schemas)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise refusal("invalid_type", "Must be an object.")
+        kind = value.get("type")
+        if kind is None:
+            raise ValidationError(
+                {"type": [Fault("required", f"This field is required: one of {self._choices}.")]}
+            )
+        schema = self.schemas.get(kind) if type(kind) is str else None
+        if schema is None:
+            raise ValidationError({"type": [Fault("invalid_value", f"Must be one of {self._choices}.")]})
+        return schema.load(value)
+
+
+class Metadata(StrictField):
+    """At most 50 keys with plain values: string, integer, boolean, null, or a finite number."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        documented = {
+            "type": "object",
+            "maxProperties": _METADATA_KEYS,
+            "additionalProperties": {
+                "description": (
+                    "A number that is written with a fraction or an exponent must be smaller than 1e15; send a string "
+                    "instead."
+                ),
+                "anyOf": [
+                    {"type": "string", "maxLength": _METADATA_TEXT, "pattern": LINES},
+                    {"type": "integer", "minimum": -_MAX_64_BIT - 1, "maximum": _MAX_64_BIT},
+                    {"type": "number", "exclusiveMinimum": -_MAX_FLOAT, "exclusiveMaximum": _MAX_FLOAT},
+                    {"type": ["boolean", "null"]},
+                ],
+            },
+            "propertyNames": {"pattern": f"^{KEY_FORM}$"},
+        }
+        super().__init__(metadata=documented | kwargs.pop("metadata", {}), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise refusal("invalid_type", "Must be an object.")
+        if len(value) > _METADATA_KEYS:
+            raise refusal("too_long", f"Must have at most {_METADATA_KEYS} keys.")
+        faults = {key: list(_faults_of_entry(key, item)) for key, item in value.items()}
+        faults = {key: found for key, found in faults.items() if found}
+        if faults:
+            raise ValidationError(faults)
+        return value
+
+
+def _faults_of_entry(key: str, value: Any) -> Iterator[Fault]:
+    if not is_key(key):
+        yield Fault("invalid_key", KEY_RULE)
+    if isinstance(value, str):
+        if len(value) > _METADATA_TEXT:
+            yield Fault("too_long", f"Must be at most {_METADATA_TEXT} characters.")
+        elif not is_lines(value):
+            yield WRONG_CHARACTERS
+    elif isinstance(value, dict | list):
+        yield Fault("invalid_type", "Must be a string, a number, a boolean or null.")
+    elif type(value) is int and not -_MAX_64_BIT - 1 <= value <= _MAX_64_BIT:
+        yield Fault("out_of_range", "Must fit into 64 bits.")
+    elif isinstance(value, float) and not (math.isfinite(value) and abs(value) < _MAX_FLOAT):
+        yield Fault(
+            "out_of_range", "A number with a fraction must be smaller than 1e15; send a string instead."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host in _LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _reference(schema: StrictSchema) -> str:
+    return f"#/components/schemas/{type(schema).__name__.removesuffix('Schema')}"

@@ -1,0 +1,99 @@
+"""What operations of the OpenAPI document share: headers, and how schemas are told."""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+from typing import Any
+
+from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
+
+from aegis_worker.domain.text import KEY, LONGEST_NAME
+
+from .words import WORDS
+
+HEADERS: dict[str, dict[str, Any]] = {
+    "Request-Id": {
+        "description": "The id of this request: the caller's own, or a new one.",
+        "schema": {"type": "string"},
+    },
+    "Location": {
+        "description": "Where to look for what becomes of it.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Retry-After": {"description": "Seconds to wait before asking (again).", "schema": {"type": "integer"}},
+    "ETag": {
+        "description": "The version of what is answered, in quotes.",
+        "schema": {"type": "string"},
+        "example": '"3"',
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` on the answer to a request that was accepted before with the same key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "Preference-Applied": {
+        "description": "`wait=N` where Prefer was honoured.",
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
+}
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "Request-Id": {
+        "description": "Your own id for this request, 8 to 128 characters of `A-Z a-z 0-9 . _ -`; it comes back.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,128}$"},
+    },
+    "Idempotency-Key": {
+        "required": True,
+        "description": (
+            "1 to 255 printable ASCII characters without a comma, new for every payment and the same for every try of it. "
+            "The same key with the same request gives the first answer again; with another request it is refused. Kept for "
+            "72 h. Spaces around it don't count; sent twice, it is refused."
+        ),
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": KEY},
+        "example": "order-1042",
+    },
+    "Prefer": {
+        "description": "`wait=N`: hold the answer for up to N seconds, 10 at most, until the payment is decided.",
+        "schema": {"type": "string"},
+        "example": "wait=5",
+    },
+    "If-Match": {
+        "description": "An ETag from before: refused once it is at another version.",
+        "schema": {"type": "string"},
+        "example": '"3"',
+    },
+    "If-None-Match": {
+        "description": "An ETag from before: 304 while the payment is still at that version.",
+        "schema": {"type": "string"},
+    },
+}
+
+
+class _Converter(OpenAPIConverter):
+    def init_attribute_functions(self) -> None:
+        super().init_attribute_functions()
+        self.add_attribute_function(_keywords)
+
+
+class Schemas(MarshmallowPlugin):
+    """apispec's plugin; a schema's docstring and the names of its fields are told too."""
+
+    Converter = _Converter
+
+    def schema_helper(self, name: Any, _: Any, schema: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        """What the document says about a schema."""
+        told = super().schema_helper(name, _, schema=schema, **kwargs)
+        about = (schema if isinstance(schema, type) else type(schema)).__doc__
+        return told and {**told, "description": cleandoc(about or "")}
+
+
+def _keywords(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    """What apispec does not take from a field's metadata, and what a field of its name means everywhere."""
+    told = {
+        name: field.metadata[name] for name in ("discriminator", "propertyNames") if name in field.metadata
+    }
+    if "description" not in field.metadata and field.name in WORDS:
+        told["description"] = WORDS[field.name]
+    if field.allow_none and "enum" in field.metadata:
+        told["enum"] = [*field.metadata["enum"], None]
+    return told

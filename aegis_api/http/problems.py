@@ -1,0 +1,240 @@
+"""Errors as RFC 9457 problem documents: one table from code to status, and one place that writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from flask import Flask, Response, current_app, g, got_request_exception, request
+from sqlalchemy.exc import StatementError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from aegis_worker.domain.json_pointers import escaped
+from aegis_worker.errors import AegisError, Refused, Retryable
+
+from .answers import dumps
+from .fields import Fault
+from .shown import shown
+
+log = structlog.get_logger(__name__)
+
+MIMETYPE = "application/problem+json"
+_MOST_ERRORS, _LONGEST_NAME = 100, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a code means. `retryable`: the same request may succeed later, unchanged."""
+
+    status: int
+    title: str
+    retryable: bool = False
+
+
+PROBLEMS: dict[str, Problem] = {
+    "bad_request": Problem(400, "The request is not valid HTTP"),
+    "malformed_json": Problem(400, "The body is not a JSON object"),
+    "idempotency_key_missing": Problem(400, "The Idempotency-Key header is missing"),
+    "idempotency_key_invalid": Problem(400, "The Idempotency-Key header is invalid"),
+    "invalid_webhook": Problem(401, "The event's signature, age or form is wrong"),
+    "invalid_api_key": Problem(401, "The API key is missing, unknown or revoked"),
+    "insufficient_scope": Problem(403, "The API key is not good for this"),
+    "not_found": Problem(404, "There is no such resource"),
+    "method_not_allowed": Problem(405, "The resource does not take this method"),
+    "idempotency_in_progress": Problem(
+        409, "A request with this idempotency key is in progress", retryable=True
+    ),
+    "duplicate_reference": Problem(409, "Another payment carries this reference"),
+    "duplicate_endpoint": Problem(409, "Another webhook endpoint posts there"),
+    "job_open": Problem(409, "The payment's job is changing hands", retryable=True),
+    "payment_frozen": Problem(409, "The payment is frozen until a person has looked at it"),
+    "invalid_state": Problem(409, "The payment does not take this now"),
+    "resolution_contradicted": Problem(409, "A gateway says something else"),
+    "version_conflict": Problem(412, "It is not at the version of If-Match"),
+    "payload_too_large": Problem(413, "The body is too large"),
+    "uri_too_long": Problem(414, "The path and query are too long"),
+    "unsupported_media_type": Problem(415, "The body is not of the media type that this takes"),
+    "expectation_failed": Problem(417, "The expectation can't be met"),
+    "validation_failed": Problem(422, "The request has invalid fields"),
+    "idempotency_key_reused": Problem(422, "The idempotency key was used with a different request"),
+    "sensitive_data_rejected": Problem(422, "The request holds a card number"),
+    "webhook_endpoint_refused": Problem(422, "Webhooks can't be posted there"),
+    "resolution_refused": Problem(422, "The decision can't be carried out as it stands"),
+    "headers_too_large": Problem(431, "The headers are too many or too long"),
+    "internal_error": Problem(500, "Something went wrong on our side", retryable=True),
+    "not_ready": Problem(503, "This process is not ready to take requests", retryable=True),
+    "database_unavailable": Problem(
+        503, "The database is not available; nothing was written", retryable=True
+    ),
+}
+
+# werkzeug's own errors; a status that is missing here is told by its phrase.
+_CODE_OF_STATUS = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+}
+
+
+class RequestRefused(Refused):
+    """A refusal that only HTTP knows. `errors` say where, as `{pointer|parameter|header, code, detail}`."""
+
+    def __init__(self, code: str, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.errors = errors
+
+
+def register(app: Flask) -> None:
+    """Have every error of the application answered with a problem document."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(AegisError, _aegis_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem(
+    code: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """The problem document of `code`."""
+    status, body = PROBLEMS[code].status, problem_body(code, detail, errors=errors, **more)
+    return Response(dumps(body), status, headers, content_type=MIMETYPE)
+
+
+def problem_body(
+    code: str, detail: str, *, errors: Sequence[Mapping[str, str]] = (), **more: Any
+) -> dict[str, Any]:
+    """What the problem document of `code` holds."""
+    meaning = PROBLEMS[code]
+    return _members(code, meaning.status, meaning.title, meaning.retryable, detail, errors) | more
+
+
+def body_faults(messages: Any) -> list[dict[str, str]]:
+    """marshmallow's nested messages about a body as a flat list, each with its JSON Pointer; at most 100."""
+    return [
+        {"pointer": pointer, "code": fault.code, "detail": str(fault)}
+        for pointer, fault in _flatten(messages, "")
+    ][:_MOST_ERRORS]
+
+
+def query_faults(messages: Mapping[str, Sequence[Fault]]) -> list[dict[str, str]]:
+    """marshmallow's messages about a query string as a flat list, each with its parameter; at most 100."""
+    return [
+        {"parameter": shown(name[:_LONGEST_NAME]), "code": fault.code, "detail": str(fault)}
+        for name, found in messages.items()
+        for fault in found
+    ][:_MOST_ERRORS]
+
+
+def _flatten(messages: Any, pointer: str) -> Iterator[tuple[str, Fault]]:
+    if not isinstance(messages, Mapping):
+        yield from ((pointer, fault) for fault in messages)
+        return
+    for name, below in messages.items():
+        # "_schema" is marshmallow's name for the object itself.
+        step = "" if name == "_schema" else "/" + escaped(str(name)[:_LONGEST_NAME])
+        yield from _flatten(below, pointer + step)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    status = error.code or 500
+    headers = (
+        {"Allow": ", ".join(sorted(error.valid_methods or ()))}
+        if isinstance(error, MethodNotAllowed)
+        else None
+    )
+    code = _CODE_OF_STATUS.get(status, "internal_error" if status >= 500 else "bad_request")
+    if status == PROBLEMS[code].status:
+        return problem(code, _DETAILS.get(code, PROBLEMS[code].title + "."), headers=headers)
+    phrase = HTTPStatus(status).phrase
+    body = _members(code, status, phrase, False, f"{phrase}.", ())
+    return Response(dumps(body), status, headers, content_type=MIMETYPE)
+
+
+_DETAILS = {
+    "not_found": "There is nothing at this path, or it belongs to another merchant.",
+    "payload_too_large": "The body is longer than this API takes.",
+}
+
+
+def body_of(error: AegisError) -> dict[str, Any]:
+    """What the problem document of an error holds; one of ours is logged and reported."""
+    if isinstance(error, RequestRefused):
+        return problem_body(error.code, str(error), errors=error.errors)
+    if error.code not in PROBLEMS or error.code == "internal_error":
+        _report(error)
+        return problem_body("internal_error", _INTERNAL)
+    # A refusal's message was written for its caller; what a broken part says is for the log.
+    detail = str(error) if isinstance(error, Refused) else PROBLEMS[error.code].title + "."
+    if error.code == "database_unavailable":
+        log.warning("database unavailable", error=str(error))
+    return problem_body(error.code, detail, **(error.more if isinstance(error, Refused) else {}))
+
+
+def _aegis_error(error: AegisError) -> Response:
+    body = body_of(error)
+    headers: dict[str, str] = {}
+    if isinstance(error, Retryable) and body["code"] == error.code and body["retryable"]:
+        headers["Retry-After"] = str(error.retry_after_s)
+    if error.code == "invalid_api_key":
+        headers["WWW-Authenticate"] = 'Bearer realm="AegisPay"'
+    return Response(dumps(body), body["status"], headers, content_type=MIMETYPE)
+
+
+_INTERNAL = "The request failed; the operator's log has it under this request_id."
+
+
+def _unexpected(error: Exception) -> Response:
+    _report(error)
+    return problem("internal_error", _INTERNAL)
+
+
+def _report(error: Exception) -> None:
+    if isinstance(error, StatementError):
+        error.hide_parameters = True  # they are the merchant's data; the log gets the statement alone
+    # Error reports listen to this; Flask sends it only for what no error handler takes.
+    got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
+    log.error("request failed", error=type(error).__name__, exc_info=error)
+
+
+def outside_body(code: str, request_id: str) -> dict[str, Any]:
+    """What the problem document of `code` holds where the server could make no request of what it got."""
+    meaning = PROBLEMS[code]
+    return {
+        "type": f"urn:aegispay:problem:{code}",
+        "title": meaning.title,
+        "status": meaning.status,
+        "detail": f"{meaning.title}.",
+        "instance": "",
+        "code": code,
+        "request_id": request_id,
+        "retryable": meaning.retryable,
+    }
+
+
+def _members(
+    code: str, status: int, title: str, retryable: bool, detail: str, errors: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
+    return {
+        "type": f"urn:aegispay:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": quote(shown(request.path)),
+        "code": code,
+        "request_id": g.get("request_id"),
+        "retryable": retryable,
+        **({"errors": list(errors)} if errors else {}),
+    }

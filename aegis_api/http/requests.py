@@ -1,0 +1,173 @@
+"""How requests are read: a request id for each, bodies and query strings through strict schemas, ids by their form."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from typing import Any
+
+import marshmallow
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.routing import BaseConverter
+
+from aegis_worker import strict_json
+from aegis_worker.domain.card_pointers import may_hold_one, pointers_to
+from aegis_worker.domain.card_search import holds_card_data
+from aegis_worker.errors import NotFound
+from aegis_worker.ids import REQUEST, new_id
+
+from . import framing
+from .problems import RequestRefused, body_faults, query_faults
+from .shown import shown
+
+log = structlog.get_logger(__name__)
+
+# Slower than this a request is worth a line of its own; one that was asked to wait always is.
+_SLOW_S = 1.0
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
+_ID = re.compile(r"([a-z]{2,8})_[0-9a-f]{32}", re.ASCII)
+_EVENT_ID = re.compile(r"(evt)_[0-9a-f]{32}_[1-9][0-9]{0,5}", re.ASCII)
+_NO_VERSION = -1
+NOTHING_HERE = "There is nothing at this path, or it belongs to another merchant."
+CARD_FOUND = (
+    "Must not hold a card number or security code; send a token. Where it only looks like one (an order's number may pass "
+    "the same checks), send a UUID made of it (version 5) or its SHA-256 in hexadecimal instead: neither is ever refused."
+)
+
+
+def read_body(schema: marshmallow.Schema) -> Any:
+    """The request's body through `schema`. Raises RequestRefused or MalformedJson."""
+    return validated(json_object(whole_body("application/json")), schema)
+
+
+def validated(document: dict[str, Any], schema: marshmallow.Schema) -> Any:
+    """A JSON object of the merchant's through `schema`. Raises RequestRefused with every refused field."""
+    try:
+        return schema.load(document)
+    except marshmallow.ValidationError as error:
+        raise _invalid(body_faults(error.messages)) from error
+
+
+def read_query(schema: marshmallow.Schema) -> Any:
+    """The request's query string through `schema`, each parameter once. Raises RequestRefused."""
+    for name, values in request.args.lists():
+        if len(values) > 1:
+            fault = {
+                "parameter": shown(name),
+                "code": "repeated",
+                "detail": "Must be given once.",
+            }
+            raise RequestRefused("validation_failed", "A query parameter is given twice.", [fault])
+    try:
+        return schema.load(request.args.to_dict(), unknown=marshmallow.RAISE)
+    except marshmallow.ValidationError as error:
+        raise _invalid(query_faults(error.messages_dict)) from error
+
+
+def json_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object that `raw` holds, without a card number in it. Raises MalformedJson or RequestRefused."""
+    body = strict_json.parse(raw)
+    if may_hold_one(raw):
+        refuse_card_numbers([{"pointer": pointer} for pointer in pointers_to(body)])
+    return body
+
+
+def _invalid(errors: list[dict[str, str]]) -> RequestRefused:
+    """Every refused field in one problem document."""
+    return RequestRefused("validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors)
+
+
+def whole_body(media_type: str) -> bytes:
+    """The request's body, of this type. Raises RequestRefused."""
+    if request.mimetype != media_type or request.headers.get("Content-Encoding", "identity") != "identity":
+        raise RequestRefused(
+            "unsupported_media_type", f"Send Content-Type: {media_type}, without a Content-Encoding."
+        )
+    body: bytes = g.body
+    return body
+
+
+def refuse_card_numbers(places: list[dict[str, str]]) -> None:
+    """Refuse the request where `places` names any. What was found there is neither repeated nor logged."""
+    if places:
+        errors = [{**place, "code": "card_number", "detail": CARD_FOUND} for place in places]
+        raise RequestRefused(
+            "sensitive_data_rejected", "Card numbers are not taken; nothing was stored.", errors
+        )
+
+
+def known_form(value: str, prefix: str) -> str:
+    """An id from a path, where it has the form of one. Raises NotFound without asking the database."""
+    found = (_EVENT_ID if prefix == "evt" else _ID).fullmatch(value)
+    if found is None or found.group(1) != prefix:
+        raise NotFound(NOTHING_HERE)
+    return value
+
+
+def wanted_version() -> int | None:
+    """The version of If-Match; one that nothing has where the header holds no single version of ours."""
+    wanted = request.if_match
+    if wanted.star_tag or "If-Match" not in request.headers:
+        return None
+    tags = list(wanted)
+    return int(tags[0]) if len(tags) == 1 and tags[0].isdecimal() and len(tags[0]) < 10 else _NO_VERSION
+
+
+class PaymentInPath(BaseConverter):
+    """What may be a payment's id in a path: not the name of a route beside it, which takes other methods."""
+
+    regex = "(?!batches$)[^/]+"
+
+
+def id_parameter(name: str, prefix: str, description: str) -> dict[str, Any]:
+    """An id in a path, as the OpenAPI document shows it."""
+    number = "_[1-9][0-9]{0,5}" if prefix == "evt" else ""
+    schema = {"type": "string", "pattern": f"^{prefix}_[0-9a-f]{{32}}{number}$"}
+    return {"name": name, "in": "path", "description": description, "schema": schema}
+
+
+def number_requests(app: Flask) -> None:
+    """Give every request an id, the caller's own where it is a sane one: in the answer, in problems, in the log."""
+
+    @app.before_request
+    def take_id() -> None:
+        g.started = time.perf_counter()
+        given = request.headers.get("Request-Id", "")
+        sane = _REQUEST_ID.fullmatch(given) is not None and not holds_card_data(given)
+        g.request_id = given if sane else new_id(REQUEST)
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        framing.check_head()
+
+    @app.after_request
+    def tell_id(response: Response) -> Response:
+        response.headers["Request-Id"] = g.request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if request.path.startswith("/v1/"):
+            response.headers["Cache-Control"] = "no-store"
+        framing.close_after_unread()
+        _log(response)
+        return response
+
+    @app.teardown_request
+    def forget_id(error: BaseException | None) -> None:
+        structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _log(response: Response) -> None:
+    # A line costs as much as a tenth of accepting a payment, so what went as it should is told at DEBUG only.
+    duration_s = time.perf_counter() - g.started
+    level = logging.INFO if response.status_code >= 400 or duration_s >= _SLOW_S else logging.DEBUG
+    if logging.getLogger(__name__).isEnabledFor(level):
+        log.log(
+            level,
+            "request",
+            method=request.method,
+            route=request.url_rule.rule
+            if request.url_rule
+            else None,  # not the path: a card number may be in it
+            status=response.status_code,
+            merchant_id=g.get("merchant_id"),
+            duration_ms=round(duration_s * 1000, 1),
+        )

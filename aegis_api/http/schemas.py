@@ -1,0 +1,42 @@
+"""Problem documents, as the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from aegis_api.http.documented import Answer, text, whole
+
+
+class FieldErrorSchema(Answer):
+    """One refused value: `pointer` into the body (RFC 6901), or the query `parameter`, or the `header`."""
+
+    pointer = text(required=False)
+    parameter = text(required=False)
+    header = text(required=False)
+    code = text()
+    detail = text()
+
+
+class ProblemSchema(Answer):
+    """An error (RFC 9457). `code` is stable; `retryable`: the same request may succeed later, unchanged."""
+
+    type = text(format="uri")
+    title = text()
+    status = whole()
+    detail = text()
+    instance = text(format="uri-reference")
+    code = text()
+    request_id = text()
+    retryable = fields.Boolean(required=True)
+    errors = fields.List(fields.Nested(FieldErrorSchema))
+    allowed = fields.List(fields.String(), metadata={"description": "invalid_state: what it takes now."})
+    gateways_say = fields.List(
+        fields.Dict(), metadata={"description": "resolution_contradicted: what each gateway answered."}
+    )
+    checks = fields.Dict(keys=fields.String(), values=fields.String())
+    endpoint_id = fields.String(
+        metadata={"description": "duplicate_endpoint: the endpoint that posts there already."}
+    )
+    payment_id = fields.String(
+        metadata={"description": "duplicate_reference: the payment that carries the reference."}
+    )

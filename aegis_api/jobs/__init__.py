@@ -1,0 +1,1 @@
+"""Jobs: what became of what was accepted."""

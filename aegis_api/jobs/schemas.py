@@ -1,0 +1,72 @@
+"""Jobs: what the routes take and answer."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from aegis_api.http.documented import Answer, an_object, one_of, text, time, whole
+from aegis_api.http.fields import OneOf, StrictSchema, Text
+from aegis_api.http.query_fields import page_limit, page_start
+
+JOB_OPERATIONS = ("process", "capture", "void", "refund", "sync")
+JOB_STATUSES = ("queued", "running", "waiting", "succeeded", "failed", "review")
+
+
+class JobLinksSchema(Answer):
+    """Where the job and its payment are."""
+
+    self = text()
+    payment = text(required=False)
+
+
+class AcceptedJobSchema(Answer):
+    """The job that makes the payment, as of acceptance; after waiting, as GET /v1/jobs/{id} tells it."""
+
+    id = text()
+    object = one_of("job")
+    operation = one_of("process")
+    status = one_of(*JOB_STATUSES)
+    links = fields.Nested(JobLinksSchema, required=True)
+
+
+class JobSchema(Answer):
+    """One asynchronous operation on one payment."""
+
+    id = text()
+    object = one_of("job")
+    payment_id = text()
+    operation = one_of(*JOB_OPERATIONS)
+    status = one_of(
+        *JOB_STATUSES, description="review: a person has to look; the payment goes on after a sync."
+    )
+    run_at = time("Not before then.")
+    claims = whole("How often a worker took it up since it last made progress.")
+    reason = text("Why it waits, failed or is in review.", none=True)
+    result = an_object("What came of it.", none=True)
+    created_at = time()
+    updated_at = time()
+    finished_at = time(none=True)
+    links = fields.Nested(JobLinksSchema, required=True)
+
+
+class JobAnswerSchema(Answer):
+    """The job that was made or brought forward."""
+
+    job = fields.Nested(JobSchema, required=True)
+
+
+class JobListSchema(Answer):
+    """A page of jobs, newest first."""
+
+    data = fields.List(fields.Nested(JobSchema), required=True)
+    has_more = fields.Boolean(required=True)
+    next_cursor = text("starting_after of the next page.", none=True)
+
+
+class JobsQuerySchema(StrictSchema):
+    """GET /v1/jobs."""
+
+    limit = page_limit()
+    starting_after = page_start("job", "a job")
+    status = OneOf(frozenset(JOB_STATUSES), "a job status")
+    payment_id = Text(64, pattern=r"pay_[0-9a-f]{32}", form="the id of a payment")

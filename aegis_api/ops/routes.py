@@ -1,0 +1,190 @@
+"""What operators do over HTTP, over all merchants: see what waits for them, decide, and see what was decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g
+
+from aegis_api.explanations.examples import EXPLANATION
+from aegis_api.explanations.routes import explained
+from aegis_api.explanations.schemas import ExplanationSchema
+from aegis_api.http.answers import answer
+from aegis_api.http.auth import require_operator
+from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.parts import parts
+from aegis_api.http.requests import id_parameter, known_form, wanted_version
+from aegis_worker.audit import incidents
+from aegis_worker.bootstrap import review_parts
+from aegis_worker.ids import PAYMENT
+from aegis_worker.persistence import audit_log, delivery_rows, outbox_rows
+from aegis_worker.queries.reviews import list_reviews
+from aegis_worker.queries.stuck import Thresholds, list_stuck
+from aegis_worker.review.resolve import Resolution, resolve
+from aegis_worker.views.audit_log import audit_entry_body
+from aegis_worker.views.decisions import resolved_body
+from aegis_worker.views.incidents import incident_body
+from aegis_worker.views.outbox import outbox_body
+from aegis_worker.views.pages import list_body
+from aegis_worker.views.reviews import review_body
+from aegis_worker.views.stuck import stuck_body
+
+from . import answer_schemas as answers
+from . import examples
+from .incident_schemas import IncidentListSchema, IncidentsQuerySchema
+from .request_schemas import AuditLogQuerySchema, ResolutionSchema, ReviewsQuerySchema, StuckQuerySchema
+
+_PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment of any merchant.")
+
+blueprint = Blueprint(
+    "ops",
+    __name__,
+    url_prefix="/v1/ops",
+    description="Operating, over all merchants. Needs an operator's key (`aegis keys create --operator`).",
+)
+blueprint.before_request(require_operator)
+
+
+@blueprint.route("/reviews")
+@refuses("validation_failed")
+@blueprint.arguments(ReviewsQuerySchema(), location="query")
+@blueprint.response(200, answers.ReviewListSchema(), example=examples.REVIEWS, headers=headers())
+def list_payments_in_review(query: dict[str, Any]) -> Response:
+    """What waits for a person, oldest first
+
+    Payments whose job is in review and payments that the audit froze, each with the evidence and what may be decided.
+    """
+    with parts().web.database.read() as connection:
+        page = list_reviews(connection, limit=query["limit"], after=query.get("starting_after"))
+    return answer(list_body([review_body(waiting) for waiting in page.rows], page.next_cursor))
+
+
+@blueprint.route("/payments/<payment_id>/explain", parameters=[_PAYMENT_ID])
+@refuses("not_found")
+@blueprint.response(200, ExplanationSchema(), example=EXPLANATION, headers=headers())
+def explain_any_payment(payment_id: str) -> Response:
+    """Why any merchant's payment is in its state
+
+    As for its merchant, with the whole entries of the audit log.
+    """
+    return answer(explained(None, payment_id))
+
+
+@blueprint.route("/stuck")
+@refuses("validation_failed")
+@blueprint.arguments(StuckQuerySchema(), location="query")
+@blueprint.response(200, answers.StuckListSchema(), example=examples.STUCK, headers=headers())
+def list_what_is_stuck(query: dict[str, Any]) -> Response:
+    """What should have moved by itself and has not
+
+    At most `limit` of each kind, the oldest first, each with why and what to do. What waits for a person is no part
+    of it: see the reviews.
+    """
+    limit = query.pop("limit")
+    with parts().web.database.read() as connection:
+        report = list_stuck(connection, Thresholds(**query), limit=limit)
+    return answer(stuck_body(report))
+
+
+@blueprint.route("/payments/<payment_id>/resolve", methods=["POST"], parameters=[_PAYMENT_ID])
+@takes("If-Match")
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+    "not_found",
+    "invalid_state",
+    "resolution_contradicted",
+    "version_conflict",
+    "resolution_refused",
+)
+@blueprint.arguments(ResolutionSchema(), example=examples.RESOLUTION)
+@blueprint.response(200, answers.ResolvedSchema(), example=examples.RESOLVED, headers=headers("ETag"))
+def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
+    """Decide about a payment that waits for a person
+
+    The gateways are asked first; what they contradict is refused. `charged` and `not_charged` end the payment as a
+    gateway's answer would; on one that has ended they only close its review. Where no gateway confirms them they need
+    `evidence`, and wait as the `decision` in the answer: they take effect when the gateway confirms them, at the latest
+    at its `takes_effect_at`, unless it contradicts them, or at once with `force`. `withdraw` takes such a decision back,
+    and any other decision replaces it. `ask_again` has the gateway asked once more. `rebuild` sets a frozen payment to
+    what its events say. Every decision, and what became of it, goes into the audit log.
+    """
+    web = parts().web
+    resolved = resolve(
+        review_parts(web.settings, web.database, web.gateways, web.hints.notify),
+        known_form(payment_id, PAYMENT),
+        Resolution(
+            kind=body["resolution"],
+            reason=body["reason"],
+            gateway=body.get("gateway"),
+            gateway_ref=body.get("gateway_ref"),
+            attempt=body.get("attempt"),
+            evidence=body.get("evidence"),
+            force=body["force"],
+        ),
+        actor=g.operator.actor,
+        expected_version=wanted_version(),
+    )
+    tag = {"ETag": f'"{resolved.payment.version}"'}
+    return answer(resolved_body(body["resolution"], resolved), 200, tag)
+
+
+@blueprint.route("/outbox")
+@refuses()
+@blueprint.response(200, answers.OutboxSchema(), example=examples.OUTBOX, headers=headers())
+def show_outbox() -> Response:
+    """How far behind delivery is
+
+    By sink: the stream, and the webhooks of all merchants. Counts what is pending: for a monitor every few seconds.
+    """
+    with parts().web.database.read() as connection:
+        return answer(outbox_body(outbox_rows.lag(connection), delivery_rows.lag(connection)))
+
+
+@blueprint.route("/audit-log")
+@refuses("validation_failed")
+@blueprint.arguments(AuditLogQuerySchema(), location="query")
+@blueprint.response(200, answers.AuditLogSchema(), example=examples.AUDIT_LOG, headers=headers())
+def list_audit_log(query: dict[str, Any]) -> Response:
+    """Who decided what, newest first
+
+    Append-only; each entry is chained to the one before by its hash. `aegis audit-log --verify` follows the chain.
+    """
+    limit = query["limit"]
+    with parts().web.database.read() as connection:
+        found = audit_log.list_entries(
+            connection,
+            limit=limit + 1,
+            before_seq=query.get("starting_after"),
+            payment_id=query.get("payment_id"),
+        )
+    page = found[:limit]
+    cursor = str(page[-1].seq) if len(found) > limit else None
+    return answer(list_body([audit_entry_body(entry) for entry in page], cursor))
+
+
+@blueprint.route("/incidents")
+@refuses("validation_failed")
+@blueprint.arguments(IncidentsQuerySchema(), location="query")
+@blueprint.response(200, IncidentListSchema(), example=examples.INCIDENTS, headers=headers())
+def list_incidents(query: dict[str, Any]) -> Response:
+    """What the audit found wrong, newest first
+
+    An incident stays open until a later look at the payment finds it gone.
+    """
+    limit, is_open = query["limit"], query.get("open")
+    with parts().web.database.read() as connection:
+        found = incidents.list_incidents(
+            connection,
+            invariant=query.get("invariant"),
+            payment_id=query.get("payment_id"),
+            is_open=None if is_open is None else is_open == "true",
+            limit=limit + 1,
+            starting_after=query.get("starting_after"),
+        )
+    page = found[:limit]
+    cursor = page[-1].id if len(found) > limit else None
+    return answer(list_body([incident_body(incident) for incident in page], cursor))

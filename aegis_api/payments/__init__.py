@@ -1,0 +1,1 @@
+"""Payments: accepted, looked at, listed; their history."""

@@ -1,0 +1,64 @@
+"""From a validated body and the request's headers to a payment command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+
+from aegis_api.http.problems import RequestRefused
+from aegis_api.http.requests import refuse_card_numbers
+from aegis_worker.domain.card_search import holds_card_data
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.text import KEY_RULE, same_key, same_name
+from aegis_worker.intake import PaymentCommand
+from aegis_worker.strict_json import request_hmac
+
+# What a payment is made once under, whether it comes by itself or in a batch.
+PAYMENTS_ROUTE = "POST /v1/payments"
+_HEADER = "Idempotency-Key"
+
+
+def idempotency_key() -> str:
+    """The request's Idempotency-Key in its one form. Raises RequestRefused where it is missing or none."""
+    given = request.headers.get(_HEADER)
+    if given is None:
+        raise RequestRefused(
+            "idempotency_key_missing",
+            "Send an Idempotency-Key header: new for each payment, the same for each try.",
+        )
+    key = same_key(given)
+    if key is None:
+        fault = {"header": _HEADER, "code": "invalid_format", "detail": KEY_RULE}
+        raise RequestRefused("idempotency_key_invalid", KEY_RULE, [fault])
+    if holds_card_data(key):
+        refuse_card_numbers([{"header": _HEADER}])
+    return key
+
+
+def command_of(
+    merchant_id: str, route: str, key: str, body: Mapping[str, Any], *, secret: str
+) -> PaymentCommand:
+    """The command that a body validated by PaymentRequestSchema stands for.
+
+    The HMAC covers the body as sent, before anything left out is filled in: a default that changes with a later version
+    must not make an old request look like another one. Of the reference it covers the one form: what is the same
+    reference by another door is the same request.
+    """
+    reference = body.get("reference")
+    asked = body if reference is None else {**body, "reference": same_name(reference)}
+    return PaymentCommand(
+        merchant_id=merchant_id,
+        route=route,
+        idempotency_key=key,
+        request_hmac=request_hmac(secret, route, asked),
+        amount=Money(body["amount"], body["currency"]),
+        capture_method=body.get("capture_method", "automatic"),
+        payment_method=body["payment_method"],
+        reference=reference,
+        customer=body.get("customer", {}),
+        description=body.get("description"),
+        return_url=body.get("return_url"),
+        metadata=body.get("metadata", {}),
+    )

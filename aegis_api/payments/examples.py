@@ -1,0 +1,86 @@
+"""Examples of payments, rendered by the same functions as real answers, so that they can't drift apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aegis_api.jobs.examples import A_JOB, JOB
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.payment import Payment, initiated
+from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.queries.history import StoredAttempt, StoredEvent
+from aegis_worker.views.attempts import attempt_body
+from aegis_worker.views.events import event_body
+from aegis_worker.views.jobs import accepted_job_body
+from aegis_worker.views.pages import list_body
+from aegis_worker.views.payments import payment_body
+
+_ACCEPTED_AT, _ANSWERED_AT = A_JOB.created_at, A_JOB.updated_at
+_GATEWAY_REF = "ch_8c1f"
+
+PAYMENT_REQUEST = {
+    "amount": 1999,
+    "currency": "USD",
+    "payment_method": {"type": "card", "token": "tok_visa", "network": "visa"},
+    "reference": "order-1042",
+    "customer": {"id": "cus_117", "email": "asha@shop.example", "country": "IN"},
+    "description": "Two tickets",
+    "metadata": {"cart": "c-81", "items": 2},
+}
+
+_asked = Payment(
+    id=A_JOB.payment_id,
+    merchant_id="mer_example",
+    amount=Money(1999, "USD"),
+    capture_method="automatic",
+    payment_method={"type": "card", "token": "tok_visa", "network": "visa"},
+    reference="order-1042",
+    customer={"id": "cus_117", "email": "asha@shop.example", "country": "IN"},
+    description="Two tickets",
+    metadata={"cart": "c-81", "items": 2},
+)
+AN_INITIATED_PAYMENT, (_first,) = _asked.record([initiated(_asked)])
+_succeeded = replace(
+    AN_INITIATED_PAYMENT,
+    state=State.SUCCESS,
+    version=3,
+    gateway="sandbox_a",
+    gateway_ref=_GATEWAY_REF,
+    authorized_minor=1999,
+    captured_minor=1999,
+)
+AN_ATTEMPT = StoredAttempt(
+    payment_id=A_JOB.payment_id,
+    operation="process",
+    number=1,
+    gateway="sandbox_a",
+    status="APPROVED",
+    gateway_ref=_GATEWAY_REF,
+    outcome={"gateway_ref": _GATEWAY_REF},
+    decision={"candidates": ["sandbox_a", "sandbox_b"]},
+    sends=1,
+    checks=0,
+    not_found_count=0,
+    latency_ms=41.7,
+    sent_at=_ACCEPTED_AT,
+    answered_at=_ANSWERED_AT,
+    last_checked_at=None,
+)
+
+PAYMENT = payment_body(_succeeded, _ACCEPTED_AT, _ANSWERED_AT)
+JOB_ANSWER = {"job": JOB}
+ACCEPTED = {
+    **payment_body(AN_INITIATED_PAYMENT, _ACCEPTED_AT, _ACCEPTED_AT),
+    "job": accepted_job_body(A_JOB.id),
+}
+DECIDED = {**PAYMENT, "job": JOB}
+PAYMENTS = list_body([PAYMENT], A_JOB.payment_id)
+EVENTS = list_body(
+    [
+        event_body(
+            StoredEvent(A_JOB.payment_id, _first.seq, EventType(_first.type), _first.data, _ACCEPTED_AT)
+        )
+    ],
+    None,
+)
+ATTEMPTS = list_body([attempt_body(AN_ATTEMPT)], None)

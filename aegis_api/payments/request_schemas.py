@@ -1,0 +1,162 @@
+"""The body of POST /v1/payments. Every limit stands here and in the OpenAPI document that is made from it."""
+
+from __future__ import annotations
+
+from aegis_api.http.composed import Metadata, Union, WebAddress
+from aegis_api.http.fields import BodySchema, Name, Object, OneOf, Text, Whole
+from aegis_worker.domain.card_networks import NETWORKS
+from aegis_worker.domain.countries import COUNTRIES
+from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.domain.money import MAX_MINOR
+from aegis_worker.domain.text import LINE
+
+
+def _type(name: str) -> OneOf:
+    return OneOf(frozenset({name}), name, required=True)
+
+
+class CardMethodSchema(BodySchema):
+    """A card that a gateway has already turned into a token; the number itself is never taken."""
+
+    type = _type("card")
+    token = Text(
+        124,
+        pattern=r"tok_[A-Za-z0-9_]{1,120}",
+        form="a token: tok_ and 1 to 120 letters, digits or _",
+        required=True,
+        metadata={"example": "tok_visa"},
+    )
+    network = OneOf(
+        frozenset(NETWORKS),
+        f"one of {', '.join(NETWORKS)}",
+        metadata={
+            "example": "visa",
+            "description": (
+                "The card's network. With it, AegisPay keeps to the network's limits on trying a declined card again: a "
+                "payment beyond them is not sent and fails with `card_retry_limit` or `card_barred`."
+            ),
+        },
+    )
+
+
+class UpiMethodSchema(BodySchema):
+    """A UPI payment from a virtual payment address."""
+
+    type = _type("upi")
+    vpa = Text(
+        255,
+        pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{1,189}@[A-Za-z][A-Za-z0-9.-]{1,63}",
+        form="a virtual payment address such as name@bank",
+        required=True,
+        metadata={"example": "asha@okbank"},
+    )
+
+
+class NetBankingMethodSchema(BodySchema):
+    """A payment from the payer's bank account, at the bank's own site."""
+
+    type = _type("net_banking")
+    bank_code = Text(
+        20,
+        pattern=r"[A-Z0-9]{2,20}",
+        form="2 to 20 capital letters or digits",
+        required=True,
+        metadata={"example": "HDFC"},
+    )
+
+
+class WalletMethodSchema(BodySchema):
+    """A payment from a wallet."""
+
+    type = _type("wallet")
+    provider = Text(
+        40,
+        pattern=r"[a-z0-9_]{2,40}",
+        form="2 to 40 small letters, digits or _",
+        required=True,
+        metadata={"example": "paytm"},
+    )
+
+
+class PayLaterMethodSchema(BodySchema):
+    """A payment that a lender advances."""
+
+    type = _type("pay_later")
+    provider = Text(
+        40,
+        pattern=r"[a-z0-9_]{2,40}",
+        form="2 to 40 small letters, digits or _",
+        required=True,
+        metadata={"example": "klarna"},
+    )
+
+
+PAYMENT_METHODS: dict[str, BodySchema] = {
+    "card": CardMethodSchema(),
+    "upi": UpiMethodSchema(),
+    "net_banking": NetBankingMethodSchema(),
+    "wallet": WalletMethodSchema(),
+    "pay_later": PayLaterMethodSchema(),
+}
+
+
+class CustomerSchema(BodySchema):
+    """Who pays, as far as the merchant wants to say."""
+
+    id = Text(
+        255,
+        metadata={
+            "example": "cus_117",
+            "description": "The merchant's own id; payments can be listed by it.",
+        },
+    )
+    email = Text(
+        254,
+        pattern=rf"(?={LINE[1:]})[^@\s]{{1,64}}@[^@\s.][^@\s]*\.[^@\s.]+",
+        form="an e-mail address",
+        metadata={"example": "asha@shop.example"},
+    )
+    name = Text(255, metadata={"example": "Asha Rao"})
+    country = OneOf(COUNTRIES, "an ISO 3166-1 alpha-2 country code in capitals", metadata={"example": "IN"})
+
+
+class PaymentRequestSchema(BodySchema):
+    """A payment to be made."""
+
+    amount = Whole(
+        1,
+        MAX_MINOR,
+        required=True,
+        metadata={"example": 1999, "description": "Minor units: 1999 USD is 19.99 US dollars."},
+    )
+    currency = OneOf(EXPONENTS, "an ISO 4217 code in capitals", required=True, metadata={"example": "USD"})
+    capture_method = OneOf(
+        frozenset({"automatic"}),
+        "automatic",
+        refused={"manual": "Capturing later is not available yet; use automatic, or leave the field out."},
+        metadata={"description": "When the money is taken. Left out, it is automatic."},
+    )
+    payment_method = Union(PAYMENT_METHODS, required=True)
+    reference = Name(
+        metadata={
+            "example": "order-1042",
+            "description": (
+                "The merchant's own reference, unique among payments that have not failed or been cancelled. Shown as it "
+                "was given; two are the same where they differ only in spaces around them, in characters that are not "
+                "shown, or in Unicode's compatible forms (NFKC). At most 255 characters in that form too."
+            ),
+        },
+    )
+    customer = Object(CustomerSchema())
+    description = Text(
+        500,
+        lines=True,
+        metadata={"example": "Two tickets", "description": "In any number of lines, with tabs."},
+    )
+    return_url = WebAddress(
+        metadata={
+            "example": "https://shop.example/return",
+            "description": "Where the payer comes back to after an action. https; http for loopback only.",
+        }
+    )
+    metadata = Metadata(metadata={"example": {"cart": "c-81", "items": 2}})

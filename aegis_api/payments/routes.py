@@ -1,0 +1,248 @@
+"""Payments over HTTP: accept, look at, list, and have the gateway asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, g, request
+
+from aegis_api.http.answers import answer
+from aegis_api.http.auth import require_merchant
+from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.parts import parts
+from aegis_api.http.query_fields import LONGEST_PAGE
+from aegis_api.http.requests import NOTHING_HERE, id_parameter, known_form
+from aegis_api.http.waiting import until_decided, wanted_s
+from aegis_api.jobs.schemas import JobAnswerSchema
+from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.moments import rfc3339
+from aegis_worker.errors import DatabaseUnavailable, NotFound
+from aegis_worker.ids import PAYMENT, parse_event_id
+from aegis_worker.intake import Accepted, accept, request_sync
+from aegis_worker.queries import as_of, history, jobs, payments
+from aegis_worker.views.attempts import attempt_body
+from aegis_worker.views.events import events_page
+from aegis_worker.views.jobs import accepted_job_body, job_body
+from aegis_worker.views.pages import list_body
+from aegis_worker.views.payments import payment_body
+
+from . import answer_schemas as answers
+from . import examples
+from .accepting import PAYMENTS_ROUTE, command_of, idempotency_key
+from .query_schemas import HistoryQuerySchema, PaymentQuerySchema, PaymentsQuerySchema
+from .request_schemas import PaymentRequestSchema
+
+blueprint = Blueprint("payments", __name__, url_prefix="/v1", description="Payments and their history.")
+blueprint.before_request(require_merchant)
+
+_PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
+_RETRY_AFTER = {"Retry-After": "1"}
+
+
+@blueprint.route("/payments", methods=["POST"])
+@takes("Idempotency-Key", "Prefer")
+@refuses(
+    "malformed_json",
+    "idempotency_key_missing",
+    "idempotency_key_invalid",
+    "idempotency_in_progress",
+    "duplicate_reference",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "idempotency_key_reused",
+    "sensitive_data_rejected",
+)
+@blueprint.arguments(PaymentRequestSchema(), example=examples.PAYMENT_REQUEST)
+@blueprint.response(
+    202,
+    answers.AcceptedPaymentSchema(),
+    description="Accepted and durable; a worker makes the payment.",
+    example=examples.ACCEPTED,
+    headers=headers("Location", "Retry-After", "Idempotent-Replayed", "Preference-Applied"),
+)
+@blueprint.alt_response(
+    200,
+    schema=answers.DecidedPaymentSchema(),
+    description="Decided within the wait that `Prefer` asked for.",
+    example=examples.DECIDED,
+    headers=headers("Location", "ETag", "Idempotent-Replayed", "Preference-Applied"),
+    success=True,
+)
+def create_payment(body: dict[str, Any]) -> Response:
+    """Accept a payment
+
+    Durable when answered; the money moves later. Ask `links.self` or the job what became of it, or send
+    `Prefer: wait=N`. The answer to a repeated request is the first answer, byte for byte, with
+    `Idempotent-Replayed: true`; with `Prefer: wait` it tells how the payment stands now, with 200 once it has ended.
+    """
+    web = parts().web
+    command = command_of(g.merchant_id, PAYMENTS_ROUTE, idempotency_key(), body, secret=web.settings.secret)
+    accepted = accept(command, web.database)
+    if not accepted.replayed:
+        web.hints.notify("payments")
+    crash_point("intake.hinted")
+    replayed = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
+    where = {"Location": f"/v1/payments/{accepted.payment.id}"}
+    prefer = request.headers.get("Prefer")
+    wait_s = wanted_s([prefer]) if prefer else 0
+    if wait_s:
+        with parts().waiters.place() as placed:
+            if placed:
+                applied = {"Preference-Applied": f"wait={wait_s}"}
+                return _after_waiting(accepted, wait_s, {**where, **replayed, **applied})
+        if accepted.replayed:
+            # What a repeat is told must not depend on whether there was a place to wait.
+            return _after_waiting(accepted, 0, {**where, **replayed})
+    return _as_accepted(accepted, {**where, **replayed})
+
+
+def _as_accepted(accepted: Accepted, more: Mapping[str, str]) -> Response:
+    body = payment_body(accepted.payment, accepted.created_at, accepted.created_at)
+    return answer({**body, "job": accepted_job_body(accepted.job_id)}, 202, {**more, **_RETRY_AFTER})
+
+
+def _after_waiting(accepted: Accepted, wait_s: float, more: Mapping[str, str]) -> Response:
+    database, payment_id = parts().web.database, accepted.payment.id
+    try:
+        until_decided(database, g.merchant_id, payment_id, wait_s=wait_s)
+        with database.read() as connection:
+            stored = payments.get_payment(connection, g.merchant_id, payment_id)
+            job = jobs.get_job(connection, g.merchant_id, accepted.job_id)
+    except DatabaseUnavailable:  # it was accepted all the same, so this must not become a 503
+        return _as_accepted(accepted, more)
+    if stored is None or job is None:
+        return _as_accepted(accepted, more)
+    body = payment_body(stored.payment, stored.created_at, stored.updated_at) | {"job": job_body(job)}
+    if stored.payment.is_terminal:
+        return answer(body, 200, {**more, "ETag": _etag(stored.payment.version)})
+    return answer(body, 202, {**more, **_RETRY_AFTER})
+
+
+@blueprint.route("/payments", methods=["GET"])
+@refuses("validation_failed")
+@blueprint.arguments(PaymentsQuerySchema(), location="query")
+@blueprint.response(200, answers.PaymentListSchema(), example=examples.PAYMENTS, headers=headers())
+def list_payments(query: dict[str, Any]) -> Response:
+    """List payments, newest first
+
+    Filters narrow the list together. An unknown parameter is refused, so that a misspelt filter never lists everything.
+    """
+    limit, starting_after = query.pop("limit"), query.pop("starting_after", None)
+    filters = payments.PaymentFilters(**query)
+    with parts().web.database.read() as connection:
+        page = payments.list_payments(
+            connection, g.merchant_id, filters, limit=limit, starting_after=starting_after
+        )
+    rows = [payment_body(row.payment, row.created_at, row.updated_at) for row in page.rows]
+    return answer(list_body(rows, page.next_cursor))
+
+
+@blueprint.route("/payments/<payment:payment_id>", parameters=[_PAYMENT_ID])
+@takes("If-None-Match")
+@refuses("not_found", "validation_failed")
+@blueprint.arguments(PaymentQuerySchema(), location="query")
+@blueprint.response(200, answers.ExpandedPaymentSchema(), example=examples.PAYMENT, headers=headers("ETag"))
+@blueprint.alt_response(304, description="Still at the version of If-None-Match.", headers=headers("ETag"))
+def get_payment(query: dict[str, Any], payment_id: str) -> Response:
+    """Look at a payment
+
+    With `expand` there is no ETag: attempts change without the payment's version.
+    """
+    payment_id, expand = known_form(payment_id, PAYMENT), query.get("expand", frozenset())
+    with parts().web.database.read() as connection:
+        stored = payments.get_payment(connection, g.merchant_id, payment_id)
+        if stored is None:
+            raise NotFound(NOTHING_HERE)
+        expanded: dict[str, Any] = {}
+        if "events" in expand:
+            events = history.list_events(connection, g.merchant_id, payment_id, limit=LONGEST_PAGE + 1)
+            expanded["events"] = events_page(events, LONGEST_PAGE)
+        if "attempts" in expand:
+            attempts = history.list_attempts(connection, g.merchant_id, payment_id, limit=LONGEST_PAGE)
+            expanded["attempts"] = list_body([attempt_body(attempt) for attempt in attempts], None)
+    if expand:
+        return answer(payment_body(stored.payment, stored.created_at, stored.updated_at) | expanded)
+    tag = {"ETag": _etag(stored.payment.version)}
+    if request.if_none_match.contains_weak(str(stored.payment.version)):
+        return Response(status=304, headers=tag)
+    return answer(payment_body(stored.payment, stored.created_at, stored.updated_at), 200, tag)
+
+
+@blueprint.route("/payments/<payment_id>/events", parameters=[_PAYMENT_ID])
+@refuses("not_found", "validation_failed", "payment_frozen")
+@blueprint.arguments(HistoryQuerySchema(), location="query")
+@blueprint.response(200, answers.HistorySchema(), example=examples.EVENTS, headers=headers())
+def list_events(query: dict[str, Any], payment_id: str) -> Response:
+    """A payment's events, oldest first
+
+    Facts that never change: folding them gives the payment as it stands. With `as_of` the events end at that time and
+    `payment` is the payment as it stood then, rebuilt from them; `null`, with no events, before it existed.
+    """
+    payment_id, limit = known_form(payment_id, PAYMENT), query["limit"]
+    _, after_seq = parse_event_id(query.get("starting_after", "")) or (None, 0)
+    upto_seq, then = history.MOST_EVENTS, {}
+    with parts().web.database.read() as connection:
+        stored = payments.get_payment(connection, g.merchant_id, payment_id)
+        if stored is None:
+            raise NotFound(NOTHING_HERE)
+        if "as_of" in query:
+            upto_seq = as_of.last_seq_at(connection, payment_id, query["as_of"])
+            past = as_of.payment_at(connection, stored.payment, upto_seq)
+            then = {
+                "as_of": rfc3339(query["as_of"]),
+                "payment": past and payment_body(past.payment, stored.created_at, past.at),
+            }
+        events = history.list_events(
+            connection, g.merchant_id, payment_id, limit=limit + 1, after_seq=after_seq, upto_seq=upto_seq
+        )
+    return answer(events_page(events, limit) | then)
+
+
+@blueprint.route("/payments/<payment_id>/attempts", parameters=[_PAYMENT_ID])
+@refuses("not_found")
+@blueprint.response(200, answers.AttemptListSchema(), example=examples.ATTEMPTS, headers=headers())
+def list_attempts(payment_id: str) -> Response:
+    """A payment's attempts: every call to a gateway
+
+    In the order in which they were sent, each with what is known of its outcome.
+    """
+    payment_id = known_form(payment_id, PAYMENT)
+    with parts().web.database.read() as connection:
+        _must_exist(payments.get_state(connection, g.merchant_id, payment_id))
+        attempts = history.list_attempts(connection, g.merchant_id, payment_id, limit=LONGEST_PAGE)
+    return answer(list_body([attempt_body(attempt) for attempt in attempts], None))
+
+
+@blueprint.route("/payments/<payment_id>/sync", methods=["POST"], parameters=[_PAYMENT_ID])
+@refuses("not_found", "job_open", "payment_frozen")
+@blueprint.response(
+    202,
+    JobAnswerSchema(),
+    description="The gateway will be asked; the job tells when it was.",
+    example=examples.JOB_ANSWER,
+    headers=headers("Location", "Retry-After"),
+)
+def sync_payment(payment_id: str) -> Response:
+    """Have the gateway asked about a payment now
+
+    Brings the open job forward, also one in review, or makes a `sync` job. Moves no money. A body is not read.
+    """
+    payment_id, web = known_form(payment_id, PAYMENT), parts().web
+    job_id = request_sync(web.database, g.merchant_id, payment_id)
+    web.hints.notify("verify")
+    with web.database.read() as connection:
+        job = jobs.get_job(connection, g.merchant_id, job_id)
+    if job is None:
+        raise NotFound(NOTHING_HERE)
+    return answer({"job": job_body(job)}, 202, {"Location": f"/v1/jobs/{job_id}", **_RETRY_AFTER})
+
+
+def _must_exist(state: object | None) -> None:
+    if state is None:
+        raise NotFound(NOTHING_HERE)
+
+
+def _etag(version: int) -> str:
+    return f'"{version}"'

@@ -1,0 +1,207 @@
+"""Routing over HTTP, for operators: what it goes by, and changing it while everything runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Response, g
+
+from aegis_api.http.answers import answer
+from aegis_api.http.auth import require_operator
+from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.parts import parts
+from aegis_api.http.problems import RequestRefused
+from aegis_api.http.requests import wanted_version
+from aegis_worker.errors import InvalidRouting, NotFound
+from aegis_worker.persistence import routing_versions
+from aegis_worker.queries.experiments import outcomes_by_arm
+from aegis_worker.queries.past_payments import MOST_PAYMENTS, newest
+from aegis_worker.queries.simulation import DEFAULT_SPAN_S, simulate
+from aegis_worker.routing import changes
+from aegis_worker.routing.book import RoutingBook
+from aegis_worker.routing.config import RoutingConfig, checked_routing
+from aegis_worker.views.experiments import experiment_body
+from aegis_worker.views.pages import list_body
+from aegis_worker.views.routing import routing_body, version_body
+from aegis_worker.views.simulations import simulation_body
+
+from . import answer_schemas as answers
+from . import examples
+from .request_schemas import (
+    ExperimentQuerySchema,
+    RoutingPutSchema,
+    RoutingVersionsQuerySchema,
+    SimulationRequestSchema,
+)
+
+# A simulation ends by then, give or take a page of payments: it holds a thread.
+_SIMULATION_S = 10.0
+_LONGEST_EXPERIMENT = 64
+_NO_EXPERIMENT = "There is no such experiment, and there was none in this time."
+
+blueprint = Blueprint(
+    "routing",
+    __name__,
+    url_prefix="/v1/routing",
+    description="Which gateway a payment goes to. Needs an operator's key (`aegis keys create --operator`).",
+)
+blueprint.before_request(require_operator)
+
+
+@blueprint.route("", methods=["GET"])
+@refuses()
+@blueprint.response(200, answers.RoutingSchema(), example=examples.ROUTING, headers=headers("ETag"))
+def show_routing() -> Response:
+    """What routing goes by
+
+    Workers see a change within two seconds.
+    """
+    with parts().web.database.read() as connection:
+        held = routing_versions.newest_version(connection)
+    return _routing(held)
+
+
+@blueprint.route("", methods=["PUT"])
+@takes("If-Match")
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+    "version_conflict",
+)
+@blueprint.arguments(RoutingPutSchema(), example=examples.ROUTING_PUT)
+@blueprint.response(200, answers.RoutingSchema(), example=examples.ROUTING, headers=headers("ETag"))
+def put_routing(body: dict[str, Any]) -> Response:
+    """Have another configuration hold
+
+    In every worker within two seconds, without a restart. It is checked whole: each wrong value is named. Each change is
+    a version of its own and goes into the audit log; putting again what holds already changes nothing. Send If-Match to
+    be refused where somebody else was faster. Workers that don't know a gateway it names go by the version before.
+    """
+    config = None if body.get("source") == "file" else _checked(body["config"])
+    held = changes.put_routing(
+        parts().web.database,
+        config,
+        actor=g.operator.actor,
+        reason=body["reason"],
+        expected_version=wanted_version(),
+    )
+    return _routing(held)
+
+
+def _checked(document: dict[str, Any]) -> RoutingConfig:
+    try:
+        return checked_routing(document, parts().web.gateways())
+    except InvalidRouting as error:
+        faults = [
+            {
+                "pointer": "/config" + problem["pointer"],
+                "code": "invalid_routing",
+                "detail": problem["detail"],
+            }
+            for problem in error.problems
+        ]
+        raise RequestRefused(
+            "validation_failed", f"{len(faults)} invalid value(s); errors says which.", faults
+        ) from error
+
+
+def _routing(held: routing_versions.RoutingVersion | None) -> Response:
+    web = parts().web
+    body = routing_body(held, web.routing_file(), web.gateways())
+    return answer(body, 200, {"ETag": f'"{body["version"]}"'})
+
+
+@blueprint.route("/versions")
+@refuses("validation_failed")
+@blueprint.arguments(RoutingVersionsQuerySchema(), location="query")
+@blueprint.response(200, answers.RoutingVersionListSchema(), example=examples.VERSIONS, headers=headers())
+def list_routing_versions(query: dict[str, Any]) -> Response:
+    """Who changed routing, when and why, newest first
+
+    With the configuration as it was put. Versions are never changed; put an old one's `config` to go back to it.
+    """
+    limit: int = query["limit"]
+    with parts().web.database.read() as connection:
+        found = routing_versions.history(
+            connection, limit=limit + 1, before_version=query.get("starting_after")
+        )
+    page = found[:limit]
+    cursor = str(page[-1].version) if len(found) > limit else None
+    return answer(list_body([version_body(version) for version in page], cursor))
+
+
+@blueprint.route("/simulate", methods=["POST"])
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+)
+@blueprint.arguments(SimulationRequestSchema(), example=examples.SIMULATION_REQUEST)
+@blueprint.response(200, answers.SimulationSchema(), example=examples.SIMULATION, headers=headers())
+def simulate_routing(body: dict[str, Any]) -> Response:
+    """Try a configuration on past payments
+
+    Nothing is sent and nothing written. Each payment is decided about anew, by what each gateway came to over the period;
+    the answer compares gateways, success, latency and fees, and says what it assumes. `aegis routing simulate` takes more
+    payments than this does.
+    """
+    web = parts().web
+    gateways = web.gateways()
+    config = _checked(body["config"]) if "config" in body else _now()
+    since = body.get("since") or _a_week_ago()
+    simulated = simulate(
+        web.database,
+        newest(web.database, since=since, limit=body["limit"]),
+        [gateway.config for gateway in gateways.values()],
+        config,
+        seed=body["seed"],
+        budget_s=_SIMULATION_S,
+    )
+    return answer(simulation_body(simulated))
+
+
+@blueprint.route(
+    "/experiments/<experiment>",
+    parameters=[
+        {
+            "name": "experiment",
+            "in": "path",
+            "description": "The `experiment` of an `ab_test`, also of an earlier one.",
+            "schema": {"type": "string", "maxLength": _LONGEST_EXPERIMENT},
+        }
+    ],
+)
+@refuses("validation_failed", "not_found")
+@blueprint.arguments(ExperimentQuerySchema(), location="query")
+@blueprint.response(200, answers.ExperimentSchema(), example=examples.EXPERIMENT, headers=headers())
+def show_experiment(query: dict[str, Any], experiment: str) -> Response:
+    """What an A/B test has come to
+
+    By arm, the first gateway of each payment alone: what failover did afterwards says nothing about the arm.
+    """
+    if len(experiment) > _LONGEST_EXPERIMENT or not experiment.isprintable():
+        raise NotFound(_NO_EXPERIMENT)
+    database = parts().web.database
+    span = newest(database, since=query.get("since") or _a_week_ago(), limit=MOST_PAYMENTS)
+    with database.read() as connection:
+        outcomes = outcomes_by_arm(connection, experiment, span)
+    body = experiment_body(experiment, _now(), outcomes, span)
+    if not body["arms"]:
+        raise NotFound(_NO_EXPERIMENT)
+    return answer(body)
+
+
+def _now() -> RoutingConfig:
+    """The configuration that holds now, of those that this process can use."""
+    web = parts().web
+    return RoutingBook(web.database, web.routing_file(), web.gateways()).current().config
+
+
+def _a_week_ago() -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=DEFAULT_SPAN_S)

@@ -1,0 +1,1 @@
+"""Where a merchant's events are posted, and what became of each."""

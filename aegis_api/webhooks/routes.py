@@ -1,0 +1,128 @@
+"""Webhooks over HTTP: where a merchant's events are posted, what became of each, and posting one again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, g
+
+from aegis_api.http.answers import answer
+from aegis_api.http.auth import require_merchant
+from aegis_api.http.openapi import Blueprint, headers, refuses
+from aegis_api.http.parts import parts
+from aegis_api.http.requests import id_parameter, known_form
+from aegis_worker.ids import ENDPOINT
+from aegis_worker.persistence.delivery_rows import Delivery
+from aegis_worker.views.pages import list_body
+from aegis_worker.views.webhooks import delivery_body, endpoint_body
+from aegis_worker.webhooks import endpoints
+
+from . import examples
+from .schemas import (
+    DeliveriesQuerySchema,
+    DeliveryListSchema,
+    EndpointListSchema,
+    EndpointRequestSchema,
+    NewEndpointSchema,
+    RedeliverySchema,
+)
+
+blueprint = Blueprint(
+    "webhooks",
+    __name__,
+    url_prefix="/v1",
+    description=(
+        "Events, posted to the merchant's own servers: delivered at least once, in order per payment, signed after "
+        "https://www.standardwebhooks.com. Dedupe on the event id."
+    ),
+)
+blueprint.before_request(require_merchant)
+
+
+@blueprint.route("/webhook-endpoints", methods=["POST"])
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+    "webhook_endpoint_refused",
+    "duplicate_endpoint",
+)
+@blueprint.arguments(EndpointRequestSchema(), example=examples.ENDPOINT_REQUEST)
+@blueprint.response(201, NewEndpointSchema(), example=examples.NEW_ENDPOINT, headers=headers("Location"))
+def create_endpoint(body: dict[str, Any]) -> Response:
+    """Have events posted to a URL
+
+    The answer holds the secret that signs them; it is shown this once. A URL that an active endpoint of yours posts some of
+    these events to already is refused with `duplicate_endpoint`: they would arrive twice.
+    """
+    web = parts().web
+    created = endpoints.create_endpoint(
+        web.database, web.settings, g.merchant_id, body["url"], body.get("event_types", [])
+    )
+    where = {"Location": f"/v1/webhook-endpoints/{created.endpoint.id}"}
+    return answer({**endpoint_body(created.endpoint), "secret": created.secret}, 201, where)
+
+
+@blueprint.route("/webhook-endpoints", methods=["GET"])
+@refuses()
+@blueprint.response(200, EndpointListSchema(), example=examples.ENDPOINTS, headers=headers())
+def list_endpoints() -> Response:
+    """List the active endpoints, oldest first
+
+    Without their secrets. There are at most 16.
+    """
+    found = endpoints.list_endpoints(parts().web.database, g.merchant_id)
+    return answer(list_body([endpoint_body(endpoint) for endpoint in found], None))
+
+
+@blueprint.route(
+    "/webhook-endpoints/<endpoint_id>",
+    methods=["DELETE"],
+    parameters=[id_parameter("endpoint_id", ENDPOINT, "A webhook endpoint.")],
+)
+@refuses("not_found")
+@blueprint.response(204, description="Nothing more is posted to it.", headers=headers())
+def disable_endpoint(endpoint_id: str) -> Response:
+    """Post nothing more to an endpoint
+
+    What it has not got by then is `cancelled`.
+    """
+    endpoints.disable_endpoint(parts().web.database, g.merchant_id, known_form(endpoint_id, ENDPOINT))
+    return Response(status=204)
+
+
+@blueprint.route("/webhook-deliveries")
+@refuses("validation_failed")
+@blueprint.arguments(DeliveriesQuerySchema(), location="query")
+@blueprint.response(200, DeliveryListSchema(), example=examples.DELIVERIES, headers=headers())
+def list_deliveries(query: dict[str, Any]) -> Response:
+    """List deliveries, newest first
+
+    One row for each event and endpoint, with what the endpoint answered to each try.
+    """
+    limit: int = query.pop("limit")
+    found = endpoints.list_deliveries(parts().web.database, g.merchant_id, limit=limit + 1, **query)
+    page: list[Delivery] = found[:limit]
+    cursor = page[-1].id if len(found) > limit else None
+    return answer(list_body([delivery_body(delivery) for delivery in page], cursor))
+
+
+@blueprint.route(
+    "/events/<event_id>/redeliver",
+    methods=["POST"],
+    parameters=[id_parameter("event_id", "evt", "An event.")],
+)
+@refuses("not_found")
+@blueprint.response(202, RedeliverySchema(), example=examples.REDELIVERY, headers=headers())
+def redeliver(event_id: str) -> Response:
+    """Post an event again
+
+    To every active endpoint that wants it, whatever became of it before. Where that is none, `deliveries` is 0 and
+    `reason` says why. A body is not read.
+    """
+    made = endpoints.redelivery(parts().web.database, g.merchant_id, known_form(event_id, "evt"))
+    parts().web.hints.notify("webhooks")
+    why = {"reason": made.reason} if made.reason else {}
+    return answer({"event_id": event_id, "deliveries": made.deliveries, **why}, 202)

@@ -1,0 +1,51 @@
+"""The JSON form of a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from aegis_worker.domain.moments import rfc3339
+from aegis_worker.domain.payment import Payment
+
+if TYPE_CHECKING:
+    pass
+
+
+def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -> dict[str, Any]:
+    """A payment. Objects that the merchant gave come back in the order of their keys, as given or as stored."""
+    path = f"/v1/payments/{payment.id}"
+    return {
+        "id": payment.id,
+        "object": "payment",
+        "amount": payment.amount.minor,
+        "currency": payment.amount.currency,
+        "reference": payment.reference,
+        "state": payment.state.value,
+        "certainty": payment.certainty,
+        "capture_method": payment.capture_method,
+        "payment_method": _sorted(payment.payment_method),
+        "customer": _sorted(payment.customer),
+        "description": payment.description,
+        "return_url": payment.return_url,
+        "metadata": _sorted(payment.metadata),
+        "amounts": {
+            "authorized": payment.authorized_minor,
+            "captured": payment.captured_minor,
+            "refunded": payment.refunded_minor,
+        },
+        "gateway": payment.gateway,
+        "gateway_ref": payment.gateway_ref,
+        "last_error": payment.last_error,
+        "next_action": payment.next_action,
+        "version": payment.version,
+        "created_at": rfc3339(created_at),
+        "updated_at": rfc3339(updated_at),
+        "links": {"self": path, "events": f"{path}/events", "attempts": f"{path}/attempts"},
+    }
+
+
+def _sorted(given: Mapping[str, Any]) -> dict[str, Any]:
+    # jsonb keeps an order of its own; without this a replay would spell the same answer differently.
+    return {name: given[name] for name in sorted(given)}
