@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.domain.outcomes import charges
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.base import GatewayConfig
