@@ -30,11 +30,12 @@ class Client(Protocol):
         """The answer, or why there is none, by the `deadline` (monotonic). Raises nothing for what a network does."""
 
 
-def make(flow: Flow[T], client: Client, *, within_s: float) -> T | NotSent | Unknown:
+def make(flow: Flow[T], client: Client, *, within_s: float, gateway: str) -> T | NotSent | Unknown:
     """What the flow returns; where a call without an answer ended it, what that call says.
 
     All its calls together take no longer than `within_s`; one for which no time is left is not sent. The flow is closed
-    in any case. An adapter promises not to raise; when one does all the same, its calls may have done something.
+    in any case. An adapter promises not to raise; when one does all the same, its calls may have done something: the log
+    says at which `gateway`.
     """
     deadline = time.monotonic() + within_s
     heard: HttpAnswer | NotSent | Unknown | None = None
@@ -58,7 +59,7 @@ def make(flow: Flow[T], client: Client, *, within_s: float) -> T | NotSent | Unk
     except NoAnswer as none:
         return _left_by(none.outcome, has_written)
     except Exception as error:
-        log.exception("adapter raised")
+        log.exception("adapter raised", gateway=gateway)
         return Unknown(f"the adapter raised {type(error).__name__}")
 
 

@@ -97,7 +97,12 @@ class LoadedGateway:
         self._clients.close()
 
     def _made(self, operation: Callable[[About], Flow[T]], about: About) -> T | NotSent | Unknown:
-        return make(_begun(operation, about), self._clients, within_s=self.config.slowest_call_s)
+        return make(
+            _begun(operation, about),
+            self._clients,
+            within_s=self.config.slowest_call_s,
+            gateway=self.config.name,
+        )
 
 
 class _Clients:

@@ -8,7 +8,16 @@ from collections.abc import Sequence
 import pytest
 
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Operation, Outcome, Unknown, UnknownKind
+from aegis_worker.domain.outcomes import (
+    Approved,
+    Declined,
+    Lookup,
+    NotSent,
+    Operation,
+    Outcome,
+    Unknown,
+    UnknownKind,
+)
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.exchange import driver
 from aegis_worker.exchange.driver import MOST_CALLS, make
@@ -47,12 +56,12 @@ def calling(calls: Sequence[HttpCall]) -> Flow[Outcome]:
 
 def test_answers_go_into_the_flow_and_its_outcome_comes_out() -> None:
     client = ScriptedClient(OK, OK)
-    assert make(calling([READ, WRITE]), client, within_s=5) == Approved("ch_1")
+    assert make(calling([READ, WRITE]), client, within_s=5, gateway="a") == Approved("ch_1")
     assert client.calls == [READ, WRITE]
 
 
 def test_a_flow_may_need_no_call() -> None:
-    assert make(calling([]), ScriptedClient(), within_s=5) == Approved("ch_1")
+    assert make(calling([]), ScriptedClient(), within_s=5, gateway="a") == Approved("ch_1")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +82,7 @@ def test_a_flow_may_need_no_call() -> None:
 def test_nothing_was_sent_only_where_no_call_of_the_flow_may_have_done_anything(
     calls: list[HttpCall], answers: list[HttpAnswer | NotSent | Unknown], comes_to: Outcome
 ) -> None:
-    assert make(calling(calls), ScriptedClient(*answers), within_s=5) == comes_to
+    assert make(calling(calls), ScriptedClient(*answers), within_s=5, gateway="a") == comes_to
 
 
 def test_an_adapter_may_know_better_what_a_call_without_an_answer_means() -> None:
@@ -85,8 +94,8 @@ def test_an_adapter_may_know_better_what_a_call_without_an_answer_means() -> Non
             return none.outcome
         return Approved("pi_1")
 
-    assert make(created_then_confirmed(), ScriptedClient(OK, REFUSED), within_s=5) == REFUSED
-    assert make(created_then_confirmed(), ScriptedClient(OK, RESET), within_s=5) == RESET
+    assert make(created_then_confirmed(), ScriptedClient(OK, REFUSED), within_s=5, gateway="a") == REFUSED
+    assert make(created_then_confirmed(), ScriptedClient(OK, RESET), within_s=5, gateway="a") == RESET
 
 
 def test_a_flow_may_go_on_after_a_call_without_an_answer() -> None:
@@ -99,13 +108,13 @@ def test_a_flow_may_go_on_after_a_call_without_an_answer() -> None:
         return Approved("ch_1")
 
     client = ScriptedClient(RESET, OK)
-    assert make(asked_after_doubt(), client, within_s=5) == Declined("do_not_honor", "200")
+    assert make(asked_after_doubt(), client, within_s=5, gateway="a") == Declined("do_not_honor", "200")
     assert client.calls == [WRITE, READ]
 
 
 def test_the_calls_of_a_flow_are_counted() -> None:
     client = ScriptedClient(*[OK] * MOST_CALLS)
-    outcome = make(calling([READ] * (MOST_CALLS + 1)), client, within_s=5)
+    outcome = make(calling([READ] * (MOST_CALLS + 1)), client, within_s=5, gateway="a")
     assert outcome == Unknown(f"the adapter asked for more than {MOST_CALLS} calls")
     assert len(client.calls) == MOST_CALLS
 
@@ -118,7 +127,7 @@ def test_a_call_for_which_no_time_is_left_is_not_sent() -> None:
         return Approved("ch_1")
 
     client = ScriptedClient(OK)
-    outcome = make(slow(), client, within_s=0.01)
+    outcome = make(slow(), client, within_s=0.01, gateway="a")
     assert outcome == NotSent("no time was left for the call", kind=NotSentKind.TIMEOUT)
     assert client.calls == [READ]
 
@@ -132,7 +141,7 @@ def test_a_pause_is_kept_and_answered_with_nothing(monkeypatch: pytest.MonkeyPat
         assert nothing is None
         return Approved("ch_1")
 
-    assert make(pretends_to_be_slow(), ScriptedClient(), within_s=5) == Approved("ch_1")
+    assert make(pretends_to_be_slow(), ScriptedClient(), within_s=5, gateway="a") == Approved("ch_1")
     assert slept == [1.5]
 
 
@@ -147,7 +156,7 @@ def test_a_flow_is_closed_however_it_ends(answer: NotSent | Unknown) -> None:
             closed.append(True)
         return Approved("ch_1")
 
-    make(tidy(), ScriptedClient(answer), within_s=5)
+    make(tidy(), ScriptedClient(answer), within_s=5, gateway="a")
     assert closed == [True]
 
 
@@ -158,7 +167,7 @@ def test_the_end_of_a_worker_closes_the_flow_and_goes_on() -> None:
 
     flow = calling([WRITE])
     with pytest.raises(SystemExit):
-        make(flow, Dying(), within_s=5)
+        make(flow, Dying(), within_s=5, gateway="a")
     with pytest.raises(StopIteration):
         next(flow)
 
@@ -190,7 +199,7 @@ def test_an_adapter_that_raises_leaves_its_operation_in_doubt(operation: str, er
 class Remote(NullAdapter):
     """Calls its gateway for everything."""
 
-    def find_by_reference(self, query: StatusQuery) -> Flow[Outcome]:  # type: ignore[override]
+    def find_by_reference(self, query: StatusQuery) -> Flow[Lookup]:
         yield READ
         return Approved("ch_1")
 
