@@ -20,7 +20,7 @@ from aegis_worker.gateways.base import (
     StatusQuery,
 )
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
-from aegis_worker.gateways.registry import load_adapters
+from aegis_worker.gateways.registry import IN_PROCESS, load_adapters
 
 from .driver import make
 from .http_client import HttpClient
@@ -106,11 +106,14 @@ class LoadedGateway:
 
 
 class _Clients:
-    """A client for each base URL that an adapter calls, made when it is first called: after the fork."""
+    """A client for the gateway's base URL, and one for each other that its adapter calls, made when it is first called."""
 
     def __init__(self, config: GatewayConfig) -> None:
         self._config = config
         self._by_url: dict[str, HttpClient] = {}
+        if config.adapter not in IN_PROCESS:
+            # What is wrong with certificates is to be seen at the start, not in the first payment.
+            self._by_url[config.base_url] = self._client(config.base_url)
 
     def send(self, call: HttpCall, *, deadline: float) -> HttpAnswer | NotSent | Unknown:
         base_url = call.base_url or self._config.base_url
