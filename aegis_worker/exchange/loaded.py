@@ -38,7 +38,7 @@ def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[
 class LoadedGateway:
     """A `PaymentGateway`: the flows of an adapter, carried out over HTTP on the thread that asks.
 
-    An operation takes no longer than `config.slowest_call_s`, however many calls it makes.
+    The calls of an operation take no longer than `config.slowest_call_s`, however many they are.
     """
 
     def __init__(self, adapter: Adapter) -> None:

@@ -200,6 +200,12 @@ class TestUnknown:
         with serving(trickle) as url:
             assert isinstance(post(client_for(url, connect_timeout_s=0.2, timeout_s=0.3)), Unknown)
 
+    def test_a_deadline_that_comes_before_the_clients_own_bounds(self) -> None:
+        with serving(until_the_client_gives_up) as url:
+            call = HttpCall("POST", "/v1/charges", body=b"{}")
+            answer = client_for(url, timeout_s=60).send(call, deadline=time.monotonic() + 0.2)
+            assert answer == Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
+
 
 def dripping(begin: bytes, drop: bytes) -> Behaviour:
     def drip(connection: socket.socket) -> None:
