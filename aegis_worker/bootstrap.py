@@ -19,8 +19,9 @@ from aegis_worker.celery import app as celery_app
 from aegis_worker.crash_points import arm
 from aegis_worker.crash_points import check as check_crash_point
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.gateways.registry import IN_PROCESS, load_gateways, variables_of
+from aegis_worker.gateways.registry import IN_PROCESS, variables_of
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs, log_the_uncaught

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from aegis_worker.bootstrap import review_parts
-from aegis_worker.gateways.registry import load_gateways
+from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.review.case import Kind
 from aegis_worker.review.resolve import Resolution, resolve
 from aegis_worker.settings import load_settings

@@ -1,1 +1,1 @@
-"""Payment gateways: the interface, the registry and one module per gateway."""
+"""Payment gateways: the interface, the registry, the kit that adapters share and a folder for each."""

@@ -1,16 +1,25 @@
 """The interface between AegisPay and a payment gateway.
 
-An adapter translates; it decides nothing. It never raises for what a gateway or a network does: every call ends in an
-`Outcome` (or a `Lookup`). It retries nothing by itself and follows no redirect. The rule for what it returns (design D4):
+An adapter translates: a request into calls, and their answers into an `Outcome` (or a `Lookup`). It decides nothing and
+does no I/O: its operations are generators that yield calls, see `kit.flows` (design D11). It never raises for what a
+gateway answers, and asks for no call twice. The rule for what it returns (design D4):
 
-- refused connection, DNS failure, TLS failure, no free connection: `NotSent`; a connect or a TLS handshake that timed out:
-  `NotSent` of kind TIMEOUT; 429: `NotSent` of kind RATE_LIMIT, with `retry_after_s` where given;
+- 429: `NotSent` of kind RATE_LIMIT, with `retry_after_s` where given;
 - a definite answer: `Approved`, `Declined`, `Pending`, `ActionRequired`;
 - credentials refused (401, 403): `Declined("gateway_misconfigured")`; a request the gateway calls invalid (400, 404, 422):
   `Declined("invalid_request")` unless its code says something more precise;
-- anything else after bytes may have left (read timeout, reset, 5xx, unparsable or unexpected body): `Unknown`, with
-  `stored` where the gateway itself answered 500, which some keep under the key and repeat;
+- any other answer (5xx, unparsable or unexpected body): `Unknown`, with `stored` where the gateway itself answered 500,
+  which some keep under the key and repeat;
 - each of these only where the answer is ours by what the adapter declares (`identity`): else `Unknown` of kind MISMATCH.
+
+What is no answer is none of the adapter's business; who makes its calls (`exchange`) says what it is:
+
+- refused connection, DNS failure, TLS failure, no free connection: `NotSent`; a connect or a TLS handshake that timed out:
+  `NotSent` of kind TIMEOUT;
+- anything else after bytes may have left (read timeout, reset, what is no HTTP): `Unknown`.
+
+The rest of the product holds each adapter as a `PaymentGateway` (`exchange.loaded`), whose operations return when their
+calls were made.
 """
 
 from __future__ import annotations
@@ -27,7 +36,8 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.retries import RetryLimits
 
-from .identity import Declared, Expected
+from .kit.flows import Flow
+from .kit.identity import Declared, Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +163,10 @@ class StatusQuery:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the gateway answers at all, and how fast."""
+    """Whether the gateway answers at all, and how fast, which is measured by who makes the call."""
 
     ok: bool
-    latency_ms: int
+    latency_ms: int = 0
     detail: str = ""
 
 
@@ -176,8 +186,8 @@ class GatewayEvent:
     amount: Money | None = None
 
 
-class PaymentGateway(Protocol):
-    """One named gateway. Safe to call from several threads.
+class Adapter(Protocol):
+    """One named gateway, translated. Keeps nothing between operations, so it may be used from several threads.
 
     `decline_codes`: the gateway's codes in the words of `domain.declines`, the same for every instance. Any other of its
     codes is a `generic_decline`.
@@ -187,32 +197,71 @@ class PaymentGateway(Protocol):
     config: GatewayConfig
     capabilities: Capabilities
 
+    def initiate(self, request: GatewayRequest) -> Flow[Outcome]:
+        """Create the payment at the gateway without moving money."""
+
+    def authenticate(self, request: GatewayRequest) -> Flow[Outcome]:
+        """Have the gateway accept the payer; `ActionRequired` where the payer must act."""
+
+    def process(self, request: GatewayRequest) -> Flow[Outcome]:
+        """Charge, or authorize when `request.capture` is False."""
+
+    def capture(self, request: GatewayRequest) -> Flow[Outcome]:
+        """Capture `request.amount` of an authorized payment."""
+
+    def void(self, request: GatewayRequest) -> Flow[Outcome]:
+        """Release an authorized payment."""
+
+    def refund(self, request: GatewayRequest) -> Flow[Outcome]:
+        """Return `request.amount` of a captured payment."""
+
+    def get_status(self, query: StatusQuery) -> Flow[Lookup]:
+        """What became of an operation, by the gateway's own id."""
+
+    def find_by_reference(self, query: StatusQuery) -> Flow[Lookup]:
+        """What became of an operation, by our reference: for calls whose answer never came."""
+
+    def health_check(self) -> Flow[Health]:
+        """One cheap call that moves nothing."""
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
+        """Check signature and age, then translate. Raises `errors.InvalidWebhook`."""
+
+
+class PaymentGateway(Protocol):
+    """One named gateway as the product calls it: each operation of its `Adapter`, carried out. Safe to call from several
+    threads. Raises nothing for what a gateway or a network does.
+    """
+
+    config: GatewayConfig
+    capabilities: Capabilities
+
     def initiate(self, request: GatewayRequest) -> Outcome:
         """Create the payment at the gateway without moving money."""
 
     def authenticate(self, request: GatewayRequest) -> Outcome:
-        """Have the gateway accept the payer; `ActionRequired` where the payer must act."""
+        """Have the gateway accept the payer."""
 
     def process(self, request: GatewayRequest) -> Outcome:
-        """Charge, or authorize when `request.capture` is False."""
+        """Charge, or authorize."""
 
     def capture(self, request: GatewayRequest) -> Outcome:
-        """Capture `request.amount` of an authorized payment."""
+        """Capture an authorized payment."""
 
     def void(self, request: GatewayRequest) -> Outcome:
         """Release an authorized payment."""
 
     def refund(self, request: GatewayRequest) -> Outcome:
-        """Return `request.amount` of a captured payment."""
+        """Return what was captured."""
 
     def get_status(self, query: StatusQuery) -> Lookup:
         """What became of an operation, by the gateway's own id."""
 
     def find_by_reference(self, query: StatusQuery) -> Lookup:
-        """What became of an operation, by our reference: for calls whose answer never came."""
+        """What became of an operation, by our reference."""
 
     def health_check(self) -> Health:
-        """One cheap call that moves nothing."""
+        """Whether the gateway answers, and how fast."""
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
         """Check signature and age, then translate. Raises `errors.InvalidWebhook`."""

@@ -1,8 +1,7 @@
-"""Gateways by name, from config/gateways.toml. The one place that knows which adapters exist."""
+"""Adapters by name, from config/gateways.toml. The one place that knows which adapters exist."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,14 +16,14 @@ from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.toml_file import read_toml
 
-from .base import AmountLimits, GatewayConfig, PaymentGateway
+from .base import Adapter, AmountLimits, GatewayConfig
 from .limits import breaker_limits, numbers, retry_limits
-from .null.adapter import NullGateway
-from .sandbox.adapter import SandboxGateway
+from .null.adapter import NullAdapter
+from .sandbox.adapter import SandboxAdapter
 
-ADAPTERS: dict[str, Callable[[GatewayConfig], PaymentGateway]] = {
-    "sandbox": SandboxGateway,
-    "null": NullGateway,
+ADAPTERS: dict[str, Callable[[GatewayConfig], Adapter]] = {
+    "sandbox": SandboxAdapter,
+    "null": NullAdapter,
 }
 
 # They answer within the process: they have no address, and no money moves there.
@@ -56,12 +55,9 @@ _KNOWN = {
 _TEXTS = {"adapter", "base_url", *(f"{name}_env" for name in _FROM_ENVIRONMENT)}
 
 
-def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[str, PaymentGateway]:
-    """The gateways of a configuration file, in its order. Raises ConfigurationError naming the entry that is wrong."""
-    return {
-        config.name: ADAPTERS[config.adapter](config)
-        for config in load_configs(path, os.environ if environ is None else environ)
-    }
+def load_adapters(path: Path, environ: Mapping[str, str]) -> dict[str, Adapter]:
+    """The adapters of a configuration file, in its order. Raises ConfigurationError naming the entry that is wrong."""
+    return {config.name: ADAPTERS[config.adapter](config) for config in load_configs(path, environ)}
 
 
 def load_configs(path: Path, environ: Mapping[str, str]) -> list[GatewayConfig]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import structlog
-
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown, UnknownKind
@@ -15,8 +13,6 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.discretion import discreet
 
 from .work import Answer, Ask, Send, SendAgain
-
-log = structlog.get_logger(__name__)
 
 _POINTS = {
     Send: ("gateway.sending", "gateway.answered"),
@@ -55,12 +51,7 @@ def call(gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: fl
 
 
 def _once(gateway: PaymentGateway, step: Send | SendAgain | Ask) -> Outcome | Lookup:
-    try:
-        return _ask(gateway, step) if isinstance(step, Ask) else _send(gateway, step)
-    except Exception as error:
-        # An adapter promises not to raise; when one does all the same, the call may have happened.
-        log.exception("adapter raised", gateway=gateway.config.name)
-        return Unknown(f"the adapter raised {type(error).__name__}")
+    return _ask(gateway, step) if isinstance(step, Ask) else _send(gateway, step)
 
 
 def _may_repeat(step: Send | SendAgain | Ask, outcome: Outcome | Lookup) -> bool:

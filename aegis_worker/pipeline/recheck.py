@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection
 
 from aegis_worker.clock import clock_s
@@ -34,8 +33,6 @@ from aegis_worker.gateways.discretion import discreet
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database
-
-log = structlog.get_logger(__name__)
 
 _BATCH, _THREADS, _BUDGET_S = 64, 8, 10.0
 # Longer than the slowest look-ups of a batch: nobody asks the same twice at once. Also the pause after a look-up without an
@@ -132,12 +129,7 @@ def _ask(gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any]) -> Look
         return Unknown("no longer configured")
     amount = Money(row["amount_minor"], row["currency"])
     query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"], amount)
-    try:
-        return discreet(gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query))
-    except Exception as error:
-        # An adapter promises not to raise; one that does must not keep the others from being asked about.
-        log.exception("adapter raised", gateway=gateway.config.name)
-        return Unknown(f"the adapter raised {type(error).__name__}")
+    return discreet(gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query))
 
 
 def _settle(

@@ -21,7 +21,7 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
-from aegis_worker.gateways.identity import NOTHING
+from aegis_worker.gateways.kit.identity import NOTHING
 from aegis_worker.pipeline.calls import call as call_gateway
 from aegis_worker.pipeline.work import Ask
 

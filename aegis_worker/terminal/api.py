@@ -17,7 +17,8 @@ from aegis_worker import __version__
 from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import OperatorError, Retryable
-from aegis_worker.gateways.http_client import Answer, HttpClient
+from aegis_worker.exchange.http_client import HttpClient
+from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
 from aegis_worker.resilience.backoff import next_delay_s
 from aegis_worker.strict_json import MalformedJson, canonical, parse
 
@@ -152,8 +153,8 @@ class Api:
         last = ""
         for tries in range(1, _TRIES + 1):
             retry_after_s = 0.0
-            answer = self._http.send(method, path, body, headers)
-            if isinstance(answer, Answer):
+            answer = self._http.send(HttpCall(method, path, headers, body))
+            if isinstance(answer, HttpAnswer):
                 reply = self._reply(answer)
                 if not reply.is_worth_a_retry:
                     return reply
@@ -169,7 +170,7 @@ class Api:
         """Wait before the next try; whether it was ended by `stop`."""
         return self.stop.wait(at_least_s + next_delay_s(tries, _PAUSES, _rng.random()))
 
-    def _reply(self, answer: Answer) -> Reply:
+    def _reply(self, answer: HttpAnswer) -> Reply:
         """Raises OperatorError when the API doesn't know the key or isn't ours."""
         reply = Reply(answer.status, _json_object(answer.body), HTTPHeaderDict(answer.headers))
         if reply.status in (401, 403):

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from sqlalchemy.exc import ProgrammingError
 
 from aegis_worker.errors import DatabaseUnavailable, DatabaseUnusable
+from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.registry import load_gateways
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence.compatibility import require_fit
 from aegis_worker.persistence.database import Database, sqlstate

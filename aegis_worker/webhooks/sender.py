@@ -16,8 +16,8 @@ from functools import partial
 
 from aegis_worker import __version__
 from aegis_worker.errors import Refused
-from aegis_worker.http1.connection import Connection, MalformedAnswer, connect
-from aegis_worker.http1.resolving import Resolver
+from aegis_worker.exchange.http1.connection import Connection, MalformedAnswer, connect
+from aegis_worker.exchange.http1.resolving import Resolver
 from aegis_worker.observability.redaction import redact_text
 
 from .addresses import PORTS, Resolve, Target, checked_addresses, parse_target

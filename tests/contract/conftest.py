@@ -9,7 +9,7 @@ from support.rewriting_proxy import RewritingProxy, rewriting_proxy
 from support.sandbox_calls import adapter_for
 from support.sandbox_process import Sandbox, running_sandbox
 
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.exchange.loaded import LoadedGateway
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,7 @@ def proxy(sandbox: Sandbox) -> Iterator[RewritingProxy]:
 
 
 @pytest.fixture
-def gateway(proxy: RewritingProxy) -> Iterator[SandboxGateway]:
+def gateway(proxy: RewritingProxy) -> Iterator[LoadedGateway]:
     """An adapter whose answers come by the proxy."""
     adapter = adapter_for(proxy.url)
     yield adapter

@@ -31,20 +31,20 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.emulator.scripts import SCRIPTS, Effect
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import StatusQuery
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
-from aegis_worker.gateways.sandbox.answers import DECLINE_CODES
+from aegis_worker.gateways.sandbox.codes import DECLINE_CODES
 
 
 @pytest.fixture
-def gateway(sandbox: Sandbox) -> Iterator[SandboxGateway]:
+def gateway(sandbox: Sandbox) -> Iterator[LoadedGateway]:
     adapter = adapter_for(sandbox.url)
     yield adapter
     adapter.close()
 
 
 @pytest.fixture
-def impatient(sandbox: Sandbox) -> Iterator[SandboxGateway]:
+def impatient(sandbox: Sandbox) -> Iterator[LoadedGateway]:
     """Waits for an answer no longer than half a second."""
     adapter = adapter_for(sandbox.url, timeout_s=0.5)
     yield adapter
@@ -53,7 +53,7 @@ def impatient(sandbox: Sandbox) -> Iterator[SandboxGateway]:
 
 class TestAPaymentsWay:
     def test_a_plain_charge_is_approved_and_booked_under_our_payment_id(
-        self, gateway: SandboxGateway, sandbox: Sandbox
+        self, gateway: LoadedGateway, sandbox: Sandbox
     ) -> None:
         charge = request()
         ref = approved_ref(gateway.process(charge))
@@ -63,7 +63,7 @@ class TestAPaymentsWay:
         ]
 
     def test_initiate_authenticate_and_process_work_on_one_payment(
-        self, gateway: SandboxGateway, sandbox: Sandbox
+        self, gateway: LoadedGateway, sandbox: Sandbox
     ) -> None:
         first = request(operation=Operation.INITIATE)
         ref = approved_ref(gateway.initiate(first))
@@ -73,12 +73,12 @@ class TestAPaymentsWay:
         assert gateway.process(later(first, Operation.PROCESS, ref)) == charged(ref)
         assert len(sandbox.booked(first.idempotency_key)) == 1
 
-    def test_authenticate_makes_the_payment_where_it_is_the_first_step(self, gateway: SandboxGateway) -> None:
+    def test_authenticate_makes_the_payment_where_it_is_the_first_step(self, gateway: LoadedGateway) -> None:
         first = request(operation=Operation.AUTHENTICATE)
         ref = approved_ref(gateway.authenticate(first))
         assert gateway.process(later(first, Operation.PROCESS, ref)) == charged(ref)
 
-    def test_a_manual_capture_holds_captures_in_part_and_refunds(self, gateway: SandboxGateway) -> None:
+    def test_a_manual_capture_holds_captures_in_part_and_refunds(self, gateway: LoadedGateway) -> None:
         held = request(capture=False)
         outcome = gateway.process(held)
         ref = approved_ref(outcome)
@@ -89,7 +89,7 @@ class TestAPaymentsWay:
         assert isinstance(beyond, Declined)
         assert (beyond.code, beyond.gateway_code) == ("invalid_request", "amount_too_large")
 
-    def test_a_look_up_tells_of_a_charge_that_was_wholly_given_back(self, gateway: SandboxGateway) -> None:
+    def test_a_look_up_tells_of_a_charge_that_was_wholly_given_back(self, gateway: LoadedGateway) -> None:
         paid = request()
         ref = approved_ref(gateway.process(paid))
         query = StatusQuery(Operation.PROCESS, paid.idempotency_key, ref)
@@ -101,7 +101,7 @@ class TestAPaymentsWay:
         assert isinstance(given_back, Approved)
         assert given_back.given_back
 
-    def test_a_void_releases_the_authorization(self, gateway: SandboxGateway) -> None:
+    def test_a_void_releases_the_authorization(self, gateway: LoadedGateway) -> None:
         held = request(capture=False)
         ref = approved_ref(gateway.process(held))
         assert gateway.void(later(held, Operation.VOID, ref)) == Approved(ref, captured=False)
@@ -119,11 +119,11 @@ class TestAPaymentsWay:
         ],
         ids=lambda method: method["type"],
     )
-    def test_every_method_can_be_charged(self, gateway: SandboxGateway, method: dict[str, str]) -> None:
+    def test_every_method_can_be_charged(self, gateway: LoadedGateway, method: dict[str, str]) -> None:
         assert isinstance(gateway.process(request(payment_method=method)), Approved)
 
     def test_a_replay_of_the_same_key_gives_the_same_answer_and_one_charge(
-        self, gateway: SandboxGateway, sandbox: Sandbox
+        self, gateway: LoadedGateway, sandbox: Sandbox
     ) -> None:
         charge = request()
         assert gateway.process(charge) == gateway.process(charge)
@@ -135,7 +135,7 @@ class TestDeclines:
         "name", [name for name, script in SCRIPTS.items() if script.effect is Effect.DECLINE]
     )
     def test_each_scripted_decline_has_a_normalised_code_as_soft_or_hard_as_its_name(
-        self, gateway: SandboxGateway, name: str
+        self, gateway: LoadedGateway, name: str
     ) -> None:
         outcome = gateway.process(request(f"tok_{name}"))
         assert isinstance(outcome, Declined)
@@ -149,7 +149,7 @@ class TestDeclines:
         assert (outcome.code, outcome.gateway_code) == ("gateway_misconfigured", "invalid_api_key")
 
     def test_a_request_that_the_gateway_calls_invalid_is_declined_as_such(
-        self, gateway: SandboxGateway
+        self, gateway: LoadedGateway
     ) -> None:
         outcome = gateway.process(request("tok_soft_nonsense"))
         assert isinstance(outcome, Declined)
@@ -157,14 +157,14 @@ class TestDeclines:
 
 
 class TestNothingSent:
-    def test_a_refused_connection(self, gateway: SandboxGateway, sandbox: Sandbox) -> None:
+    def test_a_refused_connection(self, gateway: LoadedGateway, sandbox: Sandbox) -> None:
         charge = request("tok_refused")
         outcome = gateway.process(charge)
         assert isinstance(outcome, NotSent)
         assert outcome.reason == "could not connect: Connection refused"
         assert sandbox.booked(charge.idempotency_key) == []
 
-    def test_a_refusal_for_this_instance_only(self, gateway: SandboxGateway) -> None:
+    def test_a_refusal_for_this_instance_only(self, gateway: LoadedGateway) -> None:
         assert isinstance(gateway.process(request("tok_refused_at_sandbox_a")), NotSent)
         assert isinstance(gateway.process(request("tok_refused_at_sandbox_b")), Approved)
 
@@ -175,7 +175,7 @@ class TestNothingSent:
             assert isinstance(adapter.process(request()), NotSent)
             assert adapter.health_check().ok is False
 
-    def test_a_429_says_when_to_come_back(self, gateway: SandboxGateway) -> None:
+    def test_a_429_says_when_to_come_back(self, gateway: LoadedGateway) -> None:
         charge = request("tok_429_7")
         assert gateway.process(charge) == NotSent("rate limited", 7.0, NotSentKind.RATE_LIMIT)
         assert isinstance(gateway.process(charge), Approved)
@@ -184,7 +184,7 @@ class TestNothingSent:
 class TestUnknown:
     @pytest.mark.parametrize("token", ["tok_drop", "tok_500", "tok_garbage"])
     def test_a_charge_without_a_usable_answer_is_unknown_and_found_by_asking_or_replaying(
-        self, gateway: SandboxGateway, sandbox: Sandbox, token: str
+        self, gateway: LoadedGateway, sandbox: Sandbox, token: str
     ) -> None:
         charge = request(token)
         assert isinstance(gateway.process(charge), Unknown)
@@ -196,42 +196,40 @@ class TestUnknown:
 
     @pytest.mark.parametrize("token", ["tok_drop_nocharge", "tok_500_nocharge"])
     def test_the_same_answers_without_a_charge_are_unknown_and_found_nowhere(
-        self, gateway: SandboxGateway, token: str
+        self, gateway: LoadedGateway, token: str
     ) -> None:
         charge = request(token)
         assert isinstance(gateway.process(charge), Unknown)
         assert gateway.find_by_reference(query(charge)) == NotFound()
 
-    def test_a_gateway_slower_than_the_timeout(self, impatient: SandboxGateway) -> None:
+    def test_a_gateway_slower_than_the_timeout(self, impatient: LoadedGateway) -> None:
         charge = request("tok_latency_60000")
         assert impatient.process(charge) == Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
         assert eventually(lambda: isinstance(impatient.find_by_reference(query(charge)), Approved))
         assert isinstance(impatient.process(charge), Unknown)  # the key is still in use
 
-    def test_a_late_commit_is_not_found_first_and_approved_in_the_end(
-        self, impatient: SandboxGateway
-    ) -> None:
+    def test_a_late_commit_is_not_found_first_and_approved_in_the_end(self, impatient: LoadedGateway) -> None:
         charge = request("tok_late_commit_2")
         assert isinstance(impatient.process(charge), Unknown)
         assert eventually(lambda: isinstance(impatient.find_by_reference(query(charge)), Approved))
 
-    def test_a_look_up_that_lags_finds_nothing_yet(self, gateway: SandboxGateway) -> None:
+    def test_a_look_up_that_lags_finds_nothing_yet(self, gateway: LoadedGateway) -> None:
         charge = request("tok_status_lag_60")
         assert isinstance(gateway.process(charge), Unknown)
         assert gateway.find_by_reference(query(charge)) == NotFound()
         assert isinstance(gateway.process(charge), Approved)  # the key knows
 
-    def test_a_look_up_that_is_down_stays_unknown(self, gateway: SandboxGateway) -> None:
+    def test_a_look_up_that_is_down_stays_unknown(self, gateway: LoadedGateway) -> None:
         charge = request("tok_status_down_60")
         assert isinstance(gateway.process(charge), Unknown)
         assert isinstance(gateway.find_by_reference(query(charge)), Unknown)
 
-    def test_a_key_reused_with_another_body(self, gateway: SandboxGateway) -> None:
+    def test_a_key_reused_with_another_body(self, gateway: LoadedGateway) -> None:
         charge = request()
         gateway.process(charge)
         assert isinstance(gateway.process(replace(charge, amount=Money(5, "USD"))), Unknown)
 
-    def test_charging_a_payment_that_is_charged_already(self, gateway: SandboxGateway) -> None:
+    def test_charging_a_payment_that_is_charged_already(self, gateway: LoadedGateway) -> None:
         charge = request()
         ref = approved_ref(gateway.process(charge))
         assert isinstance(gateway.process(later(charge, Operation.PROCESS, ref)), Unknown)
@@ -251,7 +249,7 @@ class TestUnknown:
 
 
 class TestLookUps:
-    def test_pending_is_pending_until_it_is_decided(self, gateway: SandboxGateway) -> None:
+    def test_pending_is_pending_until_it_is_decided(self, gateway: LoadedGateway) -> None:
         for token, decided in (("tok_pending_1", Approved), ("tok_pending_fail_1", Declined)):
             charge = request(token)
             outcome = gateway.process(charge)
@@ -262,7 +260,7 @@ class TestLookUps:
             )
 
     def test_3ds_asks_for_the_payer_and_goes_on_when_the_page_was_fetched(
-        self, gateway: SandboxGateway, sandbox: Sandbox
+        self, gateway: LoadedGateway, sandbox: Sandbox
     ) -> None:
         first = request("tok_3ds_60", Operation.AUTHENTICATE)
         asked = gateway.authenticate(first)
@@ -275,7 +273,7 @@ class TestLookUps:
         assert gateway.get_status(query(charge, asked.gateway_ref)) == NotFound()
         assert gateway.process(charge) == charged(asked.gateway_ref)
 
-    def test_a_failed_3ds_is_a_decline_that_names_it(self, gateway: SandboxGateway) -> None:
+    def test_a_failed_3ds_is_a_decline_that_names_it(self, gateway: LoadedGateway) -> None:
         first = request("tok_3ds_fail_1")
         asked = gateway.process(first)
         assert isinstance(asked, ActionRequired)
@@ -285,7 +283,7 @@ class TestLookUps:
         assert isinstance(declined, Declined)
         assert declined.code == "authentication_failed"
 
-    def test_a_payment_that_was_only_created_is_not_found_as_charged(self, gateway: SandboxGateway) -> None:
+    def test_a_payment_that_was_only_created_is_not_found_as_charged(self, gateway: LoadedGateway) -> None:
         first = request(operation=Operation.INITIATE)
         ref = approved_ref(gateway.initiate(first))
         assert gateway.get_status(query(first, ref)) == Approved(ref, captured=False)
@@ -293,7 +291,7 @@ class TestLookUps:
             assert gateway.get_status(query(later(first, operation, ref), ref)) == NotFound()
 
     def test_a_capture_or_refund_without_an_answer_is_found_under_its_own_reference(
-        self, gateway: SandboxGateway
+        self, gateway: LoadedGateway
     ) -> None:
         for operation, captured in ((Operation.CAPTURE, False), (Operation.REFUND, True)):
             charge = request(f"tok_drop_on_{operation}", capture=captured)
@@ -304,18 +302,18 @@ class TestLookUps:
             assert gateway.get_status(query(lost, ref)) == Approved(ref)
             assert gateway.get_status(query(never, ref)) == NotFound()
 
-    def test_a_voided_payment_is_not_charged(self, gateway: SandboxGateway) -> None:
+    def test_a_voided_payment_is_not_charged(self, gateway: LoadedGateway) -> None:
         held = request(capture=False)
         ref = approved_ref(gateway.process(held))
         gateway.void(later(held, Operation.VOID, ref))
         assert isinstance(gateway.get_status(query(held, ref)), Declined)
 
-    def test_an_id_that_the_gateway_never_gave_is_not_found(self, gateway: SandboxGateway) -> None:
+    def test_an_id_that_the_gateway_never_gave_is_not_found(self, gateway: LoadedGateway) -> None:
         answer = gateway.get_status(query(request(), "spay_../../x"))
         assert answer == Unknown("look-up answered HTTP 404", kind=UnknownKind.UNREADABLE)
         assert gateway.get_status(query(request(), "spay_0")) == NotFound()
 
-    def test_a_gateway_that_answers_is_healthy(self, gateway: SandboxGateway) -> None:
+    def test_a_gateway_that_answers_is_healthy(self, gateway: LoadedGateway) -> None:
         assert gateway.health_check().ok
 
 
@@ -328,11 +326,11 @@ class TestWebhooks:
         digest = hmac.new(secret.encode(), f"{int(at)}.".encode() + body, hashlib.sha256).hexdigest()
         return {"sandbox-signature": f"t={int(at)},v1={digest}"}
 
-    def test_a_signed_event_is_translated(self, gateway: SandboxGateway) -> None:
+    def test_a_signed_event_is_translated(self, gateway: LoadedGateway) -> None:
         event = gateway.parse_webhook(self.signed(self.BODY, time.time()), self.BODY)
         assert (event.event_id, event.reference, event.gateway_ref) == ("sevt_1", "r", "spay_1")
 
-    def test_a_forged_changed_old_or_unsigned_event_is_refused(self, gateway: SandboxGateway) -> None:
+    def test_a_forged_changed_old_or_unsigned_event_is_refused(self, gateway: LoadedGateway) -> None:
         now = time.time()
         for headers, body in (
             (self.signed(self.BODY, now, secret="other"), self.BODY),

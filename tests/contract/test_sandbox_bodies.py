@@ -12,7 +12,7 @@ from support.sandbox_calls import approved_ref, query, request
 from support.sandbox_process import Sandbox
 
 from aegis_worker.domain.outcomes import Approved, Unknown
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.exchange.loaded import LoadedGateway
 
 
 def twice(name: str, other: object) -> Callable[[bytes], bytes]:
@@ -105,7 +105,7 @@ def changes(form: str) -> Callable[[Exchange], tuple[int, bytes]]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_charge_answered_in_a_body_that_is_not_to_be_read_is_unknown(
-    gateway: SandboxGateway, proxy: RewritingProxy, sandbox: Sandbox, form: str
+    gateway: LoadedGateway, proxy: RewritingProxy, sandbox: Sandbox, form: str
 ) -> None:
     charge = request()
     proxy.rewrite = changes(form)
@@ -117,7 +117,7 @@ def test_a_charge_answered_in_a_body_that_is_not_to_be_read_is_unknown(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_look_up_answered_in_a_body_that_is_not_to_be_read_is_unknown(
-    gateway: SandboxGateway, proxy: RewritingProxy, form: str
+    gateway: LoadedGateway, proxy: RewritingProxy, form: str
 ) -> None:
     charge = request()
     ref = approved_ref(gateway.process(charge))
@@ -132,7 +132,7 @@ def test_a_look_up_answered_in_a_body_that_is_not_to_be_read_is_unknown(
     ids=["code", "reference", "status"],
 )
 def test_a_decline_that_says_two_things_is_unknown(
-    gateway: SandboxGateway, proxy: RewritingProxy, change: Callable[[bytes], bytes]
+    gateway: LoadedGateway, proxy: RewritingProxy, change: Callable[[bytes], bytes]
 ) -> None:
     proxy.rewrite = lambda exchange: (exchange.status, change(exchange.body))
     assert isinstance(gateway.process(request("tok_hard_lost_card")), Unknown)
@@ -143,7 +143,7 @@ def test_a_decline_that_says_two_things_is_unknown(
     "body", [b"", b"[]", b"null", b"<html>", b'{"error": "no"}', b'{"error": {}, "error": {}}']
 )
 def test_a_refusal_that_can_not_be_read_is_unknown(
-    gateway: SandboxGateway, proxy: RewritingProxy, status: int, body: bytes
+    gateway: LoadedGateway, proxy: RewritingProxy, status: int, body: bytes
 ) -> None:
     proxy.rewrite = lambda exchange: (status, body)
     assert isinstance(gateway.process(request()), Unknown)

@@ -14,7 +14,8 @@ import pytest
 
 from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.gateways.http_client import MAX_BODY_BYTES, Answer, HttpClient
+from aegis_worker.exchange.http_client import MAX_BODY_BYTES, HttpClient
+from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
 
 Behaviour = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -70,11 +71,11 @@ def until_the_client_gives_up(connection: socket.socket) -> None:
             pass
 
 
-def post(client: HttpClient) -> Answer | NotSent | Unknown:
-    return client.send("POST", "/v1/charges", b"{}")
+def post(client: HttpClient) -> HttpAnswer | NotSent | Unknown:
+    return client.send(HttpCall("POST", "/v1/charges", body=b"{}"))
 
 
-def kind_of(answer: Answer | NotSent | Unknown) -> NotSentKind:
+def kind_of(answer: HttpAnswer | NotSent | Unknown) -> NotSentKind:
     assert isinstance(answer, NotSent)
     return answer.kind
 
@@ -82,7 +83,7 @@ def kind_of(answer: Answer | NotSent | Unknown) -> NotSentKind:
 def test_an_answer_is_an_answer() -> None:
     with serving(answering(OK)) as url:
         answer = post(client_for(url))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
     assert (answer.status, answer.body) == (200, b"{}")
 
 
@@ -183,7 +184,7 @@ class TestUnknown:
 
         with serving(flood, flood, answering(OK)) as url:
             client = client_for(url)
-            assert [type(post(client)) for _ in range(3)] == [Unknown, Unknown, Answer]
+            assert [type(post(client)) for _ in range(3)] == [Unknown, Unknown, HttpAnswer]
 
     def test_a_body_that_trickles_in_for_longer_than_the_timeouts(self) -> None:
         def trickle(connection: socket.socket) -> None:
@@ -198,6 +199,12 @@ class TestUnknown:
 
         with serving(trickle) as url:
             assert isinstance(post(client_for(url, connect_timeout_s=0.2, timeout_s=0.3)), Unknown)
+
+    def test_a_deadline_that_comes_before_the_clients_own_bounds(self) -> None:
+        with serving(until_the_client_gives_up) as url:
+            call = HttpCall("POST", "/v1/charges", body=b"{}")
+            answer = client_for(url, timeout_s=60).send(call, deadline=time.monotonic() + 0.2)
+            assert answer == Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
 
 
 def dripping(begin: bytes, drop: bytes) -> Behaviour:
@@ -251,7 +258,9 @@ class TestOneDeadline:
     def test_a_request_that_the_server_does_not_read_is_given_up(self) -> None:
         over = threading.Event()
         with serving(lambda connection: over.wait(20)) as url:
-            stalled = client_for(url, timeout_s=0.3).send("POST", "/v1/charges", b"x" * (1 << 24))
+            stalled = client_for(url, timeout_s=0.3).send(
+                HttpCall("POST", "/v1/charges", body=b"x" * (1 << 24))
+            )
             over.set()
         assert stalled == Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
 
@@ -345,8 +354,8 @@ class TestInterimAnswers:
             assert isinstance(post(client_for(url)), Unknown)
 
 
-def body_of(answer: Answer | NotSent | Unknown) -> bytes:
-    assert isinstance(answer, Answer), answer
+def body_of(answer: HttpAnswer | NotSent | Unknown) -> bytes:
+    assert isinstance(answer, HttpAnswer), answer
     return answer.body
 
 
@@ -400,7 +409,7 @@ def test_an_answer_that_two_readers_would_not_read_alike_is_unknown_and_its_conn
 
     with serving(behave, answering(OK)) as url:
         client = client_for(url)
-        assert [type(post(client)) for _ in range(2)] == [Unknown, Answer]
+        assert [type(post(client)) for _ in range(2)] == [Unknown, HttpAnswer]
 
 
 class TestKeptAliveConnections:
@@ -436,20 +445,20 @@ class TestKeptAliveConnections:
 
         with serving(answer_once_then_close_on_the_next) as url:
             client = client_for(url)
-            assert [type(post(client)) for _ in range(2)] == [Answer, Unknown]
+            assert [type(post(client)) for _ in range(2)] == [HttpAnswer, Unknown]
 
     def test_a_connection_that_the_server_closed_in_the_meantime_is_replaced(self) -> None:
         with serving(answering(OK), answering(OK)) as url:
             client = client_for(url)
-            assert isinstance(post(client), Answer)
+            assert isinstance(post(client), HttpAnswer)
             time.sleep(0.1)
-            assert isinstance(post(client), Answer)
+            assert isinstance(post(client), HttpAnswer)
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     with serving(answering(b"HTTP/1.1 307 Away\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")) as url:
         answer = post(client_for(url))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
     assert answer.status == 307
 
 
@@ -457,10 +466,10 @@ def test_a_refusal_that_comes_before_the_request_was_read_is_an_answer() -> None
     refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"
     with serving(answering(refusal), answering(OK)) as url:
         client = client_for(url)
-        refused = client.send("POST", "/v1/charges", b"x" * (1 << 24))
-        assert isinstance(refused, Answer)
+        refused = client.send(HttpCall("POST", "/v1/charges", body=b"x" * (1 << 24)))
+        assert isinstance(refused, HttpAnswer)
         assert refused.status == 413
-        assert isinstance(post(client), Answer)
+        assert isinstance(post(client), HttpAnswer)
 
 
 @pytest.mark.parametrize(
@@ -468,8 +477,8 @@ def test_a_refusal_that_comes_before_the_request_was_read_is_an_answer() -> None
     [("7", 7.0), ("999999", 3600.0), ("soon", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
 )
 def test_retry_after_is_read_and_bounded(header: str, expected: float | None) -> None:
-    assert Answer(429, {"Retry-After": header}, b"").retry_after_s() == expected
+    assert HttpAnswer(429, {"Retry-After": header}, b"").retry_after_s() == expected
 
 
 def test_no_retry_after_is_none() -> None:
-    assert Answer(429, {}, b"").retry_after_s() is None
+    assert HttpAnswer(429, {}, b"").retry_after_s() is None

@@ -22,15 +22,15 @@ from aegis_worker.domain.outcomes import (
     Unknown,
     UnknownKind,
 )
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayRequest
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
 
 
 def is_mismatch(outcome: object) -> bool:
     return isinstance(outcome, Unknown) and outcome.kind is UnknownKind.MISMATCH
 
 
-def call(gateway: SandboxGateway, about: GatewayRequest) -> Outcome:
+def call(gateway: LoadedGateway, about: GatewayRequest) -> Outcome:
     outcome: Outcome = getattr(gateway, about.operation)(about)
     return outcome
 
@@ -52,7 +52,7 @@ class TestAnswersToCalls:
         ["tok_ok", "tok_hard_lost_card", "tok_pending_60", "tok_3ds_60", "tok_429_60", "tok_soft_nonsense"],
     )
     def test_anothers_answer_of_the_same_amount_is_neither_a_charge_nor_a_refusal_of_ours(
-        self, gateway: SandboxGateway, proxy: RewritingProxy, token: str
+        self, gateway: LoadedGateway, proxy: RewritingProxy, token: str
     ) -> None:
         assert not is_mismatch(call(gateway, request(token)))
         anothers = last_answer(proxy)
@@ -62,7 +62,7 @@ class TestAnswersToCalls:
         assert outcome.kind in (UnknownKind.MISMATCH, UnknownKind.RATE_LIMIT)
 
     def test_a_refused_api_key_of_another_call_is_no_refusal_of_ours(
-        self, gateway: SandboxGateway, proxy: RewritingProxy, sandbox: Sandbox
+        self, gateway: LoadedGateway, proxy: RewritingProxy, sandbox: Sandbox
     ) -> None:
         adapter_for(proxy.url, api_key="sk_wrong").process(request())
         anothers = last_answer(proxy)
@@ -71,7 +71,7 @@ class TestAnswersToCalls:
 
     @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422])
     def test_a_refusal_that_names_nobody_is_unknown(
-        self, gateway: SandboxGateway, proxy: RewritingProxy, sandbox: Sandbox, status: int
+        self, gateway: LoadedGateway, proxy: RewritingProxy, sandbox: Sandbox, status: int
     ) -> None:
         answers_with(proxy, status, as_bytes({"error": {"code": "refused", "message": "by a proxy"}}))
         charge = request()
@@ -79,7 +79,7 @@ class TestAnswersToCalls:
         assert len(sandbox.booked(charge.idempotency_key)) == 1
 
     def test_429_that_names_nobody_is_not_known_to_have_moved_nothing(
-        self, gateway: SandboxGateway, proxy: RewritingProxy
+        self, gateway: LoadedGateway, proxy: RewritingProxy
     ) -> None:
         answers_with(proxy, 429, as_bytes({"error": {"code": "rate_limited", "message": ""}}))
         outcome = call(gateway, request())
@@ -106,7 +106,7 @@ class TestAnswersToCalls:
         ids=json.dumps,
     )
     def test_an_answer_with_other_money_or_another_state_is_unknown(
-        self, gateway: SandboxGateway, proxy: RewritingProxy, other: dict[str, Any]
+        self, gateway: LoadedGateway, proxy: RewritingProxy, other: dict[str, Any]
     ) -> None:
         proxy.rewrite = lambda exchange: (exchange.status, as_bytes(exchange.json | other))
         outcome = call(gateway, request())
@@ -116,7 +116,7 @@ class TestAnswersToCalls:
         "missing", ["id", "reference", "amount", "currency", "status", "amount_captured", "operations"]
     )
     def test_an_answer_that_lacks_what_the_adapter_declares_is_unknown(
-        self, gateway: SandboxGateway, proxy: RewritingProxy, missing: str
+        self, gateway: LoadedGateway, proxy: RewritingProxy, missing: str
     ) -> None:
         def without(exchange: Exchange) -> tuple[int, bytes]:
             return exchange.status, as_bytes({k: v for k, v in exchange.json.items() if k != missing})
@@ -125,7 +125,7 @@ class TestAnswersToCalls:
         assert isinstance(call(gateway, request()), Unknown)
 
     def test_a_decline_beside_a_payment_that_succeeded_is_unknown(
-        self, gateway: SandboxGateway, proxy: RewritingProxy
+        self, gateway: LoadedGateway, proxy: RewritingProxy
     ) -> None:
         error = {"code": "lost_card", "message": ""}
         proxy.rewrite = lambda exchange: (402, as_bytes({"error": error, "payment": exchange.json}))
@@ -133,7 +133,7 @@ class TestAnswersToCalls:
 
     @pytest.mark.parametrize("operation", [Operation.CAPTURE, Operation.VOID, Operation.REFUND])
     def test_a_later_step_is_done_only_by_an_answer_that_shows_it(
-        self, gateway: SandboxGateway, proxy: RewritingProxy, operation: Operation
+        self, gateway: LoadedGateway, proxy: RewritingProxy, operation: Operation
     ) -> None:
         charge = request(capture=operation is Operation.REFUND)
         ref = approved_ref(call(gateway, charge))
@@ -149,7 +149,7 @@ class TestAnswersToCalls:
         proxy.heal()
 
     def test_anothers_refused_refund_does_not_refuse_ours(
-        self, gateway: SandboxGateway, proxy: RewritingProxy
+        self, gateway: LoadedGateway, proxy: RewritingProxy
     ) -> None:
         charge = request("tok_hard_fraud_on_refund")
         ref = approved_ref(call(gateway, charge))
@@ -161,7 +161,7 @@ class TestAnswersToCalls:
         assert is_mismatch(call(gateway, later(other, Operation.REFUND, other_ref)))
 
     def test_the_answer_to_an_earlier_step_of_the_same_payment_is_no_charge(
-        self, gateway: SandboxGateway, proxy: RewritingProxy
+        self, gateway: LoadedGateway, proxy: RewritingProxy
     ) -> None:
         first = request(operation=Operation.AUTHENTICATE)
         ref = approved_ref(call(gateway, first))
@@ -170,7 +170,7 @@ class TestAnswersToCalls:
         assert is_mismatch(call(gateway, later(first, Operation.PROCESS, ref)))
 
     def test_a_replay_under_the_same_key_still_has_to_be_ours(
-        self, gateway: SandboxGateway, proxy: RewritingProxy
+        self, gateway: LoadedGateway, proxy: RewritingProxy
     ) -> None:
         call(gateway, request())
         anothers = last_answer(proxy)
@@ -184,7 +184,7 @@ class TestAnswersToCalls:
 
 class TestLookUps:
     def test_a_look_up_that_ignores_the_reference_finds_ours_among_strangers_and_never_a_stranger(
-        self, gateway: SandboxGateway, proxy: RewritingProxy, sandbox: Sandbox
+        self, gateway: LoadedGateway, proxy: RewritingProxy, sandbox: Sandbox
     ) -> None:
         strangers = [sandbox.charge().json for _ in range(3)]
         stranger_list = [sandbox.call("GET", f"/v1/payments/{one['id']}").json for one in strangers]
@@ -205,7 +205,7 @@ class TestLookUps:
         assert isinstance(gateway.find_by_reference(query(refused)), Declined)
 
     def test_the_answer_to_anothers_look_up_is_neither_a_charge_nor_absence(
-        self, gateway: SandboxGateway, proxy: RewritingProxy
+        self, gateway: LoadedGateway, proxy: RewritingProxy
     ) -> None:
         for about in (request(), request("tok_hard_lost_card")):
             call(gateway, about)
@@ -218,7 +218,7 @@ class TestLookUps:
             proxy.heal()
 
     def test_an_empty_list_and_a_404_that_name_nobody_are_no_absence(
-        self, gateway: SandboxGateway, proxy: RewritingProxy
+        self, gateway: LoadedGateway, proxy: RewritingProxy
     ) -> None:
         about = request()
         proxy.rewrite = lambda exchange: (200, as_bytes({"data": []}))
@@ -232,7 +232,7 @@ class TestLookUps:
         assert is_mismatch(gateway.get_status(query(about, "spay_1")))
 
     def test_a_look_up_by_id_must_show_that_id_and_our_reference(
-        self, gateway: SandboxGateway, proxy: RewritingProxy
+        self, gateway: LoadedGateway, proxy: RewritingProxy
     ) -> None:
         ours, other = request(), request()
         ref, other_ref = (approved_ref(call(gateway, about)) for about in (ours, other))
@@ -246,7 +246,7 @@ class TestLookUps:
     @pytest.mark.parametrize("by_id", [True, False])
     @pytest.mark.parametrize("other", [{"amount": 19990}, {"currency": "EUR"}], ids=json.dumps)
     def test_a_look_up_that_shows_other_money_is_unknown_and_says_what_it_found(
-        self, gateway: SandboxGateway, proxy: RewritingProxy, by_id: bool, other: dict[str, Any]
+        self, gateway: LoadedGateway, proxy: RewritingProxy, by_id: bool, other: dict[str, Any]
     ) -> None:
         ours = request()
         ref = approved_ref(call(gateway, ours))
@@ -263,7 +263,7 @@ class TestLookUps:
         assert str(next(iter(other.values()))) in outcome.reason
         assert "1999 USD" in outcome.reason
 
-    def test_a_refund_found_under_our_reference_must_be_of_our_amount(self, gateway: SandboxGateway) -> None:
+    def test_a_refund_found_under_our_reference_must_be_of_our_amount(self, gateway: LoadedGateway) -> None:
         charge = request()
         ref = approved_ref(call(gateway, charge))
         refund = later(charge, Operation.REFUND, ref, 500)

@@ -15,8 +15,9 @@ from sqlalchemy import create_engine
 from support.payments import pipeline
 from support.sandbox_process import API_KEY
 
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 
@@ -32,7 +33,7 @@ def main(database_url: str, gateway_url: str, lease_s: str) -> None:
     config = GatewayConfig("sandbox_a", "sandbox", gateway_url, API_KEY, connect_timeout_s=0.3, timeout_s=0.3)
     parts = pipeline(
         Database(create_engine(database_url)),
-        SandboxGateway(config),
+        LoadedGateway(SandboxAdapter(config)),
         lease_s=float(lease_s),
         run_limit_s=1,  # over by the time that it goes on, so that it claims nothing else
         hint=freeze_at_events,

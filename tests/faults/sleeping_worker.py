@@ -18,8 +18,9 @@ from support.payments import AlwaysGrants, OpenGates, make_due, pipeline
 from support.sandbox_process import API_KEY
 
 from aegis_worker.domain.outcomes import Lookup
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig, StatusQuery
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
@@ -69,7 +70,7 @@ def main(database_url: str, gateway_url: str, wanted: str) -> None:
     sleeper = Sleeper(asleep)
     locks = Locks(sleeper.comes_by)
 
-    class Gateway(SandboxGateway):
+    class Gateway(LoadedGateway):
         def find_by_reference(self, query: StatusQuery) -> Lookup:
             sleeper.comes_by("asking")
             said = super().find_by_reference(query)
@@ -89,7 +90,7 @@ def main(database_url: str, gateway_url: str, wanted: str) -> None:
     database = Database(create_engine(database_url))
     parts = pipeline(
         database,
-        Gateway(config),
+        Gateway(SandboxAdapter(config)),
         lease_s=lease_s,
         run_limit_s=1,  # over by the time that it goes on, so that it claims nothing else
         gates=Gates(sleeper.comes_by),

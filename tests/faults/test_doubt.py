@@ -31,8 +31,9 @@ from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown
 from aegis_worker.domain.transitions import State
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.pipeline.run import run
 
 FROZEN_WORKER = Path(__file__).with_name("frozen_worker.py")
@@ -40,8 +41,8 @@ OFTEN = replace(POLICY, verify_ladder_s=(10.0,) * 12)
 
 
 def adapter(sandbox, name="sandbox_a", **config):
-    return SandboxGateway(
-        GatewayConfig(name, "sandbox", sandbox.url, API_KEY, **{"timeout_s": 1.0, **config})
+    return LoadedGateway(
+        SandboxAdapter(GatewayConfig(name, "sandbox", sandbox.url, API_KEY, **{"timeout_s": 1.0, **config}))
     )
 
 

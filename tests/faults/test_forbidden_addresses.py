@@ -11,7 +11,7 @@ from support.merchant_server import Sink, a_sink, answers
 from support.payments import rows
 from support.undelivered import STORY, a_payment, execute, make_due, settings_with
 
-from aegis_worker.http1 import connection
+from aegis_worker.exchange.http1 import connection
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.webhooks.addresses import EndpointRefused

@@ -28,8 +28,10 @@ from werkzeug.serving import make_server
 
 from aegis_worker.domain.outcomes import Declined, Unknown
 from aegis_worker.domain.transitions import State
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox.adapter import SIGNATURE_HEADER, SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
+from aegis_worker.gateways.sandbox.webhook import SIGNATURE_HEADER
 from aegis_worker.pipeline.run import run
 
 SECRET = "whsec_of_the_sandbox"
@@ -38,7 +40,7 @@ PATH = "/v1/gateways/sandbox_a/webhooks"
 
 def adapter(url="http://127.0.0.1:1", **config):
     fields = {"webhook_secret": SECRET, "timeout_s": 2.0, **config}
-    return SandboxGateway(GatewayConfig("sandbox_a", "sandbox", url, API_KEY, **fields))
+    return LoadedGateway(SandboxAdapter(GatewayConfig("sandbox_a", "sandbox", url, API_KEY, **fields)))
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_a_webhook_that_comes_before_our_commit_converges_without_a_second_send(
             at_the_webhook = []
 
             def post_and_wait_for_the_webhook(request):
-                outcome = SandboxGateway.process(gateway, request)
+                outcome = LoadedGateway.process(gateway, request)
                 assert eventually(lambda: bool(kept(database)))
                 at_the_webhook.extend(attempts_of(database, request.payment_id))
                 return outcome
@@ -208,7 +210,7 @@ def test_a_webhook_about_a_late_charge_has_it_found_and_refunded(database, api, 
 
 def refused_by(gateway, request):
     """A gateway that charges and tells that it declined."""
-    SandboxGateway.process(gateway, request)
+    LoadedGateway.process(gateway, request)
     return Declined("stolen_card", "43")
 
 

@@ -27,8 +27,9 @@ from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.hints import NoHints
 from aegis_worker.intake import request_sync
 from aegis_worker.pipeline.recheck import RecheckParts, recheck
@@ -97,7 +98,7 @@ def test_a_charge_that_a_gateway_makes_after_we_gave_it_up_is_found_and_refunded
         late = {"type": "card", "token": "tok_late_commit_3"}
         payment_id = accept_one(database, payment_method=late).payment.id
         once = replace(POLICY, max_attempts=1, verify_ladder_s=(10.0,) * 9)
-        parts = pipeline(database, SandboxGateway(config), policy=once)
+        parts = pipeline(database, LoadedGateway(SandboxAdapter(config)), policy=once)
         run(parts, "payments")
         for _ in range(3):
             let_pass(database, 60)

@@ -13,7 +13,8 @@ from support.sandbox_pair import SandboxPair, adapter, running_pair
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
@@ -67,12 +68,14 @@ def proxy(sandboxes: SandboxPair) -> Iterator[MalformingProxy]:
 @pytest.fixture
 def parts(database: Database, sandboxes: SandboxPair, proxy: MalformingProxy) -> Iterator[PipelineParts]:
     """Dollars go to `sandbox_a`, then to `sandbox_b`; everything else to `sandbox_b` alone."""
-    first = SandboxGateway(
-        replace(
-            adapter(sandboxes.a, base_url=proxy.url).config,
-            currencies=frozenset({"USD"}),
-            connect_timeout_s=0.5,
-            timeout_s=0.5,
+    first = LoadedGateway(
+        SandboxAdapter(
+            replace(
+                adapter(sandboxes.a, base_url=proxy.url).config,
+                currencies=frozenset({"USD"}),
+                connect_timeout_s=0.5,
+                timeout_s=0.5,
+            )
         )
     )
     second = adapter(sandboxes.b)

@@ -22,8 +22,10 @@ from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.cli.checks_gateways import answers as doctor_asks
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotSent, Pending, Unknown
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox.adapter import SIGNATURE_HEADER, SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
+from aegis_worker.gateways.sandbox.webhook import SIGNATURE_HEADER
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.reconcile import ReconcileParts, reconcile
@@ -60,7 +62,7 @@ class Nobody:
 
 
 @contextmanager
-def a_talkative_gateway(status: int, body: str, reason: str) -> Iterator[SandboxGateway]:
+def a_talkative_gateway(status: int, body: str, reason: str) -> Iterator[LoadedGateway]:
     """A server that answers everything with this, and the sandbox's adapter for it."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,7 +84,9 @@ def a_talkative_gateway(status: int, body: str, reason: str) -> Iterator[Sandbox
     thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
-    gateway = SandboxGateway(GatewayConfig("sandbox_a", "sandbox", url, "k", webhook_secret=SECRET))
+    gateway = LoadedGateway(
+        SandboxAdapter(GatewayConfig("sandbox_a", "sandbox", url, "k", webhook_secret=SECRET))
+    )
     try:
         yield gateway
     finally:
@@ -193,8 +197,10 @@ def test_a_gateway_that_answers_everything_with_a_card_leaves_none_of_it_anywher
 def test_an_event_of_a_gateway_with_a_card_in_it_is_kept_once_without_the_card(
     database_url: str, database: Database, said: str
 ) -> None:
-    gateway = SandboxGateway(
-        GatewayConfig("sandbox_a", "sandbox", "http://127.0.0.1:1", "k", webhook_secret=SECRET)
+    gateway = LoadedGateway(
+        SandboxAdapter(
+            GatewayConfig("sandbox_a", "sandbox", "http://127.0.0.1:1", "k", webhook_secret=SECRET)
+        )
     )
     client = start_api(database_url, gateway).app.test_client()
     event = {"id": said, "type": said, "data": {"id": said, "reference": said, "cvv": CVV}}

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from support.api_client import Api, Merchant, codes, start_api
 
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 
 IDS = {
     "payment_id": "pay_" + "0" * 32,
@@ -176,14 +177,16 @@ NO_EVENTS: dict[str, bytes] = {
 SECRET = "whsec_test"
 
 
-def sandbox() -> SandboxGateway:
-    return SandboxGateway(
-        GatewayConfig(
-            name="sandbox_a",
-            adapter="sandbox",
-            base_url="http://127.0.0.1:1",
-            api_key="k" * 20,
-            webhook_secret=SECRET,
+def sandbox() -> LoadedGateway:
+    return LoadedGateway(
+        SandboxAdapter(
+            GatewayConfig(
+                name="sandbox_a",
+                adapter="sandbox",
+                base_url="http://127.0.0.1:1",
+                api_key="k" * 20,
+                webhook_secret=SECRET,
+            )
         )
     )
 

@@ -10,7 +10,7 @@ import pytest
 from support.command_line import CONFIG_DIR, NOBODY_THERE, Aegis, RunningAegis, aegis, install
 from support.gateway_traffic import Traffic, traffic
 
-from aegis_worker.gateways.registry import load_gateways
+from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.gateway_pauses import pause
 

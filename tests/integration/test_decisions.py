@@ -18,7 +18,7 @@ from support.scripted_gateway import ScriptedGateway
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Pending, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidState, ResolutionContradicted, ResolutionRefused
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.audit_log import list_entries, verify
 from aegis_worker.persistence.database import Database
@@ -38,7 +38,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def real(sandbox: Sandbox) -> Iterator[SandboxGateway]:
+def real(sandbox: Sandbox) -> Iterator[LoadedGateway]:
     sandbox.set_faults()
     yield adapter(sandbox)
     sandbox.set_faults()
@@ -83,7 +83,7 @@ def left_alone(database: Database, payment_id: str) -> None:
 
 
 def test_another_payments_charge_is_not_taken_as_this_ones(
-    database: Database, real: SandboxGateway, sandbox: Sandbox
+    database: Database, real: LoadedGateway, sandbox: Sandbox
 ) -> None:
     first = accept_one(database, "k1").payment.id
     run(pipeline(database, real), "payments")
@@ -102,7 +102,7 @@ def test_another_payments_charge_is_not_taken_as_this_ones(
     ids=["another amount", "another currency", "its own"],
 )
 def test_a_charge_of_other_money_is_not_taken_as_this_payments(
-    database: Database, real: SandboxGateway, sandbox: Sandbox, fields: Any, found: str | None
+    database: Database, real: LoadedGateway, sandbox: Sandbox, fields: Any, found: str | None
 ) -> None:
     payment_id = doubtful_at(database, real, sandbox, "tok_drop_nocharge")
     charged = sandbox.charge("tok_ok", reference=f"{payment_id}-p1", **fields).json["id"]
@@ -123,7 +123,7 @@ def test_a_charge_of_other_money_is_not_taken_as_this_payments(
     ],
 )
 def test_what_is_no_charge_is_not_taken_as_one(
-    database: Database, real: SandboxGateway, sandbox: Sandbox, token: str, found: str
+    database: Database, real: LoadedGateway, sandbox: Sandbox, token: str, found: str
 ) -> None:
     payment_id = doubtful_at(database, real, sandbox, "tok_drop_nocharge")
     sandbox.charge(token, reference=f"{payment_id}-p1")
@@ -134,7 +134,7 @@ def test_what_is_no_charge_is_not_taken_as_one(
 
 
 def test_a_charge_that_was_given_back_is_not_taken_as_one(
-    database: Database, real: SandboxGateway, sandbox: Sandbox
+    database: Database, real: LoadedGateway, sandbox: Sandbox
 ) -> None:
     payment_id = doubtful_at(database, real, sandbox, "tok_drop_nocharge")
     charged = sandbox.charge("tok_ok", reference=f"{payment_id}-p1").json["id"]
@@ -145,7 +145,7 @@ def test_a_charge_that_was_given_back_is_not_taken_as_one(
 
 
 def test_a_charge_that_the_gateway_does_not_know_is_not_taken_as_one(
-    database: Database, real: SandboxGateway, sandbox: Sandbox
+    database: Database, real: LoadedGateway, sandbox: Sandbox
 ) -> None:
     payment_id = doubtful_at(database, real, sandbox, "tok_drop_nocharge")
     with pytest.raises(ResolutionContradicted, match="knows no such charge"):
@@ -192,7 +192,7 @@ def test_of_two_people_who_give_one_charge_to_two_payments_at_once_one_is_refuse
         assert sorted(pool.map(one, both)) == ["charged", "refused"]
 
 
-def doubtful_at(database: Database, real: SandboxGateway, sandbox: Sandbox, token: str) -> str:
+def doubtful_at(database: Database, real: LoadedGateway, sandbox: Sandbox, token: str) -> str:
     """A payment whose answer was lost, and about which its gateway could not be asked until now."""
     sandbox.set_faults(status_down=True)
     payment_id = in_review(database, real, key=token, payment_method={"type": "card", "token": token})
@@ -205,7 +205,7 @@ def doubtful_at(database: Database, real: SandboxGateway, sandbox: Sandbox, toke
 
 @pytest.mark.parametrize("kind", ["charged", "not_charged"])
 def test_a_word_alone_ends_no_payment_while_its_gateway_can_not_be_asked(
-    database: Database, real: SandboxGateway, sandbox: Sandbox, kind: str
+    database: Database, real: LoadedGateway, sandbox: Sandbox, kind: str
 ) -> None:
     payment_id = doubtful_at(database, real, sandbox, "tok_drop")
     sandbox.set_faults(status_down=True)
@@ -217,7 +217,7 @@ def test_a_word_alone_ends_no_payment_while_its_gateway_can_not_be_asked(
 
 
 def test_a_charge_that_happened_is_not_ended_as_none_by_a_decision_with_evidence(
-    database: Database, real: SandboxGateway, sandbox: Sandbox
+    database: Database, real: LoadedGateway, sandbox: Sandbox
 ) -> None:
     payment_id = doubtful_at(database, real, sandbox, "tok_drop")
     sandbox.set_faults(status_down=True)

@@ -30,7 +30,7 @@ from aegis_worker.audit.run import AuditParts, audit_all
 from aegis_worker.audit.violations import Bounds
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Pending, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.hints import NoHints
 from aegis_worker.intake import request_sync
 from aegis_worker.persistence.database import Database
@@ -45,7 +45,7 @@ class Books:
 
     sandbox: Sandbox
     ledger: Path
-    gateway: SandboxGateway
+    gateway: LoadedGateway
 
     def change(self, statement: str) -> None:
         with closing(sqlite3.connect(self.ledger, timeout=10)) as books:

@@ -37,6 +37,9 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.transitions import State
+from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.intake import request_sync
 from aegis_worker.pipeline.run import run
 
@@ -295,11 +298,13 @@ def test_the_payer_is_sent_away_and_the_charge_goes_on_when_they_come_back(datab
 
 
 def test_an_adapter_that_raises_leaves_the_payment_in_doubt(database):
-    def broken(request):
-        raise RuntimeError("a bug in the adapter")
+    class Broken(NullAdapter):
+        def process(self, request):
+            raise RuntimeError("a bug in the adapter")
 
     payment_id = accept_one(database).payment.id
-    run(pipeline(database, ScriptedGateway("a", broken)), "payments")
+    gateway = LoadedGateway(Broken(GatewayConfig("a", "null", base_url="", api_key="k")))
+    run(pipeline(database, gateway), "payments")
     assert payment_of(database, payment_id).certainty == "unknown"
 
 

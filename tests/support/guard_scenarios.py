@@ -12,8 +12,9 @@ import pytest
 
 from aegis_worker.domain.outcomes import NotSent, Outcome
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayRequest
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 from support.payments import accept_one, end_leases, let_pass, pipeline
@@ -62,7 +63,7 @@ def a_frozen_worker_is_refused(database: Database) -> int:
 def a_worker_dies_during_its_call(database: Database, without_keys: SandboxPair) -> int:
     """A gateway without idempotency keys has charged when the worker dies; the lease ends, and the next takes over."""
 
-    class Doomed(SandboxGateway):
+    class Doomed(LoadedGateway):
         def process(self, request: GatewayRequest) -> Outcome:
             super().process(request)
             raise Death
@@ -70,7 +71,7 @@ def a_worker_dies_during_its_call(database: Database, without_keys: SandboxPair)
     payment_id = accept_one(database).payment.id
     gateway = adapter(without_keys.a, key_lifetime_s=0)
     with pytest.raises(Death):
-        run(pipeline(database, Doomed(gateway.config)), "payments")
+        run(pipeline(database, Doomed(SandboxAdapter(gateway.config))), "payments")
     end_leases(database)
     run(pipeline(database, gateway), "payments")
     return len(without_keys.charged(payment_id))

@@ -8,21 +8,22 @@ from typing import Any
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from support.sandbox_process import API_KEY
 
 WEBHOOK_SECRET = "whsec_test"
 
 
-def adapter_for(base_url: str, **config: Any) -> SandboxGateway:
+def adapter_for(base_url: str, **config: Any) -> LoadedGateway:
     settings = {
         "name": "sandbox_a",
         "adapter": "sandbox",
         "api_key": API_KEY,
         "webhook_secret": WEBHOOK_SECRET,
     }
-    return SandboxGateway(GatewayConfig(base_url=base_url, **settings | config))
+    return LoadedGateway(SandboxAdapter(GatewayConfig(base_url=base_url, **settings | config)))
 
 
 def request(token: str = "tok_ok", operation: Operation = Operation.PROCESS, **fields: Any) -> GatewayRequest:

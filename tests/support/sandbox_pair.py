@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
-from aegis_worker.gateways.sandbox.adapter import SandboxGateway
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from support.sandbox_process import API_KEY, Sandbox, running_sandbox
 
 
@@ -20,7 +21,7 @@ class SandboxPair:
     a: Sandbox
     b: Sandbox
 
-    def adapters(self, **options: Any) -> list[SandboxGateway]:
+    def adapters(self, **options: Any) -> list[LoadedGateway]:
         """Adapters of both, in this order, with these options."""
         return [adapter(sandbox, **options) for sandbox in (self.a, self.b)]
 
@@ -39,17 +40,19 @@ class SandboxPair:
             sandbox.set_faults()
 
 
-def adapter(sandbox: Sandbox, *, base_url: str | None = None, **options: Any) -> SandboxGateway:
+def adapter(sandbox: Sandbox, *, base_url: str | None = None, **options: Any) -> LoadedGateway:
     """The adapter of a sandbox; with `base_url`, one that is sent elsewhere."""
-    return SandboxGateway(
-        GatewayConfig(
-            name=sandbox.name,
-            adapter="sandbox",
-            base_url=base_url or sandbox.url,
-            api_key=API_KEY,
-            connect_timeout_s=1.0,
-            timeout_s=2.0,
-            options=options,
+    return LoadedGateway(
+        SandboxAdapter(
+            GatewayConfig(
+                name=sandbox.name,
+                adapter="sandbox",
+                base_url=base_url or sandbox.url,
+                api_key=API_KEY,
+                connect_timeout_s=1.0,
+                timeout_s=2.0,
+                options=options,
+            )
         )
     )
 

@@ -10,7 +10,7 @@ from aegis_worker.domain.gateway_keys import keys_of_same_hop
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation, UnknownKind
 from aegis_worker.gateways.base import GatewayRequest, StatusQuery
-from aegis_worker.gateways.identity import EVERYTHING, NOTHING, Carries, Expected, Shown, mismatch
+from aegis_worker.gateways.kit.identity import EVERYTHING, NOTHING, Carries, Expected, Shown, mismatch
 
 KEY = "pay_" + "0" * 32 + "-p2"
 EXPECTED = Expected(keys_of_same_hop(KEY), "ch_1", Money(1999, "USD"))

@@ -10,21 +10,18 @@ from aegis_worker.bootstrap import build_worker
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, NotFound, Operation
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
-from aegis_worker.gateways.base import GatewayRequest, StatusQuery
-from aegis_worker.gateways.null.adapter import NullGateway
-from aegis_worker.gateways.registry import load_gateways
+from aegis_worker.exchange.loaded import load_gateways
+from aegis_worker.gateways.base import GatewayRequest, PaymentGateway, StatusQuery
 from aegis_worker.settings import load_settings
 
 ENTRY = '[gateways.null]\nadapter = "null"\n'
 REQUEST = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", Money(1999, "USD"), {"type": "card"})
 
 
-def gateway(tmp_path: Path, options: str = "") -> NullGateway:
+def gateway(tmp_path: Path, options: str = "") -> PaymentGateway:
     path = tmp_path / "gateways.toml"
     path.write_text(ENTRY + (f"[gateways.null.options]\n{options}\n" if options else ""))
-    found = load_gateways(path, {})["null"]
-    assert isinstance(found, NullGateway)
-    return found
+    return load_gateways(path, {})["null"]
 
 
 def test_it_needs_no_address_and_approves(tmp_path: Path) -> None:
@@ -38,7 +35,7 @@ def test_it_waits_for_its_latency_on_the_calling_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("aegis_worker.gateways.null.adapter.time.sleep", slept.append)
+    monkeypatch.setattr("aegis_worker.exchange.driver.time.sleep", slept.append)
     gateway(tmp_path, "latency_ms = 50").process(REQUEST)
     gateway(tmp_path).process(REQUEST)
     assert slept == [0.05]

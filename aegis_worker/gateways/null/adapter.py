@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -10,13 +9,14 @@ from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, 
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
 from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
+from ..kit.flows import Flow, Pause
 
 _MOST_LATENCY_MS = 60_000
 _KEY_LIFETIME_S = 86_400.0
 
 
-class NullGateway:
-    """Answers within the process, after `latency_ms` (option, default 0) on the calling thread.
+class NullAdapter:
+    """Calls nobody and approves, after a pause of `latency_ms` (option, default 0).
 
     Nothing is ever found here, so a call whose worker died is made again under its key, which costs nobody anything. Its
     answers come from within the process, so there is nothing to know them by and it declares nothing.
@@ -30,53 +30,30 @@ class NullGateway:
         self.capabilities = Capabilities((Operation.PROCESS,), _KEY_LIFETIME_S, absence_window_s=0.0)
         self._latency_s = _latency_s(config)
 
-    def initiate(self, request: GatewayRequest) -> Outcome:
-        """Approved."""
-        return self._approve(request)
-
-    def authenticate(self, request: GatewayRequest) -> Outcome:
-        """Approved."""
-        return self._approve(request)
-
-    def process(self, request: GatewayRequest) -> Outcome:
+    def process(self, request: GatewayRequest) -> Flow[Outcome]:
         """Approved; captured unless funds are only to be held."""
-        return self._approve(request)
+        if self._latency_s:
+            yield Pause(self._latency_s)
+        return Approved(request.gateway_ref or f"null_{request.payment_id}", captured=request.capture)
 
-    def capture(self, request: GatewayRequest) -> Outcome:
-        """Approved."""
-        return self._approve(request)
+    # It makes no difference between its operations.
+    initiate = authenticate = capture = void = refund = process
 
-    def void(self, request: GatewayRequest) -> Outcome:
-        """Approved."""
-        return self._approve(request)
-
-    def refund(self, request: GatewayRequest) -> Outcome:
-        """Approved."""
-        return self._approve(request)
-
-    def get_status(self, query: StatusQuery) -> Lookup:
+    def get_status(self, query: StatusQuery) -> Flow[Lookup]:
         """Nothing is kept."""
+        yield from ()
         return NotFound()
 
-    def find_by_reference(self, query: StatusQuery) -> Lookup:
-        """Nothing is kept."""
-        return NotFound()
+    find_by_reference = get_status
 
-    def health_check(self) -> Health:
+    def health_check(self) -> Flow[Health]:
         """Always well."""
-        return Health(ok=True, latency_ms=0)
+        yield from ()
+        return Health(ok=True)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
         """It sends none. Raises InvalidWebhook."""
         raise InvalidWebhook("the null gateway sends no webhooks")
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def _approve(self, request: GatewayRequest) -> Outcome:
-        if self._latency_s:
-            time.sleep(self._latency_s)
-        return Approved(request.gateway_ref or f"null_{request.payment_id}", captured=request.capture)
 
 
 def _latency_s(config: GatewayConfig) -> float:

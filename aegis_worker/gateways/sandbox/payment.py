@@ -8,8 +8,9 @@ from typing import Any
 
 from aegis_worker.domain.outcomes import Operation
 
-from ..identity import Shown
-from ..reading import address, child, children, currency, identifier, minor_units, one_of
+from ..kit.amounts import ISO_AMOUNTS
+from ..kit.identity import EVERYTHING, Carries, Declared, Shown
+from ..kit.reading import address, child, children, currency, identifier, minor_units, one_of
 
 VERBS = {
     Operation.AUTHENTICATE: "authenticate",
@@ -18,6 +19,19 @@ VERBS = {
     Operation.VOID: "void",
     Operation.REFUND: "refund",
 }
+# The steps that lead to a charge, each with the statuses in which the payment exists without the step having happened.
+NOT_YET = {
+    Operation.INITIATE: frozenset[str](),
+    Operation.AUTHENTICATE: frozenset({"created"}),
+    Operation.PROCESS: frozenset({"created", "authenticated"}),
+}
+# Every answer that concerns a payment shows all of it. One that concerns none names our reference: a refusal, a 404.
+IDENTITY = Declared(
+    answers=dict.fromkeys(Operation, EVERYTHING),
+    look_ups=dict.fromkeys(Operation, EVERYTHING),
+    refusals=Carries(reference=True),
+    absences=Carries(reference=True, gateway_ref=True),
+)
 _STATUSES = frozenset(
     {
         "created",
@@ -76,27 +90,31 @@ class SandboxPayment:
 
 def read_payment(body: Mapping[str, Any]) -> SandboxPayment:
     """The payment in an answer. Raises Unreadable."""
-    status = one_of(body, "status", _STATUSES)
+    status, code = one_of(body, "status", _STATUSES), currency(body)
     return SandboxPayment(
         id=identifier(body, "id"),
         status=status,
         reference=identifier(body, "reference"),
-        minor=minor_units(body, "amount"),
-        currency=currency(body),
-        captured_minor=minor_units(body, "amount_captured"),
-        refunded_minor=minor_units(body, "amount_refunded"),
+        minor=_amount(body, "amount", code),
+        currency=code,
+        captured_minor=_amount(body, "amount_captured", code),
+        refunded_minor=_amount(body, "amount_refunded", code),
         error_code=identifier(child(body, "last_error"), "code") if status == "failed" else "",
         redirect_url=address(child(body, "next_action"), "redirect_url")
         if status == "requires_action"
         else "",
-        operations=[_operation(done) for done in children(body, "operations")],
+        operations=[_operation(done, code) for done in children(body, "operations")],
     )
 
 
-def _operation(body: Mapping[str, Any]) -> SandboxOperation:
+def _amount(body: Mapping[str, Any], name: str, currency: str) -> int:
+    return ISO_AMOUNTS.read(minor_units(body, name), currency)
+
+
+def _operation(body: Mapping[str, Any], currency: str) -> SandboxOperation:
     return SandboxOperation(
         verb=identifier(body, "operation"),
         reference=identifier(body, "reference"),
-        minor=minor_units(body, "amount"),
+        minor=_amount(body, "amount", currency),
         error_code="" if body.get("error_code") is None else identifier(body, "error_code"),
     )

@@ -20,7 +20,7 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Fact, in_doubt, resolved
 from aegis_worker.domain.transitions import EventType, State
-from aegis_worker.gateways.identity import other_money
+from aegis_worker.gateways.kit.identity import other_money
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
 
 from ..absence import Missing, after_not_found

@@ -3,55 +3,35 @@
 from __future__ import annotations
 
 import http.client
+import math
 import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import partial
 from urllib.parse import urlsplit
 
 from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.http1.connection import Connection, MalformedAnswer, connect
-from aegis_worker.http1.resolving import Resolver, addresses
+from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
 from aegis_worker.observability.redaction import redact_text
 
+from .http1.connection import Connection, MalformedAnswer, connect
+from .http1.resolving import Resolver, addresses
+
 MAX_BODY_BYTES = 1 << 20
-MAX_RETRY_AFTER_S = 3600.0
 _PORTS = {"http": 80, "https": 443}
 _MAX_RESOLVING = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole HTTP answer. The names of `headers` are matched without regard to case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def retry_after_s(self) -> float | None:
-        """Seconds that `Retry-After` (a number or a date) asks to wait, at most MAX_RETRY_AFTER_S."""
-        found = (value for name, value in self.headers.items() if name.lower() == "retry-after")
-        value = next(found, "").strip()
-        try:
-            wait_s = (
-                float(value) if value.isdecimal() else parsedate_to_datetime(value).timestamp() - time.time()
-            )
-        except ValueError:
-            return None
-        return min(max(wait_s, 0.0), MAX_RETRY_AFTER_S)
-
-
 class HttpClient:
-    """Requests to one host, at most `max_connections` at once, without retries or redirects.
+    """Calls to one host, at most `max_connections` at once, without retries or redirects.
 
     Threads may share it, processes may not: connect after the fork. A call is over after `connect_timeout_s` + `timeout_s`,
     however slowly bytes come: the first bounds the wait for a free connection and then, together, the resolving, connecting
-    to one address after the other and the TLS handshake; the second the sending and the whole answer.
+    to one address after the other and the TLS handshake; the second the sending and the whole answer. `headers` go with
+    each call; a call's own take precedence.
     """
 
     def __init__(
@@ -76,12 +56,10 @@ class HttpClient:
         self._idle: deque[Connection] = deque()
         self._resolver = Resolver(_MAX_RESOLVING)
 
-    def send(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer | NotSent | Unknown:
-        """One request, sent at most once."""
-        connect_by = time.monotonic() + self._connect_timeout_s
-        if not self._places.acquire(timeout=self._connect_timeout_s):
+    def send(self, call: HttpCall, *, deadline: float = math.inf) -> HttpAnswer | NotSent | Unknown:
+        """Make the call, at most once. It is over at the `deadline` (monotonic), where that comes before its own bounds."""
+        connect_by = min(time.monotonic() + self._connect_timeout_s, deadline)
+        if not self._places.acquire(timeout=max(connect_by - time.monotonic(), 0.0)):
             return NotSent("no free connection")
         try:
             connection = self._kept() or self._connected(connect_by)
@@ -89,7 +67,7 @@ class HttpClient:
             kind = NotSentKind.TIMEOUT if isinstance(problem, TimeoutError) else NotSentKind.NETWORK_ERROR
             return NotSent(f"could not connect: {_in_the_words_of_the_system(problem)}", kind=kind)
         else:
-            return self._exchanged(connection, method, path, body, headers or {})
+            return self._exchanged(connection, call, min(time.monotonic() + self._timeout_s, deadline))
         finally:
             self._places.release()
 
@@ -113,18 +91,16 @@ class HttpClient:
         found = self._resolver.ask(self._host, partial(addresses, self._host, self._port), deadline)
         return connect(found, self._host, self._port, self._tls, deadline)
 
-    def _exchanged(
-        self, connection: Connection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> Answer | Unknown:
+    def _exchanged(self, connection: Connection, call: HttpCall, deadline: float) -> HttpAnswer | Unknown:
         """The answer. Without one bytes may have left, also where a kept connection was reset or sending timed out."""
         keep = False
         try:
             reply = connection.exchange(
-                method,
-                self._prefix + path,
-                {**self._headers, **headers},
-                body,
-                deadline=time.monotonic() + self._timeout_s,
+                call.method,
+                self._prefix + call.path,
+                {**self._headers, **call.headers},
+                call.body,
+                deadline=deadline,
                 max_body_bytes=self._max_body_bytes,
             )
             keep = connection.is_reusable
@@ -141,7 +117,7 @@ class HttpClient:
                 connection.close()
         if not reply.whole:
             return Unknown(f"HTTP {reply.status} with an answer too long", kind=UnknownKind.UNREADABLE)
-        return Answer(reply.status, reply.headers, reply.body)
+        return HttpAnswer(reply.status, reply.headers, reply.body)
 
 
 def _in_the_words_of_the_system(problem: OSError) -> str:

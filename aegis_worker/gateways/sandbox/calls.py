@@ -1,0 +1,86 @@
+"""What the sandbox gateway is called with. Pure: each function gives a call as a value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from aegis_worker.domain.outcomes import Operation
+
+from ..base import GatewayRequest, StatusQuery
+from ..kit.amounts import ISO_AMOUNTS
+from ..kit.flows import HttpCall
+from .payment import VERBS
+
+# Where a payment's first call goes; later calls go to the payment that it made.
+FIRST_CALLS = {
+    Operation.INITIATE: "/v1/payments",
+    Operation.AUTHENTICATE: "/v1/authentications",
+    Operation.PROCESS: "/v1/charges",
+}
+_INSTRUMENTS = {
+    "card": "token",
+    "upi": "vpa",
+    "net_banking": "bank_code",
+    "wallet": "provider",
+    "pay_later": "provider",
+}
+# Nobody listens on port 1: the kernel refuses what is sent there, which is what `tok_refused` asks for.
+_REFUSING_URL = "http://127.0.0.1:1"
+
+
+def call_for(request: GatewayRequest, headers: Mapping[str, str]) -> HttpCall:
+    """The call of an operation, under its idempotency key."""
+    if request.gateway_ref is None:
+        path, body = FIRST_CALLS[request.operation], _new_payment(request)
+    else:
+        path = f"/v1/payments/{quote(request.gateway_ref, safe='')}/{VERBS[request.operation]}"
+        body = {"reference": request.idempotency_key}
+        if request.operation in (Operation.CAPTURE, Operation.REFUND):
+            body["amount"] = ISO_AMOUNTS.written(request.amount)
+    return HttpCall(
+        "POST", path, {**headers, "Idempotency-Key": request.idempotency_key}, json.dumps(body).encode()
+    )
+
+
+def refused_call(call: HttpCall) -> HttpCall:
+    """The same call to where it is refused, without what is only the gateway's to know."""
+    return HttpCall(call.method, call.path, body=call.body, base_url=_REFUSING_URL)
+
+
+def look_up_by_id(query: StatusQuery, headers: Mapping[str, str]) -> HttpCall:
+    """Shows one payment."""
+    path = f"/v1/payments/{quote(query.gateway_ref or '', safe='')}"
+    return HttpCall("GET", path, headers, only_reads=True)
+
+
+def look_up_by_reference(query: StatusQuery, headers: Mapping[str, str]) -> HttpCall:
+    """Lists the payments that something was done to under our reference."""
+    path = f"/v1/payments?reference={quote(query.reference, safe='')}"
+    return HttpCall("GET", path, headers, only_reads=True)
+
+
+def health_call(headers: Mapping[str, str]) -> HttpCall:
+    """Moves nothing."""
+    return HttpCall("GET", "/healthz", headers, only_reads=True)
+
+
+def _new_payment(request: GatewayRequest) -> dict[str, Any]:
+    method = request.payment_method
+    instrument = _INSTRUMENTS[method["type"]]
+    body = {
+        "reference": request.idempotency_key,
+        "amount": ISO_AMOUNTS.written(request.amount),
+        "currency": request.amount.currency,
+        "capture_method": "automatic" if request.capture else "manual",
+        "payment_method": {"type": method["type"], instrument: method[instrument]},
+        "metadata": {"merchant_payment_id": request.payment_id},
+    }
+    optional = {
+        "customer": request.customer_id,
+        "description": request.description,
+        "return_url": request.return_url,
+    }
+    return body | {name: value for name, value in optional.items() if value}

@@ -1,0 +1,59 @@
+"""The sandbox gateway's webhooks: whether they are its own, and what they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aegis_worker.domain.money import Money
+from aegis_worker.errors import InvalidWebhook
+
+from ..base import GatewayEvent
+from ..kit.amounts import ISO_AMOUNTS
+from ..kit.reading import Unreadable, child, currency, identifier, minor_units, parsed
+from ..kit.signatures import is_recent, is_signed, signed_at_s
+
+SIGNATURE_HEADER = "Sandbox-Signature"
+SIGNATURE_AGE_S = 300
+
+
+def read_webhook(secret: str, headers: Mapping[str, str], body: bytes, now_s: float) -> GatewayEvent:
+    """The event, in AegisPay's words. Raises InvalidWebhook for one that is forged, old or no event."""
+    given = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER.lower()), "")
+    _check_signature(secret, given, body, now_s)
+    try:
+        return _event(body)
+    except Unreadable as problem:
+        raise InvalidWebhook(f"not a sandbox event: {problem}") from problem
+
+
+def _check_signature(secret: str, given: str, body: bytes, now_s: float) -> None:
+    """`t=<s since 1970>,v1=<hex HMAC-SHA-256 of "t.body">`, at most SIGNATURE_AGE_S old. Raises InvalidWebhook."""
+    pairs = [part.split("=", 1) for part in given.split(",") if "=" in part]
+    parts = dict(pairs)
+    timestamp = parts.get("t", "")
+    at_s = signed_at_s(timestamp)
+    # A header that came twice says two things.
+    if not secret or len(parts) != len(pairs) or at_s is None:
+        raise InvalidWebhook("no usable signature")
+    if not is_signed(secret, f"{timestamp}.".encode() + body, parts.get("v1", "")):
+        raise InvalidWebhook("wrong signature")
+    if not is_recent(at_s, now_s, SIGNATURE_AGE_S):
+        raise InvalidWebhook("signature too old")
+
+
+def _event(body: bytes) -> GatewayEvent:
+    """Raises Unreadable."""
+    event = parsed(body)
+    payment = child(event, "data")
+    return GatewayEvent(
+        identifier(event, "id"),
+        identifier(payment, "reference"),
+        identifier(payment, "id"),
+        identifier(event, "type"),
+        _amount(payment) if "amount" in payment else None,
+    )
+
+
+def _amount(payment: Mapping[str, object]) -> Money:
+    code = currency(payment)
+    return Money(ISO_AMOUNTS.read(minor_units(payment, "amount"), code), code)
