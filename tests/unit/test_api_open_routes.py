@@ -182,6 +182,7 @@ def test_every_error_that_may_reach_a_caller_has_its_place_in_the_table() -> Non
     # Raised by workers or by the command line only, or not by anything that a route calls.
     of_workers = {
         "api_unavailable",
+        "change_refused",
         "internal_error",
         "invalid_webhook",
         "lease_lost",
