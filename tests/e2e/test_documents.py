@@ -66,6 +66,7 @@ def test_the_readme_and_then_the_tutorial(installation: Installation) -> None:
         reader.read(TUTORIAL, STEP_S)
 
 
+@pytest.mark.slow  # dozens of commands, each of which starts a Python
 @pytest.mark.parametrize("document", [path for path in HOWTOS if path != DEPLOY], ids=lambda path: path.name)
 def test_a_howto(installation: Installation, document: Path) -> None:
     if not any(block.language in SHELL_LANGUAGES for block in blocks_of(document)):
