@@ -80,8 +80,8 @@ def steps_of(document: Path) -> Iterator[Step]:
                 command, *shown = part.splitlines()
                 yield Step(command, block.line, tuple(shown))
         else:
-            shows = following is not None and following.language == "json"
-            yield Step(block.text, block.line, document=json.loads(following.text) if shows else None)
+            shown = following.text if following is not None and following.language == "json" else None
+            yield Step(block.text, block.line, document=json.loads(shown) if shown else None)
 
 
 class Shell:
@@ -103,16 +103,22 @@ class Shell:
         )
 
     def run(self, command: str, within_s: float) -> tuple[int, str]:
-        """The exit code of a command, and what it printed on standard output."""
+        """The exit code of the last of the commands that failed, or 0; and what they printed on standard output."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        # An `if` and a group would take `exit` and here-documents badly: the commands stand on lines of their own.
-        self._process.stdin.write(f"{command.rstrip()}\nprintf '\\n{self._END}%d\\n' $?\n")
+        # The commands stand on lines of their own, because here-documents don't work inside a group.
+        lines = (
+            "FAILED=0; trap 'FAILED=$?' ERR",
+            command.rstrip(),
+            f"printf '\\n{self._END}%d\\n' $FAILED",
+            "",
+        )
+        self._process.stdin.write("\n".join(lines))
         self._process.stdin.flush()
         watch = threading.Timer(within_s, self._process.kill)
         watch.start()
         try:
-            printed = []
+            printed: list[str] = []
             for line in self._process.stdout:
                 if line.startswith(self._END):
                     return int(line[1:]), "".join(printed).removesuffix("\n")
