@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aegis_api.problems import PROBLEMS
+from aegis_api.http.problems import PROBLEMS
 from aegis_worker import errors
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.errors import AegisError, OperatorError, ProgrammingError, Refused, Retryable

@@ -14,6 +14,7 @@ from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import ALLOWED_AFTER_THE_END, LEADS_TO, EventType
 from aegis_worker.persistence.published import PublishedEvent
+from aegis_worker.pipeline.operations.charge import facts as charge
 
 from .markdown import code, codes, table
 
@@ -110,18 +111,18 @@ def _leads_to(kind: EventType) -> str:
 
 
 def _facts() -> dict[EventType, Fact]:
-    """One fact of each type with all fields that it may have; the domain's own where the domain makes them."""
+    """One fact of each type with all fields that it may have; made by the code's own functions where there are any."""
     captured = Approved(_REF, captured=True)
     held = Approved(_REF, captured=False)
     error = describe_error("insufficient_funds", gateway=_GATEWAY, gateway_code="51", message="")
     doubtful = _in_doubt()
     made: list[Fact] = [
         domain.initiated(_PAYMENT),
-        *domain.opened(_PAYMENT, Operation.PROCESS, _GATEWAY, 1),
+        *charge.opened(_PAYMENT, Operation.PROCESS, _GATEWAY, 1),
         domain.retried(_GATEWAY, "sandbox_b", "insufficient_funds"),
-        *domain.approved(_PAYMENT, Operation.AUTHENTICATE, _GATEWAY, captured),
-        *domain.approved(_PAYMENT, Operation.PROCESS, _GATEWAY, captured),
-        *domain.approved(_PAYMENT, Operation.PROCESS, _GATEWAY, held),
+        *charge.approved(_PAYMENT, Operation.AUTHENTICATE, _GATEWAY, captured),
+        *charge.approved(_PAYMENT, Operation.PROCESS, _GATEWAY, captured),
+        *charge.approved(_PAYMENT, Operation.PROCESS, _GATEWAY, held),
         *domain.in_doubt(_PAYMENT, _GATEWAY, "read timeout"),
         *domain.resolved(doubtful, "the gateway was asked"),
         *domain.failed(error),
