@@ -108,7 +108,7 @@ class TickScheduler(PersistentScheduler):
             if _waiting(redis, entry.options["queue"]) < ENOUGH_WAIT:
                 self.apply_async(entry, producer=producer, advance=False)
             self._note(redis)
-        except Exception as error:  # Redis is away: the next tick is as good
+        except Exception as error:  # Redis is away; the next tick finds all that this one would have found
             log.warning("tick not sent", tick=entry.name, error=f"{type(error).__name__}: {error}")
             self._rests_until_s = time.monotonic() + _REST_AFTER_FAILURE_S
 
@@ -125,7 +125,7 @@ class TickScheduler(PersistentScheduler):
         }
 
     def _when(self, entry: Tick, next_time_to_run: float, mktime: Any = None) -> float:
-        # Celery's heap of ticks is sorted by these, and compares them with now.
+        # Celery sorts its heap of ticks by this value and compares it with the monotonic clock.
         return time.monotonic() + (self.adjust(next_time_to_run) or 0)
 
 
@@ -133,4 +133,4 @@ def _waiting(redis: Any, queue: str) -> int:
     try:
         return int(redis.llen(queue))
     except RedisError:
-        return 0  # sending finds out by itself, and connects again
+        return 0  # sending the tick fails likewise, and then connects again

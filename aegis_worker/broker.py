@@ -12,7 +12,7 @@ _logger = logging.getLogger(__name__)
 
 
 class _Channel(RedisChannel):
-    """Says of a closed connection that it is closed: kombu stumbles over it, and that would end the worker."""
+    """Raises ConnectionError for a closed connection, where kombu raises AttributeError, which would end the worker."""
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         if self.connection is None or self.connection.client is None:
@@ -22,10 +22,10 @@ class _Channel(RedisChannel):
 
 
 class Transport(RedisTransport):
-    """Throws away what is no message of Celery's: kombu lets it end the worker, one worker for each such entry.
+    """Throws away an entry of a queue that is no message of Celery's. Otherwise each such entry would end one worker.
 
-    BRPOP has taken it out of the queue by then. Messages that are well-formed and refused (an unknown task, a pickle)
-    never get here as errors.
+    The entry is out of the queue by then, because BRPOP took it. Well-formed messages that are refused (an unknown task, a
+    pickle) are Celery's to refuse and raise nothing here.
     """
 
     Channel = _Channel
@@ -35,5 +35,5 @@ class Transport(RedisTransport):
         try:
             super().on_readable(fileno)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            # Not its text: a stranger chose it.
+            # The error's text is left out, because it repeats the entry, which a stranger may have written.
             _logger.warning("an entry of a queue is no message and is thrown away: %s", type(error).__name__)

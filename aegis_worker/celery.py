@@ -29,9 +29,9 @@ TASK_OF = {
 QUEUE_OF = {"payments": "payments", "verify": "verify", "outbox": "outbox", "webhooks": "outbox"}
 
 
-# So many hints and ticks may wait in a queue: that is no worker, or workers that are behind, and one more says nothing new.
-# Bounded by their number and not by an expiry, which compares the clocks of two hosts: one that is set back would have all
-# that it sends thrown away.
+# Send no hint or tick to a queue in which this many wait: then no worker runs, or workers are behind, and another message
+# would tell them nothing new. Messages are bounded by their number and not by an expiry time, because an expiry compares
+# the clocks of two hosts: everything that a host with a late clock sends would be thrown away.
 ENOUGH_WAIT = 50
 
 
@@ -40,26 +40,27 @@ def _beat(task: str, queue: str, every_s: float) -> dict[str, Any]:
 
 
 class HintedTask(Task):
-    """A task that looks at a table. What it can't do now stays due, so a database that is away is a line in the log, and so
-    is what an operator has to change.
+    """A task that looks at a table. What it can't do now stays due and is found by a later look, so these errors are only
+    logged, as one line each: a database that is away, and what an operator has to change.
     """
 
     abstract = True
     throws = (Retryable, OperatorError)
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
-        """Celery says at its lowest level what a task may throw."""
+        """Log an expected error as a warning, because Celery logs those of `throws` at INFO, which nobody sees."""
         if isinstance(exc, self.throws):
             log.warning("put off", task=self.name, error=str(exc))
 
 
 @signals.setup_logging.connect
 def _setup_logs(**_: Any) -> None:
-    # With a receiver here Celery leaves logging, standard output and standard error alone. What it would put in place of
-    # the latter two drops every line that is written while another one is: all that our own handler writes.
+    # Because this signal has a receiver, Celery leaves logging, standard output and standard error alone. Otherwise it
+    # would replace the latter two by objects that drop a line which is written while another line is being written. Our
+    # own log handler writes just such lines, so all logs would be lost.
     configure_logs(level_of(os.environ))
     log_the_uncaught()
-    # The pool tells through this one of children that died, and its lines would lead nowhere.
+    # The process pool reports children that died to this logger, which by default passes nothing on.
     get_multiprocessing_logger().propagate = True
 
 
@@ -85,7 +86,7 @@ app.conf.update(
     task_soft_time_limit=150,
     task_time_limit=180,
     worker_soft_shutdown_timeout=25,
-    # Calls may be in flight while no task runs.
+    # Calls may be in flight while no task runs, so a worker that looks idle must not stop at once.
     worker_enable_soft_shutdown_on_idle=True,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_max_tasks_per_child=10_000,
@@ -93,7 +94,7 @@ app.conf.update(
     worker_send_task_events=False,
     worker_consumer="aegis_worker.consumer:Consumer",
     broker_transport="aegis_worker.broker:Transport",
-    # As redis-py has it. ssl_cert_reqs in the URL wins.
+    # Check the server's certificate, as redis-py does by default. `ssl_cert_reqs` in the URL overrides it.
     broker_use_ssl={"ssl_cert_reqs": ssl.CERT_REQUIRED} if _BROKER_URL.startswith("rediss://") else None,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

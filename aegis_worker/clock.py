@@ -1,7 +1,7 @@
 """The clock that this process judges leases, keys and waits by: one that goes on while the process or its machine sleeps.
 
-Not the time of day, which is set forward and back. Readings compare within one machine only; between machines PostgreSQL's
-clock counts, and what it said is brought onto this one as it is read (`persistence.claims`).
+It is not the time of day, because that is set forward and back. Readings can be compared within one machine only. Between
+machines PostgreSQL's clock counts; its times are converted to this clock when they are read (`persistence.claims`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def _clock() -> int:
     if boottime is not None:
         try:
             time.clock_gettime(boottime)
-        except OSError:  # known to Python, but not to this kernel
+        except OSError:  # Python knows the clock, and this kernel doesn't
             boottime = None
     return time.CLOCK_MONOTONIC if boottime is None else boottime
 

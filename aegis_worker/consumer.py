@@ -1,6 +1,7 @@
 """Celery's consumer of messages, for a Redis that lets the worker in and doesn't let it do its work.
 
-Celery takes a refused command for a lost connection and connects again at once, several times a second and for ever.
+Without this, Celery takes a refused command for a lost connection and connects again at once, several times a second and
+for ever.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 _FIRST_REST_S, _LONGEST_REST_S = 1.0, 30.0
 _ASK_S = 2.0
-# Without a refusal for so long, the next one is a new matter.
+# After this long without a refusal, the next one begins with the shortest rest again.
 _FORGOTTEN_AFTER_S = 120.0
 
 

@@ -18,7 +18,8 @@ from aegis_worker.store_urls import checked_database_url, checked_redis_url
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
-# 10 s … 12 h, then daily until 7 days have passed; after the last step a person is asked.
+# Seconds between two questions to a gateway about a payment in doubt: 10 s to 12 h, then daily until 7 days have passed.
+# After the last step a person is asked.
 VERIFY_LADDER_S = (
     10,
     30,
@@ -34,19 +35,20 @@ VERIFY_LADDER_S = (
     *(6 * (_DAY,)),
 )
 
-# Of one gateway in one process. Calls in flight = payments a second × seconds that a call takes (Little): 512 of them, in
-# two processes, are what 2 cores can decide and write where a gateway answers in 100 ms or more. A thread that waits costs
-# some ten kilobytes. A claim of half of them: one half is decided and written while the other is called.
+# Calls that one process may have in flight at one gateway. Calls in flight = payments a second × seconds that a call takes
+# (Little's law): two processes with 256 each keep 2 cores busy where a gateway answers in 100 ms or more. A thread that
+# waits costs some ten kilobytes. A claim takes half as many jobs, so that one half is decided and written while the other
+# half is being called.
 CALL_THREADS, BATCH = 256, 128
 
-# After which a person's decision takes effect that no gateway confirms or contradicts: an outage of a day is rare.
+# A person's decision that no gateway confirms or contradicts takes effect after this: outages of more than a day are rare.
 DECISION_WAIT_S = float(_DAY)
 
 # Seconds after a charge was refused, or found to be absent, at which the gateway is asked about it again.
 RECHECK_LADDER_S = (15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 3 * _DAY)
 
-# Least and most of each number, both included; NaN is outside of any.
-_BOUNDS: Mapping[str, tuple[float, float]] = {
+# The smallest and the largest value that is allowed for each number.
+BOUNDS: Mapping[str, tuple[float, float]] = {
     "lease_s": (1, _DAY),
     "batch": (1, 10_000),
     "call_threads": (1, 10_000),
@@ -210,9 +212,9 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError("AEGIS_ENV must be development, test, staging or production")
     if settings.log_level not in _LOG_LEVELS:
         raise ConfigurationError(f"AEGIS_LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}")
-    for name, (least, most) in _BOUNDS.items():
+    for name, (least, most) in BOUNDS.items():
         value = getattr(settings, name)
-        if not value >= least:  # NaN is not
+        if not value >= least:  # not `value < least`, which lets NaN pass
             raise ConfigurationError(f"AEGIS_{name.upper()} must be at least {least:g}")
         if value > most:
             raise ConfigurationError(f"AEGIS_{name.upper()} must be at most {most:.0f}")

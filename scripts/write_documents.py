@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from references import commands, errors, events, sandbox, settings
+
 from aegis_worker.domain.transitions import LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +33,15 @@ def state_diagram() -> str:
 # By document and by the name of the block in it.
 BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/state-machine.md": {"states": state_diagram},
+    "docs/reference/settings.md": {"settings": settings.tables},
+    "docs/reference/commands.md": {"overview": commands.overview, "commands": commands.details},
+    "docs/reference/errors.md": {
+        "problems": errors.problems,
+        "declines": errors.declines,
+        "exceptions": errors.exceptions,
+    },
+    "docs/reference/events.md": {"example": events.example, "events": events.events, "fields": events.fields},
+    "docs/reference/sandbox.md": {"tokens": sandbox.tokens},
 }
 
 

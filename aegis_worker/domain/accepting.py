@@ -30,7 +30,7 @@ class Born:
 
 @dataclass(frozen=True, slots=True)
 class KeptPayment:
-    """A key's payment as it stands now, and the request that it was accepted for."""
+    """The payment that a key was used for, as it stands now, and the request that it was accepted for."""
 
     request_hmac: bytes
     payment: Payment

@@ -30,7 +30,7 @@ CAPS = {
     "mastercard": Caps("Mastercard", per_day=10, per_30_days=35),
 }
 
-# Refused before the card's issuer was asked to approve anything.
+# Declines that came before the card's issuer was asked, so its network doesn't count them.
 _NOT_THE_ISSUER = frozenset(
     {
         "authentication_failed",

@@ -20,12 +20,12 @@ _NETWORKS = (
     r"8[12]\d{14,17}|(?:8600|9860|9704|9792)\d{12}",  # UnionPay, RuPay, Uzcard, Humo, Napas, Troy
 )
 _NUMBER = re.compile("|".join(_NETWORKS))
-# Read as a time, ten thousand of which a second has: yymmddhhmmss and four digits, ddmmyyyyhhmmss.
+# Numbers that are a moment and no card's: yymmddhhmmss and four digits of the second's fraction, or ddmmyyyyhhmmss.
 _CLOCK = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
 _TIME = re.compile(
     rf"2[2-7](?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]){_CLOCK}\d{{4}}|30(?:0[1-9]|1[0-2])20[2-9]\d{_CLOCK}"
 )
-# What twice a digit adds to the Luhn sum.
+# By digit, what its double adds to the Luhn sum: the sum of the double's own digits.
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 

@@ -34,7 +34,8 @@ _ENOUGH_DIGITS = re.compile(rf"\A(?:\D*+\d){{{SHORTEST}}}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")
 # In a card's own groups.
 _LAYOUTS = ("44443", "4444", "4443", "4442", "4441", "465", "464")
-# Of numbers in other groups; shorter and longer ones are rare among cards, and common among counters.
+# In groups that are no card's own, only these lengths are searched for, because others are rare among cards and common
+# among counters.
 _USUAL_LENGTHS = {15, 16, 19}
 _TWO_AND_A_LETTER = re.compile(r"(?<![^\W_])(\d{4,15})[^\W\d_]\d{4,15}(?![^\W_])")
 _MOST_SIGNS, _MOST_LETTERS, _LONGEST_WORDS = 4, 3, 16
@@ -60,7 +61,7 @@ _YEAR, _MONTH_AND_DAY = re.compile(r"20[1-4]\d"), re.compile(r"(?:0[1-9]|1[0-2])
 def holds_card_data(text: str) -> bool:
     """Whether `text` holds what looks like a card number, or a security code with its name."""
     if text.isascii() and _THREE_DIGITS.match(text) is None:
-        return False  # as most texts: there is not even a security code in it
+        return False  # too few digits, and nothing that names a security code: so it is with most texts
     if next(_found(plain(text).text), None) is not None:
         return True
     inner = unescaped(text)
@@ -176,7 +177,7 @@ def _without_known_forms(text: str) -> str:
 
 
 def _blot(found: re.Match[str]) -> str:
-    # Longer than what may stand between the groups of a number.
+    # As many letters as were found: more than may stand between the groups of one number, so that none is joined across.
     return "x" * len(found.group())
 
 

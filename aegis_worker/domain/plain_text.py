@@ -13,12 +13,12 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
-# What is not in its one spelling yet: other white space than one space, and control characters.
+# ASCII that `plain` has to change: white space other than a single space, and control characters.
 _OTHER_ASCII = re.compile(r"\s{2}|[\x00-\x1f\x7f]", re.ASCII)
 _UNSEEN = {"Cf", "Mn", "Me", "Mc"}
 # Letters of other alphabets that look like those of the names of a security code, and blank letters.
 _LOOKS_LIKE = {"\u0441": "c", "\u0475": "v", "\u03bd": "v", "\u115f": " ", "\u1160": " ", "\u2800": " "}
-# The control characters that are no white space, too.
+# Control characters that are no white space are taken out like zero-width characters.
 _UNSEEN_ASCII = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|&#?\w{2,8};")

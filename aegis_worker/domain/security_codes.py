@@ -44,7 +44,7 @@ def _any_of(names: str) -> str:
     return "|".join(_spelled(name) for line in names.strip().splitlines() for name in line.split("|"))
 
 
-# The last are words of their own only, as other words hold them.
+# The short names count only as words of their own, because longer words contain them.
 _NAME = rf"(?:(?:{_any_of(_NAMES)})2?|(?<![^\W_])(?:csc|ccv|cv2|cvn2?|cvd|cav2?)(?![^\W\d_]))"
 _DIGITS = r"(?<!\d)\d(?:[ .-]?\d){2,3}(?![\W_]?\d)"
 _AFTER = re.compile(rf"{_NAME}[\W_]{{0,8}}(?:(?:{_any_of(_BETWEEN)})[\W_]{{1,4}}){{0,4}}{_DIGITS}")

@@ -12,20 +12,21 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# As classes of the pattern language that Python and ECMA-262 with the flag `u` share, so that the document says this very
-# rule. They name what is allowed: JSON for the internet (RFC 7493) holds no surrogate and no noncharacter.
+# Written in what the patterns of Python and of ECMA-262 (flag `u`) have in common, so that the OpenAPI document can state
+# this very rule. The classes list what is allowed and not what is forbidden, because a document in I-JSON (RFC 7493) can't
+# name a surrogate or a noncharacter.
 _BASIC = (
     r" -~\u00a0-\u2027\u202f-\u2065\u2070-\ud7ff\ue000-\ufdcf\ufdf0-\ufefe\uff00-\ufff8\ufffc\ufffd"
-    # Of each further plane that is in use, all but its last two; of plane 14 what follows the tags.
+    # Each further plane that is in use, without its last two code points; of plane 14 only what follows the tags.
     + "".join(
         f"{chr((plane << 16) + (0x80 if plane == 14 else 0))}-{chr((plane << 16) + 0xFFFD)}"
         for plane in (1, 2, 3, 14, 15, 16)
     )
 )
 _BREAKS = r"\t\n\r\u2028\u2029"
-# England's flag and its like: a black flag, letters and digits as tags, and the tag that ends them.
+# Flags of regions, such as England's: a black flag, then letters and digits as tags, then the tag that ends them.
 _FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f"
-# Shown as nothing: soft hyphen, joiners, zero-width spaces, directional marks, selectors, fillers, tags.
+# Characters that nobody sees: soft hyphen, joiners, zero-width spaces, directional marks, selectors, fillers, tags.
 _UNSEEN = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\U000e0000-\U000e0fff"
@@ -41,7 +42,7 @@ KEY = r"^ *[!-+\--~][ -+\--~]*$"
 """A pattern: an idempotency key as it may be given; it has at most `LONGEST_NAME` characters."""
 
 LONGEST_NAME = 255
-# What is cut off at both ends: Unicode's white space, of which NFKC has left these.
+# Cut off at both ends. After NFKC only these are left of Unicode's white space.
 _SPACES = " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u1680\u2028\u2029"
 KEY_RULE = "Must be 1 to 255 printable ASCII characters without a comma."
 

@@ -35,7 +35,7 @@ class Options:
 
 
 class Books:
-    """The ledger with its clock: every reading first lets happen what is due. Safe from several threads."""
+    """The ledger with its clock: each reading first carries out what is due by now. Safe from several threads."""
 
     def __init__(
         self, ledger: Ledger, options: Options, wake_webhooks: Callable[[], None] | None = None
@@ -122,14 +122,14 @@ class Books:
         return {"gateway": self.options.name, "charges": charges, "next_cursor": following}
 
     def tick(self) -> None:
-        """Let happen what is due, and forget old keys."""
+        """Carry out what is due, and forget old keys."""
         now = time.time()
         with self.transaction() as tx:
             self.settle_due(tx, now)
             tx.forget_keys(now, SETTLE_LIMIT)
 
     def settle_due(self, tx: Transaction, now: float) -> None:
-        """Let happen what is due at `now`."""
+        """Carry out what is due at `now`."""
         for payment in tx.due(now, SETTLE_LIMIT):
             self._settle(tx, payment, now)
 

@@ -99,7 +99,7 @@ class Ledger:
 
     def close(self) -> None:
         """Wait for the running transaction, then close."""
-        # Never released: a request that comes now waits for the end of the process instead of failing.
+        # The lock is never released, so that a request that comes now waits for the end of the process instead of failing.
         self._lock.acquire()
         self._db.close()
 
@@ -131,7 +131,7 @@ class Transaction:
         return self._payments(where, reference, limit)
 
     def due(self, now: float, limit: int) -> list[Payment]:
-        """Payments that turn into something else by itself, and whose time has come."""
+        """Payments whose scheduled change of status is due."""
         return self._payments("WHERE due_at <= ? ORDER BY due_at", now, limit)
 
     def _payments(self, where: str, value: object, limit: int) -> list[Payment]:
@@ -202,7 +202,7 @@ class Transaction:
         ).fetchall()
 
     def drop_webhook(self, seq: int) -> None:
-        """It arrived, or was given up."""
+        """Remove an event that arrived, or was given up."""
         self._db.execute("DELETE FROM webhooks WHERE seq = ?", (seq,))
 
     def retry_webhook(self, seq: int, next_at: float) -> None:

@@ -121,5 +121,5 @@ class Payment:
 
 
 def new_id(prefix: str) -> str:
-    """An id that sorts by time: random ones touch a page of their own in every index, a third of a charge."""
+    """An id that sorts by time. A random one touches a page of its own in every index, which costs a third of a charge."""
     return f"{prefix}_{time.time_ns():x}{secrets.token_hex(6)}"

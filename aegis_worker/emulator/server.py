@@ -54,7 +54,7 @@ class SandboxServer(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no news; anything else is a bug and is printed."""
+        """Print the error, because it is a bug, unless the client has only hung up."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -74,7 +74,7 @@ class _Connection(BaseHTTPRequestHandler):
         self._serve()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet: a line a request would cost more than the request."""
+        """Log nothing, because a line for each request would cost more than the request."""
 
     def parse_request(self) -> bool:
         """HTTP/1.1 only. The inherited parser uses the email package: a fifth of what a charge costs here."""
@@ -125,5 +125,5 @@ class _Connection(BaseHTTPRequestHandler):
             headers["Connection"] = "close"
         head = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        # One write: head and body in two would meet delayed acknowledgements.
+        # Head and body go out in one write. In two, the second would wait for the delayed acknowledgement of the first.
         self.wfile.write(head.encode("latin-1") + b"\r\n" + reply.body)

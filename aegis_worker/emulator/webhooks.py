@@ -40,7 +40,7 @@ class WebhookSender(threading.Thread):
         self._news, self._stopped = threading.Event(), threading.Event()
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Look at once whether there is something to send."""
         self._news.set()
 
     def stop(self) -> None:

@@ -31,8 +31,9 @@ from aegis_worker.persistence.database import UNIQUE_VIOLATION, Database, refuse
 
 from .command import Accepted, PaymentCommand, born, marks, told_before, without_twins
 
-# How long a list waits for other requests: at first, then for each of its parts, then no more. Together less than a
-# single payment's wait (2 s) and a bit, because a list must not wait for each of its keys in turn.
+# How long a list of payments waits for other requests that hold its keys: at first; then for each of its parts; and how
+# long altogether, after which it waits no more. That is about what a single payment waits (2 s), because a list must not
+# wait for each of its keys in turn.
 _FIRST_WAIT_MS, _LATER_WAIT_MS, _WAITS_S = 500, 50, 2.0
 
 MOST_AT_ONCE = 1000
@@ -87,7 +88,7 @@ class _Intake:
         return any(isinstance(told, Accepted) for told in self.told.values())
 
     def accept(self, wave: Sequence[Born]) -> None:
-        """Tell each of a wave, which share no key and no reference. Raises DatabaseUnavailable while nothing is durable."""
+        """Accept payments that share no key and no reference. Raises DatabaseUnavailable while nothing is durable."""
         parts: list[Sequence[Born]] = [sorted(wave, key=lambda one: one.key)]
         while parts:
             part = parts.pop()
@@ -99,9 +100,9 @@ class _Intake:
                 self._refuse(part, error)
 
     def without_decided(self, left: Sequence[Born]) -> Sequence[Born]:
-        """Tell those whose answer follows from what others have been told by now; the rest is the next waves'.
+        """Answer the payments whose answer follows from what others were told; return the rest, for the next wave.
 
-        A body with one key, or one reference, in all of its lines needs no wave for each of them.
+        Otherwise a body with the same key, or the same reference, in all of its lines would take a wave for each line.
         """
         if not left:
             return left
@@ -128,7 +129,7 @@ class _Intake:
         return [one for one in left if one.payment.id not in self.told]
 
     def _accept_part(self, part: Sequence[Born]) -> list[Sequence[Born]]:
-        """Tell those of the part that can be told; the others in parts to be tried again."""
+        """Accept what can be accepted now; return the others, divided into parts that are to be tried again."""
         try:
             written = insert(self._database, part, wait_ms=self._wait_ms)
         except LockTimeout:
@@ -162,7 +163,7 @@ class _Intake:
     def _without_duplicates(self, part: Sequence[Born]) -> list[Sequence[Born]]:
         with self._database.read() as connection:
             duplicates = carried(connection, part)
-        if not duplicates:  # the other payment has just failed
+        if not duplicates:  # the payment with that reference has failed meanwhile
             return self._divided(part, DuplicateReference(None))
         for one, carrier in duplicates:
             self._refuse([one], DuplicateReference(carrier))

@@ -65,7 +65,7 @@ def born(command: PaymentCommand) -> Born:
 
 
 def marks(one: Born) -> set[tuple[str, ...]]:
-    """What no two payments may have in common: the key, and the merchant's reference in its one form."""
+    """What no two payments may share: the key, and the merchant's reference in its normal form."""
     reference = one.payment.reference
     return {one.key} if reference is None else {one.key, (one.key.merchant_id, same_name(reference))}
 
@@ -83,7 +83,7 @@ def without_twins(born: Sequence[Born]) -> tuple[list[Born], list[Born]]:
 
 
 def told_before(asked: Born, kept_payment: KeptPayment) -> Accepted | AegisError:
-    """What the key's payment was told at first. It is ours where only the answer to our own COMMIT was lost."""
+    """What the first request with this key was told. It may be this very one, whose COMMIT happened without an answer."""
     if not hmac.compare_digest(kept_payment.request_hmac, asked.request_hmac):
         return IdempotencyKeyReused("this key was used with a different request")
     now = kept_payment.payment

@@ -12,10 +12,11 @@ from sentry_sdk.integrations.stdlib import StdlibIntegration
 
 from .redaction import HIDDEN, redact
 
-# Of a request all else is the caller's: keys, references and addresses stand in headers and query strings.
+# All that a report keeps of a request. The rest comes from the caller: headers and query strings hold keys, references
+# and addresses.
 _KEPT_OF_REQUEST = ("method", "url")
 _KEPT_HEADERS = {"content-type", "content-length", "host"}
-# Shorter ones stand in other words by chance.
+# Shorter texts of the caller are not searched for, because other words contain them by chance.
 _SHORTEST_OF_CALLER = 4
 _CALLERS_NAMES = re.compile(
     r"idempotency.?key|query|fragment|cookie|^data$|e?mail|reference|token", re.IGNORECASE
@@ -37,7 +38,7 @@ def configure_error_reports(dsn: str, environment: str) -> None:
             max_request_body_size="never",
             before_send=_scrub,
             before_send_transaction=_scrub,
-            # It would put tracing headers into calls to gateways, and variables into children's environments.
+            # It adds tracing headers to calls to gateways, and variables to the environments of child processes.
             disabled_integrations=[StdlibIntegration()],
         )
 

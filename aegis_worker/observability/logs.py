@@ -16,7 +16,7 @@ from .redaction import redact, redact_text
 _logger = logging.getLogger(__name__)
 
 
-# Said for each message, each tick or each request, or by what is below us.
+# Loggers of libraries that write a line for every message, tick or request, or about their own inner workings.
 _CHATTY = (
     "alembic",
     "kombu",
@@ -67,13 +67,13 @@ def configure_logs(level: str) -> None:
 
 
 def level_of(environ: Mapping[str, str]) -> str:
-    """AEGIS_LOG_LEVEL, or INFO where it names no level: for before the settings are read, and are refused perhaps."""
+    """AEGIS_LOG_LEVEL, or INFO where it names no level. For use before the settings are read, which may refuse it."""
     wanted = environ.get("AEGIS_LOG_LEVEL", "INFO").upper()
     return wanted if wanted in logging.getLevelNamesMapping() else "INFO"
 
 
 def log_the_uncaught() -> None:
-    """Have what nobody caught, in any thread, logged as everything else is; Python would write it as it is."""
+    """Log what nobody caught, in any thread, redacted like everything else; Python would write it as it is."""
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
     sys.unraisablehook = _unraisable

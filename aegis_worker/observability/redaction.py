@@ -12,12 +12,12 @@ from aegis_worker.domain.card_search import card_data_in
 from aegis_worker.domain.security_codes import names_a_code
 
 _SECRET_NAMES = re.compile(r"authorization|api_?key|secret|password|cookie|pan$|card_?number", re.IGNORECASE)
-# To the last @ before the path: a password may hold one that nobody escaped.
+# Up to the last @ before the path, because a password may hold an @ that nobody escaped.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^/\s]*@")
 _KEY = re.compile(r"\b(aegis_(?:test|live)_|whsec_)[A-Za-z0-9+/=_-]{8,}")
-# As deep as the frames of an error report, and some.
+# Deeper than the frames of an error report are nested; what is nested deeper is hidden.
 _MAX_DEPTH = 12
-# As they are: they hold no text.
+# Values of these types are kept, because they hold no text.
 _PLAIN = (bool, float, date, timedelta)
 _LEAST_CARD_NUMBER = 10**12
 

@@ -19,9 +19,9 @@ from .permits import Said
 
 BUCKETS = 12
 CALL_WEIGHT = 0.02
-# Closed for so many times `open_s`, a breaker opens for the plain time again.
+# A breaker that was closed for this many times `open_s` next opens for the plain `open_s` again, not for a doubled one.
 CALM = 10
-# 2 ** 30 times anything is beyond every bound, and still a number.
+# Doubling ends here: 2 ** 30 times `open_s` exceeds `max_open_s` anyway, and is still a finite number.
 MOST_DOUBLINGS = 30
 
 
@@ -78,8 +78,10 @@ class Breaker:
         return move is not None
 
     def probes_free(self, out: int, limits: BreakerLimits) -> int:
-        """How many more probes may go out. One that succeeded frees no permit: in one half-open period, no more probes go
-        out than there are permits (or than it takes to close), but for those whose workers died.
+        """How many more probes may go out.
+
+        A probe that succeeded keeps its permit, so one half-open period sends no more probes than there are permits (or
+        than it takes to close), except in place of those whose workers died.
         """
         in_all = max(limits.probes, limits.successes_to_close)
         return min(limits.probes, in_all - self.successes) - out

@@ -11,12 +11,12 @@ from aegis_worker.domain.outcomes import Operation
 
 from .permits import STATUS
 
-# What holds a place among the calls, in one lane; look-ups have the other one.
+# The operations whose calls share one lane of places. Look-ups have a lane of their own.
 CALLS: tuple[str, ...] = tuple(str(operation) for operation in Operation)
 OPERATIONS = (*CALLS, STATUS)
 
-# A place is given back when its call ends. That of a worker which died comes free by itself, so long after the slowest
-# call would have ended.
+# A place is given back when its call ends. Where the worker died, the place comes free by itself, this long after the
+# slowest call would have ended.
 _GRACE_S = 30.0
 
 

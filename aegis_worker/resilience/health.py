@@ -154,7 +154,7 @@ def _figures(
         decline_rate=_share(declined, sum(counts.get(one, 0) for one in ANSWERED)),
         error_rates={word: number / volume for word, number in sorted(errors.items())},
         latency=latency,
-        # One hop a moment ago is no rate: a second is the least that is looked at, unless the window is full.
+        # Divide by at least a second unless the window is full: one hop a moment ago would give a huge rate.
         calls_per_s=volume / max(0.001 if volume >= LAST else 1.0, elapsed_s),
     )
 

@@ -19,7 +19,7 @@ from .permits import ERRORS, CallResult, Counted
 LAST = 100
 HOUR_S = 3600
 OTHER_ERROR = "other"
-# Only an answer says how long the gateway takes: a refused connection is quick, and a timeout is ours.
+# Only an answer says how long the gateway takes: a refused connection comes at once, and a timeout is set by us.
 ANSWERED = frozenset({Counted.APPROVED, Counted.DECLINED, Counted.PAYER, Counted.PENDING})
 
 # Each bucket of latencies is wider than the one before by this factor: a percentile is off by a twentieth at most.
@@ -189,7 +189,7 @@ def _counts(results: Sequence[CallResult]) -> str:
 
 
 def _word(result: CallResult) -> str:
-    """The error's word; one that nobody knows would be a new field and a new label each."""
+    """The error's word, or `other`: each unknown word would add a field in Redis and a label to the metrics."""
     return result.error if result.error in ERRORS or not result.error else OTHER_ERROR
 
 

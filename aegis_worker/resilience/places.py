@@ -33,7 +33,7 @@ class Places:
         # By lane: who holds a place, and until when; the ones that end first stand first.
         self._held: tuple[_Held, _Held] = ({}, {})
         self._latency_s: list[float | None] = [None, None]
-        # The tails of four queues: for a place and for a probe, by lane.
+        # When the last one who waits is to ask again: one queue for places and one for probes, in each lane.
         self._next_s: dict[tuple[str, bool], float] = defaultdict(float)
 
     def take(self, wanted: Wanted, now_s: float) -> Taken:
@@ -58,17 +58,17 @@ class Places:
         self._latency_s[lane] = new_s if old_s is None else new_s + (old_s - new_s) * _OLD_WEIGHT
 
     def wait_s(self, wanted: Wanted, now_s: float) -> float:
-        """When to ask again for a place; see `spaced_s`."""
+        """In how many seconds to ask again for a place; see `_spaced_s`."""
         own = self._held[wanted.operations[0] == STATUS]
-        # A lane that is not full finds no room where both lanes together have none.
+        # If its own lane is not full, the call found no room because both lanes together are full.
         full = (own,) if len(own) >= self._gate.lane_share else self._held
         newest_until_s = [next(reversed(held.values())) for held in full if held]
-        # Places that breakers had no use for may have come back since this one was found to be missing.
+        # Nobody holds a place any more where all came back meanwhile, such as those of calls that a breaker then refused.
         quiet_s = now_s + self._gate.place_s - max(newest_until_s) if newest_until_s else 0.0
         return self._spaced_s("place", wanted, now_s, self._gate.lane_share, quiet_s)
 
     def probe_wait_s(self, wanted: Wanted, now_s: float, quiet_s: float) -> float:
-        """When to ask again for a probe, where none was let out for `quiet_s`; see `_spaced_s`."""
+        """In how many seconds to ask again for a probe, where none was let out for `quiet_s`; see `_spaced_s`."""
         return self._spaced_s("probe", wanted, now_s, self._gate.breaker.probes, quiet_s)
 
     def out(self, operation: str, now_s: float) -> int:
@@ -89,8 +89,10 @@ class Places:
         return len(self._held[lane]) < self._gate.lane_share and len(calls) + len(lookups) < self._gate.share
 
     def _spaced_s(self, what: str, wanted: Wanted, now_s: float, at_once: int, quiet_s: float) -> float:
-        """What doesn't fit in queues up, and `at_once` leave the queue in the time that a call takes. Where none was let in
-        for `quiet_s`, calls hang, and it is not before as long again: whoever waits asks ever less often.
+        """In how many seconds a call that found no room is to ask again.
+
+        Those who wait stand in a queue, which `at_once` of them leave in the time that one call takes. Where nobody was let
+        in for `quiet_s`, calls hang; then it is at least as long again, so that whoever waits asks ever less often.
         """
         lane = wanted.operations[0] == STATUS
         latency_s = self._latency_s[lane]

@@ -70,7 +70,7 @@ class RoutingBook:
         known = self._known
         if known is not None and self._clock() < self._look_at:
             return known
-        # One thread looks; the others go on with what is known.
+        # One thread asks the database; the others go on with the table that is known.
         if not self._lock.acquire(blocking=known is None):
             assert known is not None
             return known

@@ -1,6 +1,7 @@
 """What an A/B test has come to, by arm. Pure.
 
-Customers are divided, not payments: where some pay often, the truth is less certain than the intervals say.
+The test divides customers, and the intervals count payments. Where some customers pay often, the true rate is less certain
+than the intervals say.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from aegis_worker.resilience.permits import Counted
 
 from .past import PastHop
 
-# Of the standard normal distribution: 95 of 100 such intervals hold the true rate.
+# The 97.5 % point of the standard normal distribution: 95 of 100 such intervals hold the true rate.
 _Z = 1.959964
 
 

@@ -15,9 +15,10 @@ import re2
 LONGEST_PATTERN = 200
 # A longer value matches no pattern.
 LONGEST_VALUE = 256
-# Of a compiled pattern. One that needs more is refused, within a few milliseconds.
+# The most memory that a compiled pattern may take. One that needs more is refused, within a few milliseconds.
 _MOST_BYTES = 1 << 18
-# `re` reads it as {0,n}, RE2 as these very characters: taken, it would mean something else to whoever wrote it.
+# Python's `re` reads `{,n}` as {0,n}, and RE2 as plain characters. It is refused, because it would not match what its
+# author expects.
 _NO_LEAST = re.compile(r"(?<!\\)\{,")
 
 
@@ -31,13 +32,13 @@ def matcher(pattern: str) -> Callable[[str], bool]:
         fullmatch = re2.compile(pattern, _options()).fullmatch
     except re2.error as error:
         raise ValueError(f"is not a regular expression that RE2 takes: {_said(error)}") from None
-    # As bytes: for a string, the wrapper would count the characters of each match.
+    # As bytes, because for a string the wrapper counts the characters of every match, which takes time.
     return lambda value: len(value) <= LONGEST_VALUE and fullmatch(value.encode(errors="replace")) is not None
 
 
 def _options() -> re2.Options:
     options = re2.Options()
-    options.log_errors = False  # to standard error, past our logs
+    options.log_errors = False  # RE2 would write them to standard error, past our logs
     options.never_capture = True
     options.max_mem = _MOST_BYTES
     return options

@@ -86,7 +86,7 @@ def _by_hooks(
     hooks: Sequence[RoutingHook],
 ) -> tuple[list[Ranking], list[str]]:
     rankings, failures = [], []
-    shown, known = tuple(eligible), MappingProxyType(health)  # a hook changes neither
+    shown, known = tuple(eligible), MappingProxyType(health)  # so that a hook can change neither
     for hook in hooks:
         names, failure = named_by(hook, payment, shown, known)
         rankings.append(Ranking(names, f"named by hook {hook_name(hook)}"))

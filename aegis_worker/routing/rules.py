@@ -127,7 +127,7 @@ class Rule:
 
 
 def _all(tests: Sequence[Test]) -> Test:
-    """Every test, in order; nested, because a payment may meet hundreds of rules and fails most at the first condition."""
+    """One test that makes all of these in order, and stops at the first that fails, as most of hundreds of rules do."""
     first, *others = tests
     if not others:
         return first

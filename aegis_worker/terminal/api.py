@@ -22,8 +22,8 @@ from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
 from aegis_worker.resilience.backoff import next_delay_s
 from aegis_worker.strict_json import MalformedJson, canonical, parse
 
-# 30 s > the API's own bounds on a database statement (10 s) and on waiting for its pool and locks, so an answer that is
-# still coming isn't given up. A thousand payments of a batch are answered with a megabyte or so.
+# An answer is waited for longer than the API itself may wait for a statement (10 s), its pool and locks together, so that
+# no answer is given up that still comes. The answer to a batch of a thousand payments has about a megabyte.
 _CONNECT_TIMEOUT_S, _ANSWER_TIMEOUT_S, _MAX_ANSWER_BYTES = 3.0, 30.0, 1 << 26
 _TRIES = 7
 _PAUSES, _LONGEST_RETRY_AFTER_S = RetryLimits(initial_s=0.5, cap_s=6.0), 10.0

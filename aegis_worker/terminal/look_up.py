@@ -13,7 +13,7 @@ from aegis_worker.queries.history import StoredAttempt, StoredEvent, list_attemp
 from aegis_worker.queries.jobs import StoredJob, get_job, list_jobs
 from aegis_worker.queries.payments import StoredPayment, get_payment, with_reference
 
-# Far above what one payment gathers in a week on the ladder; bounds what is read.
+# Bounds what is read; far more than one payment gathers in a week on the verify ladder.
 _MOST = 1000
 MOST_LISTED = 50
 

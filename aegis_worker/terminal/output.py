@@ -30,7 +30,7 @@ from aegis_worker.domain.moments import readable, rfc3339
 from aegis_worker.queries.wording import duration as duration
 from aegis_worker.queries.wording import money as money
 
-# A pipe has no width; a table that is cut at 80 columns can't be searched.
+# The width for a pipe, which has none: a table that is cut at 80 columns can't be searched with grep.
 _WIDTH_OF_A_PIPE = 200
 # Characters between columns, and where there is little room.
 _GAP, _TIGHT_GAP = 3, 2
@@ -196,7 +196,7 @@ def progress(description: str, total: int | None) -> Iterator[Callable[..., None
 
 
 def _console(file: IO[str]) -> Console:
-    # Made for each use: the tests and `--json` redirect the streams.
+    # A console is made for each use, because tests and `--json` replace the streams.
     width = None if file.isatty() else _WIDTH_OF_A_PIPE
     return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
 

@@ -31,13 +31,13 @@ class _Watched:
             self._gone()
 
     def _gone(self) -> None:
-        # What Python would still write at its exit goes nowhere, instead of failing again.
+        # Python writes what is buffered at its exit; let it go nowhere instead of failing again.
         with suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
         if self._ends:
-            # Whoever reads has what they wanted. What was done stays done; `with` and `finally` are still kept.
+            # The reader has what they wanted, so this is success. SystemExit lets `with` and `finally` clean up.
             sys.exit(0)
 
     def __getattr__(self, name: str) -> Any:

@@ -27,7 +27,7 @@ def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterat
     parts = bootstrap.build_worker(settings, hints=None if hinting else NoHints())
     try:
         with tables_expected(parts.database):
-            with suppress(DatabaseUnavailable):  # whoever needs it will say so
+            with suppress(DatabaseUnavailable):  # what needs the database will report that it is away
                 require_fit(parts.database)
             yield parts
     finally:

@@ -51,8 +51,9 @@ def test_what_is_drawn_from_the_code_is_what_the_code_says() -> None:
 
 
 def test_every_state_event_and_status_is_explained() -> None:
-    document = (ROOT / "docs" / "state-machine.md").read_text()
-    explained = set(re.findall(r"^\| `([^`]+)` \|", document, re.MULTILINE))
+    documents = [ROOT / "docs" / name for name in ("state-machine.md", "reference/events.md")]
+    text = "\n".join(document.read_text().partition("## Fields of `data`")[0] for document in documents)
+    explained = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
     attempt_statuses = re.findall(r"'(\w+)'", _condition(attempts, "status_known"))
     named = {*State, *(event.wire for event in EventType), "queued", *get_args(JobStatus), *attempt_statuses}
     assert explained == named

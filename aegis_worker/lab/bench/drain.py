@@ -15,7 +15,7 @@ from .seed import seed_accepted
 from .setup import Setup
 
 _CASE = "backlog"
-# Done with before the first round, so that every process has had its window full, and has the memory that this takes.
+# Payments before the first round, so that every process has filled its window once and holds the memory that this takes.
 _WARM_UP_PAYMENTS = 3000
 _ABOUT = (
     "from a hint to the last payment's end, for payments that were put into the tables as a POST leaves them; the"

@@ -28,7 +28,7 @@ from .rounds import (
 )
 from .setup import GatewayKind, Setup
 
-# Of an open loop: enough that none of them is waited for while the API answers within a second at 300/s.
+# Connections of an open loop: enough that at 300 requests a second one is free while the API answers within a second.
 _OPEN_LOOP_CONNECTIONS = 256
 _ABOUT = (
     "from the POST to the payment's end. throughput: from the first POST to the last payment's end; latency: to"
@@ -127,7 +127,7 @@ def _closed_loops(
         round_.step()
         return figures
 
-    # Whoever comes second finds another machine; so each comes second in turn.
+    # The machine differs for whichever runs second, so the two take turns in going first.
     batched = in_batches() if round_.number % 2 else None
     _closed_loop(rig, floor_port, connections, count, round_)
     batched = batched or in_batches()

@@ -11,7 +11,7 @@ from .figures import ratio
 from .rig import Rig, new_key
 from .seed import seed_finished
 
-# About a second's work: so often the bar moves on.
+# About a second's work, so that the progress bar moves on every second.
 _AT_ONCE = 20_000
 
 
@@ -23,7 +23,7 @@ def fill(rig: Rig, count: int) -> None:
             seed_finished(rig.cursor, rig.merchant_id, new_key(), some, told=True)
             rig.go_on()
             step(some)
-    # As it is where payments came in over months. Otherwise autovacuum would do this while something is measured.
+    # Leave the tables as months of payments would. Otherwise autovacuum would do this while something is measured.
     rig.cursor.execute("VACUUM (ANALYZE)")
     rig.cursor.execute("CHECKPOINT")
 

@@ -86,7 +86,7 @@ def beside_floor(sent: Sent, floor: Sent) -> Figures:
 def _measure_case(rig: Rig, floor_port: int, connections: int, count: int, round_: Round) -> None:
     case = f"{connections} at once"
     floor_plan = at_floor(rig.posts(connections, count=count), floor_port)
-    # Whoever comes second finds another machine; so each comes second in turn.
+    # The machine differs for whichever runs second, so the two take turns in going first.
     floor_first = round_.number % 2 == 0
     (floor,) = rig.run_load(floor_plan) if floor_first else (Sent(),)
     before = rig.meter.read()

@@ -52,7 +52,7 @@ class Line:
         if not piece:
             if self._got or not self._used:
                 raise Broken("the connection was closed before the answer ended")
-            # Kept alive, and closed by the server just when this request was sent: it saw nothing of it.
+            # The server closed the idle connection just when this request was sent, so it saw nothing of it: send it again.
             self._again()
             return None
         self._got += piece

@@ -19,7 +19,7 @@ from typing import Any
 
 from .line import PATIENCE_S, Broken, Line
 
-# While nothing comes, late answers are looked for this often.
+# While nothing arrives, check this often whether an answer is overdue.
 _LOOK_S = 1.0
 
 

@@ -11,7 +11,7 @@ from .rounds import Common, Mode, Round, answers_per_s, common_options, latencie
 from .seed import seed_finished
 from .setup import Setup
 
-# Of the many in the tables, the ones that are asked for.
+# The payments and jobs that are read, drawn from the many in the tables.
 _READ = "SELECT payment_id, job_id FROM idempotency_keys WHERE merchant_id = %s ORDER BY random() LIMIT 1000"
 _WRITE_CONNECTIONS = 64
 _ABOUT = (

@@ -34,9 +34,9 @@ from .meter import Meter, Reading, spent
 from .setup import Setup
 
 _POLL_S = 0.1
-# Longer than the wait of a retry or for a lost hint: what stands still for so long will not move.
+# Longer than a retry waits, and than a lost hint costs: what has not moved for this long will not move.
 _PATIENCE_S = 60.0
-# Whatever is slow the first time (imports, connections, a key's first use) happens in these.
+# Posts before the first round, so that imports, connections and a key's first use are not measured.
 _WARM_UP_POSTS, _WARM_UP_CONNECTIONS = 64, 8
 
 _PART_OF = {"web": "web", "worker": "worker", "beat": "beat", "postgres": "PostgreSQL", "valkey": "Redis"}
@@ -108,7 +108,7 @@ class Rig:
         """Until every job has ended and every event is delivered; or, after a minute without change, what is left."""
         left, changed_at = self._left(), time.monotonic()
         while left:
-            # Counting many rows all the time would slow down what is measured.
+            # Look less often while much is left, because counting many rows would slow down what is measured.
             if self._stopping.wait(min(1.0, _POLL_S + left / 20_000)):
                 raise Stopped
             left, before = self._left(), left
@@ -153,7 +153,7 @@ class Rig:
 
     def warm_up(self, *more: Plan) -> None:
         """Some payments that count for nothing, to their end where there is a worker."""
-        # As many at once that every process of the worker gets one: it sets up its parts with its first task.
+        # So many hints that every process of the worker gets one, because it sets up its parts with its first task.
         for _ in range(4 * self._setup.workers):
             self.hint("payments")
         self.run_load(self.posts(_WARM_UP_CONNECTIONS, count=_WARM_UP_POSTS), *more)

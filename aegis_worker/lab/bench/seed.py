@@ -68,7 +68,7 @@ SELECT payment_id, seq, %(merchant_id)s FROM bench_new CROSS JOIN generate_serie
 ORDER BY payment_id, seq
 """
 
-# As autovacuum would have done by then, had the rows come one by one.
+# Autovacuum would have done this by then, had the rows come one by one.
 _ANALYZE = "ANALYZE payments, payment_events, jobs, attempts, outbox, idempotency_keys"
 
 

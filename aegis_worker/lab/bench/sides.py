@@ -16,7 +16,7 @@ import click
 
 from aegis_worker.errors import OperatorError
 
-# What a virtual environment leaves in the environment would lead the other checkout's Python to our packages.
+# Variables of our virtual environment are taken out, because they lead the other checkout's Python to our packages.
 _OURS_ONLY = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 # Longer than any round that is worth waiting for.
 _ROUND_LIMIT_S = 3600.0
@@ -48,7 +48,7 @@ class Side:
                 )
             except (OSError, subprocess.TimeoutExpired) as error:
                 raise OperatorError(f"{self.name}: aegis bench {mode} could not be run: {error}") from error
-            # 1: it measured, and some payments went wrong, which its `errors` tell.
+            # Exit code 1 means that it measured and some payments went wrong; the result's `errors` say which.
             if ran.returncode not in (0, 1) or not file.exists():
                 last = (ran.stderr.strip() or ran.stdout.strip() or "it said nothing").splitlines()[-1]
                 raise OperatorError(f"{self.name}: aegis bench {mode} ended with {ran.returncode}: {last}")

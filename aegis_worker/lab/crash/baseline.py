@@ -13,8 +13,8 @@ from aegis_worker.persistence.database import Database
 
 PROGRAMS = ("web", "worker", "beat")
 
-# Connections to the database and to Redis are opened when first needed, and logs are rotated: so much more is no leak. One
-# grows with payments or with faults.
+# So many more files are no leak, because connections to the database and to Redis are opened when they are first needed,
+# and logs are rotated. A leak grows with payments or with faults.
 _SLACK = 12
 
 # Our own session is there before and after.

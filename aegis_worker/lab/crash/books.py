@@ -9,7 +9,7 @@ from aegis_worker.audit.batches import pages
 from aegis_worker.audit.violations import Bounds, Violation
 from aegis_worker.persistence.database import Database
 
-# Nothing is under way any more when an audit is made; what is due is taken up within some ticks of beat.
+# The audit is made when nothing is under way any more, so what is due must be taken up within a few ticks of beat.
 _AT_REST = Bounds(overdue_after_s=30.0, undelivered_after_s=30.0, settles_after_s=10.0)
 
 _PAYMENTS = """

@@ -77,7 +77,7 @@ class Injector:
 
     def _arm(self, fault: Fault) -> None:
         programs = programs_of(fault.target.partition(":")[0])
-        # Not waited for: under load an armed API may never get to answer.
+        # Don't wait until it answers: under load an API that dies at a crash point may never get to answer.
         self._stack.restart(programs, self._stage.stopping, {VARIABLE: fault.target}, wait=False)
 
     def _kill_child(self, fault: Fault) -> None:

@@ -9,7 +9,7 @@ from aegis_worker.crash_points import LAST_WORDS
 
 
 class Kills:
-    """Last words at one point, in logs that grow, from now on."""
+    """Counts the processes that say in their logs, from now on, that they die at one point."""
 
     def __init__(self, logs: Sequence[Path], point: str) -> None:
         self._words = f"{LAST_WORDS} {point}\n".encode()
@@ -19,7 +19,7 @@ class Kills:
     def count(self) -> int:
         """How many there have been."""
         for log, position in self._read_to.items():
-            if _size(log) < position:  # turned over at a start
+            if _size(log) < position:  # the log was renamed at a start, and this is a new one
                 position = 0
             new = _read(log, position)
             whole = new[: new.rfind(b"\n") + 1]

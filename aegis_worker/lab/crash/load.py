@@ -93,7 +93,7 @@ class Load:
             return _answered(order, reply, "id")
 
     def _post_batch(self, orders: Sequence[Order]) -> list[Answered]:
-        """Who gets no answer in the batch posts by itself, under the same key: that is the same request."""
+        """Post in one batch. What gets no answer is posted by itself, under the same key: that is the same request."""
         replies: Sequence[Reply | None]
         try:
             replies = self._api.post_batch([(order.key, order.body) for order in orders])

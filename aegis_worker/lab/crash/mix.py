@@ -22,11 +22,11 @@ from .schedule import Fault, schedule
 from .stage import Stage, last_lines
 
 _WARM_UP_S = 5.0
-# Payments are posted by the dozen and a half, so that each dozen has some of each kind; this often.
+# This many payments are posted every `_EVERY_S` seconds: enough that each lot has some of each kind.
 _DOZEN, _EVERY_S = 18, 4.0
-# One time in so many they are posted as one batch.
+# Every third lot is posted as one batch.
 _BATCH_EVERY = 3
-# Posts that wait for an API that is away; beyond that nothing is added until it is back.
+# While more posts than this wait for an API that is away, no more are added.
 _MOST_WAITING = 200
 # Sessions end a moment after their processes.
 _SETTLES_S = 30.0
@@ -102,7 +102,7 @@ def in_time(plan: Sequence[Fault]) -> list[tuple[float, bool, Fault]]:
 
 
 def _ended_by_themselves(stage: Stage, names: set[str], at_s: float) -> list[Violation]:
-    """Whoever nobody killed and who has ended all the same is started again, and told of."""
+    """Start processes again that ended although nobody killed them, and report each as a violation."""
     how = stage.stack.ended()
     found = [
         Violation(
@@ -114,7 +114,7 @@ def _ended_by_themselves(stage: Stage, names: set[str], at_s: float) -> list[Vio
         for name in sorted(names)
     ]
     if names:
-        # Not waited for: what they need may be away.
+        # Don't wait until they answer, because what they need may be away.
         stage.stack.restart(sorted(names), stage.stopping, wait=False)
     return found
 

@@ -1,4 +1,4 @@
-"""Beat's schedule, faster: what would be due once a minute or once an hour is to meet its crash point soon."""
+"""Beat's schedule, sped up, so that tasks of once a minute or once an hour soon get to their crash points."""
 
 from __future__ import annotations
 

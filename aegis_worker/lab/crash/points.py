@@ -19,7 +19,7 @@ from .kills import Kills
 from .load import ROLES, Answered
 from .stage import Stage
 
-# Who gets to a point, by the first word of its name; who is not named here is looked for everywhere.
+# Which programs get to a point, by the first word of its name. A point that is not named here is armed in all programs.
 _PROGRAMS = {
     "intake": ("web",),
     "gateway_event": ("web",),
@@ -39,14 +39,14 @@ _PROGRAMS = {
 }
 _EVERYWHERE = ("worker", "web")
 
-# Some deaths come in the midst of things: a point that is passed a few times first. Where that is not reached in time,
-# the first pass is taken, with new payments.
+# Some processes die in the midst of their work, which is a point that they have passed a few times before. Where it is not
+# passed so often in time, the process dies at its first pass, with new payments.
 _MOST_PASSES = 3
 _MIDST_S, _FIRST_S = 12.0, 45.0
-# After the first death the rest of the load may still meet it, this long.
+# After the first death go on for this long, in which the rest of the load may get to the point too.
 _MORE_S = 1.5
 _POLL_S = 0.1
-# 50 payments on 8 threads take about a second then: several claims, not one.
+# With this pause 50 payments on 8 threads take about a second, so they are spread over several claims.
 _PAUSE_S = 0.1
 
 
@@ -77,7 +77,7 @@ def run_point(stage: Stage, point: str, payments: int, seed: int) -> PointResult
     posted: list[Future[Answered]] = []
     for passes, within_s in ((rng.randint(1, _MOST_PASSES), _MIDST_S), (1, _FIRST_S)):
         kills = Kills([stage.stack.log(name) for name in programs], point)
-        # Under the load of the first try an armed API may never get to answer.
+        # Don't wait at the second try: under the load of the first, an API that dies at the point may never get to answer.
         armed = {VARIABLE: f"{point}:{passes}"}
         stage.stack.restart(programs, stage.stopping, armed, wait=not posted)
         more = _post(stage, payments, f"{seed}-{point}-{len(posted)}")

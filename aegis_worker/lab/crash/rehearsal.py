@@ -23,7 +23,7 @@ SHORT_TIMES = {
     "AEGIS_RUN_LIMIT_S": "3",
     "AEGIS_VERIFY_LADDER_S": "1,1,1,2,2,3,5,5,5,10,10,10,20,20,30,30",
     "AEGIS_RECHECK_LADDER_S": "3,10",
-    # Whoever dies here is killed on purpose, and no payment is to blame.
+    # Workers are killed on purpose here, so their deaths must not send a payment to review.
     "AEGIS_POISON_CAP": "50",
     "AEGIS_WEB_WORKERS": "2",
 }
@@ -50,7 +50,7 @@ def environment(environ: Mapping[str, str], folder: Path, *, own_times: bool) ->
     config_dir = folder / "config"
     config_dir.mkdir(mode=0o700)
     try:
-        # Not routing.toml: it may name gateways that are left out here.
+        # routing.toml is left out, because it may name gateways that are not there in a rehearsal.
         for file in (given / "gateways.toml", *given.glob("*.py")):
             shutil.copy(file, config_dir)
         gateways = config_dir / "gateways.toml"

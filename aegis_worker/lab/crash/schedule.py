@@ -9,9 +9,9 @@ from typing import Any
 
 from aegis_worker.crash_points import POINTS
 
-# Between two faults of a lane things recover a little, and sometimes not wholly.
+# The pause between two faults of a lane: long enough to recover a little, and sometimes too short to recover wholly.
 _SHORTEST_GAP_S, _LONGEST_GAP_S = 2.0, 8.0
-# The last fault has ended by then.
+# All faults end at least this long before the run does.
 _QUIET_END_S = 5.0
 _MOST_PASSES = 3
 

@@ -28,7 +28,7 @@ from .load import Answered, Load
 from .rehearsal import environment
 
 _POLL_S = 0.2
-# Of a line of a log, for evidence.
+# How many characters of a log's line are shown as evidence.
 _LINE = 400
 # Once everything works again; on top of it come two leases, what the last doubts and the slowest deliveries take.
 _PATIENCE_S = 90.0

@@ -57,7 +57,7 @@ class Findings:
         ]
 
     def throughput_per_s(self) -> float:
-        """Payments that nobody was waited for, over the time from the first one's acceptance to the last one's end."""
+        """Plain payments (no payer and no doubt to wait for) a second, from the first acceptance to the last end."""
         spans = [_span(payment) for payment in self.payments if self.role_of[payment["id"]] == PLAIN]
         ends = [ended for _, ended in spans if ended]
         if not ends:

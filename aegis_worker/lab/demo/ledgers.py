@@ -60,7 +60,7 @@ def compare(payments: Iterable[Mapping[str, Any]], charges: Iterable[Charge]) ->
     found = Comparison()
     for payment in payments:
         _judge(found, payment, charged.pop(payment["id"], []))
-    # Money taken for a payment that nobody was told about.
+    # What is left are charges for payments that the API doesn't show.
     found.charged_not_success.extend(charged)
     return found
 

@@ -20,7 +20,7 @@ from .cast import Order
 THREADS = 8
 _POLL_AT_MOST = 100
 _PAUSE_S = 0.2
-# The ladder asks 10 s and 30 s after a doubt, and then after a minute: two answers are waited for, the third is not.
+# The ladder asks 10 s after a doubt, 30 s after that, then after a minute. The demo waits for the first two answers only.
 _PATIENCE_S = 60.0
 
 

@@ -15,7 +15,8 @@ from aegis_worker.terminal.story import print_attempts, print_events
 from .cast import PLAIN, ROLES
 from .findings import Findings, shown
 
-# The story worth telling first: the gateway took the money and the answer was lost.
+# The report tells one payment event by event: of the first of these roles that occurs. A charge whose answer was lost says
+# the most.
 _STORIES = ("charged, connection dropped", "declined by the first gateway for now", PLAIN)
 
 

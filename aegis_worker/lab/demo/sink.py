@@ -14,7 +14,7 @@ from aegis_worker.ids import parse_event_id
 from aegis_worker.webhooks.signing import verify
 
 _MOST_BODY_BYTES = 262_144
-# Longer than the sender keeps an idle connection busy, short enough that threads end with the demo.
+# Longer than the sender leaves a connection idle between two webhooks, and short enough that threads end with the demo.
 _IDLE_S = 60
 
 
@@ -108,7 +108,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Connection)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Quiet: a sender that is killed in the midst of a request is what some come to see."""
+        """Print nothing, because crash tests kill senders in the midst of a request."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -124,7 +124,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.send_error(413)
             return
         body = self.rfile.read(int(length))
-        if len(body) < int(length):  # its sender died in the midst of it: nothing was delivered
+        if len(body) < int(length):  # the sender died in the midst of it, so nothing was delivered
             self.close_connection = True
             return
         status = self.server.sink.take(dict(self.headers), body)
@@ -133,4 +133,4 @@ class _Connection(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet: the report tells what came."""
+        """Print nothing, because the report says what came."""

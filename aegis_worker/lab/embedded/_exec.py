@@ -20,7 +20,7 @@ def main(death_signal: int, parent_pid: int, uid: int, gid: int, argv: list[str]
     """Drop to `uid`:`gid`, bind to the parent, exec `argv`. Does not return."""
     libc = None
     if sys.platform == "linux":
-        # Before the user changes: the interpreter may lie under a home that only root may enter.
+        # Import before the user changes, because the interpreter may lie under a home that only root may enter.
         import ctypes
 
         libc = ctypes.CDLL(None, use_errno=True)
@@ -31,9 +31,9 @@ def main(death_signal: int, parent_pid: int, uid: int, gid: int, argv: list[str]
     if libc is not None and libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
         sys.exit("prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != parent_pid:
-        # No death signal comes for a death already past.
+        # The parent died before it was watched, so no death signal will come.
         sys.exit("the parent ended before its child began")
-    # Python ignores these two for itself, and exec would hand that on.
+    # Python ignores these two signals, and the program would inherit that.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     try:

@@ -87,7 +87,7 @@ class Child:
     def exit_code(self) -> int | None:
         """None while it runs; negative for a signal. What is left of its group is then killed."""
         if self._popen.returncode is None and self._popen.poll() is not None:
-            # Now and only now: once reaped, the number may become another group's.
+            # Kill the group only in the moment that its leader is reaped: later the number may belong to another group.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
         return self._popen.returncode
@@ -140,7 +140,7 @@ class Child:
 
 @contextmanager
 def _appended(path: Path) -> Iterator[IO[bytes]]:
-    # Bounded without a log daemon: turned over at a start, one older file kept.
+    # Logs stay bounded without a log daemon: at each start a long one is renamed, and one older file is kept.
     with suppress(FileNotFoundError):
         if path.stat().st_size > _LOG_LIMIT_BYTES:
             path.replace(path.with_name(path.name + ".1"))

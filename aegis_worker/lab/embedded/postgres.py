@@ -23,7 +23,7 @@ _MAJOR = "18"
 _SUPERUSER = "postgres"
 _ROLE = _DATABASE = "aegis"
 _INITDB_S = 120.0
-# Nothing of our environment: other programs run as `nobody` too, and may read its processes' environment.
+# The server gets nothing of our environment, because other programs run as `nobody` too and may read it.
 _ENV = {"PATH": os.defpath, "LC_ALL": "C"}
 # fsync and synchronous_commit stay on, as PostgreSQL has them: a payment that was acknowledged is on disk.
 _SETTINGS = {
@@ -31,13 +31,13 @@ _SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "256MB",
-    # After each checkpoint the first change of a page writes the whole page to the log:
-    # seldom, then. Not compressed: the wheel has only pglz, which costs more than it saves.
+    # After each checkpoint the first change of a page writes the whole page to the log, so checkpoints are made seldom.
+    # The pages are not compressed, because the wheel has only pglz, which costs more than it saves.
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # A payment's request stands in the text of statements, in their parameters, and in the details of errors.
+    # Keep what merchants send out of the log: it stands in statements, their parameters, and the details of errors.
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "log_parameter_max_length": "0",
@@ -103,7 +103,7 @@ class EmbeddedPostgres(EmbeddedServer):
             self._initdb(fresh, password_file, user)
         finally:
             password_file.unlink()
-        # Under its name only when whole: an initdb that is cut short is done again.
+        # The cluster gets its name only when it is complete, so that an initdb that was cut short is done again.
         cluster = fresh.rename(base / "cluster")
         if base != self.data_dir:
             (self.data_dir / "cluster").unlink(missing_ok=True)
@@ -144,7 +144,7 @@ class EmbeddedPostgres(EmbeddedServer):
         )
 
     def _owner(self) -> User | None:
-        # A cluster made by a plain user and started by root later stays that user's.
+        # A cluster that a plain user made, and that root starts later, goes on running as that user.
         status = self.home.stat()
         return User(status.st_uid, status.st_gid) if os.geteuid() == 0 else None
 
@@ -163,7 +163,7 @@ class EmbeddedPostgres(EmbeddedServer):
                 # CREATEDB for the tests; the rest is what an operator's role usually has.
                 cursor.execute(f"CREATE ROLE {_ROLE} LOGIN CREATEDB PASSWORD %s", (self.password,))
                 cursor.execute(f"GRANT pg_monitor, pg_signal_backend TO {_ROLE}")
-            # Some errors quote the value that they are about; ours are logged by whoever gets them.
+            # Some errors quote the value that they are about. The client gets them and logs them redacted.
             cursor.execute(f"ALTER ROLE {_ROLE} SET log_min_messages = log")
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,))
             if cursor.fetchone() is None:

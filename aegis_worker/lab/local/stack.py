@@ -37,7 +37,7 @@ from .programs import (
 from .stores import check_redis, checked_stores, working_key, working_operator_key
 from .watch import Part, Watch
 
-# All programs start at once, on a cold and slow disk perhaps; one that fails ends sooner.
+# Generous, because all programs start at once and the disk may be slow. A program that fails ends sooner by itself.
 _READY_S = 90.0
 _POLL_S = 0.05
 
@@ -213,7 +213,7 @@ class LocalStack:
         """Environment variables for whoever works with this installation."""
         settings = {
             "AEGIS_SECRET": kept.installation,
-            "AEGIS_WEBHOOK_ALLOW_PRIVATE": "true",  # those who listen are on this machine, too
+            "AEGIS_WEBHOOK_ALLOW_PRIVATE": "true",  # endpoints are on this machine too
         }
         settings |= {
             name: value for name, value in self._environ.items() if name.startswith("AEGIS_") and value
@@ -270,7 +270,7 @@ class LocalStack:
 
     def _parts(self) -> list[Part]:
         stores = [self.stores.postgres, self.stores.valkey]
-        # A store that somebody else started is not ours to start again.
+        # Watch only the stores that were started here; others are started again by whoever started them.
         parts = [Part(store.name, partial(_store_ended, store), store.start) for store in stores if store.pid]
         for program in self._programs:
             parts.append(

@@ -11,7 +11,7 @@ from aegis_worker.errors import StackFailed
 
 _LOOK_EVERY_S = 0.25
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
-# Having lived this long, a part is taken to be well and its next death to be the first.
+# A part that has lived this long counts as well: its next restart waits for the shortest pause again.
 _WELL_AFTER_S = 15.0
 
 

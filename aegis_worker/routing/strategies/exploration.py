@@ -1,17 +1,17 @@
 """Exploration: a strategy that goes by the record alone would never learn that a gateway has become good.
 
-So a share of payments tries another gateway first. It is drawn, each by
+So a share of payments tries another gateway first. Which one is drawn at random, each with the weight
 
     promise = expected success / (judged + strength)
 
-so that one that nobody knows comes first, and one that is known to be bad costs few payments: where its expected success
-is lower than the favourite's by more than two standard errors of the difference, only one in five of its explorations is
-made. What is known is forgotten within the hour.
+so that an unknown gateway is the most likely one. A gateway that is known to be bad costs few payments: where its expected
+success is lower than the favourite's by more than two standard errors of the difference, only one in five of its
+explorations is made. What is known is forgotten within the hour.
 
-A gateway whose breaker is half open, which its record keeps from going first, is asked for a probe by one payment in five
-at least, whatever the share is set to: n payments have asked it with a probability of 1 - 0.8 ** n. Asking is cheap: the
-gates let three probes out at a time, and a payment that gets no permit goes on to its next candidate at once. Once the
-breaker has closed, the health window begins anew, and the prior takes the place of the failures.
+A gateway whose breaker is half open needs probes, and its bad record keeps payments away. So at least one payment in five
+asks it for a probe, whatever the share is set to: after n payments one has asked with a probability of 1 - 0.8 ** n. Asking
+is cheap: the gates let three probes out at a time, and a payment that gets no permit goes on to its next candidate at once.
+Once the breaker has closed, the health window begins anew, and the prior takes the place of the failures.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .success import UNTRIED, expected_success
 
 PROBE_SHARE = 0.2
 _SELDOM, _STANDARD_ERRORS = 0.2, 2.0
-# Where the prior expects nothing, what has never been approved is still drawn.
+# The least weight, so that a gateway without an approval is still drawn where the prior expects no success at all.
 _LEAST_SUCCESS = 0.001
 
 

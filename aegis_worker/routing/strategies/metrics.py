@@ -6,8 +6,9 @@
     cost    = lowest fee / its fee, for this amount among these gateways; a gateway without fees counts as the dearest,
               a fee of 0 as one minor unit, and where no fee is known the part is 1
 
-Ratios instead of ranks or distances between best and worst: a hair's breadth between two gateways stays one, and does not
-outweigh a real difference in success. A gateway that keeps its latency target gains nothing by being faster still.
+The parts are ratios, and not ranks or distances between the best and the worst, so that a tiny difference between two
+gateways stays tiny and does not outweigh a real difference in success. A gateway that keeps its latency target gains
+nothing by being faster still.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     expected success = (approved + strength × success_rate) / (judged + strength)
 
-the mean of a Beta distribution: one approval does not make 100 %, nor one failure 0 %, and a gateway that nobody has tried
-is expected to do what the prior says. With the default strength of 10, ten real outcomes count as much as the prior and a
-hundred drown it.
+This is the mean of a Beta distribution. One approval does not make 100 %, nor one failure 0 %, and a gateway that nobody
+has tried is expected to do what the prior says. With the default strength of 10, ten real outcomes count as much as the
+prior, and a hundred count ten times as much.
 """
 
 from __future__ import annotations

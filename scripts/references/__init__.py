@@ -1,0 +1,1 @@
+"""What scripts/write_documents.py takes from the code for docs/reference: one module for each document."""

@@ -1,0 +1,148 @@
+"""docs/reference/events.md: what each event says and when it comes, and the form in which it leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aegis_worker.domain import payment as domain
+from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Approved, Operation
+from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.domain.transitions import ALLOWED_AFTER_THE_END, LEADS_TO, EventType
+from aegis_worker.persistence.published import PublishedEvent
+from aegis_worker.pipeline.operations.charge import facts as charge
+
+from .markdown import code, codes, table
+
+_PAYMENT = Payment(
+    id="pay_01a1fdef7b3a766da7ca332b7f16f8ae",
+    merchant_id="m_1",
+    amount=Money(1999, "USD"),
+    capture_method="automatic",
+    payment_method={"type": "card"},
+    reference="order-1042",
+)
+_REF = "spay_18ea0cff7852580bddd5190b"
+_GATEWAY = "sandbox_a"
+_AT = datetime(2026, 11, 21, 11, 48, 12, 950_000, tzinfo=UTC)
+
+# When an event comes. `payment.cancelled` is told by nothing yet.
+_WHEN: Mapping[EventType, str] = {
+    EventType.INITIATED: "a payment was accepted, in the commit that accepts it",
+    EventType.ACTION_REQUIRED: "a gateway wants the payer to do something, such as 3-D Secure; told once",
+    EventType.AUTHENTICATED: "a gateway accepts the payer",
+    EventType.PROCESSING: "a charge may be at this gateway from now on, in the commit before its call",
+    EventType.RETRY_ATTEMPTED: "another hop begins, because the one before did not charge",
+    EventType.IN_DOUBT: "a gateway may or may not have charged; told once a doubt",
+    EventType.RESOLVED: "the doubt is over: a gateway answered, or a person decided",
+    EventType.AUTHORIZED: "the gateway holds the funds, and they are not captured",
+    EventType.SUCCEEDED: "the gateway charged",
+    EventType.FAILED: "nothing was charged, and nothing more is tried",
+    EventType.CANCELLED: "given up; nothing tells it yet",
+    EventType.REVIEW_REQUIRED: "a person has to look",
+    EventType.DUPLICATE_DETECTED: "a gateway holds a charge that the payment does not stand on",
+    EventType.DUPLICATE_REVERSED: "that charge was released or given back",
+}
+
+FIELDS: Mapping[str, str] = {
+    "amount": "what was asked for, in minor units; in every event",
+    "currency": "ISO 4217; in every event",
+    "reference": "the merchant's own reference, or null; in every event",
+    "state": "the payment's state from now on; only where the event changes it",
+    "capture_method": "`automatic` or `manual`",
+    "payment_method": "the kind of method alone, such as `card`",
+    "customer_id": "the merchant's own id of who pays, or null",
+    "gateway": "the gateway that the event is about",
+    "gateway_ref": "the gateway's id of the charge",
+    "attempt": "the number of the attempt, from 1",
+    "next_action": "what the payer has to do: `type` (`redirect`) and `url`",
+    "from": "the gateway that did not charge",
+    "to": "the gateway that is tried now",
+    "reason": "why, in words",
+    "how": "how it was found out, or what was done, in words",
+    "resolution": "what a person decided: `charged` or `not_charged`; only where a person did",
+    "checked": "what the gateway said to a person's decision; only where a person decided",
+    "authorized_minor": "what the gateway holds or took, in minor units",
+    "captured_minor": "what the gateway took, in minor units",
+    "last_error": (
+        "null, or `code`, `category`, `advised_action`, `gateway`, `gateway_code` and `message`: see "
+        "[errors](errors.md#why-a-payment-failed)"
+    ),
+    "amount_minor": "the charge too many, in minor units",
+    "policy": "what is done about it: `refund`, `void` or `hold` (`AEGIS_LATE_CHARGE_POLICY`)",
+}
+IN_EVERY_EVENT = frozenset({"amount", "currency", "reference", "state"})
+
+
+def example() -> str:
+    """An event as webhooks and the stream carry it."""
+    fact = _FACTS[EventType.SUCCEEDED]
+    terms = (_PAYMENT.merchant_id, _PAYMENT.amount.minor, _PAYMENT.amount.currency, _PAYMENT.reference)
+    event = PublishedEvent(_PAYMENT.id, 3, fact.type, fact.data, _AT, *terms)
+    return f"```json\n{json.dumps(json.loads(event.payload()), indent=2)}\n```"
+
+
+def events() -> str:
+    """Every event: when it comes, where it leads, its own fields of `data`."""
+    rows = [(code(kind.wire), _leads_to(kind), _WHEN[kind], codes(fields_of(kind))) for kind in EventType]
+    return table(("event", "leads to", "comes when", "its own fields of `data`"), rows)
+
+
+def fields() -> str:
+    """Every field of `data`."""
+    return table(("field", "is"), [(code(name), meaning) for name, meaning in FIELDS.items()])
+
+
+def fields_of(kind: EventType) -> list[str]:
+    """The fields of `data` that an event of this type has beyond those that all have."""
+    return [name for name in _FACTS[kind].data if name not in IN_EVERY_EVENT] if kind in _FACTS else []
+
+
+def _leads_to(kind: EventType) -> str:
+    state = LEADS_TO.get(kind)
+    if state is not None:
+        return str(state)
+    after_the_end = ", also after the end" if kind in ALLOWED_AFTER_THE_END else ""
+    return f"the same{after_the_end}"
+
+
+def _facts() -> dict[EventType, Fact]:
+    """One fact of each type with all fields that it may have; made by the code's own functions where there are any."""
+    captured = Approved(_REF, captured=True)
+    held = Approved(_REF, captured=False)
+    error = describe_error("insufficient_funds", gateway=_GATEWAY, gateway_code="51", message="")
+    doubtful = _in_doubt()
+    made: list[Fact] = [
+        domain.initiated(_PAYMENT),
+        *charge.opened(_PAYMENT, Operation.PROCESS, _GATEWAY, 1),
+        domain.retried(_GATEWAY, "sandbox_b", "insufficient_funds"),
+        *charge.approved(_PAYMENT, Operation.AUTHENTICATE, _GATEWAY, captured),
+        *charge.approved(_PAYMENT, Operation.PROCESS, _GATEWAY, captured),
+        *charge.approved(_PAYMENT, Operation.PROCESS, _GATEWAY, held),
+        *domain.in_doubt(_PAYMENT, _GATEWAY, "read timeout"),
+        *domain.resolved(doubtful, "the gateway was asked"),
+        *domain.failed(error),
+        domain.duplicate_detected(_PAYMENT, 1, _GATEWAY, _REF, "refund"),
+        domain.duplicate_reversed(_PAYMENT, 1, _GATEWAY, _REF, "refunded"),
+        # These are made where it is decided: settling an answer, handing a job to a person, a person's decision.
+        Fact(EventType.ACTION_REQUIRED, {"gateway": _GATEWAY, "gateway_ref": _REF, "next_action": {}}),
+        Fact(EventType.REVIEW_REQUIRED, {"reason": "no answer"}),
+        Fact(EventType.RESOLVED, {"resolution": "charged", "checked": "confirmed"}),
+    ]
+    found: dict[EventType, Fact] = {}
+    for fact in made:
+        before: Mapping[str, Any] = found[fact.type].data if fact.type in found else {}
+        found[fact.type] = Fact(fact.type, {**before, **fact.data})
+    return found
+
+
+def _in_doubt() -> Payment:
+    facts = [domain.initiated(_PAYMENT), *domain.in_doubt(_PAYMENT, _GATEWAY, "read timeout")]
+    return _PAYMENT.record(facts)[0]
+
+
+_FACTS = _facts()
