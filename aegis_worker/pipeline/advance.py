@@ -180,7 +180,8 @@ def _answered(held: Held, event: Answered, policy: Policy) -> Advanced:
     said: tuple[Effect, ...] = ()
     if permit is not None:
         said = (Report(room_of(work).result(work, permit.wanted, permit.epoch, answer)),)
-    # Nobody else has heard the answer to a call, and the fence says whether it is too late; a look-up is made again.
+    # Settle the answer to a call even after the lease: nobody else heard it, and the fence refuses what is too late. A
+    # look-up that is late is dropped, because the next worker makes it again.
     if event.now_s > work.held_until_s and answer.looked_up:
         heard_of = (TellOfCharge(work.subject.number),) if isinstance(answer.outcome, Approved) else ()
         return held, (*said, Drop(), *heard_of)
@@ -232,7 +233,7 @@ def _gates_answered(held: Held, event: GatesAnswered, policy: Policy) -> Advance
 def _to_write(held: Held, before: tuple[Effect, ...]) -> Advanced:
     work, settled, step = held.work, held.settled, held.step
     if settled is None and isinstance(step, Ask):
-        # Asking changes nothing: there is nothing to write before.
+        # A look-up changes nothing at the gateway, so nothing has to be written before it.
         return _to_call(held, before, step)
     if step is None:
         raise AssertionError("unreachable: something was decided")

@@ -19,8 +19,8 @@ _POINTS = {
     SendAgain: ("replay.sending", "replay.answered"),
     Ask: ("lookup.asking", "lookup.answered"),
 }
-# A gateway that restarts, or closes a kept connection just then, is back within a moment; only calls that failed fast are
-# repeated, at most twice, so that a place in the window is not held for long.
+# Repeat a call that failed at once, at most twice: a gateway that restarts or closes a kept connection is back in a moment.
+# Slow failures are not repeated here, because they would hold a place in the window.
 _PAUSES_S = (0.05, 0.2)
 
 

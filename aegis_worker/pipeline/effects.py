@@ -87,7 +87,7 @@ class Effects:
             self._parts.gates.forget(unused)
 
     def _drop(self) -> None:
-        """Leave what may be another worker's by now: nothing is sent for it here, or written of it."""
+        """Let go of jobs whose lease is over: another worker may have them, so nothing is sent or written for them here."""
         works = [held.work for held, _ in self._take(Drop)]
         if works:
             ids = [work.payment.id for work in works]

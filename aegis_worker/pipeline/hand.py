@@ -1,7 +1,8 @@
-"""The jobs that a run holds. What it leaves unwritten it gives back, lest it be taken for what a dying worker leaves.
+"""The jobs that a run holds, until they are done, handed back or lost.
 
-A job that several workers began and left goes to a person, because they seem to die of it. One that lives, and could only
-not write, says so: at the end of its run, or, where PostgreSQL is away until then, at the beginning of the next.
+A worker that dies leaves its jobs to the end of their leases. A job that several workers began and left goes to a person,
+because they seem to die of it. A run that lives but could not write must therefore give its jobs back: at its end, or, while
+PostgreSQL is away, at the beginning of the process's next run.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .ports import JobStore
 
 log = structlog.get_logger(__name__)
 
-# A move of the payment beside the run is over by then.
+# Wait a second: whatever else moved the payment meanwhile has committed by then.
 _DELAY_S = 1.0
 
 
@@ -30,14 +31,14 @@ class Hand:
         self._jobs: dict[str, ClaimedJob] = {}
 
     def take(self, jobs: Sequence[ClaimedJob]) -> None:
-        """The run has claimed these. What it held already, it was too slow with, and has taken over from itself."""
+        """The run has claimed these. A job that it held already was claimed a second time after its lease had ended."""
         self.lost([job.id for job in jobs if job.id in self._jobs])
         self._jobs.update((job.id, job) for job in jobs)
 
     def begin(self, jobs: Sequence[ClaimedJob]) -> None:
-        """Leave a mark on those that others left behind: whoever dies now has begun. Raises DatabaseUnavailable.
+        """Mark the jobs that an earlier worker left, so that our death would count as one more. Raises DatabaseUnavailable.
 
-        A job that nobody left behind gets its mark with its attempt, at no cost.
+        A job that nobody left gets its mark in the statement that opens its attempt, at no cost.
         """
         suspicious = [job for job in jobs if job.left_behind or job.claim_count]
         if suspicious:
@@ -55,7 +56,7 @@ class Hand:
             self.done(job.id for job in jobs)
 
     def lost(self, job_ids: Iterable[str]) -> None:
-        """These came too late, and are another's or will be: their worker was slow, and did not die."""
+        """The leases of these ended. Take back the deaths that this counts: we were slow, and did not die."""
         jobs = [job for job in (self._jobs.pop(job_id, None) for job_id in job_ids) if job is not None]
         if not jobs:
             return

@@ -1,10 +1,10 @@
-"""One run at a time looks after a queue with little in it, and nobody is told of what comes in meanwhile.
+"""While a queue has little in it, one run looks after it alone, and hints for it are held back.
 
-With calls in flight a run looks for new jobs every few milliseconds anyway. A hint would only set another process looking
-beside it: both would claim and commit half as much at a time, at a higher cost.
+With calls in flight a run claims new jobs every few milliseconds anyway. A hint would start a second run beside it, and each
+would claim and commit half as much at a time, at a higher cost.
 
-A job that waits for room at a gateway has no hint: the sweep would come seconds after the call that it waited for. The run
-that put it off stays where that is a matter of moments.
+Nobody sends a hint for a job that waits for room at a gateway, and the sweep would find it seconds after there is room. So a
+run that put such a job off keeps running while the job is due within a second.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from aegis_worker.domain.changes import JobChange
 
 from .parts import PipelineParts
 
-# A run that finds more than this at a time may be too slow alone.
+# A run that claims more than this at a time may be too slow alone, so it lets others have hints.
 _FEW = 16
-# Well below the 2 s after which hints are no longer held back by a run that has died.
+# Renew well within the 2 s for which hints are held back, so that they go out again soon after a run dies.
 _RENEW_S = 0.5
-# The sweep looks every 5 s. Whoever waits for longer than this waits for a gateway that is slow.
+# Stay for a job that is due within a second; the sweep, every 5 s, finds those that wait longer.
 _SOON_S = 1.0
 
 

@@ -18,7 +18,7 @@ from .ports import JobStore
 from .tail import Tail
 from .work import Policy
 
-# Far more than a process has in hand; during an outage it claims nothing.
+# Far more than a process can hold: it claims nothing during an outage.
 _MOST_OWED = 10_000
 
 

@@ -35,8 +35,8 @@ from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database
 
 _BATCH, _THREADS, _BUDGET_S = 64, 8, 10.0
-# Longer than the slowest look-ups of a batch: nobody asks the same twice at once. Also the pause after a look-up without an
-# answer.
+# Put a claimed charge off for longer than the slowest batch takes, so that no two workers ask about it at once. Also wait so
+# long after a look-up without an answer.
 _PUT_OFF_S = 600.0
 
 
@@ -65,7 +65,7 @@ RETURNING a.payment_id, a.operation, a.number, a.gateway, a.gateway_key, a.reche
      ORDER BY h.sent_at DESC LIMIT 1) AS gateway_ref
 """
 
-# One that slept past its claim settles nothing: whoever asked since has heard something newer.
+# A worker that slept past its claim settles nothing, because whoever asked since has heard something newer.
 _SETTLE = """
 UPDATE attempts a
 SET rechecks = n.rechecks, last_checked_at = clock_timestamp(),
@@ -76,7 +76,7 @@ WHERE (a.payment_id, a.operation, a.number) = (n.payment_id, n.operation, n.numb
     AND a.recheck_at = n.claimed_until
 """
 
-# A payment that is still being worked on is not judged yet: its other attempt may be its charge, or this one.
+# Judge only payments that have ended: until then either attempt may become the charge.
 _HAS_ENDED = """
 SELECT 1 FROM payments WHERE id = %(payment_id)s AND state IN ('AUTHORIZED', 'SUCCESS', 'FAILURE', 'CANCELLED')
 """

@@ -27,9 +27,9 @@ from .window import Window
 
 log = structlog.get_logger(__name__)
 
-# The other holder of the lock is about to finish or its lease is about to end.
+# Try again in a second: whoever has the lock is about to finish, or its lease to end.
 _LOCKED_DELAY_S = 1.0
-# A job that is to be worked on alone waits for a run that begins with it.
+# A suspect has to be the first job of a run, so hand it back for a second.
 _COMPANY_DELAY_S = 1.0
 
 
@@ -49,7 +49,7 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
         gives_back = True
         raise
     finally:
-        # Of no other error is it known that the next worker would not meet it, too: what that leaves counts like a death.
+        # Give jobs back only after an outage. Another error may meet the next worker, too, so it has to count as a death.
         settle_some = partial(_settle_answered, parts, window, lookout, report, LONGEST_LOOK_S)
         parts.tail.leave(window, settle_some, partial(_give_back, parts, window) if gives_back else None)
     return report
@@ -84,7 +84,7 @@ def _work_on_due(parts: PipelineParts, window: Window, lookout: Lookout, report:
             lookout.found(claimed, calls_in_flight=len(window))
         elif not may_claim or not window.free:
             lookout.give_over()
-        # What an earlier run left in flight is waited for only where nothing can be claimed before it is back.
+        # Wait for an earlier run's calls only while they keep this run from claiming.
         waits = window.own or not window.free or waits_for_suspect
         if not waits and not claimed and not (may_claim and lookout.is_expecting) and lookout.ends():
             return

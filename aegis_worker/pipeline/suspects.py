@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aegis_worker.domain.jobs import ClaimedJob
 
-# Once may be chance: whatever kills a worker leaves all of its jobs behind, and alone they take longer.
+# One death may be chance: it leaves all jobs of that worker behind, and working on each alone would be slow.
 _DEATHS = 2
 
 

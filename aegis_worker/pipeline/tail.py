@@ -1,4 +1,4 @@
-"""What runs leave in flight. A run that has had its time ends; calls that take longer are none of its waiting."""
+"""Calls that are still in flight when their run ends: a run ends at its limit and does not wait for slow calls."""
 
 from __future__ import annotations
 
