@@ -7,8 +7,9 @@ import time
 
 from .window import Window
 
-# Wait after a claim that found less than fits in, so that jobs gather for the next: 4 ms where few came in, 20 ms where more
-# did, because that saves more. With calls in flight claim at least every 50 ms: a hint may have found every worker busy.
+# Wait after a claim that found less than fits in, so that jobs gather for the next: 4 ms where few came in, 20 ms where
+# more did, because that saves more. With calls in flight claim at least every 50 ms: a hint may have found every worker
+# busy.
 _GATHER_S, _FEW, _LONGER_GATHER_S, LONGEST_LOOK_S = 0.004, 5, 0.02, 0.05
 
 

@@ -35,8 +35,8 @@ from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database
 
 _BATCH, _THREADS, _BUDGET_S = 64, 8, 10.0
-# Put a claimed charge off for longer than the slowest batch takes, so that no two workers ask about it at once. Also wait so
-# long after a look-up without an answer.
+# Put a claimed charge off for longer than the slowest batch takes, so that no two workers ask about it at once. Also wait
+# so long after a look-up without an answer.
 _PUT_OFF_S = 600.0
 
 
