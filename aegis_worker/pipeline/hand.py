@@ -1,7 +1,7 @@
 """The jobs that a run holds, until they are done, handed back or lost.
 
 A worker that dies leaves its jobs to the end of their leases. A job that several workers began and left goes to a person,
-because they seem to die of it. A run that lives but could not write must therefore give its jobs back: at its end, or, while
+because they seem to die of it. A run that lives but could not write must give its jobs back: at its end, or, while
 PostgreSQL is away, at the beginning of the process's next run.
 """
 

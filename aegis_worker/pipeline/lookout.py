@@ -1,9 +1,9 @@
 """While a queue has little in it, one run looks after it alone, and hints for it are held back.
 
-With calls in flight a run claims new jobs every few milliseconds anyway. A hint would start a second run beside it, and each
+With calls in flight a run claims new jobs every few milliseconds anyway. A hint would start a second run beside it, each
 would claim and commit half as much at a time, at a higher cost.
 
-Nobody sends a hint for a job that waits for room at a gateway, and the sweep would find it seconds after there is room. So a
+Nobody sends a hint for a job that waits for room at a gateway, and the sweep finds it seconds after there is room. So a
 run that put such a job off keeps running while the job is due within a second.
 """
 
