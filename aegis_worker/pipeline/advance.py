@@ -8,151 +8,41 @@ there is what ships (design D3, D9).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 from aegis_worker.domain.attempts import Attempt
-from aegis_worker.domain.card_networks import Barred
-from aegis_worker.domain.changes import Change, OpenAttempt
+from aegis_worker.domain.changes import OpenAttempt
 from aegis_worker.domain.outcomes import Approved
-from aegis_worker.resilience.permits import CallResult, Verdict, Wanted
 
 from .cards import card_to_look_at, given_up
 from .changes import in_doubt_instead, legal_change
+from .held import (
+    Advanced,
+    Answered,
+    AskGates,
+    Call,
+    CardLookedAt,
+    ChangeNotWritten,
+    ChangeWritten,
+    Claimed,
+    Complain,
+    Drop,
+    Effect,
+    Event,
+    Forget,
+    GatesAnswered,
+    Held,
+    LookAtCard,
+    Permit,
+    Report,
+    Rested,
+    TellOfCharge,
+    Write,
+)
 from .operations import next_step, room_of, settle
 from .operations.room import Decided
-from .work import Answer, Ask, Policy, Rest, Send, SendAgain, Settled, Step, Work
-
-
-class Permit(NamedTuple):
-    """The gates let this call out; its result goes back to them with the `epoch`."""
-
-    wanted: Wanted
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A job in a worker's hands: where it stands, and what was decided about it and is not done yet.
-
-    `settled`: what its last answer meant, until that is written. `change`: what is being written. `permit`: of the call
-    that is about to be made, or in flight.
-    """
-
-    work: Work
-    step: Step | None = None
-    settled: Settled | None = None
-    change: Change | None = None
-    permit: Permit | None = None
-
-
-class Claimed(NamedTuple):
-    """The job was claimed, and its payment routed. `now_s`: of this process's clock; `draw`: from 0 to 1, by chance."""
-
-    now_s: float
-    draw: float
-
-
-class Answered(NamedTuple):
-    """The call is over. `answer` is None where it was not made, because it was too late to."""
-
-    answer: Answer | None
-    now_s: float
-    draw: float
-
-
-class CardLookedAt(NamedTuple):
-    """What the card's network forbids, if anything."""
-
-    barred: Barred | None
-
-
-class GatesAnswered(NamedTuple):
-    """Whether the call may go out."""
-
-    verdict: Verdict
-    now_s: float
-
-
-class ChangeWritten(NamedTuple):
-    """The change stands. The lease began anew at `leased_from_s` or later, and ends at `held_until_s` or later."""
-
-    leased_from_s: float
-    held_until_s: float
-
-
-class ChangeNotWritten(NamedTuple):
-    """`lost`: another worker has the job. `refused`: PostgreSQL won't take it. `taken`: it gives the payment what is
-    another payment's at the gateway. `unavailable`: nobody knows whether it stands.
-    """
-
-    why: Literal["lost", "refused", "taken", "unavailable"]
-
-
-Event = Claimed | Answered | CardLookedAt | GatesAnswered | ChangeWritten | ChangeNotWritten
-
-
-class LookAtCard(NamedTuple):
-    """Find out whether the card with this key may be tried, and tell by CardLookedAt."""
-
-    card_key: bytes
-
-
-class AskGates(NamedTuple):
-    """Find out whether the call may go out, and tell by GatesAnswered."""
-
-    wanted: Wanted
-
-
-class Write(NamedTuple):
-    """Write the change, and tell by ChangeWritten or ChangeNotWritten."""
-
-    change: Change
-
-
-class Call(NamedTuple):
-    """Make the call, unless it is too late to (see `send_until_s`), and tell by Answered."""
-
-    step: Send | SendAgain | Ask
-
-
-class Report(NamedTuple):
-    """Tell the gates how the call ended."""
-
-    result: CallResult
-
-
-class Forget(NamedTuple):
-    """Tell the gates that the call was not made, or that others can use the permits that its hop kept."""
-
-    wanted: Wanted
-
-
-class Rested(NamedTuple):
-    """The job has ended, or waits: there is nothing more to do with it here."""
-
-    rest: Rest
-
-
-class Drop(NamedTuple):
-    """Let go of what is another worker's by now, or will be; nothing is decided about it here."""
-
-
-class Complain(NamedTuple):
-    """Say in the worker's log what should not have happened."""
-
-    message: str
-    because: str
-
-
-class TellOfCharge(NamedTuple):
-    """A charge was heard of too late to be written: have it asked about, where it was given up."""
-
-    number: int
-
-
-Effect = LookAtCard | AskGates | Write | Call | Report | Forget | Rested | Drop | TellOfCharge | Complain
-Advanced = tuple[Held, tuple[Effect, ...]]
+from .work import Ask, Policy, Rest, Send, SendAgain, Work
 
 
 def advance(held: Held, event: Event, policy: Policy) -> Advanced:

@@ -13,7 +13,9 @@ from aegis_worker.crash_points import crash_point, reached
 from aegis_worker.domain.card_networks import card_verdict
 from aegis_worker.errors import DatabaseUnavailable
 
-from .advance import (
+from .advance import advance, send_until_s
+from .cards import decline_in
+from .held import (
     Advanced,
     AskGates,
     Call,
@@ -31,10 +33,7 @@ from .advance import (
     Rested,
     TellOfCharge,
     Write,
-    advance,
-    send_until_s,
 )
-from .cards import decline_in
 from .lookout import Lookout
 from .parts import PipelineParts, RunReport
 from .window import Window

@@ -15,9 +15,10 @@ from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.errors import DatabaseUnavailable
 
-from .advance import Answered, Claimed, Held, advance
+from .advance import advance
 from .effects import Effects
 from .hand import Hand
+from .held import Answered, Claimed, Held
 from .lookout import Lookout
 from .pace import LONGEST_LOOK_S, Pace
 from .parts import PipelineParts, RunReport

@@ -9,9 +9,9 @@ from queue import Empty, SimpleQueue
 
 from aegis_worker.gateways.base import PaymentGateway
 
-from .advance import Held
 from .calls import call
 from .hand import Hand
+from .held import Held
 from .suspects import is_suspect
 from .work import Answer, Ask, Send, SendAgain
 

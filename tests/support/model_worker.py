@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.errors import VersionConflict
-from aegis_worker.pipeline.advance import (
+from aegis_worker.pipeline.advance import advance, send_until_s
+from aegis_worker.pipeline.held import (
     Answered,
     AskGates,
     Call,
@@ -30,8 +31,6 @@ from aegis_worker.pipeline.advance import (
     Rested,
     TellOfCharge,
     Write,
-    advance,
-    send_until_s,
 )
 from aegis_worker.pipeline.work import Answer, Ask, Policy, Route, Send, SendAgain, Work
 from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
