@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -14,6 +13,7 @@ import redis
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from support.api_client import applications
+from support.checkout import CHECKOUT
 from xdist.scheduler import LoadFileScheduling
 
 from aegis_worker.lab.embedded.stack import Stores, temporary_data_dir
@@ -24,7 +24,6 @@ from aegis_worker.persistence.oversight_tables import metadata
 pytest_plugins = ["support.installed"]
 
 _TEMPLATE = "aegis_template"
-_CHECKOUT = Path(__file__).parents[1]
 
 
 class _ByServers(LoadFileScheduling):
@@ -39,7 +38,7 @@ class _ByServers(LoadFileScheduling):
 
 @cache
 def _shares_installation(file: str) -> bool:
-    return "from support.installation import" in (_CHECKOUT / file).read_text()
+    return "from support.installation import" in (CHECKOUT / file).read_text()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:

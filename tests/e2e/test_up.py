@@ -13,7 +13,8 @@ import psutil
 import pytest
 import urllib3
 from celery import Celery
-from support.installation import AEGIS, CHECKOUT, SOON_S, START_S, STOP_S, Installation, alive, wait_until
+from support.checkout import CHECKOUT
+from support.installation import AEGIS, SOON_S, START_S, STOP_S, Installation, alive, wait_until
 
 from aegis_worker.lab.embedded.ports import free_port
 

@@ -17,7 +17,8 @@ import urllib3
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from support.installation import CHECKOUT, Installation, wait_until
+from support.checkout import CHECKOUT
+from support.installation import Installation, wait_until
 from support.payments import accept_one, attempts_of, payment_of, pipeline
 from support.sandbox_pair import SandboxPair, running_pair
 from support.steady_load import Load

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from support.installation import SOON_S, STOP_S, Installation, wait_until
 from support.own_worker import OwnWorker, own_worker
+from support.processes import SKEWED_CLOCK
 
-_SKEWED = str(Path(__file__).parent / "skewed")
 _JOB = "SELECT status, lease_epoch, claimed_by FROM jobs WHERE payment_id = %(id)s"
 
 
 def clock_off_by(seconds: int) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, (_SKEWED, os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (SKEWED_CLOCK, os.environ.get("PYTHONPATH"))))
     return {"PYTHONPATH": path, "TEST_CLOCK_SKEW_S": str(seconds)}
 
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 import pytest
@@ -26,6 +25,7 @@ from support.payments import (
     rows,
     story_of,
 )
+from support.processes import FROZEN_WORKER
 from support.sandbox_process import API_KEY, eventually, running_sandbox
 from support.scripted_gateway import ScriptedGateway
 
@@ -36,7 +36,6 @@ from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.pipeline.run import run
 
-FROZEN_WORKER = Path(__file__).with_name("frozen_worker.py")
 OFTEN = replace(POLICY, verify_ladder_s=(10.0,) * 12)
 
 

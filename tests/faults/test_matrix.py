@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from matrix import NOT_YET, ROWS
+from support.fault_matrix import NOT_YET, ROWS
 
 
 def test_every_row_is_tested_or_explained() -> None:

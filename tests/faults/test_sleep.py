@@ -10,15 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from support.payments import accept_one, attempts_of, job_of, payment_of
+from support.processes import SLEEPING_WORKER
 from support.sandbox_process import Sandbox, eventually, running_sandbox
 
-SLEEPING_WORKER = Path(__file__).with_name("sleeping_worker.py")
 KEY_LIFETIME_S = 4.0
 HIDDEN_S = 600
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.api_client import SUCCEEDED, Api, Merchant, start_api
+from support.documented_answers import follows
 from support.scripted_gateway import ScriptedGateway
-from test_api_documented import follows
 
 FOR_OPERATORS = ("/v1/ops", "/v1/routing", "/v1/gateways")
 _text = st.text(st.characters(codec="utf-8"), max_size=12)

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 from support.api_client import CARD, SUCCEEDED, Api, Merchant, start_api
+from support.documented_answers import follows
 from support.payments import rows
-from test_api_documented import follows
 from werkzeug.test import TestResponse
 
 _numbers = itertools.count()

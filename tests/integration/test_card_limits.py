@@ -18,9 +18,8 @@ from support.payments import (
     run_until_quiet,
     story_of,
 )
-from support.scripted_gateway import ScriptedGateway
+from support.scripted_gateway import ScriptedGateway, answering
 from support.undelivered import execute
-from test_pipeline import answering
 
 from aegis_worker.domain.card_networks import CardDecline, card_key
 from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Operation, Unknown

@@ -19,6 +19,7 @@ import psutil
 import psycopg2
 import pytest
 import redis
+from support.checkout import CHECKOUT
 
 from aegis_worker.errors import StackFailed
 from aegis_worker.lab.embedded import unprivileged, valkey
@@ -28,7 +29,6 @@ from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
 from aegis_worker.lab.embedded.stack import Stores, temporary_data_dir
 from aegis_worker.lab.embedded.valkey import EmbeddedValkey
 
-_CHECKOUT = Path(__file__).parents[2]
 _BOUND_S = 60.0
 # A microsecond's sleep after every tenth entry; after every 1024th it answers what may be answered by then.
 _KEYS, _LOADS_SLOWLY = 40_000, "key-load-delay -10\n"
@@ -190,7 +190,7 @@ def test_passwords_are_in_files_of_their_owner_and_on_no_command_line(stores: St
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 def test_a_killed_parent_leaves_no_server_and_no_child_behind(data_dir: Path) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", _PARENT, str(data_dir)], cwd=_CHECKOUT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _PARENT, str(data_dir)], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
     )
     with parent:
         assert parent.stdout is not None

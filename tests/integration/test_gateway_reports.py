@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from support.api_client import Api, start_api
 from support.command_line import NOBODY_THERE
+from support.documented_answers import follows
 from support.gateway_traffic import Traffic, traffic
 from support.scripted_gateway import ScriptedGateway
-from test_api_documented import follows
 
 GATEWAYS = {
     "a": ScriptedGateway("a", fee_fixed_minor=30, currencies=frozenset({"USD"}), max_concurrent=50),

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from support.api_client import Api, Merchant, start_api
 from support.command_line import Aegis, aegis, install
+from support.documented_answers import follows
 from support.payments import job_of, payment_of, pipeline
 from support.scripted_gateway import ScriptedGateway
-from test_api_documented import follows
 
 from aegis_api.app import create_app
 from aegis_worker.bootstrap import web

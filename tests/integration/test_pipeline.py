@@ -22,7 +22,7 @@ from support.payments import (
     run_until_quiet,
     story_of,
 )
-from support.scripted_gateway import ScriptedGateway
+from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
@@ -44,12 +44,6 @@ from aegis_worker.intake import request_sync
 from aegis_worker.pipeline.run import run
 
 SOFT, HARD = Declined("insufficient_funds", "51"), Declined("stolen_card", "43")
-
-
-def answering(*answers):
-    """A script that gives these answers one after the other, and the last one for ever."""
-    left = list(answers)
-    return lambda request: left.pop(0) if len(left) > 1 else left[0]
 
 
 def test_a_plain_payment_is_charged_and_recorded(database):

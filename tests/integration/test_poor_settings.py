@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 from support.api_client import start_api
+from support.checkout import CHECKOUT
 from support.command_line import Aegis, aegis, install
 from support.sandbox_process import eventually
 
@@ -56,7 +57,6 @@ PROCESSES = {
     "beat": [sys.executable, "-m", "celery", "-A", "aegis_worker.celery:app", "beat", "--pidfile="],
     "relay": [sys.executable, "-c", "from aegis_worker.cli import main; main()", "relay"],
 }
-CHECKOUT = Path(__file__).parents[2]
 
 BAD_VALUES = [
     ("DATABASE_URL", "postgresql://aegis:hun@ter2@127.0.0.1:5432/aegis", "%40"),

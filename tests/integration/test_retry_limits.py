@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from support.payments import accept_one, attempts_of, job_of, make_due, payment_of, pipeline
-from support.scripted_gateway import ScriptedGateway
-from test_pipeline import answering
+from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.domain.outcomes import Declined, NotSent
 from aegis_worker.domain.retries import NotSentKind, RetryLimits

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from support.api_client import Api, Merchant, codes, start_api
+from support.documented_answers import follows
 from support.scripted_gateway import ScriptedGateway
-from test_api_documented import follows
 from werkzeug.test import TestResponse
 
 from aegis_worker.domain.outcomes import Approved

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from support.api_client import Api, start_api
 from support.command_line import Aegis, aegis, install
+from support.documented_answers import follows
 from support.payments import rows
 from support.scripted_gateway import ScriptedGateway
-from test_api_documented import follows
 
 from aegis_worker.persistence.database import Database
 

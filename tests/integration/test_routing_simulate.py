@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from support.api_client import Api, codes, start_api
 from support.command_line import Aegis, aegis, install
+from support.documented_answers import follows
 from support.payments import pipeline
 from support.scripted_gateway import Script, ScriptedGateway
-from test_api_documented import follows
 
 from aegis_worker.domain.outcomes import Approved, Declined, Outcome
 from aegis_worker.gateways.base import GatewayRequest

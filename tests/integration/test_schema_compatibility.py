@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 from support.api_client import Api, start_api
+from support.checkout import CHECKOUT
 from support.command_line import Aegis, aegis, install
-from support.installation import CHECKOUT
 from support.payments import rows
 
 from aegis_worker import bootstrap

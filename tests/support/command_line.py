@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -23,9 +22,10 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from aegis_worker.cli import main
+from support.checkout import CHECKOUT
 
 NOBODY_THERE = "redis://127.0.0.1:1/0"
-CONFIG_DIR = Path(__file__).parents[2] / "config"
+CONFIG_DIR = CHECKOUT / "config"
 
 
 @dataclass(frozen=True)

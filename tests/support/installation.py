@@ -25,7 +25,6 @@ import urllib3
 from sqlalchemy import make_url
 
 AEGIS = str(Path(sys.executable).with_name("aegis"))
-CHECKOUT = Path(__file__).parents[2]
 
 # Bounds for waits, not expectations: a busy machine may take several times as long as usual.
 START_S, STOP_S, SOON_S = 120.0, 90.0, 60.0

@@ -16,7 +16,8 @@ import pytest
 from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.embedded.valkey import EmbeddedValkey
-from support.installation import CHECKOUT, LEASE_S, Installation
+from support.checkout import CHECKOUT
+from support.installation import LEASE_S, Installation
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Self
 
 from support.installation import SOON_S, STOP_S, wait_until
+from support.processes import SKEWED_CLOCK
 
 # Beat looks at all settings when it starts, and connects to Redis only.
 _OTHER_SETTINGS = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
     "AEGIS_SECRET": "a secret of thirty-two characters",
 }
-_SKEWED = str(Path(__file__).parents[1] / "faults" / "skewed")
 
 
 class OwnBeat:
@@ -26,7 +26,7 @@ class OwnBeat:
         self._skew = folder / "skew"
         self._log = folder / "beat.log"
         self.set_clock(clock_off_s)
-        path = os.pathsep.join(filter(None, (_SKEWED, os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (SKEWED_CLOCK, os.environ.get("PYTHONPATH"))))
         skewed = {"PYTHONPATH": path, "TEST_CLOCK_SKEW_S": str(self._skew)}
         argv = [sys.executable, "-m", "celery", "--app", "aegis_worker.celery:app", "beat", "--pidfile="]
         with self._log.open("wb") as log:

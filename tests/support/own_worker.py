@@ -9,7 +9,6 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Self
 
 import psutil
@@ -18,15 +17,14 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from aegis_worker.celery import QUEUES
+from support.checkout import TESTS
 from support.installation import START_S, STOP_S, Installation, wait_until
-
-_FAULTS = Path(__file__).parents[1] / "faults"
 
 
 class OwnWorker:
     """Started as the Procfile has it, in a process group of its own, and killed at the end of the `with` block.
 
-    `including` is a module of tests/faults that it imports as well; `settings` are variables of its environment.
+    `including` is a module of tests/support/processes that it imports as well; `settings` are variables of its environment.
     """
 
     def __init__(
@@ -49,8 +47,8 @@ class OwnWorker:
         argv += ["--queues", ",".join(QUEUES), "--without-gossip", "--without-mingle", "--without-heartbeat"]
         env = {**os.environ, **running.settings, **settings}
         if including:
-            argv += ["--include", including]
-            env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_FAULTS), env.get("PYTHONPATH"))))
+            argv += ["--include", f"support.processes.{including}"]
+            env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(TESTS), env.get("PYTHONPATH"))))
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, start_new_session=True)
         try:

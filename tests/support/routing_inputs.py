@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 
-from test_domain import a_payment
-
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.config import RoutingConfig, parse_routing
 from aegis_worker.routing.router import Decision, decide
+from support.plain_payment import a_payment
 
 NAMES = ("a", "b", "c")
 

@@ -15,8 +15,9 @@ from typing import Any
 from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.lab.embedded.processes import Processes
 from aegis_worker.lab.local.programs import web_program
+from support.checkout import CHECKOUT
 
-_CONFIG = Path(__file__).parents[2] / "config"
+_CONFIG = CHECKOUT / "config"
 # A bound for a machine with other things to do; an answer takes milliseconds.
 _ANSWER_S = 20.0
 

@@ -24,6 +24,12 @@ from aegis_worker.gateways.base import (
 Script = Callable[[GatewayRequest], Outcome]
 
 
+def answering(*answers: Outcome) -> Script:
+    """A script that gives these answers one after the other, and the last one for ever."""
+    left = list(answers)
+    return lambda request: left.pop(0) if len(left) > 1 else left[0]
+
+
 class ScriptedGateway:
     """Remembers the first effect of each idempotency key; `script(request)` may charge and then answer what it likes."""
 

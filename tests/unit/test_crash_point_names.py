@@ -8,16 +8,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from support.checkout import CHECKOUT
 
 from aegis_worker import crash_points as points
 from aegis_worker.crash_points import LAST_WORDS, POINTS, VARIABLE, arm
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.lab.crash.points import programs_of
 
-_CHECKOUT = Path(__file__).parents[2]
 _PASSED = {"crash_point", "_crash_points"}
 _NAME = re.compile(rf"({'|'.join({name.partition('.')[0] for name in POINTS})})\.[a-z_]+")
 
@@ -30,7 +29,7 @@ def disarmed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _modules() -> Iterator[ast.Module]:
     for folder in ("aegis_worker", "aegis_api"):
-        for path in (_CHECKOUT / folder).rglob("*.py"):
+        for path in (CHECKOUT / folder).rglob("*.py"):
             text = path.read_text()
             if "crash_points import" in text and not {"cli", "lab"} & set(path.parts):
                 yield ast.parse(text)
@@ -98,7 +97,7 @@ def test_a_process_dies_at_the_nth_pass_and_says_so() -> None:
     )
     died = subprocess.run(
         [sys.executable, "-c", script],
-        env={VARIABLE: "job.claimed:2", "PYTHONPATH": str(_CHECKOUT)},
+        env={VARIABLE: "job.claimed:2", "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
         timeout=30,

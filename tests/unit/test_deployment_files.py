@@ -21,12 +21,12 @@ from celery.bin.worker import worker
 from gunicorn.config import Config
 from gunicorn.workers.gthread import ThreadWorker
 from honcho.environ import parse_procfile
+from support.checkout import CHECKOUT
 
 from aegis_worker import __version__
 from aegis_worker.cli import cli
 from aegis_worker.settings import load_settings
 
-CHECKOUT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = ("migrate", "api", "worker", "beat")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency
+from support.plain_payment import a_payment
 
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.declines import DECLINES, may_fail_over
@@ -18,17 +19,6 @@ from aegis_worker.domain.replay import differences, fold
 from aegis_worker.domain.transitions import LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
 from aegis_worker.errors import IllegalTransition
 from aegis_worker.pipeline.operations.charge.facts import approved, opened
-
-
-def a_payment(**changes) -> Payment:
-    fields = {
-        "id": "pay_" + "0" * 32,
-        "merchant_id": "m_1",
-        "amount": Money(1999, "USD"),
-        "capture_method": "automatic",
-        "payment_method": {"type": "card", "token": "tok_ok"},
-    }
-    return Payment(**(fields | changes))
 
 
 def test_every_iso_4217_currency_with_minor_units_has_its_published_exponent():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
+from support.plain_payment import a_payment
 from support.scripted_gateway import ScriptedGateway
-from test_domain import a_payment
 
 from aegis_worker.domain.money import Money
 from aegis_worker.resilience.backoff import verify_delay_s

@@ -9,8 +9,8 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.plain_payment import a_payment
 from support.routing_inputs import HALF_OPEN, NAMES, OPEN, decided, gateways, routing, tried
-from test_domain import a_payment
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.money import Money

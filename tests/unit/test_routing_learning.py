@@ -6,8 +6,8 @@ import random
 from collections import deque
 
 import pytest
+from support.plain_payment import a_payment
 from support.routing_inputs import gateways, routing
-from test_domain import a_payment
 
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.router import decide

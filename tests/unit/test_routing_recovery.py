@@ -7,8 +7,8 @@ from collections import Counter
 
 import fakeredis
 from support.gate_rig import CHARGE, Clock, gate
+from support.plain_payment import a_payment
 from support.routing_inputs import gateways, routing
-from test_domain import a_payment
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.resilience.gates import SharedGates

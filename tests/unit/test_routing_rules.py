@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from support.plain_payment import a_payment
 from support.routing_inputs import NAMES, decided, routing
-from test_domain import a_payment
 
 from aegis_worker.domain.money import Money
 from aegis_worker.errors import ConfigurationError, InvalidRouting

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from support.plain_payment import a_payment
 from support.routing_inputs import HALF_OPEN, NAMES, decided, gateways, routing, tried
-from test_domain import a_payment
 
 from aegis_worker.domain.money import Money
 from aegis_worker.routing.strategies import STRATEGIES

@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import create_engine
-from support.payments import AlwaysGrants, OpenGates, make_due, pipeline
-from support.sandbox_process import API_KEY
 
 from aegis_worker.domain.outcomes import Lookup
 from aegis_worker.exchange.loaded import LoadedGateway
@@ -24,6 +22,8 @@ from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
+from support.payments import AlwaysGrants, OpenGates, make_due, pipeline
+from support.sandbox_process import API_KEY
 
 
 class Sleeper:

@@ -12,14 +12,14 @@ import sys
 from dataclasses import asdict
 
 from sqlalchemy import create_engine
-from support.payments import pipeline
-from support.sandbox_process import API_KEY
 
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
+from support.payments import pipeline
+from support.sandbox_process import API_KEY
 
 
 def freeze_at_events(queue: str) -> None:
