@@ -55,7 +55,7 @@ class Tick(ScheduleEntry):
     def resume(self) -> float:
         """Begin to count from when it was sent last by the wall clock. How far ahead of now that was, in seconds."""
         last_run_at: datetime = self.schedule.maybe_make_aware(self.last_run_at)
-        ago_s = (self.default_now() - last_run_at).total_seconds()
+        ago_s: float = (self.default_now() - last_run_at).total_seconds()
         if ago_s < 0:
             self.last_run_at = self.default_now()
         self.last_s = time.monotonic() - (self.every_s if ago_s < 0 else min(ago_s, self.every_s))

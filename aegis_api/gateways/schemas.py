@@ -19,7 +19,7 @@ GATEWAY_NAME = {
 _STATES = "CLOSED: calls go out. OPEN: none do, until retry_in_s is over. HALF_OPEN: a few do, as probes."
 
 
-def _words(description: str) -> fields.List:
+def _words(description: str) -> fields.List[str]:
     return fields.List(fields.String(), required=True, metadata={"description": description})
 
 

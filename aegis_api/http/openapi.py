@@ -75,7 +75,7 @@ class Blueprint(flask_smorest.Blueprint):
             def reading(*args: Any, **kwargs: Any) -> Any:
                 return view(read(schema), *args, **kwargs)
 
-            return document(cast("View", reading))
+            return cast("View", document(reading))
 
         return decorate
 
@@ -176,7 +176,8 @@ def refuses(
     more: dict[str, Any] = {} if security is None else {"security": list(security)}
 
     def documented(view: View) -> View:
-        return _documenting(Blueprint.doc(operationId=view.__name__, responses=responses, **more))(view)
+        document = _documenting(Blueprint.doc(operationId=view.__name__, responses=responses, **more))
+        return cast("View", document(view))
 
     return documented
 

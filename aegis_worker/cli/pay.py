@@ -113,6 +113,7 @@ def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> s
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     url: str,
     key: str,
     path: Path | None,

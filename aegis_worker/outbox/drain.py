@@ -86,7 +86,7 @@ def drain(
 
 def next_delay_s(tries: int, rng: random.Random) -> float:
     """Seconds before try `tries + 1`: 1 s doubled with each failure, up to a quarter less by chance, at most 60 s."""
-    return min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(tries - 1, 10)) * rng.uniform(0.75, 1.0)
+    return min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(tries - 1, 10)) * rng.uniform(0.75, 1.0)
 
 
 def _publish(stream: EventStream, claimed: Sequence[ClaimedEvent]) -> str | None:

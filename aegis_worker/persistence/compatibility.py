@@ -104,7 +104,7 @@ def oldest_code(revision: str) -> str:
     scripts = ScriptDirectory.from_config(alembic_config())
     known = chain()
     on_the_way = known[: known.index(revision) + 1]
-    stated = [scripts.get_revision(one).module.oldest_code for one in on_the_way]
+    stated: list[str] = [scripts.get_revision(one).module.oldest_code for one in on_the_way]
     return max(stated, key=known.index)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from .tables import NOW, TIME, metadata, one_of
+# `metadata` is to be taken from here: then both modules have put their tables into it.
+from .tables import NOW, TIME, one_of
+from .tables import metadata as metadata
 
 INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7")
 

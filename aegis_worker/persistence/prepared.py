@@ -50,7 +50,8 @@ class Prepared:
             with connection.cursor() as cursor:
                 self._prepare_once(info, cursor.execute)
                 cursor.execute(timeout + self._call(info, values), values)
-                return cursor.fetchall()
+                rows: list[tuple[Any, ...]] = cursor.fetchall()
+                return rows
         finally:
             if not connection.closed:
                 connection.autocommit = False

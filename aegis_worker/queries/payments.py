@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -100,7 +100,7 @@ def list_payments(
 
 def _conditions(filters: PaymentFilters) -> list[ColumnElement[bool]]:
     columns = payments.c
-    by_name = {
+    by_name: dict[str, Callable[[Any], ColumnElement[bool]]] = {
         "state": _in_state,
         "gateway": lambda value: columns.gateway == value,
         "reference": _of_same_name,

@@ -14,6 +14,7 @@ from aegis_worker.domain.retries import NotSentKind
 # Look-ups have a breaker and a limit of their own: a charge in doubt is asked about while charging is down.
 STATUS = "status"
 
+Refusal = Literal["breaker", "limit"]
 
 # The kinds of `domain.retries.NotSentKind` and `domain.outcomes.UnknownKind`, as health counts them.
 ERRORS = tuple(dict.fromkeys(kind.lower() for kind in (*NotSentKind, *UnknownKind)))
@@ -64,7 +65,7 @@ class Verdict(NamedTuple):
 
     granted: bool
     epoch: int = 0
-    refused_by: Literal["breaker", "limit"] | None = None
+    refused_by: Refusal | None = None
     reason: str = ""
     retry_in_s: float = 0.0
 

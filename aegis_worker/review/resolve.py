@@ -20,6 +20,8 @@ from .rebuild import rebuild
 from .standing import stand, withdraw
 from .writing import take_effect
 
+__all__ = ["Resolution", "Resolved", "ReviewParts", "resolve"]
+
 _REBUILT = "the row is what its events say, and the payment is no longer frozen; the gateway is asked whether it agrees"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from aegis_worker.domain.payment import Payment
 from aegis_worker.errors import ConfigurationError
@@ -34,7 +35,7 @@ def _loaded(path: str) -> RoutingHook:
         raise ConfigurationError(f"{VARIABLE}: {path}: {type(error).__name__}: {error}") from error
     if not callable(hook):
         raise ConfigurationError(f"{VARIABLE}: {path}: {module} has no function {function}")
-    return hook
+    return cast("RoutingHook", hook)
 
 
 def named_by(

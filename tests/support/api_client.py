@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from flask import Flask
@@ -48,6 +48,12 @@ class Told:
         self.queues.append(queue)
 
 
+class Reply(TestResponse):
+    """An answer: who reads its JSON knows what it should hold, and fails if it holds something else."""
+
+    json: Any
+
+
 @dataclass
 class Merchant:
     """One merchant's view of the API."""
@@ -56,14 +62,12 @@ class Merchant:
     key: str
     client: FlaskClient
 
-    def post_payment(
-        self, *, key: str | None = None, prefer: str | None = None, **fields: Any
-    ) -> TestResponse:
+    def post_payment(self, *, key: str | None = None, prefer: str | None = None, **fields: Any) -> Reply:
         """Post a payment of 19.99 USD by card, with `fields` added or replaced, under a new key where none is given."""
         body = {"amount": 1999, "currency": "USD", "payment_method": CARD, **fields}
         return self.post_body(body, key=key, prefer=prefer)
 
-    def post_body(self, body: Any, *, key: str | None = None, prefer: str | None = None) -> TestResponse:
+    def post_body(self, body: Any, *, key: str | None = None, prefer: str | None = None) -> Reply:
         headers = {
             "Idempotency-Key": key or f"key-{next(_numbers)}",
             **({"Prefer": prefer} if prefer else {}),
@@ -76,18 +80,18 @@ class Merchant:
         assert answer.status_code == 202, answer.text
         return dict(answer.json)
 
-    def get(self, path: str, **options: Any) -> TestResponse:
+    def get(self, path: str, **options: Any) -> Reply:
         return self.open(path, method="GET", **options)
 
-    def post(self, path: str, **options: Any) -> TestResponse:
+    def post(self, path: str, **options: Any) -> Reply:
         return self.open(path, method="POST", **options)
 
-    def delete(self, path: str) -> TestResponse:
+    def delete(self, path: str) -> Reply:
         return self.open(path, method="DELETE")
 
-    def open(self, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> TestResponse:
+    def open(self, path: str, *, headers: dict[str, str] | None = None, **options: Any) -> Reply:
         with_key = {"Authorization": f"Bearer {self.key}", **(headers or {})}
-        return self.client.open(path, headers=with_key, **options)
+        return cast("Reply", self.client.open(path, headers=with_key, **options))
 
 
 @dataclass
@@ -190,6 +194,6 @@ def settings_for(database_url: str) -> Settings:
         return load_settings()
 
 
-def codes(answer: TestResponse) -> Sequence[tuple[str, str]]:
+def codes(answer: Reply) -> Sequence[tuple[str, str]]:
     """The (pointer, code) pairs of a problem's errors."""
     return sorted((error["pointer"], error["code"]) for error in answer.json["errors"])

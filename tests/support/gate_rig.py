@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 import fakeredis
 
@@ -28,9 +29,9 @@ class Clock:
         self.now_s += seconds
 
 
-def gate(limits: BreakerLimits | None = None, **changes: object) -> Gate:
+def gate(limits: BreakerLimits | None = None, **changes: Any) -> Gate:
     """A gate named `bank`, of plain breakers and without limits that could be reached."""
-    settings = {
+    settings: dict[str, Any] = {
         "gateway": "bank",
         "breaker": limits or BreakerLimits(),
         "steps": ("initiate", "authenticate", "process"),

@@ -36,15 +36,19 @@ LATER = (
 SOFT, HARD = Declined("insufficient_funds", "51"), Declined("stolen_card", "43")
 
 
+# What a charge in the ledger may be.
+Standing = Approved | Declined | ActionRequired | Pending
+
+
 @dataclass
 class _Entry:
     """What one key stands for: what the gateway says now, from when on look-ups show it, and what it decides when."""
 
-    says: Outcome
+    says: Standing
     reference: str
     at: float
     visible_from: float
-    then: Outcome | None = None
+    then: Standing | None = None
 
 
 @dataclass
@@ -118,8 +122,8 @@ class ModelGateway:
             answer = Unknown("HTTP 500", stored=True)
             self.kept[key] = (now, answer)
             return answer
-        yes: Outcome = Approved(f"ch_{self.name}_{len(self.entries)}", captured=request.capture)
-        says, then = _DECIDES.get(mood, lambda yes: (yes, None))(yes)
+        yes = Approved(f"ch_{self.name}_{len(self.entries)}", captured=request.capture)
+        says, then = _DECIDES[mood](yes) if mood in _DECIDES else (yes, None)
         lag_s = LAG_S if self.look_ups == "lag" else 0.0
         entry = _Entry(says, key, now, now + lag_s, then)
         self.entries.append(entry)
@@ -141,7 +145,7 @@ class ModelGateway:
                 entry.says, entry.then = entry.then, None
 
 
-_DECIDES: dict[str, Callable[[Outcome], tuple[Outcome, Outcome | None]]] = {
+_DECIDES: dict[str, Callable[[Standing], tuple[Standing, Standing | None]]] = {
     "decline softly": lambda yes: (SOFT, None),
     "decline for good": lambda yes: (HARD, None),
     "decide later: yes": lambda yes: (Pending("ref"), yes),

@@ -33,7 +33,7 @@ from aegis_worker.pipeline.held import (
     Write,
 )
 from aegis_worker.pipeline.work import Answer, Ask, Policy, Route, Send, SendAgain, Work
-from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
+from aegis_worker.resilience.permits import STATUS, Refusal, Verdict, Wanted
 from aegis_worker.routing.router import Decision
 from support.model_gateway import ModelGateway
 from support.model_tables import LEASE_S, Tables
@@ -51,7 +51,7 @@ class ModelGates(OpenGates):
     """Gates that refuse what `refusing` says: charges and look-ups of a gateway, by a breaker or by a limit."""
 
     def __init__(self) -> None:
-        self.refusing: dict[tuple[str, bool], str] = {}
+        self.refusing: dict[tuple[str, bool], Refusal] = {}
 
     def admit(self, wanted: Sequence[Wanted]) -> list[Verdict]:
         return [self._verdict(want) for want in wanted]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.config import RoutingConfig, parse_routing
+from aegis_worker.routing.hooks import RoutingHook
 from aegis_worker.routing.router import Decision, decide
 from support.plain_payment import a_payment
 
@@ -28,14 +32,14 @@ class Draws(random.Random):
         return self._left.pop(0)
 
 
-def gateways(**by_name) -> list[GatewayConfig]:
+def gateways(**by_name: Mapping[str, Any]) -> list[GatewayConfig]:
     return [
         GatewayConfig(name=name, adapter="null", base_url="", api_key="", **config)
         for name, config in by_name.items()
     ]
 
 
-def routing(**document) -> RoutingConfig:
+def routing(**document: Any) -> RoutingConfig:
     """The configuration of a document about the gateways a, b and c."""
     return parse_routing(document, gateways=NAMES, where="routing.toml")
 
@@ -44,7 +48,14 @@ def tried(approved: int, judged: int, latency_ms: float | None = None) -> Gatewa
     return GatewayHealth(judged=judged, approved=approved, latency_mean_ms=latency_ms)
 
 
-def decided(document=(), configs=None, health=(), draws=(), hooks=(), **payment) -> Decision:
+def decided(
+    document: Mapping[str, Any] = MappingProxyType({}),
+    configs: Mapping[str, Mapping[str, Any]] | None = None,
+    health: Mapping[str, GatewayHealth] = MappingProxyType({}),
+    draws: Sequence[float] = (),
+    hooks: Sequence[RoutingHook] = (),
+    **payment: Any,
+) -> Decision:
     """What is decided for a payment, of three gateways that take anything unless the test says which there are."""
     options = dict(document)
     call = {name: options.pop(name) for name in ("turn", "paused") if name in options}

@@ -25,6 +25,7 @@ class TcpProxy:
         self._swallow = self._answers_only = self._reset = False
         self._from_prefix = b""
         self._open: dict[asyncio.StreamWriter, _Fate] = {}
+        self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy", daemon=True)
         self._thread.start()
@@ -95,16 +96,18 @@ class TcpProxy:
                 _cut(writer)
 
     async def _listen(self) -> None:
-        if self.port and self._server.is_serving():
+        if self._server and self._server.is_serving():
             return
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop_listening(self) -> None:
-        self._server.close()
+        if self._server:
+            self._server.close()
 
     async def _close(self) -> None:
-        self._server.close()
+        if self._server:
+            self._server.close()
         for writer in list(self._open):
             _cut(writer)
         forwarding = asyncio.all_tasks() - {asyncio.current_task()}

@@ -20,7 +20,7 @@ from .report import list_points, mix_as_json, points_as_json, print_mix, print_p
 from .stage import Stage, staged
 
 
-class PointNames(click.ParamType):
+class PointNames(click.ParamType[list[str]]):
     """`all`, or names with commas between them."""
 
     name = "all|name,…"

@@ -9,10 +9,11 @@ import copyreg
 import datetime
 import os
 import time
-from typing import Any
+from typing import Any, cast
 
 _SKEW = os.environ["TEST_CLOCK_SKEW_S"]
-_real_time, _Real = time.time, datetime.datetime
+_real_time = time.time
+_Real = datetime.datetime
 
 
 def _skew_s() -> float:
@@ -41,4 +42,4 @@ time.time = lambda: _real_time() + _skew_s()
 datetime.datetime = _ShiftedDatetime  # type: ignore[misc]
 # Pickled by their name, as ever: beat keeps some in a file.
 _ShiftedDatetime.__module__, _ShiftedDatetime.__qualname__ = "datetime", "datetime"
-copyreg.pickle(_Real, lambda value: (_ShiftedDatetime, value.__reduce_ex__(2)[1]))  # type: ignore[arg-type]
+copyreg.pickle(_Real, lambda value: (_ShiftedDatetime, cast("tuple[Any, ...]", value.__reduce_ex__(2)[1])))
