@@ -1,7 +1,7 @@
 """Which branches of what decides the tests took, by package; ends with 1 where a package is under 95 %.
 
-For `scripts/test --cov`, which has left its measurements in the checkout. A total over lines and branches, as coverage.py's own
-`fail_under` takes it, would let many lines without a branch hide the branches that nobody takes.
+For `scripts/test --cov`, which leaves its measurements in the checkout. A total over lines and branches, as coverage.py.s
+own `fail_under` takes it, would let many lines without a branch hide the branches that nobody takes.
 """
 
 from __future__ import annotations

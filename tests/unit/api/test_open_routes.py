@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,7 +15,7 @@ from aegis_api.http.problems import PROBLEMS
 from aegis_worker import errors
 from aegis_worker.bootstrap import Web
 from aegis_worker.errors import AegisError
-from aegis_worker.hints import NoHints
+from aegis_worker.hints import Hints, NoHints
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import load_settings
 
@@ -42,7 +42,7 @@ def client_with(monkeypatch: pytest.MonkeyPatch, **environ: str) -> FlaskClient:
         monkeypatch.setenv(name, value)
     settings = load_settings()
     database = Database.connect(settings, application="test")
-    web = Web(settings=settings, database=database, hints=NoHints(), redis_ready=lambda: False)
+    web = Web(settings=settings, database=database, hints=cast("Hints", NoHints()), redis_ready=lambda: False)
     return create_app(web).test_client()
 
 
@@ -150,7 +150,7 @@ def test_a_database_that_is_down_is_a_503_to_try_again(client: FlaskClient) -> N
 def test_a_sane_request_id_comes_back(client: FlaskClient, given: str) -> None:
     answer = client.get("/nothing", headers={"Request-Id": given})
     assert answer.headers["Request-Id"] == given
-    assert answer.json["request_id"] == given
+    assert answer.get_json()["request_id"] == given
 
 
 @pytest.mark.parametrize(

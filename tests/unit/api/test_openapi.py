@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -16,7 +16,7 @@ from aegis_api.http.problems import PROBLEMS
 from aegis_worker.bootstrap import Web
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.transitions import EventType, State
-from aegis_worker.hints import NoHints
+from aegis_worker.hints import Hints, NoHints
 from aegis_worker.persistence import tables
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.operations import ROOMS
@@ -43,7 +43,9 @@ def app() -> Any:
         environment.setenv("AEGIS_SECRET", "s" * 40)
         settings = load_settings()
     database = Database.connect(settings, application="test")
-    return create_app(Web(settings=settings, database=database, hints=NoHints(), redis_ready=lambda: True))
+    return create_app(
+        Web(settings=settings, database=database, hints=cast("Hints", NoHints()), redis_ready=lambda: True)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,7 @@ def test_every_example_follows_its_schema(document: dict[str, Any]) -> None:
 def test_the_request_schema_refuses_what_the_api_refuses(document: dict[str, Any]) -> None:
     content = document["paths"]["/v1/payments"]["post"]["requestBody"]["content"]["application/json"]
     schema, valid = schema_of(document, content), content["example"]
-    for changed in (
+    wrong: list[dict[str, Any]] = [
         {"amount": 0},
         {"amount": "1999"},
         {"currency": "usd"},
@@ -147,7 +149,8 @@ def test_the_request_schema_refuses_what_the_api_refuses(document: dict[str, Any
         {"metadata": {"a b": 1}},
         {"metadata": {"a": {}}},
         {"capture_method": "manual"},
-    ):
+    ]
+    for changed in wrong:
         assert not schema.is_valid(valid | changed), changed
     assert schema.is_valid(valid)
 

@@ -298,7 +298,7 @@ def test_a_wrong_query_parameter_is_refused_by_name(
 ) -> None:
     with pytest.raises(ValidationError) as refused:
         schema.load(parameters)
-    (fault,) = query_faults(refused.value.messages)
+    (fault,) = query_faults(refused.value.normalized_messages())
     assert (fault["parameter"], fault["code"]) == expected
 
 

@@ -59,10 +59,11 @@ def test_a_narrow_terminal_breaks_lines_between_words_and_leaves_spare_columns_o
     drawn = {}
     for width in (34, 40, 100):
         monkeypatch.setenv("COLUMNS", str(width))
-        monkeypatch.setattr(sys, "stdout", Terminal())
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stdout", terminal)
         row = ("sandbox_a", "CLOSED", "network_error 5.0%, rate_limit 1.0%", 12)
         print_table("Gateways", ("gateway", "breaker", "errors", "calls"), [row], spare=("calls",))
-        drawn[width] = re.sub(r"\x1b\[[0-9;]*m", "", sys.stdout.getvalue())
+        drawn[width] = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
         assert all(word in drawn[width] for word in ("sandbox_a", "CLOSED", "network_error", "rate_limit"))
         assert max(map(len, drawn[width].splitlines())) <= width
     assert ["calls" in drawn[width] for width in (34, 40, 100)] == [False, True, True]

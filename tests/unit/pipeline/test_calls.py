@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.clock import clock_s
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, NotFound, NotSent, Operation, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
@@ -27,9 +29,10 @@ def made(step, *outcomes):
     def next_outcome(_):
         return left.pop(0) if len(left) > 1 else left[0]
 
-    gateway = ScriptedGateway("a", next_outcome)
+    gateway: Any = ScriptedGateway("a", next_outcome)
     gateway.look_up = next_outcome
-    answer = calls.call(gateway, step, send_until_s=calls.clock_s() + 60)
+    answer = calls.call(gateway, step, send_until_s=clock_s() + 60)
+    assert answer is not None
     return answer.outcome, len(gateway.calls) + len(gateway.look_ups)
 
 
@@ -54,6 +57,8 @@ def test_only_what_never_left_or_only_reads_is_repeated(step, outcomes, ends, ca
 def test_a_call_is_not_repeated_once_the_lease_may_have_ended(monkeypatch):
     times = iter([0.0, 100.0])
     monkeypatch.setattr(calls, "clock_s", lambda: next(times))
-    gateway = ScriptedGateway("a", lambda request: REFUSED)
-    assert calls.call(gateway, SEND, send_until_s=50.0).outcome == REFUSED
+    gateway: Any = ScriptedGateway("a", lambda request: REFUSED)
+    answer = calls.call(gateway, SEND, send_until_s=50.0)
+    assert answer is not None
+    assert answer.outcome == REFUSED
     assert len(gateway.calls) == 1

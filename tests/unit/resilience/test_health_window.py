@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import fakeredis
 import pytest
@@ -120,7 +121,7 @@ def test_the_hour_counts_outcomes_errors_and_latencies_of_answers(windows: Windo
 def test_throughput_is_that_of_this_minute_and_the_last(windows: Windows) -> None:
     minute = windows.recent()["a"].now_ms // 60_000
     for ago, calls in ((0, 20), (1, 40), (3, 5000)):
-        counts = {"approved": calls, "ms": 900, "b20": calls, "error:other": 7}
+        counts: dict[Any, Any] = {"approved": calls, "ms": 900, "b20": calls, "error:other": 7}
         windows.redis.hset(f"aegis:gate:a:minute:{minute - ago}", mapping=counts)
     told = windows.hour()["a"].calls_per_s
     a_minute_later = [20 / seconds for seconds in (60, 61)]
@@ -135,7 +136,7 @@ def test_an_error_that_nobody_knows_has_no_name_of_its_own(windows: Windows) -> 
 
 def test_every_key_ends_by_itself(windows: Windows) -> None:
     windows.record(result(), result("b"))
-    keys = windows.redis.keys()
+    keys: list[Any] = windows.redis.keys()
     assert len(keys) == 4
     assert all(key.startswith(b"aegis:gate:") for key in keys)
     assert all(0 < windows.redis.ttl(key) <= 7200 for key in keys)

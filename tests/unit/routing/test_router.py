@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -147,7 +149,7 @@ def test_each_stage_orders_what_the_stages_before_it_did_not_name():
     def prefer_b(payment, eligible, health):
         return ["b"]
 
-    four = {name: {} for name in ("a", "b", "c")}
+    four: dict[str, dict[str, Any]] = {name: {} for name in ("a", "b", "c")}
     document = {"rules": RULES, "strategy": "GEOGRAPHIC", "countries": {"*": ["a"]}}
     assert decided(document, four, hooks=[prefer_b]).candidates == ("b", "c", "a")
     assert decided(document, four).candidates == ("c", "a", "b")
@@ -229,7 +231,8 @@ def test_a_hook_changes_nothing_of_what_it_is_told():
 
 
 def test_hooks_are_loaded_by_module_and_function():
-    assert load_hooks(["os.path:join", " json:dumps"]) == (__import__("os").path.join, json.dumps)
+    named: tuple[Any, ...] = (os.path.join, json.dumps)
+    assert load_hooks(["os.path:join", " json:dumps"]) == named
     assert load_hooks([]) == ()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.plain_payment import a_payment
 from support.routing_inputs import HALF_OPEN, NAMES, decided, gateways, routing, tried
@@ -79,7 +81,7 @@ def test_a_fee_is_whole_minor_units_rounded_half_up(fees, amount_minor, fee):
 
 # a: success (81 + 9) / 100 = 0.9; latency (90 × 500 + 10 × 2000) / 100 = 650 ms, within its target; fee 30 + 290 = 320.
 # b: success (40 + 9) / 50 = 0.98; latency (40 × 2000 + 10 × 500) / 50 = 1700 ms, 1000 / 1700; fee 10 + 340 = 350.
-METRICS = {
+METRICS: dict[str, Any] = {
     "configs": {"a": FEES, "b": OTHER_FEES},
     "health": {"a": tried(81, 90, 500), "b": tried(40, 40, 2000)},
     "amount": HUNDRED,
@@ -266,6 +268,7 @@ def test_an_experiment_splits_customers_by_hash(experiment, customer, arm):
 )
 def test_arms_have_as_many_customers_as_their_shares_say(shares, arm):
     test = routing(**an_experiment(**shares)).ab_test
+    assert test is not None
     assert arm_of(a_payment(customer={"id": "cust_3"}), test).gateway == arm  # at 0.5530
 
 

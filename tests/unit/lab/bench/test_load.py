@@ -70,7 +70,7 @@ def _request(connection: socket.socket) -> bytes:
 
 
 def a_plan(port: int, **more: Any) -> Plan:
-    given = {"connections": 2, "body": {"currency": "USD"}, "key": "k", "count": 6} | more
+    given: dict[str, Any] = {"connections": 2, "body": {"currency": "USD"}, "key": "k", "count": 6} | more
     return Plan(port=port, paths=["/v1/payments"], headers={"Authorization": "Bearer x"}, ok=202, **given)
 
 
