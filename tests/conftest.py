@@ -21,7 +21,7 @@ from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.oversight_tables import metadata
 
-pytest_plugins = ["support.installed"]
+pytest_plugins = ["support.shared_installation"]
 
 _TEMPLATE = "aegis_template"
 

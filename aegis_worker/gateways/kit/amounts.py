@@ -44,14 +44,17 @@ class Amounts:
 
     def read(self, units: int, currency: str) -> int:
         """ISO's minor units for an amount in the gateway's. Raises Unreadable where they are none exactly."""
-        exponent, ours = self._exponent(currency), EXPONENTS[currency]
-        minor, rest = divmod(units * 10**ours, 10**exponent)
+        ours: int = 10 ** EXPONENTS[currency]
+        theirs: int = 10 ** self._exponent(currency)
+        minor, rest = divmod(units * ours, theirs)
         if rest or minor > MAX_MINOR:
             raise Unreadable(f"an amount that can be none in {currency}")
         return minor
 
     def _units(self, amount: Money) -> tuple[int, int]:
-        return divmod(amount.minor * 10 ** self._exponent(amount.currency), 10 ** EXPONENTS[amount.currency])
+        ours: int = 10 ** EXPONENTS[amount.currency]
+        theirs: int = 10 ** self._exponent(amount.currency)
+        return divmod(amount.minor * theirs, ours)
 
     def _exponent(self, currency: str) -> int:
         return self.exponents.get(currency, EXPONENTS[currency])

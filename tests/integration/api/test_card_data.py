@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from support.api_client import Api, Merchant, start_api
-from support.card_disguises import CODE_FIELDS, DISGUISED_CODES, DISGUISED_NUMBERS, VISA
+from support.disguised_card_numbers import DISGUISED_NUMBERS, VISA
+from support.disguised_security_codes import CODE_FIELDS, DISGUISED_CODES
 from support.ordinary_orders import ordinary_orders
 from support.payments import rows
 

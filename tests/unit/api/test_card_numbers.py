@@ -5,15 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.card_disguises import (
-    AMEX,
-    CODE_FIELDS,
-    DISGUISED_CODES,
-    DISGUISED_NUMBERS,
-    MASTERCARD,
-    NUMBERS,
-    VISA,
-)
+from support.disguised_card_numbers import AMEX, DISGUISED_NUMBERS, MASTERCARD, NUMBERS, VISA
+from support.disguised_security_codes import CODE_FIELDS, DISGUISED_CODES
 
 from aegis_api.http.shown import shown
 from aegis_worker.domain.card_pointers import may_hold_one, pointers_to

@@ -7,7 +7,8 @@ import time
 import uuid
 
 import pytest
-from support.card_disguises import DISGUISED_CODES, DISGUISED_NUMBERS, NUMBERS
+from support.disguised_card_numbers import DISGUISED_NUMBERS, NUMBERS
+from support.disguised_security_codes import DISGUISED_CODES
 from support.ordinary_orders import ordinary_orders
 
 from aegis_worker.domain import security_codes

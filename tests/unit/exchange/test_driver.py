@@ -19,7 +19,6 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.exchange import driver
 from aegis_worker.exchange.driver import MOST_CALLS, make
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, Health, StatusQuery
@@ -134,7 +133,7 @@ def test_a_call_for_which_no_time_is_left_is_not_sent() -> None:
 
 def test_a_pause_is_kept_and_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(driver.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
 
     def pretends_to_be_slow() -> Flow[Outcome]:
         nothing = yield Pause(1.5)
