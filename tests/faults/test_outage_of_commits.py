@@ -30,6 +30,7 @@ from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.gateways.base import GatewayRequest, StatusQuery
 from aegis_worker.persistence.claims import begin, claim
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.pipeline.hand import Hand
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
@@ -195,7 +196,7 @@ def test_a_worker_that_wakes_up_after_all_has_not_died(database, told):
         return database.run(lambda tx: claim(tx, "payments", limit=9, lease_s=90, worker="w"))
 
     for _ in range(ROUNDS):
-        sleeper = Hand(database, cautious(database).owed)
+        sleeper = Hand(PostgresJobs(database), cautious(database).owed)
         slept = claimed()
         sleeper.take(slept)
         database.run(lambda tx, slept=slept: begin(tx, slept))

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from aegis_worker.lab.embedded.stack import temporary_data_dir
-from support.installation import CHECKOUT, Installation
+from support.checkout import CHECKOUT
+from support.installation import Installation
 
 _FENCE = re.compile(
     r"^(?:<!-- not run: (?P<reason>.+?) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
