@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from aegis_worker.domain.charges import not_to_be_adopted
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.charges import hop_reference, not_to_be_adopted
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -25,7 +26,7 @@ from aegis_worker.gateways.kit.identity import NOTHING
 from aegis_worker.pipeline.calls import call as call_gateway
 from aegis_worker.pipeline.work import Ask
 
-from .case import Call, Case, Kind
+from .case import Case, Kind
 
 Checked = Literal["confirmed", "not_found", "too_early", "unanswered", "nothing_sent"]
 
@@ -36,14 +37,15 @@ _MOST_AT_ONCE = 4
 class Said:
     """What a gateway answered about one charge. `asked_for`: the gateway's id that a person named, where that was asked.
 
-    `is_proof`: whether an answer to that says by itself whose charge it is. `absent_after_s`: how long after a call its
-    gateway may still not show it.
+    `is_proof`: whether an answer to that says by itself whose charge it is. `sent_ago_s`: how long before it was asked the
+    charge was sent, at least; `absent_after_s`: how long after a call its gateway may still not show it.
     """
 
-    call: Call
+    call: Attempt
     outcome: Lookup
     asked_for: str | None = None
     is_proof: bool = True
+    sent_ago_s: float = 0.0
     absent_after_s: float = 0.0
 
     @property
@@ -83,28 +85,25 @@ class Said:
 def ask(
     gateways: Mapping[str, PaymentGateway],
     case: Case,
-    charges: Sequence[Call],
+    charges: Sequence[Attempt],
     gateway_ref: str | None = None,
 ) -> list[Said]:
     """Ask about each charge, side by side, and about `gateway_ref` as the first's; no transaction is open.
 
     A gateway that can't be asked any more is Unknown.
     """
-    questions: list[tuple[Call, str | None]] = [(charge, None) for charge in charges]
+    questions: list[tuple[Attempt, str | None]] = [(charge, None) for charge in charges]
     if gateway_ref is not None and charges:
         questions.insert(0, (charges[0], gateway_ref))
     with ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="resolve") as pool:
         return list(pool.map(lambda question: _said(gateways, case, *question), questions))
 
 
-def _said(gateways: Mapping[str, PaymentGateway], case: Case, charge: Call, asked_for: str | None) -> Said:
+def _said(gateways: Mapping[str, PaymentGateway], case: Case, charge: Attempt, asked_for: str | None) -> Said:
     gateway = gateways.get(charge.gateway)
     if gateway is None:
         return Said(charge, Unknown("it is no longer configured"), asked_for)
-    references = [
-        call.gateway_ref for call in case.calls if call.number == charge.number and call.gateway_ref
-    ]
-    gateway_ref = asked_for or (references[-1] if references else None)
+    gateway_ref = asked_for or hop_reference(case.calls, charge)
     query = StatusQuery(Operation.PROCESS, charge.gateway_key, gateway_ref, case.payment.amount)
     answer = call_gateway(gateway, Ask(query), math.inf)
     if answer is None:
@@ -116,6 +115,7 @@ def _said(gateways: Mapping[str, PaymentGateway], case: Case, charge: Call, aske
         answer.outcome,  # type: ignore[arg-type]
         asked_for,
         is_proof=asked_for is None or carries.reference,
+        sent_ago_s=charge.sent_ago_s(answer.asked_at_s),
         absent_after_s=capabilities.absence_window_s,
     )
 
@@ -175,6 +175,6 @@ def _not_charged(says: Sequence[Said]) -> Checked:
     if any(isinstance(said.outcome, Unknown) for said in says):
         return "unanswered"
     absent = [said for said in says if isinstance(said.outcome, NotFound)]
-    if any(said.call.quiet_s < said.absent_after_s for said in absent):
+    if any(said.sent_ago_s < said.absent_after_s for said in absent):
         return "too_early"
     return "not_found" if absent else "confirmed"
