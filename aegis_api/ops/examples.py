@@ -17,7 +17,7 @@ from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.reviews import Waiting
 from aegis_worker.queries.stuck import Stuck, StuckReport
-from aegis_worker.review.asking import Said
+from aegis_worker.review.answers import Said
 from aegis_worker.review.parts import Resolved
 from aegis_worker.views.audit_log import audit_entry_body
 from aegis_worker.views.decisions import resolved_body

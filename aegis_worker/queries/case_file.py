@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.audit_log import Entry, list_entries
-from aegis_worker.persistence.decisions import Decision
 from aegis_worker.persistence.tables import attempts, jobs, payments
 
 from .history import StoredAttempt, StoredEvent, list_attempts, list_events

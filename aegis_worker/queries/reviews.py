@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from aegis_worker.domain.charges import standing_charges
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.persistence import decisions
-from aegis_worker.persistence.decisions import Decision
 from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.persistence.oversight_tables import incidents
 from aegis_worker.persistence.tables import jobs, payments

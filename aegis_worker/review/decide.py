@@ -15,7 +15,7 @@ from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import ResolutionRefused
 from aegis_worker.pipeline.operations.charge.facts import approved
 
-from .asking import Checked, Said
+from .answers import Checked, Said
 from .case import Case, Kind
 
 _HOW: dict[Checked, str] = {

@@ -31,7 +31,7 @@ from aegis_worker.pipeline.recheck import RecheckParts, recheck
 from aegis_worker.queries.case_file import read_case_file
 from aegis_worker.queries.history import list_attempts
 from aegis_worker.queries.reviews import list_reviews
-from aegis_worker.review.case import load
+from aegis_worker.review.loading import load
 
 OUTCOMES: tuple[dict[str, Any] | None, ...] = (
     None,
