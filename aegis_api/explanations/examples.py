@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from aegis_api.jobs.examples import A_JOB
-from aegis_api.payments.examples import AN_ATTEMPT, AN_INITIATED_PAYMENT
+from aegis_api.payments.examples import A_STORED_ATTEMPT, AN_ATTEMPT, AN_INITIATED_PAYMENT
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.queries.case_file import CaseFile
 from aegis_worker.queries.explain import explain
@@ -16,7 +17,7 @@ from aegis_worker.queries.history import StoredEvent
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.views.explanations import explanation_body
 
-_at = AN_ATTEMPT.sent_at
+_at = A_STORED_ATTEMPT.sent_at
 _payment = replace(
     AN_INITIATED_PAYMENT, state=State.PROCESSING, version=3, certainty="unknown", gateway=AN_ATTEMPT.gateway
 )
@@ -48,10 +49,13 @@ EXPLANATION = explanation_body(
             ],
             attempts=[
                 replace(
-                    AN_ATTEMPT,
-                    status="UNKNOWN",
-                    gateway_ref=None,
-                    outcome={"reason": "read timeout"},
+                    A_STORED_ATTEMPT,
+                    attempt=replace(
+                        AN_ATTEMPT,
+                        status=AttemptStatus.UNKNOWN,
+                        gateway_ref=None,
+                        outcome=StoredOutcome(reason="read timeout"),
+                    ),
                     decision={
                         "candidates": ["sandbox_a", "sandbox_b"],
                         "left_out": {},

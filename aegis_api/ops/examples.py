@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from aegis_api.jobs.examples import A_JOB
-from aegis_api.payments.examples import AN_ATTEMPT, AN_INITIATED_PAYMENT
+from aegis_api.payments.examples import A_STORED_ATTEMPT, AN_ATTEMPT, AN_INITIATED_PAYMENT
 from aegis_worker.audit.incidents import Incident
-from aegis_worker.domain.outcomes import NotFound, Operation
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
+from aegis_worker.domain.outcomes import NotFound
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.audit_log import Entry
 from aegis_worker.persistence.delivery_rows import WebhookLag
@@ -16,8 +17,7 @@ from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.reviews import Waiting
 from aegis_worker.queries.stuck import Stuck, StuckReport
-from aegis_worker.review.asking import Said
-from aegis_worker.review.case import Call
+from aegis_worker.review.answers import Said
 from aegis_worker.review.parts import Resolved
 from aegis_worker.views.audit_log import audit_entry_body
 from aegis_worker.views.decisions import resolved_body
@@ -35,12 +35,11 @@ _in_doubt = replace(
 )
 _attempt = replace(
     AN_ATTEMPT,
-    status="UNKNOWN",
+    status=AttemptStatus.UNKNOWN,
     gateway_ref=None,
-    outcome={"reason": "not found yet"},
+    outcome=StoredOutcome(reason="not found yet"),
     checks=17,
     not_found_count=17,
-    last_checked_at=_AT,
 )
 _job = replace(
     A_JOB,
@@ -80,7 +79,7 @@ REVIEWS = list_body(
                 stored=StoredPayment(_in_doubt, _AT, _AT),
                 frozen_at=None,
                 job=_job,
-                attempts=[_attempt],
+                attempts=[replace(A_STORED_ATTEMPT, attempt=_attempt, last_checked_at=_AT)],
                 incidents=[],
             )
         )
@@ -94,12 +93,7 @@ RESOLVED = resolved_body(
         payment=replace(_in_doubt, state=State.FAILURE, version=6, certainty="known"),
         job_id=_job.id,
         checked="not_found",
-        says=[
-            Said(
-                Call(Operation.PROCESS, 1, _GATEWAY, f"{_in_doubt.id}-p1", None, "UNKNOWN", 17, None),
-                NotFound(),
-            )
-        ],
+        says=[Said(_attempt, NotFound())],
         state_changed=True,
         note="recorded as not charged: the payment has failed",
         took_effect="confirmed",

@@ -6,12 +6,11 @@ from marshmallow import fields
 
 from aegis_api.http.documented import Answer, an_object, one_of, table, text, time, whole
 from aegis_api.jobs.schemas import AcceptedJobSchema, JobSchema
+from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.transitions import EventType, State
 
 from .query_schemas import EXPANDABLE
-
-ATTEMPT_STATUSES = ("SENT", "APPROVED", "DECLINED", "ACTION_REQUIRED", "PENDING", "NOT_SENT", "UNKNOWN")
 
 
 class AmountsSchema(Answer):
@@ -68,7 +67,7 @@ class AttemptSchema(Answer):
     number = whole()
     gateway = text()
     status = one_of(
-        *ATTEMPT_STATUSES, description="UNKNOWN: it may or may not have happened; the gateway is asked."
+        *AttemptStatus, description="UNKNOWN: it may or may not have happened; the gateway is asked."
     )
     gateway_ref = text(none=True)
     outcome = an_object("What the gateway answered, normalised.", none=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aegis_api.jobs.examples import A_JOB, JOB
+from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.queries.history import StoredAttempt, StoredEvent
@@ -49,18 +51,26 @@ _succeeded = replace(
     authorized_minor=1999,
     captured_minor=1999,
 )
-AN_ATTEMPT = StoredAttempt(
-    payment_id=A_JOB.payment_id,
-    operation="process",
+AN_ATTEMPT = Attempt(
+    operation=Operation.PROCESS,
     number=1,
     gateway="sandbox_a",
-    status="APPROVED",
+    gateway_key=f"{A_JOB.payment_id}-p1",
+    request_hash="",
+    status=AttemptStatus.APPROVED,
     gateway_ref=_GATEWAY_REF,
-    outcome={"gateway_ref": _GATEWAY_REF},
-    decision={"candidates": ["sandbox_a", "sandbox_b"]},
+    outcome=StoredOutcome(captured=True),
+    lease_epoch=1,
     sends=1,
     checks=0,
     not_found_count=0,
+    sent_at_s=0.0,
+    first_not_found_at_s=None,
+)
+A_STORED_ATTEMPT = StoredAttempt(
+    AN_ATTEMPT,
+    payment_id=A_JOB.payment_id,
+    decision={"candidates": ["sandbox_a", "sandbox_b"]},
     latency_ms=41.7,
     sent_at=_ACCEPTED_AT,
     answered_at=_ANSWERED_AT,
@@ -83,4 +93,4 @@ EVENTS = list_body(
     ],
     None,
 )
-ATTEMPTS = list_body([attempt_body(AN_ATTEMPT)], None)
+ATTEMPTS = list_body([attempt_body(A_STORED_ATTEMPT)], None)

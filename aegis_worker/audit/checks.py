@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from aegis_worker.domain.charges import given_back_charges, told_charges
 from aegis_worker.domain.payment import Event, Payment
@@ -35,37 +34,9 @@ def broken_history(subject: Subject) -> list[Finding]:
     return [*_row_is_the_fold(subject, bounds), *_snapshots_agree(subject, bounds)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """An attempt as it was read, for the rule of `domain.charges`."""
-
-    operation: str
-    number: int
-    gateway: str
-    gateway_ref: str | None
-    status: str
-    not_found_count: int
-    outcome: Mapping[str, Any]
-
-
-def _calls(subject: Subject) -> list[_Call]:
-    return [
-        _Call(
-            call["operation"],
-            call["number"],
-            call["gateway"],
-            call["gateway_ref"],
-            call["status"],
-            call.get("not_found_count", 0),
-            {name: call.get(name) for name in ("captured", "given_back")},
-        )
-        for call in subject.attempts
-    ]
-
-
 def net_charges(subject: Subject) -> list[str]:
     """The charges that gateways have told us of and that stand, as `gateway/number`, in the order sent."""
-    calls = _calls(subject)
+    calls = subject.attempts
     return [f"{calls[position].gateway}/{calls[position].number}" for position in told_charges(calls)]
 
 
@@ -95,7 +66,7 @@ def _ends(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
 def _agrees(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
     state, charges = subject.payment.state, net_charges(subject)
     said = {"state": state.value, "charges": charges}
-    if state is State.SUCCESS and not charges and not given_back_charges(_calls(subject)):
+    if state is State.SUCCESS and not charges and not given_back_charges(subject.attempts):
         yield Finding("I3", "SUCCESS, and no gateway has told us of a charge", said)
     # A late charge that was told (PAYMENT_DUPLICATE_DETECTED) is known, and its reversal has a job of its own.
     if state in (State.FAILURE, State.CANCELLED) and charges and not subject.late_charge_told:
@@ -129,7 +100,7 @@ def _sharing(subject: Subject, holders: Mapping[tuple[str, str], Sequence[str]])
 
 
 def _references(subject: Subject) -> set[tuple[str, str]]:
-    own = {(call["gateway"], call["gateway_ref"]) for call in subject.attempts if call["gateway_ref"]}
+    own = {(call.gateway, call.gateway_ref) for call in subject.attempts if call.gateway_ref}
     payment = subject.payment
     return own | (
         {(payment.gateway, payment.gateway_ref)} if payment.gateway and payment.gateway_ref else set()

@@ -8,8 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from aegis_worker.clock import clock_s
+from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import EventType
+from aegis_worker.persistence.attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from aegis_worker.persistence.mapping import payment_from_row
 
 from .violations import Bounds
@@ -24,7 +27,7 @@ ACCEPTING = "POST /v1/payments"
 # Out of order: delivered while an earlier event was not. Left out is what is no proof: an earlier delivery that was
 # asked for again (its log is longer than its tries), that was made later (redelivery to a new endpoint), or one of whose
 # claims got lost (more claims than tries), because the drainer that lost it may have posted it in time.
-_SUBJECTS = """
+_SUBJECTS = f"""
 WITH batch AS MATERIALIZED (
     SELECT * FROM payments
     WHERE id > %(after)s AND (%(upto)s::text IS NULL OR id <= %(upto)s)
@@ -58,14 +61,7 @@ SELECT p.*,
         ) ORDER BY j.id)
         FROM jobs j WHERE j.payment_id = p.id
     ) AS jobs,
-    (
-        SELECT json_agg(json_build_object(
-            'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_ref', a.gateway_ref,
-            'status', a.status, 'not_found_count', a.not_found_count, 'captured', a.outcome -> 'captured',
-            'given_back', a.outcome -> 'given_back'
-        ) ORDER BY a.sent_at)
-        FROM attempts a WHERE a.payment_id = p.id
-    ) AS attempts,
+    ({ATTEMPTS_AS_JSON.format(payment_id="p.id")}) AS attempts,
     (
         SELECT json_agg(json_build_object(
             'seq', o.seq, 'leased', o.leased, 'tries', o.tries, 'last_error', o.last_error,
@@ -87,7 +83,7 @@ SELECT p.*,
     (
         SELECT json_agg(json_build_object('endpoint_id', w.id, 'seq', e.seq, 'type', e.type) ORDER BY w.id, e.seq)
         FROM payment_events e JOIN webhook_endpoints w ON w.merchant_id = p.merchant_id AND w.disabled_at IS NULL
-        WHERE e.payment_id = p.id AND (w.event_types = '{}' OR e.type = ANY (w.event_types))
+        WHERE e.payment_id = p.id AND (w.event_types = '{{}}' OR e.type = ANY (w.event_types))
             AND w.created_at < e.at - make_interval(secs => %(endpoint_visible_s)s)
             AND e.at > statement_timestamp() - make_interval(secs => %(deliveries_kept_s)s)
             AND NOT EXISTS (
@@ -122,7 +118,7 @@ ORDER BY p.id
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One payment and what is recorded of it. Lists hold plain JSON, ages in seconds.
+    """One payment and what is recorded of it. Lists hold plain JSON but for the attempts, ages in seconds.
 
     `told` and `last_seq`: how many events there are and the highest `seq`. `events` are those after `folds_from`: 0, or
     the `seq` of the newest snapshot. `late_charge_told`: whether any event at all is PAYMENT_DUPLICATE_DETECTED.
@@ -139,7 +135,7 @@ class Subject:
     folds_from: int
     snapshots: Sequence[Mapping[str, Any]]
     jobs: Sequence[Mapping[str, Any]]
-    attempts: Sequence[Mapping[str, Any]]
+    attempts: Sequence[Attempt]
     outbox: Sequence[Mapping[str, Any]]
     out_of_order: Sequence[Mapping[str, Any]]
     not_fanned_out: Sequence[Mapping[str, Any]]
@@ -175,11 +171,13 @@ def read_subjects(
         "endpoint_visible_s": _ENDPOINT_VISIBLE_S,
         "deliveries_kept_s": bounds.deliveries_kept_s,
     }
-    rows = connection.exec_driver_sql(_SUBJECTS, parameters).mappings()
-    return [_subject(dict(row)) for row in rows]
+    asked_at_s = clock_s()
+    rows = connection.exec_driver_sql(_SUBJECTS, parameters).mappings().all()
+    told_at_s = clock_s()
+    return [_subject(dict(row), asked_at_s, told_at_s) for row in rows]
 
 
-def _subject(row: Mapping[str, Any]) -> Subject:
+def _subject(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> Subject:
     return Subject(
         payment=payment_from_row(row),
         frozen=row["frozen_at"] is not None,
@@ -191,7 +189,7 @@ def _subject(row: Mapping[str, Any]) -> Subject:
         folds_from=row["folds_from"],
         snapshots=row["snapshots"] or (),
         jobs=row["jobs"] or (),
-        attempts=row["attempts"] or (),
+        attempts=[attempt_from_row(attempt, asked_at_s, told_at_s) for attempt in row["attempts"] or ()],
         outbox=row["outbox"] or (),
         out_of_order=row["out_of_order"] or (),
         not_fanned_out=row["not_fanned_out"] or (),

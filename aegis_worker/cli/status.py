@@ -66,7 +66,7 @@ def command(id_: str, merchant: str | None, as_json: bool) -> None:
     print_job(found)
     print_decision(found)
     if found.attempts:
-        last = found.attempts[-1]
+        last = found.attempts[-1].attempt
         print_facts(
             "Last call",
             {

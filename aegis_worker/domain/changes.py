@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .attempts import NOTHING_STORED, AttemptStatus, StoredOutcome
 from .outcomes import Operation
 from .payment import Event, Payment
 
@@ -61,9 +62,9 @@ class AnswerAttempt:
 
     operation: Operation
     number: int
-    status: str
+    status: AttemptStatus
     gateway_ref: str | None = None
-    outcome: Mapping[str, Any] = field(default_factory=dict)
+    outcome: StoredOutcome = NOTHING_STORED
     latency_ms: float | None = None
     asked: bool = False
     sent_again: bool = False

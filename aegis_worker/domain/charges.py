@@ -6,35 +6,25 @@ a charge too many, so always of all of it), or a person at the gateway, which a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
+from .attempts import Attempt, AttemptStatus
 from .money import Money
-from .outcomes import ActionRequired, Approved, Lookup, NotFound, Operation, Pending, charges
+from .outcomes import (
+    CHARGING_STEPS,
+    ActionRequired,
+    Approved,
+    Lookup,
+    NotFound,
+    Operation,
+    Pending,
+    charges,
+)
 from .payment import Payment
 from .transitions import State
 
 _REVERSALS = frozenset({Operation.VOID, Operation.REFUND})
-
-
-class Call(Protocol):
-    """What the rule needs of an attempt. `outcome`: as it stands on the attempt. A hop's calls share their `number`."""
-
-    @property
-    def operation(self) -> str: ...
-    @property
-    def number(self) -> int: ...
-    @property
-    def gateway(self) -> str: ...
-    @property
-    def gateway_ref(self) -> str | None: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def not_found_count(self) -> int: ...
-    @property
-    def outcome(self) -> Mapping[str, Any] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +41,41 @@ class StandingCharge:
     is_own: bool
 
 
-def may_have_charged(call: Call) -> bool:
+def may_have_charged(call: Attempt) -> bool:
     """A charge that reached its gateway, whatever came of it; so may one that was only believed to be absent."""
-    return charges(call.operation) and (call.status != "NOT_SENT" or call.not_found_count > 0)
+    return charges(call.operation) and (call.status != AttemptStatus.NOT_SENT or call.not_found_count > 0)
 
 
-def standing_charges(calls: Sequence[Call]) -> list[int]:
+def standing_charges(calls: Sequence[Attempt]) -> list[int]:
     """The positions of the charges that may stand at a gateway: sent, and not known to be given back."""
-    given_back = {call.number for call in calls if call.operation in _REVERSALS and call.status == "APPROVED"}
+    given_back = {
+        call.number
+        for call in calls
+        if call.operation in _REVERSALS and call.status == AttemptStatus.APPROVED
+    }
     return [
         position
         for position, call in enumerate(calls)
-        if may_have_charged(call)
-        and call.number not in given_back
-        and (call.outcome or {}).get("given_back") is not True
+        if may_have_charged(call) and call.number not in given_back and not call.outcome.given_back
     ]
 
 
-def told_charges(calls: Sequence[Call]) -> list[int]:
+def told_charges(calls: Sequence[Attempt]) -> list[int]:
     """Of the standing charges, those that a gateway has told us took the money, at once or by a capture."""
     captured = {
-        call.number for call in calls if call.operation == Operation.CAPTURE and call.status == "APPROVED"
+        call.number
+        for call in calls
+        if call.operation == Operation.CAPTURE and call.status == AttemptStatus.APPROVED
     }
     return [
         position
         for position in standing_charges(calls)
-        if calls[position].status == "APPROVED"
-        and ((calls[position].outcome or {}).get("captured") is True or calls[position].number in captured)
+        if calls[position].status == AttemptStatus.APPROVED
+        and (calls[position].outcome.captured or calls[position].number in captured)
     ]
 
 
-def given_back_charges(calls: Sequence[Call]) -> list[int]:
+def given_back_charges(calls: Sequence[Attempt]) -> list[int]:
     """The positions of the charges that were sent, and are known to be given back."""
     standing = standing_charges(calls)
     return [
@@ -89,7 +83,22 @@ def given_back_charges(calls: Sequence[Call]) -> list[int]:
     ]
 
 
-def own_charge(payment: Payment, calls: Sequence[Call]) -> int | None:
+def hop_reference(calls: Sequence[Attempt], call: Attempt) -> str | None:
+    """The gateway's own id of what the call is about, from whichever step of its hop was given one last.
+
+    What gives a charge back may have an id of its own, which says nothing about the charge.
+    """
+    references = [
+        other.gateway_ref
+        for other in calls
+        if other.number == call.number
+        and other.gateway_ref
+        and (other.operation in CHARGING_STEPS or other.operation == call.operation)
+    ]
+    return references[-1] if references else None
+
+
+def own_charge(payment: Payment, calls: Sequence[Attempt]) -> int | None:
     """The position of the charge that the payment stands on, whether it still stands or not; None where it stands on none.
 
     It carries the payment's gateway and reference; where none does, it is the last that was approved and not too many.
@@ -99,14 +108,14 @@ def own_charge(payment: Payment, calls: Sequence[Call]) -> int | None:
     candidates = [
         position
         for position, call in enumerate(calls)
-        if charges(call.operation) and not (call.outcome or {}).get("duplicate")
+        if charges(call.operation) and not call.outcome.duplicate
     ]
     named = [
         position
         for position in candidates
         if (calls[position].gateway, calls[position].gateway_ref) == (payment.gateway, payment.gateway_ref)
     ]
-    approved = [position for position in candidates if calls[position].status == "APPROVED"]
+    approved = [position for position in candidates if calls[position].status == AttemptStatus.APPROVED]
     return next(reversed(named or approved), None)
 
 

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.jobs import ClaimedJob
 
-from .mapping import attempt_from_json, payment_from_row
+from .attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
+from .mapping import payment_from_row
 from .prepared import Prepared
 
 # Bounds a claim.
@@ -37,19 +38,6 @@ _NEXT = f"""
     SELECT merchant_id, run_at FROM jobs
     WHERE queue = $1 AND merchant_id > turn.merchant_id {{and_not_after}} AND run_at >= $6 AND {_IS_DUE}
     ORDER BY queue, merchant_id, run_at LIMIT 1
-"""
-# A payment's attempts, for `mapping.attempt_from_json`; ages by PostgreSQL's clock.
-ATTEMPTS_AS_JSON = """
-SELECT json_agg(json_build_object(
-    'operation', a.operation, 'number', a.number, 'gateway', a.gateway, 'gateway_key', a.gateway_key,
-    'request_hash', a.request_hash, 'status', a.status, 'gateway_ref', a.gateway_ref, 'outcome', a.outcome,
-    'lease_epoch', a.lease_epoch, 'sends', a.sends, 'checks', a.checks, 'not_found_count', a.not_found_count,
-    'candidates', a.decision->'candidates',
-    'age_s', extract(epoch FROM clock_timestamp() - a.sent_at)::float8,
-    'answered_age_s', extract(epoch FROM clock_timestamp() - a.answered_at)::float8,
-    'not_found_age_s', extract(epoch FROM clock_timestamp() - a.first_not_found_at)::float8
-) ORDER BY a.sent_at)
-FROM attempts a WHERE a.payment_id = {payment_id}
 """
 _CLAIM = Prepared(
     "claim",
@@ -175,7 +163,7 @@ def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, wor
             claim_count=row["claim_count"],
             payment=payment_from_row(dict(row)),
             attempts=tuple(
-                attempt_from_json(attempt, asked_at_s, told_at_s) for attempt in row["attempts"] or ()
+                attempt_from_row(attempt, asked_at_s, told_at_s) for attempt in row["attempts"] or ()
             ),
             request=row["request"],
             made_at_s=asked_at_s - row["age_s"],

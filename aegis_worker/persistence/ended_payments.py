@@ -8,13 +8,12 @@ from typing import Any
 
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
-from aegis_worker.domain.charges import StandingCharge, own_charge, standing_charges
-from aegis_worker.domain.outcomes import CHARGING_STEPS
+from aegis_worker.domain.charges import StandingCharge, hop_reference, own_charge, standing_charges
 from aegis_worker.domain.payment import Payment
 
-from .claims import ATTEMPTS_AS_JSON
+from .attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from .database import Database
-from .mapping import attempt_from_json, payment_from_row
+from .mapping import payment_from_row
 
 _ENDED = f"""
 SELECT p.*, ({ATTEMPTS_AS_JSON.format(payment_id="p.id")}) AS attempts
@@ -23,7 +22,6 @@ WHERE p.id > %(after)s AND p.state IN ('SUCCESS', 'FAILURE', 'CANCELLED', 'AUTHO
     AND EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND a.operation = 'process')
 ORDER BY p.id LIMIT %(limit)s
 """
-_MAKE_IT = frozenset(CHARGING_STEPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ def ended_payments(database: Database, *, after: str, page: int) -> Iterator[lis
 
 def _ended(row: Mapping[str, Any], now_s: float) -> EndedPayment:
     payment = payment_from_row(row)
-    calls = [attempt_from_json(attempt, now_s, now_s) for attempt in row["attempts"]]
+    calls = [attempt_from_row(attempt, now_s, now_s) for attempt in row["attempts"]]
     own = own_charge(payment, calls)
     standing = standing_charges(calls)
     return EndedPayment(
@@ -62,15 +60,10 @@ def _ended(row: Mapping[str, Any], now_s: float) -> EndedPayment:
 
 def _charge(calls: Sequence[Attempt], position: int, now_s: float, *, is_own: bool) -> StandingCharge:
     charge = calls[position]
-    references = [
-        call.gateway_ref
-        for call in calls
-        if call.number == charge.number and call.operation in _MAKE_IT and call.gateway_ref
-    ]
     return StandingCharge(
         gateway=charge.gateway,
         key=charge.gateway_key,
-        gateway_ref=references[-1] if references else None,
+        gateway_ref=hop_reference(calls, charge),
         sent_ago_s=charge.sent_ago_s(now_s),
         is_own=is_own,
     )

@@ -203,7 +203,7 @@ def _answered(answer: AnswerAttempt) -> dict[str, Any]:
         "number": answer.number,
         "status": answer.status,
         "gateway_ref": answer.gateway_ref,
-        "outcome": dict(answer.outcome),
+        "outcome": answer.outcome.to_json(),
         "latency_ms": answer.latency_ms,
         "asked": answer.asked,
         "sent_again": answer.sent_again,

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
+from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.transitions import State
 
 metadata = MetaData()
@@ -199,10 +200,7 @@ attempts = Table(
     Column("recheck_at", TIME),
     Column("rechecks", Integer, nullable=False, server_default="0"),
     CheckConstraint(OPERATION_IS_A_NAME, name="operation_is_a_name"),
-    CheckConstraint(
-        one_of("status", "SENT", "APPROVED", "DECLINED", "ACTION_REQUIRED", "PENDING", "NOT_SENT", "UNKNOWN"),
-        name="status_known",
-    ),
+    CheckConstraint(one_of("status", *AttemptStatus), name="status_known"),
     CheckConstraint("number >= 1", name="number_positive"),
     Index("attempts_to_recheck", "recheck_at", postgresql_where=text("recheck_at IS NOT NULL")),
 )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
 from aegis_worker.domain.changes import OpenAttempt
 from aegis_worker.domain.outcomes import Approved
 
@@ -175,9 +175,9 @@ def _sent(opened: OpenAttempt, lease_epoch: int, sent_at_s: float) -> Attempt:
         gateway=opened.gateway,
         gateway_key=opened.gateway_key,
         request_hash=opened.request_hash,
-        status="SENT",
+        status=AttemptStatus.SENT,
         gateway_ref=None,
-        outcome=None,
+        outcome=NOTHING_STORED,
         lease_epoch=lease_epoch,
         sends=1,
         checks=0,

@@ -43,9 +43,7 @@ def given_up(work: Work, barred: Barred) -> Rest:
     message = barred.because
     latest = work.latest
     if latest is not None and latest.status == "DECLINED":
-        message += (
-            f"; the last try was declined by {latest.gateway} with {(latest.outcome or {}).get('code')}"
-        )
+        message += f"; the last try was declined by {latest.gateway} with {latest.outcome.code}"
     error = describe_error(barred.code, gateway=None, gateway_code=None, message=message)
     return Rest(JobChange("failed", reason=barred.code), failed(error))
 
@@ -53,7 +51,7 @@ def given_up(work: Work, barred: Barred) -> Rest:
 def _decline(payment: Payment, answered: AnswerAttempt) -> CardDecline | None:
     if answered.status != "DECLINED" or answered.operation not in CHARGING_STEPS or not _is_card(payment):
         return None
-    network, code = payment.payment_method.get("network"), answered.outcome.get("code")
+    network, code = payment.payment_method.get("network"), answered.outcome.code
     if code is None or not counts_for_caps(network, code):
         return None
     return CardDecline(payment.id, answered.number, payment.merchant_id, _key(payment), network, code)

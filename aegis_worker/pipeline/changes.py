@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import Change, JobChange
 from aegis_worker.domain.payment import in_doubt
 from aegis_worker.domain.transitions import State
@@ -57,9 +58,9 @@ def in_doubt_instead(work: Work, change: Change, policy: Policy) -> Decided:
         return work, None, step
     doubted = replace(
         refused,
-        status="UNKNOWN",
+        status=AttemptStatus.UNKNOWN,
         gateway_ref=None,
-        outcome={"reason": reason},
+        outcome=StoredOutcome(reason=reason),
         sent_again=False,
         not_found=False,
         recheck_in_s=None,

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.audit_log import Entry, list_entries
-from aegis_worker.persistence.decisions import Decision
 from aegis_worker.persistence.tables import attempts, jobs, payments
 
 from .history import StoredAttempt, StoredEvent, list_attempts, list_events
@@ -42,6 +43,11 @@ class CaseFile:
     incidents: Sequence[Incident]
     decisions_of_people: Sequence[Entry]
     decision: Decision | None = None
+
+    @property
+    def calls(self) -> Sequence[Attempt]:
+        """The attempts without when and by which decision they were made."""
+        return [stored.attempt for stored in self.attempts]
 
     @property
     def has_open_job(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from aegis_worker.domain.attempts import Attempt, AttemptStatus
 from aegis_worker.domain.moments import readable
 from aegis_worker.domain.transitions import LEADS_TO, EventType
 
@@ -16,8 +17,7 @@ from .outlook import Next, outlook
 from .sentences import of_attempt, of_event
 from .wording import duration
 
-_IN_DOUBT = ("SENT", "UNKNOWN")
-_REFUSED = ("NOT_SENT", "DECLINED")
+_REFUSED = (AttemptStatus.NOT_SENT, AttemptStatus.DECLINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ def _why(case: CaseFile) -> str:
     if case.job is None or case.job.status != "review":
         last.pop("review", None)
     if case.job is not None and case.job.status == "waiting" and case.job.queue == "payments":
-        if case.attempts and case.attempts[-1].status in _REFUSED:
+        if case.calls and case.calls[-1].status in _REFUSED:
             # The state says that a charge may be there; what came of it since is no event.
-            last["state"] = _ended(case.attempts[-1])
+            last["state"] = _ended(case.calls[-1])
         if case.job.reason:
             last["waits"] = f"it waits: {case.job.reason} (as of {readable(case.job.updated_at)} UTC)"
     return "; ".join(last.values()) or "nothing is recorded about it"
@@ -94,23 +94,20 @@ def _why(case: CaseFile) -> str:
 def _certainty_because(case: CaseFile) -> str:
     if case.frozen_at is not None:
         return "its row and its events disagree: neither is to be believed before a person has looked"
-    if not case.attempts:
+    calls = case.calls
+    if not calls:
         return "nothing was ever sent to a gateway"
-    doubtful = [attempt for attempt in case.attempts if attempt.status in _IN_DOUBT]
+    doubtful = [attempt for attempt in calls if attempt.status.is_in_doubt]
     if case.stored.payment.certainty == "unknown" or doubtful:
-        return _doubt(doubtful[-1] if doubtful else case.attempts[-1])
-    decided = [attempt for attempt in case.attempts if _decided_by_person(attempt)]
+        return _doubt(doubtful[-1] if doubtful else calls[-1])
+    decided = [attempt for attempt in calls if attempt.outcome.decided_by]
     if decided:
-        checked = str((decided[-1].outcome or {}).get("checked", "")).replace("_", " ")
+        checked = (decided[-1].outcome.checked or "").replace("_", " ")
         return f"a person decided it (what {decided[-1].gateway} said: {checked})"
-    return _how_known(case.attempts[-1])
+    return _how_known(calls[-1])
 
 
-def _decided_by_person(attempt: StoredAttempt) -> bool:
-    return bool((attempt.outcome or {}).get("decided_by"))
-
-
-def _doubt(attempt: StoredAttempt) -> str:
+def _doubt(attempt: Attempt) -> str:
     asked = f"; asked {_times(attempt.checks)} since" if attempt.checks else "; not asked about yet"
     absent = f", {_times(attempt.not_found_count)} it knew nothing of it" if attempt.not_found_count else ""
     sent = f", sent {_times(attempt.sends)} under one key" if attempt.sends > 1 else ""
@@ -120,39 +117,39 @@ def _doubt(attempt: StoredAttempt) -> str:
     return f"{where} and no usable answer came{asked}{absent}"
 
 
-def _how_known(attempt: StoredAttempt) -> str:
-    if attempt.status in ("PENDING", "ACTION_REQUIRED"):
+def _how_known(attempt: Attempt) -> str:
+    if attempt.status in (AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED):
         return f"{attempt.gateway} has it and has not decided yet"
     if attempt.checks:
         return f"{attempt.gateway} was asked {_times(attempt.checks)} what became of it, and answered"
-    if attempt.status == "NOT_SENT":
-        return f"{attempt.gateway} did not take the call ({(attempt.outcome or {}).get('reason')})"
+    if attempt.status == AttemptStatus.NOT_SENT:
+        return f"{attempt.gateway} did not take the call ({attempt.outcome.reason})"
     return f"{attempt.gateway} answered the call itself"
 
 
 def _evidence(case: CaseFile) -> list[Evidence]:
     found: list[Evidence] = []
-    for attempt in case.attempts:
-        name = _name(attempt)
+    for stored in case.attempts:
+        attempt, name = stored.attempt, _name(stored.attempt)
         again = f", {_times(attempt.sends)} under the same key" if attempt.sends > 1 else ""
-        found.append(Evidence(attempt.sent_at, "call", f"{name} was sent{again}"))
-        if attempt.answered_at is not None:
-            took = "" if attempt.latency_ms is None else f" (the call took {_took(attempt.latency_ms)})"
-            found.append(Evidence(attempt.answered_at, "answer", _ended(attempt) + took))
-        if attempt.last_checked_at is not None:
+        found.append(Evidence(stored.sent_at, "call", f"{name} was sent{again}"))
+        if stored.answered_at is not None:
+            took = "" if stored.latency_ms is None else f" (the call took {_took(stored.latency_ms)})"
+            found.append(Evidence(stored.answered_at, "answer", _ended(attempt) + took))
+        if stored.last_checked_at is not None:
             absent = f", {_times(attempt.not_found_count)} it knew nothing" if attempt.not_found_count else ""
             asked = f"{attempt.gateway} was asked about {attempt.operation} {_times(attempt.checks)}{absent}"
-            found.append(Evidence(attempt.last_checked_at, "look_up", asked))
+            found.append(Evidence(stored.last_checked_at, "look_up", asked))
     for entry in case.decisions_of_people:
         found.append(Evidence(entry.at, "person", _OF_ENTRY.get(entry.action, _other_entry)(entry.details)))
     return sorted(found, key=lambda evidence: evidence.at)
 
 
-def _name(attempt: StoredAttempt) -> str:
+def _name(attempt: Attempt) -> str:
     return f"{attempt.operation} at {attempt.gateway} (attempt {attempt.number})"
 
 
-def _ended(attempt: StoredAttempt) -> str:
+def _ended(attempt: Attempt) -> str:
     return f"{_name(attempt)}: {of_attempt(attempt)}"
 
 
@@ -165,17 +162,18 @@ def _decisions(case: CaseFile) -> list[Decision]:
     retries = [_retry(event) for event in case.events if event.type is EventType.RETRY_ATTEMPTED]
     made: list[Decision] = []
     hops: set[int] = set()
-    for attempt in case.attempts:
-        if attempt.number in hops or "candidates" not in (attempt.decision or {}):
+    for stored in case.attempts:
+        number, decision = stored.attempt.number, stored.decision or {}
+        if number in hops or "candidates" not in decision:
             continue
         if hops and retries:
             made.append(retries.pop(0))
-        hops.add(attempt.number)
-        made.append(_hop(attempt, attempt.decision or {}))
+        hops.add(number)
+        made.append(_hop(stored, decision))
     return made + retries
 
 
-def _hop(attempt: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
+def _hop(stored: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
     left_out = "; ".join(f"{name} {why}" for name, why in (decision.get("left_out") or {}).items())
     scores = decision.get("scores") or {}
     looked_at = ", ".join(
@@ -187,8 +185,8 @@ def _hop(attempt: StoredAttempt, decision: Mapping[str, Any]) -> Decision:
     why += f" (routing version {decision['version']})" if decision.get("version") else ""
     why += f"; looked at: {looked_at}" if looked_at else ""
     why += f"; left out: {left_out}" if left_out else ""
-    what = f"sent to {attempt.gateway} (attempt {attempt.number})"
-    return Decision(attempt.sent_at, "route", what, why, decision)
+    what = f"sent to {stored.attempt.gateway} (attempt {stored.attempt.number})"
+    return Decision(stored.sent_at, "route", what, why, decision)
 
 
 def _score_first(parts: Mapping[str, float]) -> list[tuple[str, float]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, select
 
+from aegis_worker.clock import clock_s
+from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.transitions import EventType
+from aegis_worker.persistence.attempt_rows import ATTEMPT_COLUMNS, attempt_from_row
 from aegis_worker.persistence.tables import attempts, payment_events, payments
 
 from .page import of_merchant
@@ -28,19 +31,11 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredAttempt:
-    """One call to one gateway. `sends` and `checks` count how often it was sent and asked about; times in UTC."""
+    """An attempt with what only people and reports ask for: by which decision it was sent, and when; times in UTC."""
 
+    attempt: Attempt
     payment_id: str
-    operation: str
-    number: int
-    gateway: str
-    status: str
-    gateway_ref: str | None
-    outcome: Mapping[str, Any] | None
     decision: Mapping[str, Any] | None
-    sends: int
-    checks: int
-    not_found_count: int
     latency_ms: float | None
     sent_at: datetime
     answered_at: datetime | None
@@ -50,7 +45,8 @@ class StoredAttempt:
 # An event's id has room for so many (`ids.parse_event_id`).
 MOST_EVENTS = 999_999
 
-_ATTEMPT = [attempts.c[field.name] for field in fields(StoredAttempt)]
+_BESIDES = ("payment_id", "decision", "latency_ms", "sent_at", "answered_at", "last_checked_at")
+_STORED_ATTEMPTS = select(*ATTEMPT_COLUMNS, *(attempts.c[name] for name in _BESIDES))
 
 
 def list_events(
@@ -83,13 +79,34 @@ def list_attempts(
     connection: Connection, merchant_id: str | None, payment_id: str, *, limit: int
 ) -> Sequence[StoredAttempt]:
     """The payment's attempts in the order they were first sent. Empty for a payment that isn't this merchant's."""
+    of_payment = _of_payment(_STORED_ATTEMPTS, attempts, merchant_id, payment_id)
+    return _read_attempts(connection, of_payment.limit(limit))
+
+
+def attempts_of(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, Sequence[StoredAttempt]]:
+    """All attempts of each of the payments that has any, in the order they were first sent; of any merchant."""
+    by_payment: dict[str, list[StoredAttempt]] = {}
+    for stored in _read_attempts(connection, _STORED_ATTEMPTS.where(attempts.c.payment_id.in_(payment_ids))):
+        by_payment.setdefault(stored.payment_id, []).append(stored)
+    return by_payment
+
+
+def _read_attempts(connection: Connection, statement: Select[Any]) -> list[StoredAttempt]:
     columns = attempts.c
-    statement = (
-        _of_payment(select(*_ATTEMPT), attempts, merchant_id, payment_id)
-        .order_by(columns.sent_at, columns.operation, columns.number)
-        .limit(limit)
+    asked_at_s = clock_s()
+    rows = (
+        connection.execute(statement.order_by(columns.sent_at, columns.operation, columns.number))
+        .mappings()
+        .all()
     )
-    return [StoredAttempt(**row) for row in connection.execute(statement).mappings()]
+    told_at_s = clock_s()
+    return [
+        StoredAttempt(
+            attempt_from_row(row, asked_at_s, told_at_s),  # type: ignore[arg-type]
+            *(row[name] for name in _BESIDES),
+        )
+        for row in rows
+    ]
 
 
 def _of_payment(

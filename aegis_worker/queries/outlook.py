@@ -77,7 +77,7 @@ def _running(case: CaseFile) -> Next:
 
 
 def _waiting(case: CaseFile, job: StoredJob) -> Next:
-    payment, latest = case.stored.payment, case.attempts[-1] if case.attempts else None
+    payment, latest = case.stored.payment, case.calls[-1] if case.calls else None
     overdue = "; it is due, and waits for a worker" if job.run_at <= case.now else ""
     if payment.state is State.REQUIRES_ACTION and latest is not None:
         what = f"the payer has to act; {latest.gateway} is asked whether that happened{overdue}"

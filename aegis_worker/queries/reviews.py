@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from aegis_worker.domain.charges import standing_charges
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.persistence import decisions
-from aegis_worker.persistence.decisions import Decision
 from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.persistence.oversight_tables import incidents
-from aegis_worker.persistence.tables import attempts, jobs, payments
+from aegis_worker.persistence.tables import jobs, payments
 
-from .history import StoredAttempt
+from .history import StoredAttempt, attempts_of
 from .jobs import StoredJob
 from .page import Page
 from .payments import StoredPayment
@@ -31,7 +31,6 @@ SELECT payment_id FROM (
 """
 
 _JOB_COLUMNS = [jobs.c[field.name] for field in fields(StoredJob)]
-_ATTEMPT_COLUMNS = [attempts.c[field.name] for field in fields(StoredAttempt)]
 _MOST_INCIDENTS = 20
 
 
@@ -82,7 +81,7 @@ class Waiting:
     @property
     def was_charged(self) -> bool:
         """Whether a charge may stand at a gateway, so that a person may decide that it does."""
-        return bool(standing_charges(self.attempts))
+        return bool(standing_charges([stored.attempt for stored in self.attempts]))
 
 
 def list_reviews(connection: Connection, *, limit: int, after: str | None = None) -> Page[Waiting]:
@@ -120,10 +119,7 @@ def _with_evidence(connection: Connection, ids: Sequence[str]) -> list[Waiting]:
             )
         ).mappings()
     }
-    calls: dict[str, list[StoredAttempt]] = {}
-    of_these = select(*_ATTEMPT_COLUMNS).where(attempts.c.payment_id.in_(ids)).order_by(attempts.c.sent_at)
-    for row in connection.execute(of_these).mappings():
-        calls.setdefault(row["payment_id"], []).append(StoredAttempt(**row))
+    made_attempts = attempts_of(connection, ids)
     found = get_incidents(connection, ids)
     made = decisions.of_payments(connection, ids)
     return [
@@ -131,7 +127,7 @@ def _with_evidence(connection: Connection, ids: Sequence[str]) -> list[Waiting]:
             stored=_stored(stored[id_]),
             frozen_at=stored[id_]["frozen_at"],
             job=open_jobs.get(id_),
-            attempts=calls.get(id_, []),
+            attempts=made_attempts.get(id_, []),
             incidents=found.get(id_, []),
             decision=made.get(id_),
         )

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.outcomes import charges
 from aegis_worker.domain.transitions import EventType
 
-from .history import StoredAttempt
 from .wording import money
 
 Data = Mapping[str, Any]
@@ -23,11 +23,11 @@ def of_event(type_: EventType, data: Data, currency: str) -> str:
         return json.dumps(dict(data))
 
 
-def of_attempt(attempt: StoredAttempt) -> str:
+def of_attempt(attempt: Attempt) -> str:
     """How the call ended, as far as is known."""
-    if attempt.status == "APPROVED" and not charges(attempt.operation):
+    if attempt.status == AttemptStatus.APPROVED and not charges(attempt.operation):
         return "approved"
-    return _OF_ATTEMPT[attempt.status](attempt.outcome or {})
+    return _OF_ATTEMPT[attempt.status](attempt.outcome)
 
 
 def of_error(error: Data | None) -> str | None:
@@ -86,14 +86,16 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     ),
 }
 
-_OF_ATTEMPT: dict[str, Callable[[Data], str]] = {
-    "SENT": lambda outcome: str(outcome.get("reason") or "no answer yet; asked about when its lease ends"),
-    "APPROVED": lambda outcome: (
-        "charged" if outcome.get("captured", True) else "funds are held, not captured yet"
+_OF_ATTEMPT: dict[AttemptStatus, Callable[[StoredOutcome], str]] = {
+    AttemptStatus.SENT: lambda outcome: outcome.reason or "no answer yet; asked about when its lease ends",
+    AttemptStatus.APPROVED: lambda outcome: (
+        "funds are held, not captured yet" if outcome.captured is False else "charged"
     ),
-    "DECLINED": lambda outcome: f"declined: {of_error(outcome)}" if outcome.get("code") else "declined",
-    "ACTION_REQUIRED": lambda outcome: f"the payer has to act at {outcome.get('redirect_url')}",
-    "PENDING": lambda outcome: str(outcome.get("reason") or "the gateway decides later"),
-    "NOT_SENT": lambda outcome: f"not sent: {outcome.get('reason')}",
-    "UNKNOWN": lambda outcome: f"may or may not have happened: {outcome.get('reason')}",
+    AttemptStatus.DECLINED: lambda outcome: (
+        f"declined: {of_error(outcome.to_json())}" if outcome.code else "declined"
+    ),
+    AttemptStatus.ACTION_REQUIRED: lambda outcome: f"the payer has to act at {outcome.redirect_url}",
+    AttemptStatus.PENDING: lambda outcome: outcome.reason or "the gateway decides later",
+    AttemptStatus.NOT_SENT: lambda outcome: f"not sent: {outcome.reason}",
+    AttemptStatus.UNKNOWN: lambda outcome: f"may or may not have happened: {outcome.reason}",
 }

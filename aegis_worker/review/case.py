@@ -1,34 +1,20 @@
-"""One payment that may wait for a person: the payment, its open job, its calls, and what may be decided."""
+"""One payment that may wait for a person: the payment, its open job, its calls, and what may be decided. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
-
+from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import standing_charges
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence import decisions
-from aegis_worker.persistence.decisions import Decision
-from aegis_worker.persistence.mapping import payment_from_row
-from aegis_worker.persistence.tables import attempts, gateway_references, jobs, payments
 
 Kind = Literal["charged", "not_charged", "ask_again", "rebuild", "withdraw"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-# A payment takes at most AEGIS_MAX_ATTEMPTS hops of a few calls each.
-_MOST_CALLS = 200
-
-# When a call was sent again is not written down: only that it was before anything was heard of that.
-_QUIET_S: ColumnElement[float] = literal_column(
-    """extract(epoch FROM clock_timestamp() - CASE WHEN sends = 1 THEN sent_at
-        ELSE coalesce(first_not_found_at, answered_at, clock_timestamp()) END)::float8"""
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +29,13 @@ class OpenJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One attempt: what was sent where, under which key, and how it stands.
-
-    `quiet_s`: for how long, at least, nothing of it has been on its way to its gateway.
-    """
-
-    operation: Operation
-    number: int
-    gateway: str
-    gateway_key: str
-    gateway_ref: str | None
-    status: str
-    not_found_count: int
-    outcome: Mapping[str, Any] | None
-    sends: int = 1
-    quiet_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class Case:
     """What is known when a person decides."""
 
     payment: Payment
     frozen_at: datetime | None
     job: OpenJob | None
-    calls: Sequence[Call]
+    calls: Sequence[Attempt]
     decision: Decision | None = None
 
     @property
@@ -77,7 +44,7 @@ class Case:
         return self.payment.is_terminal or self.payment.state is State.AUTHORIZED
 
     @property
-    def charges(self) -> Sequence[Call]:
+    def charges(self) -> Sequence[Attempt]:
         """The charges that may stand at a gateway, in the order they were sent."""
         return [self.calls[position] for position in standing_charges(self.calls)]
 
@@ -109,57 +76,3 @@ def resolutions_of(*, frozen: bool, in_review: bool, was_charged: bool, decided:
     charged: tuple[Kind, ...] = ("charged",) if was_charged else ()
     withdraw: tuple[Kind, ...] = ("withdraw",) if decided else ()
     return (*charged, "not_charged", "ask_again", *withdraw)
-
-
-def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case | None:
-    """The case of any merchant's payment, or None. With `lock` it stays as it is until the transaction ends."""
-    if lock:
-        # The job before the payment, as `record` does: the other way round the two could deadlock.
-        connection.execute(_open_job(payment_id).with_for_update())
-    statement = select(payments).where(payments.c.id == payment_id)
-    row = connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
-    if row is None:
-        return None
-    job = connection.execute(_open_job(payment_id)).one_or_none()
-    columns = attempts.c
-    calls = connection.execute(
-        select(
-            columns.operation,
-            columns.number,
-            columns.gateway,
-            columns.gateway_key,
-            columns.gateway_ref,
-            columns.status,
-            columns.not_found_count,
-            columns.outcome,
-            columns.sends,
-            _QUIET_S,
-        )
-        .where(columns.payment_id == payment_id)
-        .order_by(columns.sent_at, columns.number)
-        .limit(_MOST_CALLS)
-    ).all()
-    return Case(
-        payment=payment_from_row({str(name): value for name, value in row.items()}),
-        frozen_at=row["frozen_at"],
-        job=None if job is None else OpenJob(job.id, job.operation, job.status, job.lease_epoch, job.reason),
-        calls=[Call(Operation(call.operation), *call[1:]) for call in calls],
-        decision=decisions.of_payment(connection, payment_id),
-    )
-
-
-def standing_on(connection: Connection, gateway: str, gateway_ref: str, *, besides: str) -> str | None:
-    """Another payment whose charge this is, or None."""
-    columns = gateway_references.c
-    return connection.execute(
-        select(columns.payment_id).where(
-            columns.gateway == gateway, columns.gateway_ref == gateway_ref, columns.payment_id != besides
-        )
-    ).scalar_one_or_none()
-
-
-def _open_job(payment_id: str) -> Select[tuple[str, str, str, int, str | None]]:
-    columns = jobs.c
-    return select(columns.id, columns.operation, columns.status, columns.lease_epoch, columns.reason).where(
-        columns.payment_id == payment_id, columns.status.in_(("queued", "running", "waiting", "review"))
-    )

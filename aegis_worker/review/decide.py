@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
 from aegis_worker.domain.charges import may_have_charged
 from aegis_worker.domain.declines import describe_error
@@ -14,8 +15,8 @@ from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import ResolutionRefused
 from aegis_worker.pipeline.operations.charge.facts import approved
 
-from .asking import Checked, Said
-from .case import Call, Case, Kind
+from .answers import Checked, Said
+from .case import Case, Kind
 
 _HOW: dict[Checked, str] = {
     "confirmed": "an operator decided, and the gateway agrees",
@@ -24,8 +25,8 @@ _HOW: dict[Checked, str] = {
     "unanswered": "an operator decided; the gateway could not be asked",
     "nothing_sent": "an operator decided; nothing was ever sent",
 }
+_OPERATOR = "operator"
 _UNHEARD: tuple[Checked, ...] = ("unanswered", "too_early")
-_IN_DOUBT = ("SENT", "UNKNOWN", "PENDING", "ACTION_REQUIRED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Decided:
     answered: AnswerAttempt | None = None
 
 
-def chosen_charge(case: Case, *, gateway: str | None, number: int | None) -> Call:
+def chosen_charge(case: Case, *, gateway: str | None, number: int | None) -> Attempt:
     """The charge that a person speaks of: the last one that fits. Raises ResolutionRefused where there is none."""
     fitting = [
         call for call in case.charges if gateway in (None, call.gateway) and number in (None, call.number)
@@ -51,7 +52,9 @@ def chosen_charge(case: Case, *, gateway: str | None, number: int | None) -> Cal
     return fitting[-1]
 
 
-def charged(case: Case, charge: Call, says: Sequence[Said], how: Checked, reference: str | None) -> Decided:
+def charged(
+    case: Case, charge: Attempt, says: Sequence[Said], how: Checked, reference: str | None
+) -> Decided:
     """The money moved at this charge's gateway. Raises ResolutionRefused where nobody knows the gateway's id of it."""
     answer = next((said.outcome for said in says if isinstance(said.outcome, Approved)), None)
     if answer is None:
@@ -68,9 +71,9 @@ def charged(case: Case, charge: Call, says: Sequence[Said], how: Checked, refere
     ended = AnswerAttempt(
         Operation.PROCESS,
         charge.number,
-        "APPROVED",
+        AttemptStatus.APPROVED,
         gateway_ref=answer.gateway_ref,
-        outcome={"captured": answer.captured, "decided_by": "operator", "checked": how},
+        outcome=StoredOutcome(captured=answer.captured, decided_by=_OPERATOR, checked=how),
         asked=how != "unanswered",
     )
     job = JobChange(
@@ -107,8 +110,8 @@ def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s:
         ended = AnswerAttempt(
             latest.operation,
             latest.number,
-            "DECLINED",
-            outcome={**error, "decided_by": "operator", "checked": how},
+            AttemptStatus.DECLINED,
+            outcome=StoredOutcome.of_error(error, decided_by=_OPERATOR, checked=how),
             asked=latest in [said.call for said in says] and how != "unanswered",
             not_found=how == "not_found",
             recheck_in_s=recheck_in_s if may_have_charged(latest) else None,
@@ -131,8 +134,10 @@ def closed(kind: Kind, how: Checked) -> Decided:
     return Decided([], JobChange("succeeded", result=result), note)
 
 
-def _must_be_ended(call: Call) -> bool:
-    return call.status in _IN_DOUBT or (call.operation is Operation.PROCESS and call.status == "APPROVED")
+def _must_be_ended(call: Attempt) -> bool:
+    return call.status.is_open or (
+        call.operation is Operation.PROCESS and call.status == AttemptStatus.APPROVED
+    )
 
 
 def _resolved(how: Checked, kind: Kind) -> Fact:
@@ -140,7 +145,7 @@ def _resolved(how: Checked, kind: Kind) -> Fact:
     return Fact(EventType.RESOLVED, {"how": _HOW[how], "resolution": kind, "checked": how})
 
 
-def _to_processing(case: Case, charge: Call) -> list[Fact]:
+def _to_processing(case: Case, charge: Attempt) -> list[Fact]:
     """The transitions that lead to PROCESSING, from which a charge may end well."""
     accepted = Fact(EventType.AUTHENTICATED, {"gateway": charge.gateway})
     moving = Fact(EventType.PROCESSING, {"gateway": charge.gateway, "attempt": charge.number})

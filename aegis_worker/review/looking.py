@@ -13,8 +13,10 @@ from aegis_worker.domain.outcomes import ActionRequired, Approved, Pending
 from aegis_worker.errors import ResolutionContradicted, ResolutionRefused
 
 from . import decide
-from .asking import Checked, Said, ask, checked, contradiction, is_confirmed
-from .case import Case, standing_on
+from .answers import Checked, Said, checked, contradiction, is_confirmed
+from .asking import ask
+from .case import Case
+from .loading import standing_on
 from .parts import Resolution, ReviewParts, as_json
 
 # What gateways say holds for as long: who was asleep since has to ask again. Longer than the slowest look-ups take.

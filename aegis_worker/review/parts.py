@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.decisions import Decision
 from aegis_worker.settings import DECISION_WAIT_S
 
-from .asking import Checked, Said
+from .answers import Checked, Said
 from .case import Kind
 
 # Why a decision took effect: the gateways agree with it, its wait was over, or the person would not wait.

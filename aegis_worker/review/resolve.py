@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from aegis_worker.errors import InvalidReason, InvalidState, NotFound, ResolutionRefused, VersionConflict
 from aegis_worker.persistence import audit_log
 
-from .case import Case, Kind, load
+from .case import Case, Kind
+from .loading import load
 from .looking import Looked, contradicted, look_into
 from .parts import Resolution, Resolved, ReviewParts, TookEffect, summary
 from .rebuild import rebuild

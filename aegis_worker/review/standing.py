@@ -13,12 +13,13 @@ from typing import Any, cast
 import structlog
 from sqlalchemy import Connection
 
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.errors import InvalidState, ResolutionContradicted, ResolutionRefused, VersionConflict
 from aegis_worker.ids import DECISION, new_id
 from aegis_worker.persistence import audit_log, decisions
-from aegis_worker.persistence.decisions import Decision
 
-from .case import Case, Kind, load
+from .case import Case, Kind
+from .loading import load
 from .looking import Looked, look_into
 from .parts import Resolution, Resolved, ReviewParts, TookEffect, as_json, named, summary
 from .writing import LEFT_REVIEW, only_seen, open_job, outcome_of, take_effect, told

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from aegis_worker.domain.changes import Change
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.errors import InvalidState, ReferenceTaken, ResolutionRefused
 from aegis_worker.persistence import audit_log, decisions
-from aegis_worker.persistence.decisions import Decision
 from aegis_worker.persistence.record import record
 
 from . import decide

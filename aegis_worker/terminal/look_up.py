@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.errors import NotFound
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.decisions import Decision
 from aegis_worker.queries.history import StoredAttempt, StoredEvent, list_attempts, list_events
 from aegis_worker.queries.jobs import StoredJob, get_job, list_jobs
 from aegis_worker.queries.payments import StoredPayment, get_payment, with_reference

@@ -31,17 +31,17 @@ def print_attempts(attempts: Sequence[StoredAttempt]) -> None:
     """The calls to gateways: how often each was sent and asked about, and how it stands."""
     rows = [
         (
-            attempt.number,
-            attempt.sent_at,
-            attempt.gateway,
-            attempt.operation,
-            attempt.status,
-            None if attempt.latency_ms is None else f"{attempt.latency_ms:.0f} ms",
-            attempt.sends,
-            attempt.checks,
-            of_attempt(attempt),
+            stored.attempt.number,
+            stored.sent_at,
+            stored.attempt.gateway,
+            stored.attempt.operation,
+            stored.attempt.status,
+            None if stored.latency_ms is None else f"{stored.latency_ms:.0f} ms",
+            stored.attempt.sends,
+            stored.attempt.checks,
+            of_attempt(stored.attempt),
         )
-        for attempt in attempts
+        for stored in attempts
     ]
     columns = ("hop", "sent (UTC)", "gateway", "operation", "status", "took", "sent", "asked", "meaning")
     print_table("Calls to gateways", columns, rows)

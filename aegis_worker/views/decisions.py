@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.domain.moments import rfc3339
-from aegis_worker.persistence.decisions import Decision
 from aegis_worker.review.parts import Resolved, as_json
 
 from .values import rfc3339_or_none

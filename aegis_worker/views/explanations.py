@@ -69,7 +69,7 @@ def resolutions(case: CaseFile) -> tuple[Kind, ...]:
     return resolutions_of(
         frozen=case.frozen_at is not None,
         in_review=case.job is not None and case.job.status == "review",
-        was_charged=bool(standing_charges(case.attempts)),
+        was_charged=bool(standing_charges(case.calls)),
         decided=case.decision is not None and case.decision.stands,
     )
 

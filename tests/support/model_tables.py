@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
 from aegis_worker.domain.card_networks import CardDecline
 from aegis_worker.domain.changes import AnswerAttempt, Change
 from aegis_worker.domain.jobs import ClaimedJob
@@ -220,9 +220,9 @@ class Tables:
             **named,
             gateway_key=change.opened.gateway_key,
             request_hash=change.opened.request_hash,
-            status="SENT",
+            status=AttemptStatus.SENT,
             gateway_ref=None,
-            outcome=None,
+            outcome=NOTHING_STORED,
             lease_epoch=change.lease_epoch,
             sends=1,
             checks=0,

@@ -60,7 +60,7 @@ def _may_send_again(work: Work, attempt: Attempt) -> bool:
         and attempt.sends < MAX_SENDS
         # Sent in the future: PostgreSQL's clock was set back, and nobody knows how old the key is.
         and attempt.sent_at_s <= work.now_s < repeat_until_s(work, attempt)
-        and not (attempt.outcome or {}).get("stored")
+        and not attempt.outcome.stored
         and attempt.request_hash == request_for(work, attempt.operation, attempt.number).fingerprint()
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, JobChange
 from aegis_worker.domain.outcomes import NotFound
 from aegis_worker.domain.payment import Fact
@@ -20,8 +20,8 @@ from .steps import review
 def end_attempt(
     work: Work,
     answer: Answer,
-    status: str,
-    outcome: dict[str, Any],
+    status: AttemptStatus,
+    outcome: StoredOutcome,
     gateway_ref: str | None = None,
     *,
     recheck_in_s: float | None = None,
@@ -51,10 +51,10 @@ def end_attempt(
     )
 
 
-def doubt(work: Work, reason: str, *, stored: bool = False) -> dict[str, Any]:
+def doubt(work: Work, reason: str, *, stored: bool = False) -> StoredOutcome:
     """What stands on an attempt in doubt. That its own answer was an error which a repeat may only repeat is kept."""
-    kept = stored or (work.subject.outcome or {}).get("stored", False)
-    return {"reason": reason, "stored": True} if kept else {"reason": reason}
+    kept = stored or work.subject.outcome.stored
+    return StoredOutcome(reason=reason, stored=True if kept else None)
 
 
 def send_again(work: Work, answer: Answer, policy: Policy, doubts: list[Fact]) -> Settled:
@@ -63,14 +63,16 @@ def send_again(work: Work, answer: Answer, policy: Policy, doubts: list[Fact]) -
     `doubts`: what is told where it can't go out now.
     """
     subject, reason = work.subject, "not found, and not sent again yet"
-    status = "NOT_SENT" if subject.status == "NOT_SENT" else "UNKNOWN"
+    never_left = subject.status == AttemptStatus.NOT_SENT
+    status = AttemptStatus.NOT_SENT if never_left else AttemptStatus.UNKNOWN
     not_now = ask_later(*end_attempt(work, answer, status, doubt(work, reason)), doubts, reason, policy)
-    sent, ended = end_attempt(work, answer, "SENT", {"reason": "not found; sent again with the same key"})
+    said = StoredOutcome(reason="not found; sent again with the same key")
+    sent, ended = end_attempt(work, answer, AttemptStatus.SENT, said)
     sent = sent.amended(
         replace(sent.subject, sends=subject.sends + 1, not_found_count=0, first_not_found_at_s=None)
     )
     # What never left has no key yet that its gateway could forget.
-    until_s = math.inf if subject.status == "NOT_SENT" else repeat_until_s(work, subject)
+    until_s = math.inf if never_left else repeat_until_s(work, subject)
     again = SendAgain(request_for(work, subject.operation, subject.number), until_s)
     return Settled(sent, replace(ended, sent_again=True), [], again, otherwise=not_now)
 

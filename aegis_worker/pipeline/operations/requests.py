@@ -1,10 +1,9 @@
-"""The calls of an operation: what is sent, by which reference it is asked about, and which steps lead to a charge."""
+"""The calls of an operation: what is sent, and which steps of a charge are left."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
 from aegis_worker.gateways.base import GatewayRequest
@@ -18,21 +17,6 @@ def steps_from(operation: Operation, steps: tuple[Operation, ...]) -> tuple[Oper
         return steps[steps.index(operation) :]
     order = list(Operation)
     return operation, *(step for step in steps if order.index(step) > order.index(operation))
-
-
-def hop_reference(work: Work, attempt: Attempt) -> str | None:
-    """The gateway's own id of what the attempt is about, from whichever step of its hop returned one last.
-
-    What gives a charge back may have an id of its own, which says nothing about the charge.
-    """
-    references = [
-        other.gateway_ref
-        for other in work.attempts
-        if other.number == attempt.number
-        and other.gateway_ref
-        and (other.operation in CHARGING_STEPS or other.operation is attempt.operation)
-    ]
-    return references[-1] if references else None
 
 
 def request_for(work: Work, operation: Operation, number: int) -> GatewayRequest:

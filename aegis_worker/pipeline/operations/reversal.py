@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import FollowUp, JobChange, OpenAttempt
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import (
@@ -91,7 +92,8 @@ _on_disk: dict[str, Callable[[Work, int], Step]] = {
 
 def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
     charge, operation = _charge(work), work.subject.operation
-    work, ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
+    said = StoredOutcome(captured=outcome.captured)
+    work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, said, outcome.gateway_ref)
     fact = duplicate_reversed(
         work.payment, charge["number"], charge["gateway"], charge["gateway_ref"], _HOW[operation]
     )
@@ -100,8 +102,8 @@ def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> 
 
 def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
     subject = work.subject
-    refusal = {"code": outcome.code, "gateway_code": outcome.gateway_code, "message": outcome.message}
-    work, ended = end_attempt(work, answer, "DECLINED", refusal, outcome.gateway_ref)
+    refusal = StoredOutcome(code=outcome.code, gateway_code=outcome.gateway_code, message=outcome.message)
+    work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, refusal, outcome.gateway_ref)
     if subject.operation is Operation.VOID:
         # It may have been captured meanwhile: a sync looks at what there is now, and may refund it.
         job = JobChange("failed", reason=f"void refused: {outcome.gateway_code}", follow_up=_LOOK_AGAIN)
@@ -112,20 +114,22 @@ def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> 
 
 def _pending(work: Work, outcome: Pending | ActionRequired, answer: Answer, policy: Policy) -> Settled:
     reason = "pending at the gateway"
-    work, ended = end_attempt(work, answer, "PENDING", {"reason": reason}, outcome.gateway_ref)
+    work, ended = end_attempt(
+        work, answer, AttemptStatus.PENDING, StoredOutcome(reason=reason), outcome.gateway_ref
+    )
     return ask_later(work, ended, [], reason, policy)
 
 
 def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
-    status = "NOT_SENT" if work.subject.sends == 1 else "UNKNOWN"
-    work, ended = end_attempt(work, answer, status, {"reason": outcome.reason})
+    status = AttemptStatus.NOT_SENT if work.subject.sends == 1 else AttemptStatus.UNKNOWN
+    work, ended = end_attempt(work, answer, status, StoredOutcome(reason=outcome.reason))
     wait_s = outcome.retry_after_s or 0.0
     return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
 
 
 def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
     # A look-up without an answer says nothing new about the call.
-    status = work.subject.status if answer.looked_up else "UNKNOWN"
+    status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
     work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
     return ask_later(work, ended, [], outcome.reason, policy)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from aegis_worker.domain.changes import JobChange
+from aegis_worker.domain.charges import hop_reference
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.base import StatusQuery
 
 from ..work import Ask, Rest, Work
-from .requests import hop_reference
 
 
 def ask(work: Work, position: int = -1) -> Ask:
     """The look-up for an attempt: by the gateway's id where any step of the hop returned one, else by our reference."""
     attempt = work.attempts[position]
-    reference = hop_reference(work, attempt)
+    reference = hop_reference(work.attempts, attempt)
     query = StatusQuery(attempt.operation, attempt.gateway_key, reference, work.payment.amount)
     return Ask(query, position)
 

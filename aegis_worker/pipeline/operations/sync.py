@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
 from aegis_worker.domain.charges import (
     given_back_charges,
@@ -73,11 +74,11 @@ def _first_look_up(work: Work) -> Step:
 def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     subject, outcome = work.subject, answer.outcome
     if isinstance(outcome, Unknown) and not outcome.shows:
-        work, ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
+        work, ended = end_attempt(work, answer, subject.status, subject.outcome)
         return ask_later(work, ended, [], outcome.reason, policy)
     invisible_for_s = _invisible_for_s(work, outcome, answer.asked_at_s)
     if invisible_for_s > 0:
-        work, ended = end_attempt(work, answer, subject.status, dict(subject.outcome or {}))
+        work, ended = end_attempt(work, answer, subject.status, subject.outcome)
         wait_s = min(invisible_for_s, policy.verify_ladder_s[0])
         reason = f"{subject.gateway} may not show it yet"
         return Settled(work, ended, [], Rest(JobChange("waiting", "verify", run_in_s=wait_s, reason=reason)))
@@ -92,19 +93,19 @@ def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
 def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAttempt, list[Fact]]:
     """The attempt after its answer: a charge too many is told once, and once that it is gone."""
     subject, outcome = work.subject, answer.outcome
-    told_before = (subject.outcome or {}).get("duplicate", False)
-    as_it_was = dict(subject.outcome or {})
+    told_before = subject.outcome.duplicate
+    as_it_was = subject.outcome
     if _is_about_own(work) or not isinstance(outcome, Approved | Declined):
         return *end_attempt(work, answer, subject.status, as_it_was), []
     about = (work.payment, subject.number, subject.gateway)
     if _stands(outcome) and isinstance(outcome, Approved) and not told_before:
-        found = {"captured": outcome.captured, "duplicate": True, "before": subject.status}
-        work, ended = end_attempt(work, answer, "APPROVED", found, outcome.gateway_ref)
+        found = StoredOutcome(captured=outcome.captured, duplicate=True, before=subject.status)
+        work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, found, outcome.gateway_ref)
         return work, ended, [duplicate_detected(*about, outcome.gateway_ref, policy.late_charge)]
     if not _stands(outcome) and told_before:
         # Nobody's reversal here: a person gave it back at the gateway, as `hold` has it.
-        gone = as_it_was | {"captured": False, "given_back": True}
-        work, ended = end_attempt(work, answer, "APPROVED", gone)
+        gone = replace(as_it_was, captured=False, given_back=True)
+        work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, gone)
         return (
             work,
             ended,

@@ -9,6 +9,7 @@ import pytest
 from support.model_tables import Clock, Tables
 from support.payments import accept_one, rows
 
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, Change, FollowUp, JobChange, OpenAttempt
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Operation
@@ -89,7 +90,7 @@ def opening(job: ClaimedJob) -> Change:
 
 
 def answering(job: ClaimedJob, status: str, job_change: JobChange | None = None, **more: object) -> Change:
-    answered = AnswerAttempt(Operation.PROCESS, 1, status, **more)  # type: ignore[arg-type]
+    answered = AnswerAttempt(Operation.PROCESS, 1, AttemptStatus(status), **more)  # type: ignore[arg-type]
     return change(job, job_change or JobChange("running"), answered=answered)
 
 
@@ -149,10 +150,11 @@ def test_what_was_decided_on_an_older_version_of_the_payment_is_not_written(stan
 def test_an_attempt_is_read_as_it_was_opened_and_answered(stand: Stand) -> None:
     job = stand.claim_one()
     stand.record(opening(job))
-    stand.record(answering(job, "UNKNOWN", outcome={"reason": "read timeout"}))
+    stand.record(answering(job, "UNKNOWN", outcome=StoredOutcome(reason="read timeout")))
     stand.passes(LEASE_S + 1)
     (attempt,) = stand.claim_one().attempts
     assert (attempt.status, attempt.sends, attempt.checks) == ("UNKNOWN", 1, 0)
+    assert attempt.outcome == StoredOutcome(reason="read timeout")
     assert (attempt.gateway, attempt.number, attempt.candidates) == ("a", 1, ("a", "b"))
 
 

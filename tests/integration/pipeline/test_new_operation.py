@@ -20,6 +20,7 @@ from support.payments import (
 )
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import JobChange, OpenAttempt
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Approved, NotFound, NotSent, Operation, Outcome, Unknown
@@ -63,17 +64,19 @@ class Stamp(Room):
     def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
         outcome = answer.outcome
         if isinstance(outcome, Approved):
-            work, ended = end_attempt(work, answer, "APPROVED", {"captured": True}, outcome.gateway_ref)
+            work, ended = end_attempt(
+                work, answer, AttemptStatus.APPROVED, StoredOutcome(captured=True), outcome.gateway_ref
+            )
             return Settled(work, ended, [], Rest(JobChange("succeeded", result={"stamped": True})))
         if isinstance(outcome, NotFound):
             follows = after_not_found(work, work.subject, answer.asked_at_s)
             if follows is Missing.SEND_AGAIN:
                 return send_again(work, answer, policy, [])
-            work, ended = end_attempt(work, answer, "UNKNOWN", doubt(work, "not found yet"))
+            work, ended = end_attempt(work, answer, AttemptStatus.UNKNOWN, doubt(work, "not found yet"))
             rest = review(work, "nobody knows whether it was stamped")
             return Settled(work, ended, rest.facts, rest)
         assert isinstance(outcome, Unknown | NotSent)
-        status = "UNKNOWN" if isinstance(outcome, Unknown) else "NOT_SENT"
+        status = AttemptStatus.UNKNOWN if isinstance(outcome, Unknown) else AttemptStatus.NOT_SENT
         work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason))
         return ask_later(work, ended, [], outcome.reason, policy)
 

@@ -555,7 +555,7 @@ def test_reviews_are_listed_oldest_first_with_the_evidence(database: Database) -
     assert [waiting.stored.payment.id for waiting in (*page.rows, *rest.rows)] == [first, second, third]
     assert rest.next_cursor is None
     assert "status is down" in page.rows[0].reason
-    assert [attempt.status for attempt in page.rows[0].attempts] == ["UNKNOWN"]
+    assert [stored.attempt.status for stored in page.rows[0].attempts] == ["UNKNOWN"]
     assert page.rows[0].in_review
     assert "frozen" in rest.rows[0].reason
     assert not rest.rows[0].in_review

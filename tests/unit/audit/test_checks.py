@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.attempts import an_attempt
 
 from aegis_worker.audit.checks import folded, net_charges, violations
 from aegis_worker.audit.subjects import Subject
 from aegis_worker.audit.violations import INVARIANTS, Bounds, Finding, gather
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.replay import snapshot
 from aegis_worker.domain.transitions import State
@@ -40,14 +43,9 @@ PAID = Payment(
     gateway="a",
     gateway_ref="c",
 )
-CHARGE = {
-    "operation": "process",
-    "number": 1,
-    "gateway": "a",
-    "gateway_ref": "c",
-    "status": "APPROVED",
-    "captured": True,
-}
+CHARGE = an_attempt(outcome={"captured": True}, gateway_ref="c")
+VOID = replace(CHARGE, operation=Operation.VOID)
+HELD = replace(CHARGE, outcome=StoredOutcome(captured=False))
 JOB = {"id": "job_1", "operation": "process", "queue": "payments", "status": "succeeded", "overdue_s": None}
 WAITING = {"seq": 3, "leased": False, "tries": 0, "last_error": None, "age_s": 5.0}
 HEALTHY = Subject(
@@ -87,20 +85,23 @@ def test_a_healthy_payment_has_no_violations() -> None:
     ("calls", "expected"),
     [
         ([CHARGE], ["a/1"]),
-        ([CHARGE, CHARGE | {"gateway": "b", "number": 2}], ["a/1", "b/2"]),
-        ([CHARGE | {"status": "DECLINED"}, CHARGE | {"gateway": "b", "number": 2}], ["b/2"]),
-        ([CHARGE, CHARGE | {"number": 2}, CHARGE | {"number": 2, "operation": "void"}], ["a/1"]),
+        ([CHARGE, replace(CHARGE, gateway="b", number=2)], ["a/1", "b/2"]),
+        (
+            [replace(CHARGE, status=AttemptStatus.DECLINED), replace(CHARGE, gateway="b", number=2)],
+            ["b/2"],
+        ),
+        ([CHARGE, replace(CHARGE, number=2), replace(VOID, number=2)], ["a/1"]),
         (
             [
                 CHARGE,
-                CHARGE | {"number": 2},
-                CHARGE | {"number": 2, "operation": "void", "status": "UNKNOWN"},
+                replace(CHARGE, number=2),
+                replace(VOID, number=2, status=AttemptStatus.UNKNOWN),
             ],
             ["a/1", "a/2"],
         ),
-        ([CHARGE | {"captured": False}], []),
-        ([CHARGE | {"captured": False}, CHARGE | {"operation": "capture", "captured": None}], ["a/1"]),
-        ([CHARGE | {"operation": "authenticate"}], []),
+        ([HELD], []),
+        ([HELD, an_attempt("capture")], ["a/1"]),
+        ([replace(CHARGE, operation=Operation.AUTHENTICATE)], []),
     ],
 )
 def test_net_charges_are_what_was_captured_and_not_reversed(calls: list[Any], expected: list[str]) -> None:
@@ -110,7 +111,7 @@ def test_net_charges_are_what_was_captured_and_not_reversed(calls: list[Any], ex
 def test_held_funds_wait_without_a_job() -> None:
     told = [*TOLD[:2], {"seq": 3, "type": "PAYMENT_AUTHORIZED", "data": {"authorized_minor": 5}}]
     held = the_payment(state=State.AUTHORIZED, captured_minor=0, gateway_ref=None)
-    changes = {"payment": held, "events": told, "attempts": [CHARGE | {"captured": False}]}
+    changes = {"payment": held, "events": told, "attempts": [HELD]}
     assert found(**changes, rested_s=1e6) == {}
 
 

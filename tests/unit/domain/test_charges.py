@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
+from support.attempts import an_attempt
 
+from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.charges import (
     given_back_charges,
+    hop_reference,
     may_be_invisible,
     not_to_be_adopted,
     other_sums,
@@ -23,6 +25,7 @@ from aegis_worker.domain.outcomes import (
     Declined,
     Lookup,
     NotFound,
+    Operation,
     Pending,
     Unknown,
 )
@@ -44,21 +47,9 @@ PAID = Payment(
 )
 
 
-@dataclass(frozen=True)
-class Made:
-    """A call, as some row tells it."""
-
-    operation: str = "process"
-    number: int = 1
-    status: str = "APPROVED"
-    outcome: dict[str, Any] | None = field(default_factory=lambda: {"captured": True})
-    not_found_count: int = 0
-    gateway: str = "a"
-    gateway_ref: str | None = "ch_1"
-
-
-CHARGE = Made()
-REFUND = Made("refund", outcome={"captured": True})
+CAPTURED, HELD = StoredOutcome(captured=True), StoredOutcome(captured=False)
+CHARGE = an_attempt(outcome={"captured": True})
+REFUND = an_attempt("refund", outcome={"captured": True}, gateway_ref="re_1")
 
 
 @pytest.mark.parametrize(
@@ -66,29 +57,37 @@ REFUND = Made("refund", outcome={"captured": True})
     [
         ([], [], []),
         ([CHARGE], [0], [0]),
-        ([replace(CHARGE, status="DECLINED", outcome={})], [0], []),
-        ([replace(CHARGE, status="NOT_SENT", outcome=None)], [], []),
-        ([replace(CHARGE, status="NOT_SENT", outcome=None, not_found_count=3)], [0], []),
-        ([replace(CHARGE, outcome={"captured": False})], [0], []),
+        ([replace(CHARGE, status=AttemptStatus.DECLINED, outcome=NOTHING_STORED)], [0], []),
+        ([replace(CHARGE, status=AttemptStatus.NOT_SENT, outcome=NOTHING_STORED)], [], []),
         (
-            [replace(CHARGE, outcome={"captured": False}), Made("capture")],
+            [replace(CHARGE, status=AttemptStatus.NOT_SENT, outcome=NOTHING_STORED, not_found_count=3)],
+            [0],
+            [],
+        ),
+        ([replace(CHARGE, outcome=HELD)], [0], []),
+        (
+            [replace(CHARGE, outcome=HELD), an_attempt("capture")],
             [
                 0,
             ],
             [0],
         ),
-        ([replace(CHARGE, outcome={"captured": False}), Made("capture", number=2)], [0], []),
+        ([replace(CHARGE, outcome=HELD), an_attempt("capture", number=2)], [0], []),
         ([CHARGE, REFUND], [], []),
-        ([CHARGE, replace(REFUND, status="UNKNOWN")], [0], [0]),
+        ([CHARGE, replace(REFUND, status=AttemptStatus.UNKNOWN)], [0], [0]),
         ([CHARGE, replace(REFUND, number=2)], [0], [0]),
-        ([CHARGE, replace(CHARGE, number=2), replace(REFUND, number=2, operation="void")], [0], [0]),
-        ([replace(CHARGE, outcome={"captured": False, "given_back": True})], [], []),
-        ([replace(CHARGE, outcome={"captured": True, "given_back": None})], [0], [0]),
-        ([Made("authenticate"), Made("initiate")], [], []),
+        ([CHARGE, replace(CHARGE, number=2), replace(REFUND, number=2, operation=Operation.VOID)], [0], [0]),
+        ([replace(CHARGE, outcome=replace(HELD, given_back=True))], [], []),
+        (
+            [replace(CHARGE, outcome=StoredOutcome.from_json({"captured": True, "given_back": None}))],
+            [0],
+            [0],
+        ),
+        ([an_attempt("authenticate"), an_attempt("initiate")], [], []),
     ],
 )
 def test_a_charge_stands_that_may_have_reached_its_gateway_and_was_not_given_back(
-    calls: list[Made], standing: list[int], told: list[int]
+    calls: list[Attempt], standing: list[int], told: list[int]
 ) -> None:
     assert (standing_charges(calls), told_charges(calls)) == (standing, told)
     charges = [position for position, call in enumerate(calls) if call.operation == "process"]
@@ -99,18 +98,18 @@ def test_a_charge_stands_that_may_have_reached_its_gateway_and_was_not_given_bac
     ("calls", "own"),
     [
         ([CHARGE], 0),
-        ([replace(CHARGE, gateway_ref="ch_0", status="DECLINED"), replace(CHARGE, number=2)], 1),
+        ([replace(CHARGE, gateway_ref="ch_0", status=AttemptStatus.DECLINED), replace(CHARGE, number=2)], 1),
         ([CHARGE, replace(CHARGE, number=2, gateway="b")], 0),
-        ([replace(CHARGE, outcome={"captured": True, "duplicate": True}), replace(CHARGE, number=2)], 1),
+        ([replace(CHARGE, outcome=replace(CAPTURED, duplicate=True)), replace(CHARGE, number=2)], 1),
         ([CHARGE, REFUND], 0),
         ([replace(CHARGE, gateway_ref=None)], 0),
-        ([replace(CHARGE, gateway_ref=None, status="UNKNOWN")], None),
-        ([replace(CHARGE, operation="authenticate")], None),
+        ([replace(CHARGE, gateway_ref=None, status=AttemptStatus.UNKNOWN)], None),
+        ([replace(CHARGE, operation=Operation.AUTHENTICATE)], None),
         ([], None),
     ],
 )
 def test_the_payments_own_charge_is_the_one_whose_gateway_and_reference_it_carries(
-    calls: list[Made], own: int | None
+    calls: list[Attempt], own: int | None
 ) -> None:
     assert own_charge(PAID, calls) == own
     assert own_charge(replace(PAID, state=State.AUTHORIZED), calls) == own
@@ -162,3 +161,25 @@ def test_what_a_look_up_can_miss_is_no_absence_within_the_window(found: Lookup) 
 @pytest.mark.parametrize("found", [Approved("r"), Declined("stolen_card", "43"), Unknown("down")])
 def test_what_a_look_up_shows_counts_at_once(found: Lookup) -> None:
     assert not may_be_invisible(found, 0.0, 120.0)
+
+
+@pytest.mark.parametrize(
+    ("calls", "reference"),
+    [
+        ([], None),
+        ([an_attempt("initiate", gateway_ref="pi_1"), replace(CHARGE, gateway_ref=None)], "pi_1"),
+        ([an_attempt("initiate", gateway_ref="pi_1"), CHARGE], "ch_1"),
+        ([CHARGE, replace(REFUND, gateway_ref="re_1")], "ch_1"),
+        ([replace(CHARGE, number=2, gateway_ref="ch_2")], None),
+    ],
+)
+def test_a_charge_is_known_by_what_the_last_step_of_its_hop_was_given(
+    calls: list[Attempt], reference: str | None
+) -> None:
+    assert hop_reference(calls, CHARGE) == reference
+
+
+def test_a_refund_is_known_by_its_own_id_once_it_has_one() -> None:
+    refund = replace(REFUND, gateway_ref=None)
+    assert hop_reference([CHARGE, refund], refund) == "ch_1"
+    assert hop_reference([CHARGE, REFUND, replace(CHARGE, number=2)], REFUND) == REFUND.gateway_ref

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from support.attempts import an_attempt
 
-from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
@@ -28,22 +28,14 @@ def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, now_s=NOW_S, 
     capabilities = {"a": Capabilities((operation,), key_lifetime_s, 120)}
     work = Work(job, PAYMENT, (), Route(Decision(("a",), {}), capabilities, {}), now_s=now_s)
     fields = {
-        "operation": operation,
-        "number": 1,
-        "gateway": "a",
         "gateway_key": gateway_key(PAYMENT.id, operation, 1),
         "request_hash": request_for(work, operation, 1).fingerprint(),
         "status": "UNKNOWN",
         "gateway_ref": None,
         "outcome": {"reason": "reset"},
-        "lease_epoch": 1,
-        "sends": 1,
-        "checks": 0,
-        "not_found_count": 0,
         "sent_at_s": NOW_S - 10.0,
-        "first_not_found_at_s": None,
     }
-    return after_not_found(work, Attempt(**fields | attempt), asked_at_s)
+    return after_not_found(work, an_attempt(operation, **fields | attempt), asked_at_s)
 
 
 LONG_AGO = {"sent_at_s": NOW_S - 600.0}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from support.attempts import an_attempt
 
-from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
@@ -28,13 +28,9 @@ from aegis_worker.routing.router import Decision
 PAYMENT = Payment("pay_1", "m_1", Money(1999, "USD"), "automatic", {"type": "card", "token": "tok_ok"})
 
 
-def an_attempt(operation=Operation.PROCESS, *, number=1, status="SENT"):
-    return Attempt(operation, number, "a", "key", "hash", status, None, None, 1, 1, 0, 0, 0.0, None)
-
-
 def result(outcome, *, attempts=(), looked_up=False, operation=Operation.PROCESS):
     job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
-    every = (*attempts, an_attempt(operation, number=len(attempts) + 1))
+    every = (*attempts, an_attempt(operation, number=len(attempts) + 1, status="SENT"))
     work = Work(job, PAYMENT, every, Route(Decision(("a",), {}), {}, {}))
     wanted = Wanted("a", (STATUS if looked_up else operation,), "op")
     return Charge().result(work, wanted, 7, Answer(outcome, 12.5, looked_up, asked_at_s=0.0))

@@ -93,15 +93,15 @@ def last_error(work: Work) -> dict[str, str | None]:
             else ("no_eligible_gateway", f"no configured gateway takes this payment: {left_out}")
         )
         return describe_error(code, gateway=None, gateway_code=None, message=message)
-    outcome = latest.outcome or {}
+    outcome = latest.outcome
     if latest.status == "DECLINED":
         return describe_error(
-            outcome["code"],
+            outcome.decline_code,
             gateway=latest.gateway,
-            gateway_code=outcome.get("gateway_code"),
-            message=outcome.get("message") or "",
+            gateway_code=outcome.gateway_code,
+            message=outcome.message or "",
         )
-    reason = str(outcome.get("reason") or "it can't be reached")
+    reason = outcome.reason or "it can't be reached"
     return describe_error("gateway_unavailable", gateway=latest.gateway, gateway_code=None, message=reason)
 
 
@@ -166,8 +166,8 @@ def _may_go_on(work: Work, hops: list[Attempt]) -> bool:
     latest = hops[-1]
     if latest.status != "DECLINED":
         return True
-    code = (latest.outcome or {})["code"]
-    times = sum(hop.status == "DECLINED" and (hop.outcome or {})["code"] == code for hop in hops)
+    code = latest.outcome.decline_code
+    times = sum(hop.status == "DECLINED" and hop.outcome.code == code for hop in hops)
     return may_try_after_decline(code, times, work.route.retries[latest.gateway])
 
 
@@ -177,12 +177,12 @@ def _pause_s(work: Work, hops: list[Attempt]) -> float | None:
     if latest.status != "NOT_SENT" or not may_try_same_gateway(_kind_of(latest), len(hops), limits):
         return None
     # Beyond the bound we would rather try than wait.
-    at_least_s = min((latest.outcome or {}).get("retry_after_s") or 0.0, _LONGEST_RETRY_AFTER_S)
+    at_least_s = min(latest.outcome.retry_after_s or 0.0, _LONGEST_RETRY_AFTER_S)
     return max(next_delay_s(len(hops), limits, work.draw), at_least_s)
 
 
 def _kind_of(attempt: Attempt) -> NotSentKind:
-    return NotSentKind((attempt.outcome or {}).get("kind", NotSentKind.NETWORK_ERROR))
+    return attempt.outcome.kind or NotSentKind.NETWORK_ERROR
 
 
 def _reached_nobody(work: Work) -> bool:

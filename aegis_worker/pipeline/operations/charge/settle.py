@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, JobChange
 from aegis_worker.domain.charges import not_to_be_adopted
 from aegis_worker.domain.declines import describe_error
@@ -43,7 +44,8 @@ def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> 
     other = not_to_be_adopted(work.payment.amount, outcome)
     if charges(latest.operation) and other is not None:
         return _unknown(work, other_money(other, work.payment.amount), answer, policy)
-    work, ended = end_attempt(work, answer, "APPROVED", {"captured": outcome.captured}, outcome.gateway_ref)
+    said = StoredOutcome(captured=outcome.captured)
+    work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, said, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer)) + approved(
         work.payment, latest.operation, latest.gateway, outcome
     )
@@ -60,7 +62,12 @@ def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> 
         outcome.code, gateway=gateway, gateway_code=outcome.gateway_code, message=outcome.message
     )
     work, ended = end_attempt(
-        work, answer, "DECLINED", dict(error), outcome.gateway_ref, recheck_in_s=_recheck_in_s(work, policy)
+        work,
+        answer,
+        AttemptStatus.DECLINED,
+        StoredOutcome.of_error(error),
+        outcome.gateway_ref,
+        recheck_in_s=_recheck_in_s(work, policy),
     )
     facts = resolved(work.payment, _how(answer))
     return _move_on(work, ended, facts, policy)
@@ -71,10 +78,10 @@ def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> S
         return _unknown(work, Unknown(f"the repeat was not sent: {outcome.reason}"), answer, policy)
     # What never left can't come about; what was only not found can.
     recheck_in_s = _recheck_in_s(work, policy) if answer.looked_up else None
-    said: dict[str, Any] = {"reason": outcome.reason, "kind": outcome.kind}
-    if outcome.retry_after_s:
-        said["retry_after_s"] = outcome.retry_after_s
-    work, ended = end_attempt(work, answer, "NOT_SENT", said, recheck_in_s=recheck_in_s)
+    said = StoredOutcome(
+        reason=outcome.reason, kind=outcome.kind, retry_after_s=outcome.retry_after_s or None
+    )
+    work, ended = end_attempt(work, answer, AttemptStatus.NOT_SENT, said, recheck_in_s=recheck_in_s)
     return _move_on(work, ended, resolved(work.payment, _how(answer)), policy)
 
 
@@ -84,9 +91,8 @@ def _move_on(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy
 
 
 def _action_required(work: Work, outcome: ActionRequired, answer: Answer, policy: Policy) -> Settled:
-    work, ended = end_attempt(
-        work, answer, "ACTION_REQUIRED", {"redirect_url": outcome.redirect_url}, outcome.gateway_ref
-    )
+    said = StoredOutcome(redirect_url=outcome.redirect_url)
+    work, ended = end_attempt(work, answer, AttemptStatus.ACTION_REQUIRED, said, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer))
     if work.payment.state is not State.REQUIRES_ACTION:
         action = {"type": "redirect", "url": outcome.redirect_url}
@@ -98,7 +104,8 @@ def _action_required(work: Work, outcome: ActionRequired, answer: Answer, policy
 
 def _pending(work: Work, outcome: Pending, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
-    work, ended = end_attempt(work, answer, "PENDING", {"reason": outcome.reason}, outcome.gateway_ref)
+    said = StoredOutcome(reason=outcome.reason)
+    work, ended = end_attempt(work, answer, AttemptStatus.PENDING, said, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer)) + acted(work.payment, latest.operation, latest.gateway)
     return ask_later(work, ended, facts, outcome.reason, policy)
 
@@ -106,11 +113,10 @@ def _pending(work: Work, outcome: Pending, answer: Answer, policy: Policy) -> Se
 def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
     # A look-up without an answer leaves a pending attempt pending: it says nothing new about the charge.
-    status = (
-        latest.status if answer.looked_up and latest.status in ("PENDING", "ACTION_REQUIRED") else "UNKNOWN"
-    )
+    stays = answer.looked_up and latest.status in (AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED)
+    status = latest.status if stays else AttemptStatus.UNKNOWN
     work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
-    facts = in_doubt(work.payment, latest.gateway, outcome.reason) if status == "UNKNOWN" else []
+    facts = [] if stays else in_doubt(work.payment, latest.gateway, outcome.reason)
     return ask_later(work, ended, facts, outcome.reason, policy)
 
 
@@ -122,7 +128,7 @@ def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) ->
     look_ups = f"{latest.not_found_count + 1} look-ups over the absence window found nothing"
     if follows is Missing.ABSENT:
         return _not_sent(work, NotSent(f"absent: {look_ups}"), answer, policy)
-    work, ended = end_attempt(work, answer, "UNKNOWN", doubt(work, "not found yet"))
+    work, ended = end_attempt(work, answer, AttemptStatus.UNKNOWN, doubt(work, "not found yet"))
     facts = in_doubt(work.payment, latest.gateway, "not found yet")
     if follows is Missing.ASK_AGAIN:
         return ask_later(work, ended, facts, "not found yet", policy)
