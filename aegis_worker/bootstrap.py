@@ -18,6 +18,11 @@ from aegis_worker.audit.violations import Bounds
 from aegis_worker.celery import app as celery_app
 from aegis_worker.crash_points import arm
 from aegis_worker.crash_points import check as check_crash_point
+from aegis_worker.delivery.drain import DrainReport, drain
+from aegis_worker.delivery.stream import EventStream
+from aegis_worker.delivery.webhooks.afterwards import Afterwards
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.gateways.base import PaymentGateway
@@ -25,8 +30,6 @@ from aegis_worker.gateways.registry import IN_PROCESS, variables_of
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs, log_the_uncaught
-from aegis_worker.outbox.drain import DrainReport, drain
-from aegis_worker.outbox.stream import EventStream
 from aegis_worker.persistence.compatibility import SchemaGuard
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs
@@ -44,9 +47,6 @@ from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import RoutingConfig, load_routing
 from aegis_worker.routing.hooks import load_hooks
 from aegis_worker.settings import Settings, load_settings, unknown_variables
-from aegis_worker.webhooks.afterwards import Afterwards
-from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
-from aegis_worker.webhooks.sender import HttpSender
 
 log = structlog.get_logger(__name__)
 

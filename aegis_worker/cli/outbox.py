@@ -6,6 +6,7 @@ import dataclasses
 
 import click
 
+from aegis_worker.delivery.webhooks import endpoints as use_cases
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import parse_event_id
@@ -25,7 +26,6 @@ from aegis_worker.terminal.output import (
     remark,
 )
 from aegis_worker.terminal.worker_parts import opened_worker
-from aegis_worker.webhooks import endpoints as use_cases
 
 from .backlog import deliveries
 from .keys import merchant_id

@@ -7,7 +7,7 @@ from functools import partial
 
 from aegis_worker import bootstrap
 from aegis_worker.celery import app
-from aegis_worker.webhooks.turn import Turn, deliver_in_turn
+from aegis_worker.delivery.webhooks.turn import Turn, deliver_in_turn
 
 # Made when the worker imports this, before it forks.
 _TURN = Turn()

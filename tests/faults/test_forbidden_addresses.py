@@ -11,14 +11,14 @@ from support.merchant_server import Sink, a_sink, answers
 from support.payments import rows
 from support.undelivered import STORY, a_payment, execute, make_due, settings_with
 
+from aegis_worker.delivery.webhooks.addresses import EndpointRefused
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint
+from aegis_worker.delivery.webhooks.schedule import Answered
+from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.exchange.http1 import connection
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
-from aegis_worker.webhooks.addresses import EndpointRefused
-from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
-from aegis_worker.webhooks.endpoints import create_endpoint
-from aegis_worker.webhooks.schedule import Answered
-from aegis_worker.webhooks.sender import HttpSender
 
 _LEASE_S = 60.0
 SETTINGS = settings_with(webhook_allow_private=False, webhook_max_tries=10)

@@ -24,13 +24,13 @@ from support.undelivered import (
     settings_with,
 )
 
-from aegis_worker.outbox.drain import DrainReport, drain
-from aegis_worker.outbox.stream import EventStream
+from aegis_worker.delivery.drain import DrainReport, drain
+from aegis_worker.delivery.stream import EventStream
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint, redeliver
+from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
-from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
-from aegis_worker.webhooks.endpoints import create_endpoint, redeliver
-from aegis_worker.webhooks.sender import HttpSender
 
 _LEASE_S, _BOUND_S = 60.0, 20.0
 SETTINGS = settings_with(webhook_allow_private=True, webhook_max_tries=2)

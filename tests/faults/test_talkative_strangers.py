@@ -21,6 +21,9 @@ from support.payments import accept_one, let_pass, make_due, pipeline, rows, run
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.cli.checks_gateways import answers as doctor_asks
+from aegis_worker.delivery.webhooks.deliver import deliver_due
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint
+from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotSent, Pending, Unknown
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
@@ -29,9 +32,6 @@ from aegis_worker.gateways.sandbox.webhook import SIGNATURE_HEADER
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.reconcile import ReconcileParts, reconcile
-from aegis_worker.webhooks.deliver import deliver_due
-from aegis_worker.webhooks.endpoints import create_endpoint
-from aegis_worker.webhooks.sender import HttpSender
 
 pytestmark = pytest.mark.row(61)
 

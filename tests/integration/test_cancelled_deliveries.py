@@ -11,11 +11,11 @@ from support.merchant_server import Sink, a_sink, answers
 from support.payments import rows
 from support.undelivered import STORY, a_payment, event_ids, execute, settings_with
 
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint, disable_endpoint, redelivery
 from aegis_worker.persistence import migrate, outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.purge import purge
 from aegis_worker.queries.stuck import Thresholds, list_stuck
-from aegis_worker.webhooks.endpoints import create_endpoint, disable_endpoint, redelivery
 
 __all__ = ["aegis"]
 

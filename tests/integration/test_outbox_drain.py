@@ -22,8 +22,8 @@ from support.undelivered import (
     make_due,
 )
 
-from aegis_worker.outbox.drain import drain
-from aegis_worker.outbox.stream import STREAM, EventStream
+from aegis_worker.delivery.drain import drain
+from aegis_worker.delivery.stream import STREAM, EventStream
 from aegis_worker.persistence import outbox_rows
 
 LEASE_S = 30.0

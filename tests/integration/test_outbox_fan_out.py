@@ -10,9 +10,9 @@ from support.payments import rows
 from support.undelivered import STORY, a_payment, an_event, in_stream, make_due
 
 from aegis_worker import ids
+from aegis_worker.delivery.drain import drain
+from aegis_worker.delivery.stream import EventStream
 from aegis_worker.domain.transitions import EventType
-from aegis_worker.outbox.drain import drain
-from aegis_worker.outbox.stream import EventStream
 from aegis_worker.persistence import endpoint_rows, outbox_rows
 
 

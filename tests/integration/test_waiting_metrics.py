@@ -10,10 +10,10 @@ from support.api_client import Api, start_api
 from support.payments import accept_one
 from support.undelivered import STORY, a_payment, execute, settings_with
 
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint, disable_endpoint
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries import waiting
-from aegis_worker.webhooks.endpoints import create_endpoint, disable_endpoint
 
 
 @pytest.fixture

@@ -10,11 +10,8 @@ from support.payments import rows
 from support.undelivered import STORY, a_payment, an_event, event_ids, execute, settings_with
 
 from aegis_worker import ids
-from aegis_worker.domain.transitions import EventType
-from aegis_worker.errors import NotFound
-from aegis_worker.persistence import delivery_rows, outbox_rows
-from aegis_worker.webhooks.addresses import EndpointRefused
-from aegis_worker.webhooks.endpoints import (
+from aegis_worker.delivery.webhooks.addresses import EndpointRefused
+from aegis_worker.delivery.webhooks.endpoints import (
     MAX_ENDPOINTS,
     create_endpoint,
     disable_endpoint,
@@ -22,7 +19,10 @@ from aegis_worker.webhooks.endpoints import (
     list_endpoints,
     redeliver,
 )
-from aegis_worker.webhooks.signing import endpoint_secret
+from aegis_worker.delivery.webhooks.signing import endpoint_secret
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.errors import NotFound
+from aegis_worker.persistence import delivery_rows, outbox_rows
 
 URL = "https://merchant.example/hooks"
 

@@ -12,11 +12,11 @@ from support.payments import rows
 from support.undelivered import STORY, a_payment, event_ids, execute, settings_with
 
 from aegis_worker import ids
+from aegis_worker.delivery.webhooks.afterwards import Afterwards
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
-from aegis_worker.webhooks.afterwards import Afterwards
-from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
-from aegis_worker.webhooks.sender import HttpSender
 
 LEASE_S = 60.0
 SETTINGS = settings_with(webhook_allow_private=True)

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from redis import Redis
 
 from aegis_worker import ids
-from aegis_worker.outbox.stream import STREAM
+from aegis_worker.delivery.stream import STREAM
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings, load_settings
 
