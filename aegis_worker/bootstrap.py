@@ -22,6 +22,7 @@ from aegis_worker.delivery.drain import DrainReport, drain
 from aegis_worker.delivery.stream import EventStream
 from aegis_worker.delivery.webhooks.afterwards import Afterwards
 from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
 from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.exchange.loaded import load_gateways
@@ -243,7 +244,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         drain_outbox=partial(
             drain,
             database,
-            stream,
+            [WebhookFanOut(), stream],
             limit=_OUTBOX_BATCH,
             lease_s=settings.outbox_lease_s,
             budget_s=_BUDGET_S,

@@ -1,4 +1,4 @@
-"""Rows of `webhook_deliveries`: claim what is due, in order per endpoint and payment; settle; list; deliver again.
+"""Rows of `webhook_deliveries`: made, claimed in order per endpoint and payment, settled, listed, delivered again.
 
 `due_at` is "not before" and, while it is `leased`, the end of the worker's lease; `lease_epoch` is the fence. A delivery
 is claimed only together with every earlier *pending* one of its payment to the same endpoint, or when there is none.
@@ -22,6 +22,17 @@ from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, publis
 
 # dead: given up after its tries, and can be delivered again. cancelled: its endpoint is gone, so it can't.
 Status = Literal["pending", "delivered", "dead", "cancelled"]
+
+_MAKE = """
+INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
+SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, e.merchant_id
+FROM unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(types)s::text[], %(merchant_ids)s::text[])
+    AS e(payment_id, seq, type, merchant_id)
+JOIN webhook_endpoints w ON w.merchant_id = e.merchant_id AND w.disabled_at IS NULL
+WHERE w.event_types = '{}' OR e.type = ANY (w.event_types)
+ORDER BY e.payment_id, e.seq
+ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
+"""
 
 # By merchant and endpoint, so that one with a long backlog takes no more than its share of a claim. What is behind an
 # earlier delivery becomes due no sooner than that one (or soon, when that one is just being posted): else it would be
@@ -246,6 +257,17 @@ class Delivery:
     created_at: datetime
     delivered_at: datetime | None
     log: Sequence[Mapping[str, Any]]
+
+
+def make(connection: Connection, events: Sequence[PublishedEvent]) -> int:
+    """One delivery of each event to every active endpoint of its merchant that wants it; returns how many are new."""
+    parameters = {
+        "payment_ids": [event.payment_id for event in events],
+        "seqs": [event.seq for event in events],
+        "types": [event.type.value for event in events],
+        "merchant_ids": [event.merchant_id for event in events],
+    }
+    return connection.exec_driver_sql(_MAKE, parameters).rowcount
 
 
 def claim(

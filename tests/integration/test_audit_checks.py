@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.payments import accept_one, make_due, pipeline, run_until_quiet
 from support.scripted_gateway import ScriptedGateway
+from support.undelivered import claim_and_fan_out
 
 from aegis_worker.audit.batches import check_payments, pages
 from aegis_worker.audit.violations import Bounds
@@ -64,7 +65,7 @@ def a_payment_in_each_state(database):
 def deliver_everything(database, limit=500):
     """Drain the outbox as a drainer would, and post what it fanned out."""
     while True:
-        claim = database.run(lambda tx: outbox_rows.claim(tx, limit=limit, lease_s=60))
+        claim = database.run(lambda tx: claim_and_fan_out(tx, limit=limit, lease_s=60))
         if not claim.moved:
             break
         database.run(lambda tx, claim=claim: outbox_rows.remove(tx, claim.events))

@@ -187,6 +187,7 @@ def test_every_error_that_may_reach_a_caller_has_its_place_in_the_table() -> Non
         "invalid_webhook",
         "lease_lost",
         "reference_taken",
+        "sink_unavailable",
         "version_conflict",
     }
     missing = {code for code in told - of_workers if code not in PROBLEMS}
