@@ -15,7 +15,6 @@ from aegis_api.http.openapi import Blueprint, headers, refuses, takes
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import id_parameter, known_form, wanted_version
 from aegis_worker.audit import incidents
-from aegis_worker.bootstrap import review_parts
 from aegis_worker.ids import PAYMENT
 from aegis_worker.persistence import audit_log, delivery_rows, outbox_rows
 from aegis_worker.queries.reviews import list_reviews
@@ -28,6 +27,7 @@ from aegis_worker.views.outbox import outbox_body
 from aegis_worker.views.pages import list_body
 from aegis_worker.views.reviews import review_body
 from aegis_worker.views.stuck import stuck_body
+from aegis_worker.wiring.review import review_parts
 
 from . import answer_schemas as answers
 from . import examples

@@ -13,11 +13,11 @@ from flask.testing import FlaskClient
 from aegis_api.app import create_app
 from aegis_api.http.problems import PROBLEMS
 from aegis_worker import errors
-from aegis_worker.bootstrap import Web
 from aegis_worker.errors import AegisError
 from aegis_worker.hints import NoHints
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import load_settings
+from aegis_worker.wiring.web import Web
 
 VISA = "4111111111111111"
 
