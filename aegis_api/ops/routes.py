@@ -16,7 +16,7 @@ from aegis_api.http.parts import parts
 from aegis_api.http.requests import id_parameter, known_form, wanted_version
 from aegis_worker.audit import incidents
 from aegis_worker.ids import PAYMENT
-from aegis_worker.persistence import audit_log, delivery_rows, outbox_rows
+from aegis_worker.persistence import audit_log, delivery_lag, outbox_rows
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.queries.stuck import Thresholds, list_stuck
 from aegis_worker.review.resolve import Resolution, resolve
@@ -141,7 +141,7 @@ def show_outbox() -> Response:
     By sink: the stream, and the webhooks of all merchants. Counts what is pending: for a monitor every few seconds.
     """
     with parts().web.database.read() as connection:
-        return answer(outbox_body(outbox_rows.lag(connection), delivery_rows.lag(connection)))
+        return answer(outbox_body(outbox_rows.lag(connection), delivery_lag.lag(connection)))
 
 
 @blueprint.route("/audit-log")

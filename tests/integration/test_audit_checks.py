@@ -19,7 +19,7 @@ from aegis_worker.domain.outcomes import (
     Unknown,
 )
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence import delivery_rows, endpoint_rows, outbox_rows
+from aegis_worker.persistence import delivery_rows, endpoint_rows, merchant_deliveries, outbox_rows
 from aegis_worker.persistence.delivery_rows import Settlement
 
 AT_REST = Bounds(overdue_after_s=30, undelivered_after_s=3600, settles_after_s=0)
@@ -317,7 +317,7 @@ def test_a_delivery_that_was_asked_for_again_is_not_out_of_order(database, endpo
     payment_id = accept_one(database).payment.id
     run_until_quiet(pipeline(database, ScriptedGateway("a")))
     deliver_everything(database)
-    assert database.run(lambda tx: delivery_rows.deliver_again(tx, "m_1", payment_id, 1)) == 1
+    assert database.run(lambda tx: merchant_deliveries.deliver_again(tx, "m_1", payment_id, 1)) == 1
     assert found_in(database) == []
     deliver_everything(database)
     assert found_in(database) == []
