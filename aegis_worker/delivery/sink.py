@@ -50,7 +50,7 @@ class Sink(Protocol):
     """What logs call it."""
 
     def fan_out(self, connection: Connection, events: Sequence[PublishedEvent]) -> int:
-        """Write the deliveries of these events, in one statement; returns how many are new.
+        """Write the deliveries of these events, in one statement for all of them; returns how many are new.
 
         Runs in the transaction that marks the events as fanned out, so that an event is marked if and only if its
         deliveries exist. It must not wait for anything but the database. An event gets here once, before it is told or
