@@ -9,9 +9,9 @@ from flask import Flask, Response, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 
-from aegis_worker.bootstrap import Web, web
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.observability.refusals import refuse_to_start
+from aegis_worker.wiring.web import Web, build_web
 
 from .batches.routes import blueprint as batches
 from .batches.schemas import BatchLineSchema
@@ -72,7 +72,7 @@ class _Application(Flask):
 
 def _from_environment() -> Web:
     try:
-        return web()
+        return build_web()
     except ConfigurationError as error:
         refuse_to_start(error)
 

@@ -4,10 +4,10 @@ import os
 
 from gunicorn.util import parse_address as _parse_address
 
-from aegis_worker.bootstrap import check_installation as _check_installation
 from aegis_worker.errors import ConfigurationError as _ConfigurationError
 from aegis_worker.observability.refusals import refuse_to_start as _refuse_to_start
 from aegis_worker.settings import whole_number as _whole_number
+from aegis_worker.wiring.installation import check_installation as _check_installation
 
 
 def on_starting(server):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, current_app
 
 if TYPE_CHECKING:
-    from aegis_worker.bootstrap import Web
+    from aegis_worker.wiring.web import Web
 
     from .auth import KnownKeys
     from .waiting import Waiters

@@ -12,7 +12,7 @@ from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.outcomes import NotFound
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.audit_log import Entry
-from aegis_worker.persistence.delivery_rows import WebhookLag
+from aegis_worker.persistence.delivery_lag import WebhookLag
 from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.reviews import Waiting

@@ -15,9 +15,8 @@ from aegis_api.http.openapi import Blueprint, headers, refuses, takes
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import id_parameter, known_form, wanted_version
 from aegis_worker.audit import incidents
-from aegis_worker.bootstrap import review_parts
 from aegis_worker.ids import PAYMENT
-from aegis_worker.persistence import audit_log, delivery_rows, outbox_rows
+from aegis_worker.persistence import audit_log, delivery_lag, outbox_rows
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.queries.stuck import Thresholds, list_stuck
 from aegis_worker.review.resolve import Resolution, resolve
@@ -28,6 +27,7 @@ from aegis_worker.views.outbox import outbox_body
 from aegis_worker.views.pages import list_body
 from aegis_worker.views.reviews import review_body
 from aegis_worker.views.stuck import stuck_body
+from aegis_worker.wiring.review import review_parts
 
 from . import answer_schemas as answers
 from . import examples
@@ -141,7 +141,7 @@ def show_outbox() -> Response:
     By sink: the stream, and the webhooks of all merchants. Counts what is pending: for a monitor every few seconds.
     """
     with parts().web.database.read() as connection:
-        return answer(outbox_body(outbox_rows.lag(connection), delivery_rows.lag(connection)))
+        return answer(outbox_body(outbox_rows.lag(connection), delivery_lag.lag(connection)))
 
 
 @blueprint.route("/audit-log")

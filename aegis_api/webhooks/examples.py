@@ -6,8 +6,8 @@ from aegis_api.jobs.examples import A_JOB
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.ids import event_id
-from aegis_worker.persistence.delivery_rows import Delivery
 from aegis_worker.persistence.endpoint_rows import Endpoint
+from aegis_worker.persistence.merchant_deliveries import Delivery
 from aegis_worker.views.pages import list_body
 from aegis_worker.views.webhooks import delivery_body, endpoint_body
 

@@ -11,11 +11,11 @@ from aegis_api.http.auth import require_merchant
 from aegis_api.http.openapi import Blueprint, headers, refuses
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import id_parameter, known_form
+from aegis_worker.delivery.webhooks import endpoints
 from aegis_worker.ids import ENDPOINT
-from aegis_worker.persistence.delivery_rows import Delivery
+from aegis_worker.persistence.merchant_deliveries import Delivery
 from aegis_worker.views.pages import list_body
 from aegis_worker.views.webhooks import delivery_body, endpoint_body
-from aegis_worker.webhooks import endpoints
 
 from . import examples
 from .schemas import (

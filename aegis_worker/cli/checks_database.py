@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection
 
-from aegis_worker.persistence import delivery_rows, outbox_rows
+from aegis_worker.persistence import delivery_lag, outbox_rows
 from aegis_worker.persistence.compatibility import fit
-from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
+from aegis_worker.persistence.delivery_lag import DEAD_WITHIN_D
 from aegis_worker.persistence.oversight_tables import metadata
 from aegis_worker.settings import Settings
 from aegis_worker.terminal.output import duration
@@ -222,7 +222,7 @@ def outbox(connection: Connection) -> Iterator[Check]:
 
 def webhooks(connection: Connection) -> Iterator[Check]:
     """Webhook deliveries that wait, and those that were given up."""
-    found = delivery_rows.lag(connection)
+    found = delivery_lag.lag(connection)
     seen = f"{found['pending']} wait, {found['dead']} dead in {DEAD_WITHIN_D} days"
     if found["cancelled"]:
         seen += f", {found['cancelled']} cancelled with their endpoint"

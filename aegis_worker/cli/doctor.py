@@ -10,8 +10,6 @@ import click
 from redis import RedisError
 from sqlalchemy import Connection
 
-from aegis_worker import bootstrap
-from aegis_worker.bootstrap import Worker
 from aegis_worker.errors import ConfigurationError, DatabaseUnavailable, DatabaseUnusable
 from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
@@ -20,6 +18,8 @@ from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.redis_rights import is_refusal
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table
+from aegis_worker.wiring.installation import unread_variables
+from aegis_worker.wiring.worker import Worker, build_worker
 
 from . import checks_beat, checks_database, checks_gateways, checks_redis
 from .checks import Check, fail, guarded, ok, warn
@@ -75,10 +75,10 @@ def _all_checks() -> Iterator[Check]:
         return
     yield ok("settings", f"environment {settings.environment}")
     try:
-        for line in bootstrap.unread_variables(settings):
+        for line in unread_variables(settings):
             yield warn("settings", line, "correct its name, or take it away")
         # Building the parts connects to nothing; it checks that settings and gateways fit each other.
-        parts = bootstrap.build_worker(settings, hints=NoHints())
+        parts = build_worker(settings, hints=NoHints())
     except ConfigurationError as error:
         yield fail(
             "configuration",
@@ -91,10 +91,7 @@ def _all_checks() -> Iterator[Check]:
         yield from _redis_checks(parts)
         yield from checks_gateways.answers(list(parts.gateways.values()))
     finally:
-        for gateway in parts.gateways.values():
-            gateway.close()
-        parts.redis.close()
-        parts.database.dispose()
+        parts.close()
 
 
 def _database_checks(parts: Worker) -> Iterator[Check]:

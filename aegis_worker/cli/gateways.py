@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 import click
 
-from aegis_worker.bootstrap import Worker
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.errors import OperatorError
 from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
@@ -27,6 +26,7 @@ from aegis_worker.terminal.output import (
 from aegis_worker.terminal.worker_parts import opened_worker
 from aegis_worker.views.gateways import gateway_body
 from aegis_worker.views.pages import list_body
+from aegis_worker.wiring.worker import Worker
 
 from .pauses import pause, resume
 

@@ -6,11 +6,12 @@ import dataclasses
 
 import click
 
+from aegis_worker.delivery.webhooks import endpoints as use_cases
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import parse_event_id
-from aegis_worker.persistence import delivery_rows, outbox_rows
-from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
+from aegis_worker.persistence import delivery_lag, outbox_rows
+from aegis_worker.persistence.delivery_lag import DEAD_WITHIN_D
 from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.payments import get_payment
 from aegis_worker.settings import load_settings
@@ -25,7 +26,6 @@ from aegis_worker.terminal.output import (
     remark,
 )
 from aegis_worker.terminal.worker_parts import opened_worker
-from aegis_worker.webhooks import endpoints as use_cases
 
 from .backlog import deliveries
 from .keys import merchant_id
@@ -54,7 +54,7 @@ def command() -> None:
 def status(as_json: bool) -> None:
     """Show how far behind delivery is: to the stream, and to merchants' endpoints."""
     with opened_database() as database, database.read() as connection:
-        stream, webhooks = outbox_rows.lag(connection), delivery_rows.lag(connection)
+        stream, webhooks = outbox_rows.lag(connection), delivery_lag.lag(connection)
     if as_json:
         print_json({"stream": stream, "webhooks": webhooks})
         return

@@ -15,7 +15,6 @@ import structlog
 
 from aegis_worker import reconcile
 from aegis_worker.audit.run import audit_on
-from aegis_worker.bootstrap import Worker, check_installation
 from aegis_worker.errors import AegisError
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.redaction import redact_text
@@ -26,6 +25,8 @@ from aegis_worker.review.standing import carry_out_due
 from aegis_worker.terminal.installation import tables_expected
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, print_table
 from aegis_worker.terminal.worker_parts import opened_worker
+from aegis_worker.wiring.installation import check_installation
+from aegis_worker.wiring.worker import Worker
 
 log = structlog.get_logger(__name__)
 

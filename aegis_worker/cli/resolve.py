@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from aegis_worker.bootstrap import review_parts
 from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.review.case import Kind
 from aegis_worker.review.resolve import Resolution, resolve
@@ -12,6 +11,7 @@ from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import cli_actor, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json
 from aegis_worker.views.decisions import resolved_body
+from aegis_worker.wiring.review import review_parts
 
 from .decision_options import in_options, refusals_in_options
 

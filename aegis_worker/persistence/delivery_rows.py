@@ -1,4 +1,4 @@
-"""Rows of `webhook_deliveries`: claim what is due, in order per endpoint and payment; settle; list; deliver again.
+"""Rows of `webhook_deliveries`: made, claimed in order per endpoint and payment, and settled.
 
 `due_at` is "not before" and, while it is `leased`, the end of the worker's lease; `lease_epoch` is the fence. A delivery
 is claimed only together with every earlier *pending* one of its payment to the same endpoint, or when there is none.
@@ -9,19 +9,30 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 from sqlalchemy import Connection
 
-from aegis_worker.domain.transitions import EventType
-from aegis_worker.ids import DELIVERY, first_id_at
-
-from .outbox_rows import Lag
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
 
 # dead: given up after its tries, and can be delivered again. cancelled: its endpoint is gone, so it can't.
 Status = Literal["pending", "delivered", "dead", "cancelled"]
+
+# Asked first, because most merchants have no endpoint, and hundreds of events in an INSERT cost more than this question.
+_WITH_ENDPOINTS = """
+SELECT DISTINCT merchant_id FROM webhook_endpoints
+WHERE merchant_id = ANY (%(merchant_ids)s::text[]) AND disabled_at IS NULL
+"""
+_MAKE = """
+INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
+SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, e.merchant_id
+FROM unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(types)s::text[], %(merchant_ids)s::text[])
+    AS e(payment_id, seq, type, merchant_id)
+JOIN webhook_endpoints w ON w.merchant_id = e.merchant_id AND w.disabled_at IS NULL
+WHERE w.event_types = '{}' OR e.type = ANY (w.event_types)
+ORDER BY e.payment_id, e.seq
+ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
+"""
 
 # By merchant and endpoint, so that one with a long backlog takes no more than its share of a claim. What is behind an
 # earlier delivery becomes due no sooner than that one (or soon, when that one is just being posted): else it would be
@@ -105,86 +116,8 @@ WITH settled AS (
 SELECT count(*) FROM settled
 """
 
-_LIST = """
-SELECT id, endpoint_id, payment_id, seq, status, tries, due_at, created_at, delivered_at, log
-FROM webhook_deliveries
-WHERE merchant_id = %(merchant_id)s
-    AND (%(payment_id)s IS NULL OR payment_id = %(payment_id)s)
-    AND (%(status)s IS NULL OR status = %(status)s)
-    AND (%(starting_after)s IS NULL OR id < %(starting_after)s)
-ORDER BY id DESC LIMIT %(limit)s
-"""
-
-# An event that isn't fanned out yet gets no rows here: they would overtake those of the events before it.
-_ADD_MISSING = """
-INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
-SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, w.merchant_id
-FROM payment_events e JOIN webhook_endpoints w ON w.merchant_id = %(merchant_id)s AND w.disabled_at IS NULL
-WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s
-    AND (w.event_types = '{}' OR e.type = ANY (w.event_types))
-    AND NOT EXISTS (
-        SELECT FROM outbox o WHERE o.payment_id = e.payment_id AND o.seq <= e.seq AND NOT o.fanned_out)
-ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
-"""
-
-# The fence is raised: what a worker that holds the old claim finds out is dropped. Earlier pending deliveries of the
-# payment are due now as well, since this one waits for them; an endpoint that rests is asked again.
-_REVIVE = """
-WITH awake AS (
-    UPDATE webhook_endpoints SET resting_until = NULL
-    WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL AND resting_until IS NOT NULL
-), again AS (
-    UPDATE webhook_deliveries d
-    SET status = 'pending', due_at = statement_timestamp(), leased = false, lease_epoch = d.lease_epoch + 1,
-        tries = CASE WHEN d.seq = %(seq)s THEN 0 ELSE d.tries END,
-        delivered_at = NULL
-    FROM webhook_endpoints w
-    WHERE d.payment_id = %(payment_id)s AND d.merchant_id = %(merchant_id)s
-        AND (d.seq = %(seq)s OR d.seq < %(seq)s AND d.status = 'pending')
-        AND w.id = d.endpoint_id AND w.disabled_at IS NULL
-        AND (d.seq < %(seq)s OR w.event_types = '{}' OR EXISTS (
-            SELECT FROM payment_events e
-            WHERE e.payment_id = d.payment_id AND e.seq = d.seq AND e.type = ANY (w.event_types)))
-    RETURNING d.seq
-)
-SELECT count(*) FROM again WHERE seq = %(seq)s
-"""
-
-_EXISTS = """
-SELECT EXISTS (
-    SELECT FROM payment_events e JOIN payments p ON p.id = e.payment_id
-    WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s AND p.merchant_id = %(merchant_id)s)
-"""
-
-_WANTED_BY_NOBODY = """
-SELECT e.type, count(w.id) AS active,
-    count(w.id) FILTER (WHERE w.event_types = '{}' OR e.type = ANY (w.event_types)) AS wanting
-FROM payment_events e LEFT JOIN webhook_endpoints w ON w.merchant_id = %(merchant_id)s AND w.disabled_at IS NULL
-WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s GROUP BY e.type
-"""
-
-_LAG = """
-SELECT count(*) AS pending, count(*) FILTER (WHERE tries > 0) AS failed,
-    count(*) FILTER (WHERE leased AND due_at > statement_timestamp()) AS leased,
-    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_s,
-    (SELECT count(*) FROM webhook_deliveries WHERE status = 'dead' AND id >= %(ended_after)s) AS dead,
-    (SELECT count(*) FROM webhook_deliveries WHERE status = 'cancelled' AND id >= %(ended_after)s) AS cancelled
-FROM webhook_deliveries WHERE status = 'pending'
-"""
-
-DEAD_WITHIN_D = 7
-
 # Two rounds of ten tries; older entries go.
 _MAX_LOG = 20
-
-
-class WebhookLag(Lag):
-    """How far behind webhooks are. Of those made in the last 7 days, `dead` were given up, `cancelled` have lost their
-    endpoint.
-    """
-
-    dead: int
-    cancelled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,20 +165,21 @@ class Settlement:
     entry: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A delivery as its merchant sees it. `log`: `at, status_code, error, duration_ms` of each try, newest last."""
-
-    id: str
-    endpoint_id: str
-    payment_id: str
-    seq: int
-    status: Status
-    tries: int
-    due_at: datetime
-    created_at: datetime
-    delivered_at: datetime | None
-    log: Sequence[Mapping[str, Any]]
+def make(connection: Connection, events: Sequence[PublishedEvent]) -> int:
+    """One delivery of each event to every active endpoint of its merchant that wants it; returns how many are new."""
+    merchant_ids = list({event.merchant_id for event in events})
+    found = connection.exec_driver_sql(_WITH_ENDPOINTS, {"merchant_ids": merchant_ids})
+    with_endpoints = set(found.scalars())
+    wanted = [event for event in events if event.merchant_id in with_endpoints]
+    if not wanted:
+        return 0
+    parameters = {
+        "payment_ids": [event.payment_id for event in wanted],
+        "seqs": [event.seq for event in wanted],
+        "types": [event.type.value for event in wanted],
+        "merchant_ids": [event.merchant_id for event in wanted],
+    }
+    return connection.exec_driver_sql(_MAKE, parameters).rowcount
 
 
 def claim(
@@ -294,65 +228,6 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
         "most": _MAX_LOG,
     }
     return int(connection.exec_driver_sql(_SETTLE, parameters).scalar_one())
-
-
-def of_merchant(
-    connection: Connection,
-    merchant_id: str,
-    *,
-    payment_id: str | None,
-    status: str | None,
-    limit: int,
-    starting_after: str | None,
-) -> list[Delivery]:
-    """The merchant's deliveries, newest first, after the one with the id `starting_after`."""
-    parameters = {
-        "merchant_id": merchant_id,
-        "payment_id": payment_id,
-        "status": status,
-        "starting_after": starting_after,
-        "limit": limit,
-    }
-    return [Delivery(**row) for row in connection.exec_driver_sql(_LIST, parameters).mappings()]
-
-
-def deliver_again(connection: Connection, merchant_id: str, payment_id: str, seq: int) -> int | None:
-    """Make every delivery of one event pending and due, to each active endpoint that wants it; returns how many.
-
-    None when the merchant has no such event.
-    """
-    parameters = {"merchant_id": merchant_id, "payment_id": payment_id, "seq": seq}
-    if not connection.exec_driver_sql(_EXISTS, parameters).scalar_one():
-        return None
-    connection.exec_driver_sql(_ADD_MISSING, parameters)
-    return int(connection.exec_driver_sql(_REVIVE, parameters).scalar_one())
-
-
-def nobody_because(connection: Connection, merchant_id: str, payment_id: str, seq: int) -> str:
-    """Why `deliver_again` made nothing due, in a sentence."""
-    parameters = {"merchant_id": merchant_id, "payment_id": payment_id, "seq": seq}
-    found = connection.exec_driver_sql(_WANTED_BY_NOBODY, parameters).one()
-    if not found.active:
-        return "The merchant has no active webhook endpoint: nothing is posted."
-    if not found.wanting:
-        return f"None of the merchant's active webhook endpoints wants {EventType(found.type).wire}: nothing is posted."
-    return (
-        "The event has not been posted for the first time yet: it goes out by itself, after those before it."
-    )
-
-
-def lag(connection: Connection) -> WebhookLag:
-    """Reads every pending delivery: for people and for a gauge every few seconds, not for a hot path."""
-    after = first_id_at(DELIVERY, datetime.now(UTC) - timedelta(days=DEAD_WITHIN_D))
-    row = connection.exec_driver_sql(_LAG, {"ended_after": after}).one()
-    return WebhookLag(
-        pending=row.pending,
-        failed=row.failed,
-        leased=row.leased,
-        oldest_age_s=row.oldest_age_s,
-        dead=row.dead,
-        cancelled=row.cancelled,
-    )
 
 
 def _claimed(row: Sequence[Any]) -> ClaimedDelivery:

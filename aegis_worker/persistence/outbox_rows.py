@@ -1,4 +1,4 @@
-"""The outbox: claim what is due, in order within each payment; fan out to webhooks; take out what was delivered.
+"""The outbox: claim what is due, in order within each payment; put off what failed; take out what was delivered.
 
 A row points at an event. `due_at` is "not before" and, while it is `leased`, the end of the drainer's lease;
 `lease_epoch` is the fence. A row is claimed only together with every earlier row of its payment, or when there is none:
@@ -25,8 +25,8 @@ from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, publis
 # next, and must not read all of it, nor look through all that is due once for each payment. For the same reason its plan
 # is not kept.
 #
-# Fan-out doesn't wait for the stream: it only needs every earlier event fanned out, here or before. It happens in the
-# claim's transaction, so exactly the rows marked `fanned_out` have their deliveries.
+# An event may be fanned out as soon as every earlier one of its payment is, here or before; it doesn't wait until those
+# are told. So a row can be marked as fanned out that isn't claimed.
 _BY_INDEX = "SET LOCAL enable_seqscan = off;"
 _CLAIM = f"""
 {_BY_INDEX}
@@ -54,20 +54,10 @@ WITH due AS MATERIALIZED (
         fanned_out = u.fanned_out OR u.may_fan_out
     FROM (SELECT * FROM undelivered WHERE picked LIMIT %(limit)s) u
     WHERE o.payment_id = u.payment_id AND o.seq = u.seq
-    RETURNING o.payment_id, o.seq, o.merchant_id, o.lease_epoch, o.tries, u.behind IS NULL AS claimed,
+    RETURNING o.payment_id, o.seq, o.lease_epoch, o.tries, u.behind IS NULL AS claimed,
         coalesce(u.behind > u.due_at, true) AS moved, u.may_fan_out AND NOT u.fanned_out AS fan_out
-), fanned AS (
-    INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
-    SELECT 'whd_' || replace(uuidv7()::text, '-', ''), t.payment_id, t.seq, w.id, t.merchant_id
-    FROM taken t
-    JOIN webhook_endpoints w ON w.merchant_id = t.merchant_id AND w.disabled_at IS NULL
-    CROSS JOIN LATERAL (SELECT type FROM payment_events WHERE payment_id = t.payment_id AND seq = t.seq LIMIT 1) e
-    WHERE t.fan_out AND (w.event_types = '{{}}' OR e.type = ANY (w.event_types))
-    ORDER BY t.payment_id, t.seq
-    ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
-    RETURNING 1
 )
-SELECT t.claimed, t.moved, t.lease_epoch, t.tries, (SELECT count(*) FROM fanned) AS fanned_out, {PUBLISHED_COLUMNS}
+SELECT t.claimed, t.moved, t.lease_epoch, t.tries, t.fan_out, {PUBLISHED_COLUMNS}
 FROM taken t {JOIN_PUBLISHED}
 ORDER BY t.payment_id, t.seq
 """
@@ -127,13 +117,14 @@ class OutboxClaim:
     """`events` by payment and seq. `moved` also counts rows that were due and were put off, behind another one.
 
     When it is 0 nothing is due, or only what another drainer is claiming at this moment. `full`: as many rows were looked
-    at as the limit allows, so more may be due.
+    at as the limit allows, so more may be due. `to_fan_out` by payment and seq: the claim has marked these as fanned out,
+    so their deliveries must be made in its transaction.
     """
 
     events: tuple[ClaimedEvent, ...]
+    to_fan_out: tuple[PublishedEvent, ...]
     moved: int
     full: bool
-    fanned_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,20 +148,22 @@ class Lag(TypedDict):
 
 
 def claim(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
-    """Look at up to `limit` due rows and take those whose turn it is, each for `lease_s` seconds under a raised fence.
-
-    Rows seen for the first time get one webhook delivery for every active endpoint of their merchant that wants them.
-    """
+    """Look at up to `limit` due rows and take those whose turn it is, each for `lease_s` seconds under a raised fence."""
     rows = connection.exec_driver_sql(_CLAIM, {"limit": limit, "lease_s": lease_s}).all()
+    events: list[ClaimedEvent] = []
+    to_fan_out: list[PublishedEvent] = []
+    for claimed, _, lease_epoch, tries, fan_out, *columns in rows:
+        if claimed or fan_out:
+            event = published_from_row(columns)
+            if claimed:
+                events.append(ClaimedEvent(event, lease_epoch, tries))
+            if fan_out:
+                to_fan_out.append(event)
     return OutboxClaim(
-        events=tuple(
-            ClaimedEvent(published_from_row(event), lease_epoch, tries)
-            for claimed, _, lease_epoch, tries, _, *event in rows
-            if claimed
-        ),
+        events=tuple(events),
+        to_fan_out=tuple(to_fan_out),
         moved=sum(moved for _, moved, *_ in rows),
         full=len(rows) >= limit,
-        fanned_out=rows[0].fanned_out if rows else 0,
     )
 
 

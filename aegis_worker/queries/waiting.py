@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from aegis_worker.ids import DELIVERY, first_id_at
-from aegis_worker.persistence.delivery_rows import DEAD_WITHIN_D
+from aegis_worker.persistence.delivery_lag import DEAD_WITHIN_D
 
 MOST_COUNTED = 10_000
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from celery.signals import beat_init, celeryd_init, worker_process_init, worker_process_shutdown
 
-from aegis_worker import bootstrap
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.observability.refusals import refuse_to_start
+from aegis_worker.wiring import process
+from aegis_worker.wiring.installation import check_installation
 
 # A batch keeps some ten thousand objects alive until it is done with, none of them in a cycle. By default the collector
 # would go through them, and through everything that was imported, every few hundred new ones.
@@ -18,7 +19,7 @@ _NEW_OBJECTS = 20_000
 
 @worker_process_init.connect
 def _fresh_parts(**_: Any) -> None:
-    bootstrap.forget_worker()
+    process.forget_worker()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, 10, 10)
 
@@ -36,7 +37,7 @@ def _check_beat(**_: Any) -> None:
 
 def _check(*, for_worker: bool) -> None:
     try:
-        bootstrap.check_installation(for_worker=for_worker)
+        check_installation(for_worker=for_worker)
     except ConfigurationError as error:
         refuse_to_start(error)
 
@@ -44,4 +45,4 @@ def _check(*, for_worker: bool) -> None:
 @worker_process_shutdown.connect
 def _finish_parts(**_: Any) -> None:
     # No task runs any more, but what earlier ones sent may still be out.
-    bootstrap.finish_worker()
+    process.finish_worker()

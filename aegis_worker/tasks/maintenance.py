@@ -2,47 +2,48 @@
 
 from __future__ import annotations
 
-from aegis_worker import bootstrap, reconcile
+from aegis_worker import reconcile
 from aegis_worker.audit.run import audit_on
 from aegis_worker.celery import app
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.purge import purge
 from aegis_worker.review.standing import carry_out_due
+from aegis_worker.wiring import process
 
 
 @app.task(name="maintenance.sweep")
 def sweep() -> dict[str, int]:
     """Send again the hints of due jobs."""
-    parts = bootstrap.worker()
+    parts = process.worker()
     return reconcile.sweep(parts.database, parts.hints)
 
 
 @app.task(name="maintenance.reconcile")
 def reconcile_now() -> dict[str, int]:
     """Look for what no ladder covers."""
-    return reconcile.reconcile(bootstrap.worker().reconcile, trigger="beat").found
+    return reconcile.reconcile(process.worker().reconcile, trigger="beat").found
 
 
 @app.task(name="maintenance.recheck")
 def recheck_charges() -> dict[str, int]:
     """Ask again about charges that were refused or absent."""
-    return recheck(bootstrap.worker().recheck)
+    return recheck(process.worker().recheck)
 
 
 @app.task(name="maintenance.decisions")
 def carry_out_decisions() -> dict[str, int]:
     """Ask about what people decided and no gateway has confirmed."""
-    return carry_out_due(bootstrap.worker().review)
+    return carry_out_due(process.worker().review)
 
 
 @app.task(name="maintenance.audit")
 def audit() -> dict[str, int]:
     """Check the invariants from where the last run stopped."""
-    return audit_on(bootstrap.worker().audit).numbers
+    return audit_on(process.worker().audit).numbers
 
 
 @app.task(name="maintenance.purge")
 def purge_old() -> dict[str, int]:
     """Delete what is past its time."""
-    parts = bootstrap.worker()
+    parts = process.worker()
     return purge(parts.database, parts.settings)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 
-from aegis_worker import bootstrap
 from aegis_worker.celery import app
-from aegis_worker.webhooks.turn import Turn, deliver_in_turn
+from aegis_worker.delivery.webhooks.turn import Turn, deliver_in_turn
+from aegis_worker.wiring import process
 
 # Made when the worker imports this, before it forks.
 _TURN = Turn()
@@ -16,7 +16,7 @@ _TURN = Turn()
 @app.task(name="outbox.drain")
 def drain_outbox() -> dict[str, int]:
     """Tell the stream, and make the webhook deliveries."""
-    parts = bootstrap.worker()
+    parts = process.worker()
     parts.hints.clear("outbox")
     return asdict(parts.drain_outbox())
 
@@ -24,7 +24,7 @@ def drain_outbox() -> dict[str, int]:
 @app.task(name="webhooks.deliver")
 def deliver_webhooks() -> dict[str, int]:
     """Post what is due to merchants' endpoints, unless another process of this worker is at it."""
-    parts = bootstrap.worker()
+    parts = process.worker()
     parts.hints.clear("webhooks")
     again = partial(parts.hints.notify, "webhooks")
     deliver = partial(parts.deliver_webhooks, leave=parts.afterwards.leave)

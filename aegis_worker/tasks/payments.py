@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from aegis_worker import bootstrap
 from aegis_worker.celery import app
 from aegis_worker.pipeline.run import run
+from aegis_worker.wiring import process
 
 
 @app.task(name="payments.run")
@@ -22,6 +22,6 @@ def verify_payments() -> dict[str, int]:
 
 
 def _run(queue: str) -> dict[str, int]:
-    parts = bootstrap.worker()
+    parts = process.worker()
     parts.hints.clear(queue)
     return asdict(run(parts.pipeline, queue))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from aegis_worker import bootstrap
-from aegis_worker.bootstrap import Worker
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence.compatibility import require_fit
 from aegis_worker.settings import load_settings
+from aegis_worker.wiring.worker import Worker, build_worker
 
 from .installation import tables_expected
 
@@ -24,7 +23,7 @@ def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterat
     """
     settings = load_settings()
     configure_logs(log_level)
-    parts = bootstrap.build_worker(settings, hints=None if hinting else NoHints())
+    parts = build_worker(settings, hints=None if hinting else NoHints())
     try:
         with tables_expected(parts.database):
             with suppress(DatabaseUnavailable):  # what needs the database will report that it is away
@@ -32,7 +31,4 @@ def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterat
             yield parts
     finally:
         parts.finish()
-        for gateway in parts.gateways.values():
-            gateway.close()
-        parts.redis.close()
-        parts.database.dispose()
+        parts.close()

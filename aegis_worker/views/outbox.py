@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aegis_worker.persistence.delivery_rows import WebhookLag
+from aegis_worker.persistence.delivery_lag import WebhookLag
 from aegis_worker.persistence.outbox_rows import Lag
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.ids import event_id
-from aegis_worker.persistence.delivery_rows import Delivery
 from aegis_worker.persistence.endpoint_rows import Endpoint
+from aegis_worker.persistence.merchant_deliveries import Delivery
 
 from .values import rfc3339_or_none
 

@@ -10,9 +10,9 @@ from redis import Redis
 from sqlalchemy import make_url
 from support.installation import SOON_S, Installation, wait_until
 
+from aegis_worker.delivery.stream import STREAM
 from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
 from aegis_worker.lab.embedded.valkey import EmbeddedValkey
-from aegis_worker.outbox.stream import STREAM
 from aegis_worker.redis_rights import least_rights
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ import pytest
 from support.installation import SOON_S, Installation, wait_until
 from support.process_logs import ProcessLogs, events_of
 
+from aegis_worker.delivery.stream import STREAM
 from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
-from aegis_worker.outbox.stream import STREAM
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def test_what_a_child_of_the_worker_warns_of_is_one_line_of_its_log(running: Ins
         wait_until(lambda: named(logs, "worker", "stream not written"), SOON_S)
     line = named(logs, "worker", "stream not written")[0]
     assert line["level"] == "warning"
-    assert line["logger"] == "aegis_worker.outbox.drain"
+    assert line["logger"] == "aegis_worker.delivery.drain"
     assert line["events"] > 0
     assert "WRONGTYPE" in str(line["error"])
 

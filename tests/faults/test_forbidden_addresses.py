@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 from support.merchant_server import Sink, a_sink, answers
 from support.payments import rows
-from support.undelivered import STORY, a_payment, execute, make_due, settings_with
+from support.undelivered import STORY, a_payment, claim_and_fan_out, execute, make_due, settings_with
 
+from aegis_worker.delivery.webhooks.addresses import EndpointRefused
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint
+from aegis_worker.delivery.webhooks.schedule import Answered
+from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.exchange.http1 import connection
-from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
-from aegis_worker.webhooks.addresses import EndpointRefused
-from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
-from aegis_worker.webhooks.endpoints import create_endpoint
-from aegis_worker.webhooks.schedule import Answered
-from aegis_worker.webhooks.sender import HttpSender
 
 _LEASE_S = 60.0
 SETTINGS = settings_with(webhook_allow_private=False, webhook_max_tries=10)
@@ -81,7 +80,7 @@ def told_to_an_endpoint(database: Database, url: str) -> None:
     """An event is on its way to an endpoint that was registered with this URL."""
     create_endpoint(database, SETTINGS, "m_1", url, ())
     a_payment(database, events=STORY[:1])
-    database.run(lambda tx: outbox_rows.claim(tx, limit=500, lease_s=_LEASE_S))
+    database.run(lambda tx: claim_and_fan_out(tx, limit=500, lease_s=_LEASE_S))
 
 
 def delivered(database: Database, dns: LocalDns) -> DeliveryReport:
@@ -151,7 +150,7 @@ def test_an_endpoint_registered_while_private_addresses_were_allowed_is_refused_
     create_endpoint(database, lenient, "m_1", sink.url(), ())
     create_endpoint(database, lenient, "m_1", sink.url(host="localhost").replace("http:", "https:"), ())
     a_payment(database, events=STORY[:1])
-    database.run(lambda tx: outbox_rows.claim(tx, limit=500, lease_s=_LEASE_S))
+    database.run(lambda tx: claim_and_fan_out(tx, limit=500, lease_s=_LEASE_S))
     sender = HttpSender(timeout_s=2, allow_private=False)
     assert deliver_due(database, sender, SETTINGS, limit=64, lease_s=_LEASE_S).failed == 2
     assert (begun, sink.received) == ([], [])

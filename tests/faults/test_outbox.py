@@ -16,6 +16,7 @@ from support.undelivered import (
     STORY,
     a_payment,
     an_event,
+    claim_and_fan_out,
     event_ids,
     execute,
     first_seqs,
@@ -24,13 +25,14 @@ from support.undelivered import (
     settings_with,
 )
 
-from aegis_worker.outbox.drain import DrainReport, drain
-from aegis_worker.outbox.stream import EventStream
+from aegis_worker.delivery.drain import DrainReport, drain
+from aegis_worker.delivery.stream import EventStream
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint, redeliver
+from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
+from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
-from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
-from aegis_worker.webhooks.endpoints import create_endpoint, redeliver
-from aegis_worker.webhooks.sender import HttpSender
 
 _LEASE_S, _BOUND_S = 60.0, 20.0
 SETTINGS = settings_with(webhook_allow_private=True, webhook_max_tries=2)
@@ -58,12 +60,12 @@ class FreezingStream(EventStream):
         super().__init__(redis, maxlen=100_000)
         self._freezer, self._after_telling = freezer, after_telling
 
-    def publish(self, events: Any) -> None:
+    def tell(self, events: Any) -> None:
         if self._after_telling:
-            super().publish(events)
+            super().tell(events)
         self._freezer.pass_by()
         if not self._after_telling:
-            super().publish(events)
+            super().tell(events)
 
 
 class FreezingSender(HttpSender):
@@ -101,7 +103,7 @@ def in_background() -> Iterator[Callable[..., Future[Any]]]:
 
 
 def drained(database: Database, stream: EventStream) -> DrainReport:
-    return drain(database, stream, limit=100, lease_s=_LEASE_S)
+    return drain(database, [WebhookFanOut(), stream], limit=100, lease_s=_LEASE_S)
 
 
 def delivered(database: Database, sender: HttpSender, limit: int = 64) -> DeliveryReport:
@@ -110,7 +112,7 @@ def delivered(database: Database, sender: HttpSender, limit: int = 64) -> Delive
 
 def fan_out(database: Database) -> None:
     def claim(connection: Any) -> Any:
-        return outbox_rows.claim(connection, limit=500, lease_s=_LEASE_S)
+        return claim_and_fan_out(connection, limit=500, lease_s=_LEASE_S)
 
     while database.run(claim).moved:
         pass

@@ -37,6 +37,7 @@ from support.tcp_proxy import TcpProxy
 from support.undelivered import settings_with
 from werkzeug.test import TestResponse
 
+from aegis_worker.delivery.webhooks.endpoints import MAX_ENDPOINTS, create_endpoint, list_endpoints
 from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.gateways.base import GatewayRequest
@@ -46,7 +47,6 @@ from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.persistence.database import Database, sqlstate
 from aegis_worker.pipeline.run import run
 from aegis_worker.reconcile import ReconcileParts, reconcile
-from aegis_worker.webhooks.endpoints import MAX_ENDPOINTS, create_endpoint, list_endpoints
 
 _BOUND_S = 20.0
 _CHARGED = ["INITIATED", "PROCESSING", "SUCCEEDED"]

@@ -19,19 +19,19 @@ from support.card_canary import CVV, PAN, WRITTEN, dump, holds_it
 from support.merchant_server import a_sink, answers
 from support.payments import accept_one, let_pass, make_due, pipeline, rows, run_until_quiet
 from support.scripted_gateway import ScriptedGateway
+from support.undelivered import claim_and_fan_out
 
 from aegis_worker.cli.checks_gateways import answers as doctor_asks
+from aegis_worker.delivery.webhooks.deliver import deliver_due
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint
+from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotSent, Pending, Unknown
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.sandbox.webhook import SIGNATURE_HEADER
-from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.reconcile import ReconcileParts, reconcile
-from aegis_worker.webhooks.deliver import deliver_due
-from aegis_worker.webhooks.endpoints import create_endpoint
-from aegis_worker.webhooks.sender import HttpSender
 
 pytestmark = pytest.mark.row(61)
 
@@ -243,7 +243,7 @@ def test_an_endpoint_that_answers_with_a_card_leaves_none_of_it_in_the_log_of_it
             create_endpoint(database, settings, "m_1", sink.url(f"/{number}"), ())
         accept_one(database)
         run_until_quiet(pipeline(database, ScriptedGateway("a")))
-        while database.run(lambda connection: outbox_rows.claim(connection, limit=500, lease_s=60)).moved:
+        while database.run(lambda connection: claim_and_fan_out(connection, limit=500, lease_s=60)).moved:
             pass
         sender = HttpSender(timeout_s=10, allow_private=True)
         deliver_due(database, sender, settings, limit=64, lease_s=60)

@@ -8,7 +8,7 @@ import pytest
 from support.payments import accept_one, rows
 from support.undelivered import STORY, a_payment, execute, settings_with
 
-from aegis_worker.persistence import delivery_rows
+from aegis_worker.persistence import merchant_deliveries
 from aegis_worker.persistence.database import Database
 from aegis_worker.purge import purge
 
@@ -94,7 +94,7 @@ def test_a_delivery_that_was_purged_can_be_made_again(database: Database) -> Non
     execute(
         database, "INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'http://x')"
     )
-    deliver_again = delivery_rows.deliver_again
+    deliver_again = merchant_deliveries.deliver_again
     assert database.run(lambda connection: deliver_again(connection, "m_1", payment_id, 1)) == 1
     execute(
         database,

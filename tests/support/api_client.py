@@ -16,7 +16,6 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from aegis_api.app import create_app, serve_with
-from aegis_worker.bootstrap import Web, redis_client
 from aegis_worker.domain.changes import Change, JobChange
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
@@ -29,6 +28,8 @@ from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.settings import Settings, load_settings
+from aegis_worker.wiring.stores import redis_client
+from aegis_worker.wiring.web import Web
 
 CARD = {"type": "card", "token": "tok_visa"}
 SUCCEEDED = (

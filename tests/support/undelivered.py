@@ -10,10 +10,14 @@ from typing import Any
 from unittest.mock import patch
 
 from redis import Redis
+from sqlalchemy import Connection
 
 from aegis_worker import ids
-from aegis_worker.outbox.stream import STREAM
+from aegis_worker.delivery.drain import take_up
+from aegis_worker.delivery.stream import STREAM
+from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.outbox_rows import OutboxClaim
 from aegis_worker.settings import Settings, load_settings
 
 STORY = ("PAYMENT_INITIATED", "PAYMENT_PROCESSING", "PAYMENT_SUCCEEDED")
@@ -87,6 +91,12 @@ def execute(database: Database, sql: str, **parameters: Any) -> None:
 def make_due(database: Database, table: str) -> None:
     """Let backoffs pass and leases run out."""
     execute(database, f"UPDATE {table} SET due_at = now() - interval '1 s'")
+
+
+def claim_and_fan_out(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
+    """Claim events and make their webhook deliveries, as a drain does before it tells anybody."""
+    claim, _ = take_up(connection, [WebhookFanOut()], limit=limit, lease_s=lease_s)
+    return claim
 
 
 def event_ids(payment_id: str, *seqs: int) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from support.command_line import install
 
-from aegis_worker.bootstrap import build_worker
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.hints import NoHints
 from aegis_worker.settings import load_settings
+from aegis_worker.wiring.worker import build_worker
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ class NullAdapter:
 
     Nothing is ever found here, so a call whose worker died is made again under its key, which costs nobody anything. Its
     answers come from within the process, so there is nothing to know them by and it declares nothing.
-    Production refuses it (`bootstrap`).
+    Production refuses it (`wiring.checks`).
     """
 
     decline_codes: ClassVar[Mapping[str, str]] = {}

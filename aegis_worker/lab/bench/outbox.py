@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import click
 
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import opened_database
-from aegis_worker.webhooks.endpoints import create_endpoint
 
 from .rig import Rig, new_key
 from .rounds import Common, Mode, Round, common_options, run_mode, workers_option

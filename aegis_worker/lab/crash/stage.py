@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aegis_worker.audit.violations import Violation
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.ids import new_id
 from aegis_worker.lab.demo.ledgers import Charge, read_ledger
@@ -20,7 +21,6 @@ from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.stack import LocalStack, Running, Stopped
 from aegis_worker.settings import Settings, load_settings
 from aegis_worker.terminal.installation import opened_database
-from aegis_worker.webhooks.endpoints import create_endpoint
 
 from .books import Books
 from .judge import against_ledgers, against_sink, of_answers

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import click
 
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.ids import new_id
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.stack import LocalStack, Running, Stopped, stop_on_signals
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import opened_database
 from aegis_worker.terminal.output import examples, progress, remark
-from aegis_worker.webhooks.endpoints import create_endpoint
 
 from .cast import Order, cast, posts
 from .draft import print_draft

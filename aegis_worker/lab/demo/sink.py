@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+from aegis_worker.delivery.webhooks.signing import verify
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.ids import parse_event_id
-from aegis_worker.webhooks.signing import verify
 
 _MOST_BODY_BYTES = 262_144
 # Longer than the sender leaves a connection idle between two webhooks, and short enough that threads end with the demo.

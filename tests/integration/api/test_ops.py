@@ -13,12 +13,12 @@ from support.payments import job_of, payment_of, pipeline
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_api.app import create_app
-from aegis_worker.bootstrap import web
 from aegis_worker.domain.outcomes import Approved, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
+from aegis_worker.wiring.web import build_web
 
 __all__ = ["aegis"]
 
@@ -234,7 +234,7 @@ def test_a_web_process_reads_its_gateways_only_when_one_is_asked(
     aegis: Aegis, monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
 ) -> None:
     install(monkeypatch, database_url, AEGIS_CONFIG_DIR=str(tmp_path))
-    parts = web()
+    parts = build_web()
     assert create_app(parts).test_client().get("/healthz").status_code == 200
     with pytest.raises(ConfigurationError, match=r"gateways\.toml"):
         parts.gateways()

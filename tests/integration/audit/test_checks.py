@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.payments import accept_one, make_due, pipeline, run_until_quiet
 from support.scripted_gateway import ScriptedGateway
+from support.undelivered import claim_and_fan_out
 
 from aegis_worker.audit.batches import check_payments, pages
 from aegis_worker.audit.violations import Bounds
@@ -18,7 +19,7 @@ from aegis_worker.domain.outcomes import (
     Unknown,
 )
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence import delivery_rows, endpoint_rows, outbox_rows
+from aegis_worker.persistence import delivery_rows, endpoint_rows, merchant_deliveries, outbox_rows
 from aegis_worker.persistence.delivery_rows import Settlement
 
 AT_REST = Bounds(overdue_after_s=30, undelivered_after_s=3600, settles_after_s=0)
@@ -64,7 +65,7 @@ def a_payment_in_each_state(database):
 def deliver_everything(database, limit=500):
     """Drain the outbox as a drainer would, and post what it fanned out."""
     while True:
-        claim = database.run(lambda tx: outbox_rows.claim(tx, limit=limit, lease_s=60))
+        claim = database.run(lambda tx: claim_and_fan_out(tx, limit=limit, lease_s=60))
         if not claim.moved:
             break
         database.run(lambda tx, claim=claim: outbox_rows.remove(tx, claim.events))
@@ -316,7 +317,7 @@ def test_a_delivery_that_was_asked_for_again_is_not_out_of_order(database, endpo
     payment_id = accept_one(database).payment.id
     run_until_quiet(pipeline(database, ScriptedGateway("a")))
     deliver_everything(database)
-    assert database.run(lambda tx: delivery_rows.deliver_again(tx, "m_1", payment_id, 1)) == 1
+    assert database.run(lambda tx: merchant_deliveries.deliver_again(tx, "m_1", payment_id, 1)) == 1
     assert found_in(database) == []
     deliver_everything(database)
     assert found_in(database) == []

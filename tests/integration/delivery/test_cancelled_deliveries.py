@@ -9,13 +9,13 @@ from support.api_client import Merchant, start_api
 from support.command_line import Aegis, aegis, install
 from support.merchant_server import Sink, a_sink, answers
 from support.payments import rows
-from support.undelivered import STORY, a_payment, event_ids, execute, settings_with
+from support.undelivered import STORY, a_payment, claim_and_fan_out, event_ids, execute, settings_with
 
-from aegis_worker.persistence import migrate, outbox_rows
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint, disable_endpoint, redelivery
+from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.purge import purge
 from aegis_worker.queries.stuck import Thresholds, list_stuck
-from aegis_worker.webhooks.endpoints import create_endpoint, disable_endpoint, redelivery
 
 __all__ = ["aegis"]
 
@@ -38,7 +38,7 @@ def endpoint(database: Database, url: str, *event_types: str) -> str:
 
 
 def fan_out(database: Database) -> None:
-    database.run(lambda connection: outbox_rows.claim(connection, limit=500, lease_s=60))
+    database.run(lambda connection: claim_and_fan_out(connection, limit=500, lease_s=60))
 
 
 def by_status(database: Database) -> dict[str, int]:

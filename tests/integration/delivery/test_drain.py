@@ -22,8 +22,8 @@ from support.undelivered import (
     make_due,
 )
 
-from aegis_worker.outbox.drain import drain
-from aegis_worker.outbox.stream import STREAM, EventStream
+from aegis_worker.delivery.drain import drain
+from aegis_worker.delivery.stream import STREAM, EventStream
 from aegis_worker.persistence import outbox_rows
 
 LEASE_S = 30.0
@@ -43,7 +43,7 @@ def dead_stream():
 
 
 def drained(database, stream, limit=100):
-    return drain(database, stream, limit=limit, lease_s=LEASE_S)
+    return drain(database, [stream], limit=limit, lease_s=LEASE_S)
 
 
 def claimed(database, limit=100):
@@ -163,7 +163,7 @@ def test_a_drainer_that_died_before_telling_is_made_good_when_its_lease_runs_out
 
 def test_a_drainer_that_died_after_telling_causes_duplicates_with_the_same_ids(database, stream, redis_url):
     payment_id = a_payment(database)
-    stream.publish([row.event for row in claimed(database).events])
+    stream.tell([row.event for row in claimed(database).events])
     make_due(database, "outbox")
     assert drained(database, stream).delivered == 3
     first, second = in_stream(redis_url)[:3], in_stream(redis_url)[3:]
@@ -198,7 +198,7 @@ def test_two_drainers_keep_the_order_of_every_payment_while_events_come_in(datab
             with Redis.from_url(redis_url) as redis:
                 while writing.is_set() or in_outbox(database):
                     stream = EventStream(redis, maxlen=100_000)
-                    reports.append(drain(database, stream, limit=limit, lease_s=LEASE_S))
+                    reports.append(drain(database, [stream], limit=limit, lease_s=LEASE_S))
         except Exception as error:
             errors.append(error)
 
@@ -236,9 +236,9 @@ def test_a_stream_that_fails_is_asked_once_a_drain(database, redis_url):
     class Counting(EventStream):
         asked = 0
 
-        def publish(self, events):
+        def tell(self, events):
             self.asked += 1
-            super().publish(events)
+            super().tell(events)
 
     for _ in range(4):
         a_payment(database)
@@ -265,7 +265,7 @@ def test_the_stream_is_kept_at_about_its_length(database, redis_url):
     for _ in range(20):
         a_payment(database, events=STORY * 10)
     with Redis.from_url(redis_url) as redis:
-        drain(database, EventStream(redis, maxlen=100), limit=50, lease_s=LEASE_S)
+        drain(database, [EventStream(redis, maxlen=100)], limit=50, lease_s=LEASE_S)
         # Redis trims whole nodes of the stream, 100 entries each, so "about" is one node.
         assert 100 <= redis.xlen(STREAM) < 250
     assert in_outbox(database) == []
@@ -331,12 +331,12 @@ def test_what_was_put_off_behind_a_batch_goes_with_the_same_drain(database, redi
     class Meanwhile(EventStream):
         """While the first batch is told, another drainer finds the next event and puts it off."""
 
-        def publish(self, events):
+        def tell(self, events):
             if len(events) == 1:
                 an_event(database, payment_id, 2)
                 an_event(database, payment_id, 3)
                 assert claimed(database).moved == 2
-            super().publish(events)
+            super().tell(events)
 
     with Redis.from_url(redis_url) as redis:
         report = drained(database, Meanwhile(redis, maxlen=1000))
@@ -347,5 +347,5 @@ def test_what_was_put_off_behind_a_batch_goes_with_the_same_drain(database, redi
 def test_a_drain_that_ran_out_of_time_says_that_there_is_more(database, stream):
     for _ in range(3):
         a_payment(database)
-    report = drain(database, stream, limit=2, lease_s=LEASE_S, budget_s=0)
+    report = drain(database, [stream], limit=2, lease_s=LEASE_S, budget_s=0)
     assert (report.delivered, report.more) == (2, True)

@@ -7,13 +7,14 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from support.payments import rows
-from support.undelivered import STORY, a_payment, an_event, in_stream, make_due
+from support.undelivered import STORY, a_payment, an_event, claim_and_fan_out, in_stream, make_due
 
 from aegis_worker import ids
+from aegis_worker.delivery.drain import drain
+from aegis_worker.delivery.stream import EventStream
+from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
 from aegis_worker.domain.transitions import EventType
-from aegis_worker.outbox.drain import drain
-from aegis_worker.outbox.stream import EventStream
-from aegis_worker.persistence import endpoint_rows, outbox_rows
+from aegis_worker.persistence import endpoint_rows
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def an_endpoint(database, merchant_id="m_1", event_types=()):
 
 
 def drained(database, stream, limit=100):
-    return drain(database, stream, limit=limit, lease_s=30)
+    return drain(database, [WebhookFanOut(), stream], limit=limit, lease_s=30)
 
 
 def fanned_out(database):
@@ -110,12 +111,12 @@ def test_an_event_is_not_fanned_out_before_an_earlier_one(database):
     an_endpoint(database)
     payment_id = a_payment(database)
     with database.engine.begin() as other:
-        outbox_rows.claim(other, limit=1, lease_s=30)
-        database.run(lambda connection: outbox_rows.claim(connection, limit=100, lease_s=30))
+        claim_and_fan_out(other, limit=1, lease_s=30)
+        database.run(lambda connection: claim_and_fan_out(connection, limit=100, lease_s=30))
         assert fanned_out(database) == []
     assert [seq for _, _, seq in fanned_out(database)] == [1]
     make_due(database, "outbox")
-    database.run(lambda connection: outbox_rows.claim(connection, limit=100, lease_s=30))
+    database.run(lambda connection: claim_and_fan_out(connection, limit=100, lease_s=30))
     assert [(place, seq) for place, _, seq in fanned_out(database)] == [
         (payment_id, seq) for seq in (1, 2, 3)
     ]

@@ -13,6 +13,7 @@ from support.undelivered import (
     STORY,
     a_payment,
     an_event,
+    claim_and_fan_out,
     event_ids,
     execute,
     first_seqs,
@@ -20,13 +21,13 @@ from support.undelivered import (
     settings_with,
 )
 
+from aegis_worker.delivery.webhooks.deliver import deliver_due
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint, list_endpoints, redeliver
+from aegis_worker.delivery.webhooks.sender import HttpSender
+from aegis_worker.delivery.webhooks.signing import verify
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
-from aegis_worker.persistence import delivery_rows, outbox_rows
+from aegis_worker.persistence import delivery_rows
 from aegis_worker.persistence.delivery_rows import Settlement
-from aegis_worker.webhooks.deliver import deliver_due
-from aegis_worker.webhooks.endpoints import create_endpoint, list_endpoints, redeliver
-from aegis_worker.webhooks.sender import HttpSender
-from aegis_worker.webhooks.signing import verify
 
 LEASE_S = 60.0
 
@@ -76,7 +77,7 @@ def endpoint(database, settings):
 
 
 def fan_out(database):
-    while database.run(lambda connection: outbox_rows.claim(connection, limit=500, lease_s=LEASE_S)).moved:
+    while database.run(lambda connection: claim_and_fan_out(connection, limit=500, lease_s=LEASE_S)).moved:
         pass
 
 

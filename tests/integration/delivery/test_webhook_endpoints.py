@@ -7,14 +7,19 @@ import threading
 
 import pytest
 from support.payments import rows
-from support.undelivered import STORY, a_payment, an_event, event_ids, execute, settings_with
+from support.undelivered import (
+    STORY,
+    a_payment,
+    an_event,
+    claim_and_fan_out,
+    event_ids,
+    execute,
+    settings_with,
+)
 
 from aegis_worker import ids
-from aegis_worker.domain.transitions import EventType
-from aegis_worker.errors import NotFound
-from aegis_worker.persistence import delivery_rows, outbox_rows
-from aegis_worker.webhooks.addresses import EndpointRefused
-from aegis_worker.webhooks.endpoints import (
+from aegis_worker.delivery.webhooks.addresses import EndpointRefused
+from aegis_worker.delivery.webhooks.endpoints import (
     MAX_ENDPOINTS,
     create_endpoint,
     disable_endpoint,
@@ -22,7 +27,10 @@ from aegis_worker.webhooks.endpoints import (
     list_endpoints,
     redeliver,
 )
-from aegis_worker.webhooks.signing import endpoint_secret
+from aegis_worker.delivery.webhooks.signing import endpoint_secret
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.errors import NotFound
+from aegis_worker.persistence import delivery_rows
 
 URL = "https://merchant.example/hooks"
 
@@ -46,7 +54,7 @@ def endpoint(database, settings):
 
 
 def fan_out(database):
-    database.run(lambda connection: outbox_rows.claim(connection, limit=500, lease_s=60))
+    database.run(lambda connection: claim_and_fan_out(connection, limit=500, lease_s=60))
 
 
 def test_a_new_endpoint_tells_its_secret_once_and_the_secret_can_be_derived_again(endpoint, settings):

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from support.merchant_server import Sink, a_sink
 from support.payments import rows
-from support.undelivered import STORY, a_payment, event_ids, execute, settings_with
+from support.undelivered import STORY, a_payment, claim_and_fan_out, event_ids, execute, settings_with
 
 from aegis_worker import ids
-from aegis_worker.persistence import outbox_rows
+from aegis_worker.delivery.webhooks.afterwards import Afterwards
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.persistence.database import Database
-from aegis_worker.webhooks.afterwards import Afterwards
-from aegis_worker.webhooks.deliver import DeliveryReport, deliver_due
-from aegis_worker.webhooks.sender import HttpSender
 
 LEASE_S = 60.0
 SETTINGS = settings_with(webhook_allow_private=True)
@@ -56,7 +55,7 @@ def endpoints(database: Database, merchant_id: str, url: str, count: int) -> Non
 def told(database: Database, merchant_id: str, count: int = 1) -> list[str]:
     """Payments with one event each, on its way to every endpoint of the merchant."""
     payments = [a_payment(database, merchant_id=merchant_id, events=STORY[:1]) for _ in range(count)]
-    while database.run(lambda tx: outbox_rows.claim(tx, limit=500, lease_s=LEASE_S)).moved:
+    while database.run(lambda tx: claim_and_fan_out(tx, limit=500, lease_s=LEASE_S)).moved:
         pass
     return payments
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 from support.merchant_server import a_sink, answers
 
-from aegis_worker.webhooks.schedule import Answered, NoAnswer
-from aegis_worker.webhooks.sender import HttpSender
+from aegis_worker.delivery.webhooks.schedule import Answered, NoAnswer
+from aegis_worker.delivery.webhooks.sender import HttpSender
 
 # For hooks.merchant.test, made for these tests with a key that nobody else uses; valid until 2126.
 CERTIFICATE = """\

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, make_url
 from support.payments import a_command, accept_one, pipeline, rows
 from support.scripted_gateway import ScriptedGateway
 from support.statement_plans import Scan, scans_of
-from support.undelivered import execute, settings_with
+from support.undelivered import claim_and_fan_out, execute, settings_with
 
 from aegis_worker.audit.batches import check_keys, check_payments
 from aegis_worker.cli import checks_database
@@ -178,7 +178,7 @@ def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseC
     settings = settings_with(idempotency_keep_h=72)
 
     def deliver_events() -> None:
-        events = database.run(lambda tx: outbox_rows.claim(tx, limit=100, lease_s=30)).events
+        events = database.run(lambda tx: claim_and_fan_out(tx, limit=100, lease_s=30)).events
         database.run(lambda tx: outbox_rows.remove(tx, events))
 
     def deliver_webhooks() -> None:

@@ -16,11 +16,11 @@ from support.checkout import CHECKOUT
 from support.command_line import Aegis, aegis, install
 from support.payments import rows
 
-from aegis_worker import bootstrap
 from aegis_worker.errors import SchemaUnfit
 from aegis_worker.persistence import compatibility, migrate
 from aegis_worker.persistence.compatibility import chain, oldest_code
 from aegis_worker.persistence.database import Database
+from aegis_worker.wiring import process
 
 __all__ = ["aegis"]
 
@@ -54,9 +54,9 @@ def _installation(monkeypatch: pytest.MonkeyPatch, database_url: str, redis_url:
     install(monkeypatch, database_url, REDIS_URL=redis_url)
     for name in ("A", "B"):  # nobody answers there, and nobody has to
         monkeypatch.setenv(f"AEGIS_SANDBOX_{name}_URL", "http://127.0.0.1:1")
-    bootstrap.forget_worker()
+    process.forget_worker()
     yield
-    bootstrap.forget_worker()
+    process.forget_worker()
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_older_code_goes_on_with_a_newer_schema_that_serves_it(
     ready = api.app.test_client().get("/readyz")
     assert (ready.status_code, ready.json["checks"]["schema"]) == (200, "ok")
     assert api.merchant().post_payment().status_code == 202
-    bootstrap.worker()
+    process.worker()
     assert aegis("relay", "--once").exit_code == 0
     schema = next(check for check in aegis("doctor", "--json").json["checks"] if check["name"] == "schema")
     assert (schema["verdict"], schema["seen"].startswith("at 9999, newer")) == ("ok", True)
@@ -113,7 +113,7 @@ def test_older_code_is_not_ready_for_a_newer_schema_that_does_not_serve_it_and_s
     assert (answer.status_code, told in answer.json["detail"]) == (503, True)
     assert "aegis migrate" not in answer.json["detail"].split(";")[0]
     with pytest.raises(SchemaUnfit, match=told):
-        bootstrap.worker()
+        process.worker()
     for command in (("relay", "--once"), ("outbox", "status"), ("reviews",)):
         ran = aegis(*command)
         assert (ran.exit_code, told in ran.err) == (3, True), command
@@ -141,7 +141,7 @@ def test_code_whose_schema_is_older_is_not_ready_and_says_to_migrate(
     answer = api.app.test_client().get("/readyz")
     assert (answer.status_code, "run `aegis migrate`" in answer.json["detail"]) == (503, True)
     with pytest.raises(SchemaUnfit, match="run `aegis migrate`"):
-        bootstrap.worker()
+        process.worker()
     ran = aegis("reviews")
     assert (ran.exit_code, "run `aegis migrate`" in ran.err) == (3, True)
     assert aegis("migrate").exit_code == 0
@@ -154,7 +154,7 @@ def test_a_worker_that_runs_learns_of_a_schema_that_no_longer_serves_it(
     migrated_by_a_later_version: Callable[[str], None],
 ) -> None:
     monkeypatch.setattr(compatibility, "_HOLDS_S", 0.0)
-    bootstrap.worker()
+    process.worker()
     migrated_by_a_later_version("9999")
     with pytest.raises(SchemaUnfit):
-        bootstrap.worker()
+        process.worker()

@@ -8,12 +8,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.api_client import Api, start_api
 from support.payments import accept_one
-from support.undelivered import STORY, a_payment, execute, settings_with
+from support.undelivered import STORY, a_payment, claim_and_fan_out, execute, settings_with
 
-from aegis_worker.persistence import outbox_rows
+from aegis_worker.delivery.webhooks.endpoints import create_endpoint, disable_endpoint
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries import waiting
-from aegis_worker.webhooks.endpoints import create_endpoint, disable_endpoint
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_what_waits_is_told_with_its_age(api: Api, database: Database) -> None:
     for path in ("/stays", "/gone"):
         made = create_endpoint(database, settings, "m_1", f"http://127.0.0.1:9009{path}", ())
     a_payment(database, events=STORY)
-    database.run(lambda connection: outbox_rows.claim(connection, limit=10, lease_s=60))
+    database.run(lambda connection: claim_and_fan_out(connection, limit=10, lease_s=60))
     disable_endpoint(database, "m_1", made.endpoint.id)
     execute(database, "UPDATE webhook_deliveries SET status = 'dead' WHERE status = 'pending' AND seq = 1")
     execute(database, "UPDATE webhook_deliveries SET tries = 2 WHERE status = 'pending' AND seq = 2")

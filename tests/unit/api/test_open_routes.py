@@ -13,11 +13,11 @@ from flask.testing import FlaskClient
 from aegis_api.app import create_app
 from aegis_api.http.problems import PROBLEMS
 from aegis_worker import errors
-from aegis_worker.bootstrap import Web
 from aegis_worker.errors import AegisError
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import load_settings
+from aegis_worker.wiring.web import Web
 
 VISA = "4111111111111111"
 
@@ -187,6 +187,7 @@ def test_every_error_that_may_reach_a_caller_has_its_place_in_the_table() -> Non
         "invalid_webhook",
         "lease_lost",
         "reference_taken",
+        "sink_unavailable",
         "version_conflict",
     }
     missing = {code for code in told - of_workers if code not in PROBLEMS}

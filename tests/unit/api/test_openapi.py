@@ -13,7 +13,6 @@ from openapi_spec_validator import validate
 
 from aegis_api.app import create_app
 from aegis_api.http.problems import PROBLEMS
-from aegis_worker.bootstrap import Web
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.hints import Hints, NoHints
@@ -24,6 +23,7 @@ from aegis_worker.routing.rules import FIELDS, OPERATORS
 from aegis_worker.routing.sections import SECTIONS
 from aegis_worker.routing.strategies import STRATEGIES
 from aegis_worker.settings import load_settings
+from aegis_worker.wiring.web import Web
 
 # Documents and pages about the API are no part of it.
 NOT_DESCRIBED = {

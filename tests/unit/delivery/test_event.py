@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aegis_worker.delivery.drain import next_delay_s
 from aegis_worker.domain.transitions import LEADS_TO, EventType
-from aegis_worker.outbox.drain import next_delay_s
 from aegis_worker.persistence.published import PublishedEvent
 
 HEX = "0199" * 8

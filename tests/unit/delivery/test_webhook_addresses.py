@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from aegis_worker.webhooks.addresses import (
+from aegis_worker.delivery.webhooks.addresses import (
     EndpointRefused,
     Target,
     checked_addresses,

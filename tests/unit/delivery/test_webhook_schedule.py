@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis_worker.webhooks.schedule import Answered, NoAnswer, decide, next_delay_s
+from aegis_worker.delivery.webhooks.schedule import Answered, NoAnswer, decide, next_delay_s
 
 RNG = random.Random(1)
 

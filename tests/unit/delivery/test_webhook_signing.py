@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aegis_worker.delivery.webhooks.signing import endpoint_secret, sign, verify
 from aegis_worker.errors import InvalidWebhook
-from aegis_worker.webhooks.signing import endpoint_secret, sign, verify
 
 # The example of the reference libraries of Standard Webhooks.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport
+from aegis_worker.delivery.webhooks.turn import Turn, deliver_in_turn
 from aegis_worker.tasks import outbox
-from aegis_worker.webhooks.deliver import DeliveryReport
-from aegis_worker.webhooks.turn import Turn, deliver_in_turn
 
 FOUND, NOTHING = DeliveryReport(claimed=2, delivered=2), DeliveryReport()
 OUT_OF_TIME = DeliveryReport(claimed=1, failed=1, more=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from aegis_worker.bootstrap import build_worker
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, NotFound, Operation
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.gateways.base import GatewayRequest, PaymentGateway, StatusQuery
 from aegis_worker.settings import load_settings
+from aegis_worker.wiring.worker import build_worker
 
 ENTRY = '[gateways.null]\nadapter = "null"\n'
 REQUEST = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", Money(1999, "USD"), {"type": "card"})

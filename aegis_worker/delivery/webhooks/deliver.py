@@ -1,18 +1,19 @@
 """Deliver what is due: claim, post side by side, settle in groups as answers come, and claim again meanwhile.
 
-Lanes go side by side, bounded in all, per merchant and per endpoint; see `shares`. After one silence an endpoint gets
-nothing more and rests. A run that has had its time waits for nobody who hangs: what is under way is finished apart from it.
+The deliveries of one payment to one endpoint are a series and go one after the other. Series go side by side, bounded in
+all, per merchant and per endpoint (see `shares`). An endpoint that doesn't answer once gets nothing more in this run, and
+rests. A run whose time is over doesn't wait for posts that hang: they are finished apart from it.
 """
 
 from __future__ import annotations
 
-import queue
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+from queue import Empty, SimpleQueue
 
 import structlog
 from sqlalchemy import Connection
@@ -24,15 +25,15 @@ from aegis_worker.persistence import delivery_rows, endpoint_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
 
-from .lanes import Lane, LanePoster, Line, Posted
+from .queues import EndpointQueue, Posted, Poster, Series
 from .sender import HttpSender
 from .shares import THREADS, Shares
 
 log = structlog.get_logger(__name__)
 
-# While answers are awaited, what has become due for other endpoints is looked for this often.
+# While posts are under way, a run looks this often for deliveries that have become due for other endpoints.
 _LOOK_AGAIN_S = 0.2
-# While there is something to do, neither a claim nor a settlement for every single answer.
+# Wait so long for more answers before claiming or settling, because one statement serves many.
 _GATHER_S = 0.01
 # A post that is not over so long after the end of its run hangs.
 _GRACE_S = 0.5
@@ -87,7 +88,7 @@ def deliver_due(
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """A thread has no more lanes in this line, or broke."""
+    """A thread found no more series in this queue, or broke."""
 
     error: BaseException | None = None
 
@@ -103,11 +104,11 @@ class _Run:
         stop_at: float,
     ) -> None:
         self.stop_at = stop_at
-        self._database, self._poster = database, LanePoster(sender, settings)
+        self._database, self._poster = database, Poster(sender, settings)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook")
         self._limit, self._lease_s, self._longest_s = limit, lease_s, sender.longest_s
         self._shares = Shares(limit)
-        self._done: queue.SimpleQueue[tuple[Line, list[Posted] | _Left]] = queue.SimpleQueue()
+        self._done: SimpleQueue[tuple[EndpointQueue, list[Posted] | _Left]] = SimpleQueue()
         self._in_hand = self._claimed = self._delivered = self._failed = self._dead = 0
         self._look_at, self._found = 0.0, True
 
@@ -165,42 +166,42 @@ class _Run:
         for _, deliveries in groupby(
             claim.deliveries, key=lambda delivery: (delivery.event.payment_id, delivery.endpoint_id)
         ):
-            self._shares.put(Lane(list(deliveries), send_before_s))
+            self._shares.put(Series(list(deliveries), send_before_s))
 
     def _start_threads(self) -> None:
-        for line in self._shares.to_start():
-            self._pool.submit(self._work, line)
+        for queue in self._shares.to_start():
+            self._pool.submit(self._work, queue)
 
     def _put_back(self) -> None:
         """What no thread has begun is due as before."""
-        for line in self._shares:
-            while (lane := line.next_lane()) is not None:
-                self._done.put((line, self._poster.post_lane(line, lane, stop_at=0.0)))
+        for queue in self._shares:
+            while (series := queue.next_series()) is not None:
+                self._done.put((queue, self._poster.post_series(queue, series, stop_at=0.0)))
 
     def _let_rest(self) -> None:
         """Nobody else posts to an endpoint that hangs before it is given up."""
-        hanging = {line.endpoint_id: self._longest_s for line in self._shares if line.in_hand}
+        hanging = {queue.endpoint_id: self._longest_s for queue in self._shares if queue.in_hand}
         self._database.run(lambda connection: endpoint_rows.rest(connection, hanging))
 
-    def _finished(self) -> list[tuple[Line, list[Posted]]]:
+    def _finished(self) -> list[tuple[EndpointQueue, list[Posted]]]:
         """What threads have done since; waits a little for the first, and for others to join it."""
-        finished: list[tuple[Line, list[Posted]]] = []
+        finished: list[tuple[EndpointQueue, list[Posted]]] = []
         try:
-            line, result = self._done.get(timeout=_LOOK_AGAIN_S)
+            queue, result = self._done.get(timeout=_LOOK_AGAIN_S)
             time.sleep(_GATHER_S)
             while True:
                 if not isinstance(result, _Left):
-                    finished.append((line, result))
+                    finished.append((queue, result))
                 elif result.error is not None:
                     raise result.error
                 else:
-                    line.threads -= 1
-                line, result = self._done.get_nowait()
-        except queue.Empty:
+                    queue.threads -= 1
+                queue, result = self._done.get_nowait()
+        except Empty:
             return finished
 
-    def _settle(self, finished: Sequence[tuple[Line, list[Posted]]]) -> None:
-        posted = [item for _, lane in finished for item in lane]
+    def _settle(self, finished: Sequence[tuple[EndpointQueue, list[Posted]]]) -> None:
+        posted = [item for _, series in finished for item in series]
         if not posted:
             return
         rests_s = {
@@ -224,15 +225,15 @@ class _Run:
             # What was behind them is due now.
             self._found, self._look_at = True, min(self._look_at, time.monotonic() + _GATHER_S)
         self._in_hand -= len(posted)
-        for line, lane in finished:
-            line.in_hand -= len(lane)
-            for item in lane:
-                self._count(line, item)
+        for queue, series in finished:
+            queue.in_hand -= len(series)
+            for item in series:
+                self._count(queue, item)
 
-    def _count(self, line: Line, item: Posted) -> None:
+    def _count(self, queue: EndpointQueue, item: Posted) -> None:
         if item.verdict is None:
             return
-        line.takes = item.verdict.status == "delivered"
+        queue.takes = item.verdict.status == "delivered"
         self._delivered += item.verdict.status == "delivered"
         self._failed += item.verdict.status == "pending"
         if item.verdict.status == "dead":
@@ -245,12 +246,12 @@ class _Run:
                 error=item.verdict.error,
             )
 
-    def _work(self, line: Line) -> None:
-        """In a thread of the pool: one lane after the other, until none is left in the line."""
+    def _work(self, queue: EndpointQueue) -> None:
+        """In a thread of the pool: one series after the other, until none is left in the queue."""
         try:
-            while (lane := line.next_lane()) is not None:
-                self._done.put((line, self._poster.post_lane(line, lane, stop_at=self.stop_at)))
+            while (series := queue.next_series()) is not None:
+                self._done.put((queue, self._poster.post_series(queue, series, stop_at=self.stop_at)))
         except BaseException as error:
-            self._done.put((line, _Left(error)))
+            self._done.put((queue, _Left(error)))
         else:
-            self._done.put((line, _Left()))
+            self._done.put((queue, _Left()))

@@ -1,4 +1,4 @@
-"""Lanes: the deliveries of one payment to one endpoint, posted one after the other by a thread of the pool."""
+"""What waits for an endpoint: series of deliveries, of one payment each, which a thread posts one after the other."""
 
 from __future__ import annotations
 
@@ -18,32 +18,35 @@ from .signing import ID, SIGNATURE, TIMESTAMP, endpoint_secret, sign
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """In order of `seq`. Nothing is posted after `send_before_s` (`clock_s`), when the lease could end during the post."""
+class Series:
+    """The deliveries of one payment to one endpoint, in order of `seq`.
+
+    Nothing is posted after `send_before_s` (`clock_s`), when the lease could end during the post.
+    """
 
     deliveries: Sequence[ClaimedDelivery]
     send_before_s: float
 
 
 @dataclass(slots=True, eq=False)
-class Line:
-    """One endpoint within a run: its waiting lanes and how many threads work on them.
+class EndpointQueue:
+    """One endpoint within a run: the series that wait for it, and how many threads post them.
 
     `takes`: it took the last delivery. `closed`: it didn't answer, asked for a pause or is gone, and gets nothing more.
     """
 
     endpoint_id: str
     merchant_id: str
-    lanes: deque[Lane] = field(default_factory=deque)
+    waiting: deque[Series] = field(default_factory=deque)
     threads: int = 0
     in_hand: int = 0
     takes: bool = False
     closed: bool = False
 
-    def next_lane(self) -> Lane | None:
-        """Take a waiting lane, of which another thread may be taking the last."""
+    def next_series(self) -> Series | None:
+        """Take a waiting series, of which another thread may be taking the last."""
         try:
-            return self.lanes.popleft()
+            return self.waiting.popleft()
         except IndexError:
             return None
 
@@ -56,7 +59,7 @@ class Posted:
     verdict: Verdict | None = None
 
 
-class LanePoster:
+class Poster:
     """Signs and posts. Safe to share between threads; never touches the database."""
 
     def __init__(self, sender: HttpSender, settings: Settings) -> None:
@@ -65,20 +68,20 @@ class LanePoster:
         self._max_tries = settings.webhook_max_tries
         self._rng = random.Random()
 
-    def post_lane(self, line: Line, lane: Lane, *, stop_at: float) -> list[Posted]:
-        """Post the lane until one delivery fails; those behind it wait as long as it does."""
+    def post_series(self, queue: EndpointQueue, series: Series, *, stop_at: float) -> list[Posted]:
+        """Post the series until one delivery fails; those behind it wait as long as it does."""
         posted: list[Posted] = []
         waits_s: float | None = None
-        for delivery in lane.deliveries:
-            is_over = clock_s() >= lane.send_before_s or time.monotonic() >= stop_at
-            if waits_s is None and (line.closed or is_over):
+        for delivery in series.deliveries:
+            is_over = clock_s() >= series.send_before_s or time.monotonic() >= stop_at
+            if waits_s is None and (queue.closed or is_over):
                 waits_s = 0.0
             if waits_s is not None:
                 posted.append(Posted(Settlement(delivery, "pending", waits_s)))
                 continue
             verdict, entry = self._post(delivery)
             posted.append(Posted(Settlement(delivery, verdict.status, verdict.delay_s, entry), verdict))
-            line.closed = line.closed or verdict.gone or verdict.rest_s > 0
+            queue.closed = queue.closed or verdict.gone or verdict.rest_s > 0
             if verdict.status == "pending":
                 waits_s = verdict.delay_s
         return posted

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from aegis_worker.persistence.delivery_rows import ClaimShares
 
-from .lanes import Lane, Line
+from .queues import EndpointQueue, Series
 
 THREADS = 256
 _ENDPOINT_THREADS, _MERCHANT_THREADS = 8, 32
@@ -20,34 +20,36 @@ _TRIAL_DELIVERIES, _MERCHANT_TRIAL_DELIVERIES = 4, 64
 
 
 class Shares:
-    """The lines of a run, by endpoint. At most `limit` deliveries are in hand, so many that each share is some of them."""
+    """The queues of a run, by endpoint. At most `limit` deliveries are in hand; each share is a part of that."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._lines: dict[str, Line] = {}
+        self._queues: dict[str, EndpointQueue] = {}
 
-    def __iter__(self) -> Iterator[Line]:
-        return iter(self._lines.values())
+    def __iter__(self) -> Iterator[EndpointQueue]:
+        return iter(self._queues.values())
 
-    def put(self, lane: Lane) -> None:
-        """Another lane is in hand."""
-        first = lane.deliveries[0]
-        line = self._lines.setdefault(first.endpoint_id, Line(first.endpoint_id, first.event.merchant_id))
-        line.in_hand += len(lane.deliveries)
-        line.lanes.append(lane)
+    def put(self, series: Series) -> None:
+        """Another series is in hand."""
+        first = series.deliveries[0]
+        queue = self._queues.setdefault(
+            first.endpoint_id, EndpointQueue(first.endpoint_id, first.event.merchant_id)
+        )
+        queue.in_hand += len(series.deliveries)
+        queue.waiting.append(series)
 
     def of_next_claim(self) -> ClaimShares:
         """What a claim may take of each endpoint and merchant now."""
-        proven = {line.merchant_id for line in self if line.takes}
+        proven = {queue.merchant_id for queue in self if queue.takes}
         in_hand: Counter[str] = Counter()
-        for line in self:
-            in_hand[line.merchant_id] += line.in_hand
+        for queue in self:
+            in_hand[queue.merchant_id] += queue.in_hand
         return ClaimShares(
             per_endpoint=self._of_limit(4, _TRIAL_DELIVERIES),
             per_merchant=self._of_limit(4, _MERCHANT_TRIAL_DELIVERIES),
             per_proven=self._of_limit(4),
-            proven=[line.endpoint_id for line in self if line.takes],
-            skip=[line.endpoint_id for line in self if line.closed or line.in_hand >= self._share(line)],
+            proven=[queue.endpoint_id for queue in self if queue.takes],
+            skip=[queue.endpoint_id for queue in self if queue.closed or queue.in_hand >= self._share(queue)],
             skip_merchants=[
                 merchant_id
                 for merchant_id, count in in_hand.items()
@@ -55,33 +57,33 @@ class Shares:
             ],
         )
 
-    def to_start(self) -> Iterator[Line]:
-        """Lines for which another thread may begin, each as often as it may; first those of merchants that have least."""
+    def to_start(self) -> Iterator[EndpointQueue]:
+        """Queues for which another thread may begin, each as often as it may; first those of merchants that have least."""
         all_of, trial_of = Counter[str](), Counter[str]()
-        by_merchant: defaultdict[str, list[Line]] = defaultdict(list)
-        for line in self:
-            by_merchant[line.merchant_id].append(line)
-            all_of[line.merchant_id] += line.threads
-            trial_of[line.merchant_id] += 0 if line.takes else line.threads
+        by_merchant: defaultdict[str, list[EndpointQueue]] = defaultdict(list)
+        for queue in self:
+            by_merchant[queue.merchant_id].append(queue)
+            all_of[queue.merchant_id] += queue.threads
+            trial_of[queue.merchant_id] += 0 if queue.takes else queue.threads
         free = THREADS - all_of.total()
         for merchant_id in sorted(by_merchant, key=lambda merchant_id: all_of[merchant_id]):
-            for line in by_merchant[merchant_id]:
+            for queue in by_merchant[merchant_id]:
                 most = min(
-                    len(line.lanes),
-                    (_ENDPOINT_THREADS if line.takes else 1) - line.threads,
+                    len(queue.waiting),
+                    (_ENDPOINT_THREADS if queue.takes else 1) - queue.threads,
                     _MERCHANT_THREADS - all_of[merchant_id],
-                    _MERCHANT_THREADS if line.takes else _TRIAL_THREADS - trial_of[merchant_id],
+                    _MERCHANT_THREADS if queue.takes else _TRIAL_THREADS - trial_of[merchant_id],
                     free,
                 )
                 for _ in range(most):
-                    line.threads += 1
+                    queue.threads += 1
                     all_of[merchant_id] += 1
-                    trial_of[merchant_id] += not line.takes
+                    trial_of[merchant_id] += not queue.takes
                     free -= 1
-                    yield line
+                    yield queue
 
-    def _share(self, line: Line) -> int:
-        return self._of_limit(4, None if line.takes else _TRIAL_DELIVERIES)
+    def _share(self, queue: EndpointQueue) -> int:
+        return self._of_limit(4, None if queue.takes else _TRIAL_DELIVERIES)
 
     def _of_limit(self, part: int, most: int | None = None) -> int:
         share = max(1, self._limit // part)

@@ -12,10 +12,10 @@ from aegis_worker import ids
 from aegis_worker.domain.hosts import is_hook_url
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import DuplicateEndpoint, NotFound
-from aegis_worker.persistence import delivery_rows, endpoint_rows
+from aegis_worker.persistence import endpoint_rows, merchant_deliveries
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.delivery_rows import Delivery
 from aegis_worker.persistence.endpoint_rows import Endpoint
+from aegis_worker.persistence.merchant_deliveries import Delivery
 from aegis_worker.settings import Settings
 
 from .addresses import EndpointRefused, Target, parse_target
@@ -107,7 +107,7 @@ def list_deliveries(
 ) -> list[Delivery]:
     """Up to `limit` of the merchant's deliveries, newest first, after the one with the id `starting_after`."""
     with database.read() as connection:
-        return delivery_rows.of_merchant(
+        return merchant_deliveries.of_merchant(
             connection,
             merchant_id,
             payment_id=payment_id,
@@ -142,10 +142,12 @@ def redelivery(database: Database, merchant_id: str, event_id: str) -> Redeliver
         if place is None:
             return None
         payment_id, seq = place
-        count = delivery_rows.deliver_again(connection, merchant_id, payment_id, seq)
+        count = merchant_deliveries.deliver_again(connection, merchant_id, payment_id, seq)
         if count is None:
             return None
-        reason = None if count else delivery_rows.nobody_because(connection, merchant_id, payment_id, seq)
+        reason = (
+            None if count else merchant_deliveries.nobody_because(connection, merchant_id, payment_id, seq)
+        )
         return Redelivery(count, reason)
 
     made = database.run(again)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from aegis_worker.persistence.published import PublishedEvent
+
+from .sink import Sink, SinkUnavailable
 
 STREAM = "aegis:events"
 
@@ -20,19 +22,24 @@ return redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[1])
 """
 
 
-class EventStream:
+class EventStream(Sink):
     """The stream `aegis:events`, kept at about `maxlen` entries; the oldest go first, read or not.
 
-    `redis` should have a short `socket_timeout` and no retries: whoever drains tries again with a backoff.
+    `redis` should have a short `socket_timeout` and no retries, because the drain tries again with a backoff.
     """
+
+    name = "stream"
 
     def __init__(self, redis: Redis, *, maxlen: int) -> None:
         self._append = redis.register_script(_APPEND)
         self._maxlen = maxlen
 
-    def publish(self, events: Sequence[PublishedEvent]) -> None:
-        """Append all of them in this order. Raises redis.RedisError, after which they may or may not be there."""
+    def tell(self, events: Sequence[PublishedEvent]) -> None:
+        """Append all of them in this order. Raises SinkUnavailable, after which they may or may not be there."""
         arguments: list[str | bytes | int] = [self._maxlen]
         for event in events:
             arguments += (event.id, event.merchant_id, event.payload())
-        self._append(keys=[STREAM], args=arguments)
+        try:
+            self._append(keys=[STREAM], args=arguments)
+        except RedisError as error:
+            raise SinkUnavailable(f"{type(error).__name__}: {error}") from error

@@ -1,7 +1,7 @@
-"""The drain: claim a batch, tell the stream, take the batch out; no transaction is open while Redis is asked.
+"""The drain: take events up, tell every sink, take them out of the outbox; no transaction is open while sinks are asked.
 
-A drainer that dies after telling and before taking out leaves its rows leased; the next one tells them again, with the
-same event ids. One that is a zombie takes out nothing, because its fence is gone.
+A drain that dies after telling and before taking out leaves its events leased; the next one tells them again, with the
+same event ids. A drain whose lease has ended meanwhile takes out nothing, because its fence is gone.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from redis import RedisError
+from sqlalchemy import Connection
 
 from aegis_worker.crash_points import crash_point
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.outbox_rows import ClaimedEvent, Removal
+from aegis_worker.persistence.outbox_rows import ClaimedEvent, OutboxClaim, Removal
 
-from .stream import EventStream
+from .sink import Sink, SinkUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ _NOTHING = Removal(removed=0, freed=0)
 class DrainReport:
     """What one drain did, in events. `delivered`: told and taken out; `failed`: kept, to be told later.
 
-    `fanned_out`: webhook deliveries that were made. `more`: it was out of time, events may still be due.
+    `fanned_out`: deliveries that sinks have made of them. `more`: it was out of time, events may still be due.
     """
 
     claimed: int = 0
@@ -44,7 +44,7 @@ class DrainReport:
 
 def drain(
     database: Database,
-    stream: EventStream,
+    sinks: Sequence[Sink],
     *,
     limit: int,
     lease_s: float,
@@ -53,35 +53,48 @@ def drain(
 ) -> DrainReport:
     """Drain batches of up to `limit` events until nothing is due or `budget_s` has passed; then finish the batch.
 
-    A batch that isn't full is the last: what was committed after it was claimed has a hint of its own. `fanned_out` is
-    called after each batch with webhook deliveries. Raises DatabaseUnavailable. When the stream can't be written,
-    webhooks are fanned out all the same.
+    A batch that isn't full is the last, because what was committed after it was claimed has a hint of its own.
+    `fanned_out` is called after each batch of which a sink has made deliveries. Raises DatabaseUnavailable. While a sink
+    can't be written, events are fanned out all the same, and the other sinks are told.
     """
     stop_at = time.monotonic() + budget_s
     total = DrainReport()
-    error: str | None = None
+    # By name. A sink that failed once is left alone until the next drain: a server that hangs costs one wait.
+    failures: dict[str, str] = {}
     while True:
-        claim = database.run(partial(outbox_rows.claim, limit=limit, lease_s=lease_s))
+        claim, deliveries = database.run(partial(take_up, sinks=sinks, limit=limit, lease_s=lease_s))
         if claim.events:
             crash_point("outbox.claimed")
-        if claim.fanned_out:
+        if deliveries:
             fanned_out()
-        # After one failure the stream is left alone until the next drain: a Redis that hangs costs one wait.
-        error = error or _publish(stream, claim.events)
+        _tell(sinks, claim.events, failures)
         gone, kept = _NOTHING, 0
-        if error is None:
+        if not failures:
             gone = _remove(database, claim.events)
         else:
-            kept = _keep(database, claim.events, error)
+            kept = _keep(database, claim.events, "; ".join(failures.values()))
         total = DrainReport(
             claimed=total.claimed + len(claim.events),
             delivered=total.delivered + gone.removed,
             failed=total.failed + kept,
-            fanned_out=total.fanned_out + claim.fanned_out,
+            fanned_out=total.fanned_out + deliveries,
             more=claim.moved > 0 and (claim.full or gone.freed > 0),
         )
         if not total.more or time.monotonic() >= stop_at:
             return total
+
+
+def take_up(
+    connection: Connection, sinks: Sequence[Sink], *, limit: int, lease_s: float
+) -> tuple[OutboxClaim, int]:
+    """Claim events and have the sinks fan out those that weren't yet, in the same transaction.
+
+    Returns the claim, and how many deliveries the sinks have made.
+    """
+    claim = outbox_rows.claim(connection, limit=limit, lease_s=lease_s)
+    if not claim.to_fan_out:
+        return claim, 0
+    return claim, sum(sink.fan_out(connection, claim.to_fan_out) for sink in sinks)
 
 
 def next_delay_s(tries: int, rng: random.Random) -> float:
@@ -89,15 +102,19 @@ def next_delay_s(tries: int, rng: random.Random) -> float:
     return min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(tries - 1, 10)) * rng.uniform(0.75, 1.0)
 
 
-def _publish(stream: EventStream, claimed: Sequence[ClaimedEvent]) -> str | None:
+def _tell(sinks: Sequence[Sink], claimed: Sequence[ClaimedEvent], failures: dict[str, str]) -> None:
+    """Tell the sinks that haven't failed in this drain; adds to `failures` those that do now."""
     if not claimed:
-        return None
-    try:
-        stream.publish([row.event for row in claimed])
-    except RedisError as error:
-        log.warning("stream not written", events=len(claimed), error=f"{type(error).__name__}: {error}")
-        return f"{type(error).__name__}: {error}"
-    return None
+        return
+    events = [row.event for row in claimed]
+    for sink in sinks:
+        if sink.name in failures:
+            continue
+        try:
+            sink.tell(events)
+        except SinkUnavailable as error:
+            log.warning(f"{sink.name} not written", events=len(events), error=str(error))
+            failures[sink.name] = str(error)
 
 
 def _remove(database: Database, told: Sequence[ClaimedEvent]) -> Removal:

@@ -1,0 +1,62 @@
+"""Delivery: the sinks that events go to, and the posts of webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from redis import Redis
+
+from aegis_worker.delivery.drain import DrainReport, drain
+from aegis_worker.delivery.sink import Sink
+from aegis_worker.delivery.stream import EventStream
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
+from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
+from aegis_worker.delivery.webhooks.sender import HttpSender
+from aegis_worker.hints import Hints, NoHints
+from aegis_worker.persistence.database import Database
+from aegis_worker.settings import Settings
+
+# A run of the drain ends soon, so that a worker can be stopped. Of webhooks a quarter may be one endpoint's: with fewer
+# in hand its threads would wait for the next claim.
+_OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 1024, 5.0
+
+
+def sinks(settings: Settings, redis: Redis) -> list[Sink]:
+    """Where events go. A new sink is added here."""
+    return [WebhookFanOut(), EventStream(redis, maxlen=settings.stream_maxlen)]
+
+
+def webhook_sender(settings: Settings) -> HttpSender:
+    """What posts webhooks."""
+    return HttpSender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
+
+
+def outbox_drain(
+    settings: Settings, database: Database, redis: Redis, hints: Hints | NoHints
+) -> Callable[[], DrainReport]:
+    """Hands what the outbox holds to the sinks. Raises DatabaseUnavailable."""
+    return partial(
+        drain,
+        database,
+        sinks(settings, redis),
+        limit=_OUTBOX_BATCH,
+        lease_s=settings.outbox_lease_s,
+        budget_s=_BUDGET_S,
+        fanned_out=partial(hints.notify, "webhooks"),
+    )
+
+
+def webhook_delivery(
+    settings: Settings, database: Database, sender: HttpSender
+) -> Callable[..., DeliveryReport]:
+    """Posts the webhooks that are due; takes `leave` as `deliver_due` does. Raises DatabaseUnavailable."""
+    return partial(
+        deliver_due,
+        database,
+        sender,
+        settings,
+        limit=_WEBHOOK_BATCH,
+        lease_s=settings.outbox_lease_s,
+        budget_s=_BUDGET_S,
+    )

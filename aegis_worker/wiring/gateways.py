@@ -1,0 +1,39 @@
+"""Gateways and routing as the installation's files configure them, and the gates in front of the gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from redis import Redis
+
+from aegis_worker.exchange.loaded import load_gateways
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.resilience.gates import SharedGates, build_gates
+from aegis_worker.routing.config import RoutingConfig, load_routing
+from aegis_worker.settings import Settings
+
+
+def configured_gateways(settings: Settings) -> dict[str, PaymentGateway]:
+    """The gateways of gateways.toml, by name. Raises ConfigurationError."""
+    return load_gateways(settings.config_dir / "gateways.toml")
+
+
+def configured_routing(settings: Settings, gateways: Mapping[str, PaymentGateway]) -> RoutingConfig:
+    """What routing.toml says. Raises ConfigurationError, also for a gateway that isn't configured."""
+    return load_routing(settings.config_dir / "routing.toml", gateways)
+
+
+def close_gateways(gateways: Mapping[str, PaymentGateway]) -> None:
+    """Close their connections."""
+    for gateway in gateways.values():
+        gateway.close()
+
+
+def calls_at_once(settings: Settings, gateways: Mapping[str, PaymentGateway]) -> int:
+    """Of one process. Any of several gateways gets half (see `resilience.gate`), which is what one alone would have."""
+    return settings.call_threads if len(gateways) == 1 else 2 * settings.call_threads
+
+
+def gates_of(settings: Settings, redis: Redis, gateways: Mapping[str, PaymentGateway]) -> SharedGates:
+    """The gates in front of these gateways, for one process."""
+    return build_gates(redis, gateways, call_threads=calls_at_once(settings, gateways))

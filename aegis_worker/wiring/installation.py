@@ -1,0 +1,43 @@
+"""What every process looks at before it starts."""
+
+from __future__ import annotations
+
+import os
+
+import structlog
+
+from aegis_worker.crash_points import check as check_crash_point
+from aegis_worker.gateways.registry import variables_of
+from aegis_worker.hints import NoHints
+from aegis_worker.observability.logs import configure_logs
+from aegis_worker.settings import Settings, load_settings, unknown_variables
+
+from .gateways import close_gateways, configured_gateways, configured_routing
+from .worker import build_worker
+
+log = structlog.get_logger(__name__)
+
+
+def check_installation(*, for_worker: bool = False) -> Settings:
+    """Check settings, gateways.toml, routing.toml, and whether they fit together; returns the settings.
+
+    `for_worker`: also what only those who work on payments need. Connects to nothing. What nothing reads is a line in the
+    log. Raises ConfigurationError.
+    """
+    settings = load_settings()
+    check_crash_point(settings.environment)
+    gateways = configured_gateways(settings)
+    configured_routing(settings, gateways)
+    close_gateways(gateways)
+    if for_worker:
+        build_worker(settings, hints=NoHints()).close()
+    if unread := unread_variables(settings):
+        configure_logs(settings.log_level)
+        for line in unread:
+            log.warning(line)
+    return settings
+
+
+def unread_variables(settings: Settings) -> list[str]:
+    """A line for each `AEGIS_…` variable that nothing reads. Raises ConfigurationError."""
+    return unknown_variables(os.environ, variables_of(settings.config_dir / "gateways.toml"))

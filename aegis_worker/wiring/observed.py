@@ -1,0 +1,17 @@
+"""What a process shows of itself: its log, its error reports, and where it dies when it is told to."""
+
+from __future__ import annotations
+
+from aegis_worker.crash_points import arm
+from aegis_worker.observability.errors import configure_error_reports
+from aegis_worker.observability.logs import configure_logs, log_the_uncaught
+from aegis_worker.settings import Settings
+
+
+def observed(settings: Settings) -> Settings:
+    """Set up logs, error reports and crash points of this process; returns the settings."""
+    configure_logs(settings.log_level)
+    log_the_uncaught()
+    configure_error_reports(settings.sentry_dsn, settings.environment)
+    arm(settings.environment)
+    return settings

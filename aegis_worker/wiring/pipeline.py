@@ -1,0 +1,59 @@
+"""The pipeline of a worker process."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from redis import Redis
+
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.hints import Hints, NoHints
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.job_store import PostgresJobs
+from aegis_worker.pipeline.parts import PipelineParts
+from aegis_worker.pipeline.work import Policy
+from aegis_worker.resilience.lock import PaymentLocks
+from aegis_worker.resilience.permits import Gates
+from aegis_worker.routing.book import RoutingBook
+from aegis_worker.routing.hooks import load_hooks
+from aegis_worker.settings import Settings
+
+from .gateways import calls_at_once, configured_routing
+
+
+def pipeline_parts(
+    settings: Settings,
+    database: Database,
+    redis: Redis,
+    gateways: dict[str, PaymentGateway],
+    gates: Gates,
+    hints: Hints | NoHints,
+) -> PipelineParts:
+    """What the pipeline works with. Raises ConfigurationError for routing or hooks that can't be loaded."""
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    book = RoutingBook(database, configured_routing(settings, gateways), gateways)
+    return PipelineParts(
+        jobs=PostgresJobs(database),
+        gateways=gateways,
+        locks=PaymentLocks(redis, token=name),
+        gates=gates,
+        routing=book.current,
+        policy=Policy(
+            max_attempts=settings.max_attempts,
+            verify_ladder_s=settings.verify_ladder_s,
+            poison_cap=settings.poison_cap,
+            late_charge=settings.late_charge_policy,
+            recheck_after_s=settings.recheck_ladder_s[0],
+            route_wait_s=settings.route_wait_s,
+        ),
+        hint=hints.notify,
+        worker=name,
+        lease_s=settings.lease_s,
+        batch=settings.batch,
+        call_threads=calls_at_once(settings, gateways),
+        run_limit_s=settings.run_limit_s,
+        hold_hints=hints.hold,
+        clear_hint=hints.clear,
+        routing_hooks=load_hooks(settings.routing_hooks),
+    )

@@ -1,0 +1,20 @@
+"""What people's decisions are made and carried out with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.persistence.database import Database
+from aegis_worker.review.parts import ReviewParts
+from aegis_worker.settings import Settings
+
+
+def review_parts(
+    settings: Settings,
+    database: Database,
+    gateways: Callable[[], Mapping[str, PaymentGateway]],
+    hint: Callable[[str], None],
+) -> ReviewParts:
+    """What decisions of people are made and carried out with."""
+    return ReviewParts(database, gateways, hint, settings.recheck_ladder_s[0], settings.decision_wait_s)

@@ -1,0 +1,30 @@
+"""Clients of the stores."""
+
+from __future__ import annotations
+
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from aegis_worker.settings import Settings
+
+# Locks, flags and health of a Redis that is slow are worth less than the payment that waits for them.
+_REDIS_TIMEOUT_S = 0.3
+
+
+def redis_client(settings: Settings) -> Redis:
+    """A client for locks, flags and streams: short waits, no retries (a retried INCR counts twice)."""
+    return Redis.from_url(
+        settings.redis_url,
+        socket_timeout=_REDIS_TIMEOUT_S,
+        socket_connect_timeout=_REDIS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def answers(redis: Redis) -> bool:
+    """Whether Redis answers a ping."""
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False

@@ -1,0 +1,67 @@
+"""The parts of a web process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from redis import Redis
+
+from aegis_worker.celery import app as celery_app
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.hints import Hints
+from aegis_worker.persistence.database import Database
+from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
+from aegis_worker.resilience.monitor import Monitor
+from aegis_worker.routing.config import RoutingConfig
+from aegis_worker.settings import Settings, load_settings
+
+from .gateways import configured_gateways, configured_routing, gates_of
+from .observed import observed
+from .stores import answers, redis_client
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """What the HTTP API works with. `gateways()` and `routing_file()` load them when first asked for: after the fork, and
+    seldom needed.
+    """
+
+    settings: Settings
+    database: Database
+    hints: Hints
+    redis_ready: Callable[[], bool]
+    gateways: Callable[[], Mapping[str, PaymentGateway]] = dict
+    routing_file: Callable[[], RoutingConfig] = RoutingConfig
+    gateway_reports: Callable[[], Sequence[GatewayReport]] = tuple
+
+
+def build_web(settings: Settings | None = None) -> Web:
+    """The parts of one web process, by default as its environment says. Raises ConfigurationError."""
+    settings = observed(settings or load_settings())
+    redis = redis_client(settings)
+    database = Database.connect(settings, application="web")
+    gateways = cache(lambda: configured_gateways(settings))
+    return Web(
+        settings=settings,
+        database=database,
+        hints=Hints(celery_app, redis),
+        redis_ready=lambda: answers(redis),
+        gateways=gateways,
+        gateway_reports=_gateway_reports(settings, database, redis, gateways),
+        routing_file=cache(lambda: configured_routing(settings, gateways())),
+    )
+
+
+def _gateway_reports(
+    settings: Settings,
+    database: Database,
+    redis: Redis,
+    gateways: Callable[[], Mapping[str, PaymentGateway]],
+) -> Callable[[], Sequence[GatewayReport]]:
+    @cache
+    def monitor() -> Monitor:
+        return Monitor(redis, gates_of(settings, redis, gateways()), gateways())
+
+    return lambda: report_gateways(database, gateways(), monitor())

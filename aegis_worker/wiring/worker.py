@@ -1,0 +1,109 @@
+"""The parts of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis import Redis
+
+from aegis_worker.audit.run import AuditParts
+from aegis_worker.audit.violations import Bounds
+from aegis_worker.celery import app as celery_app
+from aegis_worker.delivery.drain import DrainReport
+from aegis_worker.delivery.webhooks.afterwards import Afterwards
+from aegis_worker.delivery.webhooks.deliver import DeliveryReport
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.hints import Hints, NoHints
+from aegis_worker.persistence.compatibility import SchemaGuard
+from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.parts import PipelineParts
+from aegis_worker.pipeline.recheck import RecheckParts
+from aegis_worker.pipeline.run import run
+from aegis_worker.reconcile import ReconcileParts
+from aegis_worker.resilience.monitor import Monitor
+from aegis_worker.review.parts import ReviewParts
+from aegis_worker.settings import Settings
+
+from .checks import check_leases, check_production
+from .delivery import outbox_drain, webhook_delivery, webhook_sender
+from .gateways import close_gateways, configured_gateways, gates_of
+from .pipeline import pipeline_parts
+from .review import review_parts
+from .stores import redis_client
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What the tasks, the relay and the command line work with.
+
+    `deliver_webhooks()` waits for endpoints that hang; with `leave=afterwards.leave` it does not.
+    """
+
+    settings: Settings
+    database: Database
+    schema: SchemaGuard
+    redis: Redis
+    gateways: dict[str, PaymentGateway]
+    hints: Hints | NoHints
+    pipeline: PipelineParts
+    reconcile: ReconcileParts
+    recheck: RecheckParts
+    review: ReviewParts
+    audit: AuditParts
+    monitor: Monitor
+    drain_outbox: Callable[[], DrainReport]
+    deliver_webhooks: Callable[..., DeliveryReport]
+    afterwards: Afterwards
+
+    def finish(self) -> None:
+        """Wait for the calls and posts that are under way, and settle them; for who ends the process."""
+        self.pipeline.tail.finish()
+        self.afterwards.finish()
+
+    def close(self) -> None:
+        """Close the connections to gateways and stores, when nothing is under way any more."""
+        close_gateways(self.gateways)
+        self.redis.close()
+        self.database.dispose()
+
+
+def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) -> Worker:
+    """The parts of a worker with the given settings. Raises ConfigurationError when they contradict each other."""
+    gateways = configured_gateways(settings)
+    sender = webhook_sender(settings)
+    check_leases(settings, gateways, sender.longest_s)
+    check_production(settings, gateways)
+    redis = redis_client(settings)
+    database = Database.connect(settings, application="worker")
+    hints = hints or Hints(celery_app, redis)
+    gates = gates_of(settings, redis, gateways)
+    pipeline = pipeline_parts(settings, database, redis, gateways, gates, hints)
+    return Worker(
+        settings=settings,
+        database=database,
+        schema=SchemaGuard(database),
+        redis=redis,
+        gateways=gateways,
+        hints=hints,
+        pipeline=pipeline,
+        reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
+        recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
+        review=review_parts(settings, database, lambda: gateways, hints.notify),
+        audit=_audit_parts(settings, database, gateways),
+        monitor=Monitor(redis, gates, gateways),
+        drain_outbox=outbox_drain(settings, database, redis, hints),
+        deliver_webhooks=webhook_delivery(settings, database, sender),
+        afterwards=Afterwards(),
+    )
+
+
+def _audit_parts(settings: Settings, database: Database, gateways: dict[str, PaymentGateway]) -> AuditParts:
+    bounds = Bounds(
+        overdue_after_s=settings.audit_overdue_s,
+        undelivered_after_s=settings.audit_undelivered_s,
+        keys_kept_s=settings.idempotency_keep_h * 3600.0,
+    )
+    return AuditParts(
+        database, gateways, bounds, batch=settings.audit_batch, budget_s=settings.audit_budget_s
+    )
