@@ -92,7 +92,9 @@ def main(database_url: str, gateway_url: str, wanted: str) -> None:
         database,
         Gateway(SandboxAdapter(config)),
         lease_s=lease_s,
-        run_limit_s=1,  # over by the time that it goes on, so that it claims nothing else
+        # One call at a time, and over when it goes on: it has no room to claim its own job again, nor time to.
+        call_threads=1,
+        run_limit_s=1,
         gates=Gates(sleeper.comes_by),
         locks=locks,
     )
