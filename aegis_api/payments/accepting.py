@@ -11,6 +11,7 @@ from aegis_api.http.problems import RequestRefused
 from aegis_api.http.requests import refuse_card_numbers
 from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.domain.money import Money
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import KEY_RULE, same_key, same_name
 from aegis_worker.intake import PaymentCommand
 from aegis_worker.strict_json import request_hmac
@@ -18,6 +19,7 @@ from aegis_worker.strict_json import request_hmac
 # What a payment is made once under, whether it comes by itself or in a batch.
 PAYMENTS_ROUTE = "POST /v1/payments"
 _HEADER = "Idempotency-Key"
+_OF_THE_AMOUNT = frozenset({"amount", "currency"})
 
 
 def idempotency_key() -> str:
@@ -53,12 +55,11 @@ def command_of(
         route=route,
         idempotency_key=key,
         request_hmac=request_hmac(secret, route, asked),
-        amount=Money(body["amount"], body["currency"]),
-        capture_method=body.get("capture_method", "automatic"),
-        payment_method=body["payment_method"],
-        reference=reference,
-        customer=body.get("customer", {}),
-        description=body.get("description"),
-        return_url=body.get("return_url"),
-        metadata=body.get("metadata", {}),
+        terms=terms_of(body),
     )
+
+
+def terms_of(body: Mapping[str, Any]) -> PaymentTerms:
+    """The terms that a body validated by PaymentRequestSchema gives; its fields have their names."""
+    given = {name: value for name, value in body.items() if name not in _OF_THE_AMOUNT}
+    return PaymentTerms(Money(body["amount"], body["currency"]), **given)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from aegis_api.jobs.examples import A_JOB, JOB
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
-from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.transitions import EventType, State
@@ -17,10 +18,12 @@ from aegis_worker.views.jobs import accepted_job_body
 from aegis_worker.views.pages import list_body
 from aegis_worker.views.payments import payment_body
 
+from .accepting import terms_of
+
 _ACCEPTED_AT, _ANSWERED_AT = A_JOB.created_at, A_JOB.updated_at
 _GATEWAY_REF = "ch_8c1f"
 
-PAYMENT_REQUEST = {
+PAYMENT_REQUEST: Mapping[str, Any] = {
     "amount": 1999,
     "currency": "USD",
     "payment_method": {"type": "card", "token": "tok_visa", "network": "visa"},
@@ -33,13 +36,7 @@ PAYMENT_REQUEST = {
 _asked = Payment(
     id=A_JOB.payment_id,
     merchant_id="mer_example",
-    amount=Money(1999, "USD"),
-    capture_method="automatic",
-    payment_method={"type": "card", "token": "tok_visa", "network": "visa"},
-    reference="order-1042",
-    customer={"id": "cus_117", "email": "asha@shop.example", "country": "IN"},
-    description="Two tickets",
-    metadata={"cart": "c-81", "items": 2},
+    terms=terms_of(PAYMENT_REQUEST),
 )
 AN_INITIATED_PAYMENT, (_first,) = _asked.record([initiated(_asked)])
 _succeeded = replace(

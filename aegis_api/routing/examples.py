@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from aegis_api.payments.examples import AN_INITIATED_PAYMENT
-from aegis_worker.domain.money import Money
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.persistence.routing_versions import RoutingVersion
 from aegis_worker.queries.past_payments import Span
@@ -45,7 +43,7 @@ def _simulated() -> Simulated:
     ]
     measured = {"sandbox_a": Measured(980, 902, 212.4, 489.0), "sandbox_b": Measured(20, 19, 148.1, 302.0)}
     simulation = Simulation(gateways, measured, RoutingConfig("COST_OPTIMIZED"))
-    payment = replace(AN_INITIATED_PAYMENT, amount=Money(1999, "USD"))
+    payment = AN_INITIATED_PAYMENT
     for approved in (True, False, True):
         said = Counted.APPROVED if approved else Counted.DECLINED
         simulation.add(PastPayment(payment, PastHop("sandbox_a", said, approved, 198.2)))

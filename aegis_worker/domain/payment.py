@@ -12,6 +12,7 @@ from typing import Any, Literal
 from aegis_worker.errors import IllegalTransition
 
 from .money import Money
+from .terms import PaymentTerms
 from .transitions import ALLOWED_AFTER_THE_END, LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
 
 Certainty = Literal["known", "unknown"]
@@ -32,18 +33,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """The aggregate. Amounts in minor units; `version` is the `seq` of the last event."""
+    """The aggregate. Amounts in minor units; `version` is the `seq` of the last event.
+
+    `terms` are given at the start and never change. The ones that rules and sentences ask for all the time can be read
+    from the payment itself.
+    """
 
     id: str
     merchant_id: str
-    amount: Money
-    capture_method: Literal["automatic", "manual"]
-    payment_method: Mapping[str, Any]
-    reference: str | None = None
-    customer: Mapping[str, Any] = field(default_factory=dict)
-    description: str | None = None
-    return_url: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    terms: PaymentTerms
     state: State = State.INITIATED
     version: int = 0
     authorized_minor: int = 0
@@ -54,6 +52,26 @@ class Payment:
     certainty: Certainty = "known"
     last_error: Mapping[str, Any] | None = None
     next_action: Mapping[str, Any] | None = None
+
+    @property
+    def amount(self) -> Money:
+        """What was asked for."""
+        return self.terms.amount
+
+    @property
+    def payment_method(self) -> Mapping[str, Any]:
+        """What the payer pays with."""
+        return self.terms.payment_method
+
+    @property
+    def reference(self) -> str | None:
+        """The merchant's own reference."""
+        return self.terms.reference
+
+    @property
+    def customer(self) -> Mapping[str, Any]:
+        """Who pays."""
+        return self.terms.customer
 
     @property
     def is_terminal(self) -> bool:
@@ -122,7 +140,7 @@ def initiated(payment: Payment) -> Fact:
         {
             "amount": payment.amount.minor,
             "currency": payment.amount.currency,
-            "capture_method": payment.capture_method,
+            "capture_method": payment.terms.capture_method,
             "payment_method": payment.payment_method["type"],
             "reference": payment.reference,
             "customer_id": payment.customer.get("id"),

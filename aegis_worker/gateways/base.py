@@ -35,6 +35,7 @@ from aegis_worker.domain.gateway_keys import keys_of_same_hop
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.retries import RetryLimits
+from aegis_worker.domain.terms import PaymentTerms
 
 from .kit.flows import Flow
 from .kit.identity import Declared, Expected
@@ -100,24 +101,33 @@ class GatewayConfig:
         return self.connect_timeout_s + self.timeout_s
 
 
+# The terms that gateways are sent since fingerprints are stored.
+_SENT_SINCE: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayRequest:
     """One call. `idempotency_key` is also our reference at the gateway: stable for the operation, stored before sending.
 
-    `gateway_ref` is what an earlier step of the same payment returned (None on the first step). `capture` is False when
-    funds are only to be held. `payment_method` is `{"type": "card", "token": …}` and the like, as the API validated it.
+    `terms` are the payment's; what captures or refunds a part carries them with that amount. `gateway_ref` is what an
+    earlier step of the same payment returned (None on the first step).
     """
 
     operation: Operation
     payment_id: str
     idempotency_key: str
-    amount: Money
-    payment_method: Mapping[str, Any]
-    capture: bool = True
+    terms: PaymentTerms
     gateway_ref: str | None = None
-    customer_id: str | None = None
-    description: str | None = None
-    return_url: str | None = None
+
+    @property
+    def amount(self) -> Money:
+        """What this call is to move."""
+        return self.terms.amount
+
+    @property
+    def capture(self) -> bool:
+        """Whether a charge takes the money at once; otherwise the funds are only held."""
+        return self.terms.capture_method == "automatic"
 
     @property
     def expected(self) -> Expected:
@@ -125,20 +135,28 @@ class GatewayRequest:
         return Expected(keys_of_same_hop(self.idempotency_key), self.gateway_ref, self.amount)
 
     def fingerprint(self) -> str:
-        """SHA-256 over what is sent, so that a replay can be shown to carry the same body."""
-        body = [
+        """SHA-256 over what is sent, so that a replay can be shown to carry the same body.
+
+        It is stored with each attempt, and an attempt must stay repeatable over an upgrade. So a term that came later has
+        no place in the list while it is None: then the hash is what it was before there was such a term.
+        """
+        terms = self.terms
+        body: list[Any] = [
             self.operation,
             self.payment_id,
             self.idempotency_key,
-            self.amount.minor,
-            self.amount.currency,
-            dict(self.payment_method),
+            terms.amount.minor,
+            terms.amount.currency,
+            dict(terms.payment_method),
             self.capture,
             self.gateway_ref,
-            self.customer_id,
-            self.description,
-            self.return_url,
+            terms.customer.get("id"),
+            terms.description,
+            terms.return_url,
         ]
+        since = {name: value for name in _SENT_SINCE if (value := getattr(terms, name)) is not None}
+        if since:
+            body.append(since)
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -146,7 +146,7 @@ class _Intake:
             if one.payment.id in written:
                 created_at, metadata = written[one.payment.id]
                 # The metadata as PostgreSQL keeps it (1e2 becomes 100), so that a replay says the same to the byte.
-                told = replace(one.payment, metadata=metadata)
+                told = replace(one.payment, terms=replace(one.payment.terms, metadata=metadata))
                 self.told[told.id] = Accepted(told, one.job_id, created_at, replayed=False)
         return self._replayed([one for one in part if one.payment.id not in written])
 

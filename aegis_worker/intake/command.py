@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
 
 from aegis_worker.domain.accepting import Born, KeptPayment, Key
-from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.replay import unborn
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import same_name
 from aegis_worker.errors import AegisError, IdempotencyKeyReused
 from aegis_worker.ids import JOB, PAYMENT, new_id
@@ -25,14 +24,7 @@ class PaymentCommand:
     route: str
     idempotency_key: str
     request_hmac: bytes
-    amount: Money
-    capture_method: Literal["automatic", "manual"]
-    payment_method: Mapping[str, Any]
-    reference: str | None
-    customer: Mapping[str, Any]
-    description: str | None
-    return_url: str | None
-    metadata: Mapping[str, Any]
+    terms: PaymentTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +39,7 @@ class Accepted:
 
 def born(command: PaymentCommand) -> Born:
     """The payment that the command asks for, as of its first event."""
-    unborn_payment = Payment(
-        id=new_id(PAYMENT),
-        merchant_id=command.merchant_id,
-        amount=command.amount,
-        capture_method=command.capture_method,
-        payment_method=command.payment_method,
-        reference=command.reference,
-        customer=command.customer,
-        description=command.description,
-        return_url=command.return_url,
-        metadata=command.metadata,
-    )
+    unborn_payment = Payment(new_id(PAYMENT), command.merchant_id, command.terms)
     payment, (first,) = unborn_payment.record([initiated(unborn_payment)])
     key = Key(command.merchant_id, command.route, command.idempotency_key)
     return Born(key, command.request_hmac, payment, first, new_id(JOB))

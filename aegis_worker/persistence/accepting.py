@@ -14,6 +14,7 @@ from aegis_worker.domain.accepting import Born, KeptPayment, Key
 from .database import Database
 from .mapping import payment_from_row
 from .prepared import Prepared
+from .terms import NAMES, TYPED, row_of_terms
 
 # When a payment was accepted and its metadata as PostgreSQL keeps it, by its id.
 Written = Mapping[str, tuple[datetime, Mapping[str, Any]]]
@@ -23,12 +24,11 @@ Written = Mapping[str, tuple[datetime, Mapping[str, Any]]]
 # references sorted here, or two lists could wait for each other.
 _INSERT = Prepared(
     "accept",
-    """
+    f"""
 WITH given AS (
     SELECT * FROM json_to_recordset($1) AS x(
-        merchant_id text, route text, key text, request_hmac text, payment_id text, job_id text, reference text,
-        amount_minor bigint, currency text, capture_method text, payment_method jsonb, customer_id text,
-        customer jsonb, description text, return_url text, metadata jsonb, event_type text, event_data jsonb)
+        merchant_id text, route text, key text, request_hmac text, payment_id text, job_id text,
+        event_type text, event_data jsonb, {TYPED})
 ), key AS (
     INSERT INTO idempotency_keys (merchant_id, route, key, request_hmac, payment_id, job_id)
     SELECT merchant_id, route, key, decode(request_hmac, 'hex'), payment_id, job_id FROM given
@@ -37,11 +37,8 @@ WITH given AS (
 ), accepted AS (
     SELECT given.* FROM key JOIN given USING (payment_id) ORDER BY aegis_same_name(reference)
 ), payment AS (
-    INSERT INTO payments (id, merchant_id, reference, amount_minor, currency, capture_method, payment_method,
-        customer_id, customer, description, return_url, metadata, state, version, created_at, updated_at)
-    SELECT payment_id, merchant_id, reference, amount_minor, currency, capture_method, payment_method,
-        customer_id, customer, description, return_url, metadata, 'INITIATED', 1,
-        statement_timestamp(), statement_timestamp()
+    INSERT INTO payments (id, merchant_id, {NAMES}, state, version, created_at, updated_at)
+    SELECT payment_id, merchant_id, {NAMES}, 'INITIATED', 1, statement_timestamp(), statement_timestamp()
     FROM accepted
     RETURNING id, created_at, metadata
 ), job AS (
@@ -128,16 +125,7 @@ def _row(born: Born) -> dict[str, Any]:
         "request_hmac": born.request_hmac.hex(),
         "payment_id": payment.id,
         "job_id": born.job_id,
-        "reference": payment.reference,
-        "amount_minor": payment.amount.minor,
-        "currency": payment.amount.currency,
-        "capture_method": payment.capture_method,
-        "payment_method": dict(payment.payment_method),
-        "customer_id": payment.customer.get("id"),
-        "customer": dict(payment.customer),
-        "description": payment.description,
-        "return_url": payment.return_url,
-        "metadata": dict(payment.metadata),
         "event_type": born.first.type,
         "event_data": dict(born.first.data),
+        **row_of_terms(payment.terms),
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
+
+from .terms import terms_from_row
 
 
 def payment_from_row(row: Mapping[str, Any]) -> Payment:
@@ -15,14 +16,7 @@ def payment_from_row(row: Mapping[str, Any]) -> Payment:
     return Payment(
         id=row["id"],
         merchant_id=row["merchant_id"],
-        amount=Money(row["amount_minor"], row["currency"]),
-        capture_method=row["capture_method"],
-        payment_method=row["payment_method"],
-        reference=row["reference"],
-        customer=row["customer"],
-        description=row["description"],
-        return_url=row["return_url"],
-        metadata=row["metadata"],
+        terms=terms_from_row(row),
         state=State(row["state"]),
         version=row["version"],
         authorized_minor=row["authorized_minor"],

@@ -27,6 +27,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.transitions import State
 
+from . import terms
+
 metadata = MetaData()
 
 TIME = TIMESTAMP(timezone=True)
@@ -49,16 +51,7 @@ payments = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("merchant_id", Text, nullable=False),
-    Column("reference", Text),
-    Column("amount_minor", BigInteger, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("capture_method", Text, nullable=False, server_default="automatic"),
-    Column("payment_method", JSONB, nullable=False),
-    Column("customer_id", Text),
-    Column("customer", JSONB, nullable=False),
-    Column("description", Text),
-    Column("return_url", Text),
-    Column("metadata", JSONB, nullable=False),
+    *terms.columns(),
     Column("state", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("authorized_minor", BigInteger, nullable=False, server_default="0"),

@@ -63,7 +63,7 @@ def charged(
             raise ResolutionRefused(
                 f"{charge.gateway} does not tell its id of the charge; take it from its dashboard and give `gateway_ref`"
             )
-        answer = Approved(known, captured=case.payment.capture_method == "automatic")
+        answer = Approved(known, captured=case.payment.terms.capture_method == "automatic")
     facts = [_resolved(how, "charged"), *_to_processing(case, charge)]
     # In PROCESSING from here on, so nothing of how the payer came here is told a second time.
     payment, _ = case.payment.record(facts)

@@ -105,7 +105,7 @@ def _compiled(name: str, operator: str, value: Any) -> Test:
     if read is not None:
         return lambda payment: test(read(payment))
     key = name.removeprefix(METADATA)
-    return lambda payment: test(payment.metadata.get(key))
+    return lambda payment: test(payment.terms.metadata.get(key))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -> dict[str, Any]:
     """A payment. Objects that the merchant gave come back in the order of their keys, as given or as stored."""
-    path = f"/v1/payments/{payment.id}"
+    path, terms = f"/v1/payments/{payment.id}", payment.terms
     return {
         "id": payment.id,
         "object": "payment",
-        "amount": payment.amount.minor,
-        "currency": payment.amount.currency,
-        "reference": payment.reference,
+        "amount": terms.amount.minor,
+        "currency": terms.amount.currency,
+        "reference": terms.reference,
         "state": payment.state.value,
         "certainty": payment.certainty,
-        "capture_method": payment.capture_method,
-        "payment_method": _sorted(payment.payment_method),
-        "customer": _sorted(payment.customer),
-        "description": payment.description,
-        "return_url": payment.return_url,
-        "metadata": _sorted(payment.metadata),
+        "capture_method": terms.capture_method,
+        "payment_method": _sorted(terms.payment_method),
+        "customer": _sorted(terms.customer),
+        "description": terms.description,
+        "return_url": terms.return_url,
+        "metadata": _sorted(terms.metadata),
         "amounts": {
             "authorized": payment.authorized_minor,
             "captured": payment.captured_minor,

@@ -12,6 +12,7 @@ from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import ALLOWED_AFTER_THE_END, LEADS_TO, EventType
 from aegis_worker.persistence.published import PublishedEvent
 from aegis_worker.pipeline.operations.charge import facts as charge
@@ -21,10 +22,7 @@ from .markdown import code, codes, table
 _PAYMENT = Payment(
     id="pay_01a1fdef7b3a766da7ca332b7f16f8ae",
     merchant_id="m_1",
-    amount=Money(1999, "USD"),
-    capture_method="automatic",
-    payment_method={"type": "card"},
-    reference="order-1042",
+    terms=PaymentTerms(Money(1999, "USD"), {"type": "card"}, reference="order-1042"),
 )
 _REF = "spay_18ea0cff7852580bddd5190b"
 _GATEWAY = "sandbox_a"

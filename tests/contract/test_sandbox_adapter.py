@@ -7,12 +7,20 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.sandbox_calls import WEBHOOK_SECRET, adapter_for, approved_ref, charged, later, query, request
+from support.sandbox_calls import (
+    WEBHOOK_SECRET,
+    adapter_for,
+    approved_ref,
+    charged,
+    later,
+    moving,
+    query,
+    request,
+)
 from support.sandbox_process import Sandbox, eventually, running_sandbox
 
 from aegis_worker.domain.declines import may_fail_over
@@ -227,7 +235,7 @@ class TestUnknown:
     def test_a_key_reused_with_another_body(self, gateway: LoadedGateway) -> None:
         charge = request()
         gateway.process(charge)
-        assert isinstance(gateway.process(replace(charge, amount=Money(5, "USD"))), Unknown)
+        assert isinstance(gateway.process(moving(charge, Money(5, "USD"))), Unknown)
 
     def test_charging_a_payment_that_is_charged_already(self, gateway: LoadedGateway) -> None:
         charge = request()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.rewriting_proxy import Exchange, RewritingProxy, as_bytes
-from support.sandbox_calls import adapter_for, approved_ref, charged, later, query, request
+from support.sandbox_calls import adapter_for, approved_ref, charged, later, moving, query, request
 from support.sandbox_process import API_KEY, Sandbox
 
 from aegis_worker.domain.money import Money
@@ -144,7 +143,7 @@ class TestAnswersToCalls:
         assert isinstance(call(gateway, later(other, operation, other_ref)), Approved)
         for strange in (answer_to_charge, last_answer(proxy)):
             answers_with(proxy, strange.status, strange.body)
-            again = replace(later(charge, operation, ref), amount=Money(1, "USD"))
+            again = moving(later(charge, operation, ref), Money(1, "USD"))
             assert is_mismatch(call(gateway, again)), strange.path
         proxy.heal()
 
@@ -269,7 +268,7 @@ class TestLookUps:
         refund = later(charge, Operation.REFUND, ref, 500)
         assert call(gateway, refund) == Approved(ref)
         assert gateway.get_status(query(refund, ref)) == Approved(ref)
-        assert is_mismatch(gateway.get_status(query(replace(refund, amount=Money(501, "USD")), ref)))
+        assert is_mismatch(gateway.get_status(query(moving(refund, Money(501, "USD")), ref)))
         assert gateway.get_status(query(later(charge, Operation.REFUND, ref), ref)) == NotFound()
 
 

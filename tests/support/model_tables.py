@@ -12,6 +12,7 @@ from aegis_worker.domain.changes import AnswerAttempt, Change
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Event, Payment, initiated
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import VersionConflict
 
 LEASE_S = 90.0
@@ -61,9 +62,8 @@ class Tables:
 
     def __init__(self, clock: Clock, *, capture_method: Any) -> None:
         self.clock = clock
-        unborn = Payment(
-            "pay_" + "0" * 32, "m_1", Money(1999, "USD"), capture_method, {"type": "card", "token": "t"}
-        )
+        terms = PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "t"}, capture_method)
+        unborn = Payment("pay_" + "0" * 32, "m_1", terms)
         self.payment, self.events = unborn.record([initiated(unborn)])
         self.outbox = [event.seq for event in self.events]
         self.attempts: list[AttemptRow] = []

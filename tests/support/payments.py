@@ -10,6 +10,7 @@ from typing import Any
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.domain.replay import differences
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.intake import Accepted, PaymentCommand, accept
 from aegis_worker.persistence.database import Database
@@ -62,21 +63,20 @@ def in_configured_order() -> RoutingTable:
 
 
 def a_command(key: str = "key-1", **changes: Any) -> PaymentCommand:
-    fields: dict[str, Any] = {
+    """A command; `changes` go to it where it has such a field, and to its terms otherwise."""
+    request: dict[str, Any] = {
         "merchant_id": "m_1",
         "route": "POST /v1/payments",
         "idempotency_key": key,
         "request_hmac": b"h" * 32,
-        "amount": Money(1999, "USD"),
-        "capture_method": "automatic",
-        "payment_method": {"type": "card", "token": "tok_ok"},
-        "reference": None,
-        "customer": {},
-        "description": None,
-        "return_url": None,
-        "metadata": {},
     }
-    return PaymentCommand(**(fields | changes))
+    terms: dict[str, Any] = {
+        "amount": Money(1999, "USD"),
+        "payment_method": {"type": "card", "token": "tok_ok"},
+    }
+    for name, value in changes.items():
+        (request if name in request else terms)[name] = value
+    return PaymentCommand(**request, terms=PaymentTerms(**terms))
 
 
 def accept_one(database: Database, key: str = "key-1", **changes: Any) -> Accepted:

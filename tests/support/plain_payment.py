@@ -6,15 +6,13 @@ from typing import Any
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.terms import PaymentTerms
 
 
-def a_payment(**changes: Any) -> Payment:
-    """A card payment of 19.99 USD that nothing has happened to, but for the changes."""
-    fields: dict[str, Any] = {
-        "id": "pay_" + "0" * 32,
-        "merchant_id": "m_1",
+def a_payment(**terms: Any) -> Payment:
+    """A card payment of 19.99 USD that nothing has happened to, with other terms where they are given."""
+    given: dict[str, Any] = {
         "amount": Money(1999, "USD"),
-        "capture_method": "automatic",
         "payment_method": {"type": "card", "token": "tok_ok"},
     }
-    return Payment(**(fields | changes))
+    return Payment("pay_" + "0" * 32, "m_1", PaymentTerms(**(given | terms)))

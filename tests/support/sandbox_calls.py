@@ -8,6 +8,7 @@ from typing import Any
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
@@ -26,24 +27,28 @@ def adapter_for(base_url: str, **config: Any) -> LoadedGateway:
     return LoadedGateway(SandboxAdapter(GatewayConfig(base_url=base_url, **settings | config)))
 
 
-def request(token: str = "tok_ok", operation: Operation = Operation.PROCESS, **fields: Any) -> GatewayRequest:
+def request(
+    token: str = "tok_ok", operation: Operation = Operation.PROCESS, *, capture: bool = True, **terms: Any
+) -> GatewayRequest:
     key = uuid.uuid4().hex
     given: dict[str, Any] = {
-        "operation": operation,
-        "payment_id": f"pay_{key}",
-        "idempotency_key": key,
         "amount": Money(1999, "USD"),
         "payment_method": {"type": "card", "token": token},
+        "capture_method": "automatic" if capture else "manual",
     }
-    return GatewayRequest(**given | fields)
+    return GatewayRequest(operation, f"pay_{key}", key, PaymentTerms(**given | terms))
 
 
 def later(first: GatewayRequest, operation: Operation, ref: str, minor: int = 1999) -> GatewayRequest:
     """A later operation on the payment of `first`, with a key of its own."""
     key = uuid.uuid4().hex
-    return replace(
-        first, operation=operation, gateway_ref=ref, idempotency_key=key, amount=Money(minor, "USD")
-    )
+    call = replace(first, operation=operation, gateway_ref=ref, idempotency_key=key)
+    return moving(call, Money(minor, "USD"))
+
+
+def moving(call: GatewayRequest, amount: Money) -> GatewayRequest:
+    """The same call over another amount."""
+    return replace(call, terms=replace(call.terms, amount=amount))
 
 
 def query(about: GatewayRequest, ref: str | None = None) -> StatusQuery:

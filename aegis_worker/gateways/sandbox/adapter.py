@@ -47,7 +47,7 @@ class SandboxAdapter:
     initiate = authenticate = capture = void = refund = process
 
     def _asks_for_refusal(self, request: GatewayRequest) -> bool:
-        token = request.payment_method.get("token")
+        token = request.terms.payment_method.get("token")
         return token in ("tok_refused", f"tok_refused_at_{self.config.name}")
 
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:

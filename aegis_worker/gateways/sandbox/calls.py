@@ -68,19 +68,20 @@ def health_call(headers: Mapping[str, str]) -> HttpCall:
 
 
 def _new_payment(request: GatewayRequest) -> dict[str, Any]:
-    method = request.payment_method
+    terms = request.terms
+    method = terms.payment_method
     instrument = _INSTRUMENTS[method["type"]]
     body = {
         "reference": request.idempotency_key,
-        "amount": ISO_AMOUNTS.written(request.amount),
-        "currency": request.amount.currency,
-        "capture_method": "automatic" if request.capture else "manual",
+        "amount": ISO_AMOUNTS.written(terms.amount),
+        "currency": terms.amount.currency,
+        "capture_method": terms.capture_method,
         "payment_method": {"type": method["type"], instrument: method[instrument]},
         "metadata": {"merchant_payment_id": request.payment_id},
     }
     optional = {
-        "customer": request.customer_id,
-        "description": request.description,
-        "return_url": request.return_url,
+        "customer": terms.customer.get("id"),
+        "description": terms.description,
+        "return_url": terms.return_url,
     }
     return body | {name: value for name, value in optional.items() if value}

@@ -11,6 +11,8 @@ import psycopg2
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.domain.payment import Event, Payment, initiated
+from aegis_worker.domain.terms import PaymentTerms
+from aegis_worker.persistence.terms import NAMES, TYPED, row_of_terms
 from aegis_worker.pipeline.operations.charge.facts import approved, opened
 
 # What every order of a bench looks like; amount and reference differ.
@@ -32,20 +34,17 @@ SELECT 'pay_' || replace(uuidv7()::text, '-', '') AS payment_id,
 FROM generate_series(1, %(count)s) n
 """
 
-_ROWS = """
+_ROWS = f"""
 WITH key AS (
     INSERT INTO idempotency_keys (merchant_id, route, key, request_hmac, payment_id, job_id)
     SELECT %(merchant_id)s, 'POST /v1/payments', key, sha256(convert_to(key, 'UTF8')), payment_id, job_id
     FROM bench_new
 ), payment AS (
-    INSERT INTO payments (id, merchant_id, reference, amount_minor, currency, capture_method, payment_method,
-        customer_id, customer, description, metadata, state, version, authorized_minor, captured_minor, gateway,
+    INSERT INTO payments (id, merchant_id, {NAMES}, state, version, authorized_minor, captured_minor, gateway,
         gateway_ref, created_at, updated_at)
-    SELECT payment_id, %(merchant_id)s, key, %(amount_minor)s, %(currency)s, 'automatic', %(payment_method)s,
-        %(customer_id)s, %(customer)s, %(description)s, %(metadata)s, %(state)s, %(version)s, %(authorized_minor)s,
-        %(captured_minor)s, %(gateway)s, replace(%(gateway_ref)s, '{payment_id}', payment_id),
-        statement_timestamp(), statement_timestamp()
-    FROM bench_new
+    SELECT payment_id, %(merchant_id)s, {NAMES}, %(state)s, %(version)s, %(authorized_minor)s, %(captured_minor)s,
+        %(gateway)s, replace(%(gateway_ref)s, '{_PAYMENT_ID}', payment_id), statement_timestamp(), statement_timestamp()
+    FROM bench_new CROSS JOIN json_to_record(replace(%(terms)s, '{_KEY}', key)::json) AS terms({TYPED})
 ), job AS (
     INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status, finished_at)
     SELECT job_id, payment_id, %(merchant_id)s, 'process', 'payments', %(job_status)s,
@@ -55,12 +54,12 @@ WITH key AS (
     INSERT INTO attempts (payment_id, operation, number, gateway, gateway_key, request_hash, status, gateway_ref,
         lease_epoch, answered_at)
     SELECT payment_id, 'process', 1, %(gateway)s, payment_id || '-p1', '', 'APPROVED',
-        replace(%(gateway_ref)s, '{payment_id}', payment_id), 1, clock_timestamp()
+        replace(%(gateway_ref)s, '{_PAYMENT_ID}', payment_id), 1, clock_timestamp()
     FROM bench_new WHERE %(gateway)s IS NOT NULL
 ), event AS (
     INSERT INTO payment_events (payment_id, seq, type, data)
     SELECT payment_id, e.seq, e.type,
-        replace(replace(e.data::text, '{key}', key), '{payment_id}', payment_id)::jsonb
+        replace(replace(e.data::text, '{_KEY}', key), '{_PAYMENT_ID}', payment_id)::jsonb
     FROM bench_new CROSS JOIN jsonb_to_recordset(%(events)s) AS e(seq int, type text, data jsonb)
 )
 INSERT INTO outbox (payment_id, seq, merchant_id)
@@ -109,17 +108,9 @@ def seed_finished(
 
 
 def _new_payment(merchant_id: str, currency: str) -> Payment:
-    return Payment(
-        id=_PAYMENT_ID,
-        merchant_id=merchant_id,
-        amount=Money(_AMOUNT_MINOR, currency),
-        capture_method="automatic",
-        payment_method=ORDER["payment_method"],
-        reference=_KEY,
-        customer=ORDER["customer"],
-        description=ORDER["description"],
-        metadata=ORDER["metadata"],
-    )
+    given = {name: value for name, value in ORDER.items() if name != "currency"}
+    terms = PaymentTerms(Money(_AMOUNT_MINOR, currency), reference=_KEY, **given)
+    return Payment(_PAYMENT_ID, merchant_id, terms)
 
 
 def _insert(
@@ -134,13 +125,7 @@ def _insert(
     """In one transaction, statistics included, so that whoever looks at the tables finds all of it or nothing."""
     rows = {
         "merchant_id": payment.merchant_id,
-        "amount_minor": payment.amount.minor,
-        "currency": payment.amount.currency,
-        "payment_method": json.dumps(payment.payment_method),
-        "customer_id": payment.customer["id"],
-        "customer": json.dumps(payment.customer),
-        "description": payment.description,
-        "metadata": json.dumps(payment.metadata),
+        "terms": json.dumps(row_of_terms(payment.terms)),
         "state": payment.state,
         "version": payment.version,
         "authorized_minor": payment.authorized_minor,

@@ -31,11 +31,6 @@ def request_for(work: Work, operation: Operation, number: int) -> GatewayRequest
         operation=operation,
         payment_id=payment.id,
         idempotency_key=gateway_key(payment.id, operation, number),
-        amount=payment.amount,
-        payment_method=payment.payment_method,
-        capture=payment.capture_method == "automatic",
+        terms=payment.terms,
         gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
-        customer_id=payment.customer.get("id"),
-        description=payment.description,
-        return_url=payment.return_url,
     )

@@ -10,6 +10,7 @@ from support.command_line import Aegis, aegis, install, served
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence.api_keys import create_key
 
@@ -78,8 +79,7 @@ def test_a_payment_accepted_before_there_were_networks_is_replayed_with_the_same
         operation=Operation.PROCESS,
         payment_id="pay_1",
         idempotency_key="pay_1-process-1",
-        amount=Money(1999, "USD"),
-        payment_method={"type": "card", "token": "tok_visa"},
+        terms=PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "tok_visa"}),
     )
     as_stored_then = "1b09e9adf1569588e0a0ba28a4a679503637f90fd888c8cf62161a411643e618"
     assert request.fingerprint() == as_stored_then

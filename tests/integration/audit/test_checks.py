@@ -46,7 +46,7 @@ def a_payment_in_each_state(database):
     }
 
     def script(request):
-        answer = answers.get(request.payment_method["token"])
+        answer = answers.get(request.terms.payment_method["token"])
         return answer or first.charge(request)
 
     first = ScriptedGateway("a", script, steps=(Operation.AUTHENTICATE, Operation.PROCESS))

@@ -16,6 +16,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.replay import snapshot
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import State
 from aegis_worker.ids import first_id_at, made_at, new_id
 from aegis_worker.persistence.oversight_tables import INVARIANTS as INVARIANTS_OF_THE_TABLE
@@ -33,9 +34,7 @@ TOLD = [
 PAID = Payment(
     id="pay_1",
     merchant_id="m_1",
-    amount=Money(5, "USD"),
-    capture_method="automatic",
-    payment_method={"type": "card"},
+    terms=PaymentTerms(Money(5, "USD"), {"type": "card"}),
     state=State.SUCCESS,
     version=3,
     authorized_minor=5,

@@ -30,15 +30,14 @@ from aegis_worker.domain.outcomes import (
     Unknown,
 )
 from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import State
 
 USD = Money(1999, "USD")
 PAID = Payment(
     "pay_1",
     "m_1",
-    USD,
-    "automatic",
-    {"type": "card"},
+    PaymentTerms(USD, {"type": "card"}),
     state=State.SUCCESS,
     authorized_minor=1999,
     captured_minor=1999,

@@ -19,6 +19,7 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.driver import MOST_CALLS, make
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, Health, StatusQuery
@@ -29,7 +30,9 @@ WRITE, READ = HttpCall("POST", "/charges", body=b"{}"), HttpCall("GET", "/charge
 OK = HttpAnswer(200, {}, b"{}")
 REFUSED = NotSent("could not connect: Connection refused")
 RESET = Unknown("ConnectionResetError: reset")
-CHARGE = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", Money(1999, "USD"), {"type": "card"})
+CHARGE = GatewayRequest(
+    Operation.PROCESS, "pay_1", "pay_1-p1", PaymentTerms(Money(1999, "USD"), {"type": "card"})
+)
 
 
 class ScriptedClient:

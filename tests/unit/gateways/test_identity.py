@@ -9,6 +9,7 @@ import pytest
 from aegis_worker.domain.gateway_keys import keys_of_same_hop
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation, UnknownKind
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.base import GatewayRequest, StatusQuery
 from aegis_worker.gateways.kit.identity import EVERYTHING, NOTHING, Carries, Expected, Shown, mismatch
 
@@ -85,7 +86,9 @@ def test_what_nobody_asked_by_can_not_be_missing() -> None:
 
 def test_a_call_and_a_look_up_expect_the_same_of_their_answers() -> None:
     method = {"type": "card", "token": "tok"}
-    request = GatewayRequest(Operation.PROCESS, "pay_1", KEY, Money(1999, "USD"), method, gateway_ref="ch_1")
+    request = GatewayRequest(
+        Operation.PROCESS, "pay_1", KEY, PaymentTerms(Money(1999, "USD"), method), "ch_1"
+    )
     query = StatusQuery(Operation.PROCESS, KEY, "ch_1", Money(1999, "USD"))
     assert request.expected == query.expected == EXPECTED
 

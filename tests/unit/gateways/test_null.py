@@ -8,6 +8,7 @@ import pytest
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, NotFound, Operation
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.gateways.base import GatewayRequest, PaymentGateway, StatusQuery
@@ -15,7 +16,9 @@ from aegis_worker.settings import load_settings
 from aegis_worker.wiring.worker import build_worker
 
 ENTRY = '[gateways.null]\nadapter = "null"\n'
-REQUEST = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", Money(1999, "USD"), {"type": "card"})
+REQUEST = GatewayRequest(
+    Operation.PROCESS, "pay_1", "pay_1-p1", PaymentTerms(Money(1999, "USD"), {"type": "card"})
+)
 
 
 def gateway(tmp_path: Path, options: str = "") -> PaymentGateway:

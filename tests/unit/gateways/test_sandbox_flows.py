@@ -11,13 +11,17 @@ import pytest
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Operation, Unknown
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 
 ADAPTER = SandboxAdapter(GatewayConfig("sandbox_a", "sandbox", "http://gateway.test", "sk_secret"))
 CHARGE = GatewayRequest(
-    Operation.PROCESS, "pay_1", "pay_1-p1", Money(1999, "USD"), {"type": "card", "token": "tok_ok"}
+    Operation.PROCESS,
+    "pay_1",
+    "pay_1-p1",
+    PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "tok_ok"}),
 )
 ASKED = StatusQuery(Operation.PROCESS, "pay_1-p1", None, CHARGE.amount)
 
@@ -91,7 +95,9 @@ def test_no_secret_is_shown_with_a_call() -> None:
 
 
 def test_what_is_to_be_refused_goes_nowhere_and_takes_no_secret_along() -> None:
-    refused = replace(CHARGE, payment_method={"type": "card", "token": "tok_refused"})
+    refused = replace(
+        CHARGE, terms=replace(CHARGE.terms, payment_method={"type": "card", "token": "tok_refused"})
+    )
     call = first_call(ADAPTER.process(refused))
     assert (call.base_url, call.headers) == ("http://127.0.0.1:1", {})
 

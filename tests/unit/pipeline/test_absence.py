@@ -10,13 +10,14 @@ from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.base import Capabilities
 from aegis_worker.pipeline.operations.absence import MAX_SENDS, Missing, after_not_found
 from aegis_worker.pipeline.operations.requests import request_for
 from aegis_worker.pipeline.work import Route, Work
 from aegis_worker.routing.router import Decision
 
-PAYMENT = Payment("pay_1", "m_1", Money(1999, "USD"), "automatic", {"type": "card", "token": "tok_ok"})
+PAYMENT = Payment("pay_1", "m_1", PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "tok_ok"}))
 
 
 NOW_S = 5000.0

@@ -12,11 +12,14 @@ from aegis_worker.clock import clock_s
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, NotFound, NotSent, Operation, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.base import GatewayRequest, StatusQuery
 from aegis_worker.pipeline import calls
 from aegis_worker.pipeline.work import Ask, SendAgain
 
-REQUEST = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", Money(1999, "USD"), {"type": "card"})
+REQUEST = GatewayRequest(
+    Operation.PROCESS, "pay_1", "pay_1-p1", PaymentTerms(Money(1999, "USD"), {"type": "card"})
+)
 SEND = SendAgain(REQUEST, until_s=math.inf)
 ASK = Ask(StatusQuery(Operation.PROCESS, "pay_1-p1"))
 REFUSED, NO_ANSWER = NotSent("refused"), Unknown("reset")

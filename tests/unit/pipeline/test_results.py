@@ -20,12 +20,13 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.pipeline.operations.charge import Charge
 from aegis_worker.pipeline.work import Answer, Route, Work
 from aegis_worker.resilience.permits import STATUS, Counted, Said, Wanted
 from aegis_worker.routing.router import Decision
 
-PAYMENT = Payment("pay_1", "m_1", Money(1999, "USD"), "automatic", {"type": "card", "token": "tok_ok"})
+PAYMENT = Payment("pay_1", "m_1", PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "tok_ok"}))
 
 
 def result(outcome, *, attempts=(), looked_up=False, operation=Operation.PROCESS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.pipeline.suspects import set_apart
 
 CAP = 5
@@ -12,7 +13,7 @@ CAP = 5
 
 def job(number: int, deaths: int) -> ClaimedJob:
     payment = Payment(
-        f"pay_{number}", "m_1", Money(1999, "USD"), "automatic", {"type": "card", "token": "tok_ok"}
+        f"pay_{number}", "m_1", PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "tok_ok"})
     )
     return ClaimedJob(f"job_{number}", "process", deaths + 1, deaths, payment, ())
 

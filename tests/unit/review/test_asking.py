@@ -7,10 +7,11 @@ from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.review.asking import ask
 from aegis_worker.review.case import Case
 
-PAYMENT = Payment("pay_1", "m_1", Money(1999, "USD"), "automatic", {"type": "card"})
+PAYMENT = Payment("pay_1", "m_1", PaymentTerms(Money(1999, "USD"), {"type": "card"}))
 
 
 def test_a_charge_is_asked_about_by_its_own_id_and_not_by_that_of_its_refund() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.resilience.permits import Counted
 from aegis_worker.routing.config import checked_routing
@@ -34,7 +35,7 @@ PENDING = PastHop("a", Counted.PENDING, None, 40.0)
 def past(hop: PastHop | None, minor: int = 1000, currency: str = "USD", **fields: Any) -> PastPayment:
     card = {"type": "card", "token": "tok_ok"}
     return PastPayment(
-        replace(Payment("pay_1", "m_1", Money(minor, currency), "automatic", card), **fields), hop
+        replace(Payment("pay_1", "m_1", PaymentTerms(Money(minor, currency), card)), **fields), hop
     )
 
 

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from sqlalchemy import make_url
 
-from aegis_worker.domain.money import Money
+from aegis_api.payments.accepting import terms_of
 from aegis_worker.intake import PaymentCommand, accept
 from aegis_worker.lab.bench import floor
 from aegis_worker.lab.bench.finished import ends_of
@@ -70,11 +70,7 @@ def test_seeded_payments_are_those_that_intake_accepts(cursor: Cursor, database:
             route="POST /v1/payments",
             idempotency_key="accepted",
             request_hmac=b"x" * 32,
-            amount=Money(1999, "USD"),
-            capture_method="automatic",
-            reference="accepted",
-            return_url=None,
-            **{name: ORDER[name] for name in ("payment_method", "customer", "description", "metadata")},
+            terms=terms_of({"amount": 1999, "reference": "accepted", **ORDER}),
         ),
         database,
     )

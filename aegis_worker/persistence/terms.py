@@ -1,0 +1,53 @@
+"""The columns in which a payment's terms stand: what accepting writes there, and what every reader of a payment gets.
+
+A field of `PaymentTerms` has a column of its name. `amount` has two, and the customer's id one more, to be searched by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.terms import PaymentTerms
+
+
+def columns() -> tuple[Column[Any], ...]:
+    """The columns, for the table that they stand in."""
+    return (
+        Column("reference", Text),
+        Column("amount_minor", BigInteger, nullable=False),
+        Column("currency", Text, nullable=False),
+        Column("capture_method", Text, nullable=False, server_default="automatic"),
+        Column("payment_method", JSONB, nullable=False),
+        Column("customer_id", Text),
+        Column("customer", JSONB, nullable=False),
+        Column("description", Text),
+        Column("return_url", Text),
+        Column("metadata", JSONB, nullable=False),
+    )
+
+
+# For statements: the names, and the names with their types, as json_to_recordset wants them.
+NAMES = ", ".join(column.name for column in columns())
+TYPED = ", ".join(f"{column.name} {column.type}" for column in columns())
+
+_OF_THEIR_NAME = tuple(each.name for each in fields(PaymentTerms) if each.name != "amount")
+
+
+def row_of_terms(terms: PaymentTerms) -> dict[str, Any]:
+    """The values of the columns, by name; objects as they go into JSON."""
+    row = {name: getattr(terms, name) for name in _OF_THEIR_NAME}
+    row["amount_minor"], row["currency"] = terms.amount.minor, terms.amount.currency
+    row["customer_id"] = terms.customer.get("id")
+    return row
+
+
+def terms_from_row(row: Mapping[str, Any]) -> PaymentTerms:
+    """The terms from a row that holds the columns."""
+    amount = Money(row["amount_minor"], row["currency"])
+    return PaymentTerms(amount, **{name: row[name] for name in _OF_THEIR_NAME})

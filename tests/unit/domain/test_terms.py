@@ -1,0 +1,66 @@
+"""A payment's terms: what is remembered of them is what versions before remembered, and each has its column."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aegis_api.payments.accepting import PAYMENTS_ROUTE, command_of
+from aegis_api.payments.request_schemas import PaymentRequestSchema
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.terms import PaymentTerms
+from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.persistence.terms import row_of_terms, terms_from_row
+
+EVERY_TERM = PaymentTerms(
+    amount=Money(1999, "USD"),
+    payment_method={"type": "card", "token": "tok_visa", "network": "visa"},
+    capture_method="manual",
+    reference="order-1",
+    customer={"id": "cus_117", "country": "IN"},
+    description="Two tickets é",
+    return_url="https://shop.example/return",
+    metadata={"cart": "c-81"},
+)
+
+
+def test_a_fingerprint_is_what_it_was_before_there_were_terms() -> None:
+    request = GatewayRequest(Operation.CAPTURE, "pay_1", "pay_1-c1", EVERY_TERM, "ch_1")
+    as_stored_then = "056a55840c8af200acb8ca88f33c3b4cb0ab94f9d230fdfa0da590e0d418e50b"
+    assert request.fingerprint() == as_stored_then
+
+
+def test_a_fingerprint_covers_the_terms_that_a_gateway_is_sent() -> None:
+    request = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", EVERY_TERM)
+    others = [
+        replace(EVERY_TERM, **change)
+        for change in (
+            {"amount": Money(1998, "USD")},
+            {"payment_method": {"type": "upi", "vpa": "a@b"}},
+            {"capture_method": "automatic"},
+            {"customer": {"id": "cus_118"}},
+            {"description": None},
+            {"return_url": None},
+        )
+    ]
+    prints = {replace(request, terms=terms).fingerprint() for terms in [EVERY_TERM, *others]}
+    assert len(prints) == 1 + len(others)
+
+
+def test_the_hmac_of_a_request_is_what_it_was_before_there_were_terms() -> None:
+    body = {
+        "amount": 1999,
+        "currency": "USD",
+        "payment_method": {"type": "card", "token": "tok_ok"},
+        "reference": "order-1",
+        "metadata": {"a": 1},
+    }
+    command = command_of("m_1", PAYMENTS_ROUTE, "key", PaymentRequestSchema().load(body), secret="s" * 32)
+    as_stored_then = "f64a7a88859f4c76031b7394535ac5ea869e02985e426288beb59eb3ed1310b3"
+    assert command.request_hmac.hex() == as_stored_then
+
+
+def test_terms_come_back_from_their_columns() -> None:
+    bare = PaymentTerms(Money(5, "JPY"), {"type": "card", "token": "tok_ok"})
+    for terms in (EVERY_TERM, bare):
+        assert terms_from_row(row_of_terms(terms)) == terms
