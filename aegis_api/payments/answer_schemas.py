@@ -124,6 +124,7 @@ class PaymentSchema(Answer):
     payment_method = an_object("As given.")
     customer = an_object("As given.")
     description = text(none=True)
+    statement_descriptor = text("What the payer reads on the statement.", none=True)
     return_url = text(none=True)
     metadata = an_object("As given.")
     amounts = fields.Nested(AmountsSchema, required=True)

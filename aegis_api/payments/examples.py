@@ -30,6 +30,7 @@ PAYMENT_REQUEST: Mapping[str, Any] = {
     "reference": "order-1042",
     "customer": {"id": "cus_117", "email": "asha@shop.example", "country": "IN"},
     "description": "Two tickets",
+    "statement_descriptor": "BLUE TICKETS",
     "metadata": {"cart": "c-81", "items": 2},
 }
 

@@ -8,6 +8,7 @@ from aegis_worker.domain.card_networks import NETWORKS
 from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
+from aegis_worker.domain.terms import DESCRIPTOR, DESCRIPTOR_RULE, LONGEST_DESCRIPTOR, SHORTEST_DESCRIPTOR
 from aegis_worker.domain.text import LINE
 
 
@@ -152,6 +153,19 @@ class PaymentRequestSchema(BodySchema):
         500,
         lines=True,
         metadata={"example": "Two tickets", "description": "In any number of lines, with tabs."},
+    )
+    statement_descriptor = Text(
+        LONGEST_DESCRIPTOR,
+        shortest=SHORTEST_DESCRIPTOR,
+        pattern=DESCRIPTOR,
+        form=DESCRIPTOR_RULE,
+        metadata={
+            "example": "BLUE TICKETS",
+            "description": (
+                "What the payer reads on the statement, where the gateway takes it: 5 to 22 characters, "
+                f"{DESCRIPTOR_RULE}. Banks may show it in capital letters, or cut it off."
+            ),
+        },
     )
     return_url = WebAddress(
         metadata={

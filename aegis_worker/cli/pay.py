@@ -79,6 +79,10 @@ def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> s
 @click.option("--reference", help="Your own reference, such as an order number.")
 @click.option("--customer", metavar="ID", help="Your own id of who pays.")
 @click.option("--description")
+@click.option(
+    "--statement-descriptor",
+    help="What the payer reads on the statement: 5 to 22 characters, such as BLUE TICKETS.",
+)
 @click.option("--return-url", help="Where the payer comes back to after an action.")
 @click.option(
     "--idempotency-key",
@@ -156,6 +160,7 @@ def _body(
     reference: str | None,
     customer: str | None,
     description: str | None,
+    statement_descriptor: str | None,
     return_url: str | None,
     network: str | None,
     **fields: str | None,
@@ -167,7 +172,12 @@ def _body(
         "currency": currency,
         "payment_method": _payment_method(method, network, fields),
     }
-    given = {"reference": reference, "description": description, "return_url": return_url}
+    given = {
+        "reference": reference,
+        "description": description,
+        "statement_descriptor": statement_descriptor,
+        "return_url": return_url,
+    }
     body |= {name: value for name, value in given.items() if value is not None}
     if customer is not None:
         body["customer"] = {"id": customer}

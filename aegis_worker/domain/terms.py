@@ -8,13 +8,20 @@ from typing import Any, Literal
 
 from .money import Money
 
+SHORTEST_DESCRIPTOR, LONGEST_DESCRIPTOR = 5, 22
+_SHOWN = r"!#-&()+-;=?-\[\]-~"
+DESCRIPTOR = rf"(?=.{{0,21}}[A-Za-z])[{_SHOWN}][ {_SHOWN}]{{3,20}}[{_SHOWN}]"
+"""A pattern: a statement descriptor. Source: docs.stripe.com/get-started/account/statement-descriptors,
+of which this takes the letters that no gateway strips, and no space where one would be cut off."""
+DESCRIPTOR_RULE = "printable ASCII without < > \\ ' \" *, with at least one letter and no space at either end"
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentTerms:
     """The terms of one payment, as the API validated them. Amounts in minor units.
 
-    The request to pay, the payment and the calls to gateways hold this very object, so that a new field of a payment is
-    declared here alone. Every field but `amount` has the name of its field in the API's body and of its column.
+    The request to pay, the payment and the calls to gateways hold this very object, so that a field which is declared
+    here goes with all of them. Every field but `amount` has the name of its field in the API's body and of its column.
     `payment_method` is `{"type": "card", "token": …}` and the like.
     """
 
@@ -26,3 +33,4 @@ class PaymentTerms:
     description: str | None = None
     return_url: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    statement_descriptor: str | None = None

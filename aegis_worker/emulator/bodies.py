@@ -11,6 +11,8 @@ from .replies import Refusal
 
 MOST_AMOUNT = 99_999_999_999
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# What card networks take: 5 to 22 characters, printable ASCII without < > \ ' " *, with at least one letter.
+_DESCRIPTOR = re.compile(r"(?=.{0,21}[A-Za-z])[ !#-&()+-;=?-\[\]-~]{5,22}")
 _METHODS = {
     "card": "token",
     "upi": "vpa",
@@ -53,6 +55,10 @@ def _is_line(value: Any) -> bool:
     return type(value) is str and 0 < len(value) <= 255 and _CONTROL.search(value) is None
 
 
+def _is_descriptor(value: Any) -> bool:
+    return type(value) is str and _DESCRIPTOR.fullmatch(value) is not None
+
+
 def _is_url(value: Any) -> bool:
     return type(value) is str and len(value) <= 2048 and value.startswith(("http://", "https://"))
 
@@ -86,6 +92,7 @@ PAYMENT = {
     "return_url": _is_url,
     "description": lambda value: type(value) is str and len(value) <= 1000,
     "customer": _is_line,
+    "statement_descriptor": _is_descriptor,
 }
 PAYMENT_REQUIRED = frozenset({"reference", "amount", "currency", "payment_method"})
 OPERATION = {"reference": _is_text, "amount": _is_amount}

@@ -135,6 +135,7 @@ def _new_payment(call: _Call) -> Payment:
         token=method.get("token", ""),
         metadata=metadata,
         return_url=body.get("return_url", ""),
+        statement_descriptor=body.get("statement_descriptor", ""),
         created_at=call.now,
     )
 

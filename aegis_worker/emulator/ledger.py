@@ -26,6 +26,7 @@ _FIXED = (
     "token",
     "metadata",
     "return_url",
+    "statement_descriptor",
     "created_at",
 )
 _MOVING = (
@@ -45,6 +46,8 @@ _INSERT = f"INSERT INTO payments ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIXE
 _OPERATION = ("payment_id", "operation", "reference", "amount", "idempotency_key", "error_code", "at")
 _INSERT_OPERATION = f"INSERT INTO operations ({', '.join(_OPERATION)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _UPDATE = f"UPDATE payments SET {', '.join(f'{column} = ?' for column in _MOVING)} WHERE id = ?"
+
+_ADD_DESCRIPTOR = "ALTER TABLE payments ADD COLUMN statement_descriptor TEXT NOT NULL DEFAULT ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA.read_text())
+        if "statement_descriptor" not in {row[1] for row in self._db.execute("PRAGMA table_info(payments)")}:
+            self._db.execute(_ADD_DESCRIPTOR)  # a ledger that an older version began
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

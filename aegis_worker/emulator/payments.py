@@ -50,6 +50,7 @@ class Payment:
     token: str
     metadata: dict[str, str]
     return_url: str
+    statement_descriptor: str
     created_at: float
     status: Status = Status.CREATED
     authorized: int = 0
@@ -113,6 +114,7 @@ class Payment:
             "amount_refunded": self.refunded,
             "capture_method": self.capture_method,
             "payment_method": {"type": self.method},
+            "statement_descriptor": self.statement_descriptor or None,
             "next_action": action,
             "last_error": {"code": self.error_code} if self.error_code else None,
             "metadata": self.metadata,

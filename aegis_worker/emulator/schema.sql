@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS payments (
     token TEXT NOT NULL,
     metadata TEXT NOT NULL,
     return_url TEXT NOT NULL,
+    statement_descriptor TEXT NOT NULL DEFAULT '',
     created_at REAL NOT NULL,
     status TEXT NOT NULL,
     authorized INTEGER NOT NULL,

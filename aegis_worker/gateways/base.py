@@ -102,7 +102,7 @@ class GatewayConfig:
 
 
 # The terms that gateways are sent since fingerprints are stored.
-_SENT_SINCE: tuple[str, ...] = ()
+_SENT_SINCE = ("statement_descriptor",)
 
 
 @dataclass(frozen=True, slots=True)

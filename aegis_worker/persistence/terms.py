@@ -29,6 +29,7 @@ def columns() -> tuple[Column[Any], ...]:
         Column("description", Text),
         Column("return_url", Text),
         Column("metadata", JSONB, nullable=False),
+        Column("statement_descriptor", Text),
     )
 
 

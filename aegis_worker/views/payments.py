@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.payment import Payment
-
-if TYPE_CHECKING:
-    pass
 
 
 def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -> dict[str, Any]:
@@ -28,6 +25,7 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
         "payment_method": _sorted(terms.payment_method),
         "customer": _sorted(terms.customer),
         "description": terms.description,
+        "statement_descriptor": terms.statement_descriptor,
         "return_url": terms.return_url,
         "metadata": _sorted(terms.metadata),
         "amounts": {

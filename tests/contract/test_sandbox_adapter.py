@@ -70,6 +70,13 @@ class TestAPaymentsWay:
             (ref, charge.payment_id, 1999)
         ]
 
+    @pytest.mark.parametrize("descriptor", ["BLUE TICKETS", "Shop & Co., 7#12 (~)", None])
+    def test_the_statement_descriptor_is_booked(
+        self, gateway: LoadedGateway, sandbox: Sandbox, descriptor: str | None
+    ) -> None:
+        ref = approved_ref(gateway.process(request(statement_descriptor=descriptor)))
+        assert sandbox.call("GET", f"/v1/payments/{ref}").json["statement_descriptor"] == descriptor
+
     def test_initiate_authenticate_and_process_work_on_one_payment(
         self, gateway: LoadedGateway, sandbox: Sandbox
     ) -> None:

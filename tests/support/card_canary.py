@@ -39,6 +39,7 @@ def bodies() -> Iterator[dict[str, Any]]:
             "currency",
             "reference",
             "description",
+            "statement_descriptor",
             "return_url",
             "capture_method",
             "state",

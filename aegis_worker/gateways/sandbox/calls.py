@@ -83,5 +83,6 @@ def _new_payment(request: GatewayRequest) -> dict[str, Any]:
         "customer": terms.customer.get("id"),
         "description": terms.description,
         "return_url": terms.return_url,
+        "statement_descriptor": terms.statement_descriptor,
     }
     return body | {name: value for name, value in optional.items() if value}

@@ -23,6 +23,7 @@ EVERYTHING: dict[str, Any] = {
     "reference": "order-1042",
     "customer": {"name": "Ãsha", "id": "cus_1", "country": "IN", "email": "asha@shop.example"},
     "description": "Two tickets 😀",
+    "statement_descriptor": "BLUE TICKETS",
     "return_url": "https://shop.example/return",
     "metadata": {
         "z": 1,
@@ -185,6 +186,7 @@ CARD_NUMBERS: list[tuple[dict[str, Any], str]] = [
     ({"reference": VISA}, "/reference"),
     ({"reference": "paid with 4111 1111 1111 1111"}, "/reference"),
     ({"description": "4111-1111-1111-1111"}, "/description"),
+    ({"statement_descriptor": f"CARD {VISA}"}, "/statement_descriptor"),
     ({"return_url": f"https://shop.example/?c={VISA}"}, "/return_url"),
     ({"customer": {"id": VISA}}, "/customer/id"),
     ({"customer": {"name": f"Asha {VISA}"}}, "/customer/name"),

@@ -16,14 +16,24 @@ WRITABLE = (
     "reference",
     "customer",
     "description",
+    "statement_descriptor",
     "return_url",
     "metadata",
 )
-OPTIONAL = ("capture_method", "reference", "customer", "description", "return_url", "metadata")
+OPTIONAL = (
+    "capture_method",
+    "reference",
+    "customer",
+    "description",
+    "statement_descriptor",
+    "return_url",
+    "metadata",
+)
 FULL: dict[str, Any] = {
     "reference": "order-7",
     "customer": {"id": "c", "email": "a@b.example", "name": "Asha", "country": "IN"},
     "description": "two\nlines",
+    "statement_descriptor": "Shop & Co., 7#12",
     "return_url": "https://shop.example/back?x=1#top",
     "metadata": {"a.b-c": None, "n": 1.5, "t": True, "s": ""},
     "payment_method": {**CARD, "network": "visa"},

@@ -111,6 +111,21 @@ def test_one_payment_is_posted_and_seen_through(aegis: Aegis) -> None:
     assert "idempotency key cli_" in ran.err
 
 
+@pytest.mark.usefixtures("front")
+def test_a_statement_descriptor_goes_along_from_options_and_from_a_file(
+    aegis: Aegis, database: Database, tmp_path: Path
+) -> None:
+    path = a_file(tmp_path, a_body(statement_descriptor="FROM A FILE"))
+    options = ("--token", "tok_ok", "--statement-descriptor", "FROM OPTIONS")
+    assert (
+        aegis(*PAY, *options, "--wait", "0", "--json").json["payment"]["statement_descriptor"]
+        == "FROM OPTIONS"
+    )
+    assert aegis("pay", "--file", path, "--wait", "0").exit_code == 0
+    stored = rows(database, "SELECT statement_descriptor FROM payments ORDER BY id")
+    assert [row["statement_descriptor"] for row in stored] == ["FROM OPTIONS", "FROM A FILE"]
+
+
 @pytest.mark.usefixtures("working")
 def test_a_decline_is_a_result_and_says_why(aegis: Aegis) -> None:
     ran = aegis(*PAY, "--token", "tok_hard_expired_card", "--json")

@@ -22,6 +22,7 @@ EVERY_TERM = PaymentTerms(
     return_url="https://shop.example/return",
     metadata={"cart": "c-81"},
 )
+DESCRIBED = replace(EVERY_TERM, statement_descriptor="BLUE TICKETS")
 
 
 def test_a_fingerprint_is_what_it_was_before_there_were_terms() -> None:
@@ -41,6 +42,8 @@ def test_a_fingerprint_covers_the_terms_that_a_gateway_is_sent() -> None:
             {"customer": {"id": "cus_118"}},
             {"description": None},
             {"return_url": None},
+            {"statement_descriptor": "BLUE TICKETS"},
+            {"statement_descriptor": "RED TICKETS"},
         )
     ]
     prints = {replace(request, terms=terms).fingerprint() for terms in [EVERY_TERM, *others]}
@@ -62,5 +65,5 @@ def test_the_hmac_of_a_request_is_what_it_was_before_there_were_terms() -> None:
 
 def test_terms_come_back_from_their_columns() -> None:
     bare = PaymentTerms(Money(5, "JPY"), {"type": "card", "token": "tok_ok"})
-    for terms in (EVERY_TERM, bare):
+    for terms in (EVERY_TERM, DESCRIBED, bare):
         assert terms_from_row(row_of_terms(terms)) == terms
