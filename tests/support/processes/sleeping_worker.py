@@ -10,19 +10,22 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import create_engine
 
+from aegis_worker.domain.card_networks import CardDecline
+from aegis_worker.domain.changes import Change
 from aegis_worker.domain.outcomes import Lookup
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig, StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.pipeline.run import run
 from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
-from support.payments import AlwaysGrants, OpenGates, make_due, pipeline
+from support.payments import OpenGates, make_due, pipeline
 from support.sandbox_process import API_KEY
 
 
@@ -51,15 +54,20 @@ class Gates(OpenGates):
         return super().admit(wanted)
 
 
-class Locks(AlwaysGrants):
-    """What is told of each commit before the calls that it allows."""
+class Jobs(PostgresJobs):
+    """What is written, with a look at who sleeps between a commit and the call that it allows."""
 
-    def __init__(self, comes_by: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, comes_by: Callable[[str], None]) -> None:
+        super().__init__(database)
         self._comes_by, self.asked = comes_by, False
 
-    def release(self, payment_ids: Sequence[str]) -> None:
+    def record(
+        self, changes: Sequence[Change], declines: Mapping[str, CardDecline], *, lease_s: float
+    ) -> set[str]:
+        held = super().record(changes, declines, lease_s=lease_s)
         if self.asked:
             self._comes_by("committed")
+        return held
 
 
 def main(database_url: str, gateway_url: str, wanted: str) -> None:
@@ -68,14 +76,15 @@ def main(database_url: str, gateway_url: str, wanted: str) -> None:
         json.loads(wanted)[name] for name in ("asleep", "lease_s", "key_lifetime_s")
     )
     sleeper = Sleeper(asleep)
-    locks = Locks(sleeper.comes_by)
+    database = Database(create_engine(database_url))
+    jobs = Jobs(database, sleeper.comes_by)
 
     class Gateway(LoadedGateway):
         def find_by_reference(self, query: StatusQuery) -> Lookup:
             sleeper.comes_by("asking")
             said = super().find_by_reference(query)
             sleeper.comes_by("heard")
-            locks.asked = True
+            jobs.asked = True
             return said
 
     config = GatewayConfig(
@@ -87,7 +96,6 @@ def main(database_url: str, gateway_url: str, wanted: str) -> None:
         timeout_s=0.7,
         options={"key_lifetime_s": key_lifetime_s, "absence_window_s": 120},
     )
-    database = Database(create_engine(database_url))
     parts = pipeline(
         database,
         Gateway(SandboxAdapter(config)),
@@ -96,7 +104,7 @@ def main(database_url: str, gateway_url: str, wanted: str) -> None:
         call_threads=1,
         run_limit_s=1,
         gates=Gates(sleeper.comes_by),
-        locks=locks,
+        jobs=jobs,
     )
     run(parts, "payments")
     make_due(database)
