@@ -9,7 +9,7 @@ from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
 from aegis_worker.domain.charges import may_have_charged
 from aegis_worker.domain.declines import describe_error
-from aegis_worker.domain.outcomes import Approved, Declined, Operation
+from aegis_worker.domain.outcomes import Approved, Declined, Operation, charges
 from aegis_worker.domain.payment import Fact, failed
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import ResolutionRefused
@@ -135,9 +135,7 @@ def closed(kind: Kind, how: Checked) -> Decided:
 
 
 def _must_be_ended(call: Attempt) -> bool:
-    return call.status.is_open or (
-        call.operation is Operation.PROCESS and call.status == AttemptStatus.APPROVED
-    )
+    return call.status.is_open or (charges(call.operation) and call.status == AttemptStatus.APPROVED)
 
 
 def _resolved(how: Checked, kind: Kind) -> Fact:
