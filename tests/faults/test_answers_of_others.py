@@ -209,7 +209,14 @@ def says_twice(name: str, value: Any, *, first: bool) -> Rewrite:
 
 @pytest.mark.row(65)
 @pytest.mark.parametrize("first", [True, False], ids=["the lie first", "the lie last"])
-@pytest.mark.parametrize("kind", [of_posts, of_look_ups, lambda rewrite: rewrite])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(of_posts, marks=pytest.mark.slow),
+        pytest.param(of_look_ups, marks=pytest.mark.slow),
+        lambda rewrite: rewrite,
+    ],
+)
 @pytest.mark.parametrize(
     ("token", "name", "value"),
     [
@@ -263,9 +270,9 @@ def shows(**other: Any) -> Rewrite:
     "other",
     [
         {"amount": 19990},
-        {"currency": "EUR"},
+        pytest.param({"currency": "EUR"}, marks=pytest.mark.slow),
         {"amount_captured": 1998},
-        {"amount": 19990, "amount_captured": 19990},
+        pytest.param({"amount": 19990, "amount_captured": 19990}, marks=pytest.mark.slow),
     ],
     ids=json.dumps,
 )

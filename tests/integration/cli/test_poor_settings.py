@@ -134,7 +134,9 @@ def test_every_command_says_in_one_line_which_setting_is_wrong(
     ("name", "value"),
     [
         ("DATABASE_URL", "postgresql://aegis:hun@ter2@127.0.0.1:5432/aegis"),
-        ("REDIS_URL", "redis://:hunter2@127.0.0.1:6379/0?retry_on_timeout=1"),
+        pytest.param(
+            "REDIS_URL", "redis://:hunter2@127.0.0.1:6379/0?retry_on_timeout=1", marks=pytest.mark.slow
+        ),
         pytest.param("AEGIS_CONFIG_DIR", "/not/there", marks=pytest.mark.slow),
         pytest.param("AEGIS_CRASH_AT", "nowhere", marks=pytest.mark.slow),
     ],
