@@ -32,7 +32,7 @@ from .payments.routes import blueprint as payments
 from .routing.routes import blueprint as routing
 from .webhooks.routes import blueprint as webhooks
 
-# In the order in which the OpenAPI document tells of them.
+# The OpenAPI document lists the routes in this order.
 _BLUEPRINTS = (
     payments,
     batches,
@@ -47,24 +47,24 @@ _BLUEPRINTS = (
     health,
     metrics,
 )
-# Schemas that the document names though no operation takes or answers one by itself.
+# Schemas that get a name in the document although no operation takes or answers one of them by itself.
 _NAMED_SCHEMAS = (*PAYMENT_METHODS.values(), BatchLineSchema())
 
 
 class _Application(Flask):
-    """Flask without its look, a dozen times a request, at whether a function of ours is a coroutine: none is."""
+    """Flask without its check, a dozen times a request, for whether a function is a coroutine: none of ours is one."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function as it is."""
+        """Return the function unchanged."""
         return func
 
     def make_default_options_response(self) -> Response:
-        """What OPTIONS is answered: the methods, in the order in which a refused one is told them."""
+        """Answer OPTIONS with the allowed methods, in the same order in which a 405 lists them."""
         allowed = sorted(request_ctx.url_adapter.allowed_methods())  # type: ignore[union-attr]
         return Response(status=204, headers={"Allow": ", ".join(allowed)})
 
     def dispatch_request(self) -> ResponseReturnValue:
-        """Whoever asks is known by now: read the whole body, also where no route needs it, then let the route answer."""
+        """Read the whole body before the route answers, even if the route needs none. The caller is known by now."""
         if request.routing_exception is None:
             framing.take_body()
         return super().dispatch_request()
@@ -78,18 +78,19 @@ def _from_environment() -> Web:
 
 
 def serve_with(app: Flask, parts: Web) -> None:
-    """Have the application work with these parts, and with none of those that it had before."""
+    """Make the application use these parts, in place of any that it had before."""
     install(app, Parts(web=parts, known_keys=KnownKeys(parts.database), waiters=Waiters()))
 
 
 def create_app(parts: Web | None = None) -> Flask:
-    """The application on the given parts, or on those that the environment describes.
+    """Build the application on the given parts, or on parts made from the environment.
 
-    Without parts it is a server that calls: where the environment can't work, that ends with 3 and one line says why.
+    Without parts it runs as a server process: if the environment is unusable, the process prints one line that says why
+    and exits with 3.
     """
     parts = parts or _from_environment()
     app = _Application(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a body sent in chunks
+    app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a chunked body
     app.url_map.merge_slashes = False
     app.url_map.converters["payment"] = requests.PaymentInPath
     serve_with(app, parts)

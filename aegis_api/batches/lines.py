@@ -1,4 +1,4 @@
-"""A batch's body, newline-delimited JSON, as payment commands: each line is read, or refused by itself."""
+"""Reads a batch's body (newline-delimited JSON) into payment commands: each line is accepted or refused by itself."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from aegis_worker.errors import AegisError
 from aegis_worker.intake import MOST_AT_ONCE, PaymentCommand
 
 _PAYMENT = PaymentRequestSchema()
-# What JSON lets stand around a value, but for the line feed that ends a line.
+# The whitespace that JSON allows around a value, except the line feed, which ends a line.
 _BLANK = b" \t\r"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line, numbered from 1 with blank ones counted, as an editor does. `key`: None where it can't be shown."""
+    """One line. Numbers start at 1 and count blank lines, as an editor does. `key` is None if it must not be shown."""
 
     number: int
     key: str | None
@@ -29,7 +29,7 @@ class Line:
 
 
 def read_lines(body: bytes, merchant_id: str, *, longest_line: int, secret: str) -> list[Line]:
-    """The lines that are not blank. Raises RequestRefused where there are none, or more than 1,000 of any kind."""
+    """The lines that are not blank. Raises RequestRefused if there are none, or more than 1,000 lines, blank or not."""
     count = body.count(b"\n") + (not body.endswith(b"\n"))
     if count > MOST_AT_ONCE:
         raise RequestRefused(

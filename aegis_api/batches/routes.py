@@ -1,4 +1,4 @@
-"""Many payments in one request: newline-delimited JSON in, what became of each line out."""
+"""Many payments in one request: newline-delimited JSON in, one result for each line out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .schemas import MEDIA_TYPE, BatchSchema, documented_body
 blueprint = Blueprint("batches", __name__, url_prefix="/v1", description="Many payments at once.")
 blueprint.before_request(require_merchant)
 
-# 4 MiB where a body may have 64 KiB: a thousand lines of the usual length, four times over.
+# A batch may have 64 times the 64 KiB of a single body: 4 MiB, four times what 1,000 lines of usual length need.
 _BODIES_IN_A_BATCH = 64
 
 

@@ -62,7 +62,7 @@ class BatchSchema(Answer):
 
 
 def documented_body(example: str) -> dict[str, Any]:
-    """The request's body, of which OpenAPI 3.1 can only say in words that each line follows a schema."""
+    """The request's body. OpenAPI 3.1 has no keyword for "each line follows this schema", so the description says it."""
     about = f"1 to {MOST_AT_ONCE:,} lines, each a JSON object that follows the schema `BatchLine`."
     schema = {"type": "string", "description": about}
     return {"required": True, "content": {MEDIA_TYPE: {"schema": schema, "example": example}}}

@@ -1,4 +1,4 @@
-"""The example of an explanation, composed and rendered as a real one."""
+"""The example of an explanation, composed and rendered by the same functions as a real one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a payment is in its state, for its merchant. Operators ask /v1/ops/payments/{id}/explain."""
+"""Why a payment is in its state, for its merchant. Operators use /v1/ops/payments/{id}/explain."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def explain_payment(payment_id: str) -> Response:
 
 
 def explained(merchant_id: str | None, payment_id: str) -> dict[str, Any]:
-    """The explanation's body; for operators where no merchant is named. Raises NotFound."""
+    """The explanation's body. A `merchant_id` of None means an operator asks. Raises NotFound."""
     with parts().web.database.read() as connection:
         case = read_case_file(connection, merchant_id, known_form(payment_id, PAYMENT))
     if case is None:

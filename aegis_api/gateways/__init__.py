@@ -1,1 +1,1 @@
-"""Payment gateways: how they do, pausing them, and the events that they post to us."""
+"""Payment gateways: their health, pausing them, and the events that they post to us."""

@@ -1,4 +1,4 @@
-"""How the gateways do. For operators, because it is about the installation and not about one merchant."""
+"""The health of the gateways. For operators only: it describes the installation and not one merchant."""
 
 from __future__ import annotations
 

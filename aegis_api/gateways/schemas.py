@@ -1,4 +1,4 @@
-"""Gateways as operators see them, pausing one, and the answer to what a gateway posts."""
+"""Schemas of gateways as operators see them, of pausing one, and of the answer to an event that a gateway posts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Whether this process lives and may be sent requests, and its metrics."""
+"""Whether this process is alive and ready for requests, and its metrics."""

@@ -1,4 +1,4 @@
-"""What a monitor scrapes."""
+"""The metrics that a monitor scrapes."""
 
 from __future__ import annotations
 

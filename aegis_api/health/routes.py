@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it may be sent requests."""
+"""Whether this process is alive, and whether it is ready for requests."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def readyz() -> Response:
 
 
 def _database_checks() -> tuple[dict[str, str], str | None]:
-    """How database and schema are, and why that is not enough, if it is not."""
+    """The state of the database and of its schema, and the reason why the process is not ready, or None if it is."""
     try:
         with parts().web.database.read() as connection:
             found = fit(connection)

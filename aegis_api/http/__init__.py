@@ -1,1 +1,1 @@
-"""What every route shares: how requests are read, who asks, how answers and problems are written, the OpenAPI document."""
+"""What every route shares: reading requests, authentication, writing answers and problems, the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""Answers as they go out: JSON in UTF-8, headers as they are given."""
+"""Writes answers: JSON in UTF-8, headers exactly as the route gives them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def dumps(body: Mapping[str, Any]) -> bytes:
-    """The body as it goes out: UTF-8, the fields in the order given."""
+    """The body as JSON in UTF-8, its fields in the order given."""
     text = _encoder.encode(body)
-    # An unpaired surrogate can only come from a refused request's own field name; escaped, it is still JSON.
+    # Only the name of a field in a refused request can hold an unpaired surrogate. Escaped, it is still valid JSON.
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -31,8 +31,8 @@ def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str
 
 
 class _Answer(Response):
-    """Whole, with headers that go out as they are: werkzeug would look for what it has to escape in them."""
+    """A complete answer whose headers go out unchanged. It skips werkzeug's search for characters to escape in them."""
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
-        """The headers."""
+        """Return the headers unchanged."""
         return self.headers

@@ -1,4 +1,4 @@
-"""Who is asking: the bearer key of a request, and the merchant or operator it stands for."""
+"""Authentication: the bearer key of a request, and the merchant or operator whose key it is."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from aegis_worker.persistence.database import Database
 
 from .parts import parts
 
-# A revoked key works for at most this long in a process that has just seen it; asking each time would cost a statement.
+# A process that has just seen a key accepts it for at most this long after it was revoked. Asking the database on
+# every request would cost a statement each time.
 _REMEMBER_S = 5.0
 _MOST_REMEMBERED = 1024
 _BEARER = re.compile(r"bearer +(aegis_(?:test|live)_[A-Za-z0-9_-]{32,64})", re.IGNORECASE)
 
 
 class KnownKeys:
-    """Holders by the hash of their key, each remembered for at most 5 s, at most 1024 of them. Safe among threads."""
+    """Remembers key holders by the hash of their key: at most 1024, for at most 5 s each. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,7 +31,7 @@ class KnownKeys:
         self._lock = Lock()
 
     def holder_of(self, key: str) -> Holder:
-        """Whose key this is. Raises InvalidApiKey or DatabaseUnavailable. An unknown key is never remembered."""
+        """The holder of this key. Raises InvalidApiKey or DatabaseUnavailable. Unknown keys are never remembered."""
         name = key_hash(key)
         now = time.monotonic()
         with self._lock:
@@ -47,9 +48,10 @@ class KnownKeys:
 
 
 def require_merchant() -> None:
-    """Before each request of a blueprint: note the merchant in `g.merchant_id`.
+    """Before each request of a blueprint: set `g.merchant_id`.
 
-    Raises InvalidApiKey, or InsufficientScope for an operator's key: whose payments would it make and see?
+    Raises InvalidApiKey, or InsufficientScope for an operator's key, because it belongs to no merchant whose payments
+    it could make or see.
     """
     holder = _holder()
     if holder.role != "merchant":
@@ -58,9 +60,9 @@ def require_merchant() -> None:
 
 
 def require_operator() -> None:
-    """Before each request of a blueprint: note the operator's key in `g.operator`.
+    """Before each request of a blueprint: set `g.operator` to the operator's key.
 
-    Raises InvalidApiKey, or InsufficientScope for a merchant's key: operators see every merchant's payments.
+    Raises InvalidApiKey, or InsufficientScope for a merchant's key, because operators see every merchant's payments.
     """
     holder = _holder()
     if holder.role != "operator":

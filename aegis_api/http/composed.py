@@ -1,4 +1,4 @@
-"""Fields that have rules of their own: reasons, addresses, an object of one kind among several, metadata."""
+"""Fields with rules of their own: reasons, web addresses, unions (an object whose `type` picks a schema), metadata."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
 from .fields import WRONG_CHARACTERS, Fault, StrictField, StrictSchema, Text, refusal
 
 _MAX_64_BIT = 2**63 - 1
-# Up to here a float and a decimal of 15 digits are the same number for every reader.
+# Up to this value a float and a decimal of 15 digits are the same number for every reader.
 _MAX_FLOAT = 1e15
 _METADATA_KEYS, _METADATA_TEXT = 50, 1000
 _LOOPBACK_NAMES = {"localhost"}
 
 
 class Reason(Text):
-    """What an operator writes down about a decision; as long as the audit log takes it."""
+    """An operator's reason for a decision, at most as long as the audit log allows."""
 
     def __init__(self, description: str, **kwargs: Any) -> None:
         super().__init__(
@@ -34,7 +34,7 @@ class Reason(Text):
 
 
 class WebAddress(Text):
-    """A page's absolute URL: https, or http on loopback, where a developer's own machine listens."""
+    """The absolute URL of a page: https, or http on loopback for a developer's own machine."""
 
     def __init__(self, **kwargs: Any) -> None:
         documented = {"format": "uri"} | kwargs.pop("metadata", {})

@@ -1,4 +1,4 @@
-"""/openapi.json, and /docs: Swagger UI from files of an installed package, so that nothing is fetched from elsewhere."""
+"""/openapi.json, and /docs: Swagger UI, served from an installed package so that browsers fetch nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONTENT_SECURITY_POLICY = "; ".join(
 
 def register(app: Flask, api: Api) -> None:
     """Serve the finished document of `api`, and the page that shows it."""
-    # Once: the routes don't change while the process lives.
+    # Written once, because the routes don't change while the process lives.
     document = json.dumps(api.spec.to_dict()).encode()
     swagger_ui = Path(str(resources.files("flask_swagger_ui"))) / "dist"
     places = {

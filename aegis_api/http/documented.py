@@ -1,4 +1,4 @@
-"""Fields of answers: what the OpenAPI document says about them."""
+"""Fields of answers, with what the OpenAPI document says about them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def text(
     data_key: str | None = None,
     **more: Any,
 ) -> fields.String:
-    """A string of an answer; `more` are keywords of JSON Schema."""
+    """A string in an answer. `more` holds further keywords of JSON Schema."""
     metadata = {**({"description": description} if description else {}), **more}
     return fields.String(required=required, allow_none=none, data_key=data_key, metadata=metadata)
 
 
 def one_of(*values: str, description: str = "") -> fields.String:
-    """One of these strings."""
+    """A string that is one of these values."""
     return text(description, enum=list(values))
 
 
 def table(heads: tuple[str, ...], *rows: tuple[str, ...]) -> str:
-    """A table in a description, in Markdown."""
+    """A Markdown table, for a description."""
     lines = [heads, ("---",) * len(heads), *((f"`{name}`", *rest) for name, *rest in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -43,7 +43,7 @@ def number(description: str = "", *, none: bool = False) -> fields.Float:
 
 
 def time(description: str = "", *, none: bool = False, required: bool = True) -> fields.String:
-    """An instant, RFC 3339."""
+    """An instant as RFC 3339 writes it."""
     return text(description, none=none, required=required, format="date-time")
 
 

@@ -1,4 +1,4 @@
-"""marshmallow fields that convert nothing: a value is taken as it is or refused, with a code and a reason."""
+"""marshmallow fields that convert nothing: they accept a value unchanged or refuse it with a code and a reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aegis_worker.domain.text import LINE, LINES, LONGEST_NAME, NAME, is_line, i
 
 
 class Fault(str):
-    """A refusal's reason, as marshmallow carries it, with the stable `code` that goes with it."""
+    """The reason for a refusal, with its stable `code`, in the form in which marshmallow carries messages."""
 
     __slots__ = ("code",)
     code: str
@@ -50,11 +50,11 @@ class BodySchema(StrictSchema):
     """
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """marshmallow's hook for each field of an instance."""
+        """Called by marshmallow for each field of an instance."""
         field_obj.allow_none = not field_obj.required
 
     def load(self, data: Any, **options: Any) -> Any:
-        """The fields that `data` gives, as marshmallow does. Raises ValidationError."""
+        """Load the fields that `data` gives, as marshmallow does. Raises ValidationError."""
         loaded = super().load(data, **options)
         told = {name: value for name, value in loaded.items() if value is not None}
         for name in loaded.keys() - told.keys():
@@ -75,28 +75,28 @@ WRONG_CHARACTERS = Fault(
 
 
 class StrictField(fields.Field[Any]):
-    """Base of the fields here: the two refusals that every field may give, with their codes."""
+    """Base of the fields here: the two refusals that every field may give, each with its code."""
 
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
-        """marshmallow's hook for `required` and `null`; its own would lose the code."""
+        """Called by marshmallow for `required` and `null`. Its own version would lose the code."""
         return ValidationError([_EVERY_FIELD[key]])
 
     def _validate(self, value: Any) -> None:
-        # marshmallow builds a chain for each value, also where there is nothing in it: a field here refuses by itself.
+        # marshmallow builds a chain of validators for each value, even an empty one. Fields here refuse without them.
         if self.validators:
             super()._validate(value)
 
 
 class Object(fields.Nested):
-    """An object that follows a schema of its own."""
+    """An object that follows its own schema."""
 
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
-        """As for every other field."""
+        """Refuse with a code, like every other field."""
         return ValidationError([_EVERY_FIELD[key]])
 
 
 class Verbatim(StrictField):
-    """An object that is taken as it is: something else knows what may stand in it."""
+    """An object that is accepted as it is; another module checks what may stand in it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"type": "object"} | kwargs.pop("metadata", {}), **kwargs)
@@ -108,9 +108,9 @@ class Verbatim(StrictField):
 
 
 class Text(StrictField):
-    """A string of 1 to `longest` characters that a person may write; wholly matching `pattern`, where there is one.
+    """A string of 1 to `longest` printable characters. It must match `pattern` as a whole, if there is one.
 
-    In one line, or in several where `lines` is set.
+    It is a single line, unless `lines` is set.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Text(StrictField):
 
 
 class Name(Text):
-    """A merchant's name for a payment. Kept as it is given; `same_name` says which names are one."""
+    """A merchant's name for a payment. Kept as given; `same_name` decides which spellings are the same name."""
 
     def __init__(self, **kwargs: Any) -> None:
         documented = {"pattern": NAME} | kwargs.pop("metadata", {})
@@ -161,7 +161,7 @@ class Name(Text):
 
 
 class OneOf(StrictField):
-    """One of the given strings. `refused` gives a reason of its own for values that are known but not taken yet."""
+    """One of the given strings. `refused` holds the reasons for values that are known but not supported yet."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class OneOf(StrictField):
 
 
 class Flag(StrictField):
-    """true or false, and no word for them."""
+    """true or false; no string or number stands for them."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(metadata={"type": "boolean"} | kwargs.pop("metadata", {}), **kwargs)
@@ -200,7 +200,7 @@ class Flag(StrictField):
 
 
 class Whole(StrictField):
-    """An integer as JSON writes one: no boolean, no float, no string."""
+    """An integer as JSON writes it: no boolean, float or string."""
 
     def __init__(self, least: int, most: int, **kwargs: Any) -> None:
         documented = {"type": "integer", "minimum": least, "maximum": most}

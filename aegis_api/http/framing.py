@@ -1,7 +1,8 @@
-"""How a request stands on its connection (RFC 9112): headers that are given once, one length, and the whole body.
+"""How a request is framed on its connection (RFC 9112): headers sent once, one length, the whole body.
 
-A server hands on much that HTTP forbids, and joins a header that is sent twice with a comma. What can be read in two ways
-is refused before anything is done, and the connection is closed where it can't be known where the next request begins.
+The server passes on much that HTTP forbids, and joins a header that is sent twice with a comma. A request that can be
+read in two ways is refused before anything is done. If nobody can tell where the next request begins, the connection
+is closed.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from .problems import RequestRefused
 log = structlog.get_logger(__name__)
 
 CLOSE = "aegis.close"
-"""Where the server's worker leaves in the environ what has it close the connection after the answer."""
+"""The environ key under which the server's worker leaves a function that closes the connection after the answer."""
 
-# Authorization is not among them: a key has no comma, so two of them are no key. Prefer and If-None-Match are lists.
+# Authorization is not in this set: a key has no comma, so two joined keys are an invalid key. Prefer and
+# If-None-Match are lists and may be sent twice.
 _SINGLE = {
     "CONTENT_TYPE": "Content-Type",
     "CONTENT_LENGTH": "Content-Length",
@@ -28,13 +30,13 @@ _SINGLE = {
     "HTTP_HOST": "Host",
     "HTTP_IF_MATCH": "If-Match",
 }
-# A shorter body, whose length is known, gunicorn reads away by itself.
+# gunicorn itself reads and discards an unread body that is shorter than this and whose length is known.
 _SERVER_READS_ON = 1 << 16
 _HALF_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def check_head() -> None:
-    """Before each request: refuse what its head says twice, or what it says in no known way. Raises RequestRefused."""
+    """Before each request: refuse headers that are sent twice and framing that is unknown. Raises RequestRefused."""
     environ = request.environ
     for name, header in _SINGLE.items():
         if "," in environ.get(name, ""):
@@ -45,7 +47,7 @@ def check_head() -> None:
         )
     if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
         raise _refused("Send a Host header.", header="Host", code="required")
-    if environ.get("HTTP_HOST") and not request.host:  # werkzeug's answer to one that is none
+    if environ.get("HTTP_HOST") and not request.host:  # werkzeug gives "" for an invalid host
         raise _refused("Must be a host, with a port or without.", header="Host", code="invalid_format")
     query = environ.get("QUERY_STRING", "")
     if query and not _is_escaped_utf8(query):
@@ -59,21 +61,21 @@ def check_head() -> None:
 def take_body() -> None:
     """Read the request's whole body, of up to `request.max_content_length` bytes, into `g.body`.
 
-    Raises RequestRefused where it is cut short or its chunks are none, or RequestEntityTooLarge.
+    Raises RequestRefused if the body is cut short or its chunks are malformed, and RequestEntityTooLarge.
     """
     g.body = b""
     if not _announces_body():
         return
     announced, longest = request.content_length, request.max_content_length
     if longest is not None:
-        # werkzeug stops at the limit of a body without a length and doesn't say whether there is more.
+        # For a body without a length, werkzeug stops at the limit and doesn't say if more follows: allow one byte more.
         request.max_content_length = longest + 1
     try:
         body = request.get_data(cache=False)
     except HTTPException:
         close()
         raise
-    except Exception as error:  # whatever the server makes of bytes that are no body
+    except Exception as error:  # whatever the server raises for a malformed body
         log.info("body not read", error=type(error).__name__)
         raise _refused("The body doesn't follow HTTP: its chunks are wrong, or it ends early.") from error
     if longest is not None and len(body) > longest:
@@ -85,7 +87,7 @@ def take_body() -> None:
 
 
 def close_after_unread() -> None:
-    """After each request: a body that was not read and that the server doesn't read away ends the connection."""
+    """After each request: close the connection if the body was not read and the server will not read it either."""
     if "body" in g or not _announces_body():
         return
     length = request.content_length
@@ -94,7 +96,7 @@ def close_after_unread() -> None:
 
 
 def close() -> None:
-    """Have the connection closed after the answer, and the answer say so."""
+    """Close the connection after the answer, and announce that in the answer."""
     tell_server = request.environ.get(CLOSE)
     if tell_server is not None:
         tell_server()

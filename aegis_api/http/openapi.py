@@ -1,4 +1,4 @@
-"""The OpenAPI document: what all operations share. The rest comes from the routes and their schemas."""
+"""The parts of the OpenAPI document that all operations share. The rest comes from the routes and their schemas."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _EXAMPLE_ERRORS = {
     "validation_failed": [{"pointer": "/amount", "code": "invalid_type", "detail": "Must be an integer."}],
     "sensitive_data_rejected": [{"pointer": "/reference", "code": "card_number", "detail": CARD_FOUND}],
 }
-# What any operation under /v1 may answer.
+# The problems that any operation under /v1 may answer.
 _ANY_OPERATION = (
     "bad_request",
     "invalid_api_key",
@@ -46,17 +46,17 @@ _ANY_OPERATION = (
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest; every operation names its own errors, so there is no default one."""
+    """flask-smorest without its default error response: every operation names its own errors."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
     ERROR_SCHEMA = ProblemSchema
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose arguments are read strictly and whose request headers are documented by `takes`.
+    """A blueprint that reads arguments strictly and documents request headers by `takes`.
 
-    Of flask-smorest's decorators it takes what they note for the document. What they would do on each request is done
-    here: reading; or not needed: views answer with whole responses.
+    It keeps what flask-smorest's decorators note for the document, but not what they do on each request: reading is done
+    here, and nothing needs to serialize an answer, because views return whole responses.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -66,7 +66,7 @@ class Blueprint(flask_smorest.Blueprint):
     def arguments(
         self, schema: marshmallow.Schema, *, location: str = "json", **documented: Any
     ) -> Callable[[View], View]:
-        """The request's body (`json`) or query string (`query`) through `schema`, as the view's first argument."""
+        """Reads the body (`json`) or query string (`query`) through `schema`; it becomes the view's first argument."""
         read = {"json": read_body, "query": read_query}[location]
         document = _documenting(super().arguments(schema, location=location, **documented))
 
@@ -80,16 +80,16 @@ class Blueprint(flask_smorest.Blueprint):
         return decorate
 
     def response(self, *args: Any, **documented: Any) -> Callable[[View], View]:
-        """Documents how the view answers."""
+        """Documents the view's usual answer."""
         return _documenting(super().response(*args, **documented))
 
     def alt_response(self, *args: Any, **documented: Any) -> Callable[[View], View]:
-        """Documents how else the view answers."""
+        """Documents another answer of the view."""
         return _documenting(super().alt_response(*args, **documented))
 
 
 def _documenting(decorator: Callable[[View], View]) -> Callable[[View], View]:
-    """A decorator of flask-smorest without its wrapper: only its notes."""
+    """A decorator of flask-smorest that only adds its notes to the view and does not wrap it."""
 
     def documented(view: View) -> View:
         vars(view)["_apidoc"] = vars(decorator(view))["_apidoc"]
@@ -104,9 +104,9 @@ def _document_request_headers(doc: dict[str, Any], doc_info: dict[str, Any], **_
 
 
 def document(app: Flask, named_schemas: Iterable[marshmallow.Schema]) -> Api:
-    """Start the document of an application; blueprints are registered with what this returns.
+    """Start the document of an application. Register blueprints with the returned Api.
 
-    `named_schemas` get the names that parts of the document refer to them by.
+    `named_schemas` are given the names by which parts of the document refer to them.
     """
     app.config.update(API_TITLE="AegisPay", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
     api = Api(
@@ -117,14 +117,14 @@ def document(app: Flask, named_schemas: Iterable[marshmallow.Schema]) -> Api:
                 "license": {"name": "MIT", "identifier": "MIT"},
                 "contact": {"name": "The operator of this installation"},
             },
-            # Relative to where the document is: an installation doesn't know under which name it is reached.
+            # Relative to the document's own URL, because an installation doesn't know under which name it is reached.
             "servers": [{"url": "/", "description": "The installation that this document comes from."}],
             "security": [{"apiKey": []}],
             "marshmallow_plugin": Schemas(),
         },
     )
     components = api.spec.components
-    components.schemas.pop("PaginationMetadata")  # of flask-smorest's own pagination, which is not used
+    components.schemas.pop("PaginationMetadata")  # flask-smorest's own pagination is not used
     components.security_scheme(
         "apiKey",
         {"type": "http", "scheme": "bearer", "description": "An API key; `aegis keys create` makes one."},
@@ -143,15 +143,15 @@ def document(app: Flask, named_schemas: Iterable[marshmallow.Schema]) -> Api:
 
 
 def headers(*names: str) -> dict[str, Any]:
-    """Documented headers of an answer; Request-Id is always one of them."""
+    """The documented headers of an answer. Request-Id is always one of them."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("Request-Id", *names)}
 
 
 def takes(*names: str) -> Callable[[View], View]:
-    """Documents the headers that a route takes; Request-Id is always one of them."""
+    """Documents the request headers of a route. Request-Id is always one of them."""
 
     def documented(view: View) -> View:
-        # Where flask-smorest's own decorators note what the document is made from.
+        # `_apidoc` is where flask-smorest's own decorators leave their notes for the document.
         vars(view)["_apidoc"] = {**vars(view).get("_apidoc", {}), "request_headers": ["Request-Id", *names]}
         return view
 
@@ -161,9 +161,9 @@ def takes(*names: str) -> Callable[[View], View]:
 def refuses(
     *codes: str, open_to_all: bool = False, security: Sequence[Mapping[str, Any]] | None = None
 ) -> Callable[[View], View]:
-    """Documents the problems that a route may answer, and, unless it is `open_to_all`, those of every route under /v1.
+    """Documents the problems that a route may answer, and those of every route under /v1 unless it is `open_to_all`.
 
-    A route with a `security` of its own is none of these, and takes no API key.
+    A route with a `security` of its own answers none of the shared problems and takes no API key.
     """
     if open_to_all:
         security = []

@@ -1,4 +1,4 @@
-"""What operations of the OpenAPI document share: headers, and how schemas are told."""
+"""What the operations of the OpenAPI document share: headers, and how schemas are described."""
 
 from __future__ import annotations
 
@@ -76,19 +76,19 @@ class _Converter(OpenAPIConverter):
 
 
 class Schemas(MarshmallowPlugin):
-    """apispec's plugin; a schema's docstring and the names of its fields are told too."""
+    """apispec's plugin, which also documents a schema's docstring and what the names of its fields mean."""
 
     Converter = _Converter
 
     def schema_helper(self, name: Any, _: Any, schema: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
-        """What the document says about a schema."""
+        """The document's description of a schema."""
         told = super().schema_helper(name, _, schema=schema, **kwargs)
         about = (schema if isinstance(schema, type) else type(schema)).__doc__
         return told and {**told, "description": cleandoc(about or "")}
 
 
 def _keywords(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
-    """What apispec does not take from a field's metadata, and what a field of its name means everywhere."""
+    """The keywords that apispec does not take from a field's metadata, and the usual meaning of the field's name."""
     told = {
         name: field.metadata[name] for name in ("discriminator", "propertyNames") if name in field.metadata
     }

@@ -1,4 +1,4 @@
-"""What the routes work with, wired once per application."""
+"""The objects that the routes work with, wired once per application."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The web process's own parts, the keys it has seen lately, and its places for requests that wait."""
+    """The web process's own parts, its cache of API keys, and its places for requests that wait."""
 
     web: Web
     known_keys: KnownKeys
@@ -24,7 +24,7 @@ class Parts:
 
 
 def install(app: Flask, installed: Parts) -> None:
-    """Give the application its parts."""
+    """Store the parts in the application."""
     app.extensions["aegis"] = installed
 
 

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: one table from code to status, and one place that writes them."""
+"""Errors as RFC 9457 problem documents: one table from code to status, and the only place that writes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_ERRORS, _LONGEST_NAME = 100, 200
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a code means. `retryable`: the same request may succeed later, unchanged."""
+    """What a code means. `retryable`: the same request, unchanged, may succeed later."""
 
     status: int
     title: str
@@ -72,7 +72,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
 }
 
-# werkzeug's own errors; a status that is missing here is told by its phrase.
+# Codes for werkzeug's own errors. The code of any other status is made from its phrase.
 _CODE_OF_STATUS = {
     400: "bad_request",
     404: "not_found",
@@ -83,7 +83,7 @@ _CODE_OF_STATUS = {
 
 
 class RequestRefused(Refused):
-    """A refusal that only HTTP knows. `errors` say where, as `{pointer|parameter|header, code, detail}`."""
+    """A refusal that only HTTP knows. `errors` say where, each as `{pointer|parameter|header, code, detail}`."""
 
     def __init__(self, code: str, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(detail)
@@ -92,7 +92,7 @@ class RequestRefused(Refused):
 
 
 def register(app: Flask) -> None:
-    """Have every error of the application answered with a problem document."""
+    """Make every error of the application answer with a problem document."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(AegisError, _aegis_error)
     app.register_error_handler(Exception, _unexpected)
@@ -114,7 +114,7 @@ def problem(
 def problem_body(
     code: str, detail: str, *, errors: Sequence[Mapping[str, str]] = (), **more: Any
 ) -> dict[str, Any]:
-    """What the problem document of `code` holds."""
+    """The fields of the problem document of `code`."""
     meaning = PROBLEMS[code]
     return _members(code, meaning.status, meaning.title, meaning.retryable, detail, errors) | more
 
@@ -141,7 +141,7 @@ def _flatten(messages: Any, pointer: str) -> Iterator[tuple[str, Fault]]:
         yield from ((pointer, fault) for fault in messages)
         return
     for name, below in messages.items():
-        # "_schema" is marshmallow's name for the object itself.
+        # marshmallow files messages about the object itself under "_schema".
         step = "" if name == "_schema" else "/" + escaped(str(name)[:_LONGEST_NAME])
         yield from _flatten(below, pointer + step)
 
@@ -170,13 +170,13 @@ _DETAILS = {
 
 
 def body_of(error: AegisError) -> dict[str, Any]:
-    """What the problem document of an error holds; one of ours is logged and reported."""
+    """The fields of an error's problem document. An error that is our fault is also logged and reported."""
     if isinstance(error, RequestRefused):
         return problem_body(error.code, str(error), errors=error.errors)
     if error.code not in PROBLEMS or error.code == "internal_error":
         _report(error)
         return problem_body("internal_error", _INTERNAL)
-    # A refusal's message was written for its caller; what a broken part says is for the log.
+    # A refusal's message was written for the caller. The message of any other error is for the log only.
     detail = str(error) if isinstance(error, Refused) else PROBLEMS[error.code].title + "."
     if error.code == "database_unavailable":
         log.warning("database unavailable", error=str(error))
@@ -203,14 +203,14 @@ def _unexpected(error: Exception) -> Response:
 
 def _report(error: Exception) -> None:
     if isinstance(error, StatementError):
-        error.hide_parameters = True  # they are the merchant's data; the log gets the statement alone
-    # Error reports listen to this; Flask sends it only for what no error handler takes.
+        error.hide_parameters = True  # they are the merchant's data, so the log gets only the statement
+    # Error reporting listens to this signal, which Flask sends only for errors that no error handler takes.
     got_request_exception.send(current_app._get_current_object(), exception=error)  # type: ignore[attr-defined]
     log.error("request failed", error=type(error).__name__, exc_info=error)
 
 
 def outside_body(code: str, request_id: str) -> dict[str, Any]:
-    """What the problem document of `code` holds where the server could make no request of what it got."""
+    """The fields of the problem document of `code`, for bytes that the server could not read as a request."""
     meaning = PROBLEMS[code]
     return {
         "type": f"urn:aegispay:problem:{code}",

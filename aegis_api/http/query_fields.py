@@ -1,4 +1,4 @@
-"""Fields of query strings. Every value is a string, and is read strictly as the body's fields are."""
+"""Fields of query strings. Every value is a string and is read as strictly as the body's fields."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from .fields import StrictField, Text, refusal
 
 LONGEST_PAGE = 100
-_LONGEST_NUMBER = 19  # digits of 64 bits
+_LONGEST_NUMBER = 19  # digits of a 64-bit integer
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
 def page_start(prefix: str, what: str) -> Text:
-    """The `starting_after` of a list of `what`, whose ids begin with `prefix`."""
+    """The `starting_after` of a list of `what`, whose ids start with `prefix`."""
     return Text(
         64,
         pattern=prefix + r"_[0-9a-f]{32}",
@@ -45,7 +45,7 @@ class Number(StrictField):
 
 
 class Moment(StrictField):
-    """An instant as RFC 3339 writes it, with its offset."""
+    """An instant as RFC 3339 writes it, with its UTC offset."""
 
     def __init__(self, **kwargs: Any) -> None:
         documented = {
@@ -90,5 +90,5 @@ class PastMoment(Moment):
 
 
 def page_limit() -> Number:
-    """How many rows a page has at most."""
+    """The most rows that a page may have."""
     return Number(1, LONGEST_PAGE, load_default=20, metadata={"description": "How many to list at most."})

@@ -1,4 +1,4 @@
-"""How requests are read: a request id for each, bodies and query strings through strict schemas, ids by their form."""
+"""How requests are read: each gets a request id; bodies and query strings go through strict schemas; ids are checked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .shown import shown
 
 log = structlog.get_logger(__name__)
 
-# Slower than this a request is worth a line of its own; one that was asked to wait always is.
+# A slower request is logged at INFO. Under `Prefer: wait` most requests are slower.
 _SLOW_S = 1.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 _ID = re.compile(r"([a-z]{2,8})_[0-9a-f]{32}", re.ASCII)
@@ -43,7 +43,7 @@ def read_body(schema: marshmallow.Schema) -> Any:
 
 
 def validated(document: dict[str, Any], schema: marshmallow.Schema) -> Any:
-    """A JSON object of the merchant's through `schema`. Raises RequestRefused with every refused field."""
+    """A JSON object from a merchant, through `schema`. Raises RequestRefused with every refused field."""
     try:
         return schema.load(document)
     except marshmallow.ValidationError as error:
@@ -51,7 +51,7 @@ def validated(document: dict[str, Any], schema: marshmallow.Schema) -> Any:
 
 
 def read_query(schema: marshmallow.Schema) -> Any:
-    """The request's query string through `schema`, each parameter once. Raises RequestRefused."""
+    """The request's query string through `schema`; no parameter may repeat. Raises RequestRefused."""
     for name, values in request.args.lists():
         if len(values) > 1:
             fault = {
@@ -67,7 +67,7 @@ def read_query(schema: marshmallow.Schema) -> Any:
 
 
 def json_object(raw: bytes) -> dict[str, Any]:
-    """The JSON object that `raw` holds, without a card number in it. Raises MalformedJson or RequestRefused."""
+    """The JSON object in `raw`. Raises MalformedJson, or RequestRefused if a card number is in it."""
     body = strict_json.parse(raw)
     if may_hold_one(raw):
         refuse_card_numbers([{"pointer": pointer} for pointer in pointers_to(body)])
@@ -75,12 +75,12 @@ def json_object(raw: bytes) -> dict[str, Any]:
 
 
 def _invalid(errors: list[dict[str, str]]) -> RequestRefused:
-    """Every refused field in one problem document."""
+    """One problem document for all refused fields."""
     return RequestRefused("validation_failed", f"{len(errors)} invalid field(s); errors says which.", errors)
 
 
 def whole_body(media_type: str) -> bytes:
-    """The request's body, of this type. Raises RequestRefused."""
+    """The request's body. Raises RequestRefused unless it is of this media type."""
     if request.mimetype != media_type or request.headers.get("Content-Encoding", "identity") != "identity":
         raise RequestRefused(
             "unsupported_media_type", f"Send Content-Type: {media_type}, without a Content-Encoding."
@@ -90,7 +90,7 @@ def whole_body(media_type: str) -> bytes:
 
 
 def refuse_card_numbers(places: list[dict[str, str]]) -> None:
-    """Refuse the request where `places` names any. What was found there is neither repeated nor logged."""
+    """Raise RequestRefused if `places` names any place. What was found there is neither repeated nor logged."""
     if places:
         errors = [{**place, "code": "card_number", "detail": CARD_FOUND} for place in places]
         raise RequestRefused(
@@ -99,7 +99,7 @@ def refuse_card_numbers(places: list[dict[str, str]]) -> None:
 
 
 def known_form(value: str, prefix: str) -> str:
-    """An id from a path, where it has the form of one. Raises NotFound without asking the database."""
+    """Return an id from a path. Raises NotFound, without asking the database, if it doesn't look like one."""
     found = (_EVENT_ID if prefix == "evt" else _ID).fullmatch(value)
     if found is None or found.group(1) != prefix:
         raise NotFound(NOTHING_HERE)
@@ -107,7 +107,7 @@ def known_form(value: str, prefix: str) -> str:
 
 
 def wanted_version() -> int | None:
-    """The version of If-Match; one that nothing has where the header holds no single version of ours."""
+    """The version in If-Match. If the header holds no single version of ours, a version that nothing has."""
     wanted = request.if_match
     if wanted.star_tag or "If-Match" not in request.headers:
         return None
@@ -116,7 +116,7 @@ def wanted_version() -> int | None:
 
 
 class PaymentInPath(BaseConverter):
-    """What may be a payment's id in a path: not the name of a route beside it, which takes other methods."""
+    """Matches anything in a path that may be a payment's id, but not the names of routes beside it with other methods."""
 
     regex = "(?!batches$)[^/]+"
 
@@ -129,7 +129,7 @@ def id_parameter(name: str, prefix: str, description: str) -> dict[str, Any]:
 
 
 def number_requests(app: Flask) -> None:
-    """Give every request an id, the caller's own where it is a sane one: in the answer, in problems, in the log."""
+    """Give every request an id, for the answer, problems and the log: the caller's own if it is well-formed."""
 
     @app.before_request
     def take_id() -> None:
@@ -156,7 +156,7 @@ def number_requests(app: Flask) -> None:
 
 
 def _log(response: Response) -> None:
-    # A line costs as much as a tenth of accepting a payment, so what went as it should is told at DEBUG only.
+    # A line in the log costs a tenth of accepting a payment, so an ordinary request is logged at DEBUG only.
     duration_s = time.perf_counter() - g.started
     level = logging.INFO if response.status_code >= 400 or duration_s >= _SLOW_S else logging.DEBUG
     if logging.getLogger(__name__).isEnabledFor(level):
@@ -166,7 +166,7 @@ def _log(response: Response) -> None:
             method=request.method,
             route=request.url_rule.rule
             if request.url_rule
-            else None,  # not the path: a card number may be in it
+            else None,  # not the path, which may hold a card number
             status=response.status_code,
             merchant_id=g.get("merchant_id"),
             duration_ms=round(duration_s * 1000, 1),

@@ -1,4 +1,4 @@
-"""Problem documents, as the OpenAPI document describes them."""
+"""Schemas of problem documents for the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""gunicorn's worker, with errors of the server itself told as those of the API, and connections closed when it says so."""
+"""gunicorn's worker: it answers the server's own errors as problem documents and can close a connection on request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .answers import dumps
 from .framing import CLOSE
 from .problems import MIMETYPE, outside_body
 
-# What gunicorn refuses before the application sees it; the rest of its parser's errors are no HTTP.
+# The requests that gunicorn refuses before the application sees them. Its parser's other errors mean "not HTTP".
 _CODES: tuple[tuple[type[Exception], str], ...] = (
     (errors.InvalidResponseHeader, "internal_error"),
     (errors.InvalidResponseHeaderName, "internal_error"),
@@ -32,22 +32,22 @@ Wsgi = Callable[[dict[str, Any], Start], Iterable[bytes]]
 
 
 class Worker(ThreadWorker):
-    """gthread, whose errors are problem documents."""
+    """The gthread worker, whose errors are problem documents."""
 
     wsgi: Wsgi
 
     def load_wsgi(self) -> None:
-        """gunicorn's hook: the application, which can have its connection closed."""
+        """Called by gunicorn: load the application and let it close its connection."""
         super().load_wsgi()
         self.wsgi = _closing(self.wsgi)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """gunicorn's hook for a request that never reached the application, or failed outside of it."""
+        """Called by gunicorn for a request that never reached the application or failed outside of it."""
         code = next((code for kind, code in _CODES if isinstance(exc, kind)), "internal_error")
         if code == "internal_error":
             self.log.exception("Error outside of the application")
         else:
-            self.log.info("Request refused: %s", type(exc).__name__)  # not what it held: it may be a secret
+            self.log.info("Request refused: %s", type(exc).__name__)  # not its content, which may be a secret
         _answer(client, code)
 
 
@@ -59,7 +59,7 @@ def _answer(client: Any, code: str) -> None:
         f"HTTP/1.1 {problem['status']} {problem['title']}\r\nConnection: close\r\nContent-Type: {MIMETYPE}\r\n"
         f"Content-Length: {len(body)}\r\nRequest-Id: {request_id}\r\nX-Content-Type-Options: nosniff\r\n\r\n"
     )
-    with suppress(OSError):  # whoever sent it may have gone
+    with suppress(OSError):  # the client may be gone
         util.write_nonblock(client, head.encode("latin-1") + body)
 
 

@@ -1,4 +1,4 @@
-"""Paths and names as problem documents may repeat them (D8)."""
+"""Paths and names in the form in which problem documents may repeat them (D8)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 
 HIDDEN = "hidden"
 _OUR_ID = re.compile(r"[a-z]{2,8}_[0-9a-f]{32}(?:_[0-9]{1,6})?", re.ASCII)
-# Fewer digits than a security code has.
+# A security code has more digits than this.
 _HARMLESS_DIGITS = 2
 _MOST_DIGITS_SHOWN = 12
 
 
 def shown(text: str) -> str:
-    """A path or name as a problem document may repeat it, at little cost: with `hidden` for parts that have many digits.
+    """A path or name that a problem document may repeat: a part with many digits is replaced by `hidden`.
 
-    Also for callers that nobody knows yet, so nothing is searched here.
+    This runs for unauthenticated callers, too, so it is cheap and does not search for card numbers.
     """
     parts = text.split("/")
     kept = [part if _is_harmless(part) else HIDDEN for part in parts]

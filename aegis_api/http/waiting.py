@@ -1,7 +1,7 @@
 """`Prefer: wait=N` (RFC 7240): hold the answer until the payment is decided, for at most 10 s.
 
-Waiting reads the payment's state again and again and holds no database connection in between. It does hold the thread
-that answers, so only some requests of a process may wait at a time; the others are answered at once, without
+Waiting polls the payment's state and holds no database connection between the reads. It does hold the thread that
+answers, so only some requests of a process may wait at the same time. The others are answered at once, without
 Preference-Applied.
 """
 
@@ -18,24 +18,24 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.queries.payments import get_state
 
 LONGEST_WAIT_S = 10
-# With gthread workers the other threads go on accepting. A sync worker answers one request at a time anyway.
+# With gthread workers the other threads go on accepting. A sync worker answers only one request at a time anyway.
 _PLACES = 2
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 
-# Where waiting longer tells nothing new: the end, or the payer's or the merchant's turn.
+# States at which waiting ends, because only the payer or the merchant can move the payment on, or nobody can.
 DECIDED: frozenset[State] = TERMINAL | {State.REQUIRES_ACTION, State.AUTHORIZED}
 
 
 class Waiters:
-    """The places for requests that wait in one process."""
+    """The places for waiting requests in one process."""
 
     def __init__(self, places: int = _PLACES) -> None:
         self._free = BoundedSemaphore(places)
 
     @contextmanager
     def place(self) -> Iterator[bool]:
-        """Whether there is a place to wait; it is given back at the end of the block."""
+        """Yield whether a place was free. The end of the block gives the place back."""
         taken = self._free.acquire(blocking=False)
         try:
             yield taken
@@ -45,10 +45,10 @@ class Waiters:
 
 
 def wanted_s(prefer: list[str]) -> int:
-    """The seconds that the Prefer headers ask to wait, at most 10; 0 where they ask nothing that is understood."""
+    """The seconds that the Prefer headers ask to wait, at most 10. 0 if they ask for no wait that we understand."""
     for preference in ",".join(prefer).split(","):
         found = _WAIT.fullmatch(preference.split(";", 1)[0].strip())
-        if found:  # the first of several wins (RFC 7240, section 2)
+        if found:  # of several, the first wins (RFC 7240, section 2)
             return min(int(found.group(1)), LONGEST_WAIT_S)
     return 0
 
@@ -61,7 +61,7 @@ def until_decided(
     wait_s: float,
     pause: Callable[[float], None] = time.sleep,
 ) -> State | None:
-    """Wait until the payment is decided, for at most `wait_s`; its state as last read. Raises DatabaseUnavailable."""
+    """Wait at most `wait_s` for the payment to be decided. Returns the state last read. Raises DatabaseUnavailable."""
     end = time.monotonic() + wait_s
     pause_s = _FIRST_PAUSE_S
     while True:

@@ -1,4 +1,4 @@
-"""What a field of this name means wherever it stands; a field that means something else there says so itself."""
+"""The usual meaning of each field name in the document. A field that means something else has its own description."""
 
 from __future__ import annotations
 

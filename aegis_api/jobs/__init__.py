@@ -1,1 +1,1 @@
-"""Jobs: what became of what was accepted."""
+"""Jobs: the progress and the end of each accepted operation."""

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: what became of what was accepted."""
+"""Jobs over HTTP: the progress and the end of each accepted operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs: what the routes take and answer."""
+"""Schemas of jobs, for requests and answers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What operators see and decide, over all merchants."""
+"""What operators see and decide, across all merchants."""

@@ -1,4 +1,4 @@
-"""Incidents: what the operators' route takes and answers."""
+"""Schemas of incidents, for the operators' request and answer."""
 
 from __future__ import annotations
 

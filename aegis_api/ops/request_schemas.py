@@ -1,4 +1,4 @@
-"""What the operators' routes take."""
+"""Schemas of the requests to the operators' routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators do over HTTP, over all merchants: see what waits for them, decide, and see what was decided."""
+"""The operators' routes, across all merchants: see what needs a person, decide, and read past decisions."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Payments: accepted, looked at, listed; their history."""
+"""Payments: accepting, reading and listing them, and their history."""

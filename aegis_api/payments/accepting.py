@@ -1,4 +1,4 @@
-"""From a validated body and the request's headers to a payment command."""
+"""Makes a payment command from a validated body and the request's headers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from aegis_worker.domain.text import KEY_RULE, same_key, same_name
 from aegis_worker.intake import PaymentCommand
 from aegis_worker.strict_json import request_hmac
 
-# What a payment is made once under, whether it comes by itself or in a batch.
+# The scope of idempotency keys: it is the same for single payments and for the lines of a batch.
 PAYMENTS_ROUTE = "POST /v1/payments"
 _HEADER = "Idempotency-Key"
 _OF_THE_AMOUNT = frozenset({"amount", "currency"})
 
 
 def idempotency_key() -> str:
-    """The request's Idempotency-Key in its one form. Raises RequestRefused where it is missing or none."""
+    """The request's Idempotency-Key in canonical form. Raises RequestRefused if it is missing or invalid."""
     given = request.headers.get(_HEADER)
     if given is None:
         raise RequestRefused(
@@ -42,11 +42,11 @@ def idempotency_key() -> str:
 def command_of(
     merchant_id: str, route: str, key: str, body: Mapping[str, Any], *, secret: str
 ) -> PaymentCommand:
-    """The command that a body validated by PaymentRequestSchema stands for.
+    """The command for a body that PaymentRequestSchema has validated.
 
-    The HMAC covers the body as sent, before anything left out is filled in: a default that changes with a later version
-    must not make an old request look like another one. Of the reference it covers the one form: what is the same
-    reference by another door is the same request.
+    The HMAC covers the body as sent, without defaults: if a later version changes a default, an old request must still
+    match its repetition. The reference enters the HMAC in canonical form, so that the same reference, spelt as another
+    door spells it, is still the same request.
     """
     reference = body.get("reference")
     asked = body if reference is None else {**body, "reference": same_name(reference)}
@@ -60,6 +60,6 @@ def command_of(
 
 
 def terms_of(body: Mapping[str, Any]) -> PaymentTerms:
-    """The terms that a body validated by PaymentRequestSchema gives; its fields have their names."""
+    """The terms in a body that PaymentRequestSchema has validated. Both use the same field names."""
     given = {name: value for name, value in body.items() if name not in _OF_THE_AMOUNT}
     return PaymentTerms(Money(body["amount"], body["currency"]), **given)

@@ -1,4 +1,4 @@
-"""The answers of the routes about payments, for the OpenAPI document and for the tests that hold real answers to it."""
+"""Schemas of the answers about payments, for the OpenAPI document and for tests that check real answers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Query strings of the routes about payments.
 
-A parameter is known or refused, so that a misspelt filter never lists everything.
+Unknown parameters are refused, so that a misspelt filter never lists everything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EXPANDABLE = ("attempts", "events")
 
 
 class Expansion(StrictField):
-    """A comma-separated list of what to include."""
+    """A comma-separated list of the things to include."""
 
     def __init__(self, **kwargs: Any) -> None:
         documented = {

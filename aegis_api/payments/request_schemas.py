@@ -1,4 +1,4 @@
-"""The body of POST /v1/payments. Every limit stands here and in the OpenAPI document that is made from it."""
+"""The body of POST /v1/payments. Every limit stands here, and the OpenAPI document is made from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payments over HTTP: accept, look at, list, and have the gateway asked."""
+"""Payments over HTTP: accept, read, list, and ask the gateway."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def create_payment(body: dict[str, Any]) -> Response:
                 applied = {"Preference-Applied": f"wait={wait_s}"}
                 return _after_waiting(accepted, wait_s, {**where, **replayed, **applied})
         if accepted.replayed:
-            # What a repeat is told must not depend on whether there was a place to wait.
+            # The answer to a repetition must not depend on whether a place to wait was free.
             return _after_waiting(accepted, 0, {**where, **replayed})
     return _as_accepted(accepted, {**where, **replayed})
 
@@ -110,7 +110,7 @@ def _after_waiting(accepted: Accepted, wait_s: float, more: Mapping[str, str]) -
         with database.read() as connection:
             stored = payments.get_payment(connection, g.merchant_id, payment_id)
             job = jobs.get_job(connection, g.merchant_id, accepted.job_id)
-    except DatabaseUnavailable:  # it was accepted all the same, so this must not become a 503
+    except DatabaseUnavailable:  # the payment was accepted all the same, so this must not become a 503
         return _as_accepted(accepted, more)
     if stored is None or job is None:
         return _as_accepted(accepted, more)

@@ -1,1 +1,1 @@
-"""Which gateway a payment goes to: what holds, changing it, trying a change on past payments."""
+"""Which gateway a payment goes to: read the configuration, change it, and try a change on past payments."""

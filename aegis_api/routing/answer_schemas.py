@@ -62,7 +62,7 @@ class SimulatedGatewaySchema(Answer):
 class MoveSchema(Answer):
     """Payments whose first gateway would change."""
 
-    # `from` is a word of Python's.
+    # `from` is a keyword of Python.
     _from = text("null: it was never sent anywhere.", none=True, data_key="from")
     to = text("null: no gateway would have taken it.", none=True)
     payments = whole()

@@ -1,4 +1,4 @@
-"""What the routes about routing take."""
+"""Schemas of the requests about routing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aegis_api.http.query_fields import Number, PastMoment, page_limit
 from aegis_worker.routing.rules import FIELDS, METADATA, OPERATORS
 from aegis_worker.routing.strategies import STRATEGIES
 
-# `aegis routing simulate` takes more; a request must not hold a thread for long.
+# A request must not hold a thread for long. `aegis routing simulate` takes more payments.
 MOST_SIMULATED = 20_000
 CONFIG = (
     "As config/routing.toml has it, in JSON; that file explains each setting. "

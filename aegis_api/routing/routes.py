@@ -1,4 +1,4 @@
-"""Routing over HTTP, for operators: what it goes by, and changing it while everything runs."""
+"""Routing over HTTP, for operators: read the configuration, and change it while everything runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .request_schemas import (
     SimulationRequestSchema,
 )
 
-# A simulation ends by then, give or take a page of payments: it holds a thread.
+# A simulation holds a thread, so it stops after this time, or up to one page of payments later.
 _SIMULATION_S = 10.0
 _LONGEST_EXPERIMENT = 64
 _NO_EXPERIMENT = "There is no such experiment, and there was none in this time."
@@ -198,7 +198,7 @@ def show_experiment(query: dict[str, Any], experiment: str) -> Response:
 
 
 def _now() -> RoutingConfig:
-    """The configuration that holds now, of those that this process can use."""
+    """The configuration in force, as far as this process can use it."""
     web = parts().web
     return RoutingBook(web.database, web.routing_file(), web.gateways()).current().config
 

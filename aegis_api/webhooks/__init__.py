@@ -1,1 +1,1 @@
-"""Where a merchant's events are posted, and what became of each."""
+"""Webhooks: the endpoints to which a merchant's events are posted, and the fate of each delivery."""

@@ -1,4 +1,4 @@
-"""Webhooks over HTTP: where a merchant's events are posted, what became of each, and posting one again."""
+"""Webhooks over HTTP: manage the endpoints, list deliveries, and post an event again."""
 
 from __future__ import annotations
 

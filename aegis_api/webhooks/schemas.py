@@ -1,4 +1,4 @@
-"""Webhook endpoints and deliveries: what the routes take and answer."""
+"""Schemas of webhook endpoints and deliveries, for requests and answers."""
 
 from __future__ import annotations
 
