@@ -1,6 +1,6 @@
-"""The `aegis` command. Each subcommand is a module of its own, imported only when it is called, so that each starts fast.
+"""The `aegis` command. Each subcommand is a module that is imported only when it is called, so that each starts fast.
 
-Exit codes: 0 done; 1 done, and something is wrong with payments or the installation; 2 wrong usage; 3 could not be done.
+Exit codes: 0 done; 1 done, but something is wrong with payments or the installation; 2 wrong usage; 3 could not be done.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aegis_worker.observability.refusals import one_line
 from aegis_worker.terminal.group import LazyGroup
 from aegis_worker.terminal.streams import readers_may_leave
 
-# Subcommand: (module, from here, and what `aegis --help` says).
+# Subcommand: (module, relative to this package, and its line in `aegis --help`).
 COMMANDS = {
     "up": (".up", "Start everything here and keep it running."),
     "demo": ("..lab.demo", "Run payments end to end, compare with the gateways' ledgers, and exit."),
@@ -54,7 +54,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The console script: errors of ours become one line that says what to do."""
+    """The console script. It turns our own errors into one line that says what to do."""
     configure_logs("WARNING")
     log_the_uncaught()
     with readers_may_leave():

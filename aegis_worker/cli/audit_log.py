@@ -1,4 +1,4 @@
-"""`aegis audit-log`: who decided what, and whether the record of it is whole."""
+"""`aegis audit-log`: who decided what, and whether the log is unaltered."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _NAMED = ("key_id", "role", "merchant_id", "label", "gateway", "version", "sourc
 
 
 def _in_short(entry: Entry) -> tuple[str, str, str | None]:
-    """What was done, to what or how, and the reason given; --json has all of it."""
+    """The action, what it was done to or how, and the reason given. --json shows everything."""
     details = entry.details
     named = ("resolution", "checked") if entry.payment_id else _NAMED
     return (

@@ -1,4 +1,4 @@
-"""Webhook deliveries over all merchants, as an operator looks at them."""
+"""Webhook deliveries of all merchants, for operators."""
 
 from __future__ import annotations
 

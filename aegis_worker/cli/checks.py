@@ -1,4 +1,4 @@
-"""What `aegis doctor` checks are made of."""
+"""The building blocks of `aegis doctor`'s checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Verdict = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding: what was looked at, how it is, what was seen, and, unless it is fine, what to do."""
+    """One finding: the thing checked, its status, what was seen and, unless all is well, what to do."""
 
     name: str
     verdict: Verdict
@@ -22,12 +22,12 @@ class Check:
 
 
 def ok(name: str, seen: str) -> Check:
-    """It is as it should be."""
+    """All is well."""
     return Check(name, "ok", redact_text(seen))
 
 
 def warn(name: str, seen: str, advice: str) -> Check:
-    """Payments still go through; someone should look."""
+    """Payments still go through, but someone should look."""
     return Check(name, "warn", redact_text(seen), advice)
 
 
@@ -37,7 +37,7 @@ def fail(name: str, seen: str, advice: str) -> Check:
 
 
 def guarded(name: str, advice: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
-    """The checks of `look`; whatever it raises becomes a failed check, so that the others are still made."""
+    """The checks of `look`. If it raises, that becomes a failed check, so that the other checks are still made."""
     try:
         yield from look()
     except Exception as error:

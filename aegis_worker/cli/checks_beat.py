@@ -1,4 +1,4 @@
-"""What `aegis doctor` says about the schedule: whether beat sends its ticks, and whether somebody does what they say."""
+"""`aegis doctor`'s check of the schedule: whether beat sends its ticks, and whether workers carry them out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from aegis_worker.terminal.output import duration
 
 from .checks import Check, ok, warn
 
-# The reconciliation, which leaves a row behind, is due every minute: two may be missed.
+# The reconciliation leaves a row in the database. It is due every minute; two may be missed.
 _RECONCILE, _RECONCILED_LATE_S = "reconcile", 180.0
-# What is due every second may be kept up by a Redis that reconnects.
+# A Redis that reconnects may delay even a tick that is due every second, so ticks are late only after this time.
 _TICK_LATE_S = 30.0
 _START = (
     "start beat (`celery -A aegis_worker.celery beat`) or `aegis relay`: lost hints stay lost without either"
@@ -30,21 +30,23 @@ SELECT extract(epoch FROM clock_timestamp() - max(finished_at))::float8 FROM rec
 
 
 def beat(database: Database, redis: Redis) -> Iterator[Check]:
-    """Whether the schedule runs: by when beat sent each tick, and by what the reconciliation leaves in the database."""
+    """Check the schedule by the time at which beat sent each tick, and by the rows that the reconciliation leaves."""
     with database.read() as connection:
         reconciled_s = connection.exec_driver_sql(_LAST_RECONCILED).scalar_one()
     yield judge(reconciled_s, _ages_s(redis))
 
 
 def judge(reconciled_s: float | None, ages_s: Mapping[str, float] | None) -> Check:
-    """`reconciled_s`: since the last reconciliation on a schedule, None for never. `ages_s`: since each tick was sent;
-    None while Redis can't be asked.
+    """Judge the schedule.
+
+    `reconciled_s`: seconds since the last scheduled reconciliation, None for never. `ages_s`: seconds since each tick was
+    sent; None while Redis can't be asked.
     """
     done = "has never reconciled" if reconciled_s is None else f"last reconciled {duration(reconciled_s)} ago"
     is_done = reconciled_s is not None and reconciled_s <= _RECONCILED_LATE_S
     ticks = {name: age_s for name, age_s in (ages_s or {}).items() if name in celery_app.conf.beat_schedule}
     if not ticks:
-        # Not known, or nobody's beat: the relay keeps the schedule as well.
+        # The ticks are unknown, or no beat runs. The relay keeps the schedule, too, so only the reconciliation counts.
         return (
             ok("beat", f"reconciled {duration(reconciled_s or 0)} ago")
             if is_done

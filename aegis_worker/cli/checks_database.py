@@ -1,4 +1,4 @@
-"""What `aegis doctor` looks for in PostgreSQL: the server and its settings, and the work that stands in the tables."""
+"""`aegis doctor`'s checks of PostgreSQL: the server and its settings, and the work that waits in the tables."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ SELECT current_setting('server_version_num')::int / 10000 AS major, current_sett
     (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS in_use
 """
 
-# Settings under which PostgreSQL writes requests into its own log, with the values that keep them out. Those of roles and
-# of this connection count, so they are asked for where we are.
+# Settings under which PostgreSQL writes requests into its own log, with the values that prevent it. Roles and connections
+# can override them, so they are read over this connection.
 _KEEPS_REQUESTS_OUT = {
     "log_min_error_statement": ("panic",),
     "log_error_verbosity": ("terse",),
@@ -64,7 +64,7 @@ SELECT (SELECT count(*) FROM jobs WHERE in_review) AS review, (
 """
 
 
-# What the role lacks of the rights that are wanted on a table.
+# The rights on a table that AegisPay needs and the role lacks.
 _MAY = """
 SELECT wanted FROM unnest(%(rights)s::text[]) wanted
 WHERE NOT coalesce(has_table_privilege(to_regclass(%(table)s), wanted), true) ORDER BY wanted
@@ -74,7 +74,7 @@ _ONLY_ADDED_TO = {"payment_events", "payment_snapshots", "audit_log", "routing_v
 
 
 def server(connection: Connection, settings: Settings) -> Iterator[Check]:
-    """Version, durability, whether it can be written, and room for connections."""
+    """Version, durability, whether the server accepts writes, and free connections."""
     row = connection.exec_driver_sql(_SERVER).one()
     if row.major < _OLDEST_VERSION:
         yield fail(
@@ -111,7 +111,7 @@ def server(connection: Connection, settings: Settings) -> Iterator[Check]:
 
 
 def log_of_requests(connection: Connection) -> Iterator[Check]:
-    """Whether PostgreSQL's own log may come to hold requests: e-mail addresses, tokens, whatever merchants send."""
+    """Whether PostgreSQL's own log may record requests: e-mail addresses, tokens, whatever merchants send."""
     found = connection.exec_driver_sql(_SETTINGS, {"names": list(_KEEPS_REQUESTS_OUT)}).all()
     wrong = {
         row.name: _KEEPS_REQUESTS_OUT[row.name][0]
@@ -140,7 +140,7 @@ def schema(connection: Connection) -> Iterator[Check]:
 
 
 def rights(connection: Connection) -> Iterator[Check]:
-    """Whether this role may do on each table what AegisPay does there."""
+    """Whether this role has the rights that AegisPay needs on each table."""
     missing: dict[str, list[str]] = {}
     for name in metadata.tables:
         wanted = _RIGHTS | ({"UPDATE"} if name not in _ONLY_ADDED_TO else set())
@@ -156,14 +156,14 @@ def rights(connection: Connection) -> Iterator[Check]:
 
 
 def clock(connection: Connection) -> Iterator[Check]:
-    """How far this host's clock is from PostgreSQL's, give or take the time it took to ask."""
+    """The difference between this host's clock and PostgreSQL's, as exactly as the time of the query allows."""
     asked = time.time()
     there = float(connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
     yield skew("clock, PostgreSQL", there, asked, time.time())
 
 
 def skew(name: str, there: float, asked: float, answered: float) -> Check:
-    """The check on a clock that said `there` somewhere between `asked` and `answered`; all in Unix seconds."""
+    """The check of a clock that said `there` at some time between `asked` and `answered`; all in Unix seconds."""
     ahead_s = max(there - answered, 0.0) or min(there - asked, 0.0)
     if abs(ahead_s) > _MOST_SKEW_S:
         seen = f"{duration(abs(ahead_s))} {'ahead of' if ahead_s > 0 else 'behind'} this host"
@@ -172,7 +172,7 @@ def skew(name: str, there: float, asked: float, answered: float) -> Check:
 
 
 def due_jobs(connection: Connection) -> Iterator[Check]:
-    """Jobs that should have been taken up by now, in each queue."""
+    """Jobs in each queue that are overdue."""
     for queue in ("payments", "verify"):
         row = connection.exec_driver_sql(_DUE, {"queue": queue, "limit": _COUNT_LIMIT}).one()
         name = f"due jobs, {queue}"
@@ -190,7 +190,7 @@ def due_jobs(connection: Connection) -> Iterator[Check]:
 
 
 def open_jobs(connection: Connection) -> Iterator[Check]:
-    """Jobs that wait for a person, and how many are in doubt."""
+    """Jobs that wait for a person, and the number of jobs in doubt."""
     row = connection.exec_driver_sql(_OPEN).one()
     if row.review:
         advice = "`aegis reviews` shows each with its evidence; then decide with `aegis resolve ID`"

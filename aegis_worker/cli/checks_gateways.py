@@ -1,4 +1,4 @@
-"""What `aegis doctor` looks for at the gateways: whether they answer, and which of them get no payments, and why."""
+"""`aegis doctor`'s checks of the gateways: whether they answer, and which get no payments and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .checks import Check, fail, ok, warn
 
 
 def answers(gateways: Sequence[PaymentGateway]) -> Iterator[Check]:
-    """Whether each enabled gateway answers, asked side by side."""
+    """Whether each enabled gateway answers. All are asked at the same time."""
     enabled = [gateway for gateway in gateways if gateway.config.enabled]
     if not enabled:
         yield fail("gateways", "none is enabled", "enable one in config/gateways.toml")
@@ -35,7 +35,7 @@ def answers(gateways: Sequence[PaymentGateway]) -> Iterator[Check]:
 
 
 def breakers(reports: Sequence[GatewayReport]) -> Iterator[Check]:
-    """Which circuit breakers are open, as far as Redis tells, and which gateways are paused. Disabled ones don't matter."""
+    """Open circuit breakers, as far as Redis knows, and paused gateways. Disabled gateways are left out."""
     enabled = [report for report in reports if report.config.enabled]
     for report in enabled:
         name, seen = report.config.name, _open(report)
@@ -55,7 +55,7 @@ def breakers(reports: Sequence[GatewayReport]) -> Iterator[Check]:
 
 
 def routing_version(table: RoutingTable) -> Iterator[Check]:
-    """Whether the routing configuration that was put can be used with the gateways of this machine."""
+    """Whether the routing configuration in force works with the gateways of this machine."""
     name = "routing version"
     if table.unusable is not None:
         advice = "give every worker the same config/gateways.toml and restart it, or put another with `aegis routing apply`"
@@ -65,7 +65,7 @@ def routing_version(table: RoutingTable) -> Iterator[Check]:
 
 
 def _open(report: GatewayReport) -> str:
-    """The open breakers of a gateway in words; empty for none, or when it isn't known."""
+    """A gateway's open breakers in words. Empty if there are none, or if they are unknown."""
     views = report.live.breakers if report.live else {}
     return ", ".join(
         f"{operation} open, tried again in {duration(view.retry_in_s)}"

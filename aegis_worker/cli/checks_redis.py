@@ -1,4 +1,4 @@
-"""What `aegis doctor` looks for in Redis: whether it answers, its settings, the queues, and the workers behind them."""
+"""`aegis doctor`'s checks of Redis: whether it answers, its settings, the queues, and the workers that read them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MANY_MESSAGES = 100
 
 
 def rights(redis: Redis) -> Iterator[Check]:
-    """Whether the user of REDIS_URL may do what AegisPay does there. Raises redis.RedisError."""
+    """Whether the user of REDIS_URL has the rights that AegisPay needs. Raises redis.RedisError."""
     missing = missing_rights(redis)
     if not missing:
         yield ok("Redis rights", "all that are needed")
@@ -31,16 +31,16 @@ def rights(redis: Redis) -> Iterator[Check]:
 
 
 def as_far_as_allowed(look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
-    """The checks of `look`, up to where a right is missing: the check on rights has named it."""
+    """The checks of `look`, up to the first missing right. The check on rights has already named that one."""
     try:
         yield from look()
-    except (RedisError, OperationalError) as error:  # kombu's, made of one of those
+    except (RedisError, OperationalError) as error:  # kombu raises OperationalError in place of a RedisError
         if not is_refusal(error.__cause__ or error):
             raise
 
 
 def server(redis: Redis) -> Iterator[Check]:
-    """Version, what it does when memory is short, and what it keeps over a restart. Raises redis.RedisError."""
+    """Version, behaviour when memory runs short, and persistence over a restart. Raises redis.RedisError."""
     info = redis.info()
     product = "Valkey" if "valkey_version" in info else "Redis"
     yield ok("Redis", f"{product} {info.get('valkey_version') or info.get('redis_version')}")
@@ -60,14 +60,14 @@ def server(redis: Redis) -> Iterator[Check]:
 
 
 def clock(redis: Redis) -> Iterator[Check]:
-    """How far this host's clock is from that of Redis."""
+    """The difference between this host's clock and that of Redis."""
     asked = time.time()
     seconds, microseconds = redis.time()
     yield skew("clock, Redis", seconds + microseconds / 1e6, asked, time.time())
 
 
 def queues(redis: Redis) -> Iterator[Check]:
-    """How many messages wait. They are hints, so many of them mean slow or missing workers, not lost payments."""
+    """How many messages wait. They are only hints, so many of them mean slow or missing workers, not lost payments."""
     lengths = {queue: redis.llen(queue) for queue in QUEUES}
     seen = ", ".join(f"{queue} {length}" for queue, length in lengths.items())
     if max(lengths.values()) > _MANY_MESSAGES:
@@ -77,7 +77,7 @@ def queues(redis: Redis) -> Iterator[Check]:
 
 
 def workers() -> Iterator[Check]:
-    """Which workers answer within 2 s."""
+    """The workers that answer within 2 s."""
     answers = celery_app.control.inspect(timeout=_PING_S).ping() or {}
     if answers:
         yield ok("workers", f"{len(answers)} answer: {', '.join(sorted(answers)[:5])}")

@@ -1,4 +1,4 @@
-"""Refusals of decisions in the words of `aegis resolve`: its options in place of the API's fields, and what to do next."""
+"""Tells refusals of decisions in the options of `aegis resolve`, in place of the API's fields, and adds the next step."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _NAMED = re.compile(r"`([a-z_]+)`")
 
 
 def in_options(text: str) -> str:
-    """`give `gateway_ref`` as `give --gateway-ref`."""
+    """Turn "give `gateway_ref`" into "give --gateway-ref"."""
     return _NAMED.sub(lambda found: _option(found[1]) if found[1] in _OPTIONS else found[0], text)
 
 
 @contextmanager
 def refusals_in_options(payment_id: str) -> Iterator[None]:
-    """Whatever is refused within is told in options, with the next step."""
+    """Reword any refusal raised in the block: options in place of fields, and the next step."""
     try:
         yield
     except (Refused, VersionConflict) as error:

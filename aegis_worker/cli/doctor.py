@@ -1,4 +1,4 @@
-"""`aegis doctor`: look at the whole installation and say what to do."""
+"""`aegis doctor`: check the whole installation and say what to do."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _all_checks() -> Iterator[Check]:
     try:
         for line in unread_variables(settings):
             yield warn("settings", line, "correct its name, or take it away")
-        # Building the parts connects to nothing; it checks that settings and gateways fit each other.
+        # Building the parts opens no connection; it checks that the settings and the gateways fit together.
         parts = build_worker(settings, hints=NoHints())
     except ConfigurationError as error:
         yield fail(
@@ -131,7 +131,7 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
 
 
 def _look(parts: Worker, look: Callable[[Connection], Iterable[Check]]) -> list[Check]:
-    # A connection for each: a statement that fails would spoil the transaction of the next.
+    # One connection for each check, because a failed statement would abort the transaction of the next check.
     with parts.database.read() as connection:
         return list(look(connection))
 
@@ -144,7 +144,7 @@ def _redis_checks(parts: Worker) -> Iterator[Check]:
     try:
         parts.redis.ping()
     except RedisError as error:
-        if not is_refusal(error):  # else it answers, and the rights are looked at next
+        if not is_refusal(error):  # a refusal is an answer, and the rights are checked next
             yield fail("Redis", f"{type(error).__name__}: {error}", _REDIS_ADVICE)
             return
     looks: dict[str, Callable[[], Iterable[Check]]] = {

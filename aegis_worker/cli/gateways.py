@@ -1,4 +1,4 @@
-"""`aegis gateways`: how the payment gateways do."""
+"""`aegis gateways`: the health of the payment gateways."""
 
 from __future__ import annotations
 

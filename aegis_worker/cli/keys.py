@@ -18,7 +18,7 @@ _LONGEST_LABEL = 100
 
 
 def merchant_id(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Check the form of a merchant's id: it stands in every row and log line of theirs."""
+    """Check the form of a merchant's id, because it goes into every row and log line of that merchant."""
     if value is not None and not _MERCHANT.fullmatch(value):
         raise click.BadParameter("1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit")
     return value

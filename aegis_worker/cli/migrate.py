@@ -1,4 +1,4 @@
-"""`aegis migrate`: the schema, up to the newest revision or back."""
+"""`aegis migrate`: bring the schema to the newest revision, or back to an older one."""
 
 from __future__ import annotations
 

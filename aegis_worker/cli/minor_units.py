@@ -1,4 +1,4 @@
-"""`--amount`: minor units, as everywhere in AegisPay, and an explanation for whoever writes 19.99."""
+"""`--amount` in minor units, as everywhere in AegisPay, with an explanation for people who write 19.99."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import click
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR, Money
 
-# A number as people write it: digits with one decimal point or comma; thousands apart would be anybody's guess.
+# A decimal number as people write it, with one point or comma. Thousands separators are left out as ambiguous.
 _DECIMAL = re.compile(r"\d{1,12}[.,]\d{1,4}|\d{1,12}")
 _WORDS = re.compile(r"[A-Za-z$€£¥₹ ]+")
 
 
 def minor_units(text: str, currency: str) -> int:
-    """The amount in minor units. Raises click.UsageError that says what minor units are, and what was probably meant."""
+    """The amount in minor units. Raises click.UsageError that explains minor units and suggests the likely amount."""
     if re.fullmatch(r"[0-9]{1,18}", text) and int(text) > 0:
         return int(text)
     exponent = EXPONENTS.get(currency, 2)

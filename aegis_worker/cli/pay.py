@@ -1,4 +1,4 @@
-"""`aegis pay`: post payments over HTTP and see them through."""
+"""`aegis pay`: post payments over HTTP and follow them to their end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .pay_file import pay_file
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
 
-# Each payment method, and the option that carries its one field.
+# For each payment method, the option that fills its one field.
 _FIELD_OF = {
     "card": "token",
     "upi": "vpa",
@@ -230,7 +230,7 @@ def _pay_one(api: Api, body: Mapping[str, Any], key: str | None, wait_s: float, 
 
 
 def await_job(api: Api, job: Mapping[str, Any], wait_s: float) -> dict[str, Any]:
-    """The job as it stands at its end, or after `wait_s` seconds. A job whose API does not answer is asked for again."""
+    """The job at its end, or as it stands after `wait_s` seconds. While the API does not answer, it is asked again."""
     give_up_at = time.monotonic() + wait_s
     pause_s = _FIRST_PAUSE_S
     latest = dict(job)
@@ -245,7 +245,7 @@ def await_job(api: Api, job: Mapping[str, Any], wait_s: float) -> dict[str, Any]
 
 
 def read(api: Api, path: str) -> dict[str, Any]:
-    """A resource that must be there. Raises NotFound, or as `Api.get` does."""
+    """A resource that must exist. Raises NotFound, and whatever `Api.get` raises."""
     reply = api.get(path)
     if not reply.ok:
         raise NotFound(f"{path}: {reply.reason}")
@@ -253,7 +253,7 @@ def read(api: Api, path: str) -> dict[str, Any]:
 
 
 def payment_facts(payment: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person wants to know of a payment as the API tells it."""
+    """The facts about a payment that a person wants to know, from the API's answer."""
     error, action = payment["last_error"], payment["next_action"]
     return {
         "id": payment["id"],

@@ -1,4 +1,4 @@
-"""`aegis pay --file`: many payments, posted in batches, each under a key that makes a second run safe."""
+"""`aegis pay --file`: post many payments in batches, each under a key that makes a second run safe."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _BREATH_S = 0.1, 5.0, 0.02
 
 @dataclass(slots=True)
 class FileReport:
-    """What came of a file, in lines; `accepted`, `replayed` and `refused` as the batch API has them.
+    """The result for a file, counted in lines. `accepted`, `replayed` and `refused` mean what they mean in the batch API.
 
-    `not_sent`: the run ended before they were answered; run it again.
+    `not_sent` lines have no answer, because the run ended before; run it again.
     """
 
     file: str
@@ -42,23 +42,23 @@ class FileReport:
 
     @property
     def not_sent(self) -> int:
-        """Lines that nobody answered for."""
+        """The number of lines that got no answer."""
         return self.lines - self.accepted - self.replayed - self.refused
 
     @property
     def exit_code(self) -> int:
-        """3 when it could not be done, 1 when something is wrong with a payment, else 0."""
+        """3 if the file could not be finished, 1 if something is wrong with a payment, else 0."""
         if self.not_sent:
             return 3
         return 1 if self.refused or self.in_review or self.unfinished else 0
 
     def refuse(self, line: Line, code: str, detail: str) -> None:
-        """Count a refusal and keep the first 1000."""
+        """Count a refusal. The first 1000 are kept."""
         self.refused += 1
         self.note(line, code, detail)
 
     def note(self, line: Line, code: str, detail: str) -> None:
-        """Keep what is wrong with a line, of the first 1000; with the column where that is known."""
+        """Keep a line's fault, up to 1000 of them, with its column if that is known."""
         if len(self.errors) < _ERRORS_KEPT:
             error = {
                 "line": line.number,
@@ -70,9 +70,9 @@ class FileReport:
 
 
 def pay_file(api: Api, path: Path, *, concurrency: int, wait_s: float, as_json: bool) -> int:
-    """Post every line, then wait for the ends; prints the summary and returns the exit code.
+    """Post every line, wait for the payments to end, print the summary and return the exit code.
 
-    A file with a line that is no JSON is wrong usage, and nothing of it is posted: it may have been cut off anywhere.
+    If a line isn't JSON, the file is wrong usage and nothing is posted: the file may have been cut off anywhere.
     """
     report = FileReport(path.name, count_lines(path))
     for line in read_lines(path):
@@ -99,7 +99,7 @@ def pay_file(api: Api, path: Path, *, concurrency: int, wait_s: float, as_json: 
 def _post_all(
     api: Api, pool: ThreadPoolExecutor, path: Path, report: FileReport, *, in_flight: int
 ) -> list[dict[str, Any]]:
-    """Post the lines; returns the jobs of those that were accepted. Stops at the first that can't be answered."""
+    """Post the lines and return the jobs of the accepted ones. Stops at the first request that gets no answer."""
     jobs: list[dict[str, Any]] = []
     posting: dict[Future[list[Reply]], list[Line]] = {}
     with progress("posting", report.lines) as advance:
@@ -159,7 +159,7 @@ def _await_all(
     at_a_time: int,
     wait_s: float,
 ) -> None:
-    """Ask for each job with growing pauses, until all have ended or none has for `wait_s` seconds."""
+    """Poll each job at growing intervals until all have ended, or until none has ended for `wait_s` seconds."""
     started = time.monotonic()
     due = [(started, place, _FIRST_PAUSE_S) for place in range(len(jobs))]
     give_up_at = started + wait_s
@@ -184,7 +184,7 @@ def _await_all(
 
 
 def _end_of(api: Api, job: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The job's status and its payment's state at the end; None while it goes on or nothing can be learned."""
+    """The job's status and its payment's state at the end. None while the job goes on or nothing can be learned."""
     try:
         status = api.get(f"/v1/jobs/{job['id']}").body.get("status")
         if status not in ENDED_JOB:

@@ -1,4 +1,4 @@
-"""The lines of a file of payments: what each posts and under which key, and how many go into one request."""
+"""The lines of a file of payments: the body and key of each, and how many fit into one request."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.strict_json import MalformedJson, canonical, parse
 
-# Far above what the API takes, so that it is the API that refuses; below it a line is read at one go.
+# Far above the API's own limit, so that the API refuses long lines. Up to this length a line is read in one go.
 _LONGEST_LINE = 1 << 20
 _PLACE = re.compile(r" at line \d+, column \d+")
-# One batch: some milliseconds of the API's time, and below what proxies let through as they come.
+# The size of one batch: it costs the API some milliseconds, and is below what proxies accept without being configured.
 _BATCH_LINES, _BATCH_BYTES = 100, 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the file: what to post and under which key, or the fault for which it can't be. `size` in bytes.
+    """One line of the file: the body to post and its key, or the fault that prevents it. `size` in bytes.
 
-    `column`: where in a line that is no JSON it goes wrong, from 1; None for any other.
+    `column`: for a line that isn't JSON, where the error is, from 1; otherwise None.
     """
 
     number: int
@@ -36,12 +36,12 @@ class Line:
 
 
 def count_lines(path: Path) -> int:
-    """The file's lines that are not blank."""
+    """The number of lines that are not blank."""
     return sum(1 for _ in _raw_lines(path))
 
 
 def read_lines(path: Path) -> Iterator[Line]:
-    """The file's lines that are not blank, numbered from 1 as an editor does. A byte order mark is no part of the first."""
+    """The lines that are not blank, numbered from 1 as an editor does. A byte order mark is not part of them."""
     for number, raw in _raw_lines(path):
         if len(raw) >= _LONGEST_LINE:
             yield Line(number, len(raw), fault=("payload_too_large", f"longer than {_LONGEST_LINE} bytes"))
@@ -50,7 +50,7 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 
 def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank; of one that is longer than `_LONGEST_LINE` only the beginning."""
+    """The lines that are not blank. Of a line longer than `_LONGEST_LINE`, only the beginning."""
     with path.open("rb") as file:
         number = 0
         while raw := file.readline(_LONGEST_LINE):
@@ -79,7 +79,7 @@ def _line(file_name: str, number: int, raw: bytes) -> Line:
 
 
 def in_batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """As many lines at a time as one request may hold."""
+    """Group the lines into as many as one request may hold."""
     batch: list[Line] = []
     size = 0
     for line in lines:

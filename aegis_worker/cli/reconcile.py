@@ -1,4 +1,4 @@
-"""`aegis reconcile`: look for what is stuck and compare with the gateways, now."""
+"""`aegis reconcile`: look for stuck payments and compare with the gateways, now."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN = 50
 
 
 def parse_since(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    """`90m`, `24h`, `2d` before now, or an ISO 8601 time, which is UTC unless it says its offset; in UTC."""
+    """Parse `90m`, `24h` or `2d` before now, or an ISO 8601 time (UTC unless it gives an offset). Returns UTC."""
     if value is None:
         return None
     now = datetime.now(UTC)
@@ -43,7 +43,7 @@ def _in_utc(value: str) -> datetime:
 
 
 class _SentNow:
-    """Hints that are published before `notify` returns: this process ends before a background thread would have."""
+    """Hints that are published before `notify` returns, because this process ends before a background thread would."""
 
     def __init__(self, hints: Hints) -> None:
         self._hints = hints
@@ -52,7 +52,7 @@ class _SentNow:
         try:
             self._hints.send(queue)
         except Exception as error:
-            # Whatever the broker does: the jobs are in the database, and whoever sweeps next finds them.
+            # Even if the broker fails, the jobs are in the database and the next sweep finds them.
             remark(
                 f"no hint for {queue}: {type(error).__name__}; a worker or `aegis relay` finds the jobs by itself"
             )

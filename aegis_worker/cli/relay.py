@@ -1,4 +1,4 @@
-"""`aegis relay`: what worker and beat do, in one process and from the database alone, for when there is no Redis."""
+"""`aegis relay`: the work of worker and beat in one process, from the database alone, for when there is no Redis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from aegis_worker.wiring.worker import Worker
 
 log = structlog.get_logger(__name__)
 
-# Events of what was just charged go out before the next payments are taken up, so a run is kept short.
+# Runs are short, so that events of finished charges go out before the next payments are taken up.
 _RUN_LIMIT_S = 2.0
 _RECONCILE_EVERY_S, _RECHECK_EVERY_S, _AUDIT_EVERY_S, _PURGE_EVERY_S = 60.0, 15.0, 60.0, 3600.0
 _LONGEST_PAUSE_S = 5.0
@@ -38,7 +38,7 @@ _LONGEST_PAUSE_S = 5.0
 
 @dataclass(slots=True)
 class RelayReport:
-    """What one pass did, step by step, and the steps that failed; what they left is still due."""
+    """What one pass did, step by step, and which steps failed. The work that a failed step left is still due."""
 
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class RelayReport:
 
 
 class Rota:
-    """What is done now and then rather than in every pass: reconcile, recheck, decisions of people, audit, purge."""
+    """The chores that are done now and then, not in every pass: reconcile, recheck, people's decisions, audit, purge."""
 
     def __init__(self, parts: Worker) -> None:
         audit = replace(parts.audit, budget_s=min(parts.audit.budget_s, _RUN_LIMIT_S))
@@ -67,7 +67,7 @@ class Rota:
         self._next_at = dict.fromkeys(self._chores, 0.0)
 
     def due(self) -> dict[str, Callable[[], dict[str, Any]]]:
-        """The chores whose time has come; each counts as done when this returns."""
+        """The chores that are due. Each counts as done as soon as this method returns it."""
         now = time.monotonic()
         names = [name for name in self._chores if now >= self._next_at[name]]
         for name in names:
@@ -78,9 +78,9 @@ class Rota:
 def relay_pass(
     parts: Worker, rota: Rota | None = None, *, stopped: Callable[[], bool] = lambda: False
 ) -> RelayReport:
-    """Work on due payments, ask about those in doubt, deliver events and webhooks, do the chores that are due; once.
+    """Once: work on due payments, ask about those in doubt, deliver events and webhooks, do the chores that are due.
 
-    A step that fails does not keep the next from being done. Begins no further step once `stopped`.
+    A failed step does not prevent the next. No further step begins once `stopped` is set.
     """
     pipeline = replace(parts.pipeline, run_limit_s=min(parts.pipeline.run_limit_s, _RUN_LIMIT_S))
     steps: dict[str, Callable[[], dict[str, Any]]] = {
@@ -99,11 +99,11 @@ def relay_pass(
                 parts.schema.check()
                 report.done[name] = step()
         except AegisError as error:
-            # A database that is away, mostly: what was due stays due.
+            # Most often the database is away. The work that was due stays due.
             log.warning("step failed", step=name, error=str(error))
             report.failed[name] = redact_text(str(error))
         except Exception as error:
-            # A fault of ours: what this step had taken up comes back when its leases end.
+            # A bug of ours. The jobs that this step had claimed become due again when their leases end.
             log.exception("step failed", step=name)
             report.failed[name] = redact_text(f"{type(error).__name__}: {error}")
     return report
@@ -169,7 +169,7 @@ def _loop(parts: Worker, rota: Rota, stop: threading.Event, interval_s: float, a
 
 @contextmanager
 def _stop_on_signals() -> Iterator[threading.Event]:
-    """An event that the first TERM or INT sets; the second does what it always does."""
+    """Yield an event that the first TERM or INT sets. The second signal has its default effect."""
     stop = threading.Event()
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.getsignal(number) for number in numbers}

@@ -1,4 +1,4 @@
-"""`aegis replay`: what a payment's events fold to, now or at a time, and whether its row says the same."""
+"""`aegis replay`: fold a payment's events, up to now or a given time, and compare the result with its row."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _stored(database: Database, payment_id: str) -> tuple[StoredPayment, list[St
 
 
 def _steps(now: Payment, events: list[StoredEvent]) -> tuple[list[Payment], str | None]:
-    """The payment after each event, up to the first that can't follow, and why it can't."""
+    """The payment after each event, up to the first event that can't follow, and the reason why it can't."""
     steps: list[Payment] = []
     told = (Event(now.id, event.seq, event.type, event.data) for event in events)
     try:

@@ -74,7 +74,7 @@ def command(
     settings = load_settings()
     config = settings.config_dir / "gateways.toml"
     with opened_database() as database:
-        # Without hints: the sweep finds what is due within seconds, and this needs no Redis.
+        # No hints, so that no Redis is needed: the sweep finds due jobs within seconds.
         parts = review_parts(settings, database, lambda: load_gateways(config), lambda queue: None)
         with refusals_in_options(payment_id):
             resolved = resolve(

@@ -1,4 +1,4 @@
-"""`aegis reviews`: what waits for a person."""
+"""`aegis reviews`: the payments that wait for a person."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def command(limit: int, after: str | None, as_json: bool) -> None:
 
 
 def _decided(waiting: Waiting) -> str | None:
-    """What a person decided that has not taken effect, and why."""
+    """A person's decision that has not taken effect, and why it has not."""
     decision = waiting.decision
     if decision is None:
         return None

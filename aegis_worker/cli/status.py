@@ -1,4 +1,4 @@
-"""`aegis status`: how a payment stands."""
+"""`aegis status`: the state of a payment."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _list(reference: str, carrying: Sequence[StoredPayment], as_json: bool) -> N
 
 
 def print_payment(found: Found) -> None:
-    """The payment, with what an operator wants to know first."""
+    """Print the payment, beginning with what an operator wants to know first."""
     payment = found.stored.payment
     action = payment.next_action
     print_facts(
@@ -135,7 +135,7 @@ def print_payment(found: Found) -> None:
 
 
 def print_decision(found: Found) -> None:
-    """What a person decided that no gateway has confirmed, or one contradicted, where there is such a thing."""
+    """Print a person's decision that no gateway has confirmed or that one has contradicted, if there is one."""
     decision = found.decision
     if decision is None:
         return
@@ -155,7 +155,7 @@ def print_decision(found: Found) -> None:
 
 
 def print_job(found: Found) -> None:
-    """The job, where there is one."""
+    """Print the job, if there is one."""
     job = found.job
     if job is None:
         return

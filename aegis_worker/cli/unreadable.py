@@ -1,4 +1,4 @@
-"""A file that a command was given and that isn't in the form that it must have: wrong usage, said with its place."""
+"""Reports a given file that is not in the required form: wrong usage, with the place of the error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aegis_worker.terminal.output import plain, print_json
 
 
 class Unreadable(click.ClickException):
-    """Ends the command with 2. With --json the same stands on standard output, as for a file with wrong values."""
+    """Ends the command with 2. With --json, standard output gets the same form as for a file with wrong values."""
 
     exit_code = 2
 
@@ -27,7 +27,7 @@ class Unreadable(click.ClickException):
         self._as_json = as_json
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print it."""
+        """Print the error."""
         if self._as_json:
             print_json(self._document)
         click.echo(f"aegis: {plain(self.message)}", err=True)

@@ -1,1 +1,1 @@
-"""Calls over HTTP: the client that makes them, and the driver that makes those which a gateway's adapter asks for."""
+"""HTTP calls: the client that makes them, and the driver that runs an adapter's flow and makes the calls it yields."""

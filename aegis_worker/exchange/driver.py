@@ -1,7 +1,7 @@
-"""Makes the calls that a flow of an adapter asks for, one after the other, on the calling thread (design D11).
+"""Makes the calls that an adapter's flow yields, one after the other, on the calling thread (design D11).
 
-Written here once, for every gateway: what a flow comes to when a call has no answer, how many calls it may make and how
-long they may take together, and that an adapter which fails leaves its operation in doubt.
+The rules are written here once for every gateway: the result of a flow when a call gets no answer, how many calls it may
+make, how long they may take together, and that an operation is in doubt when its adapter raises.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer
 
 log = structlog.get_logger(__name__)
 
-# No operation of a gateway that we know takes more than three.
+# No operation of a gateway that we know takes more than three calls.
 MOST_CALLS = 8
 T = TypeVar("T")
 
 
 class Client(Protocol):
-    """What makes a call, at most once, and says how sure it is: an answer, nothing sent, or unknown (design D4)."""
+    """Makes a call at most once, and returns how sure it is: an answer, nothing sent, or unknown (design D4)."""
 
     def send(self, call: HttpCall, *, deadline: float) -> HttpAnswer | NotSent | Unknown:
-        """The answer, or why there is none, by the `deadline` (monotonic). Raises nothing for what a network does."""
+        """Return the answer, or why there is none, by the `deadline` (monotonic). Network errors are never raised."""
 
 
 def make(flow: Flow[T], client: Client, *, within_s: float, gateway: str) -> T | NotSent | Unknown:
-    """What the flow returns; where a call without an answer ended it, what that call says.
+    """Return what the flow returns or, if a call without an answer ended it, that call's outcome.
 
-    All its calls together take no longer than `within_s`; one for which no time is left is not sent. The flow is closed
-    in any case. An adapter promises not to raise; when one does all the same, its calls may have done something: the log
-    says at which `gateway`.
+    All its calls together take no longer than `within_s`; a call for which no time is left is not sent. The flow is
+    closed in any case. Adapters must not raise. If one does, its calls may have had an effect, so the outcome is
+    `Unknown` and the log names the `gateway`.
     """
     deadline = time.monotonic() + within_s
     heard: HttpAnswer | NotSent | Unknown | None = None
@@ -64,10 +64,10 @@ def make(flow: Flow[T], client: Client, *, within_s: float, gateway: str) -> T |
 
 
 def _go_on(flow: Flow[T], heard: HttpAnswer | NotSent | Unknown | None) -> HttpCall | Pause:
-    """What the flow asks for next. Raises StopIteration at its end, and NoAnswer where it lets that pass."""
+    """The flow's next step. Raises StopIteration when it returns, and NoAnswer if the flow does not catch it."""
     if isinstance(heard, NotSent | Unknown):
         return flow.throw(NoAnswer(heard))
-    # None begins a flow, and goes on after a pause.
+    # Sending None starts a flow, and resumes it after a pause.
     return flow.send(heard)  # type: ignore[arg-type]
 
 
@@ -78,10 +78,10 @@ def _send(call: HttpCall, client: Client, deadline: float) -> HttpAnswer | NotSe
 
 
 def _left_by(outcome: NotSent | Unknown, has_written: bool) -> NotSent | Unknown:
-    """What an operation came to that a call without an answer ended.
+    """The outcome of an operation that a call without an answer ended.
 
-    `NotSent` would let the payment go to another gateway. Where an earlier call of the operation wrote something, only
-    the adapter can know that it moved no money, and it would have caught this.
+    `NotSent` would let the payment go to another gateway. If an earlier call of the operation wrote something, only the
+    adapter can know that it moved no money. It did not catch the exception, so `NotSent` becomes `Unknown`.
     """
     if has_written and isinstance(outcome, NotSent):
         return Unknown(f"an earlier call was answered, and then: {outcome.reason}")

@@ -28,10 +28,10 @@ _MAX_RESOLVING = 32
 class HttpClient:
     """Calls to one host, at most `max_connections` at once, without retries or redirects.
 
-    Threads may share it, processes may not: connect after the fork. A call is over after `connect_timeout_s` + `timeout_s`,
-    however slowly bytes come: the first bounds the wait for a free connection and then, together, the resolving, connecting
-    to one address after the other and the TLS handshake; the second the sending and the whole answer. `headers` go with
-    each call; a call's own take precedence.
+    Threads may share a client, processes may not: make it after the fork. A call takes at most `connect_timeout_s` +
+    `timeout_s`, however slowly bytes come. The first bounds the wait for a free connection, and then, together,
+    resolving, connecting to one address after the other and the TLS handshake. The second bounds sending and the whole
+    answer. `headers` go with each call; a call's own headers take precedence.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class HttpClient:
         self._resolver = Resolver(_MAX_RESOLVING)
 
     def send(self, call: HttpCall, *, deadline: float = math.inf) -> HttpAnswer | NotSent | Unknown:
-        """Make the call, at most once. It is over at the `deadline` (monotonic), where that comes before its own bounds."""
+        """Make the call at most once. It ends at the `deadline` (monotonic), or at its own bounds if those come first."""
         connect_by = min(time.monotonic() + self._connect_timeout_s, deadline)
         if not self._places.acquire(timeout=max(connect_by - time.monotonic(), 0.0)):
             return NotSent("no free connection")
@@ -87,12 +87,12 @@ class HttpClient:
             connection.close()
 
     def _connected(self, deadline: float) -> Connection:
-        """Raises OSError, TimeoutError among them. No byte of a request has left by then."""
+        """Raises OSError, including TimeoutError. Until then, no byte of a request has been sent."""
         found = self._resolver.ask(self._host, partial(addresses, self._host, self._port), deadline)
         return connect(found, self._host, self._port, self._tls, deadline)
 
     def _exchanged(self, connection: Connection, call: HttpCall, deadline: float) -> HttpAnswer | Unknown:
-        """The answer. Without one bytes may have left, also where a kept connection was reset or sending timed out."""
+        """The answer. Without one the outcome is Unknown: bytes may have left, even if a kept connection was reset."""
         keep = False
         try:
             reply = connection.exchange(
@@ -121,12 +121,12 @@ class HttpClient:
 
 
 def _in_the_words_of_the_system(problem: OSError) -> str:
-    """`Connection refused`, without the address, which no merchant can use."""
+    """The system's message, such as `Connection refused`, without the address, which is of no use to merchants."""
     if isinstance(problem, ssl.SSLCertVerificationError):
         return f"TLS: {problem.verify_message}"[:200]
     return (problem.strerror or str(problem))[:200]
 
 
 def _describe(problem: Exception) -> str:
-    # What can't be read is quoted. Before it is cut: half a card number would not be known as one.
+    # Quote what can't be read. Redact before cutting: half a card number would not be recognized as one.
     return f"{type(problem).__name__}: {redact_text(str(problem))[:200]}"

@@ -1,4 +1,4 @@
-"""The gateways of config/gateways.toml as the rest of the product holds them: an adapter each, and who makes its calls."""
+"""The gateways of config/gateways.toml as the rest of the product uses them: each an adapter and its HTTP clients."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ About = TypeVar("About")
 
 
 def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[str, PaymentGateway]:
-    """The gateways of a configuration file, in its order. Raises ConfigurationError naming the entry that is wrong."""
+    """The gateways of a configuration file, in its order. Raises ConfigurationError that names the wrong entry."""
     adapters = load_adapters(path, os.environ if environ is None else environ)
     return {name: LoadedGateway(adapter) for name, adapter in adapters.items()}
 
 
 class LoadedGateway:
-    """A `PaymentGateway`: the flows of an adapter, carried out over HTTP on the thread that asks.
+    """A `PaymentGateway`: carries out an adapter's flows over HTTP on the calling thread.
 
-    The calls of an operation take no longer than `config.slowest_call_s`, however many they are.
+    All calls of one operation together take no longer than `config.slowest_call_s`.
     """
 
     def __init__(self, adapter: Adapter) -> None:
@@ -52,7 +52,7 @@ class LoadedGateway:
         return self._made(self._adapter.initiate, request)
 
     def authenticate(self, request: GatewayRequest) -> Outcome:
-        """Have the gateway accept the payer."""
+        """Make the gateway accept the payer."""
         return self._made(self._adapter.authenticate, request)
 
     def process(self, request: GatewayRequest) -> Outcome:
@@ -72,11 +72,11 @@ class LoadedGateway:
         return self._made(self._adapter.refund, request)
 
     def get_status(self, query: StatusQuery) -> Lookup:
-        """What became of an operation, by the gateway's own id."""
+        """The outcome of an operation, looked up by the gateway's own id."""
         return _found(self._made(self._adapter.get_status, query))
 
     def find_by_reference(self, query: StatusQuery) -> Lookup:
-        """What became of an operation, by our reference."""
+        """The outcome of an operation, looked up by our reference."""
         return _found(self._made(self._adapter.find_by_reference, query))
 
     def health_check(self) -> Health:
@@ -106,20 +106,20 @@ class LoadedGateway:
 
 
 class _Clients:
-    """A client for the gateway's base URL, and one for each other that its adapter calls, made when it is first called."""
+    """A client for the gateway's base URL, and one for each other URL that its adapter calls, made at the first call."""
 
     def __init__(self, config: GatewayConfig) -> None:
         self._config = config
         self._by_url: dict[str, HttpClient] = {}
         if config.adapter not in IN_PROCESS:
-            # What is wrong with certificates is to be seen at the start, not in the first payment.
+            # Make the first client now, so that wrong certificates show at the start and not with the first payment.
             self._by_url[config.base_url] = self._client(config.base_url)
 
     def send(self, call: HttpCall, *, deadline: float) -> HttpAnswer | NotSent | Unknown:
         base_url = call.base_url or self._config.base_url
         client = self._by_url.get(base_url)
         if client is None:
-            # Of two threads that come first together, one makes a client that nobody uses.
+            # If two threads make the first call at the same time, one of the two clients is never used.
             client = self._by_url.setdefault(base_url, self._client(base_url))
         return client.send(call, deadline=deadline)
 
@@ -138,10 +138,10 @@ class _Clients:
 
 
 def _begun(operation: Callable[[About], Flow[T]], about: About) -> Flow[T]:
-    """The flow of an operation. Nothing of the adapter runs outside the driver, which answers for its mistakes."""
+    """The flow of an operation. It calls the adapter inside the driver, which handles the adapter's mistakes."""
     return (yield from operation(about))
 
 
 def _found(said: Lookup | NotSent) -> Lookup:
-    """A look-up that was not sent tells as little as one that was not answered."""
+    """A look-up that was not sent tells as little as one without an answer, so it is Unknown as well."""
     return Unknown(said.reason) if isinstance(said, NotSent) else said

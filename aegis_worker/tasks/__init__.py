@@ -12,8 +12,8 @@ from aegis_worker.observability.refusals import refuse_to_start
 from aegis_worker.wiring import process
 from aegis_worker.wiring.installation import check_installation
 
-# A batch keeps some ten thousand objects alive until it is done with, none of them in a cycle. By default the collector
-# would go through them, and through everything that was imported, every few hundred new ones.
+# A batch keeps some ten thousand objects alive until it is done, none of them in a cycle. By default the collector would
+# scan them, and everything that was imported, after every few hundred new objects.
 _NEW_OBJECTS = 20_000
 
 
@@ -26,7 +26,7 @@ def _fresh_parts(**_: Any) -> None:
 
 @celeryd_init.connect
 def _check_worker(**_: Any) -> None:
-    # Here, in the parent: each child would say it again with every task, and none would ever work.
+    # Checked in the parent, because otherwise each child would report the fault with every task and none would ever work.
     _check(for_worker=True)
 
 
@@ -44,5 +44,5 @@ def _check(*, for_worker: bool) -> None:
 
 @worker_process_shutdown.connect
 def _finish_parts(**_: Any) -> None:
-    # No task runs any more, but what earlier ones sent may still be out.
+    # No task runs any more, but calls that earlier tasks made may still be under way.
     process.finish_worker()

@@ -1,4 +1,4 @@
-"""Find what was lost, reconcile, audit, forget what is old."""
+"""Tasks that find lost work, reconcile, audit, and delete old rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sweep() -> dict[str, int]:
 
 @app.task(name="maintenance.reconcile")
 def reconcile_now() -> dict[str, int]:
-    """Look for what no ladder covers."""
+    """Look for stuck payments that no ladder of look-ups covers."""
     return reconcile.reconcile(process.worker().reconcile, trigger="beat").found
 
 
@@ -32,7 +32,7 @@ def recheck_charges() -> dict[str, int]:
 
 @app.task(name="maintenance.decisions")
 def carry_out_decisions() -> dict[str, int]:
-    """Ask about what people decided and no gateway has confirmed."""
+    """Ask about people's decisions that no gateway has confirmed."""
     return carry_out_due(process.worker().review)
 
 
@@ -44,6 +44,6 @@ def audit() -> dict[str, int]:
 
 @app.task(name="maintenance.purge")
 def purge_old() -> dict[str, int]:
-    """Delete what is past its time."""
+    """Delete rows whose retention has ended."""
     parts = process.worker()
     return purge(parts.database, parts.settings)

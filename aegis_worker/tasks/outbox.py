@@ -1,4 +1,4 @@
-"""Deliver what the outbox holds, and the webhooks that follow from it."""
+"""Tasks that deliver the outbox, and the webhooks that follow from it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from aegis_worker.celery import app
 from aegis_worker.delivery.webhooks.turn import Turn, deliver_in_turn
 from aegis_worker.wiring import process
 
-# Made when the worker imports this, before it forks.
+# Made at import, before the worker forks, so that all its processes share it.
 _TURN = Turn()
 
 
 @app.task(name="outbox.drain")
 def drain_outbox() -> dict[str, int]:
-    """Tell the stream, and make the webhook deliveries."""
+    """Send events to the stream, and make the webhook deliveries."""
     parts = process.worker()
     parts.hints.clear("outbox")
     return asdict(parts.drain_outbox())
@@ -23,7 +23,7 @@ def drain_outbox() -> dict[str, int]:
 
 @app.task(name="webhooks.deliver")
 def deliver_webhooks() -> dict[str, int]:
-    """Post what is due to merchants' endpoints, unless another process of this worker is at it."""
+    """Post the due webhooks, unless another process of this worker is already doing so."""
     parts = process.worker()
     parts.hints.clear("webhooks")
     again = partial(parts.hints.notify, "webhooks")

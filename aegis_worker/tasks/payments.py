@@ -1,4 +1,4 @@
-"""Look at the jobs table and work on what is due."""
+"""Tasks that read the jobs table and work on what is due."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from aegis_worker.wiring import process
 
 @app.task(name="payments.run")
 def run_payments() -> dict[str, int]:
-    """Charge what is due."""
+    """Work on due payments: charge them."""
     return _run("payments")
 
 
 @app.task(name="payments.verify")
 def verify_payments() -> dict[str, int]:
-    """Ask the gateways about what is in doubt, pending or waiting for the payer."""
+    """Ask the gateways about payments that are in doubt, pending or waiting for the payer."""
     return _run("verify")
 
 

@@ -1,4 +1,4 @@
-"""The JSON forms of payments, jobs, gateways and all else that is read: the API and the command line show the same.
+"""The JSON forms of payments, jobs, gateways and everything else that is read, shared by the API and the command line.
 
-Plain functions from our types to dicts, one for each object. They know nothing of HTTP.
+They are plain functions from our types to dicts, one for each object, and know nothing of HTTP.
 """

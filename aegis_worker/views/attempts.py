@@ -11,7 +11,7 @@ from .values import rfc3339_or_none, rounded
 
 
 def attempt_body(stored: StoredAttempt) -> dict[str, Any]:
-    """An attempt: one call to one gateway, and what is known of its outcome."""
+    """An attempt: one call to one gateway, with everything known about its outcome."""
     attempt = stored.attempt
     return {
         "object": "attempt",
@@ -34,7 +34,7 @@ def attempt_body(stored: StoredAttempt) -> dict[str, Any]:
 
 
 def last_said(stored: StoredAttempt) -> dict[str, Any]:
-    """What is known of the latest call, and how often it was asked about."""
+    """The state of the latest call, and how often the gateway was asked about it."""
     attempt, at = stored.attempt, stored.last_checked_at or stored.answered_at
     return {
         "gateway": attempt.gateway,

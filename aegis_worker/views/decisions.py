@@ -1,4 +1,4 @@
-"""The JSON forms of a person's decision and of what came of it."""
+"""The JSON forms of a person's decision and of its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .values import rfc3339_or_none
 
 
 def decision_body(decision: Decision | None) -> dict[str, Any] | None:
-    """What a person decided and no gateway has confirmed, or one contradicted; None where there is no such decision."""
+    """A person's decision that no gateway has confirmed, or that one has contradicted. None if there is none."""
     if decision is None:
         return None
     return {
@@ -33,7 +33,7 @@ def decision_body(decision: Decision | None) -> dict[str, Any] | None:
 
 
 def resolved_body(resolution: str, resolved: Resolved) -> dict[str, Any]:
-    """What came of a decision."""
+    """The result of a decision."""
     payment = resolved.payment
     return {
         "object": "resolution",

@@ -13,7 +13,7 @@ from .pages import list_body
 
 
 def event_body(event: StoredEvent) -> dict[str, Any]:
-    """An event, under the type and id that webhooks and streams carry too."""
+    """An event, with the same type and id that webhooks and streams carry."""
     return {
         "id": event_id(event.payment_id, event.seq),
         "object": "event",
@@ -26,7 +26,7 @@ def event_body(event: StoredEvent) -> dict[str, Any]:
 
 
 def events_page(events: Sequence[StoredEvent], limit: int) -> dict[str, Any]:
-    """The first `limit` of `events`, of which there is one more when there is a next page."""
+    """A page of the first `limit` events. Pass one event more than `limit` if there is a next page."""
     page = events[:limit]
     cursor = event_id(page[-1].payment_id, page[-1].seq) if len(events) > limit else None
     return list_body([event_body(event) for event in page], cursor)

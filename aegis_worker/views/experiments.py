@@ -1,4 +1,4 @@
-"""The JSON form of what an A/B test has come to."""
+"""The JSON form of the results of an A/B test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .values import rounded
 def experiment_body(
     experiment: str, config: RoutingConfig, outcomes: Mapping[str, ArmOutcome], span: Span
 ) -> dict[str, Any]:
-    """Its arms: those that are set now, then those that had payments."""
+    """The results by arm: first the arms that are configured now, then others that had payments."""
     shares = _shares(experiment, config)
     names = [*shares, *sorted(set(outcomes) - set(shares))]
     return {
@@ -30,7 +30,7 @@ def experiment_body(
 
 
 def _shares(experiment: str, config: RoutingConfig) -> dict[str, float]:
-    """The share of each arm, 0 to 1, where the configuration knows the experiment."""
+    """The share of each arm, 0 to 1, if the configuration knows the experiment."""
     test = config.ab_test
     if test is None or test.experiment != experiment:
         return {}

@@ -19,7 +19,7 @@ from .values import rfc3339_or_none
 
 
 def explanation_body(explanation: Explanation, *, for_operators: bool) -> dict[str, Any]:
-    """An explanation. Who decided and the reason they wrote down are for operators; merchants see what and when."""
+    """An explanation. Operators see who decided and the reason given; merchants see only what was decided and when."""
     case = explanation.case
     payment = case.stored.payment
     return {
@@ -65,7 +65,7 @@ def explanation_body(explanation: Explanation, *, for_operators: bool) -> dict[s
 
 
 def resolutions(case: CaseFile) -> tuple[Kind, ...]:
-    """What a person may decide about it now."""
+    """The decisions that a person may make about the payment now."""
     return resolutions_of(
         frozen=case.frozen_at is not None,
         in_review=case.job is not None and case.job.status == "review",

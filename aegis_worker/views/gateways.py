@@ -31,7 +31,7 @@ def gateway_body(report: GatewayReport) -> dict[str, Any]:
 
 
 def pause_body(pause: Pause) -> dict[str, Any]:
-    """Since when a gateway gets no new payments, by whom and why."""
+    """Since when a gateway has got no new payments, who paused it, and why."""
     return {"since": rfc3339(pause.paused_at), "actor": pause.actor, "reason": pause.reason}
 
 

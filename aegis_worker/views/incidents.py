@@ -1,4 +1,4 @@
-"""The JSON forms of what the audit found wrong."""
+"""The JSON forms of incidents, which the audit opens for violations that it finds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .values import rfc3339_or_none
 
 
 def incident_body(incident: Incident) -> dict[str, Any]:
-    """What the audit found."""
+    """An incident with everything that the audit found."""
     return {
         "id": incident.id,
         "object": "incident",
@@ -28,7 +28,7 @@ def incident_body(incident: Incident) -> dict[str, Any]:
 
 
 def incident_summary(incident: OpenIncident) -> dict[str, Any]:
-    """What the audit found."""
+    """An incident in short, for an explanation."""
     return {
         "id": incident.id,
         "invariant": incident.invariant,

@@ -11,7 +11,7 @@ from .values import rfc3339_or_none
 
 
 def accepted_job_body(job_id: str) -> dict[str, Any]:
-    """The job of a payment as of acceptance, which is all that the answer to the POST may depend on."""
+    """A payment's job as of acceptance. The answer to the POST may depend on nothing else."""
     return {
         "id": job_id,
         "object": "job",
@@ -22,7 +22,7 @@ def accepted_job_body(job_id: str) -> dict[str, Any]:
 
 
 def job_body(job: StoredJob) -> dict[str, Any]:
-    """A job. `claims` counts the times it was taken up since it last made progress."""
+    """A job. `claims` counts how often it was taken up since it last made progress."""
     return {
         "id": job.id,
         "object": "job",

@@ -1,4 +1,4 @@
-"""The JSON form of how far behind delivery is."""
+"""The JSON form of delivery's lag."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aegis_worker.persistence.outbox_rows import Lag
 
 
 def outbox_body(stream: Lag, webhooks: WebhookLag) -> dict[str, Any]:
-    """How far behind each sink is."""
+    """The lag of each sink."""
     return {
         "object": "outbox",
         "stream": {**stream, "oldest_age_s": round(stream["oldest_age_s"], 3)},

@@ -11,7 +11,7 @@ from aegis_worker.domain.payment import Payment
 
 
 def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -> dict[str, Any]:
-    """A payment. Objects that the merchant gave come back in the order of their keys, as given or as stored."""
+    """A payment. Objects from the merchant have sorted keys, whether they come from the request or the database."""
     path, terms = f"/v1/payments/{payment.id}", payment.terms
     return {
         "id": payment.id,
@@ -45,5 +45,5 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
 
 
 def _sorted(given: Mapping[str, Any]) -> dict[str, Any]:
-    # jsonb keeps an order of its own; without this a replay would spell the same answer differently.
+    # jsonb doesn't keep the order of keys. Without sorting, a replay would spell the same answer differently.
     return {name: given[name] for name in sorted(given)}

@@ -17,7 +17,7 @@ from .values import rfc3339_or_none
 
 
 def review_body(waiting: Waiting) -> dict[str, Any]:
-    """A payment that waits for a person, with the evidence and what may be decided."""
+    """A payment that waits for a person, with the evidence and the decisions that may be made."""
     stored, attempts = waiting.stored, waiting.attempts
     return {
         "object": "review",

@@ -14,7 +14,7 @@ from aegis_worker.routing.config import RoutingConfig, checked_routing, routing_
 def routing_body(
     held: RoutingVersion | None, from_file: RoutingConfig, gateways: Collection[str]
 ) -> dict[str, Any]:
-    """What holds now; `held` is None where nothing was ever put."""
+    """The configuration in force. `held` is None if none was ever put."""
     document, unusable = held.document if held else None, None
     if document is None:
         config = routing_document(from_file)

@@ -14,7 +14,7 @@ from .values import rounded
 
 
 def simulation_body(simulated: Simulated) -> dict[str, Any]:
-    """What would have gone where, and what that would have come to."""
+    """Where payments would have gone, and with what results."""
     simulation = simulated.simulation
     return {
         "object": "routing_simulation",

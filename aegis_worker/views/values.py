@@ -8,10 +8,10 @@ from aegis_worker.domain.moments import rfc3339
 
 
 def rfc3339_or_none(at: datetime | None) -> str | None:
-    """For programs; None where there is no such time."""
+    """A time for programs, as RFC 3339 writes it. None if there is no such time."""
     return None if at is None else rfc3339(at)
 
 
 def rounded(value: float | None, digits: int) -> float | None:
-    """So many digits after the point, as many as the figure is good for; None where there is no figure."""
+    """A figure with only as many digits after the point as are meaningful. None if there is no figure."""
     return None if value is None else round(value, digits)

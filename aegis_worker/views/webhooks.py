@@ -14,7 +14,7 @@ from .values import rfc3339_or_none
 
 
 def endpoint_body(endpoint: Endpoint) -> dict[str, Any]:
-    """A webhook endpoint. Its secret is shown only when it is made."""
+    """A webhook endpoint, without its secret, which is shown only when the endpoint is made."""
     return {
         "id": endpoint.id,
         "object": "webhook_endpoint",
@@ -26,7 +26,7 @@ def endpoint_body(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def delivery_body(delivery: Delivery) -> dict[str, Any]:
-    """What became of one event at one endpoint; `log` has the latest tries, newest last."""
+    """The state of one event's delivery to one endpoint. `log` has the latest tries, newest last."""
     return {
         "id": delivery.id,
         "object": "webhook_delivery",

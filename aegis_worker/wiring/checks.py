@@ -1,4 +1,4 @@
-"""Settings that contradict each other, or the gateways; refused before anything is worked on."""
+"""Refuses settings that contradict each other or the gateways, before any payment is worked on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from aegis_worker.settings import Settings
 
 
 def check_leases(settings: Settings, gateways: Mapping[str, PaymentGateway], longest_post_s: float) -> None:
-    """Raises ConfigurationError for a lease that could end while its holder still waits for an answer."""
+    """Raises ConfigurationError if a lease could end while its holder still waits for an answer."""
     slowest_s = max(gateway.config.slowest_call_s for gateway in gateways.values())
     if settings.lease_s <= slowest_s:
-        # A lease that ends during a call would have another worker ask about a charge that is still being made.
+        # If a lease ended during a call, another worker would ask about a charge that is still being made.
         raise ConfigurationError(
             f"AEGIS_LEASE_S ({settings.lease_s:g} s) must be longer than the slowest gateway call ({slowest_s:g} s)"
         )
@@ -26,7 +26,7 @@ def check_leases(settings: Settings, gateways: Mapping[str, PaymentGateway], lon
 
 
 def check_production(settings: Settings, gateways: Mapping[str, PaymentGateway]) -> None:
-    """Raises ConfigurationError for a production with a gateway that moves no money: it would call all payments charged."""
+    """Raises ConfigurationError if a production has a gateway that moves no money and would report all as charged."""
     unreal = [name for name, gateway in gateways.items() if gateway.config.adapter in IN_PROCESS]
     if settings.is_production and unreal:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""Delivery: the sinks that events go to, and the posts of webhooks."""
+"""Wires delivery: the sinks that events go to, and the sender of webhooks."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from aegis_worker.hints import Hints, NoHints
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
 
-# A run of the drain ends soon, so that a worker can be stopped. Of webhooks a quarter may be one endpoint's: with fewer
-# in hand its threads would wait for the next claim.
+# A run of the drain is short, so that a worker can be stopped. One endpoint may take a quarter of a batch of webhooks;
+# in a smaller batch that would be too few, and its threads would wait for the next claim.
 _OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 1024, 5.0
 
 
 def sinks(settings: Settings, redis: Redis) -> list[Sink]:
-    """Where events go. A new sink is added here."""
+    """The sinks that events go to. Add a new sink here."""
     return [WebhookFanOut(), EventStream(redis, maxlen=settings.stream_maxlen)]
 
 
 def webhook_sender(settings: Settings) -> HttpSender:
-    """What posts webhooks."""
+    """The sender that posts webhooks."""
     return HttpSender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
 
 

@@ -1,4 +1,4 @@
-"""Gateways and routing as the installation's files configure them, and the gates in front of the gateways."""
+"""Loads gateways and routing from the installation's files, and builds the gates in front of the gateways."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ def configured_gateways(settings: Settings) -> dict[str, PaymentGateway]:
 
 
 def configured_routing(settings: Settings, gateways: Mapping[str, PaymentGateway]) -> RoutingConfig:
-    """What routing.toml says. Raises ConfigurationError, also for a gateway that isn't configured."""
+    """The configuration in routing.toml. Raises ConfigurationError, also for a gateway that isn't configured."""
     return load_routing(settings.config_dir / "routing.toml", gateways)
 
 
 def close_gateways(gateways: Mapping[str, PaymentGateway]) -> None:
-    """Close their connections."""
+    """Close the gateways' connections."""
     for gateway in gateways.values():
         gateway.close()
 
 
 def calls_at_once(settings: Settings, gateways: Mapping[str, PaymentGateway]) -> int:
-    """Of one process. Any of several gateways gets half (see `resilience.gate`), which is what one alone would have."""
+    """The most calls that one process makes at the same time.
+
+    One of several gateways may take half of it (see `resilience.gate`), so it is doubled: each gets what one alone gets.
+    """
     return settings.call_threads if len(gateways) == 1 else 2 * settings.call_threads
 
 

@@ -1,4 +1,4 @@
-"""What every process looks at before it starts."""
+"""The checks that every process makes before it starts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 def check_installation(*, for_worker: bool = False) -> Settings:
     """Check settings, gateways.toml, routing.toml, and whether they fit together; returns the settings.
 
-    `for_worker`: also what only those who work on payments need. Connects to nothing. What nothing reads is a line in the
-    log. Raises ConfigurationError.
+    `for_worker`: also check what only processes that work on payments need. Opens no connection. Logs a line for each
+    variable that nothing reads. Raises ConfigurationError.
     """
     settings = load_settings()
     check_crash_point(settings.environment)

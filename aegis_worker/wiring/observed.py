@@ -1,4 +1,4 @@
-"""What a process shows of itself: its log, its error reports, and where it dies when it is told to."""
+"""Sets up how a process is observed, its log and error reports, and its crash points."""
 
 from __future__ import annotations
 

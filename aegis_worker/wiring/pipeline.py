@@ -1,4 +1,4 @@
-"""The pipeline of a worker process."""
+"""Wires the pipeline of a worker process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pipeline_parts(
     gates: Gates,
     hints: Hints | NoHints,
 ) -> PipelineParts:
-    """What the pipeline works with. Raises ConfigurationError for routing or hooks that can't be loaded."""
+    """The parts that the pipeline works with. Raises ConfigurationError if routing or hooks can't be loaded."""
     name = f"{socket.gethostname()}:{os.getpid()}"
     book = RoutingBook(database, configured_routing(settings, gateways), gateways)
     return PipelineParts(

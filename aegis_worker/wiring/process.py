@@ -1,4 +1,4 @@
-"""The parts of this worker process, built when they are first asked for."""
+"""The parts of this worker process, built when they are first needed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .worker import Worker, build_worker
 
 
 def worker() -> Worker:
-    """The parts of this worker process. Raises SchemaUnfit while the database has a schema that it can't work with."""
+    """The parts of this worker process. Raises SchemaUnfit while this version can't work with the database's schema."""
     parts = _worker_of_this_process()
     parts.schema.check()
     return parts
 
 
 def forget_worker() -> None:
-    """After a fork: connections of the parent must not be used by its children."""
+    """Forget the parts after a fork, because children must not use their parent's connections."""
     _worker_of_this_process.cache_clear()
 
 
 def finish_worker() -> None:
-    """Wait for what this worker process has under way, and settle it; nothing to do where it never worked."""
+    """Wait for the calls and posts that this process has under way, and settle them. Does nothing if it never worked."""
     if _worker_of_this_process.cache_info().currsize:
         _worker_of_this_process().finish()
 

@@ -1,4 +1,4 @@
-"""What people's decisions are made and carried out with."""
+"""Wires people's decisions."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def review_parts(
     gateways: Callable[[], Mapping[str, PaymentGateway]],
     hint: Callable[[str], None],
 ) -> ReviewParts:
-    """What decisions of people are made and carried out with."""
+    """The parts that make people's decisions and carry them out."""
     return ReviewParts(database, gateways, hint, settings.recheck_ladder_s[0], settings.decision_wait_s)

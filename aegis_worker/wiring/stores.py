@@ -8,7 +8,7 @@ from redis.retry import Retry
 
 from aegis_worker.settings import Settings
 
-# Locks, flags and health of a Redis that is slow are worth less than the payment that waits for them.
+# A short timeout: a payment must not wait long for the locks, flags and health figures of a slow Redis.
 _REDIS_TIMEOUT_S = 0.3
 
 

@@ -24,8 +24,9 @@ from .stores import answers, redis_client
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """What the HTTP API works with. `gateways()` and `routing_file()` load them when first asked for: after the fork, and
-    seldom needed.
+    """The parts that the HTTP API works with.
+
+    `gateways()` and `routing_file()` load theirs on the first call: that is after the fork, and few requests need them.
     """
 
     settings: Settings
@@ -38,7 +39,7 @@ class Web:
 
 
 def build_web(settings: Settings | None = None) -> Web:
-    """The parts of one web process, by default as its environment says. Raises ConfigurationError."""
+    """Build the parts of one web process, by default from its environment. Raises ConfigurationError."""
     settings = observed(settings or load_settings())
     redis = redis_client(settings)
     database = Database.connect(settings, application="web")

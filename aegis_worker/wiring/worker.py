@@ -35,9 +35,9 @@ from .stores import redis_client
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What the tasks, the relay and the command line work with.
+    """The parts that the tasks, the relay and the command line work with.
 
-    `deliver_webhooks()` waits for endpoints that hang; with `leave=afterwards.leave` it does not.
+    `deliver_webhooks()` waits for slow endpoints; with `leave=afterwards.leave` it leaves their posts to finish later.
     """
 
     settings: Settings
@@ -57,19 +57,19 @@ class Worker:
     afterwards: Afterwards
 
     def finish(self) -> None:
-        """Wait for the calls and posts that are under way, and settle them; for who ends the process."""
+        """Wait for the calls and posts that are under way, and settle them. For the end of a process."""
         self.pipeline.tail.finish()
         self.afterwards.finish()
 
     def close(self) -> None:
-        """Close the connections to gateways and stores, when nothing is under way any more."""
+        """Close the connections to gateways and stores. Call this only when nothing is under way any more."""
         close_gateways(self.gateways)
         self.redis.close()
         self.database.dispose()
 
 
 def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) -> Worker:
-    """The parts of a worker with the given settings. Raises ConfigurationError when they contradict each other."""
+    """Build the parts of a worker from the given settings. Raises ConfigurationError if they contradict each other."""
     gateways = configured_gateways(settings)
     sender = webhook_sender(settings)
     check_leases(settings, gateways, sender.longest_s)

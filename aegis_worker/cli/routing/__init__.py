@@ -1,4 +1,4 @@
-"""`aegis routing`: what routing goes by, changing it while everything runs, and trying a change on past payments first."""
+"""`aegis routing`: show the configuration, change it while everything runs, and try a change on past payments first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the subcommands of `aegis routing` have their configurations from, and how these look on a terminal."""
+"""Reads routing configurations from files for the subcommands of `aegis routing`, and prints them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from aegis_worker.toml_file import UnreadableFile, read_text, read_toml
 
 from ..unreadable import Unreadable
 
-# As much as the API takes, and some: parsers take long over long names and deep nesting.
+# A little more than the API accepts. Without a limit, parsers take long over long names and deep nesting.
 _LONGEST_BYTES = 1 << 18
 
 file_argument = click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 
 
 def routing_file() -> Path:
-    """Where config/routing.toml stands, if it is there at all."""
+    """The path of config/routing.toml, whether or not the file exists."""
     return load_settings().config_dir / "routing.toml"
 
 
 def read_document(path: Path, *, as_json: bool) -> dict[str, Any]:
-    """A configuration as it stands in a file: TOML, or JSON in a file whose name says so.
+    """Read a configuration from a file: JSON if the file's name says so, otherwise TOML.
 
-    Raises ConfigurationError for a file that can't be read, and Unreadable for one that is neither.
+    Raises ConfigurationError for a file that can't be read, and Unreadable for one that is neither TOML nor JSON.
     """
     try:
         if path.stat().st_size > _LONGEST_BYTES:
@@ -49,13 +49,13 @@ def read_document(path: Path, *, as_json: bool) -> dict[str, Any]:
         why = str(error).replace("The body", "It")
         raise Unreadable(path, why, line=error.line, column=error.column, as_json=as_json) from error
     if found := pointers_to(document):
-        # As over HTTP: what is applied is stored.
+        # Refused as over HTTP, because an applied configuration is stored.
         raise ConfigurationError(f"{path}: holds a card number, at {', '.join(found)}")
     return document
 
 
 def print_document(document: Mapping[str, Any], title: str = "Configuration") -> None:
-    """A configuration: its rules as a table, the rest below each other."""
+    """Print a configuration: its rules as a table, everything else line by line."""
     print_facts(title, {name: _short(value) for name, value in document.items() if name != "rules"})
     rules = document.get("rules", [])
     rows = [

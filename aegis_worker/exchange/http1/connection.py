@@ -1,9 +1,9 @@
-"""A connection that carries one exchange after the other, for as long as the server says only what it was asked.
+"""A connection that carries one exchange after another, as long as the server sends only what it was asked for.
 
-Answers have no number on them: which request one belongs to is told by its place alone. So whatever is there before it was
-asked for, or is left over after an answer, ends the connection. What can't be seen here is an answer to something else that
-comes between the look before a request and the server's reading of it. Who asked about money therefore also has to find in
-the answer what it asked about.
+HTTP/1.1 answers carry no number: only their order tells which request they belong to. So any bytes that arrive before a
+request, or are left over after an answer, end the connection. One case can't be seen here: an answer to something else
+that arrives after the check before a request and before the server reads that request. Callers that ask about money must
+therefore also find in the answer what they asked about.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from dataclasses import dataclass
 import h11
 
 MAX_HEAD_BYTES = 65_536
-# 100, 102, 103 and the like, before the answer itself. A proxy sends one or two.
+# The most interim answers (100, 102, 103 …) that are read before the answer itself. A proxy sends one or two.
 MAX_INTERIM = 64
 _CHUNK_BYTES = 16_384
 
 
 class MalformedAnswer(http.client.HTTPException):
-    """What came is no HTTP/1 answer, or one that two readers would not read alike; the message says why."""
+    """The bytes are no HTTP/1 answer, or one that two readers would read differently. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer. The names of `headers` are in lower case. `whole` is False where the body went beyond what was allowed."""
+    """An answer. The names of `headers` are in lower case. `whole` is False if the body was longer than allowed."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,9 +40,9 @@ class Reply:
 
 
 class Connection:
-    """Of one thread at a time. Every wait ends at the `deadline` (monotonic) of the call, however often bytes come.
+    """For one thread at a time. Every wait ends at the call's `deadline` (monotonic), even if bytes keep coming.
 
-    `received`: bytes that came back since the last request was begun. `is_reusable`: its answer ended where it should.
+    `received`: bytes received since the last request began. `is_reusable`: its answer ended where it should.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -51,10 +51,10 @@ class Connection:
         self.is_reusable = False
 
     def is_quiet(self) -> bool:
-        """Whether nothing was sent on it, not even its end, that nobody has asked for."""
+        """Whether the server has sent nothing unasked, not even the end of the connection."""
         if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
             return False
-        poll = select.poll()  # select() can't take more than 1024 files
+        poll = select.poll()  # select() can't watch file descriptors above 1023
         poll.register(self._sock, select.POLLIN)
         return not poll.poll(0)
 
@@ -68,9 +68,9 @@ class Connection:
         deadline: float,
         max_body_bytes: int,
     ) -> Reply:
-        """Send one request, once, and read its answer. After an exception the connection is to be closed.
+        """Send one request, once, and read its answer. After an exception the caller has to close the connection.
 
-        Raises TimeoutError, OSError (also for an end in place of an answer), and MalformedAnswer.
+        Raises TimeoutError, OSError (also if the connection ends in place of an answer), and MalformedAnswer.
         """
         self.received, self.is_reusable = 0, False
         parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
@@ -89,11 +89,11 @@ class Connection:
         return reply
 
     def close(self) -> None:
-        """Close it, without a wait."""
+        """Close it without waiting."""
         self._sock.close()
 
     def _send(self, data: bytes, deadline: float) -> bool:
-        """Whether all was taken. A server that refuses a long request may answer and close before it has read it."""
+        """Return whether all was sent. A server that refuses a long request may answer and close before its end."""
         left = memoryview(data)
         while left:
             self._limit(deadline)
@@ -117,7 +117,7 @@ class Connection:
         return Reply(head.status_code, headers, bytes(body))
 
     def _read_head(self, parser: h11.Connection, deadline: float) -> h11.Response:
-        """The first head that is final. 101, which nobody asked for, is none."""
+        """Read up to the first final head. 101 is not final: nobody asked to switch protocols."""
         for _ in range(MAX_INTERIM + 1):
             event = self._next(parser, deadline, at_most=MAX_HEAD_BYTES)
             if isinstance(event, h11.Response):
@@ -148,8 +148,10 @@ class Connection:
 def connect(
     addresses: Sequence[tuple[int, str]], host: str, port: int, tls: ssl.SSLContext | None, deadline: float
 ) -> Connection:
-    """Connect to the first of the addresses (family, numeric) that answers, each given its share of the time; over `tls`
-    to who can show that it is `host`. Raises OSError, TimeoutError among them; no byte of a request has left.
+    """Connect to the first of the addresses (family, numeric) that answers. Each gets its share of the time.
+
+    With `tls`, the server must prove that it is `host`. Raises OSError, including TimeoutError; until then no byte of a
+    request has been sent.
     """
     for left in range(len(addresses), 0, -1):
         family, address = addresses[-left]
@@ -172,7 +174,7 @@ def _reach(
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             sock.settimeout(max(deadline - time.monotonic(), 0.001))
-            # An end without TLS's own goodbye may be anybody's: it must not pass for the end of an answer.
+            # Anybody can end a connection without a close_notify, so that must not pass for the end of an answer.
             sock = tls.wrap_socket(sock, server_hostname=host, suppress_ragged_eofs=False)
     except BaseException:
         sock.close()
@@ -181,7 +183,7 @@ def _reach(
 
 
 def _checked(head: h11.Response) -> dict[str, str]:
-    """The head's fields. Raises MalformedAnswer where it does not say in one way how the body is to be read."""
+    """The head's fields. Raises MalformedAnswer if they leave open how to read the body."""
     names = [name for name, _ in head.headers]
     if head.http_version not in (b"1.0", b"1.1"):
         raise MalformedAnswer(f"HTTP/{head.http_version.decode()} was not asked for")

@@ -1,4 +1,4 @@
-"""Name resolution that is given up in time. The system's can't be interrupted: whoever asked leaves it behind."""
+"""Name resolution with a deadline. The system's resolver can't be interrupted, so a late lookup is left behind."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ T = TypeVar("T")
 
 
 class Resolver:
-    """Asks about at most `most` names at once, those that were left behind included. Safe to share between threads."""
+    """Resolves at most `most` names at once, counting those left behind. Safe to share between threads."""
 
     def __init__(self, most: int) -> None:
         self._free = threading.BoundedSemaphore(most)
 
     def ask(self, host: str, question: Callable[[], T], deadline: float) -> T:
-        """What `question()` finds for `host`. Raises what it raises, TimeoutError, and OSError for what is no host name."""
+        """What `question()` finds for `host`. Raises what it raises, TimeoutError, and OSError for an invalid name."""
         if is_numeric(host):
-            return question()  # no name: the system asks nobody
+            return question()  # not a name, so the system asks no resolver
         if not self._free.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
             raise TimeoutError("timed out: too many names are being resolved")
         answer: Future[T] = Future()
@@ -32,7 +32,7 @@ class Resolver:
     def _answer(self, question: Callable[[], T], answer: Future[T]) -> None:
         try:
             answer.set_result(question())
-        except UnicodeError:  # IDNA has no form for it, so nobody can know it
+        except UnicodeError:  # IDNA has no form for the name, so it can't exist
             answer.set_exception(socket.gaierror(socket.EAI_NONAME, "the host has no valid name"))
         except BaseException as error:
             answer.set_exception(error)
@@ -41,7 +41,7 @@ class Resolver:
 
 
 def is_numeric(host: str) -> bool:
-    """Whether the host is an address already."""
+    """Whether the host is already an address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -50,6 +50,6 @@ def is_numeric(host: str) -> bool:
 
 
 def addresses(host: str, port: int) -> list[tuple[int, str]]:
-    """Family and numeric address of every answer for the host. Raises OSError, and UnicodeError for what is no name."""
+    """Family and numeric address of every answer for the host. Raises OSError, and UnicodeError for an invalid name."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [(int(family), str(address[0])) for family, _, _, _, address in found]
