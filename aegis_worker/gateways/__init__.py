@@ -1,1 +1,1 @@
-"""Payment gateways: the interface, the registry, the kit that adapters share and a folder for each."""
+"""Payment gateways: the interface, the registry, the kit that adapters share, and one folder for each gateway."""

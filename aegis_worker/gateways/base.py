@@ -1,25 +1,25 @@
 """The interface between AegisPay and a payment gateway.
 
 An adapter translates: a request into calls, and their answers into an `Outcome` (or a `Lookup`). It decides nothing and
-does no I/O: its operations are generators that yield calls, see `kit.flows` (design D11). It never raises for what a
-gateway answers, and asks for no call twice. The rule for what it returns (design D4):
+does no I/O: its operations are generators that yield calls, see `kit.flows` (design D11). It never raises because of a
+gateway's answer, and yields no call twice. It returns, by the rule of design D4:
 
 - 429: `NotSent` of kind RATE_LIMIT, with `retry_after_s` where given;
 - a definite answer: `Approved`, `Declined`, `Pending`, `ActionRequired`;
 - credentials refused (401, 403): `Declined("gateway_misconfigured")`; a request the gateway calls invalid (400, 404, 422):
   `Declined("invalid_request")` unless its code says something more precise;
-- any other answer (5xx, unparsable or unexpected body): `Unknown`, with `stored` where the gateway itself answered 500,
-  which some keep under the key and repeat;
-- each of these only where the answer is ours by what the adapter declares (`identity`): else `Unknown` of kind MISMATCH.
+- any other answer (5xx, unparsable or unexpected body): `Unknown`, with `stored` if the gateway itself answered 500,
+  because some gateways keep a 500 under the key and repeat it;
+- each of these only if the answer is ours by what the adapter declares (`identity`); else `Unknown` of kind MISMATCH.
 
-What is no answer is none of the adapter's business; who makes its calls (`exchange`) says what it is:
+Calls that get no answer don't concern the adapter. The code that makes its calls (`exchange`) classifies them:
 
 - refused connection, DNS failure, TLS failure, no free connection: `NotSent`; a connect or a TLS handshake that timed out:
   `NotSent` of kind TIMEOUT;
-- anything else after bytes may have left (read timeout, reset, what is no HTTP): `Unknown`.
+- anything else after bytes may have been sent (read timeout, reset, bytes that are not HTTP): `Unknown`.
 
-The rest of the product holds each adapter as a `PaymentGateway` (`exchange.loaded`), whose operations return when their
-calls were made.
+The rest of the product uses each adapter as a `PaymentGateway` (`exchange.loaded`), whose operations return when their
+calls are done.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from .kit.identity import Declared, Expected
 class Capabilities:
     """What an adapter needs and promises.
 
-    `steps`: the calls one payment takes, in order. `key_lifetime_s`: how long the gateway remembers an idempotency key
-    (0: it has none; a charge in doubt is then never repeated, and never tried elsewhere on "not found").
-    `absence_window_s`: how long after a call its effect may still be invisible to look-ups. `identity`: by what an answer
-    of this gateway is known to be about what was asked.
+    `steps`: the calls that one payment takes, in order. `key_lifetime_s`: how long the gateway remembers an idempotency
+    key (0: it has no keys; then a charge in doubt is never repeated, and never tried elsewhere on "not found").
+    `absence_window_s`: how long after a call look-ups may still not show its effect. `identity`: what an answer of this
+    gateway must show to count as an answer to what was asked.
     """
 
     steps: tuple[Operation, ...]
@@ -59,7 +59,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class AmountLimits:
-    """The smallest and the largest amount that a gateway takes in one currency, in its minor units, both included."""
+    """The smallest and the largest amount that a gateway accepts in one currency, in minor units, both included."""
 
     min_minor: int = 1
     max_minor: int | None = None
@@ -70,8 +70,8 @@ class GatewayConfig:
     """One table of config/gateways.toml: a named instance of an adapter. Empty sets mean "any".
 
     Times in seconds; `fee_fixed_minor` in minor units of the charge's currency, `fee_basis_points` in 1/100 percent.
-    `amounts` by currency. `max_concurrent`: calls at once over all workers; None for no limit but each process's own.
-    `latency_target_ms`: a charge that takes no longer is as fast as need be.
+    `amounts` by currency. `max_concurrent`: calls at once over all workers; None: only each process's own limit applies.
+    `latency_target_ms`: a charge within this time counts as fast; being faster earns nothing more.
     """
 
     name: str
@@ -97,11 +97,11 @@ class GatewayConfig:
 
     @property
     def slowest_call_s(self) -> float:
-        """How long one call can take."""
+        """The longest that one call can take."""
         return self.connect_timeout_s + self.timeout_s
 
 
-# The terms that gateways are sent since fingerprints are stored.
+# Terms that were added after fingerprints began to be stored.
 _SENT_SINCE = ("statement_descriptor",)
 
 
@@ -109,7 +109,7 @@ _SENT_SINCE = ("statement_descriptor",)
 class GatewayRequest:
     """One call. `idempotency_key` is also our reference at the gateway: stable for the operation, stored before sending.
 
-    `terms` are the payment's; what captures or refunds a part carries them with that amount. `gateway_ref` is what an
+    `terms` are the payment's; a partial capture or refund carries them with the part's amount. `gateway_ref` is what an
     earlier step of the same payment returned (None on the first step).
     """
 
@@ -121,7 +121,7 @@ class GatewayRequest:
 
     @property
     def amount(self) -> Money:
-        """What this call is to move."""
+        """The amount that this call is to move."""
         return self.terms.amount
 
     @property
@@ -131,14 +131,14 @@ class GatewayRequest:
 
     @property
     def expected(self) -> Expected:
-        """What the answer must be about."""
+        """What the answer must be about, to be an answer to this call."""
         return Expected(keys_of_same_hop(self.idempotency_key), self.gateway_ref, self.amount)
 
     def fingerprint(self) -> str:
         """SHA-256 over what is sent, so that a replay can be shown to carry the same body.
 
-        It is stored with each attempt, and an attempt must stay repeatable over an upgrade. So a term that came later has
-        no place in the list while it is None: then the hash is what it was before there was such a term.
+        It is stored with each attempt, and an attempt must stay repeatable after an upgrade. So a term that was added
+        later is left out of the hash while it is None: the hash is then the same as before the term existed.
         """
         terms = self.terms
         body: list[Any] = [
@@ -175,13 +175,13 @@ class StatusQuery:
 
     @property
     def expected(self) -> Expected:
-        """What the answer must be about."""
+        """What the answer must be about, to be an answer to this look-up."""
         return Expected(keys_of_same_hop(self.reference), self.gateway_ref, self.amount)
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the gateway answers at all, and how fast, which is measured by who makes the call."""
+    """Whether the gateway answers at all, and how fast. The code that makes the call measures the time."""
 
     ok: bool
     latency_ms: int = 0
@@ -192,9 +192,10 @@ class Health:
 class GatewayEvent:
     """An inbound webhook, authenticated and translated. A hint to ask the gateway, never a fact by itself.
 
-    `event_id`: the gateway's own, the same in every delivery. `reference`: the key of the call that made the payment there.
-    `kind`: `payment.` and what it is now: created, requires_action, authenticated, pending, authorized, succeeded, failed,
-    voided or refunded; where none of these fits, the gateway's own word. `amount`: of the payment, where it is shown.
+    `event_id`: the gateway's own, the same in every delivery. `reference`: the key of the call that made the payment
+    there. `kind`: `payment.` and its status now: created, requires_action, authenticated, pending, authorized, succeeded,
+    failed, voided or refunded; if none of these fits, the gateway's own word. `amount`: the payment's, if the event shows
+    it.
     """
 
     event_id: str
@@ -205,10 +206,10 @@ class GatewayEvent:
 
 
 class Adapter(Protocol):
-    """One named gateway, translated. Keeps nothing between operations, so it may be used from several threads.
+    """One named gateway, translated. It keeps no state between operations, so several threads may use it.
 
-    `decline_codes`: the gateway's codes in the words of `domain.declines`, the same for every instance. Any other of its
-    codes is a `generic_decline`.
+    `decline_codes`: the gateway's codes, translated to those of `domain.declines`; the same for every instance. A code
+    that is missing here is a `generic_decline`.
     """
 
     decline_codes: ClassVar[Mapping[str, str]]
@@ -219,7 +220,7 @@ class Adapter(Protocol):
         """Create the payment at the gateway without moving money."""
 
     def authenticate(self, request: GatewayRequest) -> Flow[Outcome]:
-        """Have the gateway accept the payer; `ActionRequired` where the payer must act."""
+        """Make the gateway accept the payer; `ActionRequired` if the payer must act."""
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
         """Charge, or authorize when `request.capture` is False."""
@@ -234,10 +235,10 @@ class Adapter(Protocol):
         """Return `request.amount` of a captured payment."""
 
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:
-        """What became of an operation, by the gateway's own id."""
+        """The outcome of an operation, looked up by the gateway's own id."""
 
     def find_by_reference(self, query: StatusQuery) -> Flow[Lookup]:
-        """What became of an operation, by our reference: for calls whose answer never came."""
+        """The outcome of an operation, looked up by our reference, for calls whose answer never came."""
 
     def health_check(self) -> Flow[Health]:
         """One cheap call that moves nothing."""
@@ -247,8 +248,9 @@ class Adapter(Protocol):
 
 
 class PaymentGateway(Protocol):
-    """One named gateway as the product calls it: each operation of its `Adapter`, carried out. Safe to call from several
-    threads. Raises nothing for what a gateway or a network does.
+    """One named gateway as the product calls it: it carries out each operation of its `Adapter`.
+
+    Several threads may call it. It never raises because of what a gateway or a network does.
     """
 
     config: GatewayConfig
@@ -258,7 +260,7 @@ class PaymentGateway(Protocol):
         """Create the payment at the gateway without moving money."""
 
     def authenticate(self, request: GatewayRequest) -> Outcome:
-        """Have the gateway accept the payer."""
+        """Make the gateway accept the payer."""
 
     def process(self, request: GatewayRequest) -> Outcome:
         """Charge, or authorize."""
@@ -273,10 +275,10 @@ class PaymentGateway(Protocol):
         """Return what was captured."""
 
     def get_status(self, query: StatusQuery) -> Lookup:
-        """What became of an operation, by the gateway's own id."""
+        """The outcome of an operation, looked up by the gateway's own id."""
 
     def find_by_reference(self, query: StatusQuery) -> Lookup:
-        """What became of an operation, by our reference."""
+        """The outcome of an operation, looked up by our reference."""
 
     def health_check(self) -> Health:
         """Whether the gateway answers, and how fast."""

@@ -1,4 +1,4 @@
-"""What we say of a payment that rests, against what the gateways say of each of its charges."""
+"""Compares what we record of a payment at rest with what the gateways say about each of its charges."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from aegis_worker.domain.transitions import State
 from .base import PaymentGateway, StatusQuery
 from .discretion import discreet
 
-# What says nothing: no answer, and one from before the gateway shows its charges.
+# Answers that settle nothing: no answer at all, and one from before the gateway's look-ups show its charges.
 _UNSETTLED = frozenset({Unknown.__name__, "TooEarly"})
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`gateways`: for each charge `gateway, key, says`, the last one the name of the answer.
+    """`gateways`: for each charge `gateway, key, says`, where `says` is the name of the answer's type.
 
-    Where it is not what we say, also `expected` and `found`, in words with the sums.
+    If the answer differs from our record, also `expected` and `found`, in words with amounts.
     """
 
     payment_id: str
@@ -30,22 +30,22 @@ class Comparison:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the answers say something: each of them, or one that is not what we say."""
+        """Whether the answers settle the comparison: all of them do, or one differs from our record."""
         return self.differs or all(answer["says"] not in _UNSETTLED for answer in self.gateways)
 
     @property
     def differs(self) -> bool:
-        """Whether a gateway shows something else than we say: the charge that the payment stands on, and no other."""
+        """Whether a gateway differs from our record: it must show the charge that the payment stands on, and no other."""
         return any("found" in answer for answer in self.gateways)
 
     @property
     def is_charged_too_often(self) -> bool:
-        """Whether there is a charge that we don't stand for."""
+        """Whether there is a charge other than the one that the payment stands on."""
         return any(answer.get("expected") == _NO_CHARGE for answer in self.gateways)
 
     @property
     def in_words(self) -> str:
-        """`a: expected no charge, found 1999 USD captured`, for each that differs."""
+        """For example `a: expected no charge, found 1999 USD captured`, for each charge that differs."""
         return "; ".join(
             f"{answer['gateway']}: expected {answer['expected']}, found {answer['found']}"
             for answer in self.gateways
@@ -59,7 +59,7 @@ _NO_CHARGE = "no charge"
 def compare(
     gateways: Mapping[str, PaymentGateway], payment: Payment, charges: Sequence[StandingCharge]
 ) -> Comparison:
-    """Ask about every charge that may stand. Changes nothing; takes as long as the gateways do."""
+    """Ask about every charge that may stand. Changes nothing. Takes as long as the gateways take to answer."""
     answers = [_compared(gateways.get(charge.gateway), payment, charge) for charge in charges]
     return Comparison(payment.id, payment.state, answers)
 

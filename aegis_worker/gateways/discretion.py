@@ -1,4 +1,4 @@
-"""What gateways say, without the card data that they should not have said: it is kept, told and logged (design D8)."""
+"""Hides card data in what gateways say, because their texts are stored, shown and logged (design D8)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .base import GatewayEvent
 Said = TypeVar("Said", bound=Outcome | Lookup)
 
 _FREE_TEXT = ("reason", "message", "gateway_code", "shows")
-# A number with letters before or behind it is a word of its own; digits among letters are an id.
+# A number with letters only before or behind it counts as a word of its own. Digits between letters are part of an id.
 _WORD, _NUMBER = re.compile(r"[0-9A-Za-z]+"), re.compile(r"\A[A-Za-z]*+[0-9]++[A-Za-z]*+\Z")
 _LONGEST_TEXT = 1000
-# So much is looked at before a text is cut: half a card number would not be known as one.
+# Redact this much text before cutting it, because half a card number would not be recognized as one.
 _LOOKED_AT = 4 * _LONGEST_TEXT
 
 
 def discreet(outcome: Said) -> Said | Unknown:
-    """An outcome whose texts hide card data, and hold nothing that PostgreSQL keeps in no text, a NUL above all.
+    """The outcome with card data hidden in its texts, and without characters that PostgreSQL can't store, such as NUL.
 
-    A reference or an address can't be used with a part of it hidden. Where one holds what looks like card data, a decline
-    goes without it, and anything else is Unknown: look-ups or a person have to settle it.
+    A reference or an address is useless with a part of it hidden. If one holds what looks like card data, a decline drops
+    it, and any other outcome becomes Unknown, which look-ups or a person have to settle.
     """
     hidden: dict[str, Any] = {
         name: _printable(redact_text(getattr(outcome, name)[:_LOOKED_AT]))
@@ -43,7 +43,7 @@ def discreet(outcome: Said) -> Said | Unknown:
 
 
 def discreet_event(event: GatewayEvent) -> GatewayEvent:
-    """An event whose texts hide card data. An id that looks like it is kept as its hash, so that repeats are known."""
+    """The event with card data hidden in its texts. An id that looks like card data becomes its hash, to find repeats."""
     event_id, reference = event.event_id, event.reference
     if _is_like_a_card(event_id):
         event_id = hashlib.sha256(event_id.encode(errors="replace")).hexdigest()
@@ -56,16 +56,16 @@ def discreet_event(event: GatewayEvent) -> GatewayEvent:
 
 
 def _is_like_a_card(reference: str) -> bool:
-    """Whether a reference or address holds a number that passes for a card's.
+    """Whether a reference or address holds a number that could be a card's.
 
-    Digits among letters are passed over: one random hexadecimal id in some thousand would pass, and its payment would stay
-    in doubt for that.
+    Digits between letters are skipped. Otherwise one random hexadecimal id in some thousand would look like a card
+    number, and its payment would stay in doubt for that.
     """
     return holds_card_data(_WORD.sub(lambda word: word[0] if _NUMBER.match(word[0]) else "x", reference))
 
 
 def _printable(text: str) -> str:
-    """Text for people, without control characters and halves of surrogate pairs, cut to a bound."""
+    """Text for people, without control characters and unpaired surrogates, cut to a limit."""
     text = text[:_LONGEST_TEXT]
     if text.isprintable():
         return text

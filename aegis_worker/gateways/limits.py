@@ -1,4 +1,4 @@
-"""[gateways.NAME.breaker] and [gateways.NAME.retry] of config/gateways.toml: read, and held against their bounds."""
+"""Reads [gateways.NAME.breaker] and [gateways.NAME.retry] of config/gateways.toml and checks their bounds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aegis_worker.domain.declines import DECLINES, may_fail_over
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import ConfigurationError
 
-# Least and most, both included. A setting whose bounds are whole numbers is one itself.
+# Least and most, both included. If both bounds are whole numbers, the setting must be one, too.
 Bounds = Mapping[str, tuple[float, float]]
 _BREAKER: Bounds = {
     "consecutive_failures": (1, 100_000),
@@ -36,7 +36,7 @@ _RETRY: Bounds = {
 
 
 def breaker_limits(where: str, table: Any, *, slowest_call_s: float) -> BreakerLimits:
-    """Raises ConfigurationError naming the place."""
+    """Raises ConfigurationError that names the place."""
     given = numbers(where, table, _BREAKER)
     limits = BreakerLimits(**given)
     if limits.max_open_s < limits.open_s:
@@ -44,7 +44,7 @@ def breaker_limits(where: str, table: Any, *, slowest_call_s: float) -> BreakerL
             f"{where}: max_open_s ({limits.max_open_s:g}) is below open_s ({limits.open_s:g})"
         )
     if limits.probe_s < slowest_call_s:
-        # A permit that ends during its call would let one probe too many out.
+        # If a permit ended during its call, one probe too many could go out.
         raise ConfigurationError(
             f"{where}.probe_s: must not be shorter than the slowest call, connect_timeout_s + timeout_s"
             f" ({slowest_call_s:g} s)"
@@ -53,7 +53,7 @@ def breaker_limits(where: str, table: Any, *, slowest_call_s: float) -> BreakerL
 
 
 def retry_limits(where: str, table: Any) -> RetryLimits:
-    """Raises ConfigurationError naming the place."""
+    """Raises ConfigurationError that names the place."""
     if not isinstance(table, dict):
         raise ConfigurationError(f"{where}: must be a table")
     plain = {name: value for name, value in table.items() if name not in ("retry_on", "decline_attempts")}
@@ -66,7 +66,7 @@ def retry_limits(where: str, table: Any) -> RetryLimits:
 
 
 def numbers(where: str, table: Any, bounds: Bounds) -> dict[str, Any]:
-    """The settings of a table, each a number within its bounds. Raises ConfigurationError naming the place."""
+    """The settings of a table, each a number within its bounds. Raises ConfigurationError that names the place."""
     if not isinstance(table, dict):
         raise ConfigurationError(f"{where}: must be a table")
     if unknown := sorted(set(table) - set(bounds)):
@@ -74,7 +74,7 @@ def numbers(where: str, table: Any, bounds: Bounds) -> dict[str, Any]:
     for name, value in table.items():
         least, most = bounds[name]
         whole = isinstance(least, int)
-        # `true` is an int to Python.
+        # `type` and not isinstance, because `true` is an int in Python.
         if type(value) not in ((int,) if whole else (int, float)) or not least <= value <= most:
             number = "whole number" if whole else "number"
             raise ConfigurationError(f"{where}.{name}: must be a {number} from {least:g} to {most:g}")

@@ -1,4 +1,4 @@
-"""Adapters by name, from config/gateways.toml. The one place that knows which adapters exist."""
+"""Makes adapters from config/gateways.toml. The only place that knows which adapters exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ADAPTERS: dict[str, Callable[[GatewayConfig], Adapter]] = {
     "null": NullAdapter,
 }
 
-# They answer within the process: they have no address, and no money moves there.
+# These gateways answer inside the process: they have no address, and they move no money.
 IN_PROCESS = {"null"}
 
 _SETS = ("currencies", "countries", "methods")
@@ -56,7 +56,7 @@ _TEXTS = {"adapter", "base_url", *(f"{name}_env" for name in _FROM_ENVIRONMENT)}
 
 
 def load_adapters(path: Path, environ: Mapping[str, str]) -> dict[str, Adapter]:
-    """The adapters of a configuration file, in its order. Raises ConfigurationError naming the entry that is wrong."""
+    """The adapters of a configuration file, in its order. Raises ConfigurationError that names the wrong entry."""
     return {config.name: ADAPTERS[config.adapter](config) for config in load_configs(path, environ)}
 
 
@@ -115,7 +115,7 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
 
 
 def _check_types(where: str, table: Mapping[str, Any]) -> None:
-    """Every setting of the kind that it is read as; the numbers of `_BOUNDED` are looked at with their bounds."""
+    """Check the type of every setting. The numbers of `_BOUNDED` are checked together with their bounds."""
     for setting, value in table.items():
         if setting in _SETS:
             fits = isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -1,1 +1,1 @@
-"""What adapters share: flows of calls, the identity of answers, the fields of JSON, amounts, signatures. Does no I/O."""
+"""What adapters share: flows of calls, identity of answers, reading JSON, amounts, signatures. Does no I/O."""

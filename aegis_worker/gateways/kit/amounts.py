@@ -1,8 +1,8 @@
-"""How a gateway writes amounts, where it does not go by ISO 4217. Pure.
+"""How a gateway writes amounts that don't follow ISO 4217. Pure.
 
 Some gateways count a currency in other units than ISO's minor units (one takes Icelandic króna in hundredths), and some
-take no amount between two steps (one wants the last of three decimals to be 0). Nothing is ever rounded: what can't be
-written exactly is not asked for.
+accept only multiples of a step (one wants the last of three decimals to be 0). Nothing is ever rounded: an amount that
+can't be written exactly is not sent.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class AmountNotTaken(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """A gateway's units, by currency; a currency that is missing goes by ISO 4217, in steps of one.
+    """A gateway's units by currency. A currency that is missing follows ISO 4217, in steps of one.
 
-    `exponents`: how many decimals the gateway counts. `steps`: what amounts must be a multiple of, in the gateway's units.
-    `Amounts(exponents={"ISK": 2}, steps={"ISK": 100, "BHD": 10})` writes 5 ISK as 500, and takes no 12.345 BHD.
+    `exponents`: the decimals that the gateway counts. `steps`: what amounts must be a multiple of, in the gateway's
+    units. `Amounts(exponents={"ISK": 2}, steps={"ISK": 100, "BHD": 10})` writes 5 ISK as 500, and refuses 12.345 BHD.
     """
 
     exponents: Mapping[str, int] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Amounts:
         return self._units(amount)[0]
 
     def read(self, units: int, currency: str) -> int:
-        """ISO's minor units for an amount in the gateway's. Raises Unreadable where they are none exactly."""
+        """ISO's minor units for an amount in the gateway's units. Raises Unreadable if there is no exact equivalent."""
         ours: int = 10 ** EXPONENTS[currency]
         theirs: int = 10 ** self._exponent(currency)
         minor, rest = divmod(units * ours, theirs)

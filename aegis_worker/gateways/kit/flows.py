@@ -1,16 +1,16 @@
-"""How an adapter has calls made for it: it yields what is to be called, and is sent the answer (design D11).
+"""How an adapter gets its calls made: it yields a call, and is sent the answer (design D11).
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
         answer = yield HttpCall("POST", "/v1/charges", self._headers(request), written(request))
         return outcome(request, answer)
 
 The adapter does no I/O, so a test can run it by hand: `next(flow)` gives the call, and `flow.send(answer)` ends with
-`StopIteration`, whose `value` is the outcome. Who makes the calls (`exchange.driver`) decides what is an answer, and what
-is none; it bounds the calls of a flow and their time.
+`StopIteration`, whose `value` is the outcome. The driver (`exchange.driver`) makes the calls and decides what counts as
+an answer; it limits the number of calls in a flow, and their time.
 
-A call without an answer is raised in the flow, at its `yield`, as `NoAnswer`. An adapter that lets it pass is done: what it
-says becomes the outcome of the operation. An adapter catches it only where it knows better, as where the step before moved
-no money:
+A call without an answer raises `NoAnswer` in the flow, at its `yield`. If the adapter does not catch it, the flow ends
+and the exception's outcome becomes that of the operation. An adapter catches it only if it knows better, for example
+because the step before moved no money:
 
         created = yield HttpCall("POST", "/v1/intents", headers, body)
         try:
@@ -37,10 +37,10 @@ T = TypeVar("T")
 class HttpCall:
     """One request to the gateway, to be sent at most once.
 
-    `path`: what follows the gateway's `base_url`, with the query; everything in it that is not ours is quoted already.
-    `headers` and `body` are sent as they are; what the connection needs (Host, Content-Length …) is added. They hold keys
-    and tokens, so they are not shown. `only_reads`: the call changes nothing at the gateway, such as a look-up.
-    `base_url`: another than the gateway's own, such as `https://host:port`.
+    `path`: what follows the gateway's `base_url`, including the query, with everything that comes from outside quoted.
+    `headers` and `body` are sent unchanged, and what the connection needs (Host, Content-Length …) is added. Both hold
+    keys and tokens, so `repr` leaves them out. `only_reads`: the call changes nothing at the gateway, as a look-up.
+    `base_url`: replaces the gateway's own, such as `https://host:port`.
     """
 
     method: str
@@ -53,9 +53,9 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing is called for `seconds`: for gateways within this process, which only pretend to be slow.
+    """Wait `seconds` without a call: for gateways inside this process, which only pretend to be slow.
 
-    It is answered with nothing, and no deadline bounds it.
+    The flow is then sent None. No deadline limits the pause.
     """
 
     seconds: float
@@ -83,12 +83,12 @@ class HttpAnswer:
 
 
 class NoAnswer(Exception):
-    """A call has no answer. `outcome` says whether it may have arrived: `NotSent`, or `Unknown` (design D4)."""
+    """A call has no answer. `outcome` says whether it may have arrived: `NotSent` if not, else `Unknown` (design D4)."""
 
     def __init__(self, outcome: NotSent | Unknown) -> None:
         super().__init__(outcome.reason)
         self.outcome = outcome
 
 
-# An operation of an adapter under way: it yields calls, is sent their answers, and returns what they mean.
+# An adapter's operation in progress: it yields calls, is sent their answers, and returns what they mean.
 Flow: TypeAlias = Generator[HttpCall | Pause, HttpAnswer, T]

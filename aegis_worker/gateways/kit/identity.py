@@ -1,9 +1,9 @@
-"""Whether an answer is about what was asked (design D18). Pure, and the same for every adapter.
+"""Checks that an answer is about what was asked (design D18). Pure, and the same for every adapter.
 
-An answer is ours because it says so, not because of the connection that it came on: a proxy may repeat an answer, a cache
-may keep one, a look-up may ignore its filter. Each adapter declares what its gateway's answers carry; what is declared and
-missing, and what is there and different, makes an answer somebody else's. It proves nothing about our call, so it is
-`Unknown` of kind MISMATCH, and asking decides.
+The connection does not prove that an answer is ours: a proxy may repeat an answer, a cache may keep one, a look-up may
+ignore its filter. So each adapter declares what its gateway's answers show. If something declared is missing, or
+something shown is different, the answer is somebody else's. It proves nothing about our call, so it is `Unknown` of kind
+MISMATCH, and look-ups decide.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from aegis_worker.domain.outcomes import Operation, Unknown, UnknownKind
 
 @dataclass(frozen=True, slots=True)
 class Carries:
-    """What a gateway's answers show. What is False can't be checked at this gateway unless it is shown all the same.
+    """What a gateway's answers always show. What is False here is checked only if an answer shows it all the same.
 
-    `reference`: ours, of this call or of another step of the same charge. `gateway_ref`: the gateway's id, which must be
-    the one that we asked by, where we did. `amount` in minor units, and `currency`: what we asked the gateway to move.
+    `reference`: ours, of this call or of another step of the same charge. `gateway_ref`: the gateway's id; if we asked by
+    one, it must be the same. `amount` in minor units, and `currency`: what we asked the gateway to move.
     """
 
     reference: bool = False
@@ -35,7 +35,7 @@ EVERYTHING = Carries(reference=True, gateway_ref=True, amount=True, currency=Tru
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """An adapter's declaration. An operation that is missing carries nothing: its answers are believed for their place.
+    """An adapter's declaration. Answers to an operation that is missing here show nothing and are accepted unchecked.
 
     `answers`: to a call that did what it asked for, or that was declined. `look_ups`: of a payment that was found.
     `refusals`: of a request that the gateway did not look into (400, 401, 429 …). `absences`: of "there is none".
@@ -49,7 +49,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What an answer must be about: any of our `references`, the `gateway_ref` that we asked by, the money to be moved."""
+    """What an answer must be about: any of our `references`, the `gateway_ref` that we asked by, the money to move."""
 
     references: frozenset[str]
     gateway_ref: str | None
@@ -58,7 +58,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What an answer shows, as the adapter found it; None and empty where it shows nothing."""
+    """What an answer shows, as the adapter found it. None or empty for what it does not show."""
 
     references: Collection[str] = ()
     gateway_ref: str | None = None
@@ -67,7 +67,7 @@ class Shown:
 
 
 def mismatch(carries: Carries, expected: Expected, shown: Shown) -> Unknown | None:
-    """Why the answer is not about what was asked; None where it is, as far as this gateway lets us tell."""
+    """Why the answer is not about what was asked. None if it is, as far as this gateway's answers can tell."""
     other = _other_payment(carries, expected, shown)
     if other is not None:
         return about_another(other)
@@ -76,12 +76,12 @@ def mismatch(carries: Carries, expected: Expected, shown: Shown) -> Unknown | No
 
 
 def about_another(why: str) -> Unknown:
-    """An answer that is about another's payment, or another step: it says nothing about ours."""
+    """For an answer that is about another payment, or another step: it says nothing about ours."""
     return Unknown(f"an answer about something else: {why}", kind=UnknownKind.MISMATCH)
 
 
 def other_money(found: str, ours: Money) -> Unknown:
-    """An answer about our own payment that shows other money than ours."""
+    """For an answer about our own payment that shows another amount or currency than ours."""
     reason = f"an answer about other money: it shows {found}, ours is {ours.minor} {ours.currency}"
     return Unknown(reason, kind=UnknownKind.MISMATCH, shows=found)
 

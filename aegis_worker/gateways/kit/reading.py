@@ -1,6 +1,6 @@
-"""The fields of a gateway's JSON, each of the type and size that it must have, or the answer is not readable. Pure.
+"""Reads the fields of a gateway's JSON. A field of the wrong type or size makes the whole answer unreadable. Pure.
 
-A bool is no number, `"1999"` no amount, and a text that PostgreSQL could not keep is no id.
+A bool is not a number, `"1999"` is not an amount, and text that PostgreSQL can't store is not an id.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _LONGEST_TEXT, _LONGEST_URL = 500, 2048
 
 
 class Unreadable(ValueError):
-    """The answer can't be read; the message says which part of it, without repeating it."""
+    """The answer can't be read. The message says which part of it, without repeating that part."""
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """The JSON object in an answer. Raises Unreadable, also for what two readers would read differently."""
+    """The JSON object in an answer. Raises Unreadable, also for JSON that two readers would read differently."""
     try:
         return parse(body)
     except MalformedJson as problem:
@@ -37,7 +37,7 @@ def identifier(body: Mapping[str, Any], name: str) -> str:
 
 
 def minor_units(body: Mapping[str, Any], name: str) -> int:
-    """An amount in minor units, from 0. Raises Unreadable."""
+    """An amount in minor units, at least 0. Raises Unreadable."""
     value = body.get(name)
     if type(value) is not int or not 0 <= value <= MAX_MINOR:
         raise Unreadable(f"{name} is no amount in minor units")
@@ -45,7 +45,7 @@ def minor_units(body: Mapping[str, Any], name: str) -> int:
 
 
 def currency(body: Mapping[str, Any], name: str = "currency") -> str:
-    """A currency of ISO 4217. Raises Unreadable."""
+    """An ISO 4217 currency code. Raises Unreadable."""
     value = body.get(name)
     if type(value) is not str or value not in EXPONENTS:
         raise Unreadable(f"{name} is no currency")
@@ -87,7 +87,7 @@ def address(body: Mapping[str, Any], name: str) -> str:
 
 
 def words(body: Mapping[str, Any], name: str) -> str:
-    """Free text for people, cut to a bound, without what can't be kept or shown; empty where there is none."""
+    """Text for people, cut to a limit, without characters that can't be stored or shown. Empty if there is none."""
     value = body.get(name)
     if type(value) is not str:
         return ""

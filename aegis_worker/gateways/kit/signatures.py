@@ -11,7 +11,7 @@ _MOST_DIGITS = 12
 def is_signed(secret: str, message: bytes, given: str) -> bool:
     """Whether `given` is the HMAC-SHA-256 of `message` in lower-case hexadecimal, compared in constant time.
 
-    Without a secret nothing is signed: an empty one is what everybody knows.
+    With an empty secret the answer is always no, because everybody knows an empty secret.
     """
     if not secret:
         return False
@@ -20,10 +20,10 @@ def is_signed(secret: str, message: bytes, given: str) -> bool:
 
 
 def signed_at_s(text: str) -> int | None:
-    """Seconds since 1970 as a signature gives them; None for what is no such number."""
+    """The seconds since 1970 in a signature. None if the text is not such a number."""
     return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def is_recent(at_s: int, now_s: float, tolerance_s: float) -> bool:
-    """Whether a signature was made within `tolerance_s` of now; clocks differ, so it may also lie ahead."""
+    """Whether a signature was made within `tolerance_s` of now, before or after, because clocks differ."""
     return abs(now_s - at_s) <= tolerance_s

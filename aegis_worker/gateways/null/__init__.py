@@ -1,1 +1,1 @@
-"""The adapter of a gateway in this process, for measuring."""
+"""The adapter of a gateway inside this process, for measuring."""

@@ -1,4 +1,4 @@
-"""A gateway that approves everything and keeps nothing: for measuring AegisPay without a gateway's own costs."""
+"""A gateway that approves everything and stores nothing: measures AegisPay without a real gateway's costs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _KEY_LIFETIME_S = 86_400.0
 class NullAdapter:
     """Calls nobody and approves, after a pause of `latency_ms` (option, default 0).
 
-    Nothing is ever found here, so a call whose worker died is made again under its key, which costs nobody anything. Its
-    answers come from within the process, so there is nothing to know them by and it declares nothing.
+    Look-ups never find anything here, so a call whose worker died is repeated under its key, which costs nobody anything.
+    Its answers come from inside the process and need no proof of identity, so it declares nothing.
     Production refuses it (`wiring.checks`).
     """
 
@@ -31,12 +31,12 @@ class NullAdapter:
         self._latency_s = _latency_s(config)
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
-        """Approved; captured unless funds are only to be held."""
+        """Approve; captured unless the funds are only to be held."""
         if self._latency_s:
             yield Pause(self._latency_s)
         return Approved(request.gateway_ref or f"null_{request.payment_id}", captured=request.capture)
 
-    # It makes no difference between its operations.
+    # All operations do the same.
     initiate = authenticate = capture = void = refund = process
 
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:
@@ -47,12 +47,12 @@ class NullAdapter:
     find_by_reference = get_status
 
     def health_check(self) -> Flow[Health]:
-        """Always well."""
+        """Always healthy."""
         yield from ()
         return Health(ok=True)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
-        """It sends none. Raises InvalidWebhook."""
+        """Raises InvalidWebhook, because this gateway sends no webhooks."""
         raise InvalidWebhook("the null gateway sends no webhooks")
 
 

@@ -1,4 +1,4 @@
-"""The adapter of the sandbox gateway (aegis_worker/emulator), written as for anybody's gateway."""
+"""The adapter of the sandbox gateway (aegis_worker/emulator), written as an adapter of any real gateway would be."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .webhook import read_webhook
 
 
 class SandboxAdapter:
-    """One sandbox instance. Options: `steps`, `key_lifetime_s` (0: it has no keys), `absence_window_s`."""
+    """One sandbox instance. Options: `steps`, `key_lifetime_s` (0: it has no idempotency keys), `absence_window_s`."""
 
     decline_codes: ClassVar[Mapping[str, str]] = DECLINE_CODES
 
@@ -38,12 +38,12 @@ class SandboxAdapter:
         self._headers = {"Authorization": f"Bearer {config.api_key}", "Content-Type": "application/json"}
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
-        """One POST, on a new payment where there is none yet."""
+        """One POST. If there is no payment at the gateway yet, it makes one."""
         call = call_for(request, self._headers)
         answer = yield refused_call(call) if self._asks_for_refusal(request) else call
         return outcome(request, answer)
 
-    # Each operation is one POST; where it goes is the request's.
+    # Each operation is one POST. The request says where it goes.
     initiate = authenticate = capture = void = refund = process
 
     def _asks_for_refusal(self, request: GatewayRequest) -> bool:
@@ -51,12 +51,12 @@ class SandboxAdapter:
         return token in ("tok_refused", f"tok_refused_at_{self.config.name}")
 
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:
-        """By the gateway's id."""
+        """The outcome of an operation, looked up by the gateway's id."""
         answer = yield look_up_by_id(query, self._headers)
         return found_by_id(query, answer)
 
     def find_by_reference(self, query: StatusQuery) -> Flow[Lookup]:
-        """By our reference. Of several payments under one reference, the one that got furthest."""
+        """The outcome, looked up by our reference. If several payments carry it, the one that got furthest counts."""
         answer = yield look_up_by_reference(query, self._headers)
         return found_by_reference(query, answer)
 
@@ -66,7 +66,7 @@ class SandboxAdapter:
         return Health(answer.status == 200, detail=f"HTTP {answer.status}")
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
-        """Signed and recent, see `webhook`. Raises InvalidWebhook."""
+        """Check signature and age, then translate, see `webhook`. Raises InvalidWebhook."""
         return read_webhook(self.config.webhook_secret, headers, body, time.time())
 
 

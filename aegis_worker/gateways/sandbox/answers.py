@@ -1,4 +1,4 @@
-"""What the sandbox gateway's answers to operations mean, in AegisPay's words. Pure."""
+"""Translates the sandbox gateway's answers to operations into AegisPay's outcomes. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .standing import by_status
 
 
 def outcome(request: GatewayRequest, answer: HttpAnswer) -> Outcome:
-    """What a POST ended in."""
+    """The outcome of a POST."""
     if answer.status >= 500:
         return _unusable(answer, "")
     try:
@@ -72,9 +72,9 @@ def _accepted(request: GatewayRequest, payment: SandboxPayment) -> Outcome:
 def _declined_by(
     request: GatewayRequest, payment: SandboxPayment, named: set[str], code: str, message: str
 ) -> Outcome:
-    """A decline stands on the payment, or on the operation that was declined, as the error says it.
+    """The outcome of an error that shows the payment: declined, if the payment or operation shows the same error.
 
-    A charge of a payment that had failed before leaves no operation on it: then the reference that is `named` beside the
+    A new charge on a payment that had already failed leaves no operation on it. Then the reference `named` beside the
     error says whose call was declined.
     """
     is_charge = request.operation in NOT_YET
@@ -90,7 +90,7 @@ def _declined_by(
 
 
 def _refused_unseen(request: GatewayRequest, answer: HttpAnswer, code: str, message: str) -> Outcome:
-    """Refused before the gateway looked into the payment: nothing happened by this call."""
+    """The outcome when the gateway refused before it looked into the payment: this call did nothing."""
     if answer.status == 429:
         return NotSent("rate limited", answer.retry_after_s(), NotSentKind.RATE_LIMIT)
     if answer.status in (401, 403):
@@ -104,6 +104,7 @@ def _is_refusal(operation: Operation, status: int, code: str) -> bool:
     if code == "idempotency_mismatch":
         return False  # the first call with this key may have done something
     if code == "invalid_state":
-        # Another charge may have gone through, so a charge asks; later operations did nothing under this key.
+        # A charge stays in doubt, because another charge may have gone through. Later operations did nothing under this
+        # key.
         return operation not in NOT_YET
     return status in (400, 404, 413, 422)

@@ -1,4 +1,4 @@
-"""What the sandbox gateway is called with. Pure: each function gives a call as a value."""
+"""The calls to the sandbox gateway. Pure: each function returns a call as a value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..kit.amounts import ISO_AMOUNTS
 from ..kit.flows import HttpCall
 from .payment import VERBS
 
-# Where a payment's first call goes; later calls go to the payment that it made.
+# The path of a payment's first call. Later calls go to the payment that it made.
 FIRST_CALLS = {
     Operation.INITIATE: "/v1/payments",
     Operation.AUTHENTICATE: "/v1/authentications",
@@ -27,7 +27,7 @@ _INSTRUMENTS = {
     "wallet": "provider",
     "pay_later": "provider",
 }
-# Nobody listens on port 1: the kernel refuses what is sent there, which is what `tok_refused` asks for.
+# Nobody listens on port 1, so the kernel refuses the connection, as the token `tok_refused` asks for.
 _REFUSING_URL = "http://127.0.0.1:1"
 
 
@@ -46,24 +46,24 @@ def call_for(request: GatewayRequest, headers: Mapping[str, str]) -> HttpCall:
 
 
 def refused_call(call: HttpCall) -> HttpCall:
-    """The same call to where it is refused, without what is only the gateway's to know."""
+    """The same call sent to an address that refuses it, without anything that only the gateway may know."""
     return HttpCall(call.method, call.path, body=call.body, base_url=_REFUSING_URL)
 
 
 def look_up_by_id(query: StatusQuery, headers: Mapping[str, str]) -> HttpCall:
-    """Shows one payment."""
+    """The call that shows one payment."""
     path = f"/v1/payments/{quote(query.gateway_ref or '', safe='')}"
     return HttpCall("GET", path, headers, only_reads=True)
 
 
 def look_up_by_reference(query: StatusQuery, headers: Mapping[str, str]) -> HttpCall:
-    """Lists the payments that something was done to under our reference."""
+    """The call that lists the payments on which something was done under our reference."""
     path = f"/v1/payments?reference={quote(query.reference, safe='')}"
     return HttpCall("GET", path, headers, only_reads=True)
 
 
 def health_call(headers: Mapping[str, str]) -> HttpCall:
-    """Moves nothing."""
+    """A call that moves nothing."""
     return HttpCall("GET", "/healthz", headers, only_reads=True)
 
 

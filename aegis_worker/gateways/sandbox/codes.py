@@ -1,10 +1,10 @@
-"""The sandbox's decline codes in our words. Pure."""
+"""The sandbox's decline codes, translated to ours. Pure."""
 
 from __future__ import annotations
 
 from aegis_worker.domain.outcomes import Declined
 
-# Any other code is a plain decline.
+# Any other code becomes a generic decline.
 DECLINE_CODES = {
     "account_closed": "closed_account",
     "authentication_failed": "authentication_failed",
@@ -32,5 +32,5 @@ DECLINE_CODES = {
 
 
 def declined(code: str, message: str, gateway_ref: str) -> Declined:
-    """A decline of the payment `gateway_ref`, by the sandbox's own code."""
+    """A decline of the payment `gateway_ref`, with the sandbox's own code translated."""
     return Declined(DECLINE_CODES.get(code, "generic_decline"), code, message, gateway_ref)

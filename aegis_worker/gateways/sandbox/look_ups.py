@@ -1,4 +1,4 @@
-"""What the sandbox gateway's answers to look-ups mean, in AegisPay's words. Pure."""
+"""Translates the sandbox gateway's answers to look-ups. Pure."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from .payment import IDENTITY, NOT_YET, SandboxPayment, read_payment
 from .standing import by_status
 
 _FURTHEST_FIRST = (Approved, Pending, ActionRequired, Unknown, Declined, NotFound)
-# A payment that was looked up by its id and stands before the step asked about: the step's reference is not there yet.
+# A payment, looked up by its id, that has not reached the step asked about does not show the step's reference yet.
 _BEFORE_THE_STEP = replace(EVERYTHING, reference=False)
 
 
 def found_by_id(query: StatusQuery, answer: HttpAnswer) -> Lookup:
-    """What the payment that was asked for by its id says about the operation."""
+    """The operation's outcome by the payment that was looked up by its id."""
     found = _found_or_not(query, answer)
     if not isinstance(found, dict):
         return found
@@ -44,13 +44,13 @@ def found_by_id(query: StatusQuery, answer: HttpAnswer) -> Lookup:
 
 
 def found_by_reference(query: StatusQuery, answer: HttpAnswer) -> Lookup:
-    """What the payments say that are listed under our reference: of ours, the one that got furthest."""
+    """The operation's outcome by the payments listed under our reference. Of ours, the one that got furthest counts."""
     found = _found_or_not(query, answer)
     return _among(query, found) if isinstance(found, dict) else found
 
 
 def _found_or_not(query: StatusQuery, answer: HttpAnswer) -> dict[str, Any] | Unknown | NotFound:
-    """The body of an answer to a look-up; or that there is no such payment, which must say which one."""
+    """The body of an answer to a look-up. `NotFound` only if the answer says which payment does not exist."""
     kind = UnknownKind.of_status(answer.status)
     try:
         body = parsed(answer.body)
@@ -65,7 +65,7 @@ def _found_or_not(query: StatusQuery, answer: HttpAnswer) -> dict[str, Any] | Un
 
 
 def _among(query: StatusQuery, body: Mapping[str, Any]) -> Lookup:
-    """A list that shows only others' payments was not filtered as it was asked: it proves nothing, not even absence."""
+    """The outcome by a list. One with only others' payments was not filtered: it proves nothing, not even absence."""
     try:
         asked = Shown({identifier(body, "reference")})
         payments = [read_payment(each) for each in children(body, "data")]

@@ -1,4 +1,4 @@
-"""A payment as the sandbox gateway shows it, in look-ups, answers and declines alike, and what it can be known by. Pure."""
+"""A payment as the sandbox shows it in look-ups, answers and declines, and what identifies it. Pure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ VERBS = {
     Operation.VOID: "void",
     Operation.REFUND: "refund",
 }
-# The steps that lead to a charge, each with the statuses in which the payment exists without the step having happened.
+# The steps that lead to a charge. For each, the statuses of a payment for which the step has not happened yet.
 NOT_YET = {
     Operation.INITIATE: frozenset[str](),
     Operation.AUTHENTICATE: frozenset({"created"}),
     Operation.PROCESS: frozenset({"created", "authenticated"}),
 }
-# Every answer that concerns a payment shows all of it. One that concerns none names our reference: a refusal, a 404.
+# Every answer about a payment shows all of these. An answer about none, a refusal or a 404, names our reference.
 IDENTITY = Declared(
     answers=dict.fromkeys(Operation, EVERYTHING),
     look_ups=dict.fromkeys(Operation, EVERYTHING),
@@ -73,11 +73,11 @@ class SandboxPayment:
 
     @property
     def references(self) -> frozenset[str]:
-        """Those of the merchant's under which something was done to it."""
+        """The merchant's references under which something was done to this payment."""
         return frozenset({self.reference, *(done.reference for done in self.operations)})
 
     def shown(self, done: SandboxOperation | None = None) -> Shown:
-        """What an answer shows with this payment in it: of all of it, or of one operation on it."""
+        """What an answer with this payment shows: about the whole payment, or about one operation on it."""
         if done is None or done.verb == VERBS[Operation.VOID]:
             return Shown(self.references, self.id, self.minor, self.currency)
         return Shown({done.reference}, self.id, done.minor, self.currency)

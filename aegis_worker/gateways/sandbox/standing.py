@@ -1,4 +1,4 @@
-"""What the status of a sandbox payment says about one of the steps that lead to a charge. Pure."""
+"""What a sandbox payment's status says about a step that leads to a charge. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .payment import NOT_YET, SandboxPayment
 def by_status(
     operation: Operation, payment: SandboxPayment
 ) -> Approved | Declined | ActionRequired | Pending | NotFound:
-    """What became of the step, `NotFound` where the payment stands before it."""
+    """The outcome of the step. `NotFound` if the payment has not reached it."""
     status = payment.status
     if status in NOT_YET[operation]:
         return NotFound()

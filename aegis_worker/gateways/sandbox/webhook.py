@@ -1,4 +1,4 @@
-"""The sandbox gateway's webhooks: whether they are its own, and what they tell."""
+"""The sandbox gateway's webhooks: checks that they are genuine, and translates them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIGNATURE_AGE_S = 300
 
 
 def read_webhook(secret: str, headers: Mapping[str, str], body: bytes, now_s: float) -> GatewayEvent:
-    """The event, in AegisPay's words. Raises InvalidWebhook for one that is forged, old or no event."""
+    """The event, in AegisPay's words. Raises InvalidWebhook if it is forged, too old or not an event."""
     given = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER.lower()), "")
     _check_signature(secret, given, body, now_s)
     try:
@@ -32,7 +32,7 @@ def _check_signature(secret: str, given: str, body: bytes, now_s: float) -> None
     parts = dict(pairs)
     timestamp = parts.get("t", "")
     at_s = signed_at_s(timestamp)
-    # A header that came twice says two things.
+    # A repeated part of the header could be read in two ways.
     if not secret or len(parts) != len(pairs) or at_s is None:
         raise InvalidWebhook("no usable signature")
     if not is_signed(secret, f"{timestamp}.".encode() + body, parts.get("v1", "")):
