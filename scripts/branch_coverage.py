@@ -1,7 +1,7 @@
-"""Which branches of what decides the tests took, by package; ends with 1 where a package is under 95 %.
+"""Prints which branches of the deciding code the tests took, by package. Exits with 1 if a package is under 95 %.
 
-For `scripts/test --cov`, which leaves its measurements in the checkout. A total over lines and branches, as coverage.py.s
-own `fail_under` takes it, would let many lines without a branch hide the branches that nobody takes.
+`scripts/test --cov` runs this on the measurements that it leaves in the checkout. A total over lines and branches, as in
+coverage.py's own `fail_under`, would let many lines without a branch hide the branches that no test takes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LEAST_PERCENT = 95.0
 
 
 def main() -> int:
-    """Print a line for each package, and the branches that nobody took below it."""
+    """Print a line for each package, and below it the branches that no test took."""
     by_package = defaultdict(list)
     for path, measured in _measured().items():
         by_package[Path(path).parts[1]].append((path, measured))

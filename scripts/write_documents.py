@@ -1,6 +1,6 @@
-"""Writes the blocks of documents that come from the code, each between two comments that name it.
+"""Writes the blocks of documents that are made from the code, each between two comments that name it.
 
-With --check nothing is written: the exit code is 1 where a block is stale.
+With --check nothing is written, and the exit code is 1 if a block is stale.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def state_diagram() -> str:
     return "\n".join([*lines, "```"])
 
 
-# By document and by the name of the block in it.
+# By document, and then by the name of the block in it.
 BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/state-machine.md": {"states": state_diagram},
     "docs/reference/settings.md": {"settings": settings.tables},
@@ -46,7 +46,7 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
 
 
 def rewritten(text: str, blocks: Mapping[str, Callable[[], str]]) -> str:
-    """The document with its blocks as the code has them now. Raises ValueError for a block that it doesn't have."""
+    """The document with its blocks as the code has them now. Raises ValueError if the document lacks a block."""
     for name, content in blocks.items():
         begin = f"<!-- {name}: written by scripts/documents, begin -->"
         end = f"<!-- {name}: written by scripts/documents, end -->"
@@ -59,7 +59,7 @@ def rewritten(text: str, blocks: Mapping[str, Callable[[], str]]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write what is stale, or only name it; the exit code."""
+    """Write the stale blocks, or only name them; returns the exit code."""
     if arguments not in ([], ["--check"]):
         print("usage: scripts/documents [--check]", file=sys.stderr)
         return 2

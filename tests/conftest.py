@@ -1,4 +1,4 @@
-"""The stores that tests run on: one embedded PostgreSQL and one Valkey a session, an empty database a test."""
+"""The stores that tests run on: embedded PostgreSQL and Valkey for each session, an empty database for each test."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ _TEMPLATE = "aegis_template"
 
 
 class _ByServers(LoadFileScheduling):
-    """Tests run in several processes, each with stores of its own: a file in one of them, and in one of them also all files
-    that share the running installation, because it takes long to start.
+    """Distributes test files to several processes, each with its own stores. A file stays in one process.
+
+    All files that share the running installation go to the same process, because the installation takes long to start.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -42,13 +43,13 @@ def _shares_installation(file: str) -> bool:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """pytest-xdist's hook for who runs what."""
+    """Called by pytest-xdist to get the scheduler."""
     return _ByServers(config, log)
 
 
 @pytest.fixture(scope="session")
 def stores() -> Iterator[Stores]:
-    """PostgreSQL and Valkey of this session. Never those of DATABASE_URL and REDIS_URL: tests empty them."""
+    """PostgreSQL and Valkey of this session. Never those of DATABASE_URL and REDIS_URL, because tests empty them."""
     with temporary_data_dir() as data_dir, Stores(data_dir, environ={}) as running:
         yield running
 
@@ -63,7 +64,7 @@ def migrated_template(stores: Stores) -> str:
 
 @pytest.fixture(scope="session")
 def shared_database(stores: Stores, migrated_template: str) -> Iterator[SharedDatabase]:
-    """The database that tests use one after the other."""
+    """The database that tests use one after another."""
     shared = SharedDatabase(stores, migrated_template)
     yield shared
     shared.close()
@@ -71,7 +72,7 @@ def shared_database(stores: Stores, migrated_template: str) -> Iterator[SharedDa
 
 @pytest.fixture
 def database_url(shared_database: SharedDatabase) -> Iterator[str]:
-    """A database, migrated and empty."""
+    """The URL of a migrated and empty database."""
     with applications.of_a_test():
         yield shared_database.url
     shared_database.empty()
@@ -89,7 +90,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def break_in(stores: Stores, database_url: str) -> Callable[..., None]:
-    """`break_in(*statements)` changes rows past their guards, as a bug, a hand in psql or a bad restore would."""
+    """`break_in(*statements)` changes rows past their guards, as a bug, a statement in psql or a bad restore would."""
 
     def run(*statements: str) -> None:
         replica = "SET session_replication_role = replica"
@@ -100,16 +101,16 @@ def break_in(stores: Stores, database_url: str) -> Callable[..., None]:
 
 @pytest.fixture
 def redis_url(stores: Stores) -> str:
-    """The session's Valkey, emptied."""
+    """The URL of the session's Valkey, emptied."""
     with redis.Redis.from_url(stores.valkey.url) as client:
         client.flushall()
     return stores.valkey.url
 
 
 class SharedDatabase:
-    """Emptied after each test: a new one each time would cost a quarter of a second, on more than half of the tests.
+    """A database that is emptied after each test, because a new one would cost most tests a quarter of a second.
 
-    A test that leaves another schema behind, or something that can't be emptied, gets the next test a new database.
+    If a test leaves another schema behind, or something that can't be emptied, the next test gets a new database.
     """
 
     _SCHEMA = """
@@ -125,7 +126,7 @@ class SharedDatabase:
         ) schema(part)
     """
 
-    # replica: the triggers that keep history from being deleted are there for others than this.
+    # The role `replica` skips the triggers that keep history from being deleted.
     _EMPTY = "SET session_replication_role = replica; " + "; ".join(
         f"DELETE FROM {name}" for name in metadata.tables if name != "schema_compatibility"
     )
@@ -136,7 +137,7 @@ class SharedDatabase:
         self._new()
 
     def empty(self) -> None:
-        """Take everything out, whoever is still connected."""
+        """Delete everything, even while others are still connected."""
         try:
             self._execute(self._END_OTHERS, self._name)
             self._execute(f"ALTER DATABASE {self._name} RESET ALL")
@@ -150,7 +151,7 @@ class SharedDatabase:
             self._new()
 
     def close(self) -> None:
-        """Let go of the connection that is kept: a new one for each statement would cost more than the statement."""
+        """Close the kept connection. It is kept because opening one for each statement would cost more than that."""
         self._connection.close()
 
     def _new(self) -> None:

@@ -1,4 +1,4 @@
-"""docs/reference/commands.md: every command with its arguments, options and examples, as `--help` says them."""
+"""docs/reference/commands.md: every command with its arguments, options and examples, as `--help` shows them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from aegis_worker.cli import cli
 
 from .markdown import code, table
 
-# Said once, above all commands.
+# Options of all commands, described once above them.
 _EVERYWHERE = {"--help", "--json"}
 
 
 def overview() -> str:
-    """The commands, each with what it is for."""
+    """The commands, each with its purpose."""
     rows = [
         (f"[{code(context.command_path)}](#{context.command_path.replace(' ', '-')})", _first_line(command))
         for context, command in _commands()
@@ -30,7 +30,7 @@ def details() -> str:
 
 
 def _commands() -> Iterator[tuple[click.Context, click.Command]]:
-    """The leaves: what can be run."""
+    """The commands that can be run, without groups."""
     yield from _below(click.Context(cli, info_name="aegis", **cli.context_settings))
 
 

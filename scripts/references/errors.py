@@ -1,4 +1,4 @@
-"""docs/reference/errors.md: the API's codes, what stands in `last_error`, and the tree of exceptions."""
+"""docs/reference/errors.md: the API's codes, the codes in `last_error`, and the tree of exceptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/reference/events.md: what each event says and when it comes, and the form in which it leaves."""
+"""docs/reference/events.md: what each event says, when it comes, and the form in which it is sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REF = "spay_18ea0cff7852580bddd5190b"
 _GATEWAY = "sandbox_a"
 _AT = datetime(2026, 11, 21, 11, 48, 12, 950_000, tzinfo=UTC)
 
-# When an event comes. `payment.cancelled` is told by nothing yet.
+# When each event comes. Nothing emits `payment.cancelled` yet.
 _WHEN: Mapping[EventType, str] = {
     EventType.INITIATED: "a payment was accepted, in the commit that accepts it",
     EventType.ACTION_REQUIRED: "a gateway wants the payer to do something, such as 3-D Secure; told once",
@@ -85,7 +85,7 @@ def example() -> str:
 
 
 def events() -> str:
-    """Every event: when it comes, where it leads, its own fields of `data`."""
+    """Every event: when it comes, the state that it leads to, its own fields of `data`."""
     rows = [(code(kind.wire), _leads_to(kind), _WHEN[kind], codes(fields_of(kind))) for kind in EventType]
     return table(("event", "leads to", "comes when", "its own fields of `data`"), rows)
 
@@ -96,7 +96,7 @@ def fields() -> str:
 
 
 def fields_of(kind: EventType) -> list[str]:
-    """The fields of `data` that an event of this type has beyond those that all have."""
+    """The fields of `data` that an event of this type has in addition to the common ones."""
     return [name for name in _FACTS[kind].data if name not in IN_EVERY_EVENT] if kind in _FACTS else []
 
 
@@ -109,7 +109,7 @@ def _leads_to(kind: EventType) -> str:
 
 
 def _facts() -> dict[EventType, Fact]:
-    """One fact of each type with all fields that it may have; made by the code's own functions where there are any."""
+    """One fact of each type with all fields that it may have, made by the code's own functions if there are any."""
     captured = Approved(_REF, captured=True)
     held = Approved(_REF, captured=False)
     error = describe_error("insufficient_funds", gateway=_GATEWAY, gateway_code="51", message="")
@@ -126,7 +126,7 @@ def _facts() -> dict[EventType, Fact]:
         *domain.failed(error),
         domain.duplicate_detected(_PAYMENT, 1, _GATEWAY, _REF, "refund"),
         domain.duplicate_reversed(_PAYMENT, 1, _GATEWAY, _REF, "refunded"),
-        # These are made where it is decided: settling an answer, handing a job to a person, a person's decision.
+        # The code makes these where it decides: settling an answer, handing a job to a person, a person's decision.
         Fact(EventType.ACTION_REQUIRED, {"gateway": _GATEWAY, "gateway_ref": _REF, "next_action": {}}),
         Fact(EventType.REVIEW_REQUIRED, {"reason": "no answer"}),
         Fact(EventType.RESOLVED, {"resolution": "charged", "checked": "confirmed"}),

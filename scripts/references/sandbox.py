@@ -1,4 +1,4 @@
-"""docs/reference/sandbox.md: the scripts of the emulator, and the faults of a whole instance."""
+"""docs/reference/sandbox.md: the emulator's scripts, and the faults of a whole instance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/reference/settings.md: config/aegis.env.example as tables, with the bounds that the code holds values to."""
+"""docs/reference/settings.md: config/aegis.env.example as tables, with the bounds that the code checks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _LONGEST_DEFAULT = 40
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Variables that stand together in the example, under one explanation."""
+    """Variables that share one explanation in the example."""
 
     section: str
     text: str
-    variables: tuple[tuple[str, str, bool], ...]  # name, value, whether it has to be set
+    variables: tuple[tuple[str, str, bool], ...]  # name, value, whether it is required
 
 
 def tables() -> str:

@@ -1,1 +1,1 @@
-"""What tests share: real stores and processes, gateways that do as the test says, and words for what stands there."""
+"""What tests share: real stores and processes, gateways that do what the test says, and readers of what was stored."""

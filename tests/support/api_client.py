@@ -41,7 +41,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Told:
-    """Hints, written down instead of published."""
+    """Records hints instead of publishing them."""
 
     queues: list[str] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ class Told:
 
 
 class Reply(TestResponse):
-    """An answer: who reads its JSON knows what it should hold, and fails if it holds something else."""
+    """An answer whose JSON is typed loosely: a test that reads it knows what it should hold, and fails otherwise."""
 
     json: Any
 
@@ -64,7 +64,7 @@ class Merchant:
     client: FlaskClient
 
     def post_payment(self, *, key: str | None = None, prefer: str | None = None, **fields: Any) -> Reply:
-        """Post a payment of 19.99 USD by card, with `fields` added or replaced, under a new key where none is given."""
+        """Post a payment of 19.99 USD by card, with `fields` added or replaced. Without `key`, a new key is used."""
         body = {"amount": 1999, "currency": "USD", "payment_method": CARD, **fields}
         return self.post_body(body, key=key, prefer=prefer)
 
@@ -76,7 +76,7 @@ class Merchant:
         return self.post("/v1/payments", json=body, headers=headers)
 
     def accepted(self, **fields: Any) -> dict[str, Any]:
-        """A payment that was accepted; its body."""
+        """Post a payment that must be accepted; returns its body."""
         answer = self.post_payment(**fields)
         assert answer.status_code == 202, answer.text
         return dict(answer.json)
@@ -109,7 +109,7 @@ class Api:
         return Merchant(merchant_id, key, self.app.test_client())
 
     def operator(self, label: str = "night") -> Merchant:
-        """Someone with an operator's key."""
+        """A client with an operator's key."""
         _, key = create_operator_key(self.database, label)
         return Merchant("*", key, self.app.test_client())
 
@@ -138,8 +138,9 @@ class Api:
 
 
 class Applications:
-    """Making an application takes an eighth of a second, most of it for the API's document, so tests take over those that
-    tests before them have done with.
+    """Applications that tests take over from earlier tests that are done with them.
+
+    Making one takes an eighth of a second, most of it for the API's document.
     """
 
     def __init__(self) -> None:
@@ -147,7 +148,7 @@ class Applications:
         self._taken: list[tuple[int, Flask]] = []
 
     def take(self, web: Web) -> Flask:
-        """One that works with these parts, until the test is over."""
+        """An application that works with these parts until the test is over."""
         limit = web.settings.max_body_bytes
         free = self._free.get(limit)
         if free:
@@ -160,7 +161,7 @@ class Applications:
 
     @contextmanager
     def of_a_test(self) -> Iterator[None]:
-        """What is taken meanwhile is free again afterwards."""
+        """Free, at the end of the block, every application that was taken in it."""
         before, self._taken = self._taken, []
         yield
         for limit, app in self._taken:
@@ -189,7 +190,7 @@ def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = 
 
 
 def settings_for(database_url: str) -> Settings:
-    """Settings as an installation would have them, whatever the environment of the tests says."""
+    """Settings of an installation, independent of the environment of the tests."""
     environ = {"DATABASE_URL": database_url, "REDIS_URL": "redis://127.0.0.1:1/0", "AEGIS_SECRET": "s" * 40}
     with patch.dict(os.environ, environ):
         return load_settings()

@@ -1,4 +1,4 @@
-"""An attempt as its row would tell it: an approved charge, but for what a test says otherwise."""
+"""An attempt as its row tells it: an approved charge, except for what a test changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def an_attempt(
     not_found_count: int = 0,
     **others: Any,
 ) -> Attempt:
-    """`outcome` as it would stand in the table."""
+    """`outcome`: as it would be stored in the table."""
     fields: dict[str, Any] = {
         "gateway_key": f"{gateway}-{operation}-{number}",
         "request_hash": "hash",

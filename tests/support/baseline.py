@@ -1,4 +1,4 @@
-"""Connections, files, leases and processes of an installation at rest, to be reached again after load and faults (I9)."""
+"""What an installation at rest holds open; the same must be reached again after load and faults (I9)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import psutil
 from aegis_worker.lab.crash.baseline import open_files
 from support.installation import SOON_S, Installation, wait_until
 
-# Pools fill as chance has it and logs are rotated: a few more is no leak. A leak grows with payments or with faults.
+# Pools fill by chance and logs are rotated, so a few more are no leak. A leak grows with payments or with faults.
 _SLACK = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What an installation held when it had nothing to do. Measure after a first load: pools are filled by use."""
+    """Connections, files, leases and processes of an idle installation. Measure after a first load, which fills pools."""
 
     running: Installation
     figures: dict[str, int]
 
     @classmethod
     def of(cls, running: Installation) -> Baseline:
-        """As it is now."""
+        """Measure now."""
         return cls(running, _figures(running))
 
     def reached_again(self, within_s: float = SOON_S) -> None:
-        """Return once nothing is held any more that wasn't before; fail when that takes too long."""
+        """Wait until nothing more than this is held. Fails after `within_s`."""
         wait_until(lambda: not self._above(), within_s, what=lambda: f"above {self.figures}: {self._above()}")
 
     def _above(self) -> dict[str, int]:

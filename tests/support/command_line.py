@@ -1,4 +1,4 @@
-"""The `aegis` command as a person or a script uses it, and an installation for it to work on."""
+"""The `aegis` command as people and scripts use it, and an installation for it to work on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Ran:
 
 Aegis = Callable[..., Ran]
 
-# A shell's background job, as the tests may be one, passes on an ignored SIGINT.
+# The tests may run as a background job, in which a shell ignores SIGINT, and child processes inherit that.
 _AS_IN_A_TERMINAL = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from aegis_worker.cli import main; main()"
@@ -75,20 +75,20 @@ def aegis(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 
 class RunningAegis:
-    """`aegis ARGUMENT…` as a process of its own, with this environment."""
+    """`aegis ARGUMENT…` as a process of its own, with the given environment."""
 
     def __init__(self, *arguments: str) -> None:
         command = [sys.executable, "-c", _AS_IN_A_TERMINAL, *arguments]
-        # Files and not pipes: a pipe that nobody reads stops the one who writes.
+        # Files in place of pipes, because a full pipe that nobody reads blocks the writer.
         self._out, self._err = TemporaryFile("w+"), TemporaryFile("w+")  # noqa: SIM115 - `end` closes them
         self._process = subprocess.Popen(command, stdout=self._out, stderr=self._err)
 
     def has_said(self, text: str) -> bool:
-        """Whether `text` stands on its standard error by now."""
+        """Whether `text` is in its standard error by now."""
         return text.encode() in os.pread(self._err.fileno(), 1 << 20, 0)
 
     def wait_for_lines(self, count: int) -> None:
-        """Wait, at most 60 s, until as many lines stand on its standard output."""
+        """Wait, at most 60 s, until its standard output has `count` lines."""
         for _ in range(1200):
             if os.pread(self._out.fileno(), 1 << 20, 0).count(b"\n") >= count:
                 return
@@ -96,7 +96,7 @@ class RunningAegis:
         raise AssertionError(f"it did not print {count} lines")
 
     def end(self, number: signal.Signals | None = None) -> Ran:
-        """Wait for its end, after a signal if one is given."""
+        """Send the signal, if one is given, and wait for the end."""
         with self._out, self._err:
             try:
                 if number is not None:
@@ -111,7 +111,7 @@ class RunningAegis:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, database_url: str, **environ: str) -> None:
-    """The environment of an installation on this database; without Redis unless REDIS_URL is given."""
+    """Set the environment of an installation on this database; without Redis unless REDIS_URL is given."""
     defaults = {
         "DATABASE_URL": database_url,
         "REDIS_URL": NOBODY_THERE,
@@ -130,12 +130,12 @@ class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Standard error is the command's."""
+        """Write nothing, because the tests read the command's standard error."""
 
 
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
-    """The application behind a real socket; its URL."""
+    """Serve the application on a real socket; yields its URL."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

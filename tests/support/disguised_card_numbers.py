@@ -1,4 +1,4 @@
-"""Card numbers in the writings of people, forms, files and programs. All of them belong to nobody."""
+"""Card numbers as people, forms, files and programs write them. All of them belong to nobody."""
 # ruff: noqa: RUF001 (letters and digits that look like others are what this is about)
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def _in_fours(separator: str, number: str = VISA) -> str:
 
 
 def _with_zero(first_digit: int, number: str = VISA) -> str:
-    """In the digits of another script."""
+    """The number in the digits of another script, given by its zero."""
     return number.translate({ord("0") + digit: chr(first_digit + digit) for digit in range(10)})
 
 
 DISGUISED_NUMBERS = (
     *NUMBERS,
-    # Signs between groups.
+    # Characters between groups.
     *map(
         _in_fours,
         (
@@ -71,7 +71,7 @@ DISGUISED_NUMBERS = (
         ),
     ),
     *map(_in_fours, ("  ", "   ", "      ", " - ", "--", " / ", ". ", ", ", "...", "-\n", ") (", "][")),
-    # White space and what nobody sees.
+    # White space and invisible characters.
     *map(
         _in_fours,
         (
@@ -147,7 +147,7 @@ DISGUISED_NUMBERS = (
     VISA.translate({ord("4"): "⁴", ord("1"): "¹"}),
     "4111１１１１١١١١1111",
     _in_fours(" ", _with_zero(0xFF10)),
-    # Other groups.
+    # Grouped otherwise.
     *(separator.join(VISA) for separator in (" ", "-", ".", ", ", "\u200b", "\n", "x", "_")),
     "4a1b1c1d1e1f1g1h1i1j1k1l1m1n1o1",
     " ".join(VISA[at : at + 2] for at in range(0, 16, 2)),
@@ -168,7 +168,7 @@ DISGUISED_NUMBERS = (
     "3056-9309-0259-04",
     "4000 0000 0000 0000 006",
     "4222-2222-2222-2",
-    # Among other things.
+    # Between other text.
     "order 12 4111 1111 1111 1111 12 29",
     "1042-4111-1111-1111-1111-1229",
     "4111-1111-1111-1111 exp 12/29 cvv 123",

@@ -1,4 +1,4 @@
-"""Security codes of cards in the writings of people, forms, files and programs, and names of fields that hold them."""
+"""Security codes of cards as people, forms, files and programs write them, and names of fields that hold them."""
 # ruff: noqa: RUF001 (letters and digits that look like others are what this is about)
 
 from __future__ import annotations

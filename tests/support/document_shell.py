@@ -1,10 +1,10 @@
-"""Shell blocks of documents, run as a reader would run them, and what documents say of their output.
+"""Runs the shell blocks of documents as a reader would, and compares the output with what the documents show.
 
-A fenced block of the language `sh` is run as it stands. One of the language `console` holds lines that begin with `$ `,
-each followed by what it prints. A block of `json` right after a block that is run shows (a part of) its output. An HTML
-comment `<!-- not run: REASON -->` on the line before a block says why it is not run; readers don't see it.
+A fenced block of the language `sh` is run as it stands. A block of the language `console` holds lines that begin with
+`$ `, each followed by what it prints. A block of `json` right after a block that is run shows (a part of) its output. An
+HTML comment `<!-- not run: REASON -->` on the line before a block says why it is not run; readers don't see it.
 
-In compared output ids, times and durations may differ. An id in a document stands for the one that was printed in its
+In compared output, ids, times and durations may differ. An id in a document stands for the id that was printed in its
 place, also in later commands. A line `…` stands for any number of lines.
 """
 
@@ -43,7 +43,7 @@ SHELL_LANGUAGES = frozenset({"sh", "console"})
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block of a document. `reason`: why it is not run, empty where it is. `line`: of its fence, from 1."""
+    """A fenced block of a document. `reason`: why it is not run; empty if it is. `line`: where its fence is, from 1."""
 
     language: str
     text: str
@@ -71,7 +71,7 @@ class Step:
 
 
 def steps_of(document: Path) -> Iterator[Step]:
-    """What a reader of the document runs, in order."""
+    """The steps that a reader of the document runs, in order."""
     blocks = blocks_of(document)
     for block, following in zip(blocks, [*blocks[1:], None], strict=True):
         if block.reason or block.language not in SHELL_LANGUAGES:
@@ -86,7 +86,7 @@ def steps_of(document: Path) -> Iterator[Step]:
 
 
 class Shell:
-    """One bash that goes on from step to step, as a terminal does. Close it."""
+    """One bash that keeps its state between steps, as a terminal does. The caller has to close it."""
 
     _END = "\x1e"
 
@@ -104,10 +104,10 @@ class Shell:
         )
 
     def run(self, command: str, within_s: float) -> tuple[int, str]:
-        """The exit code of the last of the commands that failed, or 0; and what they printed on standard output."""
+        """The exit code of the last command that failed, or 0, and the standard output of all."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        # The commands stand on lines of their own, because here-documents don't work inside a group.
+        # The commands get lines of their own, because here-documents don't work inside a group.
         lines = (
             "FAILED=0; trap 'FAILED=$?' ERR",
             command.rstrip(),
@@ -129,11 +129,11 @@ class Shell:
         raise AssertionError(f"the shell ended, or it took longer than {within_s:g} s: {command}")
 
     def errors(self) -> str:
-        """The end of what was printed on standard error."""
+        """The end of the standard error."""
         return Path(self._errors.name).read_text()[-3000:]
 
     def close(self) -> None:
-        """End it."""
+        """End the shell."""
         self._process.kill()
         self._process.communicate()
         self._errors.close()
@@ -141,14 +141,14 @@ class Shell:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads documents one after the other in one shell, and holds what they show against what is printed."""
+    """Reads documents one after another in one shell, and compares what they show with what is printed."""
 
     shell: Shell
-    # What the ids of documents are here.
+    # The ids in the documents, with the ids that were printed in their place.
     _ids: dict[str, str] = field(default_factory=dict)
 
     def read(self, document: Path, within_s: float) -> None:
-        """Run the document's blocks. Raises AssertionError at the first that fails or prints something else than shown."""
+        """Run the blocks. Raises AssertionError at the first that fails or prints something else than shown."""
         for step in steps_of(document):
             self._take(step, within_s)
 
@@ -164,7 +164,7 @@ class Reader:
             assert self._shows(list(step.lines), printed.splitlines()), told
 
     def _differences(self, shown: Any, printed: Any, place: str) -> Iterator[str]:
-        """Where a part that a document shows is not in what was printed."""
+        """The places where what a document shows is missing from what was printed."""
         if isinstance(shown, dict) and isinstance(printed, dict):
             for name, value in shown.items():
                 yield from self._differences(value, printed.get(name, "<missing>"), f"{place}/{name}")
@@ -183,7 +183,7 @@ class Reader:
         return bool(printed) and self._same(first, printed[0]) and self._shows(rest, printed[1:])
 
     def _same(self, shown: str, printed: str) -> bool:
-        """Whether a line is the shown one but for ids and times; notes which id stands for which."""
+        """Whether a line is the shown one except for ids and times. Notes which id stands for which."""
         ours, theirs = _ID.findall(shown), _ID.findall(printed)
         if _plain(shown) != _plain(printed) or len(ours) != len(theirs):
             return False
@@ -199,7 +199,7 @@ def _plain(text: str) -> str:
 
 
 def environ_of_a_reader() -> dict[str, str]:
-    """The environment of somebody who has set nothing of ours."""
+    """The environment of a reader who has set none of our variables."""
     theirs = {name: text for name, text in os.environ.items() if not name.startswith("AEGIS_")}
     for name in ("DATABASE_URL", "REDIS_URL"):
         theirs.pop(name, None)
@@ -217,7 +217,7 @@ def folder_of_a_reader(folder: Path) -> Path:
 
 @contextmanager
 def installation_of_a_reader() -> Iterator[Installation]:
-    """An installation with the shipped configuration, in the folder `data` of one that looks like a checkout."""
+    """An installation with the shipped configuration, in the `data` folder of a folder that looks like a checkout."""
     with temporary_data_dir() as path:
         folder = folder_of_a_reader(path / "checkout")
         config = {"AEGIS_CONFIG_DIR": str(folder / "config")}
@@ -230,7 +230,7 @@ def installation_of_a_reader() -> Iterator[Installation]:
 
 @contextmanager
 def reader_in(folder: Path, *first: str) -> Iterator[Reader]:
-    """A reader with a shell in the folder, where these commands were given before."""
+    """A reader whose shell is in the folder and has already run the commands `first`."""
     shell = Shell(folder, environ_of_a_reader())
     try:
         for command in first:

@@ -1,4 +1,4 @@
-"""Whether an answer of the API is one that its OpenAPI document describes."""
+"""Checks that an answer of the API is one that its OpenAPI document describes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 
 def follows(document: dict[str, Any], path: str, method: str, answer: TestResponse) -> None:
-    """Assert that the answer is one that the document describes for this operation, down to its schema and headers."""
+    """Assert that the document describes this answer for the operation, including its schema and headers."""
     described = document["paths"][path][method]["responses"]
     assert str(answer.status_code) in described, f"{method} {path} may not answer {answer.status_code}"
     response = described[str(answer.status_code)]

@@ -1,4 +1,4 @@
-"""The fault matrix: what must be survived, by number. A test says `@pytest.mark.row(6)`; each row has one, or a reason."""
+"""The numbered faults that must be survived. A test says `@pytest.mark.row(6)`; each row has a test or a reason."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ ROWS = {
     71: "the clock goes back under beat",
 }
 
-# Rows that can't have a test yet, and why.
+# Rows that can't have a test yet, and the reason.
 NOT_YET = {
     58: "capture, cancel and refund can't be asked for over HTTP yet",
 }

@@ -1,4 +1,4 @@
-"""Gates on a fake Redis and a clock that tests set, and short words for what is done with them."""
+"""Gates on a fake Redis with a clock that tests set, and short methods for using them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHARGE = ("process",)
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that moves only when a test says so."""
 
     def __init__(self) -> None:
         self.now_s = 1_800_000_000.0
@@ -30,7 +30,7 @@ class Clock:
 
 
 def gate(limits: BreakerLimits | None = None, **changes: Any) -> Gate:
-    """A gate named `bank`, of plain breakers and without limits that could be reached."""
+    """A gate named `bank`, with default breakers and limits that are too high to be reached."""
     settings: dict[str, Any] = {
         "gateway": "bank",
         "breaker": limits or BreakerLimits(),
@@ -46,7 +46,7 @@ def gate(limits: BreakerLimits | None = None, **changes: Any) -> Gate:
 
 
 class Rig:
-    """One process's gates for `bank`. `others()` makes those of another process, on the same Redis."""
+    """The gates of one process for `bank`. `others()` makes those of another process on the same Redis."""
 
     def __init__(
         self, clock: Clock, *, limits: BreakerLimits | None = None, alone: bool = False, **changes: object
@@ -66,14 +66,14 @@ class Rig:
         return [Wanted("bank", tuple(operations), next(self._ids)) for _ in range(number)]
 
     def admitted(self, number: int = 1, operations: Sequence[str] = CHARGE) -> list[tuple[Wanted, Verdict]]:
-        """Those of so many new calls that were granted."""
+        """Ask for `number` new calls; returns those that were granted."""
         wanted = self.wanted(number, operations)
         return [
             (one, told) for one, told in zip(wanted, self.gates.admit(wanted), strict=True) if told.granted
         ]
 
     def ask(self, operations: Sequence[str] = CHARGE) -> Verdict:
-        """The verdict about one new call, which is then not made."""
+        """The verdict about one new call. The call is not made."""
         (wanted,) = self.wanted(operations=operations)
         (verdict,) = self.gates.admit([wanted])
         if verdict.granted:
@@ -81,7 +81,7 @@ class Rig:
         return verdict
 
     def calls(self, *ends: Said, operations: Sequence[str] = CHARGE) -> None:
-        """One call after the other, each granted and ended so."""
+        """Make calls one after another, each granted and ended with the given outcome."""
         for said in ends:
             (call,) = self.admitted(1, operations)
             self.end(call, said)
@@ -93,5 +93,5 @@ class Rig:
         self.gates.report([CallResult(wanted, verdict.epoch, said, ms, hop_over=hop_over)])
 
     def state(self, operation: str = "process") -> BreakerState:
-        self.clock.passes(0.6)  # what was looked at less than half a second ago is not looked at again
+        self.clock.passes(0.6)  # a gate looks at Redis again only half a second after its last look
         return self.gates.views()["bank"][operation].state

@@ -1,4 +1,4 @@
-"""Traffic through the gates of some gateways, for tests of what is told of it: calls as workers report them."""
+"""Traffic through the gates of some gateways, reported as workers report it, for tests of what is shown of it."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _numbers = itertools.count(1)
 
 
 class Traffic:
-    """A worker's gates, on a Redis of the test's."""
+    """A worker's gates, on the test's Redis."""
 
     def __init__(self, redis: Redis, gateways: Mapping[str, PaymentGateway]) -> None:
         self.gates = build_gates(redis, gateways, call_threads=64)
         self.monitor = Monitor(redis, self.gates, gateways)
 
     def send(self, gateway: str) -> tuple[Wanted, int]:
-        """A charge goes out."""
+        """Begin a charge."""
         wanted = Wanted(gateway, ("process",), f"op_{next(_numbers)}")
         (verdict,) = self.gates.admit([wanted])
         assert verdict.granted, verdict.reason
         return wanted, verdict.epoch
 
     def approve(self, gateway: str, times: int = 1, latency_ms: float = 120.0) -> None:
-        """Charges that the gateway approves."""
+        """Make charges that the gateway approves."""
         for _ in range(times):
             result = CallResult(*self.send(gateway), Said.SUCCESS, latency_ms, Counted.APPROVED)
             self.gates.report([result])
 
     def fail(self, gateway: str, times: int = 1) -> None:
-        """Charges that never reach the gateway."""
+        """Make charges that never reach the gateway."""
         for _ in range(times):
             wanted, epoch = self.send(gateway)
             self.gates.report(
@@ -47,6 +47,6 @@ class Traffic:
 
 @contextmanager
 def traffic(redis_url: str, gateways: Mapping[str, PaymentGateway]) -> Iterator[Traffic]:
-    """Traffic on the Redis of this URL."""
+    """Traffic on the Redis at this URL."""
     with Redis.from_url(redis_url) as redis:
         yield Traffic(redis, gateways)

@@ -1,6 +1,6 @@
-"""Faults that guards exist for, as functions: the test of the row runs one, and so does the test without the guard.
+"""Faults against which guards exist, as functions. One test runs them with the guard, and one without it.
 
-Each returns how often the payment was charged. The lock always grants: what must hold has to hold without it.
+Each returns how often the payment was charged. The lock always grants, because the guards must hold without it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _BOUND_S = 20.0
 
 
 class Death(BaseException):
-    """The end of a worker: nothing of it runs after this."""
+    """The end of a worker: none of its code runs after this."""
 
 
 def a_frozen_worker_is_refused(database: Database) -> int:
-    """A worker freezes in its call. The next one repeats the call; while it charges, the first wakes up, refused.
+    """A worker freezes in its call. The next worker repeats the call. While that charges, the first wakes up, refused.
 
-    Nothing was sent by the first worker, so it would go to the next gateway: the fence says that it is too late to.
+    The first worker has sent nothing, so it would go to the next gateway. The fence tells it that it has lost the job.
     """
     frozen, thaw, charging, charged = (threading.Event() for _ in range(4))
 
@@ -47,7 +47,7 @@ def a_frozen_worker_is_refused(database: Database) -> int:
     a, b = ScriptedGateway("a", first_refuses_then_charges), ScriptedGateway("b")
     payment_id = accept_one(database).payment.id
     with ThreadPoolExecutor(2) as workers:
-        # With one thread it has no room for a second claim, and can't take over from itself.
+        # With one thread the worker has no room for a second claim, so it can't take over its own job.
         zombie = workers.submit(run, pipeline(database, a, b, call_threads=1), "payments")
         frozen.wait(_BOUND_S)
         end_leases(database)
@@ -61,7 +61,7 @@ def a_frozen_worker_is_refused(database: Database) -> int:
 
 
 def a_worker_dies_during_its_call(database: Database, without_keys: SandboxPair) -> int:
-    """A gateway without idempotency keys has charged when the worker dies; the lease ends, and the next takes over."""
+    """A gateway without idempotency keys has charged when the worker dies. The lease ends, and another takes over."""
 
     class Doomed(LoadedGateway):
         def process(self, request: GatewayRequest) -> Outcome:
@@ -78,7 +78,7 @@ def a_worker_dies_during_its_call(database: Database, without_keys: SandboxPair)
 
 
 def an_answer_is_lost_and_look_ups_lag(database: Database, sandboxes: SandboxPair) -> int:
-    """The gateway charges and drops the reply; asked, it finds nothing yet, so the call is repeated."""
+    """The gateway charges and drops the reply. A look-up finds nothing yet, so the call is repeated."""
     token = "tok_status_lag_20_at_sandbox_a"
     payment_id = accept_one(database, payment_method={"type": "card", "token": token}).payment.id
     parts = pipeline(database, *sandboxes.adapters())

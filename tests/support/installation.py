@@ -1,4 +1,4 @@
-"""A whole AegisPay that `aegis up` runs, as the tests see it: by HTTP, by its ready file, and by its processes."""
+"""A whole AegisPay, run by `aegis up`: tests see it over HTTP, by its ready file, and by its processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sqlalchemy import make_url
 
 AEGIS = str(Path(sys.executable).with_name("aegis"))
 
-# Bounds for waits, not expectations: a busy machine may take several times as long as usual.
+# Limits of waits, not expectations: a busy machine may take several times as long as usual.
 START_S, STOP_S, SOON_S = 120.0, 90.0, 60.0
 
 # AEGIS_LEASE_S of the installations here.
@@ -71,12 +71,12 @@ class Installation:
         return self._ready_file.exists()
 
     def printed(self) -> str:
-        """What `aegis up` said."""
+        """The output of `aegis up`."""
         return Path(self._out.name).read_text()
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """The environment for other `aegis` commands, from the file that `up` leaves for a shell."""
+        """The environment for other `aegis` commands, from the file that `aegis up` writes for shells."""
         lines = (self.data_dir / "aegis.env").read_text().splitlines()
         lines = [line for line in lines if not line.startswith("export PATH=")]
         pairs = (shlex.split(line.removeprefix("export "))[0].split("=", 1) for line in lines)
@@ -88,7 +88,7 @@ class Installation:
         return subprocess.run([AEGIS, *arguments], env=env, capture_output=True, text=True, timeout=SOON_S)
 
     def send(self, method: str, path: str, body: Any = None, within_s: float = 30, **headers: str) -> Reply:
-        """One request to the API with the merchant's key."""
+        """Send one request to the API with the merchant's key."""
         sent = {"Authorization": f"Bearer {self.ready['api_key']}", "Content-Type": "application/json"}
         raw = None if body is None else json.dumps(body).encode()
         answer = self._http.request(
@@ -97,25 +97,25 @@ class Installation:
         return Reply(answer.status, answer.headers, json.loads(answer.data))
 
     def post(self, body: Mapping[str, Any], key: str | None = None, within_s: float = 30) -> Reply:
-        """POST /v1/payments, under a new key where none is given."""
+        """POST /v1/payments, under a new key if none is given."""
         return self.send(
             "POST", "/v1/payments", body, within_s, **{"Idempotency-Key": key or uuid.uuid4().hex}
         )
 
     def accepted(self, token: str, within_s: float = 30) -> str:
-        """Post a card payment; its id."""
+        """Post a card payment; returns its id."""
         reply = self.post(card(token), within_s=within_s)
         assert reply.status == 202, (reply.body, (self.data_dir / "logs" / "web.log").read_text()[-2000:])
         return str(reply.body["id"])
 
     def payment(self, payment_id: str) -> dict[str, Any]:
-        """The payment with its attempts and events, as it stands."""
+        """The payment as it stands, with its attempts and events."""
         reply = self.send("GET", f"/v1/payments/{payment_id}?expand=attempts,events")
         assert reply.status == 200, reply.body
         return reply.body
 
     def ended(self, payment_id: str, within_s: float = SOON_S) -> dict[str, Any]:
-        """The payment at its end."""
+        """Wait for the payment's end and return it."""
 
         def is_final() -> bool:
             return self.payment(payment_id)["state"] in ("SUCCESS", "FAILURE", "CANCELLED")
@@ -129,7 +129,7 @@ class Installation:
         return attempts
 
     def ledgers(self) -> list[dict[str, Any]]:
-        """Everything that the gateways' own ledgers hold."""
+        """Everything in the gateways' own ledgers."""
         found: list[dict[str, Any]] = []
         for sandbox in self.ready["sandboxes"].values():
             cursor = 0
@@ -140,13 +140,13 @@ class Installation:
         return found
 
     def charges(self, payment_id: str) -> list[dict[str, Any]]:
-        """What the gateways' own ledgers hold of a payment: charges that were captured."""
+        """The captured charges of a payment in the gateways' own ledgers."""
         charges = [charge for charge in self.ledgers() if charge["merchant_payment_id"] == payment_id]
         return [charge for charge in charges if charge["captured"] > 0]
 
     @contextmanager
     def gateway_faults(self, name: str = "", **faults: Any) -> Iterator[None]:
-        """A while in which a sandbox gateway (or all of them) has the faults, see the emulator's `Faults`."""
+        """For the time of the block, give a sandbox gateway (or all of them) the faults; see the emulator's `Faults`."""
         chosen = [box for own, box in self.ready["sandboxes"].items() if name in ("", own)]
         assert chosen, f"no sandbox {name}"
         try:
@@ -167,7 +167,7 @@ class Installation:
         return found
 
     def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Rows of the installation's database, over a connection of their own."""
+        """Rows of the installation's database, read over a connection of their own."""
         url = make_url(self.ready["database_url"]).set(drivername="postgresql")
         connection = psycopg2.connect(url.render_as_string(hide_password=False), application_name="test")
         try:
@@ -184,17 +184,17 @@ class Installation:
             yield client
 
     def pids(self) -> list[int]:
-        """`aegis up` and everything that it started, and what that started."""
+        """`aegis up` and all its descendants."""
         parent = psutil.Process(self.process.pid)
         return [parent.pid, *(child.pid for child in parent.children(recursive=True))]
 
     def pid_of(self, program: str) -> int | None:
-        """The main process of Celery's `worker` or `beat`, while it runs."""
+        """The main process of Celery's `worker` or `beat`; None while it doesn't run."""
         started = command_lines(psutil.Process(self.process.pid).children())
         return next((pid for pid, command in started.items() if program in command), None)
 
     def worker_pid(self) -> int | None:
-        """The worker's main process, while it runs."""
+        """The worker's main process; None while it doesn't run."""
         return self.pid_of("worker")
 
     def kill(self, program: str) -> None:
@@ -210,8 +210,8 @@ class Installation:
 
     @contextmanager
     def without(self, program: str) -> Iterator[None]:
-        """A while in which Celery's `worker` or `beat` doesn't run, because nobody starts another one either."""
-        # A stopped `up` starts nothing, so there has to be one before.
+        """For the time of the block, Celery's `worker` or `beat` doesn't run, and `aegis up` can't start another."""
+        # A stopped `aegis up` starts nothing, so the program has to run before.
         wait_until(lambda: self.pid_of(program), SOON_S)
         self.process.send_signal(signal.SIGSTOP)
         try:
@@ -223,12 +223,12 @@ class Installation:
 
     @contextmanager
     def without_worker(self) -> Iterator[None]:
-        """A while in which no worker runs."""
+        """For the time of the block, no worker runs."""
         with self.without("worker"):
             yield
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Stop it and give its exit code."""
+        """Stop it and return its exit code."""
         self.process.send_signal(how)
         code = self.process.wait(STOP_S)
         self._out.close()
@@ -243,7 +243,7 @@ def card(token: str, **more: Any) -> dict[str, Any]:
 def wait_until(
     condition: Callable[[], object], within_s: float, what: Callable[[], str] = lambda: "it is not so"
 ) -> None:
-    """Return as soon as `condition` holds; fail with `what()` when it doesn't in time."""
+    """Return as soon as `condition` holds. Fails with `what()` if it doesn't in time."""
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"{what()}, not within {within_s:g} s"
@@ -251,16 +251,16 @@ def wait_until(
 
 
 def command_lines(processes: list[psutil.Process]) -> dict[int, list[str]]:
-    """What each process runs, without those that have ended meanwhile."""
+    """The command line of each process, without processes that have ended meanwhile."""
     found = {}
     for process in processes:
-        with suppress(psutil.NoSuchProcess):  # a zombie's error is one of these
+        with suppress(psutil.NoSuchProcess):  # a zombie raises one of these
             found[process.pid] = process.cmdline()
     return found
 
 
 def alive(pids: list[int]) -> list[int]:
-    """Which of the processes still run."""
+    """Those of the processes that still run."""
 
     def runs(pid: int) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What must hold of payments after any fault: the gateways' own ledgers agree, and the audit finds nothing."""
+"""Checks that must hold after any fault: the gateways' own ledgers agree, and the audit finds nothing."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ ORDER BY p.id LIMIT 20
 
 
 class Books:
-    """The payments that an installation accepts from now on, whoever posts them."""
+    """All payments that an installation accepts from now on, no matter who posts them."""
 
     def __init__(self, running: Installation) -> None:
         self._running = running
         self._after = running.rows("SELECT coalesce(max(id), '') AS id FROM payments")[0]["id"]
 
     def payment_ids(self) -> list[str]:
-        """Of every payment that is in the books."""
+        """The ids of all payments in the books."""
         return [row["id"] for row in self._rows("SELECT id FROM payments WHERE id > %(after)s ORDER BY id")]
 
     def all_ended(self, within_s: float = SOON_S) -> None:
-        """Return once every payment has ended or waits for a person (I2); fail when that takes too long."""
+        """Wait until every payment has ended or waits for a person (I2). Fails after `within_s`."""
         wait_until(lambda: not self._rows(_OPEN), within_s, what=lambda: f"still open: {self._rows(_OPEN)}")
 
     def agree(self) -> None:
-        """Nothing was charged twice (I1), SUCCESS is what was charged (I3), and the audit finds nothing (I2 to I7)."""
+        """Nothing was charged twice (I1), SUCCESS means charged (I3), and the audit finds nothing (I2 to I7)."""
         wrong = self._by_the_ledgers() + self._by_the_audit()
         assert not wrong, "\n".join(wrong)
 
     def _by_the_ledgers(self) -> list[str]:
         payments = self._rows("SELECT * FROM payments WHERE id > %(after)s ORDER BY id")
-        # Read after the payments: a charge that is being made now belongs to one that has not ended there.
+        # Read after the payments: a charge that is made now belongs to a payment that had not ended when it was read.
         charges = [row for row in self._running.ledgers() if row["captured"] > row["refunded"]]
         known = {row["id"] for row in self._running.rows("SELECT id FROM payments")}
         found = [f"charged for nobody: {row}" for row in charges if row["merchant_payment_id"] not in known]

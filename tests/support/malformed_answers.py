@@ -1,4 +1,4 @@
-"""The forms that a gateway's answer may take on its way: on the wire, in its head, in its body, in what it is about."""
+"""Ways in which a gateway's answer may be malformed: on the wire, in its head, in its body, or about something else."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def interim(*statuses: str, times: int = 1) -> Form:
-    """These before the answer."""
+    """These interim answers before the answer."""
     heads = "".join(f"HTTP/1.1 {status}\r\n\r\n" for status in statuses).encode()
     return lambda answer, wire: wire.send(times * heads + answer.raw())
 
 
 def interim_first(status: str, after_s: float) -> Form:
-    """This, and the answer a moment later."""
+    """This interim answer, and the answer a moment later."""
 
     def form(answer: Honest, wire: Wire) -> None:
         wire.send(f"HTTP/1.1 {status}\r\n\r\n".encode())
@@ -31,7 +31,7 @@ def interim_first(status: str, after_s: float) -> Form:
 
 
 def again(after_s: float, times: int = 1) -> Form:
-    """The answer, and the same once more."""
+    """The answer, and then the same answer again."""
 
     def form(answer: Honest, wire: Wire) -> None:
         for _ in range(times + 1):
@@ -42,7 +42,7 @@ def again(after_s: float, times: int = 1) -> Form:
 
 
 def sent(make: Callable[[Honest], bytes], *, end: bool = False, reset: bool = False) -> Form:
-    """These bytes in place of the answer; then the connection goes on, or ends."""
+    """These bytes in place of the answer. Then the connection stays open, or ends."""
 
     def form(answer: Honest, wire: Wire) -> None:
         wire.send(make(answer))
@@ -53,7 +53,7 @@ def sent(make: Callable[[Honest], bytes], *, end: bool = False, reset: bool = Fa
 
 
 def dripped(begin: Callable[[Honest], bytes], drop: bytes, every_s: float = 0.05) -> Form:
-    """These bytes, and then `drop` without an end."""
+    """These bytes, and then `drop` again and again without an end."""
 
     def form(answer: Honest, wire: Wire) -> None:
         wire.send(begin(answer))
@@ -69,7 +69,7 @@ def body(make: Callable[[Honest], bytes]) -> Form:
 
 
 def text(old: str, new: str) -> Form:
-    """The body with a piece of its text replaced, wherever it is."""
+    """The body with every occurrence of a piece of text replaced."""
     return body(lambda answer: _compact(answer).replace(old.encode(), new.encode()))
 
 
@@ -86,7 +86,7 @@ def payment(change: Change) -> Form:
 
 
 def twice(name: str, also: object, *, first: bool) -> Form:
-    """A key of the payment twice, with another value before or behind its own."""
+    """A key that stands twice in the payment, with another value before or after its own."""
 
     def doubled(answer: Honest) -> bytes:
         value = answer.json

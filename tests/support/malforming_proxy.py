@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of a gateway that hands every answer to a form, which writes on the wire what it makes of it."""
+"""An HTTP proxy in front of a gateway. It passes each answer to a form, a function that writes to the client."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 TIMEOUT_S = 20.0
-# Longer than any client of a test waits, short enough that a client without a deadline ends a test.
+# Longer than any client of a test waits, but short enough that a client without a deadline does not hang a test.
 LONGEST_S = 12.0
 
 
 @dataclass(frozen=True)
 class Honest:
-    """What the gateway answered. `before`: its answer to the request before, on any connection; `stranger`: what it says
-    of another payment, to the same kind of request.
+    """What the gateway answered.
+
+    `before`: its answer to the previous request, on any connection. `stranger`: its answer to the same kind of request
+    about another payment.
     """
 
     method: str
@@ -50,7 +52,7 @@ class Honest:
 
 
 class Wire:
-    """The connection to the client. Sending fails silently once the client has gone; then `is_open` is False."""
+    """The connection to the client. Once the client has gone, sending fails silently and `is_open` is False."""
 
     def __init__(self, connection: socket.socket, over: threading.Event) -> None:
         self._connection, self._over = connection, over
@@ -63,14 +65,14 @@ class Wire:
             self.is_open = False
 
     def drip(self, data: bytes, every_s: float = 0.05) -> None:
-        """Byte by byte, then the first byte again and again, until the client goes or LONGEST_S have passed."""
+        """Send byte by byte, then the first byte again and again, until the client goes or LONGEST_S have passed."""
         for drop in data:
             self._drop(bytes([drop]), every_s)
             if not self.is_open:
                 return
 
     def repeat(self, data: bytes, every_s: float = 0.05) -> None:
-        """Again and again until the client goes, or LONGEST_S have passed."""
+        """Send again and again until the client goes or LONGEST_S have passed."""
         give_up_at = time.monotonic() + LONGEST_S
         while self.is_open and time.monotonic() < give_up_at:
             self._drop(data, every_s)
@@ -79,7 +81,7 @@ class Wire:
         self._over.wait(seconds)
 
     def end(self, *, reset: bool = False) -> None:
-        """Close the connection from here."""
+        """Close the connection from this side."""
         if reset:
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.is_open = False
@@ -95,13 +97,13 @@ Form = Callable[[Honest, Wire], None]
 
 
 def honest(answer: Honest, wire: Wire) -> None:
-    """As the gateway said it."""
+    """Send the answer as the gateway gave it."""
     wire.send(answer.raw())
 
 
 @dataclass
 class MalformingProxy:
-    """Listens on loopback. `form` writes the answers of what is under /v1/; `stranger` is a payment that it may show."""
+    """Listens on loopback. `form` writes the answers to paths under /v1/; `stranger` is another payment to show."""
 
     url: str
     form: Form = honest

@@ -1,4 +1,4 @@
-"""A merchant's web server on loopback: answers as scripted, remembers what it was sent."""
+"""A merchant's web server on loopback. It answers as scripted and remembers the requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Received:
-    """One request; `headers` in lower case, `connection` tells kept-alive connections apart."""
+    """One request. `headers` are in lower case; `connection` tells kept-alive connections apart."""
 
     path: str
     headers: Mapping[str, str]
@@ -31,7 +31,7 @@ Script = Callable[[BaseHTTPRequestHandler], None]
 
 
 def answers(status: int, body: bytes = b"", **headers: str) -> Script:
-    """Answer with this; underscores in the names of headers become hyphens."""
+    """Answer with this. Underscores in the names of headers become hyphens."""
 
     def script(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
@@ -45,7 +45,7 @@ def answers(status: int, body: bytes = b"", **headers: str) -> Script:
 
 
 class Sink:
-    """`scripts[path]` are taken one after the other; then, and for other paths, `otherwise` answers."""
+    """Takes the answers in `scripts[path]` one after another. Then, and for other paths, `otherwise` answers."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -67,7 +67,7 @@ class Sink:
         request.close_connection = True
 
     def drips(self, request: BaseHTTPRequestHandler) -> None:
-        """Answer a byte at a time, without an end."""
+        """Answer a byte at a time, and never end."""
         request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
         while not self.released.wait(0.02):
             request.wfile.write(b"x")
@@ -87,7 +87,7 @@ class Sink:
         (script or self.otherwise.get(request.path) or answers(204))(request)
 
     def wait_for(self, count: int) -> None:
-        """Until `count` requests have come."""
+        """Wait until `count` requests have come."""
         with self.asked:
             assert self.asked.wait_for(lambda: len(self.received) >= count, timeout=30)
 
@@ -105,7 +105,7 @@ def a_sink(tls: ssl.SSLContext | None = None) -> Iterator[Sink]:
             sink.take(self)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
+            """Write nothing."""
 
         def handle(self) -> None:
             try:
@@ -118,7 +118,7 @@ def a_sink(tls: ssl.SSLContext | None = None) -> Iterator[Sink]:
         request_queue_size = 128
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that went away."""
+            """Ignore a client that went away."""
 
     server = Server(("127.0.0.1", 0), Handler)
     if tls is not None:

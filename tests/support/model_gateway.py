@@ -1,4 +1,4 @@
-"""A gateway in memory with a ledger and a clock: keys that end, lost replies, late arrivals, declines, 3-D Secure."""
+"""A gateway in memory, with a ledger and a clock: expiring keys, lost replies, late arrivals, declines, 3-D Secure."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
 from support.model_tables import Clock
 
-# Look-ups lag, and lost calls arrive, by less than the absence window: what an adapter's window promises.
+# Look-ups lag and lost calls arrive within less than the absence window, as an adapter's window promises.
 ABSENCE_WINDOW_S, LATE_S, LAG_S, KEY_LIFETIME_S, DECIDES_IN_S = 120.0, 45.0, 40.0, 600.0, 50.0
 
-# What becomes of a charge; healed, a gateway approves. In three families, so that each is tried as often.
+# The fates of a charge, in three families so that each family is tried as often. A healed gateway approves.
 IN_DOUBT = ("lose the answer", "lose the call", "arrive late", "store a 500", "charge and store a 500")
 REFUSED = ("decline softly", "decline for good", "rate limit", "refuse the connection")
 LATER = (
@@ -36,13 +36,13 @@ LATER = (
 SOFT, HARD = Declined("insufficient_funds", "51"), Declined("stolen_card", "43")
 
 
-# What a charge in the ledger may be.
+# The states of a charge in the ledger.
 Standing = Approved | Declined | ActionRequired | Pending
 
 
 @dataclass
 class _Entry:
-    """What one key stands for: what the gateway says now, from when on look-ups show it, and what it decides when."""
+    """The charge under one key: what the gateway says now, when look-ups begin to show it, what it decides and when."""
 
     says: Standing
     reference: str
@@ -53,7 +53,7 @@ class _Entry:
 
 @dataclass
 class ModelGateway:
-    """`key_lifetime_s` 0: it has no idempotency keys. `moods`: what becomes of its charges, one after the other."""
+    """`key_lifetime_s` 0: it has no idempotency keys. `moods`: the fates of its charges, one after another."""
 
     name: str
     clock: Clock
@@ -70,12 +70,12 @@ class ModelGateway:
         return Capabilities(self.steps, self.key_lifetime_s, ABSENCE_WINDOW_S)
 
     def charges(self) -> int:
-        """How many charges stand in the ledger."""
+        """The number of charges in the ledger."""
         self._catch_up()
         return sum(isinstance(entry.says, Approved) for entry in self.entries)
 
     def call(self, request: GatewayRequest) -> Outcome:
-        """One call, in the gateway's present mood."""
+        """Make one call, in the gateway's present mood."""
         self._catch_up()
         if request.operation is not Operation.PROCESS:
             return Approved(f"ref_{self.name}")
@@ -93,7 +93,7 @@ class ModelGateway:
         return Unknown("read timeout") if mood == "lose the answer" else answer
 
     def look_up(self, query: StatusQuery) -> Lookup:
-        """The ledger, as look-ups see it."""
+        """The ledger, as look-ups show it."""
         self._catch_up()
         if self.look_ups == "down":
             return Unknown("look-ups are down")
@@ -108,7 +108,7 @@ class ModelGateway:
         return min(shown, key=lambda says: furthest_first.index(type(says)), default=NotFound())
 
     def heal(self) -> None:
-        """All faults end."""
+        """End all faults."""
         self.look_ups = "answer"
         self.moods.clear()
 
@@ -135,7 +135,7 @@ class ModelGateway:
         return says
 
     def _catch_up(self) -> None:
-        """Let late calls arrive and decisions be taken whose time has come."""
+        """Let calls arrive and decisions be taken that are due by now."""
         arrived = [late for late in self.on_their_way if late[0] <= self.clock.now]
         self.on_their_way = [late for late in self.on_their_way if late[0] > self.clock.now]
         for at, request in arrived:

@@ -1,4 +1,4 @@
-"""The tables of one payment in memory, with an injected clock: what the claim and record statements do, and no more."""
+"""The tables of one payment in memory, with an injected clock. They do what the claim and record statements do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPEN = ("queued", "running", "waiting", "review")
 
 @dataclass
 class Clock:
-    """The time, in seconds, as everybody sees it."""
+    """The time in seconds, the same for everybody."""
 
     now: float = 0.0
 
@@ -71,11 +71,11 @@ class Tables:
 
     @property
     def open_job(self) -> JobRow | None:
-        """The one job that isn't over."""
+        """The one job that has not ended."""
         return next((job for job in self.jobs if job.status in OPEN), None)
 
     def due(self, queue: str) -> JobRow | None:
-        """A job of the queue that is due, or whose holder's lease is over."""
+        """A job of the queue that is due, or whose lease has ended."""
         job = self.open_job
         if job is None or job.queue != queue:
             return None
@@ -84,7 +84,7 @@ class Tables:
         return job if waits or abandoned else None
 
     def claim(self, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
-        """`pipeline.ports.JobStore.claim`: one payment has one open job at most."""
+        """`pipeline.ports.JobStore.claim`. One payment has at most one open job."""
         job = self.due(queue)
         if job is None:
             return []
@@ -133,7 +133,7 @@ class Tables:
     def record(
         self, changes: Sequence[Change], declines: Mapping[str, CardDecline], *, lease_s: float
     ) -> set[str]:
-        """`JobStore.record`, but for references and cards, which the model has none of."""
+        """`JobStore.record`, without references and cards, which the model doesn't have."""
         held = [change for change in changes if self._has_fence(change)]
         moved = [change for change in held if change.events and self.payment.version != change.version_before]
         if moved:
@@ -159,7 +159,7 @@ class Tables:
         return next(job for job in self.jobs if job.id == job_id)
 
     def sync(self) -> None:
-        """`persistence.asking.ask_now`: a merchant, a person or a gateway's webhook wants it asked about."""
+        """`persistence.asking.ask_now`: a merchant, a person or a gateway's webhook has the payment asked about."""
         job = self.open_job
         if job is None:
             self._add_job("sync", "verify", None)

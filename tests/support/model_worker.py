@@ -1,7 +1,7 @@
-"""A worker as a generator: it yields between any two effects, so that it can be killed or frozen there.
+"""A worker as a generator. It yields between any two effects, so that it can be killed or frozen there.
 
-It carries out over the model's tables and gateways what `pipeline.advance` wants done, as `pipeline.effects` does over
-PostgreSQL and HTTP.
+It carries out the wishes of `pipeline.advance` on the model's tables and gateways, as `pipeline.effects` does on
+PostgreSQL and over HTTP.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SLOWEST_CALL_S = 10.0
 
 
 class ModelGates(OpenGates):
-    """Gates that refuse what `refusing` says: charges and look-ups of a gateway, by a breaker or by a limit."""
+    """Gates that refuse what is in `refusing`: charges or look-ups at a gateway, because of a breaker or a limit."""
 
     def __init__(self) -> None:
         self.refusing: dict[tuple[str, bool], Refusal] = {}
@@ -63,14 +63,14 @@ class ModelGates(OpenGates):
 
 @dataclass(frozen=True)
 class World:
-    """What a worker works with."""
+    """The things that a worker works with."""
 
     tables: Tables
     gateways: Mapping[str, ModelGateway]
     gates: ModelGates = field(default_factory=ModelGates)
 
     def route(self) -> Route:
-        """Every gateway takes the payment, in this order."""
+        """The route: every gateway takes the payment, in this order."""
         return Route(
             Decision(tuple(self.gateways), {}),
             {name: gateway.capabilities for name, gateway in self.gateways.items()},

@@ -1,4 +1,4 @@
-"""Orders as shops write them, by a seeded generator: keys, references and texts full of counters, times, ids; no cards."""
+"""Orders as shops write them, made by a seeded generator: full of counters, times and ids, but without cards."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _parcel(rng: random.Random) -> str:
     )
 
 
-# By a counter that grows from order to order, as they do.
+# Keys made from a counter that grows with each order, as those of shops do.
 _KEYS: tuple[Callable[[random.Random, datetime, int], str], ...] = (
     lambda rng, at, n: f"order-{n}",
     lambda rng, at, n: f"order-{n:012}",

@@ -1,4 +1,4 @@
-"""A Celery beat of the test's own, whose clock the test sets."""
+"""A Celery beat of the test's own, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Self
 from support.installation import SOON_S, STOP_S, wait_until
 from support.processes import SKEWED_CLOCK
 
-# Beat looks at all settings when it starts, and connects to Redis only.
+# Beat checks all settings when it starts, but connects to Redis only.
 _OTHER_SETTINGS = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
     "AEGIS_SECRET": "a secret of thirty-two characters",
@@ -20,7 +20,7 @@ _OTHER_SETTINGS = {
 
 
 class OwnBeat:
-    """Started as the Procfile has it. Its schedule file in `folder` is kept for the next one."""
+    """Started as in the Procfile. Its schedule file stays in `folder` for the next beat."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], *, clock_off_s: float = 0.0) -> None:
         self._skew = folder / "skew"
@@ -44,15 +44,15 @@ class OwnBeat:
         self._process.wait(STOP_S)
 
     def set_clock(self, off_s: float) -> None:
-        """Have its clock be so many seconds off from now on."""
+        """Set its clock `off_s` seconds off."""
         new = self._skew.with_suffix(".new")
         new.write_text(str(off_s))
         new.rename(self._skew)
 
     def printed(self) -> str:
-        """What it wrote to its log."""
+        """Its log so far."""
         return self._log.read_text()
 
     def says(self, words: str) -> None:
-        """Return once it has said that."""
+        """Wait until its log holds these words."""
         wait_until(lambda: words in self.printed(), SOON_S, self.printed)

@@ -1,4 +1,4 @@
-"""A Celery worker of the test's own beside a running installation, or instead of the installation's."""
+"""A Celery worker of the test's own, beside a running installation or in place of the installation's worker."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from support.installation import START_S, STOP_S, Installation, wait_until
 
 
 class OwnWorker:
-    """Started as the Procfile has it, in a process group of its own, and killed at the end of the `with` block.
+    """Started as in the Procfile, in a process group of its own, and killed at the end of the `with` block.
 
-    `including` is a module of tests/support/processes that it imports as well; `settings` are variables of its environment.
+    `including`: a module of tests/support/processes that it also imports. `settings`: variables of its environment.
     """
 
     def __init__(
@@ -84,20 +84,20 @@ class OwnWorker:
         return [main.pid, *(child.pid for child in main.children(recursive=True))]
 
     def freeze(self) -> None:
-        """SIGSTOP for all of it."""
+        """Send SIGSTOP to all its processes."""
         os.killpg(self.process.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """SIGCONT for all of it."""
+        """Send SIGCONT to all its processes."""
         os.killpg(self.process.pid, signal.SIGCONT)
 
     def terminate(self) -> int:
-        """TERM; the exit code."""
+        """Send TERM; returns the exit code."""
         self.process.terminate()
         return self.process.wait(STOP_S)
 
     def kill(self) -> None:
-        """SIGKILL for what is left of it."""
+        """Send SIGKILL to its processes that are left."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(STOP_S)
@@ -107,7 +107,7 @@ class OwnWorker:
 def own_worker(
     running: Installation, *, concurrency: int = 2, including: str = "", **settings: str
 ) -> Iterator[OwnWorker]:
-    """A while in which such a worker works and the installation's own doesn't."""
+    """For the time of the block, this worker works in place of the installation's own."""
     with (
         running.without_worker(),
         OwnWorker(running, concurrency=concurrency, including=including, **settings) as worker,

@@ -1,4 +1,4 @@
-"""Shared by tests of the spine: accept a payment, wire a pipeline to scripted gateways, look at what stands there."""
+"""For tests of the pipeline: accept a payment, wire a pipeline to scripted gateways, and read what was stored."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ POLICY = Policy(max_attempts=3, verify_ladder_s=(10.0, 30.0, 60.0), poison_cap=5
 
 
 class AlwaysGrants:
-    """A lock that locks nothing: what must hold has to hold without it."""
+    """A lock that locks nothing, because the rest must hold without it."""
 
     def acquire(self, payment_ids: Sequence[str], *, ttl_ms: int) -> set[str]:
         return set(payment_ids)
 
     def release(self, payment_ids: Sequence[str]) -> None:
-        """Nothing is held."""
+        """Do nothing, because nothing is held."""
 
 
 class OpenGates:
-    """Gates that let everything through: what must hold has to hold without them."""
+    """Gates that let everything through, because the rest must hold without them."""
 
     def admit(self, wanted: Sequence[Wanted]) -> list[Verdict]:
         return [Verdict(granted=True) for _ in wanted]
 
     def report(self, results: Sequence[CallResult]) -> None:
-        """Nothing is counted."""
+        """Do nothing, because nothing is counted."""
 
     def forget(self, wanted: Sequence[Wanted]) -> None:
-        """Nothing is held."""
+        """Do nothing, because nothing is held."""
 
     def health(self) -> Mapping[str, GatewayHealth]:
         return {}
@@ -63,7 +63,7 @@ def in_configured_order() -> RoutingTable:
 
 
 def a_command(key: str = "key-1", **changes: Any) -> PaymentCommand:
-    """A command; `changes` go to it where it has such a field, and to its terms otherwise."""
+    """A command. A change goes to the command if it has a field of that name, and otherwise to its terms."""
     request: dict[str, Any] = {
         "merchant_id": "m_1",
         "route": "POST /v1/payments",
@@ -106,7 +106,7 @@ def run_until_quiet(parts: PipelineParts) -> list[RunReport]:
 
 
 def make_due(database: Database) -> None:
-    """Let the time pass that waiting jobs wait for."""
+    """Let the time pass for which jobs wait."""
     database.run(
         lambda connection: connection.exec_driver_sql(
             "UPDATE jobs SET run_at = now() WHERE status = 'waiting'"

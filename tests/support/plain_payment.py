@@ -1,4 +1,4 @@
-"""A payment made by hand, as the domain has it: for tests that need no database."""
+"""A payment as the domain has it, made by hand, for tests that need no database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aegis_worker.domain.terms import PaymentTerms
 
 
 def a_payment(**terms: Any) -> Payment:
-    """A card payment of 19.99 USD that nothing has happened to, with other terms where they are given."""
+    """A new card payment of 19.99 USD, with other terms if they are given."""
     given: dict[str, Any] = {
         "amount": Money(1999, "USD"),
         "payment_method": {"type": "card", "token": "tok_ok"},

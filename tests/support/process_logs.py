@@ -1,4 +1,4 @@
-"""What processes write to their logs, line by line, from a moment on: also where a log was turned over meanwhile."""
+"""What processes write to their logs from some moment on, line by line, even if a log is rotated meanwhile."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class ProcessLogs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # By the file and not by its name: turned over, a log goes on under another.
+        # By inode and not by name, because a rotated log goes on under another name.
         self._read_to = {path.stat().st_ino: path.stat().st_size for path in self._files()}
 
     def lines(self, name: str = "*") -> list[str]:
-        """What the program of that name has written since, or all of them; the older file first."""
+        """The lines that the program of that name has written since, or all programs. The older file comes first."""
         found: list[str] = []
         for path in self._files(name):
             written = path.read_bytes()[self._read_to.get(path.stat().st_ino, 0) :]
@@ -25,7 +25,7 @@ class ProcessLogs:
         return found
 
     def events(self, name: str = "*") -> list[dict[str, Any]]:
-        """Those of the lines that are ours: one JSON object each."""
+        """The lines that are ours: one JSON object each."""
         return events_of(self.lines(name))
 
     def tracebacks(self) -> list[str]:

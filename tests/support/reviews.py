@@ -1,4 +1,4 @@
-"""Payments that wait for a person, for tests about what a person may say of them."""
+"""Payments that wait for a person, for tests of people's decisions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from aegis_worker.pipeline.work import Policy
 from support.payments import accept_one, job_of, pipeline
 from support.scripted_gateway import ScriptedGateway
 
-# The first look-up without an answer brings the payment to a person.
+# A policy under which the first look-up without an answer hands the payment to a person.
 HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)
 WHY, SEEN = "settlement report of 20 November", "https://dashboard.example/charges/ch_77"
 DOWN = Unknown("status is down", kind=UnknownKind.HTTP_5XX)
 
 
 def doubtful(*, charges: bool = False, **options: Any) -> ScriptedGateway:
-    """A gateway whose answers never come and which can't be asked."""
+    """A gateway that never answers charges, and whose look-ups fail."""
 
     def script(request: Any) -> Any:
         if charges:
@@ -31,7 +31,7 @@ def doubtful(*, charges: bool = False, **options: Any) -> ScriptedGateway:
 
 
 def in_review(database: Database, *gateways: Any, key: str = "key-1", **changes: Any) -> str:
-    """A payment that its gateways left in doubt until a person was asked."""
+    """A payment that its gateways left in doubt until it was handed to a person."""
     parts = pipeline(database, *gateways, policy=HASTY)
     payment_id = accept_one(database, key, **changes).payment.id
     run(parts, "payments")

@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of a gateway that turns its answers into others: what a broken cache, proxy or gateway does."""
+"""An HTTP proxy in front of a gateway that rewrites its answers, as a broken cache, proxy or gateway would."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMEOUT_S = 20.0
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request, and what the gateway answered to it."""
+    """One request, and the gateway's answer to it."""
 
     method: str
     path: str
@@ -48,7 +48,7 @@ def untouched(exchange: Exchange) -> tuple[int, bytes]:
 
 @dataclass
 class RewritingProxy:
-    """Forwards every request as it is; `rewrite` decides what goes back. `path` may turn a request's path into another."""
+    """Forwards every request; `rewrite` makes the answer that goes back. `path` may change a request's path."""
 
     url: str = ""
     rewrite: Rewrite = untouched
@@ -56,7 +56,7 @@ class RewritingProxy:
     seen: list[Exchange] = field(default_factory=list)
 
     def heal(self) -> None:
-        """From now on every answer is the gateway's own."""
+        """Pass on the gateway's own answers from now on."""
         self.rewrite, self.path = untouched, lambda method, path: path
 
 
@@ -98,7 +98,7 @@ def rewriting_proxy(target: str) -> Iterator[RewritingProxy]:
         do_GET = do_POST = _pass_on
 
         def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
+            """Write nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

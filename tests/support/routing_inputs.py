@@ -22,7 +22,7 @@ OPEN = GatewayHealth(BreakerState.OPEN, retry_in_s=42.0, judged=20, approved=5)
 
 
 class Draws(random.Random):
-    """A generator whose numbers between 0 and 1 are given; asking for more than there are is an error."""
+    """A generator that returns given numbers between 0 and 1. Asking for more than there are is an error."""
 
     def __init__(self, *numbers: float) -> None:
         super().__init__(0)
@@ -40,7 +40,7 @@ def gateways(**by_name: Mapping[str, Any]) -> list[GatewayConfig]:
 
 
 def routing(**document: Any) -> RoutingConfig:
-    """The configuration of a document about the gateways a, b and c."""
+    """The configuration in a document about the gateways a, b and c."""
     return parse_routing(document, gateways=NAMES, where="routing.toml")
 
 
@@ -56,7 +56,7 @@ def decided(
     hooks: Sequence[RoutingHook] = (),
     **payment: Any,
 ) -> Decision:
-    """What is decided for a payment, of three gateways that take anything unless the test says which there are."""
+    """The decision for a payment, by default among three gateways that accept anything."""
     options = dict(document)
     call = {name: options.pop(name) for name in ("turn", "paused") if name in options}
     return decide(

@@ -1,4 +1,4 @@
-"""The API under its real server, as a process of its own, and raw bytes sent to it."""
+"""The API under its real server, as a process of its own, and a client that sends it raw bytes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from aegis_worker.lab.local.programs import web_program
 from support.checkout import CHECKOUT
 
 _CONFIG = CHECKOUT / "config"
-# A bound for a machine with other things to do; an answer takes milliseconds.
+# A limit for a busy machine. An answer takes milliseconds.
 _ANSWER_S = 20.0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, and whether the server closed the connection after it."""
+    """The answer, and whether the server closed the connection after it."""
 
     status: int
     headers: HTTPMessage
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class RunningApi:
-    """Where it listens."""
+    """Knows where the API listens."""
 
     port: int
     log: Path
@@ -49,7 +49,7 @@ class RunningApi:
             yield connection
 
     def send(self, raw: bytes, *, method: str = "GET", end: bool = False) -> Answer:
-        """Send bytes and read one answer; `end`: say that no more will come."""
+        """Send bytes and read one answer. `end`: close the sending side afterwards."""
         with self.connection() as connection:
             connection.sendall(raw)
             if end:
@@ -58,7 +58,7 @@ class RunningApi:
 
 
 def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
-    """One answer. Whether the connection was closed after it is seen where the answer says so."""
+    """Read one answer. The end of the connection is awaited only if the answer announces it."""
     response = HTTPResponse(connection, method=method)
     response.begin()
     body = response.read()
@@ -75,7 +75,7 @@ def _is_closed(connection: socket.socket) -> bool:
 
 @contextmanager
 def running_api(database_url: str, redis_url: str, folder: Path, **settings: str) -> Iterator[RunningApi]:
-    """The API on these stores under the web server of the installation."""
+    """The API on these stores, under the installation's web server."""
     env = {
         **os.environ,
         "DATABASE_URL": database_url,

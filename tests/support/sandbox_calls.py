@@ -40,14 +40,14 @@ def request(
 
 
 def later(first: GatewayRequest, operation: Operation, ref: str, minor: int = 1999) -> GatewayRequest:
-    """A later operation on the payment of `first`, with a key of its own."""
+    """A later operation on the payment of `first`, with its own key."""
     key = uuid.uuid4().hex
     call = replace(first, operation=operation, gateway_ref=ref, idempotency_key=key)
     return moving(call, Money(minor, "USD"))
 
 
 def moving(call: GatewayRequest, amount: Money) -> GatewayRequest:
-    """The same call over another amount."""
+    """The same call with another amount."""
     return replace(call, terms=replace(call.terms, amount=amount))
 
 

@@ -1,4 +1,4 @@
-"""Two sandbox gateways as processes, the adapters that talk to them, and what their ledgers say of a payment."""
+"""Two sandbox gateways as processes, their adapters, and what their ledgers say of a payment."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from support.sandbox_process import API_KEY, Sandbox, running_sandbox
 
 @dataclass(frozen=True)
 class SandboxPair:
-    """`sandbox_a`, which tests trouble, and `sandbox_b`, where a payment may go instead."""
+    """`sandbox_a`, to which tests do harm, and `sandbox_b`, to which a payment may go instead."""
 
     a: Sandbox
     b: Sandbox
 
     def adapters(self, **options: Any) -> list[LoadedGateway]:
-        """Adapters of both, in this order, with these options."""
+        """The adapters of both, in this order, with these options."""
         return [adapter(sandbox, **options) for sandbox in (self.a, self.b)]
 
     def charged(self, payment_id: str) -> list[tuple[str, int]]:
@@ -35,13 +35,13 @@ class SandboxPair:
         ]
 
     def heal(self) -> None:
-        """End the faults of both."""
+        """End the faults of both gateways."""
         for sandbox in (self.a, self.b):
             sandbox.set_faults()
 
 
 def adapter(sandbox: Sandbox, *, base_url: str | None = None, **options: Any) -> LoadedGateway:
-    """The adapter of a sandbox; with `base_url`, one that is sent elsewhere."""
+    """The adapter of a sandbox; with `base_url`, it calls that address instead."""
     return LoadedGateway(
         SandboxAdapter(
             GatewayConfig(

@@ -1,4 +1,4 @@
-"""The sandbox gateway as a process of its own, and a plain HTTP client to talk to it."""
+"""The sandbox gateway as a process of its own, and a plain HTTP client for it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from aegis_worker.lab.embedded.processes import Processes
 
 API_KEY = "sk_sandbox"
 CLIENT_TIMEOUT_S = 20.0
-# What a client sees of a connection that is dropped without an answer.
+# The errors that a client sees if a connection is dropped without an answer.
 NO_ANSWER = (http.client.RemoteDisconnected, ConnectionResetError)
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """One HTTP answer; `headers` in lower case."""
+    """One HTTP answer. `headers` are in lower case."""
 
     status: int
     body: bytes
@@ -44,7 +44,7 @@ class HttpAnswer:
 
 
 class Sandbox:
-    """One running instance. `start` again after `kill` keeps ledger and port."""
+    """One instance. After `kill`, `start` runs it again with the same ledger and port."""
 
     def __init__(
         self, processes: Processes, folder: Path, name: str, flags: tuple[str, ...], env: Mapping[str, str]
@@ -70,11 +70,11 @@ class Sandbox:
         self.url = json.loads(ready.read_text())["url"]
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         self._processes.stop(self.name, signal.SIGKILL)
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM; returns the exit code."""
         return self._processes.stop(self.name)
 
     def call(
@@ -99,11 +99,11 @@ class Sandbox:
         return self.call("POST", path, body, timeout_s, **headers)
 
     def charge(self, token: str = "tok_ok", key: str | None = None, **fields: Any) -> HttpAnswer:
-        """Create and charge in one call."""
+        """Create and charge a payment in one call."""
         return self.post("/v1/charges", payment_body(token, **fields), idempotency_key=key or new_reference())
 
     def find(self, reference: str) -> list[dict[str, Any]]:
-        """Payments that look-ups show under a reference."""
+        """The payments that look-ups show under a reference."""
         return list(self.call("GET", f"/v1/payments?reference={reference}").json["data"])
 
     def set_faults(self, **faults: Any) -> HttpAnswer:
@@ -134,12 +134,12 @@ def running_sandbox(
 
 
 def new_reference() -> str:
-    """A reference, or a key, never used before."""
+    """A reference, or a key, that was never used before."""
     return uuid.uuid4().hex
 
 
 def payment_body(token: str = "tok_ok", **fields: Any) -> dict[str, Any]:
-    """What a merchant posts for a card payment, with a reference of its own."""
+    """The body of a merchant's card payment, with a new reference."""
     reference = fields.pop("reference", None) or new_reference()
     return {
         "reference": reference,
@@ -152,7 +152,7 @@ def payment_body(token: str = "tok_ok", **fields: Any) -> dict[str, Any]:
 
 
 def eventually(true: Callable[[], bool], within_s: float = 15.0) -> bool:
-    """Whether `true()` comes to hold, asked every 50 ms for `within_s` seconds."""
+    """Whether `true()` becomes true within `within_s` seconds. It is asked every 50 ms."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if true():

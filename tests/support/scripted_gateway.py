@@ -1,7 +1,6 @@
-"""A gateway in memory, scripted by the test: what its answers are, and a ledger of what it really did.
+"""A gateway in memory, scripted by the test: it has scripted answers, and a ledger of what it really did.
 
-Stands for the other side of the wire where a test wants to choose each answer; the sandbox gateway, over HTTP, is used
-everywhere else.
+It is for tests that choose each answer of a gateway. All other tests use the sandbox gateway, over HTTP.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ Script = Callable[[GatewayRequest], Outcome]
 
 
 def answering(*answers: Outcome) -> Script:
-    """A script that gives these answers one after the other, and the last one for ever."""
+    """A script that gives these answers one after another, and then the last one again and again."""
     left = list(answers)
     return lambda request: left.pop(0) if len(left) > 1 else left[0]
 
 
 class ScriptedGateway:
-    """Remembers the first effect of each idempotency key; `script(request)` may charge and then answer what it likes."""
+    """Remembers the first effect of each idempotency key. `script(request)` may charge, and may answer anything."""
 
     def __init__(
         self,
@@ -62,13 +61,13 @@ class ScriptedGateway:
         return Approved(reference)
 
     def by_ledger(self, query: StatusQuery) -> Lookup:
-        """The truth."""
+        """Answer truthfully, from the ledger."""
         done = self.reversals if query.operation in (Operation.VOID, Operation.REFUND) else self.charges
         reference = done.get(query.reference)
         return Approved(reference) if reference else NotFound()
 
     def charges_of(self, payment_id: str) -> int:
-        """How often the payment was charged here."""
+        """How often this gateway charged the payment."""
         return sum(key.startswith(payment_id) for key in self.charges)
 
     def process(self, request: GatewayRequest) -> Outcome:
@@ -84,7 +83,7 @@ class ScriptedGateway:
         return Approved(request.gateway_ref or f"auth_{request.idempotency_key}")
 
     def reverse(self, request: GatewayRequest) -> Outcome:
-        """Void or refund once per key; a test may put another script in its place."""
+        """Void or refund once per key. A test may put another script in its place."""
         with self._lock:
             reference = self.reversals.setdefault(request.idempotency_key, request.gateway_ref or "")
         return Approved(reference)
@@ -111,4 +110,4 @@ class ScriptedGateway:
         raise InvalidWebhook("a scripted gateway sends none")
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because nothing is open."""

@@ -1,6 +1,6 @@
 """One installation for all tests that need a whole one, with short timeouts, on stores that a test may take away.
 
-A plugin of tests/conftest.py, so that tests/e2e and tests/faults share it. Whoever takes something away puts it back.
+It is a plugin of tests/conftest.py, shared by tests/e2e and tests/faults. A test that takes something away restores it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from support.installation import LEASE_S, Installation
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """A folder for data that is thrown away."""
+    """A temporary folder for data."""
     with temporary_data_dir() as path:
         yield path
 
 
 @pytest.fixture(scope="session")
 def environ(folder: Path) -> dict[str, str]:
-    """An environment in which gateways are given up, leases end and doubts are looked into soon."""
+    """An environment with short timeouts, leases and waits before a doubt is looked into."""
     config_dir = folder / "config"
     shutil.copytree(CHECKOUT / "config", config_dir)
     gateways = config_dir / "gateways.toml"
     shorter = re.sub(r"(?m)^connect_timeout_s = .*$", "connect_timeout_s = 1", gateways.read_text())
     shorter = re.sub(r"(?m)^timeout_s = .*$", "timeout_s = 2", shorter)
-    # Most tests here are about one payment at a gateway that fails, and not about the next one.
+    # Most tests here are about one payment at a failing gateway, so breakers must not open for the next one.
     patient = "consecutive_failures = 1000\nfailure_min_calls = 1000\n"
     gateways.write_text(re.sub(r"(?m)^(\[gateways\.\w+\.breaker\]\n)", rf"\1{patient}", shorter))
     ours = {name: value for name, value in os.environ.items() if not name.startswith("AEGIS_")}
@@ -51,7 +51,7 @@ def environ(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def valkey(folder: Path) -> Iterator[EmbeddedValkey]:
-    """The installation's Redis, which is the tests' to stop and start."""
+    """The installation's Redis, which tests may stop and start."""
     server = EmbeddedValkey(folder / "redis")
     server.start()
     yield server
@@ -60,7 +60,7 @@ def valkey(folder: Path) -> Iterator[EmbeddedValkey]:
 
 @pytest.fixture(scope="session")
 def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
-    """The installation's PostgreSQL, which is the tests' to stop and start."""
+    """The installation's PostgreSQL, which tests may stop and start."""
     server = EmbeddedPostgres(folder / "postgresql")
     server.start()
     yield server

@@ -1,4 +1,4 @@
-"""What statements really read: each is run once under EXPLAIN (ANALYZE) and taken back before it is run."""
+"""The rows that statements really read: before a statement runs, EXPLAIN (ANALYZE) runs it and it is rolled back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-# What may stand before a statement in the same round trip goes before EXPLAIN.
+# Commands before a statement in the same round trip stay before EXPLAIN.
 _STATEMENT = re.compile(
     r"\s*((?:(?:DISCARD|SET)[^;]*;\s*)*)((?:SELECT|INSERT|UPDATE|DELETE|WITH|EXECUTE)\b.*)", re.DOTALL
 )
@@ -19,7 +19,7 @@ _STATEMENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One reading of one table by one statement: how, through which index, how many rows it looked at in all."""
+    """One scan of one table by one statement: its kind, its index, and the number of rows that it looked at in all."""
 
     node: str
     table: str
@@ -30,7 +30,7 @@ class Scan:
 
 @contextmanager
 def scans_of(engine: Engine) -> Iterator[list[Scan]]:
-    """Every scan of every statement that goes through the engine meanwhile."""
+    """Every scan of every statement that the engine runs during the block."""
     found: list[Scan] = []
 
     def look(_: Connection, cursor: Any, statement: str, parameters: Any, *more: Any) -> None:

@@ -17,7 +17,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class TcpProxy:
-    """Forwards to 127.0.0.1:`port` from a thread of its own. `heal` ends a fault; what it cut stays cut."""
+    """Forwards to 127.0.0.1:`port` from its own thread. `heal` ends a fault, but connections that it cut stay cut."""
 
     def __init__(self, port: int) -> None:
         self._target = port
@@ -42,7 +42,7 @@ class TcpProxy:
         self._loop.close()
 
     def in_front_of(self, url: str) -> str:
-        """The server's URL with this proxy's port in it."""
+        """The server's URL with this proxy's port."""
         parts = urlsplit(url)
         assert parts.port == self._target, url
         return urlunsplit(
@@ -50,28 +50,28 @@ class TcpProxy:
         )
 
     def blackhole(self, *, answers_only: bool = False, from_prefix: bytes = b"") -> None:
-        """Bytes vanish and nobody is told: a half-open connection. Those that exist never work again.
+        """Drop bytes silently, as a half-open connection does. Connections that exist now never work again.
 
         `answers_only`: what the client sends still arrives. `from_prefix`: a connection works until its client sends
-        something that begins so.
+        something that begins with this.
         """
         self._wait_for(self._set(swallow=True, answers_only=answers_only, from_prefix=from_prefix))
 
     def reset(self) -> None:
-        """Every connection is reset, new ones as well."""
+        """Reset every connection, new ones as well."""
         self._wait_for(self._set(reset=True))
 
     def delay(self, seconds: float) -> None:
-        """Everything takes that much longer, each way."""
+        """Delay everything by `seconds`, each way."""
         self._wait_for(self._set(delay_s=seconds))
 
     def refuse(self) -> None:
-        """Nobody listens here any more; every connection is reset."""
+        """Refuse connections, and reset those that exist."""
         self._wait_for(self._set(reset=True))
         self._wait_for(self._stop_listening())
 
     def heal(self) -> None:
-        """New connections are forwarded again."""
+        """Forward new connections again."""
         self._wait_for(self._set())
         self._wait_for(self._listen())
 
@@ -144,20 +144,20 @@ class TcpProxy:
                 if not (fate.questions_lost if asking else fate.answers_lost):
                     writer.write(data)
                     await writer.drain()
-        # The other side of a lost connection doesn't hear that this one has gone, either.
+        # The other side of a lost connection does not learn that this one has gone.
         if not fate.answers_lost:
             self._open.pop(writer, None)
             writer.close()
 
 
 class _Fate:
-    """What became of one connection, for both of its directions."""
+    """The fate of one connection, shared by both of its directions."""
 
     def __init__(self) -> None:
         self.questions_lost = self.answers_lost = False
 
     def lose(self, answers_only: bool) -> None:
-        """From now on."""
+        """Lose bytes from now on."""
         self.answers_lost = True
         self.questions_lost |= not answers_only
 

@@ -1,4 +1,4 @@
-"""Shared by tests of outbox and webhooks: payments with events still to be delivered, put there by plain SQL."""
+"""For tests of outbox and webhooks: payments with undelivered events, inserted by plain SQL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ INSERT INTO outbox (payment_id, seq, merchant_id) SELECT payment_id, seq, %(merc
 
 
 def settings_with(**changes: Any) -> Settings:
-    """Settings as an installation would have them, whatever the environment of the tests says."""
+    """Settings of an installation, independent of the environment of the tests."""
     environ = {
         "DATABASE_URL": "postgresql://",
         "REDIS_URL": "redis://",
@@ -54,7 +54,7 @@ def a_payment(
     events: Sequence[str] = STORY,
     reference: str | None = None,
 ) -> str:
-    """A payment whose events are all in the outbox; returns its id."""
+    """Insert a payment whose events are all in the outbox; returns its id."""
     payment_id = ids.new_id(ids.PAYMENT)
     parameters = {"id": payment_id, "merchant_id": merchant_id, "reference": reference}
     execute(database, _PAYMENT, **parameters)
@@ -72,7 +72,7 @@ def an_event(
     merchant_id: str = "m_1",
     data: dict[str, Any] | None = None,
 ) -> None:
-    """One more event of a payment, and its outbox row."""
+    """Insert one more event of a payment, with its outbox row."""
     execute(
         database,
         _EVENT,
@@ -94,7 +94,7 @@ def make_due(database: Database, table: str) -> None:
 
 
 def claim_and_fan_out(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
-    """Claim events and make their webhook deliveries, as a drain does before it tells anybody."""
+    """Claim events and make their webhook deliveries, as a drain does before it tells the sinks."""
     claim, _ = take_up(connection, [WebhookFanOut()], limit=limit, lease_s=lease_s)
     return claim
 
@@ -110,7 +110,7 @@ def in_stream(redis_url: str) -> list[dict[str, str]]:
 
 
 def first_seqs(entries: Sequence[dict[str, Any]]) -> dict[str, list[int]]:
-    """Each payment's `seq`s in order of arrival, as a consumer sees them that dedupes on the event id."""
+    """Each payment's `seq`s in order of arrival, as seen by a consumer that skips event ids it has seen."""
     first: dict[str, dict[str, Any]] = {}
     for entry in entries:
         first.setdefault(entry["id"], entry)

@@ -1,4 +1,4 @@
-"""Programs that tests start beside themselves, or put into a process of the product: it freezes, sleeps, dies, is late."""
+"""Programs that tests start, or modules that they put into our processes to make them freeze, sleep, die or be late."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _HERE = Path(__file__).parent
 FROZEN_WORKER = _HERE / "frozen_worker.py"
 SLEEPING_WORKER = _HERE / "sleeping_worker.py"
 
-# On PYTHONPATH: Python imports its sitecustomize.py at its start.
+# A folder for PYTHONPATH: Python imports the sitecustomize.py in it at the start.
 SKEWED_CLOCK = str(_HERE / "skewed")

@@ -1,6 +1,6 @@
 """A worker process that freezes between the commit of an attempt and its call: `python frozen_worker.py URL URL LEASE_S`.
 
-It stops itself where it would tell others about the commit; whoever goes on with it sends CONT. Prints its report as JSON.
+It stops itself where it would tell others about the commit; the test sends CONT. It prints its report as JSON.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from support.sandbox_process import API_KEY
 
 
 def freeze_at_events(queue: str) -> None:
-    """Of all that others are told about, what was just committed."""
+    """Freeze at the first hint about what was just committed."""
     if queue == "outbox":
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def main(database_url: str, gateway_url: str, lease_s: str) -> None:
-    """Run the payments that are due, frozen once."""
+    """Work on the payments that are due, and freeze once."""
     config = GatewayConfig("sandbox_a", "sandbox", gateway_url, API_KEY, connect_timeout_s=0.3, timeout_s=0.3)
     parts = pipeline(
         Database(create_engine(database_url)),

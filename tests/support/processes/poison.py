@@ -1,4 +1,4 @@
-"""Included in a worker: whoever takes up a payment with the token `tok_poison` dies, before anything else is done."""
+"""Included in a worker: it dies as soon as it takes up a payment with the token `tok_poison`."""
 
 from __future__ import annotations
 

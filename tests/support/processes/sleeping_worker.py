@@ -1,7 +1,7 @@
-"""A worker process that falls asleep between what it heard and what it does: `python sleeping_worker.py URL URL JSON`.
+"""A worker process that falls asleep between an answer and what it does next: `python sleeping_worker.py URL URL JSON`.
 
-JSON: `{"asleep": where, "lease_s": …, "key_lifetime_s": …}`. It charges, hears nothing, asks, and stops itself;
-whoever goes on with it sends CONT. Prints its report as JSON.
+JSON: `{"asleep": where, "lease_s": …, "key_lifetime_s": …}`. It charges, gets no answer, asks, and stops itself; the
+test sends CONT. It prints its report as JSON.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from support.sandbox_process import API_KEY
 
 
 class Sleeper:
-    """Stops the process the first time that it comes by `where`, once it is told to."""
+    """Stops the process the first time that it passes `where`, once it is told to."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -43,7 +43,7 @@ class Sleeper:
 
 
 class Gates(OpenGates):
-    """What is asked between a decision and its commit."""
+    """Gates that may sleep between a decision and its commit."""
 
     def __init__(self, comes_by: Callable[[str], None]) -> None:
         self._comes_by = comes_by
@@ -55,7 +55,7 @@ class Gates(OpenGates):
 
 
 class Jobs(PostgresJobs):
-    """What is written, with a look at who sleeps between a commit and the call that it allows."""
+    """A job store that may sleep between a commit and the call that the commit allows."""
 
     def __init__(self, database: Database, comes_by: Callable[[str], None]) -> None:
         super().__init__(database)
@@ -71,7 +71,7 @@ class Jobs(PostgresJobs):
 
 
 def main(database_url: str, gateway_url: str, wanted: str) -> None:
-    """Charge and ask, asleep once."""
+    """Charge and ask, and sleep once."""
     asleep, lease_s, key_lifetime_s = (
         json.loads(wanted)[name] for name in ("asleep", "lease_s", "key_lifetime_s")
     )

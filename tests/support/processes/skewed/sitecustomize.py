@@ -1,6 +1,6 @@
-"""For the start of a Python process: its clocks are TEST_CLOCK_SKEW_S seconds off, as on a machine without NTP.
+"""Run at the start of a Python process: sets its clocks TEST_CLOCK_SKEW_S seconds off, as on a machine without NTP.
 
-TEST_CLOCK_SKEW_S may also name a file that holds the number: then the clock can be set while the process runs.
+TEST_CLOCK_SKEW_S may also name a file that holds the number. Then the clock can be set while the process runs.
 """
 
 from __future__ import annotations
@@ -40,6 +40,6 @@ class _ShiftedDatetime(_Real, metaclass=_Shifted):
 
 time.time = lambda: _real_time() + _skew_s()
 datetime.datetime = _ShiftedDatetime  # type: ignore[misc]
-# Pickled by their name, as ever: beat keeps some in a file.
+# Beat pickles datetimes into a file, and pickle finds the class by its usual name.
 _ShiftedDatetime.__module__, _ShiftedDatetime.__qualname__ = "datetime", "datetime"
 copyreg.pickle(_Real, lambda value: (_ShiftedDatetime, cast("tuple[Any, ...]", value.__reduce_ex__(2)[1])))
