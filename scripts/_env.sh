@@ -1,5 +1,5 @@
-# Sourced by the other scripts. Leaves you in the checkout with its .venv first on PATH: makes .venv where there is
-# none, installs the package and its development tools into it where setup.cfg or pyproject.toml changed since.
+# Sourced by the other scripts. Changes into the checkout and puts its .venv first on PATH. Makes .venv if there is none,
+# and installs the package and its development tools into it if setup.cfg or pyproject.toml has changed since.
 # Needs Python 3.11 or newer and nothing else. AEGIS_PYTHON names another interpreter.
 
 aegis_die() {
@@ -23,13 +23,14 @@ aegis_find_python() {
 aegis_install() {
   local python place wanted
   python=$(aegis_find_python)
-  # A virtual environment can't be moved, nor carried to another interpreter: either makes it anew.
+  # A virtual environment can't be moved or used with another interpreter, so after either it is made anew.
   place="$PWD $("$python" -c 'import sys; print(sys.base_prefix, sys.version_info[:2])')"
   wanted="$place
 $("$python" -c 'import hashlib, sys; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in sys.argv[1:])).hexdigest())' \
     setup.cfg pyproject.toml)"
 
-  # One at a time: the lock sits on the open checkout folder and goes when descriptor 9 is closed, however we end.
+  # Only one script installs at a time: the lock is on the checkout folder, and ends when descriptor 9 is closed, however
+  # we end.
   exec 9<.
   "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
   if [ "$(cat .venv/aegis.stamp 2>/dev/null)" != "$wanted" ]; then
@@ -38,7 +39,7 @@ $("$python" -c 'import hashlib, sys; print(hashlib.sha256(b"".join(open(f, "rb")
     if [ "$(head -n 1 .venv/aegis.stamp 2>/dev/null)" != "$place" ]; then
       "$python" -m venv --clear .venv || aegis_die "could not make a virtual environment in $PWD/.venv"
     fi
-    # The place alone first: an install that is cut short is then repeated, not mistaken for done.
+    # Write only the place first, so that an installation that is cut short is repeated and not mistaken for done.
     echo "$place" >.venv/aegis.stamp
     PIP_ROOT_USER_ACTION=ignore .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' 9<&- ||
       aegis_die "pip could not install AegisPay; its message is above"
