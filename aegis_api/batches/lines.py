@@ -21,7 +21,7 @@ _BLANK = b" \t\r"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. Numbers start at 1 and count blank lines, as an editor does. `key` is None if it must not be shown."""
+    """One line, numbered from 1 with blank lines counted, as in an editor. `key` is None if none could be read."""
 
     number: int
     key: str | None
