@@ -522,10 +522,19 @@ def test_a_rebuilt_payment_goes_on_where_it_stood(database: Database) -> None:
     story_of(database, payment_id)
 
 
-def test_a_history_that_is_impossible_is_not_built_upon(database: Database) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM payment_events WHERE seq = 2",
+        "DELETE FROM payment_events",
+        "UPDATE payment_events SET data = jsonb_set(data, '{captured_minor}', '999999') WHERE data ? 'captured_minor'",
+    ],
+    ids=["with a gap", "without events", "of more captured than was authorized"],
+)
+def test_a_history_that_is_impossible_is_not_built_upon(database: Database, damage: str) -> None:
     payment_id = accept_one(database).payment.id
     run(pipeline(database, ScriptedGateway("a")), "payments")
-    meddle(database, "DELETE FROM payment_events WHERE seq = 2", "payment_events")
+    meddle(database, damage, "payment_events")
     freeze(database, payment_id)
     with pytest.raises(ResolutionRefused, match="impossible"):
         decide(database, payment_id, "rebuild")
