@@ -20,7 +20,6 @@ from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.base import Capabilities
 from aegis_worker.pipeline.advance import advance, send_until_s
 from aegis_worker.pipeline.held import (
-    Advanced,
     Answered,
     AskGates,
     Call,
@@ -76,7 +75,7 @@ def at_gateway() -> Payment:
     return accepted(BEGUN)
 
 
-def after(held: Held, *events: Any) -> Advanced:
+def after(held: Held, *events: Any) -> tuple[Held, tuple[Any, ...]]:
     """How the job stands after the events, and what is wanted because of the last one."""
     effects: tuple[Any, ...] = ()
     for event in events:

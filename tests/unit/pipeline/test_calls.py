@@ -65,3 +65,14 @@ def test_a_call_is_not_repeated_once_the_lease_may_have_ended(monkeypatch):
     assert answer is not None
     assert answer.outcome == REFUSED
     assert len(gateway.calls) == 1
+
+
+def test_a_call_is_not_made_once_the_lease_may_have_ended_but_a_look_up_is():
+    gateway: Any = ScriptedGateway("a", lambda request: REFUSED)
+    gateway.look_up = lambda query: NotFound()
+    over = clock_s() - 1.0
+    assert calls.call(gateway, SEND, send_until_s=over) is None
+    assert gateway.calls == []
+    asked = calls.call(gateway, ASK, send_until_s=over)
+    assert asked is not None
+    assert asked.outcome == NotFound()

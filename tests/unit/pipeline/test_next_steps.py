@@ -1,0 +1,147 @@
+"""What is next where a gateway left the configuration, answered a repeat, or finds nothing: decided from values alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.attempts import an_attempt
+from support.plain_payment import a_payment
+
+from aegis_worker.domain.jobs import ClaimedJob
+from aegis_worker.domain.outcomes import (
+    Approved,
+    Declined,
+    Lookup,
+    NotFound,
+    NotSent,
+    Operation,
+    Outcome,
+    Pending,
+)
+from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.domain.retries import RetryLimits
+from aegis_worker.domain.transitions import EventType
+from aegis_worker.gateways.base import Capabilities
+from aegis_worker.pipeline.operations import next_step, settle
+from aegis_worker.pipeline.work import Answer, Policy, Rest, Route, Settled, Step, Work
+from aegis_worker.routing.router import Decision
+
+POLICY = Policy(max_attempts=3, verify_ladder_s=(10.0, 30.0), poison_cap=5)
+NOW_S = 10_000.0
+TOO_MANY = {"reverse": {"gateway": "a", "gateway_ref": "ch_1", "number": 1}}
+
+
+def at_gateway() -> Payment:
+    """A payment whose charge was begun at `a`."""
+    begun = Fact(EventType.PROCESSING, {"gateway": "a", "attempt": 1})
+    return a_payment().record([Fact(EventType.INITIATED, {}), begun])[0]
+
+
+def paid() -> Payment:
+    """A payment that its charge at `b` paid."""
+    charged = {"gateway": "b", "gateway_ref": "ch_2", "authorized_minor": 1999, "captured_minor": 1999}
+    return at_gateway().record([Fact(EventType.SUCCEEDED, charged)])[0]
+
+
+def work_on(payment: Payment, *attempts: Any, operation: str = "process", configured: str = "ab") -> Work:
+    request = TOO_MANY if operation in ("void", "refund") else None
+    keeps = Capabilities((Operation.PROCESS,), key_lifetime_s=3600.0, absence_window_s=30.0)
+    route = Route(
+        Decision(tuple(configured), {}),
+        dict.fromkeys(configured, keeps),
+        dict.fromkeys(configured, RetryLimits()),
+    )
+    return Work(
+        ClaimedJob("job_1", operation, 1, 1, payment, attempts, request),
+        payment,
+        attempts,
+        route,
+        now_s=NOW_S,
+    )
+
+
+def said(work: Work, outcome: Outcome | Lookup, *, looked_up: bool = False) -> Settled:
+    return settle(work, Answer(outcome, 12.5, looked_up, asked_at_s=NOW_S), POLICY)
+
+
+def job_of(step: Step) -> tuple[str, str]:
+    assert isinstance(step, Rest)
+    return step.job.status, str(step.job.reason)
+
+
+def test_a_charge_in_flight_at_a_gateway_that_is_gone_goes_to_a_person() -> None:
+    step = next_step(work_on(at_gateway(), an_attempt(status="SENT"), configured="b"), POLICY)
+    assert job_of(step) == ("review", "gateway a has an open attempt and is no longer configured")
+
+
+def test_an_approval_that_never_moved_its_payment_goes_to_a_person() -> None:
+    status, reason = job_of(next_step(work_on(at_gateway(), an_attempt()), POLICY))
+    assert (status, "the payment has not moved" in reason) == ("review", True)
+
+
+def test_a_sync_whose_gateways_are_gone_fails_with_that_reason() -> None:
+    own = an_attempt(gateway="b", gateway_ref="ch_2")
+    step = next_step(work_on(paid(), own, operation="sync", configured="a"), POLICY)
+    assert job_of(step) == ("failed", "gateway b is no longer configured")
+
+
+def test_a_charge_too_many_at_a_gateway_that_is_gone_goes_to_a_person() -> None:
+    step = next_step(work_on(paid(), operation="refund", configured="b"), POLICY)
+    assert job_of(step) == ("review", "a holds a charge too many and is no longer configured")
+
+
+@pytest.mark.parametrize("outcome", [Declined("invalid_request", "400"), NotSent("refused")])
+def test_a_repeat_that_got_nowhere_leaves_the_first_send_in_doubt(outcome: Outcome) -> None:
+    settled = said(work_on(at_gateway(), an_attempt(status="SENT", gateway_ref=None, sends=2)), outcome)
+    assert settled.answered.status == "UNKNOWN"
+    assert job_of(settled.then)[0] == "waiting"
+
+
+def test_a_first_send_that_got_nowhere_is_no_doubt() -> None:
+    settled = said(work_on(at_gateway(), an_attempt(status="SENT", gateway_ref=None)), NotSent("refused"))
+    assert settled.answered.status == "NOT_SENT"
+
+
+@pytest.mark.parametrize(
+    ("seen_before", "status"),
+    [({}, "waiting"), ({"not_found_count": 2, "first_not_found_at_s": NOW_S - 60.0}, "review")],
+    ids=["not yet", "over the absence window"],
+)
+def test_a_refund_that_can_not_be_found_or_repeated_is_waited_for_and_then_a_persons(
+    seen_before: dict[str, Any], status: str
+) -> None:
+    too_many = an_attempt()
+    refund = an_attempt("refund", status="UNKNOWN", gateway_ref=None, sent_at_s=0.0, **seen_before)
+    settled = said(work_on(paid(), too_many, refund, operation="refund"), NotFound(), looked_up=True)
+    assert job_of(settled.then)[0] == status
+    assert settled.answered.status == "UNKNOWN"
+
+
+def sync_of_another(outcome: Lookup, *more: Any) -> Settled:
+    """The last answer of a sync of a paid payment, about a charge that is not the one it stands on."""
+    other = an_attempt(status="DECLINED", gateway_ref="ch_1")
+    own = an_attempt(gateway="b", number=2, gateway_ref="ch_2")
+    work = work_on(paid(), other, own, *more, operation="sync")
+    asked_own = Work(
+        work.job,
+        work.payment,
+        work.attempts,
+        work.route,
+        position=0,
+        said={1: Approved("ch_2", captured_minor=1999)},
+        now_s=NOW_S,
+    )
+    return said(asked_own, outcome, looked_up=True)
+
+
+def test_a_charge_that_is_pending_beside_the_payments_own_is_asked_about_later() -> None:
+    settled = sync_of_another(Pending("ch_1"))
+    assert job_of(settled.then) == ("waiting", "a charge is still pending at its gateway")
+
+
+def test_a_charge_too_many_whose_refund_was_refused_goes_to_a_person() -> None:
+    refused = an_attempt("refund", status="DECLINED", gateway_ref=None, outcome={"code": "invalid_request"})
+    settled = sync_of_another(Approved("ch_1"), refused)
+    assert job_of(settled.then)[0] == "review"
+    assert "the refund of it was refused" in job_of(settled.then)[1]
