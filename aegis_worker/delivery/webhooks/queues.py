@@ -44,7 +44,7 @@ class EndpointQueue:
     closed: bool = False
 
     def next_series(self) -> Series | None:
-        """Take a waiting series, of which another thread may be taking the last."""
+        """Take a waiting series; None if another thread has just taken the last one."""
         try:
             return self.waiting.popleft()
         except IndexError:
