@@ -20,7 +20,7 @@ class Page(Generic[T]):
 
 
 def of_merchant(statement: Select[Any], table: Table, merchant_id: str | None) -> Select[Any]:
-    """The statement for one merchant's rows only. None means any merchant: for operators, never for merchants' requests."""
+    """The statement for one merchant's rows only. None means any merchant: for operators, not for merchants' requests."""
     return statement if merchant_id is None else statement.where(table.c.merchant_id == merchant_id)
 
 

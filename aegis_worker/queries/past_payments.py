@@ -27,7 +27,7 @@ _STEPS = "ARRAY['process', 'authenticate', 'initiate']"
 _LAST_STEP_FIRST = f"array_position({_STEPS}, a.operation)"
 # The category of a decline, or the kind of reason why a call was not sent.
 _SAID = "coalesce(a.outcome->>'category', a.outcome->>'kind')"
-# Of the payment `p`.
+# A subquery for statements about a payment `p`: its first hop.
 FIRST_HOP = f"""
 SELECT a.gateway, a.operation, a.status, {_SAID} AS said, a.latency_ms
 FROM attempts a WHERE a.payment_id = p.id AND a.number = 1 AND a.operation = ANY ({_STEPS})

@@ -21,7 +21,7 @@ from .signing import ID, SIGNATURE, TIMESTAMP, endpoint_secret, sign
 class Series:
     """The deliveries of one payment to one endpoint, in order of `seq`.
 
-    Nothing is posted after `send_before_s` (`clock_s`), when the lease could end during the post.
+    Nothing is posted after `send_before_s` (`clock_s`), because from then on the lease could end during the post.
     """
 
     deliveries: Sequence[ClaimedDelivery]

@@ -1,4 +1,4 @@
-"""What an endpoint's answer means for a delivery. Pure: rows in the database, and not this code, wait for the next try."""
+"""What an endpoint's answer means for a delivery. Pure: this decides, and a row in the database waits."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Shares:
         )
 
     def to_start(self) -> Iterator[EndpointQueue]:
-        """Queues for which another thread may begin, each as often as it may; first those of merchants that have least."""
+        """Queues for which threads may begin, each once for every thread; merchants that have the fewest come first."""
         all_of, trial_of = Counter[str](), Counter[str]()
         by_merchant: defaultdict[str, list[EndpointQueue]] = defaultdict(list)
         for queue in self:
