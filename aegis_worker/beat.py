@@ -1,10 +1,9 @@
-"""Celery beat's schedule, for a host whose clock is set while beat runs, or was while it did not.
+"""Celery beat's schedule, which keeps going when the host's clock is set back.
 
-Celery compares the wall clock with when a tick was sent last, so a clock that goes back silences beat for as long as it
-went back, over restarts too: the time is kept in a file. Here ticks go by a clock that only goes forward; the wall clock
-is read once, at the start, for how long each tick has been due.
-
-With each tick beat says in Redis when every tick was last sent, by Redis's own clock: `aegis doctor` reads it.
+Celery compares the wall clock with the time at which a tick was last sent, and keeps that time in a file. So if the clock
+is set back by an hour, Celery's own beat sends nothing for an hour, even if it is restarted. Our ticks go by the
+monotonic clock. The wall clock is read only once, at the start, to see how long ago each tick was sent.
+With each tick, beat writes to Redis when every tick was last sent, by Redis's own clock. `aegis doctor` reads that.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from aegis_worker.celery import ENOUGH_WAIT
 
 log = structlog.get_logger(__name__)
 
-# By tick: when it was last sent, in milliseconds of Redis's clock. `STARTED`: when this beat was started.
+# A hash in Redis: when each tick was last sent, in milliseconds by Redis's clock, and under `STARTED` when beat started.
 TICKS_KEY, STARTED = "aegis:beat:ticks", "started"
 _KEPT_S = 7 * 86_400
 _REST_AFTER_FAILURE_S = 2.0
@@ -39,7 +38,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 
 
 class Tick(ScheduleEntry):
-    """An entry of the schedule that is due by the monotonic clock. Its schedule is a number of seconds."""
+    """A schedule entry that becomes due by the monotonic clock. Its schedule is a number of seconds."""
 
     last_run_at: datetime
 
@@ -49,11 +48,11 @@ class Tick(ScheduleEntry):
 
     @property
     def every_s(self) -> float:
-        """The time from one to the next."""
+        """Seconds from one tick to the next."""
         return float(self.schedule.run_every.total_seconds())
 
     def resume(self) -> float:
-        """Begin to count from when it was sent last by the wall clock. How far ahead of now that was, in seconds."""
+        """Count from the last tick's time by the wall clock. Returns by how many seconds that is ahead of now."""
         last_run_at: datetime = self.schedule.maybe_make_aware(self.last_run_at)
         ago_s: float = (self.default_now() - last_run_at).total_seconds()
         if ago_s < 0:
@@ -62,13 +61,13 @@ class Tick(ScheduleEntry):
         return max(0.0, -ago_s)
 
     def is_due(self) -> schedstate:
-        """Whether it is due, and in how many seconds to look again."""
+        """Whether the tick is due, and in how many seconds to look again."""
         left_s = self.last_s + self.every_s - time.monotonic()
         return schedstate(left_s <= 0, self.every_s if left_s <= 0 else left_s)
 
     def _next_instance(self, last_run_at: Any = None) -> Tick:
         following: Tick = super()._next_instance(last_run_at)
-        # Missed ticks are not made good: one look finds all that is due.
+        # Missed ticks are not sent later, because one look finds everything that is due.
         following.last_s = time.monotonic()
         return following
 
@@ -76,13 +75,13 @@ class Tick(ScheduleEntry):
 
 
 class TickScheduler(PersistentScheduler):
-    """Celery's own scheduler, with ticks of ours."""
+    """Celery's own scheduler, whose entries are `Tick`s."""
 
     Entry = Tick
     _rests_until_s = 0.0
 
     def setup_schedule(self) -> None:
-        """Read the file, set right what is ahead of now in it, and begin to count."""
+        """Read the file, correct times in it that are ahead of now, and begin to count."""
         super().setup_schedule()
         self._started_s = time.monotonic()
         ahead_s = {}
@@ -100,7 +99,7 @@ class TickScheduler(PersistentScheduler):
             )
 
     def apply_entry(self, entry: Tick, producer: Any = None) -> None:
-        """Send the tick, unless enough of them wait, and say when each was sent last. Never raises."""
+        """Send the tick unless `ENOUGH_WAIT` are waiting, and write to Redis when each was last sent. Never raises."""
         if time.monotonic() < self._rests_until_s:
             return
         try:
@@ -133,4 +132,4 @@ def _waiting(redis: Any, queue: str) -> int:
     try:
         return int(redis.llen(queue))
     except RedisError:
-        return 0  # sending the tick fails likewise, and then connects again
+        return 0  # sending the tick will fail in the same way, and that makes beat connect again

@@ -1,4 +1,4 @@
-"""Celery's Redis transport, for a queue in which anything may lie, and a Redis that goes away while one reconnects."""
+"""Celery's Redis transport, which survives entries that are no messages and a Redis that goes away while reconnecting."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class _Channel(RedisChannel):
 class Transport(RedisTransport):
     """Throws away an entry of a queue that is no message of Celery's. Otherwise each such entry would end one worker.
 
-    The entry is out of the queue by then, because BRPOP took it. Well-formed messages that are refused (an unknown task, a
-    pickle) are Celery's to refuse and raise nothing here.
+    The entry is out of the queue by then, because BRPOP took it. Celery itself refuses well-formed messages that it can't
+    run (an unknown task, a pickle); those raise nothing here.
     """
 
     Channel = _Channel
 
     def on_readable(self, fileno: int) -> None:  # type: ignore[override]  # kombu's own is called like this
-        """Take in what has arrived."""
+        """Read what has arrived on the connection."""
         try:
             super().on_readable(fileno)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

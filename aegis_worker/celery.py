@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 QUEUES = ("payments", "verify", "outbox", "maintenance")
 
-# The task that looks at each queue's table.
+# By queue, the name of the task that looks for its due work in the database.
 TASK_OF = {
     "payments": "payments.run",
     "verify": "payments.verify",

@@ -1,4 +1,4 @@
-"""Celery's consumer of messages, for a Redis that lets the worker in and doesn't let it do its work.
+"""Celery's consumer of messages, for a Redis that lets the worker log in but refuses the commands that it needs.
 
 Without this, Celery takes a refused command for a lost connection and connects again at once, several times a second and
 for ever.
@@ -20,22 +20,22 @@ log = structlog.get_logger(__name__)
 
 _FIRST_REST_S, _LONGEST_REST_S = 1.0, 30.0
 _ASK_S = 2.0
-# After this long without a refusal, the next one begins with the shortest rest again.
+# After this long without a refusal, the next refusal begins with the shortest wait again.
 _FORGOTTEN_AFTER_S = 120.0
 
 
 class Consumer(CeleryConsumer):
-    """Says which right is missing, and rests longer each time, before it connects again."""
+    """Logs which right is missing, and waits longer each time before it connects again."""
 
     _rest_s, _refused_at_s = _FIRST_REST_S, float("-inf")
 
     def on_connection_error_before_connected(self, exc: Exception) -> None:
-        """A refusal while the queues are declared."""
+        """Redis refused a command while the queues were being declared."""
         self._rest_if_refused(exc)
         super().on_connection_error_before_connected(exc)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """A refusal later."""
+        """Redis refused a command after the queues were declared."""
         self._rest_if_refused(exc)
         super().on_connection_error_after_connected(exc)
 

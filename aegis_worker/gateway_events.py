@@ -1,7 +1,8 @@
-"""Webhooks that gateways send us. An event is a hint and never a fact: it has the gateway asked, and asking decides.
+"""Webhooks that gateways send us. An event is a hint and never a fact: we ask the gateway, and its answer counts.
 
-So an event that is late, early, repeated or out of order does no harm. What a gateway tells of payments that are not ours,
-or that we sent elsewhere, is kept and answered like all else: refused, it would be sent again for days. It is no hint.
+So an event that is late, early, repeated or out of order does no harm. An event about a payment that is not ours, or that
+we sent to another gateway, is kept and acknowledged like any other, because the gateway would repeat a refused one for
+days. But we ask nothing because of it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from aegis_worker.persistence.database import Database
 
 _LONGEST_TEXT = 255
 
-# Stages of a charge of which we know the end already, and ends that we know: nothing to ask, unless other money is shown.
+# If our attempt ended in one of these, we know the end already. Then we ask nothing, unless the event shows other money.
 _ENDS = frozenset({"APPROVED", "DECLINED"})
 _NO_NEWS: dict[str, frozenset[str]] = {
     "payment.created": _ENDS,
@@ -56,7 +57,7 @@ WHERE EXISTS (SELECT FROM attempts a
 def receive(
     database: Database, hints: Notifier, gateway: PaymentGateway, headers: Mapping[str, str], body: bytes
 ) -> None:
-    """Check the event, keep it once, and have its payment asked about where it may be news.
+    """Check the event, keep it once, and have the gateway asked about its payment if the event may tell us something new.
 
     Raises InvalidWebhook for a forged, old or unusable event, DatabaseUnavailable when nothing was kept.
     """
@@ -84,7 +85,7 @@ def _is_known(row: Row[Any], event: GatewayEvent) -> bool:
 
 
 def _keep(connection: Connection, gateway: str, event: GatewayEvent) -> bool:
-    """Whether the gateway is asked because of it."""
+    """Keep the event. Returns whether the gateway will be asked because of it."""
     payment_id, number = parse_gateway_key(event.reference or "") or (None, None)
     names = {"gateway": gateway, "event_id": event.event_id, "kind": event.kind, "reference": event.reference}
     row = connection.exec_driver_sql(
@@ -93,7 +94,7 @@ def _keep(connection: Connection, gateway: str, event: GatewayEvent) -> bool:
     if row is None or payment_id is None or number is None or _is_known(row, event):
         return False
     if row.state in (State.INITIATED, State.REQUIRES_ACTION, State.AUTHENTICATED, State.PROCESSING):
-        # Its job asks about the charge that it works on; one that was given up before is asked about by itself.
+        # The payment's job asks only about the charge that it works on. A charge that was given up needs a recheck.
         recheck_now(connection, [(payment_id, number)])
     ask_now(connection, payment_id)
     crash_point("gateway_event.written")

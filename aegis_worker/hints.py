@@ -1,8 +1,8 @@
-"""Hints: telling workers that there is due work, without ever holding up or failing the one who tells.
+"""Hints tell workers that work is due. Sending one never blocks the sender and never fails it.
 
-A background thread of the process publishes. Hints are coalesced twice: the thread looks at Redis only now and then, and
-there a flag says that one is outstanding for a queue. The task clears it before it claims, so no committed job is missed.
-A hint that gets lost is made good by the sweeper.
+A background thread of the process publishes the hints. They are coalesced twice: the thread looks at Redis only now and
+then, and a flag in Redis says that a hint for a queue is already on its way. The task clears the flag before it claims,
+so no committed job is missed. If a hint gets lost, the sweep finds the job.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from aegis_worker.celery import ENOUGH_WAIT, QUEUE_OF, TASK_OF
 
 log = structlog.get_logger(__name__)
 
-# A flag whose message was lost holds back further hints for at most this long.
+# If a hint's message is lost, its flag holds back further hints for at most this long.
 _FLAG_MS = 2000
-# Events gather for so long before a drain is told of them: it costs about as much for one of them as for twenty.
+# Seconds to wait before a drain is told of new events, because draining twenty costs about as much as draining one.
 _GATHER_S = {"outbox": 0.05}
-# After a look at the flags the thread rests: under load one look speaks for many payments, and a thread that runs beside
-# each request costs more CPU than Redis does. The first hint after a pause goes out at once.
+# The thread rests this long after it has looked at the flags. Under load one look then serves many payments; a thread
+# that ran for each request would cost more CPU than Redis does. The first hint after a quiet time goes out at once.
 _REST_S = 0.02
-# Publishing rests after a failure, so that a dead broker isn't hammered; what is due meanwhile is found by the sweeper.
+# After a failure nothing is published for this long, so that a dead broker isn't hammered. The sweep finds what is due.
 _PAUSE_AFTER_FAILURE_S = 1.0
 
 
 class Notifier(Protocol):
-    """Whoever can be told that a queue has due work."""
+    """What can be told that a queue has due work."""
 
     def notify(self, queue: str) -> None:
         """Never blocks and never raises."""
@@ -104,7 +104,7 @@ class Hints:
 
 
 class NoHints:
-    """For processes that look for themselves, such as `aegis relay`."""
+    """Sends nothing. For processes that look for due work by themselves, such as `aegis relay`."""
 
     def notify(self, queue: str) -> None:
         """Nobody needs to be told."""

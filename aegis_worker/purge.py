@@ -16,7 +16,7 @@ from aegis_worker.persistence.card_declines import KEEP_D
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
 
-# SKIP LOCKED: two that purge at once share the work.
+# SKIP LOCKED lets two purges that run at once share the work.
 _IDEMPOTENCY_KEYS = """
 DELETE FROM idempotency_keys k USING (
     SELECT merchant_id, route, key FROM idempotency_keys
@@ -26,7 +26,7 @@ DELETE FROM idempotency_keys k USING (
 WHERE k.merchant_id = old.merchant_id AND k.route = old.route AND k.key = old.key
 """
 
-# created_at has the index; due_at of a delivery that has ended is when it ended, which a redelivery makes later.
+# `created_at` is the column with the index. `due_at` of an ended delivery is when it ended; a redelivery moves it on.
 _WEBHOOK_DELIVERIES = """
 DELETE FROM webhook_deliveries d USING (
     SELECT payment_id, seq, endpoint_id FROM webhook_deliveries
@@ -38,8 +38,8 @@ DELETE FROM webhook_deliveries d USING (
 WHERE d.payment_id = old.payment_id AND d.seq = old.seq AND d.endpoint_id = old.endpoint_id
 """
 
-# A delivery that was made just while its endpoint was deleted waits for nobody; what code of before m0008 gave up with its
-# endpoint is dead to nobody.
+# Deliveries to disabled endpoints that nobody cancelled: those made at the very moment when the endpoint was disabled,
+# and those that code older than migration 0008 marked as dead when it disabled the endpoint.
 _LEFT_BEHIND = """
 UPDATE webhook_deliveries d
 SET status = 'cancelled', leased = false, lease_epoch = d.lease_epoch + 1, due_at = statement_timestamp()
@@ -77,7 +77,7 @@ DELETE FROM card_declines d USING (
 WHERE d.payment_id = old.payment_id AND d.number = old.number
 """
 
-# Longer than gateways repeat an event (days), so that none is forgotten while it may still come again.
+# Gateways repeat an event for days. We keep it for longer, so that we still recognize a repeated one.
 _KEEP_GATEWAY_EVENTS_D = 30
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
 
@@ -85,9 +85,9 @@ _HOUR_S, _DAY_S = 3600.0, 86_400.0
 def purge(
     database: Database, settings: Settings, *, limit: int = 5000, budget_s: float = 30.0
 ) -> dict[str, int]:
-    """Delete what is past its time, and cancel what waits for endpoints that are gone, up to `limit` rows a time.
+    """Delete rows that are past their time, and cancel deliveries to disabled endpoints, `limit` rows a statement.
 
-    Begins no batch after `budget_s`; returns how many of each. What is left is for the next run.
+    Begins no batch after `budget_s`; the next run does the rest. Returns the number of rows of each kind.
     Raises DatabaseUnavailable.
     """
     delivered_s = settings.webhook_keep_delivered_d * _DAY_S

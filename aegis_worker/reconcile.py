@@ -1,7 +1,7 @@
 """Reconcile: find what is stuck, ask the gateways, repair what may be repaired, and write down what was found.
 
-The verify ladder asks by itself about payments in doubt; this looks after what no ladder covers: hints that were lost,
-payments without a job, and what we say about ended payments against what the gateways say.
+The verify ladder asks the gateways about payments in doubt. Reconciliation covers what no ladder does: hints that were
+lost, payments that have no job, and ended payments about which we and the gateways may disagree.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from aegis_worker.persistence.ended_payments import EndedPayment, ended_payments
 
 # Bounds: jobs counted in a sweep, payments repaired in a run, payments compared in a page, mismatches kept.
 _SWEEP_LIMIT, _REPAIR_LIMIT, _PAGE, _MISMATCHES_KEPT = 1000, 500, 200, 500
-# A payment without a job is only believed to be one when it has rested this long.
+# A payment without an open job counts as an orphan only after it has not changed for this long.
 _ORPHAN_AGE_S = 60
 
 
@@ -108,7 +108,7 @@ def reconcile(
     dry_run: bool = False,
     since: datetime | None = None,
 ) -> ReconciliationRun:
-    """One run. An operator's run asks about everything in doubt now; with `since`, it also compares ended payments.
+    """Run once. An operator's run asks about everything in doubt now; with `since`, it also compares ended payments.
 
     A dry run looks, asks about ended payments and writes only its own row. Raises DatabaseUnavailable.
     """

@@ -18,10 +18,10 @@ from .subjects import ACCEPTING, KEY_WITHIN_S, Subject, read_subjects
 from .violations import Bounds, Finding, Page, Violation, gather
 
 BATCH = 500
-# So many events after the last snapshot, and there is another: folding never takes many more than this.
+# A new snapshot is made after this many events since the last one, so that folding never takes many more.
 SNAPSHOT_EVERY = 50
 
-# Two keys of the same microsecond at the edge of a page may hide one of them from this round.
+# Pages are cut by time, so if two keys of the same microsecond fall on the edge of a page, this round may miss one.
 _MADE_APART = """(k.route = %(accepting)s AND (
     k.created_at > p.created_at + make_interval(secs => %(key_within_s)s) OR k.created_at < p.created_at))"""
 _KEYS = f"""
@@ -66,7 +66,7 @@ def _long(subjects: Sequence[Subject]) -> list[str]:
 def check_keys(
     connection: Connection, after: str = "", limit: int = BATCH, upto: datetime | None = None
 ) -> Page:
-    """Check up to `limit` idempotency keys made after the time `after` (ISO 8601): what check_payments can't see of I7.
+    """Check up to `limit` idempotency keys made after `after` (ISO 8601), for what check_payments can't see of I7.
 
     Each leads to a payment of its own merchant; the key of an acceptance was made together with its payment.
     """
@@ -99,7 +99,7 @@ def _wrong_key(key: RowMapping) -> list[Violation]:
 
 
 def how_many(connection: Connection, after: str) -> int:
-    """The number of payments after `after`. Reads an index from there to its end: for people, not for a hot path."""
+    """The number of payments after `after`. It reads an index to its end, so call it for people, not on a hot path."""
     statement = "SELECT count(*) FROM payments WHERE id > %(after)s"
     return int(connection.exec_driver_sql(statement, {"after": after}).scalar_one())
 

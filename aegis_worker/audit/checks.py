@@ -1,4 +1,4 @@
-"""The checks. Pure: each takes a subject, as it was read in one moment, and says what is wrong with it."""
+"""The checks. Pure: each takes a subject that was read as of one moment, and says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _charged_once(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
 def _ends(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
     payment = subject.payment
     opened = [job for job in subject.jobs if job["status"] in _OPEN]
-    # Held funds wait for the merchant, without a job.
+    # Funds that are held wait for the merchant and need no job.
     may_rest = payment.is_terminal or payment.state is State.AUTHORIZED
     if not opened and not may_rest and subject.rested_s >= bounds.settles_after_s:
         yield Finding(
@@ -68,7 +68,7 @@ def _agrees(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
     said = {"state": state.value, "charges": charges}
     if state is State.SUCCESS and not charges and not given_back_charges(subject.attempts):
         yield Finding("I3", "SUCCESS, and no gateway has told us of a charge", said)
-    # A late charge that was told (PAYMENT_DUPLICATE_DETECTED) is known, and its reversal has a job of its own.
+    # If an event has told of the late charge (PAYMENT_DUPLICATE_DETECTED), we know it, and its reversal has its own job.
     if state in (State.FAILURE, State.CANCELLED) and charges and not subject.late_charge_told:
         yield Finding("I3", f"{state}, and a gateway has told us of a charge", said)
 
@@ -129,7 +129,7 @@ def _row_is_the_fold(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
 
 
 def _snapshots_agree(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
-    """Only a history read from its start can tell; what is built on a wrong snapshot is checked against the row above."""
+    """Check snapshots, if the history was read from its start. Otherwise _row_is_the_fold notices a wrong snapshot."""
     if subject.folds_from != 0 or not subject.snapshots:
         return
     kept = {taken["seq"]: taken["state"] for taken in subject.snapshots}
@@ -140,7 +140,7 @@ def _snapshots_agree(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
             if payment.version in kept
         }
     except (IllegalTransition, ValueError):
-        return  # an impossible history, which is the finding
+        return  # the history is impossible, which _row_is_the_fold reports
     wrong = [seq for seq, state in kept.items() if right.get(seq) != state]
     if wrong:
         evidence = {str(seq): {"snapshot": kept[seq], "events": right.get(seq)} for seq in wrong}
@@ -159,7 +159,7 @@ def _base(subject: Subject) -> Payment | None:
 
 
 def _outbox_is_in_order(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
-    """Rows leave once delivered, so what is left must be the end of the history, and not be old."""
+    """Delivered rows are removed, so the rows that are left must be the end of the history, and must not be old."""
     waiting = [row["seq"] for row in subject.outbox]
     if not waiting:
         return

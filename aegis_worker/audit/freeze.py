@@ -1,4 +1,4 @@
-"""Freezing: a payment whose events don't lead to its row is touched by nobody until a person has looked at it.
+"""Freezing: if a payment's events don't lead to its row, nothing touches the payment until a person has looked at it.
 
 The way out is an operator's resolution, `review.rebuild`.
 """
@@ -13,7 +13,7 @@ from .checks import violations
 from .subjects import read_subjects
 from .violations import Bounds, Violation
 
-# The job before the payment, as `record` does: the other way round the two could deadlock.
+# Lock the job before the payment, as `record` does. In the other order the two could deadlock.
 _LOCK_JOB = """
 SELECT id FROM jobs WHERE payment_id = %(payment_id)s AND status IN ('queued', 'running', 'waiting', 'review')
 FOR UPDATE
@@ -22,7 +22,7 @@ _LOCK_PAYMENT = "SELECT id FROM payments WHERE id = %(payment_id)s FOR UPDATE"
 
 _FREEZE = "UPDATE payments SET frozen_at = clock_timestamp() WHERE id = %(payment_id)s AND frozen_at IS NULL"
 
-# Raising the fence makes whoever works on the job right now a zombie: what it finds out is dropped.
+# Raising the fence makes a worker that holds the job a zombie, so that its result is dropped.
 _FENCE_OFF = """
 UPDATE jobs SET status = 'review', lease_epoch = lease_epoch + 1, lease_until = NULL, reason = %(reason)s,
     updated_at = clock_timestamp()
@@ -39,9 +39,10 @@ _REASON = "frozen by the audit: "
 
 
 def freeze_if_broken(connection: Connection, payment_id: str, bounds: Bounds) -> tuple[bool, list[Violation]]:
-    """Look again at a payment with nobody else writing to it, its whole history, and freeze it if that is broken.
+    """Look again at a payment's whole history while its rows are locked, and freeze the payment if that is broken.
 
-    Returns whether it is frozen now, and what is wrong with it. Fences off its open job into review, or makes one there.
+    Returns whether it is frozen now, and what is wrong with it. Its open job goes to review under a raised fence; if it
+    has none, a job in review is made.
     """
     names = {"payment_id": payment_id, "job_id": new_id(JOB)}
     connection.exec_driver_sql(_LOCK_JOB, names)

@@ -31,7 +31,7 @@ WHERE resolved_at IS NULL AND looked = %(looked)s AND payment_id = ANY (%(paymen
         WHERE f.payment_id = i.payment_id AND f.invariant = i.invariant)
 """
 
-# A key that is gone, or leads elsewhere now, is looked at under its old payment no more.
+# If a key is gone or now leads to another payment, no look would find it under its old payment and resolve its incident.
 _RESOLVE_KEYS_GONE = """
 UPDATE incidents i SET resolved_at = clock_timestamp()
 WHERE resolved_at IS NULL AND looked = 'keys' AND NOT EXISTS (
@@ -69,7 +69,7 @@ class Incident:
 def write_down(
     connection: Connection, looked: Looked, payment_ids: Sequence[str], found: Sequence[Violation]
 ) -> tuple[list[str], int]:
-    """Open incidents for what was found, see open ones again, resolve what is fine now at the payments looked at.
+    """Open or update incidents for the violations found, and resolve those of checked payments that are fine now.
 
     Returns the ids of the incidents that are new, and how many were resolved.
     """
@@ -81,7 +81,7 @@ def write_down(
             "summary": violation.summary,
             "evidence": dict(violation.evidence),
         }
-        # A page of keys may tell of the same payment twice.
+        # A page of keys may name the same payment twice.
         for violation in {(each.payment_id, each.invariant): each for each in found}.values()
     ]
     names = {

@@ -39,7 +39,7 @@ ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = cloc
 
 @dataclass(frozen=True, slots=True)
 class AuditParts:
-    """What an audit works with: rows in a `batch`, and for how long (`budget_s`) a run of the beat begins new ones."""
+    """What an audit needs. `batch`: rows in one. `budget_s`: for how long a run of beat's tick begins new batches."""
 
     database: Database
     gateways: Mapping[str, PaymentGateway]
@@ -79,9 +79,9 @@ class AuditReport:
 
 
 def audit_on(parts: AuditParts) -> AuditReport:
-    """Go on from where the last run stopped, for `budget_s`; at the end of all payments, begin again next time.
+    """Go on from where the last run stopped, for `budget_s`. After the last payment, the next run begins again.
 
-    Two at once do the same work twice and write down the same. Raises DatabaseUnavailable.
+    Two runs at once do the same work twice and write the same result. Raises DatabaseUnavailable.
     """
     report = AuditReport()
     stop_at = time.monotonic() + parts.budget_s
@@ -91,7 +91,7 @@ def audit_on(parts: AuditParts) -> AuditReport:
     }
     for name, look in looks.items():
         cursor: str | None = _position(parts.database, name)
-        # At least one batch of each, however little time there is.
+        # Check at least one batch of payments and one of keys, however little time there is.
         while cursor is not None:
             with parts.database.read() as connection:
                 page = look(connection, cursor)
@@ -149,7 +149,7 @@ def _disagreement(comparison: Comparison) -> list[Violation]:
 
 
 def _follow(parts: AuditParts, report: AuditReport, page: Page) -> None:
-    """Do what a page demands, and add it to the report."""
+    """Write down and repair what a page found, and add it to the report."""
     found = _frozen_where_broken(parts, report, page)
     crash_point("audit.looked")
     opened, resolved = parts.database.run(
@@ -172,7 +172,7 @@ def _follow(parts: AuditParts, report: AuditReport, page: Page) -> None:
 
 
 def _frozen_where_broken(parts: AuditParts, report: AuditReport, page: Page) -> list[Violation]:
-    """Freeze what is broken, and tell of those payments what a second look, with their rows locked, has found."""
+    """Freeze payments whose history is broken. For those, return what a second look with their rows locked has found."""
     broken = sorted({violation.payment_id for violation in page.violations if violation.breaks_history})
     found = [violation for violation in page.violations if violation.payment_id not in broken]
     for payment_id in broken:

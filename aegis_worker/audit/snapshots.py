@@ -21,7 +21,7 @@ ON CONFLICT DO NOTHING
 
 
 def keep_snapshots(connection: Connection, payment_ids: Sequence[str], bounds: Bounds) -> int:
-    """Keep how these payments stand after their last event; returns how many. Those in which the audit finds fault: not."""
+    """Keep a snapshot of each payment with which the audit finds no fault; returns how many were kept."""
     kept = 0
     for subject in read_subjects(connection, bounds=bounds, limit=len(payment_ids), only=payment_ids):
         if not violations(subject, bounds):

@@ -20,13 +20,15 @@ from .violations import Bounds
 # The key of a payment is inserted by the statement that inserts the payment, so it is younger, by less than a statement
 # may take (AEGIS_STATEMENT_TIMEOUT_S is 10 s). Keys have no index by payment: this finds them by age.
 KEY_WITHIN_S = 15
-# An endpoint may miss events told while its own transaction was open: sessions of ours are cut off after 30 s idle.
+# An endpoint may miss events that were told while the transaction that made it was open. PostgreSQL ends our sessions
+# after 30 s without a statement, so no transaction stays open for much longer.
 _ENDPOINT_VISIBLE_S = 30
 ACCEPTING = "POST /v1/payments"
 
-# Out of order: delivered while an earlier event was not. Left out is what is no proof: an earlier delivery that was
-# asked for again (its log is longer than its tries), that was made later (redelivery to a new endpoint), or one of whose
-# claims got lost (more claims than tries), because the drainer that lost it may have posted it in time.
+# A delivery is out of order if it was delivered while an earlier event was not. Three kinds of earlier delivery prove
+# nothing and are left out: one that was asked for again (its log is longer than its tries), one that was made later (a
+# redelivery to a new endpoint), and one that lost a claim (more claims than tries), because its worker may have posted
+# it.
 _SUBJECTS = f"""
 WITH batch AS MATERIALIZED (
     SELECT * FROM payments

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# What a batch went through; an incident is over when the same look finds nothing any more.
+# What a batch checked. An incident is over when the same kind of look finds nothing any more.
 Looked = Literal["payments", "keys", "gateways"]
 
 # What each invariant demands, in one line for people.
@@ -23,7 +23,7 @@ INVARIANTS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """From when on something unfinished is wrong. All in seconds; 0 suits an installation at rest.
+    """How long something may be unfinished before that is wrong, in seconds; 0 suits an installation at rest.
 
     `overdue_after_s`: a job not taken up, or still held after its lease. `undelivered_after_s`: an event in the outbox.
     `settles_after_s`: what another worker may be about to put right. `keys_kept_s`: how long idempotency keys are kept;
@@ -49,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Everything that is wrong with one payment in the sense of one invariant; `evidence` is plain JSON."""
+    """All the ways in which one payment breaks one invariant; `evidence` is plain JSON."""
 
     invariant: str
     payment_id: str

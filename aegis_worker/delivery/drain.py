@@ -1,7 +1,7 @@
-"""The drain: take events up, tell every sink, take them out of the outbox; no transaction is open while sinks are asked.
+"""The drain: claim events, tell every sink, remove the events from the outbox. No transaction is open while sinks work.
 
-A drain that dies after telling and before taking out leaves its events leased; the next one tells them again, with the
-same event ids. A drain whose lease has ended meanwhile takes out nothing, because its fence is gone.
+If a drain dies after telling and before removing, its events stay leased until the next drain tells them again, with the
+same event ids. A drain whose lease has ended meanwhile removes nothing, because its fence is out of date.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _NOTHING = Removal(removed=0, freed=0)
 
 @dataclass(frozen=True, slots=True)
 class DrainReport:
-    """What one drain did, in events. `delivered`: told and taken out; `failed`: kept, to be told later.
+    """What one drain did, in events. `delivered`: told and removed; `failed`: kept, to be told later.
 
-    `fanned_out`: deliveries that sinks have made of them. `more`: it was out of time, events may still be due.
+    `fanned_out`: deliveries that sinks have made of them. `more`: the drain ran out of time, so events may still be due.
     """
 
     claimed: int = 0
@@ -53,13 +53,14 @@ def drain(
 ) -> DrainReport:
     """Drain batches of up to `limit` events until nothing is due or `budget_s` has passed; then finish the batch.
 
-    A batch that isn't full is the last, because what was committed after it was claimed has a hint of its own.
-    `fanned_out` is called after each batch of which a sink has made deliveries. Raises DatabaseUnavailable. While a sink
-    can't be written, events are fanned out all the same, and the other sinks are told.
+    A batch that isn't full is the last one, because events that are committed later have a hint of their own.
+    `fanned_out` is called after each batch from which a sink has made deliveries. If one sink is unavailable, events are
+    still fanned out and the other sinks are still told. Raises DatabaseUnavailable.
     """
     stop_at = time.monotonic() + budget_s
     total = DrainReport()
-    # By name. A sink that failed once is left alone until the next drain: a server that hangs costs one wait.
+    # Errors by the sink's name. A sink that failed once is left alone until the next drain, so that a server that hangs
+    # costs only one wait.
     failures: dict[str, str] = {}
     while True:
         claim, deliveries = database.run(partial(take_up, sinks=sinks, limit=limit, lease_s=lease_s))
@@ -87,7 +88,7 @@ def drain(
 def take_up(
     connection: Connection, sinks: Sequence[Sink], *, limit: int, lease_s: float
 ) -> tuple[OutboxClaim, int]:
-    """Claim events and have the sinks fan out those that weren't yet, in the same transaction.
+    """Claim events, and in the same transaction have the sinks fan out those that were not fanned out yet.
 
     Returns the claim, and how many deliveries the sinks have made.
     """
@@ -127,7 +128,7 @@ def _remove(database: Database, told: Sequence[ClaimedEvent]) -> Removal:
 
 
 def _keep(database: Database, claimed: Sequence[ClaimedEvent], error: str) -> int:
-    """Keep for later what was not told; returns how many rows were still ours."""
+    """Put off the events that a sink did not take; returns how many rows were still ours."""
     if not claimed:
         return 0
     delays_s = _delays_s(claimed)
@@ -135,7 +136,8 @@ def _keep(database: Database, claimed: Sequence[ClaimedEvent], error: str) -> in
 
 
 def _delays_s(claimed: Sequence[ClaimedEvent]) -> list[float]:
-    # One delay for each payment, by its first event, which has failed most often: its events stay together.
+    # All events of a payment get the same delay, so that they stay together. It is that of the payment's first event,
+    # which has failed most often.
     rng = random.Random()
     delays: dict[str, float] = {}
     for row in claimed:

@@ -20,8 +20,8 @@ from .terms import NAMES, TYPED, row_of_terms
 Written = Mapping[str, tuple[datetime, Mapping[str, Any]]]
 
 
-# Whoever accepts lists that share keys or references must wait in one order: keys as they are given, which is sorted, and
-# references sorted here, or two lists could wait for each other.
+# Two lists that share keys or references must take them in the same order, or they could deadlock. So keys must be given
+# sorted, and references are sorted here.
 _INSERT = Prepared(
     "accept",
     f"""
@@ -62,7 +62,7 @@ JOIN idempotency_keys k USING (merchant_id, route, key)
 JOIN payments p ON p.id = k.payment_id
 """
 
-# Lines whose own key is known are no duplicates: they are replays.
+# A payment whose own key is known already is left out: it is a replay and no duplicate.
 _CARRIED = """
 SELECT asked.place, p.id
 FROM unnest(%(merchants)s::text[], %(routes)s::text[], %(keys)s::text[], %(references)s::text[])
@@ -80,10 +80,11 @@ WHERE k.key IS NULL
 
 
 def insert(database: Database, born: Sequence[Born], *, wait_ms: int | None = None) -> Written:
-    """Write those whose key is new; which these are is what comes back. Durable when this returns.
+    """Write the payments whose key is new, and return those. They are durable when this returns.
 
-    `born` share no key and no reference, and are sorted by key. Waits for whoever is accepting one of the keys, at most
-    `wait_ms` for each of them. Raises LockTimeout, DatabaseUnavailable or DBAPIError; then nothing was written.
+    No two of `born` share a key or a reference, and they are sorted by key. If another transaction is accepting one of
+    the keys, this waits for it, at most `wait_ms` for each key. Raises LockTimeout, DatabaseUnavailable or DBAPIError;
+    then nothing was written.
     """
     document = json.dumps([_row(one) for one in born])
     rows = database.run_alone(_INSERT, document, lock_timeout_ms=wait_ms)
@@ -102,7 +103,7 @@ def kept(connection: Connection, keys: Sequence[Key]) -> dict[Key, KeptPayment]:
 
 
 def carried(connection: Connection, born: Sequence[Born]) -> list[tuple[Born, str]]:
-    """Those under new keys whose reference belongs to a payment that has not failed, each with that payment's id."""
+    """Those of `born` whose key is new and whose reference a payment that has not failed carries, with that one's id."""
     references = {"references": [one.payment.reference for one in born]}
     rows = connection.exec_driver_sql(_CARRIED, _columns([one.key for one in born]) | references)
     return [(born[row.place - 1], row.id) for row in rows]

@@ -1,7 +1,7 @@
 """API keys: 256 random bits each, of which only the SHA-256 is kept.
 
-A fast hash is enough: there is nothing to guess in 256 random bits. The look-up is by the hash, so that how long it takes
-says nothing about a key.
+A fast hash is enough, because nobody can guess 256 random bits. Keys are looked up by their hash, so that the time that a
+look-up takes reveals nothing about a key.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .tables import api_keys
 
 Role = Literal["merchant", "operator"]
 
-# What stands for the merchant of an operator's key: those see and decide for all of them.
+# The merchant of an operator's key, because operators see all merchants and decide for all of them.
 EVERY_MERCHANT = "*"
 _MOST_LISTED = 1000
 
@@ -45,7 +45,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who a good key stands for. `merchant_id` is `*` for an operator."""
+    """The merchant or operator to whom a valid key belongs. `merchant_id` is `*` for an operator."""
 
     key_id: str
     role: Role
@@ -54,7 +54,7 @@ class Holder:
 
     @property
     def actor(self) -> str:
-        """As the audit log names who decided."""
+        """The name that the audit log gives to this key's holder."""
         return f"{self.key_id} ({self.label})" if self.label else self.key_id
 
 
@@ -89,7 +89,7 @@ def _create(
 
     def work(connection: Connection) -> None:
         made = connection.execute(insert(api_keys).values(row).on_conflict_do_nothing())
-        if made.rowcount:  # not a repetition after a lost answer
+        if made.rowcount:  # 0 if this is a repeat after a lost answer
             details = {"key_id": key_id, "role": role, "merchant_id": merchant_id, "label": label}
             audit_log.append(connection, actor=actor, action="api_key.created", details=details)
 
@@ -98,7 +98,7 @@ def _create(
 
 
 def authenticate(database: Database, key: str) -> Holder:
-    """Whose key this is. Raises InvalidApiKey for an unknown or revoked one, DatabaseUnavailable."""
+    """The holder of the key. Raises InvalidApiKey for an unknown or revoked key, and DatabaseUnavailable."""
     columns = api_keys.c
     statement = select(columns.id, columns.role, columns.merchant_id, columns.label).where(
         columns.key_hash == key_hash(key), columns.revoked_at.is_(None)
@@ -130,7 +130,7 @@ def list_keys(database: Database, merchant_id: str | None = None) -> Sequence[Ap
 
 
 def revoke_key(database: Database, key_id: str, *, actor: str = "aegis") -> None:
-    """Refuse the key from now on; an API process that has just seen it takes it for at most 5 s more. Raises NotFound."""
+    """Revoke the key. An API process that has just seen it accepts it for at most 5 s more. Raises NotFound."""
 
     def work(connection: Connection) -> None:
         columns = api_keys.c
@@ -149,5 +149,5 @@ def revoke_key(database: Database, key_id: str, *, actor: str = "aegis") -> None
 
 
 def key_hash(key: str) -> bytes:
-    """What is kept of a key."""
+    """The SHA-256 of a key, which is all that is kept of it."""
     return hashlib.sha256(key.encode()).digest()

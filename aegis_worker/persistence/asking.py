@@ -1,4 +1,4 @@
-"""Have the gateway asked now: about a payment, or about one charge that was given up."""
+"""Have a gateway asked now, about a payment or about one charge that was given up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from aegis_worker.ids import JOB, new_id
 
-# A job that is running, or that waits to send, goes on as it is: it will hear from the gateway itself.
+# A job that is running or waits to send is left as it is, because it will hear from the gateway anyway.
 _OPEN_JOB = """
 UPDATE jobs
 SET run_at = CASE WHEN queue = 'verify' OR status = 'review' THEN clock_timestamp() ELSE run_at END,
@@ -36,7 +36,8 @@ def ask_now(connection: Connection, payment_id: str) -> str | None:
     None when there is no such payment, when it is frozen, or when jobs open and close faster than this can look.
     """
     names = {"payment_id": payment_id, "job_id": new_id(JOB)}
-    for statement in (_OPEN_JOB, _NEW_JOB, _OPEN_JOB):  # the third: another sync was quicker
+    # The third statement is for a sync that another transaction opened between the first two.
+    for statement in (_OPEN_JOB, _NEW_JOB, _OPEN_JOB):
         row = connection.exec_driver_sql(statement, names).one_or_none()
         if row is not None:
             return str(row.id)
@@ -52,6 +53,6 @@ WHERE a.payment_id = c.payment_id AND a.number = c.number AND a.operation = 'pro
 
 
 def recheck_now(connection: Connection, charges: Sequence[tuple[str, int]]) -> None:
-    """Have charges (payment, number) asked about soon, where they were given up as refused or absent."""
+    """Have gateways asked soon about those of the charges (payment, number) that were given up as refused or absent."""
     rows = [{"payment_id": payment_id, "number": number} for payment_id, number in charges]
     connection.exec_driver_sql(_RECHECK_NOW, {"charges": json.dumps(rows)})

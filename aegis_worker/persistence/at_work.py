@@ -1,7 +1,7 @@
-"""A bound on waits whose length nobody knows: a migration may take an hour, and the others wait for it.
+"""A bound on waits of unknown length: a migration may take an hour, and other processes wait until it is done.
 
-While a statement takes long, PostgreSQL is asked over another connection whether it is still at it. If it is not, or can't
-be asked, no answer will come, and the wait is cut short.
+While a statement takes long, we ask PostgreSQL over another connection whether it is still working on the statement. If
+it isn't, or if it can't be asked, no answer will come, so the wait is cut short.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .engines import new_engine
 from .watchdog import Watched
 
 _ASK_EVERY_S, _ANSWER_S = 10.0, 5.0
-# An answer that was on its way when PostgreSQL was asked has arrived by then.
+# An answer that was on its way while we asked PostgreSQL has arrived after this many seconds.
 _ARRIVES_S = 2.0
 _IS_AT_WORK = text("SELECT state = 'active' FROM pg_stat_activity WHERE pid = :pid")
 
 
 @contextmanager
 def stays_at_work(connection: Connection, database_url: str) -> Iterator[None]:
-    """A while in which `connection` waits only as long as PostgreSQL works on what it was asked, give or take 20 s."""
+    """Within this context `connection` waits only while PostgreSQL works on its statement, give or take 20 s."""
     watched = connection.connection.dbapi_connection
     assert isinstance(watched, Watched)
     pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()

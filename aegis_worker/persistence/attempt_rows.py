@@ -1,4 +1,4 @@
-"""Rows of `attempts` as the one type that everybody decides on, read the same way by whoever reads them."""
+"""Rows of `attempts` as `Attempt`, the one type on which all decisions are made. Every reader reads them like this."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, literal_column
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.outcomes import Operation
 
-# What `attempt_from_row` takes, by name; ages in seconds, by PostgreSQL's clock.
+# By name, the SQL of the values that `attempt_from_row` takes. Ages are in seconds, by PostgreSQL's clock.
 _READ = {
     "operation": "attempts.operation",
     "number": "attempts.number",
@@ -34,8 +34,8 @@ _READ = {
 ATTEMPT_COLUMNS: list[ColumnElement[Any]] = [
     literal_column(expression).label(name) for name, expression in _READ.items()
 ]
-# A payment's attempts in the order they were sent, as a list of objects, or NULL: a subquery of a statement about
-# payments. Other statements name the payment's id.
+# A subquery for statements about payments: a payment's attempts in the order they were sent, as a JSON list of objects,
+# or NULL. The statement fills in its own name for the payment's id.
 ATTEMPTS_AS_JSON = f"""
 SELECT json_agg(json_build_object(
     {", ".join(f"'{name}', {expression}" for name, expression in _READ.items())}

@@ -1,9 +1,9 @@
-"""The audit log: what people decided and who. Append-only, each entry chained to the one before by its hash.
+"""The audit log: who decided what. Entries are only ever appended, and each holds the hash of the one before it.
 
 The hash of an entry is SHA-256 over the hash of the entry before it (32 zero bytes before the first) and the entry's
-canonical JSON: the fields seq, at, actor, action, payment_id and details, keys sorted, no spaces, UTF-8. Whoever changes or
-takes out an entry breaks the chain there. Cutting off the end leaves a valid chain: note the newest hash elsewhere now and
-then, and `verify` will find it again or not.
+canonical JSON: the fields seq, at, actor, action, payment_id and details, keys sorted, no spaces, UTF-8. Changing or
+removing an entry breaks the chain there. Cutting off the end leaves a valid chain, so note the newest hash elsewhere now
+and then: if `verify` no longer finds it, the end was cut off.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from aegis_worker.observability.redaction import redact_text
 from .database import Database
 from .oversight_tables import audit_log
 
-# One writer at a time: each entry needs the hash of the one before. Held from the append to the end of the transaction,
-# so appending comes last in it.
+# One writer at a time, because each entry needs the hash of the one before. The lock is held from the append to the end
+# of the transaction, so append last in a transaction.
 _LOCK = 0x6165_6769_7301  # "aegis", 1
 SHORTEST_REASON, LONGEST_REASON = 3, 500
 _BEFORE_THE_FIRST = bytes(32)
@@ -48,7 +48,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How far the chain was followed. `broken_at` is the seq of the first entry that does not fit, and `why`."""
+    """How far the chain was followed. `broken_at` is the seq of the first entry that does not fit; `why` says why not."""
 
     entries: int
     newest: bytes
@@ -64,10 +64,10 @@ def append(
     details: Mapping[str, Any],
     payment_id: str | None = None,
 ) -> None:
-    """Add an entry, in the transaction of what it tells; the last statement of it. A LockTimeout: another does not end.
+    """Add an entry in the transaction of the change that it records, as the last statement of that transaction.
 
     `details` holds strings, integers, booleans, None, lists and objects of them; no floats, which JSONB may spell
-    differently from how they were hashed.
+    differently from how they were hashed. Raises LockTimeout if another transaction that appended does not end.
     """
     _refuse_floats(details)
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(lock)s)", {"lock": _LOCK})
@@ -88,7 +88,7 @@ def append(
 
 
 def checked_reason(reason: str) -> str:
-    """The reason that a person gives, as it is kept. Raises InvalidReason."""
+    """A person's reason in the form in which it is kept. Raises InvalidReason."""
     reason = reason.strip()
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not is_line(reason):
         raise InvalidReason(
@@ -100,7 +100,7 @@ def checked_reason(reason: str) -> str:
 def list_entries(
     connection: Connection, *, limit: int, before_seq: int | None = None, payment_id: str | None = None
 ) -> Sequence[Entry]:
-    """Entries, newest first; of one payment where that is given."""
+    """Entries, newest first; only those of one payment if that is given."""
     columns = audit_log.c
     statement = select(audit_log).order_by(columns.seq.desc()).limit(limit)
     if before_seq is not None:
@@ -111,7 +111,7 @@ def list_entries(
 
 
 def verify(database: Database) -> Verdict:
-    """Follow the chain from the first entry to the newest, in pages, to where it breaks. Raises DatabaseUnavailable."""
+    """Follow the chain in pages from the first entry to the newest or to the first break. Raises DatabaseUnavailable."""
     entries, newest = 0, _BEFORE_THE_FIRST
     while page := _page_after(database, entries):
         for entry in page:

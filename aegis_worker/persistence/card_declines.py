@@ -1,4 +1,4 @@
-"""Declined tries of cards: written with the outcome, counted before the next try."""
+"""Declined tries of cards. They are written together with the outcome, and counted before the card is tried again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 from aegis_worker.domain.card_networks import CardDecline, CardHistory
 from aegis_worker.domain.declines import DECLINES
 
-# How far back the longest cap looks. What is older counts no more, and is purged.
+# Days that the longest cap looks back. Older declines no longer count and are purged.
 KEEP_D = 30
 
 
-# When the card was tried, which for a charge in doubt may be long before its decline was heard of.
+# Keeps the time of the try. For a charge in doubt that may be long before we learned of its decline.
 _NOTE = """
 INSERT INTO card_declines (payment_id, number, merchant_id, card_key, network, code, never_again, at)
 SELECT d.payment_id, d.number, d.merchant_id, decode(d.card_key, 'hex'), d.network, d.code, d.never_again, (
@@ -26,7 +26,7 @@ FROM json_to_recordset(%(declines)s::json) AS d(payment_id text, number int, mer
 ON CONFLICT DO NOTHING
 """
 
-# A card that no cap holds back may have any number of rows: the latest thousand say enough.
+# Only the latest thousand rows are read, because a card that no cap holds back may have any number of them.
 _LATELY = f"""
 SELECT card.key AS card_key, count(*) FILTER (WHERE at > statement_timestamp() - interval '1 day') AS in_last_day,
     count(*) AS in_last_30_days, max(code) FILTER (WHERE never_again) AS never_again
@@ -60,8 +60,7 @@ def note_declines(connection: Connection, declines: Sequence[CardDecline]) -> No
 def declined_lately(connection: Connection, card_keys: Collection[bytes]) -> dict[bytes, CardHistory]:
     """What is remembered of each of the cards. A card that was not declined has an empty history.
 
-    Only what is committed is seen: of two payments with one card that are tried at the same time, neither counts the
-    other's decline.
+    Only committed declines count. If two payments try the same card at the same time, neither sees the other's decline.
     """
     histories = dict.fromkeys(card_keys, CardHistory())
     if histories:

@@ -17,23 +17,26 @@ from .attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from .mapping import payment_from_row
 from .prepared import Prepared
 
-# Bounds a claim.
+# The most jobs that one claim takes.
 _MOST = 1000
 
-# A job keeps its `run_at` and its place in the index while it runs, so one whose holder's lease ran out comes first: a
-# customer has been waiting for it longest. Those that run are passed over; there are no more than calls in flight.
-# statement_timestamp() and not clock_timestamp(): only a stable function can bound an index scan.
+# A job keeps its `run_at`, and so its place in the index, while it runs. So a job whose lease ran out is found first,
+# which is right because its customer has waited longest. A claim has to skip the jobs that are running, but there are no
+# more of those than calls in flight. This uses statement_timestamp() and not clock_timestamp(), because only a stable
+# function can bound an index scan.
 _IS_DUE = """finished_at IS NULL AND NOT in_review AND run_at <= statement_timestamp()
         AND (status IN ('queued', 'waiting') OR lease_until < statement_timestamp())"""
 
-# What is done stays in the index until it is vacuumed away, before everything that is due, and each claim would walk over
-# it. So claims begin where the oldest job was that the last one found, less a margin for those whose transactions were
-# still open then; from time to time one begins at the very start, and finds what came in late or was left by a holder.
+# Finished jobs stay in the index until vacuum removes them. They come before all due jobs, so each claim would walk over
+# them. Therefore a claim begins at the oldest job that the last claim found, less a margin for jobs whose transactions
+# were still open then. Every so many seconds a claim begins at the very start, to find jobs that were committed late or
+# whose holder left them.
 _MARGIN, _LOOK_FROM_START_S = timedelta(seconds=1), 0.5
 
-# The heads of the merchants that have something due, one step in the index for each, from the one after the last turn to
-# the end and from the start to the last turn: no more of them than jobs are wanted. Each gets an equal share; what is left
-# over goes to the oldest of all. The inner LIMIT is for the planner, which knows $2 only when it is too late.
+# `turns` holds the first due job of each merchant that has one, found by one step in the index for each: first the
+# merchants after the one that was served last (`ahead`), then those up to it (`behind`), and no more merchants than jobs
+# are wanted. Each merchant gets an equal share (`fair`); the rest goes to the oldest jobs of all (`oldest`). The inner
+# LIMIT is there for the planner, which does not know $2 when it makes the plan.
 _NEXT = f"""
     SELECT merchant_id, run_at FROM jobs
     WHERE queue = $1 AND merchant_id > turn.merchant_id {{and_not_after}} AND run_at >= $6 AND {_IS_DUE}
@@ -102,10 +105,12 @@ SET status = 'waiting', lease_until = NULL, updated_at = clock_timestamp(),
 {_MINE} AND j.lease_epoch = mine.lease_epoch AND j.status = 'running'
 """
 
-# Before anything is decided, so that a worker whom deciding kills has left it, too. `record` writes it with an attempt.
+# Written before anything is decided, so that a claim counts as begun even if deciding kills the worker. `record` writes
+# the same mark with each change.
 _BEGIN = f"UPDATE jobs j SET begun_epoch = j.lease_epoch {_MINE} AND j.lease_epoch = mine.lease_epoch"
 
-# Whoever took over has counted a death, and whoever will do so finds the mark gone.
+# If another worker has taken the job over, it has counted a death, which is taken back here. If none has yet, the mark is
+# removed, so that the next one counts none.
 _EXCUSE = f"""
 UPDATE jobs j
 SET begun_epoch = CASE WHEN j.lease_epoch > mine.lease_epoch THEN j.begun_epoch END,
@@ -124,14 +129,14 @@ SELECT queue, count(*) AS due FROM unnest(ARRAY['payments', 'verify']) AS queue 
 
 @dataclass(slots=True)
 class _Place:
-    """Where the next claim of a queue begins: after which merchant, and from when on jobs are looked for."""
+    """Where the next claim of a queue begins: after which merchant, and at which `run_at`."""
 
     last_merchant: str = ""
     oldest: datetime | None = None
     from_start_at_s: float = 0.0
 
     def start(self) -> datetime | str:
-        """Since when to look."""
+        """The `run_at` from which the next claim looks for jobs."""
         now_s = time.monotonic()
         if self.oldest is None or now_s >= self.from_start_at_s:
             self.from_start_at_s = now_s + _LOOK_FROM_START_S
@@ -140,7 +145,7 @@ class _Place:
 
 
 def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
-    """Up to `limit` due or abandoned jobs of `queue` (1000 at most), each ours for `lease_s` seconds under its own fence.
+    """Claim up to `limit` due or abandoned jobs of `queue` (1000 at most), each for `lease_s` under its own fence.
 
     Merchants take turns in the order of their ids, and each connection remembers who was last. A claim gives an equal
     share to each of up to `limit` merchants that have something due, the oldest job first, and what is left over to the
@@ -175,18 +180,18 @@ def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, wor
 
 
 def hand_back(connection: Connection, jobs: Sequence[ClaimedJob], *, delay_s: float) -> None:
-    """Give up claims; they are due again after `delay_s`. Of one whose fence is lost, only the death is taken back."""
+    """Give up claims; the jobs are due again after `delay_s`. If a fence is lost, only a counted death is taken back."""
     excuse(connection, jobs)
     connection.exec_driver_sql(_HAND_BACK, {**_mine(jobs), "delay_s": delay_s})
 
 
 def begin(connection: Connection, jobs: Sequence[ClaimedJob]) -> None:
-    """Mark claims as begun: left without an answer, they count. A lost fence marks nothing."""
+    """Mark claims as begun: if this worker dies, its death counts against the job. A lost fence marks nothing."""
     connection.exec_driver_sql(_BEGIN, _mine(jobs))
 
 
 def excuse(connection: Connection, jobs: Sequence[ClaimedJob]) -> None:
-    """Take back that whoever claimed these has died, as is or will be believed because they were left."""
+    """Count no death for these claims: take back one that was counted already, or see to it that none will be."""
     connection.exec_driver_sql(_EXCUSE, _mine(jobs))
 
 

@@ -1,8 +1,8 @@
-"""Whether this code can work with the schema that it finds: with its own, and with a newer one that still serves it.
+"""Whether this code can work with the database's schema: with its own, or with a newer one that still serves it.
 
-Each migration says in `oldest_code` which migration code must know to go on working once it has run; its own number where
-older code would fail or do wrong. Whoever migrates writes that into the database, so that old code, which doesn't know
-the migration, can read it: a process of the last version stays ready while the next one's migration has already run.
+Each migration says in `oldest_code` the newest migration that code must know to work after it. That is its own number if
+older code would fail or do wrong. Migrating writes this into the database, where older code, which doesn't know the
+migration, can read it. So processes of the last version stay ready after the next version's migration has run.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _READ = text("SELECT oldest_code FROM schema_compatibility WHERE revision = :rev
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How the schema at `revision` (None: there is none) suits this code.
+    """How well the schema at `revision` (None: there is no schema) suits this code.
 
-    `seen` and `advice` are for people; no advice where `seen` says what to do.
+    `seen` and `advice` are for people. `advice` is empty if `seen` already says what to do.
     """
 
     revision: str | None
@@ -74,7 +74,7 @@ class SchemaGuard:
         self._holds_until_s = 0.0
 
     def check(self) -> None:
-        """Returns where it is, as of 10 s ago at the most. Raises SchemaUnfit or DatabaseUnavailable."""
+        """Raise SchemaUnfit if this code can't work with the schema of 10 s ago at most. Raises DatabaseUnavailable."""
         with self._lock:
             if time.monotonic() < self._holds_until_s:
                 return
@@ -83,7 +83,7 @@ class SchemaGuard:
 
 
 def require_fit(database: Database) -> None:
-    """Raises SchemaUnfit, or DatabaseUnavailable."""
+    """Raise SchemaUnfit if this code can't work with the schema. Raises DatabaseUnavailable."""
     with database.read() as connection:
         found = fit(connection)
     if not found.works:
@@ -91,7 +91,7 @@ def require_fit(database: Database) -> None:
 
 
 def say_which_code_it_serves(connection: Connection, revision: str | None) -> None:
-    """Have the database say it of the schema that it has come to; of one that is older than the place for it, nowhere."""
+    """Write the oldest code that `revision` serves into the database, unless its schema has no place for that yet."""
     if not connection.execute(_IS_SAID).scalar():
         return
     connection.execute(text("DELETE FROM schema_compatibility"))
@@ -100,7 +100,7 @@ def say_which_code_it_serves(connection: Connection, revision: str | None) -> No
 
 
 def oldest_code(revision: str) -> str:
-    """The newest migration that code must know to work with the schema at `revision`: what any on the way there says."""
+    """The newest migration that code must know for the schema at `revision`, as any migration on the way there says."""
     scripts = ScriptDirectory.from_config(alembic_config())
     known = chain()
     on_the_way = known[: known.index(revision) + 1]

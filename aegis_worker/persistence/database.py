@@ -1,4 +1,4 @@
-"""The unit of work: one short transaction, retried where PostgreSQL says that it may be, never around a network call."""
+"""The unit of work: one short transaction. It is retried if PostgreSQL allows that, and never spans a network call."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ T = TypeVar("T")
 
 _TRIES = 4
 _LOCK_TIMEOUT_MS = 2000
-# A server that is there ends a statement in time and says so; this much later it has not.
+# A live server ends a statement at its timeout and says so. If nothing came this much later, the server is silent.
 _TOLD_WITHIN_S = 2.0
-# After a lost connection no new try begins later than this: where connecting takes its whole time, one try is enough.
+# After a lost connection no new try begins later than this, so that slow connecting doesn't add up over several tries.
 _TRY_WITHIN_S = 2.0
 
 # Nothing was committed and the same statements may run again: serialization failure, deadlock.
 _TRY_AGAIN = {"40001", "40P01"}
-# The server is there but can't do it now: shutting down, starting up, out of connections or disk, too slow.
+# The server is there but can't do the work now: shutting down, starting up, out of connections or disk, too slow.
 _UNAVAILABLE = {"57P01", "57P02", "57P03", "53300", "53100", "57014"}
 _LOCK_NOT_AVAILABLE, UNIQUE_VIOLATION = "55P03", "23505"
-# The session has outlived what it knows, and a new one helps: read-only, it would stay so after the server no longer is;
-# what it prepared returns other columns since a migration, or is not known any more.
+# The session is out of date and a new one helps: it is read-only although the server no longer is, or its prepared
+# statements return other columns since a migration, or PostgreSQL doesn't know them any more.
 _STALE_SESSION = {"25006", "0A000", "26000"}
 
-# What an operator has to change, by PostgreSQL's code: rights, no usable schema in the search_path, tables not there.
+# By PostgreSQL's code, what an operator has to change: rights, a search_path without a usable schema, missing tables.
 _UNUSABLE = {
     "42501": "give the role of DATABASE_URL its rights on the schema, tables and sequences of AegisPay",
     "3F000": "the search_path of this role names no schema that is there and that it may use",
     "42P01": "the database has no schema of this version; run `aegis migrate`",
 }
-# While connecting PostgreSQL's code does not reach us; its words do, in English unless lc_messages says otherwise.
+# While connecting, libpq passes on PostgreSQL's words and not its code. They are English unless lc_messages is set.
 _ADVICE = {
     "could not translate host name": "correct the host in DATABASE_URL",
     "onnection refused": "start PostgreSQL, or correct host and port in DATABASE_URL",
@@ -62,12 +62,12 @@ _ADVICE = {
 }
 
 _QUOTED = re.compile(r'".*"', re.DOTALL)
-# A value or a row that PostgreSQL won't take; another row of the same statement it may.
+# Classes of errors that one value or one row caused. PostgreSQL may accept the statement's other rows.
 _ABOUT_A_ROW = {"22", "23", "54"}
 
 
 class Database:
-    """PostgreSQL with a bounded pool. `run` is the unit of work for writing; `read` for looking."""
+    """PostgreSQL with a bounded pool. `run` is the unit of work for writing; `read` is for reading."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -76,9 +76,7 @@ class Database:
 
     @classmethod
     def connect(cls, settings: Settings, *, application: str, pool_size: int | None = None) -> Database:
-        """A database whose every wait is bounded: connecting, waiting for the pool, for a lock, for a statement, for an
-        answer that doesn't come.
-        """
+        """A database all of whose waits are bounded: for connecting, the pool, a lock, a statement, and an answer."""
         engine = new_engine(
             settings.database_url,
             application=application,
@@ -87,25 +85,25 @@ class Database:
                 "statement_timeout": int(settings.statement_timeout_s * 1000),
                 "lock_timeout": _LOCK_TIMEOUT_MS,
                 "idle_in_transaction_session_timeout": 10_000,
-                # Prepared statements are hot and written so that one plan is good for all values; to PostgreSQL, which
-                # can't see how many a LIMIT will let through, planning anew each time looks cheaper.
+                # Our prepared statements are hot, and one plan of them is good for all values. PostgreSQL can't see how
+                # many rows a LIMIT will let through, so by itself it would think planning anew each time cheaper.
                 "plan_cache_mode": "force_generic_plan",
             },
             pool_size=pool_size or settings.pool_size,
             max_overflow=0,
             pool_timeout=3,
             pool_recycle=1800,
-            pool_use_lifo=True,  # the same few sessions do the work: what they prepared and cached stays warm
+            pool_use_lifo=True,  # the same few sessions do the work, so that their plans and caches stay warm
         )
         return cls(engine)
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit it; at most 4 times, after a deadlock or a lost connection.
 
-        Not again after a server that took what it was sent and stayed silent: it may go on so.
-        A connection lost during COMMIT leaves open whether it happened, so `work` must be safe to repeat: every write
-        of ours is known again by a key, a fence or the number of its change. Raises DatabaseUnavailable, of which
-        LockTimeout is one, with nothing committed that `work` run again would not find.
+        If the server took a statement and stayed silent, `work` is not run again, because the server may stay silent.
+        If the connection is lost during COMMIT, nobody knows whether it happened. So `work` must be safe to repeat: it
+        recognizes its own writes by a key, a fence or the number of the change. Raises DatabaseUnavailable (LockTimeout
+        is one); running `work` again would then find whatever was committed.
         """
 
         def in_transaction() -> T:
@@ -117,9 +115,9 @@ class Database:
     def run_alone(
         self, statement: Prepared, *values: Any, lock_timeout_ms: int | None = None
     ) -> list[tuple[Any, ...]]:
-        """Run a statement that is a unit of work by itself, in one round trip; its rows.
+        """Run a statement that is a unit of work by itself, in one round trip; returns its rows.
 
-        Repeated and refused as by `run`, so it must be as safe to repeat.
+        It is repeated, and raises, as in `run`, so it must be as safe to repeat.
         """
         return self._repeated(lambda: self._alone(statement, values, lock_timeout_ms))
 
@@ -154,7 +152,7 @@ class Database:
                 pooled.close()
 
     def _as_sqlalchemy_does(self, error: psycopg2.Error, pooled: PoolProxiedConnection | None) -> DBAPIError:
-        """The error as SQLAlchemy's own connections raise it; the pool as they leave it."""
+        """Turn the error into the one that SQLAlchemy's connections raise, and treat the pool as they do."""
         dialect = self.engine.dialect
         _without_values(error)
         lost = pooled is not None and (
@@ -162,7 +160,7 @@ class Database:
         )
         if pooled is not None and lost:
             pooled.invalidate(error)
-            self.engine.dispose()  # what is lost for one connection is, as a rule, lost for all
+            self.engine.dispose()  # if one connection is lost, the others usually are, too
         wrapped = DBAPIError.instance(
             None,
             None,
@@ -197,7 +195,7 @@ def sqlstate(error: DBAPIError) -> str | None:
 
 
 def refuses_a_row(error: DBAPIError) -> bool:
-    """Whether a value of one row was the matter, and not the server or the statement."""
+    """Whether a value of one row caused the error, and not the server or the statement."""
     return (sqlstate(error) or "")[:2] in _ABOUT_A_ROW
 
 
@@ -218,7 +216,7 @@ def _leave_a_stale_session(context: ExceptionContext) -> None:
 
 
 def _keep_values_out(context: ExceptionContext) -> None:
-    """Leave out of an error's text what it says about a row: texts are logged and reported."""
+    """Remove the values of rows from an error's text, because texts are logged and reported."""
     error = context.sqlalchemy_exception
     if isinstance(error, DBAPIError) and isinstance(error.orig, psycopg2.Error):
         before = str(error.orig)
@@ -235,7 +233,7 @@ def _without_values(error: psycopg2.Error) -> None:
 
 
 def translated(error: DBAPIError) -> Exception:
-    """The error of ours that says what the caller may do; the error itself where there is none."""
+    """Our own error that says what the caller may do, or the error itself if we have none for it."""
     state = sqlstate(error)
     if state == _LOCK_NOT_AVAILABLE:
         return LockTimeout(f"PostgreSQL: {_first_line(error)}")

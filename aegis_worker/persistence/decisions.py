@@ -1,4 +1,4 @@
-"""Decisions that people made where no gateway could confirm them: each stands beside its review until it takes effect."""
+"""People's decisions that no gateway has confirmed. Each stands beside its review until it takes effect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ON CONFLICT (payment_id) DO UPDATE SET id = excluded.id, resolution = excluded.r
 RETURNING {", ".join(column.name for column in _COLUMNS)}
 """
 
-# Looked at again later, by whomever: so nobody waits for one who dies over it.
+# Claiming a decision puts its next look off. So if the process dies over it, another one looks at it later.
 _CLAIM = f"""
 UPDATE decisions d SET look_at = least(
     clock_timestamp() + make_interval(secs => %(again_in_s)s),
@@ -57,7 +57,7 @@ def put(
     wait_s: float,
     look_in_s: float,
 ) -> Decision:
-    """Keep a decision in place of any other about the payment, whose job the caller has locked."""
+    """Keep a decision in place of any other about the payment. The caller has locked the payment's job."""
     row = connection.exec_driver_sql(
         _PUT,
         {
@@ -82,12 +82,12 @@ def of_payment(connection: Connection, payment_id: str) -> Decision | None:
 
 
 def take_out(connection: Connection, decision: Decision) -> bool:
-    """Forget a decision that took effect, or that was withdrawn; whether it was still there."""
+    """Delete a decision that took effect or was withdrawn; returns whether it was still there."""
     return connection.execute(decisions.delete().where(decisions.c.id == decision.id)).rowcount > 0
 
 
 def refuse(connection: Connection, decision: Decision, because: str) -> bool:
-    """Keep a decision from taking effect; whether it could still have."""
+    """Mark a decision as refused, so that it never takes effect; returns whether it was still waiting."""
     return connection.exec_driver_sql(_REFUSE, {"id": decision.id, "because": because}).rowcount > 0
 
 

@@ -23,9 +23,7 @@ FROM webhook_deliveries WHERE status = 'pending'
 
 
 class WebhookLag(Lag):
-    """How far behind webhooks are. Of those made in the last 7 days, `dead` were given up, `cancelled` have lost their
-    endpoint.
-    """
+    """How far behind webhooks are. `dead` (given up) and `cancelled` (endpoint gone) count those of the last 7 days."""
 
     dead: int
     cancelled: int

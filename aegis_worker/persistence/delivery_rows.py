@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
 
-# dead: given up after its tries, and can be delivered again. cancelled: its endpoint is gone, so it can't.
+# dead: given up after its tries, but it can be delivered again. cancelled: its endpoint is gone, so it can't.
 Status = Literal["pending", "delivered", "dead", "cancelled"]
 
-# Asked first, because most merchants have no endpoint, and hundreds of events in an INSERT cost more than this question.
+# Asked first, because most merchants have no endpoint, and an INSERT of hundreds of events costs more than this question.
 _WITH_ENDPOINTS = """
 SELECT DISTINCT merchant_id FROM webhook_endpoints
 WHERE merchant_id = ANY (%(merchant_ids)s::text[]) AND disabled_at IS NULL
@@ -34,10 +34,10 @@ ORDER BY e.payment_id, e.seq
 ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
 """
 
-# By merchant and endpoint, so that one with a long backlog takes no more than its share of a claim. What is behind an
-# earlier delivery becomes due no sooner than that one (or soon, when that one is just being posted): else it would be
-# looked at again by every claim until then. OFFSET 0 and LIMIT keep the planner from reading whole tables, and from
-# looking through all that is due once for each payment.
+# Deliveries are picked by merchant and endpoint, so that one with a long backlog takes no more than its share of a claim.
+# A delivery behind an earlier one is put off until that one is due (or for half a second if that one is just being
+# posted). Otherwise every claim until then would look at it again. OFFSET 0 and LIMIT keep the planner from reading whole
+# tables, and from looking through all due deliveries once for each payment.
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT of_it.* FROM (
@@ -83,9 +83,9 @@ FROM taken t JOIN webhook_endpoints w ON w.id = t.endpoint_id {JOIN_PUBLISHED}
 ORDER BY t.payment_id, t.endpoint_id, t.seq
 """
 
-# Whoever takes a delivery away from its holder raises the fence, so a leased row at the holder's epoch is pending; one that
-# is not leased was settled by this very statement, whose COMMIT was not heard of. What was put off behind a delivery that
-# is over now is due at once.
+# Taking a delivery away from its holder raises the fence, so a leased row with the holder's epoch is still pending. A row
+# with that epoch that is not leased was settled by this same statement in an earlier try, whose COMMIT was not answered.
+# Deliveries that were put off behind one that is over now become due at once.
 _SETTLE = """
 WITH settled AS (
     UPDATE webhook_deliveries d
@@ -116,7 +116,7 @@ WITH settled AS (
 SELECT count(*) FROM settled
 """
 
-# Two rounds of ten tries; older entries go.
+# Entries kept in a delivery's log: two rounds of ten tries. Older ones are dropped.
 _MAX_LOG = 20
 
 
@@ -134,7 +134,7 @@ class ClaimedDelivery:
 
 
 class ClaimShares(TypedDict):
-    """How many deliveries `claim` looks at of whom; see there."""
+    """The parameters of `claim` that say how many deliveries it takes from which endpoints and merchants."""
 
     per_endpoint: int
     per_merchant: int
@@ -146,9 +146,9 @@ class ClaimShares(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryClaim:
-    """`deliveries` by payment, endpoint and seq. `moved` also counts what was due and was put off, behind another one.
+    """`deliveries` by payment, endpoint and seq. `moved` also counts due deliveries that were put off behind others.
 
-    When it is 0 nothing is due, or only what another worker is claiming at this moment.
+    If it is 0, nothing is due but perhaps deliveries that another worker is claiming at this moment.
     """
 
     deliveries: tuple[ClaimedDelivery, ...]
@@ -157,7 +157,7 @@ class DeliveryClaim:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What becomes of a claimed delivery; due again after `delay_s`. Without an `entry` for its log it was not sent."""
+    """What becomes of a claimed delivery. If pending, it is due after `delay_s`. Without an `entry` it was not sent."""
 
     delivery: ClaimedDelivery
     status: Status
@@ -166,7 +166,7 @@ class Settlement:
 
 
 def make(connection: Connection, events: Sequence[PublishedEvent]) -> int:
-    """One delivery of each event to every active endpoint of its merchant that wants it; returns how many are new."""
+    """Make a delivery of each event for every active endpoint of its merchant that wants it; returns how many are new."""
     merchant_ids = list({event.merchant_id for event in events})
     found = connection.exec_driver_sql(_WITH_ENDPOINTS, {"merchant_ids": merchant_ids})
     with_endpoints = set(found.scalars())
@@ -196,8 +196,9 @@ def claim(
 ) -> DeliveryClaim:
     """Look at up to `limit` due deliveries and take those whose turn it is.
 
-    Of them `per_endpoint` of each endpoint and `per_merchant` of each merchant; `per_proven` of an endpoint in `proven`,
-    and of its merchant. Leaves out endpoints that are disabled, at rest or in `skip`, and merchants in `skip_merchants`.
+    At most `per_endpoint` come from one endpoint and `per_merchant` from one merchant; but `per_proven` from an endpoint
+    in `proven`, and from its merchant. Endpoints that are disabled, at rest or in `skip`, and merchants in
+    `skip_merchants`, are left out.
     """
     parameters = {
         "limit": limit,

@@ -1,4 +1,4 @@
-"""Payments that rest, with the charges of theirs that may stand: what can be compared with gateways."""
+"""Payments that nobody works on, with their charges that may stand, for the comparison with gateways."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORDER BY p.id LIMIT %(limit)s
 class EndedPayment:
     """A payment that has ended or whose funds are held, and each of its charges that may stand at a gateway.
 
-    Also those that were looked for and not found, since they may come about late.
+    Charges that gateways looked for and did not find are included, because they may still appear late.
     """
 
     payment: Payment

@@ -12,10 +12,10 @@ from aegis_worker.domain.transitions import EventType
 
 _COLUMNS = "id, merchant_id, url, event_types, secret_version, created_at, resting_until, disabled_at"
 
-# Counting and inserting under one lock: two requests at once must not both take the last place.
+# Counting and inserting happen under this lock, so that two requests at once can't both take the last place.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints:' || %(merchant_id)s, 0))"
 
-# An id that is there already is this very endpoint, whose COMMIT was not heard of.
+# If the id exists, this is a repeat of the same INSERT, after a COMMIT whose answer got lost.
 _INSERT = f"""
 INSERT INTO webhook_endpoints (id, merchant_id, url, event_types)
 SELECT %(id)s, %(merchant_id)s, %(url)s, %(event_types)s::text[]
@@ -32,7 +32,7 @@ SELECT {_COLUMNS} FROM webhook_endpoints
 WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL ORDER BY id LIMIT %(limit)s
 """
 
-# What an endpoint that is gone has not got it will never get: neither waiting nor dead, which somebody could act on.
+# A disabled endpoint never gets its open deliveries. They are cancelled, because nobody can act on them any more.
 _DISABLE = """
 WITH disabled AS (
     UPDATE webhook_endpoints SET disabled_at = clock_timestamp()
@@ -58,7 +58,7 @@ FROM unnest(%(ids)s::text[], %(rests_s)s::float8[]) AS r(id, rest_s) WHERE w.id 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a merchant's events are posted. Without `event_types` it wants all. `resting_until`: it didn't answer."""
+    """Where a merchant's events are posted. No `event_types` mean all. `resting_until` is set if it didn't answer."""
 
     id: str
     merchant_id: str
@@ -99,7 +99,7 @@ def of_merchant(connection: Connection, merchant_id: str, *, limit: int) -> list
 
 
 def disable(connection: Connection, ids: Sequence[str], *, merchant_id: str | None = None) -> list[str]:
-    """Disable active endpoints, of one merchant if given, and cancel what they have not got; returns which."""
+    """Disable active endpoints (of one merchant, if given) and cancel their open deliveries; returns the disabled ids."""
     return list(
         connection.exec_driver_sql(_DISABLE, {"ids": list(ids), "merchant_id": merchant_id}).scalars()
     )

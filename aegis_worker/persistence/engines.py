@@ -1,4 +1,4 @@
-"""The one way to PostgreSQL: commands, processes and migrations connect alike, so that all of them meet the same tables."""
+"""The one way to connect to PostgreSQL, for commands, processes and migrations, so that all see the same tables."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from .watchdog import bounded
 
 _ALWAYS = {
     "timezone": "UTC",
-    # Else psycopg2 sets it by itself, and waits without a bound.
+    # Otherwise psycopg2 sets it with a statement of its own, and waits for the answer without a bound.
     "datestyle": "ISO",
     # No statement of ours runs long enough to be worth compiling, whatever its plan is estimated to cost.
     "jit": "off",
-    # The other settings that keep requests out of PostgreSQL's log are a superuser's; `aegis doctor` looks at them.
+    # Only a superuser may change the other settings that keep requests out of PostgreSQL's log. `aegis doctor` checks
+    # them.
     "log_parameter_max_length_on_error": "0",
 }
 
@@ -28,7 +29,7 @@ def new_engine(
     session: Mapping[str, Any] | None = None,
     **pool: Any,
 ) -> Engine:
-    """An engine whose connecting is bounded, and each wait for an answer (`answer_within_s`, by the watchdog).
+    """An engine that bounds connecting and (by the watchdog, `answer_within_s`) each wait for an answer.
 
     `session`: settings of PostgreSQL for each of its sessions.
 
@@ -42,7 +43,7 @@ def new_engine(
     engine = create_engine(
         parsed.difference_update_query(["options"]),
         hide_parameters=True,  # an e-mail address must not stand in an exception's text
-        use_native_hstore=False,  # a query for each new connection, about a type that no column has
+        use_native_hstore=False,  # it would cost a query for each new connection, and no column has that type
         connect_args={
             **bounded(answer_within_s, application=application),
             "client_encoding": "utf8",
@@ -55,7 +56,7 @@ def new_engine(
 
 
 def _in_utc(connection: Any, record: Any) -> None:
-    # libpq sends PGTZ beside the options, and PostgreSQL takes it for the last word.
+    # libpq sends the environment's PGTZ beside the options, and for PostgreSQL it outranks them.
     if connection.get_parameter_status("TimeZone") != "UTC":
         connection.autocommit = True
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Gateways that an operator has paused: they get no new payments; what is open there is still looked after."""
+"""Gateways that an operator has paused. They get no new payments, but payments open there are still looked after."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def list_pauses(connection: Connection) -> Sequence[Pause]:
 
 
 def pause(connection: Connection, gateway: str, *, actor: str, reason: str) -> bool:
-    """Pause a gateway; False where it was paused already, by whoever did so and for their reason."""
+    """Pause a gateway. Returns False if it was paused already; then that pause keeps its actor and reason."""
     statement = insert(gateway_pauses).values(gateway=gateway, reason=reason, actor=actor)
     return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
 
 
 def resume(connection: Connection, gateway: str) -> bool:
-    """End a gateway's pause; False where there was none."""
+    """End a gateway's pause. Returns False if there was none."""
     return (
         connection.execute(gateway_pauses.delete().where(gateway_pauses.c.gateway == gateway)).rowcount == 1
     )

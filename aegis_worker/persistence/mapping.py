@@ -1,4 +1,4 @@
-"""Rows of `payments` as the aggregate that everybody decides on."""
+"""Rows of `payments` as `Payment`, the aggregate on which all decisions are made."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ WHERE merchant_id = %(merchant_id)s
 ORDER BY id DESC LIMIT %(limit)s
 """
 
-# An event that isn't fanned out yet gets no rows here: they would overtake those of the events before it.
+# An event that isn't fanned out yet gets no deliveries here, because they would overtake those of earlier events.
 _ADD_MISSING = """
 INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
 SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, w.merchant_id
@@ -35,8 +35,8 @@ WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s
 ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
 """
 
-# The fence is raised: what a worker that holds the old claim finds out is dropped. Earlier pending deliveries of the
-# payment are due now as well, since this one waits for them; an endpoint that rests is asked again.
+# Raising the fence drops the result of a worker that still holds the old claim. Earlier pending deliveries of the payment
+# become due as well, because this one waits for them. An endpoint that rests is tried again.
 _REVIVE = """
 WITH awake AS (
     UPDATE webhook_endpoints SET resting_until = NULL

@@ -16,12 +16,12 @@ from .database import Database
 from .engines import new_engine
 
 _LOCK = 0x6165_6769_73  # "aegis"
-# No statement of a migration takes so long; what is silent much earlier than that is asked about.
+# No statement of a migration takes this long. If one is silent for much less, `stays_at_work` asks PostgreSQL about it.
 _LONGEST_S = 86_400.0
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the schema up to `revision`; run again, it goes on from where it stopped.
+    """Bring the schema up to `revision`. If it was interrupted, running it again goes on from where it stopped.
 
     Raises DatabaseUnavailable, and alembic's CommandError for an unknown revision.
     """

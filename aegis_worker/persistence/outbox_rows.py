@@ -1,8 +1,9 @@
-"""The outbox: claim what is due, in order within each payment; put off what failed; take out what was delivered.
+"""The outbox: claim due events, in order within each payment; put off those that failed; remove those delivered.
 
 A row points at an event. `due_at` is "not before" and, while it is `leased`, the end of the drainer's lease;
-`lease_epoch` is the fence. A row is claimed only together with every earlier row of its payment, or when there is none:
-the earlier one may be locked or leased by another drainer, waiting after a failure, or cut off by LIMIT.
+`lease_epoch` is the fence. A row is claimed only together with every earlier row of its payment, or if there is none. An
+earlier row may be missing from a claim because another drain has locked or leased it, because it waits after a failure,
+or because LIMIT cut it off.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, publis
 
 # statement_timestamp() and not clock_timestamp(): only a stable function can bound an index scan.
 #
-# A row that is behind another becomes due no sooner than that one, or in a moment when that one is just being delivered.
-# Rows of a payment that waits would otherwise gather at the head of the index until they fill every page of LIMIT rows,
-# and nothing else would be found.
+# A row that is behind another is put off until that one is due, or for a moment if that one is just being delivered.
+# Otherwise the rows of payments that wait would gather at the head of the index until they fill every page of LIMIT rows,
+# and a claim would find nothing else.
 #
-# OFFSET 0, LIMIT and _BY_INDEX are for the planner: it knows little about a table that is empty one minute and full the
-# next, and must not read all of it, nor look through all that is due once for each payment. For the same reason its plan
-# is not kept.
+# OFFSET 0, LIMIT and _BY_INDEX are for the planner, which knows little about a table that is empty one minute and full
+# the next. They keep it from reading the whole table, and from looking through all due rows once for each payment. For
+# the same reason its plan is not kept.
 #
-# An event may be fanned out as soon as every earlier one of its payment is, here or before; it doesn't wait until those
-# are told. So a row can be marked as fanned out that isn't claimed.
+# An event may be fanned out as soon as every earlier event of its payment is, in this claim or before. It doesn't wait
+# until those are told. So the statement may mark rows as fanned out that it doesn't claim.
 _BY_INDEX = "SET LOCAL enable_seqscan = off;"
 _CLAIM = f"""
 {_BY_INDEX}
@@ -64,7 +65,7 @@ ORDER BY t.payment_id, t.seq
 
 _MINE = "unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(epochs)s::int[]"
 
-# What was put off behind a row that is gone now is due at once.
+# Rows that were put off behind a removed row become due at once.
 _REMOVE = f"""
 {_BY_INDEX}
 WITH gone AS (
@@ -114,11 +115,11 @@ class ClaimedEvent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxClaim:
-    """`events` by payment and seq. `moved` also counts rows that were due and were put off, behind another one.
+    """`events` by payment and seq. `moved` also counts due rows that were put off behind others.
 
-    When it is 0 nothing is due, or only what another drainer is claiming at this moment. `full`: as many rows were looked
-    at as the limit allows, so more may be due. `to_fan_out` by payment and seq: the claim has marked these as fanned out,
-    so their deliveries must be made in its transaction.
+    If it is 0, nothing is due but perhaps rows that another drain is claiming at this moment. `full`: the claim looked at
+    as many rows as its limit allows, so more may be due. `to_fan_out` by payment and seq: the claim has marked these
+    events as fanned out, so their deliveries must be made in the same transaction.
     """
 
     events: tuple[ClaimedEvent, ...]
@@ -168,7 +169,7 @@ def claim(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
 
 
 def remove(connection: Connection, claimed: Sequence[ClaimedEvent]) -> Removal:
-    """Take out what was delivered, where it is still ours."""
+    """Remove delivered events whose rows are still ours."""
     row = connection.exec_driver_sql(_REMOVE, _mine(claimed)).one()
     return Removal(removed=row.removed, freed=row.freed)
 
@@ -176,7 +177,7 @@ def remove(connection: Connection, claimed: Sequence[ClaimedEvent]) -> Removal:
 def back_off(
     connection: Connection, claimed: Sequence[ClaimedEvent], delays_s: Sequence[float], error: str
 ) -> int:
-    """Keep what was not delivered, due again after its delay; returns how many rows were still ours."""
+    """Put off events that were not delivered, each by its delay; returns how many rows were still ours."""
     parameters = {**_mine(claimed), "delays_s": list(delays_s), "error": error[:_MAX_ERROR]}
     return connection.exec_driver_sql(_BACK_OFF, parameters).rowcount
 

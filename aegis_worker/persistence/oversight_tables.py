@@ -1,11 +1,11 @@
-"""The tables of oversight: what the audit found, who decided what, what gateways told us, snapshots, routing as put."""
+"""The tables of oversight: incidents, the audit log, decisions, gateways' events, snapshots and routing versions."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-# `metadata` is to be taken from here: then both modules have put their tables into it.
+# Import `metadata` from this module, because then both modules have put their tables into it.
 from .tables import NOW, TIME, one_of
 from .tables import metadata as metadata
 
@@ -59,7 +59,7 @@ audit_log = Table(
     Index("audit_log_by_payment", "payment_id", "seq"),
 )
 
-# A payment has one at a time; what became of others stands in the audit log.
+# A payment has one decision at a time. The audit log says what became of earlier ones.
 decisions = Table(
     "decisions",
     metadata,
@@ -104,7 +104,7 @@ payment_snapshots = Table(
     Column("at", TIME, nullable=False),
 )
 
-# A version without a document: from here on config/routing.toml holds again.
+# A version without a document means that config/routing.toml holds again.
 routing_versions = Table(
     "routing_versions",
     metadata,

@@ -1,4 +1,4 @@
-"""Hot statements that PostgreSQL parses once for each connection and plans twice a second at most, not for each call."""
+"""Hot statements, which PostgreSQL parses once for each connection and plans at most twice a second."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import Connection, CursorResult
 
-# A plan is for tables of the size that they had then. One made while they were empty reads them from end to end, and would
-# go on doing so: a table fills up long before autovacuum looks at it and has the plan made anew.
+# A plan suits the size that the tables had when it was made. A plan made while they were empty reads them from end to
+# end. Without this bound it would go on doing so, because a table fills up long before autovacuum has the plan made anew.
 _PLANS_HOLD_S = 0.5
 
 
@@ -19,8 +19,8 @@ _PLANS_HOLD_S = 0.5
 class Prepared:
     """A statement with the parameters `$1` and so on, of the given `types`. One plan serves whatever their values are.
 
-    A list goes in as one JSON document: then it may be of any length. The name is known to one session of PostgreSQL: a
-    pooler in between must keep a session to a client.
+    A list goes in as one JSON document, so that it may be of any length. Each session of PostgreSQL knows only the names
+    that it prepared itself, so a pooler in between must keep a session to a client.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Prepared:
     types: str = "json"
 
     def execute(self, connection: Connection, *values: Any) -> CursorResult[Any]:
-        """Run it, having the connection's session prepare it first where it hasn't yet."""
+        """Run the statement; the connection's session prepares it first if it hasn't yet."""
         self._prepare_once(connection.info, connection.exec_driver_sql)
         return connection.exec_driver_sql(self._call(connection.info, values), values)
 
@@ -39,11 +39,11 @@ class Prepared:
         *values: Any,
         lock_timeout_ms: int | None,
     ) -> list[tuple[Any, ...]]:
-        """Run it in a transaction by itself, in one round trip: committed when this returns. Raises psycopg2.Error.
+        """Run the statement in a transaction of its own, in one round trip; it is committed when this returns.
 
-        `info` lasts as long as the connection does.
+        `info` lasts as long as the connection does. Raises psycopg2.Error.
         """
-        # What is sent in one go is one transaction, so the timeout is for this statement alone.
+        # Statements that are sent together are one transaction, so the timeout holds for this statement only.
         timeout = "" if lock_timeout_ms is None else f"SET LOCAL lock_timeout = {lock_timeout_ms:d}; "
         connection.autocommit = True
         try:
@@ -60,7 +60,7 @@ class Prepared:
         known: set[str] = info.setdefault("prepared", set())
         if self.name not in known:
             execute(f"PREPARE {self.name} ({self.types}) AS {self.sql}")
-            # PREPARE outlives a rollback, so a name that is known stays known as long as its connection.
+            # PREPARE outlives a rollback, so a prepared name stays valid as long as its connection.
             known.add(self.name)
 
     def _call(self, info: MutableMapping[Any, Any], values: tuple[Any, ...]) -> str:

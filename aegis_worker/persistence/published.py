@@ -1,4 +1,4 @@
-"""An event as the world outside sees it: one form for the stream and for merchant webhooks."""
+"""An event in the form in which it leaves AegisPay, the same for the stream and for merchant webhooks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.transitions import LEADS_TO, EventType
 from aegis_worker.ids import event_id
 
-# For a row `t` with payment_id and seq: the event, and facts of its payment that never change. LIMIT 1 takes the choice
-# from the planner: guessing too many rows it would read whole tables, and these two are the largest.
+# For a row `t` with payment_id and seq: the event, and facts of its payment that never change. Without LIMIT 1 the
+# planner may guess too many rows and read these two tables whole, which are the largest.
 PUBLISHED_COLUMNS = (
     "t.payment_id, t.seq, e.type, e.data, e.at, p.merchant_id, p.amount_minor, p.currency, p.reference"
 )

@@ -1,8 +1,9 @@
 """The one path to a state change (design D5): rows, events, outbox, attempts and jobs of a batch in one statement.
 
-Each change stands or falls by itself: a job whose fence is lost is left out and reported; a payment that moved since it
-was read undoes the whole statement, and the caller decides again on what stands there now. So does a gateway's reference
-that is another payment's already: one (gateway, gateway_ref) is one payment's at most (design D18).
+A job whose fence is lost is left out and reported, and the other changes stand. If a payment has changed since it was
+read, the whole statement is undone, and the caller decides again on the payment as it is now. The same happens if a
+gateway's reference already belongs to another payment, because one (gateway, gateway_ref) belongs to at most one payment
+(design D18).
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from aegis_worker.ids import JOB, new_id
 from .prepared import Prepared
 from .tables import gateway_references
 
-# `held` passes on whatever came with a change that stands, so nothing is joined but rows of tables, by their keys. LIMIT
-# and CASE are for the planner: it takes any list for a hundred rows, and the jobs that run for next to none, and would
-# rather read all jobs than look up a few. `referred` refuses another payment's reference, for payment_id takes no NULL;
-# one that is the payment's own already is left as it is.
+# `held` passes on all that came with a change that stands, so the rest joins only rows of tables, by their keys. LIMIT
+# and CASE are for the planner. It takes any list for a hundred rows and guesses that next to no jobs run, so without them
+# it would read all jobs instead of looking up a few. `referred` fails for a reference of another payment, because it sets
+# payment_id to NULL, which the column forbids. It leaves a reference alone that is the payment's own already.
 _RECORD = Prepared(
     "record",
     """
@@ -110,8 +111,8 @@ FROM held h
     "json, int",
 )
 
-# A statement of its own: it sees what another transaction committed while the one above waited for its rows. The lease
-# begins anew, as it does for what is written now.
+# A separate statement, because it has to see what another transaction committed while the one above waited for its rows.
+# The lease begins anew, as it does for a change that is written now.
 _WRITTEN_BEFORE = """
 UPDATE jobs j
 SET lease_until = CASE j.status WHEN 'running' THEN clock_timestamp() + make_interval(secs => %(lease_s)s) END
@@ -124,12 +125,11 @@ RETURNING j.id
 def record(connection: Connection, changes: Sequence[Change], *, lease_s: float) -> set[str]:
     """Write the changes; returns the ids of the jobs whose change stands. The rest lost their fence and wrote nothing.
 
-    Writing the same changes again is safe: what stands already is left as it is and counts as written.
+    Writing the same changes again is safe: a change that stands already is left as it is and counts as written.
 
-    Freezing a payment takes its job's fence; one that is frozen all the same is not written to either.
-
-    Raises VersionConflict, with nothing written, when a payment of a held job is not at the version it was read at;
-    ReferenceTaken, likewise, when one was given a reference that is another payment's.
+    Freezing a payment raises its job's fence. A frozen payment is not written to even if the fence is still held.
+    Raises VersionConflict, with nothing written, if a payment of a held job is not at the version it was read at;
+    ReferenceTaken, likewise, if a payment was given a reference that belongs to another one.
     """
     if not changes:
         return set()

@@ -1,4 +1,4 @@
-"""Routing configurations as operators put them: numbered from 1 without gaps, never changed; the newest one holds."""
+"""Routing configurations that operators put in place, numbered from 1 without gaps, never changed. The newest holds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RoutingVersion:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """What holds now. Version 0: nothing was ever put. `document` is left out where `known_version` was the newest."""
+    """The newest version; 0 if nothing was ever put. `document` is None if the caller knew that version already."""
 
     version: int
     document: Mapping[str, Any] | None
@@ -47,13 +47,13 @@ _NEWEST = Prepared(
 
 
 def newest(connection: Connection, known_version: int) -> Newest:
-    """What holds now, in one round trip: every process asks every two seconds."""
+    """The version that holds now, in one round trip, because every process asks every two seconds."""
     row: Any = _NEWEST.execute(connection, known_version).one()
     return Newest(row[0], row[1], frozenset(row[2]))
 
 
 def newest_version(connection: Connection) -> RoutingVersion | None:
-    """The version that holds now, or None where nothing was ever put."""
+    """The version that holds now, or None if nothing was ever put."""
     found = history(connection, limit=1)
     return found[0] if found else None
 
@@ -69,7 +69,7 @@ def history(
 
 
 def one_at_a_time(connection: Connection) -> None:
-    """Until this transaction ends nobody else adds a version; reading goes on."""
+    """Keep other transactions from adding a version until this one ends; reading goes on."""
     connection.exec_driver_sql(f"LOCK TABLE {routing_versions.name} IN SHARE ROW EXCLUSIVE MODE")
 
 

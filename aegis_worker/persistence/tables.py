@@ -40,10 +40,10 @@ def one_of(column: str, *values: str) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
-# Which operations there are is known in pipeline/operations alone.
+# The database checks only the form of an operation's name; pipeline/operations alone knows which operations there are.
 OPERATION_IS_A_NAME = "operation ~ '^[a-z][a-z_]{0,31}$'"
 
-# What a worker may have to do with: neither ended nor waiting for a person.
+# Jobs that a worker may have to work on: neither ended nor waiting for a person.
 ACTIVE_JOB = text("finished_at IS NULL AND NOT in_review")
 
 payments = Table(
@@ -71,7 +71,7 @@ payments = Table(
         Text,
         Computed("CASE WHEN state IN ('FAILURE', 'CANCELLED') THEN id END", persisted=True),
     ),
-    # Numbers payments that shared a reference in its one form before these had to differ. See migration 0010.
+    # Tells payments apart that shared a reference (in normal form) before references had to differ. See migration 0010.
     Column("reference_twin", Integer),
     Column(
         "unfinished",
@@ -279,7 +279,7 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_by_merchant", "merchant_id", "id", unique=True),
 )
 
-# No index but its key, and never updated: an entry costs the hot path one row.
+# It has no index but its key and is never updated, so that an entry costs the hot path only one row.
 gateway_references = Table(
     "gateway_references",
     metadata,

@@ -1,6 +1,7 @@
-"""The columns in which a payment's terms stand: what accepting writes there, and what every reader of a payment gets.
+"""The columns of a payment's terms: how accepting writes them, and how every reader of a payment reads them.
 
-A field of `PaymentTerms` has a column of its name. `amount` has two, and the customer's id one more, to be searched by.
+A field of `PaymentTerms` has a column of its name. `amount` has two columns; the customer's id has one more, for
+searches.
 """
 
 from __future__ import annotations

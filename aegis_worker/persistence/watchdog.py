@@ -1,11 +1,11 @@
 """A bound on every wait for PostgreSQL's answer, kept by this process itself.
 
-libpq waits in its own code for as long as the other side takes. PostgreSQL bounds its statements, and the kernel what the
-other side does not acknowledge; a proxy or a middlebox that takes everything and never answers is bounded by neither. So
-each connection notes from when on it waits, and one thread of the process shuts down the socket of one that has waited
-too long: libpq then returns at once, as it does when a server goes away.
+libpq waits in its own code for as long as the other side takes. PostgreSQL bounds the time of its statements, and the
+kernel the time until data is acknowledged. Neither helps against a proxy or a middlebox that takes everything and never
 
-What was being waited for may have happened: a COMMIT whose answer did not come is one of those.
+answers. So each connection notes when it began to wait, and one thread of the process shuts down the socket of a
+connection that has waited too long. libpq then returns at once, as it does when a server goes away.
+The statement may have happened all the same: for example a COMMIT whose answer did not come.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _CONNECT_S = 3
 
 
 class SilentServer(psycopg2.OperationalError):
-    """PostgreSQL took what it was sent and did not answer in time. Whether it carried it out isn't known."""
+    """PostgreSQL took a statement and did not answer in time. Nobody knows whether it carried the statement out."""
 
 
 class Watched(DriverConnection):
-    """A connection that waits for no answer longer than it is told to. For one thread at a time."""
+    """A connection whose waits for an answer are bounded. For one thread at a time."""
 
     wait: Wait
 
@@ -50,7 +50,7 @@ class Watched(DriverConnection):
         return super().cursor(*args, **{**more, "cursor_factory": WatchedCursor})
 
     def commit(self) -> None:
-        """As psycopg2 has it. Raises SilentServer; then it may be committed or not."""
+        """As in psycopg2. Raises SilentServer; then the transaction may be committed or not."""
         with self.wait:
             super().commit()
 
@@ -69,8 +69,9 @@ class Watched(DriverConnection):
         """End the wait, and with it the connection. From any thread."""
         since_s = self.wait.since_s
         self.wait.cut_after_s = 0.0 if since_s is None else time.monotonic() - since_s
-        # libpq closes its socket without a word, and the descriptor may be another's by now, a call to a gateway perhaps:
-        # what is shut down is what was looked at. It is closed where the other side was quicker.
+        # libpq may have closed its socket, and the descriptor may belong to something else by now, such as a call to a
+        # gateway. So duplicate the descriptor first, and shut down only the socket that was checked. If the other side
+        # was quicker, that socket is closed already.
         with suppress(OSError), socket.socket(fileno=os.dup(self._descriptor)) as found:
             if os.fstat(found.fileno()).st_ino == self._socket_number:
                 found.shutdown(socket.SHUT_RDWR)
@@ -91,18 +92,18 @@ class WatchedCursor(DriverCursor):
 
 
 def _watched(answer_within_s: float, dsn: str, **more: Any) -> Watched:
-    # Not in Watched's own __init__: the traceback of one that fails would keep its socket open for as long as it is kept.
+    # Not done in Watched.__init__, because the traceback of a failed one would keep its socket open as long as it lives.
     connection = Watched(dsn, **more)
     connection.watch(answer_within_s)
     return connection
 
 
 def bounded(answer_within_s: float, *, application: str) -> dict[str, Any]:
-    """Arguments of psycopg2.connect with which no wait is without a bound; options come on top of them."""
+    """Arguments of psycopg2.connect that bound every wait; options come on top of them."""
     return {
         "application_name": f"aegis-{application}",
         "connection_factory": partial(_watched, answer_within_s),
-        # For each address of the host, and all of it: TCP, TLS, who we are.
+        # Holds for each address of the host, and covers all of connecting: TCP, TLS and authentication.
         "connect_timeout": _CONNECT_S,
         "keepalives_idle": 30,
         "keepalives_interval": 5,
@@ -112,9 +113,9 @@ def bounded(answer_within_s: float, *, application: str) -> dict[str, Any]:
 
 
 class Wait:
-    """A connection's wait for an answer. Next to nothing is done here: it is on every statement's way.
+    """A connection's wait for an answer. It does next to nothing, because every statement passes through it.
 
-    `since_s`: by the monotonic clock; None while there is none. `cut_after_s`: how long it was when it was cut.
+    `since_s`: when the wait began, by the monotonic clock; None if there is none. `cut_after_s`: its length when cut.
     """
 
     __slots__ = ("cut_after_s", "since_s")
@@ -148,7 +149,7 @@ class _Watchdog:
         self._thread: threading.Thread | None = None
 
     def watch(self, connection: Watched) -> None:
-        """Look at this one too, for as long as there is one."""
+        """Look at this connection too, for as long as it lives."""
         with self._lock:
             self._watched.add(connection)
             if self._thread is None:
@@ -160,7 +161,8 @@ class _Watchdog:
         while lasts:
             slept_from_s = time.monotonic()
             time.sleep(_LOOK_EVERY_S)
-            # Frozen, or asleep with its host, the process has not read the answers that came meanwhile: they come first.
+            # If the process was frozen, or asleep with its host, answers may have come that it has not read yet. Give the
+            # connections time to read them.
             if time.monotonic() - slept_from_s < _OVERSLEPT_S:
                 lasts = self._looks_again()
 

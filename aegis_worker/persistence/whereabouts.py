@@ -1,10 +1,10 @@
-"""Why this role does not see AegisPay's tables: their schema is not in its search_path, or not for it to use."""
+"""Why this role does not see AegisPay's tables: their schema isn't in its search_path, or the role may not use it."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
-# has_schema_privilege: a schema of the search_path that may not be used is passed over without a word.
+# Asks has_schema_privilege, because PostgreSQL silently skips a schema of the search_path that the role may not use.
 _PLACES = """
 SELECT n.nspname AS name, n.nspname = ANY (current_schemas(false)) AS searched,
     has_schema_privilege(n.oid, 'USAGE') AS usable, n.nspname = ANY (
@@ -19,7 +19,7 @@ _SEARCH_PATH = "SELECT current_setting('search_path') AS path, cardinality(curre
 
 
 def not_seen_because(connection: Connection) -> str | None:
-    """What keeps the tables out of sight and what to do about it, in one line; None where they are just not there."""
+    """Why the role can't see the tables and what to do about it, in one line; None if there simply are no tables."""
     places = connection.exec_driver_sql(_PLACES).all()
     if any(place.searched for place in places):
         return None

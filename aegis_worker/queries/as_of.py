@@ -13,8 +13,8 @@ from aegis_worker.errors import IllegalTransition, PaymentFrozen
 
 from .history import MOST_EVENTS, list_events
 
-# Times compare as they are told, to the millisecond: what is told as of a time had happened at it.
-# Up to the first event after then: should a clock have gone backwards, the history still has no holes.
+# Times are compared to the millisecond, because that is how we show them: an event shown with the asked time is included.
+# The history ends before the first later event. So it has no holes, even if a clock once went backwards.
 _LAST_SEQ = """
 SELECT coalesce(min(seq) FILTER (WHERE date_trunc('milliseconds', at) > %(moment)s) - 1, max(seq), 0) FROM payment_events
 WHERE payment_id = %(payment_id)s

@@ -1,4 +1,4 @@
-"""Everything that is recorded about one payment, read as of one moment: what an explanation is made from."""
+"""Everything that is recorded about one payment, read as of one moment. Explanations are made from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .jobs import StoredJob, get_job
 from .payments import StoredPayment, get_payment
 from .reviews import Incident, get_incidents
 
-# Far above what one payment gathers in a week on the ladder; bounds what is read.
+# Bounds on what is read, far above what one payment gathers in a week on the verify ladder.
 _MOST_EVENTS, _MOST_ATTEMPTS, _MOST_ENTRIES = 1000, 200, 100
 
 
@@ -27,8 +27,8 @@ _MOST_EVENTS, _MOST_ATTEMPTS, _MOST_ENTRIES = 1000, 200, 100
 class CaseFile:
     """One payment with all that is known of it at `now`, by PostgreSQL's clock.
 
-    `decision`: what a person decided, and a gateway has yet to confirm, or contradicted.
-    `job` is the open one, else the newest. `recheck_at`: when a gateway is asked again about a charge that was given up.
+    `decision`: a person's decision that no gateway has confirmed yet, or that one contradicted.
+    `job` is the open one, or else the newest. `recheck_at`: when a gateway is asked again about a charge that we gave up.
     """
 
     now: datetime
@@ -46,7 +46,7 @@ class CaseFile:
 
     @property
     def calls(self) -> Sequence[Attempt]:
-        """The attempts without when and by which decision they were made."""
+        """The attempts alone, without their times and routing decisions."""
         return [stored.attempt for stored in self.attempts]
 
     @property
@@ -56,7 +56,7 @@ class CaseFile:
 
 
 def read_case_file(connection: Connection, merchant_id: str | None, payment_id: str) -> CaseFile | None:
-    """The case of a payment, or None where this merchant has none with that id. On a fresh connection, which it sets to
+    """The case of a payment, or None if this merchant has none with that id. Needs a fresh connection, which it sets to
     see the database as of one moment.
     """
     connection = connection.execution_options(isolation_level="REPEATABLE READ")

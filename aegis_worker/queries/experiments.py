@@ -1,4 +1,4 @@
-"""What the payments of an A/B test came to at first, by arm. A payment that went elsewhere at once is no part of it."""
+"""How the first hops of an A/B test's payments ended, by arm. A payment whose first hop left the arms doesn't count."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GROUP BY 1, 2, 3, 4, 5, 6
 
 
 def outcomes_by_arm(connection: Connection, experiment: str, span: Span) -> dict[str, ArmOutcome]:
-    """By arm, over these payments, as far as they were part of the experiment."""
+    """The outcomes by arm, over those payments of the span that were part of the experiment."""
     parameters = {"first": span.first_id, "last": span.last_id, "experiment": experiment}
     arms: dict[str, ArmOutcome] = {}
     for row in connection.exec_driver_sql(_ARMS, parameters).mappings():

@@ -31,7 +31,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One choice that was made: where to send it, or to try once more. `facts` are what it was made on."""
+    """One choice that was made: where to send the payment, or to try it again. `facts` are the grounds for it."""
 
     at: datetime
     kind: Literal["route", "retry"]
@@ -42,7 +42,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a person asks about a payment, answered."""
+    """Answers to what a person asks about a payment."""
 
     case: CaseFile
     why: str
@@ -65,7 +65,7 @@ def explain(case: CaseFile) -> Explanation:
 
 
 def _why(case: CaseFile) -> str:
-    """The events that matter for where it stands: the one that led to the state, and what came over it since."""
+    """The events that explain the payment's state: the one that led to it, and those that matter since then."""
     currency = case.stored.payment.amount.currency
     last: dict[str, str] = {}
     for event in case.events:
@@ -84,7 +84,7 @@ def _why(case: CaseFile) -> str:
         last.pop("review", None)
     if case.job is not None and case.job.status == "waiting" and case.job.queue == "payments":
         if case.calls and case.calls[-1].status in _REFUSED:
-            # The state says that a charge may be there; what came of it since is no event.
+            # The state says only that there may be a charge. That it was refused since is no event, so say it here.
             last["state"] = _ended(case.calls[-1])
         if case.job.reason:
             last["waits"] = f"it waits: {case.job.reason} (as of {readable(case.job.updated_at)} UTC)"
@@ -203,7 +203,7 @@ def _other_entry(details: Mapping[str, Any]) -> str:
     return "a person did something"
 
 
-# Who reads it may be a merchant: neither the reason nor what a gateway tells of others is for them.
+# A merchant may read this, so it leaves out the operator's reason and what a gateway says about other payments.
 _TOOK_EFFECT: dict[str, str] = {"after_wait": ", after its wait", "forced": ", by force"}
 _OF_ENTRY: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "payment.resolved": lambda details: (

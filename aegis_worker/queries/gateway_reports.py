@@ -1,4 +1,4 @@
-"""The configured gateways: what is set for them, whether they are paused, and how they do."""
+"""The configured gateways: their settings, whether they are paused, and how well they work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aegis_worker.resilience.monitor import Live, Monitor
 
 @dataclass(frozen=True, slots=True)
 class GatewayReport:
-    """One gateway. `live` is None while Redis can't be asked."""
+    """One gateway. `live` is None if Redis can't be asked."""
 
     config: GatewayConfig
     paused: Pause | None

@@ -31,7 +31,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredAttempt:
-    """An attempt with what only people and reports ask for: by which decision it was sent, and when; times in UTC."""
+    """An attempt with what only people and reports need: its routing decision and its times, in UTC."""
 
     attempt: Attempt
     payment_id: str
@@ -42,7 +42,7 @@ class StoredAttempt:
     last_checked_at: datetime | None
 
 
-# An event's id has room for so many (`ids.parse_event_id`).
+# The most events of a payment that an event's id has room for (`ids.parse_event_id`).
 MOST_EVENTS = 999_999
 
 _BESIDES = ("payment_id", "decision", "latency_ms", "sent_at", "answered_at", "last_checked_at")
@@ -112,6 +112,6 @@ def _read_attempts(connection: Connection, statement: Select[Any]) -> list[Store
 def _of_payment(
     statement: Select[Any], child: Table, merchant_id: str | None, payment_id: str
 ) -> Select[Any]:
-    # The children carry no merchant of their own: the payment says whose they are.
+    # These rows have no merchant of their own, so join the payment, which says whose they are.
     joined = statement.join(payments, payments.c.id == child.c.payment_id)
     return of_merchant(joined.where(child.c.payment_id == payment_id), payments, merchant_id)

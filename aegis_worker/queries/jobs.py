@@ -33,7 +33,7 @@ class StoredJob:
     finished_at: datetime | None
 
 
-# What a status implies, in the words of the indexes, which do not name the status.
+# Conditions that a status implies, written as in the indexes, which don't name the status. They let the planner use them.
 _ACTIVE = (jobs.c.finished_at.is_(None), not_(jobs.c.in_review))
 _INDEXED_AS: Mapping[str, tuple[ColumnElement[bool], ...]] = {
     "queued": _ACTIVE,
@@ -61,7 +61,7 @@ def list_jobs(
     limit: int,
     starting_after: str | None = None,
 ) -> Page[StoredJob]:
-    """Jobs, newest first; of one payment or in one status where those are given."""
+    """Jobs, newest first; only those of one payment or in one status if those are given."""
     statement = of_merchant(select(*_COLUMNS), jobs, merchant_id)
     if status is not None:
         statement = statement.where(jobs.c.status == status, *_INDEXED_AS.get(status, ()))

@@ -1,4 +1,4 @@
-"""What a monitor is told, in the text format of Prometheus: made from what all workers share, so any process can tell it.
+"""Metrics in the text format of Prometheus, made from what all workers share, so that any process can serve them.
 
 Labels are bounded: configured gateways times words that this module or the breakers know.
 """
@@ -28,19 +28,19 @@ def metrics_text(
     jobs_due: Mapping[str, int] | None,
     waiting: WaitingNumbers | None = None,
 ) -> bytes:
-    """All metrics; None where the database could not be asked. What isn't known is left out, never told as 0."""
+    """All metrics. An argument is None if the database could not be asked. Unknown figures are left out, never 0."""
     told = [*_stores(reports), *_gateways(reports or ()), *_jobs(jobs_due)]
     return generate_latest(_Once([*told, *(_waiting(waiting) if waiting else ())]))
 
 
 class _Once(Collector):
-    """Metrics that are made already."""
+    """A collector of metrics that exist already."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
-        """Them."""
+        """The metrics that were given."""
         return iter(self._metrics)
 
 

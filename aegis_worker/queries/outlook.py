@@ -1,4 +1,4 @@
-"""What happens to a payment next, when, and who does it. Pure: from its job, and from what no job stands for."""
+"""What happens to a payment next, when, and who does it. Pure. It looks at the job, and at what waits without a job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Who = Literal["worker", "person", "payer", "merchant", "nobody"]
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """The next thing to happen. `at` is None where it has no time, or where nothing happens."""
+    """The next thing to happen. `at` is None if its time isn't known, or if nothing more happens."""
 
     what: str
     who: Who

@@ -20,7 +20,7 @@ class Page(Generic[T]):
 
 
 def of_merchant(statement: Select[Any], table: Table, merchant_id: str | None) -> Select[Any]:
-    """The statement for one merchant's rows only. None lifts the limit: for operators, never for a request."""
+    """The statement for one merchant's rows only. None means any merchant: for operators, not for merchants' requests."""
     return statement if merchant_id is None else statement.where(table.c.merchant_id == merchant_id)
 
 
@@ -36,7 +36,7 @@ def newest_first(
     """The page of `statement` that follows the row whose `key` is `starting_after`."""
     if starting_after is not None:
         statement = statement.where(key < starting_after)
-    # One more than asked for tells whether there is a next page without counting.
+    # Read one row more than asked for: it tells whether there is a next page, without counting.
     result = connection.execute(statement.order_by(key.desc()).limit(limit + 1)).mappings()
     found = cast("Sequence[Mapping[str, Any]]", result.all())
     rows = found[:limit]

@@ -1,7 +1,7 @@
-"""Past payments with their first hops, and what all their hops came to by gateway: in pages, newest first.
+"""Past payments with their first hops, and how all their hops ended, by gateway. They come in pages, newest first.
 
-A payment's id begins with its time, and its attempts stand under its id: a period is a range of ids, and no other index is
-needed.
+A payment's id begins with its time, and its attempts are stored under its id. So a period is a range of ids, and no other
+index is needed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _PAGE = 1000
 # The steps of a hop, the one that says most about it first.
 _STEPS = "ARRAY['process', 'authenticate', 'initiate']"
 _LAST_STEP_FIRST = f"array_position({_STEPS}, a.operation)"
-# The category of a decline, or the kind of what was not sent.
+# The category of a decline, or the kind of reason why a call was not sent.
 _SAID = "coalesce(a.outcome->>'category', a.outcome->>'kind')"
-# Of the payment `p`.
+# A subquery for statements about a payment `p`: its first hop.
 FIRST_HOP = f"""
 SELECT a.gateway, a.operation, a.status, {_SAID} AS said, a.latency_ms
 FROM attempts a WHERE a.payment_id = p.id AND a.number = 1 AND a.operation = ANY ({_STEPS})
@@ -50,7 +50,7 @@ LEFT JOIN LATERAL ({FIRST_HOP}) hop ON true
 ORDER BY p.id DESC
 """
 
-# One row for each way that hops to a gateway stand, and one for the gateway.
+# One row for each way in which hops to a gateway ended, and one for the gateway as a whole.
 _MEASURED = f"""
 WITH hops AS (
     SELECT DISTINCT ON (a.payment_id, a.number) a.payment_id, a.number, a.gateway, a.operation, a.status, a.latency_ms,
@@ -95,7 +95,7 @@ def newest(database: Database, *, since: datetime, limit: int) -> Span:
 
 
 def measure(connection: Connection, span: Span) -> dict[str, Measured]:
-    """What the hops of these payments came to, by gateway."""
+    """How the hops of these payments ended, by gateway."""
     found: dict[str, Measured] = {}
     judged: dict[str, dict[Counted, int]] = {}
     parameters = {"first": span.first_id, "last": span.last_id}

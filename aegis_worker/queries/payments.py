@@ -51,7 +51,7 @@ def get_payment(connection: Connection, merchant_id: str | None, payment_id: str
     return None if row is None else _stored(cast("Mapping[str, Any]", row))
 
 
-# By merchant, because that is how the index goes; each merchant with payments has had a key.
+# Searches merchant by merchant, because the index begins with the merchant. Every merchant with payments has had a key.
 _BY_REFERENCE = """
 SELECT p.* FROM (
     SELECT DISTINCT merchant_id FROM api_keys WHERE %(merchant_id)s IS NULL OR merchant_id = %(merchant_id)s
@@ -127,8 +127,8 @@ def _in_state(state: State) -> ColumnElement[bool]:
     return is_there if state in TERMINAL else and_(payments.c.unfinished, is_there)
 
 
-# An id is made by the clock of a web process a moment before its row, whose time is PostgreSQL's: however these differ, it
-# is by less. So ids narrow a search for a time down to a part of the index.
+# An id holds the time of a web process's clock, a moment before its row gets PostgreSQL's time. The two differ by less
+# than this, so a search for a time can be narrowed down to a range of ids.
 _CLOCKS_DIFFER = timedelta(hours=1)
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 

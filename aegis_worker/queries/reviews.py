@@ -21,7 +21,7 @@ from .jobs import StoredJob
 from .page import Page
 from .payments import StoredPayment
 
-# Both halves come in the order of their indexes, so that neither reads more than a page.
+# Both halves of the UNION are read in the order of their indexes, so that neither reads more than a page.
 _WAITING = """
 SELECT payment_id FROM (
     (SELECT payment_id FROM jobs WHERE in_review AND payment_id > %(after)s ORDER BY payment_id LIMIT %(limit)s)
@@ -36,7 +36,7 @@ _MOST_INCIDENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that the audit found wrong with the payment and that is not put right yet."""
+    """Something wrong with the payment that the audit found and that still holds."""
 
     id: str
     invariant: str
@@ -48,7 +48,7 @@ class Incident:
 class Waiting:
     """One payment that waits for a person. `since`: when its job came into review, or when it was frozen.
 
-    `decision`: what a person decided that no gateway has confirmed yet, or that one contradicted.
+    `decision`: a person's decision that no gateway has confirmed yet, or that one contradicted.
     """
 
     stored: StoredPayment
@@ -65,7 +65,7 @@ class Waiting:
 
     @property
     def since(self) -> datetime:
-        """Nothing touches a job in review, so its last change is when it came there."""
+        """When the payment began to wait. Nothing changes a job in review, so its last change is when it came there."""
         if self.frozen_at is not None or self.job is None:
             return self.frozen_at or self.stored.updated_at
         return self.job.updated_at

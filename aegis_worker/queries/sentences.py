@@ -16,7 +16,7 @@ Data = Mapping[str, Any]
 
 
 def of_event(type_: EventType, data: Data, currency: str) -> str:
-    """What the event tells; its data as they are where they lack what the sentence needs."""
+    """The event as a sentence, or its plain data if they lack something that the sentence needs."""
     try:
         return _OF_EVENT[type_](data, currency)
     except KeyError:
@@ -31,7 +31,7 @@ def of_attempt(attempt: Attempt) -> str:
 
 
 def of_error(error: Data | None) -> str | None:
-    """`insufficient_funds at sandbox_a (51): not enough money`; None where there is no error."""
+    """`insufficient_funds at sandbox_a (51): not enough money`; None if there is no error."""
     if error is None:
         return None
     text = str(error["code"])

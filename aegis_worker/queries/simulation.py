@@ -19,7 +19,7 @@ DEFAULT_SPAN_S = 7 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """What came of it. `complete`: every payment of `span` was replayed, and not only the newest ones in the time given."""
+    """The result. `complete`: every payment of `span` was replayed, and not only as many as the time allowed."""
 
     simulation: Simulation
     span: Span
@@ -38,7 +38,7 @@ def simulate(
 ) -> Simulated:
     """Replay these payments, the newest first, for no longer than about `budget_s`.
 
-    `replayed` is told how many are done since it was told last. Raises DatabaseUnavailable.
+    `replayed` is called with the number of payments done since its last call. Raises DatabaseUnavailable.
     """
     ends_at = None if budget_s is None else time.monotonic() + budget_s
     with database.read() as connection:

@@ -1,4 +1,4 @@
-"""What is overdue: what should have moved by itself and has not, each with why and what to do. Every look is bounded."""
+"""Things that should have moved by themselves and have not, each with why and what to do. Every look is bounded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From when on something is overdue, in seconds. `dead_within_s`: how far back dead deliveries are looked for."""
+    """After how many seconds something is overdue. `dead_within_s`: how far back dead deliveries are looked for."""
 
     due_after_s: int = 300
     lease_after_s: int = 60
@@ -23,7 +23,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """One thing that does not move. `id` is of what `kind` names: a job, a payment, an event, a delivery."""
+    """One thing that does not move. `kind` says what `id` belongs to: a job, a payment, an event or a delivery."""
 
     kind: str
     id: str
@@ -37,7 +37,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class StuckReport:
-    """As of one moment. `more` names the kinds of which there is more than was listed."""
+    """What is stuck as of one moment. `more` names the kinds of which more is stuck than is listed."""
 
     as_of: datetime
     found: Sequence[Stuck]
@@ -57,7 +57,7 @@ WHERE finished_at IS NULL AND NOT in_review AND status = 'running'
     AND lease_until < statement_timestamp() - make_interval(secs => %(lease_after_s)s)
 ORDER BY lease_until LIMIT %(limit)s
 """
-# What waits for a person is told by the reviews.
+# Leaves out jobs that wait for a person, because the list of reviews has those.
 _IN_DOUBT = """
 SELECT p.id, p.id AS payment_id, p.merchant_id, e.at AS since, e.data ->> 'gateway' AS detail
 FROM payments p CROSS JOIN LATERAL (
@@ -81,7 +81,7 @@ WHERE status = 'dead' AND created_at > statement_timestamp() - make_interval(sec
 ORDER BY id LIMIT %(limit)s
 """
 
-# kind: the look, why it is there, what to do about it.
+# By kind: the statement that looks for it, why such a thing is stuck, and what to do about it.
 _LOOKS: dict[str, tuple[str, str, str]] = {
     "job_not_claimed": (
         _JOBS_DUE,

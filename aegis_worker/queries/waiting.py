@@ -1,6 +1,6 @@
 """What waits, in numbers for a monitor: events by sink, webhook deliveries by how they stand, and people's reviews.
 
-Asked every few seconds, by several monitors perhaps: each count goes by an index and ends at `MOST_COUNTED`.
+Several monitors may ask every few seconds, so each count uses an index and ends at `MOST_COUNTED`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from aegis_worker.persistence.delivery_lag import DEAD_WITHIN_D
 
 MOST_COUNTED = 10_000
 
-# In the order of the primary key payments come by their age, so of more than are counted the oldest are among them.
+# The primary key orders payments by their age. So even if there are more rows than are counted, the oldest are counted.
 _OUTBOX = """
 SELECT count(*) AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest_age_s
 FROM (SELECT created_at FROM outbox ORDER BY payment_id, seq LIMIT %(most)s) o
@@ -27,7 +27,7 @@ FROM (
     SELECT created_at, tries FROM webhook_deliveries WHERE status = 'pending' ORDER BY endpoint_id, due_at LIMIT %(most)s
 ) d
 """
-# One statement each: only a status that is written out meets its partial index.
+# One statement for each status, because PostgreSQL uses a partial index only if the statement spells the status out.
 _ENDED = """
 SELECT
     (SELECT count(*) FROM (
@@ -51,10 +51,10 @@ FROM (
 
 @dataclass(frozen=True, slots=True)
 class WaitingNumbers:
-    """Counts, each up to MOST_COUNTED, and the ages in seconds of what waits longest; 0 where nothing waits.
+    """Counts, each up to MOST_COUNTED, and in seconds the age of whatever has waited longest; 0 if nothing waits.
 
-    `failing` deliveries are pending ones that were tried; `dead` and `cancelled` are of the last 7 days. `frozen` payments
-    are among the reviews.
+    `failing` deliveries are pending ones that were tried; `dead` and `cancelled` are of the last 7 days. `frozen`
+    payments are among the reviews.
     """
 
     stream_pending: int

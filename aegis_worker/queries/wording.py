@@ -6,7 +6,7 @@ from aegis_worker.domain.money import Money
 
 
 def money(minor: int, currency: str) -> str:
-    """`19.99 USD (1999)`: for people, with the minor units that the API takes."""
+    """`19.99 USD (1999)`: the amount for people, followed by the minor units that the API takes."""
     return f"{Money(minor, currency)} ({minor})"
 
 

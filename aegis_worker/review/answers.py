@@ -26,10 +26,11 @@ Checked = Literal["confirmed", "not_found", "too_early", "unanswered", "nothing_
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a gateway answered about one charge. `asked_for`: the gateway's id that a person named, where that was asked.
+    """What a gateway answered about one charge.
 
-    `is_proof`: whether an answer to that says by itself whose charge it is. `sent_ago_s`: how long before it was asked the
-    charge was sent, at least; `absent_after_s`: how long after a call its gateway may still not show it.
+    `asked_for`: the gateway's id that a person named, if we asked about that id. `is_proof`: whether the answer about it
+    proves by itself whose charge it is. `sent_ago_s`: the least time between sending the charge and asking about it.
+    `absent_after_s`: for how long after a call this gateway may still not show its effect.
     """
 
     call: Attempt
@@ -60,12 +61,12 @@ class Said:
 
     @property
     def is_of_another(self) -> bool:
-        """Whether what the person named is another payment's."""
+        """Whether the charge that the person named belongs to another payment."""
         return self.asked_for is not None and self._mismatches and not self.is_other_money
 
     @property
     def is_other_money(self) -> bool:
-        """Whether a charge of this payment is shown, of another amount or currency."""
+        """Whether the gateway shows a charge of this payment with another amount or currency than ours."""
         return isinstance(self.outcome, Unknown) and bool(self.outcome.shows)
 
     @property
@@ -74,10 +75,11 @@ class Said:
 
 
 def contradiction(case: Case, kind: Kind, says: Sequence[Said], gateway_ref: str | None) -> Said | None:
-    """The first answer that a decision can't stand beside.
+    """The first answer that contradicts the decision, or None.
 
-    What is still pending, or waits for the payer, contradicts both: it may yet be charged, and may yet not be. So does a
-    charge of other money; but of a payment that has ended a person may say that it was looked into.
+    A charge that is pending or waits for the payer contradicts both "charged" and "not charged", because it may still end
+    either way. A charge of another amount or currency contradicts both, too; but if the payment has ended, a person may
+    close its job as looked into.
     """
     for said in says:
         outcome = said.outcome
@@ -109,12 +111,12 @@ def checked(kind: Kind, says: Sequence[Said]) -> Checked:
 
 
 def is_confirmed(kind: Kind, how: Checked) -> bool:
-    """Whether the gateways say as much as the person. That one knows of nothing confirms only that nothing was charged."""
+    """Whether the gateways confirm the decision. An answer "no such charge" can confirm only that nothing was charged."""
     return how in ("confirmed", "nothing_sent") or (how == "not_found" and kind == "not_charged")
 
 
 def _charged(says: Sequence[Said]) -> Checked:
-    """Any answer is enough that shows the charge and whose it is; of the id that was named, what is said of that counts."""
+    """One answer that shows the charge and whose it is suffices; if a person named an id, the answer about that id."""
     if any(isinstance(said.outcome, Approved) and said.is_proof for said in says):
         return "confirmed"
     about_the_named = [said for said in says if said.asked_for is not None] or says
@@ -122,7 +124,7 @@ def _charged(says: Sequence[Said]) -> Checked:
 
 
 def _not_charged(says: Sequence[Said]) -> Checked:
-    """As far as the least certain of the answers goes, for each charge may be the one."""
+    """The least certain of the answers decides, because any of the charges may have moved the money."""
     if not says:
         return "nothing_sent"
     if any(isinstance(said.outcome, Unknown) for said in says):

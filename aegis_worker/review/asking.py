@@ -26,9 +26,9 @@ def ask(
     charges: Sequence[Attempt],
     gateway_ref: str | None = None,
 ) -> list[Said]:
-    """Ask about each charge, side by side, and about `gateway_ref` as the first's; no transaction is open.
+    """Ask about all charges at the same time; the first one is asked about under `gateway_ref` if that is given.
 
-    A gateway that can't be asked any more is Unknown.
+    No transaction is open meanwhile. If a gateway can't be asked any more, its answer is Unknown.
     """
     questions: list[tuple[Attempt, str | None]] = [(charge, None) for charge in charges]
     if gateway_ref is not None and charges:

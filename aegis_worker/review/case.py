@@ -40,7 +40,7 @@ class Case:
 
     @property
     def has_ended(self) -> bool:
-        """The charge is settled as far as we say: a decision can only close the job, not change the state."""
+        """Whether the payment's state says how its charge ended. Then a decision closes the job and changes no state."""
         return self.payment.is_terminal or self.payment.state is State.AUTHORIZED
 
     @property
@@ -55,7 +55,7 @@ class Case:
 
     @property
     def resolutions(self) -> tuple[Kind, ...]:
-        """What may be decided now. Empty: the payment does not wait for a person."""
+        """The decisions that a person may make now. Empty if the payment does not wait for a person."""
         in_review = self.job is not None and self.job.status == "review"
         return resolutions_of(
             frozen=self.frozen_at is not None,
@@ -66,8 +66,8 @@ class Case:
 
 
 def resolutions_of(*, frozen: bool, in_review: bool, was_charged: bool, decided: bool) -> tuple[Kind, ...]:
-    """What a person may decide. A frozen payment is rebuilt first; nobody charges without a call on record; only a
-    decision that waits for a gateway is withdrawn.
+    """The decisions that a person may make. A frozen payment has to be rebuilt first. "Charged" needs a call on record,
+    and "withdraw" a decision that waits for a gateway.
     """
     if frozen:
         return ("rebuild",)

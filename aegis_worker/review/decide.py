@@ -31,7 +31,7 @@ _UNHEARD: tuple[Checked, ...] = ("unanswered", "too_early")
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What is to be written, and what to tell the person. `facts` are empty where only the job changes."""
+    """What has to be written, and what the person is told. `facts` are empty if only the job changes."""
 
     facts: Sequence[Fact]
     job: JobChange
@@ -40,7 +40,7 @@ class Decided:
 
 
 def chosen_charge(case: Case, *, gateway: str | None, number: int | None) -> Attempt:
-    """The charge that a person speaks of: the last one that fits. Raises ResolutionRefused where there is none."""
+    """The charge that a person means: the last one that fits. Raises ResolutionRefused if none fits."""
     fitting = [
         call for call in case.charges if gateway in (None, call.gateway) and number in (None, call.number)
     ]
@@ -55,7 +55,7 @@ def chosen_charge(case: Case, *, gateway: str | None, number: int | None) -> Att
 def charged(
     case: Case, charge: Attempt, says: Sequence[Said], how: Checked, reference: str | None
 ) -> Decided:
-    """The money moved at this charge's gateway. Raises ResolutionRefused where nobody knows the gateway's id of it."""
+    """The money moved at this charge's gateway. Raises ResolutionRefused if the gateway's id of it isn't known."""
     answer = next((said.outcome for said in says if isinstance(said.outcome, Approved)), None)
     if answer is None:
         known = reference or charge.gateway_ref
@@ -65,7 +65,7 @@ def charged(
             )
         answer = Approved(known, captured=case.payment.terms.capture_method == "automatic")
     facts = [_resolved(how, "charged"), *_to_processing(case, charge)]
-    # In PROCESSING from here on, so nothing of how the payer came here is told a second time.
+    # The payment is in PROCESSING from here on, so the events that led there are not recorded a second time.
     payment, _ = case.payment.record(facts)
     facts += approved(payment, Operation.PROCESS, charge.gateway, answer)
     ended = AnswerAttempt(
@@ -79,7 +79,7 @@ def charged(
     job = JobChange(
         "succeeded",
         result={"resolution": "charged", "checked": how},
-        # Another gateway may hold a charge too, or this one none: a sync asks all of them, and tells of either.
+        # Another gateway may hold a charge as well, or this gateway none. A sync asks them all and reports either case.
         follow_up=FollowUp("sync", "verify") if len(case.charges) > 1 or how in _UNHEARD else None,
     )
     held = "" if answer.captured else "; the funds are held, not captured"
@@ -87,9 +87,9 @@ def charged(
 
 
 def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s: float) -> Decided:
-    """No money moved anywhere: the payment has failed, with the gateway's own words where it has any.
+    """No money moved anywhere, so the payment has failed, with the gateway's own error if it gave one.
 
-    A charge that was in doubt is asked about again after `recheck_in_s`: people err, too.
+    The gateway is asked again about a charge that was in doubt after `recheck_in_s`, because people may be wrong, too.
     """
     latest = case.calls[-1] if case.calls else None
     gateway = latest.gateway if latest else None
@@ -106,7 +106,7 @@ def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s:
         error = describe_error("resolved_not_charged", gateway=gateway, gateway_code=None, message=message)
     ended = None
     if latest is not None and _must_be_ended(latest):
-        # DECLINED and not NOT_SENT: it was sent, so whoever compares with the gateways later still asks about it.
+        # DECLINED and not NOT_SENT, because the call was sent: comparisons with the gateways must still ask about it.
         ended = AnswerAttempt(
             latest.operation,
             latest.number,
@@ -122,13 +122,13 @@ def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s:
 
 
 def ask_again() -> Decided:
-    """The gateway is asked once more, at once; what it says then is followed as ever."""
+    """Ask the gateway once more, at once. Its answer is then treated like any other."""
     job = JobChange("waiting", "verify", run_in_s=0.0, reason="an operator had it asked again")
     return Decided([], job, "the gateway is asked once more, now; without an answer it comes back for review")
 
 
 def closed(kind: Kind, how: Checked) -> Decided:
-    """The payment has ended already and its end is final: only the job that asked for a person is closed."""
+    """The payment has already ended for good, so only the job that waited for a person is closed."""
     result = {"resolution": kind, "checked": how, "state_changed": False}
     note = "the payment has ended already and its end is final: only the review was closed"
     return Decided([], JobChange("succeeded", result=result), note)
@@ -139,12 +139,12 @@ def _must_be_ended(call: Attempt) -> bool:
 
 
 def _resolved(how: Checked, kind: Kind) -> Fact:
-    # Not the reason: events go to merchants, and what an operator writes down is for the audit log.
+    # The operator's reason is left out: events go to merchants, and the reason belongs in the audit log.
     return Fact(EventType.RESOLVED, {"how": _HOW[how], "resolution": kind, "checked": how})
 
 
 def _to_processing(case: Case, charge: Attempt) -> list[Fact]:
-    """The transitions that lead to PROCESSING, from which a charge may end well."""
+    """The facts that bring the payment to PROCESSING, because only from there may a charge succeed."""
     accepted = Fact(EventType.AUTHENTICATED, {"gateway": charge.gateway})
     moving = Fact(EventType.PROCESSING, {"gateway": charge.gateway, "attempt": charge.number})
     match case.payment.state:

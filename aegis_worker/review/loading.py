@@ -18,9 +18,9 @@ _MOST_CALLS = 200
 
 
 def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case | None:
-    """The case of any merchant's payment, or None. With `lock` it stays as it is until the transaction ends."""
+    """The case of a payment of any merchant, or None. With `lock` its rows are locked until the transaction ends."""
     if lock:
-        # The job before the payment, as `record` does: the other way round the two could deadlock.
+        # Lock the job before the payment, as `record` does. In the other order the two could deadlock.
         connection.execute(_open_job(payment_id).with_for_update())
     statement = select(payments).where(payments.c.id == payment_id)
     row = connection.execute(statement.with_for_update() if lock else statement).mappings().one_or_none()
@@ -51,7 +51,7 @@ def _calls(connection: Connection, payment_id: str) -> list[Attempt]:
 
 
 def standing_on(connection: Connection, gateway: str, gateway_ref: str, *, besides: str) -> str | None:
-    """Another payment whose charge this is, or None."""
+    """The id of a payment other than `besides` that stands on this charge, or None."""
     columns = gateway_references.c
     return connection.execute(
         select(columns.payment_id).where(

@@ -1,4 +1,4 @@
-"""Look at a decision from all sides before it is written: what the gateways say, and whose charge it is."""
+"""Check a decision before it is written: what the gateways say, and whose charge it is."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .case import Case
 from .loading import standing_on
 from .parts import Resolution, ReviewParts, as_json
 
-# What gateways say holds for as long: who was asleep since has to ask again. Longer than the slowest look-ups take.
+# Answers older than this are asked for again, because the process may have slept since. The slowest look-ups take less.
 _ANSWERS_HOLD_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What the gateways say about a decision, none of which contradicts it; `asked_at_s` by `clock_s`."""
+    """Answers of the gateways that don't contradict a decision. `asked_at_s` is a time of `clock_s`."""
 
     says: Sequence[Said]
     checked: Checked
@@ -34,14 +34,14 @@ class Looked:
 
     @property
     def is_old(self) -> bool:
-        """Whether so much time has passed since that the gateways may say something else."""
+        """Whether the answers are so old that the gateways may say something else by now."""
         return clock_s() - self.asked_at_s > _ANSWERS_HOLD_S
 
 
 def look_into(parts: ReviewParts, case: Case, resolution: Resolution) -> Looked:
-    """Ask the gateways about the charges that a decision is about; no transaction is open meanwhile.
+    """Ask the gateways about the charges that a decision concerns; no transaction is open meanwhile.
 
-    Raises ResolutionContradicted, ResolutionRefused where there is no such charge.
+    Raises ResolutionContradicted if a gateway says otherwise, ResolutionRefused if there is no such charge.
     """
     charges = case.charges
     if resolution.kind == "charged":
@@ -60,14 +60,14 @@ def look_into(parts: ReviewParts, case: Case, resolution: Resolution) -> Looked:
 
 
 def contradicted(said: Said, says: Sequence[Said], what_to_do: str) -> ResolutionContradicted:
-    """The refusal of what a gateway says otherwise."""
+    """The error that refuses a decision because a gateway says otherwise."""
     return ResolutionContradicted(
         f"{said.call.gateway} says {said.in_words}; {what_to_do}", [as_json(one) for one in says]
     )
 
 
 def refuse_anothers(connection: Connection, case: Case, looked: Looked, resolution: Resolution) -> None:
-    """Raise ResolutionRefused where another payment stands on the charge: one charge pays for one payment."""
+    """Raise ResolutionRefused if another payment stands on the charge, because one charge pays for one payment."""
     if resolution.kind != "charged":
         return
     gateway = looked.says[0].call.gateway

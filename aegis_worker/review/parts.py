@@ -1,4 +1,4 @@
-"""What a decision is made with, what it says, and what came of it."""
+"""The dependencies of a decision, its input (`Resolution`) and its result (`Resolved`)."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ TookEffect = Literal["confirmed", "after_wait", "forced"]
 class ReviewParts:
     """What a decision needs. `gateways` are looked up only when one is asked; `hint(queue)` wakes the workers.
 
-    `recheck_in_s`: when a charge that was decided not to be one is asked about again for the first time.
-    `decision_wait_s`: after which a decision takes effect that no gateway confirms.
+    `recheck_in_s`: after how long a gateway is first asked again about a charge that was decided not to have happened.
+    `decision_wait_s`: after how long a decision takes effect that no gateway confirms.
     """
 
     database: Database
@@ -36,9 +36,10 @@ class ReviewParts:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a person says. `gateway` and `attempt` name the charge that is meant, `gateway_ref` the gateway's id of it.
+    """A person's decision. `gateway` and `attempt` name the charge that is meant, `gateway_ref` the gateway's id of it.
 
-    `evidence`: where else it can be seen; needed where no gateway confirms it. `force`: not to wait for one then.
+    `evidence`: where else one can see that the decision is right; needed if no gateway confirms it. `force`: let the
+    decision take effect at once in that case.
     """
 
     kind: Kind
@@ -52,9 +53,8 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What came of it. `state_changed` is False where only the job was closed or sent back, or nothing took effect yet.
-
-    `decision`: what stands beside the review now, and waits.
+    """The result of a decision. `state_changed` is False if only the job was closed or sent back, or if nothing took
+    effect yet. `decision`: the decision that now stands beside the review and waits.
     """
 
     payment: Payment

@@ -1,4 +1,4 @@
-"""A payment whose row is not what its events say becomes what they say, and goes on. The events are the truth (I4)."""
+"""Rebuild: set a payment's row to what its events say, and let the payment go on. The events are the truth (I4)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aegis_worker.persistence.tables import payment_events
 
 from .case import Case
 
-# Unfreezing is what the guards of the table let a row change its end and its version for.
+# The table's triggers let a row leave a terminal state, or change its version freely, only while it is being unfrozen.
 _SET = """
 UPDATE payments
 SET state = %(state)s, version = %(version)s, authorized_minor = %(authorized_minor)s,
@@ -28,10 +28,10 @@ SET state = %(state)s, version = %(version)s, authorized_minor = %(authorized_mi
 WHERE id = %(id)s
 """
 
-# Made from a history or a row that was in dispute: the next ones are made anew.
+# The snapshots may be wrong, because the history or the row that they were made from was in dispute.
 _FORGET_SNAPSHOTS = "DELETE FROM payment_snapshots WHERE payment_id = %(id)s"
 
-# The pipeline looks at the payment as it stands now: it ends the job or asks the gateway.
+# Makes the job due, so that the pipeline looks at the rebuilt payment and ends the job or asks the gateway.
 _GO_ON = """
 UPDATE jobs SET status = 'waiting', queue = 'verify', run_at = clock_timestamp(), claim_count = 0,
     lease_epoch = lease_epoch + 1, begun_epoch = NULL, reason = 'rebuilt from its events', updated_at = clock_timestamp()
@@ -41,7 +41,7 @@ WHERE payment_id = %(id)s AND status = 'review'
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The payment as its events tell it, and which fields of the row were wrong, as (row, history)."""
+    """The payment as its events tell it, and the fields of the row that were wrong, as (in the row, in the history)."""
 
     payment: Payment
     changed: Mapping[str, tuple[Any, Any]]
@@ -50,8 +50,8 @@ class Rebuilt:
 def rebuild(connection: Connection, case: Case) -> Rebuilt:
     """Set the locked row to the fold of its events and unfreeze it.
 
-    Raises ResolutionRefused, with nothing written, when the history itself is impossible: then it is the events that
-    were meddled with, and no program knows what they were.
+    Raises ResolutionRefused, with nothing written, if the history itself is impossible: then somebody has changed the
+    events, and no program can know what they were.
     """
     row = case.payment
     payment = _folded(row, _events(connection, row.id))
@@ -61,7 +61,7 @@ def rebuild(connection: Connection, case: Case) -> Rebuilt:
     connection.exec_driver_sql(_SET, {**fields, "id": row.id})
     for statement in (_FORGET_SNAPSHOTS, _GO_ON):
         connection.exec_driver_sql(statement, {"id": row.id})
-    # Whether the gateway agrees with the events is not for whoever had it rebuilt to say.
+    # A rebuild says nothing about whether the gateway agrees with the events, so ask it.
     ask_now(connection, row.id)
     return Rebuilt(payment, {name: pair for name, pair in pairs.items() if pair[0] != pair[1]})
 

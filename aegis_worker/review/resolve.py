@@ -1,7 +1,8 @@
-"""A person's decision about a payment: checked against the gateways, then written down through the one path.
+"""A person's decision about a payment: checked against the gateways, then written like any other state change.
 
-What the gateways contradict is refused. What they confirm takes effect at once. Where they can't tell, the decision needs
-evidence and stands beside the review: it takes effect when a gateway confirms it, or after a wait, unless it is forced.
+A decision that a gateway contradicts is refused. A decision that the gateways confirm takes effect at once. If they can't
+tell, the decision needs evidence and stands beside the review until a gateway confirms it or a wait is over. A forced
+decision doesn't wait.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def resolve(
 
 
 def _decide(parts: ReviewParts, case: Case, resolution: Resolution, actor: str) -> Resolved:
-    """Let the gateways decide how far a person's word goes."""
+    """Ask the gateways, then let the decision take effect, let it wait, or refuse it."""
     looked = look_into(parts, case, resolution)
     why: TookEffect = "confirmed"
     if not looked.is_confirmed:
@@ -138,7 +139,7 @@ def _why_not(case: Case, kind: Kind) -> str:
 def _rebuild(
     connection: Connection, payment_id: str, reason: str, actor: str, expected_version: int | None
 ) -> Resolved:
-    # Again, now with the payment locked: another operator may have been quicker.
+    # Check again, now with the payment locked, because another operator may have been quicker.
     case = _checked_case(load(connection, payment_id, lock=True), payment_id, "rebuild", expected_version)
     rebuilt = rebuild(connection, case)
     changed = {name: {"row": row, "history": history} for name, (row, history) in rebuilt.changed.items()}

@@ -1,7 +1,7 @@
-"""Decisions that no gateway confirmed when they were made: they stand beside the review, and the gateways are asked on.
+"""Decisions that no gateway confirmed when they were made. They stand beside the review while we go on asking gateways.
 
-A decision takes effect when they confirm it, or when its wait is over without an answer; it is refused, with a note, when
-they contradict it. Each time the payment is looked at anew: a tick that dies, or two at once, do no harm.
+A decision takes effect when the gateways confirm it, or when its wait is over without an answer. It is refused, with a
+note, when they contradict it. Each tick reads the payment anew, so a tick that dies does no harm, nor do two at once.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .writing import LEFT_REVIEW, only_seen, open_job, outcome_of, take_effect, 
 
 log = structlog.get_logger(__name__)
 
-# How often a gateway is asked about a decision that waits for it, and how much a tick does.
+# Seconds until a gateway is asked again about a waiting decision; decisions in a batch; seconds that a tick may take.
 _AGAIN_IN_S, _BATCH, _BUDGET_S = 15.0, 16, 10.0
-# Who carries out what a person decided before.
+# The actor in the audit log when a tick carries out what a person decided earlier.
 _ACTOR = "aegis"
 
 _LOCK_JOB = """
@@ -37,10 +37,11 @@ SELECT FROM jobs WHERE id = %(job_id)s AND status = 'review' AND lease_epoch = %
 
 
 def stand(parts: ReviewParts, case: Case, resolution: Resolution, looked: Looked, *, actor: str) -> Resolved:
-    """Keep a decision that nobody confirms. Raises InvalidState where someone was quicker, ResolutionRefused where it
-    lacks something.
+    """Keep a decision that no gateway confirms. Raises InvalidState if somebody else decided meanwhile, ResolutionRefused
+    if the decision lacks something.
     """
-    outcome_of(parts, case, resolution, looked)  # what it lacks is said now, and not when its wait is over
+    # This raises if the decision lacks something: the person must learn that now, and not when the wait is over.
+    outcome_of(parts, case, resolution, looked)
     id_ = new_id(DECISION)
     return parts.database.run(lambda tx: _stand(tx, parts, case, resolution, looked, id_, actor))
 
@@ -59,7 +60,8 @@ def _stand(
     if connection.exec_driver_sql(_LOCK_JOB, fence).one_or_none() is None:
         raise InvalidState(LEFT_REVIEW, ())
     decision = decisions.of_payment(connection, case.payment.id)
-    if decision is None or decision.id != id_:  # else it was committed, and only that was not heard of
+    # Equal ids mean that this is a repeat, after a COMMIT whose answer got lost.
+    if decision is None or decision.id != id_:
         replaced = only_seen(connection, case)
         decision = decisions.put(
             connection,
@@ -103,7 +105,7 @@ def _stand(
 
 
 def withdraw(connection: Connection, case: Case, resolution: Resolution, *, actor: str) -> Resolved:
-    """Take a decision back before it takes effect. Raises InvalidState where it is another by now, or has."""
+    """Take a decision back. Raises InvalidState if it has taken effect, or if another one has taken its place."""
     decision = only_seen(connection, case)
     if decision is None or not decisions.take_out(connection, decision):
         raise InvalidState("the decision took effect meanwhile, or was taken back by another", ())
@@ -114,7 +116,7 @@ def withdraw(connection: Connection, case: Case, resolution: Resolution, *, acto
 
 
 def carry_out_due(parts: ReviewParts) -> dict[str, int]:
-    """Ask about the decisions that wait, until none is due or the budget is spent; returns what became of how many."""
+    """Ask about waiting decisions until none is due or the budget is spent; returns how many there were by result."""
     counts = {"asked": 0, "took_effect": 0, "refused": 0, "overtaken": 0}
     stop_at = time.monotonic() + _BUDGET_S
     while time.monotonic() < stop_at:
@@ -136,7 +138,8 @@ def _carry_out(parts: ReviewParts, decision: Decision, *, is_over: bool) -> str:
         return "replaced"
     kind = cast("Kind", decision.resolution)
     if kind not in case.resolutions:
-        # A worker asks about it just now, or it is frozen; what has no job any more was settled without a person.
+        # A worker is asking about the payment just now, or the payment is frozen. If it has no job any more, it was
+        # settled without a person.
         return (
             "waits"
             if case.job is not None or case.frozen_at is not None
@@ -158,7 +161,8 @@ def _carry_out(parts: ReviewParts, decision: Decision, *, is_over: bool) -> str:
     except (ResolutionContradicted, ResolutionRefused) as error:
         return _refused(parts, decision, str(error))
     except (InvalidState, VersionConflict):
-        return "waits"  # somebody was quicker: what that comes to, the next look will tell
+        # Somebody else changed the payment meanwhile. The next look decides on what stands then.
+        return "waits"
     parts.hint("verify")
     if done.state_changed:
         parts.hint("outbox")
@@ -167,7 +171,7 @@ def _carry_out(parts: ReviewParts, decision: Decision, *, is_over: bool) -> str:
 
 
 def _why_now(kind: Kind, looked: Looked, is_over: bool) -> TookEffect | None:
-    """Why the decision takes effect now, or None. Raises ResolutionRefused where its gateway never came to know of it."""
+    """Why the decision takes effect now, or None. Raises ResolutionRefused if its gateway never learned of the charge."""
     if looked.is_old:
         return None
     if looked.is_confirmed:

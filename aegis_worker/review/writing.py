@@ -21,7 +21,7 @@ from .case import Case, OpenJob
 from .looking import Looked
 from .parts import Resolution, Resolved, ReviewParts, TookEffect, as_json, named, summary
 
-# From the take-over to the end of the same transaction; nobody else ever sees it.
+# The lease lasts from taking the job over to the end of the same transaction, so nobody else ever sees it.
 _LEASE_S = 30.0
 
 _TAKE_OVER = """
@@ -43,10 +43,10 @@ def take_effect(
     actor: str,
     standing: Decision | None = None,
 ) -> Resolved:
-    """Write what a person decided. `looked` and `why` are None where nothing is said but that it be asked again.
+    """Write what a person decided. `looked` and `why` are None if the decision is only to ask the gateway again.
 
-    `standing`: the decision that waited until now, where it is one. Raises InvalidState where someone was quicker,
-    ResolutionRefused where it can't be carried out, VersionConflict.
+    `standing`: the decision, if it is one that waited until now. Raises InvalidState if somebody else decided meanwhile,
+    ResolutionRefused if the decision can't be carried out, and VersionConflict.
     """
     job = open_job(case)
     decided = outcome_of(parts, case, resolution, looked)
@@ -101,7 +101,7 @@ def take_effect(
 def outcome_of(
     parts: ReviewParts, case: Case, resolution: Resolution, looked: Looked | None
 ) -> decide.Decided:
-    """What a decision means. Raises ResolutionRefused where it lacks something."""
+    """What a decision means for the payment. Raises ResolutionRefused if the decision lacks something."""
     if looked is None:
         return decide.ask_again()
     if case.has_ended:
@@ -113,7 +113,7 @@ def outcome_of(
 
 
 def only_seen(connection: Connection, case: Case) -> Decision | None:
-    """The decision that stands beside the review; the job is locked. Raises InvalidState where it is not the one seen."""
+    """The decision that stands beside the review; its job is locked. Raises InvalidState if `case` holds another one."""
     current = decisions.of_payment(connection, case.payment.id)
     if (current and current.id) != (case.decision and case.decision.id):
         raise InvalidState(

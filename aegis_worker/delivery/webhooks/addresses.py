@@ -63,7 +63,7 @@ class Target:
 def parse_target(url: str, *, allow_private: bool) -> Target:
     """Take `url` apart. Raises EndpointRefused for anything but a plain https URL, or http where private is allowed.
 
-    A host that is written as an address is checked here; one that is a name when it is connected to.
+    A host that is written as an address is checked here. A host name is checked when we connect to it.
     """
     if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url or len(url) > MAX_URL:
         raise EndpointRefused(f"the URL must be printable ASCII without spaces, at most {MAX_URL} characters")

@@ -11,13 +11,13 @@ log = structlog.get_logger(__name__)
 
 
 class Afterwards:
-    """Finishes what runs leave, each on a thread. Whoever ends the process calls `finish` before."""
+    """Finishes what runs leave, each on a thread of its own. Call `finish` before the process ends."""
 
     def __init__(self) -> None:
         self._threads: list[threading.Thread] = []
 
     def leave(self, finish: Callable[[], None]) -> None:
-        """Have it finished while other things are done."""
+        """Call `finish` on a thread, so that the caller can go on."""
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(target=_finish, args=(finish,), name="webhooks-afterwards")
         self._threads.append(thread)

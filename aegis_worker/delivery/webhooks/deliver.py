@@ -33,9 +33,9 @@ log = structlog.get_logger(__name__)
 
 # While posts are under way, a run looks this often for deliveries that have become due for other endpoints.
 _LOOK_AGAIN_S = 0.2
-# Wait so long for more answers before claiming or settling, because one statement serves many.
+# Seconds to wait for more answers before claiming or settling, because one statement serves many.
 _GATHER_S = 0.01
-# A post that is not over so long after the end of its run hangs.
+# A post that is still under way this many seconds after its run's time is over counts as hanging.
 _GRACE_S = 0.5
 
 
@@ -113,11 +113,11 @@ class _Run:
         self._look_at, self._found = 0.0, True
 
     def report(self) -> DeliveryReport:
-        """What has come of it so far."""
+        """What the run has done so far."""
         return DeliveryReport(self._claimed, self._delivered, self._failed, self._dead, more=self._found)
 
     def until_nothing_is_due(self) -> bool:
-        """Deliver; whether posts still hang when the time is over."""
+        """Deliver until nothing is due or the time is over; returns whether posts still hang then."""
         while self._in_hand or (self._found and time.monotonic() < self.stop_at):
             self._claim_where_there_is_room()
             if time.monotonic() < self.stop_at:
@@ -140,7 +140,7 @@ class _Run:
             self.close()
 
     def close(self) -> None:
-        """Let the threads go, once they are back."""
+        """End the threads once their posts are over."""
         self._pool.shutdown(wait=True)
 
     def _claim_where_there_is_room(self) -> None:
@@ -173,18 +173,18 @@ class _Run:
             self._pool.submit(self._work, queue)
 
     def _put_back(self) -> None:
-        """What no thread has begun is due as before."""
+        """Give back the deliveries that no thread has begun, so that they are due as before."""
         for queue in self._shares:
             while (series := queue.next_series()) is not None:
                 self._done.put((queue, self._poster.post_series(queue, series, stop_at=0.0)))
 
     def _let_rest(self) -> None:
-        """Nobody else posts to an endpoint that hangs before it is given up."""
+        """Let endpoints that hang rest, so that no other run posts to them before this run's posts are over."""
         hanging = {queue.endpoint_id: self._longest_s for queue in self._shares if queue.in_hand}
         self._database.run(lambda connection: endpoint_rows.rest(connection, hanging))
 
     def _finished(self) -> list[tuple[EndpointQueue, list[Posted]]]:
-        """What threads have done since; waits a little for the first, and for others to join it."""
+        """The results of threads since the last call. Waits a little for the first one, and for others to join it."""
         finished: list[tuple[EndpointQueue, list[Posted]]] = []
         try:
             queue, result = self._done.get(timeout=_LOOK_AGAIN_S)
@@ -222,7 +222,7 @@ class _Run:
         self._database.run(write)
         crash_point("webhook.settled")
         if any(item.settlement.status != "pending" for item in posted):
-            # What was behind them is due now.
+            # The deliveries that waited behind these are due now.
             self._found, self._look_at = True, min(self._look_at, time.monotonic() + _GATHER_S)
         self._in_hand -= len(posted)
         for queue, series in finished:

@@ -42,7 +42,7 @@ def create_endpoint(
     DuplicateEndpoint where an active one posts some of these events there already.
     """
     target = parse_target(url, allow_private=settings.webhook_allow_private)
-    if not is_hook_url(url):  # one that was registered before goes on being posted to
+    if not is_hook_url(url):  # endpoints that were registered before this check are still posted to
         raise EndpointRefused("the URL must be written as https://host:port/path")
     unknown = [name for name in event_types if name not in _BY_WIRE_NAME]
     if unknown:
@@ -59,7 +59,7 @@ def create_endpoint(
             event_types=wanted,
             most=MAX_ENDPOINTS,
         )
-        # Whoever registers the same beside us has waited for our lock, or we for theirs.
+        # A request that registers the same endpoint at this moment waits for our lock, or we have waited for its lock.
         for other in endpoint_rows.of_merchant(connection, merchant_id, limit=MAX_ENDPOINTS):
             if other.id != new_id and _overlap(other.event_types, wanted) and _leads_to(other, target):
                 raise DuplicateEndpoint(other.id)
@@ -119,7 +119,7 @@ def list_deliveries(
 
 @dataclass(frozen=True, slots=True)
 class Redelivery:
-    """To how many endpoints an event is posted again; where it is none, why."""
+    """To how many endpoints an event is posted again, and if to none, why."""
 
     deliveries: int
     reason: str | None

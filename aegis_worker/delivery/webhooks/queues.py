@@ -21,7 +21,7 @@ from .signing import ID, SIGNATURE, TIMESTAMP, endpoint_secret, sign
 class Series:
     """The deliveries of one payment to one endpoint, in order of `seq`.
 
-    Nothing is posted after `send_before_s` (`clock_s`), when the lease could end during the post.
+    Nothing is posted after `send_before_s` (`clock_s`), because from then on the lease could end during the post.
     """
 
     deliveries: Sequence[ClaimedDelivery]
@@ -44,7 +44,7 @@ class EndpointQueue:
     closed: bool = False
 
     def next_series(self) -> Series | None:
-        """Take a waiting series, of which another thread may be taking the last."""
+        """Take a waiting series; None if another thread has just taken the last one."""
         try:
             return self.waiting.popleft()
         except IndexError:

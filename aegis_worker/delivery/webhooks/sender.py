@@ -34,7 +34,7 @@ _LONGEST_LIFE_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A connection to a server, until it is to be checked again where the name leads."""
+    """A connection to a server. After a while it is dropped, and the name is resolved and checked again."""
 
     connection: Connection
     retire_at: float
@@ -80,7 +80,8 @@ class HttpSender:
                 except OSError as error:
                     if isinstance(error, TimeoutError) or kept.connection.received:
                         raise
-                    # It was closed meanwhile. A fresh one tells whether the endpoint is there; the receiver dedupes.
+                    # The server closed the kept connection. Post over a fresh one: it shows whether the endpoint is
+                    # there, and if the event arrives twice, the receiver dedupes.
             fresh = self._fresh(server, deadline)
             return self._exchange(fresh, server, target.path, headers, body, deadline)
         except Refused as error:
@@ -159,7 +160,7 @@ def _host_field(server: Target) -> str:
 
 
 def _excerpt(content: bytes) -> str:
-    # Before it is cut: half a card number would not be known as one.
+    # Redact before cutting, because half a card number would not be recognized as one.
     text = redact_text(content.decode(errors="replace"))
     return "".join(character if character.isprintable() else " " for character in text)[:_MAX_EXCERPT].strip()
 
@@ -183,5 +184,5 @@ def _explain(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
         return "the host can't be resolved"
     what = "the answer can't be read" if isinstance(error, MalformedAnswer) else type(error).__name__
-    # What can't be read is quoted. Before it is cut: half a card number would not be known as one.
+    # The error quotes what can't be read. Redact it before cutting, because half a card number would not be recognized.
     return redact_text(f"{what}: {error}")[:_MAX_EXCERPT]

@@ -1,7 +1,7 @@
-"""Who gets how much of a run: nobody's endpoints that hang, however many there are, hold up somebody else's.
+"""How a run is shared among merchants, so that one merchant's hanging endpoints, however many, hold up no other's.
 
-What an endpoint is like shows when it is posted to. Until it has taken something it is on trial, and so is its merchant: a
-thread and a few deliveries for the endpoint, some of each for all that a merchant has on trial.
+Only posting to an endpoint shows whether it answers. Until it has taken a delivery, it and its merchant are on trial: the
+endpoint gets one thread and a few deliveries, and all endpoints that a merchant has on trial share a bound on both.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Shares:
         return iter(self._queues.values())
 
     def put(self, series: Series) -> None:
-        """Another series is in hand."""
+        """Add a series that the run has claimed."""
         first = series.deliveries[0]
         queue = self._queues.setdefault(
             first.endpoint_id, EndpointQueue(first.endpoint_id, first.event.merchant_id)
@@ -58,7 +58,7 @@ class Shares:
         )
 
     def to_start(self) -> Iterator[EndpointQueue]:
-        """Queues for which another thread may begin, each as often as it may; first those of merchants that have least."""
+        """Queues for which threads may begin, each once for every thread; merchants that have the fewest come first."""
         all_of, trial_of = Counter[str](), Counter[str]()
         by_merchant: defaultdict[str, list[EndpointQueue]] = defaultdict(list)
         for queue in self:

@@ -1,4 +1,4 @@
-"""One process of a worker delivers webhooks at a time: an endpoint that hangs holds this one up, and no payment."""
+"""One process of a worker delivers webhooks at a time, so that endpoints that hang hold up this one and no payments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .deliver import DeliveryReport
 
 
 class Turn:
-    """For the processes that are forked from the one that makes it. It ends with the process that has it.
+    """The turn among the processes that are forked from the one that makes it. It ends when its process does.
 
     A lock of the kernel on a file without a name: nothing has to expire or be cleaned up after a process is killed.
     """
@@ -20,7 +20,7 @@ class Turn:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the processes live)
 
     def take(self) -> bool:
-        """Whether it is this process's now; never waits."""
+        """Take the turn if it is free; returns whether this process has it now. Never waits."""
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -35,11 +35,11 @@ class Turn:
 def deliver_in_turn(
     turn: Turn, deliver: Callable[[], DeliveryReport], *, again: Callable[[], None], budget_s: float = 5.0
 ) -> DeliveryReport:
-    """Deliver, where no other process does; otherwise the report is empty.
+    """Deliver if no other process is delivering; otherwise the report is empty.
 
-    Looks again after giving the turn back, until nothing is found: a hint that came when the turn was taken was turned
-    away, and what it was about may have been committed after the last look. `again` is called when something may be left
-    after `budget_s`.
+    Looks again after giving the turn back, until nothing is found. While the turn was taken, another process may have
+    ignored a hint whose delivery was committed after our last look. `again` is called if something may be left after
+    `budget_s`.
     """
     stop_at = time.monotonic() + budget_s
     total = DeliveryReport()
