@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ def impatient(sandbox: Sandbox) -> Iterator[LoadedGateway]:
     adapter = adapter_for(sandbox.url, timeout_s=0.5)
     yield adapter
     adapter.close()
+
+
+def is_now(gateway: LoadedGateway, about: StatusQuery, decided: type[Approved | Declined]) -> bool:
+    return isinstance(gateway.get_status(about), decided)
 
 
 class TestAPaymentsWay:
@@ -270,9 +275,7 @@ class TestLookUps:
             outcome = gateway.process(charge)
             assert isinstance(outcome, Pending)
             about = query(charge, outcome.gateway_ref)
-            assert eventually(
-                lambda about=about, decided=decided: isinstance(gateway.get_status(about), decided)
-            )
+            assert eventually(partial(is_now, gateway, about, decided))
 
     def test_3ds_asks_for_the_payer_and_goes_on_when_the_page_was_fetched(
         self, gateway: LoadedGateway, sandbox: Sandbox

@@ -17,7 +17,7 @@ from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.exchange.http_client import MAX_BODY_BYTES, HttpClient
 from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
 
-Behaviour = Callable[[socket.socket], None]
+Behaviour = Callable[[socket.socket], object]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -45,7 +45,12 @@ def serving(*behaviours: Behaviour) -> Iterator[str]:
 
 
 def client_for(url: str, **settings: Any) -> HttpClient:
-    defaults = {"connect_timeout_s": 2.0, "timeout_s": 5.0, "max_connections": 1, "headers": {}}
+    defaults: dict[str, Any] = {
+        "connect_timeout_s": 2.0,
+        "timeout_s": 5.0,
+        "max_connections": 1,
+        "headers": {},
+    }
     return HttpClient(url, **defaults | settings)
 
 

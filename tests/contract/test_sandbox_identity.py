@@ -41,6 +41,11 @@ def answers_with(proxy: RewritingProxy, status: int, body: bytes) -> None:
     )
 
 
+def answers_always_with(proxy: RewritingProxy, anothers: Exchange) -> None:
+    """From now on everything is answered as that was."""
+    proxy.rewrite = lambda exchange: (anothers.status, anothers.body)
+
+
 def last_answer(proxy: RewritingProxy) -> Exchange:
     return proxy.seen[-1]
 
@@ -212,7 +217,7 @@ class TestLookUps:
         for about in (*[request() for _ in range(2)], never):
             gateway.find_by_reference(query(about))
             anothers = last_answer(proxy)
-            proxy.rewrite = lambda exchange, anothers=anothers: (anothers.status, anothers.body)
+            answers_always_with(proxy, anothers)
             assert is_mismatch(gateway.find_by_reference(query(request())))
             proxy.heal()
 

@@ -50,8 +50,9 @@ def test_a_demo_that_is_stopped_leaves_nothing_behind(environ: dict[str, str]) -
     demo = subprocess.Popen(
         [AEGIS, "demo"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    assert demo.stderr is not None
-    wait_until(lambda: "posting" in demo.stderr.readline(), START_S)
+    told = demo.stderr
+    assert told is not None
+    wait_until(lambda: "posting" in told.readline(), START_S)
     started = psutil.Process(demo.pid).children(recursive=True)
     arguments = chain.from_iterable(command_lines(started).values())
     (ledger,) = {Path(argument) for argument in arguments if "sandbox_a.sq" in argument}

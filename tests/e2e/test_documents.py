@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from support.document_shell import (
     SHELL_LANGUAGES,
-    Installation,
     blocks_of,
     folder_of_a_reader,
     installation_of_a_reader,
     reader_in,
 )
+from support.installation import Installation
 
 ROOT = Path(__file__).parents[2]
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -116,6 +117,6 @@ def test_what_a_command_warns_of_is_one_line_of_its_standard_error(
     assert "WRONGTYPE" in warned[0]["error"]
 
 
-def named(logs: ProcessLogs, program: str, event: str) -> list[dict[str, object]]:
+def named(logs: ProcessLogs, program: str, event: str) -> list[dict[str, Any]]:
     """The lines of that program about that."""
     return [line for line in logs.events(program) if line["event"] == event]

@@ -33,7 +33,7 @@ from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
 
 PAYMENTS = 6
-OPTIONS = {"key_lifetime_s": 3600, "absence_window_s": 60}
+OPTIONS: dict[str, Any] = {"key_lifetime_s": 3600, "absence_window_s": 60}
 pytestmark = pytest.mark.faults
 
 

@@ -13,6 +13,7 @@ from redis import Redis
 from support.installation import SOON_S, Installation, wait_until
 from support.own_beat import OwnBeat
 from support.own_worker import OwnWorker
+from support.redis_values import taken_from, text_of
 
 from aegis_worker.beat import STARTED, TICKS_KEY
 from aegis_worker.celery import ENOUGH_WAIT, QUEUES
@@ -39,7 +40,7 @@ def beat(tmp_path: Path, redis_url: str) -> Callable[..., OwnBeat]:
 
 def taken(broker: Redis) -> list[str]:
     """The tasks that wait, as a worker would take them."""
-    entries = [entry for queue in QUEUES for entry in (broker.lpop(queue, 1000) or [])]
+    entries = [entry for queue in QUEUES for entry in taken_from(broker, queue, 1000)]
     return [json.loads(entry)["headers"]["task"] for entry in entries]
 
 
@@ -119,7 +120,7 @@ def test_beat_says_in_redis_when_each_tick_was_sent_by_the_clock_of_redis(
 ) -> None:
     with beat(clock_off_s=-_TWO_HOURS_S):
         until_ticks_come(broker)
-        noted = {name.decode(): int(at_ms) / 1000 for name, at_ms in broker.hgetall(TICKS_KEY).items()}
+        noted = {text_of(name): int(at_ms) / 1000 for name, at_ms in broker.hgetall(TICKS_KEY).items()}
         now_s = broker.time()[0]
     assert set(noted) == {STARTED, *celery_app.conf.beat_schedule}
     assert all(now_s - SOON_S < at_s <= now_s + 1 for at_s in noted.values())

@@ -20,6 +20,7 @@ from redis.retry import Retry
 from support.checkout import CHECKOUT
 from support.installation import Installation, wait_until
 from support.payments import accept_one, attempts_of, payment_of, pipeline
+from support.redis_values import text_of
 from support.sandbox_pair import SandboxPair, running_pair
 from support.steady_load import Load
 
@@ -78,7 +79,7 @@ class Watched:
     def _breaker(self) -> tuple[str, int]:
         with self.running.redis() as client:
             state, epoch = client.hmget(_BREAKER, "state", "epoch")
-        return (state or b"CLOSED").decode(), int(epoch or 0)
+        return text_of(state or b"CLOSED"), int(epoch or 0)
 
     def _calls(self) -> dict[str, int]:
         url = self.running.ready["sandboxes"]["sandbox_a"]["url"]

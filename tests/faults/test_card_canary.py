@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -138,8 +139,9 @@ def test_a_card_sent_to_a_whole_installation_is_in_no_log_file_dump_or_queue(
         holds = holds_it(json.dumps(running.post(body).body))
         assert not holds, body
     for number in WRITTEN:
+        headers: dict[str, Any] = {"User-Agent": number}
         for path in (f"/v1/payments/{quote(number)}", f"/v1/payments?reference={quote(number)}"):
-            assert not holds_it(json.dumps(running.send("GET", path, **{"User-Agent": number}).body))
+            assert not holds_it(json.dumps(running.send("GET", path, **headers).body))
         running.send("POST", "/v1/gateways/sandbox_a/webhooks", {"id": number, "cvv": CVV})
     from_a_file = tmp_path / "payments.jsonl"
     from_a_file.write_text("\n".join(json.dumps(body) for body in bodies()))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.installation import SOON_S, STOP_S, Installation, wait_until
@@ -17,7 +18,7 @@ from support.processes import SKEWED_CLOCK
 _JOB = "SELECT status, lease_epoch, claimed_by FROM jobs WHERE payment_id = %(id)s"
 
 
-def clock_off_by(seconds: int) -> dict[str, str]:
+def clock_off_by(seconds: int) -> dict[str, Any]:
     path = os.pathsep.join(filter(None, (SKEWED_CLOCK, os.environ.get("PYTHONPATH"))))
     return {"PYTHONPATH": path, "TEST_CLOCK_SKEW_S": str(seconds)}
 
@@ -29,7 +30,7 @@ def clock_off_by(seconds: int) -> dict[str, str]:
 def test_a_wrong_clock_ends_no_lease_early(
     running: Installation, skew_s: int, is_holder_skewed: bool
 ) -> None:
-    long_lease = {"AEGIS_LEASE_S": "60"}
+    long_lease: dict[str, Any] = {"AEGIS_LEASE_S": "60"}
     skewed, right = clock_off_by(skew_s) | long_lease, long_lease
     with own_worker(running, **(skewed if is_holder_skewed else right)) as holder:
         held = running.accepted("tok_latency_1800")

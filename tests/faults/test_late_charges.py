@@ -243,7 +243,7 @@ def on_the_way_to_a_refund(database, reverse):
     rechecked(database, parts)
     run(parts, "verify")
     run(parts, "payments")
-    del gateway.reverse
+    gateway.reverse = gateway.reversed_once
     return payment_id, parts, gateway
 
 
@@ -310,7 +310,7 @@ def test_a_hold_that_was_captured_before_its_void_is_refunded(database):
     rechecked(database, parts)
     run(parts, "verify")
     run(parts, "payments")
-    del gateway.reverse
+    gateway.reverse = gateway.reversed_once
     gateway.look_up = lambda query: Approved("ch_late", captured=True)
     for queue in ("verify", "payments", "verify"):
         run(parts, queue)

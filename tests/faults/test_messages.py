@@ -13,7 +13,7 @@ import redis
 from support.installation import SOON_S, Installation, wait_until
 
 _QUEUE = "payments"
-_NO_MESSAGES = (
+_NO_MESSAGES: tuple[str | bytes, ...] = (
     "no JSON",
     b"\xff\xfe",
     "[]",
@@ -29,6 +29,7 @@ def test_a_message_that_comes_twenty_times_charges_once(running: Installation) -
     with running.without_worker(), running.redis() as broker:
         payment_id = hinted_payment(running, broker, "tok_latency_500")
         message = broker.lindex(_QUEUE, 0)
+        assert message is not None
         broker.lpush(_QUEUE, *[message] * 19)
     assert running.ended(payment_id)["state"] == "SUCCESS"
     with running.redis() as broker:
@@ -49,8 +50,10 @@ def test_a_payment_whose_message_was_lost_is_found_by_the_sweeper(running: Insta
 def test_messages_of_strangers_are_thrown_away_and_run_nothing(running: Installation, tmp_path: Path) -> None:
     with running.without_worker(), running.redis() as broker:
         hinted_payment(running, broker, "tok_visa")
-        hint = json.loads(broker.lindex(_QUEUE, 0))
-        strangers = [*forged(hint, canary=tmp_path / "run"), *_NO_MESSAGES]
+        message = broker.lindex(_QUEUE, 0)
+        assert message is not None
+        hint = json.loads(message)
+        strangers: list[str | bytes] = [*forged(hint, canary=tmp_path / "run"), *_NO_MESSAGES]
         broker.lpush(_QUEUE, *strangers)
     wait_until(lambda: running.worker_pid(), SOON_S)
     worker_pid = running.worker_pid()

@@ -25,6 +25,7 @@ from support.payments import (
 )
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Lookup, Outcome
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.gateways.base import GatewayRequest, StatusQuery
@@ -38,7 +39,7 @@ from aegis_worker.resilience.permits import Verdict, Wanted
 
 CAUTIOUS = replace(POLICY, poison_cap=3)
 ROUNDS = CAUTIOUS.poison_cap + 2
-QUICK = {"connect_timeout_s": 0.1, "timeout_s": 0.1}
+QUICK: dict[str, Any] = {"connect_timeout_s": 0.1, "timeout_s": 0.1}
 # As a full disk says it.
 REFUSE = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -192,8 +193,11 @@ def test_what_could_not_be_given_back_is_given_back_by_the_next_run_of_its_proce
 def test_a_worker_that_wakes_up_after_all_has_not_died(database, told):
     (payment_id,) = accept_several(database, 1)
 
-    def claimed() -> list[Any]:
-        return database.run(lambda tx: claim(tx, "payments", limit=9, lease_s=90, worker="w"))
+    def claimed() -> list[ClaimedJob]:
+        jobs: list[ClaimedJob] = database.run(
+            lambda tx: claim(tx, "payments", limit=9, lease_s=90, worker="w")
+        )
+        return jobs
 
     for _ in range(ROUNDS):
         sleeper = Hand(PostgresJobs(database), cautious(database).owed)

@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from support import api_client
 from support.api_client import Api, Merchant, start_api
 from support.baseline import Baseline
 from support.installation import SOON_S, Installation, Reply, card, wait_until
@@ -35,7 +36,6 @@ from support.process_logs import ProcessLogs
 from support.scripted_gateway import ScriptedGateway
 from support.tcp_proxy import TcpProxy
 from support.undelivered import settings_with
-from werkzeug.test import TestResponse
 
 from aegis_worker.delivery.webhooks.endpoints import MAX_ENDPOINTS, create_endpoint, list_endpoints
 from aegis_worker.domain.outcomes import Outcome
@@ -199,7 +199,7 @@ def test_a_request_that_does_not_hear_of_its_commit_is_accepted_once_and_told_as
         api.database.dispose()
 
 
-def assert_accepted_once(api: Api, shop: Merchant, answer: TestResponse) -> None:
+def assert_accepted_once(api: Api, shop: Merchant, answer: api_client.Reply) -> None:
     """Accepted, told as new, hinted at; and told the same again."""
     assert answer.status_code == 202
     assert "Idempotent-Replayed" not in answer.headers

@@ -36,7 +36,7 @@ def product(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def told(stores: Stores, capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
+def told(stores: Stores, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """What PostgreSQL and this process have written since the test began."""
     path = Path(stores.postgres.log_path)
     before = path.stat().st_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -46,7 +46,7 @@ def half_open(redis_url: str, limits: BreakerLimits) -> SharedGates:
 
 
 @contextmanager
-def processes(number: int, work: Callable[[], None]) -> Iterator[list[BaseProcess]]:
+def processes(number: int, work: Callable[[], None]) -> Iterator[Sequence[BaseProcess]]:
     """So many processes of their own that do the work; ended at the end."""
     started = [_PROCESSES.Process(target=work, daemon=True) for _ in range(number)]
     for process in started:

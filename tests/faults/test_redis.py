@@ -74,6 +74,7 @@ def test_workers_outlive_a_redis_that_is_full(running: Installation) -> None:
     worker_pid = running.worker_pid()
     with running.redis() as client:
         limit = client.config_get("maxmemory")["maxmemory"]
+        assert limit is not None
         client.config_set("maxmemory", "1")
         try:
             payment_ids = [running.accepted("tok_visa") for _ in range(5)]

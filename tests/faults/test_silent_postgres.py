@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from support.api_client import Api, Merchant, start_api
+from support.api_client import Api, Merchant, body_of, start_api
 from support.installation import AEGIS, SOON_S, Installation, wait_until
 from support.own_worker import own_worker
 from support.payments import accept_one, attempts_of, end_leases, pipeline, rows, run_until_quiet, story_of
@@ -150,7 +150,7 @@ def test_readiness_is_refused_in_time_while_postgresql_is_silent(
     proxy.blackhole(from_prefix=from_prefix)
     for _ in range(2):  # over a connection that was there, and over none
         answer = within(_COMES_BACK_S, lambda: shop.client.get("/readyz"))
-        assert (answer.status_code, answer.json["checks"]["database"]) == (503, "unreachable")
+        assert (answer.status_code, body_of(answer)["checks"]["database"]) == (503, "unreachable")
     proxy.heal()
     assert shop.client.get("/readyz").status_code == 200
 

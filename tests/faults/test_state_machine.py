@@ -20,6 +20,7 @@ from support.model_worker import World, worker
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.replay import differences
 from aegis_worker.domain.transitions import State
+from aegis_worker.resilience.permits import Refusal
 
 QUEUES = ("payments", "verify")
 STEPS = ((Operation.PROCESS,), (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS))
@@ -88,7 +89,7 @@ class PaymentLife(RuleBasedStateMachine):
         look_ups=st.booleans(),
         by=st.sampled_from((None, "breaker", "limit")),
     )
-    def the_gates_will_refuse(self, name: str, look_ups: bool, by: str | None) -> None:
+    def the_gates_will_refuse(self, name: str, look_ups: bool, by: Refusal | None) -> None:
         self.world.gates.refusing[name, look_ups] = by
 
     @rule()
@@ -182,8 +183,9 @@ TestAFewLives = PaymentLife.TestCase
 TestAFewLives.settings = lives(100)
 
 
+# Hypothesis makes the class while this runs: mypy sees a variable.
 @pytest.mark.slow
-class TestManyLives(PaymentLife.TestCase):
+class TestManyLives(PaymentLife.TestCase):  # type: ignore[misc, valid-type]
     """The same, for minutes."""
 
     settings = lives(3000)

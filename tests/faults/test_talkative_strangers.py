@@ -18,7 +18,7 @@ from support.api_client import start_api
 from support.card_canary import CVV, PAN, WRITTEN, dump, holds_it
 from support.merchant_server import a_sink, answers
 from support.payments import accept_one, let_pass, make_due, pipeline, rows, run_until_quiet
-from support.scripted_gateway import ScriptedGateway
+from support.scripted_gateway import ScriptedGateway, answering
 from support.undelivered import claim_and_fan_out
 
 from aegis_worker.cli.checks_gateways import answers as doctor_asks
@@ -126,7 +126,7 @@ def test_a_card_in_any_text_of_any_outcome_is_kept_told_and_logged_nowhere(
     told = outcomes(said)
     for number, outcome in enumerate(told):
         accept_one(database, f"sent-{number}")
-        run_until_quiet(pipeline(database, ScriptedGateway("a", lambda request, told=outcome: told)))
+        run_until_quiet(pipeline(database, ScriptedGateway("a", answering(outcome))))
     for number, outcome in enumerate(one for one in told if not isinstance(one, NotSent)):
         accept_one(database, f"asked-{number}")
         asked = ScriptedGateway("a", lambda request: Unknown("no answer"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from support.payments import accept_one, make_due, pipeline, rows, story_of
@@ -29,7 +30,7 @@ def test_pipelines_that_race_without_a_lock_charge_each_payment_once(database: D
         run(parts, "payments")
         run(parts, "verify")
 
-    limits = {"connect_timeout_s": 0.05, "timeout_s": 0.05}
+    limits: dict[str, Any] = {"connect_timeout_s": 0.05, "timeout_s": 0.05}
     first, second = ScriptedGateway("first", slow, **limits), ScriptedGateway("second", **limits)
     for number in range(30):
         accept_one(database, key=f"key-{number}")

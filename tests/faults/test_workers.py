@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from support.baseline import Baseline
@@ -48,7 +49,7 @@ def test_a_killed_workers_payment_is_finished_by_another(running: Installation) 
 @pytest.mark.row(29)
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"REMAP_SIGTERM": "SIGQUIT"}], ids=["TERM", "QUIT"])
-def test_ten_restarts_under_load_interrupt_no_call(running: Installation, settings: dict[str, str]) -> None:
+def test_ten_restarts_under_load_interrupt_no_call(running: Installation, settings: dict[str, Any]) -> None:
     running.ended(running.accepted("tok_visa"))
     baseline = Baseline.of(running)
     with running.without_worker(), ExitStack() as workers:

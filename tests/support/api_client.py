@@ -196,6 +196,12 @@ def settings_for(database_url: str) -> Settings:
         return load_settings()
 
 
+def body_of(answer: TestResponse) -> Any:
+    """The JSON of an answer that a client without a key got."""
+    assert answer.json is not None, answer.text
+    return answer.json
+
+
 def codes(answer: Reply) -> Sequence[tuple[str, str]]:
     """The (pointer, code) pairs of a problem's errors."""
     return sorted((error["pointer"], error["code"]) for error in answer.json["errors"])

@@ -51,7 +51,7 @@ class ModelGates(OpenGates):
     """Gates that refuse what is in `refusing`: charges or look-ups at a gateway, because of a breaker or a limit."""
 
     def __init__(self) -> None:
-        self.refusing: dict[tuple[str, bool], Refusal] = {}
+        self.refusing: dict[tuple[str, bool], Refusal | None] = {}
 
     def admit(self, wanted: Sequence[Wanted]) -> list[Verdict]:
         return [self._verdict(want) for want in wanted]

@@ -137,6 +137,12 @@ def payment_of(database: Database, payment_id: str) -> Payment:
     return payment_from_row(rows(database, "SELECT * FROM payments WHERE id = %(id)s", id=payment_id)[0])
 
 
+def last_error_of(payment: Payment) -> Mapping[str, Any]:
+    """Of a payment that has one."""
+    assert payment.last_error is not None
+    return payment.last_error
+
+
 def events_of(database: Database, payment_id: str) -> list[Event]:
     sql = "SELECT * FROM payment_events WHERE payment_id = %(id)s ORDER BY seq"
     return [

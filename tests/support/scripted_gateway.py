@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, Outcome
 from aegis_worker.errors import InvalidWebhook
@@ -21,16 +21,20 @@ from aegis_worker.gateways.base import (
 )
 
 Script = Callable[[GatewayRequest], Outcome]
+_Answer = TypeVar("_Answer")
 
 
-def answering(*answers: Outcome) -> Script:
-    """A script that gives these answers one after another, and then the last one again and again."""
+def answering(*answers: _Answer) -> Callable[[object], _Answer]:
+    """A script, of calls or of look-ups: it gives these answers one after another, then the last one again and again."""
     left = list(answers)
     return lambda request: left.pop(0) if len(left) > 1 else left[0]
 
 
 class ScriptedGateway:
-    """Remembers the first effect of each idempotency key. `script(request)` may charge, and may answer anything."""
+    """Remembers the first effect of each idempotency key. `script(request)` may charge, and may answer anything.
+
+    A test may put scripts of its own in the place of `initiating`, `authenticating`, `reverse` and `look_up`.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,9 @@ class ScriptedGateway:
         self.calls: list[GatewayRequest] = []
         self.look_ups: list[StatusQuery] = []
         self.look_up: Callable[[StatusQuery], Lookup] = self.by_ledger
+        self.initiating: Script = self._initiated
+        self.authenticating: Script = self._authenticated
+        self.reverse: Script = self.reversed_once
         self._script = script or self.charge
         self._lock = threading.Lock()
 
@@ -58,6 +65,12 @@ class ScriptedGateway:
         """Charge once per key."""
         with self._lock:
             reference = self.charges.setdefault(request.idempotency_key, f"ch_{len(self.charges) + 1}")
+        return Approved(reference)
+
+    def reversed_once(self, request: GatewayRequest) -> Outcome:
+        """Void or refund once per key."""
+        with self._lock:
+            reference = self.reversals.setdefault(request.idempotency_key, request.gateway_ref or "")
         return Approved(reference)
 
     def by_ledger(self, query: StatusQuery) -> Lookup:
@@ -75,18 +88,10 @@ class ScriptedGateway:
         return self._script(request)
 
     def initiate(self, request: GatewayRequest) -> Outcome:
-        self.calls.append(request)
-        return Approved(f"int_{request.idempotency_key}")
+        return self.initiating(request)
 
     def authenticate(self, request: GatewayRequest) -> Outcome:
-        self.calls.append(request)
-        return Approved(request.gateway_ref or f"auth_{request.idempotency_key}")
-
-    def reverse(self, request: GatewayRequest) -> Outcome:
-        """Void or refund once per key. A test may put another script in its place."""
-        with self._lock:
-            reference = self.reversals.setdefault(request.idempotency_key, request.gateway_ref or "")
-        return Approved(reference)
+        return self.authenticating(request)
 
     def void(self, request: GatewayRequest) -> Outcome:
         self.calls.append(request)
@@ -111,3 +116,11 @@ class ScriptedGateway:
 
     def close(self) -> None:
         """Do nothing, because nothing is open."""
+
+    def _initiated(self, request: GatewayRequest) -> Outcome:
+        self.calls.append(request)
+        return Approved(f"int_{request.idempotency_key}")
+
+    def _authenticated(self, request: GatewayRequest) -> Outcome:
+        self.calls.append(request)
+        return Approved(request.gateway_ref or f"auth_{request.idempotency_key}")

@@ -9,8 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.api_client import CARD, Api, Merchant, start_api
-from werkzeug.test import TestResponse
+from support.api_client import CARD, Api, Merchant, Reply, start_api
 
 from aegis_api.http.problems import PROBLEMS
 
@@ -67,7 +66,7 @@ def shop(api: Api) -> Merchant:
     return api.merchant()
 
 
-def accepted_or_refused(answer: TestResponse) -> None:
+def accepted_or_refused(answer: Reply) -> None:
     if answer.status_code < 300:
         assert answer.content_type == "application/json"
         return
@@ -81,7 +80,7 @@ def accepted_or_refused(answer: TestResponse) -> None:
     assert "4111111111111111" not in answer.text
 
 
-def post(shop: Merchant, data: bytes) -> TestResponse:
+def post(shop: Merchant, data: bytes) -> Reply:
     headers = {"Content-Type": "application/json", "Idempotency-Key": f"key-{abs(hash(data))}"}
     return shop.post("/v1/payments", data=data, headers=headers)
 

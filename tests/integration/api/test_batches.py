@@ -13,10 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event
-from support.api_client import CARD, SUCCEEDED, Api, Merchant, start_api
+from support.api_client import CARD, SUCCEEDED, Api, Merchant, Reply, start_api
 from support.documented_answers import follows
 from support.payments import rows
-from werkzeug.test import TestResponse
 
 _numbers = itertools.count()
 BATCHES = "/v1/payments/batches"
@@ -49,12 +48,12 @@ def _as_bytes(line: dict[str, Any] | str | bytes) -> bytes:
 
 def post(
     shop: Merchant, *lines: dict[str, Any] | str | bytes, body: bytes | None = None, **headers: str
-) -> TestResponse:
+) -> Reply:
     headers = {"Content-Type": "application/x-ndjson", **headers}
     return shop.post(BATCHES, data=as_body(*lines) if body is None else body, headers=headers)
 
 
-def told(answer: TestResponse) -> list[tuple[int, str]]:
+def told(answer: Reply) -> list[tuple[int, str]]:
     """Each line's number, and its outcome or the code of its problem."""
     assert answer.status_code == 200, answer.text
     return [
@@ -223,7 +222,7 @@ def test_what_is_no_batch_is_refused_whole_before_anything_is_written(api: Api, 
 
 
 def test_a_body_in_chunks_may_be_as_long_as_a_batch_may_and_no_longer(shop: Merchant) -> None:
-    def post_chunks(data: bytes) -> TestResponse:
+    def post_chunks(data: bytes) -> Reply:
         return shop.post(
             BATCHES,
             input_stream=io.BytesIO(data),

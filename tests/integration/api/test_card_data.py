@@ -58,6 +58,15 @@ def in_a_batch(shop: Merchant, lines: list[dict[str, Any]]) -> list[dict[str, An
     return list(answer.json["data"])
 
 
+def in_each_field(text: str) -> tuple[dict[str, Any], ...]:
+    return (
+        {"reference": text},
+        {"description": f"for {text}."},
+        {"metadata": {"note": text}},
+        {"customer": {"name": text}},
+    )
+
+
 def test_every_disguise_is_refused_in_every_field_and_nothing_of_it_is_kept(api: Api, shop: Merchant) -> None:
     lines = [
         {
@@ -68,14 +77,7 @@ def test_every_disguise_is_refused_in_every_field_and_nothing_of_it_is_kept(api:
             **fields,
         }
         for number, text in enumerate([*DISGUISED_NUMBERS, *DISGUISED_CODES])
-        for place, fields in enumerate(
-            (
-                {"reference": text},
-                {"description": f"for {text}."},
-                {"metadata": {"note": text}},
-                {"customer": {"name": text}},
-            )
-        )
+        for place, fields in enumerate(in_each_field(text))
     ]
     lines += [
         {

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from support.api_client import Api, Merchant, start_api
-from werkzeug.test import TestResponse
+from support.api_client import Api, Merchant, Reply, start_api
 
 NOBODY = "0" * 32
 IDS = {
@@ -112,7 +111,7 @@ def with_value(body: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[
     return {**body, name: with_value(body.get(name) or {}, tuple(rest), value) if rest else value}
 
 
-def was_refused(answer: TestResponse, pointer: str) -> bool:
+def was_refused(answer: Reply, pointer: str) -> bool:
     """Whether it was this field; what comes after (nobody's payment, nothing to resolve) is no matter here."""
     assert answer.status_code < 500, answer.text
     body = answer.json if answer.data else {}
@@ -143,11 +142,11 @@ def validator(schema: dict[str, Any], document: dict[str, Any]) -> Draft202012Va
     return Draft202012Validator(ended({**schema, "components": document["components"]}))
 
 
-def holds_a_card(answer: TestResponse) -> bool:
+def holds_a_card(answer: Reply) -> bool:
     return code_of(answer) == "sensitive_data_rejected"
 
 
-def code_of(answer: TestResponse) -> str | None:
+def code_of(answer: Reply) -> str | None:
     return answer.json.get("code") if answer.data else None
 
 

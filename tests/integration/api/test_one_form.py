@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text as sql
-from support.api_client import CARD, Api, Merchant, codes, start_api
+from support.api_client import CARD, Api, Merchant, Reply, codes, start_api
 from support.command_line import Aegis, aegis, install, served
 from support.payments import rows
-from werkzeug.test import TestResponse
 
 from aegis_worker.domain.text import is_name, same_name
 from aegis_worker.persistence import migrate
@@ -56,7 +55,7 @@ def batch(shop: Merchant, *lines: dict[str, Any]) -> list[dict[str, Any]]:
     return list(answer.json["data"])
 
 
-def code_of(answer: TestResponse) -> str:
+def code_of(answer: Reply) -> str:
     return str(answer.json.get("code"))
 
 
@@ -264,14 +263,15 @@ def test_what_people_write_is_taken_and_comes_back_as_it_was(shop: Merchant, tex
 @pytest.mark.parametrize("text", DECEIVES)
 def test_what_deceives_is_refused_in_every_field_and_by_every_door(shop: Merchant, text: str) -> None:
     text = f"a{text}b"
-    for pointer, fields in {
+    cases: dict[str, dict[str, Any]] = {
         "/description": {"description": text},
         "/reference": {"reference": text},
         "/customer/name": {"customer": {"name": text}},
         "/customer/id": {"customer": {"id": text}},
         "/customer/email": {"customer": {"email": f"{text}@shop.example"}},
         "/metadata/k": {"metadata": {"k": text}},
-    }.items():
+    }
+    for pointer, fields in cases.items():
         assert codes(shop.post_payment(**fields)) == [(pointer, "invalid_characters")]
         (line,) = batch(shop, {**SMALLEST, **fields, "idempotency_key": "b"})
         assert line["problem"]["errors"][0]["pointer"] == pointer
@@ -287,11 +287,12 @@ def test_half_a_surrogate_pair_is_no_json(shop: Merchant, text: str) -> None:
 
 @pytest.mark.parametrize("text", LINE_BREAKS)
 def test_names_are_of_one_line(shop: Merchant, text: str) -> None:
-    for pointer, fields in {
+    cases: dict[str, dict[str, Any]] = {
         "/reference": {"reference": f"a{text}b"},
         "/customer/name": {"customer": {"name": f"a{text}b"}},
         "/customer/id": {"customer": {"id": f"a{text}b"}},
-    }.items():
+    }
+    for pointer, fields in cases.items():
         assert codes(shop.post_payment(**fields)) == [(pointer, "invalid_characters")]
 
 

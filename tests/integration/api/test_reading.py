@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert
-from support.api_client import SUCCEEDED, Api, Merchant, start_api
+from support.api_client import SUCCEEDED, Api, Merchant, body_of, start_api
 
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.payment import Fact
@@ -331,11 +331,11 @@ def test_it_is_ready_when_the_schema_is_the_one_of_the_code(api: Api, database_u
         {"status": "ready", "checks": {"database": "ok", "schema": "ok", "redis": "ok"}},
     )
     without_redis = start_api(database_url, redis_ready=False).app.test_client().get("/readyz")
-    assert (without_redis.status_code, without_redis.json["checks"]["redis"]) == (200, "unreachable")
+    assert (without_redis.status_code, body_of(without_redis)["checks"]["redis"]) == (200, "unreachable")
 
 
 def test_it_is_not_ready_before_the_schema_is_migrated(api: Api) -> None:
     api.database.run(lambda connection: connection.exec_driver_sql("DELETE FROM alembic_version"))
     answer = api.app.test_client().get("/readyz")
-    assert (answer.status_code, answer.json["code"]) == (503, "not_ready")
-    assert answer.json["checks"]["schema"].startswith("at nothing, this version needs")
+    assert (answer.status_code, body_of(answer)["code"]) == (503, "not_ready")
+    assert body_of(answer)["checks"]["schema"].startswith("at nothing, this version needs")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.api_client import Api, Merchant, codes, start_api
+from support.api_client import Api, Merchant, Reply, codes, start_api
 from support.documented_answers import follows
 from support.scripted_gateway import ScriptedGateway
-from werkzeug.test import TestResponse
 
 from aegis_worker.domain.outcomes import Approved
 
@@ -33,7 +32,7 @@ def document(operator: Merchant) -> dict[str, Any]:
     return dict(operator.get("/openapi.json").json)
 
 
-def put(operator: Merchant, config: Any = BY_COST, **options: Any) -> TestResponse:
+def put(operator: Merchant, config: Any = BY_COST, **options: Any) -> Reply:
     body = {"config": config, "reason": WHY, **options.pop("body", {})}
     return operator.open("/v1/routing", method="PUT", json=body, **options)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.payments import accept_one, make_due, pipeline, run_until_quiet
 from support.scripted_gateway import ScriptedGateway
@@ -104,13 +106,14 @@ def test_batches_go_on_where_the_last_one_ended(database):
     ids = [accept_one(database, f"k{number}").payment.id for number in range(5)]
     with database.read() as connection:
         first = check_payments(connection, limit=3)
+        assert first.cursor is not None
         second = check_payments(connection, first.cursor, limit=3)
     assert (first.payment_ids, first.cursor) == (ids[:3], ids[2])
     assert (second.payment_ids, second.cursor) == (ids[3:], None)
 
 
 # What is done to a payment that succeeded at gateway a, how the audit calls it, and what stands in the evidence.
-BROKEN = {
+BROKEN: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "charged twice": (
         "INSERT INTO attempts SELECT payment_id, operation, 2, 'b', gateway_key, request_hash, status, gateway_ref,"
         " outcome, decision, lease_epoch FROM attempts",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication
 
 import pytest
 from support.api_client import start_api
@@ -26,20 +27,23 @@ from aegis_worker.terminal.worker_parts import opened_worker
 
 __all__ = ["aegis"]
 
-Start = Callable[[str, list[tuple[str, str]]], Any]
-Wsgi = Callable[[dict[str, Any], Start], Any]
 PAY = ("pay", "--amount", "1999", "--currency", "USD")
+
+
+def _heard_by_nobody(*_: object) -> Callable[[bytes], object]:
+    """A response that an application begins, and of which nothing is sent."""
+    return len
 
 
 @dataclass
 class Front:
     """What stands before the API: answers the next requests itself, then lets everything through."""
 
-    app: Wsgi
+    app: WSGIApplication
     script: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
 
-    def __call__(self, environ: dict[str, Any], start: Start) -> Any:
+    def __call__(self, environ: dict[str, Any], start: StartResponse) -> Any:
         if environ["REQUEST_METHOD"] == "POST":
             self.keys.append(environ.get("HTTP_IDEMPOTENCY_KEY", ""))
         if not self.script:
@@ -254,7 +258,7 @@ def test_what_is_too_large_for_one_request_is_sent_in_smaller_ones(
 ) -> None:
     through, sizes = front.app, []
 
-    def narrow(environ: dict[str, Any], start: Start) -> Any:
+    def narrow(environ: dict[str, Any], start: StartResponse) -> Any:
         sizes.append(int(environ["CONTENT_LENGTH"]))
         if sizes[-1] > 1000:
             front.script = [
@@ -276,7 +280,7 @@ def hold_back(front: Front, key: str, times: int) -> list[list[str]]:
     sent: list[list[str]] = []
     through = front.app
 
-    def app(environ: dict[str, Any], start: Start) -> Any:
+    def app(environ: dict[str, Any], start: StartResponse) -> Any:
         lines = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).splitlines()
         sent.append([json.loads(line)["idempotency_key"] for line in lines])
         problem = {"code": "idempotency_in_progress", "status": 409, "retryable": True}
@@ -285,7 +289,7 @@ def hold_back(front: Front, key: str, times: int) -> list[list[str]]:
         if taken:
             raw = b"\n".join(lines[place] for place in taken)
             environ |= {"wsgi.input": BytesIO(raw), "CONTENT_LENGTH": str(len(raw))}
-            told = json.loads(b"".join(through(environ, lambda *_: None)))["data"]
+            told = json.loads(b"".join(through(environ, _heard_by_nobody)))["data"]
             for place, each in zip(taken, told, strict=True):
                 data[place] = each
         content = json.dumps({"data": data}).encode()
@@ -350,7 +354,7 @@ def test_no_more_than_the_given_number_are_in_flight(
     inside, most, lock = 0, 0, threading.Lock()
     through = front.app
 
-    def counting(environ: dict[str, Any], start: Start) -> Any:
+    def counting(environ: dict[str, Any], start: StartResponse) -> Any:
         nonlocal inside, most
         with lock:
             inside += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -25,11 +26,7 @@ def api(database_url: str) -> Api:
 def tell(database: Database, *actions: str) -> None:
     for action in actions:
         details = {"reason": "Kauf geprüft", "n": 1, "nested": {"b": [True, None], "a": "x"}}
-        database.run(
-            lambda tx, action=action, details=details: append(
-                tx, actor="cli:t", action=action, details=details
-            )
-        )
+        database.run(partial(append, actor="cli:t", action=action, details=details))
 
 
 def entries(database: Database) -> list[audit_log.Entry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import psycopg2
 import pytest
@@ -16,7 +17,7 @@ from support.undelivered import claim_and_fan_out, execute, settings_with
 
 from aegis_worker.audit.batches import check_keys, check_payments
 from aegis_worker.cli import checks_database
-from aegis_worker.domain.outcomes import Declined, Unknown
+from aegis_worker.domain.outcomes import Declined, Outcome, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.hints import NoHints
@@ -69,13 +70,13 @@ WHERE (merchant_id, route, key) IN (SELECT merchant_id, route, key FROM idempote
 def gateway() -> ScriptedGateway:
     """Approves one in three, declines one, leaves one in doubt."""
 
-    def answer(request: GatewayRequest):
-        gateway.charge(request)
+    def answer(request: GatewayRequest) -> Outcome:
+        scripted.charge(request)
         refused = Declined("stolen_card", "stolen")
-        return (gateway.charge(request), refused, Unknown("reset"))[int(request.payment_id[-3:], 16) % 3]
+        return (scripted.charge(request), refused, Unknown("reset"))[int(request.payment_id[-3:], 16) % 3]
 
-    gateway = ScriptedGateway("a", answer)
-    return gateway
+    scripted = ScriptedGateway("a", answer)
+    return scripted
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def grow(database_url: str, count: int) -> None:
 
 def lists(database: Database, payment_id: str) -> UseCases:
     hour_ago, in_an_hour = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
-    filters = {
+    filters: dict[str, PaymentFilters] = {
         "no filter": PaymentFilters(),
         **{state: PaymentFilters(state=state) for state in State if state not in ("FAILURE", "CANCELLED")},
         "in doubt": PaymentFilters(certainty="unknown"),
@@ -182,7 +183,7 @@ def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseC
         database.run(lambda tx: outbox_rows.remove(tx, events))
 
     def deliver_webhooks() -> None:
-        one = {"limit": 100, "per_endpoint": 100, "skip": [], "lease_s": 30}
+        one: dict[str, Any] = {"limit": 100, "per_endpoint": 100, "skip": [], "lease_s": 30}
         claimed = database.run(lambda tx: delivery_rows.claim(tx, **one)).deliveries
         settled = [
             delivery_rows.Settlement(delivery, "delivered", 0.0, {"status": 200}) for delivery in claimed

@@ -10,7 +10,7 @@ from aegis_worker.errors import LockTimeout
 from aegis_worker.persistence import gateway_pauses, routing_versions
 from aegis_worker.persistence.database import Database
 
-DOCUMENT = {"strategy": "WEIGHTED", "weights": {"a": 0.25, "b": 0.75}}
+DOCUMENT: dict[str, object] = {"strategy": "WEIGHTED", "weights": {"a": 0.25, "b": 0.75}}
 
 
 def put(database: Database, version: int, document: dict[str, object] | None = DOCUMENT) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from support.api_client import Api, start_api
+from sqlalchemy import Connection
+from support.api_client import Api, body_of, start_api
 from support.checkout import CHECKOUT
 from support.command_line import Aegis, aegis, install
 from support.payments import rows
@@ -96,7 +97,7 @@ def test_older_code_goes_on_with_a_newer_schema_that_serves_it(
 ) -> None:
     migrated_by_a_later_version(_HEAD)
     ready = api.app.test_client().get("/readyz")
-    assert (ready.status_code, ready.json["checks"]["schema"]) == (200, "ok")
+    assert (ready.status_code, body_of(ready)["checks"]["schema"]) == (200, "ok")
     assert api.merchant().post_payment().status_code == 202
     process.worker()
     assert aegis("relay", "--once").exit_code == 0
@@ -110,8 +111,8 @@ def test_older_code_is_not_ready_for_a_newer_schema_that_does_not_serve_it_and_s
     migrated_by_a_later_version("9999")
     told = "newer than this version"
     answer = api.app.test_client().get("/readyz")
-    assert (answer.status_code, told in answer.json["detail"]) == (503, True)
-    assert "aegis migrate" not in answer.json["detail"].split(";")[0]
+    assert (answer.status_code, told in body_of(answer)["detail"]) == (503, True)
+    assert "aegis migrate" not in body_of(answer)["detail"].split(";")[0]
     with pytest.raises(SchemaUnfit, match=told):
         process.worker()
     for command in (("relay", "--once"), ("outbox", "status"), ("reviews",)):
@@ -123,7 +124,7 @@ def test_older_code_is_not_ready_for_a_newer_schema_that_does_not_serve_it_and_s
 def test_a_newer_schema_that_does_not_say_that_it_serves_this_code_is_taken_not_to(
     api: Api, database: Database, oldest: str | None
 ) -> None:
-    def from_elsewhere(connection) -> None:  # type: ignore[no-untyped-def]
+    def from_elsewhere(connection: Connection) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         connection.exec_driver_sql("DELETE FROM schema_compatibility")
         if oldest:
@@ -139,7 +140,7 @@ def test_code_whose_schema_is_older_is_not_ready_and_says_to_migrate(
 ) -> None:
     migrate.downgrade(database_url, revision)
     answer = api.app.test_client().get("/readyz")
-    assert (answer.status_code, "run `aegis migrate`" in answer.json["detail"]) == (503, True)
+    assert (answer.status_code, "run `aegis migrate`" in body_of(answer)["detail"]) == (503, True)
     with pytest.raises(SchemaUnfit, match="run `aegis migrate`"):
         process.worker()
     ran = aegis("reviews")

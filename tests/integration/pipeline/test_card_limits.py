@@ -11,6 +11,7 @@ from sqlalchemy import event
 from support.payments import (
     accept_one,
     attempts_of,
+    last_error_of,
     let_pass,
     payment_of,
     pipeline,
@@ -127,7 +128,7 @@ def declined(
 
 def end_of(database: Database, payment_id: str) -> tuple[State, str | None]:
     payment = payment_of(database, payment_id)
-    return payment.state, payment.last_error and payment.last_error["code"]
+    return payment.state, payment.last_error["code"] if payment.last_error else None
 
 
 @pytest.mark.parametrize(("network", "most"), [("visa", 20), ("mastercard", 10)])
@@ -140,7 +141,7 @@ def test_a_card_that_was_declined_as_often_as_its_network_allows_is_not_sent(
     declined(database, most, network)
     payment_id = pay(database, "two", card(network), gateway)
     assert end_of(database, payment_id) == (State.FAILURE, "card_retry_limit")
-    assert f"allows {most} declined tries" in payment_of(database, payment_id).last_error["message"]
+    assert f"allows {most} declined tries" in last_error_of(payment_of(database, payment_id))["message"]
     assert story_of(database, payment_id) == ["INITIATED", "FAILED"]
     assert (len(gateway.calls), attempts_of(database, payment_id)) == (1, [])
 
@@ -150,7 +151,7 @@ def test_the_decline_that_reaches_the_limit_is_the_last_of_its_payment(database:
     first, second = ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")
     payment_id = pay(database, "one", card("visa"), first, second)
     assert end_of(database, payment_id) == (State.FAILURE, "card_retry_limit")
-    assert payment_of(database, payment_id).last_error["message"] == (
+    assert last_error_of(payment_of(database, payment_id))["message"] == (
         "Visa allows 20 declined tries of one card in 30 days; the last try was declined by a with insufficient_funds"
     )
     assert (len(first.calls), len(second.calls)) == (1, 0)
@@ -182,7 +183,7 @@ def test_a_card_that_was_declined_for_good_is_not_sent_again(database: Database,
     gateway = ScriptedGateway("a")
     payment_id = pay(database, "two", card(network), gateway)
     assert end_of(database, payment_id) == (State.FAILURE, "card_barred")
-    assert payment_of(database, payment_id).last_error["advised_action"] == "do_not_retry"
+    assert last_error_of(payment_of(database, payment_id))["advised_action"] == "do_not_retry"
     assert gateway.calls == []
 
 

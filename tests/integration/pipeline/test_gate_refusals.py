@@ -100,7 +100,7 @@ def test_a_hop_that_is_refused_halfway_gives_its_probe_permits_back(database: Da
     gateway = ScriptedGateway("a", steps=ALL_STEPS, breaker=probing)
     parts = gated(gateway)
     trip(parts, "a", "process")
-    original = gateway.initiate
+    original = gateway.initiating
 
     def initiate(request: GatewayRequest) -> Outcome:
         answer = original(request)
@@ -108,7 +108,7 @@ def test_a_hop_that_is_refused_halfway_gives_its_probe_permits_back(database: Da
         trip(parts, "a", "authenticate")
         return answer
 
-    gateway.initiate = initiate
+    gateway.initiating = initiate
     payment_id = accept_one(database).payment.id
     threading.Event().wait(0.15)
     run(parts, "payments")
@@ -128,7 +128,7 @@ def test_a_hop_that_is_refused_halfway_waits_where_the_other_gateway_is_down_too
         trip(parts, "b", "process")
         return Approved("int_1")
 
-    gateway.initiate = initiate
+    gateway.initiating = initiate
     payment_id = accept_one(database).payment.id
     run(parts, "payments")
     job = job_of(database, payment_id)
@@ -157,7 +157,7 @@ def test_a_payment_whose_payer_was_sent_somewhere_waits_for_no_other_gateway(
 ) -> None:
     """Its gateway knows nothing of it any more; the payer can't be asked a second time."""
     gateway = ScriptedGateway("a", steps=ALL_STEPS[1:], key_lifetime_s=0, absence_window_s=1)
-    gateway.authenticate = lambda request: ActionRequired("auth_1", "https://bank.example/3ds")
+    gateway.authenticating = lambda request: ActionRequired("auth_1", "https://bank.example/3ds")
     parts = gated(gateway, ScriptedGateway("b", breaker=AN_HOUR))
     trip(parts, "b", "process")
     payment_id = accept_one(database).payment.id
@@ -182,7 +182,8 @@ def test_permits_for_calls_that_could_not_be_written_come_back(database: Databas
 
         def admit(self, wanted: Sequence[Wanted]) -> list[Verdict]:
             other.exec_driver_sql("SELECT FROM jobs FOR UPDATE")
-            return gates.admit(wanted)
+            verdicts: list[Verdict] = gates.admit(wanted)
+            return verdicts
 
     with other, pytest.raises(DatabaseUnavailable):
         run(replace(parts, gates=Locking()), "payments")
@@ -242,7 +243,7 @@ def test_a_payment_that_is_asked_about_takes_no_second_turn(database: Database, 
 def test_a_step_that_its_gateway_no_longer_takes_is_gone_on_from(database: Database, answer: Outcome) -> None:
     """As after an upgrade of an adapter, with payments halfway."""
     before = ScriptedGateway("a", steps=ALL_STEPS)
-    before.initiate = lambda request: Unknown("reset")
+    before.initiating = lambda request: Unknown("reset")
     before.look_up = lambda query: Unknown("down")
     payment_id = accept_one(database).payment.id
     run(pipeline(database, before), "payments")
@@ -264,7 +265,7 @@ def test_who_has_just_authenticated_waits_for_the_charge_however_old_the_payment
     database: Database, gated: Any
 ) -> None:
     gateway = ScriptedGateway("a", steps=(Operation.AUTHENTICATE, Operation.PROCESS), breaker=AN_HOUR)
-    gateway.authenticate = lambda request: ActionRequired("auth_1", "https://bank.example/3ds")
+    gateway.authenticating = lambda request: ActionRequired("auth_1", "https://bank.example/3ds")
     gateway.look_up = lambda query: ActionRequired("auth_1", "https://bank.example/3ds")
     parts = gated(gateway)
     payment_id = accept_one(database).payment.id

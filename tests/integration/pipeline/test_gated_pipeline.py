@@ -12,6 +12,7 @@ from support.payments import (
     accept_one,
     attempts_of,
     job_of,
+    last_error_of,
     let_pass,
     make_due,
     payment_of,
@@ -100,7 +101,7 @@ def test_a_payment_that_has_waited_for_too_long_fails_and_was_not_charged(
     database.run(lambda connection: connection.exec_driver_sql(age))
     run(parts, "payments")
     payment = payment_of(database, payment_id)
-    assert (payment.state, payment.last_error["code"]) == (State.FAILURE, "gateway_unavailable")
+    assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "gateway_unavailable")
     assert gateway.charges_of(payment_id) == 0
 
 

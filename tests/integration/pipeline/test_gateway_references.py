@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import methodcaller
 
 import pytest
 from support.payments import (
@@ -134,7 +135,7 @@ def test_what_the_gateway_says_of_it_later_is_followed(database: Database) -> No
 
 def test_a_step_before_the_charge_that_names_anothers_is_not_gone_on_with(database: Database) -> None:
     gateway = ScriptedGateway("a", steps=(Operation.AUTHENTICATE, Operation.PROCESS))
-    gateway.authenticate = lambda request: Approved("auth_same", captured=False)  # type: ignore[method-assign]
+    gateway.authenticating = lambda request: Approved("auth_same", captured=False)
     gateway.look_up = lambda query: Approved("auth_same", captured=False)
     for number in range(2):
         accept_one(database, f"key-{number}")
@@ -208,7 +209,7 @@ class TestFromBeforeTheConstraint:
             "UPDATE attempts SET gateway_ref = 'ch_same'",
             f"UPDATE payments SET gateway_ref = 'ch_same' WHERE id <> '{ids[2]}'",
         ):
-            database.run(lambda tx, statement=statement: tx.exec_driver_sql(statement))
+            database.run(methodcaller("exec_driver_sql", statement))
         migrate.upgrade(database_url)
         return ids
 

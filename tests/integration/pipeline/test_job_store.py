@@ -17,7 +17,6 @@ from aegis_worker.domain.payment import Fact, failed
 from aegis_worker.errors import VersionConflict
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs
-from aegis_worker.pipeline.ports import JobStore
 
 LEASE_S = 90.0
 
@@ -26,7 +25,8 @@ LEASE_S = 90.0
 class Stand:
     """A store with one accepted payment, and its time."""
 
-    store: JobStore
+    # Not a JobStore: the model has neither `recheck_now` nor `declined_lately`.
+    store: PostgresJobs | Tables
     passes: Callable[[float], None]
 
     def claim(self, queue: str = "payments") -> list[ClaimedJob]:

@@ -24,7 +24,7 @@ from support.payments import (
 )
 from support.sandbox_pair import adapter
 from support.sandbox_process import Sandbox, running_sandbox
-from support.scripted_gateway import ScriptedGateway
+from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.audit.run import AuditParts, audit_all
 from aegis_worker.audit.violations import Bounds
@@ -212,7 +212,7 @@ def test_held_funds_that_were_captured_or_released_at_the_gateway_are_reported(d
         Approved("ch_1", captured_minor=1999, refunded_minor=0),
         Declined("generic_decline", "voided", "", "ch_1"),
     ):
-        gateway.look_up = lambda query, now_says=now_says: now_says
+        gateway.look_up = answering(now_says)
         assert [mismatch["state"] for mismatch in reconciled(database, gateway).mismatches] == ["AUTHORIZED"]
         assert [violation.invariant for violation in audited(database, gateway).violations] == ["I3"]
     request_sync(database, "m_1", payment_id)

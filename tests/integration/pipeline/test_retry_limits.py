@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from support.payments import accept_one, attempts_of, job_of, make_due, payment_of, pipeline
+from support.payments import accept_one, attempts_of, job_of, last_error_of, make_due, payment_of, pipeline
 from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.domain.outcomes import Declined, NotSent
@@ -42,7 +42,7 @@ def test_a_decline_may_end_a_payment_before_every_gateway_was_tried(
     run(pipeline(database, *gateways), "payments")
     assert "".join(attempt["gateway"] for attempt in attempts_of(database, payment_id)) == tried
     payment = payment_of(database, payment_id)
-    assert (payment.state, payment.last_error["code"]) == (State.FAILURE, "insufficient_funds")
+    assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "insufficient_funds")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_gateway_that_was_not_reached_is_tried_as_often_as_is_set_for_it(
         run(parts, "payments")
         make_due(database)
     assert [attempt["number"] for attempt in attempts_of(database, payment_id)] == [*range(1, tries + 1)]
-    assert payment_of(database, payment_id).last_error["code"] == "gateway_unavailable"
+    assert last_error_of(payment_of(database, payment_id))["code"] == "gateway_unavailable"
 
 
 def test_pauses_are_drawn_from_what_is_set_and_capped_after_the_draw(database: Database) -> None:

@@ -14,6 +14,7 @@ from support.payments import (
     attempts_of,
     events_of,
     job_of,
+    last_error_of,
     let_pass,
     make_due,
     payment_of,
@@ -110,8 +111,8 @@ def test_a_hard_decline_fails_the_payment_and_goes_nowhere_else(database):
     run_until_quiet(pipeline(database, ScriptedGateway("a", answering(HARD)), second))
     payment = payment_of(database, payment_id)
     assert payment.state is State.FAILURE
-    assert payment.last_error["code"] == "stolen_card"
-    assert payment.last_error["advised_action"] == "do_not_retry"
+    assert last_error_of(payment)["code"] == "stolen_card"
+    assert last_error_of(payment)["advised_action"] == "do_not_retry"
     assert job_of(database, payment_id)["status"] == "failed"
     assert second.calls == []
 
@@ -139,7 +140,7 @@ def test_the_last_soft_decline_fails_the_payment_with_its_code(database):
         "payments",
     )
     payment = payment_of(database, payment_id)
-    assert (payment.state, payment.last_error["code"]) == (State.FAILURE, "insufficient_funds")
+    assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "insufficient_funds")
 
 
 def test_an_unreachable_gateway_is_tried_again_later_and_at_most_max_attempts_times(database):
@@ -153,7 +154,7 @@ def test_an_unreachable_gateway_is_tried_again_later_and_at_most_max_attempts_ti
     for _ in range(5):
         make_due(database)
         run(parts, "payments")
-    assert payment_of(database, payment_id).last_error["code"] == "gateway_unavailable"
+    assert last_error_of(payment_of(database, payment_id))["code"] == "gateway_unavailable"
     assert [attempt["number"] for attempt in attempts_of(database, payment_id)] == [1, 2, 3]
 
 
@@ -181,8 +182,8 @@ def test_a_payment_that_no_gateway_takes_fails_and_says_why(database):
     payment_id = accept_one(database).payment.id
     run(pipeline(database, gateway), "payments")
     payment = payment_of(database, payment_id)
-    assert (payment.state, payment.last_error["code"]) == (State.FAILURE, "no_eligible_gateway")
-    assert "a does not take USD" in payment.last_error["message"]
+    assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "no_eligible_gateway")
+    assert "a does not take USD" in last_error_of(payment)["message"]
 
 
 def charge_and_answer(outcome):
@@ -271,12 +272,13 @@ def test_pending_is_asked_about_until_it_is_decided(database):
 def test_the_payer_is_sent_away_and_the_charge_goes_on_when_they_come_back(database):
     steps = (Operation.AUTHENTICATE, Operation.PROCESS)
     gateway = ScriptedGateway("a", steps=steps)
-    gateway.authenticate = lambda request: ActionRequired("pi_1", "https://bank.example/3ds")
+    gateway.authenticating = lambda request: ActionRequired("pi_1", "https://bank.example/3ds")
     gateway.look_up = answering(ActionRequired("pi_1", "https://bank.example/3ds"), Approved("pi_1"))
     payment_id = accept_one(database).payment.id
     parts = pipeline(database, gateway)
     run(parts, "payments")
     waiting = payment_of(database, payment_id)
+    assert waiting.next_action is not None
     assert (waiting.state, waiting.next_action["url"]) == (State.REQUIRES_ACTION, "https://bank.example/3ds")
     for _ in range(2):
         make_due(database)
@@ -305,7 +307,7 @@ def test_an_adapter_that_raises_leaves_the_payment_in_doubt(database):
 def test_an_answer_that_does_not_fit_the_state_goes_to_a_person(database):
     steps = (Operation.AUTHENTICATE, Operation.INITIATE, Operation.PROCESS)
     gateway = ScriptedGateway("a", steps=steps)
-    gateway.initiate = lambda request: ActionRequired(f"pi_{request.payment_id}", "https://bank.example")
+    gateway.initiating = lambda request: ActionRequired(f"pi_{request.payment_id}", "https://bank.example")
     payment_id, other_id = (accept_one(database, key).payment.id for key in ("k1", "k2"))
     run(pipeline(database, gateway), "payments")
     for id_ in (payment_id, other_id):
@@ -421,7 +423,8 @@ def test_one_slow_call_of_a_batch_holds_up_neither_the_commits_of_the_others_nor
 def test_a_run_that_looks_by_itself_holds_hints_back_and_looks_again_once_they_go_out(database):
     """A payment whose hint was held back in the last moment is still found by the run that held it."""
     accept_one(database, "first")
-    late, told = [], []
+    late: list[str] = []
+    told: list[str] = []
 
     def cleared(queue):
         told.append("clear")

@@ -19,10 +19,12 @@ from aegis_worker.domain.outcomes import (
     NotFound,
     NotSent,
     Operation,
+    Outcome,
     Pending,
     Unknown,
 )
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
@@ -82,9 +84,12 @@ def test_a_fresh_payment_waits_for_a_worker(database: Database) -> None:
 
 def test_while_a_call_is_out_nothing_is_said_of_an_answer(database: Database) -> None:
     during = []
-    gateway = ScriptedGateway(
-        "a", lambda request: (during.append(explained(database, payment_id)), gateway.charge(request))[1]
-    )
+
+    def looked_at(request: GatewayRequest) -> Outcome:
+        during.append(explained(database, payment_id))
+        return gateway.charge(request)
+
+    gateway = ScriptedGateway("a", looked_at)
     payment_id = accept_one(database).payment.id
     run(pipeline(database, gateway), "payments")
     (found,) = during

@@ -15,6 +15,7 @@ from support.sandbox_pair import adapter
 from support.sandbox_process import Sandbox, running_sandbox
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.decisions import Decision
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Pending, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidState, ResolutionContradicted, ResolutionRefused
@@ -63,7 +64,7 @@ def tick(database: Database, *gateways: Any, wait_is_over: bool = False) -> dict
     return carry_out_due(parts_of(database, *gateways))
 
 
-def decision_of(database: Database, payment_id: str) -> decisions.Decision | None:
+def decision_of(database: Database, payment_id: str) -> Decision | None:
     with database.read() as connection:
         return decisions.of_payment(connection, payment_id)
 
@@ -89,7 +90,8 @@ def test_another_payments_charge_is_not_taken_as_this_ones(
     run(pipeline(database, real), "payments")
     stranger = payment_of(database, first).gateway_ref
     second = doubtful_at(database, real, sandbox, "tok_drop_nocharge")
-    for more in ({}, {"evidence": SEEN, "force": True}):
+    told: tuple[dict[str, Any], ...] = ({}, {"evidence": SEEN, "force": True})
+    for more in told:
         with pytest.raises(ResolutionContradicted, match=f"{first}-p1.*not this payment's charge"):
             decide(database, second, "charged", real, gateway_ref=stranger, **more)
     left_alone(database, second)
@@ -209,7 +211,8 @@ def test_a_word_alone_ends_no_payment_while_its_gateway_can_not_be_asked(
 ) -> None:
     payment_id = doubtful_at(database, real, sandbox, "tok_drop")
     sandbox.set_faults(status_down=True)
-    for more in ({}, {"force": True}):
+    told: tuple[dict[str, Any], ...] = ({}, {"force": True})
+    for more in told:
         with pytest.raises(ResolutionRefused, match="`evidence`"):
             decide(database, payment_id, kind, real, gateway_ref="spay_1", **more)
     assert (decision_of(database, payment_id), log_of(database, payment_id)) == (None, [])

@@ -12,6 +12,7 @@ from support.payments import (
     accept_one,
     attempts_of,
     job_of,
+    last_error_of,
     let_pass,
     payment_of,
     pipeline,
@@ -29,6 +30,7 @@ from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
     Declined,
+    Lookup,
     NotFound,
     NotSent,
     Operation,
@@ -44,6 +46,7 @@ from aegis_worker.errors import (
     VersionConflict,
 )
 from aegis_worker.errors import NotFound as NoSuchPayment
+from aegis_worker.gateways.base import StatusQuery
 from aegis_worker.intake import request_sync
 from aegis_worker.persistence.audit_log import list_entries, verify
 from aegis_worker.persistence.database import Database
@@ -134,7 +137,7 @@ def test_not_charged_fails_the_payment(database: Database) -> None:
     resolved = decide(database, payment_id, "not_charged", gateway, **INSISTS)
     payment = payment_of(database, payment_id)
     assert (payment.state, payment.certainty) == (State.FAILURE, "known")
-    assert payment.last_error["code"] == "resolved_not_charged"
+    assert last_error_of(payment)["code"] == "resolved_not_charged"
     assert resolved.checked == "unanswered"
     assert story_of(database, payment_id)[-2:] == ["RESOLVED", "FAILED"]
     (attempt,) = attempts_of(database, payment_id)
@@ -147,7 +150,7 @@ def test_not_charged_carries_the_gateways_own_decline_where_it_has_one(database:
     payment_id = in_review(database, gateway)
     gateway.look_up = lambda query: Declined("stolen_card", "43")
     assert decide(database, payment_id, "not_charged", gateway).checked == "confirmed"
-    assert payment_of(database, payment_id).last_error["code"] == "stolen_card"
+    assert last_error_of(payment_of(database, payment_id))["code"] == "stolen_card"
 
 
 def test_not_charged_is_noted_as_unknown_to_the_gateway(database: Database) -> None:
@@ -221,7 +224,7 @@ def test_a_charge_that_was_never_sent_can_not_have_happened(database: Database) 
 
 def test_a_payment_whose_charge_never_began_can_not_be_resolved_as_charged(database: Database) -> None:
     gateway = ScriptedGateway("a", steps=(Operation.AUTHENTICATE, Operation.PROCESS))
-    gateway.authenticate = lambda request: Unknown("reset")
+    gateway.authenticating = lambda request: Unknown("reset")
     gateway.look_up = lambda query: Unknown("status is down")
     payment_id = in_review(database, gateway)
     with pytest.raises(InvalidState) as refused:
@@ -425,7 +428,12 @@ def test_a_payment_that_is_frozen_while_the_gateway_is_asked_is_left_alone(datab
     gateway = doubtful()
     payment_id = in_review(database, gateway)
     before = job_of(database, payment_id)
-    gateway.look_up = lambda query: (freeze(database, payment_id), NotFound())[1]
+
+    def frozen_meanwhile(query: StatusQuery) -> Lookup:
+        freeze(database, payment_id)
+        return NotFound()
+
+    gateway.look_up = frozen_meanwhile
     with pytest.raises(InvalidState, match="frozen"):
         decide(database, payment_id, "not_charged", gateway, **INSISTS)
     left_alone(database, payment_id, before)

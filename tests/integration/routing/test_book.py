@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import create_engine
 
@@ -12,7 +14,7 @@ from aegis_worker.routing.book import LOOK_EVERY_S, RoutingBook
 from aegis_worker.routing.changes import pause_gateway, put_routing, resume_gateway
 from aegis_worker.routing.config import RoutingConfig
 
-WHO = {"actor": "cli:asha", "reason": "the new contract"}
+WHO: dict[str, Any] = {"actor": "cli:asha", "reason": "the new contract"}
 FROM_FILE = RoutingConfig(fallback=("b", "a"))
 BY_COST = RoutingConfig(strategy="COST_OPTIMIZED")
 ONLY_B = RoutingConfig(fallback=("b",))
@@ -67,7 +69,7 @@ def test_a_pause_is_seen_with_the_version_unchanged(
     assert book.current().paused == frozenset()
     assert pause_gateway(database, "a", known=("a", "b"), **WHO)
     clock.now_s += LOOK_EVERY_S
-    assert (book.current().paused, book.current().config) == ({"a"}, BY_COST)
+    assert (book.current().paused, book.current().config) == (frozenset({"a"}), BY_COST)
     assert resume_gateway(database, "a", known=("a", "b"), actor="cli:asha")
     clock.now_s += LOOK_EVERY_S
     assert book.current().paused == frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from support.payments import accept_one, attempts_of, job_of, let_pass, make_due, payment_of, pipeline
@@ -19,7 +20,7 @@ from aegis_worker.routing.changes import pause_gateway, put_routing, resume_gate
 from aegis_worker.routing.config import RoutingConfig
 
 NAMES = ("a", "b")
-WHO = {"actor": "cli:asha", "reason": "their maintenance window"}
+WHO: dict[str, Any] = {"actor": "cli:asha", "reason": "their maintenance window"}
 
 
 @dataclass

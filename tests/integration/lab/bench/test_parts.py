@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg2
 import pytest
@@ -24,7 +24,7 @@ TABLES = ("payments", "payment_events", "jobs", "outbox", "idempotency_keys", "a
 # Of each payment its own, or the moment's.
 OWN = {"id", "payment_id", "job_id", "request_hmac", "key", "reference"}
 
-Cursor = psycopg2.extensions.cursor
+Cursor: TypeAlias = psycopg2.extensions.cursor
 
 
 @pytest.fixture

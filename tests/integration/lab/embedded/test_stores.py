@@ -19,6 +19,8 @@ import psutil
 import psycopg2
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from support.checkout import CHECKOUT
 
 from aegis_worker.errors import StackFailed
@@ -64,7 +66,7 @@ def test_after_a_crash_both_come_back_on_their_ports_with_what_was_committed(dat
         assert _query(urls.database_url, "SELECT n FROM kept") == 7
         stores.stop_redis(signal.SIGKILL)
         with pytest.raises(redis.ConnectionError):
-            redis.Redis.from_url(urls.redis_url, retry=None).ping()
+            redis.Redis.from_url(urls.redis_url, retry=Retry(NoBackoff(), 0)).ping()
         stores.start_redis()
         assert redis.Redis.from_url(urls.redis_url).ping()
 
@@ -83,7 +85,7 @@ def test_a_valkey_that_still_loads_its_file_is_waited_for(
     second = EmbeddedValkey(data_dir)
     second.start()
     try:
-        assert redis.Redis.from_url(second.url, retry=None).dbsize() == _KEYS
+        assert redis.Redis.from_url(second.url, retry=Retry(NoBackoff(), 0)).dbsize() == _KEYS
     finally:
         second.stop()
 
@@ -175,7 +177,7 @@ def test_without_the_password_both_refuse(stores: Stores) -> None:
             host="127.0.0.1", port=stores.postgres.port, user="aegis", dbname="aegis", password=""
         )
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(port=stores.valkey.port, retry=None).ping()
+        redis.Redis(port=stores.valkey.port, retry=Retry(NoBackoff(), 0)).ping()
 
 
 def test_passwords_are_in_files_of_their_owner_and_on_no_command_line(stores: Stores) -> None:
