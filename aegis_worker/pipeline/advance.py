@@ -59,7 +59,7 @@ def send_until_s(work: Work, step: Send | SendAgain | Ask, slowest_call_s: float
 def _claimed(held: Held, event: Claimed, policy: Policy) -> Advanced:
     if event.now_s > held.work.held_until_s:
         return held, (Drop(),)
-    work = replace(held.work, now_s=event.now_s, draw=event.draw)
+    work = held.work.at(event.now_s, event.draw)
     return _decided((work, None, next_step(work, policy)), ())
 
 
@@ -75,7 +75,7 @@ def _answered(held: Held, event: Answered, policy: Policy) -> Advanced:
     if event.now_s > work.held_until_s and answer.looked_up:
         heard_of = (TellOfCharge(work.subject.number),) if isinstance(answer.outcome, Approved) else ()
         return held, (*said, Drop(), *heard_of)
-    settled = settle(replace(work, now_s=event.now_s, draw=event.draw), answer, policy)
+    settled = settle(work.at(event.now_s, event.draw), answer, policy)
     return _decided((settled.work, settled, settled.then), said)
 
 
@@ -108,7 +108,7 @@ def _gates_answered(held: Held, event: GatesAnswered, policy: Policy) -> Advance
     room = room_of(work)
     wanted = room.question(work, step)
     if verdict.granted:
-        return _to_write(replace(held, permit=Permit(wanted, verdict.epoch)), ())
+        return _to_write(Held(work, step, settled, None, Permit(wanted, verdict.epoch)), ())
     # The step before kept the hop's probe permits for this one; others can use them meanwhile.
     before: tuple[Effect, ...] = (Forget(wanted),) if room.is_halfway(work, step) else ()
     if isinstance(step, SendAgain) and settled is not None and settled.otherwise is not None:
@@ -133,7 +133,7 @@ def _to_write(held: Held, before: tuple[Effect, ...]) -> Advanced:
         if held.permit is not None:
             before = (*before, Forget(held.permit.wanted))
             held = replace(held, permit=None)
-    return replace(held, step=legal, change=change), (*before, Write(change))
+    return Held(work, legal, settled, change, held.permit), (*before, Write(change))
 
 
 def _written(held: Held, event: ChangeWritten, policy: Policy) -> Advanced:
@@ -143,8 +143,8 @@ def _written(held: Held, event: ChangeWritten, policy: Policy) -> Advanced:
     attempts = held.work.attempts
     if isinstance(step, Send):
         attempts = *attempts, _sent(step.opened, change.lease_epoch, event.leased_from_s)
-    work = replace(held.work, payment=change.payment, attempts=attempts, held_until_s=event.held_until_s)
-    held = replace(held, work=work, settled=None, change=None)
+    work = held.work.written(change.payment, attempts, event.held_until_s)
+    held = Held(work, step, None, None, held.permit)
     if isinstance(step, Rest):
         return held, (Rested(step),)
     return _to_call(held, (), step)
