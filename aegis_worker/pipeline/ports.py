@@ -14,7 +14,8 @@ class JobStore(Protocol):
     """Jobs, and what is written of them. Each method is one transaction and raises DatabaseUnavailable.
 
     `persistence.job_store` has it on PostgreSQL, the tests' model in memory; tests/integration/pipeline/test_job_store.py
-    holds both to the same behaviour, so that what is explored with the model holds for SQL.
+    holds claims, changes and what is given back to the same behaviour in both. The model knows no late charges to ask about
+    and no declines of cards.
     """
 
     def claim(self, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:

@@ -27,6 +27,10 @@ class _Unknown(Room):
         """Hand it to a person."""
         return review(work, f"this version of AegisPay knows no operation {work.job.operation!r}")
 
+    def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
+        """Never asked, because such a job makes no call."""
+        raise AssertionError("unreachable: a job that nobody knows makes no call")
+
 
 _UNKNOWN = _Unknown()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 from aegis_worker.domain.changes import JobChange
@@ -14,7 +15,7 @@ from .results import plain_result
 Decided = tuple[Work, Settled | None, Step]
 
 
-class Room:
+class Room(ABC):
     """An operation. Subclasses say what is next and what an answer means; the rest has answers that fit most operations.
 
     Everything here is pure: it decides, and others call gateways and write. A new operation is a subclass in a module of
@@ -28,13 +29,13 @@ class Room:
         """The room that goes on with this job: another one where an operation is the same as another in some states."""
         return self
 
+    @abstractmethod
     def step(self, work: Work, policy: Policy) -> Step:
         """What is next for a job that has no call in flight, from what stands in the database alone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
         """What the answer to the call in flight means."""
-        raise NotImplementedError
 
     def question(self, work: Work, step: Ask | Send | SendAgain) -> Wanted:
         """What the gates are asked before the call."""
