@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from aegis_api.jobs.examples import A_JOB
 from aegis_api.payments.examples import A_STORED_ATTEMPT, AN_ATTEMPT, AN_INITIATED_PAYMENT

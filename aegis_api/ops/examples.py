@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from aegis_api.jobs.examples import A_JOB
 from aegis_api.payments.examples import A_STORED_ATTEMPT, AN_ATTEMPT, AN_INITIATED_PAYMENT

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from aegis_api.jobs.examples import A_JOB, JOB
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from .payment import Event, Payment
 
@@ -17,8 +18,7 @@ class Key(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Born:
+class Born(Struct, frozen=True):
     """A payment after its first event, with the key, job and HMAC of the request that it comes from."""
 
     key: Key
@@ -28,8 +28,7 @@ class Born:
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPayment:
+class KeptPayment(Struct, frozen=True):
     """The payment that a key was used for, as it stands now, and the request that it was accepted for."""
 
     request_hmac: bytes

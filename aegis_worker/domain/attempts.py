@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from .outcomes import Operation
 from .retries import NotSentKind
@@ -53,8 +54,7 @@ _IN_DOUBT = frozenset({AttemptStatus.SENT, AttemptStatus.UNKNOWN})
 _OPEN = _IN_DOUBT | {AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED}
 
 
-@dataclass(frozen=True, slots=True)
-class StoredOutcome:
+class StoredOutcome(Struct, frozen=True):
     """What is stored of how a call ended; a field is None where nothing is said of it. Empty until the first answer.
 
     - in doubt, pending, or not sent: `reason` in words. `stored`: the gateway may keep its error under the idempotency key,
@@ -154,8 +154,7 @@ _NAMES = (*_TYPES, *_WORDS)
 NOTHING_STORED = StoredOutcome()
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One call to one gateway, as its row tells it. Moments in seconds of this process's clock (`clock.clock_s`).
 
     `number`: which hop of the payment it belongs to; a hop's calls share it. `sends` and `checks` count how often it was

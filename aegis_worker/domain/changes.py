@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from .attempts import NOTHING_STORED, AttemptStatus, StoredOutcome
 from .outcomes import Operation
@@ -14,8 +15,7 @@ from .payment import Event, Payment
 JobStatus = Literal["running", "waiting", "succeeded", "failed", "review"]
 
 
-@dataclass(frozen=True, slots=True)
-class FollowUp:
+class FollowUp(Struct, frozen=True):
     """The payment's next job, made in the statement that ends this one."""
 
     operation: str
@@ -23,8 +23,7 @@ class FollowUp:
     request: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JobChange:
+class JobChange(Struct, frozen=True):
     """What becomes of the job. `running` renews the lease; `waiting` is due again after `run_in_s` in `queue`.
 
     `progress` forgets how many workers left the job: true once an answer was recorded, not when about to send.
@@ -40,8 +39,7 @@ class JobChange:
     follow_up: FollowUp | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAttempt:
+class OpenAttempt(Struct, frozen=True):
     """An attempt about to be sent: written before the call (design D3)."""
 
     operation: Operation
@@ -52,8 +50,7 @@ class OpenAttempt:
     decision: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerAttempt:
+class AnswerAttempt(Struct, frozen=True):
     """What came of an attempt. `asked` counts a look-up, `not_found` an answer of absence, `sent_again` a replay.
 
     A replay starts the count of absences anew: a look-up before the last send proves nothing about it. `recheck_in_s`:
@@ -72,8 +69,7 @@ class AnswerAttempt:
     recheck_in_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Everything that one step of one job changes. `payment` is the payment after `events`."""
 
     job_id: str

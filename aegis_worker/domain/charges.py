@@ -7,7 +7,8 @@ a charge too many, so always of all of it), or a person at the gateway, which a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .attempts import Attempt, AttemptStatus
 from .money import Money
@@ -27,8 +28,7 @@ from .transitions import State
 _REVERSALS = frozenset({Operation.VOID, Operation.REFUND})
 
 
-@dataclass(frozen=True, slots=True)
-class StandingCharge:
+class StandingCharge(Struct, frozen=True):
     """A charge to ask its gateway about: under which key it was sent, how long ago at least, and by what id it is known.
 
     `is_own`: the payment stands on it. Any other should not be there.

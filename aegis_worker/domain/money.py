@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from .currencies import EXPONENTS
 
 MAX_MINOR = 99_999_999_999
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """`Money(1999, "USD")` is 19.99 US dollars. Raises ValueError for a bool, a float, a negative or unknown currency."""
 
     minor: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from .declines import DECLINES
 from .retries import NotSentKind
@@ -50,8 +51,7 @@ def charges(operation: str) -> bool:
     return operation == Operation.PROCESS
 
 
-@dataclass(frozen=True, slots=True)
-class Approved:
+class Approved(Struct, frozen=True):
     """The gateway did what was asked. `captured` is False where funds are only held (manual capture).
 
     `captured_minor` and `refunded_minor`, in minor units: what the gateway shows of a charge; None where it does not say.
@@ -68,8 +68,7 @@ class Approved:
         return bool(self.refunded_minor) and self.refunded_minor == self.captured_minor
 
 
-@dataclass(frozen=True, slots=True)
-class Declined:
+class Declined(Struct, frozen=True):
     """The gateway refused, definitely: no money moved. `code` is one of `domain.declines.DECLINES`."""
 
     code: str
@@ -82,24 +81,21 @@ class Declined:
             raise ValueError(f"{self.code!r} is not a classified decline code")
 
 
-@dataclass(frozen=True, slots=True)
-class ActionRequired:
+class ActionRequired(Struct, frozen=True):
     """The payer must do something (3-D Secure) at `redirect_url` before the gateway goes on."""
 
     gateway_ref: str
     redirect_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """The gateway has it and will decide later; ask again."""
 
     gateway_ref: str
     reason: str = "pending at the gateway"
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
+class NotSent(Struct, frozen=True):
     """Nothing can have happened at the gateway: refused connection, DNS, TLS, a 429."""
 
     reason: str
@@ -107,8 +103,7 @@ class NotSent:
     kind: NotSentKind = NotSentKind.NETWORK_ERROR
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """Bytes may have left and no usable answer came: it may or may not have happened. Never a failure on a guess.
 
     `stored`: the gateway answered with an error of its own (HTTP 500) that it may keep under the idempotency key, so that
@@ -122,8 +117,7 @@ class Unknown:
     shows: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NotFound:
+class NotFound(Struct, frozen=True):
     """Only from a look-up: the gateway has nothing under this reference *now*. Not yet proof of absence."""
 
 

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from aegis_worker.errors import IllegalTransition
 
@@ -21,8 +23,7 @@ Certainty = Literal["known", "unknown"]
 METHODS = frozenset({"card", "upi", "net_banking", "wallet", "pay_later"})
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One fact about one payment. `seq` starts at 1 and has no gaps; the time is given by the database."""
 
     payment_id: str
@@ -31,8 +32,7 @@ class Event:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(Struct, frozen=True):
     """The aggregate. Amounts in minor units; `version` is the `seq` of the last event.
 
     `terms` are given at the start and never change. The ones that rules and sentences ask for all the time can be read
@@ -125,8 +125,7 @@ _FOLDED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """What is to be recorded, before it has a place in the payment's history."""
 
     type: EventType

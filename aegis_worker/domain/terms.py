@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from .money import Money
 
@@ -16,8 +17,7 @@ of which this takes the letters that no gateway strips, and no space where one w
 DESCRIPTOR_RULE = "printable ASCII without < > \\ ' \" *, with at least one letter and no space at either end"
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentTerms:
+class PaymentTerms(Struct, frozen=True):
     """The terms of one payment, as the API validated them. Amounts in minor units.
 
     The request to pay, the payment and the calls to gateways hold this very object, so that a field which is declared

@@ -30,6 +30,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from msgspec import Struct
+
 from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.gateway_keys import keys_of_same_hop
 from aegis_worker.domain.money import Money
@@ -105,8 +107,7 @@ class GatewayConfig:
 _SENT_SINCE = ("statement_descriptor",)
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayRequest:
+class GatewayRequest(Struct, frozen=True):
     """One call. `idempotency_key` is also our reference at the gateway: stable for the operation, stored before sending.
 
     `terms` are the payment's; a partial capture or refund carries them with the part's amount. `gateway_ref` is what an
@@ -160,8 +161,7 @@ class GatewayRequest:
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class StatusQuery:
+class StatusQuery(Struct, frozen=True):
     """Asks what became of `operation`: by `gateway_ref` where the gateway told us one, else by our `reference`.
 
     A payment that exists at the gateway without `operation` having happened is `NotFound` for that operation. `amount`:
@@ -188,8 +188,7 @@ class Health:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayEvent:
+class GatewayEvent(Struct, frozen=True):
     """An inbound webhook, authenticated and translated. A hint to ask the gateway, never a fact by itself.
 
     `event_id`: the gateway's own, the same in every delivery. `reference`: the key of the call that made the payment

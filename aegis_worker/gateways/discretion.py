@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.domain.outcomes import Declined, Lookup, Outcome, Unknown, UnknownKind

@@ -8,8 +8,9 @@ there is what ships (design D3, D9).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
 from aegis_worker.domain.changes import OpenAttempt

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from aegis_worker.domain.card_networks import Barred
 from aegis_worker.domain.changes import Change
@@ -19,8 +20,7 @@ class Permit(NamedTuple):
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A job in a worker's hands: where it stands, and what was decided about it and is not done yet.
 
     `settled`: what its last answer meant, until that is written. `change`: what is being written. `permit`: of the call

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import AnswerAttempt, JobChange, OpenAttempt
@@ -38,8 +41,7 @@ class Policy:
     route_wait_s: float = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """Where the payment may go, what each configured gateway needs, and how often it is tried, by name.
 
     `version` of the routing that decided; 0 for config/routing.toml where nothing was ever put.
@@ -51,8 +53,7 @@ class Route:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """One claimed job: what is known of it now, in the database and here.
 
     `position`: which attempt the call in flight is about, the latest but in a sync. `said`: what the gateways answered in
@@ -82,58 +83,22 @@ class Work:
         """The attempt that the call in flight is about."""
         return self.attempts[self.position]
 
-    # These three are called for every call that is made. They name each field, because `replace` takes twice the time.
-
     def at(self, now_s: float, draw: float) -> Work:
         """As it is decided on now: at this moment, with this draw."""
-        return Work(
-            self.job,
-            self.payment,
-            self.attempts,
-            self.route,
-            self.position,
-            self.said,
-            self.waits,
-            self.held_until_s,
-            now_s,
-            draw,
-        )
+        return replace(self, now_s=now_s, draw=draw)
 
     def written(self, payment: Payment, attempts: tuple[Attempt, ...], held_until_s: float) -> Work:
         """As it stands after a change was written, which began its lease anew."""
-        return Work(
-            self.job,
-            payment,
-            attempts,
-            self.route,
-            self.position,
-            self.said,
-            self.waits,
-            held_until_s,
-            self.now_s,
-            self.draw,
-        )
+        return replace(self, payment=payment, attempts=attempts, held_until_s=held_until_s)
 
     def amended(self, attempt: Attempt) -> Work:
         """With the attempt that was called about as it will stand in the database."""
         attempts = list(self.attempts)
         attempts[self.position] = attempt
-        return Work(
-            self.job,
-            self.payment,
-            tuple(attempts),
-            self.route,
-            self.position,
-            self.said,
-            self.waits,
-            self.held_until_s,
-            self.now_s,
-            self.draw,
-        )
+        return replace(self, attempts=tuple(attempts))
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Open this attempt, commit, then call."""
 
     opened: OpenAttempt
@@ -141,24 +106,21 @@ class Send:
     facts: list[Fact]
 
 
-@dataclass(frozen=True, slots=True)
-class SendAgain:
+class SendAgain(Struct, frozen=True):
     """Repeat the latest attempt with its own key and body; nothing leaves after `until_s` of this process's clock."""
 
     request: GatewayRequest
     until_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """Look up what became of an attempt: the latest where `position` does not say which."""
 
     query: StatusQuery
     position: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(Struct, frozen=True):
     """Nothing to call now: the job ends or waits. `for_room`: until one of a gateway's calls has ended."""
 
     job: JobChange
@@ -169,8 +131,7 @@ class Rest:
 Step = Send | SendAgain | Ask | Rest
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back, how long it took, whether it was a look-up or the call itself, and when it left, by `clock_s`."""
 
     outcome: Outcome | Lookup
@@ -179,8 +140,7 @@ class Answer:
     asked_at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What an answer means: how the attempt ended, which facts follow, and the step after it.
 
     `work`: where the database will be. `otherwise`: what it means where the call is not to be repeated now; only of a

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import structlog
+from msgspec import Struct, field
 
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.changes import Change
@@ -21,8 +21,7 @@ log = structlog.get_logger(__name__)
 _PERSIST_PAUSE_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """What became of changes, by job. `held`: they stand. `lost`: their fence was. `refused`: PostgreSQL won't take them.
     `taken`: they give their payment what is another payment's at the gateway.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, Select, Table, select
 
 from aegis_worker.clock import clock_s
@@ -18,8 +18,7 @@ from aegis_worker.persistence.tables import attempts, payment_events, payments
 from .page import of_merchant
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True):
     """One fact and when PostgreSQL recorded it."""
 
     payment_id: str
@@ -29,8 +28,7 @@ class StoredEvent:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAttempt:
+class StoredAttempt(Struct, frozen=True):
     """An attempt with what only people and reports need: its routing decision and its times, in UTC."""
 
     attempt: Attempt

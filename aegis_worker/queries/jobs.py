@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, cast
 
+from msgspec import Struct
+from msgspec.structs import fields
 from sqlalchemy import ColumnElement, Connection, not_, select
 
 from aegis_worker.persistence.tables import jobs
@@ -14,8 +15,7 @@ from aegis_worker.persistence.tables import jobs
 from .page import Page, newest_first, of_merchant
 
 
-@dataclass(frozen=True, slots=True)
-class StoredJob:
+class StoredJob(Struct, frozen=True):
     """One asynchronous operation on one payment. `run_at`: not before then. `reason`: why it waits or is in review."""
 
     id: str

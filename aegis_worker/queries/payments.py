@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from aegis_worker.domain.payment import Certainty, Payment
@@ -18,8 +18,7 @@ from aegis_worker.persistence.tables import payments
 from .page import Page, newest_first, of_merchant
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPayment:
+class StoredPayment(Struct, frozen=True):
     """A payment with the times of its row."""
 
     payment: Payment
@@ -27,8 +26,7 @@ class StoredPayment:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentFilters:
+class PaymentFilters(Struct, frozen=True):
     """What to list; None leaves a condition out. Amounts in minor units, bounds as the names say."""
 
     state: State | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import fields
 from sqlalchemy import Connection, select
 
 from aegis_worker.domain.charges import standing_charges

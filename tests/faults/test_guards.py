@@ -6,14 +6,15 @@ with one that always grants.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection
 from support.guard_scenarios import (
     a_frozen_worker_is_refused,
@@ -55,7 +56,9 @@ def no_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has claimed a job at some time may write for it."""
     fenced = record_module._RECORD
     assert FENCE in fenced.sql
-    unfenced = replace(fenced, name="record_unfenced", sql=fenced.sql.replace(FENCE, "j.status = 'running'"))
+    unfenced = dataclasses.replace(
+        fenced, name="record_unfenced", sql=fenced.sql.replace(FENCE, "j.status = 'running'")
+    )
     monkeypatch.setattr(record_module, "_RECORD", unfenced)
 
 

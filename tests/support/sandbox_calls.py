@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation

@@ -9,14 +9,14 @@ MISMATCH, and look-ups decide.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation, Unknown, UnknownKind
 
 
-@dataclass(frozen=True, slots=True)
-class Carries:
+class Carries(Struct, frozen=True):
     """What a gateway's answers always show. What is False here is checked only if an answer shows it all the same.
 
     `reference`: ours, of this call or of another step of the same charge. `gateway_ref`: the gateway's id; if we asked by
@@ -33,8 +33,7 @@ NOTHING = Carries()
 EVERYTHING = Carries(reference=True, gateway_ref=True, amount=True, currency=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """An adapter's declaration. Answers to an operation that is missing here show nothing and are accepted unchecked.
 
     `answers`: to a call that did what it asked for, or that was declined. `look_ups`: of a payment that was found.
@@ -47,8 +46,7 @@ class Declared:
     absences: Carries = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """What an answer must be about: any of our `references`, the `gateway_ref` that we asked by, the money to move."""
 
     references: frozenset[str]
@@ -56,8 +54,7 @@ class Expected:
     amount: Money | None
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """What an answer shows, as the adapter found it. None or empty for what it does not show."""
 
     references: Collection[str] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from aegis_worker.domain.outcomes import Operation
 
@@ -46,8 +47,7 @@ _STATUSES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxOperation:
+class SandboxOperation(Struct, frozen=True):
     """One operation that was carried out on a payment, or declined with `error_code`."""
 
     verb: str
@@ -56,8 +56,7 @@ class SandboxOperation:
     error_code: str
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxPayment:
+class SandboxPayment(Struct, frozen=True):
     """A payment as the sandbox shows it; amounts in minor units."""
 
     id: str

@@ -6,8 +6,9 @@ payment that failed or that another attempt paid, is a duplicate: it is told, an
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.attempts import an_attempt
 
 from aegis_worker.audit.checks import folded, net_charges, violations
@@ -69,7 +70,7 @@ HEALTHY = Subject(
 
 def found(**changes: Any) -> dict[str, str]:
     """What is wrong with the healthy subject after these changes: invariant to summary."""
-    return {one.invariant: one.summary for one in violations(replace(HEALTHY, **changes), BOUNDS)}
+    return {one.invariant: one.summary for one in violations(dataclasses.replace(HEALTHY, **changes), BOUNDS)}
 
 
 def the_payment(**changes: Any) -> Payment:
@@ -104,7 +105,7 @@ def test_a_healthy_payment_has_no_violations() -> None:
     ],
 )
 def test_net_charges_are_what_was_captured_and_not_reversed(calls: list[Any], expected: list[str]) -> None:
-    assert net_charges(replace(HEALTHY, attempts=calls)) == expected
+    assert net_charges(dataclasses.replace(HEALTHY, attempts=calls)) == expected
 
 
 def test_held_funds_wait_without_a_job() -> None:
@@ -159,7 +160,7 @@ def test_a_payment_older_than_its_keys_needs_none() -> None:
 
 
 def test_a_history_with_a_hole_is_not_folded_across_it() -> None:
-    (violation,) = violations(replace(HEALTHY, told=2, events=[TOLD[0], TOLD[2]]), BOUNDS)
+    (violation,) = violations(dataclasses.replace(HEALTHY, told=2, events=[TOLD[0], TOLD[2]]), BOUNDS)
     assert (violation.invariant, violation.evidence, violation.breaks_history) == (
         "I4",
         {"events": 2, "last_seq": 3},
@@ -168,7 +169,7 @@ def test_a_history_with_a_hole_is_not_folded_across_it() -> None:
 
 
 def test_folding_goes_on_from_a_snapshot() -> None:
-    state = snapshot(folded(replace(HEALTHY, events=TOLD[:2])))
+    state = snapshot(folded(dataclasses.replace(HEALTHY, events=TOLD[:2])))
     kept = {"snapshots": [{"seq": 2, "state": state}], "folds_from": 2, "events": TOLD[2:]}
     assert found(**kept) == {}
     meddled = {**kept, "snapshots": [{"seq": 2, "state": state | {"gateway": "b"}}]}
@@ -176,9 +177,9 @@ def test_folding_goes_on_from_a_snapshot() -> None:
 
 
 def test_only_the_start_tells_that_a_snapshot_is_wrong() -> None:
-    state = snapshot(folded(replace(HEALTHY, events=TOLD[:2])))
+    state = snapshot(folded(dataclasses.replace(HEALTHY, events=TOLD[:2])))
     wrong = [{"seq": 2, "state": state | {"version": 2, "gateway": "b"}}]
-    (violation,) = violations(replace(HEALTHY, snapshots=wrong), BOUNDS)
+    (violation,) = violations(dataclasses.replace(HEALTHY, snapshots=wrong), BOUNDS)
     assert violation.evidence["snapshots"]["2"]["events"] == state
     assert not violation.breaks_history
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 from support.attempts import an_attempt
 
 from aegis_worker.domain.attempts import NOTHING_STORED, AttemptStatus, StoredOutcome

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from support.attempts import an_attempt
 
 from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus, StoredOutcome

@@ -139,5 +139,7 @@ def test_every_state_of_the_table_is_reached_by_an_event():
 
 def test_differences_name_the_field_and_both_values():
     payment, events = a_payment().record([initiated(a_payment())])
-    forged = Payment(**{name: getattr(payment, name) for name in Payment.__slots__} | {"captured_minor": 5})
+    forged = Payment(
+        **{name: getattr(payment, name) for name in Payment.__struct_fields__} | {"captured_minor": 5}
+    )
     assert differences(forged, events) == {"captured_minor": (5, 0)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from aegis_api.payments.accepting import PAYMENTS_ROUTE, command_of
 from aegis_api.payments.request_schemas import PaymentRequestSchema

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from aegis_worker.domain.gateway_keys import keys_of_same_hop
 from aegis_worker.domain.money import Money

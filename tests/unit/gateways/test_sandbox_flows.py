@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Operation, Unknown

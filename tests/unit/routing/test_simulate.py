@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
@@ -53,7 +54,7 @@ HISTORY = (
     past(DECLINED),
     past(PAYER),
     past(PastHop("b", Counted.APPROVED, True, 310.0), minor=2000),
-    past(replace(APPROVED, latency_ms=100.0), currency="EUR"),
+    past(dataclasses.replace(APPROVED, latency_ms=100.0), currency="EUR"),
     past(NOT_SENT),
     past(PENDING),
     past(None),
@@ -97,7 +98,7 @@ def test_a_gateway_without_data_is_expected_to_do_as_the_drafts_prior_says() -> 
 
 
 def test_a_payment_that_no_gateway_takes_is_counted_with_why() -> None:
-    off = [replace(gateway, enabled=False) for gateway in (A, C)]
+    off = [dataclasses.replace(gateway, enabled=False) for gateway in (A, C)]
     simulation = Simulation((off[0], B, off[1]), MEASURED, B_FIRST)
     simulation.add(past(APPROVED, currency="EUR"))
     assert (simulation.no_gateway, simulation.moved) == (1, 0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import JobChange, OpenAttempt
@@ -31,8 +32,7 @@ _NOT_TAKEN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """The next gateway to try, how long to wait before, and why this one."""
 
     gateway: str
