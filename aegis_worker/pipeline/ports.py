@@ -14,8 +14,7 @@ class JobStore(Protocol):
     """Jobs, and what is written of them. Each method is one transaction and raises DatabaseUnavailable.
 
     `persistence.job_store` has it on PostgreSQL, the tests' model in memory; tests/integration/pipeline/test_job_store.py
-    holds claims, changes and what is given back to the same behaviour in both. The model knows no late charges to ask about
-    and no declines of cards.
+    holds both to the same behaviour.
     """
 
     def claim(self, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:

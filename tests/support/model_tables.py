@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
-from aegis_worker.domain.card_networks import CardDecline
+from aegis_worker.domain.card_networks import CardDecline, CardHistory
 from aegis_worker.domain.changes import AnswerAttempt, Change
+from aegis_worker.domain.declines import DECLINES
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Event, Payment, initiated
@@ -18,6 +19,7 @@ from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import VersionConflict
 
 LEASE_S = 90.0
+DAY_S = 86_400.0
 OPEN = ("queued", "running", "waiting", "review")
 
 
@@ -49,6 +51,7 @@ class AttemptRow:
     sent_at: float
     first_not_found_at: float | None = None
     answered_at: float | None = None
+    recheck_at: float | None = None
 
     def as_read(self) -> Attempt:
         return replace(
@@ -69,6 +72,7 @@ class Tables:
         self.payment, self.events = unborn.record([initiated(unborn)])
         self.outbox = [event.seq for event in self.events]
         self.attempts: list[AttemptRow] = []
+        self.declines: dict[tuple[str, int], tuple[CardDecline, float]] = {}
         self.jobs = [JobRow("job_1", "process", "payments", clock.now)]
 
     @property
@@ -135,7 +139,7 @@ class Tables:
     def record(
         self, changes: Sequence[Change], declines: Mapping[str, CardDecline], *, lease_s: float
     ) -> set[str]:
-        """`JobStore.record`, without references and cards, which the model doesn't have."""
+        """`JobStore.record`. One payment has no other payment's reference to take."""
         held = [change for change in changes if self._has_fence(change)]
         moved = [change for change in held if change.events and self.payment.version != change.version_before]
         if moved:
@@ -147,7 +151,34 @@ class Tables:
                 self._write_answer(change.answered)
             if change.opened is not None:
                 self._open(change)
+            if change.job_id in declines:
+                self._note(declines[change.job_id])
         return {change.job_id for change in held}
+
+    def recheck_now(self, charges: Sequence[tuple[str, int]]) -> None:
+        """`JobStore.recheck_now`."""
+        for row in self.attempts:
+            given_up = row.attempt.status in ("DECLINED", "NOT_SENT") and row.attempt.operation == "process"
+            if given_up and (self.payment.id, row.attempt.number) in charges:
+                row.recheck_at = self.clock.now
+
+    def declined_lately(self, card_keys: Collection[bytes]) -> dict[bytes, CardHistory]:
+        """`JobStore.declined_lately`."""
+        return {key: self._history(key) for key in card_keys}
+
+    def _history(self, card_key: bytes) -> CardHistory:
+        ago = [
+            (self.clock.now - at, one.code)
+            for one, at in self.declines.values()
+            if one.card_key == card_key and self.clock.now - at < 30 * DAY_S
+        ]
+        never_again = max((code for _, code in ago if DECLINES[code].never_again), default=None)
+        return CardHistory(sum(age_s < DAY_S for age_s, _ in ago), len(ago), never_again)
+
+    def _note(self, decline: CardDecline) -> None:
+        sent = [row.sent_at for row in self.attempts if row.attempt.number == decline.number]
+        at = max(sent, default=self.clock.now)
+        self.declines.setdefault((decline.payment_id, decline.number), (decline, at))
 
     def _has_fence(self, change: Change) -> bool:
         row = self._row(change.job_id)
@@ -205,6 +236,10 @@ class Tables:
             row.first_not_found_at = None
         elif answer.not_found and row.first_not_found_at is None:
             row.first_not_found_at = self.clock.now
+        if answer.status == "APPROVED":
+            row.recheck_at = None
+        elif answer.recheck_in_s is not None:
+            row.recheck_at = self.clock.now + answer.recheck_in_s
         row.attempt = replace(
             old,
             status=answer.status,

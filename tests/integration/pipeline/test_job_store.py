@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from support.model_tables import Clock, Tables
 from support.payments import accept_one, rows
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
+from aegis_worker.domain.card_networks import CardDecline, CardHistory, card_key
 from aegis_worker.domain.changes import AnswerAttempt, Change, FollowUp, JobChange, OpenAttempt
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Operation
@@ -17,6 +19,7 @@ from aegis_worker.domain.payment import Fact, failed
 from aegis_worker.errors import VersionConflict
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs
+from aegis_worker.pipeline.ports import JobStore
 
 LEASE_S = 90.0
 
@@ -25,9 +28,9 @@ LEASE_S = 90.0
 class Stand:
     """A store with one accepted payment, and its time."""
 
-    # Not a JobStore: the model has neither `recheck_now` nor `declined_lately`.
-    store: PostgresJobs | Tables
+    store: JobStore
     passes: Callable[[float], None]
+    due_rechecks: Callable[[], int]
 
     def claim(self, queue: str = "payments") -> list[ClaimedJob]:
         return self.store.claim(queue, limit=10, lease_s=LEASE_S, worker="w")
@@ -44,9 +47,12 @@ class Stand:
 def stand(request: pytest.FixtureRequest) -> Stand:
     if request.param == "model":
         clock = Clock(1_000_000.0)
-        return Stand(
-            Tables(clock, capture_method="automatic"), lambda s: setattr(clock, "now", clock.now + s)
-        )
+        tables = Tables(clock, capture_method="automatic")
+
+        def due() -> int:
+            return sum((row.recheck_at or math.inf) <= clock.now for row in tables.attempts)
+
+        return Stand(tables, lambda s: setattr(clock, "now", clock.now + s), due)
     database: Database = request.getfixturevalue("database")
     accept_one(database)
 
@@ -61,12 +67,16 @@ def stand(request: pytest.FixtureRequest) -> Stand:
         database.run(
             lambda connection: connection.exec_driver_sql(
                 f"UPDATE attempts SET sent_at = sent_at {earlier}, answered_at = answered_at {earlier},"
-                f" first_not_found_at = first_not_found_at {earlier}"
+                f" first_not_found_at = first_not_found_at {earlier}, recheck_at = recheck_at {earlier}"
             )
+        )
+        database.run(
+            lambda connection: connection.exec_driver_sql(f"UPDATE card_declines SET at = at {earlier}")
         )
 
     assert len(rows(database, "SELECT 1 FROM jobs")) == 1
-    return Stand(PostgresJobs(database), passes)
+    overdue = "SELECT 1 FROM attempts WHERE recheck_at <= clock_timestamp()"
+    return Stand(PostgresJobs(database), passes, lambda: len(rows(database, overdue)))
 
 
 def change(job: ClaimedJob, job_change: JobChange, *facts: Fact, **more: object) -> Change:
@@ -231,3 +241,62 @@ def test_a_follow_up_is_the_payments_next_job(stand: Stand) -> None:
     following = stand.claim_one()
     assert following.id != job.id
     assert (following.operation, following.request) == (follow_up.operation, follow_up.request)
+
+
+def declined(stand: Stand, code: str) -> tuple[ClaimedJob, bytes]:
+    """A payment whose card was declined with this code just now."""
+    job = stand.claim_one()
+    stand.record(opening(job))
+    key = card_key(job.payment.merchant_id, "tok_card")
+    decline = CardDecline(job.payment.id, 1, job.payment.merchant_id, key, "visa", code)
+    answer = answering(job, "DECLINED", outcome=StoredOutcome(code=code), recheck_in_s=900.0)
+    assert stand.store.record([answer], {job.id: decline}, lease_s=LEASE_S) == {job.id}
+    return job, key
+
+
+def test_a_charge_that_was_given_up_is_asked_about_when_it_is_time_or_when_it_was_heard_of(
+    stand: Stand,
+) -> None:
+    job, _ = declined(stand, "stolen_card")
+    assert stand.due_rechecks() == 0
+    stand.store.recheck_now([(job.payment.id, 2), ("pay_" + "9" * 32, 1)])
+    assert stand.due_rechecks() == 0
+    stand.store.recheck_now([(job.payment.id, 1)])
+    assert stand.due_rechecks() == 1
+
+
+def test_a_charge_that_was_given_up_is_asked_about_after_a_while(stand: Stand) -> None:
+    declined(stand, "stolen_card")
+    stand.passes(901)
+    assert stand.due_rechecks() == 1
+
+
+def test_a_charge_that_stands_is_not_asked_about_again(stand: Stand) -> None:
+    job, _ = declined(stand, "stolen_card")
+    stand.record(answering(job, "APPROVED", asked=True))
+    stand.store.recheck_now([(job.payment.id, 1)])
+    stand.passes(901)
+    assert stand.due_rechecks() == 0
+
+
+def test_declines_of_a_card_are_remembered_for_as_long_as_a_network_counts_them(stand: Stand) -> None:
+    _, key = declined(stand, "stolen_card")
+    assert stand.store.declined_lately({key, b"other"}) == {
+        key: CardHistory(1, 1, "stolen_card"),
+        b"other": CardHistory(),
+    }
+    stand.passes(86_401)
+    assert stand.store.declined_lately({key}) == {key: CardHistory(0, 1, "stolen_card")}
+    stand.passes(29 * 86_400)
+    assert stand.store.declined_lately({key}) == {key: CardHistory()}
+
+
+def test_a_decline_that_lost_its_fence_is_not_remembered(stand: Stand) -> None:
+    zombie = stand.claim_one()
+    stand.record(opening(zombie))
+    stand.passes(LEASE_S + 1)
+    stand.claim_one()
+    key = card_key(zombie.payment.merchant_id, "tok_card")
+    decline = CardDecline(zombie.payment.id, 1, zombie.payment.merchant_id, key, "visa", "stolen_card")
+    assert stand.store.record([answering(zombie, "DECLINED")], {zombie.id: decline}, lease_s=LEASE_S) == set()
+    assert stand.store.declined_lately({key}) == {key: CardHistory()}
