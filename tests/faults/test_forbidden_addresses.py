@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from support.merchant_server import Sink, a_sink, answers
+from support.outbox_events import STORY, a_payment, claim_and_fan_out, execute, make_due, settings_with
 from support.payments import rows
-from support.undelivered import STORY, a_payment, claim_and_fan_out, execute, make_due, settings_with
 
 from aegis_worker.delivery.webhooks.addresses import EndpointRefused
 from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import redis
 import urllib3
-from support.baseline import Baseline
 from support.installation import Installation
 from support.ledger_checks import Books
+from support.resources_at_rest import Baseline
 from support.sandbox_process import new_reference, payment_body
 from support.tcp_proxy import TcpProxy
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from support.merchant_server import Sink, a_sink, answers
-from support.payments import rows
-from support.undelivered import (
+from support.outbox_events import (
     STORY,
     a_payment,
     an_event,
@@ -24,6 +23,7 @@ from support.undelivered import (
     make_due,
     settings_with,
 )
+from support.payments import rows
 
 from aegis_worker.delivery.drain import DrainReport, drain
 from aegis_worker.delivery.stream import EventStream

@@ -20,9 +20,9 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from support import api_client
 from support.api_client import Api, Merchant, start_api
-from support.baseline import Baseline
 from support.installation import SOON_S, Installation, Reply, card, wait_until
 from support.ledger_checks import Books
+from support.outbox_events import settings_with
 from support.payments import (
     accept_one,
     attempts_of,
@@ -33,9 +33,9 @@ from support.payments import (
     story_of,
 )
 from support.process_logs import ProcessLogs
+from support.resources_at_rest import Baseline
 from support.scripted_gateway import ScriptedGateway
 from support.tcp_proxy import TcpProxy
-from support.undelivered import settings_with
 
 from aegis_worker.delivery.webhooks.endpoints import MAX_ENDPOINTS, create_endpoint, list_endpoints
 from aegis_worker.domain.outcomes import Outcome

@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 
 import pytest
 from redis import Redis
-from support.gate_rig import gate
+from support.gates_on_fake_redis import gate
 from support.installation import wait_until
 
 from aegis_worker.domain.breakers import BreakerLimits, BreakerState

@@ -16,12 +16,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from support.api_client import Api, Merchant, body_of, start_api
 from support.installation import AEGIS, SOON_S, Installation, wait_until
+from support.outbox_events import settings_with
 from support.own_worker import own_worker
 from support.payments import accept_one, attempts_of, end_leases, pipeline, rows, run_until_quiet, story_of
 from support.process_logs import ProcessLogs
 from support.scripted_gateway import ScriptedGateway
 from support.tcp_proxy import TcpProxy
-from support.undelivered import settings_with
 
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.lab.embedded.postgres import EmbeddedPostgres

@@ -17,9 +17,9 @@ import redis
 from support.api_client import start_api
 from support.card_canary import CVV, PAN, WRITTEN, dump, holds_it
 from support.merchant_server import a_sink, answers
+from support.outbox_events import claim_and_fan_out
 from support.payments import accept_one, let_pass, make_due, pipeline, rows, run_until_quiet
 from support.scripted_gateway import ScriptedGateway, answering
-from support.undelivered import claim_and_fan_out
 
 from aegis_worker.cli.checks_gateways import answers as doctor_asks
 from aegis_worker.delivery.webhooks.deliver import deliver_due

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from support.baseline import Baseline
 from support.installation import LEASE_S, SOON_S, STOP_S, Installation, wait_until
 from support.own_worker import OwnWorker, own_worker
+from support.resources_at_rest import Baseline
 from support.steady_load import Load
 
 

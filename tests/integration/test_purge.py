@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from support.outbox_events import STORY, a_payment, execute, settings_with
 from support.payments import accept_one, rows
-from support.undelivered import STORY, a_payment, execute, settings_with
 
 from aegis_worker.persistence import merchant_deliveries
 from aegis_worker.persistence.database import Database

@@ -14,7 +14,7 @@ from redis import Redis
 from support.api_client import Api, Merchant, start_api
 from support.command_line import Aegis, aegis, install
 from support.merchant_server import a_sink, answers
-from support.undelivered import make_due
+from support.outbox_events import make_due
 
 from aegis_worker.domain.moments import readable, rfc3339
 from aegis_worker.persistence.database import Database

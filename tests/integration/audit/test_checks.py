@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.outbox_events import claim_and_fan_out
 from support.payments import accept_one, make_due, pipeline, run_until_quiet
 from support.scripted_gateway import ScriptedGateway
-from support.undelivered import claim_and_fan_out
 
 from aegis_worker.audit.batches import check_payments, pages
 from aegis_worker.audit.violations import Bounds

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from support.command_line import Aegis, RunningAegis, aegis, install
 from support.merchant_server import a_sink, answers
+from support.outbox_events import a_payment, in_stream, make_due
 from support.payments import accept_one, job_of, rows
 from support.sandbox_process import Sandbox, running_sandbox
-from support.undelivered import a_payment, in_stream, make_due
 
 from aegis_worker.errors import InvalidApiKey
 from aegis_worker.ids import event_id

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from redis import Redis
 from support.command_line import Aegis, Ran, RunningAegis, aegis, install
+from support.outbox_events import a_payment
 from support.payments import accept_one
 from support.sandbox_process import Sandbox, eventually, running_sandbox
-from support.undelivered import a_payment
 
 from aegis_worker.persistence.database import Database
 

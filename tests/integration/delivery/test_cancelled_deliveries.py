@@ -8,8 +8,8 @@ import pytest
 from support.api_client import Merchant, start_api
 from support.command_line import Aegis, aegis, install
 from support.merchant_server import Sink, a_sink, answers
+from support.outbox_events import STORY, a_payment, claim_and_fan_out, event_ids, execute, settings_with
 from support.payments import rows
-from support.undelivered import STORY, a_payment, claim_and_fan_out, event_ids, execute, settings_with
 
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint, disable_endpoint, redelivery
 from aegis_worker.persistence import migrate

@@ -10,8 +10,7 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from support.payments import rows
-from support.undelivered import (
+from support.outbox_events import (
     STORY,
     a_payment,
     an_event,
@@ -21,6 +20,7 @@ from support.undelivered import (
     in_stream,
     make_due,
 )
+from support.payments import rows
 
 from aegis_worker.delivery.drain import drain
 from aegis_worker.delivery.stream import STREAM, EventStream

@@ -6,8 +6,8 @@ import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from support.outbox_events import STORY, a_payment, an_event, claim_and_fan_out, in_stream, make_due
 from support.payments import rows
-from support.undelivered import STORY, a_payment, an_event, claim_and_fan_out, in_stream, make_due
 
 from aegis_worker import ids
 from aegis_worker.delivery.drain import drain

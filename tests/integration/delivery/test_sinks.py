@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
+from support.outbox_events import STORY, a_payment, an_event, event_ids, first_seqs, make_due
 from support.payments import rows
-from support.undelivered import STORY, a_payment, an_event, event_ids, first_seqs, make_due
 
 from aegis_worker.delivery.drain import DrainReport, drain
 from aegis_worker.delivery.sink import Sink, SinkUnavailable

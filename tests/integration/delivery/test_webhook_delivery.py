@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 from support.merchant_server import a_sink, answers
-from support.payments import rows
-from support.undelivered import (
+from support.outbox_events import (
     STORY,
     a_payment,
     an_event,
@@ -20,6 +19,7 @@ from support.undelivered import (
     make_due,
     settings_with,
 )
+from support.payments import rows
 
 from aegis_worker.delivery.webhooks.deliver import deliver_due
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint, list_endpoints, redeliver

@@ -6,8 +6,7 @@ import itertools
 import threading
 
 import pytest
-from support.payments import rows
-from support.undelivered import (
+from support.outbox_events import (
     STORY,
     a_payment,
     an_event,
@@ -16,6 +15,7 @@ from support.undelivered import (
     execute,
     settings_with,
 )
+from support.payments import rows
 
 from aegis_worker import ids
 from aegis_worker.delivery.webhooks.addresses import EndpointRefused

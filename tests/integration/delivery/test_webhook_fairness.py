@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from support.merchant_server import Sink, a_sink
+from support.outbox_events import STORY, a_payment, claim_and_fan_out, event_ids, execute, settings_with
 from support.payments import rows
-from support.undelivered import STORY, a_payment, claim_and_fan_out, event_ids, execute, settings_with
 
 from aegis_worker import ids
 from aegis_worker.delivery.webhooks.afterwards import Afterwards

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from support.outbox_events import execute, settings_with
 from support.payments import rows
 from support.statement_plans import scans_of
-from support.undelivered import execute, settings_with
 
 from aegis_worker.domain.card_networks import CardDecline, CardHistory, card_key
 from aegis_worker.persistence.card_declines import declined_lately, note_declines

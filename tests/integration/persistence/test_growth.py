@@ -10,10 +10,10 @@ from typing import Any
 import psycopg2
 import pytest
 from sqlalchemy import Connection, make_url
+from support.outbox_events import claim_and_fan_out, execute, settings_with
 from support.payments import a_command, accept_one, pipeline, rows
 from support.scripted_gateway import ScriptedGateway
 from support.statement_plans import Scan, scans_of
-from support.undelivered import claim_and_fan_out, execute, settings_with
 
 from aegis_worker.audit.batches import check_keys, check_payments
 from aegis_worker.cli import checks_database

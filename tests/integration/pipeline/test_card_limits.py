@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from support.outbox_events import execute
 from support.payments import (
     accept_one,
     attempts_of,
@@ -20,7 +21,6 @@ from support.payments import (
     story_of,
 )
 from support.scripted_gateway import ScriptedGateway, answering
-from support.undelivered import execute
 
 from aegis_worker.domain.card_networks import CardDecline, card_key
 from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Operation, Unknown

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.api_client import Api, start_api
+from support.outbox_events import STORY, a_payment, claim_and_fan_out, execute, settings_with
 from support.payments import accept_one
-from support.undelivered import STORY, a_payment, claim_and_fan_out, execute, settings_with
 
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint, disable_endpoint
 from aegis_worker.persistence.database import Database

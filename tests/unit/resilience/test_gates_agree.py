@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from support.gate_rig import Clock, Rig
+from support.gates_on_fake_redis import Clock, Rig
 
 from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.resilience.permits import BreakerView, CallResult, Said, Verdict, Wanted

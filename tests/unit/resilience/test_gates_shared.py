@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.gate_rig import Clock, Rig
+from support.gates_on_fake_redis import Clock, Rig
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.breakers import BreakerLimits, BreakerState

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 
 import fakeredis
-from support.gate_rig import CHARGE, Clock, gate
+from support.gates_on_fake_redis import CHARGE, Clock, gate
 from support.plain_payment import a_payment
 from support.routing_inputs import gateways, routing
 

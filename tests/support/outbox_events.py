@@ -1,4 +1,4 @@
-"""For tests of outbox and webhooks: payments with undelivered events, inserted by plain SQL."""
+"""Payments whose events wait in the outbox, inserted by plain SQL, for tests of the outbox and of webhooks."""
 
 from __future__ import annotations
 
