@@ -43,20 +43,21 @@ def _longer_body() -> None:
 @blueprint.response(
     200,
     BatchSchema(),
-    description="What became of each line. What was accepted is durable; workers make the payments.",
+    description="The result of each line. Accepted payments are durable; workers carry them out.",
     example=examples.BATCH,
     headers=headers(),
 )
 def create_payments() -> Response:
     """Accept up to 1,000 payments
 
-    One line, one payment: the body of `POST /v1/payments` with an `idempotency_key` in it, under which the same payment
-    may also be posted by itself. Each line is told what it would be told there, and none spoils another. All that can be
-    accepted is accepted in one transaction. Send the same body again to resume: what was accepted is replayed, the rest is
-    tried. An `Idempotency-Key` header is refused: keys belong to lines.
+    Each line is the body of one payment, as for `POST /v1/payments`, with an `idempotency_key` in it. You may also post
+    the same payment by itself under that key. Each line gets the result that a single POST would get; a refused line does
+    not affect the others. All lines that can be accepted are accepted in one transaction. To resume after a lost answer,
+    send the same body again: lines accepted before are replayed, the others are tried. An `Idempotency-Key` header is
+    refused, because each line has its own key.
 
-    Blank lines count as lines. The body may be 64 times as long as that of one payment, each line as long as that one.
-    The answer is one JSON object, so that one cut short is not taken for a whole one.
+    Blank lines count towards the 1,000. The body may be 64 times as long as the body of one payment, and each line as long
+    as one such body. The answer is one JSON object, so that a client notices when the answer was cut off.
     """
     if "Idempotency-Key" in request.headers:
         raise RequestRefused(

@@ -17,7 +17,7 @@ MEDIA_TYPE = "application/x-ndjson"
 
 
 class BatchLineSchema(PaymentRequestSchema):
-    """One line of a batch: a payment to be made, and the key under which it is made once."""
+    """One line of a batch: a payment to make, and the idempotency key that keeps it from being made twice."""
 
     idempotency_key = Text(
         255,
@@ -26,38 +26,42 @@ class BatchLineSchema(PaymentRequestSchema):
         metadata={
             "example": "order-1042",
             "description": (
-                "New for every payment and the same for every try of it; the same as that of a single POST. Spaces around "
-                "it don't count."
+                "Use a new key for each payment, and repeat the key when you repeat the payment. It works like the "
+                "`Idempotency-Key` header of a single POST. Spaces around it are ignored."
             ),
         },
     )
 
 
 class BatchResultSchema(Answer):
-    """What became of one line."""
+    """The result of one line."""
 
-    line = whole("Counted from 1, blank lines too.")
-    idempotency_key = text("null where the line has none, or none that can be shown.", none=True)
+    line = whole("The line's number, from 1; blank lines are counted.")
+    idempotency_key = text("null if the line has no key, or one that can't be shown.", none=True)
     outcome = one_of(
         "accepted",
         "replayed",
         "refused",
-        description="accepted: durable now; replayed: it was before; refused: nothing was stored, `problem` says why.",
+        description=(
+            "accepted: the payment is stored now; replayed: it was stored by an earlier request; refused: nothing was "
+            "stored, and `problem` says why."
+        ),
     )
-    payment_id = text("Not where it was refused.", required=False)
-    job_id = text("Not where it was refused.", required=False)
+    payment_id = text("Absent if the line was refused.", required=False)
+    job_id = text("Absent if the line was refused.", required=False)
     problem = fields.Nested(
-        ProblemSchema, metadata={"description": "Its pointers begin at the line's object."}
+        ProblemSchema,
+        metadata={"description": "Why the line was refused. Its pointers start at the line's object."},
     )
 
 
 class BatchSchema(Answer):
-    """What became of every line that is not blank, in their order."""
+    """The result of every line that is not blank, in the order of the lines."""
 
     object = one_of("batch")
-    accepted = whole("Lines.")
-    replayed = whole("Lines.")
-    refused = whole("Lines.")
+    accepted = whole("How many lines were accepted.")
+    replayed = whole("How many lines were accepted by an earlier request.")
+    refused = whole("How many lines were refused.")
     data = fields.List(fields.Nested(BatchResultSchema), required=True)
 
 

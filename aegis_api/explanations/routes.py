@@ -34,14 +34,14 @@ blueprint.before_request(require_merchant)
 def explain_payment(payment_id: str) -> Response:
     """Why a payment is in its state
 
-    How certain that is, on what evidence, which routing and retry decisions led there, and what happens next, by whom
-    and when. The sentences are for people and may change; programs read the other fields.
+    Tells how certain the state is and on what evidence, which routing and retry decisions led to it, and what happens
+    next, who does it and when. The sentences are for people and may change; programs should read the other fields.
     """
     return answer(explained(g.merchant_id, payment_id))
 
 
 def explained(merchant_id: str | None, payment_id: str) -> dict[str, Any]:
-    """The explanation's body. A `merchant_id` of None means an operator asks. Raises NotFound."""
+    """The explanation's body. A `merchant_id` of None finds any merchant's payment, for operators. Raises NotFound."""
     with parts().web.database.read() as connection:
         case = read_case_file(connection, merchant_id, known_form(payment_id, PAYMENT))
     if case is None:

@@ -10,7 +10,7 @@ from aegis_worker.review.case import KINDS
 
 
 class IncidentSummarySchema(Answer):
-    """Something that the audit found wrong and that is not put right yet."""
+    """A fault that the audit found and that has not been corrected yet."""
 
     id = text()
     invariant = text()
@@ -19,27 +19,27 @@ class IncidentSummarySchema(Answer):
 
 
 class CertaintySchema(Answer):
-    """Whether the outcome of the last charge is known, and by what."""
+    """Whether the outcome of the last charge is known, and why."""
 
     value = one_of("known", "unknown")
     because = text()
 
 
 class NextSchema(Answer):
-    """What happens next, by whom and when."""
+    """What happens next, who does it and when."""
 
     what = text()
     who = one_of("worker", "person", "payer", "merchant", "nobody")
-    at = time("null: no time is set, or nothing happens.", none=True)
+    at = time("When it happens. null if no time is set, or nothing happens.", none=True)
     resolutions = fields.List(
         fields.String(metadata={"enum": list(KINDS)}),
         required=True,
-        metadata={"description": "What a person may decide now; empty where nobody is asked."},
+        metadata={"description": "What a person may decide now. Empty if no decision is needed."},
     )
 
 
 class EvidenceSchema(Answer):
-    """One thing that was seen."""
+    """One observation about the payment."""
 
     at = time()
     source = one_of("call", "answer", "look_up", "person")
@@ -47,13 +47,13 @@ class EvidenceSchema(Answer):
 
 
 class DecisionSchema(Answer):
-    """One choice that was made, and on what."""
+    """One routing or retry decision, and the facts that it was based on."""
 
     at = time()
     kind = one_of("route", "retry")
     what = text()
     why = text()
-    facts = an_object("What it was made on.")
+    facts = an_object("The facts that the decision was based on.")
 
 
 class HistoryItemSchema(Answer):
@@ -66,7 +66,7 @@ class HistoryItemSchema(Answer):
 
 
 class ByPersonSchema(Answer):
-    """A person's decision; for operators the whole entry of the audit log."""
+    """A person's decision. Operators get the whole entry of the audit log."""
 
     seq = whole()
     at = time()
@@ -92,18 +92,24 @@ class ExplanationSchema(Answer):
     certainty = fields.Nested(CertaintySchema, required=True)
     next = fields.Nested(NextSchema, required=True)
     evidence = fields.List(
-        fields.Nested(EvidenceSchema), required=True, metadata={"description": "Oldest first."}
+        fields.Nested(EvidenceSchema),
+        required=True,
+        metadata={"description": "What was observed, oldest first."},
     )
     decisions = fields.List(
         fields.Nested(DecisionSchema),
         required=True,
-        metadata={"description": "Routing and retries, in their order."},
+        metadata={"description": "Routing and retry decisions, oldest first."},
     )
     history = fields.List(
-        fields.Nested(HistoryItemSchema), required=True, metadata={"description": "The first 1000 events."}
+        fields.Nested(HistoryItemSchema),
+        required=True,
+        metadata={"description": "The payment's first 1000 events."},
     )
-    frozen_at = time("Its events don't lead to its row: nothing moves.", none=True)
+    frozen_at = time("When the audit froze the payment, because its row contradicts its events.", none=True)
     incidents = fields.List(fields.Nested(IncidentSummarySchema), required=True)
     decided_by_people = fields.List(
-        fields.Nested(ByPersonSchema), required=True, metadata={"description": "Newest first."}
+        fields.Nested(ByPersonSchema),
+        required=True,
+        metadata={"description": "Decisions that people made, newest first."},
     )

@@ -16,7 +16,7 @@ blueprint = Blueprint(
     "gateways",
     __name__,
     url_prefix="/v1/gateways",
-    description="For the payment gateways of config/gateways.toml, which sign what they send.",
+    description="For the payment gateways of config/gateways.toml, which sign the events that they post.",
 )
 
 
@@ -35,10 +35,11 @@ blueprint = Blueprint(
 )
 @blueprint.response(200, ReceivedSchema(), example={"received": True}, headers=headers())
 def receive_gateway_webhook(gateway_name: str) -> Response:
-    """Take an event of a gateway
+    """Receive an event from a gateway
 
-    No API key: the gateway's own signature is checked, and its age. An event is a hint to ask the gateway, never a fact.
-    Also one that came before, or about a payment that is not ours, is answered with 200, so that it is not sent again.
+    The route takes no API key. It checks the gateway's own signature and the event's age. An event only makes AegisPay ask
+    the gateway; its content is never taken as a fact. A repeated event, or one about an unknown payment, is answered with
+    200 too, so that the gateway does not send it again.
     """
     gateway = parts().web.gateways().get(gateway_name)
     if gateway is None:

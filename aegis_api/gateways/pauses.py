@@ -20,7 +20,7 @@ blueprint = Blueprint(
     "pauses",
     __name__,
     url_prefix="/v1/gateways",
-    description="For operators: gateways that get no new payments for a while.",
+    description="For operators: stop and resume sending new payments to a gateway.",
 )
 blueprint.before_request(require_operator)
 
@@ -37,10 +37,11 @@ blueprint.before_request(require_operator)
 @blueprint.arguments(PauseSchema(), example=examples.PAUSE)
 @blueprint.response(200, PausedSchema(), example=examples.PAUSED, headers=headers())
 def pause_gateway(body: dict[str, Any], gateway_name: str) -> Response:
-    """Give a gateway no new payments
+    """Stop sending new payments to a gateway
 
-    Within two seconds. What is open there is still looked after: asked about, captured, given back. A payment that no
-    other gateway takes waits. Pausing what is paused changes nothing.
+    Takes effect within two seconds. Payments that the gateway already has are still worked on: their outcomes are looked
+    up, and they are captured, voided or refunded. A new payment that no other gateway takes waits. Pausing a paused gateway
+    changes nothing.
     """
     web = parts().web
     changed = changes.pause_gateway(
@@ -53,9 +54,9 @@ def pause_gateway(body: dict[str, Any], gateway_name: str) -> Response:
 @refuses("not_found")
 @blueprint.response(200, PausedSchema(), example=examples.RESUMED, headers=headers())
 def resume_gateway(gateway_name: str) -> Response:
-    """Give a gateway new payments again
+    """Send new payments to a gateway again
 
-    A body is not read. Resuming what is not paused changes nothing.
+    The request's body is ignored. Resuming a gateway that is not paused changes nothing.
     """
     web = parts().web
     changed = changes.resume_gateway(web.database, gateway_name, known=web.gateways(), actor=g.operator.actor)

@@ -19,7 +19,7 @@ blueprint = Blueprint(
     "gateway health",
     __name__,
     url_prefix="/v1/gateways",
-    description="How the gateways do. Needs an operator's key (`aegis keys create --operator`).",
+    description="The health of the gateways. Needs an operator's key (`aegis keys create --operator`).",
 )
 blueprint.before_request(require_operator)
 
@@ -30,9 +30,9 @@ blueprint.before_request(require_operator)
 def list_gateways() -> Response:
     """Every configured gateway
 
-    With its score, its circuit breakers, what calls to it came to lately, and what is set for it. Health is kept in
-    Redis by all workers; while Redis can't be asked `health` is null;
-    payments are accepted, and `aegis relay` works on them.
+    Shows each gateway's score, its circuit breakers, the outcomes of recent calls, and its limits and fees. All workers
+    keep the health in Redis. While Redis does not answer, `health` is null; payments are still accepted, and `aegis relay`
+    can work on them.
     """
     return answer(list_body([gateway_body(report) for report in parts().web.gateway_reports()], None))
 
@@ -43,7 +43,7 @@ def list_gateways() -> Response:
 def show_gateway(gateway_name: str) -> Response:
     """One gateway
 
-    As in the list of all.
+    The answer is the gateway's entry in the list of all gateways.
     """
     for report in parts().web.gateway_reports():
         if report.config.name == gateway_name:

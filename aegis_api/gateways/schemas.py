@@ -16,7 +16,7 @@ GATEWAY_NAME = {
     "description": "A gateway, as config/gateways.toml names it.",
     "schema": {"type": "string"},
 }
-_STATES = "CLOSED: calls go out. OPEN: none do, until retry_in_s is over. HALF_OPEN: a few do, as probes."
+_STATES = "CLOSED: calls are sent. OPEN: none are sent until retry_in_s is over. HALF_OPEN: a few are sent as probes."
 
 
 def _words(description: str) -> fields.List[str]:
@@ -32,21 +32,21 @@ class GatewayPauseSchema(Answer):
 
 
 class BreakerSchema(Answer):
-    """A circuit breaker, shared by all workers. The rates are of the calls in its window, null without any."""
+    """A circuit breaker, shared by all workers. The rates are over the calls in its window, null if it has none."""
 
-    operation = text("What it lets through; `status`: look-ups.")
+    operation = text("The operation whose calls it guards; `status` is for look-ups.")
     state = one_of(*BreakerState, description=_STATES)
     retry_in_s = number("Seconds until a probe may go out; 0 unless it is OPEN.")
     consecutive_failures = whole("Refused connections, timeouts, 5xx and unknown outcomes in a row.")
     calls = whole("In the breaker's window.")
-    failure_rate = number("Calls that failed, the unknown ones among them, 0 to 1.", none=True)
-    unknown_rate = number("Calls that may or may not have happened, 0 to 1.", none=True)
+    failure_rate = number("The share of calls that failed or whose outcome is unknown, 0 to 1.", none=True)
+    unknown_rate = number("The share of calls that may or may not have been carried out, 0 to 1.", none=True)
     opened = whole("How often it has opened since it was first used.")
     probes_out = whole("Probes that are out now.")
 
 
 class LatencySchema(Answer):
-    """Milliseconds that answered calls took; null without one."""
+    """Milliseconds that answered calls took; null if no call was answered."""
 
     mean = number(none=True)
     p50 = number("Half of the calls took no longer.", none=True)
@@ -55,78 +55,92 @@ class LatencySchema(Answer):
 
 
 class OutcomesSchema(Answer):
-    """How calls ended; of the steps of one try, the last one counts."""
+    """How many calls ended in which way. If one try takes several steps, its last step counts."""
 
     approved = whole()
-    declined = whole("Declined as this gateway may do and another may not.")
-    payer = whole("Declined as any gateway would; says nothing about this one.")
+    declined = whole("Declined for a reason that may be this gateway's; another one may approve.")
+    payer = whole(
+        "Declined for a reason of the payer's, as any gateway would decline; says nothing about this one."
+    )
     pending = whole("The gateway decides later, or the payer has to act.")
-    rate_limited = whole("Refused with too many requests.")
+    rate_limited = whole("Refused because the gateway got too many requests.")
     error = whole("Nothing was sent, or the outcome was unknown.")
 
 
 class WindowSchema(Answer):
-    """Figures of a window. Rates are 0 to 1, null where there is nothing that they could be of."""
+    """Figures of a window. Rates are 0 to 1, null if there are no calls to divide by."""
 
-    calls = whole("Tries of payments at this gateway, each counted once; look-ups are not among them.")
+    calls = whole("Tries of payments at this gateway, each counted once. Look-ups are not counted.")
     outcomes = fields.Nested(OutcomesSchema, required=True)
     success_rate = number("approved / (approved + declined + error).", none=True)
     decline_rate = number("(declined + payer) / (approved + declined + payer + pending).", none=True)
-    error_rates = an_object(f"By type of error, of all calls: {', '.join(ERRORS)}.")
+    error_rates = an_object(f"The share of all calls that ended in each type of error: {', '.join(ERRORS)}.")
     latency_ms = fields.Nested(LatencySchema, required=True)
-    calls_per_s = number("From the window's first call until now.")
+    calls_per_s = number("Calls per second from the window's first call until now.")
 
 
 class GatewayHealthSchema(Answer):
-    """What all workers together know of a gateway."""
+    """A gateway's health as all workers together have measured it."""
 
     score = number(
-        "0.0 to 1.0: breaker 50 % (CLOSED 1, HALF_OPEN 0.5, OPEN 0), success rate 30 %, latency 10 % (1 while p95 is at "
-        "most latency_target_ms, falling evenly to 0 at timeout_s), recent run 10 % (of the last ten calls, how many "
-        "did not fail). Over the recent window since the breaker last closed; what has no data counts as full."
+        "0.0 to 1.0, the sum of: breaker 50 % (CLOSED 1, HALF_OPEN 0.5, OPEN 0), success rate 30 %, latency 10 % (1 while "
+        "p95 is at most latency_target_ms, falling linearly to 0 at timeout_s), and the last ten calls 10 % (the share "
+        "that did not fail). Covers the recent window since the breaker last closed; a part without data counts in full."
     )
-    state = one_of(*BreakerState, description=f"The worst of the breakers that a charge needs. {_STATES}")
+    state = one_of(
+        *BreakerState, description=f"The worst state of the breakers that a charge needs. {_STATES}"
+    )
     retry_in_s = number("Seconds until a probe may go out; 0 unless it is OPEN.")
-    in_flight = whole("Calls out now, over all workers, without look-ups.")
-    calls_per_s = number("Over this minute and the last one.")
+    in_flight = whole("Calls that all workers have under way now, without look-ups.")
+    calls_per_s = number("Calls per second over this minute and the last one.")
     breakers = fields.List(fields.Nested(BreakerSchema), required=True)
     recent = fields.Nested(
         WindowSchema,
         required=True,
         metadata={
-            "description": "The last 100 calls, none older than an hour, those before the breaker last closed too."
+            "description": "The last 100 calls of the last hour, including calls from before the breaker last closed."
         },
     )
     last_hour = fields.Nested(
-        WindowSchema, required=True, metadata={"description": "All calls; percentiles are within 5 %."}
+        WindowSchema,
+        required=True,
+        metadata={"description": "All calls of the last hour; percentiles are accurate to 5 %."},
     )
 
 
 class GatewayLimitsSchema(Answer):
-    """What a gateway takes, and what is allowed it. An empty list means any."""
+    """Which payments a gateway takes, and how it may be called. An empty list means that it takes any."""
 
-    currencies = _words("Codes of ISO 4217.")
-    countries = _words("Codes of ISO 3166.")
-    methods = _words("Types of payment methods.")
-    amounts = an_object("By currency: `min_minor` and `max_minor`, both included; null for no upper limit.")
+    currencies = _words("The currencies that it takes (ISO 4217).")
+    countries = _words("The countries that it takes (ISO 3166-1 alpha-2).")
+    methods = _words("The types of payment methods that it takes.")
+    amounts = an_object(
+        "For each currency `min_minor` and `max_minor`, both inclusive; a null `max_minor` means no upper limit."
+    )
     max_concurrent = fields.Integer(
         required=True,
         allow_none=True,
-        metadata={"description": "Calls at once over all workers; null: as many as the workers make."},
+        metadata={
+            "description": "How many calls all workers together may have under way; null means no limit."
+        },
     )
-    connect_timeout_s = number("After that nothing was sent.")
-    timeout_s = number("After that the outcome is unknown until the gateway is asked.")
-    latency_target_ms = whole("A charge that takes no longer is as fast as need be, for the score.")
+    connect_timeout_s = number("If connecting takes longer, the call ends and nothing was sent.")
+    timeout_s = number("If the answer takes longer, the outcome is unknown until the gateway is asked.")
+    latency_target_ms = whole("A charge that takes at most this long gets the full score for latency.")
 
 
 class GatewayFeesSchema(Answer):
-    """What a charge costs; null where the configuration doesn't tell."""
+    """What the gateway takes for a charge; null if the configuration doesn't say."""
 
     fixed_minor = fields.Integer(
-        required=True, allow_none=True, metadata={"description": "In the charge's currency."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The fixed part, in minor units of the charge's currency."},
     )
     basis_points = fields.Integer(
-        required=True, allow_none=True, metadata={"description": "Hundredths of a percent."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The part that grows with the amount, in hundredths of a percent of it."},
     )
 
 
@@ -141,13 +155,13 @@ class GatewaySchema(Answer):
         GatewayPauseSchema,
         required=True,
         allow_none=True,
-        metadata={"description": "Null while it is not paused."},
+        metadata={"description": "Since when, by whom and why the gateway is paused; null if it is not."},
     )
     health = fields.Nested(
         GatewayHealthSchema,
         required=True,
         allow_none=True,
-        metadata={"description": "Null while Redis can't be asked."},
+        metadata={"description": "The gateway's health; null while Redis does not answer."},
     )
     limits = fields.Nested(GatewayLimitsSchema, required=True)
     fees = fields.Nested(GatewayFeesSchema, required=True)
@@ -162,7 +176,7 @@ class GatewayListSchema(Answer):
 
 
 class ReceivedSchema(Answer):
-    """An event was taken: kept, or kept before."""
+    """The event is stored, by this request or by an earlier one."""
 
     received = fields.Boolean(required=True)
 
@@ -174,11 +188,12 @@ class PausedSchema(Answer):
     gateway = text()
     paused = fields.Boolean(required=True)
     changed = fields.Boolean(
-        required=True, metadata={"description": "false: it was so already, and nothing was written."}
+        required=True,
+        metadata={"description": "false if the gateway was already in this state, and nothing was written."},
     )
 
 
 class PauseSchema(BodySchema):
     """Why a gateway is paused."""
 
-    reason = Reason("Why; kept in the audit log.", required=True)
+    reason = Reason("Why the gateway is paused; kept in the audit log.", required=True)

@@ -38,10 +38,10 @@ aegis_gateway_breaker_state{gateway="sandbox_a",operation="process",state="CLOSE
 def metrics() -> Response:
     """Gateways, queues, events, webhooks and reviews, in numbers
 
-    By gateway: score, breakers, calls of the last hour, latencies, calls out now, paused or not; jobs due by queue. Events
-    not delivered yet and their age by sink, webhook deliveries by how they stand, reviews and their age. Needs
-    `AEGIS_METRICS_TOKEN` where that is set. Where it is not, production has no such route, and any other environment
-    leaves it open.
+    For each gateway: score, breakers, calls of the last hour, latencies, calls under way, and whether it is paused. For
+    each queue: due jobs. For each sink: events not delivered yet and their age. Also webhook deliveries by status, and
+    reviews and their age. If `AEGIS_METRICS_TOKEN` is set, the request must carry it. If it is not set, this route does not
+    exist in production and needs no token in any other environment.
     """
     _check_token()
     web = parts().web

@@ -22,9 +22,9 @@ blueprint = Blueprint(
 @refuses("internal_error", open_to_all=True)
 @blueprint.response(200, HealthSchema(), example={"status": "ok"}, headers=headers())
 def healthz() -> Response:
-    """Does the process live?
+    """Whether the process is alive
 
-    Asks nothing of the database or Redis: restarting this process would not mend them.
+    Does not check the database or Redis, because restarting this process would not repair them.
     """
     return answer({"status": "ok"})
 
@@ -38,10 +38,10 @@ def healthz() -> Response:
     headers=headers(),
 )
 def readyz() -> Response:
-    """May it be sent requests?
+    """Whether the process is ready for requests
 
-    It needs the database, with a schema that this version can work with: its own, or a newer one that still serves it.
-    Redis is told but not needed.
+    The process is ready if the database answers and its schema is this version's own, or a newer one that still works with
+    this version. The state of Redis is reported, but the process is ready without it.
     """
     checks, why = _database_checks()
     checks["redis"] = "ok" if parts().web.redis_ready() else "unreachable"

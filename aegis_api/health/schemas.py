@@ -8,13 +8,13 @@ from aegis_api.http.documented import Answer, one_of
 
 
 class HealthSchema(Answer):
-    """The process lives."""
+    """The process is alive."""
 
     status = one_of("ok")
 
 
 class ReadinessSchema(Answer):
-    """What this process needs, and how it is. Redis is told but not needed: payments are accepted without it."""
+    """The state of each part that this process uses. Redis is reported but not needed: payments are accepted without it."""
 
     status = one_of("ready")
     checks = fields.Dict(

@@ -17,21 +17,24 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Location": {
-        "description": "Where to look for what becomes of it.",
+        "description": "The URL at which the result can be read.",
         "schema": {"type": "string", "format": "uri-reference"},
     },
-    "Retry-After": {"description": "Seconds to wait before asking (again).", "schema": {"type": "integer"}},
+    "Retry-After": {
+        "description": "How many seconds to wait before asking, or asking again.",
+        "schema": {"type": "integer"},
+    },
     "ETag": {
-        "description": "The version of what is answered, in quotes.",
+        "description": "The version of the object in the answer, in quotes.",
         "schema": {"type": "string"},
         "example": '"3"',
     },
     "Idempotent-Replayed": {
-        "description": "`true` on the answer to a request that was accepted before with the same key.",
+        "description": "`true` if an earlier request with the same key was accepted, and this answer repeats its result.",
         "schema": {"type": "string", "enum": ["true"]},
     },
     "Preference-Applied": {
-        "description": "`wait=N` where Prefer was honoured.",
+        "description": "`wait=N` if the wait that Prefer asked for was made.",
         "schema": {"type": "string"},
     },
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}},
@@ -39,15 +42,16 @@ HEADERS: dict[str, dict[str, Any]] = {
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "Request-Id": {
-        "description": "Your own id for this request, 8 to 128 characters of `A-Z a-z 0-9 . _ -`; it comes back.",
+        "description": "Your own id for this request, 8 to 128 characters of `A-Z a-z 0-9 . _ -`. The answer repeats it.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,128}$"},
     },
     "Idempotency-Key": {
         "required": True,
         "description": (
-            "1 to 255 printable ASCII characters without a comma, new for every payment and the same for every try of it. "
-            "The same key with the same request gives the first answer again; with another request it is refused. Kept for "
-            "72 h. Spaces around it don't count; sent twice, it is refused."
+            "1 to 255 printable ASCII characters without a comma. Use a new key for each payment, and repeat the key when "
+            "you repeat the request. The same key with the same request gives the first answer again; with another request "
+            "it is refused. Keys are kept for 72 h. Spaces around a key are ignored. A request that has this header twice "
+            "is refused."
         ),
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": KEY},
         "example": "order-1042",
@@ -58,12 +62,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "example": "wait=5",
     },
     "If-Match": {
-        "description": "An ETag from before: refused once it is at another version.",
+        "description": "An ETag from an earlier answer. The request is refused if the version has changed since.",
         "schema": {"type": "string"},
         "example": '"3"',
     },
     "If-None-Match": {
-        "description": "An ETag from before: 304 while the payment is still at that version.",
+        "description": "An ETag from an earlier answer. The answer is 304 while the payment still has that version.",
         "schema": {"type": "string"},
     },
 }

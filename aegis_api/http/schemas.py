@@ -8,7 +8,7 @@ from aegis_api.http.documented import Answer, text, whole
 
 
 class FieldErrorSchema(Answer):
-    """One refused value: `pointer` into the body (RFC 6901), or the query `parameter`, or the `header`."""
+    """One refused value, found by its `pointer` into the body (RFC 6901), or by its query `parameter` or `header`."""
 
     pointer = text(required=False)
     parameter = text(required=False)
@@ -18,7 +18,7 @@ class FieldErrorSchema(Answer):
 
 
 class ProblemSchema(Answer):
-    """An error (RFC 9457). `code` is stable; `retryable`: the same request may succeed later, unchanged."""
+    """An error (RFC 9457). `code` is stable. If `retryable` is true, the same request, unchanged, may succeed later."""
 
     type = text(format="uri")
     title = text()
@@ -29,14 +29,19 @@ class ProblemSchema(Answer):
     request_id = text()
     retryable = fields.Boolean(required=True)
     errors = fields.List(fields.Nested(FieldErrorSchema))
-    allowed = fields.List(fields.String(), metadata={"description": "invalid_state: what it takes now."})
+    allowed = fields.List(
+        fields.String(), metadata={"description": "Only with invalid_state: what the payment takes now."}
+    )
     gateways_say = fields.List(
-        fields.Dict(), metadata={"description": "resolution_contradicted: what each gateway answered."}
+        fields.Dict(),
+        metadata={"description": "Only with resolution_contradicted: what each gateway answered."},
     )
     checks = fields.Dict(keys=fields.String(), values=fields.String())
     endpoint_id = fields.String(
-        metadata={"description": "duplicate_endpoint: the endpoint that posts there already."}
+        metadata={"description": "Only with duplicate_endpoint: the endpoint that already posts to this URL."}
     )
     payment_id = fields.String(
-        metadata={"description": "duplicate_reference: the payment that carries the reference."}
+        metadata={
+            "description": "Only with duplicate_reference: the payment that already has this reference."
+        }
     )

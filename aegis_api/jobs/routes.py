@@ -31,7 +31,7 @@ blueprint.before_request(require_merchant)
 def list_jobs(query: dict[str, Any]) -> Response:
     """List jobs, newest first
 
-    Filters narrow the list together.
+    A job is listed if it matches all filters.
     """
     with parts().web.database.read() as connection:
         page = jobs.list_jobs(connection, g.merchant_id, **query)
@@ -44,8 +44,8 @@ def list_jobs(query: dict[str, Any]) -> Response:
 def get_job(job_id: str) -> Response:
     """Look at a job
 
-    `succeeded` and `failed` tell whether the operation was carried out to its end; how the payment ended is told by the
-    payment.
+    `succeeded` and `failed` tell whether the operation was carried out. They do not tell how the payment ended: look at
+    the payment for that.
     """
     with parts().web.database.read() as connection:
         job = jobs.get_job(connection, g.merchant_id, known_form(job_id, JOB))

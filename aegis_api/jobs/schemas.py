@@ -13,14 +13,14 @@ JOB_STATUSES = ("queued", "running", "waiting", "succeeded", "failed", "review")
 
 
 class JobLinksSchema(Answer):
-    """Where the job and its payment are."""
+    """The URLs of the job and its payment."""
 
     self = text()
     payment = text(required=False)
 
 
 class AcceptedJobSchema(Answer):
-    """The job that makes the payment, as of acceptance; after waiting, as GET /v1/jobs/{id} tells it."""
+    """The job that carries out the payment, as it was at acceptance. With `Prefer: wait`, as GET /v1/jobs/{id} shows it."""
 
     id = text()
     object = one_of("job")
@@ -37,12 +37,13 @@ class JobSchema(Answer):
     payment_id = text()
     operation = one_of(*JOB_OPERATIONS)
     status = one_of(
-        *JOB_STATUSES, description="review: a person has to look; the payment goes on after a sync."
+        *JOB_STATUSES,
+        description="review: a person has to decide about the payment; a sync makes the job run again.",
     )
-    run_at = time("Not before then.")
-    claims = whole("How often a worker took it up since it last made progress.")
-    reason = text("Why it waits, failed or is in review.", none=True)
-    result = an_object("What came of it.", none=True)
+    run_at = time("No worker takes the job up before this time.")
+    claims = whole("How often a worker has taken the job up since it last made progress.")
+    reason = text("Why the job waits, failed or is in review.", none=True)
+    result = an_object("The result of the operation; null if there is none yet.", none=True)
     created_at = time()
     updated_at = time()
     finished_at = time(none=True)
@@ -50,7 +51,7 @@ class JobSchema(Answer):
 
 
 class JobAnswerSchema(Answer):
-    """The job that was made or brought forward."""
+    """The job that was created, or whose next run was brought forward."""
 
     job = fields.Nested(JobSchema, required=True)
 
@@ -60,7 +61,7 @@ class JobListSchema(Answer):
 
     data = fields.List(fields.Nested(JobSchema), required=True)
     has_more = fields.Boolean(required=True)
-    next_cursor = text("starting_after of the next page.", none=True)
+    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
 
 
 class JobsQuerySchema(StrictSchema):

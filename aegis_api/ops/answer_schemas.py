@@ -14,7 +14,7 @@ from aegis_worker.review.case import KINDS
 
 
 class AuditLogEntrySchema(Answer):
-    """One decision. `hash` is SHA-256 over `previous_hash` and the canonical JSON of the entry."""
+    """One decision that a person made. `hash` is SHA-256 over `previous_hash` and the canonical JSON of the entry."""
 
     object = one_of("audit_log_entry")
     seq = whole("Starts at 1 and has no gaps.")
@@ -23,7 +23,7 @@ class AuditLogEntrySchema(Answer):
     action = text()
     payment_id = text(none=True)
     details = an_object("What was decided, and the reason given.")
-    previous_hash = text("Of the entry before it; zeros before the first.")
+    previous_hash = text("The hash of the previous entry; zeros for the first entry.")
     hash = text()
 
 
@@ -32,53 +32,56 @@ class AuditLogSchema(Answer):
 
     data = fields.List(fields.Nested(AuditLogEntrySchema), required=True)
     has_more = fields.Boolean(required=True)
-    next_cursor = text("starting_after of the next page.", none=True)
+    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
 
 
 class LastSaidSchema(Answer):
-    """How the latest call stands and when the gateway last said something about it."""
+    """The state of the latest call to a gateway, and when the gateway last said something about it."""
 
     gateway = text()
     operation = text()
     attempt = whole()
     status = text()
-    outcome = an_object("What the gateway answered, normalised.", none=True)
-    looked_up = whole("How often the gateway was asked.")
-    not_found = whole("How often it knew nothing of it.")
+    outcome = an_object("What the gateway answered, in AegisPay's own terms.", none=True)
+    looked_up = whole("How often the gateway was asked about the call.")
+    not_found = whole("How often it answered that it does not know the call.")
     at = time(none=True)
 
 
 class StandingDecisionSchema(Answer):
-    """A person's decision that no gateway confirmed: it waits to take effect, or a gateway has contradicted it since."""
+    """A person's decision that no gateway has confirmed. It waits to take effect, or a gateway has contradicted it."""
 
     id = text()
     status = one_of("waiting", "refused")
     resolution = one_of("charged", "not_charged")
     reason = text()
-    evidence = text("What the decision stands on, such as an id from the gateway's dashboard.")
+    evidence = text("What the decision is based on, such as an id from the gateway's dashboard.")
     gateway = text(none=True)
     gateway_ref = text(none=True)
     attempt = fields.Integer(required=True, allow_none=True)
     actor = text("The operator's key, or `cli:<user name>`.")
     made_at = time("When it was made.")
-    takes_effect_at = time("When it takes effect without an answer from the gateway.")
+    takes_effect_at = time("When it takes effect if the gateway gives no answer until then.")
     refused_at = time("When a gateway contradicted it.", none=True)
-    refused_because = text("What the gateway said.", none=True)
+    refused_because = text("What the gateway that contradicted it said.", none=True)
 
 
 class ReviewSchema(Answer):
-    """A payment that waits for a person, with the evidence."""
+    """A payment that waits for a person's decision, with the evidence."""
 
     object = one_of("review")
     payment_id = text()
     merchant_id = text()
-    since = time("When its job came into review, or when it was frozen.")
-    reason = text("Why a person has to look.")
-    frozen_at = time("Its events don't lead to its row; nothing moves until it is rebuilt.", none=True)
+    since = time("When its job went to review, or when the audit froze it.")
+    reason = text("Why a person has to decide.")
+    frozen_at = time(
+        "When the audit froze it, because its row contradicts its events. No work is done on it until it is rebuilt.",
+        none=True,
+    )
     resolutions = fields.List(
         fields.String(metadata={"enum": list(KINDS)}),
         required=True,
-        metadata={"description": "What may be decided now."},
+        metadata={"description": "The decisions that may be made now."},
     )
     decision = fields.Nested(StandingDecisionSchema, required=True, allow_none=True)
     last_said = fields.Nested(LastSaidSchema, required=True, allow_none=True)
@@ -89,11 +92,11 @@ class ReviewSchema(Answer):
 
 
 class ReviewListSchema(Answer):
-    """A page of what waits for a person, oldest payment first."""
+    """A page of the payments that wait for a person, oldest payment first."""
 
     data = fields.List(fields.Nested(ReviewSchema), required=True)
     has_more = fields.Boolean(required=True)
-    next_cursor = text("starting_after of the next page.", none=True)
+    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
 
 
 class GatewaySaysSchema(Answer):
@@ -105,19 +108,19 @@ class GatewaySaysSchema(Answer):
 
 
 class ResolvedSchema(Answer):
-    """What came of a decision."""
+    """The result of a decision."""
 
     object = one_of("resolution")
     payment_id = text()
     job_id = text(none=True)
     resolution = one_of(*KINDS)
     checked = text(
-        "How far the gateways confirm it. null: not asked.",
+        "How far the gateways confirm the decision. null if none was asked.",
         none=True,
         enum=["confirmed", "not_found", "too_early", "unanswered", "nothing_sent", None],
     )
     took_effect = text(
-        "Why it did, at once: confirmed or forced. null: it waits (see `decision`), or nothing was decided.",
+        "Why the decision took effect at once. null if it waits (see `decision`), or if there was nothing to take effect.",
         none=True,
         enum=["confirmed", "forced", None],
     )
@@ -127,28 +130,33 @@ class ResolvedSchema(Answer):
     state = one_of(*State)
     certainty = one_of("known", "unknown")
     version = whole()
-    rebuilt = an_object("rebuild: the fields of the row that were wrong, each with row and history.")
-    note = text("What was done, in words.")
+    rebuilt = an_object(
+        "Only with rebuild: the fields of the row that were wrong, each as the row had it and as the events have it."
+    )
+    note = text("What was done, in a sentence.")
 
 
 class LagSchema(Answer):
-    """How far behind delivery to a sink is."""
+    """How many events wait for delivery to a sink, and for how long."""
 
-    pending = whole("Not delivered yet.")
-    failed = whole("Of these, have failed before and will be tried again.")
-    leased = whole("Of these, are being delivered just now.")
-    oldest_age_s = fields.Float(required=True, metadata={"description": "Of the oldest pending; 0 for none."})
+    pending = whole("Events that are not delivered yet.")
+    failed = whole("How many of these failed before and will be tried again.")
+    leased = whole("How many of these are being delivered now.")
+    oldest_age_s = fields.Float(
+        required=True,
+        metadata={"description": "The age of the oldest pending event in seconds; 0 if there is none."},
+    )
 
 
 class WebhookLagSchema(LagSchema):
-    """How far behind webhooks are."""
+    """How many webhook deliveries wait, and for how long."""
 
-    dead = whole("Made in the last 7 days and given up; each can be posted again.")
-    cancelled = whole("Made in the last 7 days for an endpoint that was deleted since; nobody can get them.")
+    dead = whole("Deliveries of the last 7 days that were given up; each can be posted again.")
+    cancelled = whole("Deliveries of the last 7 days whose endpoint was deleted; they can't be posted again.")
 
 
 class OutboxSchema(Answer):
-    """How far behind delivery is, by sink."""
+    """How many events wait for delivery, for each sink."""
 
     object = one_of("outbox")
     stream = fields.Nested(LagSchema, required=True)
@@ -156,10 +164,10 @@ class OutboxSchema(Answer):
 
 
 class StuckSchema(Answer):
-    """One thing that should have moved by itself and has not."""
+    """One job, payment, event or delivery that should have moved on by itself and has not."""
 
     kind = one_of(*stuck.KINDS)
-    id = text("Of the job, payment, event or delivery.")
+    id = text("The id of the job, payment, event or delivery.")
     payment_id = text()
     merchant_id = text()
     since = time()
@@ -169,7 +177,7 @@ class StuckSchema(Answer):
 
 
 class StuckListSchema(Answer):
-    """What is overdue as of one moment, kind by kind."""
+    """Everything that is overdue at one moment, kind by kind."""
 
     object = one_of("stuck")
     as_of = time()
@@ -177,5 +185,5 @@ class StuckListSchema(Answer):
     more = fields.List(
         fields.String(),
         required=True,
-        metadata={"description": "The kinds of which there is more than was listed."},
+        metadata={"description": "The kinds of which more are overdue than are listed here."},
     )

@@ -20,7 +20,7 @@ class IncidentsQuerySchema(StrictSchema):
         64,
         pattern=r"inc_[0-9a-f]{32}",
         form="the id of an incident",
-        metadata={"description": "next_cursor of the page before."},
+        metadata={"description": "The `next_cursor` of the previous page."},
     )
     invariant = OneOf(INVARIANTS, "one of I1 to I7")
     payment_id = Text(64, pattern=r"pay_[0-9a-f]{32}", form="the id of a payment")
@@ -28,20 +28,23 @@ class IncidentsQuerySchema(StrictSchema):
 
 
 class IncidentSchema(Answer):
-    """A violation of an invariant, from when it was first seen until a look at the payment found it gone."""
+    """A violation of an invariant. It is open until a later check of the payment no longer finds it."""
 
     id = text()
     object = one_of("incident")
     invariant = one_of(*INVARIANTS, description=_DEMANDS)
     payment_id = text()
     looked = one_of(
-        "payments", "keys", "gateways", description="What was gone through; the same look ends it."
+        "payments",
+        "keys",
+        "gateways",
+        description="Which check found it. The same check closes the incident when it no longer finds the violation.",
     )
     summary = text()
-    evidence = an_object("What was seen, as of the last time.")
+    evidence = an_object("What the latest check saw.")
     found_at = time()
     last_seen_at = time()
-    resolved_at = time("Null while it is open.", none=True)
+    resolved_at = time("When a check found it gone; null while it is open.", none=True)
 
 
 class IncidentListSchema(Answer):
@@ -49,4 +52,4 @@ class IncidentListSchema(Answer):
 
     data = fields.List(fields.Nested(IncidentSchema), required=True)
     has_more = fields.Boolean(required=True)
-    next_cursor = text("starting_after of the next page.", none=True)
+    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)

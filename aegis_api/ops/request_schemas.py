@@ -13,7 +13,7 @@ class AuditLogQuerySchema(StrictSchema):
     """GET /v1/ops/audit-log."""
 
     limit = page_limit()
-    starting_after = Number(1, 2**62, metadata={"description": "next_cursor of the page before."})
+    starting_after = Number(1, 2**62, metadata={"description": "The `next_cursor` of the previous page."})
     payment_id = Text(64, pattern=r"pay_[0-9a-f]{32}", form="the id of a payment")
 
 
@@ -25,7 +25,7 @@ class ReviewsQuerySchema(StrictSchema):
         64,
         pattern=r"pay_[0-9a-f]{32}",
         form="the id of a payment",
-        metadata={"description": "next_cursor of the page before."},
+        metadata={"description": "The `next_cursor` of the previous page."},
     )
 
 
@@ -38,7 +38,7 @@ def _seconds(default: int, description: str) -> Number:
         0,
         _A_YEAR_S,
         load_default=default,
-        metadata={"description": f"Seconds. {description}", "default": default},
+        metadata={"description": f"{description} In seconds.", "default": default},
     )
 
 
@@ -46,11 +46,17 @@ class StuckQuerySchema(StrictSchema):
     """GET /v1/ops/stuck."""
 
     limit = page_limit()
-    due_after_s = _seconds(_DEFAULTS.due_after_s, "A job is due for longer than this.")
-    lease_after_s = _seconds(_DEFAULTS.lease_after_s, "A job runs for longer than this past its lease.")
-    doubt_after_s = _seconds(_DEFAULTS.doubt_after_s, "A payment is in doubt for longer than this.")
-    outbox_after_s = _seconds(_DEFAULTS.outbox_after_s, "An event is in the outbox for longer than this.")
-    dead_within_s = _seconds(_DEFAULTS.dead_within_s, "Dead deliveries of events younger than this.")
+    due_after_s = _seconds(_DEFAULTS.due_after_s, "List jobs that have been due for longer than this.")
+    lease_after_s = _seconds(_DEFAULTS.lease_after_s, "List jobs whose lease ended longer ago than this.")
+    doubt_after_s = _seconds(
+        _DEFAULTS.doubt_after_s, "List payments that have been in doubt for longer than this."
+    )
+    outbox_after_s = _seconds(
+        _DEFAULTS.outbox_after_s, "List events that have been in the outbox for longer than this."
+    )
+    dead_within_s = _seconds(
+        _DEFAULTS.dead_within_s, "List dead deliveries of events that are younger than this."
+    )
 
 
 class ResolutionSchema(BodySchema):
@@ -60,29 +66,38 @@ class ResolutionSchema(BodySchema):
         frozenset(KINDS),
         "charged, not_charged, ask_again, rebuild or withdraw",
         required=True,
-        metadata={"description": "One of the `resolutions` of the review."},
+        metadata={"description": "The decision: one of the `resolutions` that the review lists."},
     )
-    reason = Reason("Why; kept in the audit log, never told to the merchant.", required=True)
-    gateway = Text(64, metadata={"description": "charged: the gateway that charged. Left out: the latest."})
+    reason = Reason(
+        "Why the decision is made; kept in the audit log, never told to the merchant.", required=True
+    )
+    gateway = Text(
+        64,
+        metadata={
+            "description": "Only with charged: the gateway that charged. If left out, it is the latest one."
+        },
+    )
     gateway_ref = Text(
         255,
         metadata={
             "description": (
-                "charged: the gateway's id of the charge. It is looked up: whose it is, its amount, and that no other"
-                " payment stands on it."
+                "Only with charged: the gateway's id of the charge. AegisPay looks it up and checks whose charge it is, "
+                "its amount, and that no other payment has it."
             )
         },
     )
-    attempt = Whole(1, 1000, metadata={"description": "charged: the number of the attempt that charged."})
+    attempt = Whole(
+        1, 1000, metadata={"description": "Only with charged: the number of the attempt that charged."}
+    )
     evidence = Reason(
-        "Where it can be seen, such as a link to or an id from the gateway's dashboard. Needed where no gateway"
-        " confirms the decision; kept in the audit log, never told to the merchant."
+        "Where others can check the decision, such as a link to the gateway's dashboard or an id from it. Required if no "
+        "gateway confirms the decision; kept in the audit log, never told to the merchant."
     )
     force = Flag(
         load_default=False,
         metadata={
             "description": (
-                "Take effect at once where no gateway confirms it. What one contradicts is refused all the same."
+                "Let the decision take effect at once if no gateway confirms it. If one contradicts it, it is refused."
             ),
             "default": False,
         },

@@ -40,7 +40,7 @@ blueprint = Blueprint(
     "ops",
     __name__,
     url_prefix="/v1/ops",
-    description="Operating, over all merchants. Needs an operator's key (`aegis keys create --operator`).",
+    description="For operators, across all merchants. Needs an operator's key (`aegis keys create --operator`).",
 )
 blueprint.before_request(require_operator)
 
@@ -50,9 +50,10 @@ blueprint.before_request(require_operator)
 @blueprint.arguments(ReviewsQuerySchema(), location="query")
 @blueprint.response(200, answers.ReviewListSchema(), example=examples.REVIEWS, headers=headers())
 def list_payments_in_review(query: dict[str, Any]) -> Response:
-    """What waits for a person, oldest first
+    """Payments that wait for a person, oldest first
 
-    Payments whose job is in review and payments that the audit froze, each with the evidence and what may be decided.
+    Lists payments whose job is in review and payments that the audit froze, each with the evidence and the decisions that
+    may be made.
     """
     with parts().web.database.read() as connection:
         page = list_reviews(connection, limit=query["limit"], after=query.get("starting_after"))
@@ -65,7 +66,7 @@ def list_payments_in_review(query: dict[str, Any]) -> Response:
 def explain_any_payment(payment_id: str) -> Response:
     """Why any merchant's payment is in its state
 
-    As for its merchant, with the whole entries of the audit log.
+    The answer is the one that its merchant gets, with whole entries of the audit log.
     """
     return answer(explained(None, payment_id))
 
@@ -75,10 +76,10 @@ def explain_any_payment(payment_id: str) -> Response:
 @blueprint.arguments(StuckQuerySchema(), location="query")
 @blueprint.response(200, answers.StuckListSchema(), example=examples.STUCK, headers=headers())
 def list_what_is_stuck(query: dict[str, Any]) -> Response:
-    """What should have moved by itself and has not
+    """What is stuck: what should have moved on by itself and has not
 
-    At most `limit` of each kind, the oldest first, each with why and what to do. What waits for a person is no part
-    of it: see the reviews.
+    Lists at most `limit` of each kind, oldest first, each with the reason and what to do about it. Payments that wait for a
+    person are not listed here: see the reviews.
     """
     limit = query.pop("limit")
     with parts().web.database.read() as connection:
@@ -105,12 +106,13 @@ def list_what_is_stuck(query: dict[str, Any]) -> Response:
 def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
     """Decide about a payment that waits for a person
 
-    The gateways are asked first; what they contradict is refused. `charged` and `not_charged` end the payment as a
-    gateway's answer would; on one that has ended they only close its review. Where no gateway confirms them they need
-    `evidence`, and wait as the `decision` in the answer: they take effect when the gateway confirms them, at the latest
-    at its `takes_effect_at`, unless it contradicts them, or at once with `force`. `withdraw` takes such a decision back,
-    and any other decision replaces it. `ask_again` has the gateway asked once more. `rebuild` sets a frozen payment to
-    what its events say. Every decision, and what became of it, goes into the audit log.
+    AegisPay asks the gateways first, and refuses a decision that they contradict. `charged` and `not_charged` end the
+    payment as a gateway's answer would; if the payment has ended already, they only close its review. If no gateway
+    confirms them, they need `evidence`, and they wait as the `decision` in the answer. A waiting decision takes effect when
+    the gateway confirms it, at the latest at its `takes_effect_at`, unless the gateway contradicts it. With `force` it
+    takes effect at once. `withdraw` takes back a waiting decision; any other decision replaces it. `ask_again` has the
+    gateway asked once more. `rebuild` sets a frozen payment to what its events say. The audit log keeps every decision and
+    its result.
     """
     web = parts().web
     resolved = resolve(
@@ -136,9 +138,10 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
 @refuses()
 @blueprint.response(200, answers.OutboxSchema(), example=examples.OUTBOX, headers=headers())
 def show_outbox() -> Response:
-    """How far behind delivery is
+    """How many events wait for delivery
 
-    By sink: the stream, and the webhooks of all merchants. Counts what is pending: for a monitor every few seconds.
+    Counts pending events for each sink: the stream, and the webhooks of all merchants. Counting is cheap enough for a
+    monitor that asks every few seconds.
     """
     with parts().web.database.read() as connection:
         return answer(outbox_body(outbox_rows.lag(connection), delivery_lag.lag(connection)))
@@ -151,7 +154,8 @@ def show_outbox() -> Response:
 def list_audit_log(query: dict[str, Any]) -> Response:
     """Who decided what, newest first
 
-    Append-only; each entry is chained to the one before by its hash. `aegis audit-log --verify` follows the chain.
+    The log is append-only. Each entry holds the hash of the previous entry, so that changing an entry breaks the chain of
+    hashes. `aegis audit-log --verify` checks the chain.
     """
     limit = query["limit"]
     with parts().web.database.read() as connection:
@@ -173,7 +177,7 @@ def list_audit_log(query: dict[str, Any]) -> Response:
 def list_incidents(query: dict[str, Any]) -> Response:
     """What the audit found wrong, newest first
 
-    An incident stays open until a later look at the payment finds it gone.
+    An incident stays open until a later check of the payment no longer finds the violation.
     """
     limit, is_open = query["limit"], query.get("open")
     with parts().web.database.read() as connection:

@@ -14,7 +14,7 @@ from .query_schemas import EXPANDABLE
 
 
 class AmountsSchema(Answer):
-    """What happened to the money so far, in minor units: 0 ≤ refunded ≤ captured ≤ authorized ≤ amount."""
+    """The amounts moved so far, in minor units: 0 ≤ refunded ≤ captured ≤ authorized ≤ amount."""
 
     authorized = whole()
     captured = whole()
@@ -22,7 +22,7 @@ class AmountsSchema(Answer):
 
 
 class LastErrorSchema(Answer):
-    """Why the payment was declined, in our words and in the gateway's."""
+    """Why the payment was declined, as AegisPay classifies it and as the gateway said it."""
 
     code = one_of(
         *DECLINES,
@@ -33,13 +33,13 @@ class LastErrorSchema(Answer):
     )
     category = one_of(*CATEGORIES, description=table(("category", "meaning"), *CATEGORIES.items()))
     advised_action = one_of(*ADVICE, description=table(("advised_action", "meaning"), *ADVICE.items()))
-    gateway = text("Whose answer it was; null where none was asked.", none=True)
+    gateway = text("The gateway that declined; null if no gateway was asked.", none=True)
     gateway_code = text("The gateway's own code.", none=True)
-    message = text("The gateway's own words, or ours; for people, not for programs.")
+    message = text("The gateway's own message, or AegisPay's; for people, not for programs.")
 
 
 class PaymentLinksSchema(Answer):
-    """Where the payment and its history are."""
+    """The URLs of the payment and its history."""
 
     self = text()
     events = text()
@@ -47,9 +47,11 @@ class PaymentLinksSchema(Answer):
 
 
 class EventSchema(Answer):
-    """One fact about a payment; it never changes. `seq` starts at 1 and has no gaps."""
+    """One thing that happened to a payment. An event never changes. `seq` starts at 1 and has no gaps."""
 
-    id = text("The same for every delivery of this event: dedupe on it.")
+    id = text(
+        "The same for every delivery of this event, so that a receiver can recognise repeated deliveries."
+    )
     object = one_of("event")
     type = one_of(*(kind.wire for kind in EventType))
     seq = whole()
@@ -67,23 +69,26 @@ class AttemptSchema(Answer):
     number = whole()
     gateway = text()
     status = one_of(
-        *AttemptStatus, description="UNKNOWN: it may or may not have happened; the gateway is asked."
+        *AttemptStatus,
+        description="UNKNOWN: the call may or may not have been carried out; the gateway is being asked.",
     )
     gateway_ref = text(none=True)
-    outcome = an_object("What the gateway answered, normalised.", none=True)
+    outcome = an_object("What the gateway answered, in AegisPay's own terms.", none=True)
     decision = an_object(
-        "Why this gateway: `candidates`, best first; `left_out`, with why each was; `because`, about the gateway that was "
-        "tried; `strategy`, and `scores` with what it looked at for each candidate; the `version` of the routing; where "
-        "they decided, `rule`, `explored`, `experiment` and `arm`.",
+        "Why this gateway was chosen: the `candidates`, best first; the gateways `left_out`, each with the reason; "
+        "`because`, the reason for the one that was tried; the `strategy`, and the `scores` that it gave each candidate; "
+        "the `version` of the routing configuration; and, if they decided, `rule`, `explored`, `experiment` and `arm`.",
         none=True,
     )
-    sends = whole("How often it was sent, with one and the same gateway key.")
-    checks = whole("How often the gateway was asked what became of it.")
-    not_found_count = whole("How often the gateway answered that it knows nothing of it.")
+    sends = whole("How often the call was sent, always with the same idempotency key for the gateway.")
+    checks = whole("How often the gateway was asked what happened to the call.")
+    not_found_count = whole("How often the gateway answered that it does not know the call.")
     latency_ms = fields.Float(
         required=True,
         allow_none=True,
-        metadata={"description": "How long the gateway took; null until it has answered."},
+        metadata={
+            "description": "How long the gateway took to answer, in milliseconds; null until it has answered."
+        },
     )
     sent_at = time()
     answered_at = time(none=True)
@@ -99,7 +104,7 @@ class EventListSchema(Answer):
 
 
 class AttemptListSchema(Answer):
-    """A payment's attempts in the order they were sent; there are never more than fit on a page."""
+    """A payment's attempts in the order in which they were sent. They always fit on one page."""
 
     data = fields.List(fields.Nested(AttemptSchema), required=True)
     has_more = fields.Boolean(required=True)
@@ -107,7 +112,7 @@ class AttemptListSchema(Answer):
 
 
 class PaymentSchema(Answer):
-    """A payment. Amounts in minor units."""
+    """A payment. Amounts are in minor units."""
 
     id = text()
     object = one_of("payment")
@@ -118,13 +123,13 @@ class PaymentSchema(Answer):
     certainty = one_of(
         "known",
         "unknown",
-        description="unknown: there may have been a charge; it is being found out.",
+        description="unknown: the payer may have been charged; the gateway is being asked.",
     )
     capture_method = one_of("automatic", "manual")
     payment_method = an_object("As given.")
     customer = an_object("As given.")
     description = text(none=True)
-    statement_descriptor = text("What the payer reads on the statement.", none=True)
+    statement_descriptor = text("What the payer reads on the bank or card statement.", none=True)
     return_url = text(none=True)
     metadata = an_object("As given.")
     amounts = fields.Nested(AmountsSchema, required=True)
@@ -132,34 +137,40 @@ class PaymentSchema(Answer):
     gateway_ref = text(none=True)
     last_error = fields.Nested(LastErrorSchema, required=True, allow_none=True)
     next_action = an_object("What the payer must do next, such as following redirect_url.", none=True)
-    version = whole("Also the ETag; grows with every event.")
+    version = whole("Grows with every event; also sent as the ETag.")
     created_at = time()
     updated_at = time()
     links = fields.Nested(PaymentLinksSchema, required=True)
 
 
 class ExpandedPaymentSchema(PaymentSchema):
-    """A payment with what `expand` asked for."""
+    """A payment with the lists that `expand` asked for."""
 
-    events = fields.Nested(EventListSchema, metadata={"description": f"With expand={EXPANDABLE[1]}."})
-    attempts = fields.Nested(AttemptListSchema, metadata={"description": f"With expand={EXPANDABLE[0]}."})
+    events = fields.Nested(EventListSchema, metadata={"description": f"Present with expand={EXPANDABLE[1]}."})
+    attempts = fields.Nested(
+        AttemptListSchema, metadata={"description": f"Present with expand={EXPANDABLE[0]}."}
+    )
 
 
 class HistorySchema(EventListSchema):
-    """A page of events. With `as_of`, up to then, and the payment as it stood then; null before it existed."""
+    """A page of events. With `as_of`, only events up to then, and the payment as it was then; null before it existed."""
 
-    as_of = time("As asked for.", required=False)
-    payment = fields.Nested(PaymentSchema, allow_none=True, metadata={"description": "With as_of."})
+    as_of = time("The `as_of` of the request.", required=False)
+    payment = fields.Nested(
+        PaymentSchema,
+        allow_none=True,
+        metadata={"description": "The payment as it was at `as_of`; present with as_of."},
+    )
 
 
 class AcceptedPaymentSchema(PaymentSchema):
-    """The payment as of acceptance, and the job that makes it."""
+    """The payment as it was at acceptance, and the job that carries it out."""
 
     job = fields.Nested(AcceptedJobSchema, required=True)
 
 
 class DecidedPaymentSchema(PaymentSchema):
-    """The payment as it stands after waiting, and its job."""
+    """The payment as it is after the wait, and its job."""
 
     job = fields.Nested(JobSchema, required=True)
 
@@ -169,4 +180,4 @@ class PaymentListSchema(Answer):
 
     data = fields.List(fields.Nested(PaymentSchema), required=True)
     has_more = fields.Boolean(required=True)
-    next_cursor = text("starting_after of the next page.", none=True)
+    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)

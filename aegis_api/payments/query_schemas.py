@@ -24,7 +24,7 @@ class Expansion(StrictField):
             "type": "string",
             "pattern": "^(attempts|events)(,(attempts|events))*$",
             "example": "attempts,events",
-            "description": f"Comma-separated: {', '.join(EXPANDABLE)}. At most 100 of each are included.",
+            "description": f"What to include, comma-separated: {', '.join(EXPANDABLE)}. At most 100 of each are included.",
         }
         super().__init__(metadata=documented, **kwargs)
 
@@ -48,15 +48,29 @@ class PaymentsQuerySchema(StrictSchema):
     starting_after = page_start("pay", "a payment")
     state = OneOf(frozenset(State), "a payment state in capitals")
     gateway = Text(64)
-    reference = Name(metadata={"description": "In any form that is the same as the payment's."})
+    reference = Name(
+        metadata={"description": "The payment's reference, in any spelling that counts as the same."}
+    )
     customer_id = Text(255)
     currency = OneOf(EXPONENTS, "an ISO 4217 code in capitals")
-    amount_gte = Number(0, MAX_MINOR, data_key="amount[gte]", metadata={"description": "Minor units."})
-    amount_lte = Number(0, MAX_MINOR, data_key="amount[lte]", metadata={"description": "Minor units."})
+    amount_gte = Number(
+        0,
+        MAX_MINOR,
+        data_key="amount[gte]",
+        metadata={"description": "The smallest amount to list, in minor units."},
+    )
+    amount_lte = Number(
+        0,
+        MAX_MINOR,
+        data_key="amount[lte]",
+        metadata={"description": "The largest amount to list, in minor units."},
+    )
     created_gte = Moment(data_key="created[gte]")
     created_lt = Moment(data_key="created[lt]")
     certainty = OneOf(frozenset({"known", "unknown"}), "known or unknown")
-    error_code = Text(64, metadata={"description": "last_error.code", "example": "insufficient_funds"})
+    error_code = Text(
+        64, metadata={"description": "The payment's `last_error.code`.", "example": "insufficient_funds"}
+    )
 
 
 class HistoryQuerySchema(StrictSchema):
@@ -67,8 +81,8 @@ class HistoryQuerySchema(StrictSchema):
         64,
         pattern=r"evt_[0-9a-f]{32}_[1-9][0-9]{0,5}",
         form="the id of an event",
-        metadata={"description": "List what happened after this event."},
+        metadata={"description": "List the events after this one."},
     )
     as_of = PastMoment(
-        metadata={"description": "Only what had happened by then, and the payment as it stood then."}
+        metadata={"description": "List only events up to this time, and show the payment as it was then."}
     )

@@ -17,7 +17,7 @@ def _type(name: str) -> OneOf:
 
 
 class CardMethodSchema(BodySchema):
-    """A card that a gateway has already turned into a token; the number itself is never taken."""
+    """A card, given as the token that a gateway made of it. A card number is always refused."""
 
     type = _type("card")
     token = Text(
@@ -33,8 +33,8 @@ class CardMethodSchema(BodySchema):
         metadata={
             "example": "visa",
             "description": (
-                "The card's network. With it, AegisPay keeps to the network's limits on trying a declined card again: a "
-                "payment beyond them is not sent and fails with `card_retry_limit` or `card_barred`."
+                "The card's network. If it is given, AegisPay keeps to the network's limits on trying a declined card "
+                "again: a payment beyond them is not sent, and fails with `card_retry_limit` or `card_barred`."
             ),
         },
     )
@@ -102,13 +102,13 @@ PAYMENT_METHODS: dict[str, BodySchema] = {
 
 
 class CustomerSchema(BodySchema):
-    """Who pays, as far as the merchant wants to say."""
+    """Who pays. Every field is optional."""
 
     id = Text(
         255,
         metadata={
             "example": "cus_117",
-            "description": "The merchant's own id; payments can be listed by it.",
+            "description": "The merchant's own id of the customer. Payments can be listed by it.",
         },
     )
     email = Text(
@@ -122,7 +122,7 @@ class CustomerSchema(BodySchema):
 
 
 class PaymentRequestSchema(BodySchema):
-    """A payment to be made."""
+    """A payment to make."""
 
     amount = Whole(
         1,
@@ -135,16 +135,17 @@ class PaymentRequestSchema(BodySchema):
         frozenset({"automatic"}),
         "automatic",
         refused={"manual": "Capturing later is not available yet; use automatic, or leave the field out."},
-        metadata={"description": "When the money is taken. Left out, it is automatic."},
+        metadata={"description": "When the money is taken. The default is automatic."},
     )
     payment_method = Union(PAYMENT_METHODS, required=True)
     reference = Name(
         metadata={
             "example": "order-1042",
             "description": (
-                "The merchant's own reference, unique among payments that have not failed or been cancelled. Shown as it "
-                "was given; two are the same where they differ only in spaces around them, in characters that are not "
-                "shown, or in Unicode's compatible forms (NFKC). At most 255 characters in that form too."
+                "The merchant's own reference. It must be unique among payments that have not failed or been cancelled. "
+                "Answers show it as it was given. Two references are the same if they differ only in surrounding spaces, "
+                "in invisible characters, or in forms that Unicode normalization (NFKC) makes equal. The normalized form "
+                "has at most 255 characters too."
             ),
         },
     )
@@ -152,7 +153,10 @@ class PaymentRequestSchema(BodySchema):
     description = Text(
         500,
         lines=True,
-        metadata={"example": "Two tickets", "description": "In any number of lines, with tabs."},
+        metadata={
+            "example": "Two tickets",
+            "description": "What is paid for. Line breaks and tabs are allowed.",
+        },
     )
     statement_descriptor = Text(
         LONGEST_DESCRIPTOR,
@@ -162,7 +166,7 @@ class PaymentRequestSchema(BodySchema):
         metadata={
             "example": "BLUE TICKETS",
             "description": (
-                "What the payer reads on the statement, where the gateway takes it: 5 to 22 characters, "
+                "What the payer reads on the bank or card statement, if the gateway supports it: 5 to 22 characters, "
                 f"{DESCRIPTOR_RULE}. Banks may show it in capital letters, or cut it off."
             ),
         },
@@ -170,7 +174,7 @@ class PaymentRequestSchema(BodySchema):
     return_url = WebAddress(
         metadata={
             "example": "https://shop.example/return",
-            "description": "Where the payer comes back to after an action. https; http for loopback only.",
+            "description": "The page to which the payer returns after an action. https only, or http for loopback.",
         }
     )
     metadata = Metadata(metadata={"example": {"cart": "c-81", "items": 2}})

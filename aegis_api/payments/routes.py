@@ -58,14 +58,14 @@ _RETRY_AFTER = {"Retry-After": "1"}
 @blueprint.response(
     202,
     answers.AcceptedPaymentSchema(),
-    description="Accepted and durable; a worker makes the payment.",
+    description="The payment is accepted and durable; a worker carries it out.",
     example=examples.ACCEPTED,
     headers=headers("Location", "Retry-After", "Idempotent-Replayed", "Preference-Applied"),
 )
 @blueprint.alt_response(
     200,
     schema=answers.DecidedPaymentSchema(),
-    description="Decided within the wait that `Prefer` asked for.",
+    description="The payment was decided within the wait that `Prefer` asked for.",
     example=examples.DECIDED,
     headers=headers("Location", "ETag", "Idempotent-Replayed", "Preference-Applied"),
     success=True,
@@ -73,9 +73,10 @@ _RETRY_AFTER = {"Retry-After": "1"}
 def create_payment(body: dict[str, Any]) -> Response:
     """Accept a payment
 
-    Durable when answered; the money moves later. Ask `links.self` or the job what became of it, or send
-    `Prefer: wait=N`. The answer to a repeated request is the first answer, byte for byte, with
-    `Idempotent-Replayed: true`; with `Prefer: wait` it tells how the payment stands now, with 200 once it has ended.
+    The payment is durable once this request is answered; the money moves later. To learn the result, ask `links.self` or
+    the job, or send `Prefer: wait=N`. A repeated request gets the first answer again, byte for byte, with
+    `Idempotent-Replayed: true`. A repeated request with `Prefer: wait` gets the payment as it is now, with status 200 once
+    it has ended.
     """
     web = parts().web
     command = command_of(g.merchant_id, PAYMENTS_ROUTE, idempotency_key(), body, secret=web.settings.secret)
@@ -127,7 +128,8 @@ def _after_waiting(accepted: Accepted, wait_s: float, more: Mapping[str, str]) -
 def list_payments(query: dict[str, Any]) -> Response:
     """List payments, newest first
 
-    Filters narrow the list together. An unknown parameter is refused, so that a misspelt filter never lists everything.
+    A payment is listed if it matches all filters. An unknown parameter is refused, because otherwise a misspelt filter
+    would list everything.
     """
     limit, starting_after = query.pop("limit"), query.pop("starting_after", None)
     filters = payments.PaymentFilters(**query)
@@ -144,11 +146,13 @@ def list_payments(query: dict[str, Any]) -> Response:
 @refuses("not_found", "validation_failed")
 @blueprint.arguments(PaymentQuerySchema(), location="query")
 @blueprint.response(200, answers.ExpandedPaymentSchema(), example=examples.PAYMENT, headers=headers("ETag"))
-@blueprint.alt_response(304, description="Still at the version of If-None-Match.", headers=headers("ETag"))
+@blueprint.alt_response(
+    304, description="The payment is still at the version of If-None-Match.", headers=headers("ETag")
+)
 def get_payment(query: dict[str, Any], payment_id: str) -> Response:
     """Look at a payment
 
-    With `expand` there is no ETag: attempts change without the payment's version.
+    With `expand` the answer has no ETag, because attempts can change while the payment's version stays the same.
     """
     payment_id, expand = known_form(payment_id, PAYMENT), query.get("expand", frozenset())
     with parts().web.database.read() as connection:
@@ -177,8 +181,9 @@ def get_payment(query: dict[str, Any], payment_id: str) -> Response:
 def list_events(query: dict[str, Any], payment_id: str) -> Response:
     """A payment's events, oldest first
 
-    Facts that never change: folding them gives the payment as it stands. With `as_of` the events end at that time and
-    `payment` is the payment as it stood then, rebuilt from them; `null`, with no events, before it existed.
+    Events never change. Applying them in order gives the payment as it is now. With `as_of`, only the events up to that
+    time are listed, and `payment` is the payment as it was then, rebuilt from them. If the payment did not exist yet,
+    `payment` is `null` and there are no events.
     """
     payment_id, limit = known_form(payment_id, PAYMENT), query["limit"]
     _, after_seq = parse_event_id(query.get("starting_after", "")) or (None, 0)
@@ -206,7 +211,7 @@ def list_events(query: dict[str, Any], payment_id: str) -> Response:
 def list_attempts(payment_id: str) -> Response:
     """A payment's attempts: every call to a gateway
 
-    In the order in which they were sent, each with what is known of its outcome.
+    Lists attempts in the order in which they were sent, each with its outcome as far as it is known.
     """
     payment_id = known_form(payment_id, PAYMENT)
     with parts().web.database.read() as connection:
@@ -220,14 +225,15 @@ def list_attempts(payment_id: str) -> Response:
 @blueprint.response(
     202,
     JobAnswerSchema(),
-    description="The gateway will be asked; the job tells when it was.",
+    description="The gateway will be asked. The job tells when that is done.",
     example=examples.JOB_ANSWER,
     headers=headers("Location", "Retry-After"),
 )
 def sync_payment(payment_id: str) -> Response:
-    """Have the gateway asked about a payment now
+    """Ask the gateway about a payment now
 
-    Brings the open job forward, also one in review, or makes a `sync` job. Moves no money. A body is not read.
+    If the payment has an open job, even one in review, that job runs now; otherwise a `sync` job is created. No money is
+    moved. The request's body is ignored.
     """
     payment_id, web = known_form(payment_id, PAYMENT), parts().web
     job_id = request_sync(web.database, g.merchant_id, payment_id)

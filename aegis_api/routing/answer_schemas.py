@@ -8,27 +8,34 @@ from aegis_api.http.documented import Answer, an_object, number, one_of, text, t
 
 
 class RoutingSchema(Answer):
-    """What routing goes by. Version 0: nothing was ever put, and config/routing.toml holds."""
+    """The routing configuration in force. In version 0 nobody has changed it, and config/routing.toml is in force."""
 
     object = one_of("routing")
-    version = whole("One more with each change. 0: it was never changed.")
-    source = one_of("file", "put", description="`file`: config/routing.toml holds; `put`: what was put here.")
-    config = an_object("The whole configuration, defaults too.")
-    unusable = text(
-        "Why this process can't use the configuration; the newest one that it can use holds here.", none=True
+    version = whole("Grows by one with each change. 0 if it was never changed.")
+    source = one_of(
+        "file",
+        "put",
+        description="`file`: config/routing.toml is in force; `put`: a configuration that an operator put.",
     )
-    actor = text("Who put it. null: nobody, it was never changed.", none=True)
-    reason = text("Why.", none=True)
+    config = an_object("The whole configuration, including defaults.")
+    unusable = text(
+        "Why this process can't use the configuration; it uses the newest version that it can use instead.",
+        none=True,
+    )
+    actor = text("Who made the change. null if it was never changed.", none=True)
+    reason = text("Why it was changed.", none=True)
     since = time(none=True)
 
 
 class RoutingVersionSchema(Answer):
-    """One change of the configuration, as it was put."""
+    """One change of the routing configuration."""
 
     object = one_of("routing_version")
     version = whole()
-    source = one_of("file", "put", description="`file`: from here on config/routing.toml held again.")
-    config = an_object("As it was put.", none=True)
+    source = one_of(
+        "file", "put", description="`file`: with this change config/routing.toml came into force again."
+    )
+    config = an_object("The configuration as it was put; null if `source` is `file`.", none=True)
     actor = text()
     reason = text()
     created_at = time()
@@ -39,22 +46,22 @@ class RoutingVersionListSchema(Answer):
 
     data = fields.List(fields.Nested(RoutingVersionSchema), required=True)
     has_more = fields.Boolean(required=True)
-    next_cursor = text("starting_after of the next page.", none=True)
+    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
 
 
 class SimulatedGatewaySchema(Answer):
-    """A gateway over the period: payments that went there first, and that would have; what its hops came to."""
+    """A gateway over the period: payments that went to it first or would have, and how its hops ended."""
 
     gateway = text()
-    was = whole("Payments that went there first.")
-    would_be = whole("Payments that would have gone there first.")
-    judged = whole("Hops that say something about the gateway: approved, declined, failed.")
-    approved = whole("Of these.")
-    success_rate = number("Of the judged; null without any.", none=True)
+    was = whole("Payments that went to this gateway first.")
+    would_be = whole("Payments that would have gone to this gateway first.")
+    judged = whole("Hops that ended approved, declined or failed, and so say something about the gateway.")
+    approved = whole("How many of the judged hops were approved.")
+    success_rate = number("approved / judged; null if none is judged.", none=True)
     latency_mean_ms = number(none=True)
     latency_p95_ms = number(none=True)
     expected_success_rate = number(
-        "What a payment that moves there is taken to come to; null where the gateway is not configured any more.",
+        "The success rate that is assumed for a payment that moves to this gateway; null if it is no longer configured.",
         none=True,
     )
 
@@ -63,27 +70,31 @@ class MoveSchema(Answer):
     """Payments whose first gateway would change."""
 
     # `from` is a keyword of Python.
-    _from = text("null: it was never sent anywhere.", none=True, data_key="from")
-    to = text("null: no gateway would have taken it.", none=True)
+    _from = text(
+        "The gateway that was tried first. null if the payment was never sent.", none=True, data_key="from"
+    )
+    to = text(
+        "The gateway that would be tried first. null if no gateway would have taken the payment.", none=True
+    )
     payments = whole()
 
 
 class RuleCountSchema(Answer):
-    """How often an enabled rule decided."""
+    """How often an enabled rule decided about a payment."""
 
     id = text()
     payments = whole()
 
 
 class ReasonCountSchema(Answer):
-    """Why a gateway would not have taken payments that no gateway would have taken."""
+    """One reason why gateways would not have taken a payment, among payments that no gateway would have taken."""
 
     reason = text()
     payments = whole()
 
 
 class SuccessComparedSchema(Answer):
-    """Over the payments of which it is known on both sides."""
+    """A comparison over the payments for which the value is known on both sides."""
 
     payments = whole()
     was_rate = number(none=True)
@@ -91,7 +102,7 @@ class SuccessComparedSchema(Answer):
 
 
 class LatencyComparedSchema(Answer):
-    """Over the payments of which it is known on both sides."""
+    """A comparison over the payments for which the value is known on both sides."""
 
     payments = whole()
     was_mean_ms = number(none=True)
@@ -99,7 +110,7 @@ class LatencyComparedSchema(Answer):
 
 
 class FeesComparedSchema(Answer):
-    """Over the payments of which both gateways' fees are known, in minor units, if all of them were charged."""
+    """Fees, in minor units, if all payments were charged. Counts payments for which both gateways' fees are known."""
 
     currency = text()
     payments = whole()
@@ -108,59 +119,68 @@ class FeesComparedSchema(Answer):
 
 
 class SimulationSchema(Answer):
-    """What would have gone where, and what that would have come to. Read it with its assumptions."""
+    """Which payments would have gone where, and with what result, under the listed assumptions."""
 
     object = one_of("routing_simulation")
     since = time()
-    payments = whole("How many were replayed, the newest ones.")
+    payments = whole("How many payments were replayed, beginning with the newest.")
     complete = fields.Boolean(
-        required=True, metadata={"description": "false: the time was over before all were replayed."}
+        required=True,
+        metadata={"description": "false if the time limit ended before all payments were replayed."},
     )
     seed = whole()
-    config = an_object("What was tried, whole.")
+    config = an_object("The whole configuration that was tried.")
     gateways = fields.List(fields.Nested(SimulatedGatewaySchema), required=True)
     moved = whole("Payments that would have gone to another gateway first.")
-    never_sent = whole("Payments that went nowhere.")
+    never_sent = whole("Payments that were never sent to a gateway.")
     no_gateway = whole("Payments that no gateway would have taken.")
-    explored = whole("Payments that would have gone first to another than the favourite, to try it.")
+    explored = whole(
+        "Payments that would have gone first to a gateway other than the best one, in order to try it."
+    )
     moves = fields.List(fields.Nested(MoveSchema), required=True)
     rules = fields.List(fields.Nested(RuleCountSchema), required=True)
     not_taken = fields.List(fields.Nested(ReasonCountSchema), required=True)
     success = fields.Nested(SuccessComparedSchema, required=True)
     latency = fields.Nested(LatencyComparedSchema, required=True)
     fees = fields.List(fields.Nested(FeesComparedSchema), required=True)
-    fees_unknown = whole("Payments of which a gateway's fees are not configured.")
+    fees_unknown = whole("Payments for which a gateway's fees are not configured.")
     assumptions = fields.List(fields.String(), required=True)
 
 
 class IntervalSchema(Answer):
-    """Where the true rate is: 95 of 100 such intervals hold it (Wilson)."""
+    """An interval in which the true rate lies with a confidence of 95 % (Wilson)."""
 
     low = number()
     high = number()
 
 
 class ArmSchema(Answer):
-    """The first hops of an arm's payments."""
+    """The results of one arm: of its payments, only the first hop counts."""
 
     arm = text("The gateway of the arm.")
-    share = number("Of the customers, as it is set now; null where the arm is not set any more.", none=True)
+    share = number(
+        "The share of customers that the arm gets now; null if the arm is no longer configured.", none=True
+    )
     payments = whole()
     approved = whole()
     declined = whole()
-    failed = whole("Not sent.")
-    undecided = whole("Pending, or nobody knows yet.")
-    success_rate = number("Approved of approved, declined and failed.", none=True)
+    failed = whole("Payments whose call could not be sent.")
+    undecided = whole("Payments that are pending or whose outcome is not known yet.")
+    success_rate = number("approved / (approved + declined + failed).", none=True)
     success_interval = fields.Nested(IntervalSchema, required=True, allow_none=True)
-    latency_mean_ms = number("Of the answered.", none=True)
+    latency_mean_ms = number("The mean latency of answered calls.", none=True)
 
 
 class ExperimentSchema(Answer):
-    """What an A/B test has come to, by arm."""
+    """The results of an A/B test, for each arm."""
 
     object = one_of("experiment")
     experiment = text()
-    running = fields.Boolean(required=True, metadata={"description": "Payments are divided by it now."})
+    running = fields.Boolean(
+        required=True, metadata={"description": "Whether the A/B test is configured now."}
+    )
     since = time()
-    looked_at = whole("Payments of this time, part of it or not; the newest 100,000 at most.")
+    looked_at = whole(
+        "How many payments were examined: those accepted since `since`, in the test or not, at most the newest 100,000."
+    )
     arms = fields.List(fields.Nested(ArmSchema), required=True)

@@ -15,28 +15,31 @@ from aegis_worker.routing.strategies import STRATEGIES
 # A request must not hold a thread for long. `aegis routing simulate` takes more payments.
 MOST_SIMULATED = 20_000
 CONFIG = (
-    "As config/routing.toml has it, in JSON; that file explains each setting. "
+    "The same settings as in config/routing.toml, in JSON; that file explains each setting. "
     f"`strategy`: {', '.join(STRATEGIES)}. `fallback`: gateways, best first. `exploration`: 0 to 1. "
     "`weights`: {success, latency, cost}. `prior`: {success_rate, strength}. `shares`: a number by gateway. "
     "`countries`: gateways by country. `ab_test`: {experiment, arms: [{gateway, share}]}. "
     "`rules`: [{id, priority, enabled, description, gateway, conditions: [{field, operator, value}]}]; "
     f"field: {', '.join(FIELDS)}, {METADATA}KEY; operator: {', '.join(OPERATORS)}. "
-    "What is left out has its default."
+    "A setting that is left out gets its default."
 )
 
 
 class RoutingPutSchema(BodySchema):
-    """A routing configuration in `config`, or back to the file with `source: file`."""
+    """A routing configuration in `config`, or `source: file` to go back to config/routing.toml."""
 
     config = Verbatim(metadata={"description": CONFIG})
     source = OneOf(
         frozenset({"file", "put"}),
         "file or put",
         metadata={
-            "description": "`file`: config/routing.toml holds again. `put`, as GET shows it: the same as leaving it out."
+            "description": (
+                "`file`: config/routing.toml comes into force again. `put` is the same as leaving it out, so that the "
+                "answer of a GET can be put back."
+            )
         },
     )
-    reason = Reason("Why; kept in the audit log.", required=True)
+    reason = Reason("Why the configuration is changed; kept in the audit log.", required=True)
 
     @validates_schema(skip_on_field_errors=True)
     def _one_of_them(self, data: dict[str, Any], **_: Any) -> None:
@@ -50,28 +53,31 @@ class RoutingVersionsQuerySchema(StrictSchema):
     """GET /v1/routing/versions."""
 
     limit = page_limit()
-    starting_after = Number(1, 2**31 - 1, metadata={"description": "next_cursor of the page before."})
+    starting_after = Number(1, 2**31 - 1, metadata={"description": "The `next_cursor` of the previous page."})
 
 
 class SimulationRequestSchema(BodySchema):
-    """What to try, and on which payments."""
+    """The configuration to try, and the payments to try it on."""
 
-    config = Verbatim(
-        metadata={"description": f"{CONFIG} Without it: what holds now, as of the newest version."}
+    config = Verbatim(metadata={"description": f"{CONFIG} If it is left out, the newest version is tried."})
+    since = PastMoment(
+        metadata={"description": "Take payments accepted since this time. The default is 7 days ago."}
     )
-    since = PastMoment(metadata={"description": "Payments accepted since then. Default: 7 days ago."})
     limit = Whole(
         1,
         MOST_SIMULATED,
         load_default=5000,
-        metadata={"description": "How many at most, the newest ones.", "default": 5000},
+        metadata={
+            "description": "How many payments to take at most, beginning with the newest.",
+            "default": 5000,
+        },
     )
     seed = Whole(
         0,
         2**31 - 1,
         load_default=1,
         metadata={
-            "description": "For what is left to chance; the same seed gives the same answer.",
+            "description": "The seed for random choices; the same seed gives the same answer.",
             "default": 1,
         },
     )
@@ -80,4 +86,6 @@ class SimulationRequestSchema(BodySchema):
 class ExperimentQuerySchema(StrictSchema):
     """GET /v1/routing/experiments/{experiment}."""
 
-    since = PastMoment(metadata={"description": "Payments accepted since then. Default: 7 days ago."})
+    since = PastMoment(
+        metadata={"description": "Take payments accepted since this time. The default is 7 days ago."}
+    )

@@ -44,7 +44,7 @@ blueprint = Blueprint(
     "routing",
     __name__,
     url_prefix="/v1/routing",
-    description="Which gateway a payment goes to. Needs an operator's key (`aegis keys create --operator`).",
+    description="How gateways are chosen for payments. Needs an operator's key (`aegis keys create --operator`).",
 )
 blueprint.before_request(require_operator)
 
@@ -53,9 +53,9 @@ blueprint.before_request(require_operator)
 @refuses()
 @blueprint.response(200, answers.RoutingSchema(), example=examples.ROUTING, headers=headers("ETag"))
 def show_routing() -> Response:
-    """What routing goes by
+    """The routing configuration in force
 
-    Workers see a change within two seconds.
+    Workers use a change within two seconds.
     """
     with parts().web.database.read() as connection:
         held = routing_versions.newest_version(connection)
@@ -75,11 +75,12 @@ def show_routing() -> Response:
 @blueprint.arguments(RoutingPutSchema(), example=examples.ROUTING_PUT)
 @blueprint.response(200, answers.RoutingSchema(), example=examples.ROUTING, headers=headers("ETag"))
 def put_routing(body: dict[str, Any]) -> Response:
-    """Have another configuration hold
+    """Change the routing configuration
 
-    In every worker within two seconds, without a restart. It is checked whole: each wrong value is named. Each change is
-    a version of its own and goes into the audit log; putting again what holds already changes nothing. Send If-Match to
-    be refused where somebody else was faster. Workers that don't know a gateway it names go by the version before.
+    Every worker uses the new configuration within two seconds, without a restart. The whole configuration is checked, and
+    each wrong value is named. Each change makes a new version and is kept in the audit log; putting the configuration that
+    is already in force changes nothing. Send If-Match, so that the change is refused if somebody else made one first. A
+    worker that does not know a gateway in the new configuration keeps using the previous version.
     """
     config = None if body.get("source") == "file" else _checked(body["config"])
     held = changes.put_routing(
@@ -122,7 +123,8 @@ def _routing(held: routing_versions.RoutingVersion | None) -> Response:
 def list_routing_versions(query: dict[str, Any]) -> Response:
     """Who changed routing, when and why, newest first
 
-    With the configuration as it was put. Versions are never changed; put an old one's `config` to go back to it.
+    Each version has the configuration as it was put, and is never changed. To go back to an old version, put its `config`
+    again.
     """
     limit: int = query["limit"]
     with parts().web.database.read() as connection:
@@ -147,9 +149,9 @@ def list_routing_versions(query: dict[str, Any]) -> Response:
 def simulate_routing(body: dict[str, Any]) -> Response:
     """Try a configuration on past payments
 
-    Nothing is sent and nothing written. Each payment is decided about anew, by what each gateway came to over the period;
-    the answer compares gateways, success, latency and fees, and says what it assumes. `aegis routing simulate` takes more
-    payments than this does.
+    Nothing is sent and nothing is written. A gateway is chosen anew for each payment, using the results that each gateway
+    had over the period. The answer compares gateways, success, latency and fees, and lists its assumptions.
+    `aegis routing simulate` can take more payments than this route.
     """
     web = parts().web
     gateways = web.gateways()
@@ -172,7 +174,7 @@ def simulate_routing(body: dict[str, Any]) -> Response:
         {
             "name": "experiment",
             "in": "path",
-            "description": "The `experiment` of an `ab_test`, also of an earlier one.",
+            "description": "The `experiment` of the current `ab_test` or of an earlier one.",
             "schema": {"type": "string", "maxLength": _LONGEST_EXPERIMENT},
         }
     ],
@@ -181,9 +183,9 @@ def simulate_routing(body: dict[str, Any]) -> Response:
 @blueprint.arguments(ExperimentQuerySchema(), location="query")
 @blueprint.response(200, answers.ExperimentSchema(), example=examples.EXPERIMENT, headers=headers())
 def show_experiment(query: dict[str, Any], experiment: str) -> Response:
-    """What an A/B test has come to
+    """The results of an A/B test
 
-    By arm, the first gateway of each payment alone: what failover did afterwards says nothing about the arm.
+    For each arm, only the first gateway of each payment counts, because a later failover says nothing about the arm.
     """
     if len(experiment) > _LONGEST_EXPERIMENT or not experiment.isprintable():
         raise NotFound(_NO_EXPERIMENT)

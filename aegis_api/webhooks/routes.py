@@ -52,10 +52,11 @@ blueprint.before_request(require_merchant)
 @blueprint.arguments(EndpointRequestSchema(), example=examples.ENDPOINT_REQUEST)
 @blueprint.response(201, NewEndpointSchema(), example=examples.NEW_ENDPOINT, headers=headers("Location"))
 def create_endpoint(body: dict[str, Any]) -> Response:
-    """Have events posted to a URL
+    """Register a URL to which events are posted
 
-    The answer holds the secret that signs them; it is shown this once. A URL that an active endpoint of yours posts some of
-    these events to already is refused with `duplicate_endpoint`: they would arrive twice.
+    The answer holds the secret that signs the events. It is shown only this once. If one of your active endpoints already
+    posts some of these events to the same URL, the request is refused with `duplicate_endpoint`, because these events would
+    arrive twice.
     """
     web = parts().web
     created = endpoints.create_endpoint(
@@ -71,7 +72,7 @@ def create_endpoint(body: dict[str, Any]) -> Response:
 def list_endpoints() -> Response:
     """List the active endpoints, oldest first
 
-    Without their secrets. There are at most 16.
+    Secrets are not shown. A merchant has at most 16 active endpoints.
     """
     found = endpoints.list_endpoints(parts().web.database, g.merchant_id)
     return answer(list_body([endpoint_body(endpoint) for endpoint in found], None))
@@ -83,11 +84,13 @@ def list_endpoints() -> Response:
     parameters=[id_parameter("endpoint_id", ENDPOINT, "A webhook endpoint.")],
 )
 @refuses("not_found")
-@blueprint.response(204, description="Nothing more is posted to it.", headers=headers())
+@blueprint.response(
+    204, description="The endpoint is disabled; nothing more is posted to it.", headers=headers()
+)
 def disable_endpoint(endpoint_id: str) -> Response:
-    """Post nothing more to an endpoint
+    """Stop posting events to an endpoint
 
-    What it has not got by then is `cancelled`.
+    Deliveries that the endpoint has not received by then become `cancelled`.
     """
     endpoints.disable_endpoint(parts().web.database, g.merchant_id, known_form(endpoint_id, ENDPOINT))
     return Response(status=204)
@@ -100,7 +103,7 @@ def disable_endpoint(endpoint_id: str) -> Response:
 def list_deliveries(query: dict[str, Any]) -> Response:
     """List deliveries, newest first
 
-    One row for each event and endpoint, with what the endpoint answered to each try.
+    There is one delivery for each event and endpoint, with the endpoint's answers to the latest tries.
     """
     limit: int = query.pop("limit")
     found = endpoints.list_deliveries(parts().web.database, g.merchant_id, limit=limit + 1, **query)
@@ -119,8 +122,8 @@ def list_deliveries(query: dict[str, Any]) -> Response:
 def redeliver(event_id: str) -> Response:
     """Post an event again
 
-    To every active endpoint that wants it, whatever became of it before. Where that is none, `deliveries` is 0 and
-    `reason` says why. A body is not read.
+    The event is posted to every active endpoint that is registered for its type, even if it was delivered before. If there
+    is no such endpoint, `deliveries` is 0 and `reason` says why. The request's body is ignored.
     """
     made = endpoints.redelivery(parts().web.database, g.merchant_id, known_form(event_id, "evt"))
     parts().web.hints.notify("webhooks")

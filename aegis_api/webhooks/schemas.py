@@ -24,7 +24,7 @@ class EventTypes(StrictField):
             "type": "array",
             "items": {"type": "string", "enum": _EVENT_TYPES},
             "uniqueItems": True,
-            "description": "The events to post. Left out or empty: all of them, also those of later versions.",
+            "description": "The types of events to post. Left out or empty means all types, later versions' too.",
         }
         super().__init__(metadata=documented, **kwargs)
 
@@ -43,7 +43,7 @@ class EventTypes(StrictField):
 
 
 class EndpointRequestSchema(BodySchema):
-    """A webhook endpoint to be made."""
+    """A webhook endpoint to create."""
 
     url = Text(
         2048,
@@ -55,8 +55,8 @@ class EndpointRequestSchema(BodySchema):
             "format": "uri",
             "example": "https://shop.example/hooks",
             "description": (
-                "https, publicly reachable, at port 80, 443 or one from 1024 on. Plain http where the installation lets "
-                "webhooks go to its own network."
+                "The URL to post to: https, publicly reachable, at port 80, 443 or any from 1024 on. Plain http is allowed "
+                "if the installation lets webhooks go to its own network."
             ),
         },
     )
@@ -71,31 +71,37 @@ class DeliveriesQuerySchema(StrictSchema):
         64,
         pattern=r"whd_[0-9a-f]{32}",
         form="the id of a delivery",
-        metadata={"description": "next_cursor of the page before."},
+        metadata={"description": "The `next_cursor` of the previous page."},
     )
     payment_id = Text(64, pattern=r"pay_[0-9a-f]{32}", form="the id of a payment")
     status = OneOf(_DELIVERY_STATUSES, "pending, delivered, dead or cancelled")
 
 
 class EndpointSchema(Answer):
-    """Where a merchant's events are posted."""
+    """A URL to which a merchant's events are posted."""
 
     id = text()
     object = one_of("webhook_endpoint")
     url = text(format="uri")
-    event_types = fields.List(fields.String(), required=True, metadata={"description": "Empty: all of them."})
+    event_types = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "The types of events that are posted. Empty means all types."},
+    )
     created_at = time()
-    resting_until = time("It did not answer; nothing is posted to it before then.", none=True)
+    resting_until = time(
+        "Set if the endpoint did not answer: nothing is posted to it before this time.", none=True
+    )
 
 
 class NewEndpointSchema(EndpointSchema):
     """A new endpoint with the secret that signs what is posted to it."""
 
-    secret = text("Shown this once.")
+    secret = text("The secret that signs events; shown only in this answer.")
 
 
 class EndpointListSchema(Answer):
-    """The active endpoints, oldest first; there are never more than fit on a page."""
+    """The active endpoints, oldest first. They always fit on one page."""
 
     data = fields.List(fields.Nested(EndpointSchema), required=True)
     has_more = fields.Boolean(required=True)
@@ -103,7 +109,7 @@ class EndpointListSchema(Answer):
 
 
 class DeliverySchema(Answer):
-    """What became of one event at one endpoint."""
+    """The delivery of one event to one endpoint."""
 
     id = text()
     object = one_of("webhook_delivery")
@@ -115,10 +121,13 @@ class DeliverySchema(Answer):
         "delivered",
         "dead",
         "cancelled",
-        description="dead: given up; it can be posted again. cancelled: its endpoint was deleted, so it can't be.",
+        description=(
+            "dead: delivery was given up; the event can be posted again. cancelled: the endpoint was deleted, so the event "
+            "can't be posted to it again."
+        ),
     )
-    tries = whole("How often it was tried since it was last posted again by hand.")
-    due_at = time("Not before then, while pending.")
+    tries = whole("How often delivery was tried, counted anew whenever a person has the event posted again.")
+    due_at = time("While pending: delivery is not tried before this time.")
     created_at = time()
     delivered_at = time(none=True)
     log = fields.List(
@@ -131,7 +140,7 @@ class DeliveryListSchema(Answer):
 
     data = fields.List(fields.Nested(DeliverySchema), required=True)
     has_more = fields.Boolean(required=True)
-    next_cursor = text("starting_after of the next page.", none=True)
+    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
 
 
 class RedeliverySchema(Answer):
@@ -139,4 +148,6 @@ class RedeliverySchema(Answer):
 
     event_id = text()
     deliveries = whole()
-    reason = fields.String(metadata={"description": "Only where `deliveries` is 0: why nobody gets it."})
+    reason = fields.String(
+        metadata={"description": "Present if `deliveries` is 0: why the event is not posted to any endpoint."}
+    )
