@@ -1,4 +1,4 @@
-"""The spine: payments and their events, jobs, attempts, outbox, keys, webhooks, reconciliation runs."""
+"""The first tables: payments and their events, jobs, attempts, outbox, keys, webhooks, reconciliation runs."""
 
 from __future__ import annotations
 
@@ -247,13 +247,13 @@ CREATE TRIGGER attempts_are_kept BEFORE DELETE ON attempts
 
 
 def upgrade() -> None:
-    """Create tables and guards."""
+    """Create the tables, and the triggers that keep history from being changed."""
     op.execute(TABLES)
     op.execute(GUARDS)
 
 
 def downgrade() -> None:
-    """Drop everything, history included."""
+    """Drop every table. All payments and their history are lost."""
     op.execute(
         "DROP TABLE payments, payment_events, jobs, attempts, outbox, idempotency_keys, api_keys,"
         " webhook_endpoints, webhook_deliveries, reconciliation_runs"

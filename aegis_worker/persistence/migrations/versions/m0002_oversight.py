@@ -1,4 +1,7 @@
-"""Oversight: incidents, audit log, inbound gateway events, snapshots; frozen payments, late charges, operators' keys."""
+"""What operators and the audit need: incidents, audit log, gateways' events, snapshots, frozen payments, operators' keys.
+
+The new columns of attempts schedule a second look at gateways, which finds charges that appear late.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +123,7 @@ CREATE TRIGGER payments_terms_are_fixed BEFORE UPDATE ON payments
 
 
 def upgrade() -> None:
-    """Add columns, tables and guards."""
+    """Add columns and tables, and triggers that keep the audit log from being changed."""
     op.execute(COLUMNS)
     op.execute(TABLES)
     op.execute(GUARDS)
@@ -128,7 +131,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away, with everything in them."""
+    """Drop the columns and tables. What they hold is lost."""
     op.execute("DROP TABLE incidents, audit_cursors, audit_log, gateway_events, payment_snapshots")
     op.execute(WITHOUT_EXCEPTION)
     op.execute(

@@ -1,11 +1,12 @@
-"""Hot tables: updates that touch no index, fewer indexes, guards without row locks, vacuum that keeps up.
+"""Make updates of busy tables cheaper: they write no index entries, lock no rows in triggers, and are vacuumed in time.
 
-An update that changes no column of any index, their conditions included, writes no index entry, and what it leaves behind
-is cleared away by the next reader of the page. So no index names what changes while a job or a payment is worked on:
-`jobs.status` and `lease_until`, `payments.state`. What indexes need to know of them stands in columns that are computed
-and change seldom. That needs room on the page: a fillfactor at which a page takes a new version of each of its rows.
+If an update changes no column that an index or an index's condition uses, PostgreSQL writes no index entry (a HOT update),
+and the next reader of the page removes the old row version. So no index uses the columns that change while a job or a
+payment is worked on: `jobs.status` and `lease_until`, `payments.state`. Indexes use generated columns instead, which are
+computed from these and seldom change. A HOT update also needs free space on the page, so the fillfactor leaves room for a
+second version of each row.
 
-Computed columns rewrite `payments` and `jobs`: nothing can be read or written meanwhile.
+Adding generated columns rewrites `payments` and `jobs`: nobody can read or write them meanwhile.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ ALTER TABLE webhook_deliveries RESET ({_VACUUM}, autovacuum_vacuum_cost_delay);
 
 
 def upgrade() -> None:
-    """Rewrite the two tables, make their indexes anew, set what the storage is to be like from now on."""
+    """Rewrite the two tables, create their indexes anew, and set fillfactor and vacuum thresholds."""
     op.execute(PAYMENTS)
     op.execute(JOBS)
     op.execute(GUARDS.format(when="AFTER"))
@@ -119,7 +120,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back to the indexes, guards and storage of before."""
+    """Restore the earlier indexes, triggers and storage settings."""
     op.execute(EARLIER_STORAGE)
     op.execute(GUARDS.format(when="BEFORE"))
     op.execute(EARLIER_INDEXES)

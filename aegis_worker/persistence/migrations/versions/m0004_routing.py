@@ -1,4 +1,4 @@
-"""Routing: the configurations that operators put, one row each and never changed, and the gateways that are paused."""
+"""Routing: each configuration that operators put, in a row that is never changed, and the gateways that are paused."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ REVOKE UPDATE, DELETE, TRUNCATE ON routing_versions FROM PUBLIC;
 
 
 def upgrade() -> None:
-    """Add the tables and the guards."""
+    """Add the tables, and triggers that keep configurations from being changed."""
     op.execute(TABLES)
     op.execute(GUARDS)
 
 
 def downgrade() -> None:
-    """Take them away, with everything in them."""
+    """Drop the tables. Configurations and pauses are lost."""
     op.execute("DROP TABLE routing_versions, gateway_pauses")

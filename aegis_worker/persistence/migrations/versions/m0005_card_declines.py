@@ -1,4 +1,4 @@
-"""Declined tries of cards, kept for as long as card networks count them."""
+"""Declined tries of cards. They are kept as long as card networks count them towards their retry limits."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it away, with everything in it."""
+    """Drop the table. Declines until now no longer count towards the limits."""
     op.execute("DROP TABLE card_declines")

@@ -1,9 +1,10 @@
-"""Whose a gateway's reference is: one payment's at most.
+"""The payment to which each gateway reference belongs, because a reference must belong to at most one payment.
 
-A table of its own, and no unique index on payments or attempts: those are updated without touching any index while a
-payment is worked on, and old rows may share a reference, which a unique index would not let stand. Of payments that do,
-one gets it here, that which stands on the charge or else had it first; the audit reports the others. Nothing is locked:
-code from before this goes on, and what it writes meanwhile is entered when new code hears of it again.
+References have a table of their own instead of a unique index on payments or attempts, for two reasons: updates of those
+tables must not write index entries (see m0003), and old rows may share a reference, so a unique index could not be created.
+Of several old payments that share one, the table names the payment that was charged under it, or else the one that had it
+first; the audit reports the others. Nothing is locked. Older code may keep running; the references that it writes are
+entered when newer code next receives them.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ ORDER BY a.gateway, a.gateway_ref,
 
 
 def upgrade() -> None:
-    """Add the table, with what is known so far."""
+    """Add the table and fill it with the references of existing attempts."""
     op.execute(TABLE)
     op.execute(KNOWN)
 
 
 def downgrade() -> None:
-    """Take it away."""
+    """Drop the table. Attempts keep their references."""
     op.execute("DROP TABLE gateway_references")

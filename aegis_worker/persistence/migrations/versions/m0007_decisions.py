@@ -1,4 +1,8 @@
-"""Decisions that wait for a gateway, and whether a claim was begun: no job is deadly because workers could not write."""
+"""Decisions of people that wait for a gateway, and a mark on jobs: the claim under which work was begun.
+
+With the mark, a claim counts against a job only if its worker began the work. Otherwise a job would go to review as one
+that kills workers, only because workers could not write to the database.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +37,12 @@ CREATE INDEX decisions_due ON decisions (look_at) WHERE refused_at IS NULL;
 
 
 def upgrade() -> None:
-    """Old workers go on beside it: they count every claim, and leave the mark empty."""
+    """Add the table and the mark. Older workers may keep running: they count every claim and leave the mark empty."""
     op.execute("ALTER TABLE jobs ADD COLUMN begun_epoch INTEGER")
     op.execute(DECISIONS)
 
 
 def downgrade() -> None:
-    """Decisions that wait are lost, and have to be made again; their payments stay in review."""
+    """Drop both. Waiting decisions are lost and have to be made again; their payments stay in review."""
     op.execute("DROP TABLE decisions")
     op.execute("ALTER TABLE jobs DROP COLUMN begun_epoch")

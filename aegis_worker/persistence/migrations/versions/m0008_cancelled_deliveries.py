@@ -1,4 +1,4 @@
-"""Deliveries of endpoints that are gone end as cancelled: nobody can do anything about them, unlike those given up."""
+"""Deliveries to deleted endpoints end as cancelled. They can't be posted again, unlike dead ones, which were given up."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ ALTER TABLE webhook_deliveries DROP CONSTRAINT status_known, ADD CONSTRAINT stat
 
 
 def upgrade() -> None:
-    """Allow the status, and give it to what was given up because its endpoint is gone."""
+    """Allow the status, and give it to pending and dead deliveries of deleted endpoints."""
     op.execute(UP)
 
 
 def downgrade() -> None:
-    """They are dead again."""
+    """Make cancelled deliveries dead again, and forbid the status."""
     op.execute(DOWN)

@@ -1,4 +1,4 @@
-"""Which code a schema serves, where code can read it that doesn't know the schema's migration."""
+"""The oldest code that can work with the schema, in a table, where code older than the schema's migration can read it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CREATE TABLE schema_compatibility (
 
 
 def upgrade() -> None:
-    """Add the table; whoever migrates writes its row."""
+    """Add the table. The command that migrates writes its row afterwards."""
     op.execute(TABLE)
 
 
 def downgrade() -> None:
-    """Take it away."""
+    """Drop the table."""
     op.execute("DROP TABLE schema_compatibility")

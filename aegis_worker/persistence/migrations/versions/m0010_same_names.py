@@ -1,12 +1,14 @@
-"""References and idempotency keys in one form: what differs only in spaces around it, or in how Unicode writes it, is one.
+"""References or idempotency keys that differ only in surrounding spaces count as the same name.
 
-References stay as merchants gave them; unique is their form, `aegis_same_name`, which is aegis_worker/domain/text.py in
-SQL. Payments that share one already keep it: one of them stands for all (one that succeeded, if there is one, for it
-never gives the reference up), the others are numbered. Keys are trimmed where they are stored, also for processes of an
-older version that go on taking them from batches as they come.
+References also count as the same if they differ only in invisible characters or in how Unicode encodes them. References are
+stored as merchants gave them; unique is their canonical form, which the SQL function `aegis_same_name` computes as
+aegis_worker/domain/text.py does. Existing payments that share a canonical form keep their references: one of them (a
+successful one if there is one, because it never gives up its reference) represents them in the unique index, and the others
+get numbers. A trigger trims keys as they are stored, because processes of an older version still store keys of batches
+untrimmed.
 
-Nothing can be read or written in `payments` and `idempotency_keys` until the index is made: some seconds for a million
-payments. Both are locked at once and in the order in which payments are accepted, so that nobody waits in a circle.
+Nobody can read or write `payments` and `idempotency_keys` until the index is created, which takes some seconds for a
+million payments. Both are locked at once, in the order in which accepting a payment uses them, to avoid deadlocks.
 """
 
 from __future__ import annotations
@@ -62,14 +64,14 @@ CREATE TRIGGER idempotency_keys_are_trimmed BEFORE INSERT ON idempotency_keys
 
 
 def upgrade() -> None:
-    """Make the form and have it unique."""
+    """Add the function, make canonical references unique, and trim keys."""
     op.execute(SAME_NAME)
     op.execute(REFERENCES)
     op.execute(KEYS)
 
 
 def downgrade() -> None:
-    """Back to references that differ in any character."""
+    """Let references be unique by their exact characters again."""
     op.execute(
         """
         DROP TRIGGER idempotency_keys_are_trimmed ON idempotency_keys;

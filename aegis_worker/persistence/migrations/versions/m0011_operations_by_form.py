@@ -1,9 +1,9 @@
-"""The tables don't name the operations any more, only the form of a name: a new one needs no migration.
+"""The tables check only the form of an operation's name, so that a new operation needs no migration.
 
-Which operations there are is known in one place, `pipeline/operations`. A job of an operation that a version of the code
-does not know goes to a person.
+Only `pipeline/operations` lists the operations. If a version of the code does not know a job's operation, the job goes to
+review.
 
-Jobs and attempts can't be written while their rows are checked: about a second for a million attempts.
+Nobody can read or write jobs and attempts while their rows are checked, which takes about a second for a million attempts.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ ALTER TABLE attempts DROP CONSTRAINT operation_known,
 
 
 def upgrade() -> None:
-    """See the module."""
+    """Replace the lists of operations by a check of the name's form."""
     op.execute(BY_FORM)
 
 
 def downgrade() -> None:
-    """Back to the names; refused where there are others by now."""
+    """Restore the lists of operations. Fails if a job or attempt has an operation that is not on them."""
     op.execute(
         """
         ALTER TABLE jobs DROP CONSTRAINT operation_is_a_name, ADD CONSTRAINT operation_known

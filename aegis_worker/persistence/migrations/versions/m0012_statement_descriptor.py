@@ -1,7 +1,7 @@
-"""Payments may say what the payer reads on the statement.
+"""Payments get a statement descriptor: what the payer reads on the bank or card statement.
 
-Older code goes on beside it: it neither writes nor reads the column, so a payment that it charges meanwhile is charged
-without the descriptor.
+Older code may keep running. It neither writes nor reads the column, so a payment that it charges is charged without the
+descriptor.
 """
 
 from __future__ import annotations
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget what was given."""
+    """Drop the column. Descriptors of payments are lost."""
     op.execute("ALTER TABLE payments DROP COLUMN statement_descriptor")
