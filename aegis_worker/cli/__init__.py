@@ -50,7 +50,7 @@ COMMANDS = {
 )
 @click.version_option(__version__, prog_name="aegis")
 def cli() -> None:
-    """AegisPay: payments accepted in milliseconds, charged once, whatever crashes."""
+    """AegisPay accepts payments in milliseconds and charges each once, even if processes crash."""
 
 
 def main() -> None:

@@ -45,9 +45,9 @@ _DEFAULT_SPAN = timedelta(hours=24)
     "--since",
     callback=parse_since,
     metavar="SPAN|TIME",
-    help="Payments accepted since then: 90m, 24h, 2d or 2026-05-01T12:00 (UTC). Default: 24h.",
+    help="Check payments accepted since this time: 90m, 24h, 2d or 2026-05-01T12:00 (UTC). The default is 24h.",
 )
-@click.option("--all", "everything", is_flag=True, help="All payments there are.")
+@click.option("--all", "everything", is_flag=True, help="Check all payments.")
 @click.option(
     "--gateways",
     "ask_gateways",
@@ -55,7 +55,9 @@ _DEFAULT_SPAN = timedelta(hours=24)
     help="Also ask the gateways about every charge of payments that have ended.",
 )
 @click.option(
-    "--batch", type=click.IntRange(1, 5000), help="Payments read at a time. Default: AEGIS_AUDIT_BATCH."
+    "--batch",
+    type=click.IntRange(1, 5000),
+    help="How many payments to read at a time. The default is AEGIS_AUDIT_BATCH.",
 )
 @json_option
 @click.pass_context
@@ -67,10 +69,10 @@ def command(
     batch: int | None,
     as_json: bool,
 ) -> None:
-    """Check invariants I1 to I7, in batches, without stopping anything; open incidents for what is wrong.
+    """Check invariants I1 to I7 and open an incident for each violation, while everything keeps running.
 
-    A payment whose events don't lead to its row is frozen: nobody touches it until a person has decided. Histories are
-    folded from their first event. Exits with 1 when something is wrong.
+    Payments are read in batches, and each history is rebuilt from its first event. A payment whose row contradicts its
+    events is frozen: no work is done on it until a person has decided. Exits with 1 when something is wrong.
     """
     if since is not None and everything:
         raise click.UsageError("give --since or --all, not both")

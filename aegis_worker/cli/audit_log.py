@@ -22,19 +22,19 @@ from aegis_worker.views.audit_log import audit_entry_body
     ),
 )
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="The newest N entries."
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Show the newest N entries."
 )
-@click.option("--payment", "payment_id", metavar="ID", help="Only what was decided about this payment.")
+@click.option("--payment", "payment_id", metavar="ID", help="Show only decisions about this payment.")
 @click.option(
-    "--verify", "verifying", is_flag=True, help="Follow the chain of hashes from the first entry on."
+    "--verify", "verifying", is_flag=True, help="Check the chain of hashes from the first entry on."
 )
 @json_option
 @click.pass_context
 def command(ctx: click.Context, limit: int, payment_id: str | None, verifying: bool, as_json: bool) -> None:
-    """Show who decided what, newest first: resolutions of payments, API keys made and revoked, changes of routing.
+    """Show who decided what, newest first: decisions about payments, API keys made and revoked, changes of routing.
 
-    With --verify, exits with 1 where the chain is broken and names the first entry that does not fit. A log whose end
-    was cut off is still a chain: keep the newest hash elsewhere and compare.
+    With --verify, exits with 1 when the chain is broken, and names the first entry that does not fit. The check does not
+    notice that the newest entries were deleted; to notice that, keep the newest hash elsewhere and compare.
     """
     with opened_database() as database:
         if verifying:

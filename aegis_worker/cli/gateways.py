@@ -62,7 +62,7 @@ _SPARE = ("calls/min", "in flight")
         """
     ),
 )
-@click.option("--watch", is_flag=True, help="Again and again, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Show the table again and again, until Ctrl-C.")
 @click.option(
     "--interval",
     "interval_s",
@@ -70,16 +70,17 @@ _SPARE = ("calls/min", "in flight")
     default=2.0,
     show_default=True,
     metavar="SECONDS",
-    help="With --watch: how often.",
+    help="With --watch: the seconds between two looks.",
 )
 @json_option
 @click.pass_context
 def command(ctx: click.Context, watch: bool, interval_s: float, as_json: bool) -> None:
-    """Show each gateway's circuit breaker, score, and what its last 100 calls of the last hour came to.
+    """Show each gateway's circuit breaker, its score, and the results of its last 100 calls of the last hour.
 
-    The breaker is the worst of those that a charge needs; look-ups have one of their own. Success is of the calls that say
-    something about the gateway, declines are of those that were answered; the score goes by the calls since the breaker
-    last closed. --json has every breaker, and the last hour. Exits with 3 when Redis can't be asked.
+    The breaker shown is the worst of those that a charge needs; look-ups have a breaker of their own. The success rate is
+    over the calls that say something about the gateway, and the decline rate over the calls that were answered. The score
+    uses the calls since the breaker last closed. --json shows every breaker and all calls of the last hour. Exits with 3
+    when Redis does not answer.
     """
     if ctx.invoked_subcommand is not None:
         return

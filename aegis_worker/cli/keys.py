@@ -53,16 +53,18 @@ def command() -> None:
         """
     )
 )
-@click.option("--merchant", callback=merchant_id, help="The merchant whose payments it can make and see.")
+@click.option(
+    "--merchant", callback=merchant_id, help="The merchant whose payments the key can make and see."
+)
 @click.option(
     "--operator",
     is_flag=True,
-    help="For /v1/ops, /v1/gateways and /v1/routing instead: sees every merchant, decides, makes no payments.",
+    help="Make an operator's key, for /v1/ops, /v1/gateways and /v1/routing. It sees all merchants but makes no payments.",
 )
-@click.option("--label", default="", callback=_label, help="What it is for, shown by `aegis keys list`.")
+@click.option("--label", default="", callback=_label, help="What the key is for; shown by `aegis keys list`.")
 @json_option
 def create(merchant: str | None, operator: bool, label: str, as_json: bool) -> None:
-    """Make a key and print it, this once: only its hash is kept."""
+    """Make a key and print it. It can't be shown again, because only its hash is kept."""
     if (merchant is not None) == operator:
         raise click.UsageError("say whose key it is: either --merchant NAME or --operator")
     live, actor = load_settings().is_production, cli_actor()
@@ -80,10 +82,10 @@ def create(merchant: str | None, operator: bool, label: str, as_json: bool) -> N
 
 
 @command.command(name="list", epilog=examples("aegis keys list --merchant shop"))
-@click.option("--merchant", callback=merchant_id, help="Only this merchant's.")
+@click.option("--merchant", callback=merchant_id, help="Show only this merchant's keys.")
 @json_option
 def list_(merchant: str | None, as_json: bool) -> None:
-    """Show the newest 1000 keys, revoked ones too."""
+    """Show the newest 1000 keys, including revoked ones."""
     with opened_database() as database:
         keys = api_keys.list_keys(database, merchant)
     if as_json:
@@ -103,7 +105,7 @@ def list_(merchant: str | None, as_json: bool) -> None:
 @click.argument("key_id", metavar="ID")
 @json_option
 def revoke(key_id: str, as_json: bool) -> None:
-    """Refuse a key from now on. API processes notice within 5 s."""
+    """Revoke a key. API processes refuse it within 5 s."""
     with opened_database() as database:
         api_keys.revoke_key(database, key_id, actor=cli_actor())
     facts: dict[str, Any] = {"id": key_id, "revoked": True}

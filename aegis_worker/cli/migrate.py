@@ -25,13 +25,13 @@ from aegis_worker.terminal.output import examples, json_option, print_facts, pri
     ),
 )
 @click.option(
-    "--down", metavar="REVISION", help="Go back to this revision instead; `base` removes everything."
+    "--down", metavar="REVISION", help="Go back to this revision instead. `base` removes every table."
 )
-@click.option("--yes", is_flag=True, help="Don't ask before going back.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation before going back.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, down: str | None, yes: bool, as_json: bool) -> None:
-    """Bring the database schema up to date. Safe to run while others do: they wait for each other."""
+    """Bring the database schema up to date. Several may run at once: each waits for the one before it."""
     if down is not None and not yes and not _confirmed(down):
         remark("nothing was changed")
         ctx.exit(3)

@@ -31,7 +31,7 @@ from .backlog import deliveries
 from .keys import merchant_id
 
 merchant_option = click.option(
-    "--merchant", required=True, callback=merchant_id, help="Whose endpoint it is."
+    "--merchant", required=True, callback=merchant_id, help="The merchant whose endpoint it is."
 )
 
 
@@ -52,7 +52,7 @@ def command() -> None:
 @command.command(epilog=examples("aegis outbox status --json"))
 @json_option
 def status(as_json: bool) -> None:
-    """Show how far behind delivery is: to the stream, and to merchants' endpoints."""
+    """Show how many events wait for delivery to the stream and to merchants' endpoints."""
     with opened_database() as database, database.read() as connection:
         stream, webhooks = outbox_rows.lag(connection), delivery_lag.lag(connection)
     if as_json:
@@ -81,9 +81,9 @@ def _lag_row(sink: str, lag: Lag) -> tuple[object, ...]:
 @json_option
 @click.pass_context
 def drain(ctx: click.Context, as_json: bool) -> None:
-    """Deliver what is due, now.
+    """Deliver due events now.
 
-    To the stream, then to webhook endpoints. Exits with 1 when something could not be delivered.
+    Delivers to the stream, then to webhook endpoints. Exits with 1 when something could not be delivered.
     """
     with opened_worker() as parts:
         drained = parts.drain_outbox()
@@ -100,10 +100,13 @@ def drain(ctx: click.Context, as_json: bool) -> None:
 
 @command.command(name="deliveries", epilog=examples("aegis outbox deliveries --status dead --merchant shop"))
 @click.option(
-    "--status", "wanted", type=click.Choice(["pending", "delivered", "dead", "cancelled"]), help="Only those."
+    "--status",
+    "wanted",
+    type=click.Choice(["pending", "delivered", "dead", "cancelled"]),
+    help="Show only deliveries with this status.",
 )
-@click.option("--merchant", callback=merchant_id, help="Only this merchant's.")
-@click.option("--payment", metavar="ID", help="Only this payment's.")
+@click.option("--merchant", callback=merchant_id, help="Show only this merchant's deliveries.")
+@click.option("--payment", metavar="ID", help="Show only this payment's deliveries.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @json_option
 def list_deliveries(
@@ -111,7 +114,7 @@ def list_deliveries(
 ) -> None:
     """Show the newest webhook deliveries.
 
-    With the error of those that failed.
+    Failed deliveries are shown with their error.
     """
     with opened_database() as database, database.read() as connection:
         found = deliveries(connection, merchant_id=merchant, status=wanted, payment_id=payment, limit=limit)
@@ -130,8 +133,8 @@ def list_deliveries(
 def redeliver(ctx: click.Context, event_id: str, as_json: bool) -> None:
     """Post an event to webhook endpoints again.
 
-    To every active endpoint of its merchant that wants it, under the same event id as before. Exits with 1 when there is
-    none, and says why.
+    Posts to every active endpoint of the merchant that is registered for the event's type, with the same event id as
+    before. If there is no such endpoint, says why and exits with 1.
     """
     with opened_database() as database:
         place = parse_event_id(event_id)
@@ -150,7 +153,7 @@ def redeliver(ctx: click.Context, event_id: str, as_json: bool) -> None:
 
 @command.group(epilog=examples("aegis outbox endpoints add https://shop.example/hooks --merchant shop"))
 def endpoints() -> None:
-    """Where a merchant's events are posted."""
+    """Manage the URLs to which a merchant's events are posted."""
 
 
 @endpoints.command(epilog=examples("aegis outbox endpoints add https://shop.example/hooks --merchant shop"))
@@ -159,7 +162,7 @@ def endpoints() -> None:
 @click.option("--event", "event_types", multiple=True, type=click.Choice([event.wire for event in EventType]))
 @json_option
 def add(url: str, merchant: str, event_types: tuple[str, ...], as_json: bool) -> None:
-    """Post a merchant's events to URL from now on: all of them, or those that --event names."""
+    """Post a merchant's events to URL from now on: all types, or only those that --event names."""
     with opened_database() as database:
         made = use_cases.create_endpoint(database, load_settings(), merchant, url, event_types)
     if as_json:
@@ -199,7 +202,7 @@ def list_endpoints(merchant: str, as_json: bool) -> None:
 @merchant_option
 @json_option
 def disable(endpoint_id: str, merchant: str, as_json: bool) -> None:
-    """Post nothing more to an endpoint; what it has not got by then is cancelled."""
+    """Stop posting to an endpoint. Deliveries that it has not received by then are cancelled."""
     with opened_database() as database:
         use_cases.disable_endpoint(database, merchant, endpoint_id)
     if as_json:

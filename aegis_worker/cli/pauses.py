@@ -12,13 +12,13 @@ from aegis_worker.views.gateways import paused_body
 
 @click.command(epilog=examples('aegis gateways pause sandbox_a --reason "their maintenance window"'))
 @click.argument("name")
-@click.option("--reason", required=True, help="Why, in 3 to 500 characters; kept in the audit log.")
+@click.option("--reason", required=True, help="The reason, in 3 to 500 characters; kept in the audit log.")
 @json_option
 def pause(name: str, reason: str, as_json: bool) -> None:
-    """Give a gateway no new payments, within two seconds.
+    """Stop sending new payments to a gateway, within two seconds.
 
-    What is open there is still looked after. A payment that no other gateway takes waits. Pausing what is paused changes
-    nothing.
+    Payments that the gateway already has are still worked on. A new payment that no other gateway takes waits. Pausing a
+    paused gateway changes nothing.
     """
     with opened_database() as database:
         changed = pause_gateway(database, name, known=configured_gateways(), actor=cli_actor(), reason=reason)
@@ -29,7 +29,7 @@ def pause(name: str, reason: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def resume(name: str, as_json: bool) -> None:
-    """Give a gateway new payments again. Resuming what is not paused changes nothing."""
+    """Send new payments to a gateway again. Resuming a gateway that is not paused changes nothing."""
     with opened_database() as database:
         changed = resume_gateway(database, name, known=configured_gateways(), actor=cli_actor())
     _tell(name, paused=False, changed=changed, as_json=as_json)

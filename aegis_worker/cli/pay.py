@@ -67,27 +67,31 @@ def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> s
 @click.option("--amount", metavar="MINOR", help="Minor units, a whole number: 1999 USD is 19.99 dollars.")
 @click.option("--currency", metavar="CODE", help="ISO 4217, such as USD.")
 @click.option(
-    "--method", type=click.Choice(list(_FIELD_OF)), help="Known from --token, --vpa or --bank-code."
+    "--method",
+    type=click.Choice(list(_FIELD_OF)),
+    help="The payment method. The default follows from --token, --vpa or --bank-code.",
 )
 @click.option("--token", help="card: the gateway's token.")
 @click.option(
-    "--network", type=click.Choice(NETWORKS), help="card: its network, whose retry limits are kept then."
+    "--network",
+    type=click.Choice(NETWORKS),
+    help="card: its network. If given, AegisPay keeps to the network's retry limits.",
 )
-@click.option("--vpa", help="upi: the payer's address, such as asha@okbank.")
-@click.option("--bank-code", help="net_banking: the payer's bank.")
-@click.option("--provider", help="wallet, pay_later: whose.")
+@click.option("--vpa", help="upi: the payer's virtual payment address, such as asha@okbank.")
+@click.option("--bank-code", help="net_banking: the code of the payer's bank.")
+@click.option("--provider", help="wallet, pay_later: the company that provides it.")
 @click.option("--reference", help="Your own reference, such as an order number.")
-@click.option("--customer", metavar="ID", help="Your own id of who pays.")
+@click.option("--customer", metavar="ID", help="Your own id of the customer.")
 @click.option("--description")
 @click.option(
     "--statement-descriptor",
-    help="What the payer reads on the statement: 5 to 22 characters, such as BLUE TICKETS.",
+    help="What the payer reads on the bank or card statement: 5 to 22 characters, such as BLUE TICKETS.",
 )
-@click.option("--return-url", help="Where the payer comes back to after an action.")
+@click.option("--return-url", help="The page to which the payer returns after an action.")
 @click.option(
     "--idempotency-key",
     callback=_key,
-    help="Pays once however often it is sent within 72 h. Made up and printed when left out.",
+    help="Payments with the same key within 72 h are made only once. If left out, a new key is made and printed.",
 )
 @click.option(
     "--file",
@@ -102,7 +106,7 @@ def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> s
     type=click.IntRange(1, 64),
     default=8,
     show_default=True,
-    help="With --file: batches at a time.",
+    help="With --file: how many batches to post at the same time.",
 )
 @click.option(
     "--wait",
@@ -111,7 +115,7 @@ def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> s
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for the result; with --file, for the next one.",
+    help="How many seconds to wait for the result; with --file, for the next result.",
 )
 @json_option
 @click.pass_context
@@ -129,7 +133,8 @@ def command(
 ) -> None:
     """Post one payment from options, or a file of them, and wait for the results.
 
-    Exits with 1 when one was refused, is in review or has not ended in time; a decline is a result like any other.
+    Exits with 1 when a payment was refused, is in review or has not ended in time. A declined payment has ended, so it
+    does not change the exit code.
     """
     if path is not None:
         given = [

@@ -67,19 +67,19 @@ class _SentNow:
         """
     ),
 )
-@click.option("--dry-run", is_flag=True, help="Look and compare; repair nothing.")
+@click.option("--dry-run", is_flag=True, help="Look and compare, but repair nothing.")
 @click.option(
     "--since",
     callback=parse_since,
     metavar="SPAN|TIME",
-    help="Also ask about every charge of payments accepted since then: 90m, 24h, 2d or 2026-05-01T12:00 (UTC).",
+    help="Also ask about every charge of payments accepted since this time: 90m, 24h, 2d or 2026-05-01T12:00 (UTC).",
 )
 @json_option
 @click.pass_context
 def command(ctx: click.Context, dry_run: bool, since: datetime | None, as_json: bool) -> None:
     """Find lost hints and payments without a job, ask the gateways about everything in doubt, and repair.
 
-    Exits with 1 when a gateway says something else than we do.
+    Exits with 1 when a gateway's answer contradicts AegisPay's records.
     """
     with opened_worker() as worker:
         parts = worker.reconcile

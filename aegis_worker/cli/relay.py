@@ -118,7 +118,7 @@ def relay_pass(
         """
     ),
 )
-@click.option("--once", is_flag=True, help="One pass, then exit; with 3 when a step of it failed.")
+@click.option("--once", is_flag=True, help="Make one pass, then exit. Exits with 3 when a step failed.")
 @click.option(
     "--interval",
     "interval_s",
@@ -126,14 +126,15 @@ def relay_pass(
     default=0.5,
     show_default=True,
     metavar="SECONDS",
-    help="Pause after a pass in which nothing was due.",
+    help="How many seconds to pause after a pass in which nothing was due.",
 )
 @json_option
 @click.pass_context
 def command(ctx: click.Context, once: bool, interval_s: float, as_json: bool) -> None:
     """Work without Redis: process, verify, deliver and reconcile from the database, until TERM or Ctrl-C.
 
-    May run beside workers: whoever claims a job first does it. TERM finishes the pass; a second one ends at once.
+    May run beside workers: each job is done by the process that claims it first. TERM or Ctrl-C ends the command after the
+    current pass; a second signal ends it at once.
     """
     settings = check_installation()
     configure_error_reports(settings.sentry_dsn, settings.environment)

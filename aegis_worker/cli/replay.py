@@ -48,14 +48,14 @@ from .reconcile import parse_since
     "as_of",
     callback=parse_since,
     metavar="TIME",
-    help="The payment as it stood then: 2026-05-01T12:00 (UTC), or 90m, 2d ago. The row is of now, so it is not compared.",
+    help="Show the payment as it was at this time, 2026-05-01T12:00 (UTC) or 90m, 2d ago, without comparing.",
 )
 @json_option
 @click.pass_context
 def command(ctx: click.Context, payment_id: str, as_of: datetime | None, as_json: bool) -> None:
-    """Fold a payment's events from the first one, show the state after each, and compare with its row and snapshots.
+    """Rebuild a payment from its events, show the state after each, and compare the result with its row and snapshots.
 
-    Exits with 1 when they differ. Changes nothing: `aegis audit` freezes such a payment.
+    Exits with 1 when they differ. The command changes nothing; `aegis audit` freezes such a payment.
     """
     with opened_database() as database:
         if as_of is not None:

@@ -32,23 +32,32 @@ from .decision_options import in_options, refusals_in_options
 @click.argument("payment_id", metavar="ID")
 @click.option("--charged", "kind", flag_value="charged", help="The money moved.")
 @click.option("--not-charged", "kind", flag_value="not_charged", help="No money moved: the payment fails.")
-@click.option("--ask-again", "kind", flag_value="ask_again", help="Have the gateway asked once more.")
+@click.option("--ask-again", "kind", flag_value="ask_again", help="Ask the gateway once more.")
 @click.option("--rebuild", "kind", flag_value="rebuild", help="Set a frozen payment to what its events say.")
 @click.option(
-    "--withdraw", "kind", flag_value="withdraw", help="Take back a decision that has not taken effect."
+    "--withdraw", "kind", flag_value="withdraw", help="Take back a decision that has not taken effect yet."
 )
-@click.option("--reason", required=True, help="Why, in 3 to 500 characters; kept in the audit log.")
-@click.option("--gateway", help="With --charged: the gateway that charged, where it is not the latest.")
-@click.option("--gateway-ref", help="With --charged: the gateway's id of the charge; it is looked up.")
+@click.option("--reason", required=True, help="The reason, in 3 to 500 characters; kept in the audit log.")
+@click.option("--gateway", help="With --charged: the gateway that charged, if it is not the latest one.")
+@click.option(
+    "--gateway-ref",
+    help="With --charged: the gateway's id of the charge. AegisPay looks it up and checks it.",
+)
 @click.option(
     "--attempt", type=click.IntRange(1), help="With --charged: the number of the attempt that charged."
 )
 @click.option(
-    "--evidence", help="Where it can be seen, such as a link; needed where no gateway confirms the decision."
+    "--evidence",
+    help="Where others can check the decision, such as a link. Required if no gateway confirms it.",
 )
-@click.option("--force", is_flag=True, help="Don't wait for a gateway that can't be asked now.")
 @click.option(
-    "--version", "expected_version", type=int, help="Refuse when the payment is not at this version."
+    "--force", is_flag=True, help="Let the decision take effect at once, even if no gateway confirms it."
+)
+@click.option(
+    "--version",
+    "expected_version",
+    type=int,
+    help="Refuse the decision if the payment is not at this version.",
 )
 @json_option
 def command(
@@ -65,9 +74,9 @@ def command(
 ) -> None:
     """Decide about a payment that waits for a person. `aegis reviews` lists them.
 
-    The gateways are asked first: what they contradict is refused. What none of them confirms needs --evidence, and takes
-    effect when one does, or after AEGIS_DECISION_WAIT_S without an answer, unless --force is given. The decision, its
-    reason and what became of it go into the audit log.
+    AegisPay asks the gateways first, and refuses a decision that they contradict. A decision that no gateway confirms needs
+    --evidence. It takes effect when a gateway confirms it, or after AEGIS_DECISION_WAIT_S without an answer, or at once
+    with --force. The audit log keeps the decision, its reason and its result.
     """
     if kind is None:
         raise click.UsageError("say how: --charged, --not-charged, --ask-again, --rebuild or --withdraw")

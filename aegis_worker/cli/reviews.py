@@ -21,10 +21,10 @@ from aegis_worker.views.reviews import review_body
     ),
 )
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
-@click.option("--after", metavar="ID", help="Go on after this payment.")
+@click.option("--after", metavar="ID", help="Show the payments after this one.")
 @json_option
 def command(limit: int, after: str | None, as_json: bool) -> None:
-    """Show payments whose job is in review or that the audit froze, oldest first, of all merchants."""
+    """Show the payments of all merchants that are in review or that the audit froze, oldest first."""
     with opened_database() as database, database.read() as connection:
         page = list_reviews(connection, limit=limit, after=after)
     bodies = [review_body(waiting) for waiting in page.rows]

@@ -37,12 +37,14 @@ from .keys import merchant_id
     ),
 )
 @click.argument("id_", metavar="ID|REFERENCE")
-@click.option("--merchant", callback=merchant_id, help="With a reference: only this merchant's payments.")
+@click.option(
+    "--merchant", callback=merchant_id, help="With a reference: show only this merchant's payments."
+)
 @json_option
 def command(id_: str, merchant: str | None, as_json: bool) -> None:
-    """Show a payment and its job, as the database has them: by the id of either, or by the payment's reference.
+    """Show a payment and its job from the database: by the id of either, or by the payment's reference.
 
-    Where several payments carry the reference (of several merchants, or after one that failed), they are listed instead.
+    If several payments have the reference (of several merchants, or after one that failed), they are listed instead.
     """
     with opened_database() as database:
         carrying = payments_of(database, id_, merchant_id=merchant)

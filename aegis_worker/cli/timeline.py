@@ -28,7 +28,7 @@ from .status import print_job, print_payment
 @click.argument("id_", metavar="ID")
 @json_option
 def command(id_: str, as_json: bool) -> None:
-    """Show what happened to a payment, event by event, and every call to a gateway."""
+    """Show what happened to a payment: every event, and every call to a gateway."""
     with opened_database() as database:
         found = look_up(database, id_)
     stored = found.stored

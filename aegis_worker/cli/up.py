@@ -43,24 +43,25 @@ curl -s {url}/v1/payments -H 'Authorization: Bearer {key}' \\
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="The API's; 0 for any free one.",
+    help="The port of the API; 0 means any free port.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=2,
     show_default=True,
-    help="Processes of the Celery worker.",
+    help="How many processes the Celery worker has.",
 )
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Gets URLs and keys as JSON once everything answers; for its owner's eyes, gone again after the end.",
+    help="Write URLs and keys to this JSON file once everything answers. Only you can read it; it is removed at the end.",
 )
 def command(data_dir: Path, port: int, workers: int, ready_file: Path | None) -> None:
     """Start everything here and keep it running: stores, sandbox gateways, API, worker and beat.
 
-    DATABASE_URL and REDIS_URL name stores to use instead of the embedded ones. Ctrl-C or TERM stops all of it.
+    If DATABASE_URL and REDIS_URL are set, these stores are used instead of the embedded ones. Ctrl-C or TERM stops
+    everything that was started.
     """
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""What proves the product and is not the product: throw-away installations, the demo, the bench, the crash test."""
+"""Tools that test and demonstrate AegisPay: temporary installations, the demo, the benchmarks, the crash test."""

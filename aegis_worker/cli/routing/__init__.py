@@ -18,7 +18,7 @@ command = LazyGroup(
     name="routing",
     package=__name__,
     modules=_COMMANDS,
-    help="Look at how payments are routed, and change it while everything runs.",
+    help="Show how payments are routed, and change it while everything runs.",
     epilog=examples(
         """
         aegis routing show

@@ -30,14 +30,16 @@ from .documents import read_document, routing_file
     ),
 )
 @click.argument("path", metavar="[FILE]", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--version", "old", type=click.IntRange(1), help="What an earlier version had.")
-@click.option("--back-to-file", is_flag=True, help="config/routing.toml holds again.")
-@click.option("--reason", required=True, help="Why, in 3 to 500 characters; kept in the audit log.")
+@click.option(
+    "--version", "old", type=click.IntRange(1), help="Apply the configuration of this earlier version."
+)
+@click.option("--back-to-file", is_flag=True, help="Bring config/routing.toml into force again.")
+@click.option("--reason", required=True, help="The reason, in 3 to 500 characters; kept in the audit log.")
 @click.option(
     "--if-version",
     "expected_version",
     type=click.IntRange(0),
-    help="Refuse when another version than this holds.",
+    help="Refuse the change if another version than this is in force.",
 )
 @json_option
 def command(
@@ -48,9 +50,10 @@ def command(
     expected_version: int | None,
     as_json: bool,
 ) -> None:
-    """Have another configuration hold, in every worker within two seconds.
+    """Change the routing configuration; every worker uses it within two seconds.
 
-    It is checked first, and refused whole. Nothing is written where it holds already.
+    The configuration is checked first; if anything in it is wrong, all of it is refused. If it is already in force, nothing
+    is written.
     """
     if [path is not None, old is not None, back_to_file].count(True) != 1:
         raise click.UsageError("say what shall hold: one of FILE, --version and --back-to-file")

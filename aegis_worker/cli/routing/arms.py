@@ -35,14 +35,14 @@ from .documents import routing_file
     "--since",
     callback=parse_since,
     metavar="SPAN|TIME",
-    help="Payments accepted since then: 90m, 24h, 2d or 2026-05-01T12:00 (UTC). Default: 7d.",
+    help="Take payments accepted since this time: 90m, 24h, 2d or 2026-05-01T12:00 (UTC). The default is 7d.",
 )
 @json_option
 def command(experiment: str | None, since: datetime | None, as_json: bool) -> None:
-    """Show what an A/B test has come to, by arm: the one that is set now, or an earlier one by its name.
+    """Show the results of an A/B test for each arm: of the current test, or of an earlier one by its name.
 
-    The first gateway of each payment alone, of the newest 100,000 at most. In brackets is where the true rate is, at 95 %:
-    arms whose brackets overlap may be equally good.
+    Only the first gateway of each payment counts, and at most the newest 100,000 payments are examined. The brackets show
+    the 95 % confidence interval of the rate: arms whose brackets overlap may be equally good.
     """
     gateways = configured_gateways()
     from_file = load_routing(routing_file(), gateways)

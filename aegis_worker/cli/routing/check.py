@@ -22,8 +22,8 @@ from .documents import file_argument, print_document, read_document
 def command(ctx: click.Context, path: Path, as_json: bool) -> None:
     """Check a configuration against the gateways of config/gateways.toml, and name each wrong value.
 
-    Shows what it would come to, defaults included. Needs no database. Exits with 1 when a value is wrong, and with 2 when
-    the file is no TOML, or no JSON.
+    Shows the resulting configuration, including defaults. Needs no database. Exits with 1 when a value is wrong, and with 2
+    when the file is not valid TOML or JSON.
     """
     gateways, document = configured_gateways(), read_document(path, as_json=as_json)
     try:

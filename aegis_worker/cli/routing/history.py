@@ -12,11 +12,11 @@ from aegis_worker.views.routing import version_body
 
 @click.command(name="history", epilog=examples("aegis routing history --limit 5 --json"))
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="The newest N versions."
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Show the newest N versions."
 )
 @json_option
 def command(limit: int, as_json: bool) -> None:
-    """Show who changed routing, when and why, newest first. --json has the configurations."""
+    """Show who changed routing, when and why, newest first. --json also shows the configurations."""
     with opened_database() as database, database.read() as connection:
         versions = routing_versions.history(connection, limit=limit)
     if as_json:

@@ -17,9 +17,9 @@ from .documents import print_document, routing_file
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Show what routing goes by now: config/routing.toml, or what was put in its place.
+    """Show the routing configuration in force: config/routing.toml, or the one that replaced it.
 
-    Exits with 1 when it can't be used with the gateways that are configured here.
+    Exits with 1 when the configuration can't be used with the gateways that are configured here.
     """
     gateways = configured_gateways()
     from_file = load_routing(routing_file(), gateways)

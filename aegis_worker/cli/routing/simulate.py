@@ -35,34 +35,34 @@ from .documents import read_document, routing_file
     "path",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The draft, as config/routing.toml. Default: what holds now.",
+    help="The draft, in the form of config/routing.toml. The default is the configuration in force.",
 )
 @click.option(
     "--since",
     callback=parse_since,
     metavar="SPAN|TIME",
-    help="Payments accepted since then: 90m, 24h, 2d or 2026-05-01T12:00 (UTC). Default: 7d.",
+    help="Take payments accepted since this time: 90m, 24h, 2d or 2026-05-01T12:00 (UTC). The default is 7d.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(1, MOST_PAYMENTS),
     default=MOST_PAYMENTS,
     show_default=True,
-    help="The newest N of them.",
+    help="Take at most the newest N of these payments.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**31 - 1),
     default=1,
     show_default=True,
-    help="For what is left to chance.",
+    help="The seed for random choices; the same seed gives the same answer.",
 )
 @json_option
 def command(path: Path | None, since: datetime | None, limit: int, seed: int, as_json: bool) -> None:
-    """Decide anew about past payments, and show what would have changed.
+    """Choose gateways anew for past payments, and show what would have changed.
 
-    Nothing is sent and nothing written. Each gateway is taken to be as it was over the whole period; what else is assumed
-    is printed below.
+    Nothing is sent and nothing is written. Each gateway is assumed to have behaved at every moment as it did on average
+    over the whole period; the other assumptions are printed below the result.
     """
     gateways = configured_gateways()
     from_file = load_routing(routing_file(), gateways)

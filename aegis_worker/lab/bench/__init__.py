@@ -34,8 +34,9 @@ MODES = {
     ),
 )
 def command() -> None:
-    """Measure what this machine can do: stores, API, worker and load together, on an installation that is thrown away.
+    """Measure how fast AegisPay is on this machine: stores, API, worker and load together, on a temporary installation.
 
-    Figures are medians of several rounds with the least and the most. Compare those of one sitting: a machine that does
-    other things, or a host that gives it less, changes them all; `loop_ms` says how fast it was.
+    Each figure is the median of several rounds, with the minimum and maximum. Compare only figures that were measured at
+    about the same time, because other programs on the machine or its host change all of them. `loop_ms` says how fast the
+    machine was.
     """

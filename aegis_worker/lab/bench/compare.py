@@ -36,12 +36,30 @@ _FIRST = ("cpu_ms_per_", "throughput_per_s")
 )
 @click.argument("checkout", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--mode", "modes", multiple=True, type=click.Choice(_MODES), default=("e2e", "drain", "intake"))
-@click.option("--rounds", type=click.IntRange(1, 100), default=7, show_default=True, help="Of each side.")
 @click.option(
-    "--payments", type=click.IntRange(1, 1_000_000), help="In each round; the mode's default without."
+    "--rounds",
+    type=click.IntRange(1, 100),
+    default=7,
+    show_default=True,
+    help="How many rounds to measure on each side.",
 )
-@click.option("--env-a", multiple=True, metavar="NAME=VALUE", help="Set for A: the code that runs now.")
-@click.option("--env-b", multiple=True, metavar="NAME=VALUE", help="Set for B: CHECKOUT, or the same code.")
+@click.option(
+    "--payments",
+    type=click.IntRange(1, 1_000_000),
+    help="How many payments each round has. The default is the mode's own.",
+)
+@click.option(
+    "--env-a",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set this variable for side A, the code of this checkout.",
+)
+@click.option(
+    "--env-b",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set this variable for side B, which is CHECKOUT, or the same code without one.",
+)
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 def command(
     checkout: Path | None,
@@ -52,10 +70,10 @@ def command(
     env_b: Sequence[str],
     json_file: Path | None,
 ) -> None:
-    """Ratios A ÷ B of CPU, rate and every other figure that both sides have: A is this code, B is CHECKOUT's.
+    """Compare this checkout (A) with another one (B): the ratios A ÷ B of CPU time, rate and every figure that both have.
 
-    Both sides take turns, and each is measured by its own `aegis bench` on an installation of its own. CPU time is what
-    counts on a busy machine; below 1 A takes less of it.
+    The sides are measured in turn, each by its own `aegis bench` on an installation of its own. On a busy machine compare
+    CPU time, because it varies least; a ratio below 1 means that A needs less.
     """
     both = sides(checkout, _environ(env_a, "--env-a"), _environ(env_b, "--env-b"))
     arguments = [] if payments is None else ["--payments", str(payments)]

@@ -28,7 +28,7 @@ _ABOUT = (
 @workers_option
 @gateway_ms_option
 def command(common: Common, workers: int, gateway_ms: int) -> None:
-    """Accepted payments that stand in the tables, worked off: the worker's side only."""
+    """Measure the worker alone: it works on payments that are in the tables already, without the API."""
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
         rig.warm_up()

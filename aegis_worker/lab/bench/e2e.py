@@ -47,24 +47,28 @@ _FLOOR = "; floor: the same requests to a bare Flask route with one INSERT, in t
     type=click.Choice(["null", "sandbox"]),
     default="null",
     show_default=True,
-    help="null answers in process, sandbox over HTTP.",
+    help="The gateway: null answers within the worker's process, sandbox over HTTP.",
 )
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 500),
     default=32,
     show_default=True,
-    help="Connections that post at once, without --rate.",
+    help="Without --rate: how many connections post at the same time.",
 )
 @batch_option
 @click.option(
     "--rate",
     type=click.FloatRange(0.1, 100_000),
     multiple=True,
-    help="POSTs a second at fixed times, instead of --payments as fast as answered; may be repeated.",
+    help="Send this many POSTs a second at fixed times, instead of --payments as fast as possible; may be repeated.",
 )
 @click.option(
-    "--seconds", type=click.FloatRange(0.5, 3600), default=10, show_default=True, help="Of each --rate."
+    "--seconds",
+    type=click.FloatRange(0.5, 3600),
+    default=10,
+    show_default=True,
+    help="How many seconds to measure each --rate.",
 )
 def command(
     common: Common,
@@ -76,7 +80,7 @@ def command(
     rate: tuple[float, ...],
     seconds: float,
 ) -> None:
-    """From the POST to the payment's end; throughput, or latency at a given rate."""
+    """Measure payments from the POST to their end: throughput, or with --rate the latency at that rate."""
     if rate and batch:
         raise click.UsageError("--batch doesn't go with --rate: batches are measured for throughput")
 

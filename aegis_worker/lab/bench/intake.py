@@ -28,11 +28,11 @@ _ABOUT = (
     multiple=True,
     default=(1, 8, 32),
     show_default=True,
-    help="Connections that post at once; may be repeated.",
+    help="How many connections post at the same time; may be repeated.",
 )
 @batch_option
 def command(common: Common, concurrency: tuple[int, ...], batch: int | None) -> None:
-    """POST /v1/payments without a worker, beside a bare Flask route with one INSERT."""
+    """Measure POST /v1/payments without a worker, and compare it with a minimal Flask route that does one INSERT."""
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
         floor_port = rig.start_floor()

@@ -32,17 +32,17 @@ _ABOUT = (
     type=click.IntRange(1, 30_000),
     default=5000,
     show_default=True,
-    help="How long the slow gateway takes for each call.",
+    help="How many milliseconds the slow gateway takes for each call.",
 )
 @click.option(
     "--slow-payments",
     type=click.IntRange(1, 100_000),
     default=600,
     show_default=True,
-    help="Of the slow gateway, in each round.",
+    help="How many payments of the slow gateway each round has.",
 )
 def command(common: Common, workers: int, slow_ms: int, slow_payments: int) -> None:
-    """A gateway's payments alone, and beside those of a gateway that is slow."""
+    """Measure a gateway's payments alone, and then while another gateway is slow."""
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
         rig.warm_up()

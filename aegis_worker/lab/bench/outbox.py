@@ -34,7 +34,7 @@ _ENDPOINTS_OFF = "UPDATE webhook_endpoints SET disabled_at = clock_timestamp()"
 @common_options(payments=2000)
 @workers_option
 def command(common: Common, workers: int) -> None:
-    """Events to the Redis Stream, and to a webhook endpoint on this machine. A payment has three events."""
+    """Measure delivery of events to the Redis Stream, and to a webhook endpoint on this machine; three per payment."""
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
         url = rig.start_sink()

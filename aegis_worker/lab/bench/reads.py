@@ -28,20 +28,24 @@ _ABOUT = (
     type=click.IntRange(1, 500),
     default=8,
     show_default=True,
-    help="Connections that read at once.",
+    help="How many connections read at the same time.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(0.1, 10_000),
     default=50,
     show_default=True,
-    help="POSTs a second meanwhile.",
+    help="How many POSTs a second are sent meanwhile.",
 )
 @click.option(
-    "--seconds", type=click.FloatRange(0.5, 3600), default=5, show_default=True, help="Of each kind of read."
+    "--seconds",
+    type=click.FloatRange(0.5, 3600),
+    default=5,
+    show_default=True,
+    help="How many seconds to measure each kind of read.",
 )
 def command(common: Common, workers: int, concurrency: int, rate: float, seconds: float) -> None:
-    """GET a payment, a job and a list while payments are posted. --payments stand in the tables at the start."""
+    """Measure GET of a payment, a job and a list while payments are posted. The tables start with --payments payments."""
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
         seed_finished(rig.cursor, rig.merchant_id, new_key(), common.payments, told=True)

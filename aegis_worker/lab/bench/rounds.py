@@ -96,14 +96,18 @@ def common_options(
             command(common=Common(rounds, payments, json_file, _earlier(against), existing), **options)
 
         for option in (
-            click.option("--against", type=_FILE, help="Compare with an earlier --json FILE."),
-            click.option("--json", "json_file", type=_NEW_FILE, help="Gets every figure of every round."),
+            click.option(
+                "--against", type=_FILE, help="Compare the figures with those of an earlier --json FILE."
+            ),
+            click.option(
+                "--json", "json_file", type=_NEW_FILE, help="Write every figure of every round to this file."
+            ),
             click.option(
                 "--payments",
                 type=click.IntRange(1, 1_000_000),
                 default=payments,
                 show_default=True,
-                help="In each round.",
+                help="How many payments each round has.",
             ),
             click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True),
             *((_existing_option,) if may_grow else ()),
@@ -120,14 +124,14 @@ _NEW_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 _existing_option = click.option(
     "--existing",
     type=click.IntRange(1, 10_000_000),
-    help="Measure once more with so many payments that have ended in the tables, beside their being about empty.",
+    help="Measure once with nearly empty tables and once more with this many finished payments in them.",
 )
 workers_option = click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=2,
     show_default=True,
-    help="Processes of the Celery worker.",
+    help="How many processes the Celery worker has.",
 )
 batch_option = click.option(
     "--batch",
@@ -139,7 +143,7 @@ gateway_ms_option = click.option(
     type=click.IntRange(0, 30_000),
     default=0,
     show_default=True,
-    help="How long the gateway takes for each call.",
+    help="How many milliseconds the gateway takes for each call.",
 )
 
 

@@ -1,4 +1,4 @@
-"""`aegis crashtest`: kill real processes at every crash point, or at random, and hold what comes out against the books."""
+"""`aegis crashtest`: kill real processes at every crash point, or at random, and check the result against the ledgers."""
 
 from __future__ import annotations
 
@@ -50,32 +50,52 @@ class PointNames(click.ParamType[list[str]]):
     ),
 )
 @click.option("--list", "listing", is_flag=True, help="Show the crash points and exit.")
-@click.option("--points", type=PointNames(), default="all", show_default=True, help="Where to kill.")
 @click.option(
-    "--payments", type=click.IntRange(1, 10_000), default=50, show_default=True, help="For each point."
+    "--points",
+    type=PointNames(),
+    default="all",
+    show_default=True,
+    help="The crash points at which to kill: all, or names separated by commas.",
 )
-@click.option("--mix", is_flag=True, help="Instead: random faults under load that goes on.")
 @click.option(
-    "--minutes", type=click.FloatRange(0.5, 1440), default=10, show_default=True, help="Length of the mix."
+    "--payments",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="How many payments to make at each point.",
+)
+@click.option(
+    "--mix",
+    is_flag=True,
+    help="Cause random faults under continuous load, instead of going through crash points.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0.5, 1440),
+    default=10,
+    show_default=True,
+    help="With --mix: how many minutes it lasts.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=2,
     show_default=True,
-    help="Processes of the Celery worker.",
+    help="How many processes the Celery worker has.",
 )
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="The same seed gives the same payments and faults."
 )
 @click.option(
-    "--own-times", is_flag=True, help="Keep your leases and timeouts. A crash then takes a lease longer."
+    "--own-times",
+    is_flag=True,
+    help="Keep your own leases and timeouts. Recovery from each crash then takes up to a whole lease.",
 )
 @click.option(
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
-    help="Gets the figures; - for standard output.",
+    help="Write the figures as JSON to this file; - means standard output.",
 )
 @click.pass_context
 def command(
@@ -90,11 +110,11 @@ def command(
     own_times: bool,
     json_file: Path | None,
 ) -> None:
-    """Kill processes at every crash point under load, and check what comes out.
+    """Kill processes at every crash point under load, and check that no invariant is broken.
 
-    Uses your configuration (AEGIS_CONFIG_DIR and AEGIS_… variables) in a temporary installation with stores of its own;
-    of your gateways only the sandboxes are used, and leases and timeouts are shortened. Exits with 1 when an invariant
-    is broken or a point was never reached, with 3 when it could not run.
+    Uses your configuration (AEGIS_CONFIG_DIR and AEGIS_… variables) in a temporary installation with stores of its own.
+    Of your gateways only the sandboxes are used, and leases and timeouts are shortened. Exits with 1 when an invariant is
+    broken or a crash point was never reached, and with 3 when the test could not run.
     """
     if listing:
         list_points(json_file)

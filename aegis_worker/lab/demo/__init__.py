@@ -47,21 +47,21 @@ _WEBHOOK_PATIENCE_S = 75.0
     type=click.IntRange(1, 64),
     default=2,
     show_default=True,
-    help="Processes of the Celery worker.",
+    help="How many processes the Celery worker has.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same payments.")
 @click.option(
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Gets the figures.",
+    help="Write the figures as JSON to this file.",
 )
 @click.pass_context
 def command(ctx: click.Context, payments: int, workers: int, seed: int, json_file: Path | None) -> None:
-    """Run payments end to end, compare with the gateways' ledgers, and exit.
+    """Run payments end to end, compare the results with the gateways' ledgers, and exit.
 
-    Everything runs in a temporary folder and is removed afterwards. Exits with 0 only when no payment was charged twice,
-    charged without being SUCCESS, SUCCESS without being charged or left open, and every webhook came in order.
+    Everything runs in a temporary folder that is removed afterwards. Exits with 0 only when no payment was charged twice,
+    charged without ending in SUCCESS, in SUCCESS without being charged, or left open, and when every webhook came in order.
     """
     with stop_on_signals() as stopping, temporary_data_dir() as data_dir:
         merchant_id = new_id("demo")
