@@ -164,7 +164,7 @@ class ArmSchema(Answer):
     payments = whole()
     approved = whole()
     declined = whole()
-    failed = whole("Payments whose call could not be sent.")
+    failed = whole("Payments that failed without a decision of the gateway, such as when nothing was sent.")
     undecided = whole("Payments that are pending or whose outcome is not known yet.")
     success_rate = number("approved / (approved + declined + failed).", none=True)
     success_interval = fields.Nested(IntervalSchema, required=True, allow_none=True)

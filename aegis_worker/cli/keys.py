@@ -59,7 +59,10 @@ def command() -> None:
 @click.option(
     "--operator",
     is_flag=True,
-    help="Make an operator's key, for /v1/ops, /v1/gateways and /v1/routing. It sees all merchants but makes no payments.",
+    help=(
+        "Make an operator's key, for /v1/ops, /v1/gateways and /v1/routing. With it, a person sees every merchant and "
+        "decides about payments, but makes none."
+    ),
 )
 @click.option("--label", default="", callback=_label, help="What the key is for; shown by `aegis keys list`.")
 @json_option

@@ -72,8 +72,8 @@ def command(
 ) -> None:
     """Compare this checkout (A) with another one (B): the ratios A ÷ B of CPU time, rate and every figure that both have.
 
-    The sides are measured in turn, each by its own `aegis bench` on an installation of its own. On a busy machine compare
-    CPU time, because it varies least; a ratio below 1 means that A needs less.
+    The sides are measured in turn, each by its own `aegis bench` on an installation of its own. On a busy machine look
+    at CPU time rather than at rates; a ratio below 1 means that A needs less.
     """
     both = sides(checkout, _environ(env_a, "--env-a"), _environ(env_b, "--env-b"))
     arguments = [] if payments is None else ["--payments", str(payments)]
