@@ -1,4 +1,4 @@
-"""The WSGI application: `gunicorn 'aegis_api.app:create_app()'`."""
+"""The WSGI application. `python -m aegis_api.server` serves it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .health.routes import blueprint as health
 from .http import docs, framing, openapi, problems, requests
 from .http.auth import KnownKeys
 from .http.parts import Parts, install
-from .http.waiting import Waiters
+from .http.places import Places, place_without_a_key
 from .jobs.routes import blueprint as jobs
 from .ops.routes import blueprint as ops
 from .payments.request_schemas import PAYMENT_METHODS
@@ -47,6 +47,7 @@ _BLUEPRINTS = (
     health,
     metrics,
 )
+_THREADS = 4
 # Schemas that get a name in the document although no operation takes or answers one of them by itself.
 _NAMED_SCHEMAS = (*PAYMENT_METHODS.values(), BatchLineSchema())
 
@@ -65,9 +66,11 @@ class _Application(Flask):
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Read the whole body before the route answers, even if the route needs none. The caller is known by now."""
-        if request.routing_exception is None:
+        if request.routing_exception is not None:
+            return super().dispatch_request()
+        with place_without_a_key():
             framing.take_body()
-        return super().dispatch_request()
+            return super().dispatch_request()
 
 
 def _from_environment() -> Web:
@@ -77,15 +80,17 @@ def _from_environment() -> Web:
         refuse_to_start(error)
 
 
-def serve_with(app: Flask, parts: Web) -> None:
+def serve_with(app: Flask, parts: Web, *, threads: int = _THREADS) -> None:
     """Make the application use these parts, in place of any that it had before."""
-    install(app, Parts(web=parts, known_keys=KnownKeys(parts.database), waiters=Waiters()))
+    known_keys = KnownKeys(parts.database)
+    install(app, Parts(parts, known_keys, Places(max(1, threads // 2)), Places(max(1, threads // 4))))
 
 
-def create_app(parts: Web | None = None) -> Flask:
+def create_app(parts: Web | None = None, *, threads: int = _THREADS) -> Flask:
     """Build the application on the given parts, or on parts made from the environment.
 
-    Without parts it runs as a server process: if the environment is unusable, the process prints one line that says why
+    `threads`: how many of a process run it; at most half of them wait for payments, and a quarter serves requests that
+    need no key. Without parts it runs as a server process: if the environment is unusable, the process prints one line that says why
     and exits with 3.
     """
     parts = parts or _from_environment()
@@ -93,7 +98,7 @@ def create_app(parts: Web | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a chunked body
     app.url_map.merge_slashes = False
     app.url_map.converters["payment"] = requests.PaymentInPath
-    serve_with(app, parts)
+    serve_with(app, parts, threads=threads)
     api = openapi.document(app, _NAMED_SCHEMAS)
     for blueprint in _BLUEPRINTS:
         api.register_blueprint(blueprint)

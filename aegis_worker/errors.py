@@ -64,6 +64,12 @@ class IdempotencyInProgress(Retryable):
     code = "idempotency_in_progress"
 
 
+class TooBusy(Retryable):
+    """So many requests of this kind are under way that one more could keep others waiting; nothing was done."""
+
+    code = "too_busy"
+
+
 class JobBusy(Retryable):
     """The payment's job is just changing hands."""
 

@@ -28,8 +28,10 @@ blueprint = Blueprint(
 @refuses(
     "invalid_webhook",
     "not_found",
+    "request_timeout",
     "payload_too_large",
     "internal_error",
+    "too_busy",
     "database_unavailable",
     open_to_all=True,
 )

@@ -3,6 +3,8 @@
 The server passes on much that HTTP forbids, and joins a header that is sent twice with a comma. A request that can be
 read in two ways is refused before anything is done. If nobody can tell where the next request begins, the connection
 is closed.
+
+What the server sees and WSGI has no place for stands in the environ under the keys here.
 """
 
 from __future__ import annotations
@@ -14,12 +16,27 @@ import structlog
 from flask import g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from .problems import RequestRefused
+from .problems import PROBLEMS, RequestRefused
 
 log = structlog.get_logger(__name__)
 
 CLOSE = "aegis.close"
-"""The environ key under which the server's worker leaves a function that closes the connection after the answer."""
+"""A function that closes the connection after the answer."""
+
+FAULT = "aegis.fault"
+"""The code of the problem with which a head is refused, whatever it asks for."""
+
+UNREADABLE = "aegis.unreadable"
+"""The names, in lower case, of headers whose value is not ASCII: the server leaves these out."""
+
+
+class BodyLate(Exception):
+    """The server's `wsgi.input` raises it: the body didn't come in time."""
+
+
+class BodyBroken(Exception):
+    """The server's `wsgi.input` raises it: the body ended early, or its chunks don't follow HTTP."""
+
 
 # Authorization is not in this set: a key has no comma, so two joined keys are an invalid key. Prefer and
 # If-None-Match are lists and may be sent twice.
@@ -30,17 +47,29 @@ _SINGLE = {
     "HTTP_HOST": "Host",
     "HTTP_IF_MATCH": "If-Match",
 }
-# gunicorn itself reads and discards an unread body that is shorter than this and whose length is known.
-_SERVER_READS_ON = 1 << 16
+_MUST_BE_READABLE = {"content-encoding", "host", "idempotency-key", "if-match"}
+_FAULTS = {
+    "bad_request": "The method must be in capitals, and the path UTF-8.",
+    "expectation_failed": "The only expectation that can be met is 100-continue.",
+}
 _HALF_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def check_head() -> None:
     """Before each request: refuse headers that are sent twice and framing that is unknown. Raises RequestRefused."""
     environ = request.environ
+    if fault := environ.get(FAULT):
+        close()
+        raise RequestRefused(fault, _FAULTS.get(fault, f"{PROBLEMS[fault].title}."))
+    for name in sorted(_MUST_BE_READABLE.intersection(environ.get(UNREADABLE, ()))):
+        raise _refused("Must be ASCII.", header=name.title(), code="invalid_format")
     for name, header in _SINGLE.items():
         if "," in environ.get(name, ""):
             raise _refused(f"{header} must be given once.", header=header, code="repeated")
+    if "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" in environ:
+        raise _refused(
+            "Send a Transfer-Encoding or a Content-Length, not both.", header="Content-Length", code="not_taken"
+        )
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
         raise _refused(
             "The only Transfer-Encoding taken is chunked.", header="Transfer-Encoding", code="not_taken"
@@ -61,10 +90,10 @@ def check_head() -> None:
 def take_body() -> None:
     """Read the request's whole body, of up to `request.max_content_length` bytes, into `g.body`.
 
-    Raises RequestRefused if the body is cut short or its chunks are malformed, and RequestEntityTooLarge.
+    Raises RequestRefused if the body is late, cut short or its chunks are malformed, and RequestEntityTooLarge.
     """
     g.body = b""
-    if not _announces_body():
+    if not announces_body():
         return
     announced, longest = request.content_length, request.max_content_length
     if longest is not None:
@@ -75,7 +104,11 @@ def take_body() -> None:
     except HTTPException:
         close()
         raise
-    except Exception as error:  # whatever the server raises for a malformed body
+    except BodyLate as error:
+        log.info("body not read", error=type(error).__name__, waited=str(error))
+        close()
+        raise RequestRefused("request_timeout", "The body didn't come in time; nothing was done.") from error
+    except Exception as error:  # whatever a server raises for a malformed body
         log.info("body not read", error=type(error).__name__)
         raise _refused("The body doesn't follow HTTP: its chunks are wrong, or it ends early.") from error
     if longest is not None and len(body) > longest:
@@ -86,15 +119,6 @@ def take_body() -> None:
     g.body = body
 
 
-def close_after_unread() -> None:
-    """After each request: close the connection if the body was not read and the server will not read it either."""
-    if "body" in g or not _announces_body():
-        return
-    length = request.content_length
-    if length is None or length >= _SERVER_READS_ON:
-        close()
-
-
 def close() -> None:
     """Close the connection after the answer, and announce that in the answer."""
     tell_server = request.environ.get(CLOSE)
@@ -102,7 +126,8 @@ def close() -> None:
         tell_server()
 
 
-def _announces_body() -> bool:
+def announces_body() -> bool:
+    """Whether the request says that it has a body."""
     environ = request.environ
     return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "") not in ("", "0")
 

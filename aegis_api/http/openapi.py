@@ -36,6 +36,7 @@ _ANY_OPERATION = (
     "bad_request",
     "invalid_api_key",
     "insufficient_scope",
+    "request_timeout",
     "payload_too_large",
     "expectation_failed",
     "uri_too_long",

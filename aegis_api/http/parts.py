@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     from aegis_worker.wiring.web import Web
 
     from .auth import KnownKeys
-    from .waiting import Waiters
+    from .places import Places
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The web process's own parts, its cache of API keys, and its places for requests that wait."""
+    """The web process's own parts and its cache of API keys.
+
+    `waiters`: places for requests that wait; `keyless`: for those with a body whose caller shows no key.
+    """
 
     web: Web
     known_keys: KnownKeys
-    waiters: Waiters
+    waiters: Places
+    keyless: Places
 
 
 def install(app: Flask, installed: Parts) -> None:

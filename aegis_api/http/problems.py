@@ -45,6 +45,7 @@ PROBLEMS: dict[str, Problem] = {
     "insufficient_scope": Problem(403, "The API key is not good for this"),
     "not_found": Problem(404, "There is no such resource"),
     "method_not_allowed": Problem(405, "The resource does not take this method"),
+    "request_timeout": Problem(408, "The body came too slowly", retryable=True),
     "idempotency_in_progress": Problem(
         409, "A request with this idempotency key is in progress", retryable=True
     ),
@@ -67,6 +68,7 @@ PROBLEMS: dict[str, Problem] = {
     "headers_too_large": Problem(431, "The headers are too many or too long"),
     "internal_error": Problem(500, "Something went wrong on our side", retryable=True),
     "not_ready": Problem(503, "This process is not ready to take requests", retryable=True),
+    "too_busy": Problem(503, "Too many requests of this kind are under way", retryable=True),
     "database_unavailable": Problem(
         503, "The database is not available; nothing was written", retryable=True
     ),

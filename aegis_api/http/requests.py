@@ -146,7 +146,6 @@ def number_requests(app: Flask) -> None:
         response.headers["X-Content-Type-Options"] = "nosniff"
         if request.path.startswith("/v1/"):
             response.headers["Cache-Control"] = "no-store"
-        framing.close_after_unread()
         _log(response)
         return response
 

@@ -1,47 +1,26 @@
 """`Prefer: wait=N` (RFC 7240): hold the answer until the payment is decided, for at most 10 s.
 
 Waiting polls the payment's state and holds no database connection between the reads. It does hold the thread that
-answers, so only some requests of a process may wait at the same time. The others are answered at once, without
-Preference-Applied.
+answers, so at most half of the threads of a process may wait at the same time. Further requests are answered at once,
+without Preference-Applied.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import BoundedSemaphore
+from collections.abc import Callable
 
 from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries.payments import get_state
 
 LONGEST_WAIT_S = 10
-# With gthread workers the other threads go on accepting. A sync worker answers only one request at a time anyway.
-_PLACES = 2
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.25
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,6})\"?", re.IGNORECASE)
 
 # States at which waiting ends, because only the payer or the merchant can move the payment on, or nobody can.
 DECIDED: frozenset[State] = TERMINAL | {State.REQUIRES_ACTION, State.AUTHORIZED}
-
-
-class Waiters:
-    """The places for waiting requests in one process."""
-
-    def __init__(self, places: int = _PLACES) -> None:
-        self._free = BoundedSemaphore(places)
-
-    @contextmanager
-    def place(self) -> Iterator[bool]:
-        """Yield whether a place was free. The end of the block gives the place back."""
-        taken = self._free.acquire(blocking=False)
-        try:
-            yield taken
-        finally:
-            if taken:
-                self._free.release()
 
 
 def wanted_s(prefer: list[str]) -> int:

@@ -86,7 +86,7 @@ def running_api(database_url: str, redis_url: str, folder: Path, **settings: str
         **settings,
     }
     port = free_port()
-    program = web_program(port, _CONFIG, env)
+    program = web_program(port, env)
     with Processes() as processes:
         processes.start(program.name, program.argv, program.env, folder / "web.log", program.ready)
         yield RunningApi(port, folder / "web.log")

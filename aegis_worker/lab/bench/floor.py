@@ -1,6 +1,6 @@
-"""The floor: a bare Flask route with one INSERT and a commit, as anybody writes it, under the API's gunicorn settings.
+"""The floor: a bare Flask route with one INSERT and a commit, as anybody writes it, under the API's server.
 
-What Flask, gunicorn and PostgreSQL cost before anything of ours; `aegis bench` measures the API against it.
+What Flask, the server and PostgreSQL cost before anything of ours; `aegis bench` measures the API against it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from .setup import Setup
 
 _ABOUT = (
     "POST to 202, closed loop on so many connections; no worker and no beat run. floor: the same requests to a bare"
-    " Flask route with one INSERT, under the same gunicorn settings, before or after in the same round"
+    " Flask route with one INSERT, under the same server, before or after in the same round"
 )
 
 

@@ -129,19 +129,19 @@ class Rig:
         return figures | {"memory_mb": self.meter.memory_mb()}
 
     def start_floor(self) -> int:
-        """The bare Flask application under the API's gunicorn settings; gives its port."""
+        """The bare Flask application under the API's server; gives its port."""
         self.cursor.execute(floor.TABLE)
         self.cursor.execute("GRANT ALL ON bench_floor TO aegis")
         port = free_port()
-        argv = ["-m", "gunicorn", "aegis_worker.lab.bench.floor:create_app()"]
-        argv += [
-            "--config",
-            f"{os.environ['AEGIS_CONFIG_DIR']}/gunicorn.conf.py",
-            "--bind",
-            f"127.0.0.1:{port}",
-        ]
+        argv = ["-m", "aegis_api.server", "aegis_worker.lab.bench.floor:create_app"]
         url = make_url(self._running.database_url).set(drivername="postgresql")
-        self._start("floor", argv, port, DATABASE_URL=url.render_as_string(hide_password=False))
+        self._start(
+            "floor",
+            argv,
+            port,
+            DATABASE_URL=url.render_as_string(hide_password=False),
+            AEGIS_BIND=f"127.0.0.1:{port}",
+        )
         return port
 
     def start_sink(self) -> str:

@@ -100,11 +100,11 @@ def sandbox_program(sandbox: Sandbox, ledger: Path, api_port: int) -> Program:
     return Program(sandbox.name, argv, env, lambda: answers(sandbox.port, "/healthz"), stop_s=10)
 
 
-def web_program(port: int, config_dir: Path, env: Mapping[str, str]) -> Program:
-    """The API under gunicorn."""
-    argv = [sys.executable, "-m", "gunicorn", "aegis_api.app:create_app()"]
-    argv += ["--config", str(config_dir / "gunicorn.conf.py"), "--bind", f"{_HOST}:{port}"]
-    return Program("web", argv, dict(env), lambda: answers(port, "/readyz"), stop_s=15)
+def web_program(port: int, env: Mapping[str, str]) -> Program:
+    """The API under its server."""
+    argv = [sys.executable, "-m", "aegis_api.server"]
+    bound = {**env, "AEGIS_BIND": f"{_HOST}:{port}"}
+    return Program("web", argv, bound, lambda: answers(port, "/readyz"), stop_s=25)
 
 
 def worker_program(children: int, env: Mapping[str, str]) -> Program:

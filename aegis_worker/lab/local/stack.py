@@ -236,7 +236,7 @@ class LocalStack:
             *(sandbox_program(gateway, self.folder.ledger(gateway.name), port) for gateway in gateways),
             worker_program(self._workers, env),
             beat_program(self.folder.beat_schedule, env),
-            web_program(port, self._config_dir, env),
+            web_program(port, env),
         ]
         return [program for program in programs if program.name not in self._without]
 

@@ -98,6 +98,7 @@ def chunks(body: bytes = BODY, size: int = 1 << 30) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
 
 
+# The application refuses these, with a problem document.
 REFUSED: dict[str, tuple[int, bytes]] = {
     # Headers that are given once.
     "the key twice": (400, post(b"Idempotency-Key: K", b"Idempotency-Key: K", length())),
@@ -106,9 +107,7 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "two keys around others": (400, post(b"idempotency-key: K", length(), b"IDEMPOTENCY-KEY: K")),
     "an empty key beside a key": (400, post(b"Idempotency-Key: K", b"Idempotency-Key:", length())),
     "a key under an underscore": (400, post(b"Idempotency_Key: K", length())),
-    "a folded key": (400, post(b"Idempotency-Key: K", b" K", length())),
     "a key without a value": (400, post(b"Idempotency-Key:", length())),
-    "a key with a null byte": (400, post(b"Idempotency-Key: a\x00b", length())),
     "a key beyond ASCII": (400, post(b"Idempotency-Key: \xc3\xa9", length())),
     "the API key twice": (401, post(b"<auth>", b"<key>", length())),
     "two API keys": (401, post(b"Authorization: Bearer aegis_test_x", b"<key>", length())),
@@ -122,26 +121,10 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "two hosts": (400, post(b"Host: other.example", b"<key>", length())),
     "two versions": (400, get(b"/v1/payments", b'If-Match: "1"', b'If-Match: "2"')),
     # What frames a body.
-    "the length twice": (400, post(b"<key>", length(), length())),
-    "two lengths": (400, post(b"<key>", length(), length(3))),
-    "two lengths in one header": (400, post(b"<key>", b"Content-Length: 5, 5")),
-    "a length below zero": (400, post(b"<key>", length(-1))),
-    "a length with a sign": (400, post(b"<key>", b"Content-Length: +5")),
-    "a length that is no number": (400, post(b"<key>", b"Content-Length: five")),
-    "a length of other digits": (400, post(b"<key>", b"Content-Length: \xb2")),
-    "a length of thirty digits": (413, post(b"<key>", b"Content-Length: " + b"9" * 30)),
-    "a length of many digits": (413, post(b"<key>", b"Content-Length: " + b"9" * 4000)),
-    "length and chunks": (400, post(b"<key>", length(), CHUNKED, body=chunks())),
-    "chunks and length": (400, post(b"<key>", CHUNKED, length(), body=chunks())),
     "chunks twice": (400, post(b"<key>", CHUNKED, CHUNKED, body=chunks())),
-    "gzip": (400, post(b"<key>", b"Transfer-Encoding: gzip")),
     "gzip in chunks": (400, post(b"<key>", b"Transfer-Encoding: gzip, chunked", body=chunks())),
     "gzip and chunks": (400, post(b"<key>", b"Transfer-Encoding: gzip", CHUNKED, body=chunks())),
-    "identity": (400, post(b"<key>", b"Transfer-Encoding: identity", length())),
     "identity in chunks": (400, post(b"<key>", b"Transfer-Encoding: identity, chunked", body=chunks())),
-    "an unknown coding": (400, post(b"<key>", b"Transfer-Encoding: xchunked", body=chunks())),
-    "no coding": (400, post(b"<key>", b"Transfer-Encoding:", body=chunks())),
-    "chunks in HTTP/1.0": (400, post(b"<key>", CHUNKED, body=chunks()).replace(b"HTTP/1.1", b"HTTP/1.0")),
     "a chunk size that is none": (400, post(b"<key>", CHUNKED, body=b"zz\r\n" + BODY)),
     "a chunk size below zero": (400, post(b"<key>", CHUNKED, body=b"-5\r\n" + BODY)),
     "a chunk size with 0x": (400, post(b"<key>", CHUNKED, body=b"0x5\r\n" + BODY)),
@@ -177,18 +160,11 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "chunks of the document": (400, request(b"GET /openapi.json HTTP/1.1", HOST, CHUNKED, body=b"zz\r\n")),
     "chunks of nothing": (404, request(b"POST /nothing HTTP/1.1", HOST, CHUNKED, body=b"zz\r\n")),
     # The line.
-    "no version": (400, b"GET /healthz\r\n\r\n"),
-    "HTTP/2": (400, request(b"GET /healthz HTTP/2.0", HOST)),
-    "the preface of HTTP/2": (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-    "a greeting of TLS": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
     "a method in small letters": (400, request(b"get /healthz HTTP/1.1", HOST)),
     "an unknown method": (405, request(b"BREW /healthz HTTP/1.1", HOST)),
     "TRACE": (405, request(b"TRACE /healthz HTTP/1.1", HOST)),
     "CONNECT": (404, request(b"CONNECT api.example:443 HTTP/1.1", HOST)),
     "OPTIONS *": (404, request(b"OPTIONS * HTTP/1.1", HOST)),
-    "a null byte in the path": (400, get(b"/v1/\x00")),
-    "a byte beyond ASCII in the path": (400, get(b"/v1/\xff")),
-    "a space in the path": (400, get(b"/v1/pay ments")),
     "an escaped byte that is no UTF-8 in the path": (400, get(b"/v1/payments/%ff")),
     "an escaped null byte in the path": (404, get(b"/v1/payments/%00")),
     "half an escape in the path": (404, get(b"/v1/payments/%zz")),
@@ -197,7 +173,6 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "no escape in the query": (400, get(b"/v1/payments?reference=100%")),
     "an escaped null byte in the query": (422, get(b"/v1/payments?reference=%00")),
     "half a surrogate in the query": (400, get(b"/v1/payments?reference=%ed%a0%80")),
-    "a byte beyond ASCII in the query": (400, get(b"/v1/payments?reference=\xff")),
     "a long path": (414, get(b"/" + b"a" * 9000)),
     "a long query": (414, get(b"/v1/payments?reference=" + b"a" * 9000)),
     # The headers.
@@ -207,6 +182,40 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "a host beyond ASCII": (400, request(b"GET /healthz HTTP/1.1", b"Host: \xff")),
     "a host with a path": (400, request(b"GET /healthz HTTP/1.1", b"Host: a/b")),
     "a long header": (431, get(b"/v1/payments", b"X-Long: " + b"a" * 9000)),
+    "an unknown expectation": (417, post(b"<key>", length(), b"Expect: a-miracle")),
+    # Bodies.
+    "nothing": (400, post(b"<key>", length(0), body=b"")),
+    "null bytes": (400, post(b"<key>", length(3), body=b"\x00\x00\x00")),
+    "a large body beside a GET": (413, get(b"/v1/payments", length(LONGEST + 1)) + b"x" * (LONGEST + 1)),
+    # Granian passes on neither what is in a trailer nor that there was one, and a bad chunk looks the same.
+    "a trailer": (400, post(b"<key>", CHUNKED, body=chunks()[:-2] + b"X-Sum: 1\r\n\r\n")),
+}
+
+# Granian refuses these by itself, before the application sees them: the status, no body, and the connection is closed.
+NOT_HTTP: dict[str, tuple[int, bytes]] = {
+    "a folded key": (400, post(b"Idempotency-Key: K", b" K", length())),
+    "a key with a null byte": (400, post(b"Idempotency-Key: a\x00b", length())),
+    "two lengths": (400, post(b"<key>", length(), length(3))),
+    "two lengths in one header": (400, post(b"<key>", b"Content-Length: 5, 5")),
+    "a length below zero": (400, post(b"<key>", length(-1))),
+    "a length with a sign": (400, post(b"<key>", b"Content-Length: +5")),
+    "a length that is no number": (400, post(b"<key>", b"Content-Length: five")),
+    "a length of other digits": (400, post(b"<key>", b"Content-Length: \xb2")),
+    "a length of thirty digits": (400, post(b"<key>", b"Content-Length: " + b"9" * 30)),
+    "a length of many digits": (400, post(b"<key>", b"Content-Length: " + b"9" * 4000)),
+    "gzip": (400, post(b"<key>", b"Transfer-Encoding: gzip")),
+    "identity": (400, post(b"<key>", b"Transfer-Encoding: identity", length())),
+    "an unknown coding": (400, post(b"<key>", b"Transfer-Encoding: xchunked", body=chunks())),
+    "no coding": (400, post(b"<key>", b"Transfer-Encoding:", body=chunks())),
+    "chunks in HTTP/1.0": (400, post(b"<key>", CHUNKED, body=chunks()).replace(b"HTTP/1.1", b"HTTP/1.0")),
+    "no version": (400, b"GET /healthz\r\n\r\n"),
+    "HTTP/2": (400, request(b"GET /healthz HTTP/2.0", HOST)),
+    "the preface of HTTP/2": (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "a greeting of TLS": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
+    "a null byte in the path": (400, get(b"/v1/\x00")),
+    "a byte beyond ASCII in the path": (400, get(b"/v1/\xff")),
+    "a space in the path": (400, get(b"/v1/pay ments")),
+    "a byte beyond ASCII in the query": (400, get(b"/v1/payments?reference=\xff")),
     "many headers": (431, get(b"/v1/payments", *(b"X-%d: a" % number for number in range(200)))),
     "a lot of headers": (431, get(b"/v1/payments", *(b"X-%d: %s" % (n, b"a" * 4000) for n in range(90)))),
     "a null byte in a header": (400, get(b"/v1/payments", b"X: a\x00b")),
@@ -214,12 +223,6 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "no colon": (400, get(b"/v1/payments", b"X")),
     "no name": (400, get(b"/v1/payments", b": a")),
     "a fold": (400, get(b"/v1/payments", b"X: a", b" b")),
-    "a bare line feed": (400, b"GET /healthz HTTP/1.1\nHost: x\n\n"),
-    "an unknown expectation": (417, post(b"<key>", length(), b"Expect: a-miracle")),
-    # Bodies.
-    "nothing": (400, post(b"<key>", length(0), body=b"")),
-    "null bytes": (400, post(b"<key>", length(3), body=b"\x00\x00\x00")),
-    "a large body beside a GET": (413, get(b"/v1/payments", length(LONGEST + 1)) + b"x" * (LONGEST + 1)),
 }
 
 
@@ -239,11 +242,21 @@ def test_what_is_not_http_is_refused_with_a_problem_document_and_changes_nothing
     assert shop.payments() == before
 
 
+@pytest.mark.parametrize("name", NOT_HTTP)
+def test_what_the_server_can_not_read_is_refused_without_a_document_and_ends_the_connection(
+    shop: Shop, name: str
+) -> None:
+    status, raw = NOT_HTTP[name]
+    before = shop.payments()
+    answer = shop.send(raw)
+    assert (answer.status, answer.body, answer.closed) == (status, b"", True)
+    assert shop.payments() == before
+
+
 FRAMED_WRONGLY = [
     name
     for name in REFUSED
-    if name.startswith(("chunks", "a chunk", "the length", "two lengths", "a length", "gzip", "identity"))
-    or name in ("length and chunks", "a trailer with a length", "a large body beside a GET", "no coding")
+    if name.startswith(("chunks", "a chunk", "gzip", "identity", "a trailer", "a large body beside a GET"))
 ]
 
 
@@ -265,7 +278,7 @@ def test_a_body_of_exactly_the_limit_is_taken_whichever_way_it_comes(shop: Shop,
         raw = post(b"<key>", CHUNKED, body=chunks(body, 1000 if way == "many chunks" else size))
     answer = shop.send(raw)
     if size <= LONGEST:
-        assert (answer.status, answer.headers["Connection"]) == (202, "keep-alive")
+        assert (answer.status, answer.headers["Connection"]) == (202, None)
     else:
         assert (answer.status, answer.json["code"]) == (413, "payload_too_large")
         assert (answer.headers["Connection"], answer.closed) == ("close", True)
@@ -309,7 +322,6 @@ TAKEN: dict[str, tuple[int, bytes]] = {
         202,
         post(b"<key>", CHUNKED, body=b"%x;a=b\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)),
     ),
-    "a trailer": (202, post(b"<key>", CHUNKED, body=chunks()[:-2] + b"X-Sum: 1\r\n\r\n")),
     "HTTP/1.0 without a host": (
         202,
         request(b"POST /v1/payments HTTP/1.0", b"<auth>", JSON, b"<key>", length(), body=BODY),
@@ -344,6 +356,16 @@ TAKEN: dict[str, tuple[int, bytes]] = {
 }
 
 
+# Left to the proxy: Granian reads these in one way only, and the application does not see that there is another. After a
+# length beside chunks it closes the connection, so that nothing that follows can be taken for a request.
+TAKEN |= {
+    "the length twice": (202, post(b"<key>", length(), length())),
+    "length and chunks": (202, post(b"<key>", length(), CHUNKED, body=chunks())),
+    "chunks and length": (202, post(b"<key>", CHUNKED, length(), body=chunks())),
+    "a bare line feed": (200, b"GET /healthz HTTP/1.1\nHost: x\n\n"),
+}
+
+
 @pytest.mark.parametrize("name", TAKEN)
 def test_what_http_allows_is_taken(shop: Shop, name: str) -> None:
     status, raw = TAKEN[name]
@@ -370,13 +392,20 @@ def test_head_is_answered_as_get_without_a_body(shop: Shop) -> None:
         assert (answer.status, answer.body) == (status, b"")
 
 
+@pytest.mark.parametrize("name", ["length and chunks", "chunks and length"])
+def test_nothing_is_read_after_a_body_with_a_length_and_chunks(shop: Shop, name: str) -> None:
+    before = shop.payments()
+    answer = shop.send(TAKEN[name][1] + post(b"<key>", length()))
+    assert (answer.status, answer.closed, shop.payments()) == (202, True, before + 1)
+
+
 def test_the_log_tells_of_refused_requests_without_what_they_held(shop: Shop) -> None:
     secret = b"tok_this_is_a_secret"
     shop.send(post(b"<key>", CHUNKED, body=secret + b"\r\n"))
     shop.send(get(b"/v1/payments", b"X-" + secret + b"\x00: a"))
     shop.send(get(b"/" + secret + b"\xff"))
+    shop.send(get(b"/" + secret + b"%ff"))
     log = shop.api.log.read_text()
-    assert "InvalidHeaderName" in log
-    assert "InvalidRequestLine" in log
+    assert "BodyBroken" in log
     assert secret.decode() not in log
     assert "Traceback" not in log

@@ -1,0 +1,98 @@
+"""The settings of the server, in one place. config/aegis.env.example explains those that the environment sets."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aegis_worker.errors import ConfigurationError
+from aegis_worker.settings import whole_number
+
+# A proxy usually keeps an idle connection for 60 s. The side that sends requests must be the one that closes, or now and
+# then a request meets a closing connection. It is also how long a client may take for the headers of a request.
+HEAD_WITHIN_S = 75
+
+# A request and its body come within this, or the answer is 408. A body that is longer than a payment's, which only a
+# batch may be, has more time.
+BODY_WITHIN_S, LONG_BODY_WITHIN_S = 20.0, 60.0
+
+# The time for requests in flight at TERM; less than the 30 s after which an orchestrator usually kills.
+STOP_WITHIN_S = 20
+
+# Connections of a burst wait in this queue for a process. Beyond it, the client's kernel would try again after a second
+# or more. Linux limits it to net.core.somaxconn (4096).
+BACKLOG = 4096
+
+# The head of a request. A line has room for a list's filters at their longest, percent-encoded. Beyond 64 KiB or 100
+# headers in all, Granian itself answers 431, without a body.
+LONGEST_LINE, MOST_HEADERS, LONGEST_HEADER = 8190, 64, 4096
+HEAD_BUFFER = 64 << 10
+
+# Connections of one process, however many files it may open. An idle one costs some kilobytes and no thread, one that
+# sends a head or a usual body slowly up to 64 KiB of each.
+_MOST_CONNECTIONS = 4096
+# Files of a process that are no connections of clients: PostgreSQL, Redis, logs, modules.
+_OTHER_FILES = 256
+_MOST_FILES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Where the server listens: a host and port, or the path of a unix socket."""
+
+    host: str = ""
+    port: int = 0
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}" if self.path else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What may differ between installations. `threads`: of each worker process. `long_from`: bytes of a usual body."""
+
+    bind: Bind
+    workers: int
+    threads: int
+    long_from: int
+
+
+def load_server_settings(environ: Mapping[str, str], *, long_from: int) -> ServerSettings:
+    """The server's settings from the environment. Raises ConfigurationError.
+
+    One process a core, because Python runs one thread of a process at a time. 16 threads in each, because accepting
+    together writes what has come meanwhile in one statement: with four threads that is four payments at most.
+    """
+    return ServerSettings(
+        bind=parsed_bind(environ.get("AEGIS_BIND") or "127.0.0.1:8000"),
+        workers=whole_number("AEGIS_WEB_WORKERS", min(16, os.cpu_count() or 1), 1, 1024),
+        threads=whole_number("AEGIS_WEB_THREADS", 16, 1, 1024),
+        long_from=long_from,
+    )
+
+
+def parsed_bind(text: str) -> Bind:
+    """`host:port`, `[::1]:port` or `unix:PATH`. Raises ConfigurationError."""
+    if text.startswith("unix:") and len(text) > len("unix:"):
+        return Bind(path=Path(text.removeprefix("unix:")))
+    host, _, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if not (port.isascii() and port.isdecimal() and len(port) < 6 and int(port) < 65_536 and host):
+        raise ConfigurationError("AEGIS_BIND must be host:port or unix:PATH, such as 127.0.0.1:8000")
+    return Bind(host, int(port))
+
+
+def allow_many_files() -> int:
+    """Raise this process's limit of open files as far as it may; returns how many connections a worker may hold."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    files = wanted if soft == resource.RLIM_INFINITY else soft
+    return max(64, min(_MOST_CONNECTIONS, files - _OTHER_FILES))
