@@ -90,8 +90,8 @@ def create_app(parts: Web | None = None, *, threads: int = _THREADS) -> Flask:
     """Build the application on the given parts, or on parts made from the environment.
 
     `threads`: how many of a process run it; at most half of them wait for payments, and a quarter serves requests that
-    need no key. Without parts it runs as a server process: if the environment is unusable, the process prints one line that says why
-    and exits with 3.
+    need no key. Without parts it runs as a server process: if the environment is unusable, the process prints one line that
+    says why and exits with 3.
     """
     parts = parts or _from_environment()
     app = _Application(__name__, static_folder=None)

@@ -78,8 +78,8 @@ _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _DSN = re.compile(r"https?://[!-?A-~]+@[!-?A-~]+/\d+")
 
 _WITHOUT_PREFIX = ("DATABASE_URL", "REDIS_URL", "SENTRY_DSN")
-# Read elsewhere than in the settings: by the command line, gunicorn, the Procfile, docker-compose.yml, the scripts, and the
-# crash points.
+# Read elsewhere than in the settings: by the command line, the API's server, the Procfile, docker-compose.yml, the scripts,
+# and the crash points.
 _OTHER_VARIABLES = {
     "AEGIS_ENV",
     "AEGIS_PORT",
@@ -90,6 +90,7 @@ _OTHER_VARIABLES = {
     "AEGIS_BIND",
     "AEGIS_WEB_WORKERS",
     "AEGIS_WEB_THREADS",
+    "AEGIS_BODY_WITHIN_S",
     "AEGIS_WORKER_CONCURRENCY",
     "AEGIS_BEAT_SCHEDULE",
     "AEGIS_CRASH_AT",

@@ -68,7 +68,9 @@ def check_head() -> None:
             raise _refused(f"{header} must be given once.", header=header, code="repeated")
     if "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" in environ:
         raise _refused(
-            "Send a Transfer-Encoding or a Content-Length, not both.", header="Content-Length", code="not_taken"
+            "Send a Transfer-Encoding or a Content-Length, not both.",
+            header="Content-Length",
+            code="not_taken",
         )
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
         raise _refused(

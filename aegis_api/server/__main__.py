@@ -19,7 +19,7 @@ def main() -> None:
     try:
         settings = check_installation()
         configure_logs(settings.log_level)
-        server = load_server_settings(os.environ, long_from=settings.max_body_bytes)
+        server = load_server_settings(os.environ, usual_body=settings.max_body_bytes)
         serve(server, application=sys.argv[1] if len(sys.argv) > 1 else None)
     except ConfigurationError as error:
         refuse_to_start(error)

@@ -16,7 +16,7 @@ from typing import Protocol
 from aegis_api.http.framing import BodyBroken, BodyLate
 
 from .head import Headers
-from .settings import BODY_WITHIN_S, LONG_BODY_WITHIN_S
+from .settings import ServerSettings
 
 # After an answer to a body that was not read, this much of it is read on: a connection that is closed with bytes unread is
 # reset, and then the client may not see the answer.
@@ -38,9 +38,9 @@ class Body:
     """The environ's `wsgi.input`. `is_over`: nothing of it is left unread, so the connection may go on."""
 
     def __init__(
-        self, exchange: Exchange, headers: Headers, loop: asyncio.AbstractEventLoop, *, long_from: int
+        self, exchange: Exchange, headers: Headers, loop: asyncio.AbstractEventLoop, settings: ServerSettings
     ) -> None:
-        self._exchange, self._loop, self._long_from = exchange, loop, long_from
+        self._exchange, self._loop, self._settings = exchange, loop, settings
         length = headers.get("content-length")
         self._chunked = "transfer-encoding" in headers
         self._length = int(length) if length and not self._chunked else 0
@@ -50,13 +50,16 @@ class Body:
         self._pieces: AsyncIterator[bytes] | None = None
         self._empty_pieces = 0
         self._failure: Exception | None = None
+        self._end = 0.0
         self.is_over = not self._chunked and not self._length
 
     async def begin(self) -> None:
         """Read it whole, if it is no longer than a usual one. What goes wrong is raised when the application reads."""
-        if self.is_over or self._asked_for or self._length > self._long_from:
+        usual = self._settings.usual_body
+        if self.is_over or self._asked_for or self._length > usual:
             return
-        await self._within(BODY_WITHIN_S, self._whole() if self._length else self._fill(self._long_from + 1))
+        reading = self._whole() if self._length else self._fill(usual + 1)
+        await self._within(self._settings.body_within_s, reading)
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes, fewer only at the end. For a thread: it waits while the event loop reads.
@@ -64,7 +67,9 @@ class Body:
         Raises BodyLate or BodyBroken.
         """
         if not self.is_over and self._failure is None and (size < 0 or len(self._got) < size):
-            reading = self._within(LONG_BODY_WITHIN_S, self._fill(size if size >= 0 else None))
+            self._end = self._end or time.monotonic() + 3 * self._settings.body_within_s
+            left_s = self._end - time.monotonic()
+            reading = self._within(left_s, self._fill(size if size >= 0 else None))
             asyncio.run_coroutine_threadsafe(reading, self._loop).result()
         if self._failure is not None:
             raise self._failure

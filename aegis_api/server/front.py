@@ -1,4 +1,4 @@
-"""Between Granian and the WSGI application: the body is read without a thread, then one of the threads runs the application.
+"""Between Granian and the WSGI application: a body is read without a thread, then one of the threads runs the application.
 
 It is an RSGI application, because Granian's own WSGI reads a body in the thread, which nothing can take out of it again
 while a client sends nothing; passes on a body that ended early or has bad chunks as if it were whole; and puts the
@@ -24,6 +24,7 @@ from aegis_worker.ids import REQUEST, new_id
 
 from .body import Body, Exchange
 from .head import Scope, environ_of
+from .settings import ServerSettings
 
 log = structlog.get_logger(__name__)
 
@@ -56,11 +57,10 @@ class _Request:
 
 
 class Front:
-    """The RSGI application over a WSGI application. `threads`: how many requests it runs at a time."""
+    """The RSGI application over a WSGI application."""
 
-    def __init__(self, application: Wsgi, *, threads: int, long_from: int) -> None:
-        self._application, self._long_from = application, long_from
-        self._threads = threads
+    def __init__(self, application: Wsgi, settings: ServerSettings) -> None:
+        self._application, self._settings = application, settings
         self._ready: SimpleQueue[_Request] = SimpleQueue()
         self._answered: deque[asyncio.Future[None]] = deque()
         self._open = 0
@@ -69,12 +69,12 @@ class Front:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called by Granian once the process is its own: start the threads."""
         self._loop = loop
-        for number in range(self._threads):
+        for number in range(self._settings.threads):
             threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Called by Granian for each request."""
-        body = Body(exchange, scope.headers, self._loop, long_from=self._long_from)
+        body = Body(exchange, scope.headers, self._loop, self._settings)
         await body.begin()
         request = _Request(exchange, body, environ_of(scope), self._loop.create_future())
         request.environ["wsgi.input"] = body

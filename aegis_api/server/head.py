@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -18,8 +18,7 @@ class Headers(Protocol):
     def items(self) -> list[tuple[str, str]]:
         """Names and values, in order; a name as often as it came."""
 
-    def keys(self) -> list[str]:
-        """Each name once."""
+    def __iter__(self) -> Iterator[str]: ...
 
     def get(self, key: str, default: str | None = None) -> str | None:
         """The first value of this name."""
@@ -82,7 +81,7 @@ def environ_of(scope: Scope) -> dict[str, Any]:
     if fault is not None:
         environ[FAULT] = fault
     if len(scope.headers) > len({name for name, _ in items}):
-        environ[UNREADABLE] = {name for name in scope.headers.keys() if _key(name) not in environ}
+        environ[UNREADABLE] = {name for name in scope.headers if _key(name) not in environ}
     return environ
 
 

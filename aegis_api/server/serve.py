@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import socket
 import stat
+import threading
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
-from granian.net import SocketHolder
 from granian.server.mp import MPServer
 
 from aegis_api.app import create_app
@@ -28,6 +32,9 @@ from .settings import (
     ServerSettings,
     allow_many_files,
 )
+
+# How often a worker looks whether the main process lives.
+_LOOK_S = 1.0
 
 # Granian's lines go where ours go, in the same form. It has no access log here, which would hold query strings.
 _LOGS: dict[str, Any] = {
@@ -51,8 +58,8 @@ class _Server(MPServer):
     def _init_shared_socket(self) -> None:
         is_unix = self._listening.family == socket.AF_UNIX
         self._listening.set_inheritable(True)
-        self._sfd = self._listening.fileno()
-        self._shd = SocketHolder(self._sfd, is_unix, self.backlog)
+        self._sfd = self._listening.fileno()  # type: ignore[assignment]
+        self._shd = SocketHolder(self._sfd, is_unix, self.backlog)  # type: ignore[assignment,call-arg]
         self._sso = self._listening
 
 
@@ -63,6 +70,7 @@ def serve(settings: ServerSettings, *, application: str | None = None) -> None:
     address can't be used, and SystemExit where the same worker dies twice within some seconds.
     """
     listening = listen(settings.bind)
+    loader: Any = partial(load_front, settings, application)
     try:
         _Server(
             listening,
@@ -81,7 +89,7 @@ def serve(settings: ServerSettings, *, application: str | None = None) -> None:
             log_dictconfig=_LOGS,
             respawn_failed_workers=True,
             workers_kill_timeout=STOP_WITHIN_S,
-        ).serve(target_loader=partial(load_front, settings, application), wrap_loader=False)
+        ).serve(target_loader=loader, wrap_loader=False)
     finally:
         listening.close()
         if settings.bind.path is not None:
@@ -90,7 +98,20 @@ def serve(settings: ServerSettings, *, application: str | None = None) -> None:
 
 def load_front(settings: ServerSettings, application: str | None) -> Front:
     """Called in each worker process: the application is built there, so that no connection is shared with another one."""
-    return Front(_application(settings, application), threads=settings.threads, long_from=settings.long_from)
+    # Until Granian sets its own: a forked worker has the main process's, under which it would not end while it starts.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    threading.Thread(target=_end_without, args=(os.getppid(),), name="parent", daemon=True).start()
+    return Front(_application(settings, application), settings)
+
+
+def _end_without(parent: int) -> None:
+    """End this worker when the main process is gone: nobody would start another, and it would keep the address."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_WITHIN_S)
+    os._exit(1)
 
 
 def listen(bind: Bind) -> socket.socket:

@@ -15,10 +15,6 @@ from aegis_worker.settings import whole_number
 # then a request meets a closing connection. It is also how long a client may take for the headers of a request.
 HEAD_WITHIN_S = 75
 
-# A request and its body come within this, or the answer is 408. A body that is longer than a payment's, which only a
-# batch may be, has more time.
-BODY_WITHIN_S, LONG_BODY_WITHIN_S = 20.0, 60.0
-
 # The time for requests in flight at TERM; less than the 30 s after which an orchestrator usually kills.
 STOP_WITHIN_S = 20
 
@@ -53,25 +49,31 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """What may differ between installations. `threads`: of each worker process. `long_from`: bytes of a usual body."""
+    """What may differ between installations.
+
+    `threads`: of each worker process. `usual_body`: how many bytes a body may have that is read before a thread takes the
+    request; only batches are longer. `body_within_s`: the time for one, and three times that for a longer one.
+    """
 
     bind: Bind
     workers: int
     threads: int
-    long_from: int
+    usual_body: int
+    body_within_s: int
 
 
-def load_server_settings(environ: Mapping[str, str], *, long_from: int) -> ServerSettings:
+def load_server_settings(environ: Mapping[str, str], *, usual_body: int) -> ServerSettings:
     """The server's settings from the environment. Raises ConfigurationError.
 
-    One process a core, because Python runs one thread of a process at a time. 16 threads in each, because accepting
-    together writes what has come meanwhile in one statement: with four threads that is four payments at most.
+    One process a core, because Python runs one thread of a process at a time. 16 threads in each: most of them wait, for
+    PostgreSQL, a connection of the pool, or with `Prefer: wait`.
     """
     return ServerSettings(
         bind=parsed_bind(environ.get("AEGIS_BIND") or "127.0.0.1:8000"),
         workers=whole_number("AEGIS_WEB_WORKERS", min(16, os.cpu_count() or 1), 1, 1024),
         threads=whole_number("AEGIS_WEB_THREADS", 16, 1, 1024),
-        long_from=long_from,
+        usual_body=usual_body,
+        body_within_s=whole_number("AEGIS_BODY_WITHIN_S", 20, 1, 600),
     )
 
 

@@ -74,6 +74,17 @@ def test_a_mode_measures_without_errors(mode: str, environ: dict[str, str], tmp_
         assert result["latency_ms"].keys() == {"p50", "p95", "p99"}
 
 
+def test_pings_beside_every_crowd_of_slow_clients_are_answered(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    result = measured(environ, tmp_path, "slow-clients", "--payments", "5")
+    assert result["errors"] == []
+    assert result["cases"].keys() == {"alone", *CROWDS}
+    for figures in result["cases"].values():
+        assert figures["latency_ms"]["longest"]["median"] > 0
+        assert figures["memory_mb"]["web"]["median"] > 0
+
+
 def test_a_slow_gateway_stands_beside_the_payments_of_another_one(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -1,11 +1,12 @@
-"""Procfile, docker-compose.yml, Dockerfile, gunicorn and Redis settings: what they name exists, and secrets stay out."""
+"""Procfile, docker-compose.yml, Dockerfile and Redis settings: what they name exists, and secrets stay out."""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
+import json
 import re
-import runpy
 import shlex
 from configparser import ConfigParser
 from importlib.metadata import entry_points
@@ -18,11 +19,11 @@ import yaml
 from celery import Celery
 from celery.bin.beat import beat
 from celery.bin.worker import worker
-from gunicorn.config import Config
-from gunicorn.workers.gthread import ThreadWorker
 from honcho.environ import parse_procfile
 from support.checkout import CHECKOUT
 
+from aegis_api.http.waiting import LONGEST_WAIT_S
+from aegis_api.server.settings import HEAD_WITHIN_S, STOP_WITHIN_S
 from aegis_worker import __version__
 from aegis_worker.cli import cli
 from aegis_worker.settings import load_settings
@@ -50,10 +51,8 @@ def test_every_command_exists(argv: list[str]) -> None:
             test_every_command_exists(rest)
         case ["aegis", command]:
             assert _aegis_command(command) is not None
-        case ["gunicorn", "--config", config, application]:
-            assert (CHECKOUT / config).is_file()
-            module, call = application.split(":")
-            assert callable(getattr(importlib.import_module(module), call.removesuffix("()")))
+        case ["python", "-m", module]:
+            assert importlib.util.find_spec(f"{module}.__main__") is not None
         case ["celery", "-A", application, "worker" | "beat" as program, *options]:
             assert _is_console_script("celery")
             module, name = application.split(":")
@@ -144,22 +143,17 @@ def test_the_files_that_compose_and_the_dockerfile_name_exist_and_are_in_the_bui
             assert (CHECKOUT / volume.split(":")[0]).is_file()
 
 
-def test_gunicorn_knows_every_setting_and_takes_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AEGIS_BIND", "0.0.0.0:9000")
-    settings = {
-        name: value
-        for name, value in runpy.run_path(str(CHECKOUT / "config" / "gunicorn.conf.py")).items()
-        if not name.startswith("_") and name != "os"
-    }
-    config = Config()
-    for name, value in settings.items():
-        config.set(name, value)
-    assert config.address == [("0.0.0.0", 9000)]
-    assert config.control_socket_disable is True
-    assert issubclass(config.worker_class, ThreadWorker)
-    assert config.keepalive > 60, "the proxy closes idle connections, not the API"
-    assert config.threads < int(re.findall(r"AEGIS_POOL_SIZE=(\d+)", EXAMPLE)[0])
-    assert config.timeout > 20, "Prefer: wait and a statement's limit"
+def test_the_image_serves_the_api_as_compose_does() -> None:
+    lines = (CHECKOUT / "config" / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith("CMD")] == [
+        f"CMD {json.dumps(SERVICES['api']['command'])}"
+    ]
+
+
+def test_the_api_keeps_connections_longer_than_a_proxy_and_stops_before_it_is_killed() -> None:
+    assert HEAD_WITHIN_S > 60, "the proxy closes idle connections, not the API"
+    grace_s = int(SERVICES["api"]["stop_grace_period"].removesuffix("s"))
+    assert grace_s > STOP_WITHIN_S > LONGEST_WAIT_S
 
 
 def test_redis_keeps_messages_and_evicts_nothing() -> None:
@@ -175,7 +169,11 @@ def test_the_example_explains_every_variable_that_is_read_and_no_other() -> None
     gateways = set(re.findall(r'_env = "(\w+)"', (CHECKOUT / "config" / "gateways.toml").read_text()))
     read_elsewhere = {
         name
-        for path in [CHECKOUT / "Procfile", CHECKOUT / "config" / "gunicorn.conf.py", *_cli_modules()]
+        for path in [
+            CHECKOUT / "Procfile",
+            CHECKOUT / "aegis_api" / "server" / "settings.py",
+            *_cli_modules(),
+        ]
         for name in re.findall(r"AEGIS_[A-Z_]+", path.read_text())
     }
     assert _read_by_settings() | gateways <= explained

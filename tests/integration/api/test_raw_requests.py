@@ -210,7 +210,6 @@ NOT_HTTP: dict[str, tuple[int, bytes]] = {
     "chunks in HTTP/1.0": (400, post(b"<key>", CHUNKED, body=chunks()).replace(b"HTTP/1.1", b"HTTP/1.0")),
     "no version": (400, b"GET /healthz\r\n\r\n"),
     "HTTP/2": (400, request(b"GET /healthz HTTP/2.0", HOST)),
-    "the preface of HTTP/2": (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     "a greeting of TLS": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
     "a null byte in the path": (400, get(b"/v1/\x00")),
     "a byte beyond ASCII in the path": (400, get(b"/v1/\xff")),
@@ -251,6 +250,12 @@ def test_what_the_server_can_not_read_is_refused_without_a_document_and_ends_the
     answer = shop.send(raw)
     assert (answer.status, answer.body, answer.closed) == (status, b"", True)
     assert shop.payments() == before
+
+
+def test_the_preface_of_http_2_ends_the_connection_without_an_answer(shop: Shop) -> None:
+    with shop.api.connection() as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert connection.recv(1) == b""
 
 
 FRAMED_WRONGLY = [

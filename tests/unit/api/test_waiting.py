@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aegis_api.http.waiting import LONGEST_WAIT_S, Waiters, wanted_s
+from aegis_api.http.places import Places
+from aegis_api.http.waiting import LONGEST_WAIT_S, wanted_s
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_the_preference_is_read_and_bounded(prefer: list[str], seconds: int) -> 
 
 
 def test_no_more_requests_wait_than_there_are_places() -> None:
-    waiters = Waiters(places=2)
+    waiters = Places(2)
     with waiters.place() as first, waiters.place() as second, waiters.place() as third:
         assert (first, second, third) == (True, True, False)
     with waiters.place() as again:
@@ -43,7 +44,7 @@ def test_no_more_requests_wait_than_there_are_places() -> None:
 
 
 def test_a_place_is_given_back_when_waiting_fails() -> None:
-    waiters = Waiters(places=1)
+    waiters = Places(1)
     with pytest.raises(ZeroDivisionError), waiters.place():
         _ = 1 / 0
     with waiters.place() as again:
