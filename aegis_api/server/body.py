@@ -78,13 +78,17 @@ class Body:
         del self._got[:end]
         return piece
 
-    async def linger(self) -> None:
-        """After the answer: read on for a moment, if the body came and nobody wanted it."""
-        if self.is_over or self._failure is not None:
-            return
-        with suppress(Exception):
-            async with asyncio.timeout(_LINGER_S):
-                await self._fill(None, most=_LINGER_BYTES)
+    async def end(self) -> None:
+        """After the answer: read on for a moment, if the body came and nobody wanted it; then let go of it.
+
+        Granian closes a connection whose body is not over once nobody holds that body.
+        """
+        if not self.is_over and self._failure is None:
+            with suppress(Exception):
+                async with asyncio.timeout(_LINGER_S):
+                    await self._fill(None, most=_LINGER_BYTES)
+        self._failure = BodyBroken("the request was answered")
+        del self._exchange, self._pieces
 
     async def _within(self, seconds: float, reading: Awaitable[None]) -> None:
         started = time.monotonic()

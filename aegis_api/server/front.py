@@ -84,7 +84,8 @@ class Front:
             self._sweep = self._loop.call_later(_SWEEP_S, self._sweep_up)
         self._ready.put(request)
         await request.answered
-        await body.linger()
+        request.environ.clear()  # it refers to the request, and the request to it
+        await body.end()
 
     def _sweep_up(self) -> None:
         while self._answered:

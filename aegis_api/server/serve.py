@@ -70,6 +70,7 @@ def serve(settings: ServerSettings, *, application: str | None = None) -> None:
     address can't be used, and SystemExit where the same worker dies twice within some seconds.
     """
     listening = listen(settings.bind)
+    os.register_at_fork(after_in_child=_end_at_signals)
     loader: Any = partial(load_front, settings, application)
     try:
         _Server(
@@ -98,11 +99,14 @@ def serve(settings: ServerSettings, *, application: str | None = None) -> None:
 
 def load_front(settings: ServerSettings, application: str | None) -> Front:
     """Called in each worker process: the application is built there, so that no connection is shared with another one."""
-    # Until Granian sets its own: a forked worker has the main process's, under which it would not end while it starts.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_end_without, args=(os.getppid(),), name="parent", daemon=True).start()
     return Front(_application(settings, application), settings)
+
+
+def _end_at_signals() -> None:
+    """In a worker until it has started: by fork it has the main process's handlers, under which it would not end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _end_without(parent: int) -> None:

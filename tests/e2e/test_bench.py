@@ -12,6 +12,8 @@ import psutil
 import pytest
 from support.installation import AEGIS, START_S, STOP_S, alive, wait_until
 
+from aegis_worker.lab.bench.crowds import CROWDS
+
 pytestmark = pytest.mark.slow
 
 MODES = {

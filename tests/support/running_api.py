@@ -38,10 +38,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class RunningApi:
-    """Knows where the API listens."""
+    """Knows where the API listens, and the id of its main process."""
 
     port: int
     log: Path
+    pid: int
 
     @contextmanager
     def connection(self) -> Iterator[socket.socket]:
@@ -89,4 +90,4 @@ def running_api(database_url: str, redis_url: str, folder: Path, **settings: str
     program = web_program(port, env)
     with Processes() as processes:
         processes.start(program.name, program.argv, program.env, folder / "web.log", program.ready)
-        yield RunningApi(port, folder / "web.log")
+        yield RunningApi(port, folder / "web.log", processes.pid(program.name))

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from unittest.mock import patch
-from uuid import uuid4
 
-import psycopg2
 import pytest
-from sqlalchemy.engine import make_url
-from support.running_api import Answer, RunningApi, read_answer, running_api
+from support.raw_shop import Shop, raw_shop
+from support.running_api import read_answer
 
 from aegis_api.http.problems import PROBLEMS
 from aegis_worker.lab.embedded.stack import Stores
-from aegis_worker.persistence import migrate
-from aegis_worker.persistence.api_keys import create_key
-from aegis_worker.persistence.database import Database
-from aegis_worker.settings import load_settings
 
 BODY = b'{"amount":1999,"currency":"USD","payment_method":{"type":"card","token":"tok_visa"}}'
 LONGEST = 65_536
@@ -29,52 +19,10 @@ JSON = b"Content-Type: application/json"
 CHUNKED = b"Transfer-Encoding: chunked"
 
 
-@dataclass(frozen=True)
-class Shop:
-    """A merchant at the running API."""
-
-    api: RunningApi
-    key: str
-    database_url: str
-
-    def send(self, raw: bytes, *, end: bool = False) -> Answer:
-        """Send what a test wrote, with the merchant's key for <auth>, and a new idempotency key for <key>."""
-        return self.api.send(self.filled(raw), method=raw.split(b" ", 1)[0].decode("latin-1"), end=end)
-
-    def filled(self, raw: bytes) -> bytes:
-        raw = raw.replace(b"<auth>", f"Authorization: Bearer {self.key}".encode())
-        return raw.replace(b"<key>", f"Idempotency-Key: {uuid4().hex}".encode())
-
-    def payments(self) -> int:
-        """How many payments there are."""
-        with psycopg2.connect(self.database_url) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM payments")
-            return int(cursor.fetchone()[0])
-
-
 @pytest.fixture(scope="module")
 def shop(stores: Stores, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    url = make_url(stores.postgres.url).set(drivername="postgresql")
-    name = f"raw_{uuid4().hex[:12]}"
-    admin = psycopg2.connect(url.set(username="postgres").render_as_string(hide_password=False))
-    admin.autocommit = True
-    admin.cursor().execute(f"CREATE DATABASE {name} OWNER aegis")
-    admin.close()
-    database_url = url.set(database=name).render_as_string(hide_password=False)
-    migrate.upgrade(
-        url.set(database=name, drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-    )
-    gateways = {
-        f"AEGIS_SANDBOX_{letter}_{what}": value
-        for letter in "AB"
-        for what, value in {"URL": "http://127.0.0.1:1", "KEY": "k" * 20, "WEBHOOK_SECRET": "w" * 20}.items()
-    }
-    environ = {"DATABASE_URL": database_url, "REDIS_URL": stores.valkey.url, "AEGIS_SECRET": "s" * 40}
-    with patch.dict(os.environ, environ):
-        _, key = create_key(Database.connect(load_settings(), application="test"), "mer_raw", "test")
-    folder: Path = tmp_path_factory.mktemp("raw")
-    with running_api(database_url, stores.valkey.url, folder, **gateways) as api:
-        yield Shop(api, key, database_url)
+    with raw_shop(stores, tmp_path_factory.mktemp("raw")) as opened:
+        yield opened
 
 
 def request(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
