@@ -66,12 +66,6 @@ def check_head() -> None:
     for name, header in _SINGLE.items():
         if "," in environ.get(name, ""):
             raise _refused(f"{header} must be given once.", header=header, code="repeated")
-    if "HTTP_TRANSFER_ENCODING" in environ and "CONTENT_LENGTH" in environ:
-        raise _refused(
-            "Send a Transfer-Encoding or a Content-Length, not both.",
-            header="Content-Length",
-            code="not_taken",
-        )
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
         raise _refused(
             "The only Transfer-Encoding taken is chunked.", header="Transfer-Encoding", code="not_taken"

@@ -43,7 +43,7 @@ def environ(monkeypatch: pytest.MonkeyPatch, database_url: str) -> dict[str, str
 
 
 def workers_of(shop: Shop) -> list[psutil.Process]:
-    return psutil.Process(shop.api.pid).children()
+    return list(psutil.Process(shop.api.pid).children())
 
 
 def test_a_worker_that_dies_is_replaced_and_the_others_go_on(shop: Shop) -> None:
