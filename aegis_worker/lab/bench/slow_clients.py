@@ -29,7 +29,7 @@ _PAUSE_S = 0.02
 @click.command(name="slow-clients")
 @common_options(payments=100)
 def command(common: Common) -> None:
-    """Pings beside crowds of slow clients. --payments: how many pings beside each crowd."""
+    """Measure how soon pings are answered beside crowds of slow clients: --payments of them beside each crowd."""
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
         rig.warm_up()
