@@ -14,7 +14,10 @@ MODES = {
     "isolation": (".isolation", "A gateway's payments alone, and beside those of a gateway that is slow."),
     "outbox": (".outbox", "Events to the Redis Stream, and to a webhook endpoint on this machine."),
     "reads": (".reads", "GET a payment, a job and a list while payments are posted."),
-    "slow-clients": (".slow_clients", "Measure pings beside clients that send or read slowly, or not at all."),
+    "slow-clients": (
+        ".slow_clients",
+        "Measure pings beside clients that send or read slowly, or not at all.",
+    ),
     "compare": (".compare", "This checkout and another, or two environments, measured in turn: ratios."),
 }
 
