@@ -61,23 +61,25 @@ def environ_of(scope: Scope) -> dict[str, Any]:
 
     Headers with an underscore are left out: under WSGI they could pass for others, such as `PATH_INFO`.
     """
-    host, _, port = scope.server.rpartition(":")
+    server, _, port = scope.server.rpartition(":")
+    path = scope.path
     environ: dict[str, Any] = {
         **_SHARED,
         "REQUEST_METHOD": scope.method,
-        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "PATH_INFO": path if path.isascii() else path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string,
         "SERVER_PROTOCOL": "HTTP/1.1" if scope.http_version == "1.1" else "HTTP/1.0",
-        "SERVER_NAME": host,
+        "SERVER_NAME": server,
         "SERVER_PORT": port,
         "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
     }
-    items = scope.headers.items()
+    items, longest = scope.headers.items(), 0
     for name, value in items:
+        longest = max(longest, len(name) + len(value))
         if "_" not in name:
             key = _key(name)
             environ[key] = f"{environ[key]},{value}" if key in environ else value
-    fault = _fault(scope, items, environ)
+    fault = _fault(scope, len(items), longest, environ)
     if fault is not None:
         environ[FAULT] = fault
     if len(scope.headers) > len({name for name, _ in items}):
@@ -85,11 +87,11 @@ def environ_of(scope: Scope) -> dict[str, Any]:
     return environ
 
 
-def _fault(scope: Scope, items: list[tuple[str, str]], environ: Mapping[str, Any]) -> str | None:
+def _fault(scope: Scope, headers: int, longest: int, environ: Mapping[str, Any]) -> str | None:
     """The code of the problem with which the application refuses this head, whatever it asks for."""
     if len(scope.path) + len(scope.query_string) > LONGEST_LINE:
         return "uri_too_long"
-    if len(items) > MOST_HEADERS or any(len(name) + len(value) > LONGEST_HEADER for name, value in items):
+    if headers > MOST_HEADERS or longest > LONGEST_HEADER:
         return "headers_too_large"
     if environ.get("HTTP_EXPECT", "100-continue").lower() != "100-continue":
         return "expectation_failed"
