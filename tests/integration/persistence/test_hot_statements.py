@@ -86,7 +86,6 @@ def test_planned_for_full_tables_of_which_postgresql_knows_nothing_yet(database:
 
 
 def test_planned_for_tables_that_were_empty_until_half_a_second_ago(database: Database) -> None:
-    execute(database, "ANALYZE")
     keep_plans(database, for_s=FOR_EVER)
     use_all(database)
     accept_many(database)
