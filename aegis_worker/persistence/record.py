@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from msgspec.json import Encoder
 from msgspec.structs import asdict
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -25,6 +27,8 @@ from .statement_files import text_of
 from .tables import gateway_references
 
 _RECORD = Prepared("record", text_of("record"), "json, int", before=BY_KEY)
+
+_ENCODER = Encoder()
 
 # A separate statement, because it has to see what another transaction committed while the one above waited for its rows.
 # The lease begins anew, as it does for a change that is written now.
@@ -48,7 +52,7 @@ def record(connection: Connection, changes: Sequence[Change], *, lease_s: float)
     """
     if not changes:
         return set()
-    rows_in = json.dumps([_row(change, lease_s) for change in changes])
+    rows_in = _as_json(changes, lease_s)
     try:
         rows = _RECORD.execute(connection, rows_in, len(changes)).all()
     except DBAPIError as error:
@@ -76,6 +80,24 @@ def _written_before(connection: Connection, changes: Sequence[Change], lease_s: 
         "numbers": [change.number for change in changes],
     }
     return set(connection.exec_driver_sql(_WRITTEN_BEFORE, parameters).scalars())
+
+
+def _as_json(changes: Sequence[Change], lease_s: float) -> str:
+    """The changes as one document. What PostgreSQL can't keep, it refuses: NaN, infinities and half a surrogate pair.
+
+    msgspec takes an eighth of the time of json, but it writes null for NaN and infinities. Only what another version
+    stored may hold such a number, so json writes that.
+    """
+    rows = [_row(change, lease_s) for change in changes]
+    if not any(_keeps_foreign_values(change) for change in changes):
+        with suppress(UnicodeEncodeError):
+            return _ENCODER.encode(rows).decode()
+    return json.dumps(rows)
+
+
+def _keeps_foreign_values(change: Change) -> bool:
+    unread = () if change.answered is None else change.answered.outcome.unread
+    return any(value is not None for _, value in unread)
 
 
 def _row(change: Change, lease_s: float) -> dict[str, Any]:
