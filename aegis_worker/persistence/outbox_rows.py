@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from .prepared import BY_INDEX, Prepared
@@ -46,8 +47,7 @@ FROM outbox
 _MAX_ERROR = 200
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedEvent:
+class ClaimedEvent(Struct, frozen=True):
     """An outbox row that this drainer holds; `tries` counts the failures so far."""
 
     event: PublishedEvent
