@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -101,27 +101,29 @@ def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, wor
     place: _Place = connection.info.setdefault(f"claimed_of_{queue}", _Place())
     values = (queue, limit, place.last_merchant, lease_s, worker, place.start())
     asked_at_s = clock_s()
-    rows = _CLAIM.execute(connection, *values).mappings().all()
+    found = _CLAIM.execute(connection, *values)
+    # As plain dicts: SQLAlchemy's mappings look up their keys anew for each row.
+    names = tuple(found.keys())
+    rows = [dict(zip(names, row, strict=True)) for row in found]
     told_at_s = clock_s()
     if rows:
         place.last_merchant, place.oldest = rows[0]["last_merchant"], rows[0]["oldest"]
-    return [
-        ClaimedJob(
-            id=row["job_id"],
-            operation=row["operation"],
-            lease_epoch=row["lease_epoch"],
-            claim_count=row["claim_count"],
-            payment=payment_from_row(dict(row)),
-            attempts=tuple(
-                attempt_from_row(attempt, asked_at_s, told_at_s) for attempt in row["attempts"] or ()
-            ),
-            request=row["request"],
-            made_at_s=asked_at_s - row["age_s"],
-            claimed_at_s=asked_at_s,
-            left_behind=row["left_behind"],
-        )
-        for row in rows
-    ]
+    return [_claimed(row, asked_at_s, told_at_s) for row in rows]
+
+
+def _claimed(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> ClaimedJob:
+    return ClaimedJob(
+        id=row["job_id"],
+        operation=row["operation"],
+        lease_epoch=row["lease_epoch"],
+        claim_count=row["claim_count"],
+        payment=payment_from_row(row),
+        attempts=tuple(attempt_from_row(attempt, asked_at_s, told_at_s) for attempt in row["attempts"] or ()),
+        request=row["request"],
+        made_at_s=asked_at_s - row["age_s"],
+        claimed_at_s=asked_at_s,
+        left_behind=row["left_behind"],
+    )
 
 
 def hand_back(connection: Connection, jobs: Sequence[ClaimedJob], *, delay_s: float) -> None:

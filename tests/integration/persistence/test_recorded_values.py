@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support.payments import accept_one, rows
+from support.undelivered import execute, settings_with
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange, OpenAttempt
@@ -14,6 +16,14 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.errors import ChangeRefused
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """As the programs connect."""
+    database = Database.connect(settings_with(database_url=database_url), application="test")
+    yield database
+    database.dispose()
 
 
 def a_job(database: Database) -> ClaimedJob:
@@ -55,7 +65,7 @@ def outcome_of(database: Database) -> Any:
     [
         {"reason": 'Überweisung "später" \\ 支付'},
         {"reason": "soon", "retry_after_s": 0.1},
-        {"from_another_version": 10**30},
+        {"from_another_version": 10**30, "deep": [10**40]},
         {"from_another_version": -(2**63)},
         {"from_another_version": [1e22, 5e-324, {"deep": [None, True]}]},
         {"reason": None, "message": "no", "code": "stolen_card"},
@@ -76,6 +86,14 @@ def test_what_postgresql_can_not_keep_is_refused_and_not_changed_into_something_
     with pytest.raises(ChangeRefused):
         answer(database, job, {"from_another_version": value})
     assert outcome_of(database) is None
+
+
+@pytest.mark.parametrize(("stored", "read"), [("1e400", 10**400), (f"1{'0' * 400}.5", float("inf"))])
+def test_numbers_that_no_float_holds_are_read(database: Database, stored: str, read: object) -> None:
+    opened(database)
+    outcome = f'{{"from_another_version": {stored}}}'
+    execute(database, "UPDATE attempts SET outcome = %(outcome)s", outcome=outcome)
+    assert outcome_of(database) == {"from_another_version": read}
 
 
 def test_half_a_surrogate_pair_in_a_known_field_is_refused(database: Database) -> None:
