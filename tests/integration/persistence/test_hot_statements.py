@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.outbox_events import execute, settings_with
 from support.payments import a_command, pipeline
 from support.scripted_gateway import ScriptedGateway
 from support.statement_plans import Scan, scans_of
-from support.undelivered import execute, settings_with
 
 from aegis_worker.domain.outcomes import Approved
 from aegis_worker.intake import accept_all

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.outbox_events import execute, settings_with
 from support.payments import accept_one, rows
-from support.undelivered import execute, settings_with
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange, OpenAttempt
