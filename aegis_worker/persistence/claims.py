@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,17 +15,13 @@ from aegis_worker.domain.jobs import ClaimedJob
 
 from .attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from .mapping import payment_from_row
-from .prepared import Prepared
+from .prepared import BY_INDEX, Prepared
+from .statement_files import text_of
 
 # The most jobs that one claim takes.
 _MOST = 1000
 
-# A job keeps its `run_at`, and so its place in the index, while it runs. So a job whose lease ran out is found first,
-# which is right because its customer has waited longest. A claim has to skip the jobs that are running, but there are no
-# more of those than calls in flight. This uses statement_timestamp() and not clock_timestamp(), because only a stable
-# function can bound an index scan.
-_IS_DUE = """finished_at IS NULL AND NOT in_review AND run_at <= statement_timestamp()
-        AND (status IN ('queued', 'waiting') OR lease_until < statement_timestamp())"""
+_IS_DUE = text_of("is_due")
 
 # Finished jobs stay in the index until vacuum removes them. They come before all due jobs, so each claim would walk over
 # them. Therefore a claim begins at the oldest job that the last claim found, less a margin for jobs whose transactions
@@ -33,67 +29,16 @@ _IS_DUE = """finished_at IS NULL AND NOT in_review AND run_at <= statement_times
 # whose holder left them.
 _MARGIN, _LOOK_FROM_START_S = timedelta(seconds=1), 0.5
 
-# `turns` holds the first due job of each merchant that has one, found by one step in the index for each: first the
-# merchants after the one that was served last (`ahead`), then those up to it (`behind`), and no more merchants than jobs
-# are wanted. Each merchant gets an equal share (`fair`); the rest goes to the oldest jobs of all (`oldest`). The inner
-# LIMIT is there for the planner, which does not know $2 when it makes the plan.
-_NEXT = f"""
-    SELECT merchant_id, run_at FROM jobs
-    WHERE queue = $1 AND merchant_id > turn.merchant_id {{and_not_after}} AND run_at >= $6 AND {_IS_DUE}
-    ORDER BY queue, merchant_id, run_at LIMIT 1
-"""
 _CLAIM = Prepared(
     "claim",
-    f"""
-WITH RECURSIVE ahead AS (
-    SELECT 0 AS place, $3 AS merchant_id, NULL::timestamptz AS run_at
-    UNION ALL
-    SELECT turn.place + 1, next.* FROM ahead turn CROSS JOIN LATERAL ({_NEXT.format(and_not_after="")}) next
-    WHERE turn.place < $2
-), behind AS (
-    SELECT (SELECT max(place) FROM ahead) AS place, '' AS merchant_id, NULL::timestamptz AS run_at
-    UNION ALL
-    SELECT turn.place + 1, next.* FROM behind turn
-    CROSS JOIN LATERAL ({_NEXT.format(and_not_after="AND merchant_id <= $3")}) next
-    WHERE turn.place < $2
-), turns AS MATERIALIZED (
-    SELECT * FROM ahead WHERE run_at IS NOT NULL UNION ALL SELECT * FROM behind WHERE run_at IS NOT NULL
-), fair AS MATERIALIZED (
-    SELECT due.at, due.left_behind FROM turns CROSS JOIN LATERAL (
-        SELECT at, left_behind FROM (
-            SELECT ctid AS at, status = 'running' AS left_behind FROM jobs
-            WHERE queue = $1 AND merchant_id = turns.merchant_id AND run_at >= turns.run_at AND {_IS_DUE}
-            ORDER BY queue, merchant_id, run_at LIMIT {_MOST} FOR UPDATE SKIP LOCKED
-        ) head LIMIT (SELECT $2 / count(*) FROM turns)
-    ) due
-), oldest AS MATERIALIZED (
-    SELECT at, left_behind FROM (
-        SELECT ctid AS at, status = 'running' AS left_behind FROM jobs WHERE queue = $1 AND run_at >= $6 AND {_IS_DUE}
-        ORDER BY queue, run_at LIMIT {_MOST} FOR UPDATE SKIP LOCKED
-    ) head LIMIT (SELECT CASE WHEN count(*) < $2 THEN $2 ELSE 0 END FROM fair)
-), claimed AS (
-    UPDATE jobs j
-    SET status = 'running', lease_epoch = j.lease_epoch + 1,
-        claim_count = j.claim_count + (pick.left_behind AND coalesce(j.begun_epoch = j.lease_epoch, false))::int,
-        claimed_by = $5, lease_until = clock_timestamp() + make_interval(secs => $4),
-        updated_at = clock_timestamp()
-    FROM (
-        SELECT at, left_behind FROM fair
-        UNION ALL SELECT at, left_behind FROM oldest WHERE at NOT IN (SELECT at FROM fair) LIMIT $2
-    ) pick
-    WHERE j.ctid = pick.at
-    RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id,
-        pick.left_behind, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age_s
-)
-SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merchant, (
-    SELECT run_at FROM jobs WHERE queue = $1 AND run_at >= $6 AND {_IS_DUE} ORDER BY queue, run_at LIMIT 1
-) AS oldest,
-    c.job_id, c.operation, c.lease_epoch, c.claim_count, c.left_behind, c.request, c.age_s, p.*, (
-    {ATTEMPTS_AS_JSON.format(payment_id="c.payment_id")}
-) AS attempts
-FROM claimed c JOIN payments p ON p.id = c.payment_id AND p.frozen_at IS NULL
-""",
+    text_of(
+        "claim",
+        is_due=_IS_DUE,
+        most=str(_MOST),
+        attempts_as_json=ATTEMPTS_AS_JSON.format(payment_id="c.payment_id"),
+    ),
     "text, int, text, float8, text, timestamptz",
+    before=BY_INDEX,
 )
 
 _MINE = "FROM unnest(%(ids)s::text[], %(epochs)s::int[]) AS mine(id, lease_epoch) WHERE j.id = mine.id"
@@ -156,27 +101,29 @@ def claim(connection: Connection, queue: str, *, limit: int, lease_s: float, wor
     place: _Place = connection.info.setdefault(f"claimed_of_{queue}", _Place())
     values = (queue, limit, place.last_merchant, lease_s, worker, place.start())
     asked_at_s = clock_s()
-    rows = _CLAIM.execute(connection, *values).mappings().all()
+    found = _CLAIM.execute(connection, *values)
+    # As plain dicts: SQLAlchemy's mappings look up their keys anew for each row.
+    names = tuple(found.keys())
+    rows = [dict(zip(names, row, strict=True)) for row in found]
     told_at_s = clock_s()
     if rows:
         place.last_merchant, place.oldest = rows[0]["last_merchant"], rows[0]["oldest"]
-    return [
-        ClaimedJob(
-            id=row["job_id"],
-            operation=row["operation"],
-            lease_epoch=row["lease_epoch"],
-            claim_count=row["claim_count"],
-            payment=payment_from_row(dict(row)),
-            attempts=tuple(
-                attempt_from_row(attempt, asked_at_s, told_at_s) for attempt in row["attempts"] or ()
-            ),
-            request=row["request"],
-            made_at_s=asked_at_s - row["age_s"],
-            claimed_at_s=asked_at_s,
-            left_behind=row["left_behind"],
-        )
-        for row in rows
-    ]
+    return [_claimed(row, asked_at_s, told_at_s) for row in rows]
+
+
+def _claimed(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> ClaimedJob:
+    return ClaimedJob(
+        id=row["job_id"],
+        operation=row["operation"],
+        lease_epoch=row["lease_epoch"],
+        claim_count=row["claim_count"],
+        payment=payment_from_row(row),
+        attempts=tuple(attempt_from_row(attempt, asked_at_s, told_at_s) for attempt in row["attempts"] or ()),
+        request=row["request"],
+        made_at_s=asked_at_s - row["age_s"],
+        claimed_at_s=asked_at_s,
+        left_behind=row["left_behind"],
+    )
 
 
 def hand_back(connection: Connection, jobs: Sequence[ClaimedJob], *, delay_s: float) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
@@ -120,8 +121,7 @@ SELECT count(*) FROM settled
 _MAX_LOG = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedDelivery:
+class ClaimedDelivery(Struct, frozen=True):
     """A delivery that this worker holds; `tries` counts the failures so far."""
 
     id: str

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import DecodeError
+from msgspec.json import decode
 from sqlalchemy import Engine, create_engine, event, make_url
 
 from .watchdog import bounded
@@ -43,6 +46,7 @@ def new_engine(
     engine = create_engine(
         parsed.difference_update_query(["options"]),
         hide_parameters=True,  # an e-mail address must not stand in an exception's text
+        json_deserializer=_from_json,
         use_native_hstore=False,  # it would cost a query for each new connection, and no column has that type
         connect_args={
             **bounded(answer_within_s, application=application),
@@ -53,6 +57,15 @@ def new_engine(
     )
     event.listen(engine, "connect", _in_utc)
     return engine
+
+
+def _from_json(text: str) -> Any:
+    """As json reads it, in a quarter of the time."""
+    try:
+        return decode(text)
+    except DecodeError:
+        # PostgreSQL keeps numbers that are too large for a float. json reads them as infinite.
+        return json.loads(text)
 
 
 def _in_utc(connection: Any, record: Any) -> None:

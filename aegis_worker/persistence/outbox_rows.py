@@ -10,86 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
+from .prepared import BY_INDEX, Prepared
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
+from .statement_files import text_of
 
-# statement_timestamp() and not clock_timestamp(): only a stable function can bound an index scan.
-#
-# A row that is behind another is put off until that one is due, or for a moment if that one is just being delivered.
-# Otherwise the rows of payments that wait would gather at the head of the index until they fill every page of LIMIT rows,
-# and a claim would find nothing else.
-#
-# OFFSET 0, LIMIT and _BY_INDEX are for the planner, which knows little about a table that is empty one minute and full
-# the next. They keep it from reading the whole table, and from looking through all due rows once for each payment. For
-# the same reason its plan is not kept.
-#
-# An event may be fanned out as soon as every earlier event of its payment is, in this claim or before. It doesn't wait
-# until those are told. So the statement may mark rows as fanned out that it doesn't claim.
-_BY_INDEX = "SET LOCAL enable_seqscan = off;"
-_CLAIM = f"""
-{_BY_INDEX}
-WITH due AS MATERIALIZED (
-    SELECT payment_id, seq, fanned_out FROM outbox
-    WHERE due_at <= statement_timestamp()
-    ORDER BY due_at, payment_id, seq LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-), undelivered AS (
-    SELECT o.payment_id, o.seq, o.due_at, d.fanned_out, d.seq IS NOT NULL AS picked,
-        max(
-            CASE WHEN o.leased THEN least(o.due_at, statement_timestamp() + interval '50 ms') ELSE o.due_at END
-        ) FILTER (WHERE d.seq IS NULL) OVER up_to_here AS behind,
-        bool_and(d.seq IS NOT NULL OR o.fanned_out) OVER up_to_here AS may_fan_out
-    FROM (
-        SELECT of_it.* FROM (SELECT DISTINCT payment_id FROM due) one
-        CROSS JOIN LATERAL (SELECT * FROM outbox WHERE payment_id = one.payment_id OFFSET 0) of_it OFFSET 0
-    ) o
-    LEFT JOIN due d ON d.payment_id = o.payment_id AND d.seq = o.seq
-    WINDOW up_to_here AS (PARTITION BY o.payment_id ORDER BY o.seq)
-), taken AS (
-    UPDATE outbox o
-    SET leased = u.behind IS NULL, lease_epoch = o.lease_epoch + (u.behind IS NULL)::int,
-        due_at = CASE WHEN u.behind IS NULL
-            THEN statement_timestamp() + make_interval(secs => %(lease_s)s) ELSE greatest(o.due_at, u.behind) END,
-        fanned_out = u.fanned_out OR u.may_fan_out
-    FROM (SELECT * FROM undelivered WHERE picked LIMIT %(limit)s) u
-    WHERE o.payment_id = u.payment_id AND o.seq = u.seq
-    RETURNING o.payment_id, o.seq, o.lease_epoch, o.tries, u.behind IS NULL AS claimed,
-        coalesce(u.behind > u.due_at, true) AS moved, u.may_fan_out AND NOT u.fanned_out AS fan_out
+_CLAIM = Prepared(
+    "outbox_claim",
+    text_of("outbox_claim", published_columns=PUBLISHED_COLUMNS, join_published=JOIN_PUBLISHED),
+    "int, float8",
+    before=BY_INDEX,
 )
-SELECT t.claimed, t.moved, t.lease_epoch, t.tries, t.fan_out, {PUBLISHED_COLUMNS}
-FROM taken t {JOIN_PUBLISHED}
-ORDER BY t.payment_id, t.seq
-"""
+_REMOVE = Prepared("outbox_remove", text_of("outbox_remove"), "text[], int[], int[]", before=BY_INDEX)
 
-_MINE = "unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(epochs)s::int[]"
-
-# Rows that were put off behind a removed row become due at once.
-_REMOVE = f"""
-{_BY_INDEX}
-WITH gone AS (
-    DELETE FROM outbox o USING {_MINE}) AS mine(payment_id, seq, lease_epoch)
-    WHERE o.payment_id = mine.payment_id AND o.seq = mine.seq AND o.lease_epoch = mine.lease_epoch
-    RETURNING o.payment_id
-), next AS (
-    UPDATE outbox o SET due_at = statement_timestamp()
-    FROM (SELECT DISTINCT payment_id FROM gone) one
-    CROSS JOIN LATERAL (
-        SELECT payment_id, seq, leased, due_at FROM outbox WHERE payment_id = one.payment_id OFFSET 0
-    ) behind
-    WHERE NOT behind.leased AND behind.due_at > statement_timestamp()
-        AND o.payment_id = behind.payment_id AND o.seq = behind.seq AND NOT o.leased
-    RETURNING 1
-)
-SELECT (SELECT count(*) FROM gone) AS removed, (SELECT count(*) FROM next) AS freed
-"""
-
-_BACK_OFF = f"""
+_BACK_OFF = """
 UPDATE outbox o
 SET leased = false, tries = o.tries + 1, last_error = %(error)s,
     due_at = statement_timestamp() + make_interval(secs => mine.delay_s)
-FROM {_MINE}, %(delays_s)s::float8[]) AS mine(payment_id, seq, lease_epoch, delay_s)
+FROM unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(epochs)s::int[], %(delays_s)s::float8[])
+    AS mine(payment_id, seq, lease_epoch, delay_s)
 WHERE o.payment_id = mine.payment_id AND o.seq = mine.seq AND o.lease_epoch = mine.lease_epoch
     AND o.leased
 """
@@ -104,8 +47,7 @@ FROM outbox
 _MAX_ERROR = 200
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedEvent:
+class ClaimedEvent(Struct, frozen=True):
     """An outbox row that this drainer holds; `tries` counts the failures so far."""
 
     event: PublishedEvent
@@ -150,7 +92,7 @@ class Lag(TypedDict):
 
 def claim(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
     """Look at up to `limit` due rows and take those whose turn it is, each for `lease_s` seconds under a raised fence."""
-    rows = connection.exec_driver_sql(_CLAIM, {"limit": limit, "lease_s": lease_s}).all()
+    rows: Sequence[Sequence[Any]] = _CLAIM.execute(connection, limit, lease_s).all()
     events: list[ClaimedEvent] = []
     to_fan_out: list[PublishedEvent] = []
     for claimed, _, lease_epoch, tries, fan_out, *columns in rows:
@@ -170,7 +112,7 @@ def claim(connection: Connection, *, limit: int, lease_s: float) -> OutboxClaim:
 
 def remove(connection: Connection, claimed: Sequence[ClaimedEvent]) -> Removal:
     """Remove delivered events whose rows are still ours."""
-    row = connection.exec_driver_sql(_REMOVE, _mine(claimed)).one()
+    row = _REMOVE.execute(connection, *_mine(claimed).values()).one()
     return Removal(removed=row.removed, freed=row.freed)
 
 

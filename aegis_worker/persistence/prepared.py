@@ -1,4 +1,4 @@
-"""Hot statements, which PostgreSQL parses once for each connection and plans at most twice a second."""
+"""Hot statements, which PostgreSQL parses once for each connection and plans at most every five seconds."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ from typing import Any
 from psycopg2.extensions import connection as DriverConnection
 from sqlalchemy import Connection, CursorResult
 
-# A plan suits the size that the tables had when it was made. A plan made while they were empty reads them from end to
-# end. Without this bound it would go on doing so, because a table fills up long before autovacuum has the plan made anew.
-_PLANS_HOLD_S = 0.5
+# A plan suits the size that the tables had when it was made. Autovacuum has it made anew only long after a table has filled
+# up, so it is bounded here. The bound is not shorter, because planning the hot statements takes PostgreSQL 5 ms.
+_PLANS_HOLD_S = 5.0
+
+# For statements that take the first rows of an index: whatever PostgreSQL believes about the size of a table that is empty
+# one minute and full the next, it must not read all of it and then sort.
+BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
+# For statements that join a batch with rows by their keys: each is looked up.
+BY_KEY = "SET LOCAL enable_seqscan = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_hashjoin = off"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A statement with the parameters `$1` and so on, of the given `types`. One plan serves whatever their values are.
 
-    A list goes in as one JSON document, so that it may be of any length. Each session of PostgreSQL knows only the names
-    that it prepared itself, so a pooler in between must keep a session to a client.
+    `before`: commands that are sent before the statement, in its transaction, such as BY_KEY. A list of rows goes in as one
+    JSON document, so that it may be of any length. Each session of PostgreSQL knows only the names that it prepared
+    itself, so a pooler in between must keep a session to a client.
     """
 
     name: str
     sql: str
     types: str = "json"
+    before: str | None = None
 
     def execute(self, connection: Connection, *values: Any) -> CursorResult[Any]:
         """Run the statement; the connection's session prepares it first if it hasn't yet."""
@@ -65,6 +73,8 @@ class Prepared:
 
     def _call(self, info: MutableMapping[Any, Any], values: tuple[Any, ...]) -> str:
         call = f"EXECUTE {self.name} ({', '.join(['%s'] * len(values))})"
+        if self.before is not None:
+            call = f"{self.before}; {call}"
         now_s = time.monotonic()
         if now_s < info.get("plans_hold_until_s", 0.0):
             return call

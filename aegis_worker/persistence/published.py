@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.json import Encoder
 
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.transitions import LEADS_TO, EventType
@@ -26,11 +27,10 @@ CROSS JOIN LATERAL (
 ) p
 """
 
-_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_ENCODER = Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedEvent:
+class PublishedEvent(Struct, frozen=True):
     """One event with the terms of its payment. `id` is the same in every delivery: consumers dedupe on it."""
 
     payment_id: str
@@ -71,7 +71,7 @@ class PublishedEvent:
             "seq": self.seq,
             "data": data,
         }
-        return _JSON.encode(document).encode()
+        return _ENCODER.encode(document)
 
 
 def published_from_row(row: Sequence[Any]) -> PublishedEvent:

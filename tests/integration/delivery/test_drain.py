@@ -271,27 +271,6 @@ def test_the_stream_is_kept_at_about_its_length(database, redis_url):
     assert in_outbox(database) == []
 
 
-def test_a_drain_goes_by_index_however_many_rows_have_left_the_outbox(database):
-    def plan(connection, statement, parameters):
-        settings, _, query = statement.partition("WITH")
-        connection.exec_driver_sql(settings)
-        return "\n".join(connection.exec_driver_sql(f"EXPLAIN WITH{query}", parameters).scalars())
-
-    execute(
-        database,
-        "INSERT INTO outbox (payment_id, seq, merchant_id)"
-        " SELECT 'pay_' || n, seq, 'm_1' FROM generate_series(1, 3000) n, generate_series(1, 3) seq",
-    )
-    execute(database, "DELETE FROM outbox")
-    for _ in range(12):
-        a_payment(database)
-    with database.engine.begin() as connection:
-        claim = outbox_rows.claim(connection, limit=500, lease_s=LEASE_S)
-        claiming = plan(connection, outbox_rows._CLAIM, {"limit": 500, "lease_s": LEASE_S})
-        removing = plan(connection, outbox_rows._REMOVE, outbox_rows._mine(claim.events))
-    assert "Seq Scan on outbox" not in claiming + removing
-
-
 def test_lag_tells_how_many_events_wait_and_for_how_long(database, stream):
     with database.read() as connection:
         assert outbox_rows.lag(connection) == {"pending": 0, "failed": 0, "leased": 0, "oldest_age_s": 0.0}

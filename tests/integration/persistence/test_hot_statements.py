@@ -1,0 +1,118 @@
+"""The hot statements read by index, and no more rows than their batch, whatever the tables held when they were planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.outbox_events import execute, settings_with
+from support.payments import a_command, pipeline
+from support.scripted_gateway import ScriptedGateway
+from support.statement_plans import Scan, scans_of
+
+from aegis_worker.domain.outcomes import Approved
+from aegis_worker.intake import accept_all
+from aegis_worker.persistence import outbox_rows
+from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.run import run
+
+BATCH, MANY = 40, 2000
+HOT = ("claim", "record", "outbox_claim", "outbox_remove")
+# Of one scan. A claim of events also looks at the other events of its payments, of which each has three.
+MOST_ROWS = 3 * BATCH
+# Tables that never grew large are read at once, whatever the plan.
+GROWN = ("payments", "jobs", "outbox", "payment_events")
+
+FOR_EVER = float("inf")
+Scans = dict[str, list[Scan]]
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """As the programs connect, over one connection."""
+    database = Database.connect(settings_with(database_url=database_url), application="test", pool_size=1)
+    yield database
+    database.dispose()
+
+
+def keep_plans(database: Database, *, for_s: float) -> None:
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("DISCARD PLANS")
+        connection.info["plans_hold_until_s"] = for_s
+
+
+def accept_many(database: Database, count: int = MANY) -> None:
+    """Rows that no ANALYZE has seen, which would have PostgreSQL make its plans anew."""
+    accept_all([a_command(f"key-{number}-of-{count}") for number in range(count)], database)
+
+
+def use_all(database: Database) -> None:
+    """Claim jobs, open their attempts and record the answers; claim the events and remove them."""
+    gateway = ScriptedGateway("a", lambda request: Approved(f"ref_{request.payment_id}"))
+    run(pipeline(database, gateway, batch=BATCH, call_threads=BATCH, run_limit_s=0.1), "payments")
+    events = database.run(lambda tx: outbox_rows.claim(tx, limit=BATCH, lease_s=30)).events
+    database.run(lambda tx: outbox_rows.remove(tx, events))
+
+
+def scans_of_use(database: Database) -> Scans:
+    with scans_of(database.engine) as scans:
+        use_all(database)
+    return {name: [scan for scan in scans if f"EXECUTE {name} " in scan.statement] for name in HOT}
+
+
+def too_much(scans: Scans) -> list[Scan]:
+    return [
+        scan
+        for of_it in scans.values()
+        for scan in of_it
+        if scan.looked_at > MOST_ROWS or (scan.node == "Seq Scan" and scan.table in GROWN)
+    ]
+
+
+def test_planned_for_full_tables(database: Database) -> None:
+    accept_many(database)
+    execute(database, "ANALYZE")
+    scans = scans_of_use(database)
+    assert [name for name in scans if not any(scan.looked_at for scan in scans[name])] == []
+    assert too_much(scans) == []
+
+
+def test_planned_for_full_tables_of_which_postgresql_knows_nothing_yet(database: Database) -> None:
+    accept_many(database)
+    scans = scans_of_use(database)
+    assert [name for name in scans if not any(scan.looked_at for scan in scans[name])] == []
+    assert too_much(scans) == []
+
+
+def test_planned_anew_for_tables_that_were_empty(database: Database) -> None:
+    keep_plans(database, for_s=FOR_EVER)
+    use_all(database)
+    accept_many(database)
+    keep_plans(database, for_s=0)
+    assert too_much(scans_of_use(database)) == []
+
+
+@pytest.mark.parametrize("before", [0, 1, BATCH])
+def test_even_a_plan_for_empty_tables_reads_no_more(database: Database, before: int) -> None:
+    keep_plans(database, for_s=FOR_EVER)
+    if before:
+        accept_many(database, before)
+    use_all(database)
+    accept_many(database)
+    scans = scans_of_use(database)
+    assert [name for name in scans if not any(scan.looked_at for scan in scans[name])] == []
+    assert too_much(scans) == []
+
+
+def test_planned_for_tables_that_most_rows_have_left(database: Database) -> None:
+    accept_many(database)
+    execute(database, "ANALYZE")
+    execute(database, "DELETE FROM outbox")
+    execute(database, "UPDATE jobs SET status = 'failed', finished_at = now()")
+    accept_many(database, BATCH)
+    scans = scans_of_use(database)
+    assert [scan for scan in too_much(scans) if scan.node == "Seq Scan"] == []
+
+
+def test_empty_tables(database: Database) -> None:
+    assert too_much(scans_of_use(database)) == []
