@@ -209,7 +209,6 @@ def _prepared(peer: Peer) -> pycurl.Curl:
     curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     curl.setopt(pycurl.PATH_AS_IS, 1)
     curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-    curl.setopt(pycurl.PIPEWAIT, 1)
     curl.setopt(pycurl.MAXLIFETIME_CONN, _LONGEST_LIFE_S)
     curl.setopt(pycurl.UPLOAD_BUFFERSIZE, _UPLOAD_BUFFER_BYTES)
     curl.setopt(pycurl.CAINFO, str(peer.ca_bundle) if peer.ca_bundle else certifi.where())
