@@ -49,6 +49,12 @@ class Engine:
         """Call back on the engine's thread, no sooner than this."""
         self._running().after(time.monotonic() + seconds, callback)
 
+    def close_idle(self) -> None:
+        """Close the kept connections, unless transfers are under way."""
+        loop = self._loop
+        if loop is not None and loop.stops_if_idle():
+            self.close()
+
     def close(self) -> None:
         """Close the connections. Transfers under way end without an answer. A later one starts the engine anew."""
         with self._lock:
@@ -73,11 +79,19 @@ class Engine:
             return self._loop
 
 
-def wait_for(begin: Callable[[Callable[[T], None]], None]) -> T:
-    """What `begin(done)` gives to `done` later. Never call this on the engine's own thread."""
+def begun(begin: Callable[[Callable[[T], None]], None]) -> Callable[[], T]:
+    """Begin something; what is returned waits for what `begin(done)` gives to `done`, and must be called once.
+
+    Never wait on the engine's own thread.
+    """
     told: SimpleQueue[T] = SimpleQueue()
     begin(told.put)
-    return told.get()
+    return told.get
+
+
+def wait_for(begin: Callable[[Callable[[T], None]], None]) -> T:
+    """What `begin(done)` gives to `done`. Never call this on the engine's own thread."""
+    return begun(begin)()
 
 
 def _check(transfer: Transfer) -> None:
@@ -99,6 +113,9 @@ def _at_exit() -> None:
     for engine in list(_engines):
         engine.close()
 
+
+# The engine of this process. It costs nothing until its first transfer.
+ENGINE = Engine()
 
 os.register_at_fork(after_in_child=_after_fork)
 atexit.register(_at_exit)

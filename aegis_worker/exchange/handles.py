@@ -22,7 +22,7 @@ MAX_HEAD_BYTES = 65_536
 _LONGEST_LIFE_S = 300
 _UPLOAD_BUFFER_BYTES = 16_384
 # libcurl adds these by itself. `Expect` would have it send a request twice, to a server that answers 417.
-_NOT_ADDED = ("Accept:", "Expect:")
+_NOT_ADDED = ("Expect:",)
 # What callbacks tell libcurl.
 _GO_ON: int = pycurl.PREREQFUNC_OK
 _ABORT: int = pycurl.PREREQFUNC_ABORT

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import count
+from queue import SimpleQueue
 
 import pycurl
 import structlog
@@ -87,6 +88,20 @@ class Loop:
     def after(self, at: float, callback: Callable[[], None]) -> None:
         """Call back on this thread when it is `at` (monotonic)."""
         self._ask(lambda: heapq.heappush(self._timers, (at, next(self._numbers), callback)))
+
+    def stops_if_idle(self) -> bool:
+        """Take no more transfers if there are none now. Returns whether it takes none any more."""
+        told: SimpleQueue[bool] = SimpleQueue()
+
+        def stop_if_idle() -> None:
+            self._is_stopped = self._is_stopped or not (self._under_way or self._timers or self._asked)
+            told.put(self._is_stopped)
+
+        if threading.current_thread() is self._thread:
+            stop_if_idle()
+        else:
+            self._ask(stop_if_idle)
+        return told.get()
 
     def stop(self) -> None:
         """End all transfers, close all connections, and return when that is done."""
