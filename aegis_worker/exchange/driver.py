@@ -1,4 +1,4 @@
-"""Makes the calls that an adapter's flow yields, one after the other, on the calling thread (design D11).
+"""Makes the calls that an adapter's flow yields, one after the other, without waiting for any of them (design D11).
 
 The rules are written here once for every gateway: the result of a flow when a call gets no answer, how many calls it may
 make, how long they may take together, and that an operation is in doubt when its adapter raises.
@@ -7,74 +7,135 @@ make, how long they may take together, and that an operation is in doubt when it
 from __future__ import annotations
 
 import time
-from contextlib import closing
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
 from aegis_worker.domain.outcomes import NotSent, Unknown
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer, Pause
+from aegis_worker.gateways.kit.flows import Flow, HttpCall, NoAnswer, Pause
+
+from .transfers import Done, Result
 
 log = structlog.get_logger(__name__)
 
 # No operation of a gateway that we know takes more than three calls.
 MOST_CALLS = 8
+_NO_TIME = NotSent("no time was left for the call", kind=NotSentKind.TIMEOUT)
 T = TypeVar("T")
 
 
 class Client(Protocol):
-    """Makes a call at most once, and returns how sure it is: an answer, nothing sent, or unknown (design D4)."""
+    """Makes a call at most once, and says how sure it is: an answer, nothing sent, or unknown (design D4)."""
 
-    def send(self, call: HttpCall, *, deadline: float) -> HttpAnswer | NotSent | Unknown:
-        """Return the answer, or why there is none, by the `deadline` (monotonic). Network errors are never raised."""
+    def begin(
+        self, call: HttpCall, done: Done, *, deadline: float, may_leave: Callable[[], bool] | None
+    ) -> None:
+        """Have the call made, and `done` called with its result by the `deadline` (monotonic). Network errors are never
+        raised. If `may_leave` says no just before the first byte, nothing is sent.
+        """
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back later."""
 
 
-def make(flow: Flow[T], client: Client, *, within_s: float, gateway: str) -> T | NotSent | Unknown:
-    """Return what the flow returns or, if a call without an answer ended it, that call's outcome.
+def make(
+    flow: Flow[T],
+    client: Client,
+    done: Callable[[T | NotSent | Unknown], None],
+    *,
+    within_s: float,
+    gateway: str,
+    may_leave: Callable[[], bool] | None = None,
+) -> None:
+    """Tell `done` what the flow returns or, if a call without an answer ended it, that call's outcome.
 
-    All its calls together take no longer than `within_s`; a call for which no time is left is not sent. The flow is
-    closed in any case. Adapters must not raise. If one does, its calls may have had an effect, so the outcome is
-    `Unknown` and the log names the `gateway`.
+    A flow that needs no call ends before this returns; others end on the engine's thread. All calls together take no
+    longer than `within_s`; a call for which no time is left is not sent, nor one that changes something where `may_leave`
+    says no. The flow is closed in any case. Adapters must not raise. If one does, its calls may have had an effect, so
+    the outcome is `Unknown` and the log names the `gateway`.
     """
-    deadline = time.monotonic() + within_s
-    heard: HttpAnswer | NotSent | Unknown | None = None
-    calls, has_written = 0, False
-    try:
-        with closing(flow):
-            while True:
-                step = _go_on(flow, heard)
-                if isinstance(step, Pause):
-                    time.sleep(step.seconds)
-                    heard = None
-                    continue
-                calls += 1
-                if calls > MOST_CALLS:
-                    return Unknown(f"the adapter asked for more than {MOST_CALLS} calls")
-                heard = _send(step, client, deadline)
-                has_written |= not (step.only_reads or isinstance(heard, NotSent))
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    except NoAnswer as none:
-        return _left_by(none.outcome, has_written)
-    except Exception as error:
-        log.exception("adapter raised", gateway=gateway)
-        return Unknown(f"the adapter raised {type(error).__name__}")
+    _Operation(flow, client, done, time.monotonic() + within_s, gateway, may_leave).go_on(None)
 
 
-def _go_on(flow: Flow[T], heard: HttpAnswer | NotSent | Unknown | None) -> HttpCall | Pause:
-    """The flow's next step. Raises StopIteration when it returns, and NoAnswer if the flow does not catch it."""
-    if isinstance(heard, NotSent | Unknown):
-        return flow.throw(NoAnswer(heard))
-    # Sending None starts a flow, and resumes it after a pause.
-    return flow.send(heard)  # type: ignore[arg-type]
+class _Operation(Generic[T]):
+    """A flow that is under way."""
+
+    def __init__(
+        self,
+        flow: Flow[T],
+        client: Client,
+        done: Callable[[T | NotSent | Unknown], None],
+        deadline: float,
+        gateway: str,
+        may_leave: Callable[[], bool] | None,
+    ) -> None:
+        self._flow, self._client, self._done = flow, client, done
+        self._deadline, self._gateway, self._may_leave = deadline, gateway, may_leave
+        self._calls, self._has_written, self._is_over = 0, False, False
+
+    def go_on(self, heard: Result | None) -> None:
+        """Take the flow's next step, and tell how it ended if it has no more."""
+        try:
+            step = self._next_step(heard)
+            while not self._is_begun(step):
+                step = self._next_step(_NO_TIME)
+            return
+        except StopIteration as end:
+            outcome: T | NotSent | Unknown = end.value
+        except NoAnswer as none:
+            outcome = _left_by(none.outcome, self._has_written)
+        except _TooManyCalls:
+            outcome = Unknown(f"the adapter asked for more than {MOST_CALLS} calls")
+        except Exception as error:
+            if self._is_over:
+                raise  # not the adapter, but what was done with the outcome
+            log.exception("adapter raised", gateway=self._gateway)
+            outcome = Unknown(f"the adapter raised {type(error).__name__}")
+        except BaseException:
+            self._flow.close()
+            raise
+        self._end(outcome)
+
+    def _next_step(self, heard: Result | None) -> HttpCall | Pause:
+        """Raises StopIteration when the flow returns, and NoAnswer if it does not catch it."""
+        if isinstance(heard, NotSent | Unknown):
+            return self._flow.throw(NoAnswer(heard))
+        # Sending None starts a flow, and resumes it after a pause.
+        return self._flow.send(heard)  # type: ignore[arg-type]
+
+    def _is_begun(self, step: HttpCall | Pause) -> bool:
+        """Begin the step. Returns False for a call for which no time is left."""
+        if isinstance(step, Pause):
+            self._client.after(step.seconds, lambda: self.go_on(None))
+            return True
+        self._calls += 1
+        if self._calls > MOST_CALLS:
+            raise _TooManyCalls
+        only_reads = step.only_reads
+        if time.monotonic() >= self._deadline:
+            return False
+
+        def answered(result: Result) -> None:
+            self._has_written |= not (only_reads or isinstance(result, NotSent))
+            self.go_on(result)
+
+        may_leave = None if only_reads else self._may_leave
+        self._client.begin(step, answered, deadline=self._deadline, may_leave=may_leave)
+        return True
+
+    def _end(self, outcome: T | NotSent | Unknown) -> None:
+        self._is_over = True
+        try:
+            self._flow.close()
+        except Exception:
+            log.exception("adapter raised at its end", gateway=self._gateway)
+        self._done(outcome)
 
 
-def _send(call: HttpCall, client: Client, deadline: float) -> HttpAnswer | NotSent | Unknown:
-    if time.monotonic() >= deadline:
-        return NotSent("no time was left for the call", kind=NotSentKind.TIMEOUT)
-    return client.send(call, deadline=deadline)
+class _TooManyCalls(Exception):
+    """The flow asked for more calls than any gateway needs."""
 
 
 def _left_by(outcome: NotSent | Unknown, has_written: bool) -> NotSent | Unknown:

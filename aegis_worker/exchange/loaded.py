@@ -1,4 +1,4 @@
-"""The gateways of config/gateways.toml as the rest of the product uses them: each an adapter and its HTTP clients."""
+"""The gateways of config/gateways.toml as the rest of the product uses them: each an adapter whose calls are made."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,11 +20,12 @@ from aegis_worker.gateways.base import (
     PaymentGateway,
     StatusQuery,
 )
-from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
-from aegis_worker.gateways.registry import IN_PROCESS, load_adapters
+from aegis_worker.gateways.kit.flows import Flow, HttpCall
+from aegis_worker.gateways.registry import load_adapters
 
 from .driver import make
-from .http_client import HttpClient
+from .engine import ENGINE, Engine, wait_for
+from .transfers import Done, Peer, Transfer
 
 T = TypeVar("T")
 About = TypeVar("About")
@@ -36,53 +38,44 @@ def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[
 
 
 class LoadedGateway:
-    """A `PaymentGateway`: carries out an adapter's flows over HTTP on the calling thread.
+    """A `PaymentGateway`: has an adapter's calls made by the engine.
 
     All calls of one operation together take no longer than `config.slowest_call_s`.
     """
 
-    def __init__(self, adapter: Adapter) -> None:
+    def __init__(self, adapter: Adapter, engine: Engine = ENGINE) -> None:
         self.config = adapter.config
         self.capabilities = adapter.capabilities
-        self._adapter = adapter
-        self._clients = _Clients(adapter.config)
+        self._adapter, self._engine = adapter, engine
+        self._client = _Client(adapter.config, engine)
 
-    def initiate(self, request: GatewayRequest) -> Outcome:
-        """Create the payment at the gateway without moving money."""
-        return self._made(self._adapter.initiate, request)
+    def send(
+        self,
+        request: GatewayRequest,
+        done: Callable[[Outcome], None],
+        may_leave: Callable[[], bool] | None = None,
+    ) -> None:
+        """Carry out the request's operation, without waiting for it."""
+        operation: Callable[[GatewayRequest], Flow[Outcome]] = getattr(self._adapter, request.operation.value)
+        self._make(operation, request, done, may_leave)
 
-    def authenticate(self, request: GatewayRequest) -> Outcome:
-        """Make the gateway accept the payer."""
-        return self._made(self._adapter.authenticate, request)
+    def ask(self, query: StatusQuery, done: Callable[[Lookup], None]) -> None:
+        """Look up, by the gateway's own id if it is known and else by our reference, without waiting for it."""
+        by_id = query.gateway_ref is not None
+        look_up = self._adapter.get_status if by_id else self._adapter.find_by_reference
+        self._make(look_up, query, lambda said: done(_found(said)))
 
-    def process(self, request: GatewayRequest) -> Outcome:
-        """Charge, or authorize."""
-        return self._made(self._adapter.process, request)
-
-    def capture(self, request: GatewayRequest) -> Outcome:
-        """Capture an authorized payment."""
-        return self._made(self._adapter.capture, request)
-
-    def void(self, request: GatewayRequest) -> Outcome:
-        """Release an authorized payment."""
-        return self._made(self._adapter.void, request)
-
-    def refund(self, request: GatewayRequest) -> Outcome:
-        """Return what was captured."""
-        return self._made(self._adapter.refund, request)
-
-    def get_status(self, query: StatusQuery) -> Lookup:
-        """The outcome of an operation, looked up by the gateway's own id."""
-        return _found(self._made(self._adapter.get_status, query))
-
-    def find_by_reference(self, query: StatusQuery) -> Lookup:
-        """The outcome of an operation, looked up by our reference."""
-        return _found(self._made(self._adapter.find_by_reference, query))
+    def ask_and_wait(self, query: StatusQuery) -> Lookup:
+        """Look up, and wait for the answer."""
+        said: Lookup = wait_for(partial(self.ask, query))
+        return said
 
     def health_check(self) -> Health:
         """Whether the gateway answers, and how fast."""
         started = time.monotonic()
-        said = self._made(lambda _: self._adapter.health_check(), None)
+        said: Health | NotSent | Unknown = wait_for(
+            partial(self._make, lambda _: self._adapter.health_check(), None)
+        )
         latency_ms = round((time.monotonic() - started) * 1000)
         if isinstance(said, Health):
             return replace(said, latency_ms=latency_ms)
@@ -93,48 +86,47 @@ class LoadedGateway:
         return self._adapter.parse_webhook(headers, body)
 
     def close(self) -> None:
-        """Close kept-alive connections."""
-        self._clients.close()
+        """Close kept-alive connections, unless some are in use."""
+        self._engine.close_idle()
 
-    def _made(self, operation: Callable[[About], Flow[T]], about: About) -> T | NotSent | Unknown:
-        return make(
+    def _make(
+        self,
+        operation: Callable[[About], Flow[T]],
+        about: About,
+        done: Callable[[T | NotSent | Unknown], None],
+        may_leave: Callable[[], bool] | None = None,
+    ) -> None:
+        make(
             _begun(operation, about),
-            self._clients,
+            self._client,
+            done,
             within_s=self.config.slowest_call_s,
             gateway=self.config.name,
+            may_leave=may_leave,
         )
 
 
-class _Clients:
-    """A client for the gateway's base URL, and one for each other URL that its adapter calls, made at the first call."""
+class _Client:
+    """Has calls made at the gateway's base URL, and at other URLs that its adapter calls. They share its places."""
 
-    def __init__(self, config: GatewayConfig) -> None:
-        self._config = config
-        self._by_url: dict[str, HttpClient] = {}
-        if config.adapter not in IN_PROCESS:
-            # Make the first client now, so that wrong certificates show at the start and not with the first payment.
-            self._by_url[config.base_url] = self._client(config.base_url)
-
-    def send(self, call: HttpCall, *, deadline: float) -> HttpAnswer | NotSent | Unknown:
-        base_url = call.base_url or self._config.base_url
-        client = self._by_url.get(base_url)
-        if client is None:
-            # If two threads make the first call at the same time, one of the two clients is never used.
-            client = self._by_url.setdefault(base_url, self._client(base_url))
-        return client.send(call, deadline=deadline)
-
-    def close(self) -> None:
-        for client in list(self._by_url.values()):
-            client.close()
-
-    def _client(self, base_url: str) -> HttpClient:
-        return HttpClient(
-            base_url,
-            connect_timeout_s=self._config.connect_timeout_s,
-            timeout_s=self._config.timeout_s,
-            max_connections=self._config.max_connections,
-            headers={},
+    def __init__(self, config: GatewayConfig, engine: Engine) -> None:
+        self._base_url, self._engine = config.base_url, engine
+        self._peer = Peer(
+            connect_timeout_s=config.connect_timeout_s,
+            timeout_s=config.timeout_s,
+            most=config.max_connections,
         )
+        self.after = engine.after
+
+    def begin(
+        self, call: HttpCall, done: Done, *, deadline: float, may_leave: Callable[[], bool] | None
+    ) -> None:
+        url = (call.base_url or self._base_url).rstrip("/") + call.path
+        headers = {"User-Agent": "AegisPay", **call.headers}
+        transfer = Transfer(
+            self._peer, call.method, url, headers, call.body, call.only_reads, may_leave, deadline
+        )
+        self._engine.begin(transfer, done)
 
 
 def _begun(operation: Callable[[About], Flow[T]], about: About) -> Flow[T]:

@@ -18,15 +18,14 @@ Calls that get no answer don't concern the adapter. The code that makes its call
   `NotSent` of kind TIMEOUT;
 - anything else after bytes may have been sent (read timeout, reset, bytes that are not HTTP): `Unknown`.
 
-The rest of the product uses each adapter as a `PaymentGateway` (`exchange.loaded`), whose operations return when their
-calls are done.
+The rest of the product uses each adapter as a `PaymentGateway` (`exchange.loaded`), which waits for no call.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -83,7 +82,7 @@ class GatewayConfig:
     webhook_secret: str = field(default="", repr=False)
     connect_timeout_s: float = 2.0
     timeout_s: float = 8.0
-    max_connections: int = 256
+    max_connections: int = 1024
     currencies: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
     methods: frozenset[str] = frozenset()
@@ -247,40 +246,33 @@ class Adapter(Protocol):
 
 
 class PaymentGateway(Protocol):
-    """One named gateway as the product calls it: it carries out each operation of its `Adapter`.
+    """One named gateway as the product calls it: it carries out the operations of its `Adapter`.
 
-    Several threads may call it. It never raises because of what a gateway or a network does.
+    Several threads may call it. It never raises because of what a gateway or a network does. `send` and `ask` don't wait:
+    they tell `done` what came of it, at once where the gateway needs no call, else on another thread.
     """
 
     config: GatewayConfig
     capabilities: Capabilities
 
-    def initiate(self, request: GatewayRequest) -> Outcome:
-        """Create the payment at the gateway without moving money."""
+    def send(
+        self,
+        request: GatewayRequest,
+        done: Callable[[Outcome], None],
+        may_leave: Callable[[], bool] | None = None,
+    ) -> None:
+        """Carry out the request's operation. `may_leave` is asked just before anything leaves that changes something; if it
+        says no, nothing is sent.
+        """
 
-    def authenticate(self, request: GatewayRequest) -> Outcome:
-        """Make the gateway accept the payer."""
+    def ask(self, query: StatusQuery, done: Callable[[Lookup], None]) -> None:
+        """Look up what became of an operation, by the gateway's own id if it is known, else by our reference."""
 
-    def process(self, request: GatewayRequest) -> Outcome:
-        """Charge, or authorize."""
-
-    def capture(self, request: GatewayRequest) -> Outcome:
-        """Capture an authorized payment."""
-
-    def void(self, request: GatewayRequest) -> Outcome:
-        """Release an authorized payment."""
-
-    def refund(self, request: GatewayRequest) -> Outcome:
-        """Return what was captured."""
-
-    def get_status(self, query: StatusQuery) -> Lookup:
-        """The outcome of an operation, looked up by the gateway's own id."""
-
-    def find_by_reference(self, query: StatusQuery) -> Lookup:
-        """The outcome of an operation, looked up by our reference."""
+    def ask_and_wait(self, query: StatusQuery) -> Lookup:
+        """As `ask`, for callers who have nothing else to do meanwhile."""
 
     def health_check(self) -> Health:
-        """Whether the gateway answers, and how fast."""
+        """Wait for whether the gateway answers, and how fast."""
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
         """Check signature and age, then translate. Raises `errors.InvalidWebhook`."""

@@ -69,7 +69,7 @@ def _compared(gateway: PaymentGateway | None, payment: Payment, charge: Standing
     if gateway is None:
         return answer | {"says": Unknown.__name__}
     query = StatusQuery(Operation.PROCESS, charge.key, charge.gateway_ref, payment.amount)
-    outcome = discreet(gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query))
+    outcome = discreet(gateway.ask_and_wait(query))
     window_s = gateway.capabilities.absence_window_s
     if charge.is_own and may_be_invisible(outcome, charge.sent_ago_s, window_s):
         return answer | {"says": "TooEarly"}

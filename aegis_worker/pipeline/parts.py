@@ -55,7 +55,7 @@ class PipelineParts:
     worker: str
     lease_s: float
     batch: int
-    call_threads: int
+    calls_in_flight: int
     run_limit_s: float
     hold_hints: Callable[[str], None] = _nobody
     clear_hint: Callable[[str], None] = _nobody

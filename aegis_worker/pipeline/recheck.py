@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,13 +27,14 @@ from aegis_worker.domain.outcomes import (
     Unknown,
     UnknownKind,
 )
+from aegis_worker.exchange.engine import begun
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
 from aegis_worker.gateways.discretion import discreet
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database
 
-_BATCH, _THREADS, _BUDGET_S = 64, 8, 10.0
+_BATCH, _SIDE_BY_SIDE, _BUDGET_S = 64, 8, 10.0
 # Put a claimed charge off for longer than the slowest batch takes, so that no two workers ask about it at once. Also wait
 # so long after a look-up without an answer.
 _PUT_OFF_S = 600.0
@@ -87,22 +87,21 @@ def recheck(parts: RecheckParts) -> dict[str, int]:
     counts = {"asked": 0, "found": 0}
     silent: set[str] = set()
     stop_at = time.monotonic() + _BUDGET_S
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="recheck") as pool:
-        while time.monotonic() < stop_at:
-            claimed_at_s = clock_s()
-            due = parts.database.run(_claim)
-            if not due:
-                break
-            crash_point("recheck.claimed")
-            answers = list(pool.map(lambda row: _ask_unless_silent(parts.gateways, row, silent), due))
-            crash_point("recheck.answered")
-            found = parts.database.run(
-                partial(_settle, parts=parts, due=due, answers=answers, claimed_at_s=claimed_at_s)
-            )
-            counts["asked"] += len(due)
-            counts["found"] += found
-            if found:
-                parts.hints.notify("verify")
+    while time.monotonic() < stop_at:
+        claimed_at_s = clock_s()
+        due = parts.database.run(_claim)
+        if not due:
+            break
+        crash_point("recheck.claimed")
+        answers = _ask_all(parts.gateways, due, silent)
+        crash_point("recheck.answered")
+        found = parts.database.run(
+            partial(_settle, parts=parts, due=due, answers=answers, claimed_at_s=claimed_at_s)
+        )
+        counts["asked"] += len(due)
+        counts["found"] += found
+        if found:
+            parts.hints.notify("verify")
     return counts
 
 
@@ -111,25 +110,36 @@ def _claim(connection: Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-def _ask_unless_silent(
+def _ask_all(
+    gateways: Mapping[str, PaymentGateway], rows: Sequence[Mapping[str, Any]], silent: set[str]
+) -> list[Lookup]:
+    """Ask about some at a time, but not a gateway that has just not answered in time: all of a batch would hold the task
+    past its limit. `silent` remembers such gateways.
+    """
+    answers: list[Lookup] = []
+    for begin in range(0, len(rows), _SIDE_BY_SIDE):
+        some = rows[begin : begin + _SIDE_BY_SIDE]
+        waits = [_asked(gateways, row, silent) for row in some]
+        for row, wait in zip(some, waits, strict=True):
+            answer = discreet(wait())
+            if isinstance(answer, Unknown) and answer.kind is UnknownKind.ANSWER_TIMEOUT:
+                silent.add(row["gateway"])
+            answers.append(answer)
+    return answers
+
+
+def _asked(
     gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any], silent: set[str]
-) -> Lookup:
-    """Ask, but not a gateway that has just not answered in time: all of a batch would hold the task past its limit."""
+) -> Callable[[], Lookup]:
+    """Ask about the charge; what is returned waits for the answer."""
     if row["gateway"] in silent:
-        return Unknown("it did not answer about another payment")
-    answer = _ask(gateways, row)
-    if isinstance(answer, Unknown) and answer.kind is UnknownKind.ANSWER_TIMEOUT:
-        silent.add(row["gateway"])
-    return answer
-
-
-def _ask(gateways: Mapping[str, PaymentGateway], row: Mapping[str, Any]) -> Lookup:
+        return lambda: Unknown("it did not answer about another payment")
     gateway = gateways.get(row["gateway"])
     if gateway is None:
-        return Unknown("no longer configured")
+        return lambda: Unknown("no longer configured")
     amount = Money(row["amount_minor"], row["currency"])
     query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"], amount)
-    return discreet(gateway.get_status(query) if query.gateway_ref else gateway.find_by_reference(query))
+    return begun(partial(gateway.ask, query))
 
 
 def _settle(

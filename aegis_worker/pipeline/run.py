@@ -40,7 +40,7 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
     Calls that take longer are left to `parts.tail`: whoever ends the process waits for it.
     """
     report, lookout = RunReport(), Lookout(parts, queue)
-    window = parts.tail.take(lambda: Window(parts.call_threads, Hand(parts.jobs, parts.owed)))
+    window = parts.tail.take(lambda: Window(parts.calls_in_flight, Hand(parts.jobs, parts.owed)))
     window.hand.pay()
     gives_back = False
     try:

@@ -42,7 +42,6 @@ class Tail:
         if give_back is not None:
             give_back()
         if not len(window):
-            window.close()
             return
         left = _Left(window, settle, give_back)
         with self._lock:
@@ -88,4 +87,3 @@ class _Left(threading.Thread):
         """Nothing is in flight any more."""
         if self._give_back is not None:
             self._give_back()
-        self.window.close()

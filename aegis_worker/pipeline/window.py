@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import count
 from queue import Empty, SimpleQueue
 
 from aegis_worker.gateways.base import PaymentGateway
 
-from .calls import call
+from .calls import begin_call
 from .hand import Hand
 from .held import Held
 from .suspects import is_suspect
@@ -19,22 +20,20 @@ from .work import Answer, Ask, Send, SendAgain
 # answer together, so don't wait.
 _GATHER_S, _FEW = 0.003, 20
 
-_Call = Future[Answer | None]
-
 
 class Window:
-    """At most `limit` calls side by side, each on a thread, and the `hand` that holds their jobs.
+    """At most `limit` calls side by side, and the `hand` that holds their jobs.
 
     Both may outlive the run that made them; see `tail.Tail`.
     """
 
     def __init__(self, limit: int, hand: Hand) -> None:
         self.hand = hand
-        self._pool, self._limit = ThreadPoolExecutor(limit, thread_name_prefix="gateway"), limit
-        self._calls: dict[_Call, Held] = {}
-        self._earlier: set[_Call] = set()
-        # A queue and not futures.wait(): that looks at every call in flight each time that one of them answers.
-        self._answered: SimpleQueue[_Call] = SimpleQueue()
+        self._limit = limit
+        self._numbers = count()
+        self._calls: dict[int, Held] = {}
+        self._earlier: set[int] = set()
+        self._answered: SimpleQueue[tuple[int, Answer | BaseException | None]] = SimpleQueue()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -61,23 +60,29 @@ class Window:
     def send(
         self, held: Held, gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float
     ) -> None:
-        """Have the call made; see `calls.call`."""
-        future = self._pool.submit(call, gateway, step, send_until_s)
-        self._calls[future] = held
-        future.add_done_callback(self._answered.put)
+        """Have the call made; see `calls.begin_call`."""
+        number = next(self._numbers)
+        self._calls[number] = held
+        begin_call(gateway, step, send_until_s, partial(self._take, number))
+
+    def _take(self, number: int, answer: Answer | BaseException | None) -> None:
+        """Called where the call ended, mostly on the engine's thread."""
+        self._answered.put((number, answer))
 
     def answered(self, timeout_s: float) -> Iterator[tuple[Held, Answer | None]]:
         """Everything that has answered, and, of many, what does in the next 3 ms; nothing when none has in `timeout_s`."""
         try:
-            done = self._answered.get(timeout=timeout_s)
+            number, answer = self._answered.get(timeout=timeout_s)
             if len(self._calls) > _FEW:
                 time.sleep(_GATHER_S)
             while True:
-                self._earlier.discard(done)
+                self._earlier.discard(number)
                 # A call that was disowned meanwhile is nobody's.
-                if (held := self._calls.pop(done, None)) is not None:
-                    yield held, done.result()
-                done = self._answered.get_nowait()
+                if (held := self._calls.pop(number, None)) is not None:
+                    if isinstance(answer, BaseException):
+                        raise answer
+                    yield held, answer
+                number, answer = self._answered.get_nowait()
         except Empty:
             return
 
@@ -92,12 +97,8 @@ class Window:
         A worker that was frozen past its lease may take over from itself. The older claim is a zombie's, and must not be
         written in one statement with the newer one, whose fence would let it pass.
         """
-        zombies = [call for call, held in self._calls.items() if held.work.payment.id in payment_ids]
+        zombies = [number for number, held in self._calls.items() if held.work.payment.id in payment_ids]
         for zombie in zombies:
             del self._calls[zombie]
             self._earlier.discard(zombie)
         return len(zombies)
-
-    def close(self) -> None:
-        """Let the threads go, when nothing is in flight any more."""
-        self._pool.shutdown(wait=False)

@@ -70,15 +70,15 @@ class Gate:
     timeout_ms: float
 
 
-def gate_of(gateway: str, guarded: Guarded, *, call_threads: int, alone: bool) -> Gate:
-    """The gates of `gateway`, in a process that can make `call_threads` calls at once.
+def gate_of(gateway: str, guarded: Guarded, *, calls_in_flight: int, alone: bool) -> Gate:
+    """The gates of `gateway`, in a process that can make `calls_in_flight` calls at once.
 
     Unless it is `alone`, a gateway gets half of them, so that a slow one leaves room for the others; and never more than
     its connections. Where that is less than all, each lane leaves an eighth of it to the other one.
     """
     config = guarded.config
-    share = max(1, min(config.max_connections, call_threads if alone else call_threads // 2))
-    lane_share = share if share >= call_threads else share - share // 8
+    share = max(1, min(config.max_connections, calls_in_flight if alone else calls_in_flight // 2))
+    lane_share = share if share >= calls_in_flight else share - share // 8
     if config.max_concurrent is not None:
         lane_share = min(lane_share, config.max_concurrent)
     return Gate(

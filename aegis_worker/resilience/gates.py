@@ -43,11 +43,11 @@ T = TypeVar("T")
 Views = Mapping[str, Mapping[str, BreakerView]]
 
 
-def build_gates(redis: Redis, gateways: Mapping[str, Guarded], *, call_threads: int) -> SharedGates:
-    """The gates of `gateways`, for a process that can make `call_threads` calls at once."""
+def build_gates(redis: Redis, gateways: Mapping[str, Guarded], *, calls_in_flight: int) -> SharedGates:
+    """The gates of `gateways`, for a process that can make `calls_in_flight` calls at once."""
     alone = len(gateways) == 1
     gates = {
-        name: gate_of(name, gateway, call_threads=call_threads, alone=alone)
+        name: gate_of(name, gateway, calls_in_flight=calls_in_flight, alone=alone)
         for name, gateway in gateways.items()
     }
     return SharedGates(redis, gates, draw=partial(random.Random().uniform, -1.0, 1.0))

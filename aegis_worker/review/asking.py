@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import hop_reference
 from aegis_worker.domain.outcomes import Operation, Unknown
+from aegis_worker.exchange.engine import begun
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
 from aegis_worker.gateways.kit.identity import NOTHING
-from aegis_worker.pipeline.calls import call as call_gateway
-from aegis_worker.pipeline.work import Ask
+from aegis_worker.pipeline.calls import begin_call
+from aegis_worker.pipeline.work import Answer, Ask
 
 from .answers import Said
 from .case import Case
-
-_MOST_AT_ONCE = 4
 
 
 def ask(
@@ -33,17 +32,30 @@ def ask(
     questions: list[tuple[Attempt, str | None]] = [(charge, None) for charge in charges]
     if gateway_ref is not None and charges:
         questions.insert(0, (charges[0], gateway_ref))
-    with ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="resolve") as pool:
-        return list(pool.map(lambda question: _said(gateways, case, *question), questions))
+    # All are asked before the first answer is waited for.
+    return [wait() for wait in [_asked(gateways, case, *question) for question in questions]]
 
 
-def _said(gateways: Mapping[str, PaymentGateway], case: Case, charge: Attempt, asked_for: str | None) -> Said:
+def _asked(
+    gateways: Mapping[str, PaymentGateway], case: Case, charge: Attempt, asked_for: str | None
+) -> Callable[[], Said]:
+    """Ask about the charge; what is returned waits for what the gateway says."""
     gateway = gateways.get(charge.gateway)
     if gateway is None:
-        return Said(charge, Unknown("it is no longer configured"), asked_for)
+        return lambda: Said(charge, Unknown("it is no longer configured"), asked_for)
     gateway_ref = asked_for or hop_reference(case.calls, charge)
     query = StatusQuery(Operation.PROCESS, charge.gateway_key, gateway_ref, case.payment.amount)
-    answer = call_gateway(gateway, Ask(query), math.inf)
+    wait: Callable[[], Answer | BaseException | None] = begun(
+        partial(begin_call, gateway, Ask(query), math.inf)
+    )
+    return lambda: _said(gateway, charge, asked_for, wait())
+
+
+def _said(
+    gateway: PaymentGateway, charge: Attempt, asked_for: str | None, answer: Answer | BaseException | None
+) -> Said:
+    if isinstance(answer, BaseException):
+        raise answer
     if answer is None:
         raise AssertionError("unreachable: only what would be sent can be too late")
     capabilities = gateway.capabilities

@@ -17,8 +17,9 @@ from aegis_worker import __version__
 from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import OperatorError, Retryable
-from aegis_worker.exchange.http_client import HttpClient
-from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
+from aegis_worker.exchange.engine import Engine
+from aegis_worker.exchange.transfers import Peer, Transfer
+from aegis_worker.gateways.kit.flows import HttpAnswer
 from aegis_worker.resilience.backoff import next_delay_s
 from aegis_worker.strict_json import MalformedJson, canonical, parse
 
@@ -92,18 +93,18 @@ class Api:
             )
         self.url = url
         self.stop = threading.Event()
-        self._http = HttpClient(
-            url,
+        self._engine = Engine()
+        self._peer = Peer(
             connect_timeout_s=_CONNECT_TIMEOUT_S,
             timeout_s=_ANSWER_TIMEOUT_S,
-            max_connections=connections,
-            max_body_bytes=_MAX_ANSWER_BYTES,
-            headers={
-                "Authorization": f"Bearer {key}",
-                "Accept": "application/json",
-                "User-Agent": f"aegis-cli/{__version__}",
-            },
+            most=connections,
+            max_answer_bytes=_MAX_ANSWER_BYTES,
         )
+        self._headers = {
+            "Authorization": f"Bearer {key}",
+            "Accept": "application/json",
+            "User-Agent": f"aegis-cli/{__version__}",
+        }
 
     def post_payment(self, body: Mapping[str, Any], idempotency_key: str) -> Reply:
         """Post until the API takes or refuses it, at most 7 times with pauses, always with the same key and body.
@@ -147,13 +148,13 @@ class Api:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._engine.close()
 
     def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         last = ""
         for tries in range(1, _TRIES + 1):
             retry_after_s = 0.0
-            answer = self._http.send(HttpCall(method, path, headers, body))
+            answer = self._engine.make(self._transfer(method, path, body, headers))
             if isinstance(answer, HttpAnswer):
                 reply = self._reply(answer)
                 if not reply.is_worth_a_retry:
@@ -165,6 +166,16 @@ class Api:
             if tries == _TRIES or self._pause(tries, retry_after_s):
                 break
         raise NotAnswered(f"{self.url} did not answer after {tries} tries: {last}")
+
+    def _transfer(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Transfer:
+        return Transfer(
+            self._peer,
+            method,
+            self.url.rstrip("/") + path,
+            {**self._headers, **headers},
+            body,
+            may_repeat=True,  # every request that changes something carries its idempotency key
+        )
 
     def _pause(self, tries: int, at_least_s: float = 0.0) -> bool:
         """Wait before the next try; whether it was ended by `stop`."""

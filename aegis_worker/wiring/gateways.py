@@ -34,9 +34,9 @@ def calls_at_once(settings: Settings, gateways: Mapping[str, PaymentGateway]) ->
 
     One of several gateways may take half of it (see `resilience.gate`), so it is doubled: each gets what one alone gets.
     """
-    return settings.call_threads if len(gateways) == 1 else 2 * settings.call_threads
+    return settings.calls_in_flight if len(gateways) == 1 else 2 * settings.calls_in_flight
 
 
 def gates_of(settings: Settings, redis: Redis, gateways: Mapping[str, PaymentGateway]) -> SharedGates:
     """The gates in front of these gateways, for one process."""
-    return build_gates(redis, gateways, call_threads=calls_at_once(settings, gateways))
+    return build_gates(redis, gateways, calls_in_flight=calls_at_once(settings, gateways))

@@ -51,7 +51,7 @@ def pipeline_parts(
         worker=name,
         lease_s=settings.lease_s,
         batch=settings.batch,
-        call_threads=calls_at_once(settings, gateways),
+        calls_in_flight=calls_at_once(settings, gateways),
         run_limit_s=settings.run_limit_s,
         hold_hints=hints.hold,
         clear_hint=hints.clear,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.gateway_calls import sent
 from support.rewriting_proxy import Exchange, RewritingProxy, as_bytes
 from support.sandbox_calls import approved_ref, query, request
 from support.sandbox_process import Sandbox
@@ -109,9 +110,9 @@ def test_a_charge_answered_in_a_body_that_is_not_to_be_read_is_unknown(
 ) -> None:
     charge = request()
     proxy.rewrite = changes(form)
-    assert isinstance(gateway.process(charge), Unknown)
+    assert isinstance(sent(gateway, charge), Unknown)
     proxy.heal()
-    assert isinstance(gateway.find_by_reference(query(charge)), Approved)
+    assert isinstance(gateway.ask_and_wait(query(charge)), Approved)
     assert len(sandbox.booked(charge.idempotency_key)) == 1
 
 
@@ -120,10 +121,10 @@ def test_a_look_up_answered_in_a_body_that_is_not_to_be_read_is_unknown(
     gateway: LoadedGateway, proxy: RewritingProxy, form: str
 ) -> None:
     charge = request()
-    ref = approved_ref(gateway.process(charge))
+    ref = approved_ref(sent(gateway, charge))
     proxy.rewrite = changes(form)
-    assert isinstance(gateway.get_status(query(charge, ref)), Unknown)
-    assert isinstance(gateway.find_by_reference(query(charge)), Unknown)
+    assert isinstance(gateway.ask_and_wait(query(charge, ref)), Unknown)
+    assert isinstance(gateway.ask_and_wait(query(charge)), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_a_decline_that_says_two_things_is_unknown(
     gateway: LoadedGateway, proxy: RewritingProxy, change: Callable[[bytes], bytes]
 ) -> None:
     proxy.rewrite = lambda exchange: (exchange.status, change(exchange.body))
-    assert isinstance(gateway.process(request("tok_hard_lost_card")), Unknown)
+    assert isinstance(sent(gateway, request("tok_hard_lost_card")), Unknown)
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 422, 429])
@@ -146,6 +147,6 @@ def test_a_refusal_that_can_not_be_read_is_unknown(
     gateway: LoadedGateway, proxy: RewritingProxy, status: int, body: bytes
 ) -> None:
     proxy.rewrite = lambda exchange: (status, body)
-    assert isinstance(gateway.process(request()), Unknown)
-    assert isinstance(gateway.find_by_reference(query(request())), Unknown)
-    assert isinstance(gateway.get_status(query(request(), "spay_1")), Unknown)
+    assert isinstance(sent(gateway, request()), Unknown)
+    assert isinstance(gateway.ask_and_wait(query(request())), Unknown)
+    assert isinstance(gateway.ask_and_wait(query(request(), "spay_1")), Unknown)

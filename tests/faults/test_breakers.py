@@ -170,7 +170,7 @@ def worker(
         adapters = sandboxes.adapters()
         for one in adapters:
             one.config = replace(one.config, breaker=limits)
-        gates = build_gates(client, {one.config.name: one for one in adapters}, call_threads=8)
+        gates = build_gates(client, {one.config.name: one for one in adapters}, calls_in_flight=8)
         return pipeline(database, *adapters, gates=gates)
 
     return build

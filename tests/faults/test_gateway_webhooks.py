@@ -9,6 +9,7 @@ import random
 import threading
 import time
 import uuid
+from functools import partial
 
 import pytest
 from support.api_client import start_api
@@ -28,6 +29,7 @@ from werkzeug.serving import make_server
 
 from aegis_worker.domain.outcomes import Declined, Unknown
 from aegis_worker.domain.transitions import State
+from aegis_worker.exchange.engine import wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
@@ -91,13 +93,13 @@ def test_a_webhook_that_comes_before_our_commit_converges_without_a_second_send(
             gateway = adapter(sandbox.url)
             at_the_webhook = []
 
-            def post_and_wait_for_the_webhook(request):
-                outcome = LoadedGateway.process(gateway, request)
+            def post_and_wait_for_the_webhook(request, done, _may_leave):
+                outcome = wait_for(partial(LoadedGateway.send, gateway, request))
                 assert eventually(lambda: bool(kept(database)))
                 at_the_webhook.extend(attempts_of(database, request.payment_id))
-                return outcome
+                done(outcome)
 
-            gateway.process = post_and_wait_for_the_webhook
+            gateway.send = post_and_wait_for_the_webhook
             payment_id = accept_one(database).payment.id
             run_until_quiet(pipeline(database, gateway))
             charged = sandbox.booked(f"{payment_id}-p1")
@@ -196,7 +198,7 @@ def test_a_webhook_about_a_late_charge_has_it_found_and_refunded(database, api, 
     with running_sandbox(tmp_path) as sandbox:
         gateway = adapter(sandbox.url)
         payment_id = accept_one(database).payment.id
-        gateway.process = lambda request: refused_by(gateway, request)
+        gateway.send = partial(refused_by, gateway)
         parts = pipeline(database, gateway)
         run(parts, "payments")
         assert payment_of(database, payment_id).state is State.FAILURE
@@ -208,10 +210,9 @@ def test_a_webhook_about_a_late_charge_has_it_found_and_refunded(database, api, 
     assert story_of(database, payment_id)[-2:] == ["DUPLICATE_DETECTED", "DUPLICATE_REVERSED"]
 
 
-def refused_by(gateway, request):
+def refused_by(gateway, request, done, _may_leave):
     """A gateway that charges and tells that it declined."""
-    LoadedGateway.process(gateway, request)
-    return Declined("stolen_card", "43")
+    LoadedGateway.send(gateway, request, lambda outcome: done(Declined("stolen_card", "43")))
 
 
 def test_an_event_about_a_charge_that_was_given_up_has_that_one_asked_about(database, api):

@@ -141,7 +141,7 @@ def test_a_lock_that_always_grants_lets_nothing_be_charged_twice_while_leases_en
 ) -> None:
     gateways = [forgetful(name) for name in ("a", "b")]
     ids = [accept_one(database, f"k{number}").payment.id for number in range(25)]
-    parts = pipeline(database, *gateways, call_threads=4, run_limit_s=1)
+    parts = pipeline(database, *gateways, calls_in_flight=4, run_limit_s=1)
     done = threading.Event()
     with ThreadPoolExecutor(5) as pool:
         pool.submit(steal_leases, database, done)

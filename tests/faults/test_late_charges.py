@@ -379,7 +379,7 @@ def test_what_a_zombie_hears_too_late_is_asked_about_at_once(database):
 
     payment_id = accept_one(database).payment.id
     # With one thread it has no room for a second claim, and can't take over from itself.
-    zombie = pipeline(database, ScriptedGateway("a", charge_while_another_gives_up), call_threads=1)
+    zombie = pipeline(database, ScriptedGateway("a", charge_while_another_gives_up), calls_in_flight=1)
     assert run(zombie, "payments").lost == 1
     assert payment_of(database, payment_id).state is State.FAILURE
     (late,) = rows(database, "SELECT recheck_at <= now() AS due FROM attempts")

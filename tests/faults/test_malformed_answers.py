@@ -79,7 +79,7 @@ def parts(database: Database, sandboxes: SandboxPair, proxy: MalformingProxy) ->
         )
     )
     second = adapter(sandboxes.b)
-    made = pipeline(database, first, second, call_threads=3)
+    made = pipeline(database, first, second, calls_in_flight=3)
     yield made
     made.tail.finish()
     first.close()

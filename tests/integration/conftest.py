@@ -27,8 +27,8 @@ def gated(database: Database, valkey: Redis) -> Callable[..., PipelineParts]:
     """`gated(*gateways, **changes)`: a pipeline to the gateways, behind their gates."""
 
     def build(*gateways: ScriptedGateway, **changes: Any) -> PipelineParts:
-        threads = changes.get("call_threads", 8)
-        gates = build_gates(valkey, {one.config.name: one for one in gateways}, call_threads=threads)
+        threads = changes.get("calls_in_flight", 8)
+        gates = build_gates(valkey, {one.config.name: one for one in gateways}, calls_in_flight=threads)
         return pipeline(database, *gateways, gates=gates, **changes)
 
     return build

@@ -180,7 +180,7 @@ def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = 
     web = Web(settings=settings, database=database, hints=told, redis_ready=lambda: redis_ready)  # type: ignore[arg-type]
     named = {gateway.config.name: gateway for gateway in gateways}
     redis = redis_client(settings)
-    monitor = Monitor(redis, build_gates(redis, named, call_threads=settings.call_threads), named)
+    monitor = Monitor(redis, build_gates(redis, named, calls_in_flight=settings.calls_in_flight), named)
     web = replace(
         web,
         gateways=lambda: named,

@@ -20,7 +20,7 @@ class Traffic:
     """A worker's gates, on the test's Redis."""
 
     def __init__(self, redis: Redis, gateways: Mapping[str, PaymentGateway]) -> None:
-        self.gates = build_gates(redis, gateways, call_threads=64)
+        self.gates = build_gates(redis, gateways, calls_in_flight=64)
         self.monitor = Monitor(redis, self.gates, gateways)
 
     def send(self, gateway: str) -> tuple[Wanted, int]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from aegis_worker.domain.outcomes import NotSent, Outcome
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.exchange.engine import wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
@@ -48,7 +50,7 @@ def a_frozen_worker_is_refused(database: Database) -> int:
     payment_id = accept_one(database).payment.id
     with ThreadPoolExecutor(2) as workers:
         # With one thread the worker has no room for a second claim, so it can't take over its own job.
-        zombie = workers.submit(run, pipeline(database, a, b, call_threads=1), "payments")
+        zombie = workers.submit(run, pipeline(database, a, b, calls_in_flight=1), "payments")
         frozen.wait(_BOUND_S)
         end_leases(database)
         follower = workers.submit(run, pipeline(database, a, b), "payments")
@@ -64,8 +66,8 @@ def a_worker_dies_during_its_call(database: Database, without_keys: SandboxPair)
     """A gateway without idempotency keys has charged when the worker dies. The lease ends, and another takes over."""
 
     class Doomed(LoadedGateway):
-        def process(self, request: GatewayRequest) -> Outcome:
-            super().process(request)
+        def send(self, request: GatewayRequest, *_: object) -> None:
+            wait_for(partial(super().send, request))
             raise Death
 
     payment_id = accept_one(database).payment.id

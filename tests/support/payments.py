@@ -95,7 +95,7 @@ def pipeline(database: Database, *gateways: Any, **changes: Any) -> PipelinePart
         worker="test",
         lease_s=90,
         batch=64,
-        call_threads=8,
+        calls_in_flight=8,
         run_limit_s=5,
     )
     return replace(parts, **changes)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, Outcome
+from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, NotSent, Operation, Outcome
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.base import (
     Capabilities,
@@ -83,6 +83,31 @@ class ScriptedGateway:
         """How often this gateway charged the payment."""
         return sum(key.startswith(payment_id) for key in self.charges)
 
+    def send(
+        self,
+        request: GatewayRequest,
+        done: Callable[[Outcome], None],
+        may_leave: Callable[[], bool] | None = None,
+    ) -> None:
+        """Follow the script of the request's operation, on a thread of its own, because scripts may wait."""
+        operation: Script = getattr(self, request.operation.value)
+        refuses = may_leave is not None and not may_leave()
+        self._on_a_thread(lambda: NotSent("too late") if refuses else operation(request), done)
+
+    def ask(self, query: StatusQuery, done: Callable[[Lookup], None]) -> None:
+        """Follow the script of look-ups, on a thread of its own."""
+        self._on_a_thread(lambda: self.get_status(query), done)
+
+    def _on_a_thread(self, script: Callable[[], _Answer], done: Callable[[_Answer], None]) -> None:
+        def follow() -> None:
+            try:
+                answer = script()
+            except BaseException as error:
+                answer = cast("_Answer", _Raises(error))
+            done(answer)
+
+        threading.Thread(target=follow, daemon=True).start()
+
     def process(self, request: GatewayRequest) -> Outcome:
         self.calls.append(request)
         return self._script(request)
@@ -106,7 +131,7 @@ class ScriptedGateway:
         self.look_ups.append(query)
         return self.look_up(query)
 
-    find_by_reference = get_status
+    find_by_reference = ask_and_wait = get_status
 
     def health_check(self) -> Health:
         return Health(ok=True, latency_ms=0)
@@ -124,3 +149,13 @@ class ScriptedGateway:
     def _authenticated(self, request: GatewayRequest) -> Outcome:
         self.calls.append(request)
         return Approved(request.gateway_ref or f"auth_{request.idempotency_key}")
+
+
+class _Raises:
+    """The end of a script that raised, such as a worker's death: raised again where somebody looks at the answer."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> object:
+        raise self._error

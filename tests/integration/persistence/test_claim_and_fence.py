@@ -237,7 +237,7 @@ def test_a_dead_redis_does_not_stop_payments(database):
 def test_twenty_runs_at_once_charge_each_payment_once(database):
     ids = [accept_one(database, f"k{number}").payment.id for number in range(30)]
     gateway = ScriptedGateway("a", lambda request: gateway.charge(request))
-    parts = pipeline(database, gateway, call_threads=2)
+    parts = pipeline(database, gateway, calls_in_flight=2)
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: run(parts, "payments"), range(20)))
     assert [gateway.charges_of(id_) for id_ in ids] == [1] * 30

@@ -144,7 +144,7 @@ def test_whatever_gateways_do_every_payment_ends_charged_once_or_not_at_all_and_
 
 
 def gates_of(redis: Redis, gateways: list[MoodyGateway]) -> SharedGates:
-    return build_gates(redis, {one.config.name: one for one in gateways}, call_threads=8)
+    return build_gates(redis, {one.config.name: one for one in gateways}, calls_in_flight=8)
 
 
 def works(parts: PipelineParts, queue: str, stopped: threading.Event) -> None:

@@ -402,7 +402,7 @@ def test_one_slow_call_of_a_batch_holds_up_neither_the_commits_of_the_others_nor
     slow_id = accept_one(database, "slow", amount=Money(5000, "USD")).payment.id
     fast_ids = {accept_one(database, f"fast-{number}").payment.id for number in range(20)}
     gateway = ScriptedGateway("a", slow_for_large_amounts)
-    running = threading.Thread(target=run, args=(pipeline(database, gateway, call_threads=4), "payments"))
+    running = threading.Thread(target=run, args=(pipeline(database, gateway, calls_in_flight=4), "payments"))
     running.start()
     ended = "SELECT payment_id FROM jobs WHERE finished_at IS NOT NULL"
     for _ in range(400):

@@ -109,7 +109,7 @@ def test_a_look_at_another_queue_goes_on_with_what_is_out_and_does_not_wait_for_
 def test_calls_of_earlier_runs_count_among_those_that_a_process_may_have_out(
     database: Database, some: SlowForSome, parts_for: Callable[..., PipelineParts]
 ) -> None:
-    parts = parts_for(some, call_threads=2)
+    parts = parts_for(some, calls_in_flight=2)
     slow = slow_payments(database, some, count=2)
     run(parts, "payments")
     ordinary = accept_one(database, "ordinary").payment.id

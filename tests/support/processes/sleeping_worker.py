@@ -80,12 +80,14 @@ def main(database_url: str, gateway_url: str, wanted: str) -> None:
     jobs = Jobs(database, sleeper.comes_by)
 
     class Gateway(LoadedGateway):
-        def find_by_reference(self, query: StatusQuery) -> Lookup:
+        def ask(self, query: StatusQuery, done: Callable[[Lookup], None]) -> None:
+            def heard(said: Lookup) -> None:
+                sleeper.comes_by("heard")
+                jobs.asked = True
+                done(said)
+
             sleeper.comes_by("asking")
-            said = super().find_by_reference(query)
-            sleeper.comes_by("heard")
-            jobs.asked = True
-            return said
+            super().ask(query, heard)
 
     config = GatewayConfig(
         "sandbox_a",
@@ -101,7 +103,7 @@ def main(database_url: str, gateway_url: str, wanted: str) -> None:
         Gateway(SandboxAdapter(config)),
         lease_s=lease_s,
         # One call at a time, and over when it goes on: it has no room to claim its own job again, nor time to.
-        call_threads=1,
+        calls_in_flight=1,
         run_limit_s=1,
         gates=Gates(sleeper.comes_by),
         jobs=jobs,

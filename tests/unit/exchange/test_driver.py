@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
+from msgspec.structs import replace
+from support.gateway_calls import sent
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
@@ -20,8 +22,10 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.exchange.driver import MOST_CALLS, make
+from aegis_worker.exchange import driver
+from aegis_worker.exchange.driver import MOST_CALLS, Client
 from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.exchange.transfers import Done
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, Health, StatusQuery
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer, Pause
 from aegis_worker.gateways.null.adapter import NullAdapter
@@ -36,16 +40,33 @@ CHARGE = GatewayRequest(
 
 
 class ScriptedClient:
-    """Gives the answers one after the other, and remembers the calls."""
+    """Gives the answers one after the other, at once, and remembers the calls and the pauses."""
 
     def __init__(self, *answers: HttpAnswer | NotSent | Unknown) -> None:
         self.answers = list(answers)
         self.calls: list[HttpCall] = []
+        self.pauses: list[float] = []
+        self.asked_before: list[bool] = []
 
-    def send(self, call: HttpCall, *, deadline: float) -> HttpAnswer | NotSent | Unknown:
+    def begin(
+        self, call: HttpCall, done: Done, *, deadline: float, may_leave: Callable[[], bool] | None
+    ) -> None:
         assert deadline > time.monotonic()
         self.calls.append(call)
-        return self.answers.pop(0)
+        self.asked_before.append(may_leave is not None)
+        done(self.answers.pop(0))
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        self.pauses.append(seconds)
+        callback()
+
+
+def make(flow: Flow[Outcome], client: Client, *, within_s: float, gateway: str) -> Outcome:
+    """What comes of the flow."""
+    told: list[Outcome] = []
+    driver.make(flow, client, told.append, within_s=within_s, gateway=gateway)
+    (outcome,) = told
+    return outcome
 
 
 def calling(calls: Sequence[HttpCall]) -> Flow[Outcome]:
@@ -134,17 +155,35 @@ def test_a_call_for_which_no_time_is_left_is_not_sent() -> None:
     assert client.calls == [READ]
 
 
-def test_a_pause_is_kept_and_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-
+def test_a_pause_is_kept_and_answered_with_nothing() -> None:
     def pretends_to_be_slow() -> Flow[Outcome]:
         nothing = yield Pause(1.5)
         assert nothing is None
         return Approved("ch_1")
 
-    assert make(pretends_to_be_slow(), ScriptedClient(), within_s=5, gateway="a") == Approved("ch_1")
-    assert slept == [1.5]
+    client = ScriptedClient()
+    assert make(pretends_to_be_slow(), client, within_s=5, gateway="a") == Approved("ch_1")
+    assert client.pauses == [1.5]
+
+
+def test_only_what_changes_something_is_asked_whether_it_may_still_leave() -> None:
+    client = ScriptedClient(OK, OK)
+    driver.make(
+        calling([READ, WRITE]), client, lambda _: None, within_s=5, gateway="a", may_leave=lambda: True
+    )
+    assert client.asked_before == [False, True]
+
+
+def test_what_is_done_with_an_outcome_may_break_and_is_done_once() -> None:
+    told = []
+
+    def broken(outcome: Outcome) -> None:
+        told.append(outcome)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        driver.make(calling([WRITE]), ScriptedClient(OK), broken, within_s=5, gateway="a")
+    assert told == [Approved("ch_1")]
 
 
 @pytest.mark.parametrize("answer", [REFUSED, RESET])
@@ -163,8 +202,8 @@ def test_a_flow_is_closed_however_it_ends(answer: NotSent | Unknown) -> None:
 
 
 def test_the_end_of_a_worker_closes_the_flow_and_goes_on() -> None:
-    class Dying:
-        def send(self, call: HttpCall, *, deadline: float) -> HttpAnswer:
+    class Dying(ScriptedClient):
+        def begin(self, call: HttpCall, done: Done, **_: object) -> None:
             raise SystemExit
 
     flow = calling([WRITE])
@@ -195,7 +234,8 @@ class Broken(NullAdapter):
 )
 def test_an_adapter_that_raises_leaves_its_operation_in_doubt(operation: str, error: str) -> None:
     gateway = LoadedGateway(Broken(GatewayConfig("a", "broken", "http://127.0.0.1:1", "k")))
-    assert getattr(gateway, operation)(CHARGE) == Unknown(f"the adapter raised {error}")
+    request = replace(CHARGE, operation=Operation(operation))
+    assert sent(gateway, request) == Unknown(f"the adapter raised {error}")
 
 
 class Remote(NullAdapter):
@@ -212,7 +252,7 @@ class Remote(NullAdapter):
 
 def test_a_look_up_that_was_not_sent_tells_as_little_as_one_that_was_not_answered() -> None:
     gateway = LoadedGateway(Remote(GatewayConfig("a", "remote", "http://127.0.0.1:1", "k")))
-    said = gateway.find_by_reference(StatusQuery(Operation.PROCESS, "pay_1-p1"))
+    said = gateway.ask_and_wait(StatusQuery(Operation.PROCESS, "pay_1-p1"))
     assert said == Unknown("could not connect: Connection refused", kind=UnknownKind.NO_ANSWER)
 
 

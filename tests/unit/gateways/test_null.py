@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
+from support.gateway_calls import sent
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, NotFound, Operation
@@ -30,25 +33,27 @@ def gateway(tmp_path: Path, options: str = "") -> PaymentGateway:
 def test_it_needs_no_address_and_approves(tmp_path: Path) -> None:
     null = gateway(tmp_path)
     assert null.capabilities.steps == (Operation.PROCESS,)
-    assert null.process(REQUEST) == Approved("null_pay_1", captured=True)
+    assert sent(null, REQUEST) == Approved("null_pay_1", captured=True)
     assert null.health_check().ok
 
 
-def test_it_waits_for_its_latency_on_the_calling_thread(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("aegis_worker.exchange.driver.time.sleep", slept.append)
-    gateway(tmp_path, "latency_ms = 50").process(REQUEST)
-    gateway(tmp_path).process(REQUEST)
-    assert slept == [0.05]
+def test_it_answers_at_once_on_the_calling_thread(tmp_path: Path) -> None:
+    told: list[int] = []
+    gateway(tmp_path).send(REQUEST, lambda outcome: told.append(threading.get_ident()))
+    assert told == [threading.get_ident()]
+
+
+def test_it_answers_after_its_latency(tmp_path: Path) -> None:
+    began = time.monotonic()
+    assert isinstance(sent(gateway(tmp_path, "latency_ms = 50"), REQUEST), Approved)
+    assert time.monotonic() - began >= 0.05
 
 
 def test_it_remembers_nothing(tmp_path: Path) -> None:
     null = gateway(tmp_path)
-    null.process(REQUEST)
+    sent(null, REQUEST)
     query = StatusQuery(Operation.PROCESS, "pay_1-p1", "null_pay_1")
-    assert null.get_status(query) == null.find_by_reference(query) == NotFound()
+    assert null.ask_and_wait(query) == null.ask_and_wait(query) == NotFound()
     with pytest.raises(InvalidWebhook):
         null.parse_webhook({}, b"{}")
 

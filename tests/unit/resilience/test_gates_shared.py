@@ -208,7 +208,7 @@ def test_a_batch_longer_than_lua_takes_at_once_goes_in_parts(clock):
 
 
 @pytest.mark.parametrize(
-    ("settings", "call_threads", "alone", "shares"),
+    ("settings", "calls_in_flight", "alone", "shares"),
     [
         ({}, 256, True, (256, 256)),
         ({}, 256, False, (128, 112)),
@@ -219,9 +219,9 @@ def test_a_batch_longer_than_lua_takes_at_once_goes_in_parts(clock):
         ({}, 1, False, (1, 1)),
     ],
 )
-def test_what_one_gateway_may_take_of_a_process(settings, call_threads, alone, shares):
+def test_what_one_gateway_may_take_of_a_process(settings, calls_in_flight, alone, shares):
     gateway = ScriptedGateway("bank", **settings)
-    gate = gate_of("bank", gateway, call_threads=call_threads, alone=alone)
+    gate = gate_of("bank", gateway, calls_in_flight=calls_in_flight, alone=alone)
     assert (gate.share, gate.lane_share) == shares
 
 

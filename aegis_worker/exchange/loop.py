@@ -1,0 +1,281 @@
+"""The engine's thread: it waits for sockets and for time, and lets libcurl work on what is ready."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import resource
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from queue import SimpleQueue
+
+import pycurl
+import structlog
+
+from aegis_worker.domain.outcomes import NotSent
+from aegis_worker.domain.retries import NotSentKind
+
+from .connections import Connections
+from .handles import Handle
+from .places import Asked, Places
+from .time_limits import TimeLimits
+from .transfers import Done, Peer, Result, Transfer
+
+log = structlog.get_logger(__name__)
+
+# Idle connections that are kept. Of more, libcurl closes the one that was idle longest.
+_MOST_IDLE = 1024
+# Free handles that are kept for the next transfers to a peer.
+_MOST_FREE = 256
+# Each transfer under way needs a file descriptor, and many systems allow 1,024 by default.
+_FILES = 32_768
+_LONGEST_SLEEP_S = 60.0
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_WATCHED = {pycurl.POLL_IN: _READ, pycurl.POLL_OUT: _WRITE, pycurl.POLL_INOUT: _READ | _WRITE}
+_READY = {
+    _READ: pycurl.CSELECT_IN,
+    _WRITE: pycurl.CSELECT_OUT,
+    _READ | _WRITE: pycurl.CSELECT_IN | pycurl.CSELECT_OUT,
+}
+_STOPPED = NotSent("the process is about to end")
+
+
+class Loop:
+    """One libcurl multi handle and its thread, from the first transfer to `stop`. Any thread may call what is public."""
+
+    def __init__(self) -> None:
+        _allow_many_files()
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, _MOST_IDLE)
+        self._selector = selectors.DefaultSelector()
+        self._wakes, self._woken = socket.socketpair()
+        for end in (self._wakes, self._woken):
+            end.setblocking(False)
+        self._selector.register(self._woken, _READ)
+        self._asked: deque[Callable[[], None]] = deque()
+        self._is_asleep = self._is_stopped = False
+        self._curl_due_at = math.inf
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._places, self._limits, self._connections = Places(), TimeLimits(), Connections()
+        self._under_way: dict[pycurl.Curl, tuple[Handle, Asked]] = {}
+        self._free: dict[Peer, list[Handle]] = {}
+        self._watched: dict[int, int] = {}
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it takes transfers."""
+        return not self._is_stopped
+
+    def begin(self, transfer: Transfer, done: Done) -> None:
+        """Begin the transfer as soon as its peer has a place."""
+        connect_by = time.monotonic() + transfer.peer.connect_timeout_s
+        if transfer.deadline is not None:
+            connect_by = min(connect_by, transfer.deadline)
+        self._ask(partial(self._take, Asked(transfer, done, connect_by)))
+
+    def after(self, at: float, callback: Callable[[], None]) -> None:
+        """Call back on this thread when it is `at` (monotonic)."""
+        self._ask(lambda: heapq.heappush(self._timers, (at, next(self._numbers), callback)))
+
+    def stops_if_idle(self) -> bool:
+        """Take no more transfers if there are none now. Returns whether it takes none any more."""
+        told: SimpleQueue[bool] = SimpleQueue()
+
+        def stop_if_idle() -> None:
+            self._is_stopped = self._is_stopped or not (self._under_way or self._timers or self._asked)
+            told.put(self._is_stopped)
+
+        if threading.current_thread() is self._thread:
+            stop_if_idle()
+        else:
+            self._ask(stop_if_idle)
+        return told.get()
+
+    def stop(self) -> None:
+        """End all transfers, close all connections, and return when that is done."""
+        self._is_stopped = True
+        self._wake()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _ask(self, what: Callable[[], None]) -> None:
+        self._asked.append(what)
+        if self._is_asleep:
+            self._is_asleep = False
+            self._wake()
+        if self._is_stopped:
+            self._do_what_is_asked()
+
+    def _wake(self) -> None:
+        with suppress(OSError):  # it is full, so the thread wakes up anyway; or the loop has ended
+            self._wakes.send(b"!")
+
+    def _run(self) -> None:
+        try:
+            while not self._is_stopped:
+                self._turn()
+        except Exception:
+            log.exception("the engine broke; its calls end without an answer")
+        finally:
+            self._end()
+
+    def _turn(self) -> None:
+        self._do_what_is_asked()
+        for key, events in self._wait():
+            if key.fileobj is self._woken:
+                self._woken.recv(4096)
+            else:
+                self._multi.socket_action(key.fd, _READY[events])
+        now = time.monotonic()
+        if self._curl_due_at <= now:
+            self._curl_due_at = math.inf
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2]()
+        for handle in self._limits.over(now):
+            self._ended(handle.curl, None)
+        self._collect()
+
+    def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
+        self._is_asleep = True
+        # Look again: what was asked for before the flag was set has not woken anybody.
+        due_at = (
+            -math.inf if self._asked or self._is_stopped else min(self._curl_due_at, self._limits.next_at())
+        )
+        if self._timers:
+            due_at = min(due_at, self._timers[0][0])
+        try:
+            return self._selector.select(min(max(due_at - time.monotonic(), 0.0), _LONGEST_SLEEP_S))
+        finally:
+            self._is_asleep = False
+
+    def _do_what_is_asked(self) -> None:
+        while self._asked:
+            try:
+                what = self._asked.popleft()
+            except IndexError:
+                return  # another thread has done it, because the loop has ended
+            what()
+
+    def _take(self, asked: Asked) -> None:
+        if self._is_stopped:
+            self._tell(asked.done, _STOPPED)
+        elif self._places.take(asked):
+            self._start(asked)
+        else:
+            give_up: Callable[[], None] = partial(self._give_up, asked)
+            heapq.heappush(self._timers, (asked.connect_by, next(self._numbers), give_up))
+
+    def _give_up(self, asked: Asked) -> None:
+        if self._places.gives_up(asked):
+            self._tell(asked.done, NotSent("no free connection"))
+
+    def _start(self, asked: Asked, *, fresh: bool = False) -> None:
+        transfer, now = asked.transfer, time.monotonic()
+        peer = transfer.peer
+        connect_s = asked.connect_by - now
+        total_s = connect_s + peer.timeout_s
+        if transfer.deadline is not None:
+            total_s = min(total_s, transfer.deadline - now)
+        if connect_s <= 0:
+            self._leave(peer)
+            self._tell(asked.done, NotSent("no time was left for the call", kind=NotSentKind.TIMEOUT))
+            return
+        free = self._free.setdefault(peer, [])
+        handle = free.pop() if free else Handle(peer, self._connections, self._leaves)
+        curl = handle.begin(transfer, connect_s, total_s, fresh=fresh)
+        self._under_way[curl] = handle, asked
+        self._multi.add_handle(curl)
+
+    def _leaves(self, handle: Handle) -> None:
+        """Called by libcurl when the request is next."""
+        self._limits.begin(handle, time.monotonic())
+
+    def _collect(self) -> None:
+        """End the transfers that libcurl is done with."""
+        left = 1
+        while left:
+            left, good, bad = self._multi.info_read()
+            for curl in good:
+                self._ended(curl, (0, ""))
+            for curl, error, message in bad:
+                self._ended(curl, (error, message))
+
+    def _ended(self, curl: pycurl.Curl, how: tuple[int, str] | None) -> None:
+        """`how`: libcurl's error and its message; None where the time was over before."""
+        handle, asked = self._under_way.pop(curl)
+        self._multi.remove_handle(curl)
+        self._limits.end(handle)
+        begins_again = handle.may_begin_again
+        result = handle.given_up() if how is None else handle.result(*how)
+        free = self._free[handle.peer]
+        if len(free) < _MOST_FREE:
+            free.append(handle)
+        if begins_again and not self._is_stopped:
+            self._start(asked, fresh=True)
+            return
+        self._leave(handle.peer)
+        self._tell(asked.done, result)
+
+    def _leave(self, peer: Peer) -> None:
+        next_one = self._places.give_back(peer)
+        if next_one is not None:
+            self._start(next_one)
+
+    def _tell(self, done: Done, result: Result) -> None:
+        try:
+            done(result)
+        except Exception:
+            log.exception("what was to be done with an answer broke")
+
+    def _watch(self, what: int, fd: int, _multi: pycurl.CurlMulti, _data: object) -> None:
+        """Called by libcurl: which of a socket's events it waits for."""
+        watched = self._watched.get(fd)
+        if what == pycurl.POLL_REMOVE:
+            if watched is not None:
+                del self._watched[fd]
+                self._selector.unregister(fd)
+        elif watched is None:
+            self._watched[fd] = what
+            self._selector.register(fd, _WATCHED[what])
+        elif watched != what:
+            self._watched[fd] = what
+            self._selector.modify(fd, _WATCHED[what])
+
+    def _set_timer(self, in_ms: int) -> None:
+        """Called by libcurl: when it wants to look at its own time limits."""
+        self._curl_due_at = math.inf if in_ms < 0 else time.monotonic() + in_ms / 1000
+
+    def _end(self) -> None:
+        self._is_stopped = True
+        for curl in list(self._under_way):
+            self._ended(curl, (pycurl.E_ABORTED_BY_CALLBACK, "the process is about to end"))
+        for asked in self._places.empty():
+            self._tell(asked.done, _STOPPED)
+        self._do_what_is_asked()
+        for handles in self._free.values():
+            for handle in handles:
+                handle.curl.close()
+        self._multi.close()
+        self._selector.close()
+        self._wakes.close()
+        self._woken.close()
+
+
+def _allow_many_files() -> None:
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+    if least != resource.RLIM_INFINITY and least < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
