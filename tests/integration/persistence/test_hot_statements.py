@@ -49,7 +49,7 @@ def accept_many(database: Database, count: int = MANY) -> None:
 def use_all(database: Database) -> None:
     """Claim jobs, open their attempts and record the answers; claim the events and remove them."""
     gateway = ScriptedGateway("a", lambda request: Approved(f"ref_{request.payment_id}"))
-    run(pipeline(database, gateway, batch=BATCH, call_threads=BATCH, run_limit_s=0.1), "payments")
+    run(pipeline(database, gateway, batch=BATCH, calls_in_flight=BATCH, run_limit_s=0.1), "payments")
     events = database.run(lambda tx: outbox_rows.claim(tx, limit=BATCH, lease_s=30)).events
     database.run(lambda tx: outbox_rows.remove(tx, events))
 
