@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 # RFC 9112, 4; of HTTP/2 libcurl makes a status line of its own.
-_STATUS = re.compile(rb"HTTP/(?:1\.[01]|2) ([1-9][0-9]{2})(?: [^\0\r\n]*+)?\r?\n")
+_STATUS = re.compile(rb"\AHTTP/(?:1\.[01]|2) ([1-9][0-9]{2})(?: [^\0\r\n]*+)?\r?\n\Z")
 # RFC 9110, 5.6.2: a token, and no space before the colon. A line that begins with a space continues the one before it,
 # which RFC 9112 lets nobody send any more.
-_FIELDS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\0\r\n]*+\r?\n)*+")
+_FIELDS = re.compile(rb"\A(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\0\r\n]*+\r?\n)*+\Z")
 _SWITCHING = 101
 
 
@@ -36,10 +36,10 @@ class Head(Struct, frozen=True):
 
 def read_head(lines: Sequence[bytes]) -> Head:
     """The head with these lines, from the status line to the last field. Raises MalformedAnswer."""
-    status = _STATUS.fullmatch(lines[0]) if lines else None
+    status = _STATUS.match(lines[0]) if lines else None
     if status is None:
         raise MalformedAnswer("the status line is none")
-    if not _FIELDS.fullmatch(b"".join(lines[1:])):
+    if not _FIELDS.match(b"".join(lines[1:])):
         raise MalformedAnswer("a header field is none")
     head = Head(int(status[1]), {})
     if head.status == _SWITCHING:
