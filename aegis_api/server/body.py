@@ -91,7 +91,7 @@ class Body:
         del self._exchange, self._pieces
 
     async def _within(self, seconds: float, reading: Awaitable[None]) -> None:
-        # What asyncio.timeout() does, at a third of its cost; nobody else cancels a request's task.
+        # What asyncio.timeout() does, at half its cost; nobody else cancels a request's task.
         task = asyncio.current_task()
         assert task is not None
         late = self._loop.call_later(max(seconds, 0), task.cancel)
