@@ -73,7 +73,8 @@ class HttpSender:
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Post once and wait for the answer. Raises nothing for what the other side or the network does."""
-        return wait_for(partial(self.begin, url, headers, body))
+        answer: Answer = wait_for(partial(self.begin, url, headers, body))
+        return answer
 
     def begin(self, url: str, headers: Mapping[str, str], body: bytes, told: Told) -> None:
         """Post once; `told` is called later, on the engine's thread. Never follows a redirect."""
