@@ -19,10 +19,10 @@ Ends = tuple[str, int]
 
 
 class _Connection:
-    __slots__ = ("ends", "fd", "users")
+    __slots__ = ("ends", "fd", "has_carried", "users")
 
     def __init__(self, ends: Ends, fd: int) -> None:
-        self.ends, self.fd, self.users = ends, fd, 0
+        self.ends, self.fd, self.users, self.has_carried = ends, fd, 0, False
 
 
 class Connections:
@@ -32,18 +32,24 @@ class Connections:
         self._by_ends: dict[Ends, _Connection] = {}
         self._by_fd: dict[int, _Connection] = {}
 
-    def may_carry(self, ends: Ends, opened: Iterable[int]) -> bool:
+    def may_carry(self, ends: Ends, opened: Iterable[int], *, may_hear_first: bool = False) -> bool:
         """Whether a request may go over this connection now. `opened`: the sockets that its transfer has opened.
 
-        A connection that carries other requests meanwhile speaks HTTP/2, whose answers have numbers.
+        A connection that carries other requests meanwhile speaks HTTP/2, whose answers have numbers. `may_hear_first`: one
+        that has carried none yet need not be silent.
         """
         self._learn(ends, opened)
         connection = self._by_ends.get(ends)
-        return connection is not None and (connection.users > 0 or _is_silent(connection.fd))
+        if connection is None:
+            return False
+        is_new = not connection.has_carried
+        return (is_new and may_hear_first) or connection.users > 0 or _is_silent(connection.fd)
 
     def begin(self, ends: Ends) -> None:
         """A request goes over it."""
-        self._by_ends[ends].users += 1
+        connection = self._by_ends[ends]
+        connection.users += 1
+        connection.has_carried = True
 
     def end(self, ends: Ends) -> None:
         """Its transfer has ended."""

@@ -78,6 +78,8 @@ class Handle:
         self.transfer = transfer
         curl, body = self.curl, transfer.body
         curl.setopt(pycurl.URL, transfer.url)
+        if transfer.known_addresses:
+            curl.setopt(pycurl.RESOLVE, list(transfer.known_addresses))
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(int(connect_s * 1000), 1))
         curl.setopt(pycurl.TIMEOUT_MS, max(int(total_s * 1000), 1))
         lines = [f"{name}: {value}" if value else f"{name};" for name, value in transfer.headers.items()]
@@ -131,7 +133,7 @@ class Handle:
         if transfer is None or (self._sendings and not transfer.may_repeat):
             return _ABORT
         ends = own_address, own_port
-        if not self._connections.may_carry(ends, self._opened):
+        if not self._connections.may_carry(ends, self._opened, may_hear_first=self.peer.may_hear_first):
             self._met_noise = True
             return _ABORT
         if self._refused is None:

@@ -31,6 +31,8 @@ class Peer:
     connect, and again before each request; it is called on the engine's thread. `ca_bundle`: certificates to trust, in
     one PEM file; by default those of certifi. `certificate` and `certificate_key`: what we show a server that asks who
     we are, PEM files. `proxy`: a URL such as `http://proxy:3128`; no proxy is taken from the environment.
+    `may_hear_first`: a server may send something on a new connection before the first request, as TLS 1.3 does with its
+    session tickets. Kept connections must be silent in any case.
     """
 
     connect_timeout_s: float
@@ -43,6 +45,7 @@ class Peer:
     certificate: Path | None = None
     certificate_key: Path | None = None
     proxy: str = ""
+    may_hear_first: bool = False
     known_addresses: tuple[str, ...] = ()
 
 
@@ -53,7 +56,8 @@ class Transfer(Struct, frozen=True):
     request changes nothing, or its receiver takes a second copy for what it is. Only then may it leave twice, which it
     does where a kept connection turns out to be dead. `may_leave` is asked on the engine's thread just before the first
     byte leaves; if it says no, the result is `NotSent`. `deadline` (monotonic) ends the transfer if it comes before the
-    peer's own bounds.
+    peer's own bounds. `known_addresses`: as libcurl's CURLOPT_RESOLVE takes them, `host:port:address,address`; the host is
+    not resolved then.
     """
 
     peer: Peer
@@ -64,6 +68,7 @@ class Transfer(Struct, frozen=True):
     may_repeat: bool = False
     may_leave: Callable[[], bool] | None = None
     deadline: float | None = None
+    known_addresses: tuple[str, ...] = ()
 
 
 Done: TypeAlias = Callable[[Result], None]

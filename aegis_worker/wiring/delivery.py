@@ -18,7 +18,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
 
 # A run of the drain is short, so that a worker can be stopped. One endpoint may take a quarter of a batch of webhooks;
-# in a smaller batch that would be too few, and its threads would wait for the next claim.
+# in a smaller batch that would be too few, and its lanes would wait for the next claim.
 _OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 1024, 5.0
 
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import pycurl
 import pytest
 from support.merchant_server import Sink, a_sink, answers
 from support.outbox_events import STORY, a_payment, claim_and_fan_out, execute, make_due, settings_with
@@ -16,7 +17,7 @@ from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.delivery.webhooks.schedule import Answered
 from aegis_worker.delivery.webhooks.sender import HttpSender
-from aegis_worker.exchange.http1 import connection
+from aegis_worker.exchange.handles import Handle
 from aegis_worker.persistence.database import Database
 
 _LEASE_S = 60.0
@@ -68,11 +69,11 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses that connections were begun to, for "refused" and "could not be reached" look the same otherwise."""
     addresses: list[str] = []
 
-    def refuse(family: int, address: str, *_: object) -> socket.socket:
-        addresses.append(address)
-        raise ConnectionRefusedError("nobody is called in a test")
+    def refuse(handle: Handle, _purpose: int, place: tuple[Any, ...]) -> int:
+        addresses.append(place[3][0])
+        return int(pycurl.SOCKET_BAD)
 
-    monkeypatch.setattr(connection, "_reach", refuse)
+    monkeypatch.setattr(Handle, "_open", refuse)
     return addresses
 
 

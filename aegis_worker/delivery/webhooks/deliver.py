@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -23,11 +22,13 @@ from aegis_worker.crash_points import crash_point
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.persistence import delivery_rows, endpoint_rows
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.delivery_rows import Settlement
 from aegis_worker.settings import Settings
 
-from .queues import EndpointQueue, Posted, Poster, Series
+from .queues import EndpointQueue, Posted, Poster, Series, SeriesInFlight
+from .schedule import Answer
 from .sender import HttpSender
-from .shares import THREADS, Shares
+from .shares import Shares
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +79,7 @@ def deliver_due(
     try:
         hanging = run.until_nothing_is_due()
     finally:
-        run.stop_at = 0.0  # whatever went wrong, threads begin nothing new
+        run.stop_at = 0.0  # whatever went wrong, lanes begin nothing new
         if not hanging:
             run.close()
     if hanging:
@@ -88,7 +89,7 @@ def deliver_due(
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """A thread found no more series in this queue, or broke."""
+    """A lane found no more series in this queue, or broke."""
 
     error: BaseException | None = None
 
@@ -105,7 +106,6 @@ class _Run:
     ) -> None:
         self.stop_at = stop_at
         self._database, self._poster = database, Poster(sender, settings)
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="webhook")
         self._limit, self._lease_s, self._longest_s = limit, lease_s, sender.longest_s
         self._shares = Shares(limit)
         self._done: SimpleQueue[tuple[EndpointQueue, list[Posted] | _Left]] = SimpleQueue()
@@ -121,7 +121,7 @@ class _Run:
         while self._in_hand or (self._found and time.monotonic() < self.stop_at):
             self._claim_where_there_is_room()
             if time.monotonic() < self.stop_at:
-                self._start_threads()
+                self._start_lanes()
             else:
                 self._put_back()
             if self._in_hand:
@@ -140,8 +140,10 @@ class _Run:
             self.close()
 
     def close(self) -> None:
-        """End the threads once their posts are over."""
-        self._pool.shutdown(wait=True)
+        """Return when all lanes have ended, whose posts take a bounded time."""
+        while any(queue.lanes for queue in self._shares):
+            queue, result = self._done.get()
+            queue.lanes -= isinstance(result, _Left)
 
     def _claim_where_there_is_room(self) -> None:
         now = time.monotonic()
@@ -168,15 +170,16 @@ class _Run:
         ):
             self._shares.put(Series(list(deliveries), send_before_s))
 
-    def _start_threads(self) -> None:
+    def _start_lanes(self) -> None:
         for queue in self._shares.to_start():
-            self._pool.submit(self._work, queue)
+            self._work(queue)
 
     def _put_back(self) -> None:
-        """Give back the deliveries that no thread has begun, so that they are due as before."""
+        """Give back the deliveries that no lane has begun, so that they are due as before."""
         for queue in self._shares:
             while (series := queue.next_series()) is not None:
-                self._done.put((queue, self._poster.post_series(queue, series, stop_at=0.0)))
+                not_begun = [Posted(Settlement(delivery, "pending")) for delivery in series.deliveries]
+                self._done.put((queue, not_begun))
 
     def _let_rest(self) -> None:
         """Let endpoints that hang rest, so that no other run posts to them before this run's posts are over."""
@@ -184,7 +187,7 @@ class _Run:
         self._database.run(lambda connection: endpoint_rows.rest(connection, hanging))
 
     def _finished(self) -> list[tuple[EndpointQueue, list[Posted]]]:
-        """The results of threads since the last call. Waits a little for the first one, and for others to join it."""
+        """The results of lanes since the last call. Waits a little for the first one, and for others to join it."""
         finished: list[tuple[EndpointQueue, list[Posted]]] = []
         try:
             queue, result = self._done.get(timeout=_LOOK_AGAIN_S)
@@ -195,7 +198,7 @@ class _Run:
                 elif result.error is not None:
                     raise result.error
                 else:
-                    queue.threads -= 1
+                    queue.lanes -= 1
                 queue, result = self._done.get_nowait()
         except Empty:
             return finished
@@ -247,11 +250,27 @@ class _Run:
             )
 
     def _work(self, queue: EndpointQueue) -> None:
-        """In a thread of the pool: one series after the other, until none is left in the queue."""
+        """In a lane: one series after the other, until none is left in the queue. Returns when a post is in flight."""
         try:
             while (series := queue.next_series()) is not None:
-                self._done.put((queue, self._poster.post_series(queue, series, stop_at=self.stop_at)))
+                in_flight = SeriesInFlight(self._poster, queue, series, self.stop_at)
+                posted = in_flight.go_on(partial(self._answered, queue, in_flight))
+                if posted is None:
+                    return
+                self._done.put((queue, posted))
         except BaseException as error:
             self._done.put((queue, _Left(error)))
         else:
             self._done.put((queue, _Left()))
+
+    def _answered(self, queue: EndpointQueue, in_flight: SeriesInFlight, answer: Answer) -> None:
+        """On the engine's thread: go on with the lane."""
+        try:
+            in_flight.take(answer)
+            posted = in_flight.go_on(partial(self._answered, queue, in_flight))
+        except BaseException as error:
+            self._done.put((queue, _Left(error)))
+            return
+        if posted is not None:
+            self._done.put((queue, posted))
+            self._work(queue)

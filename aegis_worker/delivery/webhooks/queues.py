@@ -1,18 +1,18 @@
-"""What waits for an endpoint: series of deliveries, of one payment each, which a thread posts one after the other."""
+"""What waits for an endpoint: series of deliveries, of one payment each, whose posts go one after the other."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aegis_worker.clock import clock_s
 from aegis_worker.persistence.delivery_rows import ClaimedDelivery, Settlement
 from aegis_worker.settings import Settings
 
-from .schedule import Answered, Verdict, decide
+from .schedule import Answer, Answered, Verdict, decide
 from .sender import HttpSender
 from .signing import ID, SIGNATURE, TIMESTAMP, endpoint_secret, sign
 
@@ -30,7 +30,7 @@ class Series:
 
 @dataclass(slots=True, eq=False)
 class EndpointQueue:
-    """One endpoint within a run: the series that wait for it, and how many threads post them.
+    """One endpoint within a run: the series that wait for it, and in how many lanes they are posted, one at a time in each.
 
     `takes`: it took the last delivery. `closed`: it didn't answer, asked for a pause or is gone, and gets nothing more.
     """
@@ -38,13 +38,13 @@ class EndpointQueue:
     endpoint_id: str
     merchant_id: str
     waiting: deque[Series] = field(default_factory=deque)
-    threads: int = 0
+    lanes: int = 0
     in_hand: int = 0
     takes: bool = False
     closed: bool = False
 
     def next_series(self) -> Series | None:
-        """Take a waiting series; None if another thread has just taken the last one."""
+        """Take a waiting series; None if another lane has just taken the last one."""
         try:
             return self.waiting.popleft()
         except IndexError:
@@ -68,35 +68,54 @@ class Poster:
         self._max_tries = settings.webhook_max_tries
         self._rng = random.Random()
 
-    def post_series(self, queue: EndpointQueue, series: Series, *, stop_at: float) -> list[Posted]:
-        """Post the series until one delivery fails; those behind it wait as long as it does."""
-        posted: list[Posted] = []
-        waits_s: float | None = None
-        for delivery in series.deliveries:
-            is_over = clock_s() >= series.send_before_s or time.monotonic() >= stop_at
-            if waits_s is None and (queue.closed or is_over):
-                waits_s = 0.0
-            if waits_s is not None:
-                posted.append(Posted(Settlement(delivery, "pending", waits_s)))
-                continue
-            verdict, entry = self._post(delivery)
-            posted.append(Posted(Settlement(delivery, verdict.status, verdict.delay_s, entry), verdict))
-            queue.closed = queue.closed or verdict.gone or verdict.rest_s > 0
-            if verdict.status == "pending":
-                waits_s = verdict.delay_s
-        return posted
-
-    def _post(self, delivery: ClaimedDelivery) -> tuple[Verdict, dict[str, str | int | None]]:
+    def begin(self, delivery: ClaimedDelivery, told: Callable[[Answer], None]) -> None:
+        """Post the delivery; `told` is called later with the answer."""
         event, body, now_s = delivery.event, delivery.event.payload(), int(time.time())
         secret = endpoint_secret(self._secret, delivery.endpoint_id, delivery.secret_version)
         headers = {ID: event.id, TIMESTAMP: str(now_s), SIGNATURE: sign(secret, event.id, now_s, body)}
-        began = time.monotonic()
-        answer = self._sender.post(delivery.url, headers, body)
-        took_s = time.monotonic() - began
+        self._sender.begin(delivery.url, headers, body, told)
+
+    def posted(self, delivery: ClaimedDelivery, answer: Answer, took_s: float) -> Posted:
+        """What becomes of a delivery that got this answer."""
         tries = delivery.tries + 1
         verdict = decide(answer, tries=tries, max_tries=self._max_tries, took_s=took_s, rng=self._rng)
-        return verdict, {
+        entry: dict[str, str | int | None] = {
             "status_code": answer.status if isinstance(answer, Answered) else None,
             "error": verdict.error,
             "duration_ms": round(took_s * 1000),
         }
+        return Posted(Settlement(delivery, verdict.status, verdict.delay_s, entry), verdict)
+
+
+class SeriesInFlight:
+    """A series that is being posted until one delivery fails; those behind it wait as long as it does."""
+
+    def __init__(self, poster: Poster, queue: EndpointQueue, series: Series, stop_at: float) -> None:
+        self._poster, self._queue, self._series, self._stop_at = poster, queue, series, stop_at
+        self._posted: list[Posted] = []
+        self._waits_s: float | None = None
+        self._began = 0.0
+
+    def go_on(self, told: Callable[[Answer], None]) -> list[Posted] | None:
+        """Begin the next post, whose answer `told` gets. When there is none left, returns what became of the series."""
+        for delivery in self._series.deliveries[len(self._posted) :]:
+            is_over = clock_s() >= self._series.send_before_s or time.monotonic() >= self._stop_at
+            if self._waits_s is None and (self._queue.closed or is_over):
+                self._waits_s = 0.0
+            if self._waits_s is None:
+                self._began = time.monotonic()
+                self._poster.begin(delivery, told)
+                return None
+            self._posted.append(Posted(Settlement(delivery, "pending", self._waits_s)))
+        return self._posted
+
+    def take(self, answer: Answer) -> None:
+        """The answer to the post that was begun last."""
+        delivery = self._series.deliveries[len(self._posted)]
+        posted = self._poster.posted(delivery, answer, time.monotonic() - self._began)
+        self._posted.append(posted)
+        verdict = posted.verdict
+        if verdict is not None:
+            self._queue.closed = self._queue.closed or verdict.gone or verdict.rest_s > 0
+            if verdict.status == "pending":
+                self._waits_s = verdict.delay_s

@@ -11,7 +11,7 @@ _MINUTE, _HOUR = 60, 3600
 _LADDER_S = (5, 30, 2 * _MINUTE, 10 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR)
 _LONGEST_RETRY_AFTER_S = 6 * _HOUR
 
-# An endpoint that doesn't answer rests three times as long as it took, so it holds a thread for a quarter of the time.
+# An endpoint that doesn't answer rests three times as long as it took, so it holds a lane for a quarter of the time.
 _REST_FACTOR = 3.0
 _SHORTEST_REST_S, _LONGEST_REST_S = 1.0, 300.0
 

@@ -1,49 +1,45 @@
-"""Posting: one request, one bounded answer, over connections that are kept alive."""
+"""Posting: one request, one bounded answer, in flight in the engine; no post takes a thread (design D11)."""
 
 from __future__ import annotations
 
-import http.client
 import socket
-import ssl
-import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
 
 from aegis_worker import __version__
+from aegis_worker.domain.outcomes import UnknownKind
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.errors import Refused
-from aegis_worker.exchange.http1.connection import Connection, MalformedAnswer, connect
-from aegis_worker.exchange.http1.resolving import Resolver
+from aegis_worker.exchange.engine import ENGINE, Engine, wait_for
+from aegis_worker.exchange.transfers import Peer, Result, Transfer
+from aegis_worker.gateways.kit.flows import HttpAnswer
 from aegis_worker.observability.redaction import redact_text
 
-from .addresses import PORTS, Resolve, Target, checked_addresses, parse_target
+from .addresses import Resolve, Target, checked_addresses, is_public, parse_target
+from .resolving import Names
 from .schedule import Answer, Answered, NoAnswer
+
+Told = Callable[[Answer], None]
 
 _MAX_ADDRESSES = 3
 _MAX_ANSWER = 4096
 _MAX_EXCERPT = 200
-_MAX_IDLE, _MAX_IDLE_PER_TARGET = 256, 8
-_MAX_RESOLVING = 256
-# A name is resolved and checked again at least this often.
-_LONGEST_LIFE_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A connection to a server. After a while it is dropped, and the name is resolved and checked again."""
-
-    connection: Connection
-    retire_at: float
+# Runs bound their own posts (see `shares`). This is for several runs at once: earlier ones wait for posts that hang.
+_MOST_POSTS = 2048
+_TIMED_OUT = NoAnswer("timed out")
 
 
 class HttpSender:
     """Posts, each within `timeout_s` from resolving the name to the last byte of the answer. Safe to share between threads.
 
-    Goes to the address that was checked: a name that resolves to something else a moment later must not matter.
+    Goes only to addresses that were checked: all those that a name resolves to, before a post, and the one that is used
+    again when the engine connects to it. `ca_bundle`: certificates to trust in place of certifi's, a PEM file.
     """
 
     def __init__(
@@ -51,16 +47,24 @@ class HttpSender:
         *,
         timeout_s: float,
         allow_private: bool,
-        tls: ssl.SSLContext | None = None,
+        ca_bundle: Path | None = None,
         resolve: Resolve = socket.getaddrinfo,
+        engine: Engine = ENGINE,
     ) -> None:
         self._timeout_s = timeout_s
         self._allow_private = allow_private
-        self._resolve, self._resolver = resolve, Resolver(_MAX_RESOLVING)
-        self._tls = tls or ssl.create_default_context()
-        self._idle: defaultdict[Target, deque[_Line]] = defaultdict(deque)
-        self._idle_count = 0
-        self._lock = threading.Lock()
+        self._resolve, self._names = resolve, Names()
+        self._engine = engine
+        self._peer = Peer(
+            connect_timeout_s=timeout_s,
+            timeout_s=timeout_s,
+            most=_MOST_POSTS,
+            max_answer_bytes=_MAX_ANSWER,
+            cuts_answers=True,
+            refuses_address=None if allow_private else _refuses,
+            ca_bundle=ca_bundle,
+            may_hear_first=True,
+        )
 
     @property
     def longest_s(self) -> float:
@@ -68,95 +72,109 @@ class HttpSender:
         return self._timeout_s
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Post once; never follows a redirect. Raises nothing for what the other side or the network does."""
+        """Post once and wait for the answer. Raises nothing for what the other side or the network does."""
+        answer: Answer = wait_for(partial(self.begin, url, headers, body))
+        return answer
+
+    def begin(self, url: str, headers: Mapping[str, str], body: bytes, told: Told) -> None:
+        """Post once; `told` is called later, on the engine's thread. Never follows a redirect."""
         deadline = time.monotonic() + self._timeout_s
         try:
             target = parse_target(url, allow_private=self._allow_private)
-            server = Target(target.scheme, target.host, target.port, "")
-            kept = self._kept(server)
-            if kept is not None:
-                try:
-                    return self._exchange(kept, server, target.path, headers, body, deadline)
-                except OSError as error:
-                    if isinstance(error, TimeoutError) or kept.connection.received:
-                        raise
-                    # The server closed the kept connection. Post over a fresh one: it shows whether the endpoint is
-                    # there, and if the event arrives twice, the receiver dedupes.
-            fresh = self._fresh(server, deadline)
-            return self._exchange(fresh, server, target.path, headers, body, deadline)
         except Refused as error:
-            return NoAnswer(str(error))
-        except TimeoutError:
-            return NoAnswer("timed out")
-        except (OSError, http.client.HTTPException) as error:
-            return NoAnswer(_explain(error))
+            self._engine.after(0.0, partial(told, NoAnswer(str(error))))
+            return
+        addresses = (
+            (target.host,) if _is_address(target.host) else self._names.known(target.host, target.port)
+        )
+        if addresses is not None:
+            self._send(target, headers, body, deadline, told, addresses)
+            return
+        # Whichever comes first counts: the name's addresses, or the end of the time.
+        is_open = [told]
+        self._engine.after(self._timeout_s, lambda: is_open.pop()(_TIMED_OUT) if is_open else None)
+
+        def resolved(found: tuple[str, ...] | Exception) -> None:
+            with suppress(IndexError):
+                told = is_open.pop()
+                if isinstance(found, Exception):
+                    self._engine.after(0.0, partial(told, NoAnswer(_why_unresolved(found))))
+                else:
+                    self._send(target, headers, body, deadline, told, found)
+
+        self._names.ask(target.host, target.port, partial(self._checked, target), resolved)
 
     def close(self) -> None:
-        """Close the kept connections."""
-        with self._lock:
-            for kept in self._idle.values():
-                for line in kept:
-                    line.connection.close()
-            self._idle.clear()
-            self._idle_count = 0
+        """Close the kept connections, unless posts or other calls of this process are under way."""
+        self._engine.close_idle()
 
-    def _exchange(
+    def _checked(self, target: Target) -> tuple[str, ...]:
+        found = checked_addresses(target, allow_private=self._allow_private, resolve=self._resolve)
+        return tuple(address for _, address in found[:_MAX_ADDRESSES])
+
+    def _send(
         self,
-        line: _Line,
-        server: Target,
-        path: str,
+        target: Target,
         headers: Mapping[str, str],
         body: bytes,
         deadline: float,
-    ) -> Answer:
-        keep = False
-        try:
-            fields = {"Host": _host_field(server), **_FIXED_HEADERS, **headers}
-            reply = line.connection.exchange(
-                "POST", path, fields, body, deadline=deadline, max_body_bytes=_MAX_ANSWER
-            )
-            keep = line.connection.is_reusable
-        finally:
-            if not (keep and self._keep(server, line)):
-                line.connection.close()
-        return Answered(reply.status, _excerpt(reply.body), _retry_after_s(reply.headers.get("retry-after")))
+        told: Told,
+        addresses: tuple[str, ...],
+    ) -> None:
+        def ended(result: Result) -> None:
+            if not isinstance(result, HttpAnswer):
+                self._names.forget(target.host, target.port)
+            told(_answer(result))
 
-    def _fresh(self, server: Target, deadline: float) -> _Line:
-        question = partial(
-            checked_addresses, server, allow_private=self._allow_private, resolve=self._resolve
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        # The URL is put together from the parts that were checked, so that nobody reads another host in it.
+        url = f"{target.scheme}://{host}:{target.port}{target.path}"
+        known = () if addresses == (target.host,) else (f"{target.host}:{target.port}:{','.join(addresses)}",)
+        fields = {**_FIXED_HEADERS, **headers}
+        self._engine.begin(
+            Transfer(
+                self._peer,
+                "POST",
+                url,
+                fields,
+                body,
+                may_repeat=True,
+                deadline=deadline,
+                known_addresses=known,
+            ),
+            ended,
         )
-        addresses = self._resolver.ask(server.host, question, deadline)[:_MAX_ADDRESSES]
-        tls = self._tls if server.scheme == "https" else None
-        connection = connect(addresses, server.host, server.port, tls, deadline)
-        return _Line(connection, time.monotonic() + _LONGEST_LIFE_S)
-
-    def _kept(self, server: Target) -> _Line | None:
-        with self._lock:
-            kept = self._idle.get(server)
-            while kept:
-                line = kept.pop()
-                self._idle_count -= 1
-                if time.monotonic() < line.retire_at and line.connection.is_quiet():
-                    return line
-                line.connection.close()
-            self._idle.pop(server, None)
-        return None
-
-    def _keep(self, server: Target, line: _Line) -> bool:
-        with self._lock:
-            if self._idle_count >= _MAX_IDLE or len(self._idle[server]) >= _MAX_IDLE_PER_TARGET:
-                return False
-            self._idle[server].append(line)
-            self._idle_count += 1
-            return True
 
 
 _FIXED_HEADERS = {"Content-Type": "application/json", "User-Agent": f"AegisPay/{__version__}"}
 
 
-def _host_field(server: Target) -> str:
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    return host if server.port == PORTS[server.scheme] else f"{host}:{server.port}"
+def _refuses(address: str) -> str | None:
+    return None if is_public(address) else "webhooks may not go to this address"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _why_unresolved(error: Exception) -> str:
+    return str(error) if isinstance(error, Refused) else "the host can't be resolved"
+
+
+def _answer(result: Result) -> Answer:
+    if isinstance(result, HttpAnswer):
+        return Answered(
+            result.status, _excerpt(result.body), _retry_after_s(result.headers.get("retry-after"))
+        )
+    if result.kind in (NotSentKind.TIMEOUT, UnknownKind.ANSWER_TIMEOUT):
+        return _TIMED_OUT
+    what = "the answer can't be read: " if result.kind is UnknownKind.UNREADABLE else ""
+    # The reason may quote what can't be read. Redact it before cutting, because half a card number would not be recognized.
+    return NoAnswer(redact_text(what + result.reason)[:_MAX_EXCERPT])
 
 
 def _excerpt(content: bytes) -> str:
@@ -176,13 +194,3 @@ def _retry_after_s(value: str | None) -> float | None:
     except ValueError:
         return None
     return max((when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS: {error.verify_message}"
-    if isinstance(error, socket.gaierror):
-        return "the host can't be resolved"
-    what = "the answer can't be read" if isinstance(error, MalformedAnswer) else type(error).__name__
-    # The error quotes what can't be read. Redact it before cutting, because half a card number would not be recognized.
-    return redact_text(f"{what}: {error}")[:_MAX_EXCERPT]

@@ -1,7 +1,7 @@
 """How a run is shared among merchants, so that one merchant's hanging endpoints, however many, hold up no other's.
 
 Only posting to an endpoint shows whether it answers. Until it has taken a delivery, it and its merchant are on trial: the
-endpoint gets one thread and a few deliveries, and all endpoints that a merchant has on trial share a bound on both.
+endpoint gets one lane and a few deliveries, and all endpoints that a merchant has on trial share a bound on both.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from aegis_worker.persistence.delivery_rows import ClaimShares
 
 from .queues import EndpointQueue, Series
 
-THREADS = 256
-_ENDPOINT_THREADS, _MERCHANT_THREADS = 8, 32
-_TRIAL_THREADS = 16  # of all endpoints that a merchant has on trial; each has one
+_LANES = 256
+_ENDPOINT_LANES, _MERCHANT_LANES = 8, 32
+_TRIAL_LANES = 16  # of all endpoints that a merchant has on trial; each has one
 _TRIAL_DELIVERIES, _MERCHANT_TRIAL_DELIVERIES = 4, 64
 
 
@@ -58,25 +58,25 @@ class Shares:
         )
 
     def to_start(self) -> Iterator[EndpointQueue]:
-        """Queues for which threads may begin, each once for every thread; merchants that have the fewest come first."""
+        """Queues for which lanes may begin, each once for every lane; merchants that have the fewest come first."""
         all_of, trial_of = Counter[str](), Counter[str]()
         by_merchant: defaultdict[str, list[EndpointQueue]] = defaultdict(list)
         for queue in self:
             by_merchant[queue.merchant_id].append(queue)
-            all_of[queue.merchant_id] += queue.threads
-            trial_of[queue.merchant_id] += 0 if queue.takes else queue.threads
-        free = THREADS - all_of.total()
+            all_of[queue.merchant_id] += queue.lanes
+            trial_of[queue.merchant_id] += 0 if queue.takes else queue.lanes
+        free = _LANES - all_of.total()
         for merchant_id in sorted(by_merchant, key=lambda merchant_id: all_of[merchant_id]):
             for queue in by_merchant[merchant_id]:
                 most = min(
                     len(queue.waiting),
-                    (_ENDPOINT_THREADS if queue.takes else 1) - queue.threads,
-                    _MERCHANT_THREADS - all_of[merchant_id],
-                    _MERCHANT_THREADS if queue.takes else _TRIAL_THREADS - trial_of[merchant_id],
+                    (_ENDPOINT_LANES if queue.takes else 1) - queue.lanes,
+                    _MERCHANT_LANES - all_of[merchant_id],
+                    _MERCHANT_LANES if queue.takes else _TRIAL_LANES - trial_of[merchant_id],
                     free,
                 )
                 for _ in range(most):
-                    queue.threads += 1
+                    queue.lanes += 1
                     all_of[merchant_id] += 1
                     trial_of[merchant_id] += not queue.takes
                     free -= 1
