@@ -84,9 +84,7 @@ class Body:
         Granian closes a connection whose body is not over once nobody holds that body.
         """
         if not self.is_over and self._failure is None:
-            with suppress(Exception):
-                async with asyncio.timeout(_LINGER_S):
-                    await self._fill(None, most=_LINGER_BYTES)
+            await self._within(_LINGER_S, self._fill(None, most=_LINGER_BYTES))
         self._failure = BodyBroken("the request was answered")
         del self._exchange, self._pieces
 

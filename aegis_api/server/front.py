@@ -96,15 +96,19 @@ class Front:
         self._sweep = self._loop.call_later(_SWEEP_S, self._sweep_up) if self._open else None
 
     def _work(self) -> None:
+        # Not a variable of this loop: while the thread waits for its next request, the last one would be held, and
+        # Granian closes a connection whose body is not over only when nobody holds that body.
         while True:
-            request = self._ready.get()
-            try:
-                body = self._run(request)
-                self._answer(request, body)
-            except BaseException:  # whatever it is, it may not end the thread or keep the client waiting
-                log.exception("Error outside of the application")
-                self._answer(request, _failed(request))
-            self._answered.append(request.answered)
+            self._serve(self._ready.get())
+
+    def _serve(self, request: _Request) -> None:
+        try:
+            body = self._run(request)
+            self._answer(request, body)
+        except BaseException:  # whatever it is, it may not end the thread or keep the client waiting
+            log.exception("Error outside of the application")
+            self._answer(request, _failed(request))
+        self._answered.append(request.answered)
 
     def _run(self, request: _Request) -> bytes:
         pieces = self._application(request.environ, request.start)

@@ -111,8 +111,11 @@ def test_a_body_that_is_announced_too_long_is_refused_before_it_comes(shop: Shop
 
 def test_a_caller_without_a_key_is_refused_before_its_body_is_asked_for(shop: Shop) -> None:
     raw = HEAD.replace(b"<auth>\r\n", b"") + EXPECT + b"Content-Length: 90\r\n\r\n"
-    with sent(shop, raw) as connection:
-        assert read_answer(connection).status == 401
+    with ExitStack() as held:
+        # As many as threads, because a thread that waits for its next request must not hold the last one open.
+        for connection in [held.enter_context(sent(shop, raw)) for _ in range(THREADS)]:
+            answer = read_answer(connection)
+            assert (answer.status, answer.closed) == (401, True)
 
 
 def test_requests_without_a_key_hold_a_quarter_of_the_threads_at_most(shop: Shop) -> None:
