@@ -178,7 +178,7 @@ def test_where_the_connection_is_cut_everyone_is_accepted_once(
     stop.set()
     cutting.join()
     assert ids[:200] == ids[200:]
-    assert len(rows(web, "SELECT id FROM payments")) == 200 == len(set(ids))
+    assert len(rows(database, "SELECT id FROM payments")) == 200 == len(set(ids))
 
 
 def test_processes_that_accept_the_same_keys_make_one_payment_of_each(
