@@ -10,6 +10,7 @@ from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.intake import Intake
 from aegis_worker.observability.refusals import refuse_to_start
 from aegis_worker.wiring.web import Web, build_web
 
@@ -82,8 +83,9 @@ def _from_environment() -> Web:
 
 def serve_with(app: Flask, parts: Web, *, threads: int = _THREADS) -> None:
     """Make the application use these parts, in place of any that it had before."""
+    intake = Intake(parts.database, wait_s=parts.settings.statement_timeout_s)
     known_keys = KnownKeys(parts.database)
-    install(app, Parts(parts, known_keys, Places(max(1, threads // 2)), Places(max(1, threads // 4))))
+    install(app, Parts(parts, intake, known_keys, Places(max(1, threads // 2)), Places(max(1, threads // 4))))
 
 
 def create_app(parts: Web | None = None, *, threads: int = _THREADS) -> Flask:

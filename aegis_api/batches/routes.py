@@ -14,7 +14,7 @@ from aegis_api.http.problems import RequestRefused, body_of
 from aegis_api.http.requests import whole_body
 from aegis_worker.crash_points import crash_point
 from aegis_worker.errors import AegisError
-from aegis_worker.intake import Accepted, PaymentCommand, accept_all
+from aegis_worker.intake import Accepted, PaymentCommand
 
 from . import examples
 from .lines import Line, read_lines
@@ -70,7 +70,7 @@ def create_payments() -> Response:
     lines = read_lines(
         whole_body(MEDIA_TYPE), g.merchant_id, longest_line=longest_line, secret=web.settings.secret
     )
-    told = iter(accept_all(_commands(lines), web.database))
+    told = iter(parts().intake.accept_all(_commands(lines)))
     data = [
         _told(line, next(told) if isinstance(line.content, PaymentCommand) else line.content)
         for line in lines

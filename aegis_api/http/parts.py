@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, current_app
 
 if TYPE_CHECKING:
+    from aegis_worker.intake import Intake
     from aegis_worker.wiring.web import Web
 
     from .auth import KnownKeys
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The web process's own parts and its cache of API keys.
+    """The web process's own parts, its intake and its cache of API keys.
 
     `waiters`: places for requests that wait; `keyless`: for those with a body whose caller shows no key.
     """
 
     web: Web
+    intake: Intake
     known_keys: KnownKeys
     waiters: Places
     keyless: Places

@@ -19,7 +19,7 @@ from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.errors import DatabaseUnavailable, NotFound
 from aegis_worker.ids import PAYMENT, parse_event_id
-from aegis_worker.intake import Accepted, accept, request_sync
+from aegis_worker.intake import Accepted, request_sync
 from aegis_worker.queries import as_of, history, jobs, payments
 from aegis_worker.views.attempts import attempt_body
 from aegis_worker.views.events import events_page
@@ -80,7 +80,7 @@ def create_payment(body: dict[str, Any]) -> Response:
     """
     web = parts().web
     command = command_of(g.merchant_id, PAYMENTS_ROUTE, idempotency_key(), body, secret=web.settings.secret)
-    accepted = accept(command, web.database)
+    accepted = parts().intake.accept(command)
     if not accepted.replayed:
         web.hints.notify("payments")
     crash_point("intake.hinted")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .accept import MOST_AT_ONCE, accept, accept_all
+from .accept import MOST_AT_ONCE, Intake
 from .command import Accepted, PaymentCommand
 from .sync import request_sync
 
-__all__ = ["MOST_AT_ONCE", "Accepted", "PaymentCommand", "accept", "accept_all", "request_sync"]
+__all__ = ["MOST_AT_ONCE", "Accepted", "Intake", "PaymentCommand", "request_sync"]

@@ -4,197 +4,132 @@ The key's row is the lock of a request in flight: a second request with the same
 then replays its answer; when that takes too long it is told `idempotency_in_progress`. A crash before the commit leaves
 nothing behind, so there is no stale "in progress" to clean up.
 
-A list of payments is one statement too. Each payment stands by itself: where one of them waits for another request, or
-PostgreSQL refuses its row, the list is divided until that one is alone.
+Requests that come at the same time share a statement (design D12), because a commit costs PostgreSQL as much as the rows
+of a payment. Each keeps its own answer. One that would hold up the others is set apart and tried by itself.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-
-from msgspec.structs import replace
-from sqlalchemy.exc import DBAPIError
+from threading import BoundedSemaphore
+from types import MappingProxyType
 
 from aegis_worker.crash_points import crash_point
-from aegis_worker.domain.accepting import Born, KeptPayment, Key
-from aegis_worker.errors import (
-    AegisError,
-    DatabaseUnavailable,
-    DuplicateReference,
-    IdempotencyInProgress,
-    LockTimeout,
-    RowRefused,
-)
-from aegis_worker.persistence.accepting import carried, insert, kept
-from aegis_worker.persistence.database import UNIQUE_VIOLATION, Database, refuses_a_row, sqlstate
+from aegis_worker.domain.accepting import Born
+from aegis_worker.errors import AegisError, DatabaseUnavailable
+from aegis_worker.persistence.database import Database
 
-from .command import Accepted, PaymentCommand, born, marks, told_before, without_twins
-
-# How long a list of payments waits for other requests that hold its keys: at first; then for each of its parts; and how
-# long altogether, after which it waits no more. That is about what a single payment waits (2 s), because a list must not
-# wait for each of its keys in turn.
-_FIRST_WAIT_MS, _LATER_WAIT_MS, _WAITS_S = 500, 50, 2.0
+from .command import Accepted, PaymentCommand, born
+from .together import Together
+from .writing import Patience, Writing
 
 MOST_AT_ONCE = 1000
 """How many payments callers hand to `accept_all` at most: all of them are locked, written and answered together."""
 
+# A list of more than `_FEW` is written beside the others, in a line of its own: its statement takes a tenth of a second,
+# for which single payments should not wait. `_MOST_TOGETHER` bounds what the others wait for.
+_FEW, _MOST_TOGETHER = 50, 200
 
-def accept(command: PaymentCommand, database: Database) -> Accepted:
-    """Accept a payment once per key. Durable when this returns.
+# What is held up by another request may cost those beside it 50 ms, once: half of them until it shows, half for finding
+# which one it is. Nothing is decided by that, so a lock that is busy for other reasons costs nothing but another try.
+_BESIDE_OTHERS = Patience(first_ms=25, later_ms=2, tries_s=0.025, puts_off=True)
+# By itself, a list waits about as long as a single payment (2 s), because it must not wait for each of its keys in turn.
+_A_LIST = Patience(first_ms=500, later_ms=50, tries_s=1.5)
+_A_SINGLE = Patience(first_ms=None, later_ms=50, tries_s=0.0)
 
-    Raises IdempotencyKeyReused, IdempotencyInProgress, DuplicateReference or DatabaseUnavailable; then nothing was
-    written.
+# Those set apart hold a connection while they wait. So only a few may, or the pool would have none left for the others.
+_APART_AT_ONCE, _WAIT_TO_BE_TRIED_S = 2, 3.0
+
+Told = Mapping[str, Accepted | AegisError]
+
+# For a request for which there was no time, because of those beside it. It goes with the next group: by itself it would
+# wait behind those that are held up.
+_UNDECIDED: Told = MappingProxyType({})
+_TRIES_TOGETHER = 3
+
+
+class Intake:
+    """Accepts the payments of one process. Thread-safe; of the pool it takes at most four connections.
+
+    `wait_s`: how long a request follows others at most. That should be as long as a statement may take.
     """
-    (told,) = accept_all([command], database)
-    if isinstance(told, AegisError):
-        raise told
-    return told
 
-
-def accept_all(commands: Sequence[PaymentCommand], database: Database) -> list[Accepted | AegisError]:
-    """Accept each payment once per key, as if they came one after the other; what each is told, in their order.
-
-    Durable when this returns. An error stands for one payment, of which nothing was written: IdempotencyKeyReused,
-    IdempotencyInProgress, DuplicateReference, RowRefused, or DatabaseUnavailable where others are accepted already.
-    Raises DatabaseUnavailable when none is.
-    """
-    asked = [born(command) for command in commands]
-    intake = _Intake(database, alone=len(asked) == 1)
-    crash_point("intake.received")
-    left: Sequence[Born] = asked
-    while left:
-        wave, left = without_twins(left)
-        intake.accept(wave)
-        left = intake.without_decided(left)
-    if intake.accepted_any:
-        crash_point("intake.committed")
-    return [intake.told[one.payment.id] for one in asked]
-
-
-class _Intake:
-    """Accepts the payments of one list. `told`: what each was told, by the payment id that it came with."""
-
-    def __init__(self, database: Database, *, alone: bool) -> None:
-        self.told: dict[str, Accepted | AegisError] = {}
-        self._busy: set[tuple[str, ...]] = set()
+    def __init__(self, database: Database, *, wait_s: float) -> None:
         self._database = database
-        self._wait_ms = None if alone else _FIRST_WAIT_MS
-        self._last_wait_at = time.monotonic() + _WAITS_S
-
-    @property
-    def accepted_any(self) -> bool:
-        """Whether something of the list is durable."""
-        return any(isinstance(told, Accepted) for told in self.told.values())
-
-    def accept(self, wave: Sequence[Born]) -> None:
-        """Accept payments that share no key and no reference. Raises DatabaseUnavailable while nothing is durable."""
-        parts: list[Sequence[Born]] = [sorted(wave, key=lambda one: one.key)]
-        while parts:
-            part = parts.pop()
-            try:
-                parts += self._accept_part(part)
-            except DatabaseUnavailable as error:
-                if not self.accepted_any:
-                    raise
-                self._refuse(part, error)
-
-    def without_decided(self, left: Sequence[Born]) -> Sequence[Born]:
-        """Answer the payments whose answer follows from what others were told; return the rest, for the next wave.
-
-        Otherwise a body with the same key, or the same reference, in all of its lines would take a wave for each line.
-        """
-        if not left:
-            return left
-        try:
-            with self._database.read() as connection:
-                found = kept(connection, [one.key for one in left])
-                duplicates = {one.payment.id: carrier for one, carrier in carried(connection, left)}
-        except DatabaseUnavailable as error:
-            if not self.accepted_any:
-                raise
-            self._refuse(left, error)
-            return []
-        self._tell_again(left, found)
-        open_keys: set[Key] = set()
-        for one in left:
-            if one.payment.id in self.told:
-                continue
-            if not self._busy.isdisjoint(marks(one)):
-                self._refuse([one], _in_progress())
-            elif one.payment.id in duplicates and one.key not in open_keys:
-                self._refuse([one], DuplicateReference(duplicates[one.payment.id]))
-            else:
-                open_keys.add(one.key)
-        return [one for one in left if one.payment.id not in self.told]
-
-    def _accept_part(self, part: Sequence[Born]) -> list[Sequence[Born]]:
-        """Accept what can be accepted now; return the others, divided into parts that are to be tried again."""
-        try:
-            written = insert(self._database, part, wait_ms=self._wait_ms)
-        except LockTimeout:
-            return self._divided(part, _in_progress())
-        except DBAPIError as error:
-            if sqlstate(error) == UNIQUE_VIOLATION and "payments_live_reference" in str(error.orig):
-                return self._without_duplicates(part)
-            if not refuses_a_row(error):
-                raise
-            refused = RowRefused("PostgreSQL refuses the payment's rows")
-            refused.__cause__ = error
-            return self._divided(part, refused)
-        for one in part:
-            if one.payment.id in written:
-                created_at, metadata = written[one.payment.id]
-                # The metadata as PostgreSQL keeps it (1e2 becomes 100), so that a replay says the same to the byte.
-                told = replace(one.payment, terms=replace(one.payment.terms, metadata=metadata))
-                self.told[told.id] = Accepted(told, one.job_id, created_at, replayed=False)
-        return self._replayed([one for one in part if one.payment.id not in written])
-
-    def _replayed(self, known: Sequence[Born]) -> list[Sequence[Born]]:
-        if not known:
-            return []
-        found = self._database.run(lambda connection: kept(connection, [one.key for one in known]))
-        self._tell_again(known, found)
-        pruned = [one for one in known if one.key not in found]
-        return (
-            self._divided(pruned, IdempotencyInProgress("this key is just being forgotten")) if pruned else []
+        self._few: Together[Sequence[Born], Told] = Together(
+            self._write_together, size=len, most=_MOST_TOGETHER, wait_s=wait_s
         )
+        self._many: Together[Sequence[Born], Told] = Together(
+            self._write_together, size=len, most=MOST_AT_ONCE, wait_s=wait_s
+        )
+        self._apart = BoundedSemaphore(_APART_AT_ONCE)
 
-    def _without_duplicates(self, part: Sequence[Born]) -> list[Sequence[Born]]:
-        with self._database.read() as connection:
-            duplicates = carried(connection, part)
-        if not duplicates:  # the payment with that reference has failed meanwhile
-            return self._divided(part, DuplicateReference(None))
-        for one, carrier in duplicates:
-            self._refuse([one], DuplicateReference(carrier))
-        left = [one for one in part if one.payment.id not in self.told]
-        return [left] if left else []
+    def accept(self, command: PaymentCommand) -> Accepted:
+        """Accept a payment once per key. Durable when this returns.
 
-    def _divided(self, part: Sequence[Born], why: AegisError) -> list[Sequence[Born]]:
-        """Two parts to try, or none where `why` has found its payment or there is no more time to wait."""
-        if len(part) == 1:
-            self._refuse(part, why)
+        Raises IdempotencyKeyReused, IdempotencyInProgress, DuplicateReference, RowRefused or DatabaseUnavailable. Then
+        nothing was written; only after DatabaseUnavailable it may be found that it was.
+        """
+        (told,) = self.accept_all([command])
+        if isinstance(told, AegisError):
+            raise told
+        return told
+
+    def accept_all(self, commands: Sequence[PaymentCommand]) -> list[Accepted | AegisError]:
+        """Accept each payment once per key, as if they came one after the other; what each is told, in their order.
+
+        Durable when this returns. An error stands for one payment, of which nothing was written: IdempotencyKeyReused,
+        IdempotencyInProgress, DuplicateReference, RowRefused, or DatabaseUnavailable where others are accepted already.
+        Raises DatabaseUnavailable when none is.
+        """
+        asked = [born(command) for command in commands]
+        crash_point("intake.received")
+        if not asked:
             return []
-        if isinstance(why, IdempotencyInProgress):
-            self._wait_ms = _LATER_WAIT_MS
-            if time.monotonic() > self._last_wait_at:
-                self._refuse(
-                    part, IdempotencyInProgress("this request, or one beside it, is still being accepted")
-                )
-                return []
-        middle = len(part) // 2
-        return [part[middle:], part[:middle]]  # the last is tried first, so keys stay in their order
+        by_id = self._told(asked)
+        told = [by_id[one.payment.id] for one in asked]
+        if not any(isinstance(each, Accepted) for each in told):
+            for each in told:
+                if isinstance(
+                    each, DatabaseUnavailable
+                ):  # which others were told too, each in a thread of its own
+                    raise DatabaseUnavailable(str(each)) from each
+        return told
 
-    def _tell_again(self, asked: Sequence[Born], found: Mapping[Key, KeptPayment]) -> None:
-        for one in asked:
-            if one.key in found:
-                self.told[one.payment.id] = told_before(one, found[one.key])
+    def _told(self, asked: Sequence[Born]) -> Told:
+        line = self._few if len(asked) <= _FEW else self._many
+        for _ in range(_TRIES_TOGETHER):
+            told = line.ask(asked)
+            if told is None:
+                break
+            if told is not _UNDECIDED:
+                return told
+        return self._write_by_itself(asked)
 
-    def _refuse(self, part: Sequence[Born], why: AegisError) -> None:
-        if isinstance(why, IdempotencyInProgress):
-            self._busy = self._busy.union(*map(marks, part))
-        self.told |= {one.payment.id: why for one in part}
+    def _write_together(self, requests: Sequence[Sequence[Born]]) -> list[Told | None]:
+        """What each request is told; None for one that another request holds up."""
+        writing = self._written([one for request in requests for one in request], _BESIDE_OTHERS)
+        return [
+            None
+            if any(one.payment.id in writing.held for one in request)
+            else writing.told
+            if all(one.payment.id in writing.told for one in request)
+            else _UNDECIDED
+            for request in requests
+        ]
 
+    def _write_by_itself(self, asked: Sequence[Born]) -> Told:
+        """What a request is told that was set apart. What was written of it already is found by its ids."""
+        if not self._apart.acquire(timeout=_WAIT_TO_BE_TRIED_S):
+            raise DatabaseUnavailable("too many payments wait for other requests with their keys")
+        try:
+            return self._written(asked, _A_SINGLE if len(asked) == 1 else _A_LIST).told
+        finally:
+            self._apart.release()
 
-def _in_progress() -> IdempotencyInProgress:
-    return IdempotencyInProgress("a request with this key is still being accepted")
+    def _written(self, asked: Sequence[Born], patience: Patience) -> Writing:
+        writing = Writing(self._database, patience)
+        writing.write(asked)
+        if writing.accepted_any:
+            crash_point("intake.committed")
+        return writing

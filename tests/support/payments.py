@@ -12,7 +12,8 @@ from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.domain.replay import differences
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import EventType
-from aegis_worker.intake import Accepted, PaymentCommand, accept
+from aegis_worker.errors import AegisError
+from aegis_worker.intake import Accepted, Intake, PaymentCommand
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.persistence.mapping import payment_from_row
@@ -22,6 +23,9 @@ from aegis_worker.pipeline.work import Policy
 from aegis_worker.resilience.permits import BreakerView, CallResult, GatewayHealth, Verdict, Wanted
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.config import RoutingConfig
+
+# A limit for a busy machine.
+_FOLLOW_S = 20.0
 
 POLICY = Policy(max_attempts=3, verify_ladder_s=(10.0, 30.0, 60.0), poison_cap=5)
 
@@ -77,6 +81,14 @@ def a_command(key: str = "key-1", **changes: Any) -> PaymentCommand:
     for name, value in changes.items():
         (request if name in request else terms)[name] = value
     return PaymentCommand(**request, terms=PaymentTerms(**terms))
+
+
+def accept(command: PaymentCommand, database: Database) -> Accepted:
+    return Intake(database, wait_s=_FOLLOW_S).accept(command)
+
+
+def accept_all(commands: Sequence[PaymentCommand], database: Database) -> list[Accepted | AegisError]:
+    return Intake(database, wait_s=_FOLLOW_S).accept_all(commands)
 
 
 def accept_one(database: Database, key: str = "key-1", **changes: Any) -> Accepted:

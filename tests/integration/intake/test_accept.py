@@ -7,6 +7,7 @@ import threading
 import pytest
 from support.payments import (
     a_command,
+    accept,
     accept_one,
     job_of,
     payment_of,
@@ -19,7 +20,7 @@ from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import DuplicateReference, IdempotencyInProgress, IdempotencyKeyReused, NotFound
-from aegis_worker.intake import accept, request_sync
+from aegis_worker.intake import request_sync
 
 
 def test_accepting_writes_payment_job_event_and_outbox_together(database):

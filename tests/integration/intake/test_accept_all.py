@@ -13,7 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event
-from support.payments import a_command, accept_one, pipeline, rows, run_until_quiet, story_of
+from support.payments import (
+    a_command,
+    accept,
+    accept_all,
+    accept_one,
+    pipeline,
+    rows,
+    run_until_quiet,
+    story_of,
+)
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.money import Money
@@ -22,7 +31,7 @@ from aegis_worker.errors import (
     DatabaseUnavailable,
     RowRefused,
 )
-from aegis_worker.intake import Accepted, PaymentCommand, accept, accept_all
+from aegis_worker.intake import Accepted, PaymentCommand
 from aegis_worker.persistence.database import Database
 
 

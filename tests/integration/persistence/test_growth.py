@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from sqlalchemy import Connection, make_url
 from support.outbox_events import claim_and_fan_out, execute, settings_with
-from support.payments import a_command, accept_one, pipeline, rows
+from support.payments import a_command, accept_all, accept_one, pipeline, rows
 from support.scripted_gateway import ScriptedGateway
 from support.statement_plans import Scan, scans_of
 
@@ -22,7 +22,7 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.hints import NoHints
 from aegis_worker.ids import PAYMENT, first_id_at
-from aegis_worker.intake import PaymentCommand, accept_all
+from aegis_worker.intake import PaymentCommand
 from aegis_worker.lab.bench.seed import seed_finished
 from aegis_worker.persistence import delivery_rows, outbox_rows
 from aegis_worker.persistence.asking import ask_now

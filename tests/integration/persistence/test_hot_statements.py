@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from support.outbox_events import execute, settings_with
-from support.payments import a_command, pipeline
+from support.payments import a_command, accept_all, pipeline
 from support.scripted_gateway import ScriptedGateway
 from support.statement_plans import Scan, scans_of
 
 from aegis_worker.domain.outcomes import Approved
-from aegis_worker.intake import accept_all
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import psycopg2
 import pytest
 from sqlalchemy import make_url
+from support.payments import accept
 
 from aegis_api.payments.accepting import terms_of
-from aegis_worker.intake import PaymentCommand, accept
+from aegis_worker.intake import PaymentCommand
 from aegis_worker.lab.bench import floor
 from aegis_worker.lab.bench.finished import ends_of
 from aegis_worker.lab.bench.meter import Meter, spent
