@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import suppress
 from typing import Protocol
 
 from aegis_api.http.framing import BodyBroken, BodyLate

@@ -32,18 +32,18 @@ class Connections:
         self._by_ends: dict[Ends, _Connection] = {}
         self._by_fd: dict[int, _Connection] = {}
 
-    def may_carry(self, ends: Ends, opened: Iterable[int], *, may_hear_first: bool = False) -> bool:
+    def may_carry(self, ends: Ends, opened: Iterable[int], *, is_tls: bool) -> bool:
         """Whether a request may go over this connection now. `opened`: the sockets that its transfer has opened.
 
-        A connection that carries other requests meanwhile speaks HTTP/2, whose answers have numbers. `may_hear_first`: one
-        that has carried none yet need not be silent.
+        A connection that carries other requests meanwhile speaks HTTP/2, whose answers have numbers. A new one with TLS is
+        not looked at, because the server sends its session tickets (RFC 8446, 4.6.1) unasked.
         """
         self._learn(ends, opened)
         connection = self._by_ends.get(ends)
         if connection is None:
             return False
         is_new = not connection.has_carried
-        return (is_new and may_hear_first) or connection.users > 0 or _is_silent(connection.fd)
+        return (is_tls and is_new) or connection.users > 0 or _is_silent(connection.fd)
 
     def begin(self, ends: Ends) -> None:
         """A request goes over it."""

@@ -41,8 +41,8 @@ _UNKNOWN = {
     pycurl.E_OPERATION_TIMEDOUT: "read timeout",
     pycurl.E_GOT_NOTHING: "closed without an answer",
     pycurl.E_SEND_ERROR: "the connection broke while sending",
-    pycurl.E_SEND_FAIL_REWIND: "the connection broke, and the request is not sent twice",
-    pycurl.E_ABORTED_BY_CALLBACK: "the connection broke, and the request is not sent twice",
+    pycurl.E_SEND_FAIL_REWIND: "closed without an answer",
+    pycurl.E_ABORTED_BY_CALLBACK: "closed without an answer",
 }
 
 

@@ -60,7 +60,7 @@ class Handle:
         self._sendings = 0
         self._opened: list[int] = []
         self._used: list[Ends] = []
-        self._met_noise = False
+        self._met_noise = self._is_fresh = False
         self._refused: NotSent | None = None
         self._malformed: str | None = None
         self._head: Head | None = None
@@ -75,7 +75,7 @@ class Handle:
 
         `fresh`: over a new connection.
         """
-        self.transfer = transfer
+        self.transfer, self._is_fresh = transfer, fresh
         curl, body = self.curl, transfer.body
         curl.setopt(pycurl.URL, transfer.url)
         if transfer.known_addresses:
@@ -98,8 +98,8 @@ class Handle:
 
     @property
     def may_begin_again(self) -> bool:
-        """Whether nothing was sent because the kept connection was not silent. Another one may be."""
-        return self._met_noise and not self._sendings
+        """Whether nothing was sent because a kept connection was not silent. A new one may be."""
+        return self._met_noise and not self._sendings and not self._is_fresh
 
     def result(self, error: int, message: str) -> Result:
         """How the transfer ended, by libcurl's error (0: it has an answer). The handle is free then."""
@@ -117,6 +117,8 @@ class Handle:
         if not self._sendings:
             if self._refused is not None:
                 return self._refused
+            if self._met_noise:
+                return NotSent("the server sends what nobody asked for")
             return not_sent(error, message, self.curl.getinfo(pycurl.OS_ERRNO) if error else 0)
         if self._malformed is not None:
             return Unknown(f"MalformedAnswer: {self._malformed}", kind=UnknownKind.UNREADABLE)
@@ -133,7 +135,7 @@ class Handle:
         if transfer is None or (self._sendings and not transfer.may_repeat):
             return _ABORT
         ends = own_address, own_port
-        if not self._connections.may_carry(ends, self._opened, may_hear_first=self.peer.may_hear_first):
+        if not self._connections.may_carry(ends, self._opened, is_tls=transfer.url.startswith("https:")):
             self._met_noise = True
             return _ABORT
         if self._refused is None:

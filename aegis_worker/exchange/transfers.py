@@ -31,8 +31,6 @@ class Peer:
     connect, and again before each request; it is called on the engine's thread. `ca_bundle`: certificates to trust, in
     one PEM file; by default those of certifi. `certificate` and `certificate_key`: what we show a server that asks who
     we are, PEM files. `proxy`: a URL such as `http://proxy:3128`; no proxy is taken from the environment.
-    `may_hear_first`: a server may send something on a new connection before the first request, as TLS 1.3 does with its
-    session tickets. Kept connections must be silent in any case.
     """
 
     connect_timeout_s: float
@@ -45,7 +43,6 @@ class Peer:
     certificate: Path | None = None
     certificate_key: Path | None = None
     proxy: str = ""
-    may_hear_first: bool = False
     known_addresses: tuple[str, ...] = ()
 
 

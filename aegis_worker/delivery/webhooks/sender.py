@@ -63,7 +63,6 @@ class HttpSender:
             cuts_answers=True,
             refuses_address=None if allow_private else _refuses,
             ca_bundle=ca_bundle,
-            may_hear_first=True,
         )
 
     @property
