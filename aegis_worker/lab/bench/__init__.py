@@ -13,6 +13,7 @@ MODES = {
     "e2e": (".e2e", "From the POST to the payment's end; throughput, or latency at a given rate."),
     "isolation": (".isolation", "A gateway's payments alone, and beside those of a gateway that is slow."),
     "outbox": (".outbox", "Events to the Redis Stream, and to a webhook endpoint on this machine."),
+    "calls": (".calls", "Measure calls to gateways, without anything around them."),
     "reads": (".reads", "GET a payment, a job and a list while payments are posted."),
     "slow-clients": (
         ".slow_clients",

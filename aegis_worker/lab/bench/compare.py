@@ -19,7 +19,7 @@ from .figures import flat, shown, spread
 from .report import label
 from .sides import Side, sides
 
-_MODES = ("e2e", "drain", "intake", "outbox", "reads", "slow-clients")
+_MODES = ("e2e", "drain", "intake", "outbox", "calls", "reads", "slow-clients")
 # The figures that are looked at first; the others follow in the order in which the modes print them.
 _FIRST = ("cpu_ms_per_", "throughput_per_s")
 

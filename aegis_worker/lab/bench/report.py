@@ -25,6 +25,8 @@ _TITLES = {
     "commits_per_{unit}": "commits per {unit}",
     "round_trips_per_{unit}": "round trips to PostgreSQL per {unit}",
     "wal_bytes_per_{unit}": "write-ahead log per {unit}, bytes",
+    "most_in_flight": "most calls in flight",
+    "threads": "threads of the process",
     "memory_mb": "memory of the largest process, MB",
 }
 

@@ -144,10 +144,10 @@ class Rig:
         )
         return port
 
-    def start_sink(self) -> str:
-        """A webhook endpoint that takes everything; gives its URL. What it costs is the part `sink`."""
+    def start_sink(self, *, answers_after_ms: int = 0) -> str:
+        """A server that takes everything that is posted; gives its URL. What it costs is the part `sink`."""
         port = free_port()
-        self._start("sink", ["-m", "aegis_worker.lab.bench.sink", str(port)], port)
+        self._start("sink", ["-m", "aegis_worker.lab.bench.sink", str(port), str(answers_after_ms)], port)
         self._parts["sink"] = [self._processes.pid("sink")]
         return f"http://127.0.0.1:{port}/webhooks"
 

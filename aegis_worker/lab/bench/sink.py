@@ -1,6 +1,7 @@
-"""A webhook endpoint that costs next to nothing: a process of its own that answers 204 to whatever is posted.
+"""A server that costs next to nothing: a process of its own that answers 204 to whatever is posted.
 
-`python -m aegis_worker.lab.bench.sink PORT`. It checks no signature; `aegis demo` does.
+`python -m aegis_worker.lab.bench.sink PORT MS`, where MS is how long it waits before each answer. It stands for webhook
+endpoints and for gateways. It checks no signature; `aegis demo` does.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from functools import partial
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -17,7 +19,8 @@ _HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 class Connection(asyncio.Protocol):
     """One sender's connection: requests one after the other, each answered once its body is whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers_after_s: float) -> None:
+        self._answers_after_s = answers_after_s
         self._got = b""
         self._transport: asyncio.Transport | None = None
 
@@ -35,15 +38,21 @@ class Connection(asyncio.Protocol):
             needed = end + 4 + (int(length.group(1)) if length else 0)
             if len(self._got) < needed:
                 return
-            self._transport.write(_HEALTHY if self._got.startswith(b"GET") else _ANSWER)
+            if self._got.startswith(b"GET"):
+                self._transport.write(_HEALTHY)
+            elif self._answers_after_s:
+                asyncio.get_running_loop().call_later(self._answers_after_s, self._transport.write, _ANSWER)
+            else:
+                self._transport.write(_ANSWER)
             self._got = self._got[needed:]
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, answers_after_ms: int) -> None:
     """Until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", port, backlog=512)
+    connection = partial(Connection, answers_after_ms / 1000)
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))
