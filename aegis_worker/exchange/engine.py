@@ -96,9 +96,10 @@ def wait_for(begin: Callable[[Callable[[T], None]], None]) -> T:
 
 def _check(transfer: Transfer) -> None:
     """Raises ValueError for what would not be one request any more, such as a line break in a header."""
-    for line in (transfer.method, transfer.url, *transfer.headers, *transfer.headers.values()):
-        if not (line.isascii() and line.isprintable()):
-            raise ValueError("a method, URL or header holds what is not printable ASCII")
+    headers = transfer.headers
+    written = "".join((transfer.method, transfer.url, *headers, *headers.values()))
+    if not (written.isascii() and written.isprintable()):
+        raise ValueError("a method, URL or header holds what is not printable ASCII")
 
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
