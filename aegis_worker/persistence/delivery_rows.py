@@ -38,7 +38,7 @@ ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
 # Deliveries are picked by merchant and endpoint, so that one with a long backlog takes no more than its share of a claim.
 # A delivery behind an earlier one is put off until that one is due (or for half a second if that one is just being
 # posted). Otherwise every claim until then would look at it again. OFFSET 0 and LIMIT keep the planner from reading whole
-# tables, and from looking through all due deliveries once for each payment.
+# tables. What was picked is looked up with IN, which hashes it; a join with it went through all of it once for each row.
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
     SELECT of_it.* FROM (
@@ -58,16 +58,17 @@ WITH due AS MATERIALIZED (
     ) of_it
     LIMIT %(limit)s
 ), pending AS (
-    SELECT o.payment_id, o.seq, o.endpoint_id, o.due_at, d.seq IS NOT NULL AS picked,
+    SELECT o.payment_id, o.seq, o.endpoint_id, o.due_at, o.picked,
         max(
             CASE WHEN o.leased THEN least(o.due_at, statement_timestamp() + interval '500 ms') ELSE o.due_at END
-        ) FILTER (WHERE d.seq IS NULL) OVER (PARTITION BY o.payment_id, o.endpoint_id ORDER BY o.seq) AS behind
+        ) FILTER (WHERE NOT o.picked) OVER (PARTITION BY o.payment_id, o.endpoint_id ORDER BY o.seq) AS behind
     FROM (
-        SELECT of_it.* FROM (SELECT DISTINCT payment_id FROM due) one
+        SELECT of_it.*,
+            (of_it.payment_id, of_it.seq, of_it.endpoint_id) IN (SELECT payment_id, seq, endpoint_id FROM due) AS picked
+        FROM (SELECT DISTINCT payment_id FROM due) one
         CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE payment_id = one.payment_id OFFSET 0) of_it
         OFFSET 0
     ) o
-    LEFT JOIN due d ON d.payment_id = o.payment_id AND d.seq = o.seq AND d.endpoint_id = o.endpoint_id
     WHERE o.status = 'pending'
 ), taken AS (
     UPDATE webhook_deliveries o
@@ -105,9 +106,11 @@ WITH settled AS (
     RETURNING d.payment_id, d.endpoint_id, d.seq, d.status
 ), behind AS MATERIALIZED (
     SELECT d.payment_id, d.seq, d.endpoint_id
-    FROM settled s
+    FROM (
+        SELECT payment_id, endpoint_id, min(seq) AS seq FROM settled WHERE status <> 'pending' GROUP BY 1, 2
+    ) s
     CROSS JOIN LATERAL (SELECT * FROM webhook_deliveries WHERE payment_id = s.payment_id OFFSET 0) d
-    WHERE s.status <> 'pending' AND d.endpoint_id = s.endpoint_id AND d.seq > s.seq
+    WHERE d.endpoint_id = s.endpoint_id AND d.seq > s.seq
         AND d.status = 'pending' AND d.tries = 0 AND NOT d.leased AND d.due_at > statement_timestamp()
 ), next AS (
     UPDATE webhook_deliveries d SET due_at = statement_timestamp()
@@ -155,8 +158,7 @@ class DeliveryClaim:
     moved: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """What becomes of a claimed delivery. If pending, it is due after `delay_s`. Without an `entry` it was not sent."""
 
     delivery: ClaimedDelivery

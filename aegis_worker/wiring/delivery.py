@@ -19,7 +19,7 @@ from aegis_worker.settings import Settings
 
 # A run of the drain is short, so that a worker can be stopped. One endpoint may take a quarter of a batch of webhooks;
 # in a smaller batch that would be too few, and its lanes would wait for the next claim.
-_OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 1024, 5.0
+_OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 2048, 5.0
 
 
 def sinks(settings: Settings, redis: Redis) -> list[Sink]:

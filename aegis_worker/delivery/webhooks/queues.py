@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from aegis_worker.clock import clock_s
 from aegis_worker.persistence.delivery_rows import ClaimedDelivery, Settlement
 from aegis_worker.settings import Settings
@@ -51,8 +53,7 @@ class EndpointQueue:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Struct, frozen=True):
     """What became of one delivery; without a verdict it was not sent, and is due as before."""
 
     settlement: Settlement

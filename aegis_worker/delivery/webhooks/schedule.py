@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 _MINUTE, _HOUR = 60, 3600
 
@@ -16,8 +17,7 @@ _REST_FACTOR = 3.0
 _SHORTEST_REST_S, _LONGEST_REST_S = 1.0, 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The endpoint answered. `excerpt`: the first printable characters of its body."""
 
     status: int
@@ -25,8 +25,7 @@ class Answered:
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoAnswer(Struct, frozen=True):
     """No usable answer: timed out, refused, reset, not HTTP, or an address that webhooks may not go to."""
 
     error: str
@@ -35,8 +34,7 @@ class NoAnswer:
 Answer = Answered | NoAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What becomes of the delivery: `pending` again after `delay_s`, `delivered` or `dead`.
 
     `rest_s`: for how long nothing at all is sent to the endpoint. `gone`: it asked to be disabled.
