@@ -28,6 +28,8 @@ _GO_ON: int = pycurl.PREREQFUNC_OK
 _ABORT: int = pycurl.PREREQFUNC_ABORT
 _NO_SOCKET: int = pycurl.SOCKET_BAD
 _SOCKET_OK: int = pycurl.SOCKOPT_OK
+_REWOUND: int = pycurl.SEEKFUNC_OK
+_NO_REWIND: int = pycurl.SEEKFUNC_FAIL
 _END = (b"\r\n", b"\n")
 
 
@@ -38,7 +40,7 @@ class Handle:
     byte of the answer, or when an HTTP/2 server refuses a stream or goes away:
 
     - `_request_is_next` is called before each sending, also the second, and refuses that;
-    - the body is read by `_read`, and can't be rewound (no SEEKFUNCTION): the second sending fails with error 65;
+    - the body is read by `_read`, and `_rewind` refuses to begin it anew: the second sending fails with error 65;
     - a request without a body goes over a new connection, because libcurl resends only what went over a kept one.
     """
 
@@ -49,6 +51,7 @@ class Handle:
         self.curl.setopt(pycurl.HEADERFUNCTION, self._head_line)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._body_bytes)
         self.curl.setopt(pycurl.READFUNCTION, self._read)
+        self.curl.setopt(pycurl.SEEKFUNCTION, self._rewind)
         self.curl.setopt(pycurl.SOCKOPTFUNCTION, self._opened_socket)
         if peer.refuses_address is not None:
             self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
@@ -169,6 +172,12 @@ class Handle:
     def _read(self, size: int) -> bytes:
         begin, self._sent_to = self._sent_to, self._sent_to + size
         return self._to_send[begin : self._sent_to]
+
+    def _rewind(self, offset: int, _origin: int) -> int:
+        if self.transfer is None or not self.transfer.may_repeat:
+            return _NO_REWIND
+        self._sent_to = offset
+        return _REWOUND
 
     def _head_line(self, line: bytes) -> int | None:
         self._head_bytes += len(line)
