@@ -90,9 +90,8 @@ class Intake:
         told = [by_id[one.payment.id] for one in asked]
         if not any(isinstance(each, Accepted) for each in told):
             for each in told:
-                if isinstance(
-                    each, DatabaseUnavailable
-                ):  # which others were told too, each in a thread of its own
+                if isinstance(each, DatabaseUnavailable):
+                    # One of its own, because others are told the same one, each in a thread of theirs.
                     raise DatabaseUnavailable(str(each)) from each
         return told
 

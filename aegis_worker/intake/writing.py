@@ -33,7 +33,7 @@ class Patience:
     """How long a list of payments waits for other requests that hold its keys.
 
     At first (None: as long as sessions wait for a lock); then for each of its parts; and for how long, once something was
-    in the way, parts are tried. `puts_off`: what is not decided then is left without an answer, to be tried by itself;
+    in the way, parts are tried. `puts_off`: what is not decided then is left without an answer, to be tried again;
     otherwise it is refused.
     """
 
