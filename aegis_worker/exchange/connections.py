@@ -18,7 +18,9 @@ from contextlib import suppress
 Ends = tuple[str, int]
 
 
-class _Connection:
+class Connection:
+    """One connection, and how many requests are under way on it."""
+
     __slots__ = ("ends", "fd", "has_carried", "users")
 
     def __init__(self, ends: Ends, fd: int) -> None:
@@ -29,8 +31,8 @@ class Connections:
     """The connections of one libcurl multi handle, by their ends and by their sockets. Not more than there were sockets."""
 
     def __init__(self) -> None:
-        self._by_ends: dict[Ends, _Connection] = {}
-        self._by_fd: dict[int, _Connection] = {}
+        self._by_ends: dict[Ends, Connection] = {}
+        self._by_fd: dict[int, Connection] = {}
 
     def may_carry(self, ends: Ends, opened: Iterable[int], *, is_tls: bool) -> bool:
         """Whether a request may go over this connection now. `opened`: the sockets that its transfer has opened.
@@ -45,15 +47,16 @@ class Connections:
         is_new = not connection.has_carried
         return (is_tls and is_new) or connection.users > 0 or _is_silent(connection.fd)
 
-    def begin(self, ends: Ends) -> None:
-        """A request goes over it."""
+    def begin(self, ends: Ends) -> Connection:
+        """A request goes over it. Give `end` what is returned: by then another connection may have these ends, or none."""
         connection = self._by_ends[ends]
         connection.users += 1
         connection.has_carried = True
+        return connection
 
-    def end(self, ends: Ends) -> None:
+    def end(self, connection: Connection) -> None:
         """Its transfer has ended."""
-        self._by_ends[ends].users -= 1
+        connection.users -= 1
 
     def _learn(self, ends: Ends, opened: Iterable[int]) -> None:
         for fd in opened:
@@ -62,7 +65,7 @@ class Connections:
             # An earlier connection with this number or these ends has been closed.
             if (earlier := self._by_fd.get(fd)) is not None and self._by_ends.get(earlier.ends) is earlier:
                 del self._by_ends[earlier.ends]
-            self._by_ends[ends] = self._by_fd[fd] = _Connection(ends, fd)
+            self._by_ends[ends] = self._by_fd[fd] = Connection(ends, fd)
 
 
 def _is_silent(fd: int) -> bool:

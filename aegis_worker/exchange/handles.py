@@ -12,7 +12,7 @@ from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.kit.flows import HttpAnswer
 
-from .connections import Connections, Ends
+from .connections import Connection, Connections
 from .curl_errors import not_sent, unknown
 from .heads import Head, MalformedAnswer, read_head
 from .transfers import Peer, Result, Transfer
@@ -62,7 +62,7 @@ class Handle:
         self.transfer = None
         self._sendings = 0
         self._opened: list[int] = []
-        self._used: list[Ends] = []
+        self._used: list[Connection] = []
         self._met_noise = self._is_fresh = False
         self._refused: NotSent | None = None
         self._malformed: str | None = None
@@ -107,8 +107,8 @@ class Handle:
     def result(self, error: int, message: str) -> Result:
         """How the transfer ended, by libcurl's error (0: it has an answer). The handle is free then."""
         result = self._result(error, message)
-        for ends in self._used:
-            self._connections.end(ends)
+        for connection in self._used:
+            self._connections.end(connection)
         self._forget()
         return result
 
@@ -147,8 +147,7 @@ class Handle:
             self._refused = NotSent("it was too late to send it", kind=NotSentKind.TIMEOUT)
         if self._refused is not None:
             return _ABORT
-        self._connections.begin(ends)
-        self._used.append(ends)
+        self._used.append(self._connections.begin(ends))
         self._sendings += 1
         if self._sendings == 1:
             self._leaves(self)

@@ -278,3 +278,19 @@ def test_an_endpoint_that_hangs_or_drips_over_tls_is_given_up(secured):
     secured.sink.scripts["/"] = [secured.sink.hangs, secured.sink.drips]
     url = f"https://hooks.merchant.test:{secured.sink.port}/"
     assert [sender.post(url, {}, b"{}") for _ in range(2)] == [NoAnswer("timed out")] * 2
+
+
+def test_a_post_that_meets_a_dead_connection_goes_over_a_new_one(sink, sender):
+    def reads_and_closes(request):
+        request.close_connection = True
+
+    sink.scripts["/hooks"] = [answers(200), reads_and_closes, answers(201)]
+    assert [sender.post(sink.url(), {}, b"{}") for _ in range(2)] == [Answered(200), Answered(201)]
+
+
+def test_an_endpoint_that_drops_every_connection_gets_a_bounded_number_of_copies(sink, sender):
+    sink.scripts["/hooks"] = [answers(200)]
+    sink.otherwise["/hooks"] = sink.drops
+    assert sender.post(sink.url(), {}, b"{}") == Answered(200)
+    assert sender.post(sink.url(), {}, b"{}") == NoAnswer("closed without an answer")
+    assert len(sink.received) <= 1 + 2
