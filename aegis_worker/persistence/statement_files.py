@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "sql"
-_COMMENT = re.compile(r"\s*--.*")
+_COMMENT = re.compile(r"--.*")
 _PART = re.compile(r"\{(\w+)\}")
 
 
