@@ -10,6 +10,7 @@ of a payment. Each keeps its own answer. One that would hold up the others is se
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from threading import BoundedSemaphore
 from types import MappingProxyType
@@ -51,16 +52,17 @@ _TRIES_TOGETHER = 3
 class Intake:
     """Accepts the payments of one process. Thread-safe; of the pool it takes at most four connections.
 
-    `wait_s`: how long a request follows others at most. That should be as long as a statement may take.
+    `wait_s`: how long a request follows others at most, however often it has to. That should be as long as a statement may
+    take.
     """
 
     def __init__(self, database: Database, *, wait_s: float) -> None:
-        self._database = database
+        self._database, self._wait_s = database, wait_s
         self._few: Together[Sequence[Born], Told] = Together(
-            self._write_together, size=len, most=_MOST_TOGETHER, wait_s=wait_s
+            self._write_together, size=len, most=_MOST_TOGETHER
         )
         self._many: Together[Sequence[Born], Told] = Together(
-            self._write_together, size=len, most=MOST_AT_ONCE, wait_s=wait_s
+            self._write_together, size=len, most=MOST_AT_ONCE
         )
         self._apart = BoundedSemaphore(_APART_AT_ONCE)
 
@@ -97,8 +99,9 @@ class Intake:
 
     def _told(self, asked: Sequence[Born]) -> Told:
         line = self._few if len(asked) <= _FEW else self._many
+        until = time.monotonic() + self._wait_s
         for _ in range(_TRIES_TOGETHER):
-            told = line.ask(asked)
+            told = line.ask(asked, until=until)
             if told is None:
                 break
             if told is not _UNDECIDED:

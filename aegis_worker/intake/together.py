@@ -6,6 +6,7 @@ stands in line; when the leader is done, the first in line leads the next group,
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock
@@ -34,21 +35,20 @@ class Together(Generic[Asked, Told]):
         *,
         size: Callable[[Asked], int],
         most: int,
-        wait_s: float,
     ) -> None:
         self._write = write
         self._size = size
         self._most = most
-        self._wait_s = wait_s
         self._lock = Lock()
         self._line: deque[_Place[Asked, Told]] = deque()
         self._led = False
 
-    def ask(self, asked: Asked) -> Told | None:
+    def ask(self, asked: Asked, *, until: float) -> Told | None:
         """What this one is told, or None: then the caller must try it without the others, whether it was written or not.
 
-        That is so for all of a group whose leader's thread failed. Raises DatabaseUnavailable after `wait_s` of following:
-        then it was not written, or it is just being written; or, for who leads nobody else, what `write` raises.
+        That is so for all of a group whose leader's thread failed. Raises DatabaseUnavailable where it still follows at
+        `until` (monotonic): then it was not written, or it is just being written; or, for who leads nobody else, what
+        `write` raises.
         """
         place: _Place[Asked, Told] = _Place(asked)
         with self._lock:
@@ -56,15 +56,15 @@ class Together(Generic[Asked, Told]):
             if not self._led:
                 self._led = place.leads = True
         if not place.leads:
-            self._follow(place)
+            self._follow(place, until)
         if place.leads:
             self._lead()
         return place.told
 
-    def _follow(self, place: _Place[Asked, Told]) -> None:
+    def _follow(self, place: _Place[Asked, Told], until: float) -> None:
         """Wait until the place leads or has ended."""
         try:
-            came = place.turn.acquire(timeout=self._wait_s)
+            came = place.turn.acquire(timeout=max(until - time.monotonic(), 0.0))
         except BaseException:
             self._leave(place)
             raise

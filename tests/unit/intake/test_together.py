@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -43,8 +44,12 @@ def writer() -> Writer:
     return Writer()
 
 
-def line_of(writer: Writer, *, most: int = 100, wait_s: float = _SOON_S) -> Together[str, str]:
-    return Together(writer.write, size=len, most=most, wait_s=wait_s)
+def line_of(writer: Writer, *, most: int = 100) -> Together[str, str]:
+    return Together(writer.write, size=len, most=most)
+
+
+def ask(line: Together[str, str], name: str, *, within_s: float = _SOON_S) -> str | None:
+    return line.ask(name, until=time.monotonic() + within_s)
 
 
 def asked(pool: ThreadPoolExecutor, line: Together[str, str], *names: str) -> list[Future[str | None]]:
@@ -52,7 +57,7 @@ def asked(pool: ThreadPoolExecutor, line: Together[str, str], *names: str) -> li
     futures = []
     for name in names:
         before = len(line._line)
-        futures.append(pool.submit(line.ask, name))
+        futures.append(pool.submit(ask, line, name))
         until(lambda before=before: len(line._line) > before)  # type: ignore[misc]
     return futures
 
@@ -68,7 +73,7 @@ def begun(
     pool: ThreadPoolExecutor, line: Together[str, str], writer: Writer, name: str
 ) -> Future[str | None]:
     """The first, who leads and is writing now."""
-    first = pool.submit(line.ask, name)
+    first = pool.submit(ask, line, name)
     assert writer.begun.wait(_SOON_S)
     return first
 
@@ -76,7 +81,7 @@ def begun(
 def test_who_is_alone_goes_at_once(writer: Writer) -> None:
     writer.go_on.set()
     line = line_of(writer)
-    assert [line.ask("a"), line.ask("b")] == ["A", "B"]
+    assert [ask(line, "a"), ask(line, "b")] == ["A", "B"]
     assert writer.groups == [["a"], ["b"]]
 
 
@@ -109,7 +114,7 @@ def test_where_a_group_fails_each_is_tried_by_itself_and_the_line_goes_on(writer
         others = asked(pool, line, "b", "c", "d")
         writer.go_on.set()
         assert [other.result(_SOON_S) for other in others] == [None, None, None]
-    assert line.ask("e") == "E"
+    assert ask(line, "e") == "E"
 
 
 def test_who_leads_nobody_else_gets_its_own_error(writer: Writer) -> None:
@@ -117,9 +122,9 @@ def test_who_leads_nobody_else_gets_its_own_error(writer: Writer) -> None:
     writer.fails = lambda asked: ValueError(asked[0])
     line = line_of(writer)
     with pytest.raises(ValueError, match="a"):
-        line.ask("a")
+        ask(line, "a")
     writer.fails = lambda asked: None
-    assert line.ask("b") == "B"
+    assert ask(line, "b") == "B"
 
 
 def test_a_leader_whose_thread_ends_leaves_nobody_waiting(writer: Writer) -> None:
@@ -131,18 +136,18 @@ def test_a_leader_whose_thread_ends_leaves_nobody_waiting(writer: Writer) -> Non
         writer.go_on.set()
         assert isinstance(leader.exception(_SOON_S), SystemExit)
         assert [follower.result(_SOON_S) for follower in followers] == [None, None]
-    assert line.ask("e") == "E"
+    assert ask(line, "e") == "E"
 
 
 def test_a_follower_waits_only_so_long_and_is_not_written_afterwards(writer: Writer) -> None:
-    line = line_of(writer, wait_s=0.05)
+    line = line_of(writer)
     with ThreadPoolExecutor(5) as pool:
         first = begun(pool, line, writer, "a")
         with pytest.raises(DatabaseUnavailable):
-            line.ask("b")
+            ask(line, "b", within_s=0.05)
         writer.go_on.set()
         assert first.result(_SOON_S) == "A"
-    assert line.ask("c") == "C"
+    assert ask(line, "c") == "C"
     assert writer.groups == [["a"], ["c"]]
 
 
@@ -151,5 +156,5 @@ def test_however_many_ask_each_is_told_its_own(writer: Writer) -> None:
     line = line_of(writer, most=40)
     names = [f"n{number}" for number in range(2000)]
     with ThreadPoolExecutor(24) as pool:
-        assert list(pool.map(line.ask, names)) == [name.upper() for name in names]
+        assert list(pool.map(partial(ask, line), names)) == [name.upper() for name in names]
     assert sorted(name for group in writer.groups for name in group) == sorted(names)
