@@ -76,7 +76,11 @@ class HttpSender:
         return answer
 
     def begin(self, url: str, headers: Mapping[str, str], body: bytes, told: Told) -> None:
-        """Post once; `told` is called later, on the engine's thread. Never follows a redirect."""
+        """Post; `told` is called later, on the engine's thread. Never follows a redirect.
+
+        Where a kept connection turns out to be dead, the same post goes over a new one, which shows whether the endpoint is
+        there. If the event arrives twice, the receiver dedupes.
+        """
         deadline = time.monotonic() + self._timeout_s
         try:
             target = parse_target(url, allow_private=self._allow_private)
