@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -127,6 +128,7 @@ class Settings:
     webhook_timeout_s: float
     webhook_max_tries: int
     webhook_allow_private: bool
+    ca_bundle: Path | None
     stream_maxlen: int
     idempotency_keep_h: int
     webhook_keep_delivered_d: int
@@ -174,6 +176,7 @@ def load_settings() -> Settings:
             webhook_timeout_s=env.float("AEGIS_WEBHOOK_TIMEOUT_S", 5.0),
             webhook_max_tries=env.int("AEGIS_WEBHOOK_MAX_TRIES", 10),
             webhook_allow_private=env.bool("AEGIS_WEBHOOK_ALLOW_PRIVATE", False),
+            ca_bundle=_ca_bundle(env.str("AEGIS_CA_BUNDLE", "")),
             stream_maxlen=env.int("AEGIS_STREAM_MAXLEN", 100_000),
             idempotency_keep_h=env.int("AEGIS_IDEMPOTENCY_KEEP_H", 72),
             webhook_keep_delivered_d=env.int("AEGIS_WEBHOOK_KEEP_DELIVERED_D", 30),
@@ -252,6 +255,16 @@ def whole_number(name: str, default: int, least: int, most: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
         raise ConfigurationError(f"{name} must be a whole number from {least} to {most}")
     return int(text)
+
+
+def _ca_bundle(path: str) -> Path | None:
+    if not path:
+        return None
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise ConfigurationError("AEGIS_CA_BUNDLE must be a readable file of PEM certificates") from error
+    return Path(path)
 
 
 def _late_charge_policy(value: str) -> Literal["void", "refund", "hold"]:

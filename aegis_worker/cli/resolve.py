@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.review.case import Kind
 from aegis_worker.review.resolve import Resolution, resolve
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import cli_actor, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json
 from aegis_worker.views.decisions import resolved_body
+from aegis_worker.wiring.gateways import configured_gateways
 from aegis_worker.wiring.review import review_parts
 
 from .decision_options import in_options, refusals_in_options
@@ -81,10 +81,9 @@ def command(
     if kind is None:
         raise click.UsageError("say how: --charged, --not-charged, --ask-again, --rebuild or --withdraw")
     settings = load_settings()
-    config = settings.config_dir / "gateways.toml"
     with opened_database() as database:
         # No hints, so that no Redis is needed: the sweep finds due jobs within seconds.
-        parts = review_parts(settings, database, lambda: load_gateways(config), lambda queue: None)
+        parts = review_parts(settings, database, lambda: configured_gateways(settings), lambda queue: None)
         with refusals_in_options(payment_id):
             resolved = resolve(
                 parts,

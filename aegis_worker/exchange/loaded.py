@@ -31,10 +31,15 @@ T = TypeVar("T")
 About = TypeVar("About")
 
 
-def load_gateways(path: Path, environ: Mapping[str, str] | None = None) -> dict[str, PaymentGateway]:
-    """The gateways of a configuration file, in its order. Raises ConfigurationError that names the wrong entry."""
+def load_gateways(
+    path: Path, environ: Mapping[str, str] | None = None, *, ca_bundle: Path | None = None
+) -> dict[str, PaymentGateway]:
+    """The gateways of a configuration file, in its order. Raises ConfigurationError that names the wrong entry.
+
+    `ca_bundle`: the certificates to trust, in one PEM file; by default those of certifi.
+    """
     adapters = load_adapters(path, os.environ if environ is None else environ)
-    return {name: LoadedGateway(adapter) for name, adapter in adapters.items()}
+    return {name: LoadedGateway(adapter, ca_bundle=ca_bundle) for name, adapter in adapters.items()}
 
 
 class LoadedGateway:
@@ -43,11 +48,11 @@ class LoadedGateway:
     All calls of one operation together take no longer than `config.slowest_call_s`.
     """
 
-    def __init__(self, adapter: Adapter, engine: Engine = ENGINE) -> None:
+    def __init__(self, adapter: Adapter, engine: Engine = ENGINE, *, ca_bundle: Path | None = None) -> None:
         self.config = adapter.config
         self.capabilities = adapter.capabilities
         self._adapter, self._engine = adapter, engine
-        self._client = _Client(adapter.config, engine)
+        self._client = _Client(adapter.config, engine, ca_bundle)
 
     def send(
         self,
@@ -109,12 +114,13 @@ class LoadedGateway:
 class _Client:
     """Has calls made at the gateway's base URL, and at other URLs that its adapter calls. They share its places."""
 
-    def __init__(self, config: GatewayConfig, engine: Engine) -> None:
+    def __init__(self, config: GatewayConfig, engine: Engine, ca_bundle: Path | None) -> None:
         self._base_url, self._engine = config.base_url, engine
         self._peer = Peer(
             connect_timeout_s=config.connect_timeout_s,
             timeout_s=config.timeout_s,
             most=config.max_connections,
+            ca_bundle=ca_bundle,
         )
         self.after = engine.after
 

@@ -29,7 +29,11 @@ def sinks(settings: Settings, redis: Redis) -> list[Sink]:
 
 def webhook_sender(settings: Settings) -> HttpSender:
     """The sender that posts webhooks."""
-    return HttpSender(timeout_s=settings.webhook_timeout_s, allow_private=settings.webhook_allow_private)
+    return HttpSender(
+        timeout_s=settings.webhook_timeout_s,
+        allow_private=settings.webhook_allow_private,
+        ca_bundle=settings.ca_bundle,
+    )
 
 
 def outbox_drain(

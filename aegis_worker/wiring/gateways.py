@@ -15,7 +15,7 @@ from aegis_worker.settings import Settings
 
 def configured_gateways(settings: Settings) -> dict[str, PaymentGateway]:
     """The gateways of gateways.toml, by name. Raises ConfigurationError."""
-    return load_gateways(settings.config_dir / "gateways.toml")
+    return load_gateways(settings.config_dir / "gateways.toml", ca_bundle=settings.ca_bundle)
 
 
 def configured_routing(settings: Settings, gateways: Mapping[str, PaymentGateway]) -> RoutingConfig:

@@ -73,6 +73,7 @@ BAD_VALUES = [
     ("AEGIS_LOG_LEVEL", "LOUD", "DEBUG, INFO"),
     ("AEGIS_ENV", "prod", "production"),
     ("SENTRY_DSN", "hunter2", "SENTRY_DSN"),
+    ("AEGIS_CA_BUNDLE", "/nowhere/ca.pem", "PEM certificates"),
     ("AEGIS_WEBHOOK_ALLOW_PRIVATE", "perhaps", "AEGIS_WEBHOOK_ALLOW_PRIVATE"),
 ]
 
