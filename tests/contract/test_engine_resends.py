@@ -50,6 +50,7 @@ class Server:
         self._serve, self._tls = serve, tls
         self.requests: list[str] = []
         self.connections = 0
+        self._closing = threading.Event()
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._threads = [threading.Thread(target=self._accept)]
@@ -76,9 +77,11 @@ class Server:
                 return
             with self._tls.wrap_socket(connection, server_side=True) as secured:
                 self._open.append(secured)
-                self._serve(secured, self)
+                if not self._closing.is_set():
+                    self._serve(secured, self)
 
     def close(self) -> None:
+        self._closing.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         for connection in self._open:
             with suppress(OSError):
