@@ -19,7 +19,7 @@ from queue import SimpleQueue
 import pycurl
 import structlog
 
-from aegis_worker.domain.outcomes import NotSent
+from aegis_worker.domain.outcomes import NotSent, Unknown
 from aegis_worker.domain.retries import NotSentKind
 
 from .connections import Connections
@@ -219,10 +219,16 @@ class Loop:
         self._multi.remove_handle(curl)
         self._limits.end(handle)
         begins_again = handle.may_begin_again
-        result = handle.given_up() if how is None else handle.result(*how)
-        free = self._free[handle.peer]
-        if len(free) < _MOST_FREE:
-            free.append(handle)
+        try:
+            result = handle.given_up() if how is None else handle.result(*how)
+        except Exception:
+            # Whoever waits has to be told, and a request may have left. The handle is not used again.
+            log.exception("the engine can't say how a transfer ended")
+            result = Unknown("the engine can't say how it ended")
+        else:
+            free = self._free[handle.peer]
+            if len(free) < _MOST_FREE:
+                free.append(handle)
         if begins_again and not self._is_stopped:
             self._start(asked, fresh=True)
             return
