@@ -195,7 +195,14 @@ class Loop:
             return
         free = self._free.setdefault(peer, [])
         handle = free.pop() if free else Handle(peer, self._connections, self._leaves)
-        curl = handle.begin(transfer, connect_s, total_s, fresh=fresh)
+        try:
+            curl = handle.begin(transfer, connect_s, total_s, fresh=fresh)
+        except (pycurl.error, ValueError, TypeError):
+            # Nothing has left, because libcurl has not begun. The handle is not used again.
+            log.exception("libcurl does not take a transfer")
+            self._leave(peer)
+            self._tell(asked.done, NotSent("libcurl does not take this call"))
+            return
         self._under_way[curl] = handle, asked
         self._multi.add_handle(curl)
 
