@@ -226,7 +226,11 @@ class Streams:
 
     def __call__(self, connection: socket.socket, server: Server) -> None:
         assert isinstance(connection, ssl.SSLSocket)
-        assert connection.selected_alpn_protocol() == "h2"
+        if connection.selected_alpn_protocol() != "h2":
+            # Whoever comes back with HTTP/1.1 is counted and not answered.
+            if request := connection.recv(65_536):
+                server.requests.append(request.split(b" ")[0].decode())
+            return
         speaks = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         speaks.initiate_connection()
         connection.sendall(speaks.data_to_send())

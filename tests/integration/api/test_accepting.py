@@ -342,6 +342,7 @@ def test_a_database_that_goes_away_while_waiting_does_not_turn_an_accepted_payme
                 text(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    " AND usename = current_user"
                 )
             )
 
