@@ -21,6 +21,7 @@ _TITLES = {
     "last_tenth_to_first": "throughput of the last tenth, ratio to the first",
     "memory_to_before": "memory, ratio to before the round",
     "cpu_ms_per_{unit}": "CPU ms per {unit}",
+    "cpu_ms_per_{unit}_without_gateway": "CPU ms per {unit}, without the gateway's own",
     "cpu_ms_by_part": "  of it",
     "commits_per_{unit}": "commits per {unit}",
     "round_trips_per_{unit}": "round trips to PostgreSQL per {unit}",
