@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from support.payments import accept_one, attempts_of, payment_of, pipeline, story_of
+from support.sandbox_process import eventually
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Outcome
@@ -62,6 +63,14 @@ def states(database: Database, ids: list[str]) -> list[State]:
     return [payment_of(database, payment_id).state for payment_id in ids]
 
 
+def go_on_until_all_succeed(parts: PipelineParts, database: Database, ids: list[str]) -> None:
+    def ran_and_all_succeeded() -> bool:
+        run(parts, "payments")
+        return set(states(database, ids)) == {State.SUCCESS}
+
+    assert eventually(ran_and_all_succeeded)
+
+
 def test_payments_are_claimed_and_charged_while_an_earlier_runs_call_is_still_out(
     database: Database, some: SlowForSome, parts_for: Callable[..., PipelineParts]
 ) -> None:
@@ -71,8 +80,8 @@ def test_payments_are_claimed_and_charged_while_an_earlier_runs_call_is_still_ou
     assert [attempt["status"] for attempt in attempts_of(database, slow[0])] == ["SENT"]
     for number in range(3):
         ordinary = [accept_one(database, f"{number}-{each}").payment.id for each in range(20)]
-        run(parts, "payments")
-        assert states(database, ordinary) == 20 * [State.SUCCESS]
+        # A run may reach its limit of 0.3 s on a busy machine; the next one goes on.
+        go_on_until_all_succeed(parts, database, ordinary)
     assert states(database, slow) == [State.PROCESSING]
     some.released.set()
     parts.tail.finish()
