@@ -52,3 +52,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 aegis_install
 export PATH="$PWD/.venv/bin:$PATH"
 unset PYTHONHOME
+# Images often set this. Without compiled modules each of the hundreds of processes that tests start would compile them all.
+unset PYTHONDONTWRITEBYTECODE

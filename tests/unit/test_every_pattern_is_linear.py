@@ -74,8 +74,13 @@ PIECES = (
     ),
     *("idempotency-key:", "2026", "1m", "/v1/payments/", "(", "((", "{,", "x{", "20261126"),
 )
-ENDS = ("", "!", "1")
-LONG = 8_000
+# What makes a match fail at the very end takes longest; the other ends are tried in long runs.
+ENDS = (
+    "!",
+    pytest.param("", marks=pytest.mark.slow, id="no end"),
+    pytest.param("1", marks=pytest.mark.slow),
+)
+LONG = 4_000
 
 
 def modules() -> Iterator[Any]:
@@ -111,13 +116,14 @@ def test_patterns_are_found_in_modules_and_in_schemas() -> None:
     assert {r"tok_[A-Za-z0-9_]{1,120}", r"\d+"} <= set(PATTERNS)
 
 
+@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize(("pattern", "longest"), PATTERNS.values(), ids=[text[:60] for text in PATTERNS])
 def test_sixteen_times_the_text_takes_no_longer_than_a_search_in_step_with_it_may(
-    pattern: re.Pattern[Any], longest: int
+    pattern: re.Pattern[Any], longest: int, end: str
 ) -> None:
     """A quadratic pattern takes 256 times as long for sixteen times the text; one in step with it takes 16 times."""
 
-    def seconds(piece: str, end: str, length: int) -> float:
+    def seconds(piece: str, length: int) -> float:
         text: Any = piece * (length // len(piece)) + end
         given = text.encode() if isinstance(pattern.pattern, bytes) else text
         started = time.process_time()
@@ -127,8 +133,7 @@ def test_sixteen_times_the_text_takes_no_longer_than_a_search_in_step_with_it_ma
         return time.process_time() - started
 
     for piece in PIECES:
-        for end in ENDS:
-            long = seconds(piece, end, longest)
-            # What takes a moment only is in no need of a second look.
-            if long > 0.1:
-                assert long < 80 * max(seconds(piece, end, longest // 16), 0.0005), (piece, end)
+        long = seconds(piece, longest)
+        # What takes a moment only is in no need of a second look.
+        if long > 0.05:
+            assert long < 80 * max(seconds(piece, longest // 16), 0.00025), piece
