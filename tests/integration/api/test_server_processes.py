@@ -65,6 +65,14 @@ def test_the_workers_end_when_their_main_process_was_killed(shop: Shop) -> None:
         again.bind(("127.0.0.1", shop.api.port))
 
 
+def test_what_a_client_posted_before_it_went_away_is_accepted(shop: Shop) -> None:
+    posted = POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    for _ in range(20):
+        with shop.api.connection() as connection:
+            connection.sendall(shop.filled(posted))
+    assert eventually(lambda: shop.payments() == 20, within_s=SOON_S)
+
+
 def test_at_term_requests_in_flight_are_answered_and_nothing_new_is_taken(shop: Shop) -> None:
     waiting = POST + b"Prefer: wait=2\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
     with shop.api.connection() as in_flight, shop.api.connection() as idle, shop.api.connection() as stalled:

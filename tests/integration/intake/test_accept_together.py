@@ -45,20 +45,28 @@ def intake(web: Database) -> Intake:
     return Intake(web, wait_s=_SOON_S)
 
 
+class Hold:
+    """`come` is set when the first statement is about to begin, which it does once `go_on` is set."""
+
+    def __init__(self) -> None:
+        self.come, self.go_on = threading.Event(), threading.Event()
+
+
 @contextmanager
-def writing_held_up(database: Database, error: BaseException | None = None) -> Iterator[threading.Event]:
-    """The first statement does not begin until the event is set. The second fails with `error`, if one is given."""
-    go_on, checkouts = threading.Event(), itertools.count()
+def writing_held_up(database: Database, error: BaseException | None = None) -> Iterator[Hold]:
+    """The first statement does not begin until it may. The second fails with `error`, if one is given."""
+    held, checkouts = Hold(), itertools.count()
 
     def hold(*connection: Any) -> None:
         number = next(checkouts)
         if number == 0:
-            assert go_on.wait(_SOON_S)
+            held.come.set()
+            assert held.go_on.wait(_SOON_S)
         elif number == 1 and error is not None:
             raise error
 
     event.listen(database.engine, "checkout", hold)
-    yield go_on
+    yield held
     event.remove(database.engine, "checkout", hold)
 
 
@@ -69,13 +77,13 @@ def together(
     web: Database, intake: Intake, *commands: PaymentCommand, error: BaseException | None = None
 ) -> Answers:
     """What each was told, all of them having come while one before them was being written."""
-    with ThreadPoolExecutor(len(commands) + 1) as pool, writing_held_up(web, error) as go_on:
+    with ThreadPoolExecutor(len(commands) + 1) as pool, writing_held_up(web, error) as held:
         asked: list[Future[Accepted]] = []
         for number, command in enumerate([a_command("first"), *commands]):
             asked.append(pool.submit(intake.accept, command))
             while number > len(intake._few._line) or not intake._few._led:
                 time.sleep(0.001)
-        go_on.set()
+        held.go_on.set()
         return [each.exception(_SOON_S) or each.result() for each in asked[1:]]
 
 
@@ -143,6 +151,30 @@ def test_keys_held_elsewhere_hold_up_nobody_else(web: Database, database: Databa
     refused = [each for each in answers if not isinstance(each, Accepted)]
     assert all(isinstance(each, IdempotencyInProgress | DatabaseUnavailable) for each in refused)
     assert len(rows(web, "SELECT id FROM payments")) == 40 + len(answers) - len(refused)
+
+
+def test_who_follows_for_too_long_is_told_to_come_back_and_is_never_written(web: Database) -> None:
+    impatient = Intake(web, wait_s=0.2)
+    with ThreadPoolExecutor(2) as pool, writing_held_up(web) as held:
+        leader = pool.submit(impatient.accept, a_command("first"))
+        assert held.come.wait(_SOON_S)
+        with pytest.raises(DatabaseUnavailable, match="still being written"):
+            impatient.accept(a_command("k"))
+        held.go_on.set()
+        assert not leader.result(_SOON_S).replayed
+    assert rows(web, "SELECT key FROM idempotency_keys") == [{"key": "first"}]
+    assert not impatient.accept(a_command("k")).replayed
+
+
+def test_single_payments_do_not_wait_for_a_long_list(web: Database, intake: Intake) -> None:
+    with ThreadPoolExecutor(2) as pool, writing_held_up(web) as held:
+        listed = pool.submit(intake.accept_all, [a_command(f"listed{n}") for n in range(51)])
+        assert held.come.wait(_SOON_S)
+        assert not intake.accept(a_command("single")).replayed
+        held.go_on.set()
+        answers = listed.result(_SOON_S)
+    assert [isinstance(answer, Accepted) for answer in answers] == 51 * [True]
+    assert written_by(web) == 2
 
 
 def test_where_a_leader_dies_its_followers_are_accepted_all_the_same(web: Database, intake: Intake) -> None:
