@@ -201,16 +201,16 @@ def test_where_the_connection_is_cut_everyone_is_accepted_once(
     def accept(number: int) -> str:
         while True:
             with suppress(DatabaseUnavailable, IdempotencyInProgress):
-                return intake.accept(a_command(f"k{number % 200}")).payment.id
+                return intake.accept(a_command(f"k{number % 80}")).payment.id
 
     cutting = threading.Thread(target=cut)
     cutting.start()
     with ThreadPoolExecutor(8) as pool:
-        ids = list(pool.map(accept, range(400)))
+        ids = list(pool.map(accept, range(160)))
     stop.set()
     cutting.join()
-    assert ids[:200] == ids[200:]
-    assert len(rows(database, "SELECT id FROM payments")) == 200 == len(set(ids))
+    assert ids[:80] == ids[80:]
+    assert len(rows(database, "SELECT id FROM payments")) == 80 == len(set(ids))
 
 
 def test_processes_that_accept_the_same_keys_make_one_payment_of_each(
