@@ -136,10 +136,11 @@ def test_two_environments_are_compared_round_by_round(environ: dict[str, str], t
     file = tmp_path / "out.json"
     sides = ("--env-a", "AEGIS_BATCH=16", "--env-b", "AEGIS_BATCH=32")
     argv = [AEGIS, "bench", "compare", "--mode", "drain", "--payments", "50", "--rounds", "1", *sides]
+    argv += ["--with", "--gateway-ms 5"]
     ran = subprocess.run(
         [*argv, "--json", str(file)], env=environ, capture_output=True, text=True, timeout=4 * START_S
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     compared = json.loads(file.read_text())["drain"]
     assert compared["ratios"]["backlog"]["cpu_ms_per_payment"]["median"] > 0
-    assert len(compared["rounds"]) == 1
+    assert [side["options"]["gateway_ms"] for side in compared["rounds"][0]] == [5, 5]

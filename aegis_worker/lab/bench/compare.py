@@ -7,6 +7,7 @@ after the other, round by round, and what counts is the ratio within each round.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ _FIRST = ("cpu_ms_per_", "throughput_per_s")
         """
         aegis bench compare ../before
         aegis bench compare ../before --mode drain --payments 10000 --rounds 9
+        aegis bench compare ../before --mode e2e --with "--gateway sandbox"
         aegis bench compare --env-a AEGIS_BATCH=64 --env-b AEGIS_BATCH=128 --mode drain
         """
     ),
@@ -49,6 +51,13 @@ _FIRST = ("cpu_ms_per_", "throughput_per_s")
     help="How many payments each round has. The default is the mode's own.",
 )
 @click.option(
+    "--with",
+    "options",
+    default="",
+    metavar="OPTIONS",
+    help="More options for `aegis bench MODE` on both sides, in quotes.",
+)
+@click.option(
     "--env-a",
     multiple=True,
     metavar="NAME=VALUE",
@@ -66,6 +75,7 @@ def command(
     modes: Sequence[str],
     rounds: int,
     payments: int | None,
+    options: str,
     env_a: Sequence[str],
     env_b: Sequence[str],
     json_file: Path | None,
@@ -76,7 +86,7 @@ def command(
     at CPU time rather than at rates; a ratio below 1 means that A needs less.
     """
     both = sides(checkout, _environ(env_a, "--env-a"), _environ(env_b, "--env-b"))
-    arguments = [] if payments is None else ["--payments", str(payments)]
+    arguments = [*_options(options), *([] if payments is None else ["--payments", str(payments)])]
     measured = {mode: [] for mode in modes}  # type: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]]
     with progress("compare", rounds * len(modes) * 2) as step:
         for number in range(rounds):
@@ -91,6 +101,13 @@ def command(
     if json_file is not None:
         json_file.write_text(json.dumps(result, indent=2) + "\n")
     raise click.exceptions.Exit(1 if any(compared["errors"] for compared in result.values()) else 0)
+
+
+def _options(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise click.UsageError(f"--with {text!r}: {error}") from error
 
 
 def _one_round(
