@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,8 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
-import h2.exceptions
 import pytest
+from support.counting_server import OK, Server, read_one, serving
 from support.tls import Certificate, certificate
 
 from aegis_worker.domain.outcomes import NotSent, Unknown
@@ -27,7 +25,6 @@ from aegis_worker.exchange.engine import Engine
 from aegis_worker.exchange.transfers import Peer, Result, Transfer
 from aegis_worker.gateways.kit.flows import HttpAnswer
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 RESET = b"\1\0\0\0\0\0\0\0"
 
 
@@ -43,85 +40,8 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return certificate(tmp_path_factory.mktemp("tls"), "127.0.0.1")
 
 
-class Server:
-    """Accepts connections, and gives each to `serve`, with what it has counted so far."""
-
-    def __init__(self, serve: Callable[[socket.socket, Server], None], tls: ssl.SSLContext | None) -> None:
-        self._serve, self._tls = serve, tls
-        self.requests: list[str] = []
-        self.connections = 0
-        self._closing = threading.Event()
-        self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-        scheme = "https" if tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            connection.settimeout(20)
-            self._open.append(connection)
-            self._threads.append(threading.Thread(target=self._one, args=(connection,)))
-            self._threads[-1].start()
-
-    def _one(self, connection: socket.socket) -> None:
-        self.connections += 1
-        with suppress(OSError, h2.exceptions.ProtocolError), connection:
-            if self._tls is None:
-                self._serve(connection, self)
-                return
-            with self._tls.wrap_socket(connection, server_side=True) as secured:
-                self._open.append(secured)
-                if not self._closing.is_set():
-                    self._serve(secured, self)
-
-    def close(self) -> None:
-        self._closing.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        for connection in self._open:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        self._listener.close()
-
-
-@contextmanager
-def serving(
-    serve: Callable[[socket.socket, Server], None], tls: ssl.SSLContext | None = None
-) -> Iterator[Server]:
-    server = Server(serve, tls)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
 def peer(trusted: Path | None = None, **more: Any) -> Peer:
     return Peer(**{"connect_timeout_s": 5.0, "timeout_s": 10.0, "most": 8, "ca_bundle": trusted, **more})
-
-
-def read_one(connection: socket.socket, server: Server) -> bool:
-    """Read one request with its body; whether there was one."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        more = connection.recv(65_536)
-        if not more:
-            return False
-        received += more
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = next(
-        (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
-    )
-    while len(body) < length:
-        body += connection.recv(65_536)
-    server.requests.append(head.split(b" ", 2)[0].decode())
-    return True
 
 
 def drops_the_second(connection: socket.socket, server: Server) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 
+BEHIND_A_SILENT_RESOLVER = _HERE / "behind_a_silent_resolver.py"
 FROZEN_WORKER = _HERE / "frozen_worker.py"
 SLEEPING_WORKER = _HERE / "sleeping_worker.py"
 
