@@ -17,13 +17,24 @@ import time
 import weakref
 from collections.abc import Callable
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
+
+import structlog
+
+from aegis_worker.domain.outcomes import Unknown
 
 from .loop import Loop
 from .transfers import Done, Result, Transfer
 
+log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
+
+# Whoever waits for the engine waits so much longer than the engine itself may take: only a stuck thread takes that long.
+MARGIN_S = 5.0
+# What whoever waits is told then. The request may have left.
+STUCK = Unknown("the engine does not answer")
 
 
 class Engine:
@@ -42,7 +53,9 @@ class Engine:
 
     def make(self, transfer: Transfer) -> Result:
         """Make the transfer and wait for its result. Raises ValueError for one that can't be written."""
-        result: Result = wait_for(partial(self.begin, transfer))
+        peer = transfer.peer
+        longest_s = peer.connect_timeout_s + peer.timeout_s
+        result: Result = wait_for(partial(self.begin, transfer), longest_s, STUCK)
         return result
 
     def after(self, seconds: float, callback: Callable[[], None]) -> None:
@@ -79,19 +92,29 @@ class Engine:
             return self._loop
 
 
-def begun(begin: Callable[[Callable[[T], None]], None]) -> Callable[[], T]:
+def begun(begin: Callable[[Callable[[T], None]], None], longest_s: float, otherwise: T) -> Callable[[], T]:
     """Begin something; what is returned waits for what `begin(done)` gives to `done`, and must be called once.
 
-    Never wait on the engine's own thread.
+    `longest_s`: how long it takes at most, by the bounds of its transfers. If the engine's thread is stuck, waiting ends
+    5 s after that with `otherwise`. Never wait on the engine's own thread.
     """
     told: SimpleQueue[T] = SimpleQueue()
+    give_up_at = time.monotonic() + longest_s + MARGIN_S
     begin(told.put)
-    return told.get
+
+    def wait() -> T:
+        try:
+            return told.get(timeout=max(give_up_at - time.monotonic(), 0.0))
+        except Empty:
+            log.error("the engine's thread does not answer")
+            return otherwise
+
+    return wait
 
 
-def wait_for(begin: Callable[[Callable[[T], None]], None]) -> T:
-    """What `begin(done)` gives to `done`. Never call this on the engine's own thread."""
-    return begun(begin)()
+def wait_for(begin: Callable[[Callable[[T], None]], None], longest_s: float, otherwise: T) -> T:
+    """What `begin(done)` gives to `done`; the rest is as with `begun`. Never call this on the engine's own thread."""
+    return begun(begin, longest_s, otherwise)()
 
 
 def _check(transfer: Transfer) -> None:

@@ -24,7 +24,7 @@ from aegis_worker.gateways.kit.flows import Flow, HttpCall
 from aegis_worker.gateways.registry import load_adapters
 
 from .driver import make
-from .engine import ENGINE, Engine, wait_for
+from .engine import ENGINE, STUCK, Engine, wait_for
 from .transfers import Done, Peer, Transfer
 
 T = TypeVar("T")
@@ -72,14 +72,16 @@ class LoadedGateway:
 
     def ask_and_wait(self, query: StatusQuery) -> Lookup:
         """Look up, and wait for the answer."""
-        said: Lookup = wait_for(partial(self.ask, query))
+        said: Lookup = wait_for(partial(self.ask, query), self.config.slowest_call_s, STUCK)
         return said
 
     def health_check(self) -> Health:
         """Whether the gateway answers, and how fast."""
         started = time.monotonic()
         said: Health | NotSent | Unknown = wait_for(
-            partial(self._make, lambda _: self._adapter.health_check(), None)
+            partial(self._make, lambda _: self._adapter.health_check(), None),
+            self.config.slowest_call_s,
+            STUCK,
         )
         latency_ms = round((time.monotonic() - started) * 1000)
         if isinstance(said, Health):

@@ -37,6 +37,8 @@ _MOST_FREE = 256
 # Each transfer under way needs a file descriptor, and many systems allow 1,024 by default.
 _FILES = 32_768
 _LONGEST_SLEEP_S = 60.0
+# libcurl waits for the system's resolver, which knows no time limit, before it lets its threads go. Nobody waits for that.
+_CLOSES_WITHIN_S = 2.0
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _WATCHED = {pycurl.POLL_IN: _READ, pycurl.POLL_OUT: _WRITE, pycurl.POLL_INOUT: _READ | _WRITE}
 _READY = {
@@ -104,11 +106,11 @@ class Loop:
         return told.get()
 
     def stop(self) -> None:
-        """End all transfers, close all connections, and return when that is done."""
+        """End all transfers, close all connections, and return when that is done, or takes more than 2 s."""
         self._is_stopped = True
         self._wake()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(_CLOSES_WITHIN_S)
 
     def _ask(self, what: Callable[[], None]) -> None:
         self._asked.append(what)

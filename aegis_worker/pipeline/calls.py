@@ -48,6 +48,11 @@ def begin_call(
         done(None)
 
 
+def longest_s(gateway: PaymentGateway) -> float:
+    """The longest that `begin_call` takes: a repeat begins only where the calls before it failed quickly."""
+    return gateway.config.connect_timeout_s + sum(_PAUSES_S) + gateway.config.slowest_call_s
+
+
 class _Call:
     """A call that is under way, and its repeats."""
 

@@ -27,7 +27,7 @@ from aegis_worker.domain.outcomes import (
     Unknown,
     UnknownKind,
 )
-from aegis_worker.exchange.engine import begun
+from aegis_worker.exchange.engine import STUCK, begun
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
 from aegis_worker.gateways.discretion import discreet
 from aegis_worker.hints import Notifier
@@ -139,7 +139,7 @@ def _asked(
         return lambda: Unknown("no longer configured")
     amount = Money(row["amount_minor"], row["currency"])
     query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"], amount)
-    return begun(partial(gateway.ask, query))
+    return begun(partial(gateway.ask, query), gateway.config.slowest_call_s, STUCK)
 
 
 def _settle(

@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import hop_reference
 from aegis_worker.domain.outcomes import Operation, Unknown
-from aegis_worker.exchange.engine import begun
+from aegis_worker.exchange.engine import STUCK, begun
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
 from aegis_worker.gateways.kit.identity import NOTHING
-from aegis_worker.pipeline.calls import begin_call
+from aegis_worker.pipeline.calls import begin_call, longest_s
 from aegis_worker.pipeline.work import Answer, Ask
 
 from .answers import Said
@@ -46,7 +47,9 @@ def _asked(
     gateway_ref = asked_for or hop_reference(case.calls, charge)
     query = StatusQuery(Operation.PROCESS, charge.gateway_key, gateway_ref, case.payment.amount)
     wait: Callable[[], Answer | BaseException | None] = begun(
-        partial(begin_call, gateway, Ask(query), math.inf)
+        partial(begin_call, gateway, Ask(query), math.inf),
+        longest_s(gateway),
+        Answer(STUCK, longest_s(gateway) * 1000, looked_up=True, asked_at_s=clock_s()),
     )
     return lambda: _said(gateway, charge, asked_for, wait())
 

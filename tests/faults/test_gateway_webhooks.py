@@ -29,7 +29,7 @@ from werkzeug.serving import make_server
 
 from aegis_worker.domain.outcomes import Declined, Unknown
 from aegis_worker.domain.transitions import State
-from aegis_worker.exchange.engine import wait_for
+from aegis_worker.exchange.engine import STUCK, wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
@@ -94,7 +94,8 @@ def test_a_webhook_that_comes_before_our_commit_converges_without_a_second_send(
             at_the_webhook = []
 
             def post_and_wait_for_the_webhook(request, done, _may_leave):
-                outcome = wait_for(partial(LoadedGateway.send, gateway, request))
+                begin = partial(LoadedGateway.send, gateway, request)
+                outcome = wait_for(begin, gateway.config.slowest_call_s, STUCK)
                 assert eventually(lambda: bool(kept(database)))
                 at_the_webhook.extend(attempts_of(database, request.payment_id))
                 done(outcome)

@@ -13,7 +13,7 @@ import pytest
 
 from aegis_worker.domain.outcomes import NotSent, Outcome
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.exchange.engine import wait_for
+from aegis_worker.exchange.engine import STUCK, wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
@@ -67,7 +67,7 @@ def a_worker_dies_during_its_call(database: Database, without_keys: SandboxPair)
 
     class Doomed(LoadedGateway):
         def send(self, request: GatewayRequest, *_: object) -> None:
-            wait_for(partial(super().send, request))
+            wait_for(partial(super().send, request), self.config.slowest_call_s, STUCK)
             raise Death
 
     payment_id = accept_one(database).payment.id

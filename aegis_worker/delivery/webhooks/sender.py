@@ -72,7 +72,7 @@ class HttpSender:
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Post once and wait for the answer. Raises nothing for what the other side or the network does."""
-        answer: Answer = wait_for(partial(self.begin, url, headers, body))
+        answer: Answer = wait_for(partial(self.begin, url, headers, body), self._timeout_s, _TIMED_OUT)
         return answer
 
     def begin(self, url: str, headers: Mapping[str, str], body: bytes, told: Told) -> None:

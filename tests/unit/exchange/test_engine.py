@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from aegis_worker.domain.outcomes import NotSent, Unknown
-from aegis_worker.exchange.engine import Engine
+from aegis_worker.exchange.engine import STUCK, Engine
+from aegis_worker.exchange.handles import Handle
 from aegis_worker.exchange.transfers import Peer, Result, Transfer
 from aegis_worker.gateways.kit.flows import HttpAnswer
 
@@ -164,6 +165,57 @@ def test_an_engine_that_ends_leaves_nobody_waiting(engine: Engine, server: Serve
     assert [type(told.get()) for _ in range(2)] == [Unknown, NotSent]
     server.free.set()
     assert body(engine.make(post(server, peer)))
+
+
+def test_a_transfer_that_libcurl_refuses_to_begin_is_not_sent_and_the_others_go_on(
+    engine: Engine, server: Server
+) -> None:
+    longer_than_libcurl_takes = server.url + 8_000_000 * "x"
+    assert isinstance(engine.make(Transfer(PEER, "POST", longer_than_libcurl_takes, {}, b"{}")), NotSent)
+    assert not server.asked.acquire(blocking=False)
+    assert body(engine.make(post(server)))
+
+
+def test_a_transfer_that_libcurl_refuses_to_begin_gives_its_place_back(
+    engine: Engine, server: Server
+) -> None:
+    peer = Peer(connect_timeout_s=5, timeout_s=20, most=1)
+    refused = Transfer(peer, "POST", server.url + 8_000_000 * "x", {}, b"{}")
+    assert [type(engine.make(refused)) for _ in range(2)] == [NotSent, NotSent]
+    assert body(engine.make(post(server, peer)))
+
+
+def test_a_transfer_whose_end_the_engine_cannot_read_is_unknown_and_the_others_go_on(
+    engine: Engine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = Peer(connect_timeout_s=5, timeout_s=20, most=1)
+
+    def broken(*_: object) -> Result:
+        raise ZeroDivisionError
+
+    # Nothing that a server sends is known to do this, so the mistake is made here.
+    with monkeypatch.context() as patch:
+        patch.setattr(Handle, "_result", broken)
+        assert isinstance(engine.make(post(server, peer)), Unknown)
+    assert server.asked.acquire(blocking=False)
+    assert body(engine.make(post(server, peer)))
+
+
+def test_whoever_waits_for_an_engine_that_is_stuck_is_told_unknown(
+    engine: Engine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aegis_worker.exchange.engine.MARGIN_S", 0.1)
+    is_stuck, goes_on = threading.Event(), threading.Event()
+
+    def sticks() -> None:
+        is_stuck.set()
+        goes_on.wait(20)
+
+    engine.after(0, sticks)
+    assert is_stuck.wait(20)
+    assert engine.make(post(server, Peer(connect_timeout_s=0.1, timeout_s=0.1, most=1))) == STUCK
+    goes_on.set()
+    assert body(engine.make(post(server)))
 
 
 def test_a_forked_process_has_an_engine_of_its_own_and_leaves_its_parents_connections_alone(

@@ -14,7 +14,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, NotFound, NotSent, Operation, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.exchange.engine import wait_for
+from aegis_worker.exchange.engine import STUCK, wait_for
 from aegis_worker.gateways.base import GatewayRequest, StatusQuery
 from aegis_worker.pipeline import calls
 from aegis_worker.pipeline.work import Ask, SendAgain
@@ -29,7 +29,7 @@ REFUSED, NO_ANSWER = NotSent("refused"), Unknown("reset")
 
 def call(gateway, step, send_until_s):
     """Make the call and wait for its answer."""
-    answer = wait_for(partial(calls.begin_call, gateway, step, send_until_s))
+    answer = wait_for(partial(calls.begin_call, gateway, step, send_until_s), calls.longest_s(gateway), STUCK)
     assert not isinstance(answer, BaseException)
     return answer
 
