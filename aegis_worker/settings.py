@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from typing import Literal, cast
 from environs import Env, EnvError
 
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.pem_files import trusted
 from aegis_worker.store_urls import checked_database_url, checked_redis_url
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -258,13 +258,7 @@ def whole_number(name: str, default: int, least: int, most: int) -> int:
 
 
 def _ca_bundle(path: str) -> Path | None:
-    if not path:
-        return None
-    try:
-        ssl.create_default_context(cafile=path)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise ConfigurationError("AEGIS_CA_BUNDLE must be a readable file of PEM certificates") from error
-    return Path(path)
+    return trusted("AEGIS_CA_BUNDLE", Path(path)) if path else None
 
 
 def _late_charge_policy(value: str) -> Literal["void", "refund", "hold"]:

@@ -23,6 +23,8 @@ _LONGEST_LIFE_S = 300
 _UPLOAD_BUFFER_BYTES = 16_384
 # libcurl adds these by itself. `Expect` would have it send a request twice, to a server that answers 417.
 _NOT_ADDED = ("Expect:",)
+# CURLOPT_SUPPRESS_CONNECT_HEADERS, for which pycurl has no name: the head of a proxy's answer is not the server's.
+_SUPPRESS_CONNECT_HEADERS = 265
 # What callbacks tell libcurl.
 _GO_ON: int = pycurl.PREREQFUNC_OK
 _ABORT: int = pycurl.PREREQFUNC_ABORT
@@ -138,7 +140,7 @@ class Handle:
         if transfer is None or (self._sendings and not transfer.may_repeat):
             return _ABORT
         ends = own_address, own_port
-        if not self._connections.may_carry(ends, self._opened, is_tls=transfer.url.startswith("https:")):
+        if not self._connections.may_carry(ends, self._opened, is_tls=self._begins_with_tls(transfer)):
             self._met_noise = True
             return _ABORT
         if self._refused is None:
@@ -153,6 +155,9 @@ class Handle:
             self._leaves(self)
         self._sent_to = 0
         return _GO_ON
+
+    def _begins_with_tls(self, transfer: Transfer) -> bool:
+        return transfer.url.startswith("https:") or self.peer.proxy.startswith("https:")
 
     def _opened_socket(self, fd: int, _purpose: int) -> int:
         self._opened.append(fd)
@@ -217,13 +222,21 @@ class Handle:
 def _prepared(peer: Peer) -> pycurl.Curl:
     curl = pycurl.Curl()
     curl.setopt(pycurl.NOSIGNAL, 1)
-    curl.setopt(pycurl.PROXY, peer.proxy)  # empty: none, not even from the environment
     curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     curl.setopt(pycurl.PATH_AS_IS, 1)
     curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
     curl.setopt(pycurl.MAXLIFETIME_CONN, _LONGEST_LIFE_S)
     curl.setopt(pycurl.UPLOAD_BUFFERSIZE, _UPLOAD_BUFFER_BYTES)
-    curl.setopt(pycurl.CAINFO, str(peer.ca_bundle) if peer.ca_bundle else certifi.where())
+    trusted = str(peer.ca_bundle) if peer.ca_bundle else certifi.where()
+    curl.setopt(pycurl.CAINFO, trusted)
+    # Empty: no proxy, and none that is gone round; nothing of either is taken from the environment.
+    curl.setopt(pycurl.PROXY, peer.proxy)
+    curl.setopt(pycurl.NOPROXY, "")
+    if peer.proxy:
+        # A tunnel also for plain HTTP, so that what a proxy says of itself is never taken for the server's answer.
+        curl.setopt(pycurl.HTTPPROXYTUNNEL, 1)
+        curl.setopt(_SUPPRESS_CONNECT_HEADERS, 1)
+        curl.setopt(pycurl.PROXY_CAINFO, trusted)
     if peer.certificate is not None:
         curl.setopt(pycurl.SSLCERT, str(peer.certificate))
         curl.setopt(pycurl.SSLKEY, str(peer.certificate_key or peer.certificate))

@@ -36,7 +36,7 @@ def load_gateways(
 ) -> dict[str, PaymentGateway]:
     """The gateways of a configuration file, in its order. Raises ConfigurationError that names the wrong entry.
 
-    `ca_bundle`: the certificates to trust, in one PEM file; by default those of certifi.
+    `ca_bundle`: the certificates to trust where a gateway has none of its own, a PEM file; by default those of certifi.
     """
     adapters = load_adapters(path, os.environ if environ is None else environ)
     return {name: LoadedGateway(adapter, ca_bundle=ca_bundle) for name, adapter in adapters.items()}
@@ -122,7 +122,10 @@ class _Client:
             connect_timeout_s=config.connect_timeout_s,
             timeout_s=config.timeout_s,
             most=config.max_connections,
-            ca_bundle=ca_bundle,
+            ca_bundle=config.ca_bundle or ca_bundle,
+            certificate=config.certificate,
+            certificate_key=config.certificate_key,
+            proxy=config.proxy,
         )
         self.after = engine.after
 

@@ -27,6 +27,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from msgspec import Struct
@@ -72,7 +73,9 @@ class GatewayConfig:
 
     Times in seconds; `fee_fixed_minor` in minor units of the charge's currency, `fee_basis_points` in 1/100 percent.
     `amounts` by currency. `max_concurrent`: calls at once over all workers; None: only each process's own limit applies.
-    `latency_target_ms`: a charge within this time counts as fast; being faster earns nothing more.
+    `latency_target_ms`: a charge within this time counts as fast; being faster earns nothing more. `ca_bundle`: who vouches
+    for the gateway, in place of whom the process trusts. `certificate`, `certificate_key`: what we show it. `proxy`: the
+    URL of the one to go through, which may hold a password.
     """
 
     name: str
@@ -83,6 +86,10 @@ class GatewayConfig:
     connect_timeout_s: float = 2.0
     timeout_s: float = 8.0
     max_connections: int = 1024
+    ca_bundle: Path | None = None
+    certificate: Path | None = None
+    certificate_key: Path | None = None
+    proxy: str = field(default="", repr=False)
     currencies: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
     methods: frozenset[str] = frozenset()

@@ -19,6 +19,7 @@ from aegis_worker.toml_file import read_toml
 from .base import Adapter, AmountLimits, GatewayConfig
 from .limits import breaker_limits, numbers, retry_limits
 from .null.adapter import NullAdapter
+from .reach import FILES, reach
 from .sandbox.adapter import SandboxAdapter
 
 ADAPTERS: dict[str, Callable[[GatewayConfig], Adapter]] = {
@@ -39,20 +40,22 @@ _PLAIN = (
 )
 _BOUNDED = {"max_connections": (1, 10_000), "max_concurrent": (1, 100_000), "latency_target_ms": (1, 60_000)}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_FROM_ENVIRONMENT = ("base_url", "api_key", "webhook_secret")
+_FROM_ENVIRONMENT = ("base_url", "api_key", "webhook_secret", "proxy")
 _KNOWN = {
     "adapter",
     "amounts",
     "base_url",
     "breaker",
     "options",
+    "proxy",
     "retry",
+    *FILES,
     *_SETS,
     *_PLAIN,
     *_BOUNDED,
     *(f"{name}_env" for name in _FROM_ENVIRONMENT),
 }
-_TEXTS = {"adapter", "base_url", *(f"{name}_env" for name in _FROM_ENVIRONMENT)}
+_TEXTS = {"adapter", "base_url", "proxy", *FILES, *(f"{name}_env" for name in _FROM_ENVIRONMENT)}
 
 
 def load_adapters(path: Path, environ: Mapping[str, str]) -> dict[str, Adapter]:
@@ -101,6 +104,7 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
         if given[secret] and not (given[secret].isascii() and given[secret].isprintable()):
             raise ConfigurationError(f"{where}: {secret} must be printable ASCII, without line breaks")
     fields: dict[str, Any] = {"options": table.get("options", {}), **given}
+    fields |= reach(where, path.parent, table, given["proxy"])
     fields |= {field: frozenset(table[field]) for field in _SETS if field in table}
     fields |= {field: table[field] for field in _PLAIN if field in table}
     fields |= numbers(where, {field: table[field] for field in _BOUNDED if field in table}, _BOUNDED)

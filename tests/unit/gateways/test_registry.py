@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from support.tls import certificate
 
 from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.outcomes import Operation
@@ -72,12 +74,74 @@ def test_the_shipped_file_loads_and_takes_addresses_and_secrets_from_the_environ
         (f"{A_SANDBOX}retry.decline_attempts.no_money = 1", "decline_attempts: no decline code no_money"),
         (f"{A_SANDBOX}retry.decline_attempts.lost_card = 2", "ends the first time anyway with lost_card"),
         (f"{A_SANDBOX}retry.decline_attempts.do_not_honor = 0", "decline_attempts.do_not_honor: must be"),
+        (f"{A_SANDBOX}certificate = 7", "gateways.a.certificate: must be a string"),
+        (
+            f"{A_SANDBOX}certificate = 'nowhere.pem'",
+            "gateways.a: certificate and certificate_key must be readable",
+        ),
+        (
+            f"{A_SANDBOX}certificate_key = 'our.key'",
+            "gateways.a: certificate_key is set, and certificate is not",
+        ),
+        (f"{A_SANDBOX}ca_bundle = 'nowhere.pem'", "gateways.a.ca_bundle must be a readable file of PEM"),
+        (
+            f"{A_SANDBOX}proxy = 'http://user:secret@host:3128'",
+            "gateways.a.proxy: a password is never written",
+        ),
+        (f"{A_SANDBOX}proxy = 'ftp://host:21'", "gateways.a: the proxy must be such as http://host:3128"),
+        (f"{A_SANDBOX}proxy = 'http://host'", "gateways.a: the proxy must be such as"),
+        (f"{A_SANDBOX}proxy = 'host:3128'", "gateways.a: the proxy must be such as"),
+        (f"{A_SANDBOX}proxy = 'http://host:3128/way'", "gateways.a: the proxy must be such as"),
+        (f"{A_SANDBOX}proxy = 'http://[host:3128'", "gateways.a: the proxy must be such as"),
         ("[gateways.a", "gateways.toml"),
     ],
 )
 def test_a_wrong_entry_is_named(tmp_path, text, complaint):
     with pytest.raises(ConfigurationError, match=complaint):
         configs(tmp_path, text)
+
+
+def test_a_proxys_password_comes_from_the_environment_and_is_not_shown(tmp_path):
+    text = f"{A_SANDBOX}proxy = 'http://host:3128'\nproxy_env = 'A_PROXY'"
+    (config,) = configs(tmp_path, text, {"A_PROXY": "socks5h://user:secret@[::1]:1080"})
+    assert config.proxy == "socks5h://user:secret@[::1]:1080"
+    assert "secret" not in repr(config)
+    assert configs(tmp_path, text)[0].proxy == "http://host:3128"
+
+
+def test_what_is_wrong_with_a_proxy_of_the_environment_is_said_without_its_password(tmp_path):
+    with pytest.raises(ConfigurationError, match="must be such as") as raised:
+        configs(tmp_path, f"{A_SANDBOX}proxy_env = 'A_PROXY'", {"A_PROXY": "http://user:secret@host"})
+    assert "secret" not in str(raised.value)
+
+
+def test_files_are_looked_for_from_the_folder_of_gateways_toml(tmp_path):
+    ours = certificate(tmp_path, "merchant.test")
+    text = f"{A_SANDBOX}certificate = '{ours.file.name}'\ncertificate_key = '{ours.key}'\nca_bundle = '{ours.file.name}'"
+    (config,) = configs(tmp_path, text)
+    assert (config.certificate, config.certificate_key, config.ca_bundle) == (ours.file, ours.key, ours.file)
+
+
+def test_a_key_that_does_not_belong_to_the_certificate_or_has_a_passphrase_is_named(tmp_path):
+    ours, theirs = certificate(tmp_path, "merchant.test"), certificate(tmp_path, "somebody.test")
+    text = f"{A_SANDBOX}certificate = '{ours.file}'\ncertificate_key = "
+    with pytest.raises(ConfigurationError, match="belong together"):
+        configs(tmp_path, f"{text}'{theirs.key}'")
+    locked = tmp_path / "locked.key"
+    command = [
+        "openssl",
+        "pkey",
+        "-in",
+        str(ours.key),
+        "-aes256",
+        "-passout",
+        "pass:open",
+        "-out",
+        str(locked),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    with pytest.raises(ConfigurationError, match="without a passphrase"):
+        configs(tmp_path, f"{text}'{locked}'")
 
 
 def test_the_amounts_that_a_gateway_takes_are_set_by_currency(tmp_path):
