@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import math
 import resource
-import selectors
 import socket
 import threading
 import time
@@ -25,6 +24,7 @@ from aegis_worker.domain.retries import NotSentKind
 from .connections import Connections
 from .handles import Handle
 from .places import Asked, Places
+from .sockets import Sockets
 from .time_limits import TimeLimits
 from .transfers import Done, Peer, Result, Transfer
 
@@ -39,13 +39,6 @@ _FILES = 32_768
 _LONGEST_SLEEP_S = 60.0
 # libcurl waits for the system's resolver, which knows no time limit, before it lets its threads go. Nobody waits for that.
 _CLOSES_WITHIN_S = 2.0
-_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-_WATCHED = {pycurl.POLL_IN: _READ, pycurl.POLL_OUT: _WRITE, pycurl.POLL_INOUT: _READ | _WRITE}
-_READY = {
-    _READ: pycurl.CSELECT_IN,
-    _WRITE: pycurl.CSELECT_OUT,
-    _READ | _WRITE: pycurl.CSELECT_IN | pycurl.CSELECT_OUT,
-}
 _STOPPED = NotSent("the process is about to end")
 
 
@@ -54,15 +47,16 @@ class Loop:
 
     def __init__(self) -> None:
         _allow_many_files()
+        self._sockets = Sockets()
         self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._sockets.watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._multi.setopt(pycurl.M_MAXCONNECTS, _MOST_IDLE)
-        self._selector = selectors.DefaultSelector()
         self._wakes, self._woken = socket.socketpair()
         for end in (self._wakes, self._woken):
             end.setblocking(False)
-        self._selector.register(self._woken, _READ)
+        self._woken_fd = self._woken.fileno()
+        self._sockets.watch(pycurl.POLL_IN, self._woken_fd)
         self._asked: deque[Callable[[], None]] = deque()
         self._is_asleep = self._is_stopped = False
         self._curl_due_at = math.inf
@@ -71,7 +65,6 @@ class Loop:
         self._places, self._limits, self._connections = Places(), TimeLimits(), Connections()
         self._under_way: dict[pycurl.Curl, tuple[Handle, Asked]] = {}
         self._free: dict[Peer, list[Handle]] = {}
-        self._watched: dict[int, int] = {}
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -135,11 +128,12 @@ class Loop:
 
     def _turn(self) -> None:
         self._do_what_is_asked()
-        for key, events in self._wait():
-            if key.fileobj is self._woken:
+        socket_action = self._multi.socket_action
+        for fd, events in self._wait():
+            if fd == self._woken_fd:
                 self._woken.recv(4096)
             else:
-                self._multi.socket_action(key.fd, _READY[events])
+                socket_action(fd, events)
         now = time.monotonic()
         if self._curl_due_at <= now:
             self._curl_due_at = math.inf
@@ -150,7 +144,7 @@ class Loop:
             self._ended(handle.curl, None)
         self._collect()
 
-    def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
+    def _wait(self) -> list[tuple[int, int]]:
         self._is_asleep = True
         # Look again: what was asked for before the flag was set has not woken anybody.
         due_at = (
@@ -159,7 +153,7 @@ class Loop:
         if self._timers:
             due_at = min(due_at, self._timers[0][0])
         try:
-            return self._selector.select(min(max(due_at - time.monotonic(), 0.0), _LONGEST_SLEEP_S))
+            return self._sockets.ready(min(max(due_at - time.monotonic(), 0.0), _LONGEST_SLEEP_S))
         finally:
             self._is_asleep = False
 
@@ -255,20 +249,6 @@ class Loop:
         except Exception:
             log.exception("what was to be done with an answer broke")
 
-    def _watch(self, what: int, fd: int, _multi: pycurl.CurlMulti, _data: object) -> None:
-        """Called by libcurl: which of a socket's events it waits for."""
-        watched = self._watched.get(fd)
-        if what == pycurl.POLL_REMOVE:
-            if watched is not None:
-                del self._watched[fd]
-                self._selector.unregister(fd)
-        elif watched is None:
-            self._watched[fd] = what
-            self._selector.register(fd, _WATCHED[what])
-        elif watched != what:
-            self._watched[fd] = what
-            self._selector.modify(fd, _WATCHED[what])
-
     def _set_timer(self, in_ms: int) -> None:
         """Called by libcurl: when it wants to look at its own time limits."""
         self._curl_due_at = math.inf if in_ms < 0 else time.monotonic() + in_ms / 1000
@@ -284,7 +264,7 @@ class Loop:
             for handle in handles:
                 handle.curl.close()
         self._multi.close()
-        self._selector.close()
+        self._sockets.close()
         self._wakes.close()
         self._woken.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -106,6 +107,18 @@ def test_many_transfers_wait_on_one_thread(engine: Engine, server: Server) -> No
     assert threading.active_count() - before == 1 + 100
     server.free.set()
     assert len({body(told.get()) for _ in range(100)}) == 100
+
+
+def test_where_there_is_no_epoll_the_engine_does_without(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(select, "epoll", raising=False)
+    engine = Engine()
+    told: SimpleQueue[Result] = SimpleQueue()
+    for _ in range(20):
+        engine.begin(post(server), told.put)
+    assert all(body(told.get()) for _ in range(20))
+    engine.close()
 
 
 def test_no_more_transfers_than_its_places_are_under_way_to_a_peer(engine: Engine, server: Server) -> None:
