@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 
 # Our address and port: libcurl names a connection to its callbacks by them.
@@ -21,10 +21,16 @@ Ends = tuple[str, int]
 class Connection:
     """One connection, and how many requests are under way on it."""
 
-    __slots__ = ("ends", "fd", "has_carried", "users")
+    __slots__ = ("_poll", "ends", "fd", "has_carried", "users")
 
     def __init__(self, ends: Ends, fd: int) -> None:
         self.ends, self.fd, self.users, self.has_carried = ends, fd, 0, False
+        self._poll = select.poll()  # select() can't watch file descriptors above 1023
+        self._poll.register(fd, select.POLLIN)
+
+    def is_silent(self) -> bool:
+        """Whether the server has sent nothing unasked, not even the end of the connection."""
+        return not self._poll.poll(0)
 
 
 class Connections:
@@ -34,18 +40,19 @@ class Connections:
         self._by_ends: dict[Ends, Connection] = {}
         self._by_fd: dict[int, Connection] = {}
 
-    def may_carry(self, ends: Ends, opened: Iterable[int], *, is_tls: bool) -> bool:
+    def may_carry(self, ends: Ends, opened: Sequence[int], *, is_tls: bool) -> bool:
         """Whether a request may go over this connection now. `opened`: the sockets that its transfer has opened.
 
         A connection that carries other requests meanwhile speaks HTTP/2, whose answers have numbers. A new one with TLS is
         not looked at, because the server sends its session tickets (RFC 8446, 4.6.1) unasked.
         """
-        self._learn(ends, opened)
+        if opened:
+            self._learn(ends, opened)
         connection = self._by_ends.get(ends)
         if connection is None:
             return False
         is_new = not connection.has_carried
-        return (is_tls and is_new) or connection.users > 0 or _is_silent(connection.fd)
+        return (is_tls and is_new) or connection.users > 0 or connection.is_silent()
 
     def begin(self, ends: Ends) -> Connection:
         """A request goes over it. Give `end` what is returned: by then another connection may have these ends, or none."""
@@ -58,7 +65,7 @@ class Connections:
         """Its transfer has ended."""
         connection.users -= 1
 
-    def _learn(self, ends: Ends, opened: Iterable[int]) -> None:
+    def _learn(self, ends: Ends, opened: Sequence[int]) -> None:
         for fd in opened:
             if _own_end(fd) != ends:
                 continue
@@ -66,13 +73,6 @@ class Connections:
             if (earlier := self._by_fd.get(fd)) is not None and self._by_ends.get(earlier.ends) is earlier:
                 del self._by_ends[earlier.ends]
             self._by_ends[ends] = self._by_fd[fd] = Connection(ends, fd)
-
-
-def _is_silent(fd: int) -> bool:
-    """Whether the server has sent nothing unasked, not even the end of the connection."""
-    poll = select.poll()  # select() can't watch file descriptors above 1023
-    poll.register(fd, select.POLLIN)
-    return not poll.poll(0)
 
 
 def _own_end(fd: int) -> Ends | None:

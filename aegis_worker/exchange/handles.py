@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import TypeAlias
 
 import certifi
 import pycurl
@@ -22,7 +23,7 @@ MAX_HEAD_BYTES = 65_536
 _LONGEST_LIFE_S = 300
 _UPLOAD_BUFFER_BYTES = 16_384
 # libcurl adds these by itself. `Expect` would have it send a request twice, to a server that answers 417.
-_NOT_ADDED = ("Expect:",)
+_OUR_FIELDS = ("Accept-Encoding: identity", "Expect:")
 # CURLOPT_SUPPRESS_CONNECT_HEADERS, for which pycurl has no name: the head of a proxy's answer is not the server's.
 _SUPPRESS_CONNECT_HEADERS = 265
 # What callbacks tell libcurl.
@@ -33,6 +34,9 @@ _SOCKET_OK: int = pycurl.SOCKOPT_OK
 _REWOUND: int = pycurl.SEEKFUNC_OK
 _NO_REWIND: int = pycurl.SEEKFUNC_FAIL
 _END = (b"\r\n", b"\n")
+# Options that a handle's transfers differ in: URL, method, length of the body (None: a GET), times, over a new connection.
+_Options: TypeAlias = tuple[str | None, str, int | None, tuple[int, int], bool]
+_NONE: _Options = (None, "", -1, (0, 0), False)
 
 
 class Handle:
@@ -58,6 +62,7 @@ class Handle:
         if peer.refuses_address is not None:
             self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
         self.transfer: Transfer | None = None
+        self._last: _Options = _NONE
         self._forget()
 
     def _forget(self) -> None:
@@ -81,25 +86,44 @@ class Handle:
         `fresh`: over a new connection.
         """
         self.transfer, self._is_fresh = transfer, fresh
-        curl, body = self.curl, transfer.body
-        curl.setopt(pycurl.URL, transfer.url)
+        curl, body, headers = self.curl, transfer.body, transfer.headers
         if transfer.known_addresses:
             curl.setopt(pycurl.RESOLVE, list(transfer.known_addresses))
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, max(int(connect_s * 1000), 1))
-        curl.setopt(pycurl.TIMEOUT_MS, max(int(total_s * 1000), 1))
-        lines = [f"{name}: {value}" if value else f"{name};" for name, value in transfer.headers.items()]
-        if body is None and transfer.method == "GET":
-            curl.setopt(pycurl.HTTPGET, 1)
-        else:
-            self._to_send = body or b""
-            curl.setopt(pycurl.POST, 1)
-            curl.setopt(pycurl.POSTFIELDSIZE_LARGE, len(self._to_send))
-            if not any(name.lower() == "content-type" for name in transfer.headers):
-                lines.append("Content-Type:")
-        curl.setopt(pycurl.CUSTOMREQUEST, transfer.method)
-        curl.setopt(pycurl.HTTPHEADER, [*lines, "Accept-Encoding: identity", *_NOT_ADDED])
-        curl.setopt(pycurl.FRESH_CONNECT, fresh or not (transfer.may_repeat or body))
+        self._to_send = body or b""
+        self._set_what_changed(
+            transfer.url,
+            transfer.method,
+            None if body is None and transfer.method == "GET" else len(self._to_send),
+            (max(int(connect_s * 1000), 1), max(int(total_s * 1000), 1)),
+            fresh or not (transfer.may_repeat or body),
+        )
+        lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
+        if not ("Content-Type" in headers or any(name.lower() == "content-type" for name in headers)):
+            lines.append("Content-Type:")
+        lines += _OUR_FIELDS
+        curl.setopt(pycurl.HTTPHEADER, lines)
         return curl
+
+    def _set_what_changed(
+        self, url: str, method: str, length: int | None, times: tuple[int, int], is_fresh: bool
+    ) -> None:
+        """Set the options that differ from those of the handle's last transfer. `length`: None for a GET without a body."""
+        curl, (last_url, last_method, last_length, last_times, was_fresh) = self.curl, self._last
+        self._last = url, method, length, times, is_fresh
+        if url != last_url:
+            curl.setopt(pycurl.URL, url)
+        if times != last_times:
+            curl.setopt(pycurl.CONNECTTIMEOUT_MS, times[0])
+            curl.setopt(pycurl.TIMEOUT_MS, times[1])
+        if (method, length) != (last_method, last_length):
+            if length is None:
+                curl.setopt(pycurl.HTTPGET, 1)
+            else:
+                curl.setopt(pycurl.POST, 1)
+                curl.setopt(pycurl.POSTFIELDSIZE_LARGE, length)
+            curl.setopt(pycurl.CUSTOMREQUEST, method)
+        if is_fresh != was_fresh:
+            curl.setopt(pycurl.FRESH_CONNECT, is_fresh)
 
     @property
     def may_begin_again(self) -> bool:
@@ -143,7 +167,7 @@ class Handle:
         if not self._connections.may_carry(ends, self._opened, is_tls=self._begins_with_tls(transfer)):
             self._met_noise = True
             return _ABORT
-        if self._refused is None:
+        if self._refused is None and self.peer.refuses_address is not None:
             self._look_at(address)
         if self._refused is None and transfer.may_leave is not None and not transfer.may_leave():
             self._refused = NotSent("it was too late to send it", kind=NotSentKind.TIMEOUT)

@@ -189,8 +189,8 @@ class Loop:
             self._leave(peer)
             self._tell(asked.done, NotSent("no time was left for the call", kind=NotSentKind.TIMEOUT))
             return
-        free = self._free.setdefault(peer, [])
-        handle = free.pop() if free else Handle(peer, self._connections, self._leaves)
+        free = self._free.get(peer)
+        handle = free.pop() if free else Handle(peer, self._connections, self._limits.begin)
         try:
             curl = handle.begin(transfer, connect_s, total_s, fresh=fresh)
         except (pycurl.error, ValueError, TypeError):
@@ -201,10 +201,6 @@ class Loop:
             return
         self._under_way[curl] = handle, asked
         self._multi.add_handle(curl)
-
-    def _leaves(self, handle: Handle) -> None:
-        """Called by libcurl when the request is next."""
-        self._limits.begin(handle, time.monotonic())
 
     def _collect(self) -> None:
         """End the transfers that libcurl is done with."""
@@ -229,7 +225,7 @@ class Loop:
             log.exception("the engine can't say how a transfer ended")
             result = Unknown("the engine can't say how it ended")
         else:
-            free = self._free[handle.peer]
+            free = self._free.setdefault(handle.peer, [])
             if len(free) < _MOST_FREE:
                 free.append(handle)
         if begins_again and not self._is_stopped:
@@ -251,7 +247,10 @@ class Loop:
 
     def _set_timer(self, in_ms: int) -> None:
         """Called by libcurl: when it wants to look at its own time limits."""
-        self._curl_due_at = math.inf if in_ms < 0 else time.monotonic() + in_ms / 1000
+        if in_ms == 0:
+            self._curl_due_at = -math.inf
+        else:
+            self._curl_due_at = math.inf if in_ms < 0 else time.monotonic() + in_ms / 1000
 
     def _end(self) -> None:
         self._is_stopped = True

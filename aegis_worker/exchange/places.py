@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 
+from msgspec import Struct
+
 from .transfers import Done, Peer, Transfer
 
 
-class Asked:
+class Asked(Struct, frozen=True, eq=False):
     """A transfer that somebody asked for. It waits for a place until `connect_by` (monotonic) at the latest."""
 
-    __slots__ = ("connect_by", "done", "transfer")
-
-    def __init__(self, transfer: Transfer, done: Done, connect_by: float) -> None:
-        self.transfer, self.done, self.connect_by = transfer, done, connect_by
+    transfer: Transfer
+    done: Done
+    connect_by: float
 
 
 class Places:

@@ -5,6 +5,7 @@ for its connection; a gateway's time to answer begins when the request leaves.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 
 from .handles import Handle
@@ -16,10 +17,10 @@ class TimeLimits:
     def __init__(self) -> None:
         self._waiting: dict[float, dict[Handle, float]] = {}
 
-    def begin(self, handle: Handle, now: float) -> None:
+    def begin(self, handle: Handle) -> None:
         """Its request leaves now."""
         timeout_s = handle.peer.timeout_s
-        self._waiting.setdefault(timeout_s, {})[handle] = now + timeout_s
+        self._waiting.setdefault(timeout_s, {})[handle] = time.monotonic() + timeout_s
 
     def end(self, handle: Handle) -> None:
         """Its transfer has ended, whether or not its request ever left."""
