@@ -87,6 +87,23 @@ def test_pings_beside_every_crowd_of_slow_clients_are_answered(
         assert figures["memory_mb"]["web"]["median"] > 0
 
 
+def test_calls_are_measured_over_plain_http_tls_and_http_2(environ: dict[str, str], tmp_path: Path) -> None:
+    cases = ("--in-flight", "1", "--in-flight", "20", "--gateway-ms", "0", "--gateway-ms", "50")
+    over = ("--over", "http", "--over", "https", "--over", "http2")
+    result = measured(environ, tmp_path, "calls", "--payments", "60", *cases, *over)
+    assert result["errors"] == []
+    assert result["cases"].keys() == {
+        f"{most} in flight{protocol}{wait}"
+        for most in (1, 20)
+        for protocol in ("", ", TLS", ", HTTP/2")
+        for wait in ("", ", 50 ms")
+    }
+    for name, figures in result["cases"].items():
+        assert figures["cpu_ms_per_call"]["median"] > 0
+        # Not a speed: the server holds each call for that long.
+        assert figures["latency_ms"]["p50"]["min"] >= (50 if "50 ms" in name else 0)
+
+
 def test_a_slow_gateway_stands_beside_the_payments_of_another_one(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

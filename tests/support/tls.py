@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from aegis_worker.lab.bench.certificates import make_certificate
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,5 @@ class Certificate:
 def certificate(folder: Path, name: str) -> Certificate:
     """A certificate of the server `name`, an address or a host."""
     file, key = folder / f"{name}.pem", folder / f"{name}.key"
-    kind = "IP" if name[0].isdigit() else "DNS"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={kind}:{name}"),
-            *("-keyout", str(key), "-out", str(file)),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    make_certificate(name, file, key)
     return Certificate(file, key)

@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 from queue import SimpleQueue
+from typing import TypeAlias
 
 import click
 import psutil
@@ -16,17 +18,23 @@ from aegis_worker.exchange.transfers import Peer, Result, Transfer
 from aegis_worker.gateways.kit.flows import HttpAnswer
 from aegis_worker.lab.percentiles import percentiles
 
+from .call_servers import OVER, Target, start_servers
 from .rig import Rig
 from .rounds import Common, Mode, Round, common_options, run_mode
 from .setup import Setup
 
 _ABOUT = (
-    "POSTs over plain HTTP/1.1 that the engine makes in this process, with so many in flight, or begun at a fixed rate,"
-    " from the first to the last answer; CPU time is this process's"
+    "POSTs that the engine makes in this process, with so many in flight, or begun at a fixed rate, from the first to the"
+    " last answer; CPU time is this process's. Where the server waits, a case has no more calls than take about 10 s"
 )
 _BODY = b'{"amount":1999,"currency":"USD","payment_method":{"type":"card","token":"tok_visa"},"capture":true}'
 _HEADERS = {"Content-Type": "application/json", "Authorization": "Bearer key", "Idempotency-Key": "p1"}
 _LONGEST_S = 60.0
+# Calls before anything is measured: at least so many, and one for each of those that are in flight.
+_WARM_UP = 200
+# Calls that wait for a slow server take time and show nothing after a while.
+_LONGEST_CASE_MS = 10_000
+_Load: TypeAlias = "Callable[[_Calls, int], None]"
 
 
 @click.command(name="calls")
@@ -35,7 +43,7 @@ _LONGEST_S = 60.0
     "--in-flight",
     type=click.IntRange(1, 5000),
     multiple=True,
-    default=(1, 64),
+    default=(1, 64, 500, 2000),
     show_default=True,
     help="How many calls are under way at once. Repeat it to measure several.",
 )
@@ -48,21 +56,41 @@ _LONGEST_S = 60.0
 @click.option(
     "--gateway-ms",
     type=click.IntRange(0, 30_000),
-    default=0,
+    multiple=True,
+    default=(0,),
     show_default=True,
-    help="How many milliseconds the server waits before it answers.",
+    help="How many milliseconds the server waits before it answers. Repeat it to measure several.",
 )
-def command(common: Common, in_flight: Sequence[int], rate: Sequence[int], gateway_ms: int) -> None:
+@click.option(
+    "--over",
+    type=click.Choice(tuple(OVER)),
+    multiple=True,
+    default=("http", "https"),
+    show_default=True,
+    help="HTTP/1.1, plain or with TLS, or HTTP/2. Repeat it to measure several. TLS takes the openssl command.",
+)
+def command(
+    common: Common,
+    in_flight: Sequence[int],
+    rate: Sequence[int],
+    gateway_ms: Sequence[int],
+    over: Sequence[str],
+) -> None:
     """Measure what a call to a gateway costs without anything around it: --payments of them in each case."""
+    loads: list[tuple[str, _Load, int]] = [
+        *((f"{most} in flight", partial(_in_turn, most=most), most) for most in in_flight),
+        *((f"{per_s}/s", partial(_by_the_clock, per_s=per_s), 0) for per_s in rate),
+    ]
 
     def prepare(rig: Rig) -> Callable[[Round], None]:
-        url = rig.start_sink(answers_after_ms=gateway_ms)
+        targets = {ms: start_servers(rig, over, ms) for ms in gateway_ms}
 
         def measure(round_: Round) -> None:
-            for most in in_flight:
-                _measure(round_, f"{most} in flight", partial(_in_turn, most=most), url, common.payments)
-            for per_s in rate:
-                _measure(round_, f"{per_s}/s", partial(_by_the_clock, per_s=per_s), url, common.payments)
+            for protocol, ms, (case, load, most) in product(over, gateway_ms, loads):
+                rig.go_on()
+                name = case + OVER[protocol] + (f", {ms} ms" if ms else "")
+                count = _so_many(common.payments, most, ms)
+                _measure(round_, name, load, targets[ms][protocol], count=count, most=most)
 
         return measure
 
@@ -72,18 +100,25 @@ def command(common: Common, in_flight: Sequence[int], rate: Sequence[int], gatew
             "call",
             _ABOUT,
             Setup(workers=0),
-            cases=len(in_flight) + len(rate),
-            options={"calls": common.payments, "gateway_ms": gateway_ms},
+            cases=len(loads) * len(over) * len(gateway_ms),
+            options={"calls": common.payments, "gateway_ms": list(gateway_ms), "over": list(over)},
             prepare=prepare,
         ),
         common,
     )
 
 
-def _measure(round_: Round, case: str, load: Callable[[_Calls, int], None], url: str, count: int) -> None:
-    calls = _Calls(url)
+def _so_many(wanted: int, most: int, gateway_ms: int) -> int:
+    """How many calls a case has, with `most` of them under way at once (0: as many as it takes)."""
+    if not (most and gateway_ms):
+        return wanted
+    return min(wanted, most * max(_LONGEST_CASE_MS // gateway_ms, 1))
+
+
+def _measure(round_: Round, case: str, load: _Load, target: Target, *, count: int, most: int) -> None:
+    calls = _Calls(target)
     try:
-        load(calls, min(count, 200))  # connections stand, handles are made
+        load(calls, min(count, max(most, _WARM_UP)))  # connections stand, handles are made
         calls.forget()
         cpu_before, started = time.process_time(), time.perf_counter()
         load(calls, count)
@@ -107,10 +142,12 @@ def _measure(round_: Round, case: str, load: Callable[[_Calls, int], None], url:
 class _Calls:
     """Begins calls, and keeps what came of them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, target: Target) -> None:
         self.engine = Engine()
-        peer = Peer(connect_timeout_s=_LONGEST_S, timeout_s=_LONGEST_S, most=10_000)
-        self._transfer = Transfer(peer, "POST", url, _HEADERS, _BODY)
+        peer = Peer(
+            connect_timeout_s=_LONGEST_S, timeout_s=_LONGEST_S, most=10_000, ca_bundle=target.ca_bundle
+        )
+        self._transfer = Transfer(peer, "POST", target.url, _HEADERS, _BODY)
         self.ended: SimpleQueue[None] = SimpleQueue()
         self.forget()
 

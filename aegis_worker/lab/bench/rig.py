@@ -8,9 +8,10 @@ import string
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -135,19 +136,20 @@ class Rig:
         port = free_port()
         argv = ["-m", "aegis_api.server", "aegis_worker.lab.bench.floor:create_app"]
         url = make_url(self._running.database_url).set(drivername="postgresql")
-        self._start(
+        self.start(
             "floor",
             argv,
-            port,
+            lambda: answers(port, "/healthz"),
             DATABASE_URL=url.render_as_string(hide_password=False),
             AEGIS_BIND=f"127.0.0.1:{port}",
         )
         return port
 
-    def start_sink(self, *, answers_after_ms: int = 0) -> str:
+    def start_sink(self) -> str:
         """A server that takes everything that is posted; gives its URL. What it costs is the part `sink`."""
         port = free_port()
-        self._start("sink", ["-m", "aegis_worker.lab.bench.sink", str(port), str(answers_after_ms)], port)
+        argv = ["-m", "aegis_worker.lab.bench.sink", str(port), "0"]
+        self.start("sink", argv, lambda: answers(port, "/healthz"))
         self._parts["sink"] = [self._processes.pid("sink")]
         return f"http://127.0.0.1:{port}/webhooks"
 
@@ -178,13 +180,19 @@ class Rig:
         connection.autocommit = True
         return connection
 
-    def _start(self, name: str, argv: Sequence[str], port: int, **more: str) -> None:
+    @property
+    def folder(self) -> Path:
+        """Of the installation, and thrown away with it."""
+        return self._stack.folder.path
+
+    def start(self, name: str, argv: Sequence[str], ready: Callable[[], bool], **more: str) -> None:
+        """A Python process beside the installation, with `more` in its environment; returns when it is `ready`."""
         self._processes.start(
             name,
             [sys.executable, *argv],
             {**os.environ, **more},
             self._stack.folder.logs / f"{name}.log",
-            ready=lambda: answers(port, "/healthz"),
+            ready=ready,
         )
 
 

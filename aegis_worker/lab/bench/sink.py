@@ -1,13 +1,15 @@
 """A server that costs next to nothing: a process of its own that answers 204 to whatever is posted.
 
-`python -m aegis_worker.lab.bench.sink PORT MS`, where MS is how long it waits before each answer. It stands for webhook
-endpoints and for gateways. It checks no signature; `aegis demo` does.
+`python -m aegis_worker.lab.bench.sink PORT MS [PORT FILE KEY]`, where MS is how long it waits before each answer; on the
+second port it speaks TLS, with this certificate. It stands for webhook endpoints and for gateways. It checks no signature;
+`aegis demo` does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 import sys
 from functools import partial
 
@@ -47,12 +49,19 @@ class Connection(asyncio.Protocol):
             self._got = self._got[needed:]
 
 
-async def serve(port: int, answers_after_ms: int) -> None:
+async def serve(port: int, answers_after_ms: int, tls_port: int = 0, file: str = "", key: str = "") -> None:
     """Until the process is ended."""
     connection = partial(Connection, answers_after_ms / 1000)
-    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", port, backlog=4096)
+    loop = asyncio.get_running_loop()
+    if tls_port:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(file, key)
+        await loop.create_server(connection, "127.0.0.1", tls_port, ssl=tls, backlog=4096)
+    server = await loop.create_server(connection, "127.0.0.1", port, backlog=4096)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(
+        serve(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3] if sys.argv[3:] else 0), *sys.argv[4:])
+    )
