@@ -32,8 +32,8 @@ log = structlog.get_logger(__name__)
 
 # Idle connections that are kept. Of more, libcurl closes the one that was idle longest.
 _MOST_IDLE = 1024
-# Free handles that are kept for the next transfers to a peer.
-_MOST_FREE = 256
+# Free handles that are kept for the next transfers to a peer. Of a burst that ends together, more are made anew next time.
+_MOST_FREE = 1024
 # Each transfer under way needs a file descriptor, and many systems allow 1,024 by default.
 _FILES = 32_768
 _LONGEST_SLEEP_S = 60.0
@@ -228,6 +228,8 @@ class Loop:
             free = self._free.setdefault(handle.peer, [])
             if len(free) < _MOST_FREE:
                 free.append(handle)
+            else:
+                curl.close()  # it and its callbacks refer to each other, so it would wait for the garbage collector
         if begins_again and not self._is_stopped:
             self._start(asked, fresh=True)
             return
