@@ -30,8 +30,9 @@ from .transfers import Done, Peer, Result, Transfer
 
 log = structlog.get_logger(__name__)
 
-# Idle connections that are kept. Of more, libcurl closes the one that was idle longest.
-_MOST_IDLE = 1024
+# Idle connections that are kept, of all peers together; half of the files that the process may open at most. Of more,
+# libcurl closes the one that was idle longest, and over TLS the next call pays for another handshake.
+_MOST_IDLE = 4096
 # Free handles that are kept for the next transfers to a peer. Of a burst that ends together, more are made anew next time.
 _MOST_FREE = 1024
 # Each transfer under way needs a file descriptor, and many systems allow 1,024 by default.
@@ -46,12 +47,12 @@ class Loop:
     """One libcurl multi handle and its thread, from the first transfer to `stop`. Any thread may call what is public."""
 
     def __init__(self) -> None:
-        _allow_many_files()
+        files = _allow_many_files()
         self._sockets = Sockets()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._sockets.watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
-        self._multi.setopt(pycurl.M_MAXCONNECTS, _MOST_IDLE)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, min(_MOST_IDLE, files // 2))
         self._wakes, self._woken = socket.socketpair()
         for end in (self._wakes, self._woken):
             end.setblocking(False)
@@ -270,8 +271,11 @@ class Loop:
         self._woken.close()
 
 
-def _allow_many_files() -> None:
+def _allow_many_files() -> int:
+    """Raise this process's limit of open files as far as it may; returns how many it may open at least."""
     least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
-    if least != resource.RLIM_INFINITY and least < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    if least == resource.RLIM_INFINITY or least >= wanted:
+        return wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return wanted
