@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, validates_schema
+from marshmallow import ValidationError
 
 from aegis_api.http.composed import Reason
 from aegis_api.http.fields import BodySchema, Fault, OneOf, StrictSchema, Verbatim, Whole
@@ -41,12 +41,14 @@ class RoutingPutSchema(BodySchema):
     )
     reason = Reason("Why the configuration is changed; kept in the audit log.", required=True)
 
-    @validates_schema(skip_on_field_errors=True)
-    def _one_of_them(self, data: dict[str, Any], **_: Any) -> None:
-        config, source = data.get("config"), data.get("source")
+    def load(self, data: Any, **options: Any) -> dict[str, Any]:
+        """Load it. Raises ValidationError, also unless it is one of the two."""
+        loaded = super().load(data, **options)
+        config, source = loaded.get("config"), loaded.get("source")
         if (config is None) is not (source == "file"):
             wrong = "source" if source == "put" else "config"
             raise ValidationError({wrong: [Fault("required", "Give either config, or source: file.")]})
+        return loaded
 
 
 class RoutingVersionsQuerySchema(StrictSchema):
