@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from flask import Flask, Response, request
-from flask.globals import request_ctx
-from flask.typing import ResponseReturnValue
+from flask import Flask
 
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.intake import Intake
@@ -22,10 +17,11 @@ from .gateways.pauses import blueprint as pauses
 from .gateways.routes import blueprint as gateway_reports
 from .health.metrics import blueprint as metrics
 from .health.routes import blueprint as health
-from .http import docs, framing, openapi, problems, requests
+from .http import docs, openapi, problems, requests
+from .http.application import Application
 from .http.auth import KnownKeys
 from .http.parts import Parts, install
-from .http.places import Places, place_without_a_key
+from .http.places import Places
 from .jobs.routes import blueprint as jobs
 from .ops.routes import blueprint as ops
 from .payments.request_schemas import PAYMENT_METHODS
@@ -53,27 +49,6 @@ _THREADS = 4
 _NAMED_SCHEMAS = (*PAYMENT_METHODS.values(), BatchLineSchema())
 
 
-class _Application(Flask):
-    """Flask without its check, a dozen times a request, for whether a function is a coroutine: none of ours is one."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function unchanged."""
-        return func
-
-    def make_default_options_response(self) -> Response:
-        """Answer OPTIONS with the allowed methods, in the same order in which a 405 lists them."""
-        allowed = sorted(request_ctx.url_adapter.allowed_methods())  # type: ignore[union-attr]
-        return Response(status=204, headers={"Allow": ", ".join(allowed)})
-
-    def dispatch_request(self) -> ResponseReturnValue:
-        """Read the whole body before the route answers, even if the route needs none. The caller is known by now."""
-        if request.routing_exception is not None:
-            return super().dispatch_request()
-        with place_without_a_key():
-            framing.take_body()
-            return super().dispatch_request()
-
-
 def _from_environment() -> Web:
     try:
         return build_web()
@@ -96,7 +71,7 @@ def create_app(parts: Web | None = None, *, threads: int = _THREADS) -> Flask:
     says why and exits with 3.
     """
     parts = parts or _from_environment()
-    app = _Application(__name__, static_folder=None)
+    app = Application(__name__)
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a chunked body
     app.url_map.merge_slashes = False
     app.url_map.converters["payment"] = requests.PaymentInPath

@@ -46,7 +46,7 @@ def parse(body: bytes) -> dict[str, Any]:
     if text.startswith("\ufeff"):
         raise MalformedJson("The body begins with a byte order mark; JSON has none.")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
+        value = _decode(text)
     except json.JSONDecodeError as error:
         raise MalformedJson(
             f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
@@ -70,7 +70,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 def canonical(value: Mapping[str, Any]) -> bytes:
     """One spelling for equal values: sorted keys, no spaces, UTF-8, shortest form of each number."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _encode(value).encode()
 
 
 def request_hmac(secret: str, route: str, body: Mapping[str, Any]) -> bytes:
@@ -94,6 +94,11 @@ def _finite(digits: str) -> float:
     if math.isinf(value):
         raise MalformedJson("The body holds a number too large to be one.")
     return value
+
+
+# Made once: json's own functions make one for each call that isn't as usual.
+_decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite).decode
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _is_text(value: Mapping[str, Any]) -> bool:

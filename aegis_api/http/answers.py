@@ -25,9 +25,8 @@ def dumps(body: Mapping[str, Any]) -> bytes:
 def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
     content = dumps(body)
-    told = _Answer(content, status, headers, content_type="application/json")
-    told.headers["Content-Length"] = str(len(content))
-    return told
+    about = {**(headers or {}), "Content-Type": "application/json", "Content-Length": str(len(content))}
+    return _Answer([content], status, Headers(about))
 
 
 class _Answer(Response):
