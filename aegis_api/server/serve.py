@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -35,6 +36,10 @@ from .settings import (
 
 # How often a worker looks whether the main process lives.
 _LOOK_S = 1.0
+
+# Requests under way keep some thousand objects alive until they are answered. By default the collector would scan them after
+# every few hundred new ones, and now and then everything that was imported.
+_NEW_OBJECTS = 20_000
 
 # Granian's lines go where ours go, in the same form. It has no access log here, which would hold query strings.
 _LOGS: dict[str, Any] = {
@@ -100,7 +105,11 @@ def serve(settings: ServerSettings, *, application: str | None = None) -> None:
 def load_front(settings: ServerSettings, application: str | None) -> Front:
     """Called in each worker process: the application is built there, so that no connection is shared with another one."""
     threading.Thread(target=_end_without, args=(os.getppid(),), name="parent", daemon=True).start()
-    return Front(_application(settings, application), settings)
+    front = Front(_application(settings, application), settings)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, 10, 10)
+    return front
 
 
 def _end_at_signals() -> None:
