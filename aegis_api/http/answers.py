@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
@@ -26,12 +26,20 @@ def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str
     """A JSON answer."""
     content = dumps(body)
     about = {**(headers or {}), "Content-Type": "application/json", "Content-Length": str(len(content))}
-    return _Answer([content], status, Headers(about))
+    return _Answer(content, status, Headers(about))
 
 
 class _Answer(Response):
-    """A complete answer whose headers go out unchanged. It skips werkzeug's search for characters to escape in them."""
+    """A complete answer that goes out unchanged. It skips werkzeug's search for characters to escape in headers."""
+
+    def __init__(self, content: bytes, status: int, headers: Headers) -> None:
+        self._pieces = [content]
+        super().__init__(self._pieces, status, headers)
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         """Return the headers unchanged."""
         return self.headers
+
+    def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        """Return the content by itself, because nothing is to be closed after it."""
+        return () if environ["REQUEST_METHOD"] == "HEAD" else self._pieces

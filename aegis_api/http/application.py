@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response
 from flask.ctx import RequestContext
 from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface
@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter, Rule
 
 from . import framing
+from .parts import asked
 from .places import place_without_a_key
 
 # Routes are remembered by what was asked for, and a client may send any Host.
@@ -65,7 +66,7 @@ class Application(Flask):
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Read the whole body before the route answers, even if the route needs none. The caller is known by now."""
-        if request.routing_exception is not None:
+        if asked().routing_exception is not None:
             return super().dispatch_request()
         with place_without_a_key():
             framing.take_body()

@@ -7,13 +7,13 @@ import time
 from collections import OrderedDict
 from threading import Lock
 
-from flask import g, request
+from flask import g
 
 from aegis_worker.errors import InsufficientScope, InvalidApiKey
 from aegis_worker.persistence.api_keys import Holder, authenticate, key_hash
 from aegis_worker.persistence.database import Database
 
-from .parts import parts
+from .parts import asked, parts
 
 # A process that has just seen a key accepts it for at most this long after it was revoked. Asking the database on
 # every request would cost a statement each time.
@@ -71,7 +71,7 @@ def require_operator() -> None:
 
 
 def _holder() -> Holder:
-    found = _BEARER.fullmatch(request.headers.get("Authorization", "").strip())
+    found = _BEARER.fullmatch(asked().environ.get("HTTP_AUTHORIZATION", "").strip())
     if found is None:
         raise InvalidApiKey("send Authorization: Bearer and an API key (`aegis keys create` makes one)")
     return parts().known_keys.holder_of(found.group(1))

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 import structlog
-from flask import Request, g, request
-from flask.globals import request_ctx
+from flask import g
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from .parts import asked
 from .problems import PROBLEMS, RequestRefused
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ _HALF_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 def check_head() -> None:
     """Before each request: refuse headers that are sent twice and framing that is unknown. Raises RequestRefused."""
-    asked: Request = request_ctx.request
-    environ = asked.environ
+    request = asked()
+    environ = request.environ
     if fault := environ.get(FAULT):
         close()
         raise RequestRefused(fault, _FAULTS.get(fault, f"{PROBLEMS[fault].title}."))
@@ -79,7 +79,7 @@ def check_head() -> None:
         )
     if "HTTP_HOST" not in environ and environ.get("SERVER_PROTOCOL") == "HTTP/1.1":
         raise _refused("Send a Host header.", header="Host", code="required")
-    if environ.get("HTTP_HOST") and not asked.host:  # werkzeug gives "" for an invalid host
+    if environ.get("HTTP_HOST") and not request.host:  # werkzeug gives "" for an invalid host
         raise _refused("Must be a host, with a port or without.", header="Host", code="invalid_format")
     query = environ.get("QUERY_STRING", "")
     if query and not _is_escaped_utf8(query):
@@ -95,17 +95,17 @@ def take_body() -> None:
 
     Raises RequestRefused if the body is late, cut short or its chunks are malformed, and RequestEntityTooLarge.
     """
-    asked: Request = request_ctx.request
-    g.body = b""
+    request = asked()
     if not announces_body():
+        g.body = b""
         return
-    announced, longest = asked.content_length, asked.max_content_length
+    announced, longest = request.content_length, request.max_content_length
     assert longest is not None
     if announced is not None and announced > longest:
         close()
         raise RequestEntityTooLarge
     try:
-        body = _read(asked.environ, announced, longest)
+        body = _read(request.environ, announced, longest)
     except BodyLate as error:
         log.info("body not read", error=type(error).__name__, waited=str(error))
         close()
@@ -131,14 +131,14 @@ def _read(environ: WSGIEnvironment, announced: int | None, longest: int) -> byte
 
 def close() -> None:
     """Close the connection after the answer, and announce that in the answer."""
-    tell_server = request.environ.get(CLOSE)
+    tell_server = asked().environ.get(CLOSE)
     if tell_server is not None:
         tell_server()
 
 
 def announces_body() -> bool:
     """Whether the request says that it has a body."""
-    environ = request.environ
+    environ = asked().environ
     return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "") not in ("", "0")
 
 

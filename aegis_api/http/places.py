@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import BoundedSemaphore
 
 from flask import g
@@ -31,16 +31,22 @@ class Places:
                 self._free.release()
 
 
-@contextmanager
-def place_without_a_key() -> Iterator[None]:
-    """For a request with a body whose caller showed no key, such as a gateway's event. Raises TooBusy.
+def place_without_a_key() -> AbstractContextManager[None]:
+    """For a request with a body whose caller showed no key, such as a gateway's event. Entering it raises TooBusy.
 
     Anybody can send these, and each may hold its thread while it asks PostgreSQL or while its body comes: all together
     get some of the threads, and the others stay with the merchants.
     """
     if "merchant_id" in g or "operator" in g or not framing.announces_body():
-        yield
-        return
+        return _NONE_NEEDED
+    return _among_keyless()
+
+
+_NONE_NEEDED = nullcontext()
+
+
+@contextmanager
+def _among_keyless() -> Iterator[None]:
     with parts().keyless.place() as placed:
         if not placed:
             raise TooBusy("every place for requests without an API key is taken")

@@ -19,6 +19,7 @@ from aegis_worker.errors import NotFound
 from aegis_worker.ids import REQUEST, new_id
 
 from . import framing
+from .parts import asked
 from .problems import RequestRefused, body_faults, query_faults
 from .shown import shown
 
@@ -82,6 +83,7 @@ def _invalid(errors: list[dict[str, str]]) -> RequestRefused:
 
 def whole_body(media_type: str) -> bytes:
     """The request's body. Raises RequestRefused unless it is of this media type."""
+    request = asked()
     environ = request.environ
     # Most send it in the plainest form, which needs no parsing.
     is_right = environ.get("CONTENT_TYPE") == media_type or request.mimetype == media_type
@@ -137,7 +139,7 @@ def number_requests(app: Flask) -> None:
 
     @app.before_request
     def take_id() -> None:
-        given = request.environ.get("HTTP_REQUEST_ID")
+        given = asked().environ.get("HTTP_REQUEST_ID")
         sane = given is not None and _REQUEST_ID.fullmatch(given) and not holds_card_data(given)
         request_id = given if sane else new_id(REQUEST)
         g.started, g.request_id = time.perf_counter(), request_id
@@ -149,7 +151,7 @@ def number_requests(app: Flask) -> None:
         headers = response.headers
         headers.add("Request-Id", g.request_id)
         headers.add("X-Content-Type-Options", "nosniff")
-        if request.path.startswith("/v1/"):
+        if asked().path.startswith("/v1/"):
             headers["Cache-Control"] = "no-store"
         _log(response)
         return response

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import request
-
+from aegis_api.http.parts import asked
 from aegis_api.http.problems import RequestRefused
 from aegis_api.http.requests import refuse_card_numbers
 from aegis_worker.domain.card_search import holds_card_data
@@ -24,7 +23,7 @@ _OF_THE_AMOUNT = frozenset({"amount", "currency"})
 
 def idempotency_key() -> str:
     """The request's Idempotency-Key in canonical form. Raises RequestRefused if it is missing or invalid."""
-    given = request.headers.get(_HEADER)
+    given = asked().environ.get("HTTP_IDEMPOTENCY_KEY")
     if given is None:
         raise RequestRefused(
             "idempotency_key_missing",

@@ -10,7 +10,7 @@ from flask import Response, g, request
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_merchant
 from aegis_api.http.openapi import Blueprint, headers, refuses, takes
-from aegis_api.http.parts import parts
+from aegis_api.http.parts import asked, parts
 from aegis_api.http.query_fields import LONGEST_PAGE
 from aegis_api.http.requests import NOTHING_HERE, id_parameter, known_form
 from aegis_api.http.waiting import until_decided, wanted_s
@@ -78,18 +78,19 @@ def create_payment(body: dict[str, Any]) -> Response:
     `Idempotent-Replayed: true`. A repeated request with `Prefer: wait` gets the payment as it is now, with status 200 once
     it has ended.
     """
-    web = parts().web
+    here = parts()
+    web = here.web
     command = command_of(g.merchant_id, PAYMENTS_ROUTE, idempotency_key(), body, secret=web.settings.secret)
-    accepted = parts().intake.accept(command)
+    accepted = here.intake.accept(command)
     if not accepted.replayed:
         web.hints.notify("payments")
     crash_point("intake.hinted")
     replayed = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
     where = {"Location": f"/v1/payments/{accepted.payment.id}"}
-    prefer = request.headers.get("Prefer")
+    prefer = asked().environ.get("HTTP_PREFER")
     wait_s = wanted_s([prefer]) if prefer else 0
     if wait_s:
-        with parts().waiters.place() as placed:
+        with here.waiters.place() as placed:
             if placed:
                 applied = {"Preference-Applied": f"wait={wait_s}"}
                 return _after_waiting(accepted, wait_s, {**where, **replayed, **applied})

@@ -37,8 +37,8 @@ from .settings import (
 # How often a worker looks whether the main process lives.
 _LOOK_S = 1.0
 
-# Requests under way keep some thousand objects alive until they are answered. By default the collector would scan them after
-# every few hundred new ones, and now and then everything that was imported.
+# Requests under way keep some thousand objects alive until they are answered. By default the collector would scan them
+# after every few hundred new ones, and now and then everything that was imported.
 _NEW_OBJECTS = 20_000
 
 # Granian's lines go where ours go, in the same form. It has no access log here, which would hold query strings.

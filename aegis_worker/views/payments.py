@@ -12,7 +12,7 @@ from aegis_worker.domain.payment import Payment
 
 def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -> dict[str, Any]:
     """A payment. Objects from the merchant have sorted keys, whether they come from the request or the database."""
-    path, terms = f"/v1/payments/{payment.id}", payment.terms
+    path, terms, created = f"/v1/payments/{payment.id}", payment.terms, rfc3339(created_at)
     return {
         "id": payment.id,
         "object": "payment",
@@ -38,8 +38,8 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
         "last_error": payment.last_error,
         "next_action": payment.next_action,
         "version": payment.version,
-        "created_at": rfc3339(created_at),
-        "updated_at": rfc3339(updated_at),
+        "created_at": created,
+        "updated_at": created if updated_at == created_at else rfc3339(updated_at),
         "links": {"self": path, "events": f"{path}/events", "attempts": f"{path}/attempts"},
     }
 
