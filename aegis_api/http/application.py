@@ -59,6 +59,11 @@ class Application(Flask):
             self._found.clear()
         self._found[asked_for] = adapter, request.host, rule
 
+    @property
+    def routes_remembered(self) -> int:
+        """How many routes are found at once, at most 256."""
+        return len(self._found)
+
     def make_default_options_response(self) -> Response:
         """Answer OPTIONS with the allowed methods, in the same order in which a 405 lists them."""
         allowed = sorted(request_ctx.url_adapter.allowed_methods())  # type: ignore[union-attr]

@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from aegis_api.app import create_app
+from aegis_api.http.application import Application
 from aegis_api.http.problems import PROBLEMS
 from aegis_worker import errors
 from aegis_worker.errors import AegisError
@@ -61,6 +62,28 @@ def problem_of(answer: Any, status: int, code: str) -> dict[str, Any]:
 def test_the_process_lives_without_a_database(client: FlaskClient) -> None:
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_a_route_that_was_found_before_is_found_for_the_same_method_only(client: FlaskClient) -> None:
+    for _ in range(2):
+        assert client.get("/healthz").json == {"status": "ok"}
+        assert client.head("/healthz").data == b""
+        problem_of(client.post("/healthz"), 405, "method_not_allowed")
+        assert client.options("/healthz").headers["Allow"] == "GET, HEAD, OPTIONS"
+        problem_of(client.get("/healthz/"), 404, "not_found")
+
+
+def test_a_websocket_finds_no_route_even_where_one_was_found_before(client: FlaskClient) -> None:
+    client.get("/healthz")
+    asked = client.get("/healthz", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    problem_of(asked, 400, "bad_request")
+
+
+def test_any_number_of_hosts_may_be_asked_for(client: FlaskClient) -> None:
+    for number in range(600):
+        assert client.get("/healthz", headers={"Host": f"shop-{number}.example"}).status_code == 200
+    application = cast("Application", client.application)
+    assert application.routes_remembered <= 256
 
 
 def test_it_is_not_ready_without_a_database(client: FlaskClient) -> None:
