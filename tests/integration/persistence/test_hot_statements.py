@@ -11,16 +11,25 @@ from support.scripted_gateway import ScriptedGateway
 from support.statement_plans import Scan, scans_of
 
 from aegis_worker.domain.outcomes import Approved
-from aegis_worker.persistence import outbox_rows
+from aegis_worker.persistence import delivery_rows, outbox_rows
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.delivery_rows import Settlement
 from aegis_worker.pipeline.run import run
 
 BATCH, MANY = 40, 2000
-HOT = ("claim", "record", "outbox_claim", "outbox_remove")
+HOT = ("claim", "record", "outbox_claim", "outbox_remove", "webhook_claim", "webhook_settle")
 # Of one scan. A claim of events also looks at the other events of its payments, of which each has three.
 MOST_ROWS = 3 * BATCH
 # Tables that never grew large are read at once, whatever the plan.
-GROWN = ("payments", "jobs", "outbox", "payment_events")
+GROWN = ("payments", "jobs", "outbox", "payment_events", "webhook_deliveries")
+
+ENDPOINT = """
+INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'https://merchant.example/hooks')
+"""
+DELIVERIES = """
+INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
+SELECT 'whd_' || payment_id || seq, payment_id, seq, 'whe_1', 'm_1' FROM payment_events ON CONFLICT DO NOTHING
+"""
 
 FOR_EVER = float("inf")
 Scans = dict[str, list[Scan]]
@@ -28,8 +37,9 @@ Scans = dict[str, list[Scan]]
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """As the programs connect, over one connection."""
+    """As the programs connect, over one connection; the merchant has an endpoint."""
     database = Database.connect(settings_with(database_url=database_url), application="test", pool_size=1)
+    execute(database, ENDPOINT)
     yield database
     database.dispose()
 
@@ -43,14 +53,20 @@ def keep_plans(database: Database, *, for_s: float) -> None:
 def accept_many(database: Database, count: int = MANY) -> None:
     """Rows that no ANALYZE has seen, which would have PostgreSQL make its plans anew."""
     accept_all([a_command(f"key-{number}-of-{count}") for number in range(count)], database)
+    execute(database, DELIVERIES)
 
 
 def use_all(database: Database) -> None:
-    """Claim jobs, open their attempts and record the answers; claim the events and remove them."""
+    """Claim jobs, open their attempts and record the answers; claim the events and remove them; settle their webhooks."""
     gateway = ScriptedGateway("a", lambda request: Approved(f"ref_{request.payment_id}"))
     run(pipeline(database, gateway, batch=BATCH, calls_in_flight=BATCH, run_limit_s=0.1), "payments")
     events = database.run(lambda tx: outbox_rows.claim(tx, limit=BATCH, lease_s=30)).events
     database.run(lambda tx: outbox_rows.remove(tx, events))
+    webhooks = database.run(
+        lambda tx: delivery_rows.claim(tx, limit=BATCH, per_endpoint=BATCH, skip=[], lease_s=30)
+    ).deliveries
+    settled = [Settlement(webhook, "delivered", entry={"status_code": 204}) for webhook in webhooks]
+    database.run(lambda tx: delivery_rows.settle(tx, settled))
 
 
 def scans_of_use(database: Database) -> Scans:
