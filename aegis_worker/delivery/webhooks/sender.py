@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -156,6 +156,7 @@ def _refuses(address: str) -> str | None:
     return None if is_public(address) else "webhooks may not go to this address"
 
 
+@lru_cache(maxsize=1024)
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)
@@ -181,6 +182,8 @@ def _answer(result: Result) -> Answer:
 
 
 def _excerpt(content: bytes) -> str:
+    if not content:
+        return ""
     # Redact before cutting, because half a card number would not be recognized as one.
     text = redact_text(content.decode(errors="replace"))
     return "".join(character if character.isprintable() else " " for character in text)[:_MAX_EXCERPT].strip()

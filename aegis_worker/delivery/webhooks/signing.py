@@ -64,10 +64,14 @@ def verify(
 
 
 def _digest(secret: str, message_id: str, timestamp: str, body: bytes) -> bytes:
+    return hmac.digest(_key(secret), b"%b.%b.%b" % (message_id.encode(), timestamp.encode(), body), "sha256")
+
+
+@lru_cache(maxsize=1024)
+def _key(secret: str) -> bytes:
     if not secret.startswith(_PREFIX):
         raise ValueError("a webhook secret starts with whsec_")
-    key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    return hmac.digest(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
 
 
 def _decoded(signature: str) -> bytes:
