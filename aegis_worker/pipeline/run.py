@@ -18,7 +18,7 @@ from aegis_worker.errors import DatabaseUnavailable
 from .advance import advance
 from .effects import Effects
 from .hand import Hand
-from .held import Advanced, Answered, Claimed, Held
+from .held import Answered, Claimed, Held
 from .lookout import Lookout
 from .pace import LONGEST_LOOK_S, Pace
 from .parts import PipelineParts, RunReport
@@ -98,10 +98,7 @@ def _work_on_due(parts: PipelineParts, window: Window, lookout: Lookout, report:
 def _take_up(
     parts: PipelineParts, window: Window, lookout: Lookout, hand: Hand, limit: int, report: RunReport
 ) -> int:
-    """Claim, lock, route, plan, open and send up to `limit` jobs; returns how many were claimed.
-
-    What has answered meanwhile is settled in the same commit, because a statement for a few costs about as much as for one.
-    """
+    """Claim, lock, route, plan, open and send up to `limit` jobs; returns how many were claimed."""
     queue = lookout.queue
     table = parts.routing()  # before the claim: without it nothing could be done with the jobs
     jobs = parts.jobs.claim(queue, limit=limit, lease_s=parts.lease_s, worker=parts.worker)
@@ -121,7 +118,6 @@ def _take_up(
     crash_point("job.locked")
     now_s = clock_s()
     advanced = [advance(Held(work), Claimed(now_s, parts.rng.random()), parts.policy) for work in works]
-    advanced += _answered(parts, window)
     Effects(parts, window, lookout, report).carry_out(advanced)
     return len(jobs)
 
@@ -144,12 +140,9 @@ def _settle_answered(
     """Wait for an answer, not long, then settle everything that has answered in one commit."""
     if not len(window):
         return
-    Effects(parts, window, lookout, report).carry_out(_answered(parts, window, timeout_s))
-
-
-def _answered(parts: PipelineParts, window: Window, timeout_s: float = 0.0) -> list[Advanced]:
     answered = list(window.answered(timeout_s))
     now_s = clock_s()
-    return [
+    advanced = [
         advance(held, Answered(answer, now_s, parts.rng.random()), parts.policy) for held, answer in answered
     ]
+    Effects(parts, window, lookout, report).carry_out(advanced)

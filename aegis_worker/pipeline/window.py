@@ -70,12 +70,10 @@ class Window:
         self._answered.put((number, answer))
 
     def answered(self, timeout_s: float) -> Iterator[tuple[Held, Answer | None]]:
-        """Everything that has answered and, where there is time, of many what does in the next 3 ms; nothing when none has
-        in `timeout_s`.
-        """
+        """Everything that has answered, and, of many, what does in the next 3 ms; nothing when none has in `timeout_s`."""
         try:
             number, answer = self._answered.get(timeout=timeout_s)
-            if timeout_s and len(self._calls) > _FEW:
+            if len(self._calls) > _FEW:
                 time.sleep(_GATHER_S)
             while True:
                 self._earlier.discard(number)
