@@ -1,4 +1,4 @@
-"""One sandbox gateway for the contract tests."""
+"""What contract tests share: a sandbox gateway, an engine of the test's own, a certificate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 from support.rewriting_proxy import RewritingProxy, rewriting_proxy
 from support.sandbox_calls import adapter_for
 from support.sandbox_process import Sandbox, running_sandbox
+from support.tls import Certificate, certificate
 
+from aegis_worker.exchange.engine import Engine
 from aegis_worker.exchange.loaded import LoadedGateway
 
 
@@ -39,3 +41,17 @@ def gateway(proxy: RewritingProxy) -> Iterator[LoadedGateway]:
     adapter = adapter_for(proxy.url)
     yield adapter
     adapter.close()
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """An engine of the test's own."""
+    engine = Engine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for 127.0.0.1."""
+    return certificate(tmp_path_factory.mktemp("tls"), "127.0.0.1")

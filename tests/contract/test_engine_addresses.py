@@ -24,13 +24,6 @@ def sink() -> Iterator[Sink]:
         yield running
 
 
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
-
-
 def refusing(*forbidden: str) -> Callable[[str], str | None]:
     return lambda address: WHY if address in forbidden else None
 

@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,13 +25,6 @@ PEER = Peer(connect_timeout_s=5, timeout_s=20, most=4)
 _LONG = 50_000_000
 _PIECE = b"x" * 65_536
 _BOMB = gzip.compress(bytes(_LONG))
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
 
 
 def post(engine: Engine, url: str) -> Result:

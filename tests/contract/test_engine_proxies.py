@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from support.connect_proxy import ConnectProxy
 from support.counting_server import OK, Server, read_one, serving
-from support.tls import Certificate, certificate
+from support.tls import Certificate
 
 from aegis_worker.domain.outcomes import NotSent, Unknown
 from aegis_worker.domain.retries import NotSentKind
@@ -18,18 +17,6 @@ from aegis_worker.exchange.transfers import Peer, Result, Transfer
 from aegis_worker.gateways.kit.flows import HttpAnswer
 
 PEER = Peer(connect_timeout_s=5, timeout_s=10, most=8)
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return certificate(tmp_path_factory.mktemp("tls"), "127.0.0.1")
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "tls"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,6 @@ from aegis_worker.exchange.transfers import Peer, Result, Transfer
 from aegis_worker.gateways.kit.flows import HttpAnswer
 
 RESET = b"\1\0\0\0\0\0\0\0"
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return certificate(tmp_path_factory.mktemp("tls"), "127.0.0.1")
 
 
 def peer(trusted: Path | None = None, **more: Any) -> Peer:
