@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 import threading
 import time
@@ -14,7 +15,9 @@ from .routes import Routes
 from .scripts import Wire
 
 MOST_BODY_BYTES = 65_536
-MOST_CONNECTIONS = 512
+# Several processes of a client may have a thousand calls under way each. Whoever is turned away can't know whether its
+# request was read, so it has to take it for unknown.
+MOST_CONNECTIONS = 4096
 MOST_HEADERS = 64
 MOST_LINE_BYTES = 8192
 # Longer than a client keeps an idle connection, so that it closes first and never writes into a closed one.
@@ -26,11 +29,12 @@ class SandboxServer(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 128
+    request_queue_size = MOST_CONNECTIONS
     routes: Routes
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        _allow_files(MOST_CONNECTIONS + 256)
         super().__init__(address, _Connection)
 
     @property
@@ -127,3 +131,11 @@ class _Connection(BaseHTTPRequestHandler):
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         # Head and body go out in one write. In two, the second would wait for the delayed acknowledgement of the first.
         self.wfile.write(head.encode("latin-1") + b"\r\n" + reply.body)
+
+
+def _allow_files(wanted: int) -> None:
+    """Each connection is an open file, and many systems allow 1,024 of them by default."""
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if least != resource.RLIM_INFINITY and least < wanted:
+        allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from itertools import count
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import pycurl
 import structlog
@@ -40,6 +40,8 @@ _FILES = 32_768
 _LONGEST_SLEEP_S = 60.0
 # libcurl waits for the system's resolver, which knows no time limit, before it lets its threads go. Nobody waits for that.
 _CLOSES_WITHIN_S = 2.0
+# A turn of the loop takes milliseconds. One that takes longer is stuck in somebody's callback.
+_SAYS_WITHIN_S = 2.0
 _STOPPED = NotSent("the process is about to end")
 
 
@@ -86,7 +88,7 @@ class Loop:
         self._ask(lambda: heapq.heappush(self._timers, (at, next(self._numbers), callback)))
 
     def stops_if_idle(self) -> bool:
-        """Take no more transfers if there are none now. Returns whether it takes none any more."""
+        """Take no more transfers if there are none now. Returns whether it takes none any more; not, if it doesn't say."""
         told: SimpleQueue[bool] = SimpleQueue()
 
         def stop_if_idle() -> None:
@@ -97,7 +99,10 @@ class Loop:
             stop_if_idle()
         else:
             self._ask(stop_if_idle)
-        return told.get()
+        try:
+            return told.get(timeout=_SAYS_WITHIN_S)
+        except Empty:
+            return False
 
     def stop(self) -> None:
         """End all transfers, close all connections, and return when that is done, or takes more than 2 s."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from support.sandbox_process import Sandbox, eventually, new_reference, payment_body, running_sandbox
@@ -21,6 +23,18 @@ def created(sandbox: Sandbox, **fields: Any) -> str:
     answer = sandbox.post("/v1/payments", payment_body(**fields))
     assert answer.status == 201
     return str(answer.json["id"])
+
+
+def test_as_many_calls_as_two_worker_processes_may_have_under_way_are_all_answered(sandbox: Sandbox) -> None:
+    address, request = urlsplit(sandbox.url), b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with ExitStack() as connections:
+        opened = [
+            connections.enter_context(socket.create_connection((address.hostname, address.port), timeout=60))
+            for _ in range(2 * 1024)
+        ]
+        for connection in opened:
+            connection.sendall(request)
+        assert {connection.recv(12) for connection in opened} == {b"HTTP/1.1 200"}
 
 
 class TestOnePaymentsWay:

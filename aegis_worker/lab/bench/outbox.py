@@ -11,6 +11,7 @@ from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import opened_database
 
+from .meter import Reading
 from .rig import Rig, new_key
 from .rounds import Common, Mode, Round, common_options, run_mode, workers_option
 from .seed import seed_finished
@@ -73,9 +74,18 @@ def _measure(
 ) -> None:
     key = new_key()
     told_before, _ = rig.events_told()
-    events = payments * seed_finished(rig.cursor, rig.merchant_id, key, payments, told=False)
-    before = rig.meter.read()
-    started_at = time.time()
+    begun: list[tuple[Reading, float]] = []
+    each = seed_finished(
+        rig.cursor,
+        rig.merchant_id,
+        key,
+        payments,
+        told=False,
+        # Beat's drain may find the events as soon as they are committed.
+        before_commit=lambda: begun.append((rig.meter.read(), time.time())),
+    )
+    ((before, started_at),) = begun
+    events = payments * each
     rig.hint("outbox")
     round_.note(case, left=rig.wait_until_quiet())
     cost = rig.cost(before, events, "event")

@@ -46,6 +46,13 @@ SELECT (SELECT count(*) FROM jobs WHERE finished_at IS NULL AND NOT in_review)
     + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending')
 """
 
+# The seconds that a reason tells differ from job to job.
+_WHY = r"""
+SELECT count(*), regexp_replace(reason, '\d+ s\M', 'some time') FROM jobs
+WHERE finished_at IS NULL AND NOT in_review AND reason IS NOT NULL
+GROUP BY 2 ORDER BY 1 DESC LIMIT 1
+"""
+
 
 class Rig:
     """A running installation under measurement. `cursor` is the superuser's, with autocommit."""
@@ -116,7 +123,7 @@ class Rig:
             if left != before:
                 changed_at = time.monotonic()
             if time.monotonic() - changed_at > _PATIENCE_S:
-                return f"{left} jobs, events or webhooks were not done with"
+                return f"{left} jobs, events or webhooks were not done with{self._why()}"
         return None
 
     def go_on(self) -> None:
@@ -173,6 +180,12 @@ class Rig:
     def _left(self) -> int:
         self.cursor.execute(_LEFT)
         return int((self.cursor.fetchone() or (0,))[0])
+
+    def _why(self) -> str:
+        """What most of the jobs that are left wait for."""
+        self.cursor.execute(_WHY)
+        row = self.cursor.fetchone()
+        return f"; {row[0]} jobs wait: {row[1]}" if row else ""
 
     def _connect(self, database: str) -> psycopg2.extensions.connection:
         url = self._admin.set(database=database)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
@@ -89,11 +89,17 @@ def seed_accepted(
 
 
 def seed_finished(
-    cursor: psycopg2.extensions.cursor, merchant_id: str, key: str, count: int, *, told: bool
+    cursor: psycopg2.extensions.cursor,
+    merchant_id: str,
+    key: str,
+    count: int,
+    *,
+    told: bool,
+    before_commit: Callable[[], None] = lambda: None,
 ) -> int:
     """`count` payments that were charged; their events are in the outbox unless they are `told`. Commits.
 
-    Returns how many events each of them has.
+    Returns how many events each of them has. `before_commit` is called when nobody can have seen them yet.
     """
     new = _new_payment(merchant_id, ORDER["currency"])
     payment, events = new.record([initiated(new)])
@@ -103,7 +109,8 @@ def seed_finished(
     ):
         payment, more = payment.record(facts)
         events += more
-    _insert(cursor, payment, events, key, count, untold=0 if told else len(events))
+    untold = 0 if told else len(events)
+    _insert(cursor, payment, events, key, count, untold=untold, before_commit=before_commit)
     return len(events)
 
 
@@ -121,6 +128,7 @@ def _insert(
     count: int,
     *,
     untold: int,
+    before_commit: Callable[[], None] = lambda: None,
 ) -> None:
     """In one transaction, statistics included, so that whoever looks at the tables finds all of it or nothing."""
     rows = {
@@ -142,4 +150,5 @@ def _insert(
     cursor.execute(_NEW, {"key": key, "count": count})
     cursor.execute(_ROWS, rows)
     cursor.execute(_ANALYZE)
+    before_commit()
     cursor.execute("COMMIT")
