@@ -38,6 +38,7 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/reference/errors.md": {
         "problems": errors.problems,
         "declines": errors.declines,
+        "elsewhere": errors.elsewhere,
         "exceptions": errors.exceptions,
     },
     "docs/reference/events.md": {"example": events.example, "events": events.events, "fields": events.fields},

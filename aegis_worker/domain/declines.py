@@ -1,6 +1,8 @@
 """The normalised vocabulary of errors on a payment: what a raw gateway code means and what the payer may do.
 
-Only a `soft` decline, or a technical refusal before anything was sent, may move to another gateway.
+Only a `soft` decline, or a technical refusal before anything was sent, may move to another gateway. By default it does so
+only where the issuer has decided nothing: another gateway asks the same issuer for another fee, and card networks count the
+tries of a card (`card_networks.py`). Each gateway's `decline_attempts` in gateways.toml may say otherwise.
 
 `never_again` marks what card networks forbid to try again with the same card: Visa's decline category 1 (response codes 04,
 07, 12, 14, 15, 41, 43, 46, 57, R0, R1, R3), Mastercard's merchant advice codes 03 and 21. Sources: Checkout.com, "Visa
@@ -17,7 +19,7 @@ Category = Literal["soft", "hard", "fraud", "action", "invalid", "technical"]
 Advice = Literal["retry_later", "use_other_method", "authenticate", "do_not_retry", "wait"]
 
 CATEGORIES: dict[Category, str] = {
-    "soft": "Declined for now, or on one way to the issuer: AegisPay goes on to another gateway while one is left.",
+    "soft": "Declined for now, or on one way to the issuer: another gateway may be tried (see below).",
     "hard": "Declined for good: no other gateway would get another answer, so none was tried.",
     "fraud": "Declined because the card is reported or suspected; tried nowhere else.",
     "action": "The payer had to do something and did not, or did it without success.",
@@ -39,24 +41,59 @@ class Decline:
     """`category` decides what the pipeline may do; `advised_action` is what the merchant is told.
 
     `meaning`: one sentence. `never_again`: the issuer will not approve this card for this merchant, whenever it is asked.
+    `attempts`: where a gateway's configuration says nothing, how many hops of a payment in all may end with it (1: no other
+    gateway is tried; None: as many as there are gateways), and `attempts_why` the reason, for soft declines.
     """
 
     category: Category
     advised_action: Advice
     meaning: str
     never_again: bool = False
+    attempts: int | None = None
+    attempts_why: str = ""
+
+
+def _of_the_issuer(advised_action: Advice, meaning: str, why: str) -> Decline:
+    """A soft decline that the issuer decided on: it would hardly decide otherwise a second later."""
+    return Decline("soft", advised_action, meaning, attempts=1, attempts_why=why)
+
+
+def _on_the_way(meaning: str, why: str) -> Decline:
+    """A soft decline on which nobody decided: another way to the issuer may end otherwise."""
+    return Decline("soft", "retry_later", meaning, attempts_why=why)
 
 
 DECLINES: dict[str, Decline] = {
-    "insufficient_funds": Decline("soft", "use_other_method", "The account does not hold enough."),
-    "issuer_unavailable": Decline("soft", "retry_later", "The issuer could not be reached."),
-    "processing_error": Decline("soft", "retry_later", "The gateway, network or issuer failed on it."),
-    "try_again_later": Decline("soft", "retry_later", "The issuer asks for another try later."),
-    "velocity_exceeded": Decline("soft", "retry_later", "Too many payments in too short a time."),
-    "amount_limit_exceeded": Decline(
-        "soft", "use_other_method", "The amount is above what the card or account may pay."
+    "insufficient_funds": _of_the_issuer(
+        "use_other_method",
+        "The account does not hold enough.",
+        "The same account holds no more at another gateway; the try costs a fee and counts with the network.",
     ),
-    "do_not_honor": Decline("soft", "use_other_method", "The issuer declined without saying why."),
+    "issuer_unavailable": _on_the_way(
+        "The issuer could not be reached.", "Another gateway may have another way to the issuer."
+    ),
+    "processing_error": _on_the_way(
+        "The gateway, network or issuer failed on it.", "Most failures are of the gateway or on the way."
+    ),
+    "try_again_later": _on_the_way(
+        "The issuer asks for another try later.",
+        "It means that a system failed, not that somebody declined; another way may be through sooner.",
+    ),
+    "velocity_exceeded": _of_the_issuer(
+        "retry_later",
+        "Too many payments in too short a time.",
+        "Another try at once is one more of what the issuer objects to.",
+    ),
+    "amount_limit_exceeded": _of_the_issuer(
+        "use_other_method",
+        "The amount is above what the card or account may pay.",
+        "The limit is the card's, so it holds at every gateway.",
+    ),
+    "do_not_honor": _of_the_issuer(
+        "use_other_method",
+        "The issuer declined without saying why.",
+        "The issuer has decided. Where your figures show that another gateway gets it approved, allow 2.",
+    ),
     "generic_decline": Decline(
         "hard", "use_other_method", "Declined for a reason that is not told, or in a word that is not known."
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from aegis_worker.domain.declines import may_fail_over
+from aegis_worker.domain.declines import DECLINES, may_fail_over
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 
 
@@ -35,9 +35,9 @@ def may_try_after_decline(code: str, times: int, limits: RetryLimits) -> bool:
     """Whether a payment may go on to the next gateway after a decline with `code`, with which `times` of its hops have
     ended by now, this one among them. `limits`: those of the gateway that declined. KeyError for an unclassified code.
 
-    `decline_attempts` narrows what the vocabulary allows and never widens it: a hard decline ends the payment.
+    `decline_attempts` says otherwise than the code's default for soft declines only: a hard decline ends the payment.
     """
-    most = limits.decline_attempts.get(code)
+    most = limits.decline_attempts.get(code, DECLINES[code].attempts)
     return may_fail_over(code) and (most is None or times < most)
 
 

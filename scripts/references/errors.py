@@ -40,6 +40,16 @@ def declines() -> str:
     )
 
 
+def elsewhere() -> str:
+    """After which declines another gateway is tried where gateways.toml says nothing, and why."""
+    rows = [
+        (code(name), "no" if decline.attempts == 1 else "yes", decline.attempts_why)
+        for name, decline in DECLINES.items()
+        if decline.category == "soft"
+    ]
+    return table(("code", "another gateway is tried", "why"), rows)
+
+
 def exceptions() -> str:
     """The tree of aegis_worker/errors.py."""
     rows: list[tuple[str, str, str, str]] = []

@@ -219,7 +219,7 @@ def refused_by(gateway, request, done, may_leave):
 
 
 def test_an_event_about_a_charge_that_was_given_up_has_that_one_asked_about(database, api):
-    first = ScriptedGateway("sandbox_a", lambda request: Declined("insufficient_funds", "51"))
+    first = ScriptedGateway("sandbox_a", lambda request: Declined("issuer_unavailable", "91"))
     second = ScriptedGateway("b", lambda request: Unknown("reset"))
     payment_id = accept_one(database).payment.id
     run(pipeline(database, first, second), "payments")

@@ -36,7 +36,7 @@ from aegis_worker.pipeline.recheck import RecheckParts, recheck
 from aegis_worker.pipeline.run import run
 
 LADDER_S = (900.0, 3600.0, 259_200.0)
-HARD, SOFT = Declined("stolen_card", "43"), Declined("insufficient_funds", "51")
+HARD, SOFT = Declined("stolen_card", "43"), Declined("issuer_unavailable", "91")
 
 
 def make_rechecks_due(database):

@@ -25,7 +25,7 @@ def test_pipelines_that_race_without_a_lock_charge_each_payment_once(database: D
     def slow(request: GatewayRequest) -> Outcome:
         number = int(request.idempotency_key[-6:-3], 16)
         time.sleep(number % 4 * 0.2)  # up to twice the lease: others take the job over during the call
-        return Declined("insufficient_funds", "51", "no funds") if number % 3 == 0 else first.charge(request)
+        return Declined("issuer_unavailable", "91", "no way") if number % 3 == 0 else first.charge(request)
 
     def both_queues(parts: PipelineParts) -> None:
         run(parts, "payments")

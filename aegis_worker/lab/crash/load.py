@@ -19,7 +19,7 @@ _GIVE_UP_AFTER_S = 120.0
 
 ROLES = (
     Role("declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE),
-    Role("declined everywhere for now", 0.01, ("tok_soft_insufficient_funds",), State.FAILURE),
+    Role("declined everywhere for now", 0.01, ("tok_soft_issuer_unavailable",), State.FAILURE),
     Role(
         "declined by the first gateway for now",
         0.06,

@@ -40,7 +40,7 @@ def a_payment_in_each_state(database):
     """Payments that ended, wait, were declined, failed over, are in doubt, act and are pending; returns their ids."""
     answers = {
         "hard": Declined("stolen_card", "x"),
-        "soft": Declined("insufficient_funds", "x"),
+        "soft": Declined("issuer_unavailable", "x"),
         "unreachable": NotSent("refused"),
         "doubt": Unknown("reset"),
         "pending": Pending("p_1"),

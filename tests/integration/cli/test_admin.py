@@ -124,7 +124,9 @@ def test_a_key_that_is_not_there_cannot_be_revoked(aegis: Aegis) -> None:
 
 @pytest.mark.usefixtures("sandbox")
 def test_status_and_timeline_tell_what_happened(aegis: Aegis, database: Database) -> None:
-    payment = accept_one(database, payment_method={"type": "card", "token": "tok_soft_do_not_honor"}).payment
+    payment = accept_one(
+        database, payment_method={"type": "card", "token": "tok_soft_issuer_unavailable"}
+    ).payment
     assert "INITIATED" in aegis("status", payment.id).out
     assert aegis("relay", "--once").exit_code == 0
 
@@ -146,7 +148,7 @@ def test_status_and_timeline_tell_what_happened(aegis: Aegis, database: Database
         ("sandbox_b", "NOT_SENT"),
     ]
     table = aegis("timeline", payment.id).out
-    assert "sandbox_a did not charge (do_not_honor); sandbox_b is tried" in table
+    assert "sandbox_a did not charge (issuer_unavailable); sandbox_b is tried" in table
     assert "not sent: " in table
     assert re.search(r"\+\d+ ms", table), "the time since the event before"
 

@@ -28,7 +28,7 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.card_declines import note_declines
 from aegis_worker.persistence.database import Database
 
-SOFT, STOLEN = Declined("insufficient_funds", "51", "not enough"), Declined("stolen_card", "43", "stolen")
+SOFT, STOLEN = Declined("issuer_unavailable", "91", "no way"), Declined("stolen_card", "43", "stolen")
 TOKEN = "tok_1"
 DECLINES = (
     "SELECT payment_id, number, network, code, never_again FROM card_declines ORDER BY payment_id, number"
@@ -64,7 +64,7 @@ def statements_of(database: Database) -> Iterator[list[str]]:
 def test_each_decline_of_a_card_whose_network_counts_them_is_remembered(database: Database) -> None:
     a, b = (ScriptedGateway(name, answering(SOFT)) for name in ("a", "b"))
     payment_id = pay(database, "one", card("visa"), a, b)
-    noted = {"payment_id": payment_id, "network": "visa", "code": "insufficient_funds", "never_again": False}
+    noted = {"payment_id": payment_id, "network": "visa", "code": "issuer_unavailable", "never_again": False}
     assert rows(database, DECLINES) == [noted | {"number": number} for number in (1, 2)]
     keys = rows(database, "SELECT DISTINCT encode(card_key, 'hex') AS key FROM card_declines")
     assert keys == [{"key": card_key("m_1", TOKEN).hex()}]
@@ -152,7 +152,7 @@ def test_the_decline_that_reaches_the_limit_is_the_last_of_its_payment(database:
     payment_id = pay(database, "one", card("visa"), first, second)
     assert end_of(database, payment_id) == (State.FAILURE, "card_retry_limit")
     assert last_error_of(payment_of(database, payment_id))["message"] == (
-        "Visa allows 20 declined tries of one card in 30 days; the last try was declined by a with insufficient_funds"
+        "Visa allows 20 declined tries of one card in 30 days; the last try was declined by a with issuer_unavailable"
     )
     assert (len(first.calls), len(second.calls)) == (1, 0)
 

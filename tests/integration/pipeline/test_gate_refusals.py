@@ -208,7 +208,7 @@ def test_what_is_said_of_the_first_candidate_is_not_said_of_the_second(database:
     """In one run, so that both hops go by one decision."""
     every = {"field": "amount", "operator": "greater_than", "value": 0}
     rule = {"id": "all-to-a", "priority": 1, "conditions": [every], "gateway": "a"}
-    declines = ScriptedGateway("a", lambda request: Declined("do_not_honor", "05"))
+    declines = ScriptedGateway("a", lambda request: Declined("issuer_unavailable", "91"))
     parts = pipeline(database, declines, ScriptedGateway("b"), routing=lambda: put(rules=[rule]))
     payment_id = accept_one(database).payment.id
     run(parts, "payments")

@@ -28,10 +28,10 @@ def refusing(name: str, refusal: Any, **limits: Any) -> ScriptedGateway:
 @pytest.mark.parametrize(
     ("decline_attempts", "tried"),
     [
-        ({}, "abc"),
-        ({"insufficient_funds": 1}, "a"),
+        ({}, "a"),
+        ({"insufficient_funds": 20}, "abc"),
         ({"insufficient_funds": 2}, "ab"),
-        ({"do_not_honor": 1}, "abc"),
+        ({"do_not_honor": 2}, "a"),
     ],
 )
 def test_a_decline_may_end_a_payment_before_every_gateway_was_tried(

@@ -44,7 +44,7 @@ from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.intake import request_sync
 from aegis_worker.pipeline.run import run
 
-SOFT, HARD = Declined("insufficient_funds", "51"), Declined("stolen_card", "43")
+SOFT, HARD = Declined("issuer_unavailable", "91"), Declined("stolen_card", "43")
 
 
 def test_a_plain_payment_is_charged_and_recorded(database):
@@ -140,7 +140,7 @@ def test_the_last_soft_decline_fails_the_payment_with_its_code(database):
         "payments",
     )
     payment = payment_of(database, payment_id)
-    assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "insufficient_funds")
+    assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "issuer_unavailable")
 
 
 def test_an_unreachable_gateway_is_tried_again_later_and_at_most_max_attempts_times(database):
@@ -387,7 +387,7 @@ def test_every_hop_says_why_its_gateway_was_chosen(database):
     retry = next(
         event for event in events_of(database, payment_id) if event.type == "PAYMENT_RETRY_ATTEMPTED"
     )
-    assert retry.data == {"from": "a", "to": "b", "reason": "insufficient_funds"}
+    assert retry.data == {"from": "a", "to": "b", "reason": "issuer_unavailable"}
 
 
 def test_one_slow_call_of_a_batch_holds_up_neither_the_commits_of_the_others_nor_the_next_claims(database):

@@ -38,7 +38,7 @@ from aegis_worker.routing.config import checked_routing
 __all__ = ["aegis"]
 
 HASTY = Policy(max_attempts=3, verify_ladder_s=(0.001,), poison_cap=5)
-SOFT = Declined("insufficient_funds", "51")
+SOFT = Declined("issuer_unavailable", "91")
 
 
 def explained(database: Database, payment_id: str) -> Explanation:
@@ -138,7 +138,7 @@ def test_every_hop_and_every_retry_is_told_with_its_reason(database: Database) -
         ("route", "sent to b (attempt 2)"),
     ]
     assert "left out: c does not take USD" in found.decisions[0].why
-    assert found.decisions[1].why == "a did not charge: insufficient_funds"
+    assert found.decisions[1].why == "a did not charge: issuer_unavailable"
 
 
 def test_what_the_strategy_looked_at_is_told_for_every_candidate(database: Database) -> None:
@@ -157,7 +157,7 @@ def test_what_the_strategy_looked_at_is_told_for_every_candidate(database: Datab
 
 def test_a_failure_is_explained_by_its_decline(database: Database) -> None:
     found = explained(database, run_one(database, ScriptedGateway("a", lambda request: SOFT)))
-    assert found.why == "not charged: insufficient_funds at a (51)"
+    assert found.why == "not charged: issuer_unavailable at a (91)"
     assert found.next.who == "worker", "a refused charge is asked about again"
     assert "came about after all" in found.next.what
 

@@ -195,7 +195,7 @@ def test_a_charge_that_was_given_back_at_the_gateway_is_none(database: Database)
 
 
 def test_not_charged_asks_every_gateway_that_was_sent_a_charge(database: Database) -> None:
-    first = ScriptedGateway("a", lambda request: Declined("insufficient_funds", "51"))
+    first = ScriptedGateway("a", lambda request: Declined("issuer_unavailable", "91"))
     second = doubtful()
     second.config = ScriptedGateway("b").config
     payment_id = in_review(database, first, second)

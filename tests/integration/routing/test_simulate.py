@@ -42,8 +42,10 @@ def answers(**declines: str) -> Script:
 @pytest.fixture
 def gateways() -> list[ScriptedGateway]:
     scripts = {
-        "sandbox_a": answers(of_2000="stolen_card", of_3000="do_not_honor", of_4000="do_not_honor"),
-        "sandbox_b": answers(of_4000="do_not_honor"),
+        "sandbox_a": answers(
+            of_2000="stolen_card", of_3000="issuer_unavailable", of_4000="issuer_unavailable"
+        ),
+        "sandbox_b": answers(of_4000="issuer_unavailable"),
     }
     return [
         ScriptedGateway(name, scripts[name], fee_fixed_minor=fixed, fee_basis_points=points)

@@ -79,12 +79,13 @@ def test_a_gateway_that_was_not_reached_is_tried_again_as_its_limits_say(kind, h
 @pytest.mark.parametrize(
     ("code", "times", "limits", "may"),
     [
-        ("do_not_honor", 1, RetryLimits(), True),
-        ("do_not_honor", 9, RetryLimits(), True),
-        ("do_not_honor", 1, RetryLimits(decline_attempts={"do_not_honor": 1}), False),
+        ("issuer_unavailable", 1, RetryLimits(), True),
+        ("issuer_unavailable", 9, RetryLimits(), True),
+        ("issuer_unavailable", 1, RetryLimits(decline_attempts={"issuer_unavailable": 1}), False),
+        ("issuer_unavailable", 5, RetryLimits(decline_attempts={"processing_error": 1}), True),
+        ("do_not_honor", 1, RetryLimits(), False),
         ("do_not_honor", 1, RetryLimits(decline_attempts={"do_not_honor": 2}), True),
         ("do_not_honor", 2, RetryLimits(decline_attempts={"do_not_honor": 2}), False),
-        ("do_not_honor", 5, RetryLimits(decline_attempts={"insufficient_funds": 1}), True),
         ("gateway_misconfigured", 1, RetryLimits(), True),
         ("stolen_card", 1, RetryLimits(), False),
         ("stolen_card", 1, RetryLimits(decline_attempts={"stolen_card": 5}), False),
@@ -92,6 +93,13 @@ def test_a_gateway_that_was_not_reached_is_tried_again_as_its_limits_say(kind, h
 )
 def test_a_payment_goes_on_after_a_decline_as_its_code_allows(code, times, limits, may):
     assert may_try_after_decline(code, times, limits) is may
+
+
+@pytest.mark.parametrize("code", sorted(code for code, one in DECLINES.items() if one.category == "soft"))
+def test_what_the_issuer_decided_is_not_asked_of_it_again_through_another_gateway(code: str) -> None:
+    on_the_way = {"issuer_unavailable", "processing_error", "try_again_later"}
+    assert may_try_after_decline(code, 1, RetryLimits()) is (code in on_the_way)
+    assert DECLINES[code].attempts_why
 
 
 @given(
