@@ -45,6 +45,7 @@ GATEWAY = gateway_body(
             fee_basis_points=290,
             amounts={"USD": AmountLimits(50, 99_999_999)},
             max_concurrent=256,
+            calls_per_s=100,
         ),
         paused=Pause(
             gateway="sandbox_a",

@@ -124,6 +124,13 @@ class GatewayLimitsSchema(Answer):
             "description": "How many calls all workers together may have under way; null means no limit."
         },
     )
+    calls_per_s = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "How many calls all workers together may begin in a second; null means no limit."
+        },
+    )
     connect_timeout_s = number("If connecting takes longer, the call ends and nothing was sent.")
     timeout_s = number("If the answer takes longer, the outcome is unknown until the gateway is asked.")
     latency_target_ms = whole("A charge that takes at most this long gets the full score for latency.")

@@ -73,6 +73,7 @@ class GatewayConfig:
 
     Times in seconds; `fee_fixed_minor` in minor units of the charge's currency, `fee_basis_points` in 1/100 percent.
     `amounts` by currency. `max_concurrent`: calls at once over all workers; None: only each process's own limit applies.
+    `calls_per_s`: calls and look-ups that may begin in a second over all workers; None: any number.
     `latency_target_ms`: a charge within this time counts as fast; being faster earns nothing more. `ca_bundle`: who vouches
     for the gateway, in place of whom the process trusts. `certificate`, `certificate_key`: what we show it. `proxy`: the
     URL of the one to go through, which may hold a password.
@@ -97,6 +98,7 @@ class GatewayConfig:
     fee_basis_points: int | None = None
     amounts: Mapping[str, AmountLimits] = field(default_factory=dict)
     max_concurrent: int | None = None
+    calls_per_s: int | None = None
     latency_target_ms: int = 1000
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
     retry: RetryLimits = field(default_factory=RetryLimits)

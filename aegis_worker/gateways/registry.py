@@ -38,7 +38,12 @@ _PLAIN = (
     "fee_basis_points",
     "enabled",
 )
-_BOUNDED = {"max_connections": (1, 10_000), "max_concurrent": (1, 100_000), "latency_target_ms": (1, 60_000)}
+_BOUNDED = {
+    "max_connections": (1, 10_000),
+    "max_concurrent": (1, 100_000),
+    "calls_per_s": (1, 100_000),
+    "latency_target_ms": (1, 60_000),
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FROM_ENVIRONMENT = ("base_url", "api_key", "webhook_secret", "proxy")
 _KNOWN = {

@@ -49,11 +49,12 @@ def verdicts_of(gate: Gate, letters: bytes, epoch: int, waits: bytes, draw: Draw
 
 def refusal(gate: Gate, letter: str, wait_s: float, draw: Draw) -> Verdict:
     """A refusal by its letter (see lua/admit.lua). The wait is drawn from it and up to a tenth more."""
-    by: Literal["breaker", "limit"] = "limit" if letter == "l" else "breaker"
+    by: Literal["breaker", "limit"] = "limit" if letter in "lr" else "breaker"
     reason = {
         "b": "has an open breaker",
         "p": f"has a half-open breaker whose {gate.breaker.probes} probes are out",
         "l": "has as many calls out as it takes",
+        "r": f"gets {gate.calls_per_s} calls a second already",
     }[letter]
     return Verdict(False, refused_by=by, reason=reason, retry_in_s=wait_s * (1.05 + 0.05 * draw()))
 

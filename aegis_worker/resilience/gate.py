@@ -28,6 +28,8 @@ class GateSettings(Protocol):
     @property
     def max_concurrent(self) -> int | None: ...
     @property
+    def calls_per_s(self) -> int | None: ...
+    @property
     def timeout_s(self) -> float: ...
     @property
     def slowest_call_s(self) -> float: ...
@@ -56,7 +58,7 @@ class Guarded(Protocol):
 @dataclass(frozen=True, slots=True)
 class Gate:
     """One gateway's gates. `place_s`: how long a call holds its place at most. `share` and `lane_share`: calls and look-ups
-    together, and those of one lane, that one process may have out there.
+    together, and those of one lane, that one process may have out there. `calls_per_s`: of both lanes, over all workers.
     """
 
     gateway: str
@@ -64,6 +66,7 @@ class Gate:
     steps: tuple[str, ...]
     place_s: float
     max_concurrent: int | None
+    calls_per_s: int | None
     share: int
     lane_share: int
     latency_target_ms: float
@@ -87,6 +90,7 @@ def gate_of(gateway: str, guarded: Guarded, *, calls_in_flight: int, alone: bool
         steps=tuple(str(step) for step in guarded.capabilities.steps),
         place_s=config.slowest_call_s + _GRACE_S,
         max_concurrent=config.max_concurrent,
+        calls_per_s=config.calls_per_s,
         share=share,
         lane_share=lane_share,
         latency_target_ms=config.latency_target_ms,

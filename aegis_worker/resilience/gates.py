@@ -1,4 +1,4 @@
-"""The gates in front of every call to a gateway: circuit breakers, probe permits, limits of calls at once.
+"""The gates in front of every call to a gateway: circuit breakers, probe permits, limits of calls at once and a second.
 
 Breakers, permits and places are kept in Redis for all workers. In front of them each process has places of its own, so
 that one slow gateway can't take all of its calls and never finds its connections used up. While Redis can't be asked, the
@@ -88,7 +88,11 @@ class SharedGates:
         now_s = self._clock()
         with self._lock:
             taken = [self._places[one.gateway].take(one, now_s) for one in wanted]
-        asked = [one for one, place in zip(wanted, taken, strict=True) if place is not Taken.FULL]
+        asked = [
+            (one, place is Taken.HELD)
+            for one, place in zip(wanted, taken, strict=True)
+            if place is not Taken.FULL
+        ]
         answers = iter(self._asked(asked))
         verdicts = []
         with self._lock:
@@ -140,17 +144,18 @@ class SharedGates:
         pipe.pexpire(_TURNS_KEY, _TURNS_KEPT_MS)
         return int(pipe.execute()[0])
 
-    def _asked(self, wanted: Sequence[Wanted]) -> list[Verdict]:
+    def _asked(self, wanted: Sequence[tuple[Wanted, bool]]) -> list[Verdict]:
+        """The verdicts about calls, beside each of which stands whether it was let through before."""
         if not wanted:
             return []
-        told = self._redis_or_none(lambda: self._shared.admit(wanted))
+        told = self._redis_or_none(lambda: self._shared.admit([one for one, _ in wanted]))
         with self._lock:
             if told is not None:
                 verdicts, seen = told
                 self._note(seen)
                 return verdicts
             now_ms, self._looked = self._now_ms(), None
-            return [self._own().admit(one, now_ms) for one in wanted]
+            return [self._own().admit(one, now_ms, again=again) for one, again in wanted]
 
     def _full(self, wanted: Wanted, now_s: float) -> Verdict:
         wait_s = self._places[wanted.gateway].wait_s(wanted, now_s)

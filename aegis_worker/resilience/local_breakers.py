@@ -10,6 +10,7 @@ from aegis_worker.domain.breakers import BreakerState
 from .breaker import Breaker, Draw
 from .breaker_replies import Seen, refusal
 from .gate import OPERATIONS, Gate
+from .pace import Pace
 from .permits import BreakerView, CallResult, Said, Verdict, Wanted
 from .places import Places
 
@@ -25,13 +26,14 @@ class LocalBreakers:
         self._gates, self._places, self._draw = gates, places, draw
         self._permits: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
         self._breakers: dict[tuple[str, str], Breaker] = defaultdict(Breaker)
+        self._paces = {name: Pace(gate.calls_per_s) for name, gate in gates.items()}
         for key, (seen, at_ms) in last_seen.items():
             self._breakers[key] = Breaker(
                 seen.state, seen.epoch, at_ms + seen.retry_in_ms, doublings=seen.doublings, closed_ms=at_ms
             )
 
-    def admit(self, wanted: Wanted, now_ms: int) -> Verdict:
-        """Whether the breakers let the call through."""
+    def admit(self, wanted: Wanted, now_ms: int, *, again: bool) -> Verdict:
+        """Whether the breakers and the pace let the call through. `again`: it was let through before, and is not over."""
         gate = self._gates[wanted.gateway]
         keys = [(wanted.gateway, operation) for operation in wanted.operations]
         for key in keys:
@@ -51,6 +53,8 @@ class LocalBreakers:
             quiet_s = (now_ms - given_ms) / 1000
             wait_s = self._places[wanted.gateway].probe_wait_s(wanted, now_ms / 1000, quiet_s)
             return refusal(gate, "p", wait_s, self._draw)
+        if not again and (wait_ms := self._paces[wanted.gateway].wait_ms(now_ms)):
+            return refusal(gate, "r", wait_ms / 1000, self._draw)
         for key in probing:
             self._permits[key][wanted.operation_id] = now_ms + gate.breaker.probe_s * 1000
         return Verdict(True, self._breakers[keys[0]].epoch)

@@ -21,6 +21,7 @@ from aegis_worker.domain.breakers import TRANSITIONS
 from .breaker import BUCKETS, CALL_WEIGHT, CALM, MOST_DOUBLINGS, Draw
 from .breaker_replies import Looked, Seen, looked_of, seen_of, verdicts_of
 from .gate import CALLS, OPERATIONS, Gate
+from .pace import BURST_MS, LONGEST_WAIT_MS
 from .permits import STATUS, CallResult, Verdict, Wanted
 
 # Lua passes at most some thousand values to one command.
@@ -46,6 +47,7 @@ def _constants() -> str:
             f"local OPERATIONS = {{ {_quoted(OPERATIONS)} }}",
             f"local BUCKETS, CALL_WEIGHT, CALM = {BUCKETS}, {CALL_WEIGHT}, {CALM}",
             f"local MOST_DOUBLINGS = {MOST_DOUBLINGS}",
+            f"local BURST_MS, LONGEST_WAIT_MS = {BURST_MS}, {LONGEST_WAIT_MS}",
         )
     )
 
@@ -91,7 +93,7 @@ class SharedBreakers:
         self, gateway: str, parts: Sequence[Sequence[int]], wanted: Sequence[Wanted]
     ) -> list[Any]:
         gate = self._gates[gateway]
-        args: list[Any] = [round(gate.place_s * 1000), gate.max_concurrent or 0]
+        args: list[Any] = [round(gate.place_s * 1000), gate.max_concurrent or 0, gate.calls_per_s or 0]
         for part in parts:
             args.append(" ".join(wanted[part[0]].operations))
             args.append(" ".join([wanted[position].operation_id for position in part]))

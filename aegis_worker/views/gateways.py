@@ -90,6 +90,7 @@ def _limits_body(config: GatewayConfig) -> dict[str, Any]:
             for currency, limits in sorted(config.amounts.items())
         },
         "max_concurrent": config.max_concurrent,
+        "calls_per_s": config.calls_per_s,
         "connect_timeout_s": config.connect_timeout_s,
         "timeout_s": config.timeout_s,
         "latency_target_ms": config.latency_target_ms,

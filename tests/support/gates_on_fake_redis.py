@@ -37,6 +37,7 @@ def gate(limits: BreakerLimits | None = None, **changes: Any) -> Gate:
         "steps": ("initiate", "authenticate", "process"),
         "place_s": 40.0,
         "max_concurrent": None,
+        "calls_per_s": None,
         "share": 1000,
         "lane_share": 1000,
         "latency_target_ms": 1000,

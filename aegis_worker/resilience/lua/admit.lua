@@ -2,13 +2,15 @@
 --
 -- ARGV[3]    for how many ms a place is held
 -- ARGV[4]    how many calls may be out at once in a lane, 0 for any number
--- ARGV[5…]   in pairs: the operations of calls, 'initiate authenticate process', and the calls' ids
+-- ARGV[5]    how many calls may leave in a second, 0 for any number
+-- ARGV[6…]   in pairs: the operations of calls, 'initiate authenticate process', and the calls' ids
 --
--- Returns for each pair: a letter a call (g granted, b breaker open, p no probe permit free, l no place free); the epoch of
--- the first operation's breaker; after how many ms to ask again, for each call refused. At last the states.
+-- Returns for each pair: a letter a call (g granted, b breaker open, p no probe permit free, l no place free, r too many in
+-- this second); the epoch of the first operation's breaker; after how many ms to ask again, for each call refused. At last
+-- the states.
 
-local place_ms, most = tonumber(ARGV[3]), tonumber(ARGV[4])
-local LONGEST_WAIT_MS, TYPICAL_MS = 30000, 250
+local place_ms, most, per_s = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local TYPICAL_MS = 250
 local LANES = { [prefix .. ':calls'] = CALLS, [prefix .. ':lookups'] = { STATUS } }
 
 local used = {}
@@ -54,6 +56,23 @@ local function wait_ms(lane, tail, at_once, quiet)
     return math.ceil(math.min(math.max(queue[tail] - now, quiet), LONGEST_WAIT_MS))
 end
 
+-- Calls leave at a pace, as in resilience/pace.py: 0 where one may leave now, and then it has left.
+local pace
+local function pace_wait_ms()
+    if not pace then
+        local kept = redis.call('HMGET', prefix .. ':pace', 'next_ms', 'last_waits_until_ms')
+        pace = { next_ms = tonumber(kept[1] or 0), last_waits_until_ms = tonumber(kept[2] or 0) }
+    end
+    local opens_ms = pace.next_ms - BURST_MS
+    if opens_ms <= now then
+        pace.next_ms = math.max(pace.next_ms, now) + 1000 / per_s
+        return 0
+    end
+    local after_ms = math.max(opens_ms, pace.last_waits_until_ms) + 1000 / per_s
+    pace.last_waits_until_ms = math.min(after_ms, now + LONGEST_WAIT_MS)
+    return pace.last_waits_until_ms - now
+end
+
 local function ripened(operation)
     local breaker = breaker_of(operation)
     if breaker.state == 'OPEN' and breaker.until_ms <= now then
@@ -78,7 +97,7 @@ local function without_permit(probing, held, i)
 end
 
 local reply = {}
-for pair = 5, #ARGV, 2 do
+for pair = 6, #ARGV, 2 do
     local operations, ids = words(ARGV[pair]), words(ARGV[pair + 1])
     local places, lane = prefix .. ':' .. operations[1] .. ':out', lane_of(operations[1])
     local blocked_ms, probing, held = -1, {}, {}
@@ -91,10 +110,10 @@ for pair = 5, #ARGV, 2 do
             held[#probing] = redis.call('ZMSCORE', breaker.key .. ':probes', unpack(ids))
         end
     end
-    local mine = most > 0 and redis.call('ZMSCORE', places, unpack(ids)) or {}
+    local mine = (most > 0 or per_s > 0) and redis.call('ZMSCORE', places, unpack(ids)) or {}
     local letters, waits, granted = {}, {}, {}
     for i, id in ipairs(ids) do
-        local lacking = without_permit(probing, held, i)
+        local lacking, paced_ms = without_permit(probing, held, i), 0
         if blocked_ms >= 0 then
             letters[i] = 'b'
             waits[#waits + 1] = string.format('%.0f', blocked_ms)
@@ -106,8 +125,16 @@ for pair = 5, #ARGV, 2 do
             letters[i] = 'l'
             local quiet = #granted > 0 and 0 or lane_quiet_ms(lane)
             waits[#waits + 1] = string.format('%.0f', wait_ms(lane, 'next_ms', most, quiet))
+        elseif per_s > 0 and not mine[i] then
+            paced_ms = pace_wait_ms()
+            letters[i] = paced_ms > 0 and 'r' or 'g'
+            if paced_ms > 0 then
+                waits[#waits + 1] = string.format('%.0f', math.ceil(paced_ms))
+            end
         else
             letters[i] = 'g'
+        end
+        if letters[i] == 'g' then
             granted[#granted + 1] = now + place_ms
             granted[#granted + 1] = id
             if most > 0 and not mine[i] then
@@ -136,6 +163,11 @@ for lane, queue in pairs(queues) do
     redis.call('HSET', lane, 'next_ms', string.format('%.0f', queue.next_ms),
         'probe_ms', string.format('%.0f', queue.probe_ms))
     redis.call('PEXPIRE', lane, KEPT_MS)
+end
+if pace then
+    redis.call('HSET', prefix .. ':pace', 'next_ms', string.format('%.3f', pace.next_ms),
+        'last_waits_until_ms', string.format('%.3f', pace.last_waits_until_ms))
+    redis.call('PEXPIRE', prefix .. ':pace', KEPT_MS)
 end
 keep_changes()
 reply[#reply + 1] = states()

@@ -9,6 +9,7 @@
 -- aegis:gate:GATEWAY:OPERATION:out     ZSET  calls in flight by operation id, until when their places are held
 -- aegis:gate:GATEWAY:OPERATION:probes  ZSET  probes out by operation id, until when their permits are
 -- aegis:gate:GATEWAY:calls, :lookups   HASH  mean latency, and when the next call, the next probe will fit in
+-- aegis:gate:GATEWAY:pace              HASH  when the next call would be due, and until when the last one waits
 
 local prefix, limits, draw = KEYS[1], cjson.decode(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')

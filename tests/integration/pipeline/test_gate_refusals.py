@@ -19,6 +19,7 @@ from support.payments import (
     payment_of,
     pipeline,
 )
+from support.sandbox_process import eventually
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.breakers import BreakerLimits
@@ -80,6 +81,23 @@ def test_payments_older_than_the_wait_are_not_failed_because_a_gateway_is_full(
         run(parts, "payments")
         make_due(database)
     assert {payment_of(database, payment_id).state for payment_id in ids} == {State.SUCCESS}
+
+
+def test_payments_beyond_a_gateways_rate_wait_and_are_all_charged_in_the_end(
+    database: Database, gated: Any
+) -> None:
+    gateway = ScriptedGateway("a", calls_per_s=20)
+    parts = gated(gateway)
+    ids = [accept_one(database, f"k{number}").payment.id for number in range(12)]
+
+    def ran_and_all_succeeded() -> bool:
+        run(parts, "payments")
+        return {payment_of(database, payment_id).state for payment_id in ids} == {State.SUCCESS}
+
+    assert eventually(ran_and_all_succeeded)
+    assert len(gateway.calls) == 12
+    claims = [job_of(database, payment_id)["lease_epoch"] for payment_id in ids]
+    assert min(claims) == 1 < max(claims), "some were claimed again, because they had to wait"
 
 
 def test_nobody_waits_beyond_the_bound_for_a_breaker_that_stays_open_for_longer(

@@ -58,6 +58,7 @@ def test_the_shipped_file_loads_and_takes_addresses_and_secrets_from_the_environ
         (f"{A_SANDBOX}amounts.USD.min_minor = 1.5", "gateways.a.amounts.USD: must be whole minor units"),
         (f"{A_SANDBOX}amounts.USD.max_minor = 0", "gateways.a.amounts.USD: must be whole minor units"),
         (f"{A_SANDBOX}amounts.USD = {{min_minor = 9, max_minor = 8}}", "amounts.USD: min_minor is above"),
+        (f"{A_SANDBOX}calls_per_s = 0.5", "gateways.a.calls_per_s: must be a whole number from 1"),
         (f"{A_SANDBOX}max_concurrent = 0", "gateways.a.max_concurrent: must be a whole number from 1"),
         (f"{A_SANDBOX}max_connections = '9'", "gateways.a.max_connections: must be a whole number"),
         (f"{A_SANDBOX}latency_target_ms = 0.5", "gateways.a.latency_target_ms: must be a whole number"),
@@ -156,6 +157,7 @@ def test_breaker_and_retries_are_set_for_each_gateway(tmp_path):
     (config,) = configs(
         tmp_path,
         f"""{A_SANDBOX}max_concurrent = 40
+        calls_per_s = 25
         [gateways.a.breaker]
         open_s = 5
         failure_rate = 0.25
@@ -164,7 +166,7 @@ def test_breaker_and_retries_are_set_for_each_gateway(tmp_path):
         retry_on = ["RATE_LIMIT"]
         decline_attempts.do_not_honor = 1""",
     )
-    assert config.max_concurrent == 40
+    assert (config.max_concurrent, config.calls_per_s) == (40, 25)
     assert config.breaker == BreakerLimits(open_s=5, failure_rate=0.25)
     assert config.retry == RetryLimits(
         max_attempts=2, retry_on=frozenset({NotSentKind.RATE_LIMIT}), decline_attempts={"do_not_honor": 1}

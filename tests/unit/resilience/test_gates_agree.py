@@ -47,10 +47,10 @@ _STEPS = st.lists(
 class _Both:
     """The same done with breakers in Redis and with a process's own; both are to answer alike and look alike."""
 
-    def __init__(self) -> None:
+    def __init__(self, calls_per_s: int | None) -> None:
         self.clock = Clock()
         # A call that is refused holds its place for longer in the process than in Redis: of no matter, but not alike.
-        places = {"share": 6, "lane_share": 5, "place_s": 10_000.0}
+        places = {"share": 6, "lane_share": 5, "place_s": 10_000.0, "calls_per_s": calls_per_s}
         self.rigs = [Rig(self.clock, limits=LIMITS, alone=alone, **places) for alone in (False, True)]
         self.granted: list[tuple[Wanted, int]] = []
 
@@ -92,9 +92,9 @@ class _Both:
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
-@given(_STEPS)
-def test_lua_and_python_say_the_same(steps):
-    both = _Both()
+@given(_STEPS, st.sampled_from([None, 1, 3]))
+def test_lua_and_python_say_the_same(steps, calls_per_s):
+    both = _Both(calls_per_s)
     with patch("time.time", both.clock):
         for what, *details in steps:
             (both.clock.passes if what == "pass" else getattr(both, what))(*details)

@@ -39,6 +39,39 @@ def test_no_more_calls_are_out_than_a_gateway_takes_over_all_processes(clock):
     assert [verdict.refused_by for verdict in verdicts] == [None, "limit", "limit"]
 
 
+def test_no_more_calls_begin_in_a_second_than_a_gateway_takes_over_all_processes(clock):
+    bank = Rig(clock, calls_per_s=20)
+    begun = []
+    for _ in range(300):
+        for gates in (bank.gates, bank.others()):
+            wanted = bank.wanted(2)
+            begun += [clock.now_s for told in gates.admit(wanted) if told.granted]
+        clock.passes(0.01)
+    for start in begun:
+        assert sum(start <= at < start + 1 for at in begun) <= 22
+    assert len(begun) >= 60
+
+
+def test_look_ups_and_charges_share_a_gateways_rate_and_a_repeat_takes_no_more_of_it(clock):
+    bank = Rig(clock, calls_per_s=10)
+    first, second = bank.wanted(1), bank.wanted(1, ("status",))
+    assert [bank.gates.admit(wanted)[0].granted for wanted in (first, second, first, second)] == 4 * [True]
+    refused = bank.ask()
+    assert (refused.granted, refused.refused_by) == (False, "limit")
+    assert refused.reason == "gets 10 calls a second already"
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_who_waits_for_a_gateways_rate_is_told_one_time_after_the_other(clock, alone):
+    bank = Rig(clock, calls_per_s=10, alone=alone)
+    waits_s = [verdict.retry_in_s for verdict in bank.gates.admit(bank.wanted(12)) if not verdict.granted]
+    assert waits_s == sorted(waits_s)
+    assert 0.1 <= waits_s[0] < 0.3
+    assert waits_s[-1] > 0.8
+    clock.passes(2.0)
+    assert bank.ask().granted
+
+
 def test_look_ups_have_places_of_their_own(clock):
     bank = Rig(clock, max_concurrent=2)
     bank.admitted(1, ["process"])
