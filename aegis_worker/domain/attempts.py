@@ -61,7 +61,7 @@ class StoredOutcome(Struct, frozen=True):
       so that a repeat would only repeat the error. Of what was not sent also the `kind` and `retry_after_s`.
     - approved: whether it was `captured`. A charge that a `sync` found too many is a `duplicate`; `before` is the status
       that it had, `given_back` whether a person gave it back at the gateway.
-    - the payer has to act: at `redirect_url`.
+    - the payer has to act: the type of the `action`; the rest of it lets whoever has it act as the payer.
     - declined: `code`, `category`, `advised_action`, `gateway`, `gateway_code`, `message`, as `domain.declines` has them.
     - a person decided: `decided_by`, and how far gateways confirmed it, `checked`.
 
@@ -76,7 +76,7 @@ class StoredOutcome(Struct, frozen=True):
     duplicate: bool | None = None
     before: AttemptStatus | None = None
     given_back: bool | None = None
-    redirect_url: str | None = None
+    action: str | None = None
     code: str | None = None
     category: str | None = None
     advised_action: str | None = None
@@ -135,7 +135,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "captured": bool,
     "duplicate": bool,
     "given_back": bool,
-    "redirect_url": str,
+    "action": str,
     "code": str,
     "category": str,
     "advised_action": str,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
 
+from .actions import NextAction
 from .declines import DECLINES
 from .retries import NotSentKind
 
@@ -82,10 +84,17 @@ class Declined(Struct, frozen=True):
 
 
 class ActionRequired(Struct, frozen=True):
-    """The payer must do something (3-D Secure) at `redirect_url` before the gateway goes on."""
+    """The payer must do something (3-D Secure) before the gateway goes on: `action` says what, until `expires_at` (aware;
+    None where the gateway does not say).
+    """
 
     gateway_ref: str
-    redirect_url: str
+    action: NextAction
+    expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.expires_at is not None and self.expires_at.tzinfo is None:
+            raise ValueError("expires_at without an offset")
 
 
 class Pending(Struct, frozen=True):

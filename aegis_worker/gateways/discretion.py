@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from aegis_worker.domain.actions import texts_of
 from aegis_worker.domain.card_search import holds_card_data
-from aegis_worker.domain.outcomes import Declined, Lookup, Outcome, Unknown, UnknownKind
+from aegis_worker.domain.outcomes import ActionRequired, Declined, Lookup, Outcome, Unknown, UnknownKind
 from aegis_worker.observability.redaction import redact_text, without_cards
 
 from .base import GatewayEvent
@@ -27,7 +28,7 @@ _LOOKED_AT = 4 * _LONGEST_TEXT
 def discreet(outcome: Said) -> Said | Unknown:
     """The outcome with card data hidden in its texts, and without characters that PostgreSQL can't store, such as NUL.
 
-    A reference or an address is useless with a part of it hidden. If one holds what looks like card data, a decline drops
+    A reference or an action is useless with a part of it hidden. If one holds what looks like card data, a decline drops
     it, and any other outcome becomes Unknown, which look-ups or a person have to settle.
     """
     hidden: dict[str, Any] = {
@@ -35,11 +36,12 @@ def discreet(outcome: Said) -> Said | Unknown:
         for name in _FREE_TEXT
         if hasattr(outcome, name)
     }
-    for name in ("gateway_ref", "redirect_url"):
-        if _is_like_a_card(getattr(outcome, name, None) or ""):
-            if not isinstance(outcome, Declined):
-                return Unknown(f"the gateway's {name} looks like card data", kind=UnknownKind.UNREADABLE)
-            hidden[name] = None
+    if _is_like_a_card(getattr(outcome, "gateway_ref", None) or ""):
+        if not isinstance(outcome, Declined):
+            return Unknown("the gateway's gateway_ref looks like card data", kind=UnknownKind.UNREADABLE)
+        hidden["gateway_ref"] = None
+    if isinstance(outcome, ActionRequired) and any(map(_is_like_a_card, texts_of(outcome.action))):
+        return Unknown("the gateway's action looks like card data", kind=UnknownKind.UNREADABLE)
     return replace(outcome, **hidden) if hidden else outcome
 
 

@@ -94,7 +94,7 @@ _OF_ATTEMPT: dict[AttemptStatus, Callable[[StoredOutcome], str]] = {
     AttemptStatus.DECLINED: lambda outcome: (
         f"declined: {of_error(outcome.to_json())}" if outcome.code else "declined"
     ),
-    AttemptStatus.ACTION_REQUIRED: lambda outcome: f"the payer has to act at {outcome.redirect_url}",
+    AttemptStatus.ACTION_REQUIRED: lambda outcome: f"the payer has to act: {outcome.action or 'redirect'}",
     AttemptStatus.PENDING: lambda outcome: outcome.reason or "the gateway decides later",
     AttemptStatus.NOT_SENT: lambda outcome: f"not sent: {outcome.reason}",
     AttemptStatus.UNKNOWN: lambda outcome: f"may or may not have happened: {outcome.reason}",

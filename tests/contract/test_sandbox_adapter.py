@@ -25,6 +25,7 @@ from support.sandbox_calls import (
 )
 from support.sandbox_process import Sandbox, eventually, running_sandbox
 
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.declines import may_fail_over
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
@@ -282,9 +283,10 @@ class TestLookUps:
         first = request("tok_3ds_60", Operation.AUTHENTICATE)
         asked = sent(gateway, first)
         assert isinstance(asked, ActionRequired)
+        assert isinstance(asked.action, Redirect)
         about = query(first, asked.gateway_ref)
         assert gateway.ask_and_wait(about) == asked
-        sandbox.call("GET", asked.redirect_url.removeprefix(sandbox.url))
+        sandbox.call("GET", asked.action.url.removeprefix(sandbox.url))
         assert gateway.ask_and_wait(about) == Approved(asked.gateway_ref, captured=False)
         charge = later(first, Operation.PROCESS, asked.gateway_ref)
         assert gateway.ask_and_wait(query(charge, asked.gateway_ref)) == NotFound()

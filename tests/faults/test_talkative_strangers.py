@@ -25,6 +25,7 @@ from aegis_worker.cli.checks_gateways import answers as doctor_asks
 from aegis_worker.delivery.webhooks.deliver import deliver_due
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.delivery.webhooks.sender import HttpSender
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotSent, Pending, Unknown
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
@@ -45,8 +46,8 @@ def outcomes(said: str) -> list[Any]:
         Approved(said),
         Declined("stolen_card", said, said, said),
         Declined("stolen_card", "05", f"refused: {said}"),
-        ActionRequired(said, "https://gateway.example/3ds"),
-        ActionRequired("ch_1", f"https://gateway.example/3ds?card={said.replace(' ', '%20')}"),
+        ActionRequired(said, Redirect("https://gateway.example/3ds")),
+        ActionRequired("ch_1", Redirect(f"https://gateway.example/3ds?card={said.replace(' ', '%20')}")),
         Pending(said),
         Pending("ch_1", said),
         NotSent(said),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -150,6 +151,6 @@ _DECIDES: dict[str, Callable[[Standing], tuple[Standing, Standing | None]]] = {
     "decline for good": lambda yes: (HARD, None),
     "decide later: yes": lambda yes: (Pending("ref"), yes),
     "decide later: no": lambda yes: (Pending("ref"), SOFT),
-    "send the payer away: yes": lambda yes: (ActionRequired("ref", "https://bank.example"), yes),
-    "send the payer away: no": lambda yes: (ActionRequired("ref", "https://bank.example"), HARD),
+    "send the payer away: yes": lambda yes: (ActionRequired("ref", Redirect("https://bank.example")), yes),
+    "send the payer away: no": lambda yes: (ActionRequired("ref", Redirect("https://bank.example")), HARD),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotFound, Operation, Pending
 
 from .codes import declined
@@ -22,7 +23,7 @@ def by_status(
     if operation is Operation.INITIATE:
         return Approved(payment.id, captured=False)
     if status == "requires_action":
-        return ActionRequired(payment.id, payment.redirect_url)
+        return ActionRequired(payment.id, Redirect(payment.redirect_url))
     if status == "pending" and operation is Operation.PROCESS:
         return Pending(payment.id)
     if operation is Operation.AUTHENTICATE:

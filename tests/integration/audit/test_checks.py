@@ -11,6 +11,7 @@ from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.audit.batches import check_payments, pages
 from aegis_worker.audit.violations import Bounds
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -44,7 +45,7 @@ def a_payment_in_each_state(database):
         "unreachable": NotSent("refused"),
         "doubt": Unknown("reset"),
         "pending": Pending("p_1"),
-        "action": ActionRequired("a_1", "https://bank.example/3ds"),
+        "action": ActionRequired("a_1", Redirect("https://bank.example/3ds")),
     }
 
     def script(request):

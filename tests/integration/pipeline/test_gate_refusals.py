@@ -22,6 +22,7 @@ from support.payments import (
 from support.sandbox_process import eventually
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -175,7 +176,7 @@ def test_a_payment_whose_payer_was_sent_somewhere_waits_for_no_other_gateway(
 ) -> None:
     """Its gateway knows nothing of it any more; the payer can't be asked a second time."""
     gateway = ScriptedGateway("a", steps=ALL_STEPS[1:], key_lifetime_s=0, absence_window_s=1)
-    gateway.authenticating = lambda request: ActionRequired("auth_1", "https://bank.example/3ds")
+    gateway.authenticating = lambda request: ActionRequired("auth_1", Redirect("https://bank.example/3ds"))
     parts = gated(gateway, ScriptedGateway("b", breaker=AN_HOUR))
     trip(parts, "b", "process")
     payment_id = accept_one(database).payment.id
@@ -283,8 +284,8 @@ def test_who_has_just_authenticated_waits_for_the_charge_however_old_the_payment
     database: Database, gated: Any
 ) -> None:
     gateway = ScriptedGateway("a", steps=(Operation.AUTHENTICATE, Operation.PROCESS), breaker=AN_HOUR)
-    gateway.authenticating = lambda request: ActionRequired("auth_1", "https://bank.example/3ds")
-    gateway.look_up = lambda query: ActionRequired("auth_1", "https://bank.example/3ds")
+    gateway.authenticating = lambda request: ActionRequired("auth_1", Redirect("https://bank.example/3ds"))
+    gateway.look_up = lambda query: ActionRequired("auth_1", Redirect("https://bank.example/3ds"))
     parts = gated(gateway)
     payment_id = accept_one(database).payment.id
     run(parts, "payments")

@@ -22,6 +22,7 @@ from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.audit.batches import pages
 from aegis_worker.audit.violations import Bounds, Violation
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, Operation, Outcome, Pending
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import ReferenceTaken, ResolutionRefused
@@ -62,7 +63,7 @@ def test_every_reference_that_a_gateway_gave_is_entered_once(database: Database)
         Approved("ch_same"),
         Approved("ch_same", captured=False),
         Pending("ch_same"),
-        ActionRequired("ch_same", "https://bank.example"),
+        ActionRequired("ch_same", Redirect("https://bank.example")),
         Declined("stolen_card", "43", "", "ch_same"),
     ],
     ids=lambda answer: type(answer).__name__,

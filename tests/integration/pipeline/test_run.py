@@ -25,6 +25,7 @@ from support.payments import (
 )
 from support.scripted_gateway import ScriptedGateway, answering
 
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -272,8 +273,10 @@ def test_pending_is_asked_about_until_it_is_decided(database):
 def test_the_payer_is_sent_away_and_the_charge_goes_on_when_they_come_back(database):
     steps = (Operation.AUTHENTICATE, Operation.PROCESS)
     gateway = ScriptedGateway("a", steps=steps)
-    gateway.authenticating = lambda request: ActionRequired("pi_1", "https://bank.example/3ds")
-    gateway.look_up = answering(ActionRequired("pi_1", "https://bank.example/3ds"), Approved("pi_1"))
+    gateway.authenticating = lambda request: ActionRequired("pi_1", Redirect("https://bank.example/3ds"))
+    gateway.look_up = answering(
+        ActionRequired("pi_1", Redirect("https://bank.example/3ds")), Approved("pi_1")
+    )
     payment_id = accept_one(database).payment.id
     parts = pipeline(database, gateway)
     run(parts, "payments")
@@ -307,7 +310,9 @@ def test_an_adapter_that_raises_leaves_the_payment_in_doubt(database):
 def test_an_answer_that_does_not_fit_the_state_goes_to_a_person(database):
     steps = (Operation.AUTHENTICATE, Operation.INITIATE, Operation.PROCESS)
     gateway = ScriptedGateway("a", steps=steps)
-    gateway.initiating = lambda request: ActionRequired(f"pi_{request.payment_id}", "https://bank.example")
+    gateway.initiating = lambda request: ActionRequired(
+        f"pi_{request.payment_id}", Redirect("https://bank.example")
+    )
     payment_id, other_id = (accept_one(database, key).payment.id for key in ("k1", "k2"))
     run(pipeline(database, gateway), "payments")
     for id_ in (payment_id, other_id):

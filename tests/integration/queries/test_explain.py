@@ -13,6 +13,7 @@ from support.documented_answers import follows
 from support.payments import accept_one, end_leases, let_pass, make_due, pipeline
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Declined,
@@ -165,7 +166,7 @@ def test_a_failure_is_explained_by_its_decline(database: Database) -> None:
 WAITING: list[tuple[str, Callable[[Any], Any], str, str]] = [
     (
         "payer",
-        lambda request: ActionRequired("pi_1", "https://bank.example"),
+        lambda request: ActionRequired("pi_1", Redirect("https://bank.example")),
         "payer",
         "the payer has to act",
     ),

@@ -26,6 +26,7 @@ from support.scripted_gateway import ScriptedGateway
 from aegis_worker.audit.checks import violations
 from aegis_worker.audit.subjects import read_subjects
 from aegis_worker.audit.violations import Bounds
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -166,7 +167,7 @@ def test_not_charged_is_noted_as_unknown_to_the_gateway(database: Database) -> N
     [
         ("not_charged", Approved("ch_1")),
         ("not_charged", Pending("ch_1")),
-        ("not_charged", ActionRequired("ch_1", "https://bank.example")),
+        ("not_charged", ActionRequired("ch_1", Redirect("https://bank.example"))),
         ("charged", Declined("stolen_card", "43")),
         ("charged", Pending("ch_1")),
         ("charged", Approved("ch_other")),
@@ -235,7 +236,7 @@ def test_a_payment_whose_charge_never_began_can_not_be_resolved_as_charged(datab
 
 
 def test_the_payer_who_was_sent_away_is_followed_to_the_charge(database: Database) -> None:
-    gateway = ScriptedGateway("a", lambda request: ActionRequired("pi_1", "https://bank.example"))
+    gateway = ScriptedGateway("a", lambda request: ActionRequired("pi_1", Redirect("https://bank.example")))
     gateway.look_up = lambda query: Unknown("status is down")
     payment_id = in_review(database, gateway)
     assert payment_of(database, payment_id).state is State.REQUIRES_ACTION

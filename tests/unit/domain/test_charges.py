@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from support.attempts import an_attempt
 
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.charges import (
     given_back_charges,
@@ -150,7 +151,9 @@ def test_a_charge_in_doubt_becomes_the_payments_only_with_the_sum_that_was_asked
     assert (not_to_be_adopted(USD, found) is None) == is_taken
 
 
-@pytest.mark.parametrize("found", [NotFound(), Pending("r"), ActionRequired("r", "https://bank.example")])
+@pytest.mark.parametrize(
+    "found", [NotFound(), Pending("r"), ActionRequired("r", Redirect("https://bank.example"))]
+)
 def test_what_a_look_up_can_miss_is_no_absence_within_the_window(found: Lookup) -> None:
     assert may_be_invisible(found, 119.0, 120.0)
     assert not may_be_invisible(found, 120.0, 120.0)

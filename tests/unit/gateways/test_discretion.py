@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from aegis_worker.domain.outcomes import Approved, Unknown
+from aegis_worker.domain.actions import NextAction, Qr, Redirect, Sdk
+from aegis_worker.domain.outcomes import ActionRequired, Approved, Unknown
 from aegis_worker.gateways.discretion import discreet
 
 
@@ -35,3 +36,15 @@ def test_digits_among_letters_are_an_id(reference: str) -> None:
 )
 def test_a_number_that_passes_for_a_cards_is_not_kept(reference: str) -> None:
     assert isinstance(discreet(Approved(reference)), Unknown)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Redirect("https://bank.example/?card=4111111111111111"),
+        Sdk("stripe", {"deep": [{"number": 4111111111111111}]}),
+        Qr("upi://4111-1111-1111-1111"),
+    ],
+)
+def test_an_action_that_holds_what_passes_for_a_card_is_not_kept(action: NextAction) -> None:
+    assert isinstance(discreet(ActionRequired("ref_1", action)), Unknown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.attempts import an_attempt
 
+from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
@@ -46,7 +47,7 @@ def result(outcome, *, attempts=(), looked_up=False, operation=Operation.PROCESS
         (Declined("stolen_card", "43"), Said.SUCCESS, Counted.PAYER, ""),
         (Declined("expired_card", "54"), Said.SUCCESS, Counted.PAYER, ""),
         (Pending("ch_1"), Said.SUCCESS, Counted.PENDING, ""),
-        (ActionRequired("ch_1", "https://bank.example"), Said.SUCCESS, Counted.PENDING, ""),
+        (ActionRequired("ch_1", Redirect("https://bank.example")), Said.SUCCESS, Counted.PENDING, ""),
         (NotSent("refused"), Said.FAILURE, Counted.ERROR, "network_error"),
         (NotSent("slow", kind=NotSentKind.TIMEOUT), Said.FAILURE, Counted.ERROR, "timeout"),
         (NotSent("429", kind=NotSentKind.RATE_LIMIT), Said.NOTHING, Counted.RATE_LIMITED, "rate_limit"),

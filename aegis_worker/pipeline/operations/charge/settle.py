@@ -91,11 +91,11 @@ def _move_on(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy
 
 
 def _action_required(work: Work, outcome: ActionRequired, answer: Answer, policy: Policy) -> Settled:
-    said = StoredOutcome(redirect_url=outcome.redirect_url)
+    said = StoredOutcome(action=outcome.action.type)
     work, ended = end_attempt(work, answer, AttemptStatus.ACTION_REQUIRED, said, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer))
     if work.payment.state is not State.REQUIRES_ACTION:
-        action = {"type": "redirect", "url": outcome.redirect_url}
+        action = outcome.action.told
         gateway = work.subject.gateway
         data = {"gateway": gateway, "gateway_ref": outcome.gateway_ref, "next_action": action}
         facts.append(Fact(EventType.ACTION_REQUIRED, data))
