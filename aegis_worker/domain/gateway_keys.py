@@ -6,8 +6,13 @@ import re
 
 from .outcomes import Operation
 
+FIRST_ORDERED = 101
+"""Attempts that a merchant ordered (captures, voids, refunds) are numbered from here on; the ones before are hops, and
+the voids and refunds that give back a charge too many of the hop of their number."""
+MOST_ORDERED = 899
+
 # One letter each: with the payment's id and the number the key stays within 40 characters, the shortest limit that a
-# gateway has for our reference (Razorpay's receipt).
+# gateway has for our reference (Razorpay's receipt). A third digit takes the place of the dash.
 _LETTER = {
     Operation.INITIATE: "i",
     Operation.AUTHENTICATE: "a",
@@ -16,12 +21,23 @@ _LETTER = {
     Operation.VOID: "v",
     Operation.REFUND: "r",
 }
-_KEY = re.compile(r"(pay_[0-9a-f]{32})-([iapcvr])([0-9]{1,3})")
+_ORDERED_LETTER = {Operation.CAPTURE: "c", Operation.VOID: "x", Operation.REFUND: "b"}
+_KEY = re.compile(r"(pay_[0-9a-f]{32})(?:-([iapcvr])([0-9]{1,3})|([cxb])([0-9]{3}))")
 _CHARGING = "iap"
 
 
+def is_ordered(number: int) -> bool:
+    """Whether the attempt of this number was ordered by a merchant, and is no part of a hop."""
+    return number >= FIRST_ORDERED
+
+
 def gateway_key(payment_id: str, operation: Operation, number: int) -> str:
-    """The idempotency key and reference of an operation at a gateway: the same for every send of the same attempt."""
+    """The idempotency key and reference of an operation at a gateway: the same for every send of the same attempt.
+
+    What a merchant orders and the reversal of a charge too many never share one: their letters differ.
+    """
+    if is_ordered(number):
+        return f"{payment_id}{_ORDERED_LETTER[operation]}{number}"
     return f"{payment_id}-{_LETTER[operation]}{number}"
 
 
@@ -31,7 +47,7 @@ def keys_of_same_hop(key: str) -> frozenset[str]:
     A capture, void or refund has a key of its own, and so has whatever `gateway_key` did not make.
     """
     found = _KEY.fullmatch(key)
-    if found is None or found[2] not in _CHARGING:
+    if found is None or found[2] is None or found[2] not in _CHARGING:
         return frozenset({key})
     return frozenset(f"{found[1]}-{letter}{found[3]}" for letter in _CHARGING)
 
@@ -39,4 +55,4 @@ def keys_of_same_hop(key: str) -> frozenset[str]:
 def parse_gateway_key(key: str) -> tuple[str, int] | None:
     """The payment and the number of the attempt that `gateway_key` was given, or None for anything else."""
     found = _KEY.fullmatch(key)
-    return (found[1], int(found[3])) if found else None
+    return (found[1], int(found[3] or found[5])) if found else None

@@ -95,4 +95,4 @@ PAYMENT = {
     "statement_descriptor": _is_descriptor,
 }
 PAYMENT_REQUIRED = frozenset({"reference", "amount", "currency", "payment_method"})
-OPERATION = {"reference": _is_text, "amount": _is_amount}
+OPERATION = {"reference": _is_text, "amount": _is_amount, "final": lambda value: type(value) is bool}

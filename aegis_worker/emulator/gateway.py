@@ -84,7 +84,8 @@ class Gateway:
     def _do(self, tx: Transaction, payment: Payment, call: _Call, script: Script, is_new: bool) -> Reply:
         amount = None if is_new else call.body.get("amount")
         try:
-            done = carry_out(call.operation, payment, script, amount, call.now, is_new)
+            final = call.body.get("final", True)
+            done = carry_out(call.operation, payment, script, amount, call.now, is_new, final=final)
         except Refusal as refusal:
             if not is_new:
                 refusal.more["payment"] = self._books.shown(tx, payment, call.now)

@@ -21,9 +21,19 @@ class Done:
 
 
 def carry_out(
-    operation: str, payment: Payment, script: Script, amount: int | None, now: float, is_new: bool
+    operation: str,
+    payment: Payment,
+    script: Script,
+    amount: int | None,
+    now: float,
+    is_new: bool,
+    *,
+    final: bool = True,
 ) -> Done:
-    """Apply `operation` for `amount` minor units (None: all). Raises Refusal where the state forbids it."""
+    """Apply `operation` for `amount` minor units (None: all). Raises Refusal where the state forbids it.
+
+    `final`, of a capture: what is left of the hold is released.
+    """
     if not is_new:
         _check_state(operation, payment)
     amount = _checked_amount(operation, payment, amount)
@@ -31,6 +41,9 @@ def carry_out(
         if operation in _DECLINE_ENDS_PAYMENT:
             payment.become(Status.FAILED, script.code)
         return Done(402, amount, now, script.code)
+    if operation == "capture":
+        payment.capture(amount, final)
+        return Done(200, amount, now)
     return _OPERATIONS[operation](payment, script, amount, now, is_new)
 
 
@@ -47,7 +60,7 @@ def _check_state(operation: str, payment: Payment) -> None:
 
 
 def _checked_amount(operation: str, payment: Payment, amount: int | None) -> int:
-    limits = {"capture": payment.authorized, "refund": payment.captured - payment.refunded}
+    limits = {"capture": payment.authorized - payment.captured, "refund": payment.captured - payment.refunded}
     most = limits.get(operation, payment.amount)
     amount = most if amount is None else amount
     if not 0 < amount <= most:
@@ -92,13 +105,8 @@ def _ask_payer(payment: Payment, script: Script, now: float, then: Status) -> No
     payment.schedule(now + script.payer_s, Status.FAILED if script.code else then, script.code)
 
 
-def _capture(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
-    payment.capture(amount)
-    return Done(200, amount, now)
-
-
 def _void(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
-    payment.become(Status.VOIDED)
+    payment.void()
     return Done(200, amount, now)
 
 
@@ -111,7 +119,6 @@ _OPERATIONS: dict[str, Callable[[Payment, Script, int, float, bool], Done]] = {
     "create": _create,
     "authenticate": _authenticate,
     "charge": _charge,
-    "capture": _capture,
     "void": _void,
     "refund": _refund,
 }

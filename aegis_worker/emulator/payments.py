@@ -29,7 +29,7 @@ ALLOWED_IN: dict[str, frozenset[Status]] = {
     "charge": frozenset({Status.CREATED, Status.AUTHENTICATED}),
     "capture": frozenset({Status.AUTHORIZED}),
     "void": frozenset({Status.CREATED, Status.REQUIRES_ACTION, Status.AUTHENTICATED, Status.AUTHORIZED}),
-    "refund": frozenset({Status.SUCCEEDED}),
+    "refund": frozenset({Status.AUTHORIZED, Status.SUCCEEDED}),
 }
 
 
@@ -87,10 +87,17 @@ class Payment:
         if self.due_status is not None:
             self.become(self.due_status, self.due_error)
 
-    def capture(self, amount: int) -> None:
-        """Take `amount` of what is authorized; the rest is released."""
-        self.captured = amount
-        self.become(Status.SUCCEEDED)
+    def capture(self, amount: int, final: bool) -> None:
+        """Take `amount` of what is held. A `final` capture releases the rest, and the last of several ends the hold."""
+        self.captured += amount
+        if final or self.captured == self.authorized:
+            self.become(Status.SUCCEEDED)
+        else:
+            self.news.append("payment.captured")
+
+    def void(self) -> None:
+        """Release what is held and not captured."""
+        self.become(Status.SUCCEEDED if self.captured else Status.VOIDED)
 
     def refund(self, amount: int) -> None:
         """Give `amount` of what is captured back."""

@@ -39,6 +39,7 @@ from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.domain.terms import PaymentTerms
 
+from .kit.amounts import ISO_AMOUNTS, Amounts
 from .kit.flows import Flow
 from .kit.identity import Declared, Expected
 
@@ -50,13 +51,29 @@ class Capabilities:
     `steps`: the calls that one payment takes, in order. `key_lifetime_s`: how long the gateway remembers an idempotency
     key (0: it has no keys; then a charge in doubt is never repeated, and never tried elsewhere on "not found").
     `absence_window_s`: how long after a call look-ups may still not show its effect. `identity`: what an answer of this
-    gateway must show to count as an answer to what was asked.
+    gateway must show to count as an answer to what was asked. `amounts`: which amounts it can write exactly.
+    `key_lifetimes_s`: by operation, where a key of it lives another time than `key_lifetime_s`.
+
+    What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
+    is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
+    hold. `partial_refunds`: give back less than all, and more than once.
     """
 
     steps: tuple[Operation, ...]
     key_lifetime_s: float
     absence_window_s: float
     identity: Declared = field(default_factory=Declared)
+    amounts: Amounts = ISO_AMOUNTS
+    key_lifetimes_s: Mapping[Operation, float] = field(default_factory=dict)
+    holds: bool = True
+    partial_captures: bool = True
+    several_captures: bool = True
+    voids: bool = True
+    partial_refunds: bool = True
+
+    def keeps_key_s(self, operation: Operation) -> float:
+        """How long, in seconds, the gateway remembers a key of this operation; 0 if it takes none."""
+        return self.key_lifetimes_s.get(operation, self.key_lifetime_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +135,9 @@ _SENT_SINCE = ("statement_descriptor",)
 class GatewayRequest(Struct, frozen=True):
     """One call. `idempotency_key` is also our reference at the gateway: stable for the operation, stored before sending.
 
-    `terms` are the payment's; a partial capture or refund carries them with the part's amount. `gateway_ref` is what an
-    earlier step of the same payment returned (None on the first step).
+    `terms` are the payment's; a capture or refund carries them with its own amount. `gateway_ref` is what an earlier step
+    of the same payment returned: None on the first step, the charge's id for a capture, void or refund. `final`, of a
+    capture: whether what is left of the hold is to be released.
     """
 
     operation: Operation
@@ -127,6 +145,7 @@ class GatewayRequest(Struct, frozen=True):
     idempotency_key: str
     terms: PaymentTerms
     gateway_ref: str | None = None
+    final: bool = True
 
     @property
     def amount(self) -> Money:
@@ -164,6 +183,8 @@ class GatewayRequest(Struct, frozen=True):
             terms.return_url,
         ]
         since = {name: value for name in _SENT_SINCE if (value := getattr(terms, name)) is not None}
+        if self.operation is Operation.CAPTURE:
+            since["final"] = self.final
         if since:
             body.append(since)
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -174,12 +195,15 @@ class StatusQuery(Struct, frozen=True):
 
     A payment that exists at the gateway without `operation` having happened is `NotFound` for that operation. `amount`:
     what we asked the gateway to move; an answer that shows other money is `Unknown` of kind MISMATCH (design D18).
+    Of a capture, void or refund `gateway_ref` is the charge's, and `own_ref` what the gateway called the operation itself,
+    where it told us.
     """
 
     operation: Operation
     reference: str
     gateway_ref: str | None = None
     amount: Money | None = None
+    own_ref: str | None = None
 
     @property
     def expected(self) -> Expected:
@@ -233,13 +257,20 @@ class Adapter(Protocol):
         """Charge, or authorize when `request.capture` is False."""
 
     def capture(self, request: GatewayRequest) -> Flow[Outcome]:
-        """Capture `request.amount` of an authorized payment."""
+        """Capture `request.amount` of the hold `request.gateway_ref`, and release the rest if the request is `final`.
+
+        `Approved.gateway_ref` is the capture's own id, or the charge's where captures have none. A hold that can't be
+        captured any more is `Declined`. A gateway that only takes the request in answers `Pending`.
+        """
 
     def void(self, request: GatewayRequest) -> Flow[Outcome]:
-        """Release an authorized payment."""
+        """Release what is left of the hold `request.gateway_ref`; `Declined` where it is captured, released or expired."""
 
     def refund(self, request: GatewayRequest) -> Flow[Outcome]:
-        """Return `request.amount` of a captured payment."""
+        """Return `request.amount` of the charge `request.gateway_ref`.
+
+        `Approved.gateway_ref` is the refund's own id. `Pending` where the gateway decides later: it is asked again.
+        """
 
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:
         """The outcome of an operation, looked up by the gateway's own id."""

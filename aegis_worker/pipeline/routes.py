@@ -26,7 +26,8 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
     works = []
     for job in jobs:
         payment = job.payment
-        key = payment.amount, payment.payment_method["type"], payment.customer.get("country")
+        terms = payment.terms
+        key = terms.amount, terms.payment_method["type"], terms.customer.get("country"), terms.capture_method
         decision = alike.get(key) if alike is not None else None
         if decision is None:
             decision = decide(
@@ -38,6 +39,7 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
                 turn=0 if job.attempts else next(turns),
                 paused=table.paused,
                 hooks=parts.routing_hooks,
+                able=capabilities,
             )
             if alike is not None:
                 alike[key] = decision

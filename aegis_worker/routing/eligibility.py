@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.base import Capabilities, GatewayConfig
 from aegis_worker.resilience.permits import GatewayHealth
 
 # Nobody knows when an operator will let a paused gateway go on; this is how often its payments look.
@@ -19,9 +20,10 @@ def sort_out(
     gateways: Sequence[GatewayConfig],
     health: Mapping[str, GatewayHealth],
     paused: Collection[str],
+    able: Mapping[str, Capabilities] = MappingProxyType({}),
 ) -> tuple[list[GatewayConfig], dict[str, str], dict[str, float]]:
     """The gateways that may take the payment, in the given order; why not, for each of the others; and in how many
-    seconds to ask again, for those that are out only for now.
+    seconds to ask again, for those that are out only for now. `able`: what each can do; one that is missing can do all.
     """
     money = payment.amount
     currency, method = money.currency, payment.payment_method["type"]
@@ -40,6 +42,8 @@ def sort_out(
             left_out[name] = f"does not take {method}"
         elif gateway.countries and country is not None and country not in gateway.countries:
             left_out[name] = f"does not serve {country}"
+        elif name in able and (lacks := _lacks(payment, able[name])):
+            left_out[name] = lacks
         elif gateway.amounts and (beyond := _beyond_limits(money, gateway)):
             left_out[name] = beyond
         elif name in paused:
@@ -50,6 +54,14 @@ def sort_out(
         else:
             eligible.append(gateway)
     return eligible, left_out, back_in_s
+
+
+def _lacks(payment: Payment, able: Capabilities) -> str | None:
+    if not able.amounts.takes(payment.amount):
+        return f"can't take {payment.amount} exactly"
+    if payment.terms.capture_method == "manual" and not able.holds:
+        return "can't hold funds to be captured later"
+    return None
 
 
 def _beyond_limits(money: Money, gateway: GatewayConfig) -> str | None:

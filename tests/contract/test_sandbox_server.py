@@ -54,6 +54,24 @@ class TestOnePaymentsWay:
         captured = sandbox.post(f"/v1/payments/{held['id']}/capture", {"amount": 1000}).json
         assert (captured["status"], captured["amount_captured"]) == ("succeeded", 1000)
 
+    def test_a_hold_stays_until_a_final_capture_or_until_all_of_it_is_captured(
+        self, sandbox: Sandbox
+    ) -> None:
+        for last in ({"amount": 100, "final": True}, {"amount": 999, "final": False}):
+            held = sandbox.charge(capture_method="manual").json
+            path = f"/v1/payments/{held['id']}"
+            first = sandbox.post(f"{path}/capture", {"amount": 1000, "final": False}).json
+            assert (first["status"], first["amount_captured"]) == ("authorized", 1000)
+            assert sandbox.post(f"{path}/refund", {"amount": 1000}).json["amount_refunded"] == 1000
+            ended = sandbox.post(f"{path}/capture", last).json
+            assert (ended["status"], ended["amount_captured"]) == ("succeeded", 1000 + last["amount"])
+
+    def test_a_void_after_a_capture_releases_the_rest_only(self, sandbox: Sandbox) -> None:
+        held = sandbox.charge(capture_method="manual").json
+        sandbox.post(f"/v1/payments/{held['id']}/capture", {"amount": 1000, "final": False})
+        released = sandbox.post(f"/v1/payments/{held['id']}/void", {}).json
+        assert (released["status"], released["amount_captured"]) == ("succeeded", 1000)
+
     def test_more_than_is_authorized_cannot_be_captured(self, sandbox: Sandbox) -> None:
         held = sandbox.charge(capture_method="manual").json
         answer = sandbox.post(f"/v1/payments/{held['id']}/capture", {"amount": 2000})

@@ -7,10 +7,12 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
+from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.errors import ConfigurationError
 
 from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
+from ..kit.amounts import Amounts
 from ..kit.flows import Flow
 from .answers import outcome
 from .calls import (
@@ -26,9 +28,14 @@ from .look_ups import found_by_id, found_by_reference
 from .payment import IDENTITY
 from .webhook import read_webhook
 
+_SWITCHES = ("holds", "partial_captures", "several_captures", "voids", "partial_refunds")
+
 
 class SandboxAdapter:
-    """One sandbox instance. Options: `steps`, `key_lifetime_s` (0: it has no idempotency keys), `absence_window_s`."""
+    """One sandbox instance. Options: `steps`, `key_lifetime_s` (0: it has no idempotency keys), `absence_window_s`,
+    `amount_steps` (by currency, what amounts must be a multiple of), and, true unless said otherwise, `holds`,
+    `partial_captures`, `several_captures`, `voids`, `partial_refunds`.
+    """
 
     decline_codes: ClassVar[Mapping[str, str]] = DECLINE_CODES
 
@@ -72,7 +79,8 @@ class SandboxAdapter:
 
 def _capabilities(config: GatewayConfig) -> Capabilities:
     where = f"gateways.{config.name}.options"
-    unknown = set(config.options) - {"steps", "key_lifetime_s", "absence_window_s"}
+    known = {"steps", "key_lifetime_s", "absence_window_s", "amount_steps", *_SWITCHES}
+    unknown = set(config.options) - known
     if unknown:
         raise ConfigurationError(f"{where}: unknown option {', '.join(sorted(unknown))}")
     wanted = config.options.get("steps", ["process"])
@@ -81,12 +89,38 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         raise ConfigurationError(
             f"{where}.steps: out of {', '.join(FIRST_CALLS)}, in this order, with process"
         )
+    holds, partial_captures, several_captures, voids, partial_refunds = (
+        _is_on(where, config, switch) for switch in _SWITCHES
+    )
     return Capabilities(
         steps=steps,
         key_lifetime_s=_seconds(where, config, "key_lifetime_s", 86_400),
         absence_window_s=_seconds(where, config, "absence_window_s", 120),
         identity=IDENTITY,
+        amounts=Amounts(steps=_amount_steps(where, config)),
+        holds=holds,
+        partial_captures=partial_captures,
+        several_captures=several_captures,
+        voids=voids,
+        partial_refunds=partial_refunds,
     )
+
+
+def _amount_steps(where: str, config: GatewayConfig) -> dict[str, int]:
+    steps = config.options.get("amount_steps", {})
+    good = isinstance(steps, dict) and all(
+        currency in EXPONENTS and type(step) is int and step > 0 for currency, step in steps.items()
+    )
+    if not good:
+        raise ConfigurationError(f"{where}.amount_steps: must be a table of ISO 4217 codes and whole numbers")
+    return dict(steps)
+
+
+def _is_on(where: str, config: GatewayConfig, switch: str) -> bool:
+    value = config.options.get(switch, True)
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{where}.{switch}: must be true or false")
+    return value
 
 
 def _seconds(where: str, config: GatewayConfig, option: str, default: float) -> float:

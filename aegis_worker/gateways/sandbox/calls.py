@@ -40,6 +40,8 @@ def call_for(request: GatewayRequest, headers: Mapping[str, str]) -> HttpCall:
         body = {"reference": request.idempotency_key}
         if request.operation in (Operation.CAPTURE, Operation.REFUND):
             body["amount"] = ISO_AMOUNTS.written(request.amount)
+        if request.operation is Operation.CAPTURE:
+            body["final"] = request.final
     return HttpCall(
         "POST", path, {**headers, "Idempotency-Key": request.idempotency_key}, json.dumps(body).encode()
     )

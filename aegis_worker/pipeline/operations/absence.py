@@ -46,11 +46,11 @@ def after_not_found(work: Work, attempt: Attempt, asked_at_s: float) -> Missing:
 
 def repeat_until_s(work: Work, attempt: Attempt) -> float:
     """Until when the same call may leave once more: well inside the time for which its gateway remembers the key."""
-    return attempt.sent_at_s + work.route.capabilities[attempt.gateway].key_lifetime_s / 2
+    return attempt.sent_at_s + work.route.capabilities[attempt.gateway].keeps_key_s(attempt.operation) / 2
 
 
 def _has_keys(work: Work, attempt: Attempt) -> bool:
-    return work.route.capabilities[attempt.gateway].key_lifetime_s > 0
+    return work.route.capabilities[attempt.gateway].keeps_key_s(attempt.operation) > 0
 
 
 def _may_send_again(work: Work, attempt: Attempt) -> bool:

@@ -68,7 +68,11 @@ def test_a_charge_is_one_post_under_its_key() -> None:
     ("operation", "path", "body"),
     [
         (Operation.AUTHENTICATE, "/v1/payments/spay%2F1/authenticate", {"reference": "pay_1-p1"}),
-        (Operation.CAPTURE, "/v1/payments/spay%2F1/capture", {"reference": "pay_1-p1", "amount": 1999}),
+        (
+            Operation.CAPTURE,
+            "/v1/payments/spay%2F1/capture",
+            {"reference": "pay_1-p1", "amount": 1999, "final": True},
+        ),
         (Operation.VOID, "/v1/payments/spay%2F1/void", {"reference": "pay_1-p1"}),
         (Operation.REFUND, "/v1/payments/spay%2F1/refund", {"reference": "pay_1-p1", "amount": 1999}),
     ],

@@ -1,0 +1,44 @@
+"""A gateway takes only what it can do: amounts that it can write exactly, and holds where it has them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from support.plain_payment import a_payment
+from support.routing_inputs import gateways
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Operation
+from aegis_worker.gateways.base import Capabilities
+from aegis_worker.gateways.kit.amounts import Amounts
+from aegis_worker.routing.config import RoutingConfig
+from aegis_worker.routing.router import decide
+
+
+def left_out(amount: Money, able: Capabilities, *, capture_method: str = "automatic") -> dict[str, str]:
+    payment = a_payment(amount=amount, capture_method=capture_method)
+    return dict(
+        decide(
+            payment, gateways(a={}, b={}), {}, RoutingConfig(), random.Random(1), able={"a": able}
+        ).left_out
+    )
+
+
+@pytest.mark.parametrize(
+    ("minor", "expected"), [(12_345, {"a": "can't take 12.345 BHD exactly"}), (12_340, {})]
+)
+def test_an_amount_between_its_steps_goes_elsewhere_and_is_never_rounded(
+    minor: int, expected: dict[str, str]
+) -> None:
+    able = Capabilities((Operation.PROCESS,), 60.0, 0.0, amounts=Amounts(steps={"BHD": 10}))
+    assert left_out(Money(minor, "BHD"), able) == expected
+
+
+@pytest.mark.parametrize(
+    ("capture_method", "expected"),
+    [("manual", {"a": "can't hold funds to be captured later"}), ("automatic", {})],
+)
+def test_where_it_has_no_holds_it_takes_charges_only(capture_method: str, expected: dict[str, str]) -> None:
+    able = Capabilities((Operation.PROCESS,), 60.0, 0.0, holds=False)
+    assert left_out(Money(1999, "USD"), able, capture_method=capture_method) == expected
