@@ -8,14 +8,18 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from .books import Books, Options
 from .gateway import Gateway
 from .ledger import Ledger
-from .routes import Routes
+from .routes import SandboxRoutes
 from .scripts import as_markdown
-from .server import SandboxServer
+from .server import Routes, SandboxServer
+from .stripe.books import StripeBooks
+from .stripe.gateway import StripeGateway
+from .stripe.routes import StripeRoutes
 from .webhooks import WebhookSender
 
 TICK_S = 0.1
@@ -47,10 +51,11 @@ def _serve(arguments: argparse.Namespace, stopped: threading.Event) -> None:
     )
     sender = None
     if arguments.webhook_url:
-        sender = WebhookSender(ledger, arguments.webhook_url, os.environ[arguments.webhook_secret_env])
+        secret, header = os.environ[arguments.webhook_secret_env], SIGNATURE_HEADERS[arguments.wire]
+        sender = WebhookSender(ledger, arguments.webhook_url, secret, header)
         sender.start()
-    books = Books(ledger, options, sender.wake if sender else None)
-    server.routes = Routes(Gateway(books), books, os.environ.get(arguments.api_key_env, DEFAULT_API_KEY))
+    api_key = os.environ.get(arguments.api_key_env, DEFAULT_API_KEY)
+    books, server.routes = _WIRES[arguments.wire](ledger, options, sender.wake if sender else None, api_key)
     threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
     if arguments.ready_file:
         _announce(arguments.ready_file, arguments.name, server)
@@ -63,6 +68,23 @@ def _serve(arguments: argparse.Namespace, stopped: threading.Event) -> None:
     ledger.close()
 
 
+_Wake = Callable[[], None] | None
+
+
+def _sandbox(ledger: Ledger, options: Options, wake: _Wake, api_key: str) -> tuple[Books, Routes]:
+    books = Books(ledger, options, wake)
+    return books, SandboxRoutes(Gateway(books), books, api_key)
+
+
+def _stripe(ledger: Ledger, options: Options, wake: _Wake, api_key: str) -> tuple[Books, Routes]:
+    books = StripeBooks(ledger, options, wake, livemode=api_key.startswith(("sk_live_", "rk_live_")))
+    return books, StripeRoutes(StripeGateway(books), books, api_key)
+
+
+_WIRES = {"sandbox": _sandbox, "stripe": _stripe}
+SIGNATURE_HEADERS = {"sandbox": "Sandbox-Signature", "stripe": "Stripe-Signature"}
+
+
 def _announce(ready_file: Path, name: str, server: SandboxServer) -> None:
     facts = {"name": name, "url": server.base_url, "port": server.server_address[1], "pid": os.getpid()}
     written = ready_file.with_suffix(ready_file.suffix + ".tmp")
@@ -72,6 +94,12 @@ def _announce(ready_file: Path, name: str, server: SandboxServer) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m aegis_worker.emulator", description=__doc__)
+    parser.add_argument(
+        "--wire",
+        choices=sorted(_WIRES),
+        default="sandbox",
+        help="whose wire format it speaks (default sandbox)",
+    )
     parser.add_argument("--name", help="the instance, which `tok_…_at_<instance>` names")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: any free port (default)")

@@ -142,14 +142,16 @@ class Books:
         """Put the payment's status changes in the webhook queue, in the transaction that made them."""
         news, payment.news = payment.news, []
         for kind in news if self.options.sends_webhooks else ():
-            event_id = new_id("sevt")
-            event = {
-                "id": event_id,
-                "type": kind,
-                "created": int(now),
-                "data": payment.public(self.options.base_url),
-            }
-            tx.queue_webhook(event_id, json.dumps(event).encode(), now)
+            self.queue_event(tx, self.event(tx, payment, kind, now), now)
+
+    def queue_event(self, tx: Transaction, event: dict[str, Any], now: float) -> None:
+        """Put an event in the webhook queue."""
+        tx.queue_webhook(event["id"], json.dumps(event).encode(), now)
+
+    def event(self, tx: Transaction, payment: Payment, kind: str, now: float) -> dict[str, Any]:
+        """What a webhook says of a status change."""
+        shown = payment.public(self.options.base_url)
+        return {"id": new_id("sevt"), "type": kind, "created": int(now), "data": shown}
 
 
 def seen(payment: Payment | None, payment_id: str) -> Payment:

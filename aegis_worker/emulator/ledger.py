@@ -74,6 +74,17 @@ class Operation:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A row of the documents table: something of which a wire format shows more than the payments table holds."""
+
+    id: str
+    kind: str
+    payment_id: str | None
+    body: dict[str, Any]
+    due_at: float | None = None
+
+
 class Ledger:
     """One connection behind one lock: transactions are a few short statements, so waiting is cheap.
 
@@ -195,6 +206,30 @@ class Transaction:
         """Whether this is the first such call; it is remembered."""
         row = (reference, script, operation)
         return self._db.execute("INSERT OR IGNORE INTO first_calls VALUES (?, ?, ?)", row).rowcount == 1
+
+    def put_document(self, document: Document) -> None:
+        """Add it, or put it in the place of the one with its id."""
+        row = (document.id, document.kind, document.payment_id, json.dumps(document.body), document.due_at)
+        self._db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)", row)
+
+    def document(self, kind: str, document_id: str) -> Document | None:
+        """By its id."""
+        found = self._documents("WHERE kind = ? AND id = ?", (kind, document_id), 1)
+        return found[0] if found else None
+
+    def documents_of(self, payment_id: str, kind: str, limit: int) -> list[Document]:
+        """Those of one payment, oldest first."""
+        return self._documents("WHERE payment_id = ? AND kind = ? ORDER BY id", (payment_id, kind), limit)
+
+    def due_documents(self, now: float, limit: int) -> list[Document]:
+        """Those of which something is to become by now."""
+        return self._documents("WHERE due_at <= ? ORDER BY due_at", (now,), limit)
+
+    def _documents(self, where: str, values: tuple[object, ...], limit: int) -> list[Document]:
+        rows = self._db.execute(
+            f"SELECT id, kind, payment_id, body, due_at FROM documents {where} LIMIT ?", (*values, limit)
+        )
+        return [Document(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]
 
     def queue_webhook(self, event_id: str, body: bytes, at: float) -> None:
         """Put one event in the queue."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
-from collections import Counter
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from .books import PAGE_LIMIT, Books
+from .books import Books
+from .control import PREFIX, Control
 from .gateway import Gateway
 from .payments import Status
 from .replies import Reply, error, json_reply, naming
@@ -22,14 +20,13 @@ _NOT_KNOWN = error(401, "invalid_api_key", "send Authorization: Bearer <key>")
 _NOT_FOUND = error(404, "no_such_endpoint", "no such endpoint")
 
 
-class Routes:
-    """From method, path, headers and body to an answer; counts the calls of each endpoint since the start."""
+class SandboxRoutes:
+    """From method, path, headers and body to an answer."""
 
     def __init__(self, gateway: Gateway, books: Books, api_key: str) -> None:
         self._gateway, self._books = gateway, books
         self._authorization = f"Bearer {api_key}"
-        self._calls: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._control = Control(books)
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         """The answer to one request; the names of `headers` are in lower case."""
@@ -40,8 +37,8 @@ class Routes:
                 reply = self._post(path, headers.get("idempotency-key"), raw) if is_known else _NOT_KNOWN
                 return naming(reply, raw)
             return self._get(path, dict(parse_qsl(query))) if is_known else _NOT_KNOWN
-        if path.startswith("/_sandbox/"):
-            return self._control(f"{method} {path}", dict(parse_qsl(query)), raw)
+        if path.startswith(PREFIX):
+            return self._control.answer(f"{method} {path}", query, raw) or _NOT_FOUND
         if method == "GET" and path == "/healthz":
             return json_reply(200, {"name": self._books.options.name, "status": "ok"})
         payer = _PAYER.fullmatch(path)
@@ -52,40 +49,24 @@ class Routes:
             return error(400, "invalid_idempotency_key", "1 to 255 characters")
         operation = _NEW.get(path)
         if operation:
-            self._count(f"POST {path}")
+            self._control.count(f"POST {path}")
             return self._gateway.post(path, operation, None, key, raw)
         on_payment = _ON_PAYMENT.fullmatch(path)
         if not on_payment:
             return _NOT_FOUND
         payment_id, operation = on_payment.groups()
-        self._count(f"POST /v1/payments/{{id}}/{operation}")
+        self._control.count(f"POST /v1/payments/{{id}}/{operation}")
         return self._gateway.post(path, operation, payment_id, key, raw)
 
     def _get(self, path: str, query: dict[str, str]) -> Reply:
         if path == "/v1/payments" and query.get("reference"):
-            self._count("GET /v1/payments?reference")
+            self._control.count("GET /v1/payments?reference")
             return self._books.find(query["reference"])
         payment = _PAYMENT.fullmatch(path)
         if not payment:
             return _NOT_FOUND
-        self._count("GET /v1/payments/{id}")
+        self._control.count("GET /v1/payments/{id}")
         return self._books.look_up(payment[1])
-
-    def _control(self, endpoint: str, query: dict[str, str], raw: bytes) -> Reply:
-        try:
-            if endpoint == "GET /_sandbox/ledger":
-                cursor, limit = int(query.get("cursor", 0)), int(query.get("limit", PAGE_LIMIT))
-                return json_reply(200, self._books.page(cursor, limit))
-            if endpoint == "POST /_sandbox/faults":
-                self._books.faults.set(json.loads(raw or b"{}"))
-        except (ValueError, TypeError) as problem:
-            return error(400, "invalid_request", str(problem))
-        if endpoint in ("POST /_sandbox/faults", "GET /_sandbox/faults"):
-            return json_reply(200, self._books.faults.as_dict())
-        if endpoint == "GET /_sandbox/calls":
-            with self._lock:
-                return json_reply(200, {"calls": dict(self._calls)})
-        return _NOT_FOUND
 
     def _payer_returns(self, payment_id: str) -> Reply:
         payment = self._books.payer_returns(payment_id)
@@ -97,7 +78,3 @@ class Routes:
         return Reply(
             200, f"3-D Secure {done}; you may close this page.\n".encode(), {"Content-Type": "text/plain"}
         )
-
-    def _count(self, endpoint: str) -> None:
-        with self._lock:
-            self._calls[endpoint] += 1

@@ -59,3 +59,13 @@ CREATE TABLE IF NOT EXISTS webhooks (
     tries INTEGER NOT NULL DEFAULT 0,
     next_at REAL NOT NULL
 );
+-- What a wire format shows beside the payments, each as JSON. At `due_at` something becomes of it by itself.
+CREATE TABLE IF NOT EXISTS documents (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    payment_id TEXT,
+    body TEXT NOT NULL,
+    due_at REAL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS documents_payment ON documents (payment_id, kind, id);
+CREATE INDEX IF NOT EXISTS documents_due ON documents (due_at) WHERE due_at IS NOT NULL;

@@ -6,12 +6,12 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 from .replies import Reply, error
-from .routes import Routes
 from .scripts import Wire
 
 MOST_BODY_BYTES = 65_536
@@ -22,6 +22,13 @@ MOST_HEADERS = 64
 MOST_LINE_BYTES = 8192
 # Longer than a client keeps an idle connection, so that it closes first and never writes into a closed one.
 IDLE_S = 120
+
+
+class Routes(Protocol):
+    """What a wire format answers to requests."""
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        """The answer to one request; the names of `headers` are in lower case."""
 
 
 class SandboxServer(ThreadingHTTPServer):

@@ -17,7 +17,6 @@ LONGEST_RETRY_S = 30.0
 TIMEOUT_S = 3.0
 BATCH = 50
 IDLE_S = 0.5
-SIGNATURE_HEADER = "Sandbox-Signature"
 
 
 def signature(secret: str, timestamp: int, body: bytes) -> str:
@@ -29,9 +28,9 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
 class WebhookSender(threading.Thread):
     """Delivered at least once; after MOST_TRIES an event is dropped, as real gateways do after days."""
 
-    def __init__(self, ledger: Ledger, url: str, secret: str) -> None:
+    def __init__(self, ledger: Ledger, url: str, secret: str, signature_header: str) -> None:
         super().__init__(name="webhooks", daemon=True)
-        self._ledger, self._secret = ledger, secret
+        self._ledger, self._secret, self._signature_header = ledger, secret, signature_header
         target = urlsplit(url)
         self._connection = http.client.HTTPConnection(
             target.hostname or "", target.port or 80, timeout=TIMEOUT_S
@@ -72,7 +71,7 @@ class WebhookSender(threading.Thread):
     def _send(self, body: bytes) -> bool:
         headers = {
             "Content-Type": "application/json",
-            SIGNATURE_HEADER: signature(self._secret, int(time.time()), body),
+            self._signature_header: signature(self._secret, int(time.time()), body),
         }
         try:
             self._connection.request("POST", self._path, body, headers)

@@ -1,0 +1,45 @@
+"""What tests and demos ask of an instance beside its payments: its ledger, its faults, how often it was called."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from urllib.parse import parse_qsl
+
+from .books import PAGE_LIMIT, Books
+from .replies import Reply, error, json_reply
+
+PREFIX = "/_sandbox/"
+
+
+class Control:
+    """The endpoints under PREFIX, the same for every wire format. Counts the calls of each endpoint since the start."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._calls: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def count(self, endpoint: str) -> None:
+        """Note one call."""
+        with self._lock:
+            self._calls[endpoint] += 1
+
+    def answer(self, endpoint: str, query: str, raw: bytes) -> Reply | None:
+        """The answer to `endpoint`, such as `GET /_sandbox/ledger`. None for one that there isn't."""
+        given = dict(parse_qsl(query))
+        try:
+            if endpoint == f"GET {PREFIX}ledger":
+                cursor, limit = int(given.get("cursor", 0)), int(given.get("limit", PAGE_LIMIT))
+                return json_reply(200, self._books.page(cursor, limit))
+            if endpoint == f"POST {PREFIX}faults":
+                self._books.faults.set(json.loads(raw or b"{}"))
+        except (ValueError, TypeError) as problem:
+            return error(400, "invalid_request", str(problem))
+        if endpoint in (f"POST {PREFIX}faults", f"GET {PREFIX}faults"):
+            return json_reply(200, self._books.faults.as_dict())
+        if endpoint == f"GET {PREFIX}calls":
+            with self._lock:
+                return json_reply(200, {"calls": dict(self._calls)})
+        return None

@@ -1,0 +1,120 @@
+"""What the gateway does with a POST: faults, idempotency key, then the call, in one transaction.
+
+Keys as Stripe has them (docs.stripe.com/api/idempotent_requests): once a call has begun, its answer is kept under the key
+and repeated, also a decline and a 500. Nothing is kept of a call that was refused before: a mistake in it, a conflict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import replace
+
+from ..ledger import StoredAnswer, Transaction
+from ..replies import Reply, json_reply
+from ..scripts import OK, Effect, Script, Wire
+from . import forms
+from .books import StripeBooks
+from .calls import Answer, Call, Subject, carry_out_call, subject_of
+from .errors import Refused, error_reply
+from .saved import attach, create_customer
+
+_RATE_LIMIT = {"kind": "invalid_request_error", "code": "rate_limit"}
+
+
+class StripeGateway:
+    """The gateway without its HTTP server. Safe from several threads: transactions are one at a time."""
+
+    def __init__(self, books: StripeBooks) -> None:
+        self._books = books
+
+    def post(self, name: str, path: str, target: str, key: str | None, account: str, raw: bytes) -> Reply:
+        """Carry the call out, and say what to send back."""
+        faults = self._books.faults.now
+        try:
+            if faults.refuse_all:
+                raise Refused(503, "The gateway refuses everything.", kind="api_error")
+            if faults.retry_after_s:
+                raise Refused(429, "Too many requests.", retry_after_s=faults.retry_after_s, **_RATE_LIMIT)
+            form = forms.parse(raw)
+            request_hash = hashlib.sha256(json.dumps([path, form], sort_keys=True).encode()).digest()
+            known_key = f"{account}:{key}" if key and self._books.options.key_window_s else None
+            call = Call(name, target, form, account, known_key, request_hash, time.time())
+            with self._books.transaction() as tx:
+                reply = self._answer(tx, call)
+        except Refused as refused:
+            reply = refused.reply
+        return replace(reply, after_s=reply.after_s + faults.latency_ms / 1000)
+
+    def _answer(self, tx: Transaction, call: Call) -> Reply:
+        kept = tx.answer_of(call.key, call.now) if call.key else None
+        if kept:
+            return _replay(kept, call)
+        self._books.settle_due(tx, call.now)
+        answer: Reply | None
+        if call.name in ("customer", "attach"):
+            script, answer = OK, self._saved(tx, call)
+        else:
+            subject = subject_of(self._books, tx, call)
+            script = self._script(tx, subject)
+            answer = None if script.effect is Effect.NOTHING else self._do(tx, call, subject, script)
+        sent = _on_the_wire(answer, script)
+        self._keep(tx, call, answer, script, sent)
+        return sent
+
+    def _saved(self, tx: Transaction, call: Call) -> Reply:
+        if call.name == "customer":
+            return json_reply(200, create_customer(self._books, tx, call.form, call.account, call.now))
+        return json_reply(200, attach(self._books, tx, call.form, call.account, call.target))
+
+    def _script(self, tx: Transaction, subject: Subject) -> Script:
+        script = subject.card.script if subject.card else OK
+        if script is OK and subject.operation == "charge":
+            script = self._books.faults.script_for_plain_charge()
+        if subject.operation not in script.acts_on:
+            return OK
+        payment = subject.intent.payment
+        merchant = payment.merchant_payment_id or payment.reference
+        return script if not script.once or tx.is_first_call(merchant, script.name, subject.operation) else OK
+
+    def _do(self, tx: Transaction, call: Call, subject: Subject, script: Script) -> Reply:
+        lag_s = max(script.hidden_s, self._books.faults.now.status_lag_s)
+        payment = subject.intent.payment
+        if subject.operation == "charge" and lag_s:
+            payment.hidden_until = call.now + lag_s
+        if script.down_s:
+            payment.down_until = call.now + script.down_s
+        answer: Answer = carry_out_call(self._books, tx, call, subject, script)
+        return json_reply(answer.status, answer.body)
+
+    def _keep(self, tx: Transaction, call: Call, answer: Reply | None, script: Script, sent: Reply) -> None:
+        kept = sent if script.wire is Wire.ERROR else answer
+        if call.key and kept:
+            ready_at = call.now + sent.after_s + self._books.faults.now.latency_ms / 1000
+            expires_at = ready_at + self._books.options.key_window_s
+            stored = StoredAnswer(call.request_hash, kept.status, kept.body, ready_at, expires_at)
+            tx.keep_answer(call.key, stored)
+
+
+def _replay(kept: StoredAnswer, call: Call) -> Reply:
+    if kept.request_hash != call.request_hash:
+        message = (
+            "Keys for idempotent requests can only be used with the parameters they were first used with."
+        )
+        return error_reply(400, {"type": "idempotency_error", "message": message})
+    if kept.ready_at > call.now:
+        message = "There is currently another in-progress request using this Idempotency Key."
+        error = {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": message}
+        return error_reply(409, error)
+    return Reply(kept.status, kept.body, {"Idempotent-Replayed": "true"})
+
+
+def _on_the_wire(answer: Reply | None, script: Script) -> Reply:
+    if script.wire is Wire.RATE_LIMIT:
+        return Refused(429, "Too many requests.", retry_after_s=script.retry_after_s, **_RATE_LIMIT).reply
+    if script.wire is Wire.GARBAGE:
+        return Reply(200, b"<html><body>Bad gateway cache")
+    if script.wire is Wire.ERROR or answer is None:
+        answer = error_reply(500, {"type": "api_error", "message": "Something went wrong on Stripe's end."})
+    return replace(answer, wire=script.wire, after_s=script.answer_after_ms / 1000 + script.commit_after_s)

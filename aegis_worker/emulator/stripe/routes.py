@@ -1,0 +1,97 @@
+"""Which path does what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+from ..control import PREFIX, Control
+from ..replies import Reply, json_reply
+from . import pages
+from .books import API_VERSION, StripeBooks
+from .errors import error_reply, request_headers
+from .gateway import StripeGateway
+
+_POSTS = {
+    "/v1/payment_intents": "create",
+    "/v1/refunds": "refund",
+    "/v1/customers": "customer",
+}
+_ON_INTENT = re.compile(r"/v1/payment_intents/(\w{1,64})/(confirm|capture|cancel)")
+_ATTACH = re.compile(r"/v1/payment_methods/(\w{1,64})/attach")
+_ONE = re.compile(r"/v1/(payment_intents|refunds|payment_methods)/(\w{1,64})")
+
+
+class StripeRoutes:
+    """From method, path, headers and body to an answer."""
+
+    def __init__(self, gateway: StripeGateway, books: StripeBooks, api_key: str) -> None:
+        self._gateway, self._books = gateway, books
+        self._authorization = f"Bearer {api_key}"
+        self._control = Control(books)
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        """The answer to one request; the names of `headers` are in lower case."""
+        path, _, query = target.partition("?")
+        if path.startswith("/v1/"):
+            reply = self._api(method, path, query, headers, raw)
+            version = headers.get("stripe-version", API_VERSION)
+            return replace(reply, headers={**request_headers(version), **reply.headers})
+        if path.startswith(PREFIX):
+            answer = self._control.answer(f"{method} {path}", query, raw)
+        elif method == "GET" and path == "/healthz":
+            answer = json_reply(200, {"name": self._books.options.name, "status": "ok"})
+        else:
+            answer = pages.answer(self._books, method, path, query)
+        return answer or _not_found(method, path)
+
+    def _api(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        if headers.get("authorization") != self._authorization:
+            message = "Invalid API Key provided."
+            return error_reply(401, {"type": "invalid_request_error", "message": message})
+        account = headers.get("stripe-account", "")
+        if method == "GET":
+            return self._get(path, query, account) or _not_found(method, path)
+        key = headers.get("idempotency-key")
+        if key is not None and not 0 < len(key) <= 255:
+            message = "Idempotency keys have at most 255 characters."
+            return error_reply(400, {"type": "idempotency_error", "message": message})
+        return self._post(path, key, account, raw) or _not_found(method, path)
+
+    def _post(self, path: str, key: str | None, account: str, raw: bytes) -> Reply | None:
+        name, target = _POSTS.get(path, ""), ""
+        endpoint = path
+        if on_intent := _ON_INTENT.fullmatch(path):
+            target, name = on_intent.groups()
+            endpoint = f"/v1/payment_intents/:id/{name}"
+        elif on_method := _ATTACH.fullmatch(path):
+            target, name = on_method[1], "attach"
+            endpoint = "/v1/payment_methods/:id/attach"
+        if not name:
+            return None
+        self._control.count(f"POST {endpoint}")
+        return self._gateway.post(name, path, target, key, account, raw)
+
+    def _get(self, path: str, query: str, account: str) -> Reply | None:
+        given = parse_qsl(query)
+        if path == "/v1/refunds":
+            self._control.count("GET /v1/refunds")
+            return self._books.list_refunds(dict(given).get("payment_intent", ""), account)
+        one = _ONE.fullmatch(path)
+        if one is None:
+            return None
+        kind, object_id = one.groups()
+        self._control.count(f"GET /v1/{kind}/:id")
+        if kind == "refunds":
+            return self._books.look_up_refund(object_id, account)
+        if kind == "payment_methods":
+            return self._books.look_up_method(object_id, account)
+        expanded = any(name.startswith("expand[") and value == "latest_charge" for name, value in given)
+        return self._books.look_up_intent(object_id, account, expanded=expanded)
+
+
+def _not_found(method: str, path: str) -> Reply:
+    message = f"Unrecognized request URL ({method}: {path[:100]})."
+    return error_reply(404, {"type": "invalid_request_error", "message": message})

@@ -1,0 +1,65 @@
+"""The emulator with Stripe's wire format, and the official SDK for it."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import stripe
+
+from support.sandbox_process import CLIENT_TIMEOUT_S, HttpAnswer, Sandbox, running_sandbox
+
+STRIPE_KEY = "sk_test_emulator"
+
+
+@contextmanager
+def running_stripe(folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> Iterator[Sandbox]:
+    """The emulator of Stripe in `folder`, named `stripe`, stopped at the end."""
+    given = {"SANDBOX_API_KEY": STRIPE_KEY, **(env or {})}
+    with running_sandbox(folder, "--wire", "stripe", *flags, name="stripe", env=given) as running:
+        yield running
+
+
+def sdk(url: str, api_key: str = STRIPE_KEY, **options: Any) -> stripe.StripeClient:
+    """The official SDK, which sends each request once."""
+    return stripe.StripeClient(api_key, base_addresses={"api": url}, max_network_retries=0, **options)
+
+
+def post_form(
+    emulator: Sandbox, path: str, form: str, *, api_key: str = STRIPE_KEY, **headers: str
+) -> HttpAnswer:
+    """One POST as plain bytes. `idempotency_key="k"` becomes the header Idempotency-Key."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named |= {"Authorization": f"Bearer {api_key}", "Content-Type": "application/x-www-form-urlencoded"}
+    return _call(emulator, "POST", path, form.encode(), named)
+
+
+def payer_clicks(page: str, button: str) -> HttpAnswer:
+    """The payer opens the page of 3-D Secure, finds the button in it and clicks it."""
+    place = urlsplit(page)
+    shown = _get(place.netloc, place.path)
+    action = f"{place.path}/{button}"
+    assert f'action="{action}"' in shown.body.decode()
+    return _request(place.netloc, "POST", action, b"", {})
+
+
+def _call(emulator: Sandbox, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+    return _request(urlsplit(emulator.url).netloc, method, path, body, headers)
+
+
+def _get(netloc: str, path: str) -> HttpAnswer:
+    return _request(netloc, "GET", path, b"", {})
+
+
+def _request(netloc: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+    connection = http.client.HTTPConnection(netloc, timeout=CLIENT_TIMEOUT_S)
+    try:
+        connection.request(method, path, body or None, dict(headers))
+        answer = connection.getresponse()
+        return HttpAnswer(answer.status, answer.read(), {n.lower(): v for n, v in answer.getheaders()})
+    finally:
+        connection.close()
