@@ -222,6 +222,12 @@ class ConfigurationError(OperatorError):
     code = "configuration_error"
 
 
+class CannotUnseal(OperatorError):
+    """A sealed text can't be opened: its key is not in the ring, or it was changed or moved to another place."""
+
+    code = "cannot_unseal"
+
+
 class SchemaUnfit(OperatorError):
     """The database's schema is not one that this code can work with; the message says what to do."""
 

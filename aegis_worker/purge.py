@@ -77,6 +77,15 @@ DELETE FROM card_declines d USING (
 WHERE d.payment_id = old.payment_id AND d.number = old.number
 """
 
+# The trigger `payments_action_ended` removes these; this is for what it did not see.
+_ACTION_SECRETS = """
+DELETE FROM action_secrets s USING (
+    SELECT s.payment_id FROM action_secrets s JOIN payments p ON p.id = s.payment_id
+    WHERE p.state <> 'REQUIRES_ACTION' LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
+) old
+WHERE s.payment_id = old.payment_id
+"""
+
 # Gateways repeat an event for days. We keep it for longer, so that we still recognize a repeated one.
 _KEEP_GATEWAY_EVENTS_D = 30
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
@@ -99,6 +108,7 @@ def purge(
         "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
         "webhooks_cancelled": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "cancelled"}),
         "gateway_events": (_GATEWAY_EVENTS, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
+        "action_secrets": (_ACTION_SECRETS, {}),
         "card_declines": (_CARD_DECLINES, {"keep_s": KEEP_D * _DAY_S}),
     }
     stop_at = time.monotonic() + budget_s

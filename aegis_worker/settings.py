@@ -15,6 +15,7 @@ from environs import Env, EnvError
 
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.pem_files import trusted
+from aegis_worker.sealing.keys import SealingKey, sealing_keys
 from aegis_worker.store_urls import checked_database_url, checked_redis_url
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -104,6 +105,7 @@ class Settings:
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     secret: str = field(repr=False)
+    sealing_keys: tuple[SealingKey, ...] = field(repr=False)
     environment: str
     config_dir: Path
     log_level: str
@@ -152,6 +154,7 @@ def load_settings() -> Settings:
             database_url=checked_database_url(env.str("DATABASE_URL"), os.environ),
             redis_url=checked_redis_url(env.str("REDIS_URL")),
             secret=env.str("AEGIS_SECRET"),
+            sealing_keys=sealing_keys(env.str("AEGIS_SEALING_KEYS", ""), env.str("AEGIS_SECRET")),
             environment=env.str("AEGIS_ENV", "development"),
             config_dir=Path(env.str("AEGIS_CONFIG_DIR", str(default_config_dir()))),
             log_level=env.str("AEGIS_LOG_LEVEL", "INFO").upper(),

@@ -6,6 +6,7 @@ from marshmallow import fields
 
 from aegis_api.http.documented import Answer, an_object, one_of, table, text, time, whole
 from aegis_api.jobs.schemas import AcceptedJobSchema, JobSchema
+from aegis_worker.domain.actions import ACTIONS
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.transitions import EventType, State
@@ -36,6 +37,34 @@ class LastErrorSchema(Answer):
     gateway = text("The gateway that declined; null if no gateway was asked.", none=True)
     gateway_code = text("The gateway's own code.", none=True)
     message = text("The gateway's own message, or AegisPay's; for people, not for programs.")
+
+
+class NextActionSchema(Answer):
+    """What the payer must do now. Its `type` says what the shop's frontend does.
+
+    Only an answer about one payment, to its merchant's key, shows more than `type` and `expires_at`: lists, events and
+    webhooks show these two alone, because whoever has the rest can act as the payer. It is gone when the payer has acted.
+    """
+
+    type = one_of(
+        *(str(action.__struct_config__.tag) for action in ACTIONS),
+        description=table(
+            ("type", "the frontend"),
+            ("redirect", "sends the payer's browser to `url`"),
+            (
+                "sdk",
+                "hands `data` to the library `sdk` of the gateway, and posts what that gives back to `confirm`",
+            ),
+            ("qr", "shows `content` as a QR code, or the picture at `image_url`"),
+        ),
+    )
+    expires_at = time("Until when the payer can act; null if the gateway doesn't say.", none=True)
+    url = text("Of a redirect.", required=False)
+    sdk = text("Of an sdk: which of the gateway's libraries, such as `stripe`.", required=False)
+    gateway = text("Of an sdk: the gateway, as `gateway` of the payment.", required=False)
+    data = fields.Dict(metadata={"description": "Of an sdk: what its library takes."})
+    content = text("Of a qr: what the code says.", required=False)
+    image_url = text("Of a qr: the gateway's picture of it, or null.", required=False, none=True)
 
 
 class PaymentLinksSchema(Answer):
@@ -136,7 +165,7 @@ class PaymentSchema(Answer):
     gateway = text(none=True)
     gateway_ref = text(none=True)
     last_error = fields.Nested(LastErrorSchema, required=True, allow_none=True)
-    next_action = an_object("What the payer must do next, such as following redirect_url.", none=True)
+    next_action = fields.Nested(NextActionSchema, required=True, allow_none=True)
     version = whole("Grows with every event; also sent as the ETag.")
     created_at = time()
     updated_at = time()

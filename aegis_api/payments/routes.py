@@ -30,6 +30,7 @@ from aegis_worker.views.payments import payment_body
 from . import answer_schemas as answers
 from . import examples
 from .accepting import PAYMENTS_ROUTE, command_of, idempotency_key
+from .actions import body_with_action
 from .query_schemas import HistoryQuerySchema, PaymentQuerySchema, PaymentsQuerySchema
 from .request_schemas import PaymentRequestSchema
 
@@ -112,11 +113,12 @@ def _after_waiting(accepted: Accepted, wait_s: float, more: Mapping[str, str]) -
         with database.read() as connection:
             stored = payments.get_payment(connection, g.merchant_id, payment_id)
             job = jobs.get_job(connection, g.merchant_id, accepted.job_id)
+            body = None if stored is None else body_with_action(connection, stored)
     except DatabaseUnavailable:  # the payment was accepted all the same, so this must not become a 503
         return _as_accepted(accepted, more)
-    if stored is None or job is None:
+    if stored is None or body is None or job is None:
         return _as_accepted(accepted, more)
-    body = payment_body(stored.payment, stored.created_at, stored.updated_at) | {"job": job_body(job)}
+    body |= {"job": job_body(job)}
     if stored.payment.is_terminal:
         return answer(body, 200, {**more, "ETag": _etag(stored.payment.version)})
     return answer(body, 202, {**more, **_RETRY_AFTER})
@@ -153,14 +155,15 @@ def list_payments(query: dict[str, Any]) -> Response:
 def get_payment(query: dict[str, Any], payment_id: str) -> Response:
     """Look at a payment
 
-    With `expand` the answer has no ETag, because attempts can change while the payment's version stays the same.
+    While the payer has to act, `next_action` is shown whole, for the frontend that carries it out. With `expand` the
+    answer has no ETag, because attempts can change while the payment's version stays the same.
     """
     payment_id, expand = known_form(payment_id, PAYMENT), query.get("expand", frozenset())
     with parts().web.database.read() as connection:
         stored = payments.get_payment(connection, g.merchant_id, payment_id)
         if stored is None:
             raise NotFound(NOTHING_HERE)
-        expanded: dict[str, Any] = {}
+        body, expanded = body_with_action(connection, stored), {}
         if "events" in expand:
             events = history.list_events(connection, g.merchant_id, payment_id, limit=LONGEST_PAGE + 1)
             expanded["events"] = events_page(events, LONGEST_PAGE)
@@ -168,11 +171,11 @@ def get_payment(query: dict[str, Any], payment_id: str) -> Response:
             attempts = history.list_attempts(connection, g.merchant_id, payment_id, limit=LONGEST_PAGE)
             expanded["attempts"] = list_body([attempt_body(attempt) for attempt in attempts], None)
     if expand:
-        return answer(payment_body(stored.payment, stored.created_at, stored.updated_at) | expanded)
+        return answer(body | expanded)
     tag = {"ETag": _etag(stored.payment.version)}
     if request.if_none_match.contains_weak(str(stored.payment.version)):
         return Response(status=304, headers=tag)
-    return answer(payment_body(stored.payment, stored.created_at, stored.updated_at), 200, tag)
+    return answer(body, 200, tag)
 
 
 @blueprint.route("/payments/<payment_id>/events", parameters=[_PAYMENT_ID])

@@ -16,12 +16,13 @@ from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence.compatibility import fit
 from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.redis_rights import is_refusal
+from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table
 from aegis_worker.wiring.installation import unread_variables
 from aegis_worker.wiring.worker import Worker, build_worker
 
-from . import checks_beat, checks_database, checks_gateways, checks_redis
+from . import checks_beat, checks_database, checks_gateways, checks_redis, checks_sealing
 from .checks import Check, fail, guarded, ok, warn
 
 _DATABASE_ADVICE = "start PostgreSQL, or correct DATABASE_URL: without it nothing is accepted"
@@ -117,6 +118,7 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "reviews": checks_database.open_jobs,
         "outbox": checks_database.outbox,
         "webhooks": checks_database.webhooks,
+        "sealing keys": partial(checks_sealing.key_ring, ring=KeyRing(parts.settings.sealing_keys)),
     }
     for name, look in (of_any | (of_ours if works else {})).items():
         yield from guarded(name, _BROKEN_CHECK, partial(_look, parts, look))

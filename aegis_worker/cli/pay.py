@@ -270,7 +270,7 @@ def payment_facts(payment: Mapping[str, Any]) -> dict[str, Any]:
         "gateway": payment["gateway"],
         "error": of_error(error),
         "advice": error and error["advised_action"],
-        "next action": action and action.get("url"),
+        "next action": action and action.get("url", action["type"]),
     }
 
 

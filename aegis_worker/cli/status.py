@@ -129,7 +129,7 @@ def print_payment(found: Found) -> None:
             "gateway's id": payment.gateway_ref,
             "error": of_error(payment.last_error),
             "advice": payment.last_error and payment.last_error["advised_action"],
-            "next action": action and action.get("url"),
+            "next action": action and action["type"],
             "accepted (UTC)": found.stored.created_at,
             "changed (UTC)": found.stored.updated_at,
         },

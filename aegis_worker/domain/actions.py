@@ -46,6 +46,7 @@ class Qr(_Action, frozen=True):
 
 
 NextAction = Redirect | Sdk | Qr
+ACTIONS: tuple[type[NextAction], ...] = (Redirect, Sdk, Qr)
 
 
 def texts_of(action: NextAction) -> Iterator[str]:

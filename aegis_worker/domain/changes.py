@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from .actions import NextAction
 from .attempts import NOTHING_STORED, AttemptStatus, StoredOutcome
 from .outcomes import Operation
 from .payment import Event, Payment
@@ -70,7 +71,10 @@ class AnswerAttempt(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """Everything that one step of one job changes. `payment` is the payment after `events`."""
+    """Everything that one step of one job changes. `payment` is the payment after `events`.
+
+    `action`: what the payer has to do from now on; its events name the type alone.
+    """
 
     job_id: str
     lease_epoch: int
@@ -80,5 +84,6 @@ class Change(Struct, frozen=True):
     job: JobChange
     opened: OpenAttempt | None = None
     answered: AnswerAttempt | None = None
+    action: NextAction | None = None
     # Written with the job, so that this change is known again where only the answer to its COMMIT was lost.
     number: int = field(default_factory=lambda: random.getrandbits(63))

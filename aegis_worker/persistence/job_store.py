@@ -12,7 +12,9 @@ from aegis_worker.domain.card_networks import CardDecline, CardHistory
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.errors import ChangeRefused
+from aegis_worker.sealing.ring import KeyRing
 
+from .action_secrets import keep_actions
 from .asking import recheck_now
 from .card_declines import declined_lately, note_declines
 from .claims import begin, claim, excuse, hand_back
@@ -21,10 +23,13 @@ from .record import record
 
 
 class PostgresJobs:
-    """Each method is one transaction, which is repeated after a lost connection (see `Database.run`)."""
+    """Each method is one transaction, which is repeated after a lost connection (see `Database.run`).
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    `ring` seals what may be kept for moments only.
+    """
+
+    def __init__(self, database: Database, ring: KeyRing) -> None:
+        self._database, self._ring = database, ring
 
     def claim(self, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
         """See `claims.claim`."""
@@ -44,6 +49,7 @@ class PostgresJobs:
         def write(connection: Connection) -> set[str]:
             held = record(connection, changes, lease_s=lease_s)
             note_declines(connection, [decline for job_id, decline in declines.items() if job_id in held])
+            keep_actions(connection, self._ring, [change for change in changes if change.job_id in held])
             reached(changes, "attempt.written", "outcome.written")
             return held
 

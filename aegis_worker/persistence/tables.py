@@ -288,6 +288,15 @@ gateway_references = Table(
     Column("payment_id", Text, nullable=False),
 )
 
+# What a payer has to do, sealed. A trigger removes it in the commit in which the payment leaves REQUIRES_ACTION.
+action_secrets = Table(
+    "action_secrets",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+)
+
 card_declines = Table(
     "card_declines",
     metadata,

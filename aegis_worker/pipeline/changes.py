@@ -22,7 +22,7 @@ def legal_change(work: Work, settled: Settled | None, step: Step) -> tuple[Step,
         return step, _change(work, settled, step)
     except IllegalTransition as error:
         step = review(work, f"the gateway's answer does not fit the payment's state: {error}")
-        return step, _change(work, replace(settled, facts=[]) if settled else None, step)
+        return step, _change(work, replace(settled, facts=[], action=None) if settled else None, step)
 
 
 def _change(work: Work, settled: Settled | None, step: Step) -> Change:
@@ -40,6 +40,7 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
         job=step.job if isinstance(step, Rest) else going_on,
         opened=step.opened if isinstance(step, Send) else None,
         answered=settled.answered if settled else None,
+        action=settled.action if settled else None,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from aegis_worker.domain.actions import NextAction
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import AnswerAttempt, JobChange, OpenAttempt
 from aegis_worker.domain.jobs import ClaimedJob
@@ -144,7 +145,7 @@ class Settled(Struct, frozen=True):
     """What an answer means: how the attempt ended, which facts follow, and the step after it.
 
     `work`: where the database will be. `otherwise`: what it means where the call is not to be repeated now; only of a
-    SendAgain.
+    SendAgain. `action`: what the payer has to do from now on.
     """
 
     work: Work
@@ -152,3 +153,4 @@ class Settled(Struct, frozen=True):
     facts: list[Fact]
     then: Step
     otherwise: Settled | None = None
+    action: NextAction | None = None

@@ -47,6 +47,12 @@ def _initiated(data: Data, currency: str) -> str:
     return f"accepted: {money(data['amount'], currency)} by {data['payment_method']}{reference}"
 
 
+def _action_required(data: Data, currency: str) -> str:
+    action = data["next_action"]
+    until = f", until {action['expires_at']}" if action.get("expires_at") else ""
+    return f"{data['gateway']} wants the payer to act: {action['type']}{until}"
+
+
 def _processing(data: Data, currency: str) -> str:
     attempt = f" (attempt {data['attempt']})" if "attempt" in data else ""
     return f"a charge may be at {data['gateway']} from now on{attempt}"
@@ -62,9 +68,7 @@ def _succeeded(data: Data, currency: str) -> str:
 
 _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     EventType.INITIATED: _initiated,
-    EventType.ACTION_REQUIRED: lambda data, _: (
-        f"{data['gateway']} wants the payer at {data['next_action']['url']}"
-    ),
+    EventType.ACTION_REQUIRED: _action_required,
     EventType.AUTHENTICATED: lambda data, _: f"{data['gateway']} accepts the payer",
     EventType.PROCESSING: _processing,
     EventType.RETRY_ATTEMPTED: _retry,

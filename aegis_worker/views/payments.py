@@ -44,6 +44,14 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
     }
 
 
+def whole_action(payment: Payment, secret: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What the payer has to do, for the merchant's frontend; without `secret`, its type and end alone."""
+    if payment.next_action is None or secret is None:
+        return None if payment.next_action is None else dict(payment.next_action)
+    gateway = {"gateway": payment.gateway} if secret["type"] == "sdk" else {}
+    return {"type": secret["type"], **gateway, **secret, **payment.next_action}
+
+
 def _sorted(given: Mapping[str, Any]) -> dict[str, Any]:
     # jsonb doesn't keep the order of keys. Without sorting, a replay would spell the same answer differently.
     return {name: given[name] for name in sorted(given)}

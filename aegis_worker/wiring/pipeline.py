@@ -17,6 +17,7 @@ from aegis_worker.resilience.lock import PaymentLocks
 from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.hooks import load_hooks
+from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings
 
 from .gateways import calls_at_once, configured_routing
@@ -34,7 +35,7 @@ def pipeline_parts(
     name = f"{socket.gethostname()}:{os.getpid()}"
     book = RoutingBook(database, configured_routing(settings, gateways), gateways)
     return PipelineParts(
-        jobs=PostgresJobs(database),
+        jobs=PostgresJobs(database, KeyRing(settings.sealing_keys)),
         gateways=gateways,
         locks=PaymentLocks(redis, token=name),
         gates=gates,

@@ -15,6 +15,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.routing.config import RoutingConfig
+from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings, load_settings
 
 from .gateways import configured_gateways, configured_routing, gates_of
@@ -33,6 +34,7 @@ class Web:
     database: Database
     hints: Hints
     redis_ready: Callable[[], bool]
+    ring: KeyRing
     gateways: Callable[[], Mapping[str, PaymentGateway]] = dict
     routing_file: Callable[[], RoutingConfig] = RoutingConfig
     gateway_reports: Callable[[], Sequence[GatewayReport]] = tuple
@@ -49,6 +51,7 @@ def build_web(settings: Settings | None = None) -> Web:
         database=database,
         hints=Hints(celery_app, redis),
         redis_ready=lambda: answers(redis),
+        ring=KeyRing(settings.sealing_keys),
         gateways=gateways,
         gateway_reports=_gateway_reports(settings, database, redis, gateways),
         routing_file=cache(lambda: configured_routing(settings, gateways())),

@@ -57,7 +57,7 @@ FIELDS: Mapping[str, str] = {
     "gateway": "the gateway that the event is about",
     "gateway_ref": "the gateway's id of the charge",
     "attempt": "the number of the attempt, from 1",
-    "next_action": "what the payer has to do: `type` (`redirect`) and `url`",
+    "next_action": "`type` of what the payer has to do (`redirect`, `sdk` or `qr`) and `expires_at`, or null there",
     "from": "the gateway that did not charge",
     "to": "the gateway that is tried now",
     "reason": "why, in words",

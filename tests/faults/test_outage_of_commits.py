@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from support.payments import (
+    A_RING,
     POLICY,
     AlwaysGrants,
     OpenGates,
@@ -200,7 +201,7 @@ def test_a_worker_that_wakes_up_after_all_has_not_died(database, told):
         return jobs
 
     for _ in range(ROUNDS):
-        sleeper = Hand(PostgresJobs(database), cautious(database).owed)
+        sleeper = Hand(PostgresJobs(database, A_RING), cautious(database).owed)
         slept = claimed()
         sleeper.take(slept)
         database.run(lambda tx, slept=slept: begin(tx, slept))

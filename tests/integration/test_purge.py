@@ -20,6 +20,7 @@ _NOTHING = {
     "webhooks_cancelled": 0,
     "gateway_events": 0,
     "card_declines": 0,
+    "action_secrets": 0,
 }
 SETTINGS = settings_with(idempotency_keep_h=72, webhook_keep_delivered_d=30, webhook_keep_dead_d=90)
 

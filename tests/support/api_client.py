@@ -27,6 +27,7 @@ from aegis_worker.persistence.record import record
 from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.monitor import Monitor
+from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings, load_settings
 from aegis_worker.wiring.stores import redis_client
 from aegis_worker.wiring.web import Web
@@ -104,6 +105,11 @@ class Api:
     settings: Settings
     told: Told
 
+    @property
+    def ring(self) -> KeyRing:
+        """What the application seals with."""
+        return KeyRing(self.settings.sealing_keys)
+
     def merchant(self, merchant_id: str = "mer_a") -> Merchant:
         _, key = create_key(self.database, merchant_id, "test")
         return Merchant(merchant_id, key, self.app.test_client())
@@ -177,7 +183,13 @@ def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = 
     settings = replace(settings_for(database_url), **changed)
     database = Database.connect(settings, application="test")
     told = Told()
-    web = Web(settings=settings, database=database, hints=told, redis_ready=lambda: redis_ready)  # type: ignore[arg-type]
+    web = Web(
+        settings=settings,
+        database=database,
+        hints=told,  # type: ignore[arg-type]
+        ring=KeyRing(settings.sealing_keys),
+        redis_ready=lambda: redis_ready,
+    )
     named = {gateway.config.name: gateway for gateway in gateways}
     redis = redis_client(settings)
     monitor = Monitor(redis, build_gates(redis, named, calls_in_flight=settings.calls_in_flight), named)

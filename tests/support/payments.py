@@ -14,6 +14,7 @@ from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import AegisError
 from aegis_worker.intake import Accepted, Intake, PaymentCommand
+from aegis_worker.persistence.action_secrets import action_of
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.persistence.mapping import payment_from_row
@@ -23,6 +24,8 @@ from aegis_worker.pipeline.work import Policy
 from aegis_worker.resilience.permits import BreakerView, CallResult, GatewayHealth, Verdict, Wanted
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.config import RoutingConfig
+from aegis_worker.sealing.keys import sealing_keys
+from aegis_worker.sealing.ring import KeyRing
 
 # A limit for a busy machine.
 _FOLLOW_S = 20.0
@@ -62,6 +65,10 @@ class OpenGates:
         return 0
 
 
+# What tests seal with, as an installation does whose AEGIS_SECRET this is.
+A_RING = KeyRing(sealing_keys("", "s" * 32))
+
+
 def in_configured_order() -> RoutingTable:
     return RoutingTable(RoutingConfig(), 0, "file", frozenset())
 
@@ -97,7 +104,7 @@ def accept_one(database: Database, key: str = "key-1", **changes: Any) -> Accept
 
 def pipeline(database: Database, *gateways: Any, **changes: Any) -> PipelineParts:
     parts = PipelineParts(
-        jobs=PostgresJobs(database),
+        jobs=PostgresJobs(database, A_RING),
         gateways={gateway.config.name: gateway for gateway in gateways},
         locks=AlwaysGrants(),
         gates=OpenGates(),
@@ -115,6 +122,11 @@ def pipeline(database: Database, *gateways: Any, **changes: Any) -> PipelinePart
 
 def run_until_quiet(parts: PipelineParts) -> list[RunReport]:
     return [run(parts, "payments"), run(parts, "verify")]
+
+
+def action_kept(database: Database, payment_id: str) -> dict[str, Any] | None:
+    """What the payment's payer has to do, opened."""
+    return database.run(lambda connection: action_of(connection, A_RING, payment_id))
 
 
 def make_due(database: Database) -> None:

@@ -304,7 +304,7 @@ def test_waiting_in_vain_gives_the_payment_as_it_stands(shop: Merchant) -> None:
 
 
 def test_waiting_ends_when_it_is_the_payers_turn(api: Api, shop: Merchant) -> None:
-    action = {"type": "redirect", "redirect_url": "https://bank.example/3ds"}
+    action = {"type": "redirect", "expires_at": None}
     shop.post_payment(key="one")
     api.settle(Fact(EventType.ACTION_REQUIRED, {"next_action": action}), status="waiting")
     answer = shop.post_payment(key="one", prefer="wait=10")

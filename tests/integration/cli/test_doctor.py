@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from support.payments import accept_one
 from support.sandbox_process import Sandbox, eventually, running_sandbox
 
 from aegis_worker.persistence.database import Database
+from aegis_worker.sealing.keys import SealingKey
+from aegis_worker.sealing.ring import KeyRing
 
 __all__ = ["aegis"]
 
@@ -315,3 +318,17 @@ def test_a_routing_version_that_can_not_be_used_here_is_a_warning(
     monkeypatch.setenv("AEGIS_CONFIG_DIR", str(tmp_path))
     finding = found(aegis("doctor", "--json"))["routing version"]
     assert (finding["verdict"], "version 1 can't be used here" in finding["seen"]) == ("warn", True)
+
+
+def test_a_sealing_key_that_rows_still_need_is_missed(
+    aegis: Aegis, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aegis("relay", "--once")
+    sealed = KeyRing([SealingKey("2026a", b"k" * 32)]).seal(b"x", "action_secrets", "pay_1")
+    execute(
+        database, f"INSERT INTO action_secrets (payment_id, sealed) VALUES ('pay_1', '\\x{sealed.hex()}')"
+    )
+    missed = found(aegis("doctor", "--json"))["sealing keys"]
+    assert (missed["verdict"], "2026a" in missed["seen"]) == ("fail", True)
+    monkeypatch.setenv("AEGIS_SEALING_KEYS", "2026a:" + base64.b64encode(b"k" * 32).decode())
+    assert "sealing keys" not in found(aegis("doctor", "--json"))

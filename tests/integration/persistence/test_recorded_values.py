@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.outbox_events import execute, settings_with
-from support.payments import accept_one, rows
+from support.payments import A_RING, accept_one, rows
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange, OpenAttempt
@@ -28,7 +28,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 def a_job(database: Database) -> ClaimedJob:
     accept_one(database)
-    (job,) = PostgresJobs(database).claim("payments", limit=1, lease_s=90, worker="w")
+    (job,) = PostgresJobs(database, A_RING).claim("payments", limit=1, lease_s=90, worker="w")
     return job
 
 
@@ -36,7 +36,7 @@ def record(database: Database, job: ClaimedJob, **what: Any) -> None:
     change = Change(
         job.id, job.lease_epoch, job.payment, job.payment.version, (), JobChange("running"), **what
     )
-    assert PostgresJobs(database).record([change], {}, lease_s=90) == {job.id}
+    assert PostgresJobs(database, A_RING).record([change], {}, lease_s=90) == {job.id}
 
 
 def answer(database: Database, job: ClaimedJob, stored: dict[str, Any]) -> None:

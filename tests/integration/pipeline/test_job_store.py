@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from support.model_tables import Clock, Tables
-from support.payments import accept_one, rows
+from support.payments import A_RING, accept_one, rows
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.card_networks import CardDecline, CardHistory, card_key
@@ -76,7 +76,7 @@ def stand(request: pytest.FixtureRequest) -> Stand:
 
     assert len(rows(database, "SELECT 1 FROM jobs")) == 1
     overdue = "SELECT 1 FROM attempts WHERE recheck_at <= clock_timestamp()"
-    return Stand(PostgresJobs(database), passes, lambda: len(rows(database, overdue)))
+    return Stand(PostgresJobs(database, A_RING), passes, lambda: len(rows(database, overdue)))
 
 
 def change(job: ClaimedJob, job_change: JobChange, *facts: Fact, **more: object) -> Change:

@@ -11,6 +11,7 @@ import pytest
 from support.payments import (
     POLICY,
     accept_one,
+    action_kept,
     attempts_of,
     events_of,
     job_of,
@@ -282,7 +283,9 @@ def test_the_payer_is_sent_away_and_the_charge_goes_on_when_they_come_back(datab
     run(parts, "payments")
     waiting = payment_of(database, payment_id)
     assert waiting.next_action is not None
-    assert (waiting.state, waiting.next_action["url"]) == (State.REQUIRES_ACTION, "https://bank.example/3ds")
+    assert waiting.state is State.REQUIRES_ACTION
+    assert waiting.next_action == {"type": "redirect", "expires_at": None}
+    assert action_kept(database, payment_id) == {"type": "redirect", "url": "https://bank.example/3ds"}
     for _ in range(2):
         make_due(database)
         run(parts, "verify")
@@ -294,6 +297,7 @@ def test_the_payer_is_sent_away_and_the_charge_goes_on_when_they_come_back(datab
         "SUCCEEDED",
     ]
     assert payment_of(database, payment_id).next_action is None
+    assert action_kept(database, payment_id) is None
 
 
 def test_an_adapter_that_raises_leaves_the_payment_in_doubt(database):

@@ -25,7 +25,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.pipeline.run import run
 from aegis_worker.resilience.permits import STATUS, Verdict, Wanted
-from support.payments import OpenGates, make_due, pipeline
+from support.payments import A_RING, OpenGates, make_due, pipeline
 from support.sandbox_process import API_KEY
 
 
@@ -58,7 +58,7 @@ class Jobs(PostgresJobs):
     """A job store that may sleep between a commit and the call that the commit allows."""
 
     def __init__(self, database: Database, comes_by: Callable[[str], None]) -> None:
-        super().__init__(database)
+        super().__init__(database, A_RING)
         self._comes_by, self.asked = comes_by, False
 
     def record(

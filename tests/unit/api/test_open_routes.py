@@ -17,6 +17,7 @@ from aegis_worker import errors
 from aegis_worker.errors import AegisError
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.persistence.database import Database
+from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import load_settings
 from aegis_worker.wiring.web import Web
 
@@ -43,7 +44,13 @@ def client_with(monkeypatch: pytest.MonkeyPatch, **environ: str) -> FlaskClient:
         monkeypatch.setenv(name, value)
     settings = load_settings()
     database = Database.connect(settings, application="test")
-    web = Web(settings=settings, database=database, hints=cast("Hints", NoHints()), redis_ready=lambda: False)
+    web = Web(
+        settings=settings,
+        database=database,
+        hints=cast("Hints", NoHints()),
+        ring=KeyRing(settings.sealing_keys),
+        redis_ready=lambda: False,
+    )
     return create_app(web).test_client()
 
 

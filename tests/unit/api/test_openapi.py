@@ -22,6 +22,7 @@ from aegis_worker.pipeline.operations import ROOMS
 from aegis_worker.routing.rules import FIELDS, OPERATORS
 from aegis_worker.routing.sections import SECTIONS
 from aegis_worker.routing.strategies import STRATEGIES
+from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import load_settings
 from aegis_worker.wiring.web import Web
 
@@ -44,7 +45,13 @@ def app() -> Any:
         settings = load_settings()
     database = Database.connect(settings, application="test")
     return create_app(
-        Web(settings=settings, database=database, hints=cast("Hints", NoHints()), redis_ready=lambda: True)
+        Web(
+            settings=settings,
+            database=database,
+            hints=cast("Hints", NoHints()),
+            ring=KeyRing(settings.sealing_keys),
+            redis_ready=lambda: True,
+        )
     )
 
 

@@ -113,7 +113,7 @@ EVENT_DATA: dict[str, Any] = {
     "payment_method": "card",
     "gateway": "sandbox_a",
     "gateway_ref": "ch_1",
-    "next_action": {"url": "https://bank.example/3ds"},
+    "next_action": {"type": "redirect", "url": "https://bank.example/3ds", "expires_at": None},
     "from": "sandbox_a",
     "to": "sandbox_b",
     "reason": "read timeout",

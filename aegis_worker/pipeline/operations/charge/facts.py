@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aegis_worker.domain.outcomes import Approved, Operation, charges
+from aegis_worker.domain.moments import rfc3339
+from aegis_worker.domain.outcomes import ActionRequired, Approved, Operation, charges
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import EventType, State
 
@@ -24,6 +25,16 @@ def acted(payment: Payment, operation: Operation, gateway: str) -> list[Fact]:
         Fact(EventType.AUTHENTICATED, {"gateway": gateway}),
         Fact(EventType.PROCESSING, {"gateway": gateway}),
     ]
+
+
+def action_required(gateway: str, answer: ActionRequired) -> Fact:
+    """The payer has to act. Whoever has the whole action may act as the payer, so the fact has its type and end alone."""
+    ends_at = None if answer.expires_at is None else rfc3339(answer.expires_at)
+    action = {"type": answer.action.type, "expires_at": ends_at}
+    return Fact(
+        EventType.ACTION_REQUIRED,
+        {"gateway": gateway, "gateway_ref": answer.gateway_ref, "next_action": action},
+    )
 
 
 def approved(payment: Payment, operation: Operation, gateway: str, answer: Approved) -> list[Fact]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, JobChange
 from aegis_worker.domain.charges import not_to_be_adopted
@@ -20,14 +22,14 @@ from aegis_worker.domain.outcomes import (
     charges,
 )
 from aegis_worker.domain.payment import Fact, in_doubt, resolved
-from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.kit.identity import other_money
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
 
 from ..absence import Missing, after_not_found
 from ..answers import ask_later, doubt, end_attempt, send_again
 from ..steps import review
-from .facts import acted, approved
+from .facts import acted, action_required, approved
 from .plan import another_try, first_step
 
 # Refusals of the request itself, made without a look at what the key stands for.
@@ -94,12 +96,10 @@ def _action_required(work: Work, outcome: ActionRequired, answer: Answer, policy
     said = StoredOutcome(action=outcome.action.type)
     work, ended = end_attempt(work, answer, AttemptStatus.ACTION_REQUIRED, said, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer))
-    if work.payment.state is not State.REQUIRES_ACTION:
-        action = outcome.action.told
-        gateway = work.subject.gateway
-        data = {"gateway": gateway, "gateway_ref": outcome.gateway_ref, "next_action": action}
-        facts.append(Fact(EventType.ACTION_REQUIRED, data))
-    return ask_later(work, ended, facts, "the payer has to act", policy)
+    if work.payment.state is State.REQUIRES_ACTION:
+        return ask_later(work, ended, facts, "the payer has to act", policy)
+    facts.append(action_required(work.subject.gateway, outcome))
+    return replace(ask_later(work, ended, facts, "the payer has to act", policy), action=outcome.action)
 
 
 def _pending(work: Work, outcome: Pending, answer: Answer, policy: Policy) -> Settled:
