@@ -19,11 +19,11 @@ from aegis_worker.settings import Settings
 # SKIP LOCKED lets two purges that run at once share the work.
 _IDEMPOTENCY_KEYS = """
 DELETE FROM idempotency_keys k USING (
-    SELECT merchant_id, route, key FROM idempotency_keys
+    SELECT merchant_id, mode, route, key FROM idempotency_keys
     WHERE created_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
     ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) old
-WHERE k.merchant_id = old.merchant_id AND k.route = old.route AND k.key = old.key
+WHERE k.merchant_id = old.merchant_id AND k.mode = old.mode AND k.route = old.route AND k.key = old.key
 """
 
 # `created_at` is the column with the index. `due_at` of an ended delivery is when it ended; a redelivery moves it on.

@@ -66,7 +66,7 @@ def sweep(database: Database, hints: Notifier) -> dict[str, int]:
 
 
 _ORPHANS = """
-SELECT p.id, p.merchant_id FROM payments p
+SELECT p.id FROM payments p
 WHERE p.unfinished AND p.state <> 'AUTHORIZED' AND p.frozen_at IS NULL
   AND p.updated_at < statement_timestamp() - make_interval(secs => %(age_s)s)
   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id AND j.finished_at IS NULL)
@@ -74,8 +74,8 @@ LIMIT %(limit)s
 """
 
 _GIVE_A_JOB = """
-INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)
-VALUES (%(job_id)s, %(payment_id)s, %(merchant_id)s, 'process', 'payments', 'queued')
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)
+SELECT %(job_id)s, id, merchant_id, mode, 'process', 'payments', 'queued' FROM payments WHERE id = %(payment_id)s
 ON CONFLICT DO NOTHING
 """
 
@@ -145,9 +145,7 @@ def _look_for_orphans(parts: ReconcileParts, run: ReconciliationRun) -> None:
         return
 
     def give_jobs(connection: Connection) -> int:
-        rows = [
-            {"job_id": new_id(JOB), "payment_id": id_, "merchant_id": merchant} for id_, merchant in orphans
-        ]
+        rows = [{"job_id": new_id(JOB), "payment_id": payment_id} for (payment_id,) in orphans]
         return sum(connection.exec_driver_sql(_GIVE_A_JOB, row).rowcount for row in rows)
 
     run.fixed["jobs_given"] = parts.database.run(give_jobs)

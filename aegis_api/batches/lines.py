@@ -10,6 +10,7 @@ from aegis_api.http.problems import RequestRefused
 from aegis_api.http.requests import json_object, validated
 from aegis_api.payments.accepting import PAYMENTS_ROUTE, command_of
 from aegis_api.payments.request_schemas import PaymentRequestSchema
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.errors import AegisError
 from aegis_worker.intake import MOST_AT_ONCE, PaymentCommand
@@ -28,7 +29,7 @@ class Line:
     content: PaymentCommand | AegisError
 
 
-def read_lines(body: bytes, merchant_id: str, *, longest_line: int, secret: str) -> list[Line]:
+def read_lines(body: bytes, owner: Owner, *, longest_line: int, secret: str) -> list[Line]:
     """The lines that are not blank. Raises RequestRefused if there are none, or more than 1,000 lines, blank or not."""
     count = body.count(b"\n") + (not body.endswith(b"\n"))
     if count > MOST_AT_ONCE:
@@ -37,7 +38,7 @@ def read_lines(body: bytes, merchant_id: str, *, longest_line: int, secret: str)
             f"The batch has {count} lines, of which {MOST_AT_ONCE} are taken; nothing was stored.",
         )
     lines = [
-        _line(number, raw, merchant_id, secret=secret)
+        _line(number, raw, owner, secret=secret)
         if len(raw) <= longest_line
         else Line(number, None, RequestRefused("payload_too_large", f"Longer than {longest_line} bytes."))
         for number, raw in _raw_lines(body)
@@ -53,7 +54,7 @@ def _raw_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, stripped
 
 
-def _line(number: int, raw: bytes, merchant_id: str, *, secret: str) -> Line:
+def _line(number: int, raw: bytes, owner: Owner, *, secret: str) -> Line:
     key: Any = None
     try:
         document = json_object(raw)
@@ -68,6 +69,6 @@ def _line(number: int, raw: bytes, merchant_id: str, *, secret: str) -> Line:
         if key is None:
             fault = {"pointer": "/idempotency_key", "code": "invalid_format", "detail": KEY_RULE}
             raise RequestRefused("idempotency_key_invalid", KEY_RULE, [fault])
-        return Line(number, key, command_of(merchant_id, PAYMENTS_ROUTE, key, body, secret=secret))
+        return Line(number, key, command_of(owner, PAYMENTS_ROUTE, key, body, secret=secret))
     except AegisError as error:
         return Line(number, key, error)

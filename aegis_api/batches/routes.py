@@ -67,9 +67,7 @@ def create_payments() -> Response:
         )
     web = parts().web
     longest_line = web.settings.max_body_bytes
-    lines = read_lines(
-        whole_body(MEDIA_TYPE), g.merchant_id, longest_line=longest_line, secret=web.settings.secret
-    )
+    lines = read_lines(whole_body(MEDIA_TYPE), g.owner, longest_line=longest_line, secret=web.settings.secret)
     told = iter(parts().intake.accept_all(_commands(lines)))
     data = [
         _told(line, next(told) if isinstance(line.content, PaymentCommand) else line.content)

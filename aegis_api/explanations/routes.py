@@ -11,6 +11,7 @@ from aegis_api.http.auth import require_merchant
 from aegis_api.http.openapi import Blueprint, headers, refuses
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import NOTHING_HERE, id_parameter, known_form
+from aegis_worker.domain.modes import Owner
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import PAYMENT
 from aegis_worker.queries.case_file import read_case_file
@@ -37,13 +38,13 @@ def explain_payment(payment_id: str) -> Response:
     Tells how certain the state is and on what evidence, which routing and retry decisions led to it, and what happens
     next, who does it and when. The sentences are for people and may change; programs should read the other fields.
     """
-    return answer(explained(g.merchant_id, payment_id))
+    return answer(explained(g.owner, payment_id))
 
 
-def explained(merchant_id: str | None, payment_id: str) -> dict[str, Any]:
-    """The explanation's body. A `merchant_id` of None finds any merchant's payment, for operators. Raises NotFound."""
+def explained(owner: Owner | None, payment_id: str) -> dict[str, Any]:
+    """The explanation's body. An `owner` of None finds everybody's payments, for operators. Raises NotFound."""
     with parts().web.database.read() as connection:
-        case = read_case_file(connection, merchant_id, known_form(payment_id, PAYMENT))
+        case = read_case_file(connection, owner, known_form(payment_id, PAYMENT))
     if case is None:
         raise NotFound(NOTHING_HERE)
-    return explanation_body(explain(case), for_operators=merchant_id is None)
+    return explanation_body(explain(case), for_operators=owner is None)

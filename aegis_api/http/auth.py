@@ -9,8 +9,9 @@ from threading import Lock
 
 from flask import g
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.errors import InsufficientScope, InvalidApiKey
-from aegis_worker.persistence.api_keys import Holder, authenticate, key_hash
+from aegis_worker.persistence.api_keys import Holder, Scope, authenticate, key_hash
 from aegis_worker.persistence.database import Database
 
 from .parts import asked, parts
@@ -19,7 +20,7 @@ from .parts import asked, parts
 # every request would cost a statement each time.
 _REMEMBER_S = 5.0
 _MOST_REMEMBERED = 1024
-_BEARER = re.compile(r"bearer +(aegis_(?:test|live)_[A-Za-z0-9_-]{32,64})", re.IGNORECASE)
+_BEARER = re.compile(r"bearer +(aegis_(?:test|live|ops)_[A-Za-z0-9_-]{32,64})", re.IGNORECASE)
 
 
 class KnownKeys:
@@ -48,15 +49,23 @@ class KnownKeys:
 
 
 def require_merchant() -> None:
-    """Before each request of a blueprint: set `g.merchant_id`.
+    """Before each request of a blueprint: set `g.owner`, to whom everything belongs that the request may see and move.
 
     Raises InvalidApiKey, or InsufficientScope for an operator's key, because it belongs to no merchant whose payments
     it could make or see.
     """
     holder = _holder()
-    if holder.role != "merchant":
+    if holder.role != "merchant" or holder.mode is None:
         raise InsufficientScope("this is an operator's key; payments need a merchant's")
-    g.merchant_id = holder.merchant_id
+    g.owner, g.scopes = Owner(holder.merchant_id, holder.mode), holder.scopes
+
+
+def require_scope(scope: Scope) -> None:
+    """In a request of a merchant: raises InsufficientScope unless its key was made with the scope."""
+    if scope not in g.scopes:
+        raise InsufficientScope(
+            f"the key lacks the scope {scope} (`aegis keys create --scope {scope}` makes one with it)"
+        )
 
 
 def require_operator() -> None:

@@ -174,6 +174,6 @@ def _log(response: Response) -> None:
             if request.url_rule
             else None,  # not the path, which may hold a card number
             status=response.status_code,
-            merchant_id=g.get("merchant_id"),
+            merchant_id=None if (owner := g.get("owner")) is None else owner.merchant_id,
             duration_ms=round(duration_s * 1000, 1),
         )

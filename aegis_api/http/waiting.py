@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries.payments import get_state
@@ -34,7 +35,7 @@ def wanted_s(prefer: list[str]) -> int:
 
 def until_decided(
     database: Database,
-    merchant_id: str,
+    owner: Owner,
     payment_id: str,
     *,
     wait_s: float,
@@ -45,7 +46,7 @@ def until_decided(
     pause_s = _FIRST_PAUSE_S
     while True:
         with database.read() as connection:
-            state = get_state(connection, merchant_id, payment_id)
+            state = get_state(connection, owner, payment_id)
         left_s = end - time.monotonic()
         if state is None or state in DECIDED or left_s <= 0:
             return state

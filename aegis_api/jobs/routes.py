@@ -34,7 +34,7 @@ def list_jobs(query: dict[str, Any]) -> Response:
     A job is listed if it matches all filters.
     """
     with parts().web.database.read() as connection:
-        page = jobs.list_jobs(connection, g.merchant_id, **query)
+        page = jobs.list_jobs(connection, g.owner, **query)
     return answer(list_body([job_body(job) for job in page.rows], page.next_cursor))
 
 
@@ -48,7 +48,7 @@ def get_job(job_id: str) -> Response:
     the payment for that.
     """
     with parts().web.database.read() as connection:
-        job = jobs.get_job(connection, g.merchant_id, known_form(job_id, JOB))
+        job = jobs.get_job(connection, g.owner, known_form(job_id, JOB))
     if job is None:
         raise NotFound(NOTHING_HERE)
     return answer(job_body(job))

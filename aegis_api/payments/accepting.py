@@ -9,6 +9,7 @@ from aegis_api.http.parts import asked
 from aegis_api.http.problems import RequestRefused
 from aegis_api.http.requests import refuse_card_numbers
 from aegis_worker.domain.card_search import holds_card_data
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import KEY_RULE, same_key, same_name
@@ -38,9 +39,7 @@ def idempotency_key() -> str:
     return key
 
 
-def command_of(
-    merchant_id: str, route: str, key: str, body: Mapping[str, Any], *, secret: str
-) -> PaymentCommand:
+def command_of(owner: Owner, route: str, key: str, body: Mapping[str, Any], *, secret: str) -> PaymentCommand:
     """The command for a body that PaymentRequestSchema has validated.
 
     The HMAC covers the body as sent, without defaults: if a later version changes a default, an old request must still
@@ -50,7 +49,7 @@ def command_of(
     reference = body.get("reference")
     asked = body if reference is None else {**body, "reference": same_name(reference)}
     return PaymentCommand(
-        merchant_id=merchant_id,
+        owner=owner,
         route=route,
         idempotency_key=key,
         request_hmac=request_hmac(secret, route, asked),

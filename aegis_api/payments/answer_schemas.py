@@ -9,6 +9,7 @@ from aegis_api.jobs.schemas import AcceptedJobSchema, JobSchema
 from aegis_worker.domain.actions import ACTIONS
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
+from aegis_worker.domain.modes import MODES
 from aegis_worker.domain.transitions import EventType, State
 
 from .query_schemas import EXPANDABLE
@@ -97,6 +98,9 @@ class AttemptSchema(Answer):
     operation = one_of("initiate", "authenticate", "process", "capture", "void", "refund")
     number = whole()
     gateway = text()
+    account = text(
+        "The account at the gateway that the call was made with; null if it has no name.", none=True
+    )
     status = one_of(
         *AttemptStatus,
         description="UNKNOWN: the call may or may not have been carried out; the gateway is being asked.",
@@ -145,6 +149,10 @@ class PaymentSchema(Answer):
 
     id = text()
     object = one_of("payment")
+    mode = one_of(
+        *MODES,
+        description="live: it moves real money. test: it goes to sandboxes and gateways' test modes only. That of its key.",
+    )
     amount = whole()
     currency = text()
     reference = text(none=True)

@@ -81,7 +81,7 @@ def create_payment(body: dict[str, Any]) -> Response:
     """
     here = parts()
     web = here.web
-    command = command_of(g.merchant_id, PAYMENTS_ROUTE, idempotency_key(), body, secret=web.settings.secret)
+    command = command_of(g.owner, PAYMENTS_ROUTE, idempotency_key(), body, secret=web.settings.secret)
     accepted = here.intake.accept(command)
     if not accepted.replayed:
         web.hints.notify("payments")
@@ -109,10 +109,10 @@ def _as_accepted(accepted: Accepted, more: Mapping[str, str]) -> Response:
 def _after_waiting(accepted: Accepted, wait_s: float, more: Mapping[str, str]) -> Response:
     database, payment_id = parts().web.database, accepted.payment.id
     try:
-        until_decided(database, g.merchant_id, payment_id, wait_s=wait_s)
+        until_decided(database, g.owner, payment_id, wait_s=wait_s)
         with database.read() as connection:
-            stored = payments.get_payment(connection, g.merchant_id, payment_id)
-            job = jobs.get_job(connection, g.merchant_id, accepted.job_id)
+            stored = payments.get_payment(connection, g.owner, payment_id)
+            job = jobs.get_job(connection, g.owner, accepted.job_id)
             body = None if stored is None else body_with_action(connection, stored)
     except DatabaseUnavailable:  # the payment was accepted all the same, so this must not become a 503
         return _as_accepted(accepted, more)
@@ -138,7 +138,7 @@ def list_payments(query: dict[str, Any]) -> Response:
     filters = payments.PaymentFilters(**query)
     with parts().web.database.read() as connection:
         page = payments.list_payments(
-            connection, g.merchant_id, filters, limit=limit, starting_after=starting_after
+            connection, g.owner, filters, limit=limit, starting_after=starting_after
         )
     rows = [payment_body(row.payment, row.created_at, row.updated_at) for row in page.rows]
     return answer(list_body(rows, page.next_cursor))
@@ -160,15 +160,15 @@ def get_payment(query: dict[str, Any], payment_id: str) -> Response:
     """
     payment_id, expand = known_form(payment_id, PAYMENT), query.get("expand", frozenset())
     with parts().web.database.read() as connection:
-        stored = payments.get_payment(connection, g.merchant_id, payment_id)
+        stored = payments.get_payment(connection, g.owner, payment_id)
         if stored is None:
             raise NotFound(NOTHING_HERE)
         body, expanded = body_with_action(connection, stored), {}
         if "events" in expand:
-            events = history.list_events(connection, g.merchant_id, payment_id, limit=LONGEST_PAGE + 1)
+            events = history.list_events(connection, g.owner, payment_id, limit=LONGEST_PAGE + 1)
             expanded["events"] = events_page(events, LONGEST_PAGE)
         if "attempts" in expand:
-            attempts = history.list_attempts(connection, g.merchant_id, payment_id, limit=LONGEST_PAGE)
+            attempts = history.list_attempts(connection, g.owner, payment_id, limit=LONGEST_PAGE)
             expanded["attempts"] = list_body([attempt_body(attempt) for attempt in attempts], None)
     if expand:
         return answer(body | expanded)
@@ -193,7 +193,7 @@ def list_events(query: dict[str, Any], payment_id: str) -> Response:
     _, after_seq = parse_event_id(query.get("starting_after", "")) or (None, 0)
     upto_seq, then = history.MOST_EVENTS, {}
     with parts().web.database.read() as connection:
-        stored = payments.get_payment(connection, g.merchant_id, payment_id)
+        stored = payments.get_payment(connection, g.owner, payment_id)
         if stored is None:
             raise NotFound(NOTHING_HERE)
         if "as_of" in query:
@@ -204,7 +204,7 @@ def list_events(query: dict[str, Any], payment_id: str) -> Response:
                 "payment": past and payment_body(past.payment, stored.created_at, past.at),
             }
         events = history.list_events(
-            connection, g.merchant_id, payment_id, limit=limit + 1, after_seq=after_seq, upto_seq=upto_seq
+            connection, g.owner, payment_id, limit=limit + 1, after_seq=after_seq, upto_seq=upto_seq
         )
     return answer(events_page(events, limit) | then)
 
@@ -219,8 +219,8 @@ def list_attempts(payment_id: str) -> Response:
     """
     payment_id = known_form(payment_id, PAYMENT)
     with parts().web.database.read() as connection:
-        _must_exist(payments.get_state(connection, g.merchant_id, payment_id))
-        attempts = history.list_attempts(connection, g.merchant_id, payment_id, limit=LONGEST_PAGE)
+        _must_exist(payments.get_state(connection, g.owner, payment_id))
+        attempts = history.list_attempts(connection, g.owner, payment_id, limit=LONGEST_PAGE)
     return answer(list_body([attempt_body(attempt) for attempt in attempts], None))
 
 
@@ -240,10 +240,10 @@ def sync_payment(payment_id: str) -> Response:
     moved. The request's body is ignored.
     """
     payment_id, web = known_form(payment_id, PAYMENT), parts().web
-    job_id = request_sync(web.database, g.merchant_id, payment_id)
+    job_id = request_sync(web.database, g.owner, payment_id)
     web.hints.notify("verify")
     with web.database.read() as connection:
-        job = jobs.get_job(connection, g.merchant_id, job_id)
+        job = jobs.get_job(connection, g.owner, job_id)
     if job is None:
         raise NotFound(NOTHING_HERE)
     return answer({"job": job_body(job)}, 202, {"Location": f"/v1/jobs/{job_id}", **_RETRY_AFTER})

@@ -30,8 +30,8 @@ WHERE payment_id = %(payment_id)s AND status IN ('queued', 'running', 'waiting',
     AND (status <> 'review' OR reason IS DISTINCT FROM %(reason)s)
 """
 _JOB_IN_REVIEW = """
-INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status, reason)
-SELECT %(job_id)s, id, merchant_id, 'sync', 'verify', 'review', %(reason)s FROM payments WHERE id = %(payment_id)s
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, reason)
+SELECT %(job_id)s, id, merchant_id, mode, 'sync', 'verify', 'review', %(reason)s FROM payments WHERE id = %(payment_id)s
 ON CONFLICT DO NOTHING
 """
 

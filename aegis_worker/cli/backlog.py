@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from aegis_worker.ids import event_id
 from aegis_worker.persistence.tables import webhook_deliveries
-from aegis_worker.queries.page import newest_first, of_merchant
+from aegis_worker.queries.page import newest_first
 
 
 def deliveries(
@@ -17,7 +17,9 @@ def deliveries(
 ) -> list[dict[str, Any]]:
     """The newest deliveries that meet every condition, each with its event's id and its last error."""
     columns = webhook_deliveries.c
-    statement = of_merchant(select(webhook_deliveries), webhook_deliveries, merchant_id)
+    statement = select(webhook_deliveries)
+    if merchant_id is not None:
+        statement = statement.where(columns.merchant_id == merchant_id)
     if status is not None:
         statement = statement.where(columns.status == status)
     if payment_id is not None:

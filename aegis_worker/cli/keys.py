@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from aegis_worker.domain.modes import MODES, Mode
 from aegis_worker.persistence import api_keys
-from aegis_worker.settings import load_settings
+from aegis_worker.persistence.api_keys import SCOPES, Scope
 from aegis_worker.terminal.installation import cli_actor, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, print_table, remark
 
@@ -35,6 +36,7 @@ def _label(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     epilog=examples(
         """
         aegis keys create --merchant shop --label web-1
+        aegis keys create --merchant shop --mode live --scope refunds:write
         aegis keys create --operator --label "night shift"
         aegis keys list
         aegis keys revoke key_0199f5…
@@ -49,6 +51,7 @@ def command() -> None:
     epilog=examples(
         """
         aegis keys create --merchant shop --label web-1
+        aegis keys create --merchant shop --mode live --scope refunds:write
         aegis keys create --operator --label "night shift"
         """
     )
@@ -64,23 +67,53 @@ def command() -> None:
         "decides about payments, but makes none."
     ),
 )
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    help=(
+        "live: its payments move real money. test (default): they go to sandboxes and gateways' test modes only. A key "
+        "sees and moves nothing of the other mode."
+    ),
+)
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(SCOPES),
+    help="What the key may do besides making, reading and capturing payments; may be given more than once.",
+)
 @click.option("--label", default="", callback=_label, help="What the key is for; shown by `aegis keys list`.")
 @json_option
-def create(merchant: str | None, operator: bool, label: str, as_json: bool) -> None:
+def create(
+    merchant: str | None,
+    operator: bool,
+    mode: Mode | None,
+    scopes: tuple[Scope, ...],
+    label: str,
+    as_json: bool,
+) -> None:
     """Make a key and print it. It can't be shown again, because only its hash is kept."""
     if (merchant is not None) == operator:
         raise click.UsageError("say whose key it is: either --merchant NAME or --operator")
-    live, actor = load_settings().is_production, cli_actor()
+    if operator and (mode or scopes):
+        raise click.UsageError("an operator's key has no --mode and no --scope: operators see both modes")
+    actor = cli_actor()
     with opened_database() as database:
         if merchant is None:
-            key_id, key = api_keys.create_operator_key(database, label, live=live, actor=actor)
+            key_id, key = api_keys.create_operator_key(database, label, actor=actor)
+            facts: dict[str, Any] = {"id": key_id, "role": "operator", "merchant_id": api_keys.EVERY_MERCHANT}
         else:
-            key_id, key = api_keys.create_key(database, merchant, label, live=live, actor=actor)
-    facts = {"id": key_id, "role": "operator" if operator else "merchant", "merchant_id": merchant or "*"}
+            mode = mode or "test"
+            key_id, key = api_keys.create_key(
+                database, merchant, label, mode=mode, scopes=scopes, actor=actor
+            )
+            facts = {"id": key_id, "role": "merchant", "merchant_id": merchant}
+            facts |= {"mode": mode, "scopes": sorted(set(scopes))}
     if as_json:
         print_json({**facts, "label": label, "key": key})
     else:
-        print_facts("API key", {**facts, "label": label or None, "key": key})
+        shown = facts | {"scopes": ", ".join(sorted(set(scopes))) or None, "label": label or None, "key": key}
+        print_facts("API key", shown)
         remark("Keep it now: it is not shown again.")
 
 
@@ -96,9 +129,18 @@ def list_(merchant: str | None, as_json: bool) -> None:
         return
     print_table(
         "API keys",
-        ("id", "role", "merchant", "label", "key", "created (UTC)", "revoked (UTC)"),
+        ("id", "role", "merchant", "scopes", "label", "key", "created (UTC)", "revoked (UTC)"),
         [
-            (key.id, key.role, key.merchant_id, key.label, key.hint, key.created_at, key.revoked_at)
+            (
+                key.id,
+                key.role,
+                key.merchant_id,
+                ", ".join(key.scopes),
+                key.label,
+                key.hint,
+                key.created_at,
+                key.revoked_at,
+            )
             for key in keys
         ],
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from .modes import Mode
 from .payment import Event, Payment
 
 
@@ -14,6 +15,7 @@ class Key(NamedTuple):
     """What one payment is accepted under."""
 
     merchant_id: str
+    mode: Mode
     route: str
     key: str
 

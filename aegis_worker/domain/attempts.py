@@ -162,6 +162,7 @@ class Attempt(Struct, frozen=True):
     `sent_at_s`: when it was written, before its first send, or a little earlier. `first_not_found_at_s`: when a look-up
     since its last send first found nothing, or a little later. `candidates`: the gateways that its hop was decided among,
     best first; empty where it was not routed. `answered_at_s`: of its last answer, a look-up's too; None without any.
+    `account`: the one that its gateway's table named when it was written; None where it named none.
     """
 
     operation: Operation
@@ -180,6 +181,7 @@ class Attempt(Struct, frozen=True):
     first_not_found_at_s: float | None
     candidates: tuple[str, ...] = ()
     answered_at_s: float | None = None
+    account: str | None = None
 
     def sent_ago_s(self, now_s: float) -> float:
         """For how long, at least, nothing of it has been on its way to its gateway.

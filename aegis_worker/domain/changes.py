@@ -41,7 +41,7 @@ class JobChange(Struct, frozen=True):
 
 
 class OpenAttempt(Struct, frozen=True):
-    """An attempt about to be sent: written before the call (design D3)."""
+    """An attempt about to be sent: written before the call (design D3), with the account that it is made with."""
 
     operation: Operation
     number: int
@@ -49,6 +49,7 @@ class OpenAttempt(Struct, frozen=True):
     gateway_key: str
     request_hash: str
     decision: Mapping[str, Any]
+    account: str | None = None
 
 
 class AnswerAttempt(Struct, frozen=True):

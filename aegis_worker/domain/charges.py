@@ -31,7 +31,7 @@ _REVERSALS = frozenset({Operation.VOID, Operation.REFUND})
 class StandingCharge(Struct, frozen=True):
     """A charge to ask its gateway about: under which key it was sent, how long ago at least, and by what id it is known.
 
-    `is_own`: the payment stands on it. Any other should not be there.
+    `is_own`: the payment stands on it. Any other should not be there. `account`: the one that it was made with.
     """
 
     gateway: str
@@ -39,6 +39,7 @@ class StandingCharge(Struct, frozen=True):
     gateway_ref: str | None
     sent_ago_s: float
     is_own: bool
+    account: str | None = None
 
 
 def may_have_charged(call: Attempt) -> bool:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from aegis_worker.errors import IllegalTransition
 
+from .modes import Mode
 from .money import Money
 from .terms import PaymentTerms
 from .transitions import ALLOWED_AFTER_THE_END, LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
@@ -35,13 +36,14 @@ class Event(Struct, frozen=True):
 class Payment(Struct, frozen=True):
     """The aggregate. Amounts in minor units; `version` is the `seq` of the last event.
 
-    `terms` are given at the start and never change. The ones that rules and sentences ask for all the time can be read
-    from the payment itself.
+    `terms` and `mode` are given at the start and never change. The terms that rules and sentences ask for all the time
+    can be read from the payment itself.
     """
 
     id: str
     merchant_id: str
     terms: PaymentTerms
+    mode: Mode = "test"
     state: State = State.INITIATED
     version: int = 0
     authorized_minor: int = 0
@@ -143,6 +145,7 @@ def initiated(payment: Payment) -> Fact:
             "payment_method": payment.payment_method["type"],
             "reference": payment.reference,
             "customer_id": payment.customer.get("id"),
+            "mode": payment.mode,
         },
     )
 

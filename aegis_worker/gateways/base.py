@@ -34,6 +34,7 @@ from msgspec import Struct
 
 from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.gateway_keys import keys_of_same_hop
+from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.retries import RetryLimits
@@ -88,6 +89,8 @@ class AmountLimits:
 class GatewayConfig:
     """One table of config/gateways.toml: a named instance of an adapter. Empty sets mean "any".
 
+    `mode`: whose payments it takes. `account`: which account at the gateway its secrets open, as the gateway itself calls
+    it; None if the table names none.
     Times in seconds; `fee_fixed_minor` in minor units of the charge's currency, `fee_basis_points` in 1/100 percent.
     `amounts` by currency. `max_concurrent`: calls at once over all workers; None: only each process's own limit applies.
     `calls_per_s`: calls and look-ups that may begin in a second over all workers; None: any number.
@@ -100,6 +103,8 @@ class GatewayConfig:
     adapter: str
     base_url: str
     api_key: str = field(repr=False)
+    mode: Mode = "test"
+    account: str | None = None
     webhook_secret: str = field(default="", repr=False)
     connect_timeout_s: float = 2.0
     timeout_s: float = 8.0

@@ -10,6 +10,7 @@ from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, O
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
+from .accounts import out_of_reach
 from .base import PaymentGateway, StatusQuery
 from .discretion import discreet
 
@@ -66,7 +67,8 @@ def compare(
 
 def _compared(gateway: PaymentGateway | None, payment: Payment, charge: StandingCharge) -> dict[str, str]:
     answer = {"gateway": charge.gateway, "key": charge.key}
-    if gateway is None:
+    config = None if gateway is None else gateway.config
+    if gateway is None or out_of_reach(charge.gateway, config, charge.account, payment.mode):
         return answer | {"says": Unknown.__name__}
     query = StatusQuery(Operation.PROCESS, charge.key, charge.gateway_ref, payment.amount)
     outcome = discreet(gateway.ask_and_wait(query))

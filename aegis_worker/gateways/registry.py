@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.domain.modes import MODES, Mode
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError
@@ -27,6 +28,8 @@ ADAPTERS: dict[str, Callable[[GatewayConfig], Adapter]] = {
     "null": NullAdapter,
 }
 
+# These gateways move no money, whatever a table says, so they are for test payments alone.
+TEST_ONLY = {"sandbox", "null"}
 # These gateways answer inside the process: they have no address, and they move no money.
 IN_PROCESS = {"null"}
 
@@ -45,12 +48,15 @@ _BOUNDED = {
     "latency_target_ms": (1, 60_000),
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LONGEST_ACCOUNT = 255
 _FROM_ENVIRONMENT = ("base_url", "api_key", "webhook_secret", "proxy")
 _KNOWN = {
+    "account",
     "adapter",
     "amounts",
     "base_url",
     "breaker",
+    "mode",
     "options",
     "proxy",
     "retry",
@@ -60,7 +66,15 @@ _KNOWN = {
     *_BOUNDED,
     *(f"{name}_env" for name in _FROM_ENVIRONMENT),
 }
-_TEXTS = {"adapter", "base_url", "proxy", *FILES, *(f"{name}_env" for name in _FROM_ENVIRONMENT)}
+_TEXTS = {
+    "account",
+    "adapter",
+    "base_url",
+    "mode",
+    "proxy",
+    *FILES,
+    *(f"{name}_env" for name in _FROM_ENVIRONMENT),
+}
 
 
 def load_adapters(path: Path, environ: Mapping[str, str]) -> dict[str, Adapter]:
@@ -73,7 +87,22 @@ def load_configs(path: Path, environ: Mapping[str, str]) -> list[GatewayConfig]:
     configs = [_config(path, name, table, environ) for name, table in _tables(path).items()]
     if not configs:
         raise ConfigurationError(f"{path}: no [gateways.NAME] table")
+    _check_accounts(path, configs)
     return configs
+
+
+def _check_accounts(path: Path, configs: Sequence[GatewayConfig]) -> None:
+    """Two tables of one account would each be shown the other's payments. Raises ConfigurationError."""
+    first: dict[tuple[str, str, str], str] = {}
+    for config in configs:
+        if config.account is None:
+            continue
+        other = first.setdefault((config.adapter, config.mode, config.account), config.name)
+        if other != config.name:
+            raise ConfigurationError(
+                f"{path}: gateways.{config.name}.account: gateways.{other} is {config.account!r} already; "
+                "an account has one table"
+            )
 
 
 def variables_of(path: Path) -> set[str]:
@@ -109,6 +138,7 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
         if given[secret] and not (given[secret].isascii() and given[secret].isprintable()):
             raise ConfigurationError(f"{where}: {secret} must be printable ASCII, without line breaks")
     fields: dict[str, Any] = {"options": table.get("options", {}), **given}
+    fields |= {"mode": _mode(where, table), "account": _account(where, table)}
     fields |= reach(where, path.parent, table, given["proxy"])
     fields |= {field: frozenset(table[field]) for field in _SETS if field in table}
     fields |= {field: table[field] for field in _PLAIN if field in table}
@@ -121,6 +151,32 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
         f"{where}.breaker", table.get("breaker", {}), slowest_call_s=config.slowest_call_s
     )
     return replace(config, breaker=breaker)
+
+
+def _mode(where: str, table: Mapping[str, Any]) -> Mode:
+    """A table of a real gateway must say its mode: a default that is wrong would charge nobody, or a tester's own card."""
+    adapter, given = table["adapter"], table.get("mode")
+    if adapter in TEST_ONLY:
+        if given not in (None, "test"):
+            raise ConfigurationError(
+                f'{where}.mode: must be "test", or left out: no money moves at a gateway of the adapter {adapter}'
+            )
+        return "test"
+    for mode in MODES:
+        if given == mode:
+            return mode
+    raise ConfigurationError(f'{where}.mode: must be "live", for real money, or "test"')
+
+
+def _account(where: str, table: Mapping[str, Any]) -> str | None:
+    account: str | None = table.get("account")
+    if account is None:
+        return None
+    if not 0 < len(account) <= _LONGEST_ACCOUNT or not account.isprintable() or account != account.strip():
+        raise ConfigurationError(
+            f"{where}.account: must be 1 to {_LONGEST_ACCOUNT} printable characters, without spaces around them"
+        )
+    return account
 
 
 def _check_types(where: str, table: Mapping[str, Any]) -> None:

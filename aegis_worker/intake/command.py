@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aegis_worker.domain.accepting import Born, KeptPayment, Key
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.replay import unborn
 from aegis_worker.domain.terms import PaymentTerms
@@ -20,7 +21,7 @@ from aegis_worker.ids import JOB, PAYMENT, new_id
 class PaymentCommand:
     """One validated request to pay. `request_hmac` covers the whole canonical request."""
 
-    merchant_id: str
+    owner: Owner
     route: str
     idempotency_key: str
     request_hmac: bytes
@@ -39,16 +40,18 @@ class Accepted:
 
 def born(command: PaymentCommand) -> Born:
     """The payment that the command asks for, as of its first event."""
-    unborn_payment = Payment(new_id(PAYMENT), command.merchant_id, command.terms)
+    unborn_payment = Payment(new_id(PAYMENT), command.owner.merchant_id, command.terms, command.owner.mode)
     payment, (first,) = unborn_payment.record([initiated(unborn_payment)])
-    key = Key(command.merchant_id, command.route, command.idempotency_key)
+    key = Key(*command.owner, command.route, command.idempotency_key)
     return Born(key, command.request_hmac, payment, first, new_id(JOB))
 
 
 def marks(one: Born) -> set[tuple[str, ...]]:
-    """What no two payments may share: the key, and the merchant's reference in its normal form."""
+    """What no two payments of one mode may share: the key, and the merchant's reference in its normal form."""
     reference = one.payment.reference
-    return {one.key} if reference is None else {one.key, (one.key.merchant_id, same_name(reference))}
+    if reference is None:
+        return {one.key}
+    return {one.key, (one.key.merchant_id, one.key.mode, same_name(reference))}
 
 
 def without_twins(born: Sequence[Born]) -> tuple[list[Born], list[Born]]:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.errors import JobBusy, NotFound, PaymentFrozen
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database
 
-_IS_MERCHANTS = "SELECT frozen_at FROM payments WHERE id = %(payment_id)s AND merchant_id = %(merchant_id)s"
+_IS_OWNERS = """
+SELECT frozen_at FROM payments WHERE id = %(payment_id)s AND merchant_id = %(merchant_id)s AND mode = %(mode)s
+"""
 
 
-def request_sync(database: Database, merchant_id: str, payment_id: str) -> str:
+def request_sync(database: Database, owner: Owner, payment_id: str) -> str:
     """Have the gateway asked about a payment now: the open job becomes due, or a `sync` job is made. Returns its id.
 
-    Raises NotFound for another merchant's payment, PaymentFrozen, or JobBusy when jobs open and close faster than this
+    Raises NotFound for a payment of another owner, PaymentFrozen, or JobBusy when jobs open and close faster than this
     can look.
     """
 
     def work(connection: Connection) -> str:
-        names = {"payment_id": payment_id, "merchant_id": merchant_id}
-        payment = connection.exec_driver_sql(_IS_MERCHANTS, names).one_or_none()
+        names = {"payment_id": payment_id, **owner._asdict()}
+        payment = connection.exec_driver_sql(_IS_OWNERS, names).one_or_none()
         if payment is None:
             raise NotFound(f"no payment {payment_id}")
         if payment.frozen_at is not None:

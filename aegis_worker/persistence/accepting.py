@@ -27,23 +27,23 @@ _INSERT = Prepared(
     f"""
 WITH given AS (
     SELECT * FROM json_to_recordset($1) AS x(
-        merchant_id text, route text, key text, request_hmac text, payment_id text, job_id text,
+        merchant_id text, mode text, route text, key text, request_hmac text, payment_id text, job_id text,
         event_type text, event_data jsonb, {TYPED})
 ), key AS (
-    INSERT INTO idempotency_keys (merchant_id, route, key, request_hmac, payment_id, job_id)
-    SELECT merchant_id, route, key, decode(request_hmac, 'hex'), payment_id, job_id FROM given
+    INSERT INTO idempotency_keys (merchant_id, mode, route, key, request_hmac, payment_id, job_id)
+    SELECT merchant_id, mode, route, key, decode(request_hmac, 'hex'), payment_id, job_id FROM given
     ON CONFLICT DO NOTHING
     RETURNING payment_id
 ), accepted AS (
     SELECT given.* FROM key JOIN given USING (payment_id) ORDER BY aegis_same_name(reference)
 ), payment AS (
-    INSERT INTO payments (id, merchant_id, {NAMES}, state, version, created_at, updated_at)
-    SELECT payment_id, merchant_id, {NAMES}, 'INITIATED', 1, statement_timestamp(), statement_timestamp()
+    INSERT INTO payments (id, merchant_id, mode, {NAMES}, state, version, created_at, updated_at)
+    SELECT payment_id, merchant_id, mode, {NAMES}, 'INITIATED', 1, statement_timestamp(), statement_timestamp()
     FROM accepted
     RETURNING id, created_at, metadata
 ), job AS (
-    INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)
-    SELECT job_id, payment_id, merchant_id, 'process', 'payments', 'queued' FROM accepted
+    INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)
+    SELECT job_id, payment_id, merchant_id, mode, 'process', 'payments', 'queued' FROM accepted
 ), event AS (
     INSERT INTO payment_events (payment_id, seq, type, data)
     SELECT payment_id, 1, event_type, event_data FROM accepted
@@ -56,25 +56,25 @@ SELECT id, created_at, metadata FROM payment
 
 _KEPT = """
 SELECT asked.place, k.request_hmac, k.job_id, p.*
-FROM unnest(%(merchants)s::text[], %(routes)s::text[], %(keys)s::text[])
-    WITH ORDINALITY AS asked(merchant_id, route, key, place)
-JOIN idempotency_keys k USING (merchant_id, route, key)
+FROM unnest(%(merchants)s::text[], %(modes)s::text[], %(routes)s::text[], %(keys)s::text[])
+    WITH ORDINALITY AS asked(merchant_id, mode, route, key, place)
+JOIN idempotency_keys k USING (merchant_id, mode, route, key)
 JOIN payments p ON p.id = k.payment_id
 """
 
 # A payment whose own key is known already is left out: it is a replay and no duplicate.
 _CARRIED = """
 SELECT asked.place, p.id
-FROM unnest(%(merchants)s::text[], %(routes)s::text[], %(keys)s::text[], %(references)s::text[])
-    WITH ORDINALITY AS asked(merchant_id, route, key, reference, place)
+FROM unnest(%(merchants)s::text[], %(modes)s::text[], %(routes)s::text[], %(keys)s::text[], %(references)s::text[])
+    WITH ORDINALITY AS asked(merchant_id, mode, route, key, reference, place)
 JOIN LATERAL (
     SELECT p.id FROM payments p
-    WHERE p.merchant_id = asked.merchant_id AND p.reference IS NOT NULL
+    WHERE p.merchant_id = asked.merchant_id AND p.mode = asked.mode AND p.reference IS NOT NULL
         AND aegis_same_name(p.reference) = aegis_same_name(asked.reference)
         AND p.state NOT IN ('FAILURE', 'CANCELLED')
     LIMIT 1  -- one by one: for a list, PostgreSQL would rather read all payments
 ) p ON true
-LEFT JOIN idempotency_keys k ON k.merchant_id = asked.merchant_id AND k.route = asked.route AND k.key = asked.key
+LEFT JOIN idempotency_keys k USING (merchant_id, mode, route, key)
 WHERE k.key IS NULL
 """
 
@@ -112,6 +112,7 @@ def carried(connection: Connection, born: Sequence[Born]) -> list[tuple[Born, st
 def _columns(keys: Sequence[Key]) -> dict[str, list[str]]:
     return {
         "merchants": [key.merchant_id for key in keys],
+        "modes": [key.mode for key in keys],
         "routes": [key.route for key in keys],
         "keys": [key.key for key in keys],
     }
@@ -121,6 +122,7 @@ def _row(born: Born) -> dict[str, Any]:
     payment = born.payment
     return {
         "merchant_id": born.key.merchant_id,
+        "mode": born.key.mode,
         "route": born.key.route,
         "key": born.key.key,
         "request_hmac": born.request_hmac.hex(),

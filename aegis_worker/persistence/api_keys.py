@@ -2,6 +2,9 @@
 
 A fast hash is enough, because nobody can guess 256 random bits. Keys are looked up by their hash, so that the time that a
 look-up takes reveals nothing about a key.
+
+A key's mode is a word in the key itself, `aegis_live_…` or `aegis_test_…`, so whoever sees one knows whether it moves real
+money, and nothing stored can say otherwise. An operator's, `aegis_ops_…`, has none: operators see both.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from aegis_worker.domain.modes import MODES, Mode
 from aegis_worker.errors import InvalidApiKey, NotFound
 from aegis_worker.ids import API_KEY, new_id
 
@@ -25,18 +29,26 @@ from .tables import api_keys
 
 Role = Literal["merchant", "operator"]
 
+# What a merchant's key may do only if it was made for it. Payments need none.
+Scope = Literal["refunds:write"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
 # The merchant of an operator's key, because operators see all merchants and decide for all of them.
 EVERY_MERCHANT = "*"
 _MOST_LISTED = 1000
+_OPERATORS = "aegis_ops_"
+_MERCHANTS: dict[Mode, str] = {mode: f"aegis_{mode}_" for mode in MODES}
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it may be shown: `hint` is its beginning and its last four characters."""
+    """A key as it may be shown: `hint` is its beginning and its last four characters. `mode`: None for an operator's."""
 
     id: str
     merchant_id: str
     role: Role
+    mode: Mode | None
+    scopes: Sequence[Scope]
     label: str
     hint: str
     created_at: datetime
@@ -45,12 +57,14 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The merchant or operator to whom a valid key belongs. `merchant_id` is `*` for an operator."""
+    """The merchant or operator to whom a valid key belongs. `merchant_id` is `*`, and `mode` None, for an operator."""
 
     key_id: str
     role: Role
     merchant_id: str
     label: str
+    mode: Mode | None
+    scopes: frozenset[Scope]
 
     @property
     def actor(self) -> str:
@@ -59,38 +73,35 @@ class Holder:
 
 
 def create_key(
-    database: Database, merchant_id: str, label: str, *, live: bool = False, actor: str = "aegis"
+    database: Database,
+    merchant_id: str,
+    label: str,
+    *,
+    mode: Mode = "test",
+    scopes: Sequence[Scope] = (),
+    actor: str = "aegis",
 ) -> tuple[str, str]:
     """A new key for the merchant, as (id, key). The key is shown this once; what is kept can't give it back."""
-    return _create(database, merchant_id, "merchant", label, live, actor)
+    row = {"merchant_id": merchant_id, "role": "merchant", "label": label, "scopes": sorted(set(scopes))}
+    return _create(database, row, _MERCHANTS[mode], actor)
 
 
-def create_operator_key(
-    database: Database, label: str, *, live: bool = False, actor: str = "aegis"
-) -> tuple[str, str]:
+def create_operator_key(database: Database, label: str, *, actor: str = "aegis") -> tuple[str, str]:
     """A new key for an operator, as (id, key): good for /v1/ops, where it sees every merchant, and for nothing else."""
-    return _create(database, EVERY_MERCHANT, "operator", label, live, actor)
+    row = {"merchant_id": EVERY_MERCHANT, "role": "operator", "label": label, "scopes": []}
+    return _create(database, row, _OPERATORS, actor)
 
 
-def _create(
-    database: Database, merchant_id: str, role: Role, label: str, live: bool, actor: str
-) -> tuple[str, str]:
-    prefix = "aegis_live_" if live else "aegis_test_"
+def _create(database: Database, told: dict[str, Any], prefix: str, actor: str) -> tuple[str, str]:
     key = prefix + secrets.token_urlsafe(32)
     key_id = new_id(API_KEY)
-    row = {
-        "id": key_id,
-        "merchant_id": merchant_id,
-        "role": role,
-        "label": label,
-        "key_hash": key_hash(key),
-        "hint": f"{prefix}…{key[-4:]}",
-    }
+    hint = f"{prefix}…{key[-4:]}"
+    row = {"id": key_id, "key_hash": key_hash(key), "hint": hint, **told}
 
     def work(connection: Connection) -> None:
         made = connection.execute(insert(api_keys).values(row).on_conflict_do_nothing())
         if made.rowcount:  # 0 if this is a repeat after a lost answer
-            details = {"key_id": key_id, "role": role, "merchant_id": merchant_id, "label": label}
+            details = {"key_id": key_id, "mode": _mode_of(hint), **told}
             audit_log.append(connection, actor=actor, action="api_key.created", details=details)
 
     database.run(work)
@@ -100,14 +111,15 @@ def _create(
 def authenticate(database: Database, key: str) -> Holder:
     """The holder of the key. Raises InvalidApiKey for an unknown or revoked key, and DatabaseUnavailable."""
     columns = api_keys.c
-    statement = select(columns.id, columns.role, columns.merchant_id, columns.label).where(
+    statement = select(columns.id, columns.role, columns.merchant_id, columns.label, columns.scopes).where(
         columns.key_hash == key_hash(key), columns.revoked_at.is_(None)
     )
     with database.read() as connection:
         row = connection.execute(statement).one_or_none()
     if row is None:
         raise InvalidApiKey("unknown or revoked API key")
-    return Holder(row.id, row.role, row.merchant_id, row.label)
+    mode = None if row.role == "operator" else _mode_of(key)
+    return Holder(row.id, row.role, row.merchant_id, row.label, mode, frozenset(row.scopes))
 
 
 def list_keys(database: Database, merchant_id: str | None = None) -> Sequence[ApiKey]:
@@ -117,6 +129,7 @@ def list_keys(database: Database, merchant_id: str | None = None) -> Sequence[Ap
         columns.id,
         columns.merchant_id,
         columns.role,
+        columns.scopes,
         columns.label,
         columns.hint,
         columns.created_at,
@@ -126,7 +139,9 @@ def list_keys(database: Database, merchant_id: str | None = None) -> Sequence[Ap
         statement = statement.where(columns.merchant_id == merchant_id)
     with database.read() as connection:
         rows = connection.execute(statement.order_by(columns.id.desc()).limit(_MOST_LISTED)).mappings()
-        return [ApiKey(**row) for row in rows]
+        return [
+            ApiKey(**row, mode=None if row["role"] == "operator" else _mode_of(row["hint"])) for row in rows
+        ]
 
 
 def revoke_key(database: Database, key_id: str, *, actor: str = "aegis") -> None:
@@ -146,6 +161,11 @@ def revoke_key(database: Database, key_id: str, *, actor: str = "aegis") -> None
             audit_log.append(connection, actor=actor, action="api_key.revoked", details={"key_id": key_id})
 
     database.run(work)
+
+
+def _mode_of(key: str) -> Mode | None:
+    """The mode that a merchant's key, or its hint, begins with."""
+    return next((mode for mode, prefix in _MERCHANTS.items() if key.startswith(prefix)), None)
 
 
 def key_hash(key: str) -> bytes:

@@ -22,8 +22,8 @@ RETURNING id
 """
 
 _NEW_JOB = """
-INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status)
-SELECT %(job_id)s, id, merchant_id, 'sync', 'verify', 'queued' FROM payments
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)
+SELECT %(job_id)s, id, merchant_id, mode, 'sync', 'verify', 'queued' FROM payments
 WHERE id = %(payment_id)s AND frozen_at IS NULL
 ON CONFLICT DO NOTHING
 RETURNING id

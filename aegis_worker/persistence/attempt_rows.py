@@ -24,6 +24,7 @@ _READ = {
     "sends": "attempts.sends",
     "checks": "attempts.checks",
     "not_found_count": "attempts.not_found_count",
+    "account": "attempts.account",
     "candidates": "attempts.decision->'candidates'",
     "age_s": "extract(epoch FROM clock_timestamp() - attempts.sent_at)::float8",
     "answered_age_s": "extract(epoch FROM clock_timestamp() - attempts.answered_at)::float8",
@@ -67,4 +68,5 @@ def attempt_from_row(row: Mapping[str, Any], asked_at_s: float, told_at_s: float
         first_not_found_at_s=None if not_found_age_s is None else told_at_s - not_found_age_s,
         candidates=tuple(row["candidates"] or ()),
         answered_at_s=None if answered_age_s is None else asked_at_s - answered_age_s,
+        account=row["account"],
     )

@@ -66,4 +66,5 @@ def _charge(calls: Sequence[Attempt], position: int, now_s: float, *, is_own: bo
         gateway_ref=hop_reference(calls, charge),
         sent_ago_s=charge.sent_ago_s(now_s),
         is_own=is_own,
+        account=charge.account,
     )

@@ -17,6 +17,7 @@ def payment_from_row(row: Mapping[str, Any]) -> Payment:
         id=row["id"],
         merchant_id=row["merchant_id"],
         terms=terms_from_row(row),
+        mode=row["mode"],
         state=State(row["state"]),
         version=row["version"],
         authorized_minor=row["authorized_minor"],

@@ -157,4 +157,5 @@ def _opened(attempt: OpenAttempt) -> dict[str, Any]:
         "gateway_key": attempt.gateway_key,
         "request_hash": attempt.request_hash,
         "decision": dict(attempt.decision),
+        "account": attempt.account,
     }

@@ -7,6 +7,8 @@ migrations, the tables of oversight in `oversight_tables`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 from aegis_worker.domain.attempts import AttemptStatus
+from aegis_worker.domain.modes import MODES
 from aegis_worker.domain.transitions import State
 
 from . import terms
@@ -43,6 +46,13 @@ def one_of(column: str, *values: str) -> str:
 # The database checks only the form of an operation's name; pipeline/operations alone knows which operations there are.
 OPERATION_IS_A_NAME = "operation ~ '^[a-z][a-z_]{0,31}$'"
 
+
+# What says nothing of its mode is for test: then no real money moves.
+def mode_column(**more: Any) -> Column[str]:
+    """Live or test."""
+    return Column("mode", Text, nullable=False, server_default="test", **more)
+
+
 # Jobs that a worker may have to work on: neither ended nor waiting for a person.
 ACTIVE_JOB = text("finished_at IS NULL AND NOT in_review")
 
@@ -51,6 +61,7 @@ payments = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("merchant_id", Text, nullable=False),
+    mode_column(),
     *terms.columns(),
     Column("state", Text, nullable=False),
     Column("version", Integer, nullable=False),
@@ -85,11 +96,12 @@ payments = Table(
         " AND captured_minor <= authorized_minor AND authorized_minor <= amount_minor",
         name="amounts_ordered",
     ),
+    CheckConstraint(one_of("mode", *MODES), name="mode_known"),
     CheckConstraint(one_of("state", *State), name="state_known"),
     CheckConstraint(one_of("certainty", "known", "unknown"), name="certainty_known"),
     CheckConstraint(one_of("capture_method", "automatic", "manual"), name="capture_method_known"),
     CheckConstraint("version >= 1", name="version_positive"),
-    Index("payments_by_merchant", "merchant_id", "id"),
+    Index("payments_by_merchant", "merchant_id", "mode", "id"),
     Index(
         "payments_by_customer",
         "merchant_id",
@@ -104,6 +116,7 @@ payments = Table(
         "payments_live_reference",
         "merchant_id",
         text("aegis_same_name(reference)"),
+        "mode",
         "reference_freed_by",
         "reference_twin",
         unique=True,
@@ -129,6 +142,7 @@ jobs = Table(
     Column("id", Text, primary_key=True),
     Column("payment_id", Text, nullable=False),
     Column("merchant_id", Text, nullable=False),
+    mode_column(),
     Column("operation", Text, nullable=False),
     Column("queue", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -164,7 +178,7 @@ jobs = Table(
     ),
     Index("jobs_due", "queue", "run_at", postgresql_where=ACTIVE_JOB),
     Index("jobs_due_by_merchant", "queue", "merchant_id", "run_at", postgresql_where=ACTIVE_JOB),
-    Index("jobs_by_merchant", "merchant_id", "id"),
+    Index("jobs_by_merchant", "merchant_id", "mode", "id"),
     Index("jobs_in_review", "payment_id", postgresql_where=text("in_review")),
 )
 
@@ -175,6 +189,7 @@ attempts = Table(
     Column("operation", Text, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("gateway", Text, nullable=False),
+    Column("account", Text),
     Column("gateway_key", Text, nullable=False),
     Column("request_hash", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -218,6 +233,7 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("merchant_id", Text, primary_key=True),
+    mode_column(primary_key=True),
     Column("route", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("request_hmac", LargeBinary, nullable=False),
@@ -238,6 +254,7 @@ api_keys = Table(
     Column("created_at", TIME, nullable=False, server_default=NOW),
     Column("revoked_at", TIME),
     Column("role", Text, nullable=False, server_default="merchant"),
+    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     CheckConstraint(one_of("role", "merchant", "operator"), name="role_known"),
 )
 

@@ -186,6 +186,7 @@ def _sent(opened: OpenAttempt, lease_epoch: int, sent_at_s: float) -> Attempt:
         sent_at_s=sent_at_s,
         first_not_found_at_s=None,
         candidates=tuple(opened.decision.get("candidates", ())),
+        account=opened.account,
     )
 
 

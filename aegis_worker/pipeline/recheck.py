@@ -28,6 +28,7 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 from aegis_worker.exchange.engine import STUCK, begun
+from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
 from aegis_worker.gateways.discretion import discreet
 from aegis_worker.hints import Notifier
@@ -56,7 +57,8 @@ FROM (SELECT payment_id, operation, number FROM attempts WHERE recheck_at <= sta
       ORDER BY recheck_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
     JOIN payments p ON p.id = due.payment_id
 WHERE (a.payment_id, a.operation, a.number) = (due.payment_id, due.operation, due.number)
-RETURNING a.payment_id, a.operation, a.number, a.gateway, a.gateway_key, a.rechecks, p.amount_minor, p.currency,
+RETURNING a.payment_id, a.operation, a.number, a.gateway, a.account, a.gateway_key, a.rechecks,
+    p.mode, p.amount_minor, p.currency,
     a.recheck_at::text AS claimed_until,
     extract(epoch FROM clock_timestamp() - coalesce(a.answered_at, a.sent_at))::float8 AS age_s,
     (SELECT h.gateway_ref FROM attempts h
@@ -135,8 +137,10 @@ def _asked(
     if row["gateway"] in silent:
         return lambda: Unknown("it did not answer about another payment")
     gateway = gateways.get(row["gateway"])
-    if gateway is None:
-        return lambda: Unknown("no longer configured")
+    config = None if gateway is None else gateway.config
+    unreachable = out_of_reach(row["gateway"], config, row["account"], row["mode"])
+    if gateway is None or unreachable is not None:
+        return lambda: Unknown(unreachable or "")
     amount = Money(row["amount_minor"], row["currency"])
     query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"], amount)
     return begun(partial(gateway.ask, query), gateway.config.slowest_call_s, STUCK)

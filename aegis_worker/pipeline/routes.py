@@ -17,9 +17,9 @@ from .work import Route, Work
 def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]) -> list[Work]:
     """The jobs as work, each with where its payment may go."""
     health = parts.gates.health()
-    configs = [gateway.config for gateway in parts.gateways.values()]
+    configs = {name: gateway.config for name, gateway in parts.gateways.items()}
+    in_order = list(configs.values())
     capabilities = {name: gateway.capabilities for name, gateway in parts.gateways.items()}
-    retries = {config.name: config.retry for config in configs}
     turns = count(_first_turn(parts, table, jobs))
     # With the shipped routing most payments of a batch get the same decision, and finding it costs a tenth of making it.
     alike: dict[Any, Decision] | None = {} if goes_by_eligibility(table.config, parts.routing_hooks) else None
@@ -27,12 +27,13 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
     for job in jobs:
         payment = job.payment
         terms = payment.terms
-        key = terms.amount, terms.payment_method["type"], terms.customer.get("country"), terms.capture_method
+        kind, country = terms.payment_method["type"], terms.customer.get("country")
+        key = payment.mode, terms.amount, kind, country, terms.capture_method
         decision = alike.get(key) if alike is not None else None
         if decision is None:
             decision = decide(
                 payment,
-                configs,
+                in_order,
                 health,
                 table.config,
                 parts.rng,
@@ -43,7 +44,7 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
             )
             if alike is not None:
                 alike[key] = decision
-        route = Route(_as_decided(job, decision), capabilities, retries, table.version)
+        route = Route(_as_decided(job, decision), capabilities, configs, table.version)
         held_until_s = job.claimed_at_s + parts.lease_s
         works.append(Work(job, job.payment, job.attempts, route, held_until_s=held_until_s))
     return works

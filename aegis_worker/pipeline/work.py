@@ -16,8 +16,7 @@ from aegis_worker.domain.changes import AnswerAttempt, JobChange, OpenAttempt
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Lookup, Outcome
 from aegis_worker.domain.payment import Fact, Payment
-from aegis_worker.domain.retries import RetryLimits
-from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
+from aegis_worker.gateways.base import Capabilities, GatewayConfig, GatewayRequest, StatusQuery
 from aegis_worker.routing.router import Decision
 
 LatePolicy = Literal["void", "refund", "hold"]
@@ -43,14 +42,14 @@ class Policy:
 
 
 class Route(Struct, frozen=True):
-    """Where the payment may go, what each configured gateway needs, and how often it is tried, by name.
+    """Where the payment may go, what each configured gateway needs, and its table, by name.
 
     `version` of the routing that decided; 0 for config/routing.toml where nothing was ever put.
     """
 
     decision: Decision
     capabilities: Mapping[str, Capabilities]
-    retries: Mapping[str, RetryLimits]
+    gateways: Mapping[str, GatewayConfig]
     version: int = 0
 
 

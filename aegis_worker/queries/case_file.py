@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.decisions import Decision
+from aegis_worker.domain.modes import Owner
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.audit_log import Entry, list_entries
 from aegis_worker.persistence.tables import attempts, jobs, payments
@@ -55,12 +56,12 @@ class CaseFile:
         return self.job is not None and self.job.status in ("queued", "running", "waiting", "review")
 
 
-def read_case_file(connection: Connection, merchant_id: str | None, payment_id: str) -> CaseFile | None:
-    """The case of a payment, or None if this merchant has none with that id. Needs a fresh connection, which it sets to
+def read_case_file(connection: Connection, owner: Owner | None, payment_id: str) -> CaseFile | None:
+    """The case of a payment, or None if this owner has none with that id. Needs a fresh connection, which it sets to
     see the database as of one moment.
     """
     connection = connection.execution_options(isolation_level="REPEATABLE READ")
-    stored = get_payment(connection, merchant_id, payment_id)
+    stored = get_payment(connection, owner, payment_id)
     if stored is None:
         return None
     now = connection.exec_driver_sql("SELECT statement_timestamp()").scalar_one()
@@ -84,11 +85,11 @@ def read_case_file(connection: Connection, merchant_id: str | None, payment_id: 
         now=now,
         stored=stored,
         frozen_at=frozen_at,
-        job=None if holding is None else get_job(connection, merchant_id, holding.id),
+        job=None if holding is None else get_job(connection, owner, holding.id),
         lease_until=None if holding is None else holding.lease_until,
         claimed_by=None if holding is None else holding.claimed_by,
-        events=list_events(connection, merchant_id, payment_id, limit=_MOST_EVENTS),
-        attempts=list_attempts(connection, merchant_id, payment_id, limit=_MOST_ATTEMPTS),
+        events=list_events(connection, owner, payment_id, limit=_MOST_EVENTS),
+        attempts=list_attempts(connection, owner, payment_id, limit=_MOST_ATTEMPTS),
         recheck_at=recheck_at,
         incidents=get_incidents(connection, [payment_id]).get(payment_id, []),
         decisions_of_people=list_entries(connection, limit=_MOST_ENTRIES, payment_id=payment_id),

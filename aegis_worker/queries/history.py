@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Select, Table, select
 
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.persistence.attempt_rows import ATTEMPT_COLUMNS, attempt_from_row
 from aegis_worker.persistence.tables import attempts, payment_events, payments
 
-from .page import of_merchant
+from .page import of_owner
 
 
 class StoredEvent(Struct, frozen=True):
@@ -49,7 +50,7 @@ _STORED_ATTEMPTS = select(*ATTEMPT_COLUMNS, *(attempts.c[name] for name in _BESI
 
 def list_events(
     connection: Connection,
-    merchant_id: str | None,
+    owner: Owner | None,
     payment_id: str,
     *,
     limit: int,
@@ -58,11 +59,11 @@ def list_events(
 ) -> Sequence[StoredEvent]:
     """The payment's events after `after_seq` and not after `upto_seq`, oldest first.
 
-    Empty for a payment that isn't this merchant's.
+    Empty for a payment that isn't this owner's.
     """
     columns = payment_events.c
     statement = (
-        _of_payment(select(payment_events), payment_events, merchant_id, payment_id)
+        _of_payment(select(payment_events), payment_events, owner, payment_id)
         .where(columns.seq > after_seq, columns.seq <= upto_seq)
         .order_by(columns.seq)
         .limit(limit)
@@ -74,10 +75,10 @@ def list_events(
 
 
 def list_attempts(
-    connection: Connection, merchant_id: str | None, payment_id: str, *, limit: int
+    connection: Connection, owner: Owner | None, payment_id: str, *, limit: int
 ) -> Sequence[StoredAttempt]:
-    """The payment's attempts in the order they were first sent. Empty for a payment that isn't this merchant's."""
-    of_payment = _of_payment(_STORED_ATTEMPTS, attempts, merchant_id, payment_id)
+    """The payment's attempts in the order they were first sent. Empty for a payment that isn't this owner's."""
+    of_payment = _of_payment(_STORED_ATTEMPTS, attempts, owner, payment_id)
     return _read_attempts(connection, of_payment.limit(limit))
 
 
@@ -107,9 +108,7 @@ def _read_attempts(connection: Connection, statement: Select[Any]) -> list[Store
     ]
 
 
-def _of_payment(
-    statement: Select[Any], child: Table, merchant_id: str | None, payment_id: str
-) -> Select[Any]:
+def _of_payment(statement: Select[Any], child: Table, owner: Owner | None, payment_id: str) -> Select[Any]:
     # These rows have no merchant of their own, so join the payment, which says whose they are.
     joined = statement.join(payments, payments.c.id == child.c.payment_id)
-    return of_merchant(joined.where(child.c.payment_id == payment_id), payments, merchant_id)
+    return of_owner(joined.where(child.c.payment_id == payment_id), payments, owner)

@@ -10,9 +10,10 @@ from msgspec import Struct
 from msgspec.structs import fields
 from sqlalchemy import ColumnElement, Connection, not_, select
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.persistence.tables import jobs
 
-from .page import Page, newest_first, of_merchant
+from .page import Page, newest_first, of_owner
 
 
 class StoredJob(Struct, frozen=True):
@@ -45,16 +46,16 @@ _INDEXED_AS: Mapping[str, tuple[ColumnElement[bool], ...]] = {
 _COLUMNS = [jobs.c[field.name] for field in fields(StoredJob)]
 
 
-def get_job(connection: Connection, merchant_id: str | None, job_id: str) -> StoredJob | None:
-    """One job, or None where this merchant has none with that id."""
-    statement = of_merchant(select(*_COLUMNS).where(jobs.c.id == job_id), jobs, merchant_id)
+def get_job(connection: Connection, owner: Owner | None, job_id: str) -> StoredJob | None:
+    """One job, or None where this owner has none with that id."""
+    statement = of_owner(select(*_COLUMNS).where(jobs.c.id == job_id), jobs, owner)
     row = connection.execute(statement).mappings().one_or_none()
     return None if row is None else _stored(cast("Mapping[str, Any]", row))
 
 
 def list_jobs(
     connection: Connection,
-    merchant_id: str | None,
+    owner: Owner | None,
     *,
     status: str | None = None,
     payment_id: str | None = None,
@@ -62,7 +63,7 @@ def list_jobs(
     starting_after: str | None = None,
 ) -> Page[StoredJob]:
     """Jobs, newest first; only those of one payment or in one status if those are given."""
-    statement = of_merchant(select(*_COLUMNS), jobs, merchant_id)
+    statement = of_owner(select(*_COLUMNS), jobs, owner)
     if status is not None:
         statement = statement.where(jobs.c.status == status, *_INDEXED_AS.get(status, ()))
     if payment_id is not None:

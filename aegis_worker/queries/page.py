@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import Column, Connection, Select, Table
 
+from aegis_worker.domain.modes import Owner
+
 T = TypeVar("T")
 
 
@@ -19,9 +21,11 @@ class Page(Generic[T]):
     next_cursor: str | None
 
 
-def of_merchant(statement: Select[Any], table: Table, merchant_id: str | None) -> Select[Any]:
-    """The statement for one merchant's rows only. None means any merchant: for operators, not for merchants' requests."""
-    return statement if merchant_id is None else statement.where(table.c.merchant_id == merchant_id)
+def of_owner(statement: Select[Any], table: Table, owner: Owner | None) -> Select[Any]:
+    """The statement for the owner's rows only. None means everybody's: for operators, not for merchants' requests."""
+    if owner is None:
+        return statement
+    return statement.where(table.c.merchant_id == owner.merchant_id, table.c.mode == owner.mode)
 
 
 def newest_first(

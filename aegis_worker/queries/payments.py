@@ -9,13 +9,14 @@ from typing import Any, cast
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Certainty, Payment
 from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.ids import PAYMENT, first_id_at
 from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.persistence.tables import payments
 
-from .page import Page, newest_first, of_merchant
+from .page import Page, newest_first, of_owner
 
 
 class StoredPayment(Struct, frozen=True):
@@ -42,9 +43,9 @@ class PaymentFilters(Struct, frozen=True):
     error_code: str | None = None
 
 
-def get_payment(connection: Connection, merchant_id: str | None, payment_id: str) -> StoredPayment | None:
-    """One payment, or None where this merchant has none with that id."""
-    statement = of_merchant(select(payments).where(payments.c.id == payment_id), payments, merchant_id)
+def get_payment(connection: Connection, owner: Owner | None, payment_id: str) -> StoredPayment | None:
+    """One payment, or None where this owner has none with that id."""
+    statement = of_owner(select(payments).where(payments.c.id == payment_id), payments, owner)
     row = connection.execute(statement).mappings().one_or_none()
     return None if row is None else _stored(cast("Mapping[str, Any]", row))
 
@@ -72,25 +73,23 @@ def with_reference(
     return [_stored(cast("Mapping[str, Any]", row)) for row in rows]
 
 
-def get_state(connection: Connection, merchant_id: str | None, payment_id: str) -> State | None:
+def get_state(connection: Connection, owner: Owner | None, payment_id: str) -> State | None:
     """The state alone: what a caller who waits for the end reads again and again."""
-    statement = of_merchant(
-        select(payments.c.state).where(payments.c.id == payment_id), payments, merchant_id
-    )
+    statement = of_owner(select(payments.c.state).where(payments.c.id == payment_id), payments, owner)
     state = connection.execute(statement).scalar_one_or_none()
     return None if state is None else State(state)
 
 
 def list_payments(
     connection: Connection,
-    merchant_id: str | None,
+    owner: Owner | None,
     filters: PaymentFilters,
     *,
     limit: int,
     starting_after: str | None = None,
 ) -> Page[StoredPayment]:
     """Payments that meet every filter, newest first."""
-    statement = of_merchant(select(payments), payments, merchant_id).where(*_conditions(filters))
+    statement = of_owner(select(payments), payments, owner).where(*_conditions(filters))
     return newest_first(
         connection, statement, payments.c.id, _stored, limit=limit, starting_after=starting_after
     )

@@ -11,6 +11,7 @@ from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import hop_reference
 from aegis_worker.domain.outcomes import Operation, Unknown
 from aegis_worker.exchange.engine import STUCK, begun
+from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.base import PaymentGateway, StatusQuery
 from aegis_worker.gateways.kit.identity import NOTHING
 from aegis_worker.pipeline.calls import begin_call, longest_s
@@ -42,8 +43,10 @@ def _asked(
 ) -> Callable[[], Said]:
     """Ask about the charge; what is returned waits for what the gateway says."""
     gateway = gateways.get(charge.gateway)
-    if gateway is None:
-        return lambda: Said(charge, Unknown("it is no longer configured"), asked_for)
+    config = None if gateway is None else gateway.config
+    unreachable = out_of_reach(charge.gateway, config, charge.account, case.payment.mode)
+    if gateway is None or unreachable is not None:
+        return lambda: Said(charge, Unknown(unreachable or ""), asked_for)
     gateway_ref = asked_for or hop_reference(case.calls, charge)
     query = StatusQuery(Operation.PROCESS, charge.gateway_key, gateway_ref, case.payment.amount)
     wait: Callable[[], Answer | BaseException | None] = begun(

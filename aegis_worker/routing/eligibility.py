@@ -36,6 +36,8 @@ def sort_out(
         known = health.get(name)
         if not gateway.enabled:
             left_out[name] = "is switched off"
+        elif gateway.mode != payment.mode:
+            left_out[name] = f"takes {gateway.mode} payments, and this is a {payment.mode} one"
         elif gateway.currencies and currency not in gateway.currencies:
             left_out[name] = f"does not take {currency}"
         elif gateway.methods and method not in gateway.methods:

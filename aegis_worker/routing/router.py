@@ -72,8 +72,8 @@ def decide(
 
 
 def goes_by_eligibility(config: RoutingConfig, hooks: Sequence[RoutingHook]) -> bool:
-    """Whether payments that are alike to eligibility (currency, amount, method, country, capture method) all get the same
-    decision.
+    """Whether payments that are alike to eligibility (mode, currency, amount, method, country, capture method) all get the
+    same decision.
     """
     return config.strategy == "RULE_BASED" and not config.rules_in_order and not hooks
 

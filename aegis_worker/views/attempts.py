@@ -19,6 +19,7 @@ def attempt_body(stored: StoredAttempt) -> dict[str, Any]:
         "operation": attempt.operation,
         "number": attempt.number,
         "gateway": attempt.gateway,
+        "account": attempt.account,
         "status": attempt.status,
         "gateway_ref": attempt.gateway_ref,
         "outcome": attempt.outcome.to_json() or None,

@@ -16,6 +16,7 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
     return {
         "id": payment.id,
         "object": "payment",
+        "mode": payment.mode,
         "amount": terms.amount.minor,
         "currency": terms.amount.currency,
         "reference": terms.reference,

@@ -53,6 +53,7 @@ FIELDS: Mapping[str, str] = {
     "state": "the payment's state from now on; only where the event changes it",
     "capture_method": "`automatic` or `manual`",
     "payment_method": "the kind of method alone, such as `card`",
+    "mode": "live or test, as the key that the payment was made with",
     "customer_id": "the merchant's own id of who pays, or null",
     "gateway": "the gateway that the event is about",
     "gateway_ref": "the gateway's id of the charge",

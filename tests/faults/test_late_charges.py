@@ -25,6 +25,7 @@ from support.payments import (
 from support.sandbox_process import API_KEY, eventually, running_sandbox
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
@@ -175,13 +176,13 @@ def test_a_held_late_charge_that_a_person_gives_back_at_the_gateway_is_over(data
     run(parts, "verify")
     assert job_of(database, payment_id)["status"] == "review"
     gateway.look_up = lambda query: now_says
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(parts, "verify")
     assert job_of(database, payment_id)["status"] == "succeeded"
     (gone,) = told_of(database, payment_id, "DUPLICATE_REVERSED")
     assert (gone["gateway_ref"], gone["how"]) == ("ch_late", "given back at the gateway")
     look_ups = len(gateway.look_ups)
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(parts, "verify")
     assert (job_of(database, payment_id)["status"], len(gateway.look_ups)) == ("succeeded", look_ups)
 
@@ -190,7 +191,7 @@ def test_a_paid_charge_that_was_given_back_behind_our_back_goes_to_a_person(data
     gateway = ScriptedGateway("a")
     payment_id, parts = failed_payment(database, gateway)
     gateway.look_up = lambda query: Approved("ch_1", captured_minor=1999, refunded_minor=1999)
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(parts, "verify")
     job = job_of(database, payment_id)
     assert (job["status"], job["result"]["gateway_says"]) == ("review", "GivenBack")
@@ -216,7 +217,7 @@ def test_a_sync_by_the_merchant_finds_a_late_charge_too(database):
     gateway = ScriptedGateway("a", lambda request: HARD)
     payment_id, parts = failed_payment(database, gateway)
     gateway.charges[f"{payment_id}-p1"] = "ch_late"
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     for queue in ("verify", "payments", "verify"):
         run(parts, queue)
     assert story_of(database, payment_id)[-2:] == ["DUPLICATE_DETECTED", "DUPLICATE_REVERSED"]

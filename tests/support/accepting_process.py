@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import AegisError
@@ -22,7 +23,9 @@ def accept_in_threads(database_url: str, keys: Sequence[str], threads: int) -> l
     def accept(key: str) -> tuple[str, str, bool]:
         terms = PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "tok_ok"}, reference=f"of-{key}")
         try:
-            told = intake.accept(PaymentCommand("m_1", "POST /v1/payments", key, b"h" * 32, terms))
+            told = intake.accept(
+                PaymentCommand(Owner("m_1", "test"), "POST /v1/payments", key, b"h" * 32, terms)
+            )
         except AegisError as error:
             return key, error.code, False
         return key, told.payment.id, told.replayed

@@ -17,10 +17,11 @@ from werkzeug.test import TestResponse
 
 from aegis_api.app import create_app, serve_with
 from aegis_worker.domain.changes import Change, JobChange
+from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.gateways.base import PaymentGateway
-from aegis_worker.persistence.api_keys import create_key, create_operator_key
+from aegis_worker.persistence.api_keys import Scope, create_key, create_operator_key
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.record import record
@@ -110,8 +111,10 @@ class Api:
         """What the application seals with."""
         return KeyRing(self.settings.sealing_keys)
 
-    def merchant(self, merchant_id: str = "mer_a") -> Merchant:
-        _, key = create_key(self.database, merchant_id, "test")
+    def merchant(
+        self, merchant_id: str = "mer_a", *, mode: Mode = "test", scopes: Sequence[Scope] = ()
+    ) -> Merchant:
+        _, key = create_key(self.database, merchant_id, "test", mode=mode, scopes=scopes)
         return Merchant(merchant_id, key, self.app.test_client())
 
     def operator(self, label: str = "night") -> Merchant:

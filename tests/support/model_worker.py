@@ -10,7 +10,6 @@ import random
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.errors import VersionConflict
 from aegis_worker.pipeline.advance import advance, send_until_s
 from aegis_worker.pipeline.held import (
@@ -38,6 +37,8 @@ from aegis_worker.routing.router import Decision
 from support.model_gateway import ModelGateway
 from support.model_tables import LEASE_S, Tables
 from support.payments import OpenGates
+
+from .gateway_tables import tables
 
 POLICY = Policy(
     max_attempts=3,
@@ -74,7 +75,7 @@ class World:
         return Route(
             Decision(tuple(self.gateways), {}),
             {name: gateway.capabilities for name, gateway in self.gateways.items()},
-            {name: RetryLimits() for name in self.gateways},
+            tables(*self.gateways),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.domain.replay import differences
@@ -76,7 +77,7 @@ def in_configured_order() -> RoutingTable:
 def a_command(key: str = "key-1", **changes: Any) -> PaymentCommand:
     """A command. A change goes to the command if it has a field of that name, and otherwise to its terms."""
     request: dict[str, Any] = {
-        "merchant_id": "m_1",
+        "owner": Owner("m_1", "test"),
         "route": "POST /v1/payments",
         "idempotency_key": key,
         "request_hmac": b"h" * 32,
@@ -85,6 +86,8 @@ def a_command(key: str = "key-1", **changes: Any) -> PaymentCommand:
         "amount": Money(1999, "USD"),
         "payment_method": {"type": "card", "token": "tok_ok"},
     }
+    if "merchant_id" in changes:
+        changes["owner"] = Owner(changes.pop("merchant_id"), "test")
     for name, value in changes.items():
         (request if name in request else terms)[name] = value
     return PaymentCommand(**request, terms=PaymentTerms(**terms))

@@ -24,7 +24,7 @@ WITH held AS (
     WHERE j.id = c.job_id AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END
         AND j.last_change IS DISTINCT FROM c.number
         AND NOT EXISTS (SELECT FROM payments f WHERE f.id = c.payment_id AND f.frozen_at IS NOT NULL)
-    RETURNING c.*, j.merchant_id
+    RETURNING c.*, j.merchant_id, j.mode
 ), moved AS (
     UPDATE payments p
     SET state = h.state, version = h.version, authorized_minor = h.authorized_minor,
@@ -65,16 +65,16 @@ WITH held AS (
     SELECT gateway, gateway_ref, payment_id FROM answered WHERE gateway_ref IS NOT NULL
     ON CONFLICT (gateway, gateway_ref) DO UPDATE SET payment_id = NULL WHERE r.payment_id <> excluded.payment_id
 ), opened AS (
-    INSERT INTO attempts (payment_id, operation, number, gateway, gateway_key, request_hash, status, decision,
-        lease_epoch)
-    SELECT h.payment_id, o.operation, o.number, o.gateway, o.gateway_key, o.request_hash, 'SENT', o.decision,
-        h.lease_epoch
+    INSERT INTO attempts (payment_id, operation, number, gateway, account, gateway_key, request_hash, status,
+        decision, lease_epoch)
+    SELECT h.payment_id, o.operation, o.number, o.gateway, o.account, o.gateway_key, o.request_hash, 'SENT',
+        o.decision, h.lease_epoch
     FROM held h CROSS JOIN LATERAL json_to_record(h.opened) AS o(
-        operation text, number int, gateway text, gateway_key text, request_hash text, decision jsonb)
+        operation text, number int, gateway text, account text, gateway_key text, request_hash text, decision jsonb)
     WHERE h.opened IS NOT NULL
 ), following AS (
-    INSERT INTO jobs (id, payment_id, merchant_id, operation, queue, status, request)
-    SELECT f.id, h.payment_id, h.merchant_id, f.operation, f.queue, 'queued', f.request
+    INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request)
+    SELECT f.id, h.payment_id, h.merchant_id, h.mode, f.operation, f.queue, 'queued', f.request
     FROM held h CROSS JOIN LATERAL json_to_record(h.follow_up) AS f(
         id text, operation text, queue text, request jsonb)
     WHERE h.follow_up IS NOT NULL

@@ -28,7 +28,7 @@ from .absence import Missing, after_not_found
 from .answers import ask_later, doubt, end_attempt, send_again
 from .requests import request_for
 from .room import Room
-from .steps import ask, review
+from .steps import ask, review, unreachable_because
 
 _HOW = {Operation.VOID: "released", Operation.REFUND: "refunded"}
 # Another charge may have turned up meanwhile: whether all is well is for one more sync to say.
@@ -53,8 +53,10 @@ class Reversal(Room):
 
 def _step(work: Work) -> Step:
     charge, operation = _charge(work), Operation(work.job.operation)
-    if charge["gateway"] not in work.route.capabilities:
-        return review(work, f"{charge['gateway']} holds a charge too many and is no longer configured")
+    charged = next(attempt for attempt in work.attempts if attempt.number == charge["number"])
+    unreachable = unreachable_because(work, charged)
+    if unreachable is not None:
+        return review(work, f"{charge['gateway']} holds a charge too many: {unreachable}")
     for position, attempt in enumerate(work.attempts):
         if (attempt.operation, attempt.number) == (operation, charge["number"]):
             return _on_disk[attempt.status](work, position)
@@ -66,6 +68,7 @@ def _step(work: Work) -> Step:
         gateway_key=gateway_key(work.payment.id, operation, charge["number"]),
         request_hash=request.fingerprint(),
         decision={"because": f"gives back {charge['gateway_ref']}, a charge too many"},
+        account=charged.account,
     )
     return Send(opened, request, [])
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.charges import hop_reference
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.base import StatusQuery
 
 from ..work import Ask, Rest, Work
@@ -17,6 +19,12 @@ def ask(work: Work, position: int = -1) -> Ask:
     reference = hop_reference(work.attempts, attempt)
     query = StatusQuery(attempt.operation, attempt.gateway_key, reference, work.payment.amount)
     return Ask(query, position)
+
+
+def unreachable_because(work: Work, attempt: Attempt) -> str | None:
+    """Why nothing may be asked or sent about the attempt now; None where it may."""
+    config = work.route.gateways.get(attempt.gateway)
+    return out_of_reach(attempt.gateway, config, attempt.account, work.payment.mode)
 
 
 def review(work: Work, reason: str) -> Rest:

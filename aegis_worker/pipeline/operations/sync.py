@@ -36,7 +36,7 @@ from aegis_worker.domain.transitions import State
 from ..work import Answer, LatePolicy, Policy, Rest, Settled, Step, Work
 from .answers import ask_later, end_attempt
 from .room import Room
-from .steps import ask, review
+from .steps import ask, review, unreachable_because
 
 
 class Sync(Room):
@@ -67,8 +67,7 @@ def _first_look_up(work: Work) -> Step:
         return Rest(JobChange("succeeded", result={"agrees": True, "gateway_says": nothing}))
     to_ask = _still_to_ask(work)
     if not to_ask:
-        gateway = work.attempts[charges[-1]].gateway
-        return Rest(JobChange("failed", reason=f"gateway {gateway} is no longer configured"))
+        return Rest(JobChange("failed", reason=unreachable_because(work, work.attempts[charges[-1]])))
     return ask(work, to_ask[0])
 
 
@@ -218,5 +217,5 @@ def _still_to_ask(work: Work) -> list[int]:
     return [
         position
         for position in standing_charges(work.attempts)
-        if position not in work.said and work.attempts[position].gateway in work.route.capabilities
+        if position not in work.said and unreachable_because(work, work.attempts[position]) is None
     ]

@@ -9,8 +9,15 @@ from sqlalchemy import select
 from support.api_client import start_api
 
 from aegis_api.http.auth import KnownKeys
+from aegis_worker.domain.modes import MODES, Mode
 from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, NotFound
-from aegis_worker.persistence.api_keys import authenticate, create_key, list_keys, revoke_key
+from aegis_worker.persistence.api_keys import (
+    authenticate,
+    create_key,
+    create_operator_key,
+    list_keys,
+    revoke_key,
+)
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.tables import api_keys
 
@@ -26,13 +33,32 @@ def test_a_key_tells_its_merchant(database: Database) -> None:
     assert [authenticate(database, key).merchant_id for key in (key_a, key_b)] == ["mer_a", "mer_b"]
 
 
-@pytest.mark.parametrize(("live", "prefix"), [(False, "aegis_test_"), (True, "aegis_live_")])
-def test_a_key_carries_256_random_bits_and_says_what_it_is_for(
-    database: Database, live: bool, prefix: str
-) -> None:
-    keys = {create_key(database, "mer_a", "shop", live=live)[1] for _ in range(20)}
+@pytest.mark.parametrize("mode", MODES)
+def test_a_key_carries_256_random_bits_and_says_its_mode(database: Database, mode: Mode) -> None:
+    keys = {create_key(database, "mer_a", "shop", mode=mode)[1] for _ in range(20)}
     assert len(keys) == 20
-    assert all(re.fullmatch(prefix + r"[A-Za-z0-9_-]{43}", key) for key in keys)
+    assert all(re.fullmatch(rf"aegis_{mode}_[A-Za-z0-9_-]{{43}}", key) for key in keys)
+    assert {authenticate(database, key).mode for key in keys} == {mode}
+    assert {key.mode for key in list_keys(database)} == {mode}
+
+
+def test_a_key_is_for_test_where_nothing_is_said(database: Database) -> None:
+    assert authenticate(database, create_key(database, "mer_a", "shop")[1]).mode == "test"
+
+
+def test_an_operators_key_has_no_mode(database: Database) -> None:
+    _, key = create_operator_key(database, "night")
+    assert re.fullmatch(r"aegis_ops_[A-Za-z0-9_-]{43}", key)
+    assert authenticate(database, key).mode is None
+    assert [listed.mode for listed in list_keys(database)] == [None]
+
+
+def test_a_key_has_the_scopes_that_it_was_made_with_and_no_other(database: Database) -> None:
+    _, plain = create_key(database, "mer_a", "shop")
+    _, refunding = create_key(database, "mer_a", "back office", scopes=("refunds:write",))
+    assert authenticate(database, plain).scopes == frozenset()
+    assert authenticate(database, refunding).scopes == {"refunds:write"}
+    assert [list(key.scopes) for key in list_keys(database)] == [["refunds:write"], []]
 
 
 def test_nothing_that_is_stored_or_listed_gives_the_key_back(database: Database) -> None:

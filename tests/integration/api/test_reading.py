@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from support.api_client import SUCCEEDED, Api, Merchant, body_of, start_api
 
 from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.persistence.tables import attempts
@@ -321,7 +322,7 @@ def test_operators_read_every_merchants_objects(api: Api, shop: Merchant) -> Non
         assert job.merchant_id == "mer_b"
         assert len(list_events(connection, None, theirs["id"], limit=10)) == 1
         assert len(list_attempts(connection, None, theirs["id"], limit=10)) == 1
-        assert list_attempts(connection, "mer_a", theirs["id"], limit=10) == []
+        assert list_attempts(connection, Owner("mer_a", "test"), theirs["id"], limit=10) == []
 
 
 def test_it_is_ready_when_the_schema_is_the_one_of_the_code(api: Api, database_url: str) -> None:

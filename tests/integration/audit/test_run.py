@@ -25,6 +25,7 @@ from aegis_worker.audit.incidents import list_incidents
 from aegis_worker.audit.run import AuditParts, AuditReport, audit_all, audit_on
 from aegis_worker.audit.violations import Bounds
 from aegis_worker.domain.changes import Change, JobChange
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import NotFound, Unknown
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
@@ -220,7 +221,7 @@ def test_a_frozen_payment_is_not_synchronised(database, break_in):
     break_in("UPDATE payments SET state = 'PROCESSING'")
     audit_on(auditing(database))
     with pytest.raises(PaymentFrozen, match="a person decides"):
-        request_sync(database, "m_1", payment_id)
+        request_sync(database, Owner("m_1", "test"), payment_id)
     assert job_of(database, payment_id)["status"] == "review"
 
 

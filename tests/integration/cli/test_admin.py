@@ -96,9 +96,24 @@ def test_a_key_is_made_shown_once_and_revoked(aegis: Aegis, database: Database) 
     assert key["revoked_at"] is not None
 
 
-def test_production_makes_live_keys(aegis: Aegis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_for_real_money_has_to_be_asked_for(aegis: Aegis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AEGIS_ENV", "production")
-    assert aegis("keys", "create", "--merchant", "shop", "--json").json["key"].startswith("aegis_live_")
+    made = aegis("keys", "create", "--merchant", "shop", "--json").json
+    assert made["key"].startswith("aegis_test_")
+    assert (made["mode"], made["scopes"]) == ("test", [])
+    arguments = ("--mode", "live", "--scope", "refunds:write")
+    made = aegis("keys", "create", "--merchant", "shop", *arguments, "--json").json
+    assert made["key"].startswith("aegis_live_")
+    assert (made["mode"], made["scopes"]) == ("live", ["refunds:write"])
+    listed = aegis("keys", "list", "--json").json
+    assert [(key["mode"], key["scopes"]) for key in listed] == [("live", ["refunds:write"]), ("test", [])]
+
+
+@pytest.mark.parametrize("more", [("--mode", "test"), ("--scope", "refunds:write")])
+def test_an_operators_key_takes_neither_mode_nor_scope(aegis: Aegis, more: tuple[str, ...]) -> None:
+    ran = aegis("keys", "create", "--operator", *more)
+    assert ran.exit_code == 2
+    assert "operators see both modes" in ran.err
 
 
 def test_an_operators_key_is_of_no_merchant_and_shown_as_what_it_is(aegis: Aegis, database: Database) -> None:

@@ -18,6 +18,7 @@ from support.payments import (
 )
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import DuplicateReference, IdempotencyInProgress, IdempotencyKeyReused, NotFound
 from aegis_worker.intake import request_sync
@@ -87,17 +88,17 @@ def test_a_reference_belongs_to_one_payment_that_has_not_failed(database):
 
 def test_sync_brings_the_open_job_forward_and_makes_one_where_none_is_open(database):
     accepted = accept_one(database)
-    assert request_sync(database, "m_1", accepted.payment.id) == accepted.job_id
+    assert request_sync(database, Owner("m_1", "test"), accepted.payment.id) == accepted.job_id
     run_until_quiet(pipeline(database, ScriptedGateway("a")))
-    job_id = request_sync(database, "m_1", accepted.payment.id)
+    job_id = request_sync(database, Owner("m_1", "test"), accepted.payment.id)
     assert job_id != accepted.job_id
-    assert request_sync(database, "m_1", accepted.payment.id) == job_id
+    assert request_sync(database, Owner("m_1", "test"), accepted.payment.id) == job_id
 
 
 def test_sync_of_another_merchants_payment_is_not_found(database):
     accepted = accept_one(database)
     with pytest.raises(NotFound):
-        request_sync(database, "m_2", accepted.payment.id)
+        request_sync(database, Owner("m_2", "test"), accepted.payment.id)
 
 
 def test_the_answer_is_the_command(database):

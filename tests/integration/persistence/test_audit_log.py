@@ -112,7 +112,8 @@ def test_keys_made_and_revoked_are_told_once_and_without_the_key(database: Datab
     revoke_key(database, key_id, actor="cli:ben")
     revoked, created = entries(database)
     assert (created.actor, created.action) == ("cli:asha", "api_key.created")
-    assert created.details == {"key_id": key_id, "role": "merchant", "merchant_id": "mer_a", "label": "shop"}
+    whose = {"key_id": key_id, "role": "merchant", "merchant_id": "mer_a", "mode": "test"}
+    assert created.details == {**whose, "label": "shop", "scopes": []}
     assert (revoked.actor, revoked.action, revoked.details) == (
         "cli:ben",
         "api_key.revoked",

@@ -17,6 +17,7 @@ from support.statement_plans import Scan, scans_of
 
 from aegis_worker.audit.batches import check_keys, check_payments
 from aegis_worker.cli import checks_database
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Declined, Outcome, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.base import GatewayRequest
@@ -116,16 +117,18 @@ def lists(database: Database, payment_id: str) -> UseCases:
         "before": PaymentFilters(created_lt=hour_ago - timedelta(days=1)),
     }
 
-    def payments(merchant_id: str | None, one: PaymentFilters) -> object:
+    def payments(owner: Owner | None, one: PaymentFilters) -> object:
         with database.read() as connection:
-            return list_payments(connection, merchant_id, one, limit=50)
+            return list_payments(connection, owner, one, limit=50)
 
     def jobs(**only: str) -> object:
         with database.read() as connection:
-            return list_jobs(connection, "m_1", limit=50, **only)
+            return list_jobs(connection, Owner("m_1", "test"), limit=50, **only)
 
     return {
-        **{f"payments, {name}": partial(payments, "m_1", one) for name, one in filters.items()},
+        **{
+            f"payments, {name}": partial(payments, Owner("m_1", "test"), one) for name, one in filters.items()
+        },
         "payments of anyone": partial(payments, None, PaymentFilters()),
         "jobs": jobs,
         "jobs that succeeded": partial(jobs, status="succeeded"),
@@ -148,7 +151,7 @@ def looks(database: Database, payment_id: str) -> UseCases:
         "sweep": reading(lambda tx: due_by_queue(tx, limit=1000)),
         "reviews": reading(lambda tx: list_reviews(tx, limit=50)),
         "stuck": reading(lambda tx: list_stuck(tx, Thresholds(0, 0, 0, 0), limit=50)),
-        "explain": reading(lambda tx: read_case_file(tx, "m_1", payment_id)),
+        "explain": reading(lambda tx: read_case_file(tx, Owner("m_1", "test"), payment_id)),
         "doctor": reading(
             lambda tx: [
                 list(check(tx))

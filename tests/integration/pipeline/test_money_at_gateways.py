@@ -28,6 +28,7 @@ from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.audit.run import AuditParts, audit_all
 from aegis_worker.audit.violations import Bounds
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Pending, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
@@ -108,7 +109,7 @@ def test_money_that_changed_at_the_gateway_after_success_is_reported_by_sync_rec
     assert violation.invariant == "I3"
     assert found in violation.summary
 
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(parts, "verify")
     job = job_of(database, payment_id)
     assert job["status"] == "review"
@@ -215,7 +216,7 @@ def test_held_funds_that_were_captured_or_released_at_the_gateway_are_reported(d
         gateway.look_up = answering(now_says)
         assert [mismatch["state"] for mismatch in reconciled(database, gateway).mismatches] == ["AUTHORIZED"]
         assert [violation.invariant for violation in audited(database, gateway).violations] == ["I3"]
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(parts, "verify")
     assert job_of(database, payment_id)["status"] == "review"
 
@@ -228,7 +229,7 @@ def test_an_answer_about_another_payment_is_reported_and_never_followed(database
     gateway.look_up = lambda query: Unknown("an answer about something else", kind=UnknownKind.MISMATCH)
     (mismatch,) = reconciled(database, gateway).mismatches
     assert mismatch["gateways"][0]["found"] == "an answer about something else"
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(parts, "verify")
     assert job_of(database, payment_id)["status"] == "waiting", (
         "it says nothing about ours: it is asked again"
@@ -256,7 +257,7 @@ class TestAChargeThatWasGivenBack:
     def test_is_no_charge_to_whoever_compares(self, database: Database) -> None:
         payment_id, parts, gateway = self.given_back_by_hand(database)
         assert reconciled(database, gateway).mismatches == []
-        request_sync(database, "m_1", payment_id)
+        request_sync(database, Owner("m_1", "test"), payment_id)
         run(parts, "verify")
         assert [event.type for event in events_of(database, payment_id)][-1] == "PAYMENT_DUPLICATE_REVERSED"
         assert attempts_of(database, payment_id)[0]["outcome"]["given_back"] is True

@@ -27,6 +27,7 @@ from support.payments import (
 from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.domain.actions import Redirect
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -354,11 +355,11 @@ def test_a_sync_of_an_ended_payment_says_whether_the_gateway_agrees(database):
     payment_id = accept_one(database).payment.id
     parts = pipeline(database, gateway)
     run(parts, "payments")
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(parts, "verify")
     assert job_of(database, payment_id)["result"] == {"agrees": True, "gateway_says": "Approved"}
     gateway.look_up = lambda query: NotFound()
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(parts, "verify")
     assert job_of(database, payment_id)["status"] == "waiting", "the gateway may not show it yet"
     let_pass(database, 150)

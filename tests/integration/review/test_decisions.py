@@ -16,6 +16,7 @@ from support.sandbox_process import Sandbox, running_sandbox
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.decisions import Decision
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Pending, Unknown, UnknownKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidState, ResolutionContradicted, ResolutionRefused
@@ -247,7 +248,7 @@ def test_a_decision_that_waits_is_seen_wherever_the_payment_is_looked_at(databas
     with database.read() as connection:
         (waiting,) = list_reviews(connection, limit=5).rows
     with database.read() as connection:
-        case = read_case_file(connection, "m_1", payment_id)
+        case = read_case_file(connection, Owner("m_1", "test"), payment_id)
     assert waiting.decision == stands.decision
     assert case is not None
     following = outlook(case)

@@ -13,6 +13,7 @@ from support.payments import accept_one, job_of, payment_of, pipeline, rows, sto
 from support.reviews import DOWN, HASTY, SEEN, WHY, doubtful, in_review
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Approved, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidState
@@ -195,7 +196,7 @@ def test_a_decision_about_a_payment_that_has_ended_closes_its_review_and_changes
     run(pipeline(database, gateway), "payments")
     before = payment_of(database, payment_id)
     gateway.look_up = lambda query: DOWN
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(pipeline(database, gateway, policy=HASTY), "verify")
     assert job_of(database, payment_id)["status"] == "review"
     decide(database, payment_id, "charged", gateway)

@@ -27,6 +27,7 @@ from aegis_worker.audit.checks import violations
 from aegis_worker.audit.subjects import read_subjects
 from aegis_worker.audit.violations import Bounds
 from aegis_worker.domain.actions import Redirect
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -279,7 +280,7 @@ def test_a_payment_that_has_ended_keeps_its_end_and_only_its_review_is_closed(
     run(parts, "payments")
     let_pass(database, 150)
     gateway.look_up = lambda query: NotFound()
-    request_sync(database, "m_1", payment_id)
+    request_sync(database, Owner("m_1", "test"), payment_id)
     run(parts, "verify")
     assert job_of(database, payment_id)["status"] == "review"
     before = payment_of(database, payment_id)
@@ -413,7 +414,7 @@ def test_a_worker_that_just_claimed_the_job_wins_over_an_operator(database: Data
 
     def meanwhile(query: Any) -> Any:
         gateway.look_up = gateway.by_ledger
-        request_sync(database, "m_1", payment_id)
+        request_sync(database, Owner("m_1", "test"), payment_id)
         run(pipeline(database, gateway, policy=HASTY), "verify")
         return Unknown("status is down", kind=UnknownKind.ANSWER_TIMEOUT)
 

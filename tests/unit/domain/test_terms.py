@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from aegis_api.payments.accepting import PAYMENTS_ROUTE, command_of
 from aegis_api.payments.request_schemas import PaymentRequestSchema
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.terms import PaymentTerms
@@ -58,7 +59,9 @@ def test_the_hmac_of_a_request_is_what_it_was_before_there_were_terms() -> None:
         "reference": "order-1",
         "metadata": {"a": 1},
     }
-    command = command_of("m_1", PAYMENTS_ROUTE, "key", PaymentRequestSchema().load(body), secret="s" * 32)
+    command = command_of(
+        Owner("m_1", "test"), PAYMENTS_ROUTE, "key", PaymentRequestSchema().load(body), secret="s" * 32
+    )
     as_stored_then = "f64a7a88859f4c76031b7394535ac5ea869e02985e426288beb59eb3ed1310b3"
     assert command.request_hmac.hex() == as_stored_then
 

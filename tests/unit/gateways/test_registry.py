@@ -11,12 +11,14 @@ import pytest
 from support.tls import certificate
 
 from aegis_worker.domain.breakers import BreakerLimits
+from aegis_worker.domain.modes import MODES
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import AmountLimits, GatewayConfig
 from aegis_worker.gateways.kit.identity import Declared
 from aegis_worker.gateways.registry import ADAPTERS, IN_PROCESS, load_configs
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.settings import default_config_dir
 
 A_SANDBOX = "[gateways.a]\nadapter = 'sandbox'\nbase_url = 'http://x'\n"
@@ -34,6 +36,33 @@ def test_the_shipped_file_loads_and_takes_addresses_and_secrets_from_the_environ
     assert (first.name, first.base_url, first.api_key) == ("sandbox_a", "http://127.0.0.1:1234", "sk_secret")
     assert (second.name, second.base_url) == ("sandbox_b", "http://127.0.0.1:9102")
     assert "sk_secret" not in repr(first)
+
+
+def test_a_sandbox_is_for_test_payments_and_names_no_account_unless_told(tmp_path):
+    plain, named = configs(
+        tmp_path, f"{A_SANDBOX}[gateways.b]\nadapter = 'null'\nmode = 'test'\naccount = 'shop EU'"
+    )
+    assert (plain.mode, plain.account) == ("test", None)
+    assert (named.mode, named.account) == ("test", "shop EU")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_gateway_where_money_moves_says_its_mode(tmp_path, monkeypatch, mode):
+    monkeypatch.setitem(ADAPTERS, "real", SandboxAdapter)
+    table = "[gateways.a]\nadapter = 'real'\nbase_url = 'http://x'\n"
+    (config,) = configs(tmp_path, f"{table}mode = '{mode}'")
+    assert config.mode == mode
+    with pytest.raises(
+        ConfigurationError, match=r"gateways.a.mode: must be .live., for real money, or .test."
+    ):
+        configs(tmp_path, table)
+
+
+def test_an_account_may_have_a_table_in_each_mode(tmp_path, monkeypatch):
+    monkeypatch.setitem(ADAPTERS, "real", SandboxAdapter)
+    table = "[gateways.{}]\nadapter = 'real'\nbase_url = 'http://x'\naccount = 'acct_1'\nmode = '{}'\n"
+    found = configs(tmp_path, "".join(table.format(f"at_{mode}", mode) for mode in MODES))
+    assert [config.name for config in found] == ["at_live", "at_test"]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +87,17 @@ def test_the_shipped_file_loads_and_takes_addresses_and_secrets_from_the_environ
         (f"{A_SANDBOX}amounts.USD.min_minor = 1.5", "gateways.a.amounts.USD: must be whole minor units"),
         (f"{A_SANDBOX}amounts.USD.max_minor = 0", "gateways.a.amounts.USD: must be whole minor units"),
         (f"{A_SANDBOX}amounts.USD = {{min_minor = 9, max_minor = 8}}", "amounts.USD: min_minor is above"),
+        (f"{A_SANDBOX}mode = 'live'", 'gateways.a.mode: must be "test", or left out: no money moves at'),
+        (f"{A_SANDBOX}mode = 'prod'", 'gateways.a.mode: must be "test", or left out'),
+        (f"{A_SANDBOX}mode = true", "gateways.a.mode: must be a string"),
+        ("[gateways.a]\nadapter = 'null'\nmode = 'live'", 'gateways.a.mode: must be "test", or left out'),
+        (f"{A_SANDBOX}account = ''", "gateways.a.account: must be 1 to 255 printable characters"),
+        (f"{A_SANDBOX}account = ' shop'", "gateways.a.account: .* without spaces around them"),
+        (f"{A_SANDBOX}account = 7", "gateways.a.account: must be a string"),
+        (
+            f"{A_SANDBOX}account = 'shop'\n{A_SANDBOX.replace('.a]', '.b]')}account = 'shop'",
+            "gateways.b.account: gateways.a is 'shop' already; an account has one table",
+        ),
         (f"{A_SANDBOX}calls_per_s = 0.5", "gateways.a.calls_per_s: must be a whole number from 1"),
         (f"{A_SANDBOX}max_concurrent = 0", "gateways.a.max_concurrent: must be a whole number from 1"),
         (f"{A_SANDBOX}max_connections = '9'", "gateways.a.max_connections: must be a whole number"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.attempts import an_attempt
+from support.gateway_tables import tables
 from support.plain_payment import a_payment
 
 from aegis_worker.domain.attempts import AttemptStatus
@@ -15,7 +16,6 @@ from aegis_worker.domain.card_networks import Barred
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Operation, Outcome, Unknown
 from aegis_worker.domain.payment import Fact, Payment
-from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.base import Capabilities
 from aegis_worker.pipeline.advance import advance, send_until_s
@@ -65,7 +65,7 @@ def held_job(payment: Payment | None = None, *attempts: Any, operation: str = "p
     route = Route(
         Decision(("a", "b"), {}),
         dict.fromkeys("ab", Capabilities((Operation.PROCESS,), key_lifetime_s=3600.0, absence_window_s=30.0)),
-        dict.fromkeys("ab", RetryLimits()),
+        tables("a", "b"),
     )
     return Held(Work(job, payment, attempts, route, held_until_s=LEASE_ENDS_S))
 
@@ -281,7 +281,7 @@ def test_a_call_that_was_not_made_gives_its_permit_back_and_is_dropped() -> None
 
 
 def test_a_decline_that_another_gateway_may_take_goes_there_once_the_card_was_looked_at() -> None:
-    held, effects = after(sent(), answered(Declined("insufficient_funds", "51")))
+    held, effects = after(sent(), answered(Declined("issuer_unavailable", "91")))
     assert kinds(effects) == [Report, LookAtCard]
     _, (question,) = after(held, CardLookedAt(None))
     assert isinstance(question, AskGates)

@@ -55,6 +55,16 @@ def test_a_gateway_takes_only_the_amounts_that_are_set_for_the_currency(amount, 
     assert decided(configs={"a": {"amounts": limits}, "b": {}}, amount=amount).left_out == left_out
 
 
+@pytest.mark.parametrize(("mode", "candidates"), [("live", ("b",)), ("test", ("a",))])
+def test_a_gateway_of_the_other_mode_is_no_candidate(mode, candidates):
+    decision = decided(configs={"a": {"mode": "test"}, "b": {"mode": "live"}}, mode=mode)
+    (other,) = {"a", "b"} - set(candidates)
+    assert decision.candidates == candidates
+    of_other = {"live": "test", "test": "live"}[mode]
+    assert decision.left_out == {other: f"takes {of_other} payments, and this is a {mode} one"}
+    assert decision.wait_s is None
+
+
 def test_a_paused_gateway_takes_nothing():
     decision = decided({"paused": {"a", "b"}})
     assert decision.candidates == ("c",)

@@ -19,7 +19,7 @@ from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
 from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
 
 from ..requests import request_for, steps_from
-from ..steps import ask, ended, review
+from ..steps import ask, ended, review, unreachable_because
 from .facts import opened
 
 # What Retry-After may ask for at most.
@@ -47,8 +47,9 @@ def first_step(work: Work, policy: Policy) -> Step:
     latest = work.latest
     if latest is None:
         return _next_try(work, policy)
-    if latest.gateway not in work.route.capabilities:
-        return review(work, f"gateway {latest.gateway} has an open attempt and is no longer configured")
+    unreachable = unreachable_because(work, latest)
+    if unreachable is not None:
+        return review(work, unreachable)
     return _AFTER[latest.status](work, latest, policy)
 
 
@@ -168,12 +169,12 @@ def _may_go_on(work: Work, hops: list[Attempt]) -> bool:
         return True
     code = latest.outcome.decline_code
     times = sum(hop.status == "DECLINED" and hop.outcome.code == code for hop in hops)
-    return may_try_after_decline(code, times, work.route.retries[latest.gateway])
+    return may_try_after_decline(code, times, work.route.gateways[latest.gateway].retry)
 
 
 def _pause_s(work: Work, hops: list[Attempt]) -> float | None:
     """How long to leave a gateway alone that was tried; None when it is not tried again."""
-    limits, latest = work.route.retries[hops[-1].gateway], hops[-1]
+    limits, latest = work.route.gateways[hops[-1].gateway].retry, hops[-1]
     if latest.status != "NOT_SENT" or not may_try_same_gateway(_kind_of(latest), len(hops), limits):
         return None
     # Beyond the bound we would rather try than wait.
@@ -215,6 +216,7 @@ def _send(
             gateway_key=gateway_key(work.payment.id, operation, number),
             request_hash=request.fingerprint(),
             decision=decision,
+            account=work.route.gateways[gateway].account,
         ),
         request,
         facts + opened(work.payment, operation, gateway, number),

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from support.payments import accept
 
 from aegis_api.payments.accepting import terms_of
+from aegis_worker.domain.modes import Owner
 from aegis_worker.intake import PaymentCommand
 from aegis_worker.lab.bench import floor
 from aegis_worker.lab.bench.finished import ends_of
@@ -67,7 +68,7 @@ def test_seeded_payments_are_those_that_intake_accepts(cursor: Cursor, database:
     seeded = {table: without_times(rows_of(cursor, table)) for table in TABLES}
     accept(
         PaymentCommand(
-            merchant_id="m_1",
+            owner=Owner("m_1", "test"),
             route="POST /v1/payments",
             idempotency_key="accepted",
             request_hmac=b"x" * 32,
