@@ -8,6 +8,7 @@ from aegis_api.http.composed import Reason
 from aegis_api.http.documented import Answer, an_object, number, one_of, text, time, whole
 from aegis_api.http.fields import BodySchema
 from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.domain.modes import MODES
 from aegis_worker.resilience.permits import ERRORS
 
 GATEWAY_NAME = {
@@ -157,6 +158,8 @@ class GatewaySchema(Answer):
     object = one_of("gateway")
     name = text()
     adapter = text()
+    mode = one_of(*MODES, description="Whose payments it takes: `live` ones or `test` ones.")
+    account = text("The gateway's account that it opens; null if config/gateways.toml names none.", none=True)
     enabled = fields.Boolean(required=True)
     paused = fields.Nested(
         GatewayPauseSchema,

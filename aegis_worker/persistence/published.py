@@ -9,21 +9,22 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import Encoder
 
+from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.transitions import LEADS_TO, EventType
 from aegis_worker.ids import event_id
 
 # For a row `t` with payment_id and seq: the event, and facts of its payment that never change. Without LIMIT 1 the
 # planner may guess too many rows and read these two tables whole, which are the largest.
-PUBLISHED_COLUMNS = (
-    "t.payment_id, t.seq, e.type, e.data, e.at, p.merchant_id, p.amount_minor, p.currency, p.reference"
-)
+PUBLISHED_COLUMNS = """
+t.payment_id, t.seq, e.type, e.data, e.at, p.merchant_id, p.mode, p.amount_minor, p.currency, p.reference
+"""
 JOIN_PUBLISHED = """
 CROSS JOIN LATERAL (
     SELECT type, data, at FROM payment_events WHERE payment_id = t.payment_id AND seq = t.seq LIMIT 1
 ) e
 CROSS JOIN LATERAL (
-    SELECT merchant_id, amount_minor, currency, reference FROM payments WHERE id = t.payment_id LIMIT 1
+    SELECT merchant_id, mode, amount_minor, currency, reference FROM payments WHERE id = t.payment_id LIMIT 1
 ) p
 """
 
@@ -39,6 +40,7 @@ class PublishedEvent(Struct, frozen=True):
     data: Mapping[str, Any]
     at: datetime
     merchant_id: str
+    mode: Mode
     amount_minor: int
     currency: str
     reference: str | None
@@ -52,11 +54,12 @@ class PublishedEvent(Struct, frozen=True):
         """The event in JSON: `id, type, created_at, payment_id, seq, data`.
 
         `created_at` is RFC 3339 in UTC, `seq` starts at 1 and has no gaps within a payment. `data` has what was recorded
-        with the event and always `amount` (minor units), `currency` and `reference`; `state` only where the event
-        changes it. Nothing in it depends on when it is delivered, so that a redelivery has the same bytes.
+        with the event and always `mode`, `amount` (minor units), `currency` and `reference`; `state` only where the
+        event changes it. Nothing in it depends on when it is delivered, so that a redelivery has the same bytes.
         """
         data = {
             **self.data,
+            "mode": self.mode,
             "amount": self.amount_minor,
             "currency": self.currency,
             "reference": self.reference,

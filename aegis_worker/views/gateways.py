@@ -22,6 +22,8 @@ def gateway_body(report: GatewayReport) -> dict[str, Any]:
         "object": "gateway",
         "name": config.name,
         "adapter": config.adapter,
+        "mode": config.mode,
+        "account": config.account,
         "enabled": config.enabled,
         "paused": report.paused and pause_body(report.paused),
         "health": report.live and _health_body(report.live),

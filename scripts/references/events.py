@@ -53,7 +53,7 @@ FIELDS: Mapping[str, str] = {
     "state": "the payment's state from now on; only where the event changes it",
     "capture_method": "`automatic` or `manual`",
     "payment_method": "the kind of method alone, such as `card`",
-    "mode": "live or test, as the key that the payment was made with",
+    "mode": "`live` or `test`, as the key that the payment was made with; in every event",
     "customer_id": "the merchant's own id of who pays, or null",
     "gateway": "the gateway that the event is about",
     "gateway_ref": "the gateway's id of the charge",
@@ -74,14 +74,24 @@ FIELDS: Mapping[str, str] = {
     "amount_minor": "the charge too many, in minor units",
     "policy": "what is done about it: `refund`, `void` or `hold` (`AEGIS_LATE_CHARGE_POLICY`)",
 }
-IN_EVERY_EVENT = frozenset({"amount", "currency", "reference", "state"})
+IN_EVERY_EVENT = frozenset({"mode", "amount", "currency", "reference", "state"})
 
 
 def example() -> str:
     """An event as webhooks and the stream carry it."""
     fact = _FACTS[EventType.SUCCEEDED]
-    terms = (_PAYMENT.merchant_id, _PAYMENT.amount.minor, _PAYMENT.amount.currency, _PAYMENT.reference)
-    event = PublishedEvent(_PAYMENT.id, 3, fact.type, fact.data, _AT, *terms)
+    event = PublishedEvent(
+        payment_id=_PAYMENT.id,
+        seq=3,
+        type=fact.type,
+        data=fact.data,
+        at=_AT,
+        merchant_id=_PAYMENT.merchant_id,
+        mode=_PAYMENT.mode,
+        amount_minor=_PAYMENT.amount.minor,
+        currency=_PAYMENT.amount.currency,
+        reference=_PAYMENT.reference,
+    )
     return f"```json\n{json.dumps(json.loads(event.payload()), indent=2)}\n```"
 
 

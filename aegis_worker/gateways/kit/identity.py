@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation, Unknown, UnknownKind
 
@@ -20,16 +22,20 @@ class Carries(Struct, frozen=True):
     """What a gateway's answers always show. What is False here is checked only if an answer shows it all the same.
 
     `reference`: ours, of this call or of another step of the same charge. `gateway_ref`: the gateway's id; if we asked by
-    one, it must be the same. `amount` in minor units, and `currency`: what we asked the gateway to move.
+    one, it must be the same. `amount` in minor units, and `currency`: what we asked the gateway to move. `mode`: live or
+    test. `account`: whose payment it is; looked at only where the gateway's table names an account.
     """
 
     reference: bool = False
     gateway_ref: bool = False
     amount: bool = False
     currency: bool = False
+    mode: bool = False
+    account: bool = False
 
 
 NOTHING = Carries()
+# All that is known of every payment. Mode and account are for gateways that say them.
 EVERYTHING = Carries(reference=True, gateway_ref=True, amount=True, currency=True)
 
 
@@ -47,11 +53,20 @@ class Declared(Struct, frozen=True):
 
 
 class Expected(Struct, frozen=True):
-    """What an answer must be about: any of our `references`, the `gateway_ref` that we asked by, the money to move."""
+    """What an answer must be about: any of our `references`, the `gateway_ref` that we asked by, the money to move.
+
+    `mode` and `account`: of the gateway's table that we asked under; None: not compared.
+    """
 
     references: frozenset[str]
     gateway_ref: str | None
     amount: Money | None
+    mode: Mode | None = None
+    account: str | None = None
+
+    def under(self, mode: Mode, account: str | None) -> Expected:
+        """The same, of a gateway whose answers say their mode or account: `request.expected.under(config.mode, …)`."""
+        return replace(self, mode=mode, account=account)
 
 
 class Shown(Struct, frozen=True):
@@ -61,11 +76,13 @@ class Shown(Struct, frozen=True):
     gateway_ref: str | None = None
     minor: int | None = None
     currency: str | None = None
+    mode: Mode | None = None
+    account: str | None = None
 
 
 def mismatch(carries: Carries, expected: Expected, shown: Shown) -> Unknown | None:
     """Why the answer is not about what was asked. None if it is, as far as this gateway's answers can tell."""
-    other = _other_payment(carries, expected, shown)
+    other = _other_account(carries, expected, shown) or _other_payment(carries, expected, shown)
     if other is not None:
         return about_another(other)
     found = _other_money(carries, expected, shown)
@@ -81,6 +98,21 @@ def other_money(found: str, ours: Money) -> Unknown:
     """For an answer about our own payment that shows another amount or currency than ours."""
     reason = f"an answer about other money: it shows {found}, ours is {ours.minor} {ours.currency}"
     return Unknown(reason, kind=UnknownKind.MISMATCH, shows=found)
+
+
+def _other_account(carries: Carries, expected: Expected, shown: Shown) -> str | None:
+    sides = (
+        ("mode", carries.mode, expected.mode, shown.mode),
+        ("account", carries.account, expected.account, shown.account),
+    )
+    for name, is_declared, ours, theirs in sides:
+        if ours is None or theirs == ours:
+            continue
+        if theirs is not None:
+            return f"it is of the {name} {theirs}, ours is {ours}"
+        if is_declared:
+            return f"it does not show the {name}, ours is {ours}"
+    return None
 
 
 def _other_payment(carries: Carries, expected: Expected, shown: Shown) -> str | None:

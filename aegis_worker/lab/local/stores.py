@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from redis import Redis, RedisError
 
 from aegis_worker.errors import DatabaseUnavailable, InvalidApiKey, StackFailed
 from aegis_worker.persistence import migrate
-from aegis_worker.persistence.api_keys import EVERY_MERCHANT, authenticate, create_key, create_operator_key
+from aegis_worker.persistence.api_keys import (
+    EVERY_MERCHANT,
+    SCOPES,
+    Scope,
+    authenticate,
+    create_key,
+    create_operator_key,
+)
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.engines import new_engine
 from aegis_worker.store_urls import checked_database_url, checked_redis_url
@@ -41,12 +48,13 @@ def migrate_schema(database_url: str) -> None:
 
 
 def working_key(database_url: str, merchant_id: str, kept: str) -> str:
-    """The merchant's key from last time, or a new one where this database doesn't know it."""
+    """The merchant's key from last time, with every scope, or a new one where this database knows none such."""
     return _working(
         database_url,
         merchant_id,
         kept,
-        lambda database: create_key(database, merchant_id, "local", actor=_ACTOR)[1],
+        lambda database: create_key(database, merchant_id, "local", scopes=SCOPES, actor=_ACTOR)[1],
+        SCOPES,
     )
 
 
@@ -57,13 +65,21 @@ def working_operator_key(database_url: str, kept: str) -> str:
         EVERY_MERCHANT,
         kept,
         lambda database: create_operator_key(database, "local", actor=_ACTOR)[1],
+        (),
     )
 
 
-def _working(database_url: str, merchant_id: str, kept: str, create: Callable[[Database], str]) -> str:
+def _working(
+    database_url: str,
+    merchant_id: str,
+    kept: str,
+    create: Callable[[Database], str],
+    scopes: Collection[Scope],
+) -> str:
     database = Database(new_engine(database_url, application="up", answer_within_s=_POSTGRES_S))
     try:
-        if kept and authenticate(database, kept).merchant_id == merchant_id:
+        holder = authenticate(database, kept) if kept else None
+        if holder is not None and holder.merchant_id == merchant_id and holder.scopes.issuperset(scopes):
             return kept
         return create(database)
     except InvalidApiKey:  # another database than last time, or revoked since

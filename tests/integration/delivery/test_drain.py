@@ -80,7 +80,8 @@ def test_events_reach_the_stream_in_order_and_leave_the_outbox(database, stream,
     assert {entry["merchant_id"] for entry in entries} == {"m_7"}
     last = json.loads(entries[-1]["payload"])
     assert (last["type"], last["seq"], last["payment_id"]) == ("payment.succeeded", 3, payment_id)
-    assert last["data"] == {"amount": 1999, "currency": "USD", "reference": "order-7", "state": "SUCCESS"}
+    terms = {"mode": "test", "amount": 1999, "currency": "USD", "reference": "order-7"}
+    assert last["data"] == {**terms, "state": "SUCCESS"}
 
 
 def test_an_empty_outbox_is_nothing_to_do(database, stream, redis_url):

@@ -18,7 +18,7 @@ HEX = "0199" * 8
 
 
 def an_event(event_type=EventType.SUCCEEDED, at=datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC), **data):
-    return PublishedEvent(f"pay_{HEX}", 3, event_type, data, at, "m_1", 1999, "USD", "order-7")
+    return PublishedEvent(f"pay_{HEX}", 3, event_type, data, at, "m_1", "live", 1999, "USD", "order-7")
 
 
 def test_the_payload_is_what_merchants_were_promised():
@@ -29,6 +29,7 @@ def test_the_payload_is_what_merchants_were_promised():
         "payment_id": f"pay_{HEX}",
         "seq": 3,
         "data": {
+            "mode": "live",
             "amount": 1999,
             "currency": "USD",
             "reference": "order-7",
@@ -46,7 +47,8 @@ def test_the_state_is_told_where_the_event_changes_it(event_type):
 
 
 def test_the_terms_of_the_payment_are_not_overruled_by_what_an_event_recorded():
-    assert json.loads(an_event(amount=1, currency="EUR").payload())["data"]["amount"] == 1999
+    data = json.loads(an_event(amount=1, currency="EUR", mode="test").payload())["data"]
+    assert (data["amount"], data["currency"], data["mode"]) == (1999, "USD", "live")
 
 
 def test_the_same_event_has_the_same_bytes_wherever_the_clock_stands():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -75,6 +77,41 @@ def test_what_is_declared_and_missing_is_a_mismatch_and_what_is_not_declared_may
 ) -> None:
     assert mismatch(carries, EXPECTED, shown) is not None
     assert mismatch(NOTHING, EXPECTED, shown) is None
+
+
+OF_OURS = {"mode": "live", "account": "acct_1"}
+AT_ANOTHER = [
+    pytest.param({"mode": "test"}, "it is of the mode test, ours is live", id="mode"),
+    pytest.param({"account": "acct_2"}, "it is of the account acct_2, ours is acct_1", id="account"),
+]
+
+
+@pytest.mark.parametrize(("other", "why"), AT_ANOTHER)
+@pytest.mark.parametrize("carries", [Carries(mode=True, account=True), NOTHING])
+def test_an_answer_of_another_mode_or_account_is_about_something_else(
+    carries: Carries, other: dict[str, Any], why: str
+) -> None:
+    expected = EXPECTED.under("live", "acct_1")
+    assert mismatch(carries, expected, replace(OURS, **OF_OURS)) is None
+    found = mismatch(carries, expected, replace(OURS, **OF_OURS | other))
+    assert found is not None
+    assert (found.kind, found.shows) == (UnknownKind.MISMATCH, "")
+    assert why in found.reason
+
+
+@pytest.mark.parametrize("name", ["mode", "account"])
+def test_a_mode_or_account_that_is_declared_must_be_shown(name: str) -> None:
+    expected, silent = EXPECTED.under("live", "acct_1"), replace(OURS, **OF_OURS | {name: None})
+    found = mismatch(Carries(**{name: True}), expected, silent)
+    assert found is not None
+    assert f"it does not show the {name}" in found.reason
+    assert mismatch(NOTHING, expected, silent) is None
+
+
+def test_an_account_that_the_table_does_not_name_is_not_compared() -> None:
+    anybodys = EXPECTED.under("live", None)
+    assert mismatch(Carries(account=True), anybodys, OURS) is None
+    assert mismatch(Carries(account=True), anybodys, replace(OURS, account="acct_2")) is None
 
 
 def test_what_nobody_asked_by_can_not_be_missing() -> None:
