@@ -14,8 +14,8 @@ from support.sandbox_process import NO_ANSWER, Sandbox, eventually
 from support.stripe_process import STRIPE_KEY, payer_clicks, post_form, running_stripe, sdk
 
 SECRET = "whsec_emulator"
-CARD = {"payment_method_types": ["card"], "payment_method": "pm_card_visa"}
-BODY = "amount=1999&currency=usd&payment_method_types[]=card&payment_method=pm_card_visa"
+CARD = {"allowed_payment_method_types": ["card"], "payment_method": "pm_card_visa"}
+BODY = "amount=1999&currency=usd&allowed_payment_method_types[]=card&payment_method=pm_card_visa"
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +169,10 @@ class TestDeclines:
         with pytest.raises(stripe.AuthenticationError):
             intent(sdk(emulator.url, "sk_test_wrong"))
         assert refused(client, colour="red").code == "parameter_unknown"
+
+    def test_what_its_version_has_removed_is_refused(self, client: stripe.StripeClient) -> None:
+        error = refused(client, payment_method_types=["card"])
+        assert error.code == "payment_method_types_no_longer_supported"
 
 
 class TestThreeDSecure:

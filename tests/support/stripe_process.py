@@ -44,18 +44,19 @@ def payer_clicks(page: str, button: str) -> HttpAnswer:
     shown = _get(place.netloc, place.path)
     action = f"{place.path}/{button}"
     assert f'action="{action}"' in shown.body.decode()
-    return _request(place.netloc, "POST", action, b"", {})
+    return request_to(place.netloc, "POST", action, b"", {})
 
 
 def _call(emulator: Sandbox, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-    return _request(urlsplit(emulator.url).netloc, method, path, body, headers)
+    return request_to(urlsplit(emulator.url).netloc, method, path, body, headers)
 
 
 def _get(netloc: str, path: str) -> HttpAnswer:
-    return _request(netloc, "GET", path, b"", {})
+    return request_to(netloc, "GET", path, b"", {})
 
 
-def _request(netloc: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+def request_to(netloc: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+    """One request on a connection of its own."""
     connection = http.client.HTTPConnection(netloc, timeout=CLIENT_TIMEOUT_S)
     try:
         connection.request(method, path, body or None, dict(headers))

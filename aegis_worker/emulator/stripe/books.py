@@ -30,6 +30,7 @@ _EVENTS = {
     "payment.requires_action": "payment_intent.requires_action",
     "payment.pending": "payment_intent.processing",
     "payment.authorized": "payment_intent.amount_capturable_updated",
+    "payment.captured": "payment_intent.amount_capturable_updated",
     "payment.succeeded": "payment_intent.succeeded",
     "payment.failed": "payment_intent.payment_failed",
     "payment.voided": "payment_intent.canceled",

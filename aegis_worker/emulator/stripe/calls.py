@@ -21,34 +21,22 @@ _CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
 _REASONS = ("", "duplicate", "fraudulent", "requested_by_customer")
 _CANCELLED_FOR = ("", "duplicate", "fraudulent", "requested_by_customer", "abandoned")
 _REFUND_ENDS_AFTER_S = 2
-_ALWAYS = frozenset({"expand", "metadata"})
-_ON_CONFIRM = frozenset(
-    {
-        "mandate",
-        "mandate_data",
-        "off_session",
-        "payment_method",
-        "payment_method_data",
-        "payment_method_options",
-    }
-    | {
-        "receipt_email",
-        "return_url",
-        "setup_future_usage",
-        "shipping",
-        "use_stripe_sdk",
-        "error_on_requires_action",
-    }
+_ON_CONFIRM = (
+    "confirmation_token error_on_requires_action expand mandate mandate_data off_session payment_method"
+    " payment_method_data payment_method_options receipt_email return_url setup_future_usage shipping use_stripe_sdk"
+)
+_ON_CREATE = (
+    "allowed_payment_method_types amount automatic_payment_methods capture_method confirm currency customer description"
+    " metadata payment_method_types statement_descriptor statement_descriptor_suffix"
 )
 FIELDS = {
-    "create": _ALWAYS
-    | _ON_CONFIRM
-    | {"amount", "capture_method", "confirm", "currency", "customer", "description", "payment_method_types"}
-    | {"automatic_payment_methods", "statement_descriptor", "statement_descriptor_suffix"},
-    "confirm": _ALWAYS - {"metadata"} | _ON_CONFIRM | {"capture_method"},
-    "capture": _ALWAYS | {"amount_to_capture", "final_capture", "statement_descriptor_suffix"},
-    "cancel": _ALWAYS - {"metadata"} | {"cancellation_reason"},
-    "refund": _ALWAYS | {"amount", "payment_intent", "reason"},
+    "create": frozenset(f"{_ON_CONFIRM} {_ON_CREATE}".split()),
+    "confirm": frozenset(f"{_ON_CONFIRM} capture_method".split()),
+    "capture": frozenset(
+        {"amount_to_capture", "expand", "final_capture", "metadata", "statement_descriptor_suffix"}
+    ),
+    "cancel": frozenset({"cancellation_reason", "expand"}),
+    "refund": frozenset({"amount", "expand", "metadata", "payment_intent", "reason"}),
 }
 REQUIRED = {"create": frozenset({"amount", "currency"}), "refund": frozenset({"payment_intent"})}
 
@@ -134,11 +122,14 @@ def _new_intent(books: StripeBooks, tx: Transaction, call: Call) -> Intent:
     currency = forms.text(form, "currency").upper()
     if len(currency) != 3 or not currency.isalpha():
         raise Refused(400, f"Invalid currency: {currency[:9]}", param="currency")
-    if form.get("statement_descriptor") and form.get("payment_method_types", ["card"]) == ["card"]:
+    if "payment_method_types" in form:
+        message = "payment_method_types is no longer supported; use allowed_payment_method_types."
+        raise Refused(400, message, "payment_method_types_no_longer_supported", param="payment_method_types")
+    if form.get("statement_descriptor") and form.get("allowed_payment_method_types", ["card"]) == ["card"]:
         message = "statement_descriptor is not taken for cards; use statement_descriptor_suffix."
         raise Refused(400, message, param="statement_descriptor")
-    if form.get("payment_method_types", ["card"]) != ["card"]:
-        raise Refused(400, "The emulator takes cards only.", param="payment_method_types")
+    if form.get("allowed_payment_method_types", ["card"]) != ["card"]:
+        raise Refused(400, "The emulator takes cards only.", param="allowed_payment_method_types")
     capture_method = forms.one_of(form, "capture_method", _CAPTURE_METHODS)
     payment = Payment(
         id=intent_id,
@@ -162,6 +153,8 @@ def _new_intent(books: StripeBooks, tx: Transaction, call: Call) -> Intent:
         "customer": forms.text(form, "customer") or None,
         "description": forms.text(form, "description") or None,
         "statement_descriptor_suffix": payment.statement_descriptor or None,
+        "metadata": dict(metadata),
+        "multicapture": _asks_for_multicapture(form),
         "payment_method": None,
         "test_id": None,
         "receipt_email": None,
@@ -184,7 +177,7 @@ def _with_terms(books: StripeBooks, tx: Transaction, intent: Intent, call: Call)
     for name in ("off_session", "use_stripe_sdk"):
         about[name] = forms.truth(form, name) or about[name]
     about["shipping"] = form.get("shipping", about["shipping"])
-    given = forms.text(form, "payment_method") or _token(form)
+    given = forms.text(form, "payment_method") or forms.text(form, "confirmation_token") or _token(form)
     if not given:
         return Intent(intent.payment, about)
     _, saved_with = books.card(tx, given, call.account)
@@ -195,6 +188,12 @@ def _with_terms(books: StripeBooks, tx: Transaction, intent: Intent, call: Call)
     about["test_id"] = saved.body["test_id"] if saved else given
     about["payment_method"] = given if saved else new_id("pm")
     return Intent(intent.payment, about)
+
+
+def _asks_for_multicapture(form: Mapping[str, Any]) -> bool:
+    options = form.get("payment_method_options", {})
+    card = options.get("card") if isinstance(options, dict) else None
+    return isinstance(card, dict) and card.get("request_multicapture") == "if_available"
 
 
 def _token(form: Mapping[str, Any]) -> str:
@@ -246,14 +245,16 @@ def _capture(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, 
     if payment.status is not Status.AUTHORIZED:
         message = f"This PaymentIntent could not be captured because it has a status of {payment.status}."
         raise unexpected_state(message, intent_object(intent, books.place))
-    amount = forms.amount(call.form, "amount_to_capture") or payment.authorized
-    if amount > payment.authorized:
+    amount = forms.amount(call.form, "amount_to_capture") or payment.authorized - payment.captured
+    if amount > payment.authorized - payment.captured:
         raise Refused(400, "amount_to_capture is above what is capturable.", "amount_too_large")
-    if "final_capture" in call.form and not forms.truth(call.form, "final_capture"):
-        raise Refused(400, "This account has no multicapture.", param="final_capture")
+    final = "final_capture" not in call.form or forms.truth(call.form, "final_capture")
+    if "final_capture" in call.form and not intent.about["multicapture"]:
+        raise Refused(400, "Multicapture was not asked for when this was created.", param="final_capture")
     if script.effect is Effect.DECLINE:
         return _refusal(script, intent)
-    payment.capture(amount)
+    payment.capture(amount, final)
+    intent.about["metadata"].update(forms.texts(call.form, "metadata"))
     return _shown(books, call, intent, call.now)
 
 
@@ -265,7 +266,7 @@ def _cancel(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, s
         raise unexpected_state(message, intent_object(intent, books.place))
     if script.effect is Effect.DECLINE:
         return _refusal(script, intent)
-    intent.payment.become(Status.VOIDED)
+    intent.payment.void()
     intent.about.update(canceled_at=int(call.now), cancellation_reason=reason or None)
     return _shown(books, call, intent, call.now)
 

@@ -77,9 +77,9 @@ _CARDS = {
 def by_id(test_id: str, instance: str) -> TestCard | None:
     """The card of a payment method's or token's id; None if Stripe has no such test id and no script is named so."""
     prefix, _, name = test_id.partition("_")
-    if prefix not in ("pm", "tok"):
+    if prefix not in ("pm", "tok", "ctoken"):
         return None
-    if (prefix == "tok" or name.startswith("card_")) and name.removeprefix("card_") in _CARDS:
+    if (prefix != "pm" or name.startswith("card_")) and name.removeprefix("card_") in _CARDS:
         return _CARDS[name.removeprefix("card_")]
     try:
         script = for_token(TOKEN_PREFIX + name, instance)

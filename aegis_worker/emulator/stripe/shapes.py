@@ -50,6 +50,7 @@ class Intent:
 def intent_object(intent: Intent, place: Place, *, expanded: bool = False) -> dict[str, Any]:
     """A PaymentIntent, with its newest charge itself where that was `expanded`."""
     payment, about = intent.payment, intent.about
+    held = payment.authorized - payment.captured
     status = _STATUS[payment.status]
     if status == "requires_confirmation" and not about["payment_method"]:
         status = "requires_payment_method"
@@ -57,7 +58,7 @@ def intent_object(intent: Intent, place: Place, *, expanded: bool = False) -> di
         "id": payment.id,
         "object": "payment_intent",
         "amount": payment.amount,
-        "amount_capturable": payment.authorized if payment.status is Status.AUTHORIZED else 0,
+        "amount_capturable": held if payment.status is Status.AUTHORIZED else 0,
         "amount_details": {"tip": {}},
         "amount_received": payment.captured,
         "application": None,
@@ -75,7 +76,7 @@ def intent_object(intent: Intent, place: Place, *, expanded: bool = False) -> di
         "last_payment_error": decline(payment.error_code, intent.charge_id) if payment.error_code else None,
         "latest_charge": charge_object(intent, place) if expanded and intent.charge_id else intent.charge_id,
         "livemode": place.livemode,
-        "metadata": payment.metadata,
+        "metadata": about["metadata"],
         "next_action": _next_action(intent, place),
         "on_behalf_of": None,
         "payment_method": None if payment.status is Status.FAILED else about["payment_method"],
@@ -117,7 +118,7 @@ def charge_object(intent: Intent, place: Place) -> dict[str, Any]:
         "failure_code": said.get("code"),
         "failure_message": said.get("message"),
         "livemode": place.livemode,
-        "metadata": payment.metadata,
+        "metadata": about["metadata"],
         "paid": bool(payment.authorized),
         "payment_intent": payment.id,
         "payment_method": about["payment_method"],

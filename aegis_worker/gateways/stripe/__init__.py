@@ -1,0 +1,1 @@
+"""The adapter of Stripe: PaymentIntents, refunds, signed events."""

@@ -1,0 +1,68 @@
+"""Translates Stripe's answers to look-ups. Pure.
+
+An intent that was created shows at once what became of it, so what it says about a later step counts. A 404 on an id that
+Stripe gave us proves nothing: it may be the wrong account's key.
+"""
+
+from __future__ import annotations
+
+from aegis_worker.domain.outcomes import Lookup, NotFound, Unknown, UnknownKind
+
+from ..base import StatusQuery
+from ..kit.flows import HttpAnswer
+from ..kit.identity import about_another, mismatch
+from ..kit.reading import Unreadable, children, parsed
+from .answers import Reader
+from .objects import IDENTITY, Refund, read_intent, read_refund
+from .standing import of_intent, of_refund
+
+
+def found_intent(query: StatusQuery, answer: HttpAnswer, reader: Reader) -> Lookup:
+    """The operation's outcome by the intent that was looked up by its id."""
+    try:
+        if answer.status != 200:
+            return _unusable(answer)
+        intent = read_intent(parsed(answer.body))
+    except Unreadable as problem:
+        return _unexpected(problem)
+    result = of_intent(query.operation, intent, query.reference, reader.publishable_key)
+    if isinstance(result, NotFound):
+        # It does not show the operation, so it can't show its key either: that it is the intent is enough.
+        is_ours = intent.id == query.gateway_ref and intent.livemode is reader.livemode
+        return result if is_ours else about_another(f"it shows {intent.id}")
+    return reader.stranger(query.operation, query.reference, query.expected, intent) or result
+
+
+def found_refund(query: StatusQuery, answer: HttpAnswer) -> Lookup:
+    """The outcome of a refund: the one that was asked for by its id, or, of an intent's, the one that carries our key."""
+    try:
+        if answer.status != 200:
+            return _unusable(answer)
+        body = parsed(answer.body)
+        if query.own_ref is not None:
+            return _of_refund(query, read_refund(body))
+        refunds = [read_refund(each) for each in children(body, "data")]
+    except Unreadable as problem:
+        return _unexpected(problem)
+    ours = next((refund for refund in refunds if refund.reference == query.reference), None)
+    if ours is not None:
+        return _of_refund(query, ours)
+    if body.get("has_more") is not False:
+        return Unknown("the intent has more refunds than one answer shows", kind=UnknownKind.UNREADABLE)
+    others = {refund.intent_id for refund in refunds} - {query.gateway_ref}
+    return about_another(f"refunds of {', '.join(sorted(others)[:3])}") if others else NotFound()
+
+
+def _of_refund(query: StatusQuery, refund: Refund) -> Lookup:
+    stranger = mismatch(IDENTITY.look_ups[query.operation], query.expected, refund.shown())
+    if query.own_ref not in (None, refund.id):
+        return about_another(f"it shows {refund.id}, asked was about {query.own_ref}")
+    return stranger or of_refund(refund)
+
+
+def _unusable(answer: HttpAnswer) -> Unknown:
+    return Unknown(f"look-up answered HTTP {answer.status}", kind=UnknownKind.of_status(answer.status))
+
+
+def _unexpected(problem: Unreadable) -> Unknown:
+    return Unknown(f"look-up with an unexpected body: {problem}", kind=UnknownKind.UNREADABLE)

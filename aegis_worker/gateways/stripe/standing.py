@@ -1,0 +1,59 @@
+"""What an intent or a refund says about the operation that was asked for. Pure, and the same for answers and look-ups."""
+
+from __future__ import annotations
+
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    Operation,
+    Pending,
+)
+
+from .codes import declined
+from .objects import Intent, Refund
+
+Standing = Approved | Declined | ActionRequired | Pending | NotFound
+
+
+def of_intent(operation: Operation, intent: Intent, reference: str, publishable_key: str) -> Standing:
+    """The outcome of an operation on an intent. `NotFound` if it has not happened. `reference`: the key of a capture."""
+    if operation is Operation.INITIATE:
+        return Approved(intent.id, captured=False)
+    if operation is Operation.CAPTURE:
+        return Approved(intent.id) if reference in intent.captures else NotFound()
+    if operation is Operation.VOID:
+        return Approved(intent.id, captured=False) if intent.status == "canceled" else NotFound()
+    return _of_charge(intent, publishable_key)
+
+
+def _of_charge(intent: Intent, publishable_key: str) -> Standing:
+    sums = (intent.received_minor, intent.refunded_minor)
+    match intent.status:
+        case "succeeded":
+            return Approved(intent.id, True, *sums)
+        case "requires_capture":
+            return Approved(intent.id, intent.received_minor > 0, *sums)
+        case "processing":
+            return Pending(intent.id)
+        case "requires_action":
+            return ActionRequired(intent.id, intent.action(publishable_key))
+        case "canceled" if intent.received_minor:
+            return Approved(intent.id, True, *sums)
+        case "canceled":
+            why = f"cancelled at Stripe: {intent.cancelled_because}".rstrip(": ")
+            return Declined("generic_decline", "canceled", why, intent.id)
+        case _ if intent.error is not None:
+            return declined(intent.error, intent.id)
+    # It waits for its confirmation, or never had a card.
+    return NotFound()
+
+
+def of_refund(refund: Refund) -> Approved | Declined | Pending:
+    """The outcome of a refund. It may still fail after it has succeeded."""
+    if refund.status == "succeeded":
+        return Approved(refund.id)
+    if refund.status in ("pending", "requires_action"):
+        return Pending(refund.id)
+    return Declined("generic_decline", refund.failure_reason or refund.status, "", refund.id)

@@ -1,0 +1,85 @@
+"""Stripe's events: checks that they are genuine, and translates them. Source: docs.stripe.com/webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.domain.money import Money
+from aegis_worker.errors import InvalidWebhook
+
+from ..base import GatewayEvent
+from ..kit.reading import Unreadable, child, identifier, minor_units, parsed
+from ..kit.signatures import is_recent, is_signed, signed_at_s
+from .amounts import AMOUNTS
+
+SIGNATURE_HEADER = "Stripe-Signature"
+SIGNATURE_AGE_S = 300
+# Stripe sends one for each secret while one rolls.
+_MOST_SIGNATURES = 10
+_KINDS = {
+    "payment_intent.created": "payment.created",
+    "payment_intent.requires_action": "payment.requires_action",
+    "payment_intent.processing": "payment.pending",
+    "payment_intent.amount_capturable_updated": "payment.authorized",
+    "payment_intent.succeeded": "payment.succeeded",
+    "payment_intent.payment_failed": "payment.failed",
+    "payment_intent.canceled": "payment.voided",
+    "charge.refunded": "payment.refunded",
+}
+
+
+def read_webhook(
+    secret: str, headers: Mapping[str, str], body: bytes, now_s: float, *, livemode: bool
+) -> GatewayEvent:
+    """The event, in AegisPay's words. Raises InvalidWebhook if it is forged, too old, of the other mode or not an event."""
+    given = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER.lower()), "")
+    _check_signature(secret, given, body, now_s)
+    try:
+        return _event(parsed(body), livemode)
+    except Unreadable as problem:
+        raise InvalidWebhook(f"not an event of Stripe: {problem}") from problem
+
+
+def _check_signature(secret: str, given: str, body: bytes, now_s: float) -> None:
+    """`t=<s since 1970>,v1=<hex HMAC-SHA-256 of "t.body">`, with a further `v1` for each secret while one rolls.
+
+    Raises InvalidWebhook.
+    """
+    pairs = [part.split("=", 1) for part in given.split(",") if "=" in part]
+    times = [value for name, value in pairs if name.strip() == "t"]
+    signatures = [value for name, value in pairs if name.strip() == "v1"]
+    at_s = signed_at_s(times[0]) if len(times) == 1 else None
+    if not secret or at_s is None or not 0 < len(signatures) <= _MOST_SIGNATURES:
+        raise InvalidWebhook("no usable signature")
+    message = f"{times[0]}.".encode() + body
+    if not any(is_signed(secret, message, signature) for signature in signatures):
+        raise InvalidWebhook("wrong signature")
+    if not is_recent(at_s, now_s, SIGNATURE_AGE_S):
+        raise InvalidWebhook("signature too old")
+
+
+def _event(event: Mapping[str, Any], livemode: bool) -> GatewayEvent:
+    """Raises Unreadable, or InvalidWebhook for an event of the other mode."""
+    if event.get("livemode") is not livemode:
+        raise InvalidWebhook("an event of the other mode")
+    about, word = child(child(event, "data"), "object"), identifier(event, "type")
+    is_intent = about.get("object") == "payment_intent"
+    name = "id" if is_intent else "payment_intent"
+    metadata = about.get("metadata") if is_intent else None
+    reference = metadata.get("reference") if isinstance(metadata, dict) else None
+    return GatewayEvent(
+        identifier(event, "id"),
+        identifier({"reference": reference}, "reference") if reference is not None else None,
+        identifier(about, name) if about.get(name) is not None else None,
+        _KINDS.get(word, word),
+        _amount(about) if word in _KINDS else None,
+    )
+
+
+def _amount(about: Mapping[str, Any]) -> Money:
+    code = str(about.get("currency")).upper()
+    if code not in EXPONENTS:
+        raise Unreadable("currency is no currency")
+    return Money(AMOUNTS.read(minor_units(about, "amount"), code), code)

@@ -1,0 +1,126 @@
+"""Answers and events that are not ours, and secrets that must not be seen, at every gateway."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support.conformance import WEBHOOK_SECRET, Paid, Till
+from support.sandbox_process import eventually
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import ActionRequired, Approved, Operation, Unknown, UnknownKind
+from aegis_worker.errors import InvalidWebhook
+from aegis_worker.gateways.base import GatewayEvent
+
+
+def test_an_answer_with_other_money(till: Till) -> None:
+    for flow in _flows(till, till.pay()):
+        said, _ = till.by_hand(flow, till.subject.other_money)
+        assert isinstance(said, Unknown)
+        assert said.kind is UnknownKind.MISMATCH
+
+
+def test_an_answer_about_another_payment(till: Till) -> None:
+    for flow in _flows(till, till.pay()):
+        said, _ = till.by_hand(flow, till.subject.other_payment)
+        assert isinstance(said, Unknown)
+        assert said.kind is UnknownKind.MISMATCH
+
+
+def test_another_accounts_payment(till: Till) -> None:
+    paid = till.pay()
+    options = {**till.subject.options, "connected": True}
+    stranger = Till(till.subject, till.emulator, till.shop, account="acct_other", options=options)
+    assert isinstance(stranger.ask(paid), Unknown)
+
+
+def test_the_other_mode(till: Till) -> None:
+    paid = till.pay()
+    said, _ = till.by_hand(till.adapter.process(paid.request), lambda body: {**body, "livemode": True})
+    assert isinstance(said, Unknown)
+    assert said.kind is UnknownKind.MISMATCH
+
+
+def test_an_id_that_nobody_has(till: Till) -> None:
+    paid = till.pay()
+    nobody = Paid(paid.request, paid.outcome, f"{paid.charge}0")
+    assert not isinstance(till.ask(nobody), Approved)
+
+
+def test_an_event(till: Till) -> None:
+    paid = till.pay()
+
+    def succeeded() -> list[GatewayEvent]:
+        events = [till.gateway.parse_webhook(headers, body) for headers, body in till.events(paid)]
+        return [event for event in events if event.kind == "payment.succeeded"]
+
+    assert eventually(lambda: bool(succeeded()))
+    (event,) = succeeded()
+    assert event.gateway_ref == paid.ref
+    assert event.amount == Money(1999, "USD")
+    assert event.reference is not None
+    assert event.reference in paid.request.expected.references
+
+
+def test_an_event_that_is_delivered_again_is_the_same(till: Till) -> None:
+    till.shop.scripts[f"/{till.subject.name}"].append(lambda request: request.send_error(500))
+    paid = till.pay()
+
+    def is_repeated() -> bool:
+        events = [till.gateway.parse_webhook(headers, body) for headers, body in till.events(paid)]
+        return len({event.event_id for event in events}) < len(events)
+
+    assert eventually(is_repeated)
+
+
+def test_a_forged_event(till: Till) -> None:
+    headers, body = till.events(till.pay())[-1]
+    with pytest.raises(InvalidWebhook):
+        till.gateway.parse_webhook(headers, body.replace(b"1999", b"9999"))
+    with pytest.raises(InvalidWebhook):
+        till.gateway.parse_webhook(till.signed(body, round(time.time()), "another secret"), body)
+    with pytest.raises(InvalidWebhook):
+        till.gateway.parse_webhook({}, body)
+
+
+def test_an_old_event(till: Till) -> None:
+    _, body = till.events(till.pay())[-1]
+    with pytest.raises(InvalidWebhook):
+        till.gateway.parse_webhook(till.signed(body, round(time.time()) - 3600, WEBHOOK_SECRET), body)
+
+
+def test_an_event_while_a_secret_rolls(till: Till) -> None:
+    paid = till.pay()
+    _, body = till.events(paid)[-1]
+    headers = till.signed(body, round(time.time()), "the next secret", WEBHOOK_SECRET)
+    assert till.gateway.parse_webhook(headers, body).gateway_ref == paid.ref
+
+
+def test_an_event_of_a_kind_that_is_not_known(till: Till) -> None:
+    _, body = till.events(till.pay())[-1]
+    body = body.replace(b'"type": "payment', b'"type": "weather.changed.payment', 1)
+    event = till.gateway.parse_webhook(till.signed(body, round(time.time()), WEBHOOK_SECRET), body)
+    assert event.kind.startswith("weather.changed")
+
+
+def test_secrets_are_not_seen(till: Till) -> None:
+    paid = till.pay("tok_3ds_1")
+    assert isinstance(paid.outcome, ActionRequired)
+    assert "secret" not in repr(paid.outcome)
+    assert "3ds/" not in repr(paid.outcome)
+    calls = [call for flow in _flows(till, till.pay()) for call in till.by_hand(flow)[1]]
+    assert calls
+    assert till.subject.api_key not in repr(calls)
+    assert "tok_ok" not in repr(calls)
+    assert till.subject.api_key not in repr(till.gateway.config)
+
+
+def _flows(till: Till, paid: Paid) -> list:  # type: ignore[type-arg]
+    """The charge's last call again, its look-up, and a refund with its own."""
+    refund = till.order(Operation.REFUND, paid, 300)
+    return [
+        till.adapter.process(paid.request),
+        till.adapter.get_status(till.query(paid)),
+        till.adapter.refund(refund.request),
+    ]

@@ -1,0 +1,252 @@
+"""What the conformance suite drives each adapter with: the gateway's emulator, its cards, its own reasons to skip."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from aegis_worker.domain.gateway_keys import FIRST_ORDERED, gateway_key
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Approved, Lookup, Operation, Outcome
+from aegis_worker.domain.terms import PaymentTerms
+from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateways.base import Adapter, GatewayConfig, GatewayRequest, StatusQuery
+from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
+from aegis_worker.gateways.stripe.adapter import StripeAdapter
+from support.gateway_calls import sent
+from support.merchant_server import Sink
+from support.sandbox_process import API_KEY, Sandbox, eventually, running_sandbox
+from support.stripe_process import STRIPE_KEY, request_to, running_stripe, sdk
+
+WEBHOOK_SECRET = "whsec_conformance"
+TIMEOUT_S = 1.0
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One gateway. `skips`: by scenario, the gateway's own reason why it has no such thing.
+
+    `other_payment` and `other_money` change the body of an answer so that it is about something else than what was asked.
+    `saved_card`: saves a card with a customer, and gives the token that stands for both.
+    """
+
+    name: str
+    adapter: Callable[[GatewayConfig], Adapter]
+    api_key: str
+    emulator: Callable[..., AbstractContextManager[Sandbox]]
+    signature_header: str
+    other_payment: Callable[[Body], Body]
+    other_money: Callable[[Body], Body]
+    refund_by_hand: Callable[[Sandbox, str, int], None]
+    saved_card: Callable[[Sandbox], str] = lambda emulator: ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    skips: Mapping[str, str] = field(default_factory=dict)
+
+    def config(self, base_url: str, **changes: Any) -> GatewayConfig:
+        """The gateway's table."""
+        given: dict[str, Any] = {
+            "name": self.name,
+            "adapter": self.name,
+            "base_url": base_url,
+            "api_key": self.api_key,
+            "webhook_secret": WEBHOOK_SECRET,
+            "timeout_s": TIMEOUT_S,
+            "options": self.options,
+        }
+        return GatewayConfig(**given | changes)
+
+    @contextmanager
+    def running(self, folder: Path, shop: Sink) -> Iterator[Sandbox]:
+        """Its emulator, which sends its webhooks to `shop`."""
+        flags = ("--webhook-url", shop.url(f"/{self.name}"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
+        with self.emulator(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": WEBHOOK_SECRET}) as emulator:
+            yield emulator
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A charge: its last call, what came of it, and what the gateway called it."""
+
+    request: GatewayRequest
+    outcome: Outcome
+    ref: str | None
+
+    @property
+    def charge(self) -> str:
+        """The gateway's id of the charge."""
+        assert self.ref is not None, self.outcome
+        return self.ref
+
+
+class Till:
+    """Charges at one gateway, over the engine, as the product would."""
+
+    def __init__(self, subject: Subject, emulator: Sandbox, shop: Sink, **config: Any) -> None:
+        self.subject, self.emulator, self.shop = subject, emulator, shop
+        self.adapter = subject.adapter(subject.config(emulator.url, **config))
+        self.gateway = LoadedGateway(self.adapter)
+
+    def pay(
+        self, token: str = "tok_ok", *, minor: int = 1999, hold: bool = False, return_url: str | None = None
+    ) -> Paid:
+        """All steps of a charge, until one does not simply succeed."""
+        method = "manual" if hold else "automatic"
+        card = {"type": "card", "token": token}
+        terms = PaymentTerms(Money(minor, "USD"), card, method, return_url=return_url)  # type: ignore[arg-type]
+        return self.go_on(f"pay_{uuid.uuid4().hex}", terms)
+
+    def go_on(self, payment_id: str, terms: PaymentTerms, ref: str | None = None) -> Paid:
+        """The steps of a charge from the first."""
+        for operation in self.gateway.capabilities.steps:
+            key = gateway_key(payment_id, operation, 1)
+            request = GatewayRequest(operation, payment_id, key, terms, ref)
+            outcome = sent(self.gateway, request)
+            ref = getattr(outcome, "gateway_ref", None) or ref
+            if not isinstance(outcome, Approved):
+                break
+        return Paid(request, outcome, ref)
+
+    def again(self, paid: Paid) -> Outcome:
+        """The same call under the same key."""
+        return sent(self.gateway, paid.request)
+
+    def ask(self, paid: Paid) -> Lookup:
+        """What became of the call."""
+        return self.gateway.ask_and_wait(self.query(paid))
+
+    def query(self, paid: Paid) -> StatusQuery:
+        """The look-up of the call."""
+        request = paid.request
+        is_charge = request.operation in self.gateway.capabilities.steps
+        own_ref = None if is_charge else getattr(paid.outcome, "gateway_ref", None)
+        ref = paid.ref if is_charge else request.gateway_ref
+        return StatusQuery(request.operation, request.idempotency_key, ref, request.amount, own_ref)
+
+    def order(
+        self, operation: Operation, paid: Paid, minor: int = 1999, *, number: int = 0, final: bool = True
+    ) -> Paid:
+        """A capture, void or refund of a charge, the `number`th of its payment."""
+        request = replace(
+            paid.request,
+            operation=operation,
+            idempotency_key=gateway_key(paid.request.payment_id, operation, FIRST_ORDERED + number),
+            terms=replace(paid.request.terms, amount=Money(minor, "USD")),
+            gateway_ref=paid.charge,
+            final=final,
+        )
+        return Paid(request, sent(self.gateway, request), paid.ref)
+
+    def booked(self, paid: Paid) -> list[dict[str, Any]]:
+        """What the gateway's own ledger says of the payment."""
+        ours = paid.request.payment_id
+        return [row for row in self.emulator.ledger() if row["merchant_payment_id"] == ours]
+
+    def captured(self, paid: Paid) -> list[int]:
+        """The sum of each of its charges in the ledger that took money."""
+        return [row["captured"] for row in self.booked(paid) if row["captured"]]
+
+    def settled(self, paid: Paid, kind: type) -> Lookup:
+        """The look-up's answer, once it is one of this kind."""
+        assert eventually(lambda: isinstance(self.ask(paid), kind)), self.ask(paid)
+        return self.ask(paid)
+
+    def events(self, paid: Paid) -> list[tuple[Mapping[str, str], bytes]]:
+        """Headers and body of each webhook about the charge, once there is one."""
+        about = paid.charge.encode()
+
+        def there() -> list[tuple[Mapping[str, str], bytes]]:
+            arrived = self.shop.at(f"/{self.subject.name}")
+            return [(one.headers, one.body) for one in arrived if about in one.body]
+
+        assert eventually(lambda: bool(there()))
+        return there()
+
+    def signed(self, body: bytes, at_s: int, *secrets: str) -> dict[str, str]:
+        """A signature header such as the gateway makes: one signature for each secret."""
+        message = b"%d." % at_s + body
+        made = [hmac.new(secret.encode(), message, hashlib.sha256).hexdigest() for secret in secrets]
+        return {self.subject.signature_header: ",".join([f"t={at_s}", *(f"v1={one}" for one in made)])}
+
+    def by_hand(
+        self, flow: Flow[Any], change: Callable[[Body], Body] = lambda body: body
+    ) -> tuple[Any, list[HttpCall]]:
+        """What a flow returns whose answers are `change`d on their way, and the calls that it made."""
+        calls: list[HttpCall] = []
+        try:
+            step = next(flow)
+            while True:
+                assert isinstance(step, HttpCall)
+                calls.append(step)
+                netloc = urlsplit(self.emulator.url).netloc
+                got = request_to(netloc, step.method, step.path, step.body or b"", step.headers)
+                body = json.dumps(change(json.loads(got.body))).encode()
+                step = flow.send(HttpAnswer(got.status, got.headers, body))
+        except StopIteration as end:
+            return end.value, calls
+
+
+def _refund_at_sandbox(emulator: Sandbox, ref: str, minor: int) -> None:
+    assert emulator.post(f"/v1/payments/{ref}/refund", {"amount": minor}).status == 200
+
+
+def _refund_at_stripe(emulator: Sandbox, ref: str, minor: int) -> None:
+    sdk(emulator.url).v1.refunds.create({"payment_intent": ref, "amount": minor})
+
+
+def _changed(body: Body, **fields: Any) -> Body:
+    """A payment of the sandbox, with the same changes on the operations that it shows."""
+    operations = [{**done, **fields} for done in body["operations"]]
+    return {**body, **fields, "operations": operations}
+
+
+def _saved_at_stripe(emulator: Sandbox) -> str:
+    client = sdk(emulator.url).v1
+    customer = client.customers.create({"email": "asha@example.com"}).id
+    return f"{customer}/{client.payment_methods.attach('pm_card_visa', {'customer': customer}).id}"
+
+
+SANDBOX = Subject(
+    name="sandbox",
+    adapter=SandboxAdapter,
+    api_key=API_KEY,
+    emulator=running_sandbox,
+    signature_header="Sandbox-Signature",
+    other_payment=lambda body: _changed(body, id="spay_other", reference="another"),
+    other_money=lambda body: _changed(body, amount=body["amount"] + 1),
+    refund_by_hand=_refund_at_sandbox,
+    skips={
+        "three_d_secure_in_the_shops_page": "sends payers to a page of its own, always",
+        "a_refund_that_is_pending": "its refunds are done at once",
+        "a_refund_that_fails_late": "its refunds are done at once",
+        "a_saved_card_with_its_customer": "saves no cards",
+        "a_token_of_the_shops_page_that_comes_with_the_confirmation": "charges in one call",
+        "another_accounts_payment": "has one account",
+        "the_other_mode": "its answers name no mode",
+        "an_event_while_a_secret_rolls": "signs with one secret",
+    },
+)
+STRIPE = Subject(
+    name="stripe",
+    adapter=StripeAdapter,
+    api_key=STRIPE_KEY,
+    emulator=running_stripe,
+    signature_header="Stripe-Signature",
+    other_payment=lambda body: {**body, "id": "pi_other", "metadata": {"reference": "another"}},
+    other_money=lambda body: {**body, "amount": body["amount"] + 1},
+    refund_by_hand=_refund_at_stripe,
+    saved_card=_saved_at_stripe,
+    options={"multicapture": True, "publishable_key": "pk_test_shop", "absence_window_s": 0},
+)
+SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE)}
