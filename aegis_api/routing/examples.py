@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from aegis_api.payments.examples import AN_INITIATED_PAYMENT
 from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.persistence.routing_versions import RoutingVersion
 from aegis_worker.queries.past_payments import Span
 from aegis_worker.queries.simulation import Simulated
@@ -37,12 +38,14 @@ VERSIONS = list_body([version_body(_version)], "7")
 
 
 def _simulated() -> Simulated:
-    gateways = [
+    configs = [
         GatewayConfig("sandbox_a", "sandbox", "", "", fee_fixed_minor=30, fee_basis_points=290),
         GatewayConfig("sandbox_b", "sandbox", "", "", fee_fixed_minor=10, fee_basis_points=100),
     ]
     measured = {"sandbox_a": Measured(980, 902, 212.4, 489.0), "sandbox_b": Measured(20, 19, 148.1, 302.0)}
-    simulation = Simulation(gateways, measured, RoutingConfig("COST_OPTIMIZED"))
+    simulation = Simulation(
+        [SandboxAdapter(config) for config in configs], measured, RoutingConfig("COST_OPTIMIZED")
+    )
     payment = AN_INITIATED_PAYMENT
     for approved in (True, False, True):
         said = Counted.APPROVED if approved else Counted.DECLINED

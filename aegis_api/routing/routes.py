@@ -160,7 +160,7 @@ def simulate_routing(body: dict[str, Any]) -> Response:
     simulated = simulate(
         web.database,
         newest(web.database, since=since, limit=body["limit"]),
-        [gateway.config for gateway in gateways.values()],
+        list(gateways.values()),
         config,
         seed=body["seed"],
         budget_s=_SIMULATION_S,

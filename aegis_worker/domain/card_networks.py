@@ -58,6 +58,14 @@ class CardHistory:
         never_again = code if DECLINES[code].never_again else self.never_again
         return CardHistory(self.in_last_day + 1, self.in_last_30_days + 1, never_again)
 
+    def with_other(self, other: CardHistory) -> CardHistory:
+        """The history of a card that is known by two tokens, each with a history."""
+        return CardHistory(
+            self.in_last_day + other.in_last_day,
+            self.in_last_30_days + other.in_last_30_days,
+            self.never_again or other.never_again,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CardDecline:
@@ -83,7 +91,7 @@ def card_key(merchant_id: str, token: str) -> bytes:
     """What the declines of one card at one merchant are counted under: SHA-256, 32 bytes.
 
     A hash for its fixed length, not for secrecy: a token is no card number, and stands on the payment as it is. Two tokens
-    of one card are two cards here, since nobody tells us that they belong together.
+    of one card are two cards here, unless a payment carries both: its card is looked up under all its tokens.
     """
     return hashlib.sha256(f"{merchant_id}\0{token}".encode()).digest()
 

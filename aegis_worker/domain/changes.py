@@ -61,6 +61,7 @@ class AnswerAttempt(Struct, frozen=True):
 
     operation: Operation
     number: int
+    gateway: str
     status: AttemptStatus
     gateway_ref: str | None = None
     outcome: StoredOutcome = NOTHING_STORED

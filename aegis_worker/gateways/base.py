@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,11 @@ class Capabilities:
     key (0: it has no keys; then a charge in doubt is never repeated, and never tried elsewhere on "not found").
     `absence_window_s`: how long after a call look-ups may still not show its effect. `identity`: what an answer of this
     gateway must show to count as an answer to what was asked. `amounts`: which amounts it can write exactly.
-    `key_lifetimes_s`: by operation, where a key of it lives another time than `key_lifetime_s`.
+    `key_lifetimes_s`: by operation, where a key of it lives another time than `key_lifetime_s`. `methods`: the types of
+    `payment_method` that it takes, each with the fields that it can't do without: `token` where the gateway has issued
+    something for this payer, `vpa` and the like where the payer must be named, none where the type alone is enough.
+    `bare_tokens`: the form of the tokens that it takes although nobody says that it issued them, as sandboxes take each
+    other's; None: none, as where money moves.
 
     What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
     is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
@@ -66,6 +71,8 @@ class Capabilities:
     identity: Declared = field(default_factory=Declared)
     amounts: Amounts = ISO_AMOUNTS
     key_lifetimes_s: Mapping[Operation, float] = field(default_factory=dict)
+    methods: Mapping[str, frozenset[str]] = field(default_factory=lambda: {"card": frozenset({"token"})})
+    bare_tokens: re.Pattern[str] | None = None
     holds: bool = True
     partial_captures: bool = True
     several_captures: bool = True
@@ -140,9 +147,10 @@ _SENT_SINCE = ("statement_descriptor",)
 class GatewayRequest(Struct, frozen=True):
     """One call. `idempotency_key` is also our reference at the gateway: stable for the operation, stored before sending.
 
-    `terms` are the payment's; a capture or refund carries them with its own amount. `gateway_ref` is what an earlier step
-    of the same payment returned: None on the first step, the charge's id for a capture, void or refund. `final`, of a
-    capture: whether what is left of the hold is to be released.
+    `terms` are the payment's, with the payment method as this gateway may see it: its own token stands as `token`, and the
+    tokens of others don't stand there. A capture or refund carries them with its own amount. `gateway_ref` is what an
+    earlier step of the same payment returned: None on the first step, the charge's id for a capture, void or refund.
+    `final`, of a capture: whether what is left of the hold is to be released.
     """
 
     operation: Operation

@@ -83,9 +83,9 @@ def _answered(held: Held, event: Answered, policy: Policy) -> Advanced:
 def _decided(decided: Decided, before: tuple[Effect, ...]) -> Advanced:
     work, settled, step = decided
     held = Held(replace(work, waits=None) if work.waits is not None else work, step, settled)
-    card_key = card_to_look_at(room_of(work), work, step)
-    if card_key is not None:
-        return held, (*before, LookAtCard(card_key))
+    card_keys = card_to_look_at(room_of(work), work, step)
+    if card_keys:
+        return held, (*before, LookAtCard(card_keys))
     return _to_the_gates(held, before)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from aegis_worker.domain.card_networks import Barred, CardDecline, card_key, counts_for_caps
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange
 from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.instruments import token_for, tokens_of
 from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Payment, failed
 
@@ -26,16 +27,20 @@ def decline_in(payment: Payment, settled: Settled | None) -> CardDecline | None:
     return _decline(payment, settled.answered) if settled is not None else None
 
 
-def card_to_look_at(room: Room, work: Work, step: Step | None) -> bytes | None:
-    """The key of the card that the step would try and that may be barred; None where there is none."""
+def card_to_look_at(room: Room, work: Work, step: Step | None) -> tuple[bytes, ...]:
+    """The keys of the card that the step would try and that may be barred, one for each of its tokens; () where there is
+    none.
+    """
     if not room.tries_cards or not isinstance(step, Send) or not _is_card(work.payment):
-        return None
+        return ()
     if any(attempt.number == step.opened.number for attempt in work.attempts):
-        return None  # a later step of a hop that was begun
+        return ()  # a later step of a hop that was begun
     names_network = "network" in work.payment.payment_method
     if names_network or any(attempt.status == "DECLINED" for attempt in work.attempts):
-        return _key(work.payment)
-    return None
+        return tuple(
+            card_key(work.payment.merchant_id, token) for token in tokens_of(work.payment.payment_method)
+        )
+    return ()
 
 
 def given_up(work: Work, barred: Barred) -> Rest:
@@ -52,14 +57,12 @@ def _decline(payment: Payment, answered: AnswerAttempt) -> CardDecline | None:
     if answered.status != "DECLINED" or answered.operation not in CHARGING_STEPS or not _is_card(payment):
         return None
     network, code = payment.payment_method.get("network"), answered.outcome.code
-    if code is None or not counts_for_caps(network, code):
+    token = token_for(payment.payment_method, answered.gateway)
+    if token is None or code is None or not counts_for_caps(network, code):
         return None
-    return CardDecline(payment.id, answered.number, payment.merchant_id, _key(payment), network, code)
+    key = card_key(payment.merchant_id, token)
+    return CardDecline(payment.id, answered.number, payment.merchant_id, key, network, code)
 
 
 def _is_card(payment: Payment) -> bool:
     return bool(payment.payment_method["type"] == "card")
-
-
-def _key(payment: Payment) -> bytes:
-    return card_key(payment.merchant_id, payment.payment_method["token"])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any, TypeVar, cast
 
 import structlog
 
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point, reached
-from aegis_worker.domain.card_networks import card_verdict
+from aegis_worker.domain.card_networks import CardHistory, card_verdict
 from aegis_worker.errors import DatabaseUnavailable
 
 from .advance import advance, send_until_s
@@ -103,7 +104,7 @@ class Effects:
         if not tries:
             return
         try:
-            histories = self._parts.jobs.declined_lately({look.card_key for _, look in tries})
+            histories = self._parts.jobs.declined_lately({key for _, look in tries for key in look.card_keys})
         except DatabaseUnavailable as error:
             log.warning("cards tried without a look at their declines", payments=len(tries), error=str(error))
             for held, _ in tries:
@@ -116,7 +117,8 @@ class Effects:
                 histories[decline.card_key] = histories[decline.card_key].after(decline.code)
         for held, look in tries:
             network = held.work.payment.payment_method.get("network")
-            self._advance(held, CardLookedAt(card_verdict(network, histories[look.card_key])))
+            history = reduce(CardHistory.with_other, (histories[key] for key in look.card_keys))
+            self._advance(held, CardLookedAt(card_verdict(network, history)))
 
     def _ask_gates(self) -> None:
         granted = False

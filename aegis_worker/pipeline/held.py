@@ -81,9 +81,9 @@ Event = Claimed | Answered | CardLookedAt | GatesAnswered | ChangeWritten | Chan
 
 
 class LookAtCard(NamedTuple):
-    """Find out whether the card with this key may be tried, and tell by CardLookedAt."""
+    """Find out whether the card with these keys may be tried, and tell by CardLookedAt."""
 
-    card_key: bytes
+    card_keys: tuple[bytes, ...]
 
 
 class AskGates(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
+from aegis_worker.domain.instruments import likeness
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import Decision, decide, goes_by_eligibility, needs_turn
@@ -17,8 +18,8 @@ from .work import Route, Work
 def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]) -> list[Work]:
     """The jobs as work, each with where its payment may go."""
     health = parts.gates.health()
+    gateways = list(parts.gateways.values())
     configs = {name: gateway.config for name, gateway in parts.gateways.items()}
-    in_order = list(configs.values())
     capabilities = {name: gateway.capabilities for name, gateway in parts.gateways.items()}
     turns = count(_first_turn(parts, table, jobs))
     # With the shipped routing most payments of a batch get the same decision, and finding it costs a tenth of making it.
@@ -26,21 +27,19 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
     works = []
     for job in jobs:
         payment = job.payment
-        terms = payment.terms
-        kind, country = terms.payment_method["type"], terms.customer.get("country")
-        key = payment.mode, terms.amount, kind, country, terms.capture_method
+        terms, country = payment.terms, payment.customer.get("country")
+        key = payment.mode, terms.amount, likeness(terms.payment_method), country, terms.capture_method
         decision = alike.get(key) if alike is not None else None
         if decision is None:
             decision = decide(
                 payment,
-                in_order,
+                gateways,
                 health,
                 table.config,
                 parts.rng,
                 turn=0 if job.attempts else next(turns),
                 paused=table.paused,
                 hooks=parts.routing_hooks,
-                able=capabilities,
             )
             if alike is not None:
                 alike[key] = decision

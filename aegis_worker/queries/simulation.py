@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.persistence.database import Database
+from aegis_worker.routing.eligibility import Candidate
 from aegis_worker.routing.policy import RoutingConfig
 from aegis_worker.routing.simulate import Simulation
 
@@ -29,7 +29,7 @@ class Simulated:
 def simulate(
     database: Database,
     span: Span,
-    gateways: Sequence[GatewayConfig],
+    gateways: Sequence[Candidate],
     config: RoutingConfig,
     *,
     seed: int,

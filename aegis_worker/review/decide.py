@@ -71,6 +71,7 @@ def charged(
     ended = AnswerAttempt(
         Operation.PROCESS,
         charge.number,
+        charge.gateway,
         AttemptStatus.APPROVED,
         gateway_ref=answer.gateway_ref,
         outcome=StoredOutcome(captured=answer.captured, decided_by=_OPERATOR, checked=how),
@@ -110,6 +111,7 @@ def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s:
         ended = AnswerAttempt(
             latest.operation,
             latest.number,
+            latest.gateway,
             AttemptStatus.DECLINED,
             outcome=StoredOutcome.of_error(error, decided_by=_OPERATOR, checked=how),
             asked=latest in [said.call for said in says] and how != "unanswered",

@@ -11,11 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from aegis_worker.domain.payment import Payment
-from aegis_worker.gateways.base import Capabilities, GatewayConfig
+from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.resilience.permits import GatewayHealth
 
 from .decision import Decision
-from .eligibility import sort_out
+from .eligibility import Candidate, sort_out
 from .hooks import RoutingHook, hook_name, named_by
 from .policy import RoutingConfig
 from .ranking import NOTHING, Ranking, Situation
@@ -26,7 +26,7 @@ __all__ = ["Decision", "RoutingHook", "decide", "needs_turn"]
 
 def decide(
     payment: Payment,
-    candidates: Sequence[GatewayConfig],
+    candidates: Sequence[Candidate],
     health: Mapping[str, GatewayHealth],
     config: RoutingConfig,
     rng: random.Random,
@@ -34,14 +34,12 @@ def decide(
     turn: int = 0,
     paused: Collection[str] = (),
     hooks: Sequence[RoutingHook] = (),
-    able: Mapping[str, Capabilities] = MappingProxyType({}),
 ) -> Decision:
     """Every gateway of `candidates` that may take the payment, best first; their own order is the configured one.
 
     `turn`: the payment's place in the round robin (see `needs_turn`). `paused`: gateways that an operator has taken out.
-    `able`: what the gateways can do; one that is missing can do all.
     """
-    eligible, left_out, back_in_s = sort_out(payment, candidates, health, paused, able)
+    eligible, left_out, back_in_s = sort_out(payment, candidates, health, paused)
     if not eligible:
         return Decision((), left_out, back_in_s, config.strategy, "no gateway may take it")
     may = [gateway.name for gateway in eligible]
@@ -72,9 +70,7 @@ def decide(
 
 
 def goes_by_eligibility(config: RoutingConfig, hooks: Sequence[RoutingHook]) -> bool:
-    """Whether payments that are alike to eligibility (mode, currency, amount, method, country, capture method) all get the
-    same decision.
-    """
+    """Whether payments that eligibility treats alike (see `pipeline.routes`) all get the same decision."""
     return config.strategy == "RULE_BASED" and not config.rules_in_order and not hooks
 
 

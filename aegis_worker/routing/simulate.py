@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.resilience.permits import Counted, GatewayHealth
 
+from .eligibility import Candidate
 from .past import Measured, PastHop, PastPayment, health_of
 from .policy import RoutingConfig
 from .router import decide
@@ -58,7 +59,7 @@ class Simulation:
     gateway would have taken. `rules`: how often each enabled rule decided.
     """
 
-    gateways: Sequence[GatewayConfig]
+    gateways: Sequence[Candidate]
     measured: Mapping[str, Measured]
     config: RoutingConfig
     seed: int = 1
@@ -81,10 +82,10 @@ class Simulation:
 
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
-        self._by_name = {gateway.name: gateway for gateway in self.gateways}
+        self._by_name = {gateway.config.name: gateway.config for gateway in self.gateways}
         self._health = {
-            gateway.name: health_of(gateway, self.measured.get(gateway.name, Measured()))
-            for gateway in self.gateways
+            name: health_of(config, self.measured.get(name, Measured()))
+            for name, config in self._by_name.items()
         }
         self._rates = {
             name: expected_success(health, self.config.prior) for name, health in self._health.items()

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from aegis_worker.errors import DatabaseUnavailable, DatabaseUnusable
 from aegis_worker.exchange.loaded import load_gateways
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence.compatibility import require_fit
 from aegis_worker.persistence.database import Database, sqlstate
@@ -65,9 +65,9 @@ def cli_actor() -> str:
     return "cli:" + (re.sub(r"[^A-Za-z0-9._@-]", "_", name)[:64] or "unknown")
 
 
-def configured_gateways() -> dict[str, GatewayConfig]:
-    """The gateways of config/gateways.toml by name. Raises ConfigurationError."""
+def configured_gateways() -> dict[str, PaymentGateway]:
+    """The gateways of config/gateways.toml by name, with no connection open. Raises ConfigurationError."""
     gateways = load_gateways(load_settings().config_dir / "gateways.toml")
     for gateway in gateways.values():
         gateway.close()
-    return {name: gateway.config for name, gateway in gateways.items()}
+    return gateways

@@ -51,7 +51,7 @@ def simulation_body(simulated: Simulated) -> dict[str, Any]:
 
 
 def _gateways(simulation: Simulation) -> list[dict[str, Any]]:
-    configured = [gateway.name for gateway in simulation.gateways]
+    configured = [gateway.config.name for gateway in simulation.gateways]
     names = [*configured, *sorted(set(simulation.was) - set(configured))]
     return [
         {

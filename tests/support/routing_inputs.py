@@ -9,6 +9,7 @@ from typing import Any
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.config import RoutingConfig, parse_routing
 from aegis_worker.routing.hooks import RoutingHook
@@ -39,6 +40,11 @@ def gateways(**by_name: Mapping[str, Any]) -> list[GatewayConfig]:
     ]
 
 
+def candidates(**by_name: Mapping[str, Any]) -> list[NullAdapter]:
+    """Gateways as routing sees them, which take every type of payment method and every token."""
+    return [NullAdapter(config) for config in gateways(**by_name)]
+
+
 def routing(**document: Any) -> RoutingConfig:
     """The configuration in a document about the gateways a, b and c."""
     return parse_routing(document, gateways=NAMES, where="routing.toml")
@@ -61,7 +67,7 @@ def decided(
     call = {name: options.pop(name) for name in ("turn", "paused") if name in options}
     return decide(
         a_payment(**payment),
-        gateways(**({name: {} for name in NAMES} if configs is None else configs)),
+        candidates(**({name: {} for name in NAMES} if configs is None else configs)),
         dict(health),
         routing(**options),
         Draws(*draws),

@@ -5,11 +5,13 @@ It is for tests that choose each answer of a gateway. All other tests use the sa
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, NotSent, Operation, Outcome
+from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.base import (
     Capabilities,
@@ -19,6 +21,9 @@ from aegis_worker.gateways.base import (
     Health,
     StatusQuery,
 )
+
+# Takes every type of payment method, and needs nothing for it.
+ANY_METHOD: Mapping[str, frozenset[str]] = dict.fromkeys(METHODS, frozenset())
 
 Script = Callable[[GatewayRequest], Outcome]
 _Answer = TypeVar("_Answer")
@@ -44,12 +49,20 @@ class ScriptedGateway:
         steps: tuple[Operation, ...] = (Operation.PROCESS,),
         key_lifetime_s: float = 86_400,
         absence_window_s: float = 120,
+        methods: Mapping[str, frozenset[str]] = ANY_METHOD,
+        bare_tokens: str = ".+",
         **config: Any,
     ) -> None:
         self.config = GatewayConfig(
             name=name, adapter="scripted", base_url="http://127.0.0.1", api_key="k", **config
         )
-        self.capabilities = Capabilities(steps, key_lifetime_s, absence_window_s)
+        self.capabilities = Capabilities(
+            steps,
+            key_lifetime_s,
+            absence_window_s,
+            methods=methods,
+            bare_tokens=re.compile(bare_tokens) if bare_tokens else None,
+        )
         self.charges: dict[str, str] = {}
         self.reversals: dict[str, str] = {}
         self.calls: list[GatewayRequest] = []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 
 from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, Outcome
+from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
 from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
@@ -27,7 +29,13 @@ class NullAdapter:
 
     def __init__(self, config: GatewayConfig) -> None:
         self.config = config
-        self.capabilities = Capabilities((Operation.PROCESS,), _KEY_LIFETIME_S, absence_window_s=0.0)
+        self.capabilities = Capabilities(
+            (Operation.PROCESS,),
+            _KEY_LIFETIME_S,
+            absence_window_s=0.0,
+            methods=dict.fromkeys(METHODS, frozenset()),
+            bare_tokens=re.compile(".+"),
+        )
         self._latency_s = _latency_s(config)
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:

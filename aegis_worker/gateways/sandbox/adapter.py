@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from typing import ClassVar
@@ -17,6 +18,7 @@ from ..kit.flows import Flow
 from .answers import outcome
 from .calls import (
     FIRST_CALLS,
+    INSTRUMENTS,
     call_for,
     health_call,
     look_up_by_id,
@@ -29,6 +31,8 @@ from .payment import IDENTITY
 from .webhook import read_webhook
 
 _SWITCHES = ("holds", "partial_captures", "several_captures", "voids", "partial_refunds")
+# Each sandbox takes the test tokens of all. Another token has to be given as the sandbox's own.
+_TEST_TOKEN = re.compile(r"tok_[A-Za-z0-9_]+")
 
 
 class SandboxAdapter:
@@ -103,6 +107,8 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         several_captures=several_captures,
         voids=voids,
         partial_refunds=partial_refunds,
+        methods={method: frozenset({field}) for method, field in INSTRUMENTS.items()},
+        bare_tokens=_TEST_TOKEN,
     )
 
 

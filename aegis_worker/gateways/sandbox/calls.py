@@ -20,7 +20,8 @@ FIRST_CALLS = {
     Operation.AUTHENTICATE: "/v1/authentications",
     Operation.PROCESS: "/v1/charges",
 }
-_INSTRUMENTS = {
+# What each type of payment method is given by.
+INSTRUMENTS = {
     "card": "token",
     "upi": "vpa",
     "net_banking": "bank_code",
@@ -72,7 +73,7 @@ def health_call(headers: Mapping[str, str]) -> HttpCall:
 def _new_payment(request: GatewayRequest) -> dict[str, Any]:
     terms = request.terms
     method = terms.payment_method
-    instrument = _INSTRUMENTS[method["type"]]
+    instrument = INSTRUMENTS[method["type"]]
     body = {
         "reference": request.idempotency_key,
         "amount": ISO_AMOUNTS.written(terms.amount),

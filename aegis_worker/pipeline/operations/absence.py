@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.outcomes import charges
+from aegis_worker.gateways.base import GatewayRequest
 
 from ..work import Work
 from .requests import request_for
@@ -61,8 +62,12 @@ def _may_send_again(work: Work, attempt: Attempt) -> bool:
         # Sent in the future: PostgreSQL's clock was set back, and nobody knows how old the key is.
         and attempt.sent_at_s <= work.now_s < repeat_until_s(work, attempt)
         and not attempt.outcome.stored
-        and attempt.request_hash == request_for(work, attempt.operation, attempt.number).fingerprint()
+        and attempt.request_hash == _same_call(work, attempt).fingerprint()
     )
+
+
+def _same_call(work: Work, attempt: Attempt) -> GatewayRequest:
+    return request_for(work, attempt.operation, attempt.number, attempt.gateway)
 
 
 def _is_absent(work: Work, attempt: Attempt, asked_at_s: float) -> bool:

@@ -42,6 +42,7 @@ def end_attempt(
     return work.amended(after), AnswerAttempt(
         operation=subject.operation,
         number=subject.number,
+        gateway=subject.gateway,
         status=status,
         gateway_ref=gateway_ref,
         outcome=outcome,
@@ -74,7 +75,7 @@ def send_again(work: Work, answer: Answer, policy: Policy, doubts: list[Fact]) -
     )
     # What never left has no key yet that its gateway could forget.
     until_s = math.inf if never_left else repeat_until_s(work, subject)
-    again = SendAgain(request_for(work, subject.operation, subject.number), until_s)
+    again = SendAgain(request_for(work, subject.operation, subject.number, subject.gateway), until_s)
     return Settled(sent, replace(ended, sent_again=True), [], again, otherwise=not_now)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
+from msgspec.structs import replace
+
 from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.instruments import as_seen_by
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.pipeline.work import Work
@@ -19,9 +22,10 @@ def steps_from(operation: Operation, steps: tuple[Operation, ...]) -> tuple[Oper
     return operation, *(step for step in steps if order.index(step) > order.index(operation))
 
 
-def request_for(work: Work, operation: Operation, number: int) -> GatewayRequest:
-    """The call, built from immutable facts only, so that building it again gives the same body."""
-    payment = work.payment
+def request_for(work: Work, operation: Operation, number: int, gateway: str) -> GatewayRequest:
+    """The call to this gateway, built from immutable facts only, so that building it again gives the same body."""
+    payment, terms = work.payment, work.payment.terms
+    method = as_seen_by(terms.payment_method, gateway)
     earlier = [
         attempt
         for attempt in work.attempts
@@ -31,6 +35,6 @@ def request_for(work: Work, operation: Operation, number: int) -> GatewayRequest
         operation=operation,
         payment_id=payment.id,
         idempotency_key=gateway_key(payment.id, operation, number),
-        terms=payment.terms,
+        terms=terms if method is terms.payment_method else replace(terms, payment_method=method),
         gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
     )

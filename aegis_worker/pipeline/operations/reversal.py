@@ -60,7 +60,7 @@ def _step(work: Work) -> Step:
     for position, attempt in enumerate(work.attempts):
         if (attempt.operation, attempt.number) == (operation, charge["number"]):
             return _on_disk[attempt.status](work, position)
-    request = request_for(work, operation, charge["number"])
+    request = request_for(work, operation, charge["number"], charge["gateway"])
     opened = OpenAttempt(
         operation=operation,
         number=charge["number"],

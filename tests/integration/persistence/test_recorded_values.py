@@ -44,7 +44,9 @@ def answer(database: Database, job: ClaimedJob, stored: dict[str, Any]) -> None:
     record(
         database,
         job,
-        answered=AnswerAttempt(Operation.PROCESS, 1, AttemptStatus.UNKNOWN, outcome=outcome, latency_ms=1.5),
+        answered=AnswerAttempt(
+            Operation.PROCESS, 1, "a", AttemptStatus.UNKNOWN, outcome=outcome, latency_ms=1.5
+        ),
     )
 
 

@@ -100,7 +100,7 @@ def opening(job: ClaimedJob) -> Change:
 
 
 def answering(job: ClaimedJob, status: str, job_change: JobChange | None = None, **more: object) -> Change:
-    answered = AnswerAttempt(Operation.PROCESS, 1, AttemptStatus(status), **more)  # type: ignore[arg-type]
+    answered = AnswerAttempt(Operation.PROCESS, 1, "a", AttemptStatus(status), **more)  # type: ignore[arg-type]
     return change(job, job_change or JobChange("running"), answered=answered)
 
 

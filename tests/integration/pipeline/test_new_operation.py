@@ -46,7 +46,7 @@ class Stamp(Room):
             if attempt.operation is Operation.CAPTURE:
                 return Rest(JobChange("succeeded")) if attempt.status == "APPROVED" else ask(work, position)
         charge = work.attempts[-1]
-        request = request_for(work, Operation.CAPTURE, charge.number)
+        request = request_for(work, Operation.CAPTURE, charge.number, charge.gateway)
         key = gateway_key(work.payment.id, Operation.CAPTURE, charge.number)
         return Send(
             OpenAttempt(

@@ -101,10 +101,9 @@ def test_as_many_as_wanted_of_the_newest_in_the_time_given(api: Api, gateways: l
     assert operator.post("/v1/routing/simulate", json={"limit": 3}).json["payments"] == 3
     soon = (datetime.now(UTC) - timedelta(microseconds=1)).isoformat()
     assert operator.post("/v1/routing/simulate", json={"since": soon}).json["payments"] == 0
-    configs = [gateway.config for gateway in gateways]
     since = datetime.now(UTC) - timedelta(days=1)
     span = newest(api.database, since=since, limit=100)
-    cut = simulate(api.database, span, configs, RoutingConfig(), seed=1, budget_s=0)
+    cut = simulate(api.database, span, gateways, RoutingConfig(), seed=1, budget_s=0)
     assert (cut.complete, cut.span.payments, cut.simulation.payments) == (False, 9, 0)
 
 

@@ -30,7 +30,7 @@ def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, now_s=NOW_S, 
     work = Work(job, PAYMENT, (), Route(Decision(("a",), {}), capabilities, {}), now_s=now_s)
     fields = {
         "gateway_key": gateway_key(PAYMENT.id, operation, 1),
-        "request_hash": request_for(work, operation, 1).fingerprint(),
+        "request_hash": request_for(work, operation, 1, "a").fingerprint(),
         "status": "UNKNOWN",
         "gateway_ref": None,
         "outcome": {"reason": "reset"},

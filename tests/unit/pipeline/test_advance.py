@@ -225,7 +225,7 @@ def test_a_look_up_that_the_gates_refuse_waits_on_the_queue_of_look_ups() -> Non
 
 
 def test_a_repeat_that_the_gates_refuse_is_asked_about_later_instead() -> None:
-    same_call = request_for(held_job(at_gateway()).work, Operation.PROCESS, 1).fingerprint()
+    same_call = request_for(held_job(at_gateway()).work, Operation.PROCESS, 1, "a").fingerprint()
     never_shown = an_attempt(status="UNKNOWN", gateway_ref=None, request_hash=same_call)
     found_nothing = answered(NotFound(), looked_up=True)
     held, _ = after(held_job(at_gateway(), never_shown), claimed(), allowed(), found_nothing)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from support.plain_payment import a_payment
-from support.routing_inputs import gateways
+from support.routing_inputs import candidates
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
@@ -18,11 +19,9 @@ from aegis_worker.routing.router import decide
 
 def left_out(amount: Money, able: Capabilities, *, capture_method: str = "automatic") -> dict[str, str]:
     payment = a_payment(amount=amount, capture_method=capture_method)
-    return dict(
-        decide(
-            payment, gateways(a={}, b={}), {}, RoutingConfig(), random.Random(1), able={"a": able}
-        ).left_out
-    )
+    a, b = candidates(a={}, b={})
+    a.capabilities = replace(able, bare_tokens=b.capabilities.bare_tokens)
+    return dict(decide(payment, [a, b], {}, RoutingConfig(), random.Random(1)).left_out)
 
 
 @pytest.mark.parametrize(

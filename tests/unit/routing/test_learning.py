@@ -7,7 +7,7 @@ from collections import deque
 
 import pytest
 from support.plain_payment import a_payment
-from support.routing_inputs import gateways, routing
+from support.routing_inputs import candidates, routing
 
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.router import decide
@@ -50,7 +50,7 @@ class Record:
 @pytest.mark.parametrize("behaviour", BEHAVIOURS.values(), ids=BEHAVIOURS.keys())
 def test_metrics_based_ends_within_three_percent_of_the_best_possible_success_rate(behaviour, seed):
     config, rng, world = routing(strategy="METRICS_BASED"), random.Random(seed), random.Random(-seed)
-    configs = gateways(**{name: {"fee_basis_points": fee} for name, (_, _, fee) in behaviour.items()})
+    configs = candidates(**{name: {"fee_basis_points": fee} for name, (_, _, fee) in behaviour.items()})
     records = {name: Record() for name in behaviour}
     health = {name: GatewayHealth() for name in behaviour}
     succeeded = 0

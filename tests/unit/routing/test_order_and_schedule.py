@@ -20,7 +20,7 @@ def decide_for(payment, gateways):
 
 
 def configs(**by_name):
-    return [ScriptedGateway(name, **config).config for name, config in by_name.items()]
+    return [ScriptedGateway(name, **config) for name, config in by_name.items()]
 
 
 def test_candidates_keep_the_configured_order():

@@ -8,7 +8,7 @@ from collections import Counter
 import fakeredis
 from support.gates_on_fake_redis import CHARGE, Clock, gate
 from support.plain_payment import a_payment
-from support.routing_inputs import gateways, routing
+from support.routing_inputs import candidates, routing
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.resilience.gates import SharedGates
@@ -16,7 +16,7 @@ from aegis_worker.resilience.permits import CallResult, Counted, Said, Wanted
 from aegis_worker.routing.router import decide
 
 APPROVES = {"a": 0.8, "b": 1.0}
-CONFIGS = gateways(a={}, b={})
+CONFIGS = candidates(a={}, b={})
 
 
 class Shop:

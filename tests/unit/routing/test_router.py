@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.plain_payment import a_payment
-from support.routing_inputs import HALF_OPEN, NAMES, OPEN, decided, gateways, routing, tried
+from support.routing_inputs import HALF_OPEN, NAMES, OPEN, candidates, decided, routing, tried
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.money import Money
@@ -318,17 +318,18 @@ def test_a_decision_follows_from_its_inputs_alone_and_holds_every_gateway_that_m
     document, configs, health, paused, turn, seed, minor, customer, hooks
 ):
     payment = a_payment(amount=Money(minor, "USD"), customer=customer)
-    config, known = routing(**document), gateways(**configs)
+    config, known = routing(**document), candidates(**configs)
     inputs = (payment, known, health, config)
-    before = copy.deepcopy(inputs)
+    told = (payment, [each.config for each in known], health, config)
+    before = copy.deepcopy(told)
 
     def decision():
         return decide(*inputs, random.Random(seed), turn=turn, paused=paused, hooks=hooks)
 
     once = decision()
     assert once == decision()
-    assert inputs == before
-    may = {gateway.name for gateway in known if may_take(gateway, payment, health, paused)}
+    assert told == before
+    may = {each.config.name for each in known if may_take(each.config, payment, health, paused)}
     assert sorted(once.candidates) == sorted(may)
     assert set(once.left_out) == set(configs) - may
     assert (once.rule == "dollars") == once.because.startswith("named by rule")

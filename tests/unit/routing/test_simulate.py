@@ -12,6 +12,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.resilience.permits import Counted
 from aegis_worker.routing.config import checked_routing
 from aegis_worker.routing.past import Measured, PastHop, PastPayment, counted, health_of, past_hop
@@ -43,7 +44,7 @@ def past(hop: PastHop | None, minor: int = 1000, currency: str = "USD", **fields
 def simulated(
     *pasts: PastPayment, config: RoutingConfig = B_FIRST, measured: Any = MEASURED, seed: int = 1
 ) -> Simulation:
-    simulation = Simulation((A, B, C), measured, config, seed)
+    simulation = Simulation([NullAdapter(gateway) for gateway in (A, B, C)], measured, config, seed)
     for one in pasts:
         simulation.add(one)
     return simulation
@@ -99,7 +100,8 @@ def test_a_gateway_without_data_is_expected_to_do_as_the_drafts_prior_says() -> 
 
 def test_a_payment_that_no_gateway_takes_is_counted_with_why() -> None:
     off = [dataclasses.replace(gateway, enabled=False) for gateway in (A, C)]
-    simulation = Simulation((off[0], B, off[1]), MEASURED, B_FIRST)
+    known = [NullAdapter(gateway) for gateway in (off[0], B, off[1])]
+    simulation = Simulation(known, MEASURED, B_FIRST)
     simulation.add(past(APPROVED, currency="EUR"))
     assert (simulation.no_gateway, simulation.moved) == (1, 0)
     assert simulation.moves == {("a", None): 1}

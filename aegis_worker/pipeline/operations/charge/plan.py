@@ -207,7 +207,7 @@ def _send(
     decision: Mapping[str, Any],
     facts: list[Fact],
 ) -> Send:
-    request = request_for(work, operation, number)
+    request = request_for(work, operation, number, gateway)
     return Send(
         OpenAttempt(
             operation=operation,
