@@ -24,7 +24,7 @@ from .http.parts import Parts, install
 from .http.places import Places
 from .jobs.routes import blueprint as jobs
 from .ops.routes import blueprint as ops
-from .payments.request_schemas import PAYMENT_METHODS
+from .payments.method_schemas import PAYMENT_METHODS
 from .payments.routes import blueprint as payments
 from .routing.routes import blueprint as routing
 from .webhooks.routes import blueprint as webhooks
@@ -51,7 +51,10 @@ _NAMED_SCHEMAS = (*PAYMENT_METHODS.values(), BatchLineSchema())
 
 def _from_environment() -> Web:
     try:
-        return build_web()
+        web = build_web()
+        # Every payment is held against them, so a process that can't read them refuses to start.
+        web.gateways()
+        return web
     except ConfigurationError as error:
         refuse_to_start(error)
 

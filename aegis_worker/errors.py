@@ -118,6 +118,18 @@ class DuplicateEndpoint(Refused):
         self.more = {"endpoint_id": endpoint_id}
 
 
+class MethodRefused(Refused):
+    """The payment method lacks what gateways need, or leaves open whose its token is. `pointer`: a JSON Pointer (RFC 6901)
+    to the field in the payment's body; `reason`: the code of what is wrong there.
+    """
+
+    code = "validation_failed"
+
+    def __init__(self, pointer: str, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.more = {"errors": [{"pointer": pointer, "code": reason, "detail": detail}]}
+
+
 class PaymentFrozen(Refused):
     """The audit found that the payment's events don't lead to its row; nothing touches it until a person has decided."""
 

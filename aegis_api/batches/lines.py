@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.errors import AegisError
 from aegis_worker.intake import MOST_AT_ONCE, PaymentCommand
+from aegis_worker.routing.eligibility import Candidate
 
 _PAYMENT = PaymentRequestSchema()
 # The whitespace that JSON allows around a value, except the line feed, which ends a line.
@@ -29,7 +30,9 @@ class Line:
     content: PaymentCommand | AegisError
 
 
-def read_lines(body: bytes, owner: Owner, *, longest_line: int, secret: str) -> list[Line]:
+def read_lines(
+    body: bytes, owner: Owner, *, longest_line: int, secret: str, gateways: Collection[Candidate]
+) -> list[Line]:
     """The lines that are not blank. Raises RequestRefused if there are none, or more than 1,000 lines, blank or not."""
     count = body.count(b"\n") + (not body.endswith(b"\n"))
     if count > MOST_AT_ONCE:
@@ -38,7 +41,7 @@ def read_lines(body: bytes, owner: Owner, *, longest_line: int, secret: str) -> 
             f"The batch has {count} lines, of which {MOST_AT_ONCE} are taken; nothing was stored.",
         )
     lines = [
-        _line(number, raw, owner, secret=secret)
+        _line(number, raw, owner, secret=secret, gateways=gateways)
         if len(raw) <= longest_line
         else Line(number, None, RequestRefused("payload_too_large", f"Longer than {longest_line} bytes."))
         for number, raw in _raw_lines(body)
@@ -54,7 +57,7 @@ def _raw_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, stripped
 
 
-def _line(number: int, raw: bytes, owner: Owner, *, secret: str) -> Line:
+def _line(number: int, raw: bytes, owner: Owner, *, secret: str, gateways: Collection[Candidate]) -> Line:
     key: Any = None
     try:
         document = json_object(raw)
@@ -69,6 +72,7 @@ def _line(number: int, raw: bytes, owner: Owner, *, secret: str) -> Line:
         if key is None:
             fault = {"pointer": "/idempotency_key", "code": "invalid_format", "detail": KEY_RULE}
             raise RequestRefused("idempotency_key_invalid", KEY_RULE, [fault])
-        return Line(number, key, command_of(owner, PAYMENTS_ROUTE, key, body, secret=secret))
+        command = command_of(owner, PAYMENTS_ROUTE, key, body, secret=secret, gateways=gateways)
+        return Line(number, key, command)
     except AegisError as error:
         return Line(number, key, error)

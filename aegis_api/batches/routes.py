@@ -67,7 +67,13 @@ def create_payments() -> Response:
         )
     web = parts().web
     longest_line = web.settings.max_body_bytes
-    lines = read_lines(whole_body(MEDIA_TYPE), g.owner, longest_line=longest_line, secret=web.settings.secret)
+    lines = read_lines(
+        whole_body(MEDIA_TYPE),
+        g.owner,
+        longest_line=longest_line,
+        secret=web.settings.secret,
+        gateways=web.gateways().values(),
+    )
     told = iter(parts().intake.accept_all(_commands(lines)))
     data = [
         _told(line, next(told) if isinstance(line.content, PaymentCommand) else line.content)

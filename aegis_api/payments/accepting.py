@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aegis_api.http.parts import asked
@@ -13,7 +13,9 @@ from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import KEY_RULE, same_key, same_name
-from aegis_worker.intake import PaymentCommand
+from aegis_worker.errors import MethodRefused
+from aegis_worker.intake import PaymentCommand, placed
+from aegis_worker.routing.eligibility import Candidate
 from aegis_worker.strict_json import request_hmac
 
 # The scope of idempotency keys: it is the same for single payments and for the lines of a batch.
@@ -39,21 +41,35 @@ def idempotency_key() -> str:
     return key
 
 
-def command_of(owner: Owner, route: str, key: str, body: Mapping[str, Any], *, secret: str) -> PaymentCommand:
+def command_of(
+    owner: Owner,
+    route: str,
+    key: str,
+    body: Mapping[str, Any],
+    *,
+    secret: str,
+    gateways: Collection[Candidate],
+) -> PaymentCommand:
     """The command for a body that PaymentRequestSchema has validated.
 
     The HMAC covers the body as sent, without defaults: if a later version changes a default, an old request must still
     match its repetition. The reference enters the HMAC in canonical form, so that the same reference, spelt as another
-    door spells it, is still the same request.
+    door spells it, is still the same request. `gateways`: those that are configured.
     """
     reference = body.get("reference")
     asked = body if reference is None else {**body, "reference": same_name(reference)}
+    terms, refused = terms_of(body), None
+    try:
+        terms = placed(terms, owner.mode, gateways)
+    except MethodRefused as error:
+        refused = error
     return PaymentCommand(
         owner=owner,
         route=route,
         idempotency_key=key,
         request_hmac=request_hmac(secret, route, asked),
-        terms=terms_of(body),
+        terms=terms,
+        refused=refused,
     )
 
 

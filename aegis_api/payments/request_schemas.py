@@ -1,104 +1,16 @@
-"""The body of POST /v1/payments. Every limit stands here, and the OpenAPI document is made from it."""
+"""The body of POST /v1/payments. Every limit stands here or in `method_schemas`; the OpenAPI document is made from them."""
 
 from __future__ import annotations
 
 from aegis_api.http.composed import Metadata, Union, WebAddress
 from aegis_api.http.fields import BodySchema, Name, Object, OneOf, Text, Whole
-from aegis_worker.domain.card_networks import NETWORKS
 from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.terms import DESCRIPTOR, DESCRIPTOR_RULE, LONGEST_DESCRIPTOR, SHORTEST_DESCRIPTOR
 from aegis_worker.domain.text import LINE
 
-
-def _type(name: str) -> OneOf:
-    return OneOf(frozenset({name}), name, required=True)
-
-
-class CardMethodSchema(BodySchema):
-    """A card, given as the token that a gateway made of it. A card number is always refused."""
-
-    type = _type("card")
-    token = Text(
-        124,
-        pattern=r"tok_[A-Za-z0-9_]{1,120}",
-        form="a token: tok_ and 1 to 120 letters, digits or _",
-        required=True,
-        metadata={"example": "tok_visa"},
-    )
-    network = OneOf(
-        frozenset(NETWORKS),
-        f"one of {', '.join(NETWORKS)}",
-        metadata={
-            "example": "visa",
-            "description": (
-                "The card's network. If it is given, AegisPay keeps to the network's limits on trying a declined card "
-                "again: a payment beyond them is not sent, and fails with `card_retry_limit` or `card_barred`."
-            ),
-        },
-    )
-
-
-class UpiMethodSchema(BodySchema):
-    """A UPI payment from a virtual payment address."""
-
-    type = _type("upi")
-    vpa = Text(
-        255,
-        pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{1,189}@[A-Za-z][A-Za-z0-9.-]{1,63}",
-        form="a virtual payment address such as name@bank",
-        required=True,
-        metadata={"example": "asha@okbank"},
-    )
-
-
-class NetBankingMethodSchema(BodySchema):
-    """A payment from the payer's bank account, at the bank's own site."""
-
-    type = _type("net_banking")
-    bank_code = Text(
-        20,
-        pattern=r"[A-Z0-9]{2,20}",
-        form="2 to 20 capital letters or digits",
-        required=True,
-        metadata={"example": "HDFC"},
-    )
-
-
-class WalletMethodSchema(BodySchema):
-    """A payment from a wallet."""
-
-    type = _type("wallet")
-    provider = Text(
-        40,
-        pattern=r"[a-z0-9_]{2,40}",
-        form="2 to 40 small letters, digits or _",
-        required=True,
-        metadata={"example": "paytm"},
-    )
-
-
-class PayLaterMethodSchema(BodySchema):
-    """A payment that a lender advances."""
-
-    type = _type("pay_later")
-    provider = Text(
-        40,
-        pattern=r"[a-z0-9_]{2,40}",
-        form="2 to 40 small letters, digits or _",
-        required=True,
-        metadata={"example": "klarna"},
-    )
-
-
-PAYMENT_METHODS: dict[str, BodySchema] = {
-    "card": CardMethodSchema(),
-    "upi": UpiMethodSchema(),
-    "net_banking": NetBankingMethodSchema(),
-    "wallet": WalletMethodSchema(),
-    "pay_later": PayLaterMethodSchema(),
-}
+from .method_schemas import PAYMENT_METHODS
 
 
 class CustomerSchema(BodySchema):

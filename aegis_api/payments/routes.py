@@ -81,7 +81,14 @@ def create_payment(body: dict[str, Any]) -> Response:
     """
     here = parts()
     web = here.web
-    command = command_of(g.owner, PAYMENTS_ROUTE, idempotency_key(), body, secret=web.settings.secret)
+    command = command_of(
+        g.owner,
+        PAYMENTS_ROUTE,
+        idempotency_key(),
+        body,
+        secret=web.settings.secret,
+        gateways=web.gateways().values(),
+    )
     accepted = here.intake.accept(command)
     if not accepted.replayed:
         web.hints.notify("payments")

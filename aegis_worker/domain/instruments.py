@@ -52,8 +52,13 @@ def as_seen_by(method: Mapping[str, Any], gateway: str) -> Mapping[str, Any]:
 
 
 def missing_field(method: Mapping[str, Any], gateway: str, needs: frozenset[str]) -> str | None:
-    """A field that the gateway can't do without and that the payment does not have for it; None where it has all."""
+    """A field that the gateway can't do without and that the payment does not have for it; None where it has all.
+
+    Whoever gives tokens of some gateways wants the payment to go to these, so any other lacks a token.
+    """
     seen = as_seen_by(method, gateway)
+    if named_gateways(method) and "token" not in seen:
+        return "token"
     return next((name for name in sorted(needs) if name not in seen), None)
 
 

@@ -18,9 +18,10 @@ from types import MappingProxyType
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.accepting import Born
 from aegis_worker.errors import AegisError, DatabaseUnavailable
+from aegis_worker.persistence.accepting import kept
 from aegis_worker.persistence.database import Database
 
-from .command import Accepted, PaymentCommand, born
+from .command import Accepted, PaymentCommand, born, told_before
 from .together import Together
 from .writing import Patience, Writing
 
@@ -69,8 +70,8 @@ class Intake:
     def accept(self, command: PaymentCommand) -> Accepted:
         """Accept a payment once per key. Durable when this returns.
 
-        Raises IdempotencyKeyReused, IdempotencyInProgress, DuplicateReference, RowRefused or DatabaseUnavailable. Then
-        nothing was written; only after DatabaseUnavailable it may be found that it was.
+        Raises the command's own refusal, IdempotencyKeyReused, IdempotencyInProgress, DuplicateReference, RowRefused or
+        DatabaseUnavailable. Then nothing was written; only after DatabaseUnavailable it may be found that it was.
         """
         (told,) = self.accept_all([command])
         if isinstance(told, AegisError):
@@ -80,15 +81,24 @@ class Intake:
     def accept_all(self, commands: Sequence[PaymentCommand]) -> list[Accepted | AegisError]:
         """Accept each payment once per key, as if they came one after the other; what each is told, in their order.
 
-        Durable when this returns. An error stands for one payment, of which nothing was written: IdempotencyKeyReused,
-        IdempotencyInProgress, DuplicateReference, RowRefused, or DatabaseUnavailable where others are accepted already.
+        Durable when this returns. An error stands for one payment, of which nothing was written: its command's own refusal,
+        IdempotencyKeyReused, IdempotencyInProgress, DuplicateReference, RowRefused, or DatabaseUnavailable where others are
+        accepted already.
         Raises DatabaseUnavailable when none is.
         """
         asked = [born(command) for command in commands]
         crash_point("intake.received")
         if not asked:
             return []
-        by_id = self._told(asked)
+        refused = {
+            one.payment.id: (one, command.refused)
+            for one, command in zip(asked, commands, strict=True)
+            if command.refused is not None
+        }
+        acceptable = [one for one in asked if one.payment.id not in refused] if refused else asked
+        by_id = self._told(acceptable) if acceptable else {}
+        if refused:
+            by_id = {**by_id, **self._told_refused(refused)}
         told = [by_id[one.payment.id] for one in asked]
         if not any(isinstance(each, Accepted) for each in told):
             for each in told:
@@ -96,6 +106,17 @@ class Intake:
                     # One of its own, because others are told the same one, each in a thread of theirs.
                     raise DatabaseUnavailable(str(each)) from each
         return told
+
+    def _told_refused(
+        self, refused: Mapping[str, tuple[Born, AegisError]]
+    ) -> dict[str, Accepted | AegisError]:
+        """What would not be accepted now may have been before: then it is a repetition, and gets that answer."""
+        with self._database.read() as connection:
+            found = kept(connection, [one.key for one, _ in refused.values()])
+        return {
+            payment_id: told_before(one, found[one.key]) if one.key in found else why
+            for payment_id, (one, why) in refused.items()
+        }
 
     def _told(self, asked: Sequence[Born]) -> Told:
         line = self._few if len(asked) <= _FEW else self._many

@@ -13,19 +13,23 @@ from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.replay import unborn
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import same_name
-from aegis_worker.errors import AegisError, IdempotencyKeyReused
+from aegis_worker.errors import AegisError, IdempotencyKeyReused, MethodRefused
 from aegis_worker.ids import JOB, PAYMENT, new_id
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentCommand:
-    """One validated request to pay. `request_hmac` covers the whole canonical request."""
+    """One validated request to pay. `request_hmac` covers the whole canonical request.
+
+    `refused`: why it is not accepted as the gateways are configured now. It may have been accepted before.
+    """
 
     owner: Owner
     route: str
     idempotency_key: str
     request_hmac: bytes
     terms: PaymentTerms
+    refused: MethodRefused | None = None
 
 
 @dataclass(frozen=True, slots=True)

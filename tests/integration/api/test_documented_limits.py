@@ -120,7 +120,7 @@ def was_refused(answer: Reply, pointer: str) -> bool:
     return any(
         error.get("pointer", "").startswith(pointer) or error.get("parameter") == pointer
         for error in body.get("errors", [])
-        if error["code"] != "invalid_routing"
+        if error["code"] not in ("invalid_routing", "unknown_gateway")
     )
 
 

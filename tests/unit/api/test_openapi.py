@@ -151,7 +151,7 @@ def test_the_request_schema_refuses_what_the_api_refuses(document: dict[str, Any
         {"amount": "1999"},
         {"currency": "usd"},
         {"unknown": 1},
-        {"payment_method": {"type": "card"}},
+        {"payment_method": {"type": "card", "token": "tok visa"}},
         {"payment_method": {"type": "cash"}},
         {"metadata": {"a b": 1}},
         {"metadata": {"a": {}}},

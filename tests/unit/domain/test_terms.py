@@ -60,7 +60,12 @@ def test_the_hmac_of_a_request_is_what_it_was_before_there_were_terms() -> None:
         "metadata": {"a": 1},
     }
     command = command_of(
-        Owner("m_1", "test"), PAYMENTS_ROUTE, "key", PaymentRequestSchema().load(body), secret="s" * 32
+        Owner("m_1", "test"),
+        PAYMENTS_ROUTE,
+        "key",
+        PaymentRequestSchema().load(body),
+        secret="s" * 32,
+        gateways=(),
     )
     as_stored_then = "f64a7a88859f4c76031b7394535ac5ea869e02985e426288beb59eb3ed1310b3"
     assert command.request_hmac.hex() == as_stored_then

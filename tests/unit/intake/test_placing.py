@@ -1,0 +1,111 @@
+"""Whose token a new payment carries, and whether it carries what the gateways that take it need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.scripted_gateway import ScriptedGateway
+
+from aegis_worker.domain.modes import Mode
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.terms import PaymentTerms
+from aegis_worker.errors import MethodRefused
+from aegis_worker.intake import placed
+
+BY_TOKEN = {"card": frozenset({"token"}), "upi": frozenset({"vpa"}), "wallet": frozenset({"token"})}
+BY_CHOICE = dict.fromkeys(("upi", "net_banking", "wallet"), frozenset[str]())
+
+
+def real(name: str, **config: Any) -> ScriptedGateway:
+    return ScriptedGateway(name, bare_tokens="", **{"methods": BY_TOKEN, **config})
+
+
+def sandbox(name: str, **config: Any) -> ScriptedGateway:
+    return ScriptedGateway(name, bare_tokens="tok_.+", methods=BY_TOKEN, **config)
+
+
+def terms(currency: str = "USD", **method: Any) -> PaymentTerms:
+    return PaymentTerms(Money(1999, currency), {"type": "card", **method})
+
+
+def refused(asked: PaymentTerms, *gateways: ScriptedGateway, mode: Mode = "test") -> tuple[str, str]:
+    """Where the refusal points, and its code."""
+    with pytest.raises(MethodRefused) as error:
+        placed(asked, mode, gateways)
+    (fault,) = error.value.more["errors"]
+    return fault["pointer"], fault["code"]
+
+
+def test_a_bare_test_token_is_for_all_sandboxes_also_beside_a_real_gateway() -> None:
+    asked = terms(token="tok_visa")
+    assert placed(asked, "test", [sandbox("a"), sandbox("b")]) is asked
+    assert placed(asked, "test", [sandbox("a"), real("stripe")]) is asked
+
+
+def test_a_bare_token_that_one_gateway_alone_can_have_issued_is_that_gateways_from_then_on() -> None:
+    asked = terms(token="pm_1")
+    bound = {"type": "card", "token": "pm_1", "gateway": "stripe"}
+    assert placed(asked, "test", [real("stripe")]).payment_method == bound
+    assert placed(asked, "test", [sandbox("a"), real("stripe")]).payment_method == bound
+    assert placed(asked, "test", [real("stripe"), real("adyen", currencies={"EUR"})]).payment_method == bound
+
+
+def test_a_bare_token_that_may_be_of_several_gateways_is_refused() -> None:
+    asked = terms(token="pm_1")
+    assert refused(asked, real("stripe"), real("adyen")) == ("/payment_method/token", "ambiguous_token")
+
+
+def test_a_bare_token_that_no_sandbox_issues_is_refused_where_there_are_only_sandboxes() -> None:
+    assert refused(terms(token="pm_1"), sandbox("a")) == ("/payment_method/token", "invalid_format")
+    named = terms(token="pm_1", gateway="a")
+    assert placed(named, "test", [sandbox("a")]) is named
+
+
+@pytest.mark.parametrize(
+    ("method", "pointer"),
+    [
+        ({"token": "pm_1", "gateway": "strype"}, "/payment_method/gateway"),
+        ({"tokens": {"stripe": "pm_1", "ady/en": "x"}}, "/payment_method/tokens/ady~1en"),
+    ],
+)
+def test_a_gateway_that_is_not_configured_is_refused(method: dict[str, Any], pointer: str) -> None:
+    assert refused(terms(**method), real("stripe")) == (pointer, "unknown_gateway")
+
+
+def test_a_live_payment_can_not_name_a_test_gateway_and_a_bare_token_is_never_a_sandboxs_there() -> None:
+    stripe = real("stripe", mode="live")
+    named = refused(terms(token="tok_1", gateway="a"), sandbox("a"), stripe, mode="live")
+    assert named == ("/payment_method/gateway", "wrong_mode")
+    live = placed(terms(token="tok_1"), "live", [sandbox("a"), stripe])
+    assert live.payment_method["gateway"] == "stripe"
+
+
+@pytest.mark.parametrize(
+    ("method", "pointer"),
+    [
+        ({}, "/payment_method/token"),
+        ({"token": "pm_1", "gateway": "stripe"}, "/payment_method/gateway"),
+        ({"tokens": {"stripe": "pm_1"}}, "/payment_method/tokens"),
+        ({"type": "upi"}, "/payment_method/vpa"),
+        ({"type": "wallet", "provider": "paypal"}, "/payment_method/token"),
+    ],
+)
+def test_what_every_gateway_that_takes_the_payment_lacks_is_refused(
+    method: dict[str, Any], pointer: str
+) -> None:
+    gateways = real("stripe", enabled=False), real("adyen")
+    assert refused(terms(**method), *gateways) == (pointer, "required")
+
+
+def test_a_payment_goes_on_where_one_gateway_has_all_that_it_needs() -> None:
+    asked = terms(tokens={"adyen": "ad_1"})
+    assert placed(asked, "test", [real("stripe"), real("adyen")]) is asked
+    chosen = terms(type="upi")
+    assert placed(chosen, "test", [real("stripe"), real("razorpay", methods=BY_CHOICE)]) is chosen
+
+
+def test_where_nobody_takes_such_a_payment_it_is_left_to_fail_for_that() -> None:
+    asked = terms("EUR", token="pm_1")
+    assert placed(asked, "test", [real("stripe", currencies={"USD"})]) is asked
+    assert placed(terms(), "test", []) == terms()
