@@ -20,9 +20,9 @@ from support.payments import (
 )
 from support.scripted_gateway import ScriptedGateway, answering
 
-from aegis_worker.domain.card_networks import card_key
 from aegis_worker.domain.breakers import BreakerState
-from aegis_worker.domain.outcomes import Declined, NotFound, NotSent, Unknown
+from aegis_worker.domain.card_networks import card_key
+from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.database import Database
 from aegis_worker.resilience.permits import GatewayHealth
