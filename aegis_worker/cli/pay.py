@@ -73,6 +73,11 @@ def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> s
 )
 @click.option("--token", help="card: the gateway's token.")
 @click.option(
+    "--gateway",
+    metavar="NAME",
+    help="The gateway that issued the token; sandboxes need no name for test tokens.",
+)
+@click.option(
     "--network",
     type=click.Choice(NETWORKS),
     help="card: its network. If given, AegisPay keeps to the network's retry limits.",
@@ -168,6 +173,7 @@ def _body(
     statement_descriptor: str | None,
     return_url: str | None,
     network: str | None,
+    gateway: str | None,
     **fields: str | None,
 ) -> dict[str, Any]:
     if amount is None or currency is None:
@@ -175,7 +181,7 @@ def _body(
     body: dict[str, Any] = {
         "amount": minor_units(amount, currency),
         "currency": currency,
-        "payment_method": _payment_method(method, network, fields),
+        "payment_method": _payment_method(method, network, gateway, fields),
     }
     given = {
         "reference": reference,
@@ -190,7 +196,7 @@ def _body(
 
 
 def _payment_method(
-    method: str | None, network: str | None, fields: Mapping[str, str | None]
+    method: str | None, network: str | None, gateway: str | None, fields: Mapping[str, str | None]
 ) -> dict[str, str]:
     given = {name: value for name, value in fields.items() if value is not None}
     if method is None:
@@ -205,7 +211,10 @@ def _payment_method(
         raise click.UsageError(f"--method {method} takes --{field.replace('_', '-')} and no other")
     if network is not None and method != "card":
         raise click.UsageError(f"--method {method} takes no --network")
-    return {"type": method, field: given[field], **({"network": network} if network else {})}
+    if gateway is not None and field != "token":
+        raise click.UsageError(f"--method {method} takes no --gateway")
+    told = {"network": network, "gateway": gateway}
+    return {"type": method, field: given[field], **{name: text for name, text in told.items() if text}}
 
 
 def _pay_one(api: Api, body: Mapping[str, Any], key: str | None, wait_s: float, as_json: bool) -> int:

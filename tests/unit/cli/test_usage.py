@@ -31,6 +31,7 @@ def nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
         (*A_DOLLAR, "--provider", "paytm"),
         (*A_DOLLAR, "--method", "card"),
         (*A_DOLLAR, "--token", "tok_ok", "--network", "maestro"),
+        (*A_DOLLAR, "--vpa", "a@b", "--gateway", "stripe"),
         (*A_DOLLAR, "--vpa", "asha@okbank", "--network", "rupay"),
         (*A_DOLLAR, "--token", "tok_ok", "--idempotency-key", "ключ"),
         (*A_DOLLAR, "--token", "tok_ok", "--idempotency-key", ""),
