@@ -57,14 +57,16 @@ WHERE EXISTS (SELECT FROM attempts a
 def receive(
     database: Database, hints: Notifier, gateway: PaymentGateway, headers: Mapping[str, str], body: bytes
 ) -> None:
-    """Check the event, keep it once, and have the gateway asked about its payment if the event may tell us something new.
+    """Check the events, keep each once, and have the gateway asked about its payment if one may tell us something new.
 
     Raises InvalidWebhook for a forged, old or unusable event, DatabaseUnavailable when nothing was kept.
     """
-    event = gateway.parse_webhook(headers, body)
-    _check(event)
-    event = discreet_event(event)
-    if database.run(lambda connection: _keep(connection, gateway.config.name, event)):
+    events = gateway.parse_webhook(headers, body)
+    for event in events:
+        _check(event)
+    discreet = [discreet_event(event) for event in events]
+    name = gateway.config.name
+    if database.run(lambda connection: sum(_keep(connection, name, event) for event in discreet)):
         crash_point("gateway_event.committed")
         hints.notify("verify")
 

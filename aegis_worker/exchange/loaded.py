@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -88,9 +88,13 @@ class LoadedGateway:
             return replace(said, latency_ms=latency_ms)
         return Health(False, latency_ms, said.reason)
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
-        """Check signature and age, then translate. Raises `errors.InvalidWebhook`."""
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
+        """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`."""
         return self._adapter.parse_webhook(headers, body)
+
+    def answer_challenge(self, query: Mapping[str, str]) -> str:
+        """What a GET of the webhooks' address is answered with. Raises `errors.InvalidWebhook`."""
+        return self._adapter.answer_challenge(query)
 
     def close(self) -> None:
         """Close kept-alive connections, unless some are in use."""

@@ -26,7 +26,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -97,7 +97,7 @@ class GatewayConfig:
     """One table of config/gateways.toml: a named instance of an adapter. Empty sets mean "any".
 
     `mode`: whose payments it takes. `account`: which account at the gateway its secrets open, as the gateway itself calls
-    it; None if the table names none.
+    it; None if the table names none. `webhook_secrets`: any of them verifies an event, so that one can be exchanged.
     Times in seconds; `fee_fixed_minor` in minor units of the charge's currency, `fee_basis_points` in 1/100 percent.
     `amounts` by currency. `max_concurrent`: calls at once over all workers; None: only each process's own limit applies.
     `calls_per_s`: calls and look-ups that may begin in a second over all workers; None: any number.
@@ -112,7 +112,7 @@ class GatewayConfig:
     api_key: str = field(repr=False)
     mode: Mode = "test"
     account: str | None = None
-    webhook_secret: str = field(default="", repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     connect_timeout_s: float = 2.0
     timeout_s: float = 8.0
     max_connections: int = 1024
@@ -234,12 +234,13 @@ class Health:
 
 
 class GatewayEvent(Struct, frozen=True):
-    """An inbound webhook, authenticated and translated. A hint to ask the gateway, never a fact by itself.
+    """One thing that a gateway told us, authenticated and translated. A hint to ask it, never a fact by itself.
 
-    `event_id`: the gateway's own, the same in every delivery. `reference`: the key of the call that made the payment
-    there. `kind`: `payment.` and its status now: created, requires_action, authenticated, pending, authorized, succeeded,
-    failed, voided or refunded; if none of these fits, the gateway's own word. `amount`: the payment's, if the event shows
-    it.
+    `event_id`: by what the gateway itself tells two events apart, the same in every delivery: its event's id, or where it
+    gives none, what identifies the event (Adyen: pspReference, eventCode and success). `reference`: the key of the call
+    that made the payment there. `mode` and `account`: what the event says it is of; None where it does not say.
+    `kind`: `payment.` and its status now: created, requires_action, authenticated, pending, authorized, succeeded, failed,
+    voided or refunded; if none of these fits, the gateway's own word. `amount`: the payment's, if the event shows it.
     """
 
     event_id: str
@@ -247,6 +248,8 @@ class GatewayEvent(Struct, frozen=True):
     gateway_ref: str | None
     kind: str
     amount: Money | None = None
+    mode: Mode | None = None
+    account: str | None = None
 
 
 class Adapter(Protocol):
@@ -294,8 +297,14 @@ class Adapter(Protocol):
     def health_check(self) -> Flow[Health]:
         """One cheap call that moves nothing."""
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
-        """Check signature and age, then translate. Raises `errors.InvalidWebhook`."""
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
+        """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`."""
+
+    def answer_challenge(self, query: Mapping[str, str]) -> str:
+        """What a GET of the webhooks' address is answered with, where the gateway tries it out before it posts to it.
+
+        Raises `errors.InvalidWebhook` for what is no challenge of this gateway.
+        """
 
 
 class PaymentGateway(Protocol):
@@ -327,8 +336,14 @@ class PaymentGateway(Protocol):
     def health_check(self) -> Health:
         """Wait for whether the gateway answers, and how fast."""
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
-        """Check signature and age, then translate. Raises `errors.InvalidWebhook`."""
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
+        """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`."""
+
+    def answer_challenge(self, query: Mapping[str, str]) -> str:
+        """What a GET of the webhooks' address is answered with, where the gateway tries it out before it posts to it.
+
+        Raises `errors.InvalidWebhook` for what is no challenge of this gateway.
+        """
 
     def close(self) -> None:
         """Close kept-alive connections."""

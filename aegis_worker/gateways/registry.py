@@ -50,7 +50,7 @@ _BOUNDED = {
     "latency_target_ms": (1, 60_000),
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_LONGEST_ACCOUNT = 255
+_LONGEST_ACCOUNT, _MOST_SECRETS = 255, 4
 _FROM_ENVIRONMENT = ("base_url", "api_key", "webhook_secret", "proxy")
 _KNOWN = {
     "account",
@@ -140,6 +140,7 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
         if given[secret] and not (given[secret].isascii() and given[secret].isprintable()):
             raise ConfigurationError(f"{where}: {secret} must be printable ASCII, without line breaks")
     fields: dict[str, Any] = {"options": table.get("options", {}), **given}
+    fields["webhook_secrets"] = _secrets(where, fields.pop("webhook_secret"))
     fields |= {"mode": _mode(where, table), "account": _account(where, table)}
     fields |= reach(where, path.parent, table, given["proxy"])
     fields |= {field: frozenset(table[field]) for field in _SETS if field in table}
@@ -153,6 +154,16 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
         f"{where}.breaker", table.get("breaker", {}), slowest_call_s=config.slowest_call_s
     )
     return replace(config, breaker=breaker)
+
+
+def _secrets(where: str, given: str) -> tuple[str, ...]:
+    """The secrets in a variable, which are several while one is exchanged. Raises ConfigurationError, which shows none."""
+    secrets = tuple(secret.strip() for secret in given.split(",")) if given else ()
+    if len(secrets) > _MOST_SECRETS or not all(secrets):
+        raise ConfigurationError(
+            f"{where}: webhook_secret must be 1 to {_MOST_SECRETS} secrets, separated by commas"
+        )
+    return secrets
 
 
 def _mode(where: str, table: Mapping[str, Any]) -> Mode:

@@ -346,7 +346,7 @@ class TestWebhooks:
         return {"sandbox-signature": f"t={int(at)},v1={digest}"}
 
     def test_a_signed_event_is_translated(self, gateway: LoadedGateway) -> None:
-        event = gateway.parse_webhook(self.signed(self.BODY, time.time()), self.BODY)
+        (event,) = gateway.parse_webhook(self.signed(self.BODY, time.time()), self.BODY)
         assert (event.event_id, event.reference, event.gateway_ref) == ("sevt_1", "r", "spay_1")
 
     def test_a_forged_changed_old_or_unsigned_event_is_refused(self, gateway: LoadedGateway) -> None:
@@ -362,9 +362,16 @@ class TestWebhooks:
             with pytest.raises(InvalidWebhook):
                 gateway.parse_webhook(headers, body)
 
+    def test_while_a_secret_is_exchanged_either_is_believed(self, sandbox: Sandbox) -> None:
+        gateway = adapter_for(sandbox.url, webhook_secrets=("new", "old"))
+        for secret in ("new", "old"):
+            assert gateway.parse_webhook(self.signed(self.BODY, time.time(), secret), self.BODY)
+        with pytest.raises(InvalidWebhook):
+            gateway.parse_webhook(self.signed(self.BODY, time.time(), "new,old"), self.BODY)
+
     def test_without_a_secret_nothing_is_believed(self, sandbox: Sandbox) -> None:
         with pytest.raises(InvalidWebhook):
-            adapter_for(sandbox.url, webhook_secret="").parse_webhook(
+            adapter_for(sandbox.url, webhook_secrets=()).parse_webhook(
                 self.signed(self.BODY, time.time(), secret=""), self.BODY
             )
 

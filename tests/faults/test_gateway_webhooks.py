@@ -41,7 +41,7 @@ PATH = "/v1/gateways/sandbox_a/webhooks"
 
 
 def adapter(url="http://127.0.0.1:1", **config):
-    fields = {"webhook_secret": SECRET, "timeout_s": 2.0, **config}
+    fields = {"webhook_secrets": (SECRET,), "timeout_s": 2.0, **config}
     return LoadedGateway(SandboxAdapter(GatewayConfig("sandbox_a", "sandbox", url, API_KEY, **fields)))
 
 
@@ -168,7 +168,7 @@ def test_a_forged_or_old_event_is_refused_and_changes_nothing(database, api, wro
 def test_an_unsigned_event_is_refused_and_so_is_every_event_without_a_secret(database, database_url, api):
     event = event_about(accept_one(database).payment.id)
     assert api.app.test_client().post(PATH, data=json.dumps(event)).status_code == 401
-    without_secret = start_api(database_url, adapter(webhook_secret=""))
+    without_secret = start_api(database_url, adapter(webhook_secrets=()))
     assert send(without_secret, event, secret="").status_code == 401
     assert kept(database) == []
 

@@ -86,7 +86,7 @@ def a_talkative_gateway(status: int, body: str, reason: str) -> Iterator[LoadedG
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
     gateway = LoadedGateway(
-        SandboxAdapter(GatewayConfig("sandbox_a", "sandbox", url, "k", webhook_secret=SECRET))
+        SandboxAdapter(GatewayConfig("sandbox_a", "sandbox", url, "k", webhook_secrets=(SECRET,)))
     )
     try:
         yield gateway
@@ -200,7 +200,7 @@ def test_an_event_of_a_gateway_with_a_card_in_it_is_kept_once_without_the_card(
 ) -> None:
     gateway = LoadedGateway(
         SandboxAdapter(
-            GatewayConfig("sandbox_a", "sandbox", "http://127.0.0.1:1", "k", webhook_secret=SECRET)
+            GatewayConfig("sandbox_a", "sandbox", "http://127.0.0.1:1", "k", webhook_secrets=(SECRET,))
         )
     )
     client = start_api(database_url, gateway).app.test_client()

@@ -20,7 +20,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Lookup, Operation, Outcome
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import Adapter, GatewayConfig, GatewayRequest, StatusQuery
+from aegis_worker.gateways.base import Adapter, GatewayConfig, GatewayEvent, GatewayRequest, StatusQuery
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
@@ -61,7 +61,7 @@ class Subject:
             "adapter": self.name,
             "base_url": base_url,
             "api_key": self.api_key,
-            "webhook_secret": WEBHOOK_SECRET,
+            "webhook_secrets": (WEBHOOK_SECRET,),
             "timeout_s": TIMEOUT_S,
             "options": self.options,
         }
@@ -173,6 +173,14 @@ class Till:
         assert eventually(lambda: bool(there()))
         return there()
 
+    def told(self, paid: Paid) -> list[GatewayEvent]:
+        """What they say."""
+        return [
+            event
+            for headers, body in self.events(paid)
+            for event in self.gateway.parse_webhook(headers, body)
+        ]
+
     def signed(self, body: bytes, at_s: int, *secrets: str) -> dict[str, str]:
         """A signature header such as the gateway makes: one signature for each secret."""
         message = b"%d." % at_s + body
@@ -234,7 +242,6 @@ SANDBOX = Subject(
         "a_token_of_the_shops_page_that_comes_with_the_confirmation": "charges in one call",
         "another_accounts_payment": "has one account",
         "the_other_mode": "its answers name no mode",
-        "an_event_while_a_secret_rolls": "signs with one secret",
     },
 )
 STRIPE = Subject(

@@ -23,7 +23,7 @@ def adapter_for(base_url: str, **config: Any) -> LoadedGateway:
         "name": "sandbox_a",
         "adapter": "sandbox",
         "api_key": API_KEY,
-        "webhook_secret": WEBHOOK_SECRET,
+        "webhook_secrets": (WEBHOOK_SECRET,),
     }
     return LoadedGateway(SandboxAdapter(GatewayConfig(base_url=base_url, **settings | config)))
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
+
+import msgspec
 
 from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, NotSent, Operation, Outcome
 from aegis_worker.domain.payment import METHODS
@@ -149,8 +151,14 @@ class ScriptedGateway:
     def health_check(self) -> Health:
         return Health(ok=True, latency_ms=0)
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
-        raise InvalidWebhook("a scripted gateway sends none")
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
+        """Believe every event. A body holds the fields of one in each line, as JSON."""
+        return [msgspec.json.decode(line, type=GatewayEvent) for line in body.splitlines()]
+
+    def answer_challenge(self, query: Mapping[str, str]) -> str:
+        if "challenge" not in query:
+            raise InvalidWebhook("no challenge")
+        return f"{self.config.name}|{query['challenge']}"
 
     def close(self) -> None:
         """Do nothing, because nothing is open."""

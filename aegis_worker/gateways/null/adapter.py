@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, Outcome
@@ -59,9 +59,13 @@ class NullAdapter:
         yield from ()
         return Health(ok=True)
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Raises InvalidWebhook, because this gateway sends no webhooks."""
         raise InvalidWebhook("the null gateway sends no webhooks")
+
+    def answer_challenge(self, query: Mapping[str, str]) -> str:
+        """Raises InvalidWebhook."""
+        raise InvalidWebhook("the null gateway sends no challenges")
 
 
 def _latency_s(config: GatewayConfig) -> float:

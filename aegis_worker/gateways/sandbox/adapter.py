@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
-from aegis_worker.errors import ConfigurationError
+from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
 from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
 from ..kit.amounts import Amounts
@@ -76,9 +76,13 @@ class SandboxAdapter:
         answer = yield health_call(self._headers)
         return Health(answer.status == 200, detail=f"HTTP {answer.status}")
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check signature and age, then translate, see `webhook`. Raises InvalidWebhook."""
-        return read_webhook(self.config.webhook_secret, headers, body, time.time())
+        return (read_webhook(self.config.webhook_secrets, headers, body, time.time()),)
+
+    def answer_challenge(self, query: Mapping[str, str]) -> str:
+        """Raises InvalidWebhook, because the sandbox posts without trying the address out."""
+        raise InvalidWebhook("the sandbox sends no challenges")
 
 
 def _capabilities(config: GatewayConfig) -> Capabilities:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from aegis_worker.domain.outcomes import Declined, Lookup, NotFound, NotSent, Operation, Outcome, Unknown
-from aegis_worker.errors import ConfigurationError
+from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
 from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
 from ..kit.amounts import AmountNotTaken
@@ -53,7 +53,7 @@ class StripeAdapter:
         )
         acts_for = config.account if options.get("connected") else None
         self._headers = headers_for(config.api_key, acts_for)
-        self._reader = Reader(config.mode == "live", options.get("publishable_key", ""))
+        self._reader = Reader(config.mode, options.get("publishable_key", ""))
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
         """One POST. Only the confirmation of an intent moves money."""
@@ -97,11 +97,13 @@ class StripeAdapter:
         answer = yield health_call(self._headers)
         return Health(answer.status == 200, detail=f"HTTP {answer.status}")
 
-    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> GatewayEvent:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check signature and age, then translate, see `webhook`. Raises InvalidWebhook."""
-        return read_webhook(
-            self.config.webhook_secret, headers, body, time.time(), livemode=self._reader.livemode
-        )
+        return (read_webhook(self.config.webhook_secrets, headers, body, time.time()),)
+
+    def answer_challenge(self, query: Mapping[str, str]) -> str:
+        """Raises InvalidWebhook, because Stripe posts without trying the address out."""
+        raise InvalidWebhook("Stripe sends no challenges")
 
 
 def _checked(config: GatewayConfig) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.outcomes import (
     CHARGING_STEPS,
     Approved,
@@ -32,12 +33,12 @@ _INSTRUMENT = ("payment_method", "customer")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads one account's answers. `livemode`: what they must say of themselves.
+    """Reads the answers that one gateway's table gets. `mode`: what they must say of themselves.
 
     `publishable_key`: what Stripe.js in the shop's page needs beside an intent's secret.
     """
 
-    livemode: bool
+    mode: Mode
     publishable_key: str
 
     def outcome(self, request: GatewayRequest, answer: HttpAnswer) -> Outcome:
@@ -61,9 +62,8 @@ class Reader:
         self, operation: Operation, reference: str, expected: Expected, intent: Intent
     ) -> Unknown | None:
         """Why an intent is not the one that was asked about. None if it is."""
-        if intent.livemode is not self.livemode:
-            return about_another(f"its livemode is {str(intent.livemode).lower()}")
-        return mismatch(_SHOWN[operation], expected, intent.shown_for(operation, reference))
+        ours = expected.under(self.mode, None)
+        return mismatch(_SHOWN[operation], ours, intent.shown_for(operation, reference))
 
     def _accepted(self, request: GatewayRequest, intent: Intent) -> Outcome:
         operation, key = request.operation, request.idempotency_key

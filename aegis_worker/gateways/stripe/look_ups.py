@@ -28,8 +28,8 @@ def found_intent(query: StatusQuery, answer: HttpAnswer, reader: Reader) -> Look
     result = of_intent(query.operation, intent, query.reference, reader.publishable_key)
     if isinstance(result, NotFound):
         # It does not show the operation, so it can't show its key either: that it is the intent is enough.
-        is_ours = intent.id == query.gateway_ref and intent.livemode is reader.livemode
-        return result if is_ours else about_another(f"it shows {intent.id}")
+        is_ours = (intent.id, intent.mode) == (query.gateway_ref, reader.mode)
+        return result if is_ours else about_another(f"it shows {intent.id}, which is {intent.mode}")
     return reader.stranger(query.operation, query.reference, query.expected, intent) or result
 
 

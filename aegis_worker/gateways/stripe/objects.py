@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from aegis_worker.domain.actions import NextAction, Redirect, Sdk
 from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.outcomes import Operation
 
 from ..kit.identity import EVERYTHING, Carries, Declared, Shown
@@ -19,8 +21,13 @@ from ..kit.reading import Unreadable, address, child, identifier, minor_units, o
 from .amounts import AMOUNTS
 from .errors import StripeError, error_in
 
-# A cancelled intent carries the key of its creation, and that of its cancelling nowhere; its id says that it is the one.
-_SHOWS = {**dict.fromkeys(Operation, EVERYTHING), Operation.VOID: Carries(gateway_ref=True, currency=True)}
+# A refund does not say its mode. A cancelled intent carries the key of its creation, and that of its cancelling nowhere;
+# its id says that it is the one.
+_SHOWS = {
+    **dict.fromkeys(Operation, replace(EVERYTHING, mode=True)),
+    Operation.VOID: Carries(gateway_ref=True, currency=True, mode=True),
+    Operation.REFUND: EVERYTHING,
+}
 # A refusal that names no intent shows nothing that could be compared.
 IDENTITY = Declared(answers=_SHOWS, look_ups=_SHOWS)
 _STATUSES = frozenset(
@@ -55,16 +62,17 @@ class Intent(Struct, frozen=True):
     client_secret: str
     redirect_url: str
     cancelled_because: str
-    livemode: bool
+    mode: Mode
 
     def shown_for(self, operation: Operation, reference: str) -> Shown:
         """What it shows of one operation on it. `reference`: that of a capture, as it stands in the metadata."""
         if operation is Operation.CAPTURE:
             minor = self.captures.get(reference)
-            return Shown({reference} if minor is not None else (), self.id, minor, self.currency)
+            return Shown({reference} if minor is not None else (), self.id, minor, self.currency, self.mode)
         if operation is Operation.VOID:
-            return Shown((), self.id, None, self.currency)
-        return Shown({self.reference} if self.reference else (), self.id, self.minor, self.currency)
+            return Shown((), self.id, None, self.currency, self.mode)
+        references = {self.reference} if self.reference else set[str]()
+        return Shown(references, self.id, self.minor, self.currency, self.mode)
 
     def action(self, publishable_key: str) -> NextAction:
         """What the payer has to do: by redirect, or else Stripe.js in the shop's page finds out with the secret."""
@@ -115,7 +123,7 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
         if action.get("type") == "redirect_to_url"
         else "",
         cancelled_because=identifier(body, "cancellation_reason") if body.get("cancellation_reason") else "",
-        livemode=_truth(body, "livemode"),
+        mode=read_mode(body),
     )
 
 
@@ -157,8 +165,9 @@ def _texts(body: Mapping[str, Any], name: str) -> dict[str, str]:
     return value
 
 
-def _truth(body: Mapping[str, Any], name: str) -> bool:
-    value = body.get(name)
+def read_mode(body: Mapping[str, Any]) -> Mode:
+    """What an object or an event says of itself. Raises Unreadable."""
+    value = body.get("livemode")
     if type(value) is not bool:
-        raise Unreadable(f"{name} is neither true nor false")
-    return value
+        raise Unreadable("livemode is neither true nor false")
+    return "live" if value else "test"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aegis_worker.domain.currencies import EXPONENTS
@@ -13,6 +13,7 @@ from ..base import GatewayEvent
 from ..kit.reading import Unreadable, child, identifier, minor_units, parsed
 from ..kit.signatures import is_recent, is_signed, signed_at_s
 from .amounts import AMOUNTS
+from .objects import read_mode
 
 SIGNATURE_HEADER = "Stripe-Signature"
 SIGNATURE_AGE_S = 300
@@ -31,18 +32,18 @@ _KINDS = {
 
 
 def read_webhook(
-    secret: str, headers: Mapping[str, str], body: bytes, now_s: float, *, livemode: bool
+    secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now_s: float
 ) -> GatewayEvent:
-    """The event, in AegisPay's words. Raises InvalidWebhook if it is forged, too old, of the other mode or not an event."""
+    """The event, in AegisPay's words. Raises InvalidWebhook if it is forged, too old or not an event."""
     given = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER.lower()), "")
-    _check_signature(secret, given, body, now_s)
+    _check_signature(secrets, given, body, now_s)
     try:
-        return _event(parsed(body), livemode)
+        return _event(parsed(body))
     except Unreadable as problem:
         raise InvalidWebhook(f"not an event of Stripe: {problem}") from problem
 
 
-def _check_signature(secret: str, given: str, body: bytes, now_s: float) -> None:
+def _check_signature(secrets: Sequence[str], given: str, body: bytes, now_s: float) -> None:
     """`t=<s since 1970>,v1=<hex HMAC-SHA-256 of "t.body">`, with a further `v1` for each secret while one rolls.
 
     Raises InvalidWebhook.
@@ -51,31 +52,32 @@ def _check_signature(secret: str, given: str, body: bytes, now_s: float) -> None
     times = [value for name, value in pairs if name.strip() == "t"]
     signatures = [value for name, value in pairs if name.strip() == "v1"]
     at_s = signed_at_s(times[0]) if len(times) == 1 else None
-    if not secret or at_s is None or not 0 < len(signatures) <= _MOST_SIGNATURES:
+    if not secrets or at_s is None or not 0 < len(signatures) <= _MOST_SIGNATURES:
         raise InvalidWebhook("no usable signature")
-    message = f"{times[0]}.".encode() + body
-    if not any(is_signed(secret, message, signature) for signature in signatures):
+    if not is_signed(secrets, f"{times[0]}.".encode() + body, signatures):
         raise InvalidWebhook("wrong signature")
     if not is_recent(at_s, now_s, SIGNATURE_AGE_S):
         raise InvalidWebhook("signature too old")
 
 
-def _event(event: Mapping[str, Any], livemode: bool) -> GatewayEvent:
-    """Raises Unreadable, or InvalidWebhook for an event of the other mode."""
-    if event.get("livemode") is not livemode:
-        raise InvalidWebhook("an event of the other mode")
+def _event(event: Mapping[str, Any]) -> GatewayEvent:
+    """Raises Unreadable."""
     about, word = child(child(event, "data"), "object"), identifier(event, "type")
     is_intent = about.get("object") == "payment_intent"
-    name = "id" if is_intent else "payment_intent"
     metadata = about.get("metadata") if is_intent else None
-    reference = metadata.get("reference") if isinstance(metadata, dict) else None
     return GatewayEvent(
         identifier(event, "id"),
-        identifier({"reference": reference}, "reference") if reference is not None else None,
-        identifier(about, name) if about.get(name) is not None else None,
+        _id_if_any(metadata, "reference") if isinstance(metadata, dict) else None,
+        _id_if_any(about, "id" if is_intent else "payment_intent"),
         _KINDS.get(word, word),
         _amount(about) if word in _KINDS else None,
+        mode=read_mode(event),
+        account=_id_if_any(event, "account"),
     )
+
+
+def _id_if_any(body: Mapping[str, Any], name: str) -> str | None:
+    return None if body.get(name) is None else identifier(body, name)
 
 
 def _amount(about: Mapping[str, Any]) -> Money:

@@ -185,7 +185,7 @@ def sandbox() -> LoadedGateway:
                 adapter="sandbox",
                 base_url="http://127.0.0.1:1",
                 api_key="k" * 20,
-                webhook_secret=SECRET,
+                webhook_secrets=(SECRET,),
             )
         )
     )

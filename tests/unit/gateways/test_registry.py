@@ -46,6 +46,18 @@ def test_a_sandbox_is_for_test_payments_and_names_no_account_unless_told(tmp_pat
     assert (named.mode, named.account) == ("test", "shop EU")
 
 
+def test_while_a_webhook_secret_is_exchanged_its_variable_holds_both(tmp_path):
+    text = f"{A_SANDBOX}webhook_secret_env = 'HOOKS'"
+    for given, secrets in (("new, old", ("new", "old")), ("only", ("only",)), ("", ())):
+        (config,) = configs(tmp_path, text, {"HOOKS": given})
+        assert config.webhook_secrets == secrets
+        assert "only" not in repr(config)
+    for wrong in ("new,", ",", "a,b,c,d,hidden"):
+        with pytest.raises(ConfigurationError, match="webhook_secret must be 1 to 4 secrets") as raised:
+            configs(tmp_path, text, {"HOOKS": wrong})
+        assert "hidden" not in str(raised.value)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_gateway_where_money_moves_says_its_mode(tmp_path, monkeypatch, mode):
     monkeypatch.setitem(ADAPTERS, "real", SandboxAdapter)

@@ -13,7 +13,20 @@ SIGNED = hmac.new(b"whsec", b"1.{}", hashlib.sha256).hexdigest()
 
 
 def test_the_right_secret_over_the_same_bytes_is_a_signature() -> None:
-    assert is_signed("whsec", b"1.{}", SIGNED)
+    assert is_signed(["whsec"], b"1.{}", [SIGNED])
+
+
+@pytest.mark.parametrize("secrets", [["whsec", "older"], ["newer", "whsec"]])
+@pytest.mark.parametrize("given", [[SIGNED, "0" * 64], ["0" * 64, SIGNED]])
+def test_while_a_secret_is_exchanged_one_of_several_signatures_under_one_of_several_secrets_is_enough(
+    secrets: list[str], given: list[str]
+) -> None:
+    assert is_signed(secrets, b"1.{}", given)
+
+
+def test_without_a_secret_or_without_a_signature_nothing_is_signed() -> None:
+    assert not is_signed([], b"1.{}", [SIGNED])
+    assert not is_signed(["whsec"], b"1.{}", [])
 
 
 @pytest.mark.parametrize(
@@ -29,7 +42,7 @@ def test_the_right_secret_over_the_same_bytes_is_a_signature() -> None:
     ],
 )
 def test_anything_else_is_none(secret: str, message: bytes, given: str) -> None:
-    assert not is_signed(secret, message, given)
+    assert not is_signed([secret], message, [given])
 
 
 @pytest.mark.parametrize(("text", "at_s"), [("0", 0), ("1800000000", 1_800_000_000)])

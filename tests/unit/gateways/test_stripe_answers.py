@@ -39,7 +39,7 @@ PAYMENT = "pay_0123456789abcdef0123456789abcdef"
 
 def adapter(api_key: str = "sk_test_1", **config: Any) -> StripeAdapter:
     options = {"publishable_key": "pk_test_1", **config.pop("options", {})}
-    given = {"mode": "test", "webhook_secret": SECRET, **config}
+    given = {"mode": "test", "webhook_secrets": (SECRET,), **config}
     return StripeAdapter(
         GatewayConfig("stripe", "stripe", "https://api.stripe.com", api_key, options=options, **given)
     )
@@ -313,7 +313,7 @@ def signed(body: bytes, *, age_s: int = 0, secret: str = SECRET) -> dict[str, st
 
 def test_an_event_names_the_intent_and_its_money() -> None:
     body = event("payment_intent.succeeded", intent())
-    said = adapter().parse_webhook(signed(body), body)
+    (said,) = adapter().parse_webhook(signed(body), body)
     assert (said.event_id, said.kind, said.gateway_ref) == ("evt_1", "payment.succeeded", "pi_1")
     assert (said.reference, said.amount) == (f"{PAYMENT}-i1", Money(1999, "USD"))
 
@@ -321,8 +321,15 @@ def test_an_event_names_the_intent_and_its_money() -> None:
 def test_an_event_about_a_refund_or_a_dispute_leads_to_the_intent() -> None:
     for kind, about in [("refund.failed", refund()), ("charge.dispute.created", {"payment_intent": "pi_1"})]:
         body = event(kind, about)
-        said = adapter().parse_webhook(signed(body), body)
+        (said,) = adapter().parse_webhook(signed(body), body)
         assert (said.kind, said.gateway_ref, said.reference) == (kind, "pi_1", None)
+
+
+def test_an_event_says_its_mode_and_the_account_that_it_is_of() -> None:
+    for livemode, mode in ((False, "test"), (True, "live")):
+        body = event("payment_intent.created", intent(), livemode=livemode, account="acct_1")
+        (said,) = adapter().parse_webhook(signed(body), body)
+        assert (said.mode, said.account) == (mode, "acct_1")
 
 
 @pytest.mark.parametrize(
@@ -332,11 +339,11 @@ def test_an_event_about_a_refund_or_a_dispute_leads_to_the_intent() -> None:
         (event("a.b", {}), signed(event("a.b", {}), secret="another")),
         (event("a.b", {}), signed(event("a.b", {}), age_s=301)),
         (event("a.b", {}), {"Stripe-Signature": "t=1,t=2,v1=aa"}),
-        (event("a.b", {}, livemode=True), signed(event("a.b", {}, livemode=True))),
+        (event("a.b", {}, livemode=None), signed(event("a.b", {}, livemode=None))),
         (b"[]", signed(b"[]")),
     ],
 )
-def test_a_forged_old_or_foreign_event_is_refused(body: bytes, headers: dict[str, str]) -> None:
+def test_a_forged_or_old_event_is_refused(body: bytes, headers: dict[str, str]) -> None:
     with pytest.raises(InvalidWebhook):
         adapter().parse_webhook(headers, body)
 
