@@ -10,6 +10,7 @@ import click
 
 from aegis_worker.errors import StackFailed
 from aegis_worker.lab.local.folder import write_whole
+from aegis_worker.lab.local.options import gateways_option
 from aegis_worker.lab.local.stack import LocalStack, Running, Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, print_facts, remark
 
@@ -26,6 +27,7 @@ curl -s {url}/v1/payments -H 'Authorization: Bearer {key}' \\
         """
         aegis up
         aegis up --data ~/pay --port 0 --workers 4 --ready-file /tmp/ready.json
+        aegis up --gateways sandbox_a,stripe
         DATABASE_URL=postgresql://… REDIS_URL=redis://… aegis up
         """
     ),
@@ -52,12 +54,15 @@ curl -s {url}/v1/payments -H 'Authorization: Bearer {key}' \\
     show_default=True,
     help="How many processes the Celery worker has.",
 )
+@gateways_option
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write URLs and keys to this JSON file once everything answers. Only you can read it; it is removed at the end.",
 )
-def command(data_dir: Path, port: int, workers: int, ready_file: Path | None) -> None:
+def command(
+    data_dir: Path, port: int, workers: int, gateways: tuple[str, ...], ready_file: Path | None
+) -> None:
     """Start everything here and keep it running: stores, sandbox gateways, API, worker and beat.
 
     If DATABASE_URL and REDIS_URL are set, these stores are used instead of the embedded ones. Ctrl-C or TERM stops
@@ -66,7 +71,13 @@ def command(data_dir: Path, port: int, workers: int, ready_file: Path | None) ->
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
     stack = LocalStack(
-        data_dir, port=port, workers=workers, merchant_id=MERCHANT, environ=os.environ, say=_say
+        data_dir,
+        port=port,
+        workers=workers,
+        merchant_id=MERCHANT,
+        environ=os.environ,
+        say=_say,
+        gateways=gateways,
     )
     with stop_on_signals() as stopping, stack:
         try:

@@ -46,6 +46,18 @@ def test_the_demo_passes_and_writes_its_figures(environ: dict[str, str], tmp_pat
 
 
 @pytest.mark.slow
+def test_the_demo_passes_with_the_adapter_of_stripe(environ: dict[str, str], tmp_path: Path) -> None:
+    argv = [AEGIS, "demo", "--payments", "40", "--gateways", "stripe,sandbox_a"]
+    argv += ["--json", str(tmp_path / "out.json")]
+    # The lease of these tests is shorter than the emulators' gateways may take.
+    environ = {name: value for name, value in environ.items() if name != "AEGIS_LEASE_S"}
+    demo = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=2 * START_S)
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    by_gateway = json.loads((tmp_path / "out.json").read_text())["by_gateway"]
+    assert by_gateway["stripe"] > 5
+
+
+@pytest.mark.slow
 def test_a_demo_that_is_stopped_leaves_nothing_behind(environ: dict[str, str]) -> None:
     demo = subprocess.Popen(
         [AEGIS, "demo"], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

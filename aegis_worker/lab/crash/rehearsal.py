@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aegis_worker.crash_points import VARIABLE
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.lab.local.config_files import written
 from aegis_worker.settings import default_config_dir
 
 # A crash costs a lease, so these decide how long a run takes. Each is longer than what it has to cover: the lease than a
@@ -71,11 +71,8 @@ def only_sandboxes(text: str, *, short: bool) -> str:
         raise ConfigurationError(
             "gateways.toml has no gateway whose adapter is `sandbox`: no others are used here"
         )
-    return "\n".join(
-        line
-        for name, table in tables.items()
-        if name in kept
-        for line in _written(("gateways", name), _shortened(table) if short else table)
+    return written(
+        {name: _shortened(table) if short else table for name, table in tables.items() if name in kept}
     )
 
 
@@ -87,18 +84,3 @@ def _shortened(table: Mapping[str, Any]) -> dict[str, Any]:
         "options": options | {name: value for name, value in _SHORT_ABSENCE.items() if name in options},
         "breaker": table.get("breaker", {}) | _SHORT_BREAKER_TIMES,
     }
-
-
-def _written(path: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[str]:
-    """A table as TOML: what stands in one is numbers, texts, lists of these, and tables. JSON's are TOML's."""
-    yield f"[{'.'.join(_json(name) for name in path)}]"
-    for name, value in table.items():
-        if not isinstance(value, dict):
-            yield f"{_json(name)} = {_json(value)}"
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from _written((*path, name), value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

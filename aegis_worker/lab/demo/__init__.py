@@ -14,6 +14,7 @@ import click
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.ids import new_id
 from aegis_worker.lab.embedded.stack import temporary_data_dir
+from aegis_worker.lab.local.options import gateways_option
 from aegis_worker.lab.local.stack import LocalStack, Running, Stopped, stop_on_signals
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import opened_database
@@ -37,6 +38,7 @@ _WEBHOOK_PATIENCE_S = 75.0
     epilog=examples(
         """
         aegis demo
+        aegis demo --gateways sandbox_a,stripe
         aegis demo --payments 1000 --workers 4 --json out.json
         """
     ),
@@ -49,6 +51,7 @@ _WEBHOOK_PATIENCE_S = 75.0
     show_default=True,
     help="How many processes the Celery worker has.",
 )
+@gateways_option
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same payments.")
 @click.option(
     "--json",
@@ -57,7 +60,14 @@ _WEBHOOK_PATIENCE_S = 75.0
     help="Write the figures as JSON to this file.",
 )
 @click.pass_context
-def command(ctx: click.Context, payments: int, workers: int, seed: int, json_file: Path | None) -> None:
+def command(
+    ctx: click.Context,
+    payments: int,
+    workers: int,
+    gateways: tuple[str, ...],
+    seed: int,
+    json_file: Path | None,
+) -> None:
     """Run payments end to end, compare the results with the gateways' ledgers, and exit.
 
     Everything runs in a temporary folder that is removed afterwards. Exits with 0 only when no payment was charged twice,
@@ -66,12 +76,18 @@ def command(ctx: click.Context, payments: int, workers: int, seed: int, json_fil
     with stop_on_signals() as stopping, temporary_data_dir() as data_dir:
         merchant_id = new_id("demo")
         stack = LocalStack(
-            data_dir, port=0, workers=workers, merchant_id=merchant_id, environ=dict(os.environ), say=_say
+            data_dir,
+            port=0,
+            workers=workers,
+            merchant_id=merchant_id,
+            environ=dict(os.environ),
+            say=_say,
+            gateways=gateways,
         )
         try:
             with stack:
                 running = stack.start(stopping)
-                findings = _run(running, merchant_id, payments, seed, stopping)
+                findings = _run(running, merchant_id, payments, seed, stopping, gateways)
                 print_report(findings)
                 print_draft()
         except Stopped:
@@ -87,8 +103,15 @@ def _say(text: str) -> None:
     remark(f"aegis demo: {text}")
 
 
-def _run(running: Running, merchant_id: str, payments: int, seed: int, stopping: threading.Event) -> Findings:
-    orders = cast(payments, seed, first_gateway=next(iter(running.sandboxes)))
+def _run(
+    running: Running,
+    merchant_id: str,
+    payments: int,
+    seed: int,
+    stopping: threading.Event,
+    issuers: Sequence[str],
+) -> Findings:
+    orders = cast(payments, seed, first_gateway=next(iter(running.sandboxes)), issuers=issuers)
     merchant = Merchant(running.api_url, running.api_key, stopping)
     with Sink() as sink:
         with opened_database() as database:

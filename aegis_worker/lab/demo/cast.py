@@ -60,15 +60,25 @@ class Order:
     repeated: bool
 
 
-def cast(payments: int, seed: int | str, first_gateway: str, special: Sequence[Role] = ROLES) -> list[Order]:
-    """So many orders, the same for the same seed. Of few payments at most three quarters are special."""
+def cast(
+    payments: int,
+    seed: int | str,
+    first_gateway: str,
+    special: Sequence[Role] = ROLES,
+    issuers: Sequence[str] = (),
+) -> list[Order]:
+    """So many orders, the same for the same seed. Of few payments at most three quarters are special.
+
+    `issuers`: gateways that have issued a token for each card. Some plain cards have a token of one of them alone. Without
+    any, tokens are those that all sandboxes share.
+    """
     rng = random.Random(seed)
     roles: list[Role | None] = [*_special(payments, special)]
     roles += [None] * (payments - len(roles))
     repeated = max(_LEAST_OF_EACH, round(_REPEATED_SHARE * payments))
     orders = [
         # The last ones, which are plain.
-        _order(number, role, seed, rng, first_gateway, repeated=number >= payments - repeated)
+        _order(number, role, seed, rng, first_gateway, issuers, repeated=number >= payments - repeated)
         for number, role in enumerate(roles)
     ]
     rng.shuffle(orders)
@@ -90,14 +100,27 @@ def posts(orders: list[Order], seed: int | str) -> list[Order]:
 
 
 def _order(
-    number: int, role: Role | None, seed: int | str, rng: random.Random, first_gateway: str, *, repeated: bool
+    number: int,
+    role: Role | None,
+    seed: int | str,
+    rng: random.Random,
+    first_gateway: str,
+    issuers: Sequence[str],
+    *,
+    repeated: bool,
 ) -> Order:
+    method: dict[str, Any]
     method, currency = _method(rng)
     if role is not None:
         token = role.tokens[number % len(role.tokens)].format(first=first_gateway)
         method, currency = {"type": "card", "token": token}, rng.choice(_METHODS["card"][1])
+    amount = rng.randint(_FEWEST_AMOUNT, _MOST_AMOUNT)
+    if issuers and method["type"] == "card":
+        method = _with_tokens(method, issuers if role else rng.choice([issuers, *([one] for one in issuers)]))
+        # Not every gateway takes the last of three decimals.
+        amount -= amount % 10
     body = {
-        "amount": rng.randint(_FEWEST_AMOUNT, _MOST_AMOUNT),
+        "amount": amount,
         "currency": currency,
         "payment_method": method,
         "reference": f"order-{seed}-{number}",
@@ -105,6 +128,10 @@ def _order(
         "metadata": {"items": rng.randint(1, 9)},
     }
     return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated)
+
+
+def _with_tokens(method: Mapping[str, Any], issuers: Sequence[str]) -> dict[str, Any]:
+    return {"type": "card", "tokens": dict.fromkeys(issuers, method["token"])}
 
 
 def _method(rng: random.Random) -> tuple[dict[str, str], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A sandbox gateway of this installation and the variables of config/gateways.toml that lead to it.
+    """An emulated gateway of this installation and the variables of config/gateways.toml that lead to it.
 
     `flags`: what makes it as config/gateways.toml describes it.
     """
@@ -56,15 +56,15 @@ class Sandbox:
         return f"http://{_HOST}:{self.port}"
 
 
-def sandboxes(config_dir: Path, kept: Secrets) -> list[Sandbox]:
-    """A sandbox for every gateway of config/gateways.toml whose adapter is `sandbox`. Raises ConfigurationError."""
+def sandboxes(config_dir: Path, kept: Secrets, adapters: Collection[str] = ("sandbox",)) -> list[Sandbox]:
+    """An emulator for every gateway of config/gateways.toml with one of these adapters. Raises ConfigurationError."""
     path = config_dir / "gateways.toml"
     try:
         tables: dict[str, dict[str, Any]] = read_toml(path)["gateways"]
         return [
             _sandbox(name, table, kept.of_gateway(name))
             for name, table in tables.items()
-            if table["adapter"] == "sandbox"
+            if table["adapter"] in adapters
         ]
     except (AttributeError, TypeError) as error:
         raise ConfigurationError(f"{path}: gateways must be tables [gateways.NAME]") from error
@@ -82,7 +82,7 @@ def _sandbox(name: str, table: Mapping[str, Any], kept: Mapping[str, str]) -> Sa
         table["webhook_secret_env"]: kept["webhook_secret"],
     }
     has_keys = table.get("options", {}).get("key_lifetime_s", 1) > 0
-    flags = () if has_keys else ("--no-idempotency",)
+    flags = ("--wire", table["adapter"], *(() if has_keys else ("--no-idempotency",)))
     return Sandbox(name, port, kept["api_key"], kept["webhook_secret"], settings, flags)
 
 

@@ -24,6 +24,7 @@ from aegis_worker.settings import default_config_dir
 from aegis_worker.store_urls import checked_database_url
 from aegis_worker.terminal.worker_parts import opened_worker
 
+from .config_files import EMULATED_ADAPTERS, copy_config
 from .folder import DataFolder, Secrets
 from .programs import (
     Program,
@@ -91,11 +92,13 @@ class LocalStack:
         say: Callable[[str], None],
         watched: bool = True,
         without: Collection[str] = (),
+        gateways: Sequence[str] = (),
     ) -> None:
         """`port` 0: any free one. `workers`: processes of the Celery worker. `say` is told what is going on.
 
         With `watched` off nobody starts again what dies: for who kills on purpose. `without`: names of programs that are
-        not to run here, such as worker and beat.
+        not to run here, such as worker and beat. `gateways`: the emulated gateways to have, see `config_files`; none: the
+        sandboxes of the configuration, beside its other gateways.
         """
         self.folder = DataFolder(data_dir)
         self._port = port
@@ -104,6 +107,7 @@ class LocalStack:
         self._environ = checked_stores(environ)
         self._say = partial(_in_spite_of_everything, say)
         self._without = without
+        self._gateways = gateways
         self._config_dir = Path(environ.get("AEGIS_CONFIG_DIR") or default_config_dir()).absolute()
         self.stores = Stores(self.folder.path, self._environ)
         self._processes = Processes()
@@ -127,7 +131,7 @@ class LocalStack:
         """
         self.folder.open()
         kept = self.folder.load_secrets()
-        gateways = sandboxes(self._config_dir, kept)
+        gateways = self._emulated(kept)
         self._say("starting PostgreSQL and Valkey")
         urls = self.stores.start()
         _unless(stopping)
@@ -208,6 +212,14 @@ class LocalStack:
         """Of what was started here and runs: the programs by name, and the stores `postgres` and `valkey`."""
         stores = {store.name: store.pid for store in (self.stores.postgres, self.stores.valkey) if store.pid}
         return stores | {name: self._processes.pid(name) for name in self._processes.alive()}
+
+    def _emulated(self, kept: Secrets) -> list[Sandbox]:
+        if not self._gateways:
+            return sandboxes(self._config_dir, kept)
+        chosen = self.folder.path / "config"
+        copy_config(self._config_dir, self._gateways, chosen)
+        self._config_dir = chosen
+        return sandboxes(chosen, kept, EMULATED_ADAPTERS)
 
     def _settings(self, running: Running, gateways: list[Sandbox], kept: Secrets) -> dict[str, str]:
         """Environment variables for whoever works with this installation."""

@@ -143,6 +143,20 @@ def test_the_same_seed_gives_the_same_posts_and_another_one_others() -> None:
     assert posts(first, 1) == posts(same, 1) != posts(other, 2)
 
 
+def test_cards_have_a_token_of_each_gateway_or_of_one_of_them() -> None:
+    issuers = ["sandbox_a", "stripe"]
+    orders = cast(200, seed=1, first_gateway="sandbox_a", issuers=issuers)
+    cards = [order for order in orders if order.body["payment_method"]["type"] == "card"]
+    held = {(order.role == PLAIN, tuple(order.body["payment_method"]["tokens"])) for order in cards}
+    assert held == {
+        (False, tuple(issuers)),
+        (True, tuple(issuers)),
+        (True, ("sandbox_a",)),
+        (True, ("stripe",)),
+    }
+    assert all(order.body["amount"] % 10 == 0 for order in cards)
+
+
 def test_what_is_posted_again_has_the_same_key_and_body() -> None:
     orders = cast(200, seed=1, first_gateway="sandbox_a")
     counts = Counter(order.key for order in posts(orders, 1))
