@@ -25,8 +25,15 @@ TASK_OF = {
     "verify": "payments.verify",
     "outbox": "outbox.drain",
     "webhooks": "webhooks.deliver",
+    "gateway_events": "gateway_events.follow",
 }
-QUEUE_OF = {"payments": "payments", "verify": "verify", "outbox": "outbox", "webhooks": "outbox"}
+QUEUE_OF = {
+    "payments": "payments",
+    "verify": "verify",
+    "outbox": "outbox",
+    "webhooks": "outbox",
+    "gateway_events": "verify",
+}
 
 
 # Send no hint or tick to a queue in which this many wait: then no worker runs, or workers are behind, and another message
@@ -68,7 +75,12 @@ _BROKER_URL = broker_url()
 
 app = Celery("aegis", broker=_BROKER_URL, task_cls=HintedTask)
 app.conf.update(
-    include=["aegis_worker.tasks.payments", "aegis_worker.tasks.outbox", "aegis_worker.tasks.maintenance"],
+    include=[
+        "aegis_worker.tasks.payments",
+        "aegis_worker.tasks.outbox",
+        "aegis_worker.tasks.gateway_events",
+        "aegis_worker.tasks.maintenance",
+    ],
     task_queues=[Queue(name, Exchange("aegis", type="direct"), routing_key=name) for name in QUEUES],
     task_default_queue="maintenance",
     task_default_exchange="aegis",
@@ -124,6 +136,7 @@ app.conf.update(
     beat_schedule={
         "sweep": _beat("maintenance.sweep", "maintenance", 5.0),
         "verify": _beat("payments.verify", "verify", 2.0),
+        "gateway_events": _beat("gateway_events.follow", "verify", 2.0),
         "outbox": _beat("outbox.drain", "outbox", 1.0),
         "webhooks": _beat("webhooks.deliver", "outbox", 1.0),
         "reconcile": _beat("maintenance.reconcile", "maintenance", 60.0),

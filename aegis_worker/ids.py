@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from uuid_utils import uuid7
 
-PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST, INCIDENT, DECISION = (
+PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST, INCIDENT, DECISION, EVENT_BODY = (
     "pay",
     "job",
     "whe",
@@ -17,6 +17,7 @@ PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST, INCIDENT, DE
     "req",
     "inc",
     "dec",
+    "geb",
 )
 
 _HEX_ID, _SEQ = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9]{1,6}")

@@ -68,6 +68,15 @@ DELETE FROM gateway_events e USING (
 WHERE e.gateway = old.gateway AND e.provider_event_id = old.provider_event_id
 """
 
+_GATEWAY_EVENT_BODIES = """
+DELETE FROM gateway_event_bodies b USING (
+    SELECT id FROM gateway_event_bodies
+    WHERE received_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    ORDER BY received_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE b.id = old.id
+"""
+
 _CARD_DECLINES = """
 DELETE FROM card_declines d USING (
     SELECT payment_id, number FROM card_declines
@@ -108,6 +117,7 @@ def purge(
         "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
         "webhooks_cancelled": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "cancelled"}),
         "gateway_events": (_GATEWAY_EVENTS, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
+        "gateway_event_bodies": (_GATEWAY_EVENT_BODIES, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
         "action_secrets": (_ACTION_SECRETS, {}),
         "card_declines": (_CARD_DECLINES, {"keep_s": KEEP_D * _DAY_S}),
     }

@@ -35,6 +35,7 @@ COMMANDS = {
     "audit": (".audit", "Check the invariants on every payment, and freeze what can't be trusted."),
     "replay": (".replay", "Fold a payment's events and compare with its row."),
     "gateways": (".gateways", "Show how the payment gateways do: breakers, success, latencies."),
+    "gateway-events": (".gateway_events", "Show and retry what payment gateways told us."),
     "outbox": (".outbox", "Show, drain and redeliver events."),
     "relay": (".relay", "Work without Redis: process, verify and deliver from the database."),
     "routing": (".routing", "Show, check and change how payments are routed."),

@@ -16,6 +16,7 @@ import structlog
 from aegis_worker import reconcile
 from aegis_worker.audit.run import audit_on
 from aegis_worker.errors import AegisError
+from aegis_worker.gateway_events.follow import follow
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.redaction import redact_text
 from aegis_worker.pipeline.recheck import recheck
@@ -78,13 +79,14 @@ class Rota:
 def relay_pass(
     parts: Worker, rota: Rota | None = None, *, stopped: Callable[[], bool] = lambda: False
 ) -> RelayReport:
-    """Once: work on due payments, ask about those in doubt, deliver events and webhooks, do the chores that are due.
+    """Once: work on due payments, follow what gateways told, ask about those in doubt, deliver, do the chores that are due.
 
     A failed step does not prevent the next. No further step begins once `stopped` is set.
     """
     pipeline = replace(parts.pipeline, run_limit_s=min(parts.pipeline.run_limit_s, _RUN_LIMIT_S))
     steps: dict[str, Callable[[], dict[str, Any]]] = {
         "payments": lambda: asdict(run(pipeline, "payments")),
+        "gateway_events": lambda: follow(parts.gateway_events),
         "verify": lambda: asdict(run(pipeline, "verify")),
         "outbox": lambda: asdict(parts.drain_outbox()),
         "webhooks": lambda: asdict(parts.deliver_webhooks(leave=parts.afterwards.leave)),

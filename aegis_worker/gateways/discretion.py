@@ -46,7 +46,10 @@ def discreet(outcome: Said) -> Said | Unknown:
 
 
 def discreet_event(event: GatewayEvent) -> GatewayEvent:
-    """The event with card data hidden in its texts. An id that looks like card data becomes its hash, to find repeats."""
+    """The event with card data hidden in its texts.
+
+    An id that looks like card data becomes its hash, to find repeats; a gateway's reference that does is dropped.
+    """
     event_id, reference = event.event_id, event.reference
     if _is_like_a_card(event_id):
         event_id = hashlib.sha256(event_id.encode(errors="replace")).hexdigest()
@@ -55,6 +58,7 @@ def discreet_event(event: GatewayEvent) -> GatewayEvent:
         event_id=event_id,
         kind=without_cards(event.kind),
         reference=reference and without_cards(reference),
+        gateway_ref=None if _is_like_a_card(event.gateway_ref or "") else event.gateway_ref,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from aegis_worker.domain.gateway_events import STATUSES
+
 # Import `metadata` from this module, because then both modules have put their tables into it.
 from .tables import NOW, TIME, one_of
 from .tables import metadata as metadata
@@ -92,7 +94,33 @@ gateway_events = Table(
     Column("reference", Text),
     Column("payment_id", Text),
     Column("received_at", TIME, nullable=False, server_default=NOW),
+    Column("account", Text),
+    Column("gateway_ref", Text),
+    Column("amount_minor", BigInteger),
+    Column("currency", Text),
+    Column("status", Text, nullable=False, server_default="followed"),
+    Column("reason", Text),
+    Column("due_at", TIME),
+    Column("waits_until", TIME),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("body_id", Text),
+    CheckConstraint(one_of("status", *STATUSES), name="status_known"),
+    CheckConstraint("(status = 'waiting') = (due_at IS NOT NULL)", name="waiting_is_due"),
     Index("gateway_events_by_age", "received_at"),
+    Index("gateway_events_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("gateway_events_unmatched", "received_at", postgresql_where=text("status = 'unmatched'")),
+)
+
+# One body may hold several events. Sealed, because it may hold personal data and a payment's secrets.
+gateway_event_bodies = Table(
+    "gateway_event_bodies",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("received_at", TIME, nullable=False, server_default=NOW),
+    Index("gateway_event_bodies_by_age", "received_at"),
 )
 
 payment_snapshots = Table(

@@ -6,7 +6,12 @@ from sqlalchemy import Connection
 
 # The header of a sealed text: its version, the length of the key's id, the id (`sealing.ring`).
 _KEY_ID = "convert_from(substring(sealed FROM 3 FOR get_byte(sealed, 1)), 'UTF8')"
-_IN_USE = f"SELECT {_KEY_ID} AS key_id, count(*) AS rows FROM action_secrets GROUP BY key_id ORDER BY key_id"
+_IN_USE = f"""
+SELECT key_id, sum(rows)::int AS rows FROM (
+    SELECT {_KEY_ID} AS key_id, count(*) AS rows FROM action_secrets GROUP BY key_id
+    UNION ALL SELECT key_id, count(*) FROM gateway_event_bodies GROUP BY key_id
+) sealed GROUP BY key_id ORDER BY key_id
+"""
 
 
 def keys_in_use(connection: Connection) -> dict[str, int]:

@@ -13,6 +13,7 @@ from aegis_worker.celery import app as celery_app
 from aegis_worker.delivery.drain import DrainReport
 from aegis_worker.delivery.webhooks.afterwards import Afterwards
 from aegis_worker.delivery.webhooks.deliver import DeliveryReport
+from aegis_worker.gateway_events.follow import FollowParts
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.persistence.compatibility import SchemaGuard
@@ -49,6 +50,7 @@ class Worker:
     pipeline: PipelineParts
     reconcile: ReconcileParts
     recheck: RecheckParts
+    gateway_events: FollowParts
     review: ReviewParts
     audit: AuditParts
     monitor: Monitor
@@ -89,6 +91,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         pipeline=pipeline,
         reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
         recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
+        gateway_events=FollowParts(database, hints),
         review=review_parts(settings, database, lambda: gateways, hints.notify),
         audit=_audit_parts(settings, database, gateways),
         monitor=Monitor(redis, gates, gateways),

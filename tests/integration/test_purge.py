@@ -19,6 +19,7 @@ _NOTHING = {
     "webhooks_dead": 0,
     "webhooks_cancelled": 0,
     "gateway_events": 0,
+    "gateway_event_bodies": 0,
     "card_declines": 0,
     "action_secrets": 0,
 }
@@ -114,5 +115,13 @@ def test_events_of_gateways_are_forgotten_after_30_days(database: Database) -> N
             name=name,
             age=age,
         )
-    assert purge(database, SETTINGS) == _NOTHING | {"gateway_events": 1}
+        execute(
+            database,
+            "INSERT INTO gateway_event_bodies (id, gateway, key_id, sealed, received_at)"
+            " VALUES (%(name)s, 'a', 'k', '', now() - %(age)s::interval)",
+            name=name,
+            age=age,
+        )
+    assert purge(database, SETTINGS) == _NOTHING | {"gateway_events": 1, "gateway_event_bodies": 1}
+    assert rows(database, "SELECT id FROM gateway_event_bodies") == [{"id": "new"}]
     assert rows(database, "SELECT provider_event_id FROM gateway_events") == [{"provider_event_id": "new"}]

@@ -153,7 +153,10 @@ class ScriptedGateway:
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Believe every event. A body holds the fields of one in each line, as JSON."""
-        return [msgspec.json.decode(line, type=GatewayEvent) for line in body.splitlines()]
+        try:
+            return [msgspec.json.decode(line, type=GatewayEvent) for line in body.splitlines()]
+        except msgspec.MsgspecError as problem:
+            raise InvalidWebhook("no events") from problem
 
     def answer_challenge(self, query: Mapping[str, str]) -> str:
         if "challenge" not in query:

@@ -23,6 +23,7 @@ from .stage import Stage
 _PROGRAMS = {
     "intake": ("web",),
     "gateway_event": ("web",),
+    "event_inbox": ("worker",),
     "job": ("worker",),
     "attempt": ("worker",),
     "gateway": ("worker",),

@@ -1,0 +1,51 @@
+"""What a gateway's event leads to: the gateway is asked, or nothing is. Pure."""
+
+from __future__ import annotations
+
+from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
+from aegis_worker.domain.transitions import State
+
+# If our attempt ended in one of these, we know the end already. Then we ask nothing, unless the event shows other money.
+_ENDS = frozenset({"APPROVED", "DECLINED"})
+_NO_NEWS: dict[str, frozenset[str]] = {
+    "payment.created": _ENDS,
+    "payment.requires_action": _ENDS,
+    "payment.authenticated": _ENDS,
+    "payment.pending": _ENDS,
+    "payment.authorized": frozenset({"APPROVED"}),
+    "payment.succeeded": frozenset({"APPROVED"}),
+    "payment.failed": frozenset({"DECLINED"}),
+}
+_UNDER_WAY = frozenset({State.INITIATED, State.REQUIRES_ACTION, State.AUTHENTICATED, State.PROCESSING})
+# An early event is late by moments, so its payment is looked for soon, and then ever more rarely.
+_FIRST_AGAIN_S, _LONGEST_AGAIN_S = 2.0, 1800.0
+
+
+def decide(event: ClaimedEvent, matched: Matched | None) -> Followed:
+    """What becomes of the event. Whoever carries it out has the gateway asked if it is `followed`."""
+    if matched is None or not matched.has_attempts:
+        why = "it names no payment of ours" if matched is None else "nothing was sent for its payment yet"
+        payment_id = None if matched is None else matched.payment_id
+        if event.is_over:
+            return Followed(event, "unmatched", why, payment_id)
+        return Followed(event, "waiting", why, payment_id, again_in_s=_again_in_s(event.tries))
+    if matched.number is None:
+        why = "nothing like it was sent to this gateway with this account"
+        return Followed(event, "no_news", why, matched.payment_id)
+    if _is_known(event, matched):
+        return Followed(event, "no_news", "it tells what is known", matched.payment_id)
+    return Followed(event, "followed", payment_id=matched.payment_id)
+
+
+def is_about_a_charge_given_up(matched: Matched) -> bool:
+    """Whether the payment's job may be about another charge than the event. Then that one needs a recheck."""
+    return matched.state in _UNDER_WAY
+
+
+def _is_known(event: ClaimedEvent, matched: Matched) -> bool:
+    is_its_money = event.amount in (None, matched.amount)
+    return is_its_money and matched.charge in _NO_NEWS.get(event.kind, ())
+
+
+def _again_in_s(tries: int) -> float:
+    return float(min(_FIRST_AGAIN_S * 2 ** min(tries - 1, 20), _LONGEST_AGAIN_S))

@@ -1,0 +1,87 @@
+"""Follow kept events: find the payment of each, and have its gateway asked where the event may tell something new."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
+from aegis_worker.domain.gateway_keys import parse_gateway_key
+from aegis_worker.hints import Notifier
+from aegis_worker.persistence import gateway_event_rows
+from aegis_worker.persistence.asking import ask_now, recheck_now
+from aegis_worker.persistence.database import Database
+
+from .decide import decide, is_about_a_charge_given_up
+
+log = structlog.get_logger(__name__)
+
+_BATCH, _BUDGET_S = 100, 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class FollowParts:
+    """What following works with."""
+
+    database: Database
+    hints: Notifier
+
+
+def follow(parts: FollowParts) -> dict[str, int]:
+    """Follow what is due until nothing is, or the budget is spent.
+
+    Returns how many were claimed, and how many ended in each status.
+    """
+    counts: Counter[str] = Counter(claimed=0)
+    stop_at = time.monotonic() + _BUDGET_S
+    while time.monotonic() < stop_at:
+        claimed = parts.database.run(partial(gateway_event_rows.claim, limit=_BATCH))
+        if not claimed:
+            break
+        crash_point("event_inbox.claimed")
+        counts["claimed"] += len(claimed)
+        counts.update(_follow(parts, claimed))
+    if counts["followed"]:
+        parts.hints.notify("verify")
+    return dict(counts)
+
+
+def _follow(parts: FollowParts, claimed: list[ClaimedEvent]) -> list[str]:
+    """Those that ask for nothing are settled together; each of the others in a transaction with what it asks for."""
+    places = [parse_gateway_key(event.reference or "") for event in claimed]
+    with parts.database.read() as connection:
+        found = gateway_event_rows.match(connection, claimed, places)
+    decided = [(decide(event, matched), matched) for event, matched in zip(claimed, found, strict=True)]
+    quiet = [followed for followed, _ in decided if followed.status != "followed"]
+    if quiet:
+        parts.database.run(partial(gateway_event_rows.settle, followed=quiet))
+    for followed, matched in decided:
+        if followed.status == "followed" and matched is not None:
+            _ask(parts.database, followed, matched)
+    return [followed.status for followed, _ in decided]
+
+
+def _ask(database: Database, followed: Followed, matched: Matched) -> None:
+    """Have the gateway asked. What PostgreSQL refuses is tried again when the event's lease ends, and holds up no other."""
+    try:
+        database.run(partial(_asked, followed=followed, matched=matched))
+    except DBAPIError:
+        log.exception("a gateway's event can't be followed", gateway=followed.claimed.gateway)
+        return
+    crash_point("event_inbox.followed")
+
+
+def _asked(connection: Connection, followed: Followed, matched: Matched) -> None:
+    if not gateway_event_rows.settle(connection, [followed]):
+        return
+    if is_about_a_charge_given_up(matched) and matched.number is not None:
+        # The payment's job asks only about the charge that it works on. A charge that was given up needs a recheck.
+        recheck_now(connection, [(matched.payment_id, matched.number)])
+    ask_now(connection, matched.payment_id)

@@ -1,0 +1,91 @@
+"""Take a gateway's webhook: check it, keep its events and its body, and leave the rest to a worker.
+
+Gateways wait a few seconds for an answer, and switch off who is slow. So nothing here waits for a payment's rows or for a
+gateway: there is one statement, which writes only to the tables of events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.card_pointers import may_hold_one
+from aegis_worker.domain.gateway_events import NewEvent
+from aegis_worker.errors import InvalidWebhook
+from aegis_worker.gateways.base import GatewayConfig, GatewayEvent, PaymentGateway
+from aegis_worker.gateways.discretion import discreet_event
+from aegis_worker.hints import Notifier
+from aegis_worker.observability.redaction import redact_text
+from aegis_worker.persistence import gateway_event_rows
+from aegis_worker.persistence.database import Database
+from aegis_worker.sealing.ring import KeyRing
+
+_LONGEST_TEXT = 255
+
+
+def receive(
+    database: Database,
+    ring: KeyRing,
+    hints: Notifier,
+    gateway: PaymentGateway,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> None:
+    """Check the events, and keep each that is new.
+
+    Raises InvalidWebhook for a forged, old or unusable body, of which nothing is kept, and DatabaseUnavailable.
+    """
+    events = gateway.parse_webhook(headers, body)
+    for event in events:
+        _check(event)
+    config = gateway.config
+    keep = partial(
+        gateway_event_rows.keep,
+        ring=ring,
+        gateway=config.name,
+        account=config.account,
+        events=[_new(config, discreet_event(event)) for event in events],
+        body=_discreet_body(body),
+    )
+    is_new = database.run(keep) if events else False
+    if is_new:
+        crash_point("gateway_event.committed")
+        hints.notify("gateway_events")
+
+
+def _check(event: GatewayEvent) -> None:
+    texts = (event.event_id, event.kind, event.reference or "", event.gateway_ref or "")
+    if not event.event_id or not all(_can_be_kept(text) for text in texts):
+        raise InvalidWebhook("an event whose id, kind or reference can't be kept")
+
+
+def _can_be_kept(text: object) -> bool:
+    return isinstance(text, str) and len(text) <= _LONGEST_TEXT and text.isprintable()
+
+
+def _new(config: GatewayConfig, event: GatewayEvent) -> NewEvent:
+    stranger = _stranger(config, event)
+    return NewEvent(
+        event_id=event.event_id,
+        kind=event.kind,
+        reference=event.reference,
+        gateway_ref=event.gateway_ref,
+        amount=event.amount,
+        status="waiting" if stranger is None else "foreign",
+        reason=stranger,
+    )
+
+
+def _stranger(config: GatewayConfig, event: GatewayEvent) -> str | None:
+    """Why the event is about nothing that we do with this gateway's table. Its secret may be shared by accounts."""
+    if event.mode not in (None, config.mode):
+        return f"it is of the mode {event.mode}, and the gateway's table is for {config.mode}"
+    if None not in (event.account, config.account) and event.account != config.account:
+        return "it is of another account than the gateway's table"
+    return None
+
+
+def _discreet_body(body: bytes) -> bytes:
+    """The body as it came; where it may hold card data, with that hidden."""
+    return redact_text(body.decode(errors="replace")).encode() if may_hold_one(body) else body

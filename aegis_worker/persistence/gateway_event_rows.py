@@ -1,0 +1,209 @@
+"""Rows of `gateway_events`, with the bodies that they came in, sealed (`gateway_event_bodies`).
+
+`due_at`: when a worker is to follow the event; NULL when nothing is left to do. A worker that claims it puts it off for the
+time that it may take, so that a worker which dies leaves it to another one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched, NewEvent
+from aegis_worker.domain.money import Money
+from aegis_worker.ids import EVENT_BODY, new_id
+from aegis_worker.sealing.ring import KeyRing, key_id_of
+
+_PLACE = "gateway_event_bodies"
+# An event that nothing of ours matches may be early, so for this long its payment is looked for.
+MATCHED_WITHIN_S = 86_400.0
+# A claimed event is due again after this time, if its worker has died.
+_LEASE_S = 60.0
+
+_KEEP = """
+WITH kept AS (
+    INSERT INTO gateway_events (gateway, account, provider_event_id, kind, reference, gateway_ref, amount_minor, currency,
+        status, reason, due_at, waits_until, body_id)
+    SELECT %(gateway)s, %(account)s, event_id, kind, reference, gateway_ref, amount_minor, currency, status, reason,
+        CASE status WHEN 'waiting' THEN statement_timestamp() END,
+        statement_timestamp() + make_interval(secs => %(wait_s)s), %(body_id)s
+    FROM json_to_recordset(%(events)s::json) AS given(
+        event_id text, kind text, reference text, gateway_ref text, amount_minor bigint, currency text, status text,
+        reason text)
+    ON CONFLICT DO NOTHING
+    RETURNING status
+), body AS (
+    INSERT INTO gateway_event_bodies (id, gateway, key_id, sealed)
+    SELECT %(body_id)s, %(gateway)s, %(key_id)s, %(sealed)s WHERE EXISTS (SELECT FROM kept)
+)
+SELECT count(*) FROM kept WHERE status = 'waiting'
+"""
+
+_CLAIM = """
+UPDATE gateway_events e
+SET due_at = statement_timestamp() + make_interval(secs => %(lease_s)s), tries = e.tries + 1
+FROM (SELECT gateway, provider_event_id FROM gateway_events WHERE due_at <= statement_timestamp()
+      ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
+WHERE e.gateway = due.gateway AND e.provider_event_id = due.provider_event_id
+RETURNING e.gateway, e.account, e.provider_event_id, e.kind, e.reference, e.gateway_ref, e.amount_minor, e.currency,
+    e.tries, e.due_at::text AS claimed_until, e.waits_until <= statement_timestamp() AS is_over
+"""
+
+# By our reference where the event shows one, else by the gateway's. `number`: the hop that the event is about, if it was
+# made at this gateway, with this account.
+_MATCH = """
+SELECT g.place, p.id AS payment_id, p.state, p.amount_minor, p.currency, here.number, charge.status AS charge,
+    EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id) AS has_attempts
+FROM json_to_recordset(%(events)s::json) AS g(
+    place int, gateway text, account text, payment_id text, number int, gateway_ref text)
+LEFT JOIN gateway_references r
+    ON g.payment_id IS NULL AND r.gateway = g.gateway AND r.gateway_ref = g.gateway_ref
+JOIN payments p ON p.id = coalesce(g.payment_id, r.payment_id)
+LEFT JOIN LATERAL (
+    SELECT a.number FROM attempts a
+    WHERE a.payment_id = p.id AND a.gateway = g.gateway AND a.account IS NOT DISTINCT FROM g.account
+        AND CASE WHEN g.payment_id IS NULL THEN a.gateway_ref = g.gateway_ref ELSE a.number = g.number END
+    LIMIT 1
+) here ON true
+LEFT JOIN attempts charge
+    ON charge.payment_id = p.id AND charge.number = here.number AND charge.operation = 'process'
+"""
+
+_SETTLE = """
+UPDATE gateway_events e
+SET status = n.status, reason = n.reason, payment_id = n.payment_id,
+    due_at = statement_timestamp() + make_interval(secs => n.again_in_s)
+FROM json_to_recordset(%(rows)s::json) AS n(gateway text, provider_event_id text, claimed_until timestamptz,
+    status text, reason text, payment_id text, again_in_s float8)
+WHERE e.gateway = n.gateway AND e.provider_event_id = n.provider_event_id AND e.due_at = n.claimed_until
+"""
+
+_RETRY = """
+UPDATE gateway_events
+SET status = 'waiting', reason = NULL, due_at = statement_timestamp(), tries = 0,
+    waits_until = statement_timestamp() + make_interval(secs => %(wait_s)s)
+WHERE (%(gateway)s IS NULL OR gateway = %(gateway)s)
+    AND CASE WHEN %(ids)s::text[] IS NULL THEN status = 'unmatched' ELSE provider_event_id = ANY (%(ids)s::text[]) END
+    AND status <> 'foreign'
+"""
+
+_BODY = """
+SELECT b.id, b.sealed FROM gateway_events e JOIN gateway_event_bodies b ON b.id = e.body_id
+WHERE e.gateway = %(gateway)s AND e.provider_event_id = %(event_id)s
+"""
+
+
+def keep(
+    connection: Connection,
+    ring: KeyRing,
+    *,
+    gateway: str,
+    account: str | None,
+    events: Sequence[NewEvent],
+    body: bytes,
+) -> bool:
+    """Keep the events that are new, and with them the body. Returns whether one of them is to be followed."""
+    body_id = new_id(EVENT_BODY)
+    sealed = ring.seal(body, _PLACE, body_id)
+    names = {
+        "gateway": gateway,
+        "account": account,
+        "events": json.dumps([_row(new) for new in events]),
+        "wait_s": MATCHED_WITHIN_S,
+        "body_id": body_id,
+        "key_id": key_id_of(sealed),
+        "sealed": sealed,
+    }
+    count = connection.exec_driver_sql(_KEEP, names).scalar_one()
+    crash_point("gateway_event.written")
+    return bool(count)
+
+
+def _row(new: NewEvent) -> dict[str, Any]:
+    return {
+        "event_id": new.event_id,
+        "kind": new.kind,
+        "reference": new.reference,
+        "gateway_ref": new.gateway_ref,
+        "amount_minor": new.amount and new.amount.minor,
+        "currency": new.amount and new.amount.currency,
+        "status": new.status,
+        "reason": new.reason,
+    }
+
+
+def claim(connection: Connection, *, limit: int) -> list[ClaimedEvent]:
+    """Claim up to `limit` due events, the oldest first, each for a minute."""
+    rows = connection.exec_driver_sql(_CLAIM, {"limit": limit, "lease_s": _LEASE_S})
+    return [
+        ClaimedEvent(
+            gateway=row.gateway,
+            account=row.account,
+            event_id=row.provider_event_id,
+            kind=row.kind,
+            reference=row.reference,
+            gateway_ref=row.gateway_ref,
+            amount=None if row.amount_minor is None else Money(row.amount_minor, row.currency),
+            tries=row.tries,
+            claimed_until=row.claimed_until,
+            is_over=row.is_over,
+        )
+        for row in rows
+    ]
+
+
+def match(
+    connection: Connection, claimed: Sequence[ClaimedEvent], places: Sequence[tuple[str, int] | None]
+) -> list[Matched | None]:
+    """The payment of each event. `places`: the payment's id and the number that its reference names, if it names any."""
+    given = [
+        {
+            "place": position,
+            "gateway": event.gateway,
+            "account": event.account,
+            "payment_id": place and place[0],
+            "number": place and place[1],
+            "gateway_ref": event.gateway_ref,
+        }
+        for position, (event, place) in enumerate(zip(claimed, places, strict=True))
+    ]
+    found: list[Matched | None] = [None] * len(claimed)
+    for row in connection.exec_driver_sql(_MATCH, {"events": json.dumps(given)}):
+        amount = Money(row.amount_minor, row.currency)
+        found[row.place] = Matched(
+            row.payment_id, row.state, amount, row.has_attempts, row.number, row.charge
+        )
+    return found
+
+
+def settle(connection: Connection, followed: Sequence[Followed]) -> int:
+    """Write down what became of the events; returns how many were still this worker's."""
+    rows = [
+        {
+            "gateway": one.claimed.gateway,
+            "provider_event_id": one.claimed.event_id,
+            "claimed_until": one.claimed.claimed_until,
+            "status": one.status,
+            "reason": one.reason,
+            "payment_id": one.payment_id,
+            "again_in_s": one.again_in_s,
+        }
+        for one in followed
+    ]
+    return connection.exec_driver_sql(_SETTLE, {"rows": json.dumps(rows)}).rowcount
+
+
+def retry(connection: Connection, *, gateway: str | None, ids: Sequence[str] | None) -> int:
+    """Have these events followed anew, or all unmatched ones where `ids` is None; returns how many there are."""
+    names = {"gateway": gateway, "ids": None if ids is None else list(ids), "wait_s": MATCHED_WITHIN_S}
+    return connection.exec_driver_sql(_RETRY, names).rowcount
+
+
+def body_of(connection: Connection, ring: KeyRing, gateway: str, event_id: str) -> bytes | None:
+    """The body that the event came in; None if it is not kept any more. Raises CannotUnseal."""
+    row = connection.exec_driver_sql(_BODY, {"gateway": gateway, "event_id": event_id}).one_or_none()
+    return None if row is None else ring.unseal(bytes(row.sealed), _PLACE, row.id)
