@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from references import commands, errors, events, sandbox, settings
+from references import commands, errors, events, sandbox, settings, stripe
 
 from aegis_worker.domain.transitions import LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
 
@@ -43,6 +43,7 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     },
     "docs/reference/events.md": {"example": events.example, "events": events.events, "fields": events.fields},
     "docs/reference/sandbox.md": {"tokens": sandbox.tokens},
+    "docs/howto/stripe.md": {"cards": stripe.cards},
 }
 
 

@@ -11,12 +11,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from . import scripts
 from .books import Books, Options
 from .gateway import Gateway
 from .ledger import Ledger
 from .routes import SandboxRoutes
-from .scripts import as_markdown
 from .server import Routes, SandboxServer
+from .stripe import cards
 from .stripe.books import StripeBooks
 from .stripe.gateway import StripeGateway
 from .stripe.routes import StripeRoutes
@@ -30,7 +31,7 @@ def main() -> int:
     """Serve until stopped. Exit status 0 after a clean stop, 2 for wrong arguments."""
     arguments = _arguments()
     if arguments.scripts:
-        print(as_markdown())
+        print(_SCRIPTS[arguments.wire]())
         return 0
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,6 +82,7 @@ def _stripe(ledger: Ledger, options: Options, wake: _Wake, api_key: str) -> tupl
     return books, StripeRoutes(StripeGateway(books), books, api_key)
 
 
+_SCRIPTS = {"sandbox": scripts.as_markdown, "stripe": cards.as_markdown}
 _WIRES = {"sandbox": _sandbox, "stripe": _stripe}
 SIGNATURE_HEADERS = {"sandbox": "Sandbox-Signature", "stripe": "Stripe-Signature"}
 

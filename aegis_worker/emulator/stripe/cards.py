@@ -87,3 +87,21 @@ def by_id(test_id: str, instance: str) -> TestCard | None:
         return None
     is_named = script is not OK or name.partition("_at_")[0] == OK.name or "_at_" in name
     return TestCard(script) if is_named else None
+
+
+def as_markdown() -> str:
+    """The table for people: the payment method's id, the token, and what happens."""
+    rows = ["| payment method | token | what happens |", "| --- | --- | --- |"]
+    rows += [f"| `pm_card_{name}` | `tok_{name}` | {_meaning(card)} |" for name, card in _CARDS.items()]
+    return "\n".join(rows)
+
+
+def _meaning(card: TestCard) -> str:
+    if card.script.payer_must_act:
+        after = f", is then declined with `{card.declined_after}`" if card.declined_after else ""
+        return f"the payer clicks on the page of 3-D Secure{after}"
+    if card.script.effect is Effect.DECLINE:
+        return f"declined with `{card.script.code}`"
+    if card.refunds_end:
+        return f"approved; its refunds end as {card.refunds_end} after a while"
+    return "approved"

@@ -17,7 +17,7 @@ from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.base import AmountLimits, GatewayConfig
 from aegis_worker.gateways.kit.identity import Declared
-from aegis_worker.gateways.registry import ADAPTERS, IN_PROCESS, load_configs
+from aegis_worker.gateways.registry import ADAPTERS, IN_PROCESS, load_adapters, load_configs
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.settings import default_config_dir
 
@@ -243,3 +243,13 @@ def test_every_adapter_with_an_address_declares_by_what_its_answers_are_known() 
         for declared in (identity.answers, identity.look_ups):
             assert is_in_process or set(declared) == set(Operation)
         assert is_in_process == (identity == Declared())
+
+
+def test_the_table_of_stripe_that_stands_ready_in_the_file_is_a_good_one(tmp_path: Path) -> None:
+    text = (default_config_dir() / "gateways.toml").read_text()
+    begin = text.index("# [gateways.stripe]")
+    path = tmp_path / "gateways.toml"
+    path.write_text("\n".join(line.removeprefix("#").strip() for line in text[begin:].splitlines()))
+    (config,) = load_configs(path, {"AEGIS_STRIPE_KEY": "rk_live_1", "AEGIS_STRIPE_WEBHOOK_SECRET": "a, b"})
+    assert (config.adapter, config.mode, config.webhook_secrets) == ("stripe", "live", ("a", "b"))
+    assert load_adapters(path, {"AEGIS_STRIPE_KEY": "rk_live_1"})["stripe"].capabilities.steps
