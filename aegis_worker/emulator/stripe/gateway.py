@@ -16,8 +16,9 @@ from ..replies import Reply, json_reply
 from ..scripts import OK, Effect, Script, Wire
 from . import forms
 from .books import StripeBooks
-from .calls import Answer, Call, Subject, carry_out_call, subject_of
+from .calls import Answer, Subject, carry_out_call, subject_of
 from .errors import Refused, error_reply
+from .intents import Call
 from .saved import attach, create_customer
 
 _RATE_LIMIT = {"kind": "invalid_request_error", "code": "rate_limit"}
