@@ -1,0 +1,172 @@
+"""Payments through the pipeline to Stripe's emulator: whatever is lost on the way, one charge, and a story that is true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.payments import (
+    accept_one,
+    action_kept,
+    attempts_of,
+    last_error_of,
+    let_pass,
+    make_due,
+    payment_of,
+    pipeline,
+    story_of,
+)
+from support.sandbox_process import Sandbox
+from support.scripted_gateway import ScriptedGateway
+from support.stripe_process import STRIPE_KEY, payer_clicks, running_stripe
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.transitions import State
+from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.stripe.adapter import StripeAdapter
+from aegis_worker.lab.embedded.ports import free_port
+from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.run import run
+
+
+@pytest.fixture(scope="module")
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running_stripe(tmp_path_factory.mktemp("stripe")) as running:
+        yield running
+
+
+@pytest.fixture
+def emulator(shared_emulator: Sandbox) -> Iterator[Sandbox]:
+    """Healed afterwards."""
+    yield shared_emulator
+    shared_emulator.set_faults()
+
+
+@pytest.fixture
+def gateway(emulator: Sandbox) -> Iterator[LoadedGateway]:
+    gateway = stripe_at(emulator.url)
+    yield gateway
+    gateway.close()
+
+
+def stripe_at(url: str) -> LoadedGateway:
+    options = {"publishable_key": "pk_test_shop"}
+    config = GatewayConfig("stripe", "stripe", url, STRIPE_KEY, timeout_s=2.0, options=options)
+    return LoadedGateway(StripeAdapter(config))
+
+
+def pay(database: Database, token: str = "pm_card_visa", **terms: Any) -> str:
+    method = {"type": "card", "token": token, "gateway": "stripe"}
+    return accept_one(database, payment_method=method, **terms).payment.id
+
+
+def asked(database: Database, gateway: LoadedGateway) -> None:
+    """Time passes, and the gateway is asked."""
+    let_pass(database, 10)
+    run(pipeline(database, gateway), "verify")
+
+
+def booked(emulator: Sandbox, payment_id: str) -> list[tuple[str, int]]:
+    return [
+        (row["status"], row["captured"])
+        for row in emulator.ledger()
+        if row["merchant_payment_id"] == payment_id and row["status"] != "created"
+    ]
+
+
+def test_an_intent_is_created_and_then_confirmed_each_with_an_attempt_of_its_own(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway
+) -> None:
+    payment_id = pay(database)
+    run(pipeline(database, gateway), "payments")
+    payment = payment_of(database, payment_id)
+    assert payment.state is State.SUCCESS
+    calls = attempts_of(database, payment_id)
+    assert [(call["operation"], call["status"]) for call in calls] == [
+        ("initiate", "APPROVED"),
+        ("process", "APPROVED"),
+    ]
+    assert {call["gateway_ref"] for call in calls} == {payment.gateway_ref}
+    assert booked(emulator, payment_id) == [("succeeded", 1999)]
+
+
+def test_a_creation_whose_answer_was_lost_is_repeated_under_its_key(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway
+) -> None:
+    payment_id = pay(database, "pm_drop_on_create")
+    run(pipeline(database, gateway), "payments")
+    assert payment_of(database, payment_id).state is State.INITIATED
+    asked(database, gateway)
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert attempts_of(database, payment_id)[0]["sends"] == 2
+    assert len([row for row in emulator.ledger() if row["merchant_payment_id"] == payment_id]) == 1
+
+
+@pytest.mark.parametrize("token", ["pm_drop", "pm_500", "pm_garbage"])
+def test_a_confirmation_whose_answer_is_of_no_use_is_settled_by_asking_for_the_intent(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway, token: str
+) -> None:
+    payment_id = pay(database, token)
+    run(pipeline(database, gateway), "payments")
+    assert payment_of(database, payment_id).state is State.PROCESSING
+    asked(database, gateway)
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert attempts_of(database, payment_id)[-1]["sends"] == 1
+    assert booked(emulator, payment_id) == [("succeeded", 1999)]
+    assert "IN_DOUBT" in story_of(database, payment_id)
+
+
+def test_a_confirmation_that_never_arrived_is_sent_again_under_its_key(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway
+) -> None:
+    payment_id = pay(database, "pm_drop_nocharge_once")
+    run(pipeline(database, gateway), "payments")
+    asked(database, gateway)
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert attempts_of(database, payment_id)[-1]["sends"] == 2
+    assert booked(emulator, payment_id) == [("succeeded", 1999)]
+
+
+def test_a_decline_of_the_issuer_ends_the_payment(database: Database, gateway: LoadedGateway) -> None:
+    payment_id = pay(database, "pm_card_chargeDeclinedInsufficientFunds")
+    run(pipeline(database, gateway), "payments")
+    payment = payment_of(database, payment_id)
+    assert payment.state is State.FAILURE
+    assert last_error_of(payment)["code"] == "insufficient_funds"
+
+
+@pytest.mark.parametrize(("button", "state"), [("pass", State.SUCCESS), ("fail", State.FAILURE)])
+def test_the_payer_acts_in_the_shops_page_and_the_secret_is_gone_afterwards(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway, button: str, state: State
+) -> None:
+    payment_id = pay(database, "pm_card_authenticationRequired")
+    run(pipeline(database, gateway), "payments")
+    assert payment_of(database, payment_id).state is State.REQUIRES_ACTION
+    action = action_kept(database, payment_id)
+    assert action is not None
+    assert (action["type"], action["data"]["publishable_key"]) == ("sdk", "pk_test_shop")
+    intent_id = action["data"]["client_secret"].partition("_secret_")[0]
+    payer_clicks(f"{emulator.url}/3ds/{intent_id}", button)
+    asked(database, gateway)
+    assert payment_of(database, payment_id).state is state
+    assert action_kept(database, payment_id) is None
+
+
+def test_an_amount_between_stripes_steps_never_leaves(database: Database, gateway: LoadedGateway) -> None:
+    payment_id = pay(database, amount=Money(12345, "BHD"))
+    run(pipeline(database, gateway), "payments")
+    assert last_error_of(payment_of(database, payment_id))["code"] == "no_eligible_gateway"
+    assert attempts_of(database, payment_id) == []
+
+
+def test_a_token_of_stripe_is_sent_nowhere_else_while_stripe_is_down(database: Database) -> None:
+    down, other = stripe_at(f"http://127.0.0.1:{free_port()}"), ScriptedGateway("other")
+    payment_id = pay(database)
+    for _ in range(5):
+        run(pipeline(database, down, other), "payments")
+        make_due(database)
+    assert other.calls == []
+    assert payment_of(database, payment_id).state is State.FAILURE
+    assert last_error_of(payment_of(database, payment_id))["code"] == "gateway_unavailable"
