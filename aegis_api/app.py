@@ -24,6 +24,7 @@ from .http.parts import Parts, install
 from .http.places import Places
 from .jobs.routes import blueprint as jobs
 from .ops.routes import blueprint as ops
+from .orders.routes import blueprint as orders
 from .payments.method_schemas import PAYMENT_METHODS
 from .payments.routes import blueprint as payments
 from .routing.routes import blueprint as routing
@@ -32,6 +33,7 @@ from .webhooks.routes import blueprint as webhooks
 # The OpenAPI document lists the routes in this order.
 _BLUEPRINTS = (
     payments,
+    orders,
     batches,
     explanations,
     jobs,

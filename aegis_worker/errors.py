@@ -146,6 +146,44 @@ class InvalidState(Refused):
         self.more = {"allowed": list(allowed)}
 
 
+class AmountExceedsCapturable(Refused):
+    """More than may still be captured; `capturable`, in minor units."""
+
+    code = "amount_exceeds_capturable"
+
+    def __init__(self, capturable: int) -> None:
+        super().__init__(f"{capturable} minor units may still be captured, those under way not counted")
+        self.more = {"capturable": capturable}
+
+
+class AmountExceedsRefundable(Refused):
+    """More than may still be refunded; `refundable`, in minor units."""
+
+    code = "amount_exceeds_refundable"
+
+    def __init__(self, refundable: int) -> None:
+        super().__init__(f"{refundable} minor units may still be refunded, those under way not counted")
+        self.more = {"refundable": refundable}
+
+
+class AmountStep(Refused):
+    """The payment's gateway can't write the amount exactly."""
+
+    code = "amount_step"
+
+
+class UnsupportedByGateway(Refused):
+    """The payment's gateway can't do this with a charge."""
+
+    code = "unsupported_by_gateway"
+
+
+class TooManyWaiting(Refused):
+    """So many captures and refunds of the payment wait already that no further one is taken now."""
+
+    code = "too_many_waiting"
+
+
 class ReferenceTaken(Refused):
     """A gateway's reference is another payment's already; nothing was written. One of `payment_ids` was given it."""
 

@@ -7,7 +7,20 @@ from datetime import UTC, datetime
 
 from uuid_utils import uuid7
 
-PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST, INCIDENT, DECISION, EVENT_BODY = (
+(
+    PAYMENT,
+    JOB,
+    ENDPOINT,
+    DELIVERY,
+    RECONCILIATION,
+    API_KEY,
+    REQUEST,
+    INCIDENT,
+    DECISION,
+    EVENT_BODY,
+    CAPTURE,
+    REFUND,
+) = (
     "pay",
     "job",
     "whe",
@@ -18,6 +31,8 @@ PAYMENT, JOB, ENDPOINT, DELIVERY, RECONCILIATION, API_KEY, REQUEST, INCIDENT, DE
     "inc",
     "dec",
     "geb",
+    "cap",
+    "ref",
 )
 
 _HEX_ID, _SEQ = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9]{1,6}")

@@ -24,6 +24,7 @@ from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ended_payments import EndedPayment, ended_payments
+from aegis_worker.persistence.entity_rows import open_checks
 
 # Bounds: jobs counted in a sweep, payments repaired in a run, payments compared in a page, mismatches kept.
 _SWEEP_LIMIT, _REPAIR_LIMIT, _PAGE, _MISMATCHES_KEPT = 1000, 500, 200, 500
@@ -55,7 +56,11 @@ class ReconciliationRun:
 
 
 def sweep(database: Database, hints: Notifier) -> dict[str, int]:
-    """Send the hint of every queue that has due or abandoned jobs; returns how many, counted up to a bound."""
+    """Send the hint of every queue that has due or abandoned jobs; returns how many, counted up to a bound.
+
+    Captures and refunds whose gateway is to be asked again get their jobs first.
+    """
+    database.run(lambda connection: open_checks(connection, limit=_REPAIR_LIMIT))
     with database.read() as connection:
         due = due_by_queue(connection, limit=_SWEEP_LIMIT)
     if due:

@@ -175,27 +175,22 @@ class Name(Text):
 
 
 class OneOf(StrictField):
-    """One of the given strings. `refused` holds the reasons for values that are known but not supported yet."""
+    """One of the given strings."""
 
     def __init__(
         self,
         values: Mapping[str, Any] | frozenset[str],
         form: str,
-        *,
-        refused: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         documented = {"type": "string", "enum": sorted(values)}
         super().__init__(metadata=documented | kwargs.pop("metadata", {}), **kwargs)
         self._values = frozenset(values)
         self._form = form
-        self._refused = refused or {}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if type(value) is not str:
             raise refusal("invalid_type", "Must be a string.")
-        if value in self._refused:
-            raise refusal("not_available", self._refused[value])
         if value not in self._values:
             raise refusal("invalid_value", f"Must be {self._form}.")
         return value

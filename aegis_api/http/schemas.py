@@ -36,6 +36,16 @@ class ProblemSchema(Answer):
         fields.Dict(),
         metadata={"description": "Only with resolution_contradicted: what each gateway answered."},
     )
+    capturable = fields.Integer(
+        metadata={
+            "description": "Only with amount_exceeds_capturable: what may still be captured, in minor units."
+        }
+    )
+    refundable = fields.Integer(
+        metadata={
+            "description": "Only with amount_exceeds_refundable: what may still be refunded, in minor units."
+        }
+    )
     checks = fields.Dict(keys=fields.String(), values=fields.String())
     endpoint_id = fields.String(
         metadata={"description": "Only with duplicate_endpoint: the endpoint that already posts to this URL."}

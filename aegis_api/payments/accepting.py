@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from aegis_api.http.parts import asked
-from aegis_api.http.problems import RequestRefused
-from aegis_api.http.requests import refuse_card_numbers
-from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.domain.text import KEY_RULE, same_key, same_name
+from aegis_worker.domain.text import same_name
 from aegis_worker.errors import MethodRefused
 from aegis_worker.intake import PaymentCommand, placed
 from aegis_worker.routing.eligibility import Candidate
@@ -20,25 +16,7 @@ from aegis_worker.strict_json import request_hmac
 
 # The scope of idempotency keys: it is the same for single payments and for the lines of a batch.
 PAYMENTS_ROUTE = "POST /v1/payments"
-_HEADER = "Idempotency-Key"
 _OF_THE_AMOUNT = frozenset({"amount", "currency"})
-
-
-def idempotency_key() -> str:
-    """The request's Idempotency-Key in canonical form. Raises RequestRefused if it is missing or invalid."""
-    given = asked().environ.get("HTTP_IDEMPOTENCY_KEY")
-    if given is None:
-        raise RequestRefused(
-            "idempotency_key_missing",
-            "Send an Idempotency-Key header: new for each payment, the same for each try.",
-        )
-    key = same_key(given)
-    if key is None:
-        fault = {"header": _HEADER, "code": "invalid_format", "detail": KEY_RULE}
-        raise RequestRefused("idempotency_key_invalid", KEY_RULE, [fault])
-    if holds_card_data(key):
-        refuse_card_numbers([{"header": _HEADER}])
-    return key
 
 
 def command_of(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from marshmallow import fields
 
 from aegis_api.http.documented import Answer, an_object, one_of, table, text, time, whole
+from aegis_api.http.refusals import LastErrorSchema
 from aegis_api.jobs.schemas import AcceptedJobSchema, JobSchema
 from aegis_worker.domain.actions import ACTIONS
 from aegis_worker.domain.attempts import AttemptStatus
-from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.modes import MODES
 from aegis_worker.domain.transitions import EventType, State
 
@@ -16,28 +16,15 @@ from .query_schemas import EXPANDABLE
 
 
 class AmountsSchema(Answer):
-    """The amounts moved so far, in minor units: 0 ≤ refunded ≤ captured ≤ authorized ≤ amount."""
+    """The amounts moved so far, in minor units. What is under way is reserved: it can't be captured or refunded twice."""
 
-    authorized = whole()
-    captured = whole()
-    refunded = whole()
-
-
-class LastErrorSchema(Answer):
-    """Why the payment was declined, as AegisPay classifies it and as the gateway said it."""
-
-    code = one_of(
-        *DECLINES,
-        description=table(
-            ("code", "category", "advised_action", "meaning"),
-            *((code, told.category, told.advised_action, told.meaning) for code, told in DECLINES.items()),
-        ),
-    )
-    category = one_of(*CATEGORIES, description=table(("category", "meaning"), *CATEGORIES.items()))
-    advised_action = one_of(*ADVICE, description=table(("advised_action", "meaning"), *ADVICE.items()))
-    gateway = text("The gateway that declined; null if no gateway was asked.", none=True)
-    gateway_code = text("The gateway's own code.", none=True)
-    message = text("The gateway's own message, or AegisPay's; for people, not for programs.")
+    authorized = whole("Held, or charged at once.")
+    captured = whole("Taken from the payer.")
+    refunded = whole("Of that, given back.")
+    capturing = whole("In captures that are accepted and not settled yet.")
+    refunding = whole("In refunds that are accepted and not settled yet.")
+    capturable = whole("What may still be captured.")
+    refundable = whole("What may still be refunded.")
 
 
 class NextActionSchema(Answer):

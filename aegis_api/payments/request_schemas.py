@@ -44,10 +44,14 @@ class PaymentRequestSchema(BodySchema):
     )
     currency = OneOf(EXPONENTS, "an ISO 4217 code in capitals", required=True, metadata={"example": "USD"})
     capture_method = OneOf(
-        frozenset({"automatic"}),
-        "automatic",
-        refused={"manual": "Capturing later is not available yet; use automatic, or leave the field out."},
-        metadata={"description": "When the money is taken. The default is automatic."},
+        frozenset({"automatic", "manual"}),
+        "automatic or manual",
+        metadata={
+            "description": (
+                "When the money is taken: automatic, which is the default, or by captures later; until then it is held. "
+                "How long a hold lasts depends on the gateway and the card."
+            )
+        },
     )
     payment_method = Union(PAYMENT_METHODS, required=True)
     reference = Name(

@@ -9,6 +9,7 @@ from flask import Response, g, request
 
 from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_merchant
+from aegis_api.http.idempotency import idempotency_key
 from aegis_api.http.openapi import Blueprint, headers, refuses, takes
 from aegis_api.http.parts import asked, parts
 from aegis_api.http.query_fields import LONGEST_PAGE
@@ -29,7 +30,7 @@ from aegis_worker.views.payments import payment_body
 
 from . import answer_schemas as answers
 from . import examples
-from .accepting import PAYMENTS_ROUTE, command_of, idempotency_key
+from .accepting import PAYMENTS_ROUTE, command_of
 from .actions import body_with_action
 from .query_schemas import HistoryQuerySchema, PaymentQuerySchema, PaymentsQuerySchema
 from .request_schemas import PaymentRequestSchema

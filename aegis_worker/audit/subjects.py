@@ -65,6 +65,13 @@ SELECT p.*,
     ) AS jobs,
     ({ATTEMPTS_AS_JSON.format(payment_id="p.id")}) AS attempts,
     (
+        SELECT json_agg(json_build_object('id', e.id, 'amount_minor', e.amount_minor, 'status', e.status) ORDER BY e.id)
+        FROM (
+            SELECT id, amount_minor, status FROM captures WHERE payment_id = p.id
+            UNION ALL SELECT id, amount_minor, status FROM refunds WHERE payment_id = p.id
+        ) e
+    ) AS entities,
+    (
         SELECT json_agg(json_build_object(
             'seq', o.seq, 'leased', o.leased, 'tries', o.tries, 'last_error', o.last_error,
             'age_s', extract(epoch FROM statement_timestamp() - o.created_at)::float8
@@ -124,6 +131,7 @@ class Subject:
 
     `told` and `last_seq`: how many events there are and the highest `seq`. `events` are those after `folds_from`: 0, or
     the `seq` of the newest snapshot. `late_charge_told`: whether any event at all is PAYMENT_DUPLICATE_DETECTED.
+    `entities`: its captures and refunds.
     `shared`: references of gateways that it has, or its attempts, and that are another payment's, `payment_id`.
     """
 
@@ -144,6 +152,7 @@ class Subject:
     keys: Sequence[Mapping[str, Any]]
     key_is_kept: bool
     shared: Sequence[Mapping[str, Any]] = ()
+    entities: Sequence[Mapping[str, Any]] = ()
 
 
 def read_subjects(
@@ -198,4 +207,5 @@ def _subject(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> Sub
         keys=row["keys"] or (),
         key_is_kept=bool(row["key_is_kept"]),
         shared=row["shared"] or (),
+        entities=row["entities"] or (),
     )

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .actions import NextAction
 from .attempts import NOTHING_STORED, AttemptStatus, StoredOutcome
+from .entities import EntityChange
 from .outcomes import Operation
-from .payment import Event, Payment
+from .payment import Event, Fact, Payment
 
 JobStatus = Literal["running", "waiting", "succeeded", "failed", "review"]
 
@@ -87,5 +89,24 @@ class Change(Struct, frozen=True):
     opened: OpenAttempt | None = None
     answered: AnswerAttempt | None = None
     action: NextAction | None = None
+    # The capture or refund that the job is about.
+    entity: EntityChange | None = None
+    # The job ends, and one that was ordered behind it may get its own.
+    hands_on: bool = False
     # Written with the job, so that this change is known again where only the answer to its COMMIT was lost.
     number: int = field(default_factory=lambda: random.getrandbits(63))
+
+
+def rebased(change: Change, payment: Payment) -> Change | None:
+    """The change of a payment to which captures or refunds were ordered meanwhile: `payment`, as it stands now.
+
+    None where anything else happened to it: then what was decided need not hold any more. Raises IllegalTransition.
+    """
+    after, events = payment.record([Fact(event.type, event.data) for event in change.events])
+    if _but_for_orders(after) != _but_for_orders(change.payment):
+        return None
+    return replace(change, payment=after, version_before=payment.version, events=events)
+
+
+def _but_for_orders(payment: Payment) -> Payment:
+    return replace(payment, version=0, capturing_minor=0, refunding_minor=0, closing=False)

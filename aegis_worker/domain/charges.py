@@ -1,7 +1,8 @@
 """Which charges of a payment stand: the one rule for all who ask, reverse, compare, resolve or audit them. Pure.
 
-A charge that was given back is none any more, whoever gave it back: a void or refund of ours that the gateway approved (of
-a charge too many, so always of all of it), or a person at the gateway, which a look-up found out.
+A charge too many that was given back is none any more, whoever gave it back: a void or refund of ours that the gateway
+approved, always of all of it, or a person at the gateway, which a look-up found out. What a merchant orders of the charge
+that the payment stands on, captures, voids and refunds, leaves it standing; amounts tell of them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from .attempts import Attempt, AttemptStatus
+from .gateway_keys import is_ordered
 from .money import Money
 from .outcomes import (
     CHARGING_STEPS,
@@ -52,7 +54,9 @@ def standing_charges(calls: Sequence[Attempt]) -> list[int]:
     given_back = {
         call.number
         for call in calls
-        if call.operation in _REVERSALS and call.status == AttemptStatus.APPROVED
+        if call.operation in _REVERSALS
+        and call.status == AttemptStatus.APPROVED
+        and not is_ordered(call.number)
     }
     return [
         position
@@ -62,17 +66,18 @@ def standing_charges(calls: Sequence[Attempt]) -> list[int]:
 
 
 def told_charges(calls: Sequence[Attempt]) -> list[int]:
-    """Of the standing charges, those that a gateway has told us took the money, at once or by a capture."""
-    captured = {
-        call.number
-        for call in calls
-        if call.operation == Operation.CAPTURE and call.status == AttemptStatus.APPROVED
-    }
+    """Of the standing charges, those that a gateway has told us took the money, at once or by a capture.
+
+    Captures are of the one charge that the payment stands on, which is no duplicate.
+    """
+    is_captured = any(
+        call.operation == Operation.CAPTURE and call.status == AttemptStatus.APPROVED for call in calls
+    )
     return [
         position
         for position in standing_charges(calls)
         if calls[position].status == AttemptStatus.APPROVED
-        and (calls[position].outcome.captured or calls[position].number in captured)
+        and (calls[position].outcome.captured or (is_captured and not calls[position].outcome.duplicate))
     ]
 
 
@@ -123,13 +128,18 @@ def own_charge(payment: Payment, calls: Sequence[Attempt]) -> int | None:
 def other_sums(payment: Payment, found: Approved) -> tuple[str, str] | None:
     """What we say of the payment's own charge and what its gateway shows, in words, where the two differ.
 
-    Sums that the gateway does not show can't differ; then only whether it was captured is compared.
+    Sums that the gateway does not show can't differ; then only whether it was captured is compared. What is ordered and not
+    settled may show at the gateway already, or not yet.
     """
     ours = (payment.captured_minor, payment.refunded_minor)
+    ordered = (payment.capturing_minor, payment.refunding_minor)
     shown = (found.captured_minor, found.refunded_minor)
     if found.captured_minor is None and found.captured != (payment.captured_minor > 0):
         shown = (payment.amount.minor if found.captured else 0, found.refunded_minor)
-    if all(theirs in (None, our) for theirs, our in zip(shown, ours, strict=True)):
+    if all(
+        theirs is None or our <= theirs <= our + more
+        for theirs, our, more in zip(shown, ours, ordered, strict=True)
+    ):
         return None
     return _sums(*ours, payment.amount), _sums(*shown, payment.amount)
 

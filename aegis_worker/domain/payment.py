@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from aegis_worker.errors import IllegalTransition
 
+from .amounts import OF_ENTITIES, closing, moved
 from .modes import Mode
 from .money import Money
 from .terms import PaymentTerms
-from .transitions import ALLOWED_AFTER_THE_END, LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
+from .transitions import ALLOWED_AFTER_THE_END, LEADS_TO, ONLY_IN, TERMINAL, TRANSITIONS, EventType, State
 
 Certainty = Literal["known", "unknown"]
 
@@ -36,6 +37,8 @@ class Event(Struct, frozen=True):
 class Payment(Struct, frozen=True):
     """The aggregate. Amounts in minor units; `version` is the `seq` of the last event.
 
+    `capturing_minor` and `refunding_minor` are ordered and not settled yet. `closing`: a final capture is among them.
+
     `terms` and `mode` are given at the start and never change. The terms that rules and sentences ask for all the time
     can be read from the payment itself.
     """
@@ -49,6 +52,9 @@ class Payment(Struct, frozen=True):
     authorized_minor: int = 0
     captured_minor: int = 0
     refunded_minor: int = 0
+    capturing_minor: int = 0
+    refunding_minor: int = 0
+    closing: bool = False
     gateway: str | None = None
     gateway_ref: str | None = None
     certainty: Certainty = "known"
@@ -76,6 +82,20 @@ class Payment(Struct, frozen=True):
         return self.terms.customer
 
     @property
+    def capturable_minor(self) -> int:
+        """What may still be captured: held, neither captured nor reserved by a capture that is under way."""
+        if self.state is not State.AUTHORIZED or self.closing:
+            return 0
+        return max(0, self.authorized_minor - self.captured_minor - self.capturing_minor)
+
+    @property
+    def refundable_minor(self) -> int:
+        """What may still be refunded: captured, neither given back nor reserved by a refund that is under way."""
+        if self.state not in ONLY_IN[EventType.REFUND_REQUESTED]:
+            return 0
+        return max(0, self.captured_minor - self.refunded_minor - self.refunding_minor)
+
+    @property
     def is_terminal(self) -> bool:
         """Whether the state is final."""
         return self.state in TERMINAL
@@ -92,8 +112,12 @@ class Payment(Struct, frozen=True):
             raise IllegalTransition(f"{self.id}: {event.type} in state {self.state}")
         if self.is_terminal and event.type not in ALLOWED_AFTER_THE_END:
             raise IllegalTransition(f"{self.id}: {event.type} after {self.state}")
+        if self.state not in ONLY_IN.get(event.type, (self.state,)):
+            raise IllegalTransition(f"{self.id}: {event.type} in state {self.state}")
         told = {} if event.type in _OF_ANOTHER_CHARGE else event.data
         changes = {name: told[name] for name in _FOLDED if name in told}
+        if event.type in OF_ENTITIES:
+            changes = {**moved(self, event.type, event.data), **closing(event.type, event.data)}
         if event.type in LEADS_TO and event.type is not EventType.ACTION_REQUIRED:
             changes.setdefault("next_action", None)
         if event.type is EventType.IN_DOUBT:

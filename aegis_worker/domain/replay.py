@@ -17,12 +17,18 @@ FOLDED_FIELDS = (
     "authorized_minor",
     "captured_minor",
     "refunded_minor",
+    "capturing_minor",
+    "refunding_minor",
+    "closing",
     "gateway",
     "gateway_ref",
     "certainty",
     "last_error",
     "next_action",
 )
+
+# Fields that were added later, with what they were before that. Snapshots of older versions lack them.
+_NOT_IN_OLDER: Mapping[str, Any] = {"capturing_minor": 0, "refunding_minor": 0, "closing": False}
 
 
 def unborn(row: Payment) -> Payment:
@@ -34,6 +40,9 @@ def unborn(row: Payment) -> Payment:
         authorized_minor=0,
         captured_minor=0,
         refunded_minor=0,
+        capturing_minor=0,
+        refunding_minor=0,
+        closing=False,
         gateway=None,
         gateway_ref=None,
         certainty="known",
@@ -75,6 +84,7 @@ def snapshot(payment: Payment) -> dict[str, Any]:
 
 def restored(row: Payment, seq: int, state: Mapping[str, Any]) -> Payment:
     """The payment as it was after event `seq`, from its snapshot. Raises ValueError for one that can't be read."""
+    state = {**_NOT_IN_OLDER, **state}
     if set(state) != set(FOLDED_FIELDS) or state["version"] != seq:
         raise ValueError(f"{row.id}: the snapshot at event {seq} can't be read")
     return replace(row, **{**state, "state": State(state["state"])})

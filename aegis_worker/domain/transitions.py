@@ -35,6 +35,12 @@ class EventType(StrEnum):
     REVIEW_REQUIRED = "PAYMENT_REVIEW_REQUIRED"
     DUPLICATE_DETECTED = "PAYMENT_DUPLICATE_DETECTED"
     DUPLICATE_REVERSED = "PAYMENT_DUPLICATE_REVERSED"
+    CAPTURE_REQUESTED = "CAPTURE_REQUESTED"
+    CAPTURE_SUCCEEDED = "CAPTURE_SUCCEEDED"
+    CAPTURE_FAILED = "CAPTURE_FAILED"
+    REFUND_REQUESTED = "REFUND_REQUESTED"
+    REFUND_SUCCEEDED = "REFUND_SUCCEEDED"
+    REFUND_FAILED = "REFUND_FAILED"
 
     @property
     def wire(self) -> str:
@@ -71,5 +77,20 @@ LEADS_TO: dict[EventType, State] = {
 
 # Terminal is final: these may still be told about a payment that has ended.
 ALLOWED_AFTER_THE_END: frozenset[EventType] = frozenset(
-    {EventType.REVIEW_REQUIRED, EventType.DUPLICATE_DETECTED, EventType.DUPLICATE_REVERSED}
+    {
+        EventType.REVIEW_REQUIRED,
+        EventType.DUPLICATE_DETECTED,
+        EventType.DUPLICATE_REVERSED,
+        EventType.CAPTURE_SUCCEEDED,
+        EventType.CAPTURE_FAILED,
+        EventType.REFUND_REQUESTED,
+        EventType.REFUND_SUCCEEDED,
+        EventType.REFUND_FAILED,
+    }
 )
+
+# Events that are legal in some states only, besides what `TRANSITIONS` says of states.
+ONLY_IN: dict[EventType, frozenset[State]] = {
+    EventType.CAPTURE_REQUESTED: frozenset({S.AUTHORIZED}),
+    EventType.REFUND_REQUESTED: frozenset({S.AUTHORIZED, S.SUCCESS}),
+}

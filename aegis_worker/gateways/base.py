@@ -79,6 +79,10 @@ class Capabilities:
     voids: bool = True
     partial_refunds: bool = True
 
+    def takes(self, amount: Money) -> bool:
+        """Whether the gateway can write the amount exactly."""
+        return self.amounts.takes(amount)
+
     def keeps_key_s(self, operation: Operation) -> float:
         """How long, in seconds, the gateway remembers a key of this operation; 0 if it takes none."""
         return self.key_lifetimes_s.get(operation, self.key_lifetime_s)
@@ -196,8 +200,8 @@ class GatewayRequest(Struct, frozen=True):
             terms.return_url,
         ]
         since = {name: value for name in _SENT_SINCE if (value := getattr(terms, name)) is not None}
-        if self.operation is Operation.CAPTURE:
-            since["final"] = self.final
+        if not self.final:
+            since["final"] = False
         if since:
             body.append(since)
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -11,6 +11,7 @@ from aegis_worker.crash_points import reached
 from aegis_worker.domain.card_networks import CardDecline, CardHistory
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.jobs import ClaimedJob
+from aegis_worker.domain.payment import Payment
 from aegis_worker.errors import ChangeRefused
 from aegis_worker.sealing.ring import KeyRing
 
@@ -19,6 +20,7 @@ from .asking import recheck_now
 from .card_declines import declined_lately, note_declines
 from .claims import begin, claim, excuse, hand_back
 from .database import Database
+from .mapping import payments_now
 from .record import record
 
 
@@ -57,6 +59,10 @@ class PostgresJobs:
             return self._database.run(write)
         except DBAPIError as error:
             raise ChangeRefused([change.payment.id for change in changes]) from error
+
+    def payments(self, payment_ids: Collection[str]) -> dict[str, Payment]:
+        """The payments as they stand now, by id."""
+        return self._database.run(lambda connection: payments_now(connection, payment_ids))
 
     def hand_back(self, jobs: Sequence[ClaimedJob], *, delay_s: float) -> None:
         """See `claims.hand_back`."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+from sqlalchemy import Connection, select
 
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
+from .tables import payments
 from .terms import terms_from_row
 
 
@@ -23,9 +26,18 @@ def payment_from_row(row: Mapping[str, Any]) -> Payment:
         authorized_minor=row["authorized_minor"],
         captured_minor=row["captured_minor"],
         refunded_minor=row["refunded_minor"],
+        capturing_minor=row["capturing_minor"],
+        refunding_minor=row["refunding_minor"],
+        closing=row["closing"],
         gateway=row["gateway"],
         gateway_ref=row["gateway_ref"],
         certainty=row["certainty"],
         last_error=row["last_error"],
         next_action=row["next_action"],
     )
+
+
+def payments_now(connection: Connection, payment_ids: Collection[str]) -> dict[str, Payment]:
+    """The payments as they stand, by id."""
+    rows = connection.execute(select(payments).where(payments.c.id.in_(payment_ids))).mappings()
+    return {row["id"]: payment_from_row(cast("Mapping[str, Any]", row)) for row in rows}

@@ -7,9 +7,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from aegis_worker.domain.gateway_events import STATUSES
 
-# Import `metadata` from this module, because then both modules have put their tables into it.
+# Import `metadata` from this module, because then all three modules have put their tables into it.
+from .entity_tables import metadata as metadata
 from .tables import NOW, TIME, one_of
-from .tables import metadata as metadata
 
 INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7")
 

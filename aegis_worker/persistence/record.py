@@ -22,6 +22,7 @@ from aegis_worker.domain.changes import AnswerAttempt, Change, OpenAttempt
 from aegis_worker.errors import ReferenceTaken, VersionConflict
 from aegis_worker.ids import JOB, new_id
 
+from .entity_rows import open_next, write_entities
 from .prepared import BY_KEY, Prepared
 from .statement_files import text_of
 from .tables import gateway_references
@@ -64,7 +65,14 @@ def record(connection: Connection, changes: Sequence[Change], *, lease_s: float)
         raise VersionConflict(conflicts)
     written = {row.job_id for row in rows}
     missing = [change for change in changes if change.job_id not in written]
-    return written | _written_before(connection, missing, lease_s) if missing else written
+    if missing:
+        written |= _written_before(connection, missing, lease_s)
+    of_orders = [change for change in changes if change.entity is not None or change.hands_on]
+    if of_orders:
+        standing = [change for change in of_orders if change.job_id in written]
+        write_entities(connection, standing)
+        open_next(connection, standing)
+    return written
 
 
 def _is_of_references(error: DBAPIError) -> bool:
@@ -120,6 +128,9 @@ def _row(change: Change, lease_s: float) -> dict[str, Any]:
         "authorized_minor": payment.authorized_minor,
         "captured_minor": payment.captured_minor,
         "refunded_minor": payment.refunded_minor,
+        "capturing_minor": payment.capturing_minor,
+        "refunding_minor": payment.refunding_minor,
+        "closing": payment.closing,
         "gateway": payment.gateway,
         "gateway_ref": payment.gateway_ref,
         "certainty": payment.certainty,

@@ -68,6 +68,9 @@ payments = Table(
     Column("authorized_minor", BigInteger, nullable=False, server_default="0"),
     Column("captured_minor", BigInteger, nullable=False, server_default="0"),
     Column("refunded_minor", BigInteger, nullable=False, server_default="0"),
+    Column("capturing_minor", BigInteger, nullable=False, server_default="0"),
+    Column("refunding_minor", BigInteger, nullable=False, server_default="0"),
+    Column("closing", Boolean, nullable=False, server_default=text("false")),
     Column("gateway", Text),
     Column("gateway_ref", Text),
     Column("certainty", Text, nullable=False, server_default="known"),
@@ -92,9 +95,8 @@ payments = Table(
     ),
     CheckConstraint("amount_minor BETWEEN 1 AND 99999999999", name="amount_in_range"),
     CheckConstraint(
-        "0 <= refunded_minor AND refunded_minor <= captured_minor"
-        " AND captured_minor <= authorized_minor AND authorized_minor <= amount_minor",
-        name="amounts_ordered",
+        "least(authorized_minor, captured_minor, refunded_minor, capturing_minor, refunding_minor) >= 0",
+        name="amounts_not_negative",
     ),
     CheckConstraint(one_of("mode", *MODES), name="mode_known"),
     CheckConstraint(one_of("state", *State), name="state_known"),

@@ -30,18 +30,29 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
     if isinstance(step, Rest | Send):
         facts += step.facts
     payment, events = work.payment.record(facts)
+    entity = settled.entity if settled else None
+    if entity is None and isinstance(step, Rest | Send):
+        entity = step.entity
     going_on = JobChange("running", progress=settled is not None and not isinstance(step, SendAgain))
+    job = step.job if isinstance(step, Rest) else going_on
     return Change(
         job_id=work.job.id,
         lease_epoch=work.job.lease_epoch,
         payment=payment,
         version_before=work.payment.version,
         events=events,
-        job=step.job if isinstance(step, Rest) else going_on,
+        job=job,
         opened=step.opened if isinstance(step, Send) else None,
         answered=settled.answered if settled else None,
         action=settled.action if settled else None,
+        entity=entity,
+        hands_on=job.status in ("succeeded", "failed") and job.follow_up is None and _may_be_waited_for(work),
     )
+
+
+def _may_be_waited_for(work: Work) -> bool:
+    """Whether captures or refunds may wait behind the job. A charge has none behind it: nothing was there to capture."""
+    return work.job.operation != "process"
 
 
 def in_doubt_instead(work: Work, change: Change, policy: Policy) -> Decided:

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any, TypeVar, cast
 
 import structlog
+from msgspec.structs import replace
 
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point, reached
@@ -162,6 +163,8 @@ class Effects:
         reached(changes, "attempt.opened", "outcome.recorded")
         if any(change.events for change in changes):
             self._parts.hint("outbox")
+        if any(change.hands_on for change in changes):
+            self._parts.hint("payments")
         self._window.hand.lost(written.lost)
         self._window.hand.done(
             written.refused
@@ -169,6 +172,7 @@ class Effects:
         held_until_s = written.leased_from_s + self._parts.lease_s
         for held, write in writes:
             if write.change.job_id in written.held:
+                held = replace(held, change=written.rebased.get(write.change.job_id, write.change))
                 self._advance(held, ChangeWritten(written.leased_from_s, held_until_s))
             else:
                 self._advance(held, ChangeNotWritten("lost"))

@@ -8,6 +8,7 @@ from typing import Protocol
 from aegis_worker.domain.card_networks import CardDecline, CardHistory
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.jobs import ClaimedJob
+from aegis_worker.domain.payment import Payment
 
 
 class JobStore(Protocol):
@@ -32,6 +33,9 @@ class JobStore(Protocol):
         written it raises VersionConflict for a payment that moved, ReferenceTaken for a reference that is another
         payment's, and ChangeRefused for what the tables don't take.
         """
+
+    def payments(self, payment_ids: Collection[str]) -> dict[str, Payment]:
+        """The payments as they stand now, by id."""
 
     def hand_back(self, jobs: Sequence[ClaimedJob], *, delay_s: float) -> None:
         """Give up claims that nothing was done about; they are due again after `delay_s`."""

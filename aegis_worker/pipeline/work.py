@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from aegis_worker.domain.actions import NextAction
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import AnswerAttempt, JobChange, OpenAttempt
+from aegis_worker.domain.entities import EntityChange
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Lookup, Outcome
 from aegis_worker.domain.payment import Fact, Payment
@@ -99,11 +100,12 @@ class Work(Struct, frozen=True):
 
 
 class Send(Struct, frozen=True):
-    """Open this attempt, commit, then call."""
+    """Open this attempt, commit, then call. `entity`: what that changes of the capture or refund that the job is about."""
 
     opened: OpenAttempt
     request: GatewayRequest
     facts: list[Fact]
+    entity: EntityChange | None = None
 
 
 class SendAgain(Struct, frozen=True):
@@ -121,11 +123,15 @@ class Ask(Struct, frozen=True):
 
 
 class Rest(Struct, frozen=True):
-    """Nothing to call now: the job ends or waits. `for_room`: until one of a gateway's calls has ended."""
+    """Nothing to call now: the job ends or waits. `for_room`: until one of a gateway's calls has ended.
+
+    `entity`: what that changes of the capture or refund that the job is about.
+    """
 
     job: JobChange
     facts: list[Fact] = field(default_factory=list)
     for_room: bool = False
+    entity: EntityChange | None = None
 
 
 Step = Send | SendAgain | Ask | Rest
@@ -144,7 +150,8 @@ class Settled(Struct, frozen=True):
     """What an answer means: how the attempt ended, which facts follow, and the step after it.
 
     `work`: where the database will be. `otherwise`: what it means where the call is not to be repeated now; only of a
-    SendAgain. `action`: what the payer has to do from now on.
+    SendAgain. `action`: what the payer has to do from now on. `entity`: what it changes of the capture or refund that the
+    job is about.
     """
 
     work: Work
@@ -153,3 +160,4 @@ class Settled(Struct, frozen=True):
     then: Step
     otherwise: Settled | None = None
     action: NextAction | None = None
+    entity: EntityChange | None = None

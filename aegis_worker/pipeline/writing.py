@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from msgspec import Struct, field
 
 from aegis_worker.clock import clock_s
-from aegis_worker.domain.changes import Change
-from aegis_worker.errors import ChangeRefused, DatabaseUnavailable, ReferenceTaken, VersionConflict
+from aegis_worker.domain.changes import Change, rebased
+from aegis_worker.domain.payment import Payment
+from aegis_worker.errors import (
+    ChangeRefused,
+    DatabaseUnavailable,
+    IllegalTransition,
+    ReferenceTaken,
+    VersionConflict,
+)
 
 from .cards import card_decline
 from .parts import PipelineParts, RunReport
@@ -25,6 +32,8 @@ class Written(Struct, frozen=True):
     """What became of changes, by job. `held`: they stand. `lost`: their fence was. `refused`: PostgreSQL won't take them.
     `taken`: they give their payment what is another payment's at the gateway.
 
+    `rebased`: changes as they were written because captures or refunds of their payment had been ordered meanwhile.
+
     `leased_from_s`: since when the jobs are held at the latest, a reading of the clock from before the commit.
     """
 
@@ -33,6 +42,7 @@ class Written(Struct, frozen=True):
     lost: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    rebased: dict[str, Change] = field(default_factory=dict)
 
 
 def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> Written:
@@ -41,6 +51,7 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> W
     Raises DatabaseUnavailable after half a lease without PostgreSQL.
     """
     give_up_at = time.monotonic() + parts.lease_s / 2
+    on_top: dict[str, Change] = {}
     while changes:
         declined = [(change.job_id, card_decline(change)) for change in changes]
         declines = {job_id: decline for job_id, decline in declined if decline is not None}
@@ -48,10 +59,12 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> W
         try:
             held = parts.jobs.record(changes, declines, lease_s=parts.lease_s)
         except VersionConflict as conflict:
-            moved = set(conflict.payment_ids)
-            log.warning("payments moved meanwhile", payment_ids=sorted(moved)[:10])
-            report.lost += len(moved)
-            changes = [change for change in changes if change.payment.id not in moved]
+            try:
+                changes = _on_what_moved(parts, changes, set(conflict.payment_ids), report)
+            except DatabaseUnavailable:
+                continue  # PostgreSQL says again what moved, once it is there
+            ids = set(conflict.payment_ids)
+            on_top |= {change.job_id: change for change in changes if change.payment.id in ids}
         except DatabaseUnavailable:
             if time.monotonic() > give_up_at:
                 raise
@@ -79,7 +92,7 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> W
                         if change.answered is not None and change.answered.status == "APPROVED"
                     ],
                 )
-            return Written(held, leased_from_s, lost={change.job_id for change in lost})
+            return Written(held, leased_from_s, lost={change.job_id for change in lost}, rebased=on_top)
     return Written(set(), clock_s())
 
 
@@ -91,7 +104,31 @@ def _each_alone(parts: PipelineParts, changes: list[Change], report: RunReport) 
         lost={id for written in alone for id in written.lost},
         refused={id for written in alone for id in written.refused},
         taken={id for written in alone for id in written.taken},
+        rebased={id: change for written in alone for id, change in written.rebased.items()},
     )
+
+
+def _on_what_moved(
+    parts: PipelineParts, changes: list[Change], moved: set[str], report: RunReport
+) -> list[Change]:
+    """The changes, those of payments that moved as they are on top of what they moved to, or left out."""
+    now = parts.jobs.payments(moved)
+    kept = []
+    for change in changes:
+        again = _rebased(change, now) if change.payment.id in moved else change
+        if again is None:
+            log.warning("payment moved meanwhile", payment_id=change.payment.id)
+            report.lost += 1
+        else:
+            kept.append(again)
+    return kept
+
+
+def _rebased(change: Change, now: Mapping[str, Payment]) -> Change | None:
+    try:
+        return rebased(change, now[change.payment.id])
+    except (KeyError, IllegalTransition):
+        return None
 
 
 def hint_at_late_charges(parts: PipelineParts, charged: Sequence[tuple[str, int]]) -> None:

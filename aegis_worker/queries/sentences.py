@@ -66,6 +66,20 @@ def _succeeded(data: Data, currency: str) -> str:
     return f"{data['gateway']} charged {money(data['captured_minor'], currency)}, its reference {data['gateway_ref']}"
 
 
+def _amount(data: Data, currency: str) -> str:
+    return money(data["amount_minor"], currency)
+
+
+def _capture_requested(data: Data, currency: str) -> str:
+    rest = "; the rest of the hold is released" if data["final"] else ""
+    return f"a capture of {_amount(data, currency)} is ordered ({data['capture_id']}){rest}"
+
+
+def _undone(what: str, data: Data, currency: str) -> str:
+    failed = "failed after it had succeeded" if data["late"] else "failed"
+    return f"{what} of {_amount(data, currency)} {failed}: {of_error(data['error'])}"
+
+
 _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     EventType.INITIATED: _initiated,
     EventType.ACTION_REQUIRED: _action_required,
@@ -88,6 +102,18 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     EventType.DUPLICATE_REVERSED: lambda data, currency: (
         f"{data['gateway']} gave back {money(data['amount_minor'], currency)}: {data['how']}"
     ),
+    EventType.CAPTURE_REQUESTED: _capture_requested,
+    EventType.CAPTURE_SUCCEEDED: lambda data, currency: (
+        f"{data['gateway']} captured {_amount(data, currency)} ({data['capture_id']})"
+    ),
+    EventType.CAPTURE_FAILED: lambda data, currency: _undone("the capture", data, currency),
+    EventType.REFUND_REQUESTED: lambda data, currency: (
+        f"a refund of {_amount(data, currency)} is ordered ({data['refund_id']})"
+    ),
+    EventType.REFUND_SUCCEEDED: lambda data, currency: (
+        f"{data['gateway']} refunded {_amount(data, currency)} ({data['refund_id']})"
+    ),
+    EventType.REFUND_FAILED: lambda data, currency: _undone("the refund", data, currency),
 }
 
 _OF_ATTEMPT: dict[AttemptStatus, Callable[[StoredOutcome], str]] = {

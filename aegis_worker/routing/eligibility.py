@@ -59,7 +59,7 @@ def sort_out(
 
 
 def _lacks(terms: PaymentTerms, able: Capabilities) -> str | None:
-    if not able.amounts.takes(terms.amount):
+    if not able.takes(terms.amount):
         return f"can't take {terms.amount} exactly"
     if terms.capture_method == "manual" and not able.holds:
         return "can't hold funds to be captured later"

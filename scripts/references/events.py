@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from aegis_worker.domain import entities
 from aegis_worker.domain import payment as domain
 from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.entities import EntityKind, Order
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.domain.payment import Fact, Payment
@@ -44,6 +46,12 @@ _WHEN: Mapping[EventType, str] = {
     EventType.REVIEW_REQUIRED: "a person has to look",
     EventType.DUPLICATE_DETECTED: "a gateway holds a charge that the payment does not stand on",
     EventType.DUPLICATE_REVERSED: "that charge was released or given back",
+    EventType.CAPTURE_REQUESTED: "a capture was accepted, and its amount is reserved",
+    EventType.CAPTURE_SUCCEEDED: "the gateway captured it; the last or a final one is followed by `payment.succeeded`",
+    EventType.CAPTURE_FAILED: "it was not captured, and its amount is free again; `late`: it had succeeded before",
+    EventType.REFUND_REQUESTED: "a refund was accepted, and its amount is reserved",
+    EventType.REFUND_SUCCEEDED: "the gateway refunded it",
+    EventType.REFUND_FAILED: "it was not refunded, and its amount is free again; `late`: it had succeeded before",
 }
 
 FIELDS: Mapping[str, str] = {
@@ -71,7 +79,12 @@ FIELDS: Mapping[str, str] = {
         "null, or `code`, `category`, `advised_action`, `gateway`, `gateway_code` and `message`: see "
         "[errors](errors.md#why-a-payment-failed)"
     ),
-    "amount_minor": "the charge too many, in minor units",
+    "amount_minor": "the charge too many, the capture or the refund, in minor units",
+    "capture_id": "the capture: `GET /v1/captures/{id}`",
+    "refund_id": "the refund: `GET /v1/refunds/{id}`",
+    "final": "whether the rest of the hold is released",
+    "error": "why it failed, with the fields of `last_error`",
+    "late": "whether it had succeeded before",
     "policy": "what is done about it: `refund`, `void` or `hold` (`AEGIS_LATE_CHARGE_POLICY`)",
 }
 IN_EVERY_EVENT = frozenset({"mode", "amount", "currency", "reference", "state"})
@@ -123,6 +136,8 @@ def _facts() -> dict[EventType, Fact]:
     """One fact of each type with all fields that it may have, made by the code's own functions if there are any."""
     captured = Approved(_REF, captured=True)
     held = Approved(_REF, captured=False)
+    captured_part = Order(EntityKind.CAPTURE, "cap_01a1fdef7b3a766da7ca332b7f16f8af", 1, 500)
+    refunded_part = Order(EntityKind.REFUND, "ref_01a1fdef7b3a766da7ca332b7f16f8b0", 1, 500)
     error = describe_error("insufficient_funds", gateway=_GATEWAY, gateway_code="51", message="")
     doubtful = _in_doubt()
     made: list[Fact] = [
@@ -137,6 +152,15 @@ def _facts() -> dict[EventType, Fact]:
         *domain.failed(error),
         domain.duplicate_detected(_PAYMENT, 1, _GATEWAY, _REF, "refund"),
         domain.duplicate_reversed(_PAYMENT, 1, _GATEWAY, _REF, "refunded"),
+        *(
+            fact
+            for order in (captured_part, refunded_part)
+            for fact in (
+                entities.requested(order),
+                entities.succeeded(order, _GATEWAY, _REF),
+                entities.entity_failed(order, error),
+            )
+        ),
         # The code makes these where it decides: settling an answer, handing a job to a person, a person's decision.
         Fact(EventType.ACTION_REQUIRED, {"gateway": _GATEWAY, "gateway_ref": _REF, "next_action": {}}),
         Fact(EventType.REVIEW_REQUIRED, {"reason": "no answer"}),

@@ -38,6 +38,20 @@ SUCCEEDED = (
     Fact(EventType.PROCESSING, {"gateway": "sandbox_a", "attempt": 1}),
     Fact(EventType.SUCCEEDED, {"gateway_ref": "ch_1", "authorized_minor": 1999, "captured_minor": 1999}),
 )
+CHARGED = (
+    Fact(EventType.PROCESSING, {"gateway": "sandbox_a", "attempt": 1}),
+    Fact(
+        EventType.SUCCEEDED,
+        {"gateway": "sandbox_a", "gateway_ref": "ch_1", "authorized_minor": 1999, "captured_minor": 1999},
+    ),
+)
+HELD = (
+    Fact(EventType.PROCESSING, {"gateway": "sandbox_a", "attempt": 1}),
+    Fact(
+        EventType.AUTHORIZED,
+        {"gateway": "sandbox_a", "gateway_ref": "ch_1", "authorized_minor": 1999, "last_error": None},
+    ),
+)
 _numbers = itertools.count(1)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -40,7 +41,7 @@ def answering(*answers: _Answer) -> Callable[[object], _Answer]:
 class ScriptedGateway:
     """Remembers the first effect of each idempotency key. `script(request)` may charge, and may answer anything.
 
-    A test may put scripts of its own in the place of `initiating`, `authenticating`, `reverse` and `look_up`.
+    A test may put scripts of its own in the place of `initiating`, `authenticating`, `reverse`, `capturing` and `look_up`.
     """
 
     def __init__(
@@ -73,14 +74,26 @@ class ScriptedGateway:
         self.initiating: Script = self._initiated
         self.authenticating: Script = self._authenticated
         self.reverse: Script = self.reversed_once
+        self.captures: dict[str, int] = {}
+        self.capturing: Script = self.captured_once
         self._script = script or self.charge
         self._lock = threading.Lock()
+
+    def able(self, **changes: Any) -> None:
+        """Change what the gateway can do with a charge."""
+        self.capabilities = replace(self.capabilities, **changes)
 
     def charge(self, request: GatewayRequest) -> Outcome:
         """Charge once per key."""
         with self._lock:
             reference = self.charges.setdefault(request.idempotency_key, f"ch_{len(self.charges) + 1}")
-        return Approved(reference)
+        return Approved(reference, captured=request.capture)
+
+    def captured_once(self, request: GatewayRequest) -> Outcome:
+        """Capture once per key."""
+        with self._lock:
+            self.captures.setdefault(request.idempotency_key, request.amount.minor)
+        return Approved(request.gateway_ref or "")
 
     def reversed_once(self, request: GatewayRequest) -> Outcome:
         """Void or refund once per key."""
@@ -90,6 +103,8 @@ class ScriptedGateway:
 
     def by_ledger(self, query: StatusQuery) -> Lookup:
         """Answer truthfully, from the ledger."""
+        if query.operation is Operation.CAPTURE:
+            return Approved(query.gateway_ref or "") if query.reference in self.captures else NotFound()
         done = self.reversals if query.operation in (Operation.VOID, Operation.REFUND) else self.charges
         reference = done.get(query.reference)
         return Approved(reference) if reference else NotFound()
@@ -140,7 +155,8 @@ class ScriptedGateway:
     refund = void
 
     def capture(self, request: GatewayRequest) -> Outcome:
-        return Approved(request.gateway_ref or "")
+        self.calls.append(request)
+        return self.capturing(request)
 
     def get_status(self, query: StatusQuery) -> Lookup:
         self.look_ups.append(query)

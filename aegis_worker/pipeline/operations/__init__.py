@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ..work import Answer, Policy, Settled, Step, Work
+from .capture import Capture
 from .charge import Charge
+from .refund import Refund
 from .reversal import Reversal
 from .room import Room
 from .steps import review
@@ -14,9 +16,10 @@ _CHARGE, _REVERSAL = Charge(), Reversal()
 # By the name that jobs carry.
 ROOMS: dict[str, Room] = {
     "process": _CHARGE,
+    "capture": Capture(),
     "sync": Sync(before_the_end=_CHARGE),
     "void": _REVERSAL,
-    "refund": _REVERSAL,
+    "refund": Refund(_REVERSAL),
 }
 
 

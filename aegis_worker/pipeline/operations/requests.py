@@ -6,7 +6,8 @@ from functools import cache
 
 from msgspec.structs import replace
 
-from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.entities import order_in
+from aegis_worker.domain.gateway_keys import gateway_key, is_ordered
 from aegis_worker.domain.instruments import as_seen_by
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
 from aegis_worker.gateways.base import GatewayRequest
@@ -26,6 +27,16 @@ def request_for(work: Work, operation: Operation, number: int, gateway: str) -> 
     """The call to this gateway, built from immutable facts only, so that building it again gives the same body."""
     payment, terms = work.payment, work.payment.terms
     method = as_seen_by(terms.payment_method, gateway)
+    order = order_in(work.job.request)
+    if order is not None and is_ordered(number):
+        return GatewayRequest(
+            operation=operation,
+            payment_id=payment.id,
+            idempotency_key=gateway_key(payment.id, operation, number),
+            terms=replace(terms, amount=order.money(terms.amount.currency), payment_method=method),
+            gateway_ref=payment.gateway_ref,
+            final=order.final,
+        )
     earlier = [
         attempt
         for attempt in work.attempts

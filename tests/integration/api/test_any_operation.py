@@ -12,9 +12,11 @@ from urllib.parse import quote, urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.api_client import SUCCEEDED, Api, Merchant, start_api
+from support.api_client import CHARGED, HELD, SUCCEEDED, Api, Merchant, start_api
 from support.documented_answers import follows
 from support.scripted_gateway import ScriptedGateway
+
+from aegis_worker.domain.payment import Fact
 
 FOR_OPERATORS = ("/v1/ops", "/v1/routing", "/v1/gateways")
 _text = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -39,8 +41,9 @@ class Installed:
 
 @pytest.fixture
 def installed(api: Api) -> Installed:
-    shop = api.merchant()
+    shop = api.merchant(scopes=["refunds:write"])
     accepted = shop.accepted()
+    is_held, is_charged = settled(api, shop, *HELD), settled(api, shop, *CHARGED)
     ids = {
         "payment_id": accepted["id"],
         "job_id": accepted["job"]["id"],
@@ -48,10 +51,23 @@ def installed(api: Api) -> Installed:
             "id"
         ],
         "event_id": f"evt_{accepted['id'].removeprefix('pay_')}_1",
+        "capture_id": an_order(shop, "capture", is_held),
+        "refund_id": an_order(shop, "refund", is_charged),
         "gateway_name": "sandbox_a",
         "experiment": "b-instead-of-a",
     }
     return Installed(shop, api.operator(), shop.get("/openapi.json").json, ids)
+
+
+def settled(api: Api, shop: Merchant, *charged: Fact) -> str:
+    payment = shop.accepted(capture_method="manual")
+    api.settle(*charged)
+    return str(payment["id"])
+
+
+def an_order(shop: Merchant, kind: str, payment_id: str) -> str:
+    path, headers = f"/v1/payments/{payment_id}/{kind}s", {"Idempotency-Key": f"{kind}-1"}
+    return str(shop.post(path, json={"amount": 500}, headers=headers).json["id"])
 
 
 @settings(

@@ -118,7 +118,6 @@ def test_every_country_of_iso_3166_is_known() -> None:
         ("/currency", "XAU", "invalid_value"),
         ("/currency", "ZZZ", "invalid_value"),
         ("/currency", 840, "invalid_type"),
-        ("/capture_method", "manual", "not_available"),
         ("/capture_method", "later", "invalid_value"),
         ("/capture_method", False, "invalid_type"),
         ("/payment_method", MISSING, "required"),
@@ -271,13 +270,6 @@ def test_all_faults_are_told_at_once() -> None:
         ("/payment_method/token", "invalid_type"),
         ("/x", "unknown_field"),
     ]
-
-
-def test_the_reason_for_refusing_manual_capture_says_that_it_is_not_available_yet() -> None:
-    with pytest.raises(ValidationError) as refused:
-        SCHEMA.load({**SMALLEST, "capture_method": "manual"})
-    (fault,) = body_faults(refused.value.messages)
-    assert "not available yet" in fault["detail"]
 
 
 def test_a_request_with_thousands_of_faults_is_told_a_hundred() -> None:

@@ -127,6 +127,11 @@ EVENT_DATA: dict[str, Any] = {
         "gateway_code": "54",
         "message": "declined",
     },
+    "capture_id": "cap_1",
+    "refund_id": "ref_1",
+    "final": True,
+    "late": False,
+    "error": {"code": "processing_error", "gateway": "sandbox_a", "gateway_code": "91", "message": "failed"},
 }
 
 

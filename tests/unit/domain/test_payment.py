@@ -114,7 +114,11 @@ def histories(draw):
     payment, _ = payment.record([initiated(payment)])
     facts.append(initiated(a_payment()))
     for event_type in draw(st.lists(st.sampled_from(sorted(EventType)), max_size=12)):
-        data = {"gateway": draw(st.sampled_from(["a", "b"]))}
+        data = {
+            "gateway": draw(st.sampled_from(["a", "b"])),
+            "amount_minor": draw(st.integers(1, 9)),
+            "final": False,
+        }
         try:
             payment, _ = payment.record([Fact(event_type, data)])
         except IllegalTransition:

@@ -1,0 +1,1 @@
+"""What a merchant orders of a payment that is there: captures and refunds."""

@@ -1,0 +1,121 @@
+"""Captures and refunds over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from aegis_api.http.auth import require_merchant, require_scope
+from aegis_api.http.openapi import Blueprint, headers, refuses, takes
+from aegis_api.http.requests import id_parameter, known_form
+from aegis_worker.domain.entities import EntityKind
+from aegis_worker.ids import CAPTURE, PAYMENT, REFUND
+
+from . import examples, schemas
+from .ordering import listed, ordered, shown
+
+blueprint = Blueprint(
+    "orders",
+    __name__,
+    url_prefix="/v1",
+    description="What is ordered of a payment that is there: captures and refunds.",
+)
+blueprint.before_request(require_merchant)
+
+_PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
+_CAPTURE_ID = id_parameter("capture_id", CAPTURE, "A capture.")
+_REFUND_ID = id_parameter("refund_id", REFUND, "A refund.")
+_REFUSED = (
+    "malformed_json",
+    "idempotency_key_missing",
+    "idempotency_key_invalid",
+    "not_found",
+    "invalid_state",
+    "job_open",
+    "payment_frozen",
+    "too_many_waiting",
+    "unsupported_media_type",
+    "validation_failed",
+    "idempotency_key_reused",
+    "sensitive_data_rejected",
+    "amount_step",
+    "unsupported_by_gateway",
+)
+
+
+@blueprint.route("/payments/<payment_id>/captures", methods=["POST"], parameters=[_PAYMENT_ID])
+@takes("Idempotency-Key")
+@refuses(*_REFUSED, "amount_exceeds_capturable")
+@blueprint.arguments(schemas.CaptureRequestSchema(), example=examples.CAPTURE_REQUEST)
+@blueprint.response(
+    202,
+    schemas.OrderedCaptureSchema(),
+    description="The capture is accepted and durable; a worker carries it out.",
+    example=examples.ORDERED_CAPTURE,
+    headers=headers("Location", "Retry-After", "Idempotent-Replayed"),
+)
+def create_capture(body: dict[str, Any], payment_id: str) -> Response:
+    """Capture what a payment holds, or a part of it
+
+    The amount is reserved at once. Where another job of the payment is under way, the capture waits behind it: `job` is
+    null, and up to 20 captures and refunds may wait. A repeated request with the same key, however late, is answered with
+    the capture as it is then.
+    """
+    return ordered(EntityKind.CAPTURE, payment_id, body)
+
+
+@blueprint.route("/payments/<payment_id>/captures", parameters=[_PAYMENT_ID])
+@refuses("not_found", "validation_failed")
+@blueprint.arguments(schemas.CapturesQuerySchema(), location="query")
+@blueprint.response(200, schemas.CaptureListSchema(), example=examples.CAPTURES, headers=headers())
+def list_captures(query: dict[str, Any], payment_id: str) -> Response:
+    """List a payment's captures, newest first"""
+    return listed(EntityKind.CAPTURE, payment_id, query)
+
+
+@blueprint.route("/captures/<capture_id>", parameters=[_CAPTURE_ID])
+@refuses("not_found")
+@blueprint.response(200, schemas.CaptureSchema(), example=examples.CAPTURE, headers=headers())
+def get_capture(capture_id: str) -> Response:
+    """Look at a capture"""
+    return shown(EntityKind.CAPTURE, known_form(capture_id, CAPTURE))
+
+
+@blueprint.route("/payments/<payment_id>/refunds", methods=["POST"], parameters=[_PAYMENT_ID])
+@takes("Idempotency-Key")
+@refuses(*_REFUSED, "amount_exceeds_refundable")
+@blueprint.arguments(schemas.RefundRequestSchema(), example=examples.REFUND_REQUEST)
+@blueprint.response(
+    202,
+    schemas.OrderedRefundSchema(),
+    description="The refund is accepted and durable; a worker carries it out.",
+    example=examples.ORDERED_REFUND,
+    headers=headers("Location", "Retry-After", "Idempotent-Replayed"),
+)
+def create_refund(body: dict[str, Any], payment_id: str) -> Response:
+    """Refund what was captured, or a part of it
+
+    Needs a key with the scope `refunds:write`. The amount is reserved at once, so that no two refunds give the same money
+    back. Where another job of the payment is under way, the refund waits behind it: `job` is null, and up to 20 captures
+    and refunds may wait. A repeated request with the same key, however late, is answered with the refund as it is then.
+    """
+    require_scope("refunds:write")
+    return ordered(EntityKind.REFUND, payment_id, body)
+
+
+@blueprint.route("/payments/<payment_id>/refunds", parameters=[_PAYMENT_ID])
+@refuses("not_found", "validation_failed")
+@blueprint.arguments(schemas.RefundsQuerySchema(), location="query")
+@blueprint.response(200, schemas.RefundListSchema(), example=examples.REFUNDS, headers=headers())
+def list_refunds(query: dict[str, Any], payment_id: str) -> Response:
+    """List a payment's refunds, newest first"""
+    return listed(EntityKind.REFUND, payment_id, query)
+
+
+@blueprint.route("/refunds/<refund_id>", parameters=[_REFUND_ID])
+@refuses("not_found")
+@blueprint.response(200, schemas.RefundSchema(), example=examples.REFUND, headers=headers())
+def get_refund(refund_id: str) -> Response:
+    """Look at a refund"""
+    return shown(EntityKind.REFUND, known_form(refund_id, REFUND))

@@ -1,0 +1,138 @@
+"""Schemas of captures and refunds, for requests and answers."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from aegis_api.http.documented import Answer, one_of, text, time, whole
+from aegis_api.http.fields import BodySchema, Flag, StrictSchema, Whole
+from aegis_api.http.query_fields import page_limit, page_start
+from aegis_api.http.refusals import LastErrorSchema
+from aegis_api.jobs.schemas import JobSchema
+from aegis_worker.domain.entities import EntityStatus
+from aegis_worker.domain.money import MAX_MINOR
+
+
+class EntityLinksSchema(Answer):
+    """The URLs of the capture or refund, and of its payment."""
+
+    self = text()
+    payment = text()
+
+
+class CaptureRequestSchema(BodySchema):
+    """A capture to make. An empty object captures all that is left."""
+
+    amount = Whole(
+        1,
+        MAX_MINOR,
+        metadata={
+            "example": 1200,
+            "description": "Minor units. The default is all that may still be captured.",
+        },
+    )
+    final = Flag(
+        metadata={
+            "description": (
+                "Whether the rest of the hold is released. The default is false, but true for a capture of all that is "
+                "left, and at a gateway that captures a hold only once."
+            )
+        }
+    )
+
+
+_STATUS = (
+    "requested: nothing was sent yet. pending: the gateway may have it. A success may still fail later, where the gateway "
+    "takes its word back."
+)
+
+
+class EntitySchema(Answer):
+    """What captures and refunds have in common. Amounts are in minor units."""
+
+    id = text()
+    payment_id = text()
+    amount = whole()
+    currency = text()
+    status = one_of(*EntityStatus, description=_STATUS)
+    gateway = text("Where it was sent; null before that.", none=True)
+    gateway_ref = text(none=True)
+    error = fields.Nested(
+        LastErrorSchema, required=True, allow_none=True, metadata={"description": "Why it failed."}
+    )
+    created_at = time()
+    updated_at = time()
+    links = fields.Nested(EntityLinksSchema, required=True)
+
+
+class CaptureSchema(EntitySchema):
+    """A capture: all or a part of what a payment holds is taken. Amounts are in minor units."""
+
+    object = one_of("capture")
+    final = fields.Boolean(
+        required=True, metadata={"description": "Whether the rest of the hold is released."}
+    )
+
+
+class RefundRequestSchema(BodySchema):
+    """A refund to make. An empty object refunds all that is left."""
+
+    amount = Whole(
+        1,
+        MAX_MINOR,
+        metadata={
+            "example": 500,
+            "description": "Minor units. The default is all that may still be refunded.",
+        },
+    )
+
+
+class RefundSchema(EntitySchema):
+    """A refund: all or a part of what was captured is given back. Amounts are in minor units."""
+
+    object = one_of("refund")
+
+
+_JOB = {"description": "null while it waits behind another job of the payment."}
+
+
+class OrderedCaptureSchema(CaptureSchema):
+    """The capture, and its job."""
+
+    job = fields.Nested(JobSchema, required=True, allow_none=True, metadata=_JOB)
+
+
+class OrderedRefundSchema(RefundSchema):
+    """The refund, and its job."""
+
+    job = fields.Nested(JobSchema, required=True, allow_none=True, metadata=_JOB)
+
+
+class CaptureListSchema(Answer):
+    """A page of a payment's captures, newest first."""
+
+    data = fields.List(fields.Nested(CaptureSchema), required=True)
+    has_more = fields.Boolean(required=True)
+    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
+
+
+class CapturesQuerySchema(StrictSchema):
+    """GET /v1/payments/{id}/captures."""
+
+    limit = page_limit()
+    starting_after = page_start("cap", "a capture")
+
+
+class RefundListSchema(Answer):
+    """A page of a payment's refunds, newest first."""
+
+    data = fields.List(fields.Nested(RefundSchema), required=True)
+    has_more = fields.Boolean(required=True)
+    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
+
+
+class RefundsQuerySchema(StrictSchema):
+    """GET /v1/payments/{id}/refunds."""
+
+    limit = page_limit()
+    starting_after = page_start("ref", "a refund")

@@ -1,0 +1,153 @@
+"""Captures and refunds: what a merchant orders of a charge that is there. Entities with an id, an amount and a status of
+their own (design D15). Pure.
+
+The gateway's "accepted" ends the job, not the entity; its end may come days later, and a success may still turn into a
+failure. What an entity has come to is told by events of its payment, and folding those gives the payment's amounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from .gateway_keys import FIRST_ORDERED
+from .money import Money
+from .outcomes import Operation
+from .payment import Fact
+from .transitions import EventType
+
+
+class EntityKind(StrEnum):
+    """What there is of them."""
+
+    CAPTURE = "capture"
+    REFUND = "refund"
+
+
+class EntityStatus(StrEnum):
+    """How an entity stands: what is known of the money."""
+
+    # Set when the merchant's order is accepted: nothing has been sent. It waits for its job, or its job for a worker.
+    REQUESTED = "requested"
+    # Set in the commit before its call: from here on the gateway may have it.
+    PENDING = "pending"
+    # Set by an answer or a look-up.
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+_S = EntityStatus
+ENTITY_TRANSITIONS: dict[EntityStatus, frozenset[EntityStatus]] = {
+    _S.REQUESTED: frozenset({_S.PENDING, _S.FAILED}),
+    _S.PENDING: frozenset({_S.SUCCEEDED, _S.FAILED}),
+    # The gateway takes its word back, days later.
+    _S.SUCCEEDED: frozenset({_S.FAILED}),
+    _S.FAILED: frozenset(),
+}
+UNSETTLED = frozenset({_S.REQUESTED, _S.PENDING})
+
+_TOLD: dict[EntityKind, tuple[EventType, EventType, EventType]] = {
+    EntityKind.CAPTURE: (
+        EventType.CAPTURE_REQUESTED,
+        EventType.CAPTURE_SUCCEEDED,
+        EventType.CAPTURE_FAILED,
+    ),
+    EntityKind.REFUND: (EventType.REFUND_REQUESTED, EventType.REFUND_SUCCEEDED, EventType.REFUND_FAILED),
+}
+_STATUS_AFTER = {
+    type_: status
+    for types in _TOLD.values()
+    for type_, status in zip(types, (_S.REQUESTED, _S.SUCCEEDED, _S.FAILED), strict=True)
+}
+
+
+class Order(Struct, frozen=True):
+    """What is ordered, as the entity's job and its events carry it: it never changes.
+
+    `number`: which of its kind for its payment, from 1 on. `final`, of a capture: what is left of the hold is released.
+    """
+
+    kind: EntityKind
+    id: str
+    number: int
+    amount_minor: int
+    final: bool = False
+
+    @property
+    def operation(self) -> Operation:
+        """What is asked of the gateway."""
+        return Operation(self.kind.value)
+
+    @property
+    def attempt(self) -> int:
+        """The number of its attempt."""
+        return FIRST_ORDERED + self.number - 1
+
+    def money(self, currency: str) -> Money:
+        """The amount, in the payment's currency."""
+        return Money(self.amount_minor, currency)
+
+    def request(self) -> dict[str, Any]:
+        """What its job is about, for `jobs.request`."""
+        return {"order": asdict(self)}
+
+    def told(self) -> dict[str, Any]:
+        """What its events say of it."""
+        final = {"final": self.final} if self.kind is EntityKind.CAPTURE else {}
+        return {f"{self.kind}_id": self.id, "amount_minor": self.amount_minor, **final}
+
+
+def order_in(request: Mapping[str, Any] | None) -> Order | None:
+    """The order that a job is about; None where it is about something else."""
+    stored = (request or {}).get("order")
+    return None if stored is None else Order(**{**stored, "kind": EntityKind(stored["kind"])})
+
+
+class Entity(Struct, frozen=True):
+    """A capture or a refund as its row tells it. `error`: why it failed, as `domain.declines.describe_error` says it."""
+
+    order: Order
+    payment_id: str
+    currency: str
+    status: EntityStatus = EntityStatus.REQUESTED
+    gateway: str | None = None
+    gateway_ref: str | None = None
+    error: Mapping[str, Any] | None = None
+
+
+class EntityChange(Struct, frozen=True):
+    """What a step of its job changes of an entity. `check_in_s`: a pending one's gateway is asked again after so long."""
+
+    order: Order
+    status: EntityStatus
+    gateway: str | None = None
+    gateway_ref: str | None = None
+    error: Mapping[str, Any] | None = None
+    check_in_s: float | None = None
+
+
+def requested(order: Order) -> Fact:
+    """The merchant's order is accepted, and its amount reserved."""
+    return Fact(_TOLD[order.kind][0], order.told())
+
+
+def succeeded(order: Order, gateway: str, gateway_ref: str | None) -> Fact:
+    """The gateway has done it."""
+    return Fact(_TOLD[order.kind][1], {**order.told(), "gateway": gateway, "gateway_ref": gateway_ref})
+
+
+def entity_failed(order: Order, error: Mapping[str, Any], *, late: bool = False) -> Fact:
+    """It did not happen, or, `late`, is undone after it had succeeded."""
+    return Fact(_TOLD[order.kind][2], {**order.told(), "error": dict(error), "late": late})
+
+
+def told_of(type_: EventType, data: Mapping[str, Any]) -> tuple[str, EntityStatus] | None:
+    """The id of the entity that an event tells of, and the status that it tells; None for an event of no entity."""
+    if type_ not in _STATUS_AFTER:
+        return None
+    kind = type_.value.partition("_")[0].lower()
+    return data[f"{kind}_id"], _STATUS_AFTER[type_]

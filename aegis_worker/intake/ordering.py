@@ -1,0 +1,145 @@
+"""Ordering captures and refunds: once per key, for as long as the payment is kept.
+
+The order is accepted in one transaction: the entity, its event, and its job, or no job where it waits behind another one.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection
+
+from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.entities import EntityKind, Order, requested
+from aegis_worker.domain.gateway_keys import MOST_ORDERED
+from aegis_worker.domain.modes import Owner
+from aegis_worker.domain.ordering import MOST_WAITING, Able, allowed_now, capture_to_order, refund_to_order
+from aegis_worker.domain.payment import Payment
+from aegis_worker.errors import (
+    IdempotencyKeyReused,
+    InvalidState,
+    JobBusy,
+    NotFound,
+    PaymentFrozen,
+    TooManyWaiting,
+)
+from aegis_worker.ids import CAPTURE, REFUND, new_id
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.ordering_rows import (
+    LockedPayment,
+    OpenJob,
+    give_request,
+    locked_payment,
+    open_job,
+    standing,
+    stored_order,
+    write_order,
+)
+
+_PREFIX = {EntityKind.CAPTURE: CAPTURE, EntityKind.REFUND: REFUND}
+_WRITTEN = {EntityKind.CAPTURE: "capture.written", EntityKind.REFUND: "refund.written"}
+_COMMITTED = {EntityKind.CAPTURE: "capture.committed", EntityKind.REFUND: "refund.committed"}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCommand:
+    """One validated request. `amount_minor` None: all that is left. `final` None: as the gateway and the amount have it."""
+
+    kind: EntityKind
+    owner: Owner
+    payment_id: str
+    idempotency_key: str
+    request_hmac: bytes
+    amount_minor: int | None = None
+    final: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The entity's id, and the id of its job: None where it waits behind another one, or is an earlier order replayed."""
+
+    id: str
+    job_id: str | None
+    replayed: bool
+
+
+def order(database: Database, command: OrderCommand, able: Callable[[str], Able | None]) -> Ordered:
+    """Accept the order once per key; durable when this returns. `able`: what the gateway of a name can do.
+
+    Raises NotFound, IdempotencyKeyReused, PaymentFrozen, JobBusy, TooManyWaiting, DatabaseUnavailable, and what
+    `domain.ordering` raises. Then nothing was written; only after DatabaseUnavailable it may be found that it was.
+    """
+    new = new_id(_PREFIX[command.kind])
+    ordered = database.run(partial(_order, command=command, able=able, new=new))
+    if not ordered.replayed:
+        crash_point(_COMMITTED[command.kind])
+    return ordered
+
+
+def _order(
+    connection: Connection, command: OrderCommand, able: Callable[[str], Able | None], new: str
+) -> Ordered:
+    if (before := _before(connection, command, new)) is not None:
+        return before
+    job = open_job(connection, command.kind, command.payment_id)
+    locked = locked_payment(connection, command.owner, command.payment_id)
+    if locked is None:
+        raise NotFound(f"no payment {command.payment_id}")
+    # Another request with this key may have been accepted while this one waited for its locks.
+    if (before := _before(connection, command, new)) is not None:
+        return before
+    if job is None:
+        raise JobBusy(f"the job of {command.payment_id} is changing hands; ask again")
+    _check(locked, job)
+    made = _new_order(connection, command, locked.payment, able, new)
+    payment, (event,) = locked.payment.record([requested(made)])
+    write_order(connection, made, payment, event, command.idempotency_key, command.request_hmac)
+    if job.is_ours:
+        give_request(connection, job, made)
+    crash_point(_WRITTEN[command.kind])
+    return Ordered(made.id, job.id if job.is_ours else None, replayed=False)
+
+
+def _before(connection: Connection, command: OrderCommand, new: str) -> Ordered | None:
+    """The order that was accepted under this key. It may be this very one, whose COMMIT happened without an answer."""
+    row = stored_order(connection, command.kind, command.owner, command.payment_id, command.idempotency_key)
+    if row is None:
+        return None
+    if not hmac.compare_digest(bytes(row["request_hmac"]), command.request_hmac):
+        raise IdempotencyKeyReused("this key was used with a different request")
+    return Ordered(row["id"], None, replayed=row["id"] != new)
+
+
+def _check(locked: LockedPayment, job: OpenJob) -> None:
+    payment = locked.payment
+    if locked.frozen:
+        raise PaymentFrozen(f"{payment.id} is frozen: its history and its row disagree; a person decides")
+    if job.status == "review":
+        raise InvalidState(f"{payment.id} is in review: a person has to decide about it first", [])
+
+
+def _new_order(
+    connection: Connection,
+    command: OrderCommand,
+    payment: Payment,
+    able: Callable[[str], Able | None],
+    new: str,
+) -> Order:
+    gateway = able(payment.gateway or "")
+    if gateway is None:
+        raise InvalidState(
+            f"{payment.id} has no charge at a gateway that is configured", allowed_now(payment)
+        )
+    if command.kind is EntityKind.CAPTURE:
+        minor, final = capture_to_order(payment, gateway, command.amount_minor, command.final)
+    else:
+        minor, final = refund_to_order(payment, gateway, command.amount_minor), False
+    so_far = standing(connection, command.kind, payment.id)
+    if so_far.waiting >= MOST_WAITING or so_far.ordered >= MOST_ORDERED:
+        raise TooManyWaiting(
+            f"at most {MOST_WAITING} captures and refunds of a payment wait, and {MOST_ORDERED} are made in all"
+        )
+    return Order(command.kind, new, so_far.ordered + 1, minor, final)

@@ -1,0 +1,190 @@
+"""A capture or refund that a merchant ordered: one call under a key of its own, and what its answers mean. Pure.
+
+What both have in common: an answer that was lost is asked about under the call's own reference, or the call is repeated
+under its own key with the same body, and never given up on a guess. A gateway that decides later ends the job, not the
+entity: it is asked again.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
+from aegis_worker.domain.changes import JobChange, OpenAttempt
+from aegis_worker.domain.charges import own_charge
+from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.entities import EntityChange, EntityStatus, Order, entity_failed, order_in, succeeded
+from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    NotSent,
+    Pending,
+    Unknown,
+)
+from aegis_worker.domain.payment import Fact
+from aegis_worker.resilience.backoff import verify_delay_s
+
+from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
+from .absence import Missing, after_not_found
+from .answers import ask_later, doubt, end_attempt, send_again
+from .requests import request_for
+from .room import Room
+from .steps import ask, review, unreachable_because
+
+# Refusals of the request itself, made without a look at what the key stands for.
+# The sweep looks for unsettled orders that nobody works on: after so long, should a person have ended the job.
+_LOOK_AGAIN_S = 60.0
+_REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
+
+
+class Ordered(Room):
+    """The room of an order. Subclasses say what its success means for the payment, and what its job waits to do."""
+
+    @abstractmethod
+    def follows(self, work: Work, order: Order) -> list[Fact]:
+        """The facts of the payment that the order's success leads to; `work` as it stood before."""
+
+    def step(self, work: Work, policy: Policy) -> Step:
+        """Open the attempt, or go on with the one that there is."""
+        order, own = _order(work), own_charge(work.payment, work.attempts)
+        if own is None:
+            return review(work, "no charge is on record that it could be of")
+        charge = work.attempts[own]
+        unreachable = unreachable_because(work, charge)
+        if unreachable is not None:
+            return review(work, f"the charge is at {charge.gateway}: {unreachable}")
+        for position, attempt in enumerate(work.attempts):
+            if (attempt.operation, attempt.number) == (order.operation, order.attempt):
+                return _ON_DISK[attempt.status](work, position)
+        request = request_for(work, order.operation, order.attempt, charge.gateway)
+        opened = OpenAttempt(
+            operation=order.operation,
+            number=order.attempt,
+            gateway=charge.gateway,
+            gateway_key=gateway_key(work.payment.id, order.operation, order.attempt),
+            request_hash=request.fingerprint(),
+            decision={"because": f"{order.kind} {order.id}, of the charge that {charge.gateway} holds"},
+            account=charge.account,
+        )
+        return Send(
+            opened,
+            request,
+            [],
+            EntityChange(order, EntityStatus.PENDING, charge.gateway, check_in_s=_LOOK_AGAIN_S),
+        )
+
+    def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
+        """What the answer means for the entity and its payment."""
+        return _SETTLE[type(answer.outcome)](self, work, answer.outcome, answer, policy)
+
+
+def _order(work: Work) -> Order:
+    order = order_in(work.job.request)
+    if order is None:
+        raise AssertionError("unreachable: the job of an order says which")
+    return order
+
+
+def _ended(work: Work, position: int) -> Step:
+    approved = work.attempts[position].status is AttemptStatus.APPROVED
+    return Rest(JobChange("succeeded" if approved else "failed"))
+
+
+_ON_DISK: Mapping[AttemptStatus, Callable[[Work, int], Step]] = {
+    AttemptStatus.SENT: ask,
+    AttemptStatus.UNKNOWN: ask,
+    AttemptStatus.PENDING: ask,
+    AttemptStatus.ACTION_REQUIRED: ask,
+    AttemptStatus.NOT_SENT: ask,
+    AttemptStatus.APPROVED: _ended,
+    AttemptStatus.DECLINED: _ended,
+}
+
+
+def _approved(room: Ordered, work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
+    order, gateway = _order(work), work.subject.gateway
+    facts = [succeeded(order, gateway, outcome.gateway_ref), *room.follows(work, order)]
+    change = EntityChange(order, EntityStatus.SUCCEEDED, gateway, outcome.gateway_ref)
+    work, ended = end_attempt(
+        work, answer, AttemptStatus.APPROVED, StoredOutcome(captured=outcome.captured), outcome.gateway_ref
+    )
+    return Settled(work, ended, facts, Rest(JobChange("succeeded")), entity=change)
+
+
+def _declined(room: Ordered, work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
+    order, subject = _order(work), work.subject
+    repeated = not answer.looked_up and subject.sends > 1
+    if repeated and outcome.code in _REFUSED_AT_THE_DOOR:
+        # What became of the first send stays open: a repeat that is turned away says nothing about it.
+        return _unknown(
+            room, work, Unknown(f"the repeat was refused: {outcome.gateway_code}"), answer, policy
+        )
+    error = describe_error(
+        outcome.code, gateway=subject.gateway, gateway_code=outcome.gateway_code, message=outcome.message
+    )
+    change = EntityChange(order, EntityStatus.FAILED, subject.gateway, outcome.gateway_ref, error)
+    said = StoredOutcome.of_error(error)
+    work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, said, outcome.gateway_ref)
+    rest = Rest(JobChange("failed", reason=outcome.code))
+    return Settled(work, ended, [entity_failed(order, error)], rest, entity=change)
+
+
+def _pending(
+    room: Ordered, work: Work, outcome: Pending | ActionRequired, answer: Answer, policy: Policy
+) -> Settled:
+    order, subject = _order(work), work.subject
+    reason = "the gateway decides later"
+    work, ended = end_attempt(
+        work, answer, AttemptStatus.PENDING, StoredOutcome(reason=reason), outcome.gateway_ref
+    )
+    # The last rung is climbed again and again: only the gateway can end what it has taken in.
+    check_in_s = verify_delay_s(work.subject.checks, policy.verify_ladder_s) or policy.verify_ladder_s[-1]
+    change = EntityChange(
+        order, EntityStatus.PENDING, subject.gateway, outcome.gateway_ref, check_in_s=check_in_s
+    )
+    rest = Rest(JobChange("succeeded", reason=reason, result={"pending": True}))
+    return Settled(work, ended, [], rest, entity=change)
+
+
+def _not_sent(room: Ordered, work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
+    status = AttemptStatus.NOT_SENT if work.subject.sends == 1 else AttemptStatus.UNKNOWN
+    work, ended = end_attempt(work, answer, status, StoredOutcome(reason=outcome.reason))
+    wait_s = outcome.retry_after_s or 0.0
+    return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
+
+
+def _unknown(room: Ordered, work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+    # A look-up without an answer says nothing new about the call.
+    status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
+    work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
+    return ask_later(work, ended, [], outcome.reason, policy)
+
+
+def _not_found(room: Ordered, work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
+    follows = after_not_found(work, work.subject, answer.asked_at_s)
+    if follows is Missing.SEND_AGAIN:
+        return send_again(work, answer, policy, [])
+    work, ended = end_attempt(work, answer, work.subject.status, doubt(work, "not found yet"))
+    if follows is Missing.ASK_AGAIN:
+        return ask_later(work, ended, [], "not found yet", policy)
+    subject = work.subject
+    rest = review(
+        work, f"{subject.gateway} does not know of {subject.gateway_key}, and it can't be repeated safely"
+    )
+    return Settled(work, ended, rest.facts, Rest(rest.job))
+
+
+_SETTLE: dict[type, Callable[[Ordered, Work, Any, Answer, Policy], Settled]] = {
+    Approved: _approved,
+    Declined: _declined,
+    ActionRequired: _pending,
+    Pending: _pending,
+    NotSent: _not_sent,
+    Unknown: _unknown,
+    NotFound: _not_found,
+}
