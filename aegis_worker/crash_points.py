@@ -23,6 +23,8 @@ POINTS: dict[str, tuple[str, str]] = {
     "capture.committed": ("a capture is accepted", "the hint"),
     "refund.written": ("a refund is written, with its event and job", "their commit"),
     "refund.committed": ("a refund is accepted", "the hint"),
+    "confirm.written": ("what a payer brought back is kept, its job woken", "their commit"),
+    "confirm.committed": ("a confirm is committed", "the hint"),
     "gateway_event.written": ("a gateway's event is kept", "its commit"),
     "gateway_event.committed": ("a gateway's event is committed", "the hint"),
     "event_inbox.claimed": ("gateways' events are leased", "what they lead to"),

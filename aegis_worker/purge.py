@@ -95,6 +95,15 @@ DELETE FROM action_secrets s USING (
 WHERE s.payment_id = old.payment_id
 """
 
+# Likewise.
+_CONFIRMS = """
+UPDATE confirms c SET sealed = NULL FROM (
+    SELECT c.payment_id, c.number FROM confirms c JOIN payments p ON p.id = c.payment_id
+    WHERE c.sealed IS NOT NULL AND p.state <> 'REQUIRES_ACTION' LIMIT %(limit)s FOR UPDATE OF c SKIP LOCKED
+) old
+WHERE c.payment_id = old.payment_id AND c.number = old.number
+"""
+
 # Gateways repeat an event for days. We keep it for longer, so that we still recognize a repeated one.
 _KEEP_GATEWAY_EVENTS_D = 30
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
@@ -119,6 +128,7 @@ def purge(
         "gateway_events": (_GATEWAY_EVENTS, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
         "gateway_event_bodies": (_GATEWAY_EVENT_BODIES, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
         "action_secrets": (_ACTION_SECRETS, {}),
+        "confirms_erased": (_CONFIRMS, {}),
         "card_declines": (_CARD_DECLINES, {"keep_s": KEEP_D * _DAY_S}),
     }
     stop_at = time.monotonic() + budget_s

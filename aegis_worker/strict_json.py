@@ -60,7 +60,7 @@ def parse(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise MalformedJson("The body must be a JSON object.")
     # Counting brackets is cheap and never too low, so most bodies need no second look.
-    if body.count(b"{") + body.count(b"[") > _MAX_DEPTH and _deeper_than(value, _MAX_DEPTH):
+    if body.count(b"{") + body.count(b"[") > _MAX_DEPTH and deeper_than(value, _MAX_DEPTH):
         raise MalformedJson(f"The body is nested deeper than {_MAX_DEPTH} levels.")
     # Only an escape can spell one: the bytes themselves are UTF-8.
     if b"\\u" in body and not _is_text(value):
@@ -110,10 +110,11 @@ def _is_text(value: Mapping[str, Any]) -> bool:
     return True
 
 
-def _deeper_than(value: Any, levels: int) -> bool:
+def deeper_than(value: Any, levels: int) -> bool:
+    """Whether objects and lists stand in one another more than `levels` deep."""
     if not isinstance(value, dict | list):
         return False
     if levels == 0:
         return True
     items = value.values() if isinstance(value, dict) else value
-    return any(_deeper_than(item, levels - 1) for item in items)
+    return any(deeper_than(item, levels - 1) for item in items)

@@ -14,6 +14,7 @@ from aegis_worker.domain.hosts import PAGE_URL, is_host
 from aegis_worker.domain.metadata import KEY_FORM, KEY_RULE, is_key
 from aegis_worker.domain.text import LINES, is_lines
 from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
+from aegis_worker.strict_json import canonical, deeper_than
 
 from .fields import WRONG_CHARACTERS, Fault, StrictField, StrictSchema, Text, refusal
 
@@ -21,6 +22,7 @@ _MAX_64_BIT = 2**63 - 1
 # Up to this value a float and a decimal of 15 digits are the same number for every reader.
 _MAX_FLOAT = 1e15
 _METADATA_KEYS, _METADATA_TEXT = 50, 1000
+_OPAQUE_NAMES, _OPAQUE_LEVELS, _OPAQUE_BYTES = 50, 6, 32_768
 _LOOPBACK_NAMES = {"localhost"}
 
 
@@ -114,6 +116,25 @@ class Metadata(StrictField):
         faults = {key: found for key, found in faults.items() if found}
         if faults:
             raise ValidationError(faults)
+        return value
+
+
+class Opaque(StrictField):
+    """An object that is handed on as it is: at most 50 names, 6 levels and 32,768 bytes of JSON."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        documented: dict[str, Any] = {"type": "object", "maxProperties": _OPAQUE_NAMES}
+        super().__init__(metadata=documented | kwargs.pop("metadata", {}), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise refusal("invalid_type", "Must be an object.")
+        if len(value) > _OPAQUE_NAMES:
+            raise refusal("too_long", f"Must have at most {_OPAQUE_NAMES} names.")
+        if deeper_than(value, _OPAQUE_LEVELS):
+            raise refusal("too_deep", f"Must not be nested deeper than {_OPAQUE_LEVELS} levels.")
+        if len(canonical(value)) > _OPAQUE_BYTES:
+            raise refusal("too_long", f"Must be at most {_OPAQUE_BYTES} bytes of JSON.")
         return value
 
 

@@ -10,12 +10,13 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import same_name
 from aegis_worker.errors import MethodRefused
-from aegis_worker.intake import PaymentCommand, placed
+from aegis_worker.intake import ConfirmCommand, PaymentCommand, placed
 from aegis_worker.routing.eligibility import Candidate
 from aegis_worker.strict_json import request_hmac
 
 # The scope of idempotency keys: it is the same for single payments and for the lines of a batch.
 PAYMENTS_ROUTE = "POST /v1/payments"
+CONFIRM_ROUTE = "POST /v1/payments/{id}/confirm"
 _OF_THE_AMOUNT = frozenset({"amount", "currency"})
 
 
@@ -48,6 +49,26 @@ def command_of(
         request_hmac=request_hmac(secret, route, asked),
         terms=terms,
         refused=refused,
+    )
+
+
+def confirm_command(
+    owner: Owner, payment_id: str, key: str, body: Mapping[str, Any], *, secret: str
+) -> ConfirmCommand:
+    """The command for a body that ConfirmRequestSchema has validated.
+
+    Keys have one scope for all payments, so the HMAC covers the payment's id. The digest is of the data alone: the same
+    data is the same confirm, whichever key it comes with.
+    """
+    data = body["gateway_data"]
+    return ConfirmCommand(
+        owner=owner,
+        payment_id=payment_id,
+        route=CONFIRM_ROUTE,
+        idempotency_key=key,
+        request_hmac=request_hmac(secret, CONFIRM_ROUTE, {"payment_id": payment_id, **body}),
+        digest=request_hmac(secret, f"gateway_data {payment_id}", data),
+        gateway_data=data,
     )
 
 

@@ -10,6 +10,7 @@ from aegis_api.jobs.schemas import AcceptedJobSchema, JobSchema
 from aegis_worker.domain.actions import ACTIONS
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.modes import MODES
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.transitions import EventType, State
 
 from .query_schemas import EXPANDABLE
@@ -82,7 +83,7 @@ class AttemptSchema(Answer):
 
     object = one_of("attempt")
     payment_id = text()
-    operation = one_of("initiate", "authenticate", "process", "capture", "void", "refund")
+    operation = one_of(*(operation.value for operation in Operation))
     number = whole()
     gateway = text()
     account = text(

@@ -35,6 +35,8 @@ PAYMENT_REQUEST: Mapping[str, Any] = {
     "metadata": {"cart": "c-81", "items": 2},
 }
 
+CONFIRM_REQUEST: Mapping[str, Any] = {"gateway_data": {"challenge_result": "cres_4f0c"}}
+
 _asked = Payment(
     id=A_JOB.payment_id,
     merchant_id="mer_example",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegis_api.http.composed import Metadata, Union, WebAddress
+from aegis_api.http.composed import Metadata, Opaque, Union, WebAddress
 from aegis_api.http.fields import BodySchema, Name, Object, OneOf, Text, Whole
 from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
@@ -94,3 +94,15 @@ class PaymentRequestSchema(BodySchema):
         }
     )
     metadata = Metadata(metadata={"example": {"cart": "c-81", "items": 2}})
+
+
+class ConfirmRequestSchema(BodySchema):
+    """What the payer brought back from an action."""
+
+    gateway_data = Opaque(
+        required=True,
+        metadata={
+            "example": {"challenge_result": "cres_4f0c"},
+            "description": "What the gateway's library or redirect gave the frontend, unchanged.",
+        },
+    )

@@ -38,7 +38,7 @@ from .request_schemas import PaymentRequestSchema
 blueprint = Blueprint("payments", __name__, url_prefix="/v1", description="Payments and their history.")
 blueprint.before_request(require_merchant)
 
-_PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
+PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
 _RETRY_AFTER = {"Retry-After": "1"}
 
 
@@ -128,7 +128,7 @@ def _after_waiting(accepted: Accepted, wait_s: float, more: Mapping[str, str]) -
         return _as_accepted(accepted, more)
     body |= {"job": job_body(job)}
     if stored.payment.is_terminal:
-        return answer(body, 200, {**more, "ETag": _etag(stored.payment.version)})
+        return answer(body, 200, {**more, "ETag": etag(stored.payment.version)})
     return answer(body, 202, {**more, **_RETRY_AFTER})
 
 
@@ -152,7 +152,7 @@ def list_payments(query: dict[str, Any]) -> Response:
     return answer(list_body(rows, page.next_cursor))
 
 
-@blueprint.route("/payments/<payment:payment_id>", parameters=[_PAYMENT_ID])
+@blueprint.route("/payments/<payment:payment_id>", parameters=[PAYMENT_ID])
 @takes("If-None-Match")
 @refuses("not_found", "validation_failed")
 @blueprint.arguments(PaymentQuerySchema(), location="query")
@@ -180,13 +180,13 @@ def get_payment(query: dict[str, Any], payment_id: str) -> Response:
             expanded["attempts"] = list_body([attempt_body(attempt) for attempt in attempts], None)
     if expand:
         return answer(body | expanded)
-    tag = {"ETag": _etag(stored.payment.version)}
+    tag = {"ETag": etag(stored.payment.version)}
     if request.if_none_match.contains_weak(str(stored.payment.version)):
         return Response(status=304, headers=tag)
     return answer(body, 200, tag)
 
 
-@blueprint.route("/payments/<payment_id>/events", parameters=[_PAYMENT_ID])
+@blueprint.route("/payments/<payment_id>/events", parameters=[PAYMENT_ID])
 @refuses("not_found", "validation_failed", "payment_frozen")
 @blueprint.arguments(HistoryQuerySchema(), location="query")
 @blueprint.response(200, answers.HistorySchema(), example=examples.EVENTS, headers=headers())
@@ -217,7 +217,7 @@ def list_events(query: dict[str, Any], payment_id: str) -> Response:
     return answer(events_page(events, limit) | then)
 
 
-@blueprint.route("/payments/<payment_id>/attempts", parameters=[_PAYMENT_ID])
+@blueprint.route("/payments/<payment_id>/attempts", parameters=[PAYMENT_ID])
 @refuses("not_found")
 @blueprint.response(200, answers.AttemptListSchema(), example=examples.ATTEMPTS, headers=headers())
 def list_attempts(payment_id: str) -> Response:
@@ -232,7 +232,7 @@ def list_attempts(payment_id: str) -> Response:
     return answer(list_body([attempt_body(attempt) for attempt in attempts], None))
 
 
-@blueprint.route("/payments/<payment_id>/sync", methods=["POST"], parameters=[_PAYMENT_ID])
+@blueprint.route("/payments/<payment_id>/sync", methods=["POST"], parameters=[PAYMENT_ID])
 @refuses("not_found", "job_open", "payment_frozen")
 @blueprint.response(
     202,
@@ -262,5 +262,6 @@ def _must_exist(state: object | None) -> None:
         raise NotFound(NOTHING_HERE)
 
 
-def _etag(version: int) -> str:
+def etag(version: int) -> str:
+    """The ETag of a payment at this version."""
     return f'"{version}"'

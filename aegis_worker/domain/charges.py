@@ -89,15 +89,21 @@ def given_back_charges(calls: Sequence[Attempt]) -> list[int]:
     ]
 
 
+def last_hop(calls: Sequence[Attempt]) -> int | None:
+    """The number of the last hop: a payer who was sent away stays with its gateway, so it is the one of every confirm."""
+    return max((call.number for call in calls if call.operation in CHARGING_STEPS), default=None)
+
+
 def hop_reference(calls: Sequence[Attempt], call: Attempt) -> str | None:
     """The gateway's own id of what the call is about, from whichever step of its hop was given one last.
 
     What gives a charge back may have an id of its own, which says nothing about the charge.
     """
+    hop = last_hop(calls) if call.operation is Operation.CONFIRM else call.number
     references = [
         other.gateway_ref
         for other in calls
-        if other.number == call.number
+        if other.number == hop
         and other.gateway_ref
         and (other.operation in CHARGING_STEPS or other.operation == call.operation)
     ]

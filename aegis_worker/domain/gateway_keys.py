@@ -17,12 +17,13 @@ _LETTER = {
     Operation.INITIATE: "i",
     Operation.AUTHENTICATE: "a",
     Operation.PROCESS: "p",
+    Operation.CONFIRM: "d",
     Operation.CAPTURE: "c",
     Operation.VOID: "v",
     Operation.REFUND: "r",
 }
 _ORDERED_LETTER = {Operation.CAPTURE: "c", Operation.VOID: "x", Operation.REFUND: "b"}
-_KEY = re.compile(r"(pay_[0-9a-f]{32})(?:-([iapcvr])([0-9]{1,3})|([cxb])([0-9]{3}))")
+_KEY = re.compile(r"(pay_[0-9a-f]{32})(?:-([iapdcvr])([0-9]{1,3})|([cxb])([0-9]{3}))")
 _CHARGING = "iap"
 
 

@@ -8,13 +8,15 @@ from typing import Any
 from msgspec import Struct
 
 from .attempts import Attempt
+from .confirms import Confirm
 from .payment import Payment
 
 
 class ClaimedJob(Struct, frozen=True):
     """A job that this worker holds until its lease ends; every write for it carries `lease_epoch`.
 
-    `request`: what the job is about beyond its payment: `{"reverse": {gateway, gateway_ref, number}}`, a charge too many.
+    `request`: what the job is about beyond its payment: `{"reverse": {gateway, gateway_ref, number}}`, a charge too many;
+    `{"confirm": number}`, the latest thing that the payer brought back, which `confirm` holds.
     `claim_count`: how many workers began it since its last answer and left it. `left_behind`: its last holder let its lease
     run out. `claimed_at_s`: just before it was claimed; `made_at_s`: when it was made; both of this process's clock.
     """
@@ -29,3 +31,4 @@ class ClaimedJob(Struct, frozen=True):
     made_at_s: float = 0.0
     claimed_at_s: float = 0.0
     left_behind: bool = False
+    confirm: Confirm | None = None

@@ -39,6 +39,7 @@ class Operation(StrEnum):
     INITIATE = "initiate"
     AUTHENTICATE = "authenticate"
     PROCESS = "process"
+    CONFIRM = "confirm"
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"

@@ -95,4 +95,9 @@ PAYMENT = {
     "statement_descriptor": _is_descriptor,
 }
 PAYMENT_REQUIRED = frozenset({"reference", "amount", "currency", "payment_method"})
-OPERATION = {"reference": _is_text, "amount": _is_amount, "final": lambda value: type(value) is bool}
+OPERATION = {
+    "challenge_result": _is_text,
+    "reference": _is_text,
+    "amount": _is_amount,
+    "final": lambda value: type(value) is bool,
+}

@@ -96,7 +96,7 @@ class Books:
         """The payer did what 3-D Secure asked: go on at once. None for a payment that does not exist."""
         with self.transaction() as tx:
             payment = tx.payment(payment_id)
-            if payment and payment.status is Status.REQUIRES_ACTION:
+            if payment and payment.status is Status.REQUIRES_ACTION and not payment.client_secret:
                 self._settle(tx, payment, time.time())
         return payment
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import bodies, scripts
-from .books import Books, seen
+from .books import OPERATIONS_LIMIT, Books, seen
+from .challenges import has_passed
 from .ledger import Operation, StoredAnswer, Transaction
 from .operations import Done, carry_out
-from .payments import Payment, new_id
+from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, error, json_reply
 from .scripts import OK, Effect, Script, Wire
 
@@ -76,6 +77,8 @@ class Gateway:
             raise Refusal(400, "unknown_script", str(problem)) from problem
         if script is OK and operation == "charge":
             script = self._books.faults.script_for_plain_charge()
+        if operation == "confirm" and script.then is not None:
+            script = script.then
         if operation not in script.acts_on:
             return OK
         merchant = payment.merchant_payment_id or payment.reference
@@ -85,7 +88,18 @@ class Gateway:
         amount = None if is_new else call.body.get("amount")
         try:
             final = call.body.get("final", True)
-            done = carry_out(call.operation, payment, script, amount, call.now, is_new, final=final)
+            passed, charges = self._challenge(tx, payment, call)
+            done = carry_out(
+                call.operation,
+                payment,
+                script,
+                amount,
+                call.now,
+                is_new,
+                final=final,
+                passed=passed,
+                charges=charges,
+            )
         except Refusal as refusal:
             if not is_new:
                 refusal.more["payment"] = self._books.shown(tx, payment, call.now)
@@ -101,6 +115,17 @@ class Gateway:
         tx.add_operation(Operation(*row))
         self._books.queue_news(tx, payment, call.now)
         return self._shown(tx, payment, done)
+
+    def _challenge(self, tx: Transaction, payment: Payment, call: _Call) -> tuple[bool, bool]:
+        """Of a confirm: whether the payer passed, and whether it was a charge that waited. Raises Refusal."""
+        if call.operation != "confirm":
+            return True, True
+        done = tx.operations(payment.id, call.now, OPERATIONS_LIMIT)
+        waited = [one["operation"] for one in done if one["operation"] in ("authenticate", "charge")]
+        passed = has_passed(payment.client_secret, call.body.get("challenge_result"))
+        if passed is None and payment.status is Status.REQUIRES_ACTION:
+            raise Refusal(422, "invalid_challenge_result", "this is no result of the payer's challenge")
+        return bool(passed), waited[-1:] != ["authenticate"]
 
     def _shown(self, tx: Transaction, payment: Payment, done: Done) -> Reply:
         if payment.due_at == done.at:  # a late commit is answered when it has happened

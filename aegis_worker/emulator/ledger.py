@@ -40,6 +40,7 @@ _MOVING = (
     "due_error",
     "hidden_until",
     "down_until",
+    "client_secret",
 )
 _COLUMNS = ", ".join(_FIXED + _MOVING)
 _INSERT = f"INSERT INTO payments ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIXED + _MOVING))})"
@@ -47,7 +48,9 @@ _OPERATION = ("payment_id", "operation", "reference", "amount", "idempotency_key
 _INSERT_OPERATION = f"INSERT INTO operations ({', '.join(_OPERATION)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _UPDATE = f"UPDATE payments SET {', '.join(f'{column} = ?' for column in _MOVING)} WHERE id = ?"
 
-_ADD_DESCRIPTOR = "ALTER TABLE payments ADD COLUMN statement_descriptor TEXT NOT NULL DEFAULT ''"
+# What ledgers lack that an older version began.
+_ADDED = ("statement_descriptor", "client_secret")
+_ADD = "ALTER TABLE payments ADD COLUMN {} TEXT NOT NULL DEFAULT ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,10 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA.read_text())
-        if "statement_descriptor" not in {row[1] for row in self._db.execute("PRAGMA table_info(payments)")}:
-            self._db.execute(_ADD_DESCRIPTOR)  # a ledger that an older version began
+        columns = {row[1] for row in self._db.execute("PRAGMA table_info(payments)")}
+        for column in _ADDED:
+            if column not in columns:
+                self._db.execute(_ADD.format(column))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

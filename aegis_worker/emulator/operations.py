@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .challenges import new_secret
 from .payments import ALLOWED_IN, Payment, Status
 from .replies import Refusal
 from .scripts import Effect, Script
@@ -29,14 +30,20 @@ def carry_out(
     is_new: bool,
     *,
     final: bool = True,
+    passed: bool = True,
+    charges: bool = True,
 ) -> Done:
     """Apply `operation` for `amount` minor units (None: all). Raises Refusal where the state forbids it.
 
-    `final`, of a capture: what is left of the hold is released.
+    `final`, of a capture: what is left of the hold is released. Of a confirm: whether the payer `passed` the challenge, and
+    whether it was a charge that waited for it.
     """
     if not is_new:
         _check_state(operation, payment)
     amount = _checked_amount(operation, payment, amount)
+    if operation == "confirm":
+        script = script if passed else _FAILED_CHALLENGE
+        payment.client_secret = ""
     if script.effect is Effect.DECLINE:
         if operation in _DECLINE_ENDS_PAYMENT:
             payment.become(Status.FAILED, script.code)
@@ -44,10 +51,13 @@ def carry_out(
     if operation == "capture":
         payment.capture(amount, final)
         return Done(200, amount, now)
+    if operation == "confirm":
+        return _confirm(payment, script, amount, now, charges)
     return _OPERATIONS[operation](payment, script, amount, now, is_new)
 
 
-_DECLINE_ENDS_PAYMENT = frozenset({"create", "authenticate", "charge"})
+_DECLINE_ENDS_PAYMENT = frozenset({"create", "authenticate", "charge", "confirm"})
+_FAILED_CHALLENGE = Script("failed", "", 0, Effect.DECLINE, code="authentication_failed")
 
 
 def _check_state(operation: str, payment: Payment) -> None:
@@ -100,7 +110,20 @@ def _charge(payment: Payment, script: Script, amount: int, now: float, is_new: b
     return Done(200, amount, now)
 
 
+def _confirm(payment: Payment, script: Script, amount: int, now: float, charges: bool) -> Done:
+    then = payment.charged_status if charges else Status.AUTHENTICATED
+    if script.payer_must_act:
+        _ask_payer(payment, script, now, then)
+        return Done(200, amount, now)
+    if not charges:
+        payment.become(Status.AUTHENTICATED)
+        return Done(200, amount, now)
+    payment.due_at = None
+    return _charge(payment, script, amount, now, is_new=False)
+
+
 def _ask_payer(payment: Payment, script: Script, now: float, then: Status) -> None:
+    payment.client_secret = new_secret() if script.in_frontend else ""
     payment.become(Status.REQUIRES_ACTION)
     payment.schedule(now + script.payer_s, Status.FAILED if script.code else then, script.code)
 

@@ -27,6 +27,7 @@ class Status(StrEnum):
 ALLOWED_IN: dict[str, frozenset[Status]] = {
     "authenticate": frozenset({Status.CREATED, Status.REQUIRES_ACTION, Status.AUTHENTICATED}),
     "charge": frozenset({Status.CREATED, Status.AUTHENTICATED}),
+    "confirm": frozenset({Status.REQUIRES_ACTION}),
     "capture": frozenset({Status.AUTHORIZED}),
     "void": frozenset({Status.CREATED, Status.REQUIRES_ACTION, Status.AUTHENTICATED, Status.AUTHORIZED}),
     "refund": frozenset({Status.AUTHORIZED, Status.SUCCEEDED}),
@@ -37,7 +38,8 @@ ALLOWED_IN: dict[str, frozenset[Status]] = {
 class Payment:
     """Amounts in minor units, times in seconds since 1970. At `due_at` it becomes `due_status` by itself.
 
-    `hidden_until` and `down_until` bound what look-ups tell. `news`: changes not yet in the webhook queue.
+    `hidden_until` and `down_until` bound what look-ups tell. `client_secret`: of the challenge that the payer solves in the
+    shop's frontend, empty where there is none. `news`: changes not yet in the webhook queue.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Payment:
     due_error: str = ""
     hidden_until: float = 0.0
     down_until: float = 0.0
+    client_secret: str = ""
     news: list[str] = field(default_factory=list)
 
     @property
@@ -106,8 +109,10 @@ class Payment:
 
     def public(self, base_url: str) -> dict[str, Any]:
         """As the gateway shows it to a merchant."""
-        action = None
-        if self.status is Status.REQUIRES_ACTION:
+        action: dict[str, Any] | None = None
+        if self.status is Status.REQUIRES_ACTION and self.client_secret:
+            action = {"type": "sdk", "client_secret": self.client_secret, "expires_at": int(self.due_at or 0)}
+        elif self.status is Status.REQUIRES_ACTION:
             action = {"type": "redirect", "redirect_url": f"{base_url}/3ds/{self.id}"}
         return {
             "id": self.id,

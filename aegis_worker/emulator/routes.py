@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from .books import Books
+from .challenges import results
 from .control import PREFIX, Control
 from .gateway import Gateway
 from .payments import Status
 from .replies import Reply, error, json_reply, naming
 
 _NEW = {"/v1/payments": "create", "/v1/authentications": "authenticate", "/v1/charges": "charge"}
-_ON_PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})/(authenticate|charge|capture|void|refund)")
+_ON_PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})/(authenticate|charge|confirm|capture|void|refund)")
 _PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})")
 _PAYER = re.compile(r"/3ds/([\w-]{1,64})")
 _NOT_KNOWN = error(401, "invalid_api_key", "send Authorization: Bearer <key>")
@@ -41,6 +42,8 @@ class SandboxRoutes:
             return self._control.answer(f"{method} {path}", query, raw) or _NOT_FOUND
         if method == "GET" and path == "/healthz":
             return json_reply(200, {"name": self._books.options.name, "status": "ok"})
+        if method == "GET" and path == "/challenge":
+            return json_reply(200, results(dict(parse_qsl(query)).get("client_secret", "")))
         payer = _PAYER.fullmatch(path)
         return self._payer_returns(payer[1]) if payer and method == "GET" else _NOT_FOUND
 

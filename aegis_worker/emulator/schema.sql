@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS payments (
     due_error TEXT NOT NULL,
     hidden_until REAL NOT NULL,
     down_until REAL NOT NULL,
+    client_secret TEXT NOT NULL DEFAULT '',
     CHECK (0 <= refunded AND refunded <= captured AND captured <= authorized AND authorized <= amount)
 );
 CREATE INDEX IF NOT EXISTS payments_due ON payments (due_at) WHERE due_at IS NOT NULL;

@@ -12,7 +12,7 @@ from typing import Any
 AMOUNT_BASE = 900_000
 TOKEN_PREFIX = "tok_"
 _MOST_DIGITS = 9
-OPERATIONS = ("create", "authenticate", "charge", "capture", "void", "refund")
+OPERATIONS = ("create", "authenticate", "charge", "confirm", "capture", "void", "refund")
 
 
 class Effect(StrEnum):
@@ -43,7 +43,7 @@ class Script:
     """One scripted behaviour.
 
     `takes` names the field that a number at the end of the token replaces, up to `most`: `tok_pending_10` has
-    `settle_s=10`.
+    `settle_s=10`. `in_frontend`: the payer acts there, and has `payer_s` seconds; `then` is for the confirm.
     """
 
     name: str
@@ -61,6 +61,8 @@ class Script:
     down_s: int = 0
     payer_must_act: bool = False
     payer_s: int = 0
+    in_frontend: bool = False
+    then: Script | None = None
     retry_after_s: int = 0
     once: bool = False
     acts_on: frozenset[str] = frozenset({"charge"})
@@ -136,6 +138,18 @@ _TABLE = (
         acts_on=frozenset({"authenticate", "charge"}),
     ),
     Script(
+        "sdk",
+        "the payer must act in the shop's frontend: requires_action with a client_secret; goes on with a confirm that"
+        " carries the challenge's result, or fails with `authentication_failed` after N s (60)",
+        45,
+        code="authentication_failed",
+        takes="payer_s",
+        payer_must_act=True,
+        payer_s=60,
+        in_frontend=True,
+        acts_on=frozenset({"authenticate", "charge"}),
+    ),
+    Script(
         "pending", "answers pending, succeeds after N s (3)", 42, Effect.PENDING, takes="settle_s", settle_s=3
     ),
     Script(
@@ -201,12 +215,13 @@ _BY_SUFFIX = {script.amount_suffix: script for script in _TABLE}
 REFUSED = "refused"
 
 GRAMMAR = """\
-A token is `tok_<script>[_<N>][_once][_on_<operation>][_at_<instance>]`:
+A token is `tok_<script>[_<N>][_once][_on_<operation>][_at_<instance>]`, or `tok_sdk[_<N>]_then_<script>…`:
   _<N>              replaces the number in the script's line (`tok_pending_10`); beyond what N may be, the gateway
                     refuses the payment and says so
   _once             acts on the first call for a payment only; later calls approve (`tok_500_nocharge_once`)
   _on_<operation>   acts on create, authenticate, capture, void or refund instead of charge
                     (`tok_drop_on_capture`); not for 3ds, pending and late_commit
+  _then_<script>    of `sdk`: acts on the confirm (`tok_sdk_then_drop`)
   _at_<instance>    acts at that instance only, elsewhere approves (`tok_soft_try_again_at_sandbox_a`)
 Methods without a token (upi, net_banking, wallet, pay_later) choose by the amount, in minor units."""
 
@@ -259,6 +274,9 @@ def for_token(token: str, instance: str) -> Script:
     text, at, where = token.removeprefix(TOKEN_PREFIX).partition("_at_")
     if at and where != instance:
         return OK
+    text, then, confirmed = text.partition("_then_")
+    if then:
+        return _with_confirm(text, confirmed)
     text, on, operation = text.partition("_on_")
     if text == REFUSED:
         raise UnknownScript("tok_refused is for the client: it dials a closed port")
@@ -272,6 +290,13 @@ def for_token(token: str, instance: str) -> Script:
     if operation not in OPERATIONS or not script.fits_any_operation:
         raise UnknownScript(f"{text!r} cannot act on {operation!r}")
     return replace(script, acts_on=frozenset({operation}))
+
+
+def _with_confirm(text: str, confirmed: str) -> Script:
+    first, then = named(text), named(confirmed)
+    if not first.in_frontend:
+        raise UnknownScript(f"{text!r} has no confirm")
+    return replace(first, then=replace(then, acts_on=frozenset({"confirm"})))
 
 
 def asked_for(token: str, amount: int, instance: str) -> Script:

@@ -34,6 +34,7 @@ from typing import Any, ClassVar, Protocol
 from msgspec import Struct
 
 from aegis_worker.domain.breakers import BreakerLimits
+from aegis_worker.domain.confirms import Confirm
 from aegis_worker.domain.gateway_keys import keys_of_same_hop
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
@@ -62,7 +63,8 @@ class Capabilities:
 
     What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
     is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
-    hold. `partial_refunds`: give back less than all, and more than once.
+    hold. `partial_refunds`: give back less than all, and more than once. `confirms`: it takes what the payer brought back
+    from an action, by `Adapter.confirm`; without it a payer's return only has the gateway asked.
     """
 
     steps: tuple[Operation, ...]
@@ -78,6 +80,7 @@ class Capabilities:
     several_captures: bool = True
     voids: bool = True
     partial_refunds: bool = True
+    confirms: bool = False
 
     def takes(self, amount: Money) -> bool:
         """Whether the gateway can write the amount exactly."""
@@ -154,7 +157,8 @@ class GatewayRequest(Struct, frozen=True):
     `terms` are the payment's, with the payment method as this gateway may see it: its own token stands as `token`, and the
     tokens of others don't stand there. A capture or refund carries them with its own amount. `gateway_ref` is what an
     earlier step of the same payment returned: None on the first step, the charge's id for a capture, void or refund.
-    `final`, of a capture: whether what is left of the hold is to be released.
+    `final`, of a capture: whether what is left of the hold is to be released. `confirm`: what the payer brought back, of a
+    confirm.
     """
 
     operation: Operation
@@ -163,6 +167,7 @@ class GatewayRequest(Struct, frozen=True):
     terms: PaymentTerms
     gateway_ref: str | None = None
     final: bool = True
+    confirm: Confirm | None = None
 
     @property
     def amount(self) -> Money:
@@ -202,6 +207,8 @@ class GatewayRequest(Struct, frozen=True):
         since = {name: value for name in _SENT_SINCE if (value := getattr(terms, name)) is not None}
         if not self.final:
             since["final"] = False
+        if self.confirm is not None:
+            since["confirm"] = self.confirm.digest
         if since:
             body.append(since)
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -275,6 +282,12 @@ class Adapter(Protocol):
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
         """Charge, or authorize when `request.capture` is False."""
+
+    def confirm(self, request: GatewayRequest) -> Flow[Outcome]:
+        """Hand over what the payer brought back, `request.confirm.data`. The outcome is that of the step that waits for it.
+
+        A gateway whose look-ups tell that the payer has acted needs none (`Capabilities.confirms`).
+        """
 
     def capture(self, request: GatewayRequest) -> Flow[Outcome]:
         """Capture `request.amount` of the hold `request.gateway_ref`, and release the rest if the request is `final`.

@@ -19,6 +19,7 @@ from .action_secrets import keep_actions
 from .asking import recheck_now
 from .card_declines import declined_lately, note_declines
 from .claims import begin, claim, excuse, hand_back
+from .confirm_rows import erase_confirms, with_confirms
 from .database import Database
 from .mapping import payments_now
 from .record import record
@@ -35,9 +36,12 @@ class PostgresJobs:
 
     def claim(self, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
         """See `claims.claim`."""
-        return self._database.run(
-            lambda connection: claim(connection, queue, limit=limit, lease_s=lease_s, worker=worker)
-        )
+
+        def take(connection: Connection) -> list[ClaimedJob]:
+            jobs = claim(connection, queue, limit=limit, lease_s=lease_s, worker=worker)
+            return with_confirms(connection, self._ring, jobs)
+
+        return self._database.run(take)
 
     def begin(self, jobs: Sequence[ClaimedJob]) -> None:
         """See `claims.begin`."""
@@ -51,7 +55,9 @@ class PostgresJobs:
         def write(connection: Connection) -> set[str]:
             held = record(connection, changes, lease_s=lease_s)
             note_declines(connection, [decline for job_id, decline in declines.items() if job_id in held])
-            keep_actions(connection, self._ring, [change for change in changes if change.job_id in held])
+            stand = [change for change in changes if change.job_id in held]
+            keep_actions(connection, self._ring, stand)
+            erase_confirms(connection, stand)
             reached(changes, "attempt.written", "outcome.written")
             return held
 

@@ -139,8 +139,9 @@ def _row(change: Change, lease_s: float) -> dict[str, Any]:
         "events": [
             {"seq": event.seq, "type": event.type, "data": dict(event.data)} for event in change.events
         ],
-        "answered": change.answered and _answered(change.answered),
+        "answered": [_answered(one) for one in (change.answered, change.confirmed) if one] or None,
         "opened": change.opened and _opened(change.opened),
+        "confirm_seen": change.confirm_seen,
         "follow_up": job.follow_up and {"id": new_id(JOB), **asdict(job.follow_up)},
     }
 

@@ -9,6 +9,7 @@ _KEY_ID = "convert_from(substring(sealed FROM 3 FOR get_byte(sealed, 1)), 'UTF8'
 _IN_USE = f"""
 SELECT key_id, sum(rows)::int AS rows FROM (
     SELECT {_KEY_ID} AS key_id, count(*) AS rows FROM action_secrets GROUP BY key_id
+    UNION ALL SELECT {_KEY_ID}, count(*) FROM confirms WHERE sealed IS NOT NULL GROUP BY 1
     UNION ALL SELECT key_id, count(*) FROM gateway_event_bodies GROUP BY key_id
 ) sealed GROUP BY key_id ORDER BY key_id
 """

@@ -316,6 +316,19 @@ action_secrets = Table(
     Column("created_at", TIME, nullable=False, server_default=NOW),
 )
 
+# What payers brought back from an action. `sealed` is NULL once the gateway's answer to it is settled.
+confirms = Table(
+    "confirms",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    CheckConstraint("number BETWEEN 1 AND 20", name="number_in_range"),
+    Index("confirms_open", "payment_id", postgresql_where=text("sealed IS NOT NULL")),
+)
+
 card_declines = Table(
     "card_declines",
     metadata,

@@ -33,7 +33,9 @@ def card_to_look_at(room: Room, work: Work, step: Step | None) -> tuple[bytes, .
     """
     if not room.tries_cards or not isinstance(step, Send) or not _is_card(work.payment):
         return ()
-    if any(attempt.number == step.opened.number for attempt in work.attempts):
+    if step.opened.operation not in CHARGING_STEPS or any(
+        attempt.number == step.opened.number for attempt in work.attempts
+    ):
         return ()  # a later step of a hop that was begun
     names_network = "network" in work.payment.payment_method
     if names_network or any(attempt.status == "DECLINED" for attempt in work.attempts):

@@ -11,6 +11,7 @@ from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import Decision, decide, goes_by_eligibility, needs_turn
 
+from .operations.charge.confirm import deciding_last
 from .parts import PipelineParts
 from .work import Route, Work
 
@@ -44,8 +45,9 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
             if alike is not None:
                 alike[key] = decision
         route = Route(_as_decided(job, decision), capabilities, configs, table.version)
+        attempts = deciding_last(job.payment, job.attempts)
         held_until_s = job.claimed_at_s + parts.lease_s
-        works.append(Work(job, job.payment, job.attempts, route, held_until_s=held_until_s))
+        works.append(Work(job, job.payment, attempts, route, held_until_s=held_until_s))
     return works
 
 

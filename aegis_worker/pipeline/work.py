@@ -151,7 +151,7 @@ class Settled(Struct, frozen=True):
 
     `work`: where the database will be. `otherwise`: what it means where the call is not to be repeated now; only of a
     SendAgain. `action`: what the payer has to do from now on. `entity`: what it changes of the capture or refund that the
-    job is about.
+    job is about. `confirmed`: how a confirm ended whose answer `answered` is, for the step that waited for it.
     """
 
     work: Work
@@ -161,3 +161,4 @@ class Settled(Struct, frozen=True):
     otherwise: Settled | None = None
     action: NextAction | None = None
     entity: EntityChange | None = None
+    confirmed: AnswerAttempt | None = None

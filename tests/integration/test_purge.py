@@ -22,6 +22,7 @@ _NOTHING = {
     "gateway_event_bodies": 0,
     "card_declines": 0,
     "action_secrets": 0,
+    "confirms_erased": 0,
 }
 SETTINGS = settings_with(idempotency_keep_h=72, webhook_keep_delivered_d=30, webhook_keep_dead_d=90)
 

@@ -147,8 +147,9 @@ class Tables:
         for change in held:
             self._write_events(change.payment, change.events)
             self._write_job(self._row(change.job_id), change, lease_s)
-            if change.answered is not None:
-                self._write_answer(change.answered)
+            for answer in (change.answered, change.confirmed):
+                if answer is not None:
+                    self._write_answer(answer)
             if change.opened is not None:
                 self._open(change)
             if change.job_id in declines:

@@ -41,7 +41,8 @@ def answering(*answers: _Answer) -> Callable[[object], _Answer]:
 class ScriptedGateway:
     """Remembers the first effect of each idempotency key. `script(request)` may charge, and may answer anything.
 
-    A test may put scripts of its own in the place of `initiating`, `authenticating`, `reverse`, `capturing` and `look_up`.
+    A test may put scripts of its own in the place of `initiating`, `authenticating`, `confirming`, `reverse`, `capturing`
+    and `look_up`.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ScriptedGateway:
             steps,
             key_lifetime_s,
             absence_window_s,
+            confirms=True,
             methods=methods,
             bare_tokens=re.compile(bare_tokens) if bare_tokens else None,
         )
@@ -76,6 +78,7 @@ class ScriptedGateway:
         self.reverse: Script = self.reversed_once
         self.captures: dict[str, int] = {}
         self.capturing: Script = self.captured_once
+        self.confirming: Script = self.charge
         self._script = script or self.charge
         self._lock = threading.Lock()
 
@@ -147,6 +150,10 @@ class ScriptedGateway:
 
     def authenticate(self, request: GatewayRequest) -> Outcome:
         return self.authenticating(request)
+
+    def confirm(self, request: GatewayRequest) -> Outcome:
+        self.calls.append(request)
+        return self.confirming(request)
 
     def void(self, request: GatewayRequest) -> Outcome:
         self.calls.append(request)

@@ -14,6 +14,7 @@ from aegis_worker.strict_json import MalformedJson, parse
 
 LONGEST_ID = 255
 _LONGEST_TEXT, _LONGEST_URL = 500, 2048
+_LATEST_S = 253_402_300_799
 
 
 class Unreadable(ValueError):
@@ -41,6 +42,14 @@ def minor_units(body: Mapping[str, Any], name: str) -> int:
     value = body.get(name)
     if type(value) is not int or not 0 <= value <= MAX_MINOR:
         raise Unreadable(f"{name} is no amount in minor units")
+    return value
+
+
+def moment_s(body: Mapping[str, Any], name: str) -> int:
+    """A moment in whole seconds since 1970, up to the year 9999. Raises Unreadable."""
+    value = body.get(name)
+    if type(value) is not int or not 0 <= value <= _LATEST_S:
+        raise Unreadable(f"{name} is no moment")
     return value
 
 

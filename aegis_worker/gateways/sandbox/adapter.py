@@ -55,7 +55,7 @@ class SandboxAdapter:
         return outcome(request, answer)
 
     # Each operation is one POST. The request says where it goes.
-    initiate = authenticate = capture = void = refund = process
+    initiate = authenticate = confirm = capture = void = refund = process
 
     def _asks_for_refusal(self, request: GatewayRequest) -> bool:
         token = request.terms.payment_method.get("token")
@@ -113,6 +113,7 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         partial_refunds=partial_refunds,
         methods={method: frozenset({field}) for method, field in INSTRUMENTS.items()},
         bare_tokens=_TEST_TOKEN,
+        confirms=True,
     )
 
 

@@ -22,7 +22,7 @@ from ..kit.identity import Shown, about_another, mismatch, other_money
 from ..kit.reading import Unreadable, child, identifier, parsed, words
 from .codes import declined
 from .payment import IDENTITY, NOT_YET, SandboxPayment, read_payment
-from .standing import by_status
+from .standing import after_confirm, by_status
 
 
 def outcome(request: GatewayRequest, answer: HttpAnswer) -> Outcome:
@@ -59,6 +59,9 @@ def _accepted(request: GatewayRequest, payment: SandboxPayment) -> Outcome:
     stranger = mismatch(IDENTITY.answers[operation], request.expected, payment.shown(done))
     if stranger is not None:
         return stranger
+    if operation is Operation.CONFIRM:
+        seen = after_confirm(payment)
+        return seen if not isinstance(seen, NotFound) else about_another(f"it shows {payment.status}")
     if done is not None:
         return Approved(payment.id, captured=operation is not Operation.VOID)
     seen = by_status(operation, payment)

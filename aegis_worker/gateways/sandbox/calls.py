@@ -28,6 +28,8 @@ INSTRUMENTS = {
     "wallet": "provider",
     "pay_later": "provider",
 }
+# What a payer may bring back: the rest of it is not the sandbox's.
+_BROUGHT_BACK = ("challenge_result",)
 # Nobody listens on port 1, so the kernel refuses the connection, as the token `tok_refused` asks for.
 _REFUSING_URL = "http://127.0.0.1:1"
 
@@ -43,6 +45,10 @@ def call_for(request: GatewayRequest, headers: Mapping[str, str]) -> HttpCall:
             body["amount"] = ISO_AMOUNTS.written(request.amount)
         if request.operation is Operation.CAPTURE:
             body["final"] = request.final
+        if request.confirm is not None and request.confirm.data is not None:
+            body |= {
+                name: request.confirm.data[name] for name in _BROUGHT_BACK if name in request.confirm.data
+            }
     return HttpCall(
         "POST", path, {**headers, "Idempotency-Key": request.idempotency_key}, json.dumps(body).encode()
     )

@@ -25,7 +25,7 @@ from ..kit.identity import EVERYTHING, Shown, about_another, mismatch
 from ..kit.reading import Unreadable, child, children, identifier, parsed
 from .codes import declined
 from .payment import IDENTITY, NOT_YET, SandboxPayment, read_payment
-from .standing import by_status
+from .standing import after_confirm, by_status
 
 _FURTHEST_FIRST = (Approved, Pending, ActionRequired, Unknown, Declined, NotFound)
 # A payment, looked up by its id, that has not reached the step asked about does not show the step's reference yet.
@@ -87,6 +87,8 @@ def _unexpected(problem: Unreadable) -> Unknown:
 
 
 def _about(query: StatusQuery, payment: SandboxPayment) -> Lookup:
+    if query.operation is Operation.CONFIRM:
+        return _of_confirm(query, payment)
     return _of_charge(query, payment) if query.operation in NOT_YET else _of_later_step(query, payment)
 
 
@@ -96,6 +98,18 @@ def _of_charge(query: StatusQuery, payment: SandboxPayment) -> Lookup:
     shown = replace(payment.shown(), references=()) if is_before else payment.shown()
     stranger = mismatch(carries, query.expected, shown)
     return by_status(query.operation, payment) if stranger is None else stranger
+
+
+def _of_confirm(query: StatusQuery, payment: SandboxPayment) -> Lookup:
+    """While the payer is waited for, only what was done under the confirm's key counts; later, how the payment stands."""
+    done = payment.done(query.operation, query.reference)
+    if done is None and payment.status == "requires_action":
+        is_asked_about = query.gateway_ref in (None, payment.id)
+        return NotFound() if is_asked_about else about_another(f"it shows {payment.id}")
+    carries = _BEFORE_THE_STEP if done is None else IDENTITY.look_ups[query.operation]
+    shown = payment.shown(done) if done is not None else replace(payment.shown(), references=())
+    stranger = mismatch(carries, query.expected, shown)
+    return after_confirm(payment) if stranger is None else stranger
 
 
 def _of_later_step(query: StatusQuery, payment: SandboxPayment) -> Lookup:

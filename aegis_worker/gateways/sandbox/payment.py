@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
 
+from aegis_worker.domain.actions import NextAction, Redirect, Sdk
 from aegis_worker.domain.outcomes import Operation
 
 from ..kit.amounts import ISO_AMOUNTS
 from ..kit.identity import EVERYTHING, Carries, Declared, Shown
-from ..kit.reading import address, child, children, currency, identifier, minor_units, one_of
+from ..kit.reading import address, child, children, currency, identifier, minor_units, moment_s, one_of
 
 VERBS = {
     Operation.AUTHENTICATE: "authenticate",
     Operation.PROCESS: "charge",
+    Operation.CONFIRM: "confirm",
     Operation.CAPTURE: "capture",
     Operation.VOID: "void",
     Operation.REFUND: "refund",
@@ -33,6 +36,7 @@ IDENTITY = Declared(
     refusals=Carries(reference=True),
     absences=Carries(reference=True, gateway_ref=True),
 )
+_ACTIONS = frozenset({"redirect", "sdk"})
 _STATUSES = frozenset(
     {
         "created",
@@ -67,7 +71,8 @@ class SandboxPayment(Struct, frozen=True):
     captured_minor: int
     refunded_minor: int
     error_code: str
-    redirect_url: str
+    action: NextAction | None
+    action_ends_at: datetime | None
     operations: Sequence[SandboxOperation]
 
     @property
@@ -99,11 +104,20 @@ def read_payment(body: Mapping[str, Any]) -> SandboxPayment:
         captured_minor=_amount(body, "amount_captured", code),
         refunded_minor=_amount(body, "amount_refunded", code),
         error_code=identifier(child(body, "last_error"), "code") if status == "failed" else "",
-        redirect_url=address(child(body, "next_action"), "redirect_url")
-        if status == "requires_action"
-        else "",
+        action=_action(child(body, "next_action")) if status == "requires_action" else None,
+        action_ends_at=_ends_at(child(body, "next_action")) if status == "requires_action" else None,
         operations=[_operation(done, code) for done in children(body, "operations")],
     )
+
+
+def _action(body: Mapping[str, Any]) -> NextAction:
+    if one_of(body, "type", _ACTIONS) == "redirect":
+        return Redirect(address(body, "redirect_url"))
+    return Sdk("sandbox", {"client_secret": identifier(body, "client_secret")})
+
+
+def _ends_at(body: Mapping[str, Any]) -> datetime | None:
+    return datetime.fromtimestamp(moment_s(body, "expires_at"), UTC) if "expires_at" in body else None
 
 
 def _amount(body: Mapping[str, Any], name: str, currency: str) -> int:

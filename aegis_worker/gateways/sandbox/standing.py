@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotFound, Operation, Pending
 
 from .codes import declined
 from .payment import NOT_YET, SandboxPayment
+
+
+def after_confirm(payment: SandboxPayment) -> Approved | Declined | ActionRequired | Pending | NotFound:
+    """The outcome of the step that waited for the payer, once it has gone on."""
+    step = Operation.AUTHENTICATE if payment.status == "authenticated" else Operation.PROCESS
+    return by_status(step, payment)
 
 
 def by_status(
@@ -22,8 +27,8 @@ def by_status(
         return Declined("generic_decline", status, "released at the gateway", payment.id)
     if operation is Operation.INITIATE:
         return Approved(payment.id, captured=False)
-    if status == "requires_action":
-        return ActionRequired(payment.id, Redirect(payment.redirect_url))
+    if status == "requires_action" and payment.action is not None:
+        return ActionRequired(payment.id, payment.action, payment.action_ends_at)
     if status == "pending" and operation is Operation.PROCESS:
         return Pending(payment.id)
     if operation is Operation.AUTHENTICATE:

@@ -74,6 +74,9 @@ class StripeAdapter:
         yield from ()
         return NotSent("Stripe has no such step")
 
+    # Payers bring nothing back that Stripe wants: the intent is asked again.
+    confirm = authenticate
+
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:
         """The outcome of an operation, by the intent's id; of a refund, by its own or among the intent's."""
         if query.operation is Operation.REFUND:

@@ -22,6 +22,7 @@ from .stage import Stage
 # Which programs get to a point, by the first word of its name. A point that is not named here is armed in all programs.
 _PROGRAMS = {
     "intake": ("web",),
+    "confirm": ("web",),
     "gateway_event": ("web",),
     "event_inbox": ("worker",),
     "job": ("worker",),

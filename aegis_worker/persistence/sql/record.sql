@@ -3,13 +3,16 @@
 -- `held` passes on all that came with a change that stands, so the rest joins only rows of tables, by their keys. LIMIT
 -- and CASE are for the planner. It takes any list for a hundred rows and guesses that next to no jobs run, so without them
 -- it would read all jobs instead of looking up a few. `referred` fails for a reference of another payment, because it sets
--- payment_id to NULL, which the column forbids. It leaves a reference alone that is the payment's own already.
+-- payment_id to NULL, which the column forbids. It leaves a reference alone that is the payment's own already. A job that
+-- was given a confirm meanwhile (`confirm_seen` is not its latest) doesn't wait.
 WITH held AS (
     UPDATE jobs j
     SET last_change = c.number, status = c.job_status, queue = c.queue, reason = c.reason,
         result = coalesce(c.result, j.result),
         run_at = CASE c.job_status
-            WHEN 'waiting' THEN clock_timestamp() + make_interval(secs => c.run_in_s) ELSE j.run_at END,
+            WHEN 'waiting' THEN clock_timestamp() + make_interval(secs =>
+                CASE WHEN (j.request->>'confirm')::int IS DISTINCT FROM c.confirm_seen THEN 0 ELSE c.run_in_s END)
+            ELSE j.run_at END,
         lease_until = CASE c.job_status
             WHEN 'running' THEN clock_timestamp() + make_interval(secs => c.lease_s) END,
         claim_count = CASE WHEN c.progress THEN 0 ELSE j.claim_count END, begun_epoch = c.lease_epoch,
@@ -19,8 +22,9 @@ WITH held AS (
         number bigint, job_id text, lease_epoch int, lease_s float8, job_status text, queue text, run_in_s float8,
         reason text, result jsonb, progress boolean,
         payment_id text, version_before int, version int, state text, authorized_minor bigint, captured_minor bigint,
-        refunded_minor bigint, capturing_minor bigint, refunding_minor bigint, closing boolean, gateway text, gateway_ref text, certainty text, last_error jsonb, next_action jsonb,
-        events json, answered json, opened json, follow_up json) LIMIT $2) c
+        refunded_minor bigint, capturing_minor bigint, refunding_minor bigint, closing boolean, gateway text,
+        gateway_ref text, certainty text, last_error jsonb, next_action jsonb, events json, answered json, opened json,
+        confirm_seen int, follow_up json) LIMIT $2) c
     WHERE j.id = c.job_id AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END
         AND j.last_change IS DISTINCT FROM c.number
         AND NOT EXISTS (SELECT FROM payments f WHERE f.id = c.payment_id AND f.frozen_at IS NOT NULL)
@@ -56,7 +60,7 @@ WITH held AS (
             WHEN n.not_found THEN coalesce(a.first_not_found_at, clock_timestamp()) ELSE a.first_not_found_at END,
         recheck_at = CASE WHEN n.status <> 'APPROVED'
             THEN coalesce(clock_timestamp() + make_interval(secs => n.recheck_in_s), a.recheck_at) END
-    FROM held h CROSS JOIN LATERAL json_to_record(h.answered) AS n(
+    FROM held h CROSS JOIN LATERAL json_to_recordset(h.answered) AS n(
         operation text, number int, status text, gateway_ref text, outcome jsonb,
         latency_ms float8, asked boolean, sent_again boolean, not_found boolean, recheck_in_s float8)
     WHERE h.answered IS NOT NULL

@@ -6,6 +6,7 @@ from functools import cache
 
 from msgspec.structs import replace
 
+from aegis_worker.domain.charges import last_hop
 from aegis_worker.domain.entities import order_in
 from aegis_worker.domain.gateway_keys import gateway_key, is_ordered
 from aegis_worker.domain.instruments import as_seen_by
@@ -37,10 +38,12 @@ def request_for(work: Work, operation: Operation, number: int, gateway: str) -> 
             gateway_ref=payment.gateway_ref,
             final=order.final,
         )
+    is_confirm = operation is Operation.CONFIRM
+    hop = last_hop(work.attempts) if is_confirm else number
     earlier = [
         attempt
         for attempt in work.attempts
-        if attempt.number == number and attempt.operation != operation and attempt.operation in CHARGING_STEPS
+        if attempt.number == hop and attempt.operation != operation and attempt.operation in CHARGING_STEPS
     ]
     return GatewayRequest(
         operation=operation,
@@ -48,4 +51,5 @@ def request_for(work: Work, operation: Operation, number: int, gateway: str) -> 
         idempotency_key=gateway_key(payment.id, operation, number),
         terms=terms if method is terms.payment_method else replace(terms, payment_method=method),
         gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
+        confirm=work.job.confirm if is_confirm else None,
     )

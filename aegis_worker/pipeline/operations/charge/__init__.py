@@ -5,13 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from aegis_worker.domain.changes import JobChange
-from aegis_worker.domain.outcomes import CHARGING_STEPS, charges
+from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation, charges
 from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Send, SendAgain, Settled, Step, Work
 from aegis_worker.resilience.permits import CallResult, Verdict, Wanted
 
 from ..requests import steps_from
 from ..results import step_result
 from ..room import Decided, Room, gateway_and_number
+from .confirm import settle_confirm
 from .plan import another_try, first_step, wait_for_gateway
 from .settle import settle
 
@@ -27,11 +28,13 @@ class Charge(Room):
 
     def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
         """What the answer to a step of the charge means."""
+        if work.subject.operation is Operation.CONFIRM:
+            return settle_confirm(work, answer, policy, settle)
         return settle(work, answer, policy)
 
     def question(self, work: Work, step: Ask | Send | SendAgain) -> Wanted:
         """A step is no use where the ones that follow it in its hop may not go out."""
-        if isinstance(step, Ask):
+        if isinstance(step, Ask) or step.request.operation is Operation.CONFIRM:
             return super().question(work, step)
         gateway, number = gateway_and_number(work, step)
         steps = steps_from(step.request.operation, work.route.capabilities[gateway].steps)
@@ -48,7 +51,7 @@ class Charge(Room):
         """A refusal by a breaker sends the payment to the next candidate of the same decision; what does not fit in, and
         what may go to one gateway only, waits. A payment that finds no room waits on, however old it is.
         """
-        if not isinstance(step, Send):
+        if not isinstance(step, Send) or step.opened.operation is Operation.CONFIRM:
             return super().refused(work, settled, step, verdict, policy)
         gateway = step.opened.gateway
         because, full = f"{gateway} {verdict.reason}", verdict.refused_by == "limit"
@@ -71,7 +74,7 @@ class Charge(Room):
 
     def is_halfway(self, work: Work, step: Step) -> bool:
         """Whether a step of the same hop was made before."""
-        if not isinstance(step, Send):
+        if not isinstance(step, Send) or step.opened.operation is Operation.CONFIRM:
             return False
         return any(attempt.number == step.opened.number for attempt in work.attempts)
 

@@ -20,6 +20,7 @@ from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_
 
 from ..requests import request_for, steps_from
 from ..steps import ask, ended, review, unreachable_because
+from .confirm import confirm_step
 from .facts import opened
 
 # What Retry-After may ask for at most.
@@ -50,7 +51,7 @@ def first_step(work: Work, policy: Policy) -> Step:
     unreachable = unreachable_because(work, latest)
     if unreachable is not None:
         return review(work, unreachable)
-    return _AFTER[latest.status](work, latest, policy)
+    return confirm_step(work, latest) or _AFTER[latest.status](work, latest, policy)
 
 
 def another_try(work: Work, policy: Policy) -> Step:

@@ -1,0 +1,191 @@
+"""Handing to the gateway what the payer brought back: an attempt of its own, whose answer is the answer to the step that
+waits for the payer. Pure.
+
+The confirm itself has ended once the gateway has answered it. What the answer says of the money, or of the next thing that
+the payer has to do, is settled on the step, as if the gateway had been asked about it. So a charge has one attempt that
+stands for it, however often its payer was sent away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
+from aegis_worker.domain.changes import OpenAttempt
+from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.gateway_keys import gateway_key
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    NotSent,
+    Operation,
+    Pending,
+    Unknown,
+)
+from aegis_worker.domain.payment import Payment, in_doubt, resolved
+from aegis_worker.domain.transitions import State
+from aegis_worker.pipeline.work import Answer, Policy, Send, Settled, Step, Work
+
+from ..absence import Missing, after_not_found
+from ..answers import ask_later, doubt, end_attempt, send_again
+from ..requests import request_for
+from ..steps import ask, review
+from .facts import action_required
+
+_ENDED = frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED})
+# The gateway could make nothing of what was brought back, or of us: it still waits for the payer.
+_CHANGES_NOTHING = frozenset({"gateway_misconfigured", "invalid_request"})
+SettleStep = Callable[[Work, Answer, Policy], Settled]
+
+
+def deciding_last(payment: Payment, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """The attempts with the one last that decides what is next: a confirm does so only while it is open."""
+    waits = payment.state is State.REQUIRES_ACTION
+    over = [one for one in attempts if one.operation is Operation.CONFIRM and not (waits and _is_open(one))]
+    return (*over, *(one for one in attempts if one not in over)) if over else tuple(attempts)
+
+
+def confirm_step(work: Work, latest: Attempt) -> Step | None:
+    """Send the confirm that waits, or ask about the one that was sent; None where there is none."""
+    if latest.operation is Operation.CONFIRM:
+        return ask(work)
+    confirm = work.job.confirm
+    if (
+        confirm is None
+        or latest.status is not AttemptStatus.ACTION_REQUIRED
+        or not work.route.capabilities[latest.gateway].confirms
+        or any((one.operation, one.number) == (Operation.CONFIRM, confirm.number) for one in work.attempts)
+    ):
+        return None
+    if confirm.data is None:
+        return review(work, f"what the payer brought back can't be handed on: {confirm.unreadable}")
+    request = request_for(work, Operation.CONFIRM, confirm.number, latest.gateway)
+    opened = OpenAttempt(
+        operation=Operation.CONFIRM,
+        number=confirm.number,
+        gateway=latest.gateway,
+        gateway_key=gateway_key(work.payment.id, Operation.CONFIRM, confirm.number),
+        request_hash=request.fingerprint(),
+        decision={"because": f"the payer came back from the {latest.operation}"},
+        account=latest.account,
+    )
+    return Send(opened, request, [])
+
+
+def settle_confirm(work: Work, answer: Answer, policy: Policy, settle_step: SettleStep) -> Settled:
+    """What the answer to a confirm, or to a question about it, means; `settle_step` settles the step that waits for it."""
+    outcome = answer.outcome
+    if isinstance(outcome, Declined) and outcome.code in _CHANGES_NOTHING:
+        return _refused(work, outcome, answer, policy)
+    if isinstance(outcome, Approved | Declined | Pending | ActionRequired):
+        return _answered(work, answer, policy, settle_step)
+    return _OPEN[type(outcome)](work, outcome, answer, policy)
+
+
+def _answered(work: Work, answer: Answer, policy: Policy, settle_step: SettleStep) -> Settled:
+    outcome = answer.outcome
+    status, said = AttemptStatus.APPROVED, StoredOutcome()
+    if isinstance(outcome, Declined):
+        status, said = AttemptStatus.DECLINED, _described(work, outcome)
+    elif isinstance(outcome, ActionRequired):
+        said = StoredOutcome(action=outcome.action.type)
+    work, ended = end_attempt(work, answer, status, said)
+    work = _on_the_step(work)
+    heard = replace(answer, looked_up=True)
+    if isinstance(outcome, ActionRequired):
+        settled = _another_action(work, outcome, heard, policy)
+    else:
+        settled = settle_step(work, heard, policy)
+    return replace(settled, confirmed=ended)
+
+
+def _another_action(work: Work, outcome: ActionRequired, heard: Answer, policy: Policy) -> Settled:
+    """The payer has to act once more: what is to be done now takes the place of what was."""
+    said = StoredOutcome(action=outcome.action.type)
+    work, ended = end_attempt(work, heard, AttemptStatus.ACTION_REQUIRED, said, outcome.gateway_ref)
+    facts = [
+        *resolved(work.payment, "the gateway has answered"),
+        action_required(work.subject.gateway, outcome),
+    ]
+    asked_later = ask_later(work, ended, facts, "the payer has to act", policy)
+    return replace(asked_later, action=outcome.action)
+
+
+def _refused(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
+    """The gateway looked into nothing. On a repeat that says nothing about the first send."""
+    if not answer.looked_up and work.subject.sends > 1:
+        return _unknown(work, Unknown(f"the repeat was refused: {outcome.gateway_code}"), answer, policy)
+    facts = resolved(work.payment, "the gateway refused what the payer brought back")
+    work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, _described(work, outcome))
+    reason = f"the gateway refused what the payer brought back: {outcome.gateway_code}"
+    return ask_later(_on_the_step(work), ended, facts, reason, policy)
+
+
+def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
+    if work.subject.sends > 1:
+        return _unknown(work, Unknown(f"the repeat was not sent: {outcome.reason}"), answer, policy)
+    said = StoredOutcome(reason=outcome.reason, kind=outcome.kind)
+    work, ended = end_attempt(work, answer, AttemptStatus.NOT_SENT, said)
+    wait_s = outcome.retry_after_s or 0.0
+    return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
+
+
+def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+    # A look-up without an answer says nothing new about the call.
+    status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
+    work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
+    never_left = status is AttemptStatus.NOT_SENT
+    facts = [] if never_left else in_doubt(work.payment, work.subject.gateway, outcome.reason)
+    return ask_later(work, ended, facts, outcome.reason, policy)
+
+
+def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
+    subject = work.subject
+    never_left = subject.status is AttemptStatus.NOT_SENT
+    doubts = [] if never_left else in_doubt(work.payment, subject.gateway, "not found yet")
+    follows = after_not_found(work, subject, answer.asked_at_s)
+    confirm = work.job.confirm
+    has_data = confirm is not None and confirm.number == subject.number and confirm.data is not None
+    if follows is Missing.SEND_AGAIN and has_data:
+        return send_again(work, answer, policy, doubts)
+    work, ended = end_attempt(work, answer, subject.status, doubt(work, "not found yet"))
+    if follows in (Missing.ASK_AGAIN, Missing.SEND_AGAIN):
+        return ask_later(work, ended, doubts, "not found yet", policy)
+    rest = review(
+        work,
+        f"{subject.gateway} does not know of the confirm of this payment, and it can't be repeated safely",
+    )
+    return Settled(work, ended, doubts + rest.facts, replace(rest, facts=[]))
+
+
+_OPEN: dict[type, Callable[[Work, Any, Answer, Policy], Settled]] = {
+    NotSent: _not_sent,
+    Unknown: _unknown,
+    NotFound: _not_found,
+}
+
+
+def _on_the_step(work: Work) -> Work:
+    """The work with the confirm out of the way: the step that waits for the payer decides what is next."""
+    *others, confirm = work.attempts
+    return replace(work, attempts=(confirm, *others), position=-1)
+
+
+def _is_open(attempt: Attempt) -> bool:
+    return attempt.status not in _ENDED
+
+
+def _described(work: Work, outcome: Declined) -> StoredOutcome:
+    return StoredOutcome.of_error(
+        describe_error(
+            outcome.code,
+            gateway=work.subject.gateway,
+            gateway_code=outcome.gateway_code,
+            message=outcome.message,
+        )
+    )
