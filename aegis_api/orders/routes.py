@@ -70,7 +70,10 @@ def create_capture(body: dict[str, Any], payment_id: str) -> Response:
 @blueprint.arguments(schemas.CapturesQuerySchema(), location="query")
 @blueprint.response(200, schemas.CaptureListSchema(), example=examples.CAPTURES, headers=headers())
 def list_captures(query: dict[str, Any], payment_id: str) -> Response:
-    """List a payment's captures, newest first"""
+    """List a payment's captures, newest first
+
+    Those that have failed are among them.
+    """
     return listed(EntityKind.CAPTURE, payment_id, query)
 
 
@@ -78,7 +81,10 @@ def list_captures(query: dict[str, Any], payment_id: str) -> Response:
 @refuses("not_found")
 @blueprint.response(200, schemas.CaptureSchema(), example=examples.CAPTURE, headers=headers())
 def get_capture(capture_id: str) -> Response:
-    """Look at a capture"""
+    """Look at a capture
+
+    Its status may change after the gateway took it: a capture that succeeded can still fail days later.
+    """
     return shown(EntityKind.CAPTURE, known_form(capture_id, CAPTURE))
 
 
@@ -109,7 +115,10 @@ def create_refund(body: dict[str, Any], payment_id: str) -> Response:
 @blueprint.arguments(schemas.RefundsQuerySchema(), location="query")
 @blueprint.response(200, schemas.RefundListSchema(), example=examples.REFUNDS, headers=headers())
 def list_refunds(query: dict[str, Any], payment_id: str) -> Response:
-    """List a payment's refunds, newest first"""
+    """List a payment's refunds, newest first
+
+    Those that have failed are among them.
+    """
     return listed(EntityKind.REFUND, payment_id, query)
 
 
@@ -117,5 +126,8 @@ def list_refunds(query: dict[str, Any], payment_id: str) -> Response:
 @refuses("not_found")
 @blueprint.response(200, schemas.RefundSchema(), example=examples.REFUND, headers=headers())
 def get_refund(refund_id: str) -> Response:
-    """Look at a refund"""
+    """Look at a refund
+
+    Its status may change after the gateway took it: a refund that succeeded can still fail days later.
+    """
     return shown(EntityKind.REFUND, known_form(refund_id, REFUND))

@@ -161,7 +161,12 @@ class PaymentSchema(Answer):
     gateway = text(none=True)
     gateway_ref = text(none=True)
     last_error = fields.Nested(LastErrorSchema, required=True, allow_none=True)
-    next_action = fields.Nested(NextActionSchema, required=True, allow_none=True)
+    next_action = fields.Nested(
+        NextActionSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "What the payer has to do before the gateway goes on; null: nothing."},
+    )
     version = whole("Grows with every event; also sent as the ETag.")
     created_at = time()
     updated_at = time()

@@ -96,7 +96,7 @@ def test_no_event_tells_a_field_that_its_reference_does_not_have(installation: I
         f"PAYMENT_{event.upper()}": set(re.findall(r"`(\w+)`", own_fields))
         for event, own_fields in re.findall(r"^\| `payment\.(\w+)` \|.*\| (.*) \|$", reference, re.MULTILINE)
     }
-    in_every_event = {"amount", "currency", "reference"}
+    in_every_event = {"mode", "amount", "currency", "reference"}
     told = [(row["type"], row["field"]) for row in rows]
     assert told
     assert [one for one in told if one[1] not in documented[one[0]] | in_every_event] == []
