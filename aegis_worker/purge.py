@@ -77,6 +77,15 @@ DELETE FROM gateway_event_bodies b USING (
 WHERE b.id = old.id
 """
 
+_PAYER_DETAILS = """
+DELETE FROM payer_details d USING (
+    SELECT payment_id FROM payer_details
+    WHERE created_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE d.payment_id = old.payment_id
+"""
+
 _CARD_DECLINES = """
 DELETE FROM card_declines d USING (
     SELECT payment_id, number FROM card_declines
@@ -129,6 +138,7 @@ def purge(
         "gateway_event_bodies": (_GATEWAY_EVENT_BODIES, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
         "action_secrets": (_ACTION_SECRETS, {}),
         "confirms_erased": (_CONFIRMS, {}),
+        "payer_details": (_PAYER_DETAILS, {"keep_s": settings.payer_keep_d * _DAY_S}),
         "card_declines": (_CARD_DECLINES, {"keep_s": KEEP_D * _DAY_S}),
     }
     stop_at = time.monotonic() + budget_s

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 
 from aegis_worker.domain.hosts import PAGE_URL, is_host
 from aegis_worker.domain.metadata import KEY_FORM, KEY_RULE, is_key
@@ -82,6 +82,31 @@ class Union(StrictField):
         if schema is None:
             raise ValidationError({"type": [Fault("invalid_value", f"Must be one of {self._choices}.")]})
         return schema.load(value)
+
+
+class Objects(fields.List[Any]):
+    """1 to `most` objects that follow the same schema."""
+
+    def __init__(self, schema: StrictSchema, *, most: int, **kwargs: Any) -> None:
+        documented = {"minItems": 1, "maxItems": most} | kwargs.pop("metadata", {})
+        super().__init__(fields.Nested(schema), metadata=documented, **kwargs)
+        self._schema, self._most = schema, most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise refusal("invalid_type", "Must be an array.")
+        if not 1 <= len(value) <= self._most:
+            raise refusal("out_of_range", f"Must have 1 to {self._most} elements.")
+        loaded: list[Any] = []
+        refused: dict[int, Any] = {}
+        for number, item in enumerate(value):
+            try:
+                loaded.append(self._schema.load(item))
+            except ValidationError as error:
+                refused[number] = error.messages
+        if refused:
+            raise ValidationError(refused)
+        return loaded
 
 
 class Metadata(StrictField):

@@ -7,6 +7,7 @@ from typing import Any
 
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
+from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import same_name
 from aegis_worker.errors import MethodRefused
@@ -17,7 +18,7 @@ from aegis_worker.strict_json import request_hmac
 # The scope of idempotency keys: it is the same for single payments and for the lines of a batch.
 PAYMENTS_ROUTE = "POST /v1/payments"
 CONFIRM_ROUTE = "POST /v1/payments/{id}/confirm"
-_OF_THE_AMOUNT = frozenset({"amount", "currency"})
+_NOT_OF_THE_TERMS = frozenset({"amount", "currency", "payer"})
 
 
 def command_of(
@@ -48,6 +49,7 @@ def command_of(
         idempotency_key=key,
         request_hmac=request_hmac(secret, route, asked),
         terms=terms,
+        payer=Payer(body["payer"]) if body.get("payer") else None,
         refused=refused,
     )
 
@@ -74,5 +76,5 @@ def confirm_command(
 
 def terms_of(body: Mapping[str, Any]) -> PaymentTerms:
     """The terms in a body that PaymentRequestSchema has validated. Both use the same field names."""
-    given = {name: value for name, value in body.items() if name not in _OF_THE_AMOUNT}
+    given = {name: value for name, value in body.items() if name not in _NOT_OF_THE_TERMS}
     return PaymentTerms(Money(body["amount"], body["currency"]), **given)

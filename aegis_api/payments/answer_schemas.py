@@ -155,6 +155,16 @@ class PaymentSchema(Answer):
     customer = an_object("As given.")
     description = text(none=True)
     statement_descriptor = text("What the payer reads on the bank or card statement.", none=True)
+    off_session = fields.Boolean(
+        required=True, metadata={"description": "Whether the payer was not there to do anything."}
+    )
+    mandate = text("The gateway's id of what the payer agreed to before.", none=True)
+    order_lines = fields.List(
+        an_object("One line."),
+        required=True,
+        allow_none=True,
+        metadata={"description": "What is bought, as given."},
+    )
     return_url = text(none=True)
     metadata = an_object("As given.")
     amounts = fields.Nested(AmountsSchema, required=True)

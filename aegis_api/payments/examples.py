@@ -32,6 +32,17 @@ PAYMENT_REQUEST: Mapping[str, Any] = {
     "customer": {"id": "cus_117", "email": "asha@shop.example", "country": "IN"},
     "description": "Two tickets",
     "statement_descriptor": "BLUE TICKETS",
+    "payer": {
+        "email": "asha@shop.example",
+        "ip": "203.0.113.7",
+        "billing_address": {
+            "line1": "12 MG Road",
+            "city": "Bengaluru",
+            "postal_code": "560001",
+            "country": "IN",
+        },
+    },
+    "order_lines": [{"name": "Ticket", "quantity": 2, "unit_amount": 999, "reference": "sku-7"}],
     "metadata": {"cart": "c-81", "items": 2},
 }
 

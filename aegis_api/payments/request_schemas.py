@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from aegis_api.http.composed import Metadata, Opaque, Union, WebAddress
-from aegis_api.http.fields import BodySchema, Name, Object, OneOf, Text, Whole
-from aegis_worker.domain.countries import COUNTRIES
+from aegis_api.http.composed import Metadata, Objects, Opaque, Union, WebAddress
+from aegis_api.http.fields import BodySchema, Flag, Name, Object, OneOf, Text, Whole
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.terms import DESCRIPTOR, DESCRIPTOR_RULE, LONGEST_DESCRIPTOR, SHORTEST_DESCRIPTOR
-from aegis_worker.domain.text import LINE
 
 from .method_schemas import PAYMENT_METHODS
+from .payer_schemas import PayerSchema, country, email
 
 
 class CustomerSchema(BodySchema):
@@ -23,14 +22,29 @@ class CustomerSchema(BodySchema):
             "description": "The merchant's own id of the customer. Payments can be listed by it.",
         },
     )
-    email = Text(
-        254,
-        pattern=rf"(?={LINE[1:]})[^@\s]{{1,64}}@[^@\s.][^@\s]*\.[^@\s.]+",
-        form="an e-mail address",
-        metadata={"example": "asha@shop.example"},
-    )
+    email = email(metadata={"example": "asha@shop.example"})
     name = Text(255, metadata={"example": "Asha Rao"})
-    country = OneOf(COUNTRIES, "an ISO 3166-1 alpha-2 country code in capitals", metadata={"example": "IN"})
+    country = country(metadata={"example": "IN"})
+
+
+class OrderLineSchema(BodySchema):
+    """One line of what is bought."""
+
+    name = Text(255, required=True, metadata={"example": "Ticket", "description": "What it is."})
+    quantity = Whole(1, 1_000_000, required=True, metadata={"example": 2, "description": "How many of it."})
+    unit_amount = Whole(
+        -MAX_MINOR,
+        MAX_MINOR,
+        required=True,
+        metadata={
+            "example": 999,
+            "description": "What one of it costs, in minor units of the payment's currency; negative for a discount.",
+        },
+    )
+    tax_amount = Whole(
+        0, MAX_MINOR, metadata={"example": 180, "description": "The tax in the whole line, in minor units."}
+    )
+    reference = Text(255, metadata={"example": "sku-7", "description": "The merchant's own id of it."})
 
 
 class PaymentRequestSchema(BodySchema):
@@ -66,6 +80,32 @@ class PaymentRequestSchema(BodySchema):
         },
     )
     customer = Object(CustomerSchema())
+    payer = Object(
+        PayerSchema(), metadata={"description": "Who pays, for gateways that ask. Answers never show it."}
+    )
+    off_session = Flag(
+        metadata={
+            "example": False,
+            "description": "true: the payer is not there to do anything, as when a subscription is renewed.",
+        }
+    )
+    mandate = Text(
+        255,
+        pattern=r"[!-~]{1,255}",
+        form="1 to 255 printable ASCII characters without a space",
+        metadata={
+            "example": "mandate_1QX2bVKZ",
+            "description": (
+                "The gateway's own id of what the payer agreed to before. It belongs to that gateway, so one gateway only "
+                "may be able to take the payment: name it with the token."
+            ),
+        },
+    )
+    order_lines = Objects(
+        OrderLineSchema(),
+        most=200,
+        metadata={"description": "What is bought, for gateways that ask: 1 to 200 lines."},
+    )
     description = Text(
         500,
         lines=True,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from .modes import Mode
+from .payer import Payer
 from .payment import Event, Payment
 
 
@@ -21,13 +22,14 @@ class Key(NamedTuple):
 
 
 class Born(Struct, frozen=True):
-    """A payment after its first event, with the key, job and HMAC of the request that it comes from."""
+    """A payment after its first event, with the key, job and HMAC of the request that it comes from, and who pays."""
 
     key: Key
     request_hmac: bytes
     payment: Payment
     first: Event
     job_id: str
+    payer: Payer | None = None
 
 
 class KeptPayment(Struct, frozen=True):

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from .attempts import Attempt
 from .confirms import Confirm
+from .payer import Payer
 from .payment import Payment
 
 
@@ -19,6 +20,7 @@ class ClaimedJob(Struct, frozen=True):
     `{"confirm": number}`, the latest thing that the payer brought back, which `confirm` holds.
     `claim_count`: how many workers began it since its last answer and left it. `left_behind`: its last holder let its lease
     run out. `claimed_at_s`: just before it was claimed; `made_at_s`: when it was made; both of this process's clock.
+    `payer`: None where none was given, or what was given is erased.
     """
 
     id: str
@@ -32,3 +34,4 @@ class ClaimedJob(Struct, frozen=True):
     claimed_at_s: float = 0.0
     left_behind: bool = False
     confirm: Confirm | None = None
+    payer: Payer | None = None

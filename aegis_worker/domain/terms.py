@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -22,7 +22,8 @@ class PaymentTerms(Struct, frozen=True):
 
     The request to pay, the payment and the calls to gateways hold this very object, so that a field which is declared
     here goes with all of them. Every field but `amount` has the name of its field in the API's body and of its column.
-    `payment_method` is `{"type": "card", "token": …}` and the like.
+    `payment_method` is `{"type": "card", "token": …}` and the like. `off_session`: the payer is not there to do anything.
+    `mandate`: the gateway's own id of what the payer agreed to before. `order_lines`: what is bought.
     """
 
     amount: Money
@@ -34,3 +35,6 @@ class PaymentTerms(Struct, frozen=True):
     return_url: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     statement_descriptor: str | None = None
+    off_session: bool | None = None
+    mandate: str | None = None
+    order_lines: Sequence[Mapping[str, Any]] | None = None

@@ -13,6 +13,8 @@ MOST_AMOUNT = 99_999_999_999
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # What card networks take: 5 to 22 characters, printable ASCII without < > \ ' " *, with at least one letter.
 _DESCRIPTOR = re.compile(r"(?=.{0,21}[A-Za-z])[ !#-&()+-;=?-\[\]-~]{5,22}")
+_LONGEST_TOKEN = 512
+_PAYER = {"email", "phone", "ip", "browser", "billing_address", "shipping_address"}
 _METHODS = {
     "card": "token",
     "upi": "vpa",
@@ -47,8 +49,8 @@ def check(
         raise Refusal(400, "missing_field", f"missing: {', '.join(sorted(missing))}")
 
 
-def _is_text(value: Any) -> bool:
-    return type(value) is str and 0 < len(value) <= 255 and value.isprintable()
+def _is_text(value: Any, longest: int = 255) -> bool:
+    return type(value) is str and 0 < len(value) <= longest and value.isprintable()
 
 
 def _is_line(value: Any) -> bool:
@@ -79,7 +81,16 @@ def _is_method(value: Any) -> bool:
     if type(value) is not dict or value.get("type") not in _METHODS:
         return False
     named = _METHODS[value["type"]]
-    return value.keys() == {"type", named} and _is_text(value[named])
+    longest = _LONGEST_TOKEN if named == "token" else 255
+    return value.keys() == {"type", named} and _is_text(value[named], longest)
+
+
+def _is_payer(value: Any) -> bool:
+    return type(value) is dict and bool(value) and value.keys() <= _PAYER
+
+
+def _is_order(value: Any) -> bool:
+    return type(value) is list and 0 < len(value) <= 200 and all(type(line) is dict for line in value)
 
 
 PAYMENT = {
@@ -93,6 +104,10 @@ PAYMENT = {
     "description": lambda value: type(value) is str and len(value) <= 1000,
     "customer": _is_line,
     "statement_descriptor": _is_descriptor,
+    "off_session": lambda value: type(value) is bool,
+    "mandate": _is_text,
+    "order_lines": _is_order,
+    "payer": _is_payer,
 }
 PAYMENT_REQUIRED = frozenset({"reference", "amount", "currency", "payment_method"})
 OPERATION = {

@@ -39,6 +39,7 @@ from aegis_worker.domain.gateway_keys import keys_of_same_hop
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
+from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.domain.terms import PaymentTerms
 
@@ -59,7 +60,7 @@ class Capabilities:
     `payment_method` that it takes, each with the fields that it can't do without: `token` where the gateway has issued
     something for this payer, `vpa` and the like where the payer must be named, none where the type alone is enough.
     `bare_tokens`: the form of the tokens that it takes although nobody says that it issued them, as sandboxes take each
-    other's; None: none, as where money moves.
+    other's; None: none, as where money moves. `payer`: what it is sent of who pays, of `domain.payer.FIELDS`.
 
     What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
     is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
@@ -75,6 +76,7 @@ class Capabilities:
     key_lifetimes_s: Mapping[Operation, float] = field(default_factory=dict)
     methods: Mapping[str, frozenset[str]] = field(default_factory=lambda: {"card": frozenset({"token"})})
     bare_tokens: re.Pattern[str] | None = None
+    payer: frozenset[str] = frozenset()
     holds: bool = True
     partial_captures: bool = True
     several_captures: bool = True
@@ -148,7 +150,7 @@ class GatewayConfig:
 
 
 # Terms that were added after fingerprints began to be stored.
-_SENT_SINCE = ("statement_descriptor",)
+_SENT_SINCE = ("statement_descriptor", "off_session", "mandate", "order_lines")
 
 
 class GatewayRequest(Struct, frozen=True):
@@ -158,7 +160,7 @@ class GatewayRequest(Struct, frozen=True):
     tokens of others don't stand there. A capture or refund carries them with its own amount. `gateway_ref` is what an
     earlier step of the same payment returned: None on the first step, the charge's id for a capture, void or refund.
     `final`, of a capture: whether what is left of the hold is to be released. `confirm`: what the payer brought back, of a
-    confirm.
+    confirm. `payer`: what the gateway takes of who pays.
     """
 
     operation: Operation
@@ -168,6 +170,7 @@ class GatewayRequest(Struct, frozen=True):
     gateway_ref: str | None = None
     final: bool = True
     confirm: Confirm | None = None
+    payer: Payer | None = None
 
     @property
     def amount(self) -> Money:
@@ -189,6 +192,10 @@ class GatewayRequest(Struct, frozen=True):
 
         It is stored with each attempt, and an attempt must stay repeatable after an upgrade. So a term that was added
         later is left out of the hash while it is None: the hash is then the same as before the term existed.
+
+        Of the payer it covers only which fields are sent. That is enough, because the details of a payment's payer never
+        change: they are there, or they were erased, and then this is another hash and nothing is repeated. A hash of the
+        details themselves would stay when they are gone, and an e-mail address or an IP address can be guessed from one.
         """
         terms = self.terms
         body: list[Any] = [
@@ -209,6 +216,8 @@ class GatewayRequest(Struct, frozen=True):
             since["final"] = False
         if self.confirm is not None:
             since["confirm"] = self.confirm.digest
+        if self.payer is not None:
+            since["payer"] = self.payer.fields
         if since:
             body.append(since)
         return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from aegis_worker.domain.accepting import Born, KeptPayment, Key
 from aegis_worker.domain.modes import Owner
+from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.replay import unborn
 from aegis_worker.domain.terms import PaymentTerms
@@ -29,6 +30,7 @@ class PaymentCommand:
     idempotency_key: str
     request_hmac: bytes
     terms: PaymentTerms
+    payer: Payer | None = None
     refused: MethodRefused | None = None
 
 
@@ -47,7 +49,7 @@ def born(command: PaymentCommand) -> Born:
     unborn_payment = Payment(new_id(PAYMENT), command.owner.merchant_id, command.terms, command.owner.mode)
     payment, (first,) = unborn_payment.record([initiated(unborn_payment)])
     key = Key(*command.owner, command.route, command.idempotency_key)
-    return Born(key, command.request_hmac, payment, first, new_id(JOB))
+    return Born(key, command.request_hmac, payment, first, new_id(JOB), command.payer)
 
 
 def marks(one: Born) -> set[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from aegis_worker.domain.json_pointers import escaped
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import MethodRefused
-from aegis_worker.routing.eligibility import Candidate, does_not_take, takes_bare
+from aegis_worker.routing.eligibility import Candidate, does_not_take, has_nothing_for, takes_bare
 
 _METHOD = "/payment_method"
 
@@ -36,6 +36,8 @@ def placed(terms: PaymentTerms, mode: Mode, gateways: Collection[Candidate]) -> 
             terms = replace(terms, payment_method={**method, "gateway": issuer})
     elif takers:
         _check_needs(terms, takers)
+    if terms.mandate is not None:
+        _check_mandate(terms, takers)
     return terms
 
 
@@ -84,6 +86,15 @@ def _check_needs(terms: PaymentTerms, takers: Sequence[Candidate]) -> None:
     needing = [name for name, field in missing.items() if field == "token"]
     detail = f"Of those that take such a payment ({_listed(needing)}), one must have issued the token."
     raise MethodRefused(f"{_METHOD}/{given}", "required", detail)
+
+
+def _check_mandate(terms: PaymentTerms, takers: Sequence[Candidate]) -> None:
+    may = [gateway.config.name for gateway in takers if has_nothing_for(terms, gateway) is None]
+    if len(may) > 1:
+        detail = (
+            f"It is one gateway's, and the payment may go to {_listed(may)}: name the gateway with the token."
+        )
+        raise MethodRefused("/mandate", "ambiguous_mandate", detail)
 
 
 def _missing(method: Any, gateway: Candidate) -> str | None:

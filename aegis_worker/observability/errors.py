@@ -19,12 +19,13 @@ _KEPT_HEADERS = {"content-type", "content-length", "host"}
 # Shorter texts of the caller are not searched for, because other words contain them by chance.
 _SHORTEST_OF_CALLER = 4
 _CALLERS_NAMES = re.compile(
-    r"idempotency.?key|query|fragment|cookie|^data$|e?mail|reference|token", re.IGNORECASE
+    r"idempotency.?key|query|fragment|cookie|^data$|e?mail|payer|phone|address|browser|^ip$|reference|token",
+    re.IGNORECASE,
 )
 _QUERY = re.compile(r"(?<=[\w/])\?[^\s'\"<>]+")
 _KEY_IN_TEXT = re.compile(r"(idempotency[-_ ]?key\W{1,4})[^\s'\",;)}]+", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_TOKEN = re.compile(r"\btok_\w+")
+_TOKEN = re.compile(r"\b(?:tok|pm|src|card|ctoken|cus)_\w+")
 
 
 def configure_error_reports(dsn: str, environment: str) -> None:

@@ -22,13 +22,11 @@ Written = Mapping[str, tuple[datetime, Mapping[str, Any]]]
 
 # Two lists that share keys or references must take them in the same order, or they could deadlock. So keys must be given
 # sorted, and references are sorted here.
-_INSERT = Prepared(
-    "accept",
-    f"""
+_ACCEPT = f"""
 WITH given AS (
     SELECT * FROM json_to_recordset($1) AS x(
         merchant_id text, mode text, route text, key text, request_hmac text, payment_id text, job_id text,
-        event_type text, event_data jsonb, {TYPED})
+        event_type text, event_data jsonb, {TYPED}{{typed}})
 ), key AS (
     INSERT INTO idempotency_keys (merchant_id, mode, route, key, request_hmac, payment_id, job_id)
     SELECT merchant_id, mode, route, key, decode(request_hmac, 'hex'), payment_id, job_id FROM given
@@ -37,8 +35,8 @@ WITH given AS (
 ), accepted AS (
     SELECT given.* FROM key JOIN given USING (payment_id) ORDER BY aegis_same_name(reference)
 ), payment AS (
-    INSERT INTO payments (id, merchant_id, mode, {NAMES}, state, version, created_at, updated_at)
-    SELECT payment_id, merchant_id, mode, {NAMES}, 'INITIATED', 1, statement_timestamp(), statement_timestamp()
+    INSERT INTO payments (id, merchant_id, mode, {NAMES}{{names}}, state, version, created_at, updated_at)
+    SELECT payment_id, merchant_id, mode, {NAMES}{{values}}, 'INITIATED', 1, statement_timestamp(), statement_timestamp()
     FROM accepted
     RETURNING id, created_at, metadata
 ), job AS (
@@ -49,9 +47,21 @@ WITH given AS (
     SELECT payment_id, 1, event_type, event_data FROM accepted
 ), to_deliver AS (
     INSERT INTO outbox (payment_id, seq, merchant_id) SELECT payment_id, 1, merchant_id FROM accepted
-)
+){{more}}
 SELECT id, created_at, metadata FROM payment
-""",
+"""
+_INSERT = Prepared("accept", _ACCEPT.format(typed="", names="", values="", more=""))
+# For lists in which a payer is given. The others, which are most, pay nothing for it.
+_INSERT_WITH_PAYERS = Prepared(
+    "accept_with_payers",
+    _ACCEPT.format(
+        typed=", payer jsonb",
+        names=", has_payer",
+        values=", payer IS NOT NULL",
+        more=""", payer AS (
+    INSERT INTO payer_details (payment_id, details) SELECT payment_id, payer FROM accepted WHERE payer IS NOT NULL
+)""",
+    ),
 )
 
 _KEPT = """
@@ -87,7 +97,8 @@ def insert(database: Database, born: Sequence[Born], *, wait_ms: int | None = No
     then nothing was written.
     """
     document = json.dumps([_row(one) for one in born])
-    rows = database.run_alone(_INSERT, document, lock_timeout_ms=wait_ms)
+    statement = _INSERT_WITH_PAYERS if any(one.payer for one in born) else _INSERT
+    rows = database.run_alone(statement, document, lock_timeout_ms=wait_ms)
     return {payment_id: (created_at, metadata) for payment_id, created_at, metadata in rows}
 
 
@@ -131,4 +142,5 @@ def _row(born: Born) -> dict[str, Any]:
         "event_type": born.first.type,
         "event_data": dict(born.first.data),
         **row_of_terms(payment.terms),
+        **({} if born.payer is None else {"payer": dict(born.payer.details)}),
     }

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.jobs import ClaimedJob
+from aegis_worker.domain.payer import Payer
 
 from .attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from .mapping import payment_from_row
@@ -123,6 +124,7 @@ def _claimed(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> Cla
         made_at_s=asked_at_s - row["age_s"],
         claimed_at_s=asked_at_s,
         left_behind=row["left_behind"],
+        payer=None if row["payer"] is None else Payer(row["payer"]),
     )
 
 

@@ -63,6 +63,7 @@ payments = Table(
     Column("merchant_id", Text, nullable=False),
     mode_column(),
     *terms.columns(),
+    Column("has_payer", Boolean, nullable=False, server_default="false"),
     Column("state", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("authorized_minor", BigInteger, nullable=False, server_default="0"),
@@ -327,6 +328,16 @@ confirms = Table(
     Column("created_at", TIME, nullable=False, server_default=NOW),
     CheckConstraint("number BETWEEN 1 AND 20", name="number_in_range"),
     Index("confirms_open", "payment_id", postgresql_where=text("sealed IS NOT NULL")),
+)
+
+# What is known of who pays (design D17). Nothing but claims reads it.
+payer_details = Table(
+    "payer_details",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("details", JSONB, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    Index("payer_details_by_age", "created_at"),
 )
 
 card_declines = Table(

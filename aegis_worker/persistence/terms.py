@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import fields
-from sqlalchemy import BigInteger, Column, Text
+from sqlalchemy import BigInteger, Boolean, Column, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from aegis_worker.domain.money import Money
@@ -31,6 +31,9 @@ def columns() -> tuple[Column[Any], ...]:
         Column("return_url", Text),
         Column("metadata", JSONB, nullable=False),
         Column("statement_descriptor", Text),
+        Column("off_session", Boolean),
+        Column("mandate", Text),
+        Column("order_lines", JSONB),
     )
 
 

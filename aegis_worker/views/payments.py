@@ -28,6 +28,9 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
         "description": terms.description,
         "statement_descriptor": terms.statement_descriptor,
         "return_url": terms.return_url,
+        "off_session": terms.off_session or False,
+        "mandate": terms.mandate,
+        "order_lines": terms.order_lines and [_sorted(line) for line in terms.order_lines],
         "metadata": _sorted(terms.metadata),
         "amounts": {
             "authorized": payment.authorized_minor,

@@ -19,8 +19,9 @@ from aegis_worker.observability.logs import configure_logs
 
 pytestmark = pytest.mark.row(61)
 
+IP = "203.0.113.77"
 EMAIL, TOKEN, KEY, REFERENCE = "canary@shop.example", "tok_canary_123", "canary-key-77", "canary-order-88"
-CANARIES = (EMAIL, TOKEN, KEY, REFERENCE, "canary%40shop.example", "4111")
+CANARIES = (IP, EMAIL, TOKEN, KEY, REFERENCE, "canary%40shop.example", "4111")
 
 
 @pytest.fixture
@@ -76,6 +77,7 @@ def test_a_request_that_fails_is_reported_without_its_query_headers_and_key(
             key=KEY,
             reference=REFERENCE,
             customer={"email": EMAIL},
+            payer={"email": EMAIL, "ip": IP},
             payment_method={"type": "card", "token": TOKEN},
         ),
         shop.get(

@@ -64,7 +64,9 @@ def clean(text: str) -> bool:
 def test_a_reference_used_twice(database_url: str, told: Callable[[], str]) -> None:
     shop = start_api(database_url).merchant()
     for key in ("one", "two"):
-        answer = shop.post_payment(key=key, reference=EMAIL, customer=CUSTOMER, payment_method=CARD)
+        answer = shop.post_payment(
+            key=key, reference=EMAIL, customer=CUSTOMER, payer=CUSTOMER, payment_method=CARD
+        )
     assert answer.status_code == 409
     assert clean(told())
 

@@ -23,8 +23,11 @@ _NOTHING = {
     "card_declines": 0,
     "action_secrets": 0,
     "confirms_erased": 0,
+    "payer_details": 0,
 }
-SETTINGS = settings_with(idempotency_keep_h=72, webhook_keep_delivered_d=30, webhook_keep_dead_d=90)
+SETTINGS = settings_with(
+    idempotency_keep_h=72, webhook_keep_delivered_d=30, webhook_keep_dead_d=90, payer_keep_d=30
+)
 
 _DELIVERY = """
 INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id, status, created_at, due_at)
@@ -54,6 +57,14 @@ def test_keys_are_forgotten_after_their_time_and_not_before(database: Database) 
     accept_one(database, "new")
     assert purge(database, SETTINGS) == _NOTHING | {"idempotency_keys": 1}
     assert rows(database, "SELECT key FROM idempotency_keys") == [{"key": "new"}]
+
+
+def test_what_is_known_of_payers_is_forgotten_after_its_time(database: Database) -> None:
+    accept_one(database, "old", payer={"email": "asha@shop.example"})
+    execute(database, "UPDATE payer_details SET created_at = now() - interval '31 days'")
+    new = accept_one(database, "new", payer={"email": "asha@shop.example"}).payment.id
+    assert purge(database, SETTINGS) == _NOTHING | {"payer_details": 1}
+    assert rows(database, "SELECT payment_id FROM payer_details") == [{"payment_id": new}]
 
 
 def test_deliveries_that_have_ended_are_forgotten_after_their_time(

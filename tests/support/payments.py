@@ -9,6 +9,7 @@ from typing import Any
 
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
+from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.domain.replay import differences
 from aegis_worker.domain.terms import PaymentTerms
@@ -86,6 +87,8 @@ def a_command(key: str = "key-1", **changes: Any) -> PaymentCommand:
         "amount": Money(1999, "USD"),
         "payment_method": {"type": "card", "token": "tok_ok"},
     }
+    if "payer" in changes:
+        request["payer"] = Payer(changes.pop("payer"))
     if "merchant_id" in changes:
         changes["owner"] = Owner(changes.pop("merchant_id"), "test")
     for name, value in changes.items():

@@ -55,6 +55,7 @@ class ScriptedGateway:
         absence_window_s: float = 120,
         methods: Mapping[str, frozenset[str]] = ANY_METHOD,
         bare_tokens: str = ".+",
+        payer: frozenset[str] = frozenset(),
         **config: Any,
     ) -> None:
         self.config = GatewayConfig(
@@ -67,6 +68,7 @@ class ScriptedGateway:
             confirms=True,
             methods=methods,
             bare_tokens=re.compile(bare_tokens) if bare_tokens else None,
+            payer=payer,
         )
         self.charges: dict[str, str] = {}
         self.reversals: dict[str, str] = {}

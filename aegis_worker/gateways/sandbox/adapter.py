@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
+from aegis_worker.domain.payer import FIELDS
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
 from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
@@ -114,6 +115,7 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         methods={method: frozenset({field}) for method, field in INSTRUMENTS.items()},
         bare_tokens=_TEST_TOKEN,
         confirms=True,
+        payer=FIELDS,
     )
 
 

@@ -93,5 +93,9 @@ def _new_payment(request: GatewayRequest) -> dict[str, Any]:
         "description": terms.description,
         "return_url": terms.return_url,
         "statement_descriptor": terms.statement_descriptor,
+        "off_session": terms.off_session,
+        "mandate": terms.mandate,
+        "order_lines": terms.order_lines and list(terms.order_lines),
+        "payer": request.payer and dict(request.payer.details),
     }
     return body | {name: value for name, value in optional.items() if value}

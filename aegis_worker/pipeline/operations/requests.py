@@ -11,6 +11,7 @@ from aegis_worker.domain.entities import order_in
 from aegis_worker.domain.gateway_keys import gateway_key, is_ordered
 from aegis_worker.domain.instruments import as_seen_by
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
+from aegis_worker.domain.payer import Payer
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.pipeline.work import Work
 
@@ -50,6 +51,14 @@ def request_for(work: Work, operation: Operation, number: int, gateway: str) -> 
         payment_id=payment.id,
         idempotency_key=gateway_key(payment.id, operation, number),
         terms=terms if method is terms.payment_method else replace(terms, payment_method=method),
+        payer=None if work.job.payer is None else _shown_payer(work, operation, gateway),
         gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
         confirm=work.job.confirm if is_confirm else None,
     )
+
+
+def _shown_payer(work: Work, operation: Operation, gateway: str) -> Payer | None:
+    """Of who pays, what this gateway takes, and only where it is to be charged."""
+    if work.job.payer is None or operation not in CHARGING_STEPS:
+        return None
+    return work.job.payer.only(work.route.capabilities[gateway].payer)

@@ -44,6 +44,17 @@ def test_migrate_goes_down_when_told_twice_and_up_again(aegis: Aegis) -> None:
     assert aegis("migrate", "--json").json == {"from": None, "to": head, "head": head}
 
 
+def test_erase_says_of_how_many_payments_what_was_known_is_gone(aegis: Aegis, database: Database) -> None:
+    for key, customer in (("one", "cus_117"), ("two", "cus_117"), ("three", "cus_118")):
+        accept_one(database, key, payer={"ip": "203.0.113.7"}, customer={"id": customer, "name": "Asha"})
+    assert aegis("erase", "--customer", "cus_117").exit_code == 2, "whose customer it is is not known"
+    aegis("keys", "create", "--merchant", "m_1")
+    ran = aegis("erase", "--customer", "cus_117", "--json")
+    assert ran.json == {"payer_details": 2, "customers": 2}
+    again = aegis("erase", "--merchant", "m_1", "--customer", "cus_117")
+    assert (again.exit_code, rows(database, "SELECT count(*) FROM payer_details")) == (0, [{"count": 1}])
+
+
 def test_migrate_says_no_to_a_revision_that_does_not_exist(aegis: Aegis) -> None:
     ran = aegis("migrate", "--down", "9999", "--yes")
     assert ran.exit_code == 3

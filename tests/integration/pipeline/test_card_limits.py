@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -21,6 +19,7 @@ from support.payments import (
     story_of,
 )
 from support.scripted_gateway import ScriptedGateway, answering
+from support.statement_counts import statements_of
 
 from aegis_worker.domain.card_networks import CardDecline, card_key
 from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Operation, Unknown
@@ -44,21 +43,6 @@ def pay(database: Database, key: str, method: dict[str, str], *gateways: Scripte
     payment_id = accept_one(database, key, payment_method=method).payment.id
     run_until_quiet(pipeline(database, *gateways))
     return payment_id
-
-
-@contextmanager
-def statements_of(database: Database) -> Iterator[list[str]]:
-    """Every statement that goes to PostgreSQL meanwhile."""
-    seen: list[str] = []
-
-    def look(*called: Any) -> None:
-        seen.append(called[2])
-
-    event.listen(database.engine, "before_cursor_execute", look)
-    try:
-        yield seen
-    finally:
-        event.remove(database.engine, "before_cursor_execute", look)
 
 
 def test_each_decline_of_a_card_whose_network_counts_them_is_remembered(database: Database) -> None:

@@ -9,6 +9,7 @@ from aegis_api.payments.request_schemas import PaymentRequestSchema
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.persistence.terms import row_of_terms, terms_from_row
@@ -45,10 +46,31 @@ def test_a_fingerprint_covers_the_terms_that_a_gateway_is_sent() -> None:
             {"return_url": None},
             {"statement_descriptor": "BLUE TICKETS"},
             {"statement_descriptor": "RED TICKETS"},
+            {"off_session": True},
+            {"mandate": "mandate_1"},
+            {"order_lines": [{"name": "Ticket", "quantity": 2, "unit_amount": 999}]},
         )
     ]
     prints = {replace(request, terms=terms).fingerprint() for terms in [EVERY_TERM, *others]}
     assert len(prints) == 1 + len(others)
+
+
+def test_a_fingerprint_covers_what_is_sent_of_the_payer_but_no_personal_data() -> None:
+    request = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", EVERY_TERM)
+    asha = replace(request, payer=Payer({"email": "asha@shop.example", "ip": "203.0.113.7"}))
+    someone_else = replace(request, payer=Payer({"ip": "203.0.113.8", "email": "ben@shop.example"}))
+    less = replace(request, payer=Payer({"ip": "203.0.113.7"}))
+    assert asha.fingerprint() == someone_else.fingerprint()
+    assert len({one.fingerprint() for one in (request, asha, less)}) == 3
+
+
+def test_a_payer_prints_the_names_of_its_fields_only() -> None:
+    payer = Payer({"ip": "203.0.113.7", "email": "asha@shop.example"})
+    request = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", EVERY_TERM, payer=payer)
+    for text in (repr(payer), str(payer), f"{payer}", repr(request)):
+        assert "Payer(email, ip)" in text
+        assert "asha" not in text
+        assert "203.0" not in text
 
 
 def test_the_hmac_of_a_request_is_what_it_was_before_there_were_terms() -> None:

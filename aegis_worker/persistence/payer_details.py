@@ -1,0 +1,42 @@
+"""Erasing what is known of payers (`payer_details`). It is written with their payments, and read by workers' claims."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from aegis_worker.domain.modes import Owner
+
+# What `customer` says of the person; its id and country are no more than payments and routing go by.
+_PERSONAL = "ARRAY['email', 'name']"
+
+_PAYMENTS = "p.merchant_id = %(merchant_id)s AND p.mode = %(mode)s AND p.customer_id = %(customer_id)s"
+
+_ERASE = f"""
+DELETE FROM payer_details d USING (
+    SELECT d.payment_id FROM payments p JOIN payer_details d ON d.payment_id = p.id
+    WHERE {_PAYMENTS} LIMIT %(limit)s FOR UPDATE OF d
+) theirs
+WHERE d.payment_id = theirs.payment_id
+"""
+
+_FORGET = f"""
+UPDATE payments SET customer = customer - {_PERSONAL} FROM (
+    SELECT p.id FROM payments p WHERE {_PAYMENTS} AND p.customer ?| {_PERSONAL} LIMIT %(limit)s FOR UPDATE OF p
+) theirs
+WHERE payments.id = theirs.id
+"""
+
+
+class Erased(NamedTuple):
+    """How many rows were deleted from `payer_details`, and of how many payments the customer's name or e-mail address."""
+
+    payer_details: int
+    customers: int
+
+
+def erase_some(connection: Connection, owner: Owner, customer_id: str, *, limit: int) -> Erased:
+    """Erase what is known of the payers of a customer's payments, of at most `limit` payments each."""
+    names = {**owner._asdict(), "customer_id": customer_id, "limit": limit}
+    return Erased(*(connection.exec_driver_sql(sql, names).rowcount for sql in (_ERASE, _FORGET)))
