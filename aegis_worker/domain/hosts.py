@@ -20,6 +20,25 @@ PAGE_URL = rf"(?:{_HTTP}[Ss]://{_HOST}|{_HTTP}://{_LOOPBACK}){_REST}"
 """A pattern: a page that a browser may be sent to. Without a user; plain http where a developer's own machine listens."""
 HOOK_URL = rf"{_HTTP}[Ss]://{_HOST}{_REST_WITHOUT_FRAGMENT}"
 """A pattern: where webhooks may be posted."""
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_V4 = rf"(?:{_BYTE}\.){{3}}{_BYTE}"
+_GROUP = "[0-9A-Fa-f]{1,4}"
+_LAST = rf"(?:{_GROUP}:{_GROUP}|{_V4})"
+# The forms of RFC 3986, `IPv6address`: all groups, and those with a "::" after up to seven of them.
+_V6 = "|".join(
+    (
+        rf"(?:{_GROUP}:){{6}}{_LAST}",
+        rf"::(?:{_GROUP}:){{5}}{_LAST}",
+        *(
+            rf"(?:(?:{_GROUP}:){{0,{before}}}{_GROUP})?::{after}"
+            for before, after in enumerate(
+                (*(rf"(?:{_GROUP}:){{{left}}}{_LAST}" for left in (4, 3, 2, 1)), _LAST, _GROUP, "")
+            )
+        ),
+    )
+)
+IP_ADDRESS = rf"(?:{_V4}|{_V6})"
+"""A pattern: an IPv4 or IPv6 address, without a zone."""
 _label = re.compile(_LABEL)
 _hook_url = re.compile(HOOK_URL.replace("[Ss]", "[Ss]?", 1))
 
