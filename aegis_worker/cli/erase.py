@@ -24,8 +24,8 @@ from .keys import merchant_id
 def command(merchant: str | None, customer: str, as_json: bool) -> None:
     """Erase the personal data of a customer's payments, in both modes.
 
-    Deletes the payers' details and the customer's name and e-mail address, and says of how many payments. Payments, events
-    and attempts stay. What is erased is sent to no gateway any more. It can't be undone.
+    Deletes the payers' details, the customer's name and e-mail address, and the bodies of gateways' events, and says how
+    many of each. Payments, events and attempts stay. What is erased is sent to no gateway any more. It can't be undone.
     """
     actor = cli_actor()
     with opened_database() as database:
@@ -33,7 +33,14 @@ def command(merchant: str | None, customer: str, as_json: bool) -> None:
     if as_json:
         print_json(erased._asdict())
     else:
-        print_facts("Erased", {"payers' details": erased.payer_details, "customers' names": erased.customers})
+        print_facts(
+            "Erased",
+            {
+                "payers' details": erased.payer_details,
+                "customers' names": erased.customers,
+                "gateways' events": erased.event_bodies,
+            },
+        )
 
 
 def _only_merchant(database: Database) -> str:

@@ -29,14 +29,31 @@ WHERE payments.id = theirs.id
 """
 
 
+# What gateways wrote of these payments, as it came. An event that is still to be followed needs its body.
+_FORGET_EVENTS = f"""
+DELETE FROM gateway_event_bodies b USING (
+    SELECT DISTINCT e.body_id FROM payments p
+    JOIN gateway_events e ON e.gateway = p.gateway AND e.gateway_ref = p.gateway_ref
+    JOIN gateway_event_bodies kept ON kept.id = e.body_id
+    WHERE {_PAYMENTS} AND e.status NOT IN ('waiting', 'unmatched') LIMIT %(limit)s
+) theirs
+WHERE b.id = theirs.body_id
+"""
+
+
 class Erased(NamedTuple):
-    """How many rows were deleted from `payer_details`, and of how many payments the customer's name or e-mail address."""
+    """How many rows were deleted from `payer_details`, of how many payments the customer's name or e-mail address, and how
+    many bodies of gateways' events.
+    """
 
     payer_details: int
     customers: int
+    event_bodies: int
 
 
 def erase_some(connection: Connection, owner: Owner, customer_id: str, *, limit: int) -> Erased:
     """Erase what is known of the payers of a customer's payments, of at most `limit` payments each."""
     names = {**owner._asdict(), "customer_id": customer_id, "limit": limit}
-    return Erased(*(connection.exec_driver_sql(sql, names).rowcount for sql in (_ERASE, _FORGET)))
+    return Erased(
+        *(connection.exec_driver_sql(sql, names).rowcount for sql in (_ERASE, _FORGET, _FORGET_EVENTS))
+    )
