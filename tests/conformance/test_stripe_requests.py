@@ -60,6 +60,10 @@ REQUESTS = {
         with_token("ctoken_1", CONFIRM),
         params.PaymentIntentConfirmParams,
     ),
+    "confirm off session, by a mandate": (
+        replace(CONFIRM, terms=replace(TERMS, off_session=True, mandate="mandate_1")),
+        params.PaymentIntentConfirmParams,
+    ),
     "confirm in the page": (
         replace(CONFIRM, terms=replace(TERMS, return_url=None)),
         params.PaymentIntentConfirmParams,

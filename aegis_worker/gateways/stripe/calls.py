@@ -99,6 +99,8 @@ def _confirm(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str
         "confirmation_token": method if method.startswith(_CONFIRMATION_TOKEN) else None,
         "return_url": return_url or None,
         "use_stripe_sdk": None if return_url else True,
+        "off_session": request.terms.off_session or None,
+        "mandate": request.terms.mandate,
     }
     return f"payment_intents/{_quoted(request.gateway_ref)}/confirm", fields
 
