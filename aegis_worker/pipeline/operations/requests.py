@@ -51,7 +51,7 @@ def request_for(work: Work, operation: Operation, number: int, gateway: str) -> 
         payment_id=payment.id,
         idempotency_key=gateway_key(payment.id, operation, number),
         terms=terms if method is terms.payment_method else replace(terms, payment_method=method),
-        payer=None if work.job.payer is None else _shown_payer(work, operation, gateway),
+        payer=_shown_payer(work, operation, gateway),
         gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
         confirm=work.job.confirm if is_confirm else None,
     )

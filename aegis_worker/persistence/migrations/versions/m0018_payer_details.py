@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
-oldest_code = "0014"
+revision = "0018"
+down_revision = "0017"
+oldest_code = "0017"
 
 
 def upgrade() -> None:
