@@ -95,7 +95,7 @@ def last_hop(calls: Sequence[Attempt]) -> int | None:
 
 
 def hop_reference(calls: Sequence[Attempt], call: Attempt) -> str | None:
-    """The gateway's own id of what the call is about, from whichever step of its hop was given one last.
+    """The gateway's own id of the charge that the call is about, from whichever step of its hop was given one last.
 
     What gives a charge back may have an id of its own, which says nothing about the charge.
     """
@@ -103,9 +103,7 @@ def hop_reference(calls: Sequence[Attempt], call: Attempt) -> str | None:
     references = [
         other.gateway_ref
         for other in calls
-        if other.number == hop
-        and other.gateway_ref
-        and (other.operation in CHARGING_STEPS or other.operation == call.operation)
+        if other.number == hop and other.gateway_ref and other.operation in CHARGING_STEPS
     ]
     return references[-1] if references else None
 

@@ -10,16 +10,16 @@ from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.replay import differences
+from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.intake import OrderCommand, Ordered, order
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.mapping import payments_now
 from support.payments import accept_one, events_of, pipeline, rows, run_until_quiet
-from support.scripted_gateway import ScriptedGateway
 
 CAPTURE, REFUND = EntityKind.CAPTURE, EntityKind.REFUND
 
 
-def held(database: Database, gateway: ScriptedGateway, key: str = "key-1") -> str:
+def held(database: Database, gateway: PaymentGateway, key: str = "key-1") -> str:
     """A payment of 19.99 USD whose funds are held at the gateway."""
     payment_id = accept_one(database, key, capture_method="manual").payment.id
     run_until_quiet(pipeline(database, gateway))
@@ -28,7 +28,7 @@ def held(database: Database, gateway: ScriptedGateway, key: str = "key-1") -> st
 
 def ordering(
     database: Database,
-    gateway: ScriptedGateway,
+    gateway: PaymentGateway,
     payment_id: str,
     kind: EntityKind,
     minor: int | None = None,

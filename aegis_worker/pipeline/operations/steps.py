@@ -7,6 +7,7 @@ from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.charges import hop_reference
 from aegis_worker.domain.entities import order_in
 from aegis_worker.domain.gateway_keys import is_ordered
+from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.accounts import out_of_reach
@@ -18,18 +19,13 @@ from ..work import Ask, Rest, Work
 def ask(work: Work, position: int = -1) -> Ask:
     """The look-up for an attempt: by the gateway's id where any step of the hop returned one, else by our reference."""
     attempt = work.attempts[position]
+    own_ref = None if attempt.operation in CHARGING_STEPS else attempt.gateway_ref
     order = order_in(work.job.request)
     if order is not None and is_ordered(attempt.number):
-        query = StatusQuery(
-            attempt.operation,
-            attempt.gateway_key,
-            work.payment.gateway_ref,
-            order.money(work.payment.amount.currency),
-            own_ref=attempt.gateway_ref,
-        )
-        return Ask(query, position)
-    reference = hop_reference(work.attempts, attempt)
-    query = StatusQuery(attempt.operation, attempt.gateway_key, reference, work.payment.amount)
+        reference, amount = work.payment.gateway_ref, order.money(work.payment.amount.currency)
+    else:
+        reference, amount = hop_reference(work.attempts, attempt), work.payment.amount
+    query = StatusQuery(attempt.operation, attempt.gateway_key, reference, amount, own_ref)
     return Ask(query, position)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.orders import CAPTURE, REFUND, amounts, entity, ordering, payment_now, row_is_fold
 from support.payments import (
     accept_one,
     action_kept,
@@ -17,17 +18,19 @@ from support.payments import (
     pipeline,
     story_of,
 )
-from support.sandbox_process import Sandbox
+from support.sandbox_process import Sandbox, eventually
 from support.scripted_gateway import ScriptedGateway
-from support.stripe_process import STRIPE_KEY, payer_clicks, running_stripe
+from support.stripe_process import STRIPE_KEY, payer_clicks, running_stripe, sdk
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State
+from aegis_worker.errors import AmountStep
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.entity_rows import open_checks
 from aegis_worker.pipeline.run import run
 
 
@@ -52,7 +55,7 @@ def gateway(emulator: Sandbox) -> Iterator[LoadedGateway]:
 
 
 def stripe_at(url: str) -> LoadedGateway:
-    options = {"publishable_key": "pk_test_shop"}
+    options = {"publishable_key": "pk_test_shop", "multicapture": True}
     config = GatewayConfig("stripe", "stripe", url, STRIPE_KEY, timeout_s=2.0, options=options)
     return LoadedGateway(StripeAdapter(config))
 
@@ -170,3 +173,79 @@ def test_a_token_of_stripe_is_sent_nowhere_else_while_stripe_is_down(database: D
     assert other.calls == []
     assert payment_of(database, payment_id).state is State.FAILURE
     assert last_error_of(payment_of(database, payment_id))["code"] == "gateway_unavailable"
+
+
+def carried_out(database: Database, gateway: LoadedGateway) -> None:
+    """Whatever is ordered, or to be asked about, is done."""
+    for _ in range(3):
+        run(pipeline(database, gateway), "payments")
+        asked(database, gateway)
+
+
+def test_a_hold_three_captures_and_three_refunds_have_the_same_sums_here_and_there(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway
+) -> None:
+    payment_id = pay(database, capture_method="manual")
+    carried_out(database, gateway)
+    assert payment_of(database, payment_id).state is State.AUTHORIZED
+    for number, minor in enumerate((500, 700, 300)):
+        ordered = ordering(database, gateway, payment_id, CAPTURE, minor, f"c-{number}", final=number == 2)
+        carried_out(database, gateway)
+        assert entity(database, ordered.id)["status"] == "succeeded"
+    assert booked(emulator, payment_id) == [("succeeded", 1500)]
+    for number, minor in enumerate((100, 200, 400)):
+        ordered = ordering(database, gateway, payment_id, REFUND, minor, f"r-{number}")
+        carried_out(database, gateway)
+        assert entity(database, ordered.id)["status"] == "succeeded"
+    sums = {"authorized": 1999, "captured": 1500, "refunded": 700, "refundable": 800}
+    assert amounts(database, payment_id) == sums
+    intent = sdk(emulator.url).v1.payment_intents.retrieve(
+        str(payment_now(database, payment_id).gateway_ref), {"expand": ["latest_charge"]}
+    )
+    charge: Any = intent.latest_charge
+    assert (intent.amount_received, charge.amount_refunded) == (1500, 700)
+    assert row_is_fold(database, payment_id)
+
+
+@pytest.mark.parametrize("kind", [CAPTURE, REFUND])
+def test_a_capture_or_refund_whose_answer_was_lost_is_found_by_its_key(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway, kind: Any
+) -> None:
+    method = "manual" if kind is CAPTURE else "automatic"
+    payment_id = pay(database, f"pm_drop_on_{kind.value}", capture_method=method)
+    carried_out(database, gateway)
+    ordered = ordering(database, gateway, payment_id, kind, 500)
+    carried_out(database, gateway)
+    assert entity(database, ordered.id)["status"] == "succeeded"
+    (row,) = (row for row in emulator.ledger() if row["merchant_payment_id"] == payment_id)
+    assert (row["captured"], row["refunded"]) == ((500, 0) if kind is CAPTURE else (1999, 500))
+    assert row_is_fold(database, payment_id)
+
+
+def test_a_pending_refund_is_asked_for_by_its_own_id_until_it_has_ended(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway
+) -> None:
+    payment_id = pay(database, "pm_card_pendingRefund")
+    carried_out(database, gateway)
+    ordered = ordering(database, gateway, payment_id, REFUND, 500)
+    run(pipeline(database, gateway), "payments")
+    assert entity(database, ordered.id)["status"] == "pending"
+    assert amounts(database, payment_id)["refunding"] == 500
+
+    refund_id = attempts_of(database, payment_id)[-1]["gateway_ref"]
+    at_stripe = sdk(emulator.url).v1.refunds
+    assert eventually(lambda: at_stripe.retrieve(refund_id).status == "succeeded")
+    database.run(lambda connection: connection.exec_driver_sql("UPDATE refunds SET check_at = now()"))
+    database.run(lambda connection: open_checks(connection, limit=10))
+    asked(database, gateway)
+    assert entity(database, ordered.id)["status"] == "succeeded"
+    assert amounts(database, payment_id)["refunded"] == 500
+
+
+def test_an_order_between_stripes_steps_is_refused_before_anything_is_sent(
+    database: Database, gateway: LoadedGateway
+) -> None:
+    payment_id = pay(database, amount=Money(12340, "BHD"))
+    carried_out(database, gateway)
+    with pytest.raises(AmountStep):
+        ordering(database, gateway, payment_id, REFUND, 1235)
