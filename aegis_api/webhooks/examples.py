@@ -19,6 +19,7 @@ _endpoint = endpoint_body(
     Endpoint(
         id="whe_0199a7c5a0f47d5a8f0e6b1c2d3e4f52",
         merchant_id="mer_example",
+        mode="test",
         url="https://shop.example/hooks",
         event_types=(EventType.SUCCEEDED, EventType.FAILED),
         secret_version=1,

@@ -60,7 +60,7 @@ def create_endpoint(body: dict[str, Any]) -> Response:
     """
     web = parts().web
     created = endpoints.create_endpoint(
-        web.database, web.settings, g.owner.merchant_id, body["url"], body.get("event_types", [])
+        web.database, web.settings, g.owner, body["url"], body.get("event_types", [])
     )
     where = {"Location": f"/v1/webhook-endpoints/{created.endpoint.id}"}
     return answer({**endpoint_body(created.endpoint), "secret": created.secret}, 201, where)
@@ -74,7 +74,7 @@ def list_endpoints() -> Response:
 
     Secrets are not shown. A merchant has at most 16 active endpoints.
     """
-    found = endpoints.list_endpoints(parts().web.database, g.owner.merchant_id)
+    found = endpoints.list_endpoints(parts().web.database, g.owner)
     return answer(list_body([endpoint_body(endpoint) for endpoint in found], None))
 
 
@@ -92,7 +92,7 @@ def disable_endpoint(endpoint_id: str) -> Response:
 
     Deliveries that the endpoint has not received by then become `cancelled`.
     """
-    endpoints.disable_endpoint(parts().web.database, g.owner.merchant_id, known_form(endpoint_id, ENDPOINT))
+    endpoints.disable_endpoint(parts().web.database, g.owner, known_form(endpoint_id, ENDPOINT))
     return Response(status=204)
 
 
@@ -106,7 +106,7 @@ def list_deliveries(query: dict[str, Any]) -> Response:
     There is one delivery for each event and endpoint, with the endpoint's answers to the latest tries.
     """
     limit: int = query.pop("limit")
-    found = endpoints.list_deliveries(parts().web.database, g.owner.merchant_id, limit=limit + 1, **query)
+    found = endpoints.list_deliveries(parts().web.database, g.owner, limit=limit + 1, **query)
     page: list[Delivery] = found[:limit]
     cursor = page[-1].id if len(found) > limit else None
     return answer(list_body([delivery_body(delivery) for delivery in page], cursor))
@@ -125,7 +125,7 @@ def redeliver(event_id: str) -> Response:
     The event is posted to every active endpoint that is registered for its type, even if it was delivered before. If there
     is no such endpoint, `deliveries` is 0 and `reason` says why. The request's body is ignored.
     """
-    made = endpoints.redelivery(parts().web.database, g.owner.merchant_id, known_form(event_id, "evt"))
+    made = endpoints.redelivery(parts().web.database, g.owner, known_form(event_id, "evt"))
     parts().web.hints.notify("webhooks")
     why = {"reason": made.reason} if made.reason else {}
     return answer({"event_id": event_id, "deliveries": made.deliveries, **why}, 202)

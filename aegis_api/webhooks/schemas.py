@@ -10,6 +10,7 @@ from aegis_api.http.documented import Answer, one_of, text, time, whole
 from aegis_api.http.fields import BodySchema, Fault, OneOf, StrictField, StrictSchema, Text, refusal
 from aegis_api.http.query_fields import page_limit
 from aegis_worker.domain.hosts import HOOK_URL
+from aegis_worker.domain.modes import MODES
 from aegis_worker.domain.transitions import EventType
 
 _EVENT_TYPES = [kind.wire for kind in EventType]
@@ -82,6 +83,7 @@ class EndpointSchema(Answer):
 
     id = text()
     object = one_of("webhook_endpoint")
+    mode = one_of(*MODES, description="Of which payments it hears: that of the key that registered it.")
     url = text(format="uri")
     event_types = fields.List(
         fields.String(),

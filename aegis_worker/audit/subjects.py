@@ -91,7 +91,8 @@ SELECT p.*,
     ) AS out_of_order,
     (
         SELECT json_agg(json_build_object('endpoint_id', w.id, 'seq', e.seq, 'type', e.type) ORDER BY w.id, e.seq)
-        FROM payment_events e JOIN webhook_endpoints w ON w.merchant_id = p.merchant_id AND w.disabled_at IS NULL
+        FROM payment_events e JOIN webhook_endpoints w
+            ON w.merchant_id = p.merchant_id AND w.mode = p.mode AND w.disabled_at IS NULL
         WHERE e.payment_id = p.id AND (w.event_types = '{{}}' OR e.type = ANY (w.event_types))
             AND w.created_at < e.at - make_interval(secs => %(endpoint_visible_s)s)
             AND e.at > statement_timestamp() - make_interval(secs => %(deliveries_kept_s)s)

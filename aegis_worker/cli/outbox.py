@@ -7,6 +7,7 @@ import dataclasses
 import click
 
 from aegis_worker.delivery.webhooks import endpoints as use_cases
+from aegis_worker.domain.modes import MODES, Mode, Owner
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import parse_event_id
@@ -32,6 +33,9 @@ from .keys import merchant_id
 
 merchant_option = click.option(
     "--merchant", required=True, callback=merchant_id, help="The merchant whose endpoint it is."
+)
+mode_option = click.option(
+    "--mode", type=click.Choice(MODES), default="test", show_default=True, help="Of which payments it hears."
 )
 
 
@@ -142,7 +146,9 @@ def redeliver(ctx: click.Context, event_id: str, as_json: bool) -> None:
             stored = get_payment(connection, None, place[0]) if place else None
         if stored is None:
             raise NotFound(f"there is no event {event_id!r}; ids look like evt_0199…_3")
-        made = use_cases.redelivery(database, stored.payment.merchant_id, event_id)
+        made = use_cases.redelivery(
+            database, Owner(stored.payment.merchant_id, stored.payment.mode), event_id
+        )
     why = {"reason": made.reason} if made.reason else {}
     if as_json:
         print_json({"event_id": event_id, "endpoints": made.deliveries, **why})
@@ -159,14 +165,17 @@ def endpoints() -> None:
 @endpoints.command(epilog=examples("aegis outbox endpoints add https://shop.example/hooks --merchant shop"))
 @click.argument("url")
 @merchant_option
+@mode_option
 @click.option("--event", "event_types", multiple=True, type=click.Choice([event.wire for event in EventType]))
 @json_option
-def add(url: str, merchant: str, event_types: tuple[str, ...], as_json: bool) -> None:
-    """Post a merchant's events to URL from now on: all types, or only those that --event names."""
+def add(url: str, merchant: str, mode: Mode, event_types: tuple[str, ...], as_json: bool) -> None:
+    """Post a merchant's events of one mode to URL from now on: all types, or only those that --event names."""
     with opened_database() as database:
-        made = use_cases.create_endpoint(database, load_settings(), merchant, url, event_types)
+        made = use_cases.create_endpoint(database, load_settings(), Owner(merchant, mode), url, event_types)
     if as_json:
-        print_json({"id": made.endpoint.id, "merchant_id": merchant, "url": url, "secret": made.secret})
+        print_json(
+            {"id": made.endpoint.id, "merchant_id": merchant, "mode": mode, "url": url, "secret": made.secret}
+        )
     else:
         print_facts("Webhook endpoint", {"id": made.endpoint.id, "url": url, "secret": made.secret})
         remark("The merchant checks signatures with this secret (Standard Webhooks).")
@@ -174,11 +183,12 @@ def add(url: str, merchant: str, event_types: tuple[str, ...], as_json: bool) ->
 
 @endpoints.command(name="list", epilog=examples("aegis outbox endpoints list --merchant shop"))
 @merchant_option
+@mode_option
 @json_option
-def list_endpoints(merchant: str, as_json: bool) -> None:
-    """Show a merchant's active endpoints."""
+def list_endpoints(merchant: str, mode: Mode, as_json: bool) -> None:
+    """Show a merchant's active endpoints of one mode."""
     with opened_database() as database:
-        found = use_cases.list_endpoints(database, merchant)
+        found = use_cases.list_endpoints(database, Owner(merchant, mode))
     if as_json:
         print_json([dataclasses.asdict(endpoint) for endpoint in found])
         return
@@ -193,18 +203,21 @@ def list_endpoints(merchant: str, as_json: bool) -> None:
         for endpoint in found
     ]
     print_table(
-        f"Webhook endpoints of {merchant}", ("id", "url", "events", "since (UTC)", "rests until (UTC)"), rows
+        f"Webhook endpoints of {merchant} ({mode})",
+        ("id", "url", "events", "since (UTC)", "rests until (UTC)"),
+        rows,
     )
 
 
 @endpoints.command(epilog=examples("aegis outbox endpoints disable whe_0199… --merchant shop"))
 @click.argument("endpoint_id", metavar="ID")
 @merchant_option
+@mode_option
 @json_option
-def disable(endpoint_id: str, merchant: str, as_json: bool) -> None:
+def disable(endpoint_id: str, merchant: str, mode: Mode, as_json: bool) -> None:
     """Stop posting to an endpoint. Deliveries that it has not received by then are cancelled."""
     with opened_database() as database:
-        use_cases.disable_endpoint(database, merchant, endpoint_id)
+        use_cases.disable_endpoint(database, Owner(merchant, mode), endpoint_id)
     if as_json:
         print_json({"id": endpoint_id, "disabled": True})
     else:

@@ -29,9 +29,9 @@ WHERE merchant_id = ANY (%(merchant_ids)s::text[]) AND disabled_at IS NULL
 _MAKE = """
 INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
 SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, e.merchant_id
-FROM unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(types)s::text[], %(merchant_ids)s::text[])
-    AS e(payment_id, seq, type, merchant_id)
-JOIN webhook_endpoints w ON w.merchant_id = e.merchant_id AND w.disabled_at IS NULL
+FROM unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(types)s::text[], %(merchant_ids)s::text[], %(modes)s::text[])
+    AS e(payment_id, seq, type, merchant_id, mode)
+JOIN webhook_endpoints w ON w.merchant_id = e.merchant_id AND w.mode = e.mode AND w.disabled_at IS NULL
 WHERE w.event_types = '{}' OR e.type = ANY (w.event_types)
 ORDER BY e.payment_id, e.seq
 ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
@@ -100,7 +100,10 @@ class Settlement(Struct, frozen=True):
 
 
 def make(connection: Connection, events: Sequence[PublishedEvent]) -> int:
-    """Make a delivery of each event for every active endpoint of its merchant that wants it; returns how many are new."""
+    """Make a delivery of each event for every active endpoint of its merchant and mode that wants it.
+
+    Returns how many are new.
+    """
     merchant_ids = list({event.merchant_id for event in events})
     found = connection.exec_driver_sql(_WITH_ENDPOINTS, {"merchant_ids": merchant_ids})
     with_endpoints = set(found.scalars())
@@ -112,6 +115,7 @@ def make(connection: Connection, events: Sequence[PublishedEvent]) -> int:
         "seqs": [event.seq for event in wanted],
         "types": [event.type.value for event in wanted],
         "merchant_ids": [event.merchant_id for event in wanted],
+        "modes": [event.mode for event in wanted],
     }
     return connection.exec_driver_sql(_MAKE, parameters).rowcount
 

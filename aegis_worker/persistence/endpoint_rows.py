@@ -8,28 +8,29 @@ from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping
 
+from aegis_worker.domain.modes import Mode, Owner
 from aegis_worker.domain.transitions import EventType
 
-_COLUMNS = "id, merchant_id, url, event_types, secret_version, created_at, resting_until, disabled_at"
+_COLUMNS = "id, merchant_id, mode, url, event_types, secret_version, created_at, resting_until, disabled_at"
 
 # Counting and inserting happen under this lock, so that two requests at once can't both take the last place.
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints:' || %(merchant_id)s, 0))"
 
 # If the id exists, this is a repeat of the same INSERT, after a COMMIT whose answer got lost.
 _INSERT = f"""
-INSERT INTO webhook_endpoints (id, merchant_id, url, event_types)
-SELECT %(id)s, %(merchant_id)s, %(url)s, %(event_types)s::text[]
+INSERT INTO webhook_endpoints (id, merchant_id, mode, url, event_types)
+SELECT %(id)s, %(merchant_id)s, %(mode)s, %(url)s, %(event_types)s::text[]
 WHERE (
     SELECT count(*) FROM webhook_endpoints
-    WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL AND id <> %(id)s
+    WHERE merchant_id = %(merchant_id)s AND mode = %(mode)s AND disabled_at IS NULL AND id <> %(id)s
 ) < %(most)s
 ON CONFLICT (id) DO UPDATE SET id = excluded.id
 RETURNING {_COLUMNS}
 """
 
-_OF_MERCHANT = f"""
+_OF_OWNER = f"""
 SELECT {_COLUMNS} FROM webhook_endpoints
-WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL ORDER BY id LIMIT %(limit)s
+WHERE merchant_id = %(merchant_id)s AND mode = %(mode)s AND disabled_at IS NULL ORDER BY id LIMIT %(limit)s
 """
 
 # A disabled endpoint never gets its open deliveries. They are cancelled, because nobody can act on them any more.
@@ -37,7 +38,7 @@ _DISABLE = """
 WITH disabled AS (
     UPDATE webhook_endpoints SET disabled_at = clock_timestamp()
     WHERE id = ANY (%(ids)s::text[]) AND disabled_at IS NULL
-        AND (%(merchant_id)s IS NULL OR merchant_id = %(merchant_id)s)
+        AND (%(merchant_id)s IS NULL OR merchant_id = %(merchant_id)s AND mode = %(mode)s)
     RETURNING id
 ), waiting AS (
     UPDATE webhook_deliveries
@@ -58,10 +59,14 @@ FROM unnest(%(ids)s::text[], %(rests_s)s::float8[]) AS r(id, rest_s) WHERE w.id 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a merchant's events are posted. No `event_types` mean all. `resting_until` is set if it didn't answer."""
+    """Where a merchant's events of one mode are posted. No `event_types` mean all.
+
+    `resting_until` is set if it didn't answer.
+    """
 
     id: str
     merchant_id: str
+    mode: Mode
     url: str
     event_types: tuple[EventType, ...]
     secret_version: int
@@ -74,16 +79,16 @@ def insert(
     connection: Connection,
     *,
     id: str,
-    merchant_id: str,
+    owner: Owner,
     url: str,
     event_types: Sequence[EventType],
     most: int,
 ) -> Endpoint | None:
-    """Add an endpoint; None when the merchant already has `most` active ones."""
-    connection.exec_driver_sql(_LOCK, {"merchant_id": merchant_id})
+    """Add an endpoint; None when the owner already has `most` active ones."""
+    connection.exec_driver_sql(_LOCK, {"merchant_id": owner.merchant_id})
     parameters = {
         "id": id,
-        "merchant_id": merchant_id,
+        **owner._asdict(),
         "url": url,
         "event_types": list(event_types),
         "most": most,
@@ -92,17 +97,16 @@ def insert(
     return _endpoint(row) if row is not None else None
 
 
-def of_merchant(connection: Connection, merchant_id: str, *, limit: int) -> list[Endpoint]:
-    """The merchant's active endpoints, oldest first."""
-    rows = connection.exec_driver_sql(_OF_MERCHANT, {"merchant_id": merchant_id, "limit": limit}).mappings()
+def of_owner(connection: Connection, owner: Owner, *, limit: int) -> list[Endpoint]:
+    """The owner's active endpoints, oldest first."""
+    rows = connection.exec_driver_sql(_OF_OWNER, {**owner._asdict(), "limit": limit}).mappings()
     return [_endpoint(row) for row in rows]
 
 
-def disable(connection: Connection, ids: Sequence[str], *, merchant_id: str | None = None) -> list[str]:
-    """Disable active endpoints (of one merchant, if given) and cancel their open deliveries; returns the disabled ids."""
-    return list(
-        connection.exec_driver_sql(_DISABLE, {"ids": list(ids), "merchant_id": merchant_id}).scalars()
-    )
+def disable(connection: Connection, ids: Sequence[str], *, owner: Owner | None = None) -> list[str]:
+    """Disable active endpoints (of one owner, if given) and cancel their open deliveries; returns the disabled ids."""
+    whose = {"merchant_id": None, "mode": None} if owner is None else owner._asdict()
+    return list(connection.exec_driver_sql(_DISABLE, {"ids": list(ids), **whose}).scalars())
 
 
 def rest(connection: Connection, rests_s: Mapping[str, float]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.transitions import EventType
 
 from .delivery_rows import Status
@@ -17,6 +18,7 @@ _LIST = """
 SELECT id, endpoint_id, payment_id, seq, status, tries, due_at, created_at, delivered_at, log
 FROM webhook_deliveries
 WHERE merchant_id = %(merchant_id)s
+    AND EXISTS (SELECT FROM webhook_endpoints w WHERE w.id = endpoint_id AND w.mode = %(mode)s)
     AND (%(payment_id)s IS NULL OR payment_id = %(payment_id)s)
     AND (%(status)s IS NULL OR status = %(status)s)
     AND (%(starting_after)s IS NULL OR id < %(starting_after)s)
@@ -27,7 +29,8 @@ ORDER BY id DESC LIMIT %(limit)s
 _ADD_MISSING = """
 INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
 SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, w.merchant_id
-FROM payment_events e JOIN webhook_endpoints w ON w.merchant_id = %(merchant_id)s AND w.disabled_at IS NULL
+FROM payment_events e JOIN webhook_endpoints w ON w.merchant_id = %(merchant_id)s
+    AND w.mode = %(mode)s AND w.disabled_at IS NULL
 WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s
     AND (w.event_types = '{}' OR e.type = ANY (w.event_types))
     AND NOT EXISTS (
@@ -40,7 +43,7 @@ ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
 _REVIVE = """
 WITH awake AS (
     UPDATE webhook_endpoints SET resting_until = NULL
-    WHERE merchant_id = %(merchant_id)s AND disabled_at IS NULL AND resting_until IS NOT NULL
+    WHERE merchant_id = %(merchant_id)s AND mode = %(mode)s AND disabled_at IS NULL AND resting_until IS NOT NULL
 ), again AS (
     UPDATE webhook_deliveries d
     SET status = 'pending', due_at = statement_timestamp(), leased = false, lease_epoch = d.lease_epoch + 1,
@@ -49,7 +52,7 @@ WITH awake AS (
     FROM webhook_endpoints w
     WHERE d.payment_id = %(payment_id)s AND d.merchant_id = %(merchant_id)s
         AND (d.seq = %(seq)s OR d.seq < %(seq)s AND d.status = 'pending')
-        AND w.id = d.endpoint_id AND w.disabled_at IS NULL
+        AND w.id = d.endpoint_id AND w.mode = %(mode)s AND w.disabled_at IS NULL
         AND (d.seq < %(seq)s OR w.event_types = '{}' OR EXISTS (
             SELECT FROM payment_events e
             WHERE e.payment_id = d.payment_id AND e.seq = d.seq AND e.type = ANY (w.event_types)))
@@ -61,13 +64,15 @@ SELECT count(*) FROM again WHERE seq = %(seq)s
 _EXISTS = """
 SELECT EXISTS (
     SELECT FROM payment_events e JOIN payments p ON p.id = e.payment_id
-    WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s AND p.merchant_id = %(merchant_id)s)
+    WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s AND p.merchant_id = %(merchant_id)s
+        AND p.mode = %(mode)s)
 """
 
 _WANTED_BY_NOBODY = """
 SELECT e.type, count(w.id) AS active,
     count(w.id) FILTER (WHERE w.event_types = '{}' OR e.type = ANY (w.event_types)) AS wanting
-FROM payment_events e LEFT JOIN webhook_endpoints w ON w.merchant_id = %(merchant_id)s AND w.disabled_at IS NULL
+FROM payment_events e LEFT JOIN webhook_endpoints w ON w.merchant_id = %(merchant_id)s
+    AND w.mode = %(mode)s AND w.disabled_at IS NULL
 WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s GROUP BY e.type
 """
 
@@ -88,18 +93,18 @@ class Delivery:
     log: Sequence[Mapping[str, Any]]
 
 
-def of_merchant(
+def of_owner(
     connection: Connection,
-    merchant_id: str,
+    owner: Owner,
     *,
     payment_id: str | None,
     status: str | None,
     limit: int,
     starting_after: str | None,
 ) -> list[Delivery]:
-    """The merchant's deliveries, newest first, after the one with the id `starting_after`."""
+    """The owner's deliveries, newest first, after the one with the id `starting_after`."""
     parameters = {
-        "merchant_id": merchant_id,
+        **owner._asdict(),
         "payment_id": payment_id,
         "status": status,
         "starting_after": starting_after,
@@ -108,26 +113,28 @@ def of_merchant(
     return [Delivery(**row) for row in connection.exec_driver_sql(_LIST, parameters).mappings()]
 
 
-def deliver_again(connection: Connection, merchant_id: str, payment_id: str, seq: int) -> int | None:
+def deliver_again(connection: Connection, owner: Owner, payment_id: str, seq: int) -> int | None:
     """Make every delivery of one event pending and due, to each active endpoint that wants it; returns how many.
 
-    None when the merchant has no such event.
+    None when the owner has no such event.
     """
-    parameters = {"merchant_id": merchant_id, "payment_id": payment_id, "seq": seq}
+    parameters = {**owner._asdict(), "payment_id": payment_id, "seq": seq}
     if not connection.exec_driver_sql(_EXISTS, parameters).scalar_one():
         return None
     connection.exec_driver_sql(_ADD_MISSING, parameters)
     return int(connection.exec_driver_sql(_REVIVE, parameters).scalar_one())
 
 
-def nobody_because(connection: Connection, merchant_id: str, payment_id: str, seq: int) -> str:
+def nobody_because(connection: Connection, owner: Owner, payment_id: str, seq: int) -> str:
     """Why `deliver_again` made nothing due, in a sentence."""
-    parameters = {"merchant_id": merchant_id, "payment_id": payment_id, "seq": seq}
+    parameters = {**owner._asdict(), "payment_id": payment_id, "seq": seq}
     found = connection.exec_driver_sql(_WANTED_BY_NOBODY, parameters).one()
     if not found.active:
-        return "The merchant has no active webhook endpoint: nothing is posted."
+        return f"The merchant has no active webhook endpoint for {owner.mode} payments: nothing is posted."
     if not found.wanting:
-        return f"None of the merchant's active webhook endpoints wants {EventType(found.type).wire}: nothing is posted."
+        type_ = EventType(found.type).wire
+        of_mode = f"active webhook endpoints for {owner.mode} payments"
+        return f"None of the merchant's {of_mode} wants {type_}: nothing is posted."
     return (
         "The event has not been posted for the first time yet: it goes out by itself, after those before it."
     )

@@ -266,6 +266,7 @@ webhook_endpoints = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("merchant_id", Text, nullable=False),
+    mode_column(),
     Column("url", Text, nullable=False),
     Column("event_types", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("secret_version", Integer, nullable=False, server_default="1"),

@@ -18,6 +18,7 @@ def endpoint_body(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "id": endpoint.id,
         "object": "webhook_endpoint",
+        "mode": endpoint.mode,
         "url": endpoint.url,
         "event_types": [kind.wire for kind in endpoint.event_types],
         "created_at": rfc3339(endpoint.created_at),

@@ -17,6 +17,7 @@ from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.delivery.webhooks.schedule import Answered
 from aegis_worker.delivery.webhooks.sender import HttpSender
+from aegis_worker.domain.modes import Owner
 from aegis_worker.exchange.handles import Handle
 from aegis_worker.persistence.database import Database
 
@@ -79,7 +80,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def told_to_an_endpoint(database: Database, url: str) -> None:
     """An event is on its way to an endpoint that was registered with this URL."""
-    create_endpoint(database, SETTINGS, "m_1", url, ())
+    create_endpoint(database, SETTINGS, Owner("m_1", "test"), url, ())
     a_payment(database, events=STORY[:1])
     database.run(lambda tx: claim_and_fan_out(tx, limit=500, lease_s=_LEASE_S))
 
@@ -108,7 +109,7 @@ def test_an_address_inside_is_refused_when_it_is_registered_and_when_a_name_lead
 ) -> None:
     literal = f"[{address}]" if ":" in address else address
     with pytest.raises(EndpointRefused):
-        create_endpoint(database, SETTINGS, "m_1", f"https://{literal}/hooks", ())
+        create_endpoint(database, SETTINGS, Owner("m_1", "test"), f"https://{literal}/hooks", ())
     assert rows(database, "SELECT 1 FROM webhook_endpoints") == []
 
     told_to_an_endpoint(database, "https://hooks.merchant.test/hooks")
@@ -148,8 +149,10 @@ def test_an_endpoint_registered_while_private_addresses_were_allowed_is_refused_
     database: Database, sink: Sink, begun: list[str]
 ) -> None:
     lenient = settings_with(webhook_allow_private=True)
-    create_endpoint(database, lenient, "m_1", sink.url(), ())
-    create_endpoint(database, lenient, "m_1", sink.url(host="localhost").replace("http:", "https:"), ())
+    create_endpoint(database, lenient, Owner("m_1", "test"), sink.url(), ())
+    create_endpoint(
+        database, lenient, Owner("m_1", "test"), sink.url(host="localhost").replace("http:", "https:"), ()
+    )
     a_payment(database, events=STORY[:1])
     database.run(lambda tx: claim_and_fan_out(tx, limit=500, lease_s=_LEASE_S))
     sender = HttpSender(timeout_s=2, allow_private=False)

@@ -31,6 +31,7 @@ from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint, redeliver
 from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
 from aegis_worker.delivery.webhooks.sender import HttpSender
+from aegis_worker.domain.modes import Owner
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 
@@ -178,7 +179,7 @@ def test_a_drainer_frozen_past_its_lease_changes_no_order_and_takes_out_nothing(
 def test_a_poster_frozen_past_its_lease_changes_no_order_and_settles_nothing(
     database: Database, sink: Sink, in_background: Callable[..., Future[Any]], after_posting: bool
 ) -> None:
-    create_endpoint(database, SETTINGS, "m_1", sink.url(), ())
+    create_endpoint(database, SETTINGS, Owner("m_1", "test"), sink.url(), ())
     payment_id = a_payment(database)
     fan_out(database)
     freezer = Freezer()
@@ -215,8 +216,8 @@ def test_endpoints_that_fail_hang_or_redirect_hold_up_no_other_and_get_everythin
     }
     for path, (script, _) in bad.items():
         sink.otherwise[path] = script
-        create_endpoint(database, SETTINGS, "m_1", sink.url(path), ())
-    create_endpoint(database, SETTINGS, "m_1", sink.url("/good"), ())
+        create_endpoint(database, SETTINGS, Owner("m_1", "test"), sink.url(path), ())
+    create_endpoint(database, SETTINGS, Owner("m_1", "test"), sink.url("/good"), ())
     payments = [a_payment(database, events=STORY[:2]) for _ in range(2)]
     fan_out(database)
     hasty = HttpSender(timeout_s=0.25, allow_private=True)
@@ -250,7 +251,7 @@ def test_endpoints_that_fail_hang_or_redirect_hold_up_no_other_and_get_everythin
     sink.received.clear()
     for payment_id in payments:
         for event_id in event_ids(payment_id, 1, 2):
-            assert redeliver(database, "m_1", event_id) == 5
+            assert redeliver(database, Owner("m_1", "test"), event_id) == 5
     assert delivered(database, hasty).delivered == 20
     hasty.close()
     for path in (*bad, "/good"):

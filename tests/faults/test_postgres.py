@@ -38,6 +38,7 @@ from support.scripted_gateway import ScriptedGateway
 from support.tcp_proxy import TcpProxy
 
 from aegis_worker.delivery.webhooks.endpoints import MAX_ENDPOINTS, create_endpoint, list_endpoints
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.gateways.base import GatewayRequest
@@ -248,10 +249,10 @@ def test_an_endpoint_whose_commit_was_not_heard_of_is_made_once_even_as_the_last
 ) -> None:
     settings = settings_with(webhook_allow_private=True)
     for number in range(MAX_ENDPOINTS - 1):
-        create_endpoint(database, settings, "m_1", f"http://shop.test/{number}", ())
+        create_endpoint(database, settings, Owner("m_1", "test"), f"http://shop.test/{number}", ())
     with cut_at_commit(superuser, database.engine, 1, after=True):
-        made = create_endpoint(database, settings, "m_1", "http://shop.test/last", ()).endpoint
-    listed = list_endpoints(database, "m_1")
+        made = create_endpoint(database, settings, Owner("m_1", "test"), "http://shop.test/last", ()).endpoint
+    listed = list_endpoints(database, Owner("m_1", "test"))
     assert [endpoint.id for endpoint in listed if endpoint.url.endswith("/last")] == [made.id]
     assert len(listed) == MAX_ENDPOINTS
 

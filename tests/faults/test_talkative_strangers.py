@@ -26,6 +26,7 @@ from aegis_worker.delivery.webhooks.deliver import deliver_due
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.domain.actions import Redirect
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotSent, Pending, Unknown
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayConfig
@@ -241,7 +242,7 @@ def test_an_endpoint_that_answers_with_a_card_leaves_none_of_it_in_the_log_of_it
     with a_sink() as sink:
         for number, script in enumerate(scripts):
             sink.otherwise[f"/{number}"] = script
-            create_endpoint(database, settings, "m_1", sink.url(f"/{number}"), ())
+            create_endpoint(database, settings, Owner("m_1", "test"), sink.url(f"/{number}"), ())
         accept_one(database)
         run_until_quiet(pipeline(database, ScriptedGateway("a")))
         while database.run(lambda connection: claim_and_fan_out(connection, limit=500, lease_s=60)).moved:

@@ -8,6 +8,7 @@ import pytest
 from support.outbox_events import STORY, a_payment, execute, settings_with
 from support.payments import accept_one, rows
 
+from aegis_worker.domain.modes import Owner
 from aegis_worker.persistence import merchant_deliveries
 from aegis_worker.persistence.database import Database
 from aegis_worker.purge import purge
@@ -109,13 +110,17 @@ def test_a_delivery_that_was_purged_can_be_made_again(database: Database) -> Non
         database, "INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'http://x')"
     )
     deliver_again = merchant_deliveries.deliver_again
-    assert database.run(lambda connection: deliver_again(connection, "m_1", payment_id, 1)) == 1
+    assert (
+        database.run(lambda connection: deliver_again(connection, Owner("m_1", "test"), payment_id, 1)) == 1
+    )
     execute(
         database,
         "UPDATE webhook_deliveries SET status = 'delivered', created_at = '2020-01-01', due_at = '2020-01-01'",
     )
     assert purge(database, SETTINGS)["webhooks_delivered"] == 1
-    assert database.run(lambda connection: deliver_again(connection, "m_1", payment_id, 1)) == 1
+    assert (
+        database.run(lambda connection: deliver_again(connection, Owner("m_1", "test"), payment_id, 1)) == 1
+    )
 
 
 def test_events_of_gateways_are_forgotten_after_30_days(database: Database) -> None:

@@ -16,6 +16,7 @@ from aegis_worker import ids
 from aegis_worker.delivery.drain import take_up
 from aegis_worker.delivery.stream import STREAM
 from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
+from aegis_worker.domain.modes import Mode
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.outbox_rows import OutboxClaim
 from aegis_worker.settings import Settings, load_settings
@@ -24,8 +25,8 @@ STORY = ("PAYMENT_INITIATED", "PAYMENT_PROCESSING", "PAYMENT_SUCCEEDED")
 
 _PAYMENT = """
 INSERT INTO payments
-    (id, merchant_id, reference, amount_minor, currency, payment_method, customer, metadata, state, version)
-VALUES (%(id)s, %(merchant_id)s, %(reference)s, 1999, 'USD', '{"type": "card"}', '{}', '{}', 'PROCESSING', 1)
+    (id, merchant_id, mode, reference, amount_minor, currency, payment_method, customer, metadata, state, version)
+VALUES (%(id)s, %(merchant_id)s, %(mode)s, %(reference)s, 1999, 'USD', '{"type": "card"}', '{}', '{}', 'PROCESSING', 1)
 """
 _EVENT = """
 WITH event AS (
@@ -51,12 +52,13 @@ def a_payment(
     database: Database,
     *,
     merchant_id: str = "m_1",
+    mode: Mode = "test",
     events: Sequence[str] = STORY,
     reference: str | None = None,
 ) -> str:
     """Insert a payment whose events are all in the outbox; returns its id."""
     payment_id = ids.new_id(ids.PAYMENT)
-    parameters = {"id": payment_id, "merchant_id": merchant_id, "reference": reference}
+    parameters = {"id": payment_id, "merchant_id": merchant_id, "mode": mode, "reference": reference}
     execute(database, _PAYMENT, **parameters)
     for seq, event_type in enumerate(events, start=1):
         an_event(database, payment_id, seq, event_type, merchant_id=merchant_id)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from aegis_worker import ids
 from aegis_worker.domain.hosts import is_hook_url
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import DuplicateEndpoint, NotFound
 from aegis_worker.persistence import endpoint_rows, merchant_deliveries
@@ -34,9 +35,9 @@ class EndpointWithSecret:
 
 
 def create_endpoint(
-    database: Database, settings: Settings, merchant_id: str, url: str, event_types: Sequence[str]
+    database: Database, settings: Settings, owner: Owner, url: str, event_types: Sequence[str]
 ) -> EndpointWithSecret:
-    """Have events from now on posted to `url`; no `event_types` (such as `payment.succeeded`) means all of them.
+    """Have the owner's events from now on posted to `url`; no `event_types` (such as `payment.succeeded`) means all.
 
     Raises EndpointRefused for a URL that webhooks may not go to, an unknown type, or one endpoint too many, and
     DuplicateEndpoint where an active one posts some of these events there already.
@@ -54,13 +55,13 @@ def create_endpoint(
         endpoint = endpoint_rows.insert(
             connection,
             id=new_id,
-            merchant_id=merchant_id,
+            owner=owner,
             url=url,
             event_types=wanted,
             most=MAX_ENDPOINTS,
         )
         # A request that registers the same endpoint at this moment waits for our lock, or we have waited for its lock.
-        for other in endpoint_rows.of_merchant(connection, merchant_id, limit=MAX_ENDPOINTS):
+        for other in endpoint_rows.of_owner(connection, owner, limit=MAX_ENDPOINTS):
             if other.id != new_id and _overlap(other.event_types, wanted) and _leads_to(other, target):
                 raise DuplicateEndpoint(other.id)
         return endpoint
@@ -84,32 +85,32 @@ def _leads_to(endpoint: Endpoint, target: Target) -> bool:
         return False
 
 
-def list_endpoints(database: Database, merchant_id: str) -> list[Endpoint]:
-    """The merchant's active endpoints, oldest first."""
+def list_endpoints(database: Database, owner: Owner) -> list[Endpoint]:
+    """The owner's active endpoints, oldest first."""
     with database.read() as connection:
-        return endpoint_rows.of_merchant(connection, merchant_id, limit=MAX_ENDPOINTS)
+        return endpoint_rows.of_owner(connection, owner, limit=MAX_ENDPOINTS)
 
 
-def disable_endpoint(database: Database, merchant_id: str, endpoint_id: str) -> None:
+def disable_endpoint(database: Database, owner: Owner, endpoint_id: str) -> None:
     """Post nothing more to an endpoint; what it has not got is cancelled. Raises NotFound, also when already disabled."""
-    if not database.run(partial(endpoint_rows.disable, ids=[endpoint_id], merchant_id=merchant_id)):
+    if not database.run(partial(endpoint_rows.disable, ids=[endpoint_id], owner=owner)):
         raise NotFound(f"no active webhook endpoint {endpoint_id}")
 
 
 def list_deliveries(
     database: Database,
-    merchant_id: str,
+    owner: Owner,
     *,
     payment_id: str | None = None,
     status: str | None = None,
     limit: int,
     starting_after: str | None = None,
 ) -> list[Delivery]:
-    """Up to `limit` of the merchant's deliveries, newest first, after the one with the id `starting_after`."""
+    """Up to `limit` of the owner's deliveries, newest first, after the one with the id `starting_after`."""
     with database.read() as connection:
-        return merchant_deliveries.of_merchant(
+        return merchant_deliveries.of_owner(
             connection,
-            merchant_id,
+            owner,
             payment_id=payment_id,
             status=status,
             limit=limit,
@@ -125,16 +126,16 @@ class Redelivery:
     reason: str | None
 
 
-def redeliver(database: Database, merchant_id: str, event_id: str) -> int:
+def redeliver(database: Database, owner: Owner, event_id: str) -> int:
     """Have one event posted again to each active endpoint that wants it, whatever became of it before; returns to how many.
 
     Also to endpoints that are newer than the event. Its tries start again. Raises NotFound for an event of nobody or of
-    another merchant.
+    another owner.
     """
-    return redelivery(database, merchant_id, event_id).deliveries
+    return redelivery(database, owner, event_id).deliveries
 
 
-def redelivery(database: Database, merchant_id: str, event_id: str) -> Redelivery:
+def redelivery(database: Database, owner: Owner, event_id: str) -> Redelivery:
     """As `redeliver`, with the reason where nobody gets it."""
     place = ids.parse_event_id(event_id)
 
@@ -142,12 +143,10 @@ def redelivery(database: Database, merchant_id: str, event_id: str) -> Redeliver
         if place is None:
             return None
         payment_id, seq = place
-        count = merchant_deliveries.deliver_again(connection, merchant_id, payment_id, seq)
+        count = merchant_deliveries.deliver_again(connection, owner, payment_id, seq)
         if count is None:
             return None
-        reason = (
-            None if count else merchant_deliveries.nobody_because(connection, merchant_id, payment_id, seq)
-        )
+        reason = None if count else merchant_deliveries.nobody_because(connection, owner, payment_id, seq)
         return Redelivery(count, reason)
 
     made = database.run(again)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import click
 
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
+from aegis_worker.domain.modes import Owner
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import opened_database
 
@@ -40,7 +41,7 @@ def command(common: Common, workers: int) -> None:
     def prepare(rig: Rig) -> Callable[[Round], None]:
         url = rig.start_sink()
         with opened_database() as database:
-            create_endpoint(database, load_settings(), rig.merchant_id, url, [])
+            create_endpoint(database, load_settings(), Owner(rig.merchant_id, "test"), url, [])
         rig.warm_up()
 
         def measure(round_: Round) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from aegis_worker.audit.violations import Violation
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
+from aegis_worker.domain.modes import Owner
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.ids import new_id
 from aegis_worker.lab.demo.ledgers import Charge, read_ledger
@@ -139,7 +140,9 @@ def staged(
             load = Load(running.api_url, running.api_key, stopping)
             try:
                 with opened_database() as database:
-                    sink.secret = create_endpoint(database, settings, merchant_id, sink.url, []).secret
+                    sink.secret = create_endpoint(
+                        database, settings, Owner(merchant_id, "test"), sink.url, []
+                    ).secret
                     books = Books(database)
                     yield Stage(stack, running, settings, load, sink, books, stopping)
             finally:

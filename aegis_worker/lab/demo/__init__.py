@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
+from aegis_worker.domain.modes import Owner
 from aegis_worker.ids import new_id
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.options import gateways_option
@@ -115,7 +116,9 @@ def _run(
     merchant = Merchant(running.api_url, running.api_key, stopping)
     with Sink() as sink:
         with opened_database() as database:
-            sink.secret = create_endpoint(database, load_settings(), merchant_id, sink.url, []).secret
+            sink.secret = create_endpoint(
+                database, load_settings(), Owner(merchant_id, "test"), sink.url, []
+            ).secret
         started = time.monotonic()
         posted = _post(merchant, orders, seed)
         merchant.await_jobs({one.job_id: one.order.role for one in posted}, load_settings().verify_ladder_s)

@@ -108,3 +108,25 @@ def test_what_needs_a_scope_is_refused_to_a_key_without_it(api: Api) -> None:
             else:
                 with pytest.raises(InsufficientScope, match="aegis keys create --scope refunds:write"):
                     require_scope("refunds:write")
+
+
+def test_an_endpoint_belongs_to_the_mode_of_its_key(live: Merchant, testing: Merchant) -> None:
+    url = "https://shop.example/hooks"
+    made = {
+        merchant.key: merchant.post("/v1/webhook-endpoints", json={"url": url}).json
+        for merchant in (live, testing)
+    }
+    for merchant, mode in ((live, "live"), (testing, "test")):
+        (endpoint,) = merchant.get("/v1/webhook-endpoints").json["data"]
+        assert (endpoint["id"], endpoint["mode"]) == (made[merchant.key]["id"], mode)
+    path = f"/v1/webhook-endpoints/{made[live.key]['id']}"
+    assert testing.delete(path).status_code == 404
+    assert live.delete(path).status_code == 204
+
+
+def test_an_event_of_the_other_mode_is_not_there_to_be_posted_again(
+    live: Merchant, testing: Merchant
+) -> None:
+    event_id = "evt_" + live.accepted()["id"].removeprefix("pay_") + "_1"
+    assert testing.post(f"/v1/events/{event_id}/redeliver").status_code == 404
+    assert live.post(f"/v1/events/{event_id}/redeliver").status_code == 202

@@ -12,6 +12,7 @@ from support.scripted_gateway import ScriptedGateway
 from aegis_worker.audit.batches import check_payments, pages
 from aegis_worker.audit.violations import Bounds
 from aegis_worker.domain.actions import Redirect
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -87,7 +88,12 @@ def endpoint_id(database, break_in):
     """An endpoint of m_1 that has been there for an hour."""
     row = database.run(
         lambda tx: endpoint_rows.insert(
-            tx, id="whe_1", merchant_id="m_1", url="https://shop.example/hook", event_types=(), most=10
+            tx,
+            id="whe_1",
+            owner=Owner("m_1", "test"),
+            url="https://shop.example/hook",
+            event_types=(),
+            most=10,
         )
     )
     break_in("UPDATE webhook_endpoints SET created_at = now() - interval '1 h'")
@@ -321,7 +327,10 @@ def test_a_delivery_that_was_asked_for_again_is_not_out_of_order(database, endpo
     payment_id = accept_one(database).payment.id
     run_until_quiet(pipeline(database, ScriptedGateway("a")))
     deliver_everything(database)
-    assert database.run(lambda tx: merchant_deliveries.deliver_again(tx, "m_1", payment_id, 1)) == 1
+    assert (
+        database.run(lambda tx: merchant_deliveries.deliver_again(tx, Owner("m_1", "test"), payment_id, 1))
+        == 1
+    )
     assert found_in(database) == []
     deliver_everything(database)
     assert found_in(database) == []

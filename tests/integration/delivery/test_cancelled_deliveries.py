@@ -12,6 +12,7 @@ from support.outbox_events import STORY, a_payment, claim_and_fan_out, event_ids
 from support.payments import rows
 
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint, disable_endpoint, redelivery
+from aegis_worker.domain.modes import Owner
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.purge import purge
@@ -34,7 +35,7 @@ def sink() -> Iterator[Sink]:
 
 
 def endpoint(database: Database, url: str, *event_types: str) -> str:
-    return create_endpoint(database, SETTINGS, "m_1", url, event_types).endpoint.id
+    return create_endpoint(database, SETTINGS, Owner("m_1", "test"), url, event_types).endpoint.id
 
 
 def fan_out(database: Database) -> None:
@@ -82,7 +83,7 @@ def test_what_another_endpoint_was_not_given_stays_dead(database: Database, sink
     gone = endpoint(database, sink.url("/gone"))
     a_payment(database, events=STORY[:1])
     fan_out(database)
-    disable_endpoint(database, "m_1", gone)
+    disable_endpoint(database, Owner("m_1", "test"), gone)
     aegis("outbox", "drain")
     assert by_status(database) == {"dead": 1, "cancelled": 1}
 
@@ -106,7 +107,7 @@ def test_posting_an_event_again_to_nobody_says_why(aegis: Aegis, database: Datab
     gone = endpoint(database, sink.url())
     ran = aegis("outbox", "redeliver", event_id, "--json")
     assert (ran.exit_code, ran.json) == (0, {"event_id": event_id, "endpoints": 1})
-    disable_endpoint(database, "m_1", gone)
+    disable_endpoint(database, Owner("m_1", "test"), gone)
     told_by_all("no active webhook endpoint")
     endpoint(database, sink.url("/others"), "payment.failed")
     told_by_all("wants payment.initiated")
@@ -122,7 +123,7 @@ def test_an_endpoint_that_no_longer_wants_an_event_does_not_get_it_again(
     execute(
         database, "UPDATE webhook_endpoints SET event_types = '{PAYMENT_FAILED}' WHERE id = %(id)s", id=made
     )
-    again = redelivery(database, "m_1", event_ids(payment_id, 1)[0])
+    again = redelivery(database, Owner("m_1", "test"), event_ids(payment_id, 1)[0])
     assert (again.deliveries, "wants payment.initiated" in (again.reason or "")) == (0, True)
     assert by_status(database) == {"delivered": 1}
 
@@ -130,7 +131,7 @@ def test_an_endpoint_that_no_longer_wants_an_event_does_not_get_it_again(
 def test_an_event_that_was_not_posted_yet_is_said_to_go_out_by_itself(database: Database, sink: Sink) -> None:
     endpoint(database, sink.url())
     payment_id = a_payment(database, events=STORY[:1])
-    again = redelivery(database, "m_1", event_ids(payment_id, 1)[0])
+    again = redelivery(database, Owner("m_1", "test"), event_ids(payment_id, 1)[0])
     assert (again.deliveries, "goes out by itself" in (again.reason or "")) == (0, True)
 
 
@@ -140,7 +141,7 @@ def test_a_delivery_that_was_made_while_its_endpoint_was_deleted_does_not_wait_f
     made, other = endpoint(database, sink.url()), endpoint(database, sink.url("/other"))
     a_payment(database, events=STORY[:2])
     fan_out(database)
-    disable_endpoint(database, "m_1", made)
+    disable_endpoint(database, Owner("m_1", "test"), made)
     execute(
         database,
         "UPDATE webhook_deliveries SET status = (ARRAY['pending', 'dead'])[seq] WHERE endpoint_id = %(id)s",
@@ -157,7 +158,7 @@ def test_the_api_lists_and_documents_cancelled_deliveries(
     made = endpoint(database, sink.url())
     a_payment(database, events=STORY[:1])
     fan_out(database)
-    disable_endpoint(database, "m_1", made)
+    disable_endpoint(database, Owner("m_1", "test"), made)
     api = start_api(database_url)
     shop: Merchant = api.merchant("m_1")
     (listed,) = shop.get("/v1/webhook-deliveries?status=cancelled").json["data"]

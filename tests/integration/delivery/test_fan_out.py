@@ -13,6 +13,7 @@ from aegis_worker import ids
 from aegis_worker.delivery.drain import drain
 from aegis_worker.delivery.stream import EventStream
 from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.persistence import endpoint_rows
 
@@ -29,13 +30,13 @@ def dead_stream():
         yield EventStream(redis, maxlen=1000)
 
 
-def an_endpoint(database, merchant_id="m_1", event_types=()):
+def an_endpoint(database, merchant_id="m_1", event_types=(), mode="test"):
     endpoint_id = ids.new_id(ids.ENDPOINT)
     database.run(
         lambda connection: endpoint_rows.insert(
             connection,
             id=endpoint_id,
-            merchant_id=merchant_id,
+            owner=Owner(merchant_id, mode),
             url="https://merchant.example/hooks",
             event_types=event_types,
             most=16,
@@ -61,6 +62,17 @@ def test_every_event_goes_to_every_endpoint_of_its_merchant(database, stream):
         *((mine, endpoint_id, seq) for endpoint_id in (first, second) for seq in (1, 2, 3)),
         *((theirs, others, seq) for seq in (1, 2, 3)),
     ]
+
+
+def test_an_endpoint_hears_of_payments_of_its_own_mode_alone(database, stream):
+    for_test, for_live = an_endpoint(database), an_endpoint(database, mode="live")
+    tested, charged = a_payment(database), a_payment(database, mode="live")
+    assert drained(database, stream).fanned_out == 6
+    assert fanned_out(database) == sorted(
+        (payment_id, endpoint_id, seq)
+        for payment_id, endpoint_id in ((tested, for_test), (charged, for_live))
+        for seq in (1, 2, 3)
+    )
 
 
 def test_an_endpoint_gets_the_types_it_wants_and_a_disabled_one_nothing(database, stream):

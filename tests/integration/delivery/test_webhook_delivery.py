@@ -25,6 +25,7 @@ from aegis_worker.delivery.webhooks.deliver import deliver_due
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint, list_endpoints, redeliver
 from aegis_worker.delivery.webhooks.sender import HttpSender
 from aegis_worker.delivery.webhooks.signing import verify
+from aegis_worker.domain.modes import Owner
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.persistence import delivery_rows
 from aegis_worker.persistence.delivery_rows import Settlement
@@ -71,7 +72,7 @@ def endpoint(database, settings):
     """Makes endpoints."""
 
     def make(url, *event_types, merchant_id="m_1"):
-        return create_endpoint(database, settings, merchant_id, url, event_types)
+        return create_endpoint(database, settings, Owner(merchant_id, "test"), url, event_types)
 
     return make
 
@@ -320,7 +321,7 @@ def test_a_dead_delivery_is_delivered_again_on_demand(database, sink, endpoint, 
     payment_id = a_told_payment(database, events=STORY[:1])
     sink.scripts["/hooks"] = [answers(500)]
     assert deliver(webhook_max_tries=1).dead == 1
-    assert redeliver(database, "m_1", event_ids(payment_id, 1)[0]) == 1
+    assert redeliver(database, Owner("m_1", "test"), event_ids(payment_id, 1)[0]) == 1
     assert deliver(webhook_max_tries=1).delivered == 1
     [row] = deliveries(database)
     assert (row["status"], row["tries"]) == ("delivered", 1)
@@ -336,7 +337,7 @@ def test_gone_disables_the_endpoint_and_cancels_what_was_waiting(database, sink,
     deliver()
     assert len(sink.at("/gone")) == 1
     assert len(sink.at("/stays")) == 3
-    assert [active.url for active in list_endpoints(database, "m_1")] == [sink.url("/stays")]
+    assert [active.url for active in list_endpoints(database, Owner("m_1", "test"))] == [sink.url("/stays")]
     assert {row["status"] for row in deliveries(database)} == {"cancelled", "delivered"}
     assert len(deliveries(database, status="cancelled")) == 3
 

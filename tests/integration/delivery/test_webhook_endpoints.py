@@ -28,6 +28,7 @@ from aegis_worker.delivery.webhooks.endpoints import (
     redeliver,
 )
 from aegis_worker.delivery.webhooks.signing import endpoint_secret
+from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import NotFound
 from aegis_worker.persistence import delivery_rows
@@ -48,7 +49,7 @@ def endpoint(database, settings):
 
     def make(*event_types, merchant_id="m_1", url=None):
         url = url or f"{URL}/{next(numbers)}"
-        return create_endpoint(database, settings, merchant_id, url, event_types)
+        return create_endpoint(database, settings, Owner(merchant_id, "test"), url, event_types)
 
     return make
 
@@ -65,10 +66,10 @@ def test_a_new_endpoint_tells_its_secret_once_and_the_secret_can_be_derived_agai
 
 def test_endpoints_are_listed_by_merchant_and_gone_when_disabled(database, endpoint):
     first, second, other = endpoint(), endpoint(), endpoint(merchant_id="m_2")
-    assert list_endpoints(database, "m_1") == [first.endpoint, second.endpoint]
-    disable_endpoint(database, "m_1", first.endpoint.id)
-    assert list_endpoints(database, "m_1") == [second.endpoint]
-    assert list_endpoints(database, "m_2") == [other.endpoint]
+    assert list_endpoints(database, Owner("m_1", "test")) == [first.endpoint, second.endpoint]
+    disable_endpoint(database, Owner("m_1", "test"), first.endpoint.id)
+    assert list_endpoints(database, Owner("m_1", "test")) == [second.endpoint]
+    assert list_endpoints(database, Owner("m_2", "test")) == [other.endpoint]
 
 
 @pytest.mark.parametrize("event_types", [["payment.paid"], ["PAYMENT_SUCCEEDED"], [""]])
@@ -82,8 +83,8 @@ def test_an_unknown_event_type_is_refused(endpoint, event_types):
 )
 def test_a_url_that_webhooks_may_not_go_to_is_refused(database, settings, url):
     with pytest.raises(EndpointRefused):
-        create_endpoint(database, settings, "m_1", url, [])
-    assert list_endpoints(database, "m_1") == []
+        create_endpoint(database, settings, Owner("m_1", "test"), url, [])
+    assert list_endpoints(database, Owner("m_1", "test")) == []
 
 
 def test_the_number_of_endpoints_is_bounded_also_when_asked_for_at_once(database, endpoint):
@@ -102,7 +103,7 @@ def test_the_number_of_endpoints_is_bounded_also_when_asked_for_at_once(database
         thread.join()
     assert (len(made), len(refused)) == (MAX_ENDPOINTS, 4)
     endpoint(merchant_id="m_2")
-    disable_endpoint(database, "m_1", made[0].endpoint.id)
+    disable_endpoint(database, Owner("m_1", "test"), made[0].endpoint.id)
     endpoint()
 
 
@@ -110,17 +111,17 @@ def test_only_its_merchant_may_disable_an_endpoint_and_only_once(database, endpo
     created = endpoint()
     for merchant_id, endpoint_id in (("m_2", created.endpoint.id), ("m_1", ids.new_id(ids.ENDPOINT))):
         with pytest.raises(NotFound):
-            disable_endpoint(database, merchant_id, endpoint_id)
-    disable_endpoint(database, "m_1", created.endpoint.id)
+            disable_endpoint(database, Owner(merchant_id, "test"), endpoint_id)
+    disable_endpoint(database, Owner("m_1", "test"), created.endpoint.id)
     with pytest.raises(NotFound):
-        disable_endpoint(database, "m_1", created.endpoint.id)
+        disable_endpoint(database, Owner("m_1", "test"), created.endpoint.id)
 
 
 def test_what_was_waiting_for_a_disabled_endpoint_is_cancelled(database, endpoint):
     created, other = endpoint(), endpoint()
     a_payment(database)
     fan_out(database)
-    disable_endpoint(database, "m_1", created.endpoint.id)
+    disable_endpoint(database, Owner("m_1", "test"), created.endpoint.id)
     found = rows(database, "SELECT DISTINCT endpoint_id, status FROM webhook_deliveries")
     assert {row["endpoint_id"]: row["status"] for row in found} == {
         created.endpoint.id: "cancelled",
@@ -132,8 +133,8 @@ def test_deliveries_are_listed_newest_first_page_by_page(database, endpoint):
     endpoint()
     first, second = a_payment(database), a_payment(database)
     fan_out(database)
-    page = list_deliveries(database, "m_1", limit=4)
-    rest = list_deliveries(database, "m_1", limit=4, starting_after=page[-1].id)
+    page = list_deliveries(database, Owner("m_1", "test"), limit=4)
+    rest = list_deliveries(database, Owner("m_1", "test"), limit=4, starting_after=page[-1].id)
     assert (len(page), len(rest)) == (4, 2)
     every = [*page, *rest]
     assert [delivery.id for delivery in every] == sorted({delivery.id for delivery in every}, reverse=True)
@@ -147,9 +148,9 @@ def test_deliveries_can_be_narrowed_down_and_belong_to_their_merchant(database, 
     first, _ = a_payment(database), a_payment(database)
     fan_out(database)
     execute(database, "UPDATE webhook_deliveries SET status = 'dead' WHERE seq = 2")
-    found = list_deliveries(database, "m_1", payment_id=first, status="dead", limit=10)
+    found = list_deliveries(database, Owner("m_1", "test"), payment_id=first, status="dead", limit=10)
     assert [(delivery.payment_id, delivery.seq) for delivery in found] == [(first, 2)]
-    assert list_deliveries(database, "m_2", limit=10) == []
+    assert list_deliveries(database, Owner("m_2", "test"), limit=10) == []
 
 
 @pytest.mark.parametrize("status", ["pending", "delivered", "dead"])
@@ -161,7 +162,7 @@ def test_redelivery_makes_an_event_due_again_for_every_endpoint(database, endpoi
         database,
         f"UPDATE webhook_deliveries SET status = '{status}', tries = 7, due_at = now() + interval '1 h'",
     )
-    assert redeliver(database, "m_1", event_ids(payment_id, 2)[0]) == 2
+    assert redeliver(database, Owner("m_1", "test"), event_ids(payment_id, 2)[0]) == 2
     due = rows(database, "SELECT * FROM webhook_deliveries WHERE due_at <= now() AND seq = 2")
     assert [(row["status"], row["tries"]) for row in due] == [("pending", 0)] * 2
 
@@ -172,7 +173,7 @@ def test_redelivery_of_an_event_brings_forward_the_earlier_ones_that_it_waits_fo
     fan_out(database)
     execute(database, "UPDATE webhook_deliveries SET tries = 3, due_at = now() + interval '1 h'")
     execute(database, "UPDATE webhook_endpoints SET resting_until = now() + interval '1 h'")
-    assert redeliver(database, "m_1", event_ids(payment_id, 2)[0]) == 1
+    assert redeliver(database, Owner("m_1", "test"), event_ids(payment_id, 2)[0]) == 1
     claim = database.run(
         lambda connection: delivery_rows.claim(connection, limit=9, per_endpoint=9, skip=[], lease_s=60)
     )
@@ -184,7 +185,7 @@ def test_redelivery_reaches_endpoints_that_are_newer_than_the_event(database, en
     fan_out(database)
     wanting = endpoint("payment.succeeded")
     endpoint("payment.failed")
-    assert redeliver(database, "m_1", event_ids(payment_id, 3)[0]) == 1
+    assert redeliver(database, Owner("m_1", "test"), event_ids(payment_id, 3)[0]) == 1
     [row] = rows(database, "SELECT * FROM webhook_deliveries")
     assert (row["endpoint_id"], row["seq"], row["status"]) == (wanting.endpoint.id, 3, "pending")
 
@@ -193,8 +194,8 @@ def test_redelivery_does_not_revive_what_belongs_to_a_disabled_endpoint(database
     created = endpoint()
     payment_id = a_payment(database, events=STORY[:1])
     fan_out(database)
-    disable_endpoint(database, "m_1", created.endpoint.id)
-    assert redeliver(database, "m_1", event_ids(payment_id, 1)[0]) == 0
+    disable_endpoint(database, Owner("m_1", "test"), created.endpoint.id)
+    assert redeliver(database, Owner("m_1", "test"), event_ids(payment_id, 1)[0]) == 0
     assert [row["status"] for row in rows(database, "SELECT status FROM webhook_deliveries")] == ["cancelled"]
 
 
@@ -203,8 +204,8 @@ def test_redelivery_lets_an_event_that_is_not_fanned_out_yet_overtake_nothing(da
     payment_id = a_payment(database, events=STORY[:1])
     fan_out(database)
     an_event(database, payment_id, 2)
-    assert redeliver(database, "m_1", event_ids(payment_id, 2)[0]) == 0
-    assert redeliver(database, "m_1", event_ids(payment_id, 1)[0]) == 1
+    assert redeliver(database, Owner("m_1", "test"), event_ids(payment_id, 2)[0]) == 0
+    assert redeliver(database, Owner("m_1", "test"), event_ids(payment_id, 1)[0]) == 1
     assert [row["seq"] for row in rows(database, "SELECT seq FROM webhook_deliveries")] == [1]
 
 
@@ -215,7 +216,7 @@ def test_a_worker_that_holds_a_delivery_settles_nothing_after_its_redelivery(dat
     claim = database.run(
         lambda connection: delivery_rows.claim(connection, limit=9, per_endpoint=9, skip=[], lease_s=60)
     )
-    redeliver(database, "m_1", event_ids(payment_id, 1)[0])
+    redeliver(database, Owner("m_1", "test"), event_ids(payment_id, 1)[0])
     late = delivery_rows.Settlement(claim.deliveries[0], "dead")
     assert database.run(lambda connection: delivery_rows.settle(connection, [late])) == 0
 
@@ -223,11 +224,11 @@ def test_a_worker_that_holds_a_delivery_settles_nothing_after_its_redelivery(dat
 @pytest.mark.parametrize("event_id", ["evt_", "evt_1_1", "pay_1", "", "evt_" + "0" * 32 + "_1"])
 def test_redelivery_of_an_event_that_nobody_has_is_not_found(database, event_id):
     with pytest.raises(NotFound):
-        redeliver(database, "m_1", event_id)
+        redeliver(database, Owner("m_1", "test"), event_id)
 
 
 def test_redelivery_of_another_merchants_event_is_not_found(database, endpoint):
     endpoint(merchant_id="m_2")
     payment_id = a_payment(database)
     with pytest.raises(NotFound):
-        redeliver(database, "m_2", event_ids(payment_id, 1)[0])
+        redeliver(database, Owner("m_2", "test"), event_ids(payment_id, 1)[0])

@@ -11,6 +11,7 @@ from support.outbox_events import STORY, a_payment, claim_and_fan_out, execute, 
 from support.payments import accept_one
 
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint, disable_endpoint
+from aegis_worker.domain.modes import Owner
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries import waiting
 
@@ -56,10 +57,10 @@ def test_nothing_that_waits_is_told_as_0(api: Api) -> None:
 def test_what_waits_is_told_with_its_age(api: Api, database: Database) -> None:
     settings = settings_with(webhook_allow_private=True)
     for path in ("/stays", "/gone"):
-        made = create_endpoint(database, settings, "m_1", f"http://127.0.0.1:9009{path}", ())
+        made = create_endpoint(database, settings, Owner("m_1", "test"), f"http://127.0.0.1:9009{path}", ())
     a_payment(database, events=STORY)
     database.run(lambda connection: claim_and_fan_out(connection, limit=10, lease_s=60))
-    disable_endpoint(database, "m_1", made.endpoint.id)
+    disable_endpoint(database, Owner("m_1", "test"), made.endpoint.id)
     execute(database, "UPDATE webhook_deliveries SET status = 'dead' WHERE status = 'pending' AND seq = 1")
     execute(database, "UPDATE webhook_deliveries SET tries = 2 WHERE status = 'pending' AND seq = 2")
     execute(database, "UPDATE webhook_deliveries SET created_at = now() - interval '300 s'")
