@@ -114,6 +114,12 @@ class Api:
         headers = {"Idempotency-Key": idempotency_key, "Content-Type": "application/json"}
         return self._call("POST", "/v1/payments", canonical(body), headers)
 
+    def confirm(self, payment_id: str, gateway_data: Mapping[str, Any], idempotency_key: str) -> Reply:
+        """Hand on what a payer brought back. Raises as `post_payment` does."""
+        headers = {"Idempotency-Key": idempotency_key, "Content-Type": "application/json"}
+        body = canonical({"gateway_data": gateway_data})
+        return self._call("POST", f"/v1/payments/{payment_id}/confirm", body, headers)
+
     def post_batch(self, payments: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Reply]:
         """Post many at once, (key, body) each; the reply to each by itself: of one accepted, the line of the answer.
 

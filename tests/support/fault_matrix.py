@@ -63,6 +63,7 @@ ROWS = {
     70: "an outage of commits is no death of a worker",
     69: "PostgreSQL accepts and stays silent",
     71: "the clock goes back under beat",
+    72: "a confirm lost, repeated, raced by a look-up, or cut short by a death",
 }
 
 # Rows that can't have a test yet, and the reason.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,6 +12,8 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.errors import OperatorError
 from aegis_worker.lab.demo.cast import Order, Role
 from aegis_worker.terminal.api import Api, NotAnswered, Reply
+
+from . import payers
 
 THREADS = 8
 # An API that is killed again and again is back within this time after the last kill.
@@ -30,6 +32,7 @@ ROLES = (
     Role("charged, answered HTTP 500", 0.04, ("tok_500",)),
     Role("answered HTTP 500 without a charge", 0.03, ("tok_500_nocharge_once_at_{first}",)),
     Role("3-D Secure", 0.03, ("tok_3ds_1",)),
+    Role("the payer acts in the frontend", 0.06, payers.TOKENS),
     Role("pending at the gateway", 0.03, ("tok_pending_1",)),
 )
 
@@ -44,12 +47,18 @@ class Answered:
 
 
 class Load:
-    """Posts orders in the background. `pause_s` after each, on each of the threads."""
+    """Posts orders in the background, and acts for their payers. `pause_s` after each, on each of the threads.
 
-    def __init__(self, api_url: str, api_key: str, stopping: threading.Event) -> None:
+    `places`: the sandboxes' URLs, by name.
+    """
+
+    def __init__(
+        self, api_url: str, api_key: str, places: Mapping[str, str], stopping: threading.Event
+    ) -> None:
         self._api = Api(api_url, api_key, connections=THREADS)
         self._api.stop = stopping
         self._stopping = stopping
+        self._payers = payers.Payers(self._api, places, stopping)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="load")
 
     def start(self, orders: Sequence[Order], *, pause_s: float) -> list[Future[Answered]]:
@@ -76,6 +85,7 @@ class Load:
     def close(self) -> None:
         """Post no more; close the connections."""
         self._pool.shutdown(cancel_futures=True)
+        self._payers.close()
         self._api.close()
 
     def _post(self, order: Order, pause_s: float) -> Answered:
@@ -90,7 +100,7 @@ class Load:
             except OperatorError as error:  # an answer that no API of ours gives
                 return Answered(order, None, str(error))
             self._stopping.wait(pause_s)
-            return _answered(order, reply, "id")
+            return self._acted(_answered(order, reply, "id"))
 
     def _post_batch(self, orders: Sequence[Order]) -> list[Answered]:
         """Post in one batch. What gets no answer is posted by itself, under the same key: that is the same request."""
@@ -104,9 +114,14 @@ class Load:
         return [
             self._post(order, 0.0)
             if reply is None or reply.is_worth_a_retry
-            else _answered(order, reply, "payment_id")
+            else self._acted(_answered(order, reply, "payment_id"))
             for order, reply in zip(orders, replies, strict=True)
         ]
+
+    def _acted(self, answered: Answered) -> Answered:
+        if answered.payment_id is not None:
+            self._payers.act_for(answered.order, answered.payment_id, within_s=_GIVE_UP_AFTER_S)
+        return answered
 
 
 def _answered(order: Order, reply: Reply, id_field: str) -> Answered:

@@ -137,7 +137,8 @@ def staged(
         with stack, Sink() as sink:
             running = stack.start(stopping)
             settings = load_settings()
-            load = Load(running.api_url, running.api_key, stopping)
+            places = {name: place["url"] for name, place in running.sandboxes.items()}
+            load = Load(running.api_url, running.api_key, places, stopping)
             try:
                 with opened_database() as database:
                     sink.secret = create_endpoint(

@@ -7,23 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.api_client import Api, Merchant, Reply, start_api
+from support.confirming_shop import SandboxShop, Shop
 from support.database_dump import everything_in
-from support.payments import make_due, pipeline, rows
-from support.sandbox_pair import adapter
+from support.payments import rows
 from support.sandbox_process import Sandbox, eventually, running_sandbox
 from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.domain.actions import Redirect
-from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, Lookup
-from aegis_worker.gateways.base import PaymentGateway, StatusQuery
-from aegis_worker.persistence.job_store import PostgresJobs
-from aegis_worker.pipeline.parts import PipelineParts
+from aegis_worker.domain.outcomes import ActionRequired, Approved
 from aegis_worker.pipeline.run import run
 from aegis_worker.sealing.keys import SealingKey
 from aegis_worker.sealing.ring import KeyRing
 
-_KEPT = "SELECT sealed IS NOT NULL AS kept FROM confirms ORDER BY number"
 STEPS = ["initiate", "authenticate", "process"]
 
 
@@ -31,86 +26,6 @@ STEPS = ["initiate", "authenticate", "process"]
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
         yield running
-
-
-class Shop:
-    """A merchant, its payment at a gateway, and the worker that goes on with it."""
-
-    def __init__(self, database_url: str, gateway: PaymentGateway) -> None:
-        self.api: Api = start_api(database_url, gateway)
-        self.gateway = gateway
-        self.merchant: Merchant = self.api.merchant()
-        self.parts = self.worker()
-        self.path = ""
-
-    def worker(self, ring: KeyRing | None = None) -> PipelineParts:
-        jobs = PostgresJobs(self.api.database, ring or self.api.ring)
-        return pipeline(self.api.database, self.gateway, jobs=jobs)
-
-    def pay(self, token: str) -> None:
-        """Post a payment, and go on with it until the payer has to act."""
-        paid = self.merchant.accepted(payment_method={"type": "card", "token": token})
-        self.path = paid["links"]["self"]
-        self.work()
-
-    def work(self) -> None:
-        """Do everything that is due or waits."""
-        run(self.parts, "payments")
-        make_due(self.api.database)
-        run(self.parts, "verify")
-
-    def confirm(self, data: dict[str, Any], key: str = "confirm-1", path: str = "") -> Reply:
-        headers = {"Idempotency-Key": key}
-        body = {"gateway_data": data}
-        return self.merchant.post((path or self.path) + "/confirm", json=body, headers=headers)
-
-    @property
-    def now(self) -> dict[str, Any]:
-        return dict(self.merchant.get(self.path).json)
-
-    @property
-    def state(self) -> str:
-        return str(self.now["state"])
-
-    @property
-    def attempts(self) -> list[tuple[str, int, str, int]]:
-        found = self.merchant.get(self.path + "/attempts").json["data"]
-        return [(one["operation"], one["number"], one["status"], one["sends"]) for one in found]
-
-    @property
-    def story(self) -> list[str]:
-        found = self.merchant.get(self.path + "/events").json["data"]
-        return [one["type"].removeprefix("payment.") for one in found]
-
-    @property
-    def kept(self) -> list[bool]:
-        """For each confirm, whether what was brought back is still kept."""
-        return [row["kept"] for row in rows(self.api.database, _KEPT)]
-
-
-class SandboxShop(Shop):
-    def __init__(self, database_url: str, sandbox: Sandbox, **options: Any) -> None:
-        super().__init__(database_url, adapter(sandbox, absence_window_s=0, **options))
-        self.sandbox = sandbox
-
-    def brought_back(self, how: str = "passed") -> dict[str, Any]:
-        """What the gateway's library gives the frontend, by how the payer did."""
-        secret = self.now["next_action"]["data"]["client_secret"]
-        return dict(self.sandbox.call("GET", f"/challenge?client_secret={secret}").json[how])
-
-    @property
-    def charges(self) -> list[int]:
-        """What the gateway took for the payment."""
-        return [row["captured"] for row in self._booked if row["captured"]]
-
-    @property
-    def at_gateway(self) -> list[str]:
-        """How the payment stands at the gateway."""
-        return [row["status"] for row in self._booked]
-
-    @property
-    def _booked(self) -> list[dict[str, Any]]:
-        return [row for row in self.sandbox.ledger() if row["merchant_payment_id"] in self.path]
 
 
 @pytest.fixture
@@ -160,41 +75,6 @@ def test_what_the_gateway_can_make_nothing_of_leaves_the_payment_to_its_payer(sh
     run(shop.parts, "payments")
     assert shop.state == "SUCCESS"
     assert shop.attempts[-1] == ("confirm", 2, "APPROVED", 1)
-
-
-def test_a_lost_answer_is_doubt_that_asking_ends(shop: SandboxShop) -> None:
-    shop.pay("tok_sdk_then_drop")
-    shop.confirm(shop.brought_back())
-    run(shop.parts, "payments")
-    assert (shop.state, shop.now["certainty"], shop.kept) == ("REQUIRES_ACTION", "unknown", [True])
-    shop.work()
-    assert (shop.state, shop.now["certainty"]) == ("SUCCESS", "known")
-    assert shop.attempts == [("process", 1, "APPROVED", 1), ("confirm", 1, "APPROVED", 1)]
-    assert (shop.charges, shop.kept) == ([1999], [False])
-
-
-def test_a_lost_call_is_repeated_with_its_own_key_and_data(shop: SandboxShop) -> None:
-    shop.pay("tok_sdk_then_drop_nocharge_once")
-    shop.confirm(shop.brought_back())
-    run(shop.parts, "payments")
-    assert shop.now["certainty"] == "unknown"
-    shop.work()
-    assert shop.state == "SUCCESS"
-    assert shop.attempts == [("process", 1, "APPROVED", 1), ("confirm", 1, "APPROVED", 2)]
-    assert (shop.charges, shop.kept) == ([1999], [False])
-
-
-def test_a_confirm_that_never_left_is_sent_once_the_gateway_is_back(shop: SandboxShop) -> None:
-    shop.pay("tok_sdk")
-    brought = shop.brought_back()
-    shop.sandbox.kill()
-    shop.confirm(brought)
-    run(shop.parts, "payments")
-    assert shop.attempts[-1] == ("confirm", 1, "NOT_SENT", 1)
-    assert (shop.now["certainty"], shop.kept) == ("known", [True])
-    shop.sandbox.start()
-    shop.work()
-    assert (shop.state, shop.charges, shop.kept) == ("SUCCESS", [1999], [False])
 
 
 def test_a_charge_that_is_pending_after_the_confirm_is_waited_for(shop: SandboxShop) -> None:
@@ -346,49 +226,6 @@ def test_what_no_key_opens_is_left_to_a_person_and_moves_nothing(shop: SandboxSh
     assert ("AEGIS_SEALING_KEYS" in review["reason"], shop.charges) == (True, [])
     shop.confirm(shop.brought_back(), "again")
     assert shop.kept == [True], "it is the same confirm"
-
-
-class TestRaces:
-    """A confirm that comes while the gateway is being asked: the worker holds the job."""
-
-    ASKED = ActionRequired("ch_1", Redirect("https://bank.example/3ds"))
-
-    def shop(self, database_url: str, then: Lookup) -> tuple[Shop, ScriptedGateway]:
-        gateway = ScriptedGateway("scripted", lambda request: self.ASKED)
-        shop = Shop(database_url, gateway)
-        shop.pay("tok_ok")
-
-        def asked_meanwhile(query: StatusQuery) -> Lookup:
-            gateway.look_up = answering(then)
-            assert shop.confirm({"result": "canary"}).status_code == 202
-            return then
-
-        gateway.look_up = asked_meanwhile
-        return shop, gateway
-
-    def test_it_is_sent_at_once_when_the_gateway_still_waits(self, database_url: str) -> None:
-        shop, gateway = self.shop(database_url, self.ASKED)
-        make_due(shop.api.database)
-        run(shop.parts, "verify")
-        run(shop.parts, "verify")
-        assert (shop.state, [call.operation.value for call in gateway.calls]) == (
-            "SUCCESS",
-            ["process", "confirm"],
-        )
-
-    @pytest.mark.parametrize(
-        ("then", "state"),
-        [(Approved("ch_1"), "SUCCESS"), (Declined("do_not_honor", "05", gateway_ref="ch_1"), "FAILURE")],
-    )
-    def test_it_is_erased_unsent_when_the_gateway_has_gone_on(
-        self, database_url: str, then: Lookup, state: str
-    ) -> None:
-        shop, gateway = self.shop(database_url, then)
-        make_due(shop.api.database)
-        run(shop.parts, "verify")
-        assert (shop.state, shop.kept) == (state, [False])
-        assert [call.operation.value for call in gateway.calls] == ["process"]
-        assert shop.confirm({"result": "canary"}, "late").status_code == 200
 
 
 def test_a_gateway_that_takes_nothing_back_is_asked(database_url: str) -> None:

@@ -109,6 +109,16 @@ def test_without_one_to_send_the_charge_is_asked_about(work: Work) -> None:
     assert step.query.operation is Operation.PROCESS
 
 
+def test_a_confirm_waits_for_the_doubt_about_the_charge_and_no_longer() -> None:
+    work = replace(work_on(), attempts=(an_attempt(status="UNKNOWN", gateway_ref="ch_1"),))
+    asked = next_step(work, POLICY)
+    assert isinstance(asked, Ask)
+    settled = said(work, AN_ACTION, looked_up=True)
+    assert statuses(settled) == {"process": "ACTION_REQUIRED"}
+    assert isinstance(settled.then, Send)
+    assert settled.then.request.operation is Operation.CONFIRM
+
+
 @pytest.mark.parametrize("status", ["SENT", "UNKNOWN", "NOT_SENT"])
 def test_an_open_confirm_is_asked_about_by_the_charges_reference(status: str) -> None:
     step = next_step(work_on(a_confirm(status)), POLICY)

@@ -29,6 +29,7 @@ from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
 from ..absence import Missing, after_not_found
 from ..answers import ask_later, doubt, end_attempt, send_again
 from ..steps import review
+from .confirm import confirm_step
 from .facts import acted, action_required, approved
 from .plan import another_try, first_step
 
@@ -97,6 +98,10 @@ def _action_required(work: Work, outcome: ActionRequired, answer: Answer, policy
     work, ended = end_attempt(work, answer, AttemptStatus.ACTION_REQUIRED, said, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer))
     if work.payment.state is State.REQUIRES_ACTION:
+        # A confirm that came while the step was in doubt has waited for this.
+        confirm = confirm_step(work, work.subject)
+        if confirm is not None:
+            return Settled(work, ended, facts, confirm)
         return ask_later(work, ended, facts, "the payer has to act", policy)
     facts.append(action_required(work.subject.gateway, outcome))
     return replace(ask_later(work, ended, facts, "the payer has to act", policy), action=outcome.action)
