@@ -88,6 +88,12 @@ def test_three_d_secure_abandoned_and_the_door_closed(till: Till) -> None:
     assert till.captured(paid) == []
 
 
+def test_three_d_secure_without_the_payer(till: Till) -> None:
+    paid = till.pay("tok_3ds_1", off_session=True)
+    assert isinstance(paid.outcome, Declined)
+    assert paid.outcome.code == "authentication_required"
+
+
 def test_pending_then_success(till: Till) -> None:
     paid = till.pay("tok_pending_1")
     assert isinstance(paid.outcome, Pending)

@@ -13,6 +13,7 @@ from support.typed_params import misfits
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Declined, Operation
+from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.emulator.stripe.forms import parse
 from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
@@ -47,6 +48,9 @@ VOID = GatewayRequest(Operation.VOID, PAYMENT, f"{PAYMENT}x102", TERMS, "pi_1")
 REFUND = GatewayRequest(Operation.REFUND, PAYMENT, f"{PAYMENT}b103", TERMS, "pi_1")
 
 
+SHIPPING = {"name": "Asha Rao", "line1": "12 MG Road", "city": "Bengaluru", "country": "IN"}
+
+
 def with_token(token: str, request: GatewayRequest = CREATE) -> GatewayRequest:
     return replace(request, terms=replace(TERMS, payment_method={"type": "card", "token": token}))
 
@@ -66,6 +70,14 @@ REQUESTS = {
     ),
     "confirm in the page": (
         replace(CONFIRM, terms=replace(TERMS, return_url=None)),
+        params.PaymentIntentConfirmParams,
+    ),
+    "create with where the goods go": (
+        replace(CREATE, payer=Payer({"shipping_address": SHIPPING})),
+        params.PaymentIntentCreateParams,
+    ),
+    "confirm without the payer": (
+        replace(CONFIRM, terms=replace(TERMS, return_url=None, off_session=True, mandate="mandate_1")),
         params.PaymentIntentConfirmParams,
     ),
     "capture": (CAPTURE, params.PaymentIntentCaptureParams),
@@ -187,3 +199,20 @@ def test_a_look_up_goes_by_id_and_only_reads(query: StatusQuery, path: str) -> N
     call = next(adapter().get_status(query))
     assert isinstance(call, HttpCall)
     assert (call.method, call.path, call.body, call.only_reads) == ("GET", path, None, True)
+
+
+def test_the_goods_go_to_an_address_with_a_name_and_the_email_goes_nowhere() -> None:
+    payer = Payer({"shipping_address": SHIPPING, "email": "asha@example.com"})
+    fields = parse(call_of(replace(CREATE, payer=payer)).body or b"")
+    given = {name: text for name, text in SHIPPING.items() if name != "name"}
+    assert fields["shipping"] == {"name": "Asha Rao", "address": given}
+    assert "receipt_email" not in fields
+    nameless = Payer({"shipping_address": given})
+    assert "shipping" not in parse(call_of(replace(CREATE, payer=nameless)).body or b"")
+
+
+def test_a_payer_who_is_not_there_is_asked_for_nothing() -> None:
+    fields = parse(
+        call_of(replace(CONFIRM, terms=replace(TERMS, return_url=None, off_session=True))).body or b""
+    )
+    assert fields == {"off_session": "true"}

@@ -99,12 +99,24 @@ class Till:
         self.gateway = LoadedGateway(self.adapter)
 
     def pay(
-        self, token: str = "tok_ok", *, minor: int = 1999, hold: bool = False, return_url: str | None = None
+        self,
+        token: str = "tok_ok",
+        *,
+        minor: int = 1999,
+        hold: bool = False,
+        return_url: str | None = None,
+        off_session: bool | None = None,
     ) -> Paid:
         """All steps of a charge, until one does not simply succeed."""
         method = "manual" if hold else "automatic"
         card = {"type": "card", "token": token}
-        terms = PaymentTerms(Money(minor, "USD"), card, method, return_url=return_url)  # type: ignore[arg-type]
+        terms = PaymentTerms(
+            Money(minor, "USD"),
+            card,
+            method,  # type: ignore[arg-type]
+            return_url=return_url,
+            off_session=off_session,
+        )
         return self.go_on(f"pay_{uuid.uuid4().hex}", terms)
 
     def go_on(self, payment_id: str, terms: PaymentTerms, ref: str | None = None) -> Paid:
@@ -236,6 +248,7 @@ SANDBOX = Subject(
     refund_by_hand=_refund_at_sandbox,
     skips={
         "three_d_secure_in_the_shops_page": "sends payers to a page of its own, always",
+        "three_d_secure_without_the_payer": "waits for a payer who is not there",
         "a_refund_that_is_pending": "its refunds are done at once",
         "a_refund_that_fails_late": "its refunds are done at once",
         "a_saved_card_with_its_customer": "saves no cards",

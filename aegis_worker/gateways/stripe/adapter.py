@@ -25,6 +25,8 @@ from .webhook import read_webhook
 _KEY_LIFETIME_S = 86_400
 # How long a confirmation may be on its way after its connection broke.
 _ABSENCE_WINDOW_S = 120
+# Not the e-mail address: Stripe would write to the payer. What else it wants to know Stripe.js finds out.
+_OF_THE_PAYER = frozenset({"shipping_address"})
 _OPTIONS = {"absence_window_s", "connected", "multicapture", "publishable_key"}
 _KEYS = {"live": ("sk_live_", "rk_live_"), "test": ("sk_test_", "rk_test_")}
 
@@ -50,6 +52,7 @@ class StripeAdapter:
             identity=IDENTITY,
             amounts=AMOUNTS,
             several_captures=self._multicapture,
+            payer=_OF_THE_PAYER,
         )
         acts_for = config.account if options.get("connected") else None
         self._headers = headers_for(config.api_key, acts_for)

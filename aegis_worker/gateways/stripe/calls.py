@@ -20,6 +20,7 @@ from .forms import form
 # The one that the adapter was written and tested for, by the parameters of Stripe's SDK 16: docs.stripe.com/api/versioning.
 API_VERSION = "2026-10-28.endive"
 _CARD = "card"
+_ADDRESS = ("line1", "line2", "city", "state", "postal_code", "country")
 # Of what the shop's page collected: docs.stripe.com/payments/finalize-payments-on-the-server.
 _CONFIRMATION_TOKEN = "ctoken_"
 
@@ -72,6 +73,7 @@ def _create(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str,
         **_instrument(terms.payment_method.get("token", "")),
         "payment_method_options": options if multicapture and not request.capture else None,
         "description": terms.description,
+        "shipping": _shipping(request),
         "statement_descriptor_suffix": terms.statement_descriptor,
         "metadata": {"reference": request.idempotency_key, "merchant_payment_id": request.payment_id},
     }
@@ -91,16 +93,27 @@ def _instrument(token: str) -> dict[str, Any]:
     return {"payment_method": method, "customer": customer if slash else None}
 
 
+def _shipping(request: GatewayRequest) -> dict[str, Any] | None:
+    """Where the goods go. Stripe wants a name with the address."""
+    place = request.payer.details.get("shipping_address") if request.payer is not None else None
+    if not place or not place.get("name"):
+        return None
+    return {"name": place["name"], "address": {name: place.get(name) for name in _ADDRESS}}
+
+
 def _confirm(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str, Any]]:
-    """With a return URL, 3-D Secure is done by redirect; without one, by Stripe.js in the shop's page."""
+    """With a return URL, 3-D Secure is done by redirect; without one, by Stripe.js in the shop's page.
+
+    A payer who is not there can do neither: Stripe declines where the issuer wants it.
+    """
     return_url = request.terms.return_url
     method = request.terms.payment_method.get("token", "").rpartition("/")[2]
     fields = {
         "confirmation_token": method if method.startswith(_CONFIRMATION_TOKEN) else None,
-        "return_url": return_url or None,
-        "use_stripe_sdk": None if return_url else True,
-        "off_session": request.terms.off_session or None,
         "mandate": request.terms.mandate,
+        "off_session": request.terms.off_session or None,
+        "return_url": return_url or None,
+        "use_stripe_sdk": None if return_url or request.terms.off_session else True,
     }
     return f"payment_intents/{_quoted(request.gateway_ref)}/confirm", fields
 
