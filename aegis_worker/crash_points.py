@@ -21,6 +21,8 @@ POINTS: dict[str, tuple[str, str]] = {
     "intake.hinted": ("the hint was handed over", "the answer to the merchant"),
     "capture.written": ("a capture is written, with its event and job", "their commit"),
     "capture.committed": ("a capture is accepted", "the hint"),
+    "void.written": ("a cancel is written, with the payment's end or a job", "their commit"),
+    "void.committed": ("a cancel is accepted", "the hint"),
     "refund.written": ("a refund is written, with its event and job", "their commit"),
     "refund.committed": ("a refund is accepted", "the hint"),
     "confirm.written": ("what a payer brought back is kept, its job woken", "their commit"),

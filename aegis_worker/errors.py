@@ -178,6 +178,12 @@ class UnsupportedByGateway(Refused):
     code = "unsupported_by_gateway"
 
 
+class JobOpen(Refused):
+    """A capture, refund or cancel of the payment is under way; its end decides whether this may follow."""
+
+    code = "job_open"
+
+
 class TooManyWaiting(Refused):
     """So many captures and refunds of the payment wait already that no further one is taken now."""
 

@@ -20,6 +20,7 @@ from uuid_utils import uuid7
     EVENT_BODY,
     CAPTURE,
     REFUND,
+    VOID,
 ) = (
     "pay",
     "job",
@@ -33,6 +34,7 @@ from uuid_utils import uuid7
     "geb",
     "cap",
     "ref",
+    "voi",
 )
 
 _HEX_ID, _SEQ = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9]{1,6}")

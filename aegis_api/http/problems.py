@@ -51,7 +51,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "duplicate_reference": Problem(409, "Another payment carries this reference"),
     "duplicate_endpoint": Problem(409, "Another webhook endpoint posts there"),
-    "job_open": Problem(409, "The payment's job is changing hands", retryable=True),
+    "job_open": Problem(409, "A job of the payment is under way, or changing hands", retryable=True),
     "payment_frozen": Problem(409, "The payment is frozen until a person has looked at it"),
     "invalid_state": Problem(409, "The payment does not take this now"),
     "resolution_contradicted": Problem(409, "A gateway says something else"),

@@ -29,6 +29,7 @@ _REFUNDED = replace(
     order=Order(EntityKind.REFUND, "ref_0199a7c5a0f47d5a8f0e6b1c2d3e4f53", 1, 500),
     gateway_ref="re_27b0",
 )
+_VOIDED = replace(_CAPTURED, order=Order(EntityKind.VOID, "voi_0199a7c5a0f47d5a8f0e6b1c2d3e4f54", 1, 1999))
 
 
 def _settled(entity: Entity) -> dict[str, Any]:
@@ -52,3 +53,4 @@ CAPTURE, ORDERED_CAPTURE = _settled(_CAPTURED), _accepted(_CAPTURED)
 CAPTURES = list_body([CAPTURE], None)
 REFUND, ORDERED_REFUND = _settled(_REFUNDED), _accepted(_REFUNDED)
 REFUNDS = list_body([REFUND], None)
+VOID, ORDERED_VOID = _settled(_VOIDED), _accepted(_VOIDED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, g
+from flask import Response, g, request
 
 from aegis_api.http.answers import answer
 from aegis_api.http.idempotency import idempotency_key
@@ -26,7 +26,7 @@ from aegis_worker.views.pages import list_body
 def ordered(kind: EntityKind, payment_id: str, body: Mapping[str, Any]) -> Response:
     """Accept the order, or replay what was accepted under its key, and answer with the entity as it stands."""
     web, payment_id = parts().web, known_form(payment_id, PAYMENT)
-    route = f"POST /v1/payments/{payment_id}/{kind}s"
+    route = f"POST {request.path}"
     command = OrderCommand(
         kind,
         g.owner,

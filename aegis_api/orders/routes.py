@@ -1,4 +1,4 @@
-"""Captures and refunds over HTTP."""
+"""Captures, cancels and refunds over HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aegis_api.http.auth import require_merchant, require_scope
 from aegis_api.http.openapi import Blueprint, headers, refuses, takes
 from aegis_api.http.requests import id_parameter, known_form
 from aegis_worker.domain.entities import EntityKind
-from aegis_worker.ids import CAPTURE, PAYMENT, REFUND
+from aegis_worker.ids import CAPTURE, PAYMENT, REFUND, VOID
 
 from . import examples, schemas
 from .ordering import listed, ordered, shown
@@ -19,13 +19,15 @@ blueprint = Blueprint(
     "orders",
     __name__,
     url_prefix="/v1",
-    description="What is ordered of a payment that is there: captures and refunds.",
+    description="What is ordered of a payment that is there: captures, cancels and refunds.",
 )
 blueprint.before_request(require_merchant)
 
 _PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
 _CAPTURE_ID = id_parameter("capture_id", CAPTURE, "A capture.")
 _REFUND_ID = id_parameter("refund_id", REFUND, "A refund.")
+_VOID_ID = id_parameter("void_id", VOID, "A cancel.")
+_OF_AMOUNTS = ("amount_step", "unsupported_by_gateway", "too_many_waiting")
 _REFUSED = (
     "malformed_json",
     "idempotency_key_missing",
@@ -86,6 +88,38 @@ def get_capture(capture_id: str) -> Response:
     Its status may change after the gateway took it: a capture that succeeded can still fail days later.
     """
     return shown(EntityKind.CAPTURE, known_form(capture_id, CAPTURE))
+
+
+@blueprint.route("/payments/<payment_id>/cancel", methods=["POST"], parameters=[_PAYMENT_ID])
+@takes("Idempotency-Key")
+@refuses(*(code for code in _REFUSED if code not in _OF_AMOUNTS))
+@blueprint.arguments(schemas.CancelRequestSchema(), example={})
+@blueprint.response(
+    202,
+    schemas.OrderedVoidSchema(),
+    description="The cancel is carried out, or accepted and durable.",
+    example=examples.ORDERED_VOID,
+    headers=headers("Location", "Retry-After", "Idempotent-Replayed"),
+)
+def cancel_payment(body: dict[str, Any], payment_id: str) -> Response:
+    """Cancel a payment
+
+    A payment of which nothing was sent is CANCELLED at once. What is held is released, and what was captured of it stays.
+    While a charge may be at a gateway the cancel is recorded: a hold that lands is released, a charge that takes the money
+    stays a success, and the cancel fails with `too_late`; to refund is a decision of its own.
+    """
+    return ordered(EntityKind.VOID, payment_id, body)
+
+
+@blueprint.route("/voids/<void_id>", parameters=[_VOID_ID])
+@refuses("not_found")
+@blueprint.response(200, schemas.VoidSchema(), example=examples.VOID, headers=headers())
+def get_void(void_id: str) -> Response:
+    """Look at a cancel
+
+    It is `requested` while a charge is under way, until it is known whether there is something to release.
+    """
+    return shown(EntityKind.VOID, known_form(void_id, VOID))
 
 
 @blueprint.route("/payments/<payment_id>/refunds", methods=["POST"], parameters=[_PAYMENT_ID])

@@ -93,6 +93,31 @@ class RefundSchema(EntitySchema):
     object = one_of("refund")
 
 
+class CancelRequestSchema(BodySchema):
+    """An empty object."""
+
+
+class VoidSchema(EntitySchema):
+    """A cancel: the payment ends before money moves, or what it holds is released. `amount` is the payment's.
+
+    `requested` until it is known whether the gateway holds the funds. It fails with `too_late` where the payment had
+    succeeded or failed before.
+    """
+
+    object = one_of("void")
+
+
+class OrderedVoidSchema(VoidSchema):
+    """The cancel, and the job that releases the funds."""
+
+    job = fields.Nested(
+        JobSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "null where nothing had been sent, or while it waits for another job."},
+    )
+
+
 _JOB = {"description": "null while it waits behind another job of the payment."}
 
 

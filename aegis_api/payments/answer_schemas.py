@@ -7,6 +7,7 @@ from marshmallow import fields
 from aegis_api.http.documented import Answer, an_object, one_of, table, text, time, whole
 from aegis_api.http.refusals import LastErrorSchema
 from aegis_api.jobs.schemas import AcceptedJobSchema, JobSchema
+from aegis_api.orders.schemas import CaptureListSchema, RefundListSchema
 from aegis_worker.domain.actions import ACTIONS
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.modes import MODES
@@ -187,6 +188,12 @@ class ExpandedPaymentSchema(PaymentSchema):
     """A payment with the lists that `expand` asked for."""
 
     events = fields.Nested(EventListSchema, metadata={"description": f"Present with expand={EXPANDABLE[1]}."})
+    captures = fields.Nested(
+        CaptureListSchema, metadata={"description": f"Present with expand={EXPANDABLE[2]}."}
+    )
+    refunds = fields.Nested(
+        RefundListSchema, metadata={"description": f"Present with expand={EXPANDABLE[3]}."}
+    )
     attempts = fields.Nested(
         AttemptListSchema, metadata={"description": f"Present with expand={EXPANDABLE[0]}."}
     )

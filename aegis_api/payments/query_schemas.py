@@ -13,7 +13,8 @@ from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.transitions import State
 
-EXPANDABLE = ("attempts", "events")
+EXPANDABLE = ("attempts", "events", "captures", "refunds")
+_ONE = f"({'|'.join(EXPANDABLE)})"
 
 
 class Expansion(StrictField):
@@ -22,8 +23,8 @@ class Expansion(StrictField):
     def __init__(self, **kwargs: Any) -> None:
         documented = {
             "type": "string",
-            "pattern": "^(attempts|events)(,(attempts|events))*$",
-            "example": "attempts,events",
+            "pattern": f"^{_ONE}(,{_ONE})*$",
+            "example": "attempts,captures",
             "description": f"What to include, comma-separated: {', '.join(EXPANDABLE)}. At most 100 of each are included.",
         }
         super().__init__(metadata=documented, **kwargs)

@@ -17,12 +17,14 @@ from aegis_api.http.requests import NOTHING_HERE, id_parameter, known_form
 from aegis_api.http.waiting import until_decided, wanted_s
 from aegis_api.jobs.schemas import JobAnswerSchema
 from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.errors import DatabaseUnavailable, NotFound
 from aegis_worker.ids import PAYMENT, parse_event_id
 from aegis_worker.intake import Accepted, request_sync
-from aegis_worker.queries import as_of, history, jobs, payments
+from aegis_worker.queries import as_of, entities, history, jobs, payments
 from aegis_worker.views.attempts import attempt_body
+from aegis_worker.views.entities import entity_body
 from aegis_worker.views.events import events_page
 from aegis_worker.views.jobs import accepted_job_body, job_body
 from aegis_worker.views.pages import list_body
@@ -178,6 +180,10 @@ def get_payment(query: dict[str, Any], payment_id: str) -> Response:
         if "attempts" in expand:
             attempts = history.list_attempts(connection, g.owner, payment_id, limit=LONGEST_PAGE)
             expanded["attempts"] = list_body([attempt_body(attempt) for attempt in attempts], None)
+        for kind in (EntityKind.CAPTURE, EntityKind.REFUND):
+            if f"{kind}s" in expand:
+                page = entities.list_entities(connection, kind, g.owner, payment_id, limit=LONGEST_PAGE)
+                expanded[f"{kind}s"] = list_body([entity_body(row) for row in page.rows], page.next_cursor)
     if expand:
         return answer(body | expanded)
     tag = {"ETag": etag(stored.payment.version)}

@@ -64,6 +64,11 @@ def _on_the_way(meaning: str, why: str) -> Decline:
 
 
 DECLINES: dict[str, Decline] = {
+    "too_late": Decline(
+        "invalid",
+        "do_not_retry",
+        "Of a capture or void: the payment had ended before it, or nothing was held any more.",
+    ),
     "insufficient_funds": _of_the_issuer(
         "use_other_method",
         "The account does not hold enough.",

@@ -1,5 +1,5 @@
-"""Captures and refunds: what a merchant orders of a charge that is there. Entities with an id, an amount and a status of
-their own (design D15). Pure.
+"""Captures, voids and refunds: what a merchant orders of a charge that is there. Entities with an id, an amount and a
+status of their own (design D15). Pure.
 
 The gateway's "accepted" ends the job, not the entity; its end may come days later, and a success may still turn into a
 failure. What an entity has come to is told by events of its payment, and folding those gives the payment's amounts.
@@ -25,6 +25,8 @@ class EntityKind(StrEnum):
     """What there is of them."""
 
     CAPTURE = "capture"
+    # The release of what is held, which cancels the payment. Its payment's own events tell of it.
+    VOID = "void"
     REFUND = "refund"
 
 

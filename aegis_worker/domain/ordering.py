@@ -48,7 +48,7 @@ def allowed_now(payment: Payment) -> Sequence[str]:
     asked = {
         "capture": payment.capturable_minor > 0,
         "refund": payment.refundable_minor > 0,
-        "cancel": payment.state in (State.INITIATED, State.AUTHORIZED),
+        "cancel": not payment.is_terminal,
     }
     return [name for name, is_allowed in asked.items() if is_allowed]
 

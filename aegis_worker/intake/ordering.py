@@ -1,4 +1,4 @@
-"""Ordering captures and refunds: once per key, for as long as the payment is kept.
+"""Ordering captures, voids and refunds: once per key, for as long as the payment is kept.
 
 The order is accepted in one transaction: the entity, its event, and its job, or no job where it waits behind another one.
 """
@@ -13,35 +13,48 @@ from functools import partial
 from sqlalchemy import Connection
 
 from aegis_worker.crash_points import crash_point
-from aegis_worker.domain.entities import EntityKind, Order, requested
+from aegis_worker.domain.entities import EntityKind, EntityStatus, Order, requested
 from aegis_worker.domain.gateway_keys import MOST_ORDERED
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.ordering import MOST_WAITING, Able, allowed_now, capture_to_order, refund_to_order
-from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import (
     IdempotencyKeyReused,
     InvalidState,
     JobBusy,
+    JobOpen,
     NotFound,
     PaymentFrozen,
     TooManyWaiting,
 )
-from aegis_worker.ids import CAPTURE, REFUND, new_id
+from aegis_worker.ids import CAPTURE, REFUND, VOID, new_id
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ordering_rows import (
     LockedPayment,
     OpenJob,
     give_request,
+    has_attempts,
     locked_payment,
     open_job,
     standing,
     stored_order,
+    write_cancelled,
+    write_entity,
     write_order,
 )
 
-_PREFIX = {EntityKind.CAPTURE: CAPTURE, EntityKind.REFUND: REFUND}
-_WRITTEN = {EntityKind.CAPTURE: "capture.written", EntityKind.REFUND: "refund.written"}
-_COMMITTED = {EntityKind.CAPTURE: "capture.committed", EntityKind.REFUND: "refund.committed"}
+_PREFIX = {EntityKind.CAPTURE: CAPTURE, EntityKind.VOID: VOID, EntityKind.REFUND: REFUND}
+_WRITTEN = {
+    EntityKind.CAPTURE: "capture.written",
+    EntityKind.VOID: "void.written",
+    EntityKind.REFUND: "refund.written",
+}
+_COMMITTED = {
+    EntityKind.CAPTURE: "capture.committed",
+    EntityKind.VOID: "void.committed",
+    EntityKind.REFUND: "refund.committed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +107,41 @@ def _order(
     if job is None:
         raise JobBusy(f"the job of {command.payment_id} is changing hands; ask again")
     _check(locked, job)
+    if command.kind is EntityKind.VOID:
+        return _cancel(connection, command, locked.payment, job, new)
     made = _new_order(connection, command, locked.payment, able, new)
     payment, (event,) = locked.payment.record([requested(made)])
     write_order(connection, made, payment, event, command.idempotency_key, command.request_hmac)
     if job.is_ours:
         give_request(connection, job, made)
     crash_point(_WRITTEN[command.kind])
+    return Ordered(made.id, job.id if job.is_ours else None, replayed=False)
+
+
+def _cancel(
+    connection: Connection, command: OrderCommand, payment: Payment, job: OpenJob, new: str
+) -> Ordered:
+    """Cancel at once where nothing was sent, void what is held, or record it for when it is known what is held."""
+    so_far = standing(connection, EntityKind.VOID, payment.id)
+    if payment.is_terminal:
+        raise InvalidState(f"a payment that is {payment.state} can't be cancelled", allowed_now(payment))
+    is_under_way = job.operation in [*EntityKind] and not job.is_ours
+    if is_under_way or so_far.unsettled or so_far.ordered >= MOST_ORDERED:
+        raise JobOpen(f"a capture, refund or cancel of {payment.id} is under way")
+    made = Order(EntityKind.VOID, new, so_far.ordered + 1, payment.amount.minor)
+    by = (command.idempotency_key, command.request_hmac)
+    if payment.state is State.INITIATED and not has_attempts(connection, payment.id):
+        ended, (event,) = payment.record([Fact(EventType.CANCELLED, {"reason": "cancelled by the merchant"})])
+        write_entity(connection, made, payment, *by, status=EntityStatus.SUCCEEDED)
+        write_cancelled(connection, ended, event, job)
+        crash_point(_WRITTEN[EntityKind.VOID])
+        return Ordered(made.id, None, replayed=False)
+    if job.is_ours and payment.state is not State.AUTHORIZED:
+        raise JobBusy(f"the job of {payment.id} is changing hands; ask again")
+    write_entity(connection, made, payment, *by)
+    if job.is_ours:
+        give_request(connection, job, made)
+    crash_point(_WRITTEN[EntityKind.VOID])
     return Ordered(made.id, job.id if job.is_ours else None, replayed=False)
 
 
@@ -138,6 +180,8 @@ def _new_order(
     else:
         minor, final = refund_to_order(payment, gateway, command.amount_minor), False
     so_far = standing(connection, command.kind, payment.id)
+    if command.kind is EntityKind.CAPTURE and EntityKind.VOID in so_far.unsettled:
+        raise InvalidState(f"{payment.id} is being cancelled", [])
     if so_far.waiting >= MOST_WAITING or so_far.ordered >= MOST_ORDERED:
         raise TooManyWaiting(
             f"at most {MOST_WAITING} captures and refunds of a payment wait, and {MOST_ORDERED} are made in all"

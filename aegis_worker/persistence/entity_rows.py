@@ -30,10 +30,9 @@ WHERE e.id = n.id
 
 # What an order carries, from its row.
 ORDER_AS_JSON: Mapping[EntityKind, str] = {
-    EntityKind.CAPTURE: "jsonb_build_object('kind', 'capture', 'id', id, 'number', number, 'amount_minor', amount_minor,"
-    " 'final', final)",
-    EntityKind.REFUND: "jsonb_build_object('kind', 'refund', 'id', id, 'number', number, 'amount_minor', amount_minor,"
-    " 'final', false)",
+    kind: f"jsonb_build_object('kind', '{kind}', 'id', id, 'number', number, 'amount_minor', amount_minor,"
+    f" 'final', {'final' if 'final' in table.c else 'false'})"
+    for kind, table in TABLE_OF.items()
 }
 _WAITING = " UNION ALL ".join(
     f"SELECT '{kind}' AS operation, merchant_id, mode, created_at, id, jsonb_build_object('order', {order}) AS request"

@@ -1,5 +1,7 @@
-"""The tables of captures and refunds. Their rows are kept for good, and with them the keys that they were ordered under:
-an order that is repeated after weeks is found again.
+"""The tables of captures, voids and refunds.
+
+Their rows are kept for good, and with them the keys that they were ordered under: an order that is repeated after weeks is
+found again.
 """
 
 from __future__ import annotations
@@ -60,5 +62,10 @@ def _entities(name: str, *more: Column[Any]) -> Table:
 
 captures = _entities("captures", Column("final", Boolean, nullable=False))
 refunds = _entities("refunds")
+voids = _entities("voids")
 
-TABLE_OF: Mapping[EntityKind, Table] = {EntityKind.CAPTURE: captures, EntityKind.REFUND: refunds}
+TABLE_OF: Mapping[EntityKind, Table] = {
+    EntityKind.CAPTURE: captures,
+    EntityKind.VOID: voids,
+    EntityKind.REFUND: refunds,
+}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, func, select, text
 
-from aegis_worker.domain.entities import EntityKind, Order
+from aegis_worker.domain.entities import UNSETTLED, EntityKind, EntityStatus, Order
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.ids import JOB, new_id
@@ -21,7 +21,7 @@ from .entity_tables import TABLE_OF
 from .mapping import payment_from_row
 from .tables import payments
 
-_OPEN_JOB = "SELECT id, status FROM jobs WHERE payment_id = %(payment_id)s AND finished_at IS NULL FOR UPDATE"
+_OPEN_JOB = "SELECT id, operation, status FROM jobs WHERE payment_id = %(payment_id)s AND finished_at IS NULL FOR UPDATE"
 _NEW_JOB = """
 INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)
 SELECT %(job_id)s, id, merchant_id, mode, %(operation)s, 'payments', 'queued' FROM payments WHERE id = %(payment_id)s
@@ -39,6 +39,23 @@ WITH moved AS (
 )
 INSERT INTO outbox (payment_id, seq, merchant_id) SELECT id, %(version)s, merchant_id FROM moved
 """
+# A worker that holds the job has lost its fence, and writes and sends nothing any more.
+_END_JOB = """
+UPDATE jobs SET status = 'failed', reason = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL,
+    lease_epoch = lease_epoch + 1, updated_at = clock_timestamp()
+WHERE id = %(job_id)s
+"""
+_CANCEL = """
+WITH moved AS (
+    UPDATE payments SET version = %(version)s, state = %(state)s, next_action = NULL, updated_at = clock_timestamp()
+    WHERE id = %(payment_id)s
+    RETURNING id, merchant_id
+), told AS (
+    INSERT INTO payment_events (payment_id, seq, type, data)
+    SELECT id, %(version)s, %(type)s, %(data)s::jsonb FROM moved
+)
+INSERT INTO outbox (payment_id, seq, merchant_id) SELECT id, %(version)s, merchant_id FROM moved
+"""
 _GIVE_REQUEST = "UPDATE jobs SET request = %(request)s::jsonb WHERE id = %(job_id)s"
 
 
@@ -46,6 +63,7 @@ class OpenJob(NamedTuple):
     """The payment's open job, locked. `is_ours`: it was made by this transaction, and its request is yet to be given."""
 
     id: str
+    operation: str
     status: str
     is_ours: bool
 
@@ -58,10 +76,13 @@ class LockedPayment(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How many orders of a kind a payment has had, and how many captures and refunds of it wait for their job."""
+    """How many orders of a kind a payment has had, how many of all kinds wait for their job, and of which kinds some are
+    not settled yet.
+    """
 
     ordered: int
     waiting: int
+    unsettled: frozenset[EntityKind]
 
 
 def stored_order(
@@ -85,10 +106,10 @@ def open_job(connection: Connection, kind: EntityKind, payment_id: str) -> OpenJ
     for _ in range(3):
         row = connection.exec_driver_sql(_OPEN_JOB, names).one_or_none()
         if row is not None:
-            return OpenJob(row.id, row.status, is_ours=False)
+            return OpenJob(row.id, row.operation, row.status, is_ours=False)
         made = connection.exec_driver_sql(_NEW_JOB, names).one_or_none()
         if made is not None:
-            return OpenJob(made.id, "queued", is_ours=True)
+            return OpenJob(made.id, kind.value, "queued", is_ours=True)
     return None
 
 
@@ -109,35 +130,30 @@ def standing(connection: Connection, kind: EntityKind, payment_id: str) -> Stand
     """What was ordered of the payment so far."""
     counted = {
         each: connection.execute(
-            select(func.count(), func.count().filter(table.c.status == "requested")).where(
-                table.c.payment_id == payment_id
-            )
+            select(
+                func.count(),
+                func.count().filter(table.c.status == "requested"),
+                func.count().filter(table.c.status.in_(UNSETTLED)),
+            ).where(table.c.payment_id == payment_id)
         ).one()
         for each, table in TABLE_OF.items()
     }
-    return Standing(counted[kind][0], sum(waiting for _, waiting in counted.values()))
+    waiting = sum(waiting for _, waiting, _ in counted.values())
+    unsettled = frozenset(each for each, (_, _, open_ones) in counted.items() if open_ones)
+    return Standing(counted[kind][0], waiting, unsettled)
+
+
+def has_attempts(connection: Connection, payment_id: str) -> bool:
+    """Whether anything of the payment was sent, or is about to be."""
+    statement = "SELECT EXISTS (SELECT FROM attempts WHERE payment_id = %(payment_id)s)"
+    return bool(connection.exec_driver_sql(statement, {"payment_id": payment_id}).scalar_one())
 
 
 def write_order(
     connection: Connection, order: Order, payment: Payment, event: Event, key: str, request_hmac: bytes
 ) -> None:
     """Write the entity, its event, and the payment as it is after that."""
-    table = TABLE_OF[order.kind]
-    row = {
-        "id": order.id,
-        "payment_id": payment.id,
-        "merchant_id": payment.merchant_id,
-        "mode": payment.mode,
-        "number": order.number,
-        "amount_minor": order.amount_minor,
-        "currency": payment.amount.currency,
-        "final": order.final,
-        "status": "requested",
-        "key": key,
-        "request_hmac": request_hmac,
-        "check_at": text("clock_timestamp() + interval '60 s'"),
-    }
-    connection.execute(table.insert().values({name: row[name] for name in row if name in table.c}))
+    write_entity(connection, order, payment, key, request_hmac)
     connection.exec_driver_sql(
         _MOVE,
         {
@@ -150,6 +166,49 @@ def write_order(
             "data": json.dumps(dict(event.data)),
         },
     )
+
+
+def write_cancelled(connection: Connection, payment: Payment, event: Event, job: OpenJob) -> None:
+    """Write the payment's end, and take its job from whoever may hold it. Nothing of the payment was sent."""
+    connection.exec_driver_sql(_END_JOB, {"job_id": job.id})
+    connection.exec_driver_sql(
+        _CANCEL,
+        {
+            "payment_id": payment.id,
+            "version": payment.version,
+            "state": payment.state,
+            "type": event.type,
+            "data": json.dumps(dict(event.data)),
+        },
+    )
+
+
+def write_entity(
+    connection: Connection,
+    order: Order,
+    payment: Payment,
+    key: str,
+    request_hmac: bytes,
+    *,
+    status: EntityStatus = EntityStatus.REQUESTED,
+) -> None:
+    """Write the entity. One that is not settled is looked after by the sweep."""
+    table = TABLE_OF[order.kind]
+    row = {
+        "id": order.id,
+        "payment_id": payment.id,
+        "merchant_id": payment.merchant_id,
+        "mode": payment.mode,
+        "number": order.number,
+        "amount_minor": order.amount_minor,
+        "currency": payment.amount.currency,
+        "final": order.final,
+        "status": status,
+        "key": key,
+        "request_hmac": request_hmac,
+        "check_at": text("clock_timestamp() + interval '60 s'") if status in UNSETTLED else None,
+    }
+    connection.execute(table.insert().values({name: row[name] for name in row if name in table.c}))
 
 
 def give_request(connection: Connection, job: OpenJob, order: Order) -> None:

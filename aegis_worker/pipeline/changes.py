@@ -53,8 +53,8 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
 
 
 def _may_be_waited_for(work: Work) -> bool:
-    """Whether captures or refunds may wait behind the job. A charge has none behind it: nothing was there to capture."""
-    return work.job.operation != "process"
+    """Whether captures, voids or refunds may wait behind the job: behind a charge only the void of a hold."""
+    return work.job.operation != "process" or work.payment.terms.capture_method == "manual"
 
 
 def in_doubt_instead(work: Work, change: Change, policy: Policy) -> Decided:

@@ -111,8 +111,12 @@ class Api:
 
         Raises NotAnswered, and OperatorError when the API doesn't know the key or isn't ours.
         """
+        return self.post("/v1/payments", body, idempotency_key)
+
+    def post(self, path: str, body: Mapping[str, Any], idempotency_key: str) -> Reply:
+        """Post what has a key, as `post_payment` does."""
         headers = {"Idempotency-Key": idempotency_key, "Content-Type": "application/json"}
-        return self._call("POST", "/v1/payments", canonical(body), headers)
+        return self._call("POST", path, canonical(body), headers)
 
     def confirm(self, payment_id: str, gateway_data: Mapping[str, Any], idempotency_key: str) -> Reply:
         """Hand on what a payer brought back. Raises as `post_payment` does."""

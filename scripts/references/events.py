@@ -30,7 +30,7 @@ _REF = "spay_18ea0cff7852580bddd5190b"
 _GATEWAY = "sandbox_a"
 _AT = datetime(2026, 11, 21, 11, 48, 12, 950_000, tzinfo=UTC)
 
-# When each event comes. Nothing emits `payment.cancelled` yet.
+# When each event comes.
 _WHEN: Mapping[EventType, str] = {
     EventType.INITIATED: "a payment was accepted, in the commit that accepts it",
     EventType.ACTION_REQUIRED: "a gateway wants the payer to do something, such as 3-D Secure; told once",
@@ -42,7 +42,7 @@ _WHEN: Mapping[EventType, str] = {
     EventType.AUTHORIZED: "the gateway holds the funds, and they are not captured",
     EventType.SUCCEEDED: "the gateway charged",
     EventType.FAILED: "nothing was charged, and nothing more is tried",
-    EventType.CANCELLED: "given up; nothing tells it yet",
+    EventType.CANCELLED: "the merchant cancelled it: nothing had been sent, or what was held is released",
     EventType.REVIEW_REQUIRED: "a person has to look",
     EventType.DUPLICATE_DETECTED: "a gateway holds a charge that the payment does not stand on",
     EventType.DUPLICATE_REVERSED: "that charge was released or given back",
@@ -163,6 +163,7 @@ def _facts() -> dict[EventType, Fact]:
         ),
         # The code makes these where it decides: settling an answer, handing a job to a person, a person's decision.
         Fact(EventType.ACTION_REQUIRED, {"gateway": _GATEWAY, "gateway_ref": _REF, "next_action": {}}),
+        Fact(EventType.CANCELLED, {"gateway": _GATEWAY, "gateway_ref": _REF, "reason": "voided"}),
         Fact(EventType.REVIEW_REQUIRED, {"reason": "no answer"}),
         Fact(EventType.RESOLVED, {"resolution": "charged", "checked": "confirmed"}),
     ]

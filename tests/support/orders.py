@@ -16,7 +16,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.mapping import payments_now
 from support.payments import accept_one, events_of, pipeline, rows, run_until_quiet
 
-CAPTURE, REFUND = EntityKind.CAPTURE, EntityKind.REFUND
+CAPTURE, VOID, REFUND = EntityKind
 
 
 def held(database: Database, gateway: PaymentGateway, key: str = "key-1") -> str:
@@ -55,7 +55,7 @@ def amounts(database: Database, payment_id: str) -> dict[str, int]:
 
 
 def entity(database: Database, entity_id: str) -> dict[str, Any]:
-    table = "captures" if entity_id.startswith("cap_") else "refunds"
+    table = {"cap": "captures", "voi": "voids", "ref": "refunds"}[entity_id[:3]]
     (row,) = rows(database, f"SELECT * FROM {table} WHERE id = '{entity_id}'")
     return row
 

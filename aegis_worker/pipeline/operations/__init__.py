@@ -10,6 +10,7 @@ from .reversal import Reversal
 from .room import Room
 from .steps import review
 from .sync import Sync
+from .void import Void
 
 _CHARGE, _REVERSAL = Charge(), Reversal()
 
@@ -18,7 +19,7 @@ ROOMS: dict[str, Room] = {
     "process": _CHARGE,
     "capture": Capture(),
     "sync": Sync(before_the_end=_CHARGE),
-    "void": _REVERSAL,
+    "void": Void(_REVERSAL),
     "refund": Refund(_REVERSAL),
 }
 

@@ -13,6 +13,10 @@ from .ordered import Ordered
 class Capture(Ordered):
     """A final capture ends the hold, and so does one that takes the last of it: the payment has succeeded."""
 
+    def comes_too_late(self, work: Work) -> bool:
+        """Whether nothing is held any more."""
+        return work.payment.state is not State.AUTHORIZED
+
     def follows(self, work: Work, order: Order) -> list[Fact]:
         """The payment's success, where nothing is held any more."""
         payment = work.payment

@@ -45,6 +45,18 @@ _REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
 class Ordered(Room):
     """The room of an order. Subclasses say what its success means for the payment, and what its job waits to do."""
 
+    def told(self, order: Order, gateway: str, gateway_ref: str | None) -> list[Fact]:
+        """The facts of the order's own success."""
+        return [succeeded(order, gateway, gateway_ref)]
+
+    def told_failed(self, order: Order, error: Mapping[str, Any]) -> list[Fact]:
+        """The facts of its failure."""
+        return [entity_failed(order, error)]
+
+    def comes_too_late(self, work: Work) -> bool:
+        """Whether the payment has ended meanwhile, so that nothing is to be sent."""
+        return False
+
     @abstractmethod
     def follows(self, work: Work, order: Order) -> list[Fact]:
         """The facts of the payment that the order's success leads to; `work` as it stood before."""
@@ -52,6 +64,8 @@ class Ordered(Room):
     def step(self, work: Work, policy: Policy) -> Step:
         """Open the attempt, or go on with the one that there is."""
         order, own = _order(work), own_charge(work.payment, work.attempts)
+        if own is None and self.comes_too_late(work):
+            return self._too_late(order, None)
         if own is None:
             return review(work, "no charge is on record that it could be of")
         charge = work.attempts[own]
@@ -61,6 +75,8 @@ class Ordered(Room):
         for position, attempt in enumerate(work.attempts):
             if (attempt.operation, attempt.number) == (order.operation, order.attempt):
                 return _ON_DISK[attempt.status](work, position)
+        if self.comes_too_late(work):
+            return self._too_late(order, charge.gateway)
         request = request_for(work, order.operation, order.attempt, charge.gateway)
         opened = OpenAttempt(
             operation=order.operation,
@@ -77,6 +93,11 @@ class Ordered(Room):
             [],
             EntityChange(order, EntityStatus.PENDING, charge.gateway, check_in_s=_LOOK_AGAIN_S),
         )
+
+    def _too_late(self, order: Order, gateway: str | None) -> Rest:
+        error = describe_error("too_late", gateway=gateway, gateway_code=None, message="nothing was sent")
+        change = EntityChange(order, EntityStatus.FAILED, error=error)
+        return Rest(JobChange("failed", reason="too_late"), self.told_failed(order, error), entity=change)
 
     def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
         """What the answer means for the entity and its payment."""
@@ -108,7 +129,7 @@ _ON_DISK: Mapping[AttemptStatus, Callable[[Work, int], Step]] = {
 
 def _approved(room: Ordered, work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
     order, gateway = _order(work), work.subject.gateway
-    facts = [succeeded(order, gateway, outcome.gateway_ref), *room.follows(work, order)]
+    facts = [*room.told(order, gateway, outcome.gateway_ref), *room.follows(work, order)]
     change = EntityChange(order, EntityStatus.SUCCEEDED, gateway, outcome.gateway_ref)
     work, ended = end_attempt(
         work, answer, AttemptStatus.APPROVED, StoredOutcome(captured=outcome.captured), outcome.gateway_ref
@@ -131,7 +152,7 @@ def _declined(room: Ordered, work: Work, outcome: Declined, answer: Answer, poli
     said = StoredOutcome.of_error(error)
     work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, said, outcome.gateway_ref)
     rest = Rest(JobChange("failed", reason=outcome.code))
-    return Settled(work, ended, [entity_failed(order, error)], rest, entity=change)
+    return Settled(work, ended, room.told_failed(order, error), rest, entity=change)
 
 
 def _pending(

@@ -62,7 +62,7 @@ def test_a_payment_is_accepted_and_durable(api: Api, shop: Merchant) -> None:
     assert "Idempotent-Replayed" not in answer.headers
     assert (body["state"], body["certainty"], body["version"]) == ("INITIATED", "known", 1)
     assert (body["amount"], body["currency"], body["capture_method"]) == (1999, "USD", "automatic")
-    assert body["amounts"] == {"authorized": 0, "captured": 0, "refunded": 0}
+    assert set(body["amounts"].values()) == {0}
     for name, value in EVERYTHING.items():
         assert body[name] == value
     assert body["payment_method"] == CARD

@@ -53,6 +53,9 @@ def installed(api: Api) -> Installed:
         "event_id": f"evt_{accepted['id'].removeprefix('pay_')}_1",
         "capture_id": an_order(shop, "capture", is_held),
         "refund_id": an_order(shop, "refund", is_charged),
+        "void_id": shop.post(
+            f"/v1/payments/{shop.accepted()['id']}/cancel", json={}, headers={"Idempotency-Key": "cancel-1"}
+        ).json["id"],
         "gateway_name": "sandbox_a",
         "experiment": "b-instead-of-a",
     }
