@@ -81,7 +81,13 @@ _TEXTS = {
 
 def load_adapters(path: Path, environ: Mapping[str, str]) -> dict[str, Adapter]:
     """The adapters of a configuration file, in its order. Raises ConfigurationError that names the wrong entry."""
-    return {config.name: ADAPTERS[config.adapter](config) for config in load_configs(path, environ)}
+    adapters = {config.name: ADAPTERS[config.adapter](config) for config in load_configs(path, environ)}
+    for name, adapter in adapters.items():
+        if beyond := adapter.config.methods - adapter.capabilities.methods.keys():
+            raise ConfigurationError(
+                f"{path}: gateways.{name}.methods: the adapter takes no {', '.join(sorted(beyond))}"
+            )
+    return adapters
 
 
 def load_configs(path: Path, environ: Mapping[str, str]) -> list[GatewayConfig]:

@@ -70,6 +70,15 @@ def test_a_gateway_where_money_moves_says_its_mode(tmp_path, monkeypatch, mode):
         configs(tmp_path, table)
 
 
+def test_a_method_that_the_adapter_does_not_take_can_not_be_set(tmp_path):
+    path = tmp_path / "gateways.toml"
+    path.write_text(
+        "[gateways.a]\nadapter = 'stripe'\nmode = 'test'\nbase_url = 'http://x'\nmethods = ['card', 'upi']\n"
+    )
+    with pytest.raises(ConfigurationError, match=r"gateways\.a\.methods: the adapter takes no upi$"):
+        load_adapters(path, {})
+
+
 def test_an_account_may_have_a_table_in_each_mode(tmp_path, monkeypatch):
     monkeypatch.setitem(ADAPTERS, "real", SandboxAdapter)
     table = "[gateways.{}]\nadapter = 'real'\nbase_url = 'http://x'\naccount = 'acct_1'\nmode = '{}'\n"
