@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.api_client import start_api
 from support.payments import (
     POLICY,
     accept_one,
@@ -18,12 +20,18 @@ from support.payments import (
     rows,
     run_until_quiet,
 )
+from support.sandbox_pair import adapter
+from support.sandbox_process import running_sandbox
 from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.card_networks import card_key
 from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
 from aegis_worker.domain.transitions import State
+from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.stripe.adapter import StripeAdapter
+from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.persistence.database import Database
 from aegis_worker.resilience.permits import GatewayHealth
 
@@ -138,3 +146,23 @@ def test_a_card_with_two_tokens_is_barred_by_what_was_declined_under_either(data
     run_until_quiet(pipeline(database, stripe))
     assert last_error_of(payment_of(database, second))["code"] == "card_barred"
     assert stripe.calls == []
+
+
+@pytest.mark.parametrize("given", [{}, {"gateway": "stripe"}])
+def test_a_token_of_stripe_that_is_posted_beside_a_lenient_sandbox_never_reaches_it_while_stripe_is_down(
+    database_url: str, database: Database, tmp_path: Path, given: dict[str, str]
+) -> None:
+    options = GatewayConfig("stripe", "stripe", f"http://127.0.0.1:{free_port()}", "sk_test_x")
+    stripe = LoadedGateway(StripeAdapter(options))
+    with running_sandbox(tmp_path) as sandbox:
+        both = [adapter(sandbox), stripe]
+        shop = start_api(database_url, *both).merchant()
+        method = {"type": "card", "token": "pm_card_visa", **given}
+        accepted = shop.accepted(payment_method=method)
+        assert accepted["payment_method"]["gateway"] == "stripe"
+        for _ in range(POLICY.max_attempts + 2):
+            run_until_quiet(pipeline(database, *both))
+            make_due(database)
+        assert sandbox.ledger() == []
+    payment = payment_of(database, accepted["id"])
+    assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "gateway_unavailable")
