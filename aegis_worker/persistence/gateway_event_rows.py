@@ -46,9 +46,9 @@ SELECT count(*) FROM kept WHERE status = 'waiting'
 _CLAIM = """
 UPDATE gateway_events e
 SET due_at = statement_timestamp() + make_interval(secs => %(lease_s)s), tries = e.tries + 1
-FROM (SELECT gateway, provider_event_id FROM gateway_events WHERE due_at <= statement_timestamp()
+FROM (SELECT ctid AS at FROM gateway_events WHERE due_at <= statement_timestamp()
       ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
-WHERE e.gateway = due.gateway AND e.provider_event_id = due.provider_event_id
+WHERE e.ctid = due.at
 RETURNING e.gateway, e.account, e.provider_event_id, e.kind, e.reference, e.gateway_ref, e.amount_minor, e.currency,
     e.tries, e.due_at::text AS claimed_until, e.waits_until <= statement_timestamp() AS is_over
 """
@@ -73,12 +73,14 @@ LEFT JOIN attempts charge
     ON charge.payment_id = p.id AND charge.number = here.number AND charge.operation = 'process'
 """
 
+# The LIMIT tells the planner how few there are. Otherwise it would read all events.
 _SETTLE = """
 UPDATE gateway_events e
 SET status = n.status, reason = n.reason, payment_id = n.payment_id,
     due_at = statement_timestamp() + make_interval(secs => n.again_in_s)
-FROM json_to_recordset(%(rows)s::json) AS n(gateway text, provider_event_id text, claimed_until timestamptz,
-    status text, reason text, payment_id text, again_in_s float8)
+FROM (SELECT * FROM json_to_recordset(%(rows)s::json) AS given(
+    gateway text, provider_event_id text, claimed_until timestamptz, status text, reason text, payment_id text,
+    again_in_s float8) LIMIT %(count)s) n
 WHERE e.gateway = n.gateway AND e.provider_event_id = n.provider_event_id AND e.due_at = n.claimed_until
 """
 
@@ -194,7 +196,7 @@ def settle(connection: Connection, followed: Sequence[Followed]) -> int:
         }
         for one in followed
     ]
-    return connection.exec_driver_sql(_SETTLE, {"rows": json.dumps(rows)}).rowcount
+    return connection.exec_driver_sql(_SETTLE, {"rows": json.dumps(rows), "count": len(rows)}).rowcount
 
 
 def retry(connection: Connection, *, gateway: str | None, ids: Sequence[str] | None) -> int:

@@ -150,6 +150,11 @@ def _judged(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy)
     for outcome in others.values():
         if isinstance(outcome, Pending | ActionRequired):
             return ask_later(work, ended, facts, "a charge is still pending at its gateway", policy)
+    unasked = [position for position in standing_charges(work.attempts) if position not in work.said]
+    if unasked:
+        # Those that were asked about agree. Nobody knows about this one.
+        unreachable = unreachable_because(work, work.attempts[unasked[-1]])
+        return Settled(work, ended, facts, Rest(JobChange("failed", reason=unreachable)))
     job = JobChange("succeeded", result={"agrees": True, "gateway_says": said})
     return Settled(work, ended, facts, Rest(job))
 

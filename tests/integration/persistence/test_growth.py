@@ -20,6 +20,7 @@ from aegis_worker.cli import checks_database
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Declined, Outcome, Unknown
 from aegis_worker.domain.transitions import State
+from aegis_worker.gateway_events.follow import FollowParts, follow
 from aegis_worker.gateways.base import GatewayRequest
 from aegis_worker.hints import NoHints
 from aegis_worker.ids import PAYMENT, first_id_at
@@ -43,7 +44,15 @@ from aegis_worker.reconcile import ReconcileParts, reconcile
 # Of one scan of a table. A statement that reads what it doesn't need reads tens of thousands here.
 MOST_ROWS = 2_000
 AT_ONCE = 20_000
-GROWS = {"payments", "payment_events", "jobs", "attempts", "idempotency_keys", "webhook_deliveries"}
+GROWS = {
+    "gateway_events",
+    "payments",
+    "payment_events",
+    "jobs",
+    "attempts",
+    "idempotency_keys",
+    "webhook_deliveries",
+}
 # Keys are found by age, for want of an index by payment, and those here were all made in a few moments.
 BY_AGE = ("audit of payments", "idempotency_keys")
 
@@ -62,6 +71,10 @@ UPDATE jobs SET status = 'review', lease_until = NULL
 WHERE id IN (SELECT id FROM jobs WHERE queue = 'verify' AND status = 'waiting' LIMIT 3);
 UPDATE payments SET frozen_at = now() WHERE id IN (SELECT min(id) FROM payments);
 UPDATE attempts SET recheck_at = now() WHERE recheck_at IS NOT NULL;
+INSERT INTO gateway_events (gateway, provider_event_id, kind, reference, gateway_ref, received_at)
+SELECT 'a', 'e_' || payment_id, 'payment.failed', gateway_key, gateway_ref, now() FROM attempts;
+UPDATE gateway_events SET status = 'waiting', due_at = now(), waits_until = now() + interval '1 h'
+WHERE provider_event_id IN (SELECT provider_event_id FROM gateway_events LIMIT 50);
 UPDATE idempotency_keys SET created_at = now() - interval '80 h'
 WHERE (merchant_id, route, key) IN (SELECT merchant_id, route, key FROM idempotency_keys LIMIT 100);
 """
@@ -199,6 +212,7 @@ def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseC
         "pipeline": lambda: run(parts, "payments"),
         "ask": lambda: database.run(lambda tx: ask_now(tx, payment_id)),
         "reconcile": lambda: [reconcile(reconciliation, trigger=by) for by in ("operator", "beat")],
+        "gateway events": lambda: follow(FollowParts(database, NoHints())),
         "recheck": lambda: recheck(RecheckParts(database, parts.gateways, NoHints(), (900.0,))),
         "outbox": deliver_events,
         "webhooks": deliver_webhooks,

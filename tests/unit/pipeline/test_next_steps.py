@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.attempts import an_attempt
 from support.gateway_tables import tables
 from support.plain_payment import a_payment
@@ -24,7 +25,7 @@ from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.gateways.base import Capabilities
 from aegis_worker.pipeline.operations import next_step, settle
-from aegis_worker.pipeline.work import Answer, Policy, Rest, Route, Settled, Step, Work
+from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Route, Settled, Step, Work
 from aegis_worker.routing.router import Decision
 
 POLICY = Policy(max_attempts=3, verify_ladder_s=(10.0, 30.0), poison_cap=5)
@@ -84,6 +85,17 @@ def test_a_sync_whose_gateways_are_gone_fails_with_that_reason() -> None:
     own = an_attempt(gateway="b", gateway_ref="ch_2")
     step = next_step(work_on(paid(), own, operation="sync", configured="a"), POLICY)
     assert job_of(step) == ("failed", "gateway b is no longer configured")
+
+
+def test_a_sync_that_can_ask_about_one_charge_alone_does_not_say_that_all_agree() -> None:
+    lost = an_attempt(status="DECLINED", account="acct_before")
+    own = an_attempt(gateway="b", number=2, gateway_ref="ch_2")
+    work = work_on(paid(), lost, own, operation="sync")
+    step = next_step(work, POLICY)
+    assert isinstance(step, Ask)
+    asked = replace(work, position=step.position)
+    status, reason = job_of(said(asked, Approved("ch_2", captured_minor=1999), looked_up=True).then)
+    assert (status, "the account acct_before" in reason) == ("failed", True)
 
 
 def test_a_charge_too_many_at_a_gateway_that_is_gone_goes_to_a_person() -> None:
