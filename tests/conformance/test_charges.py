@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from msgspec.structs import replace
-from support.conformance import TIMEOUT_S, Till
+from support.conformance import TIMEOUT_S, Paid, Till
 from support.gateway_calls import sent
 
 from aegis_worker.domain.actions import Redirect, Sdk
@@ -64,12 +67,34 @@ def test_three_d_secure_by_redirect(till: Till) -> None:
 
 
 def test_three_d_secure_in_the_shops_page(till: Till) -> None:
-    paid = till.pay("tok_3ds_1")
+    paid = till.pay(till.subject.page_token)
     assert isinstance(paid.outcome, ActionRequired)
     assert isinstance(paid.outcome.action, Sdk)
     assert paid.outcome.action.sdk == till.subject.name
     assert paid.outcome.action.data["client_secret"]
-    till.settled(paid, Approved)
+    assert isinstance(till.ask(paid), ActionRequired)
+    assert till.captured(paid) == []
+
+
+def test_what_the_payer_brought_back(till: Till) -> None:
+    paid = till.pay(till.subject.page_token)
+    confirmed = till.confirm(paid, till.subject.brought_back(till.emulator, _action_data(paid)))
+    assert isinstance(confirmed.outcome, Approved)
+    assert isinstance(till.again(confirmed), Approved)
+    assert isinstance(till.ask(paid), Approved)
+    assert till.captured(paid) == [1999]
+
+
+def test_a_confirm_with_nonsense(till: Till) -> None:
+    paid = till.pay(till.subject.page_token)
+    assert isinstance(till.confirm(paid, {"challenge_result": "nonsense"}).outcome, Declined)
+    assert till.captured(paid) == []
+
+
+def _action_data(paid: Paid) -> Mapping[str, Any]:
+    assert isinstance(paid.outcome, ActionRequired)
+    assert isinstance(paid.outcome.action, Sdk)
+    return paid.outcome.action.data
 
 
 def test_three_d_secure_failed(till: Till) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from aegis_worker.domain.confirms import Confirm
 from aegis_worker.domain.gateway_keys import FIRST_ORDERED, gateway_key
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Lookup, Operation, Outcome
@@ -39,7 +40,8 @@ class Subject:
     """One gateway. `skips`: by scenario, the gateway's own reason why it has no such thing.
 
     `other_payment` and `other_money` change the body of an answer so that it is about something else than what was asked.
-    `saved_card`: saves a card with a customer, and gives the token that stands for both.
+    `page_token`: of a card that wants 3-D Secure in the shop's page. `brought_back`: what the payer brings from there, by
+    the action's data. `saved_card`: saves a card with a customer, and gives the token that stands for both.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Subject:
     other_payment: Callable[[Body], Body]
     other_money: Callable[[Body], Body]
     refund_by_hand: Callable[[Sandbox, str, int], None]
+    page_token: str
+    brought_back: Callable[[Sandbox, Mapping[str, Any]], Body] = lambda emulator, data: {}
     saved_card: Callable[[Sandbox], str] = lambda emulator: ""
     options: Mapping[str, Any] = field(default_factory=dict)
     skips: Mapping[str, str] = field(default_factory=dict)
@@ -160,6 +164,17 @@ class Till:
         )
         return Paid(request, sent(self.gateway, request), paid.ref)
 
+    def confirm(self, paid: Paid, data: Body) -> Paid:
+        """What the payer brought back, handed to the gateway."""
+        request = replace(
+            paid.request,
+            operation=Operation.CONFIRM,
+            idempotency_key=gateway_key(paid.request.payment_id, Operation.CONFIRM, 1),
+            gateway_ref=paid.charge,
+            confirm=Confirm(1, "digest", data),
+        )
+        return Paid(request, sent(self.gateway, request), paid.ref)
+
     def booked(self, paid: Paid) -> list[dict[str, Any]]:
         """What the gateway's own ledger says of the payment."""
         ours = paid.request.payment_id
@@ -221,6 +236,11 @@ def _refund_at_sandbox(emulator: Sandbox, ref: str, minor: int) -> None:
     assert emulator.post(f"/v1/payments/{ref}/refund", {"amount": minor}).status == 200
 
 
+def _challenge_passed(emulator: Sandbox, data: Mapping[str, Any]) -> Body:
+    shown: dict[str, Body] = emulator.call("GET", f"/challenge?client_secret={data['client_secret']}").json
+    return shown["passed"]
+
+
 def _refund_at_stripe(emulator: Sandbox, ref: str, minor: int) -> None:
     sdk(emulator.url).v1.refunds.create({"payment_intent": ref, "amount": minor})
 
@@ -246,8 +266,9 @@ SANDBOX = Subject(
     other_payment=lambda body: _changed(body, id="spay_other", reference="another"),
     other_money=lambda body: _changed(body, amount=body["amount"] + 1),
     refund_by_hand=_refund_at_sandbox,
+    page_token="tok_sdk",
+    brought_back=_challenge_passed,
     skips={
-        "three_d_secure_in_the_shops_page": "sends payers to a page of its own, always",
         "three_d_secure_without_the_payer": "waits for a payer who is not there",
         "a_refund_that_is_pending": "its refunds are done at once",
         "a_refund_that_fails_late": "its refunds are done at once",
@@ -266,7 +287,12 @@ STRIPE = Subject(
     other_payment=lambda body: {**body, "id": "pi_other", "metadata": {"reference": "another"}},
     other_money=lambda body: {**body, "amount": body["amount"] + 1},
     refund_by_hand=_refund_at_stripe,
+    page_token="tok_3ds_1",
     saved_card=_saved_at_stripe,
+    skips={
+        "what_the_payer_brought_back": "is asked for the intent: its payers bring nothing back",
+        "a_confirm_with_nonsense": "is asked for the intent: its payers bring nothing back",
+    },
     options={"multicapture": True, "publishable_key": "pk_test_shop", "absence_window_s": 0},
 )
 SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE)}
