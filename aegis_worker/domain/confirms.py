@@ -7,6 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from .attempts import Attempt, AttemptStatus
+from .outcomes import Operation
+from .payment import Payment
 from .transitions import State
 
 # With one action after the other, such as 3-D Secure's two, a payer comes back a few times at most.
@@ -44,3 +47,14 @@ def same_as(kept: Sequence[KeptConfirm], digest: str) -> KeptConfirm | None:
 def allowed_in(state: State) -> tuple[str, ...]:
     """What a payment takes that does not wait for its payer."""
     return ("confirm", "sync") if state is State.REQUIRES_ACTION else ("sync",)
+
+
+def deciding_last(payment: Payment, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """The attempts with the one last that decides what is next: a confirm does so only while it is open."""
+    waits = payment.state is State.REQUIRES_ACTION
+    over = [one for one in attempts if one.operation is Operation.CONFIRM and not (waits and _is_open(one))]
+    return (*over, *(one for one in attempts if one not in over)) if over else tuple(attempts)
+
+
+def _is_open(attempt: Attempt) -> bool:
+    return attempt.status not in (AttemptStatus.APPROVED, AttemptStatus.DECLINED)

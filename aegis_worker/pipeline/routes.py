@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
+from aegis_worker.domain.confirms import deciding_last
 from aegis_worker.domain.instruments import likeness
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import Decision, decide, goes_by_eligibility, needs_turn
 
-from .operations.charge.confirm import deciding_last
 from .parts import PipelineParts
 from .work import Route, Work
 

@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from aegis_worker.domain.attempts import Attempt, AttemptStatus
+from aegis_worker.domain.confirms import deciding_last
 from aegis_worker.domain.moments import readable
-from aegis_worker.domain.transitions import LEADS_TO, EventType
+from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.transitions import LEADS_TO, EventType, State
 
 from .case_file import CaseFile
 from .history import StoredAttempt, StoredEvent
@@ -94,10 +96,15 @@ def _why(case: CaseFile) -> str:
 def _certainty_because(case: CaseFile) -> str:
     if case.frozen_at is not None:
         return "its row and its events disagree: neither is to be believed before a person has looked"
-    calls = case.calls
+    waits = case.stored.payment.state is State.REQUIRES_ACTION
+    calls = deciding_last(case.stored.payment, case.calls)
     if not calls:
         return "nothing was ever sent to a gateway"
-    doubtful = [attempt for attempt in calls if attempt.status.is_in_doubt]
+    doubtful = [
+        attempt
+        for attempt in calls
+        if attempt.status.is_in_doubt and (waits or attempt.operation is not Operation.CONFIRM)
+    ]
     if case.stored.payment.certainty == "unknown" or doubtful:
         return _doubt(doubtful[-1] if doubtful else calls[-1])
     decided = [attempt for attempt in calls if attempt.outcome.decided_by]

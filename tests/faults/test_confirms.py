@@ -12,7 +12,15 @@ from support.sandbox_process import Sandbox, running_sandbox
 from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.domain.actions import Redirect
-from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, Lookup, Outcome
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    Lookup,
+    NotFound,
+    Outcome,
+    Unknown,
+)
 from aegis_worker.gateways.base import GatewayRequest, StatusQuery
 from aegis_worker.pipeline.run import run
 
@@ -101,6 +109,41 @@ def test_a_worker_that_died_after_the_confirm_left_is_followed_by_one_that_asks(
     run(shop.worker(), "payments")
     assert (shop.state, len(gateway.charges), shop.kept) == ("SUCCESS", 1, [False])
     assert [call.operation.value for call in gateway.calls] == ["process", "confirm"]
+
+
+@pytest.mark.row(72)
+@pytest.mark.parametrize(
+    ("says", "decision", "state"),
+    [
+        (
+            Approved("ch_1"),
+            {"resolution": "charged", "gateway": "scripted", "gateway_ref": "ch_1"},
+            "SUCCESS",
+        ),
+        (Declined("do_not_honor", "05", gateway_ref="ch_1"), {"resolution": "not_charged"}, "FAILURE"),
+    ],
+)
+def test_a_person_decides_about_a_confirm_that_cannot_be_repeated(
+    database_url: str, says: Lookup, decision: dict[str, str], state: str
+) -> None:
+    gateway = ScriptedGateway("scripted", lambda request: ASKED, key_lifetime_s=0, absence_window_s=0)
+    gateway.look_up = answering(ASKED)
+    shop = Shop(database_url, gateway)
+    shop.pay("tok_ok")
+    gateway.confirming, gateway.look_up = answering(Unknown("read timeout")), answering(NotFound())
+    shop.confirm({"result": "canary"})
+    run(shop.parts, "payments")
+    for _ in range(3):
+        make_due(shop.api.database)
+        run(shop.parts, "verify")
+    assert (shop.now["certainty"], shop.attempts[-1]) == ("unknown", ("confirm", 1, "UNKNOWN", 1))
+    gateway.look_up = answering(says)
+    path = shop.path.replace("/v1/", "/v1/ops/") + "/resolve"
+    body = {**decision, "reason": "looked at the dashboard", "evidence": "screenshot 4711"}
+    assert shop.api.operator().post(path, json=body).status_code == 200
+    assert (shop.state, shop.kept) == (state, [False])
+    assert "may or may not" not in shop.merchant.get(shop.path + "/explain").json["certainty"]["because"]
+    assert "no usable answer" not in shop.merchant.get(shop.path + "/explain").json["certainty"]["because"]
 
 
 class TestRaces:

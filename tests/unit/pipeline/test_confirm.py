@@ -12,7 +12,7 @@ from support.plain_payment import a_payment
 
 from aegis_worker.domain.actions import Qr, Redirect
 from aegis_worker.domain.attempts import Attempt
-from aegis_worker.domain.confirms import Confirm
+from aegis_worker.domain.confirms import Confirm, deciding_last
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -30,7 +30,6 @@ from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.base import Capabilities
 from aegis_worker.pipeline.operations import next_step, room_of, settle
-from aegis_worker.pipeline.operations.charge.confirm import deciding_last
 from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Route, Send, SendAgain, Settled, Work
 from aegis_worker.routing.router import Decision
 

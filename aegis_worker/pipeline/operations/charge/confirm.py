@@ -8,7 +8,7 @@ stands for it, however often its payer was sent away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,8 +27,7 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
-from aegis_worker.domain.payment import Payment, in_doubt, resolved
-from aegis_worker.domain.transitions import State
+from aegis_worker.domain.payment import in_doubt, resolved
 from aegis_worker.pipeline.work import Answer, Policy, Send, Settled, Step, Work
 
 from ..absence import Missing, after_not_found
@@ -37,17 +36,9 @@ from ..requests import request_for
 from ..steps import ask, review
 from .facts import action_required
 
-_ENDED = frozenset({AttemptStatus.APPROVED, AttemptStatus.DECLINED})
 # The gateway could make nothing of what was brought back, or of us: it still waits for the payer.
 _CHANGES_NOTHING = frozenset({"gateway_misconfigured", "invalid_request"})
 SettleStep = Callable[[Work, Answer, Policy], Settled]
-
-
-def deciding_last(payment: Payment, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
-    """The attempts with the one last that decides what is next: a confirm does so only while it is open."""
-    waits = payment.state is State.REQUIRES_ACTION
-    over = [one for one in attempts if one.operation is Operation.CONFIRM and not (waits and _is_open(one))]
-    return (*over, *(one for one in attempts if one not in over)) if over else tuple(attempts)
 
 
 def confirm_step(work: Work, latest: Attempt) -> Step | None:
@@ -174,10 +165,6 @@ def _on_the_step(work: Work) -> Work:
     """The work with the confirm out of the way: the step that waits for the payer decides what is next."""
     *others, confirm = work.attempts
     return replace(work, attempts=(confirm, *others), position=-1)
-
-
-def _is_open(attempt: Attempt) -> bool:
-    return attempt.status not in _ENDED
 
 
 def _described(work: Work, outcome: Declined) -> StoredOutcome:
