@@ -13,7 +13,8 @@ from aegis_worker.persistence.database import Database
 _AT_REST = Bounds(overdue_after_s=30.0, undelivered_after_s=30.0, settles_after_s=10.0)
 
 _PAYMENTS = """
-SELECT p.id, p.state, p.amount_minor AS amount, p.currency, p.last_error, p.version,
+SELECT p.id, p.state, p.currency, p.last_error, p.version,
+    json_build_object('captured', p.captured_minor, 'refunded', p.refunded_minor) AS amounts,
     coalesce(job.status = 'review', false) AS in_review, job.status || coalesce(': ' || job.reason, '') AS job
 FROM payments p LEFT JOIN LATERAL (
     SELECT status, reason FROM jobs WHERE payment_id = p.id ORDER BY (status = 'review') DESC, id DESC LIMIT 1

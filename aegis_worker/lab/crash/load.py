@@ -13,7 +13,7 @@ from aegis_worker.errors import OperatorError
 from aegis_worker.lab.demo.cast import Order, Role
 from aegis_worker.terminal.api import Api, NotAnswered, Reply
 
-from . import payers
+from . import merchants, payers
 
 THREADS = 8
 # An API that is killed again and again is back within this time after the last kill.
@@ -34,6 +34,8 @@ ROLES = (
     Role("3-D Secure", 0.03, ("tok_3ds_1",)),
     Role("the payer acts in the frontend", 0.06, payers.TOKENS),
     Role("pending at the gateway", 0.03, ("tok_pending_1",)),
+    Role(merchants.CAPTURES, 0.06, merchants.CAPTURED, capture_method="manual"),
+    Role(merchants.CANCELS, 0.06, merchants.CANCELLED, State.CANCELLED, capture_method="manual"),
 )
 
 
@@ -47,9 +49,9 @@ class Answered:
 
 
 class Load:
-    """Posts orders in the background, and acts for their payers. `pause_s` after each, on each of the threads.
+    """Posts orders in the background, and acts for their payers and on what is held.
 
-    `places`: the sandboxes' URLs, by name.
+    `pause_s` after each, on each of the threads. `places`: the sandboxes' URLs, by name.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Load:
         self._api.stop = stopping
         self._stopping = stopping
         self._payers = payers.Payers(self._api, places, stopping)
+        self._merchants = merchants.Merchants(self._api, stopping)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="load")
 
     def start(self, orders: Sequence[Order], *, pause_s: float) -> list[Future[Answered]]:
@@ -121,6 +124,7 @@ class Load:
     def _acted(self, answered: Answered) -> Answered:
         if answered.payment_id is not None:
             self._payers.act_for(answered.order, answered.payment_id, within_s=_GIVE_UP_AFTER_S)
+            self._merchants.act_on(answered.order, answered.payment_id, within_s=_GIVE_UP_AFTER_S)
         return answered
 
 

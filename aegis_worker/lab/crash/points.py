@@ -23,6 +23,9 @@ from .stage import Stage
 _PROGRAMS = {
     "intake": ("web",),
     "confirm": ("web",),
+    "capture": ("web",),
+    "void": ("web",),
+    "refund": ("web",),
     "gateway_event": ("web",),
     "event_inbox": ("worker",),
     "job": ("worker",),

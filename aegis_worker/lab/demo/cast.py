@@ -23,6 +23,7 @@ class Role:
     share: float
     tokens: tuple[str, ...]
     ends_as: State = State.SUCCESS
+    capture_method: str = "automatic"
 
 
 ROLES = (
@@ -127,6 +128,8 @@ def _order(
         "customer": {"id": f"cus_{rng.randint(1, 50)}"},
         "metadata": {"items": rng.randint(1, 9)},
     }
+    if role is not None and role.capture_method != "automatic":
+        body["capture_method"] = role.capture_method
     return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated)
 
 

@@ -66,7 +66,8 @@ def compare(payments: Iterable[Mapping[str, Any]], charges: Iterable[Charge]) ->
 
 
 def _judge(found: Comparison, payment: Mapping[str, Any], charges: list[Charge]) -> None:
-    state, due = State(payment["state"]), (payment["amount"], payment["currency"])
+    kept = payment["amounts"]["captured"] - payment["amounts"]["refunded"]
+    state, due = State(payment["state"]), (kept, payment["currency"])
     if len(charges) > 1:
         found.charged_twice.append(payment["id"])
     if charges and state is not State.SUCCESS:

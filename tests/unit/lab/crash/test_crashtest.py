@@ -38,7 +38,8 @@ A, B = "pay_" + "a" * 32, "pay_" + "b" * 32
 
 
 def a_payment(id_: str = A, state: str = "SUCCESS", **more: Any) -> dict[str, Any]:
-    row = {"id": id_, "state": state, "amount": 1999, "currency": "USD", "version": 3}
+    row = {"id": id_, "state": state, "currency": "USD", "version": 3}
+    row["amounts"] = {"captured": 1999, "refunded": 0}
     return row | {"in_review": False, "job": "succeeded", "last_error": None} | more
 
 

@@ -26,7 +26,7 @@ def a_payment(id_: str = A, state: str = "SUCCESS", amount: int = 1999) -> dict[
     return {
         "id": id_,
         "state": state,
-        "amount": amount,
+        "amounts": {"captured": amount, "refunded": 0},
         "currency": "USD",
         "gateway": "sandbox_a",
         "created_at": at,
@@ -55,6 +55,12 @@ def test_a_charge_for_what_is_no_success_is_found(state: str) -> None:
 def test_a_charge_for_a_payment_that_nobody_knows_is_found() -> None:
     assert compare([], [a_charge(B)]).charged_not_success == [B]
     assert len(compare([], [a_charge(None)]).charged_not_success) == 1
+
+
+def test_what_was_refunded_is_not_kept() -> None:
+    payment = a_payment() | {"amounts": {"captured": 1999, "refunded": 500}}
+    assert compare([payment], [a_charge(kept=1499)]) == Comparison()
+    assert compare([payment], [a_charge()]) == Comparison(success_not_charged=[A])
 
 
 @pytest.mark.parametrize("charges", [[], [a_charge(kept=1998)], [Charge(A, "sandbox_a", 1999, "EUR")]])

@@ -1,0 +1,66 @@
+"""What a merchant's backend does with funds that are held: capture them in parts and refund some, or cancel.
+
+Each step is repeated under its key until the API has answered it, as after a request that was lost.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aegis_worker.domain.transitions import TERMINAL, State
+from aegis_worker.errors import OperatorError
+from aegis_worker.lab.demo.cast import Order
+from aegis_worker.terminal.api import Api, NotAnswered
+
+CAPTURES, CANCELS = "held, captured in parts and refunded in part", "held and released"
+CAPTURED = ("tok_visa", "tok_drop_on_capture", "tok_drop_on_refund")
+CANCELLED = ("tok_visa", "tok_drop_on_void")
+_LOOK_AGAIN_S = 0.2
+
+
+class Merchants:
+    """Acts on the payments of orders whose funds are only held."""
+
+    def __init__(self, api: Api, stopping: threading.Event) -> None:
+        self._api, self._stopping = api, stopping
+
+    def act_on(self, order: Order, payment_id: str, *, within_s: float) -> None:
+        """See to it that nothing of the payment is held in the end."""
+        step = {CAPTURES: self._captures, CANCELS: self._cancels}.get(order.role)
+        give_up_at = time.monotonic() + within_s
+        while step is not None and time.monotonic() < give_up_at and not self._stopping.is_set():
+            try:
+                if step(payment_id):
+                    return
+            except (NotAnswered, OperatorError, KeyError):
+                pass  # an API that was killed is asked again
+            self._stopping.wait(_LOOK_AGAIN_S)
+
+    def _cancels(self, payment_id: str) -> bool:
+        """Cancel half of them at once, wherever they are, and the others once their funds are held."""
+        state = State(self._payment(payment_id)["state"])
+        waits = int(payment_id[-1], 16) % 2 == 0 and state is not State.AUTHORIZED
+        return state in TERMINAL or (not waits and self._posted(payment_id, "cancel", "cancel", {}))
+
+    def _captures(self, payment_id: str) -> bool:
+        """Capture a half, then the rest, then refund a little. True once that is accepted, or there is nothing to take."""
+        payment = self._payment(payment_id)
+        state, amounts = State(payment["state"]), payment["amounts"]
+        if state is State.AUTHORIZED and amounts["capturable"]:
+            half = {"amount": payment["amount"] // 2, "final": False}
+            if self._posted(payment_id, "captures", "half", half):
+                self._posted(payment_id, "captures", "rest", {})
+            return False
+        if not amounts["refundable"]:
+            return state in TERMINAL
+        return self._posted(payment_id, "refunds", "refund", {"amount": 1})
+
+    def _payment(self, payment_id: str) -> Mapping[str, Any]:
+        return self._api.get(f"/v1/payments/{payment_id}").body
+
+    def _posted(self, payment_id: str, what: str, key: str, body: Mapping[str, Any]) -> bool:
+        """Whether it is accepted, now or before."""
+        return self._api.post(f"/v1/payments/{payment_id}/{what}", body, f"{key}-{payment_id}").ok
