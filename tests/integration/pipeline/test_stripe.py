@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.orders import CAPTURE, REFUND, amounts, entity, ordering, payment_now, row_is_fold
+from support.orders import CAPTURE, REFUND, VOID, amounts, entity, ordering, payment_now, row_is_fold
 from support.payments import (
     accept_one,
     action_kept,
@@ -219,6 +219,34 @@ def test_a_capture_or_refund_whose_answer_was_lost_is_found_by_its_key(
     assert entity(database, ordered.id)["status"] == "succeeded"
     (row,) = (row for row in emulator.ledger() if row["merchant_payment_id"] == payment_id)
     assert (row["captured"], row["refunded"]) == ((500, 0) if kind is CAPTURE else (1999, 500))
+    assert row_is_fold(database, payment_id)
+
+
+@pytest.mark.parametrize("token", ["pm_card_visa", "pm_drop_on_void"])
+def test_a_hold_that_is_cancelled_is_released_at_stripe_also_when_the_answer_was_lost(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway, token: str
+) -> None:
+    payment_id = pay(database, token, capture_method="manual")
+    carried_out(database, gateway)
+    cancel = ordering(database, gateway, payment_id, VOID)
+    carried_out(database, gateway)
+    assert entity(database, cancel.id)["status"] == "succeeded"
+    assert payment_now(database, payment_id).state is State.CANCELLED
+    assert booked(emulator, payment_id) == [("voided", 0)]
+    assert row_is_fold(database, payment_id)
+
+
+def test_what_was_captured_stays_when_the_rest_is_cancelled(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway
+) -> None:
+    payment_id = pay(database, capture_method="manual")
+    carried_out(database, gateway)
+    ordering(database, gateway, payment_id, CAPTURE, 500, "c-1", final=False)
+    carried_out(database, gateway)
+    ordering(database, gateway, payment_id, VOID, key="v-1")
+    carried_out(database, gateway)
+    assert payment_now(database, payment_id).state is State.SUCCESS
+    assert booked(emulator, payment_id) == [("succeeded", 500)]
     assert row_is_fold(database, payment_id)
 
 
