@@ -93,8 +93,8 @@ def test_no_event_tells_a_field_that_its_reference_does_not_have(installation: I
     )
     reference = (ROOT / "docs" / "reference" / "events.md").read_text()
     documented = {
-        f"PAYMENT_{event.upper()}": set(re.findall(r"`(\w+)`", own_fields))
-        for event, own_fields in re.findall(r"^\| `payment\.(\w+)` \|.*\| (.*) \|$", reference, re.MULTILINE)
+        event.upper().replace(".", "_"): set(re.findall(r"`(\w+)`", own_fields))
+        for event, own_fields in re.findall(r"^\| `(\w+\.\w+)` \|.*\| (.*) \|$", reference, re.MULTILINE)
     }
     in_every_event = {"mode", "amount", "currency", "reference"}
     told = [(row["type"], row["field"]) for row in rows]
