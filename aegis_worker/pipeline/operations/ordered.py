@@ -1,6 +1,6 @@
-"""A capture or refund that a merchant ordered: one call under a key of its own, and what its answers mean. Pure.
+"""A capture, void or refund that a merchant ordered: one call under a key of its own, and what its answers mean. Pure.
 
-What both have in common: an answer that was lost is asked about under the call's own reference, or the call is repeated
+What they have in common: an answer that was lost is asked about under the call's own reference, or the call is repeated
 under its own key with the same body, and never given up on a guess. A gateway that decides later ends the job, not the
 entity: it is asked again.
 """
@@ -36,9 +36,9 @@ from .requests import request_for
 from .room import Room
 from .steps import ask, review, unreachable_because
 
-# Refusals of the request itself, made without a look at what the key stands for.
-# The sweep looks for unsettled orders that nobody works on: after so long, should a person have ended the job.
+# The sweep has an unsettled order asked about again after so long, in case a person has ended its job.
 _LOOK_AGAIN_S = 60.0
+# Refusals of the request itself: the gateway may have given them without a look at what the key stands for.
 _REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
 
 
