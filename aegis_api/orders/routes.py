@@ -85,7 +85,7 @@ def list_captures(query: dict[str, Any], payment_id: str) -> Response:
 def get_capture(capture_id: str) -> Response:
     """Look at a capture
 
-    Its status may change after the gateway took it: a capture that succeeded can still fail days later.
+    One that the gateway decides later is `pending` until the gateway is known to have done or refused it.
     """
     return shown(EntityKind.CAPTURE, known_form(capture_id, CAPTURE))
 
@@ -162,6 +162,6 @@ def list_refunds(query: dict[str, Any], payment_id: str) -> Response:
 def get_refund(refund_id: str) -> Response:
     """Look at a refund
 
-    Its status may change after the gateway took it: a refund that succeeded can still fail days later.
+    One that the gateway decides later is `pending` until the gateway is known to have done or refused it.
     """
     return shown(EntityKind.REFUND, known_form(refund_id, REFUND))
