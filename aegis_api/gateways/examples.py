@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from aegis_worker.domain.breakers import BreakerState
-from aegis_worker.gateways.base import AmountLimits, GatewayConfig
+from aegis_worker.gateways.config import AmountLimits, GatewayConfig
 from aegis_worker.persistence.gateway_pauses import Pause
 from aegis_worker.queries.gateway_reports import GatewayReport
 from aegis_worker.resilience.health import of_recent

@@ -11,17 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
-from aegis_worker.gateways.base import (
-    Adapter,
-    GatewayConfig,
-    GatewayEvent,
-    GatewayRequest,
-    Health,
-    PaymentGateway,
-    StatusQuery,
-)
+from aegis_worker.gateways.base import Adapter, GatewayEvent, Health, PaymentGateway
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpCall
 from aegis_worker.gateways.registry import load_adapters
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
 from .driver import make
 from .engine import ENGINE, STUCK, Engine, wait_for

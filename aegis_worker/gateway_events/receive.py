@@ -13,7 +13,8 @@ from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.card_pointers import may_hold_one
 from aegis_worker.domain.gateway_events import NewEvent
 from aegis_worker.errors import InvalidWebhook
-from aegis_worker.gateways.base import GatewayConfig, GatewayEvent, PaymentGateway
+from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.discretion import discreet_event
 from aegis_worker.hints import Notifier
 from aegis_worker.observability.redaction import redact_text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from aegis_worker.domain.modes import Mode
 
-from .base import GatewayConfig
+from .config import GatewayConfig
 
 
 def out_of_reach(gateway: str, config: GatewayConfig | None, account: str | None, mode: Mode) -> str | None:

@@ -11,8 +11,9 @@ from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
 from .accounts import out_of_reach
-from .base import PaymentGateway, StatusQuery
+from .base import PaymentGateway
 from .discretion import discreet
+from .requests import StatusQuery
 
 # Answers that settle nothing: no answer at all, and one from before the gateway's look-ups show its charges.
 _UNSETTLED = frozenset({Unknown.__name__, "TooEarly"})

@@ -17,7 +17,8 @@ from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.toml_file import read_toml
 
-from .base import Adapter, AmountLimits, GatewayConfig
+from .base import Adapter
+from .config import AmountLimits, GatewayConfig
 from .limits import breaker_limits, numbers, retry_limits
 from .null.adapter import NullAdapter
 from .reach import FILES, reach

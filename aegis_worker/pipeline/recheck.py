@@ -29,8 +29,9 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.exchange.engine import STUCK, begun
 from aegis_worker.gateways.accounts import out_of_reach
-from aegis_worker.gateways.base import PaymentGateway, StatusQuery
+from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.discretion import discreet
+from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database

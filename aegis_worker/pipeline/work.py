@@ -17,7 +17,9 @@ from aegis_worker.domain.entities import EntityChange
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Lookup, Outcome
 from aegis_worker.domain.payment import Fact, Payment
-from aegis_worker.gateways.base import Capabilities, GatewayConfig, GatewayRequest, StatusQuery
+from aegis_worker.gateways.capabilities import Capabilities
+from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.routing.router import Decision
 
 LatePolicy = Literal["void", "refund", "hold"]

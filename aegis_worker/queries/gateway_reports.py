@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from aegis_worker.gateways.base import GatewayConfig, PaymentGateway
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.gateway_pauses import Pause, list_pauses
 from aegis_worker.resilience.monitor import Live, Monitor

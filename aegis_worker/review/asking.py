@@ -12,8 +12,9 @@ from aegis_worker.domain.charges import hop_reference
 from aegis_worker.domain.outcomes import Operation, Unknown
 from aegis_worker.exchange.engine import STUCK, begun
 from aegis_worker.gateways.accounts import out_of_reach
-from aegis_worker.gateways.base import PaymentGateway, StatusQuery
+from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.kit.identity import NOTHING
+from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.pipeline.calls import begin_call, longest_s
 from aegis_worker.pipeline.work import Answer, Ask
 

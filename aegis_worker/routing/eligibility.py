@@ -11,7 +11,8 @@ from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.gateways.base import Capabilities, GatewayConfig
+from aegis_worker.gateways.capabilities import Capabilities
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.resilience.permits import GatewayHealth
 
 # Nobody knows when an operator will let a paused gateway go on; this is how often its payments look.

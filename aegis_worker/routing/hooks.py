@@ -12,7 +12,7 @@ from typing import cast
 
 from aegis_worker.domain.payment import Payment
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.resilience.permits import GatewayHealth
 
 RoutingHook = Callable[[Payment, Sequence[GatewayConfig], Mapping[str, GatewayHealth]], Sequence[str] | None]

@@ -8,7 +8,7 @@ from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.outcomes import charges
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.resilience.health import score
 from aegis_worker.resilience.permits import Counted, GatewayHealth
 

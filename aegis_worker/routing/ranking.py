@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from aegis_worker.domain.payment import Payment
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.resilience.permits import GatewayHealth
 
 from .policy import RoutingConfig

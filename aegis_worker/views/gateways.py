@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aegis_worker.domain.moments import rfc3339
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.persistence.gateway_pauses import Pause
 from aegis_worker.queries.gateway_reports import GatewayReport
 from aegis_worker.resilience.health import Figures

@@ -16,8 +16,9 @@ from aegis_worker.domain.outcomes import Declined, Operation
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.emulator.stripe.forms import parse
-from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import HttpCall
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.gateways.stripe.calls import API_VERSION
 

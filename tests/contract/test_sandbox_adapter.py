@@ -43,7 +43,7 @@ from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.emulator.scripts import SCRIPTS, Effect
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import StatusQuery
+from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.gateways.sandbox.codes import DECLINE_CODES
 
 

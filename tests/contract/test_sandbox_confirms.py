@@ -22,7 +22,7 @@ from aegis_worker.domain.outcomes import (
     Unknown,
 )
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 
 
 @pytest.fixture

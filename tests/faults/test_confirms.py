@@ -21,7 +21,7 @@ from aegis_worker.domain.outcomes import (
     Outcome,
     Unknown,
 )
-from aegis_worker.gateways.base import GatewayRequest, StatusQuery
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.pipeline.run import run
 
 ASKED = ActionRequired("ch_1", Redirect("https://bank.example/3ds"))

@@ -32,7 +32,7 @@ from support.scripted_gateway import ScriptedGateway
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.pipeline.run import run
 

@@ -34,7 +34,7 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.engine import STUCK, wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateway_events.follow import FollowParts, follow
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.sandbox.webhook import SIGNATURE_HEADER
 from aegis_worker.persistence import gateway_event_rows

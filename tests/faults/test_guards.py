@@ -27,7 +27,7 @@ from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.outcomes import Outcome, Unknown
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence import job_store
 from aegis_worker.persistence import record as record_module
 from aegis_worker.persistence.database import Database

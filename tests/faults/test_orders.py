@@ -17,7 +17,7 @@ from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import Refused, Retryable
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
 
 FEW, MANY = range(40), range(40, 200)

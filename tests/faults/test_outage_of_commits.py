@@ -29,7 +29,7 @@ from support.scripted_gateway import ScriptedGateway
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Lookup, Outcome
 from aegis_worker.errors import DatabaseUnavailable
-from aegis_worker.gateways.base import GatewayRequest, StatusQuery
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.persistence.claims import begin, claim
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs

@@ -41,7 +41,7 @@ from aegis_worker.delivery.webhooks.endpoints import MAX_ENDPOINTS, create_endpo
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.errors import DatabaseUnavailable
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.hints import NoHints
 from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
 from aegis_worker.lab.embedded.stack import Stores

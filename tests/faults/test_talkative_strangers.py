@@ -29,7 +29,7 @@ from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, NotSent, Pending, Unknown
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.sandbox.webhook import SIGNATURE_HEADER
 from aegis_worker.persistence.database import Database

@@ -11,7 +11,7 @@ from support.payments import accept_one, make_due, pipeline, rows, story_of
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Declined, Outcome
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run

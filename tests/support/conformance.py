@@ -21,8 +21,10 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Lookup, Operation, Outcome
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import Adapter, GatewayConfig, GatewayEvent, GatewayRequest, StatusQuery
+from aegis_worker.gateways.base import Adapter, GatewayEvent
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from support.gateway_calls import sent

@@ -6,7 +6,8 @@ from functools import partial
 
 from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.exchange.engine import STUCK, wait_for
-from aegis_worker.gateways.base import GatewayRequest, PaymentGateway
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.requests import GatewayRequest
 
 
 def sent(gateway: PaymentGateway, request: GatewayRequest) -> Outcome:

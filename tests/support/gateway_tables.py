@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 
 
 def table(name: str, **settings: Any) -> GatewayConfig:

@@ -18,7 +18,8 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
-from aegis_worker.gateways.base import Capabilities, GatewayRequest, StatusQuery
+from aegis_worker.gateways.capabilities import Capabilities
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from support.model_tables import Clock
 
 # Look-ups lag and lost calls arrive within less than the absence window, as an adapter's window promises.

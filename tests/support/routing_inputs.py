@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from aegis_worker.domain.breakers import BreakerState
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.config import RoutingConfig, parse_routing

@@ -11,7 +11,8 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
+from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from support.sandbox_process import API_KEY
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from support.sandbox_process import API_KEY, Sandbox, running_sandbox
 

@@ -16,14 +16,10 @@ import msgspec
 from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, NotSent, Operation, Outcome
 from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import InvalidWebhook
-from aegis_worker.gateways.base import (
-    Capabilities,
-    GatewayConfig,
-    GatewayEvent,
-    GatewayRequest,
-    Health,
-    StatusQuery,
-)
+from aegis_worker.gateways.base import GatewayEvent, Health
+from aegis_worker.gateways.capabilities import Capabilities
+from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
 # Takes every type of payment method, and needs nothing for it.
 ANY_METHOD: Mapping[str, frozenset[str]] = dict.fromkeys(METHODS, frozenset())

@@ -10,8 +10,11 @@ from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, 
 from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
-from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
+from ..base import GatewayEvent, Health
+from ..capabilities import Capabilities
+from ..config import GatewayConfig
 from ..kit.flows import Flow, Pause
+from ..requests import GatewayRequest, StatusQuery
 
 _MOST_LATENCY_MS = 60_000
 _KEY_LIFETIME_S = 86_400.0

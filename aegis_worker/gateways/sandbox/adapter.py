@@ -13,9 +13,12 @@ from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.payer import FIELDS
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
-from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
+from ..base import GatewayEvent, Health
+from ..capabilities import Capabilities
+from ..config import GatewayConfig
 from ..kit.amounts import Amounts
 from ..kit.flows import Flow
+from ..requests import GatewayRequest, StatusQuery
 from .answers import outcome
 from .calls import (
     FIRST_CALLS,

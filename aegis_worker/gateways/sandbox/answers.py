@@ -16,10 +16,10 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.retries import NotSentKind
 
-from ..base import GatewayRequest
 from ..kit.flows import HttpAnswer
 from ..kit.identity import Shown, about_another, mismatch, other_money
 from ..kit.reading import Unreadable, child, identifier, parsed, words
+from ..requests import GatewayRequest
 from .codes import declined
 from .payment import IDENTITY, NOT_YET, SandboxPayment, read_payment
 from .standing import after_confirm, by_status

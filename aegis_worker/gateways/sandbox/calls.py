@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from aegis_worker.domain.outcomes import Operation
 
-from ..base import GatewayRequest, StatusQuery
 from ..kit.amounts import ISO_AMOUNTS
 from ..kit.flows import HttpCall
+from ..requests import GatewayRequest, StatusQuery
 from .payment import VERBS
 
 # The path of a payment's first call. Later calls go to the payment that it made.

@@ -19,10 +19,10 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 
-from ..base import StatusQuery
 from ..kit.flows import HttpAnswer
 from ..kit.identity import EVERYTHING, Shown, about_another, mismatch
 from ..kit.reading import Unreadable, child, children, identifier, parsed
+from ..requests import StatusQuery
 from .codes import declined
 from .payment import IDENTITY, NOT_YET, SandboxPayment, read_payment
 from .standing import after_confirm, by_status

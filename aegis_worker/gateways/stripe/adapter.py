@@ -10,9 +10,12 @@ from typing import Any, ClassVar
 from aegis_worker.domain.outcomes import Declined, Lookup, NotFound, NotSent, Operation, Outcome, Unknown
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
-from ..base import Capabilities, GatewayConfig, GatewayEvent, GatewayRequest, Health, StatusQuery
+from ..base import GatewayEvent, Health
+from ..capabilities import Capabilities
+from ..config import GatewayConfig
 from ..kit.amounts import AmountNotTaken
 from ..kit.flows import Flow
+from ..requests import GatewayRequest, StatusQuery
 from .amounts import AMOUNTS
 from .answers import Reader
 from .calls import call_for, headers_for, health_call, look_up_intent, look_up_refund

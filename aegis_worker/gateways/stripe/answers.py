@@ -18,10 +18,10 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.retries import NotSentKind
 
-from ..base import GatewayRequest
 from ..kit.flows import HttpAnswer
 from ..kit.identity import Expected, about_another, mismatch, other_money
 from ..kit.reading import Unreadable, parsed
+from ..requests import GatewayRequest
 from .codes import declined
 from .errors import StripeError, read_error
 from .objects import IDENTITY, Intent, read_intent, read_refund

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from aegis_worker.domain.outcomes import Operation
 
-from ..base import GatewayRequest, StatusQuery
 from ..kit.flows import HttpCall
+from ..requests import GatewayRequest, StatusQuery
 from .amounts import AMOUNTS
 from .forms import form
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from aegis_worker.domain.outcomes import Lookup, NotFound, Unknown, UnknownKind
 
-from ..base import StatusQuery
 from ..kit.flows import HttpAnswer
 from ..kit.identity import about_another, mismatch
 from ..kit.reading import Unreadable, children, parsed
+from ..requests import StatusQuery
 from .answers import Reader
 from .objects import IDENTITY, Refund, read_intent, read_refund
 from .standing import of_intent, of_refund

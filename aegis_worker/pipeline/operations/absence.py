@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.outcomes import charges
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 
 from ..work import Work
 from .requests import request_for

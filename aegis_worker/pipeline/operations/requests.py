@@ -12,7 +12,7 @@ from aegis_worker.domain.gateway_keys import gateway_key, is_ordered
 from aegis_worker.domain.instruments import as_seen_by
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
 from aegis_worker.domain.payer import Payer
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline.work import Work
 
 

@@ -11,7 +11,7 @@ from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.accounts import out_of_reach
-from aegis_worker.gateways.base import StatusQuery
+from aegis_worker.gateways.requests import StatusQuery
 
 from ..work import Ask, Rest, Work
 

@@ -8,7 +8,7 @@ A gateway without fees in config/gateways.toml is not free: nobody knows what it
 from __future__ import annotations
 
 from aegis_worker.domain.money import Money
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 
 from ..ranking import NOTHING, Ranking, Situation
 

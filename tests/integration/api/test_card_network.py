@@ -11,7 +11,7 @@ from support.command_line import Aegis, aegis, install, served
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.api_keys import create_key
 
 __all__ = ["aegis"]

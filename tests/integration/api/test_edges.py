@@ -13,7 +13,7 @@ import pytest
 from support.api_client import Api, Merchant, body_of, codes, start_api
 
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 
 IDS = {

@@ -21,7 +21,7 @@ from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Declined, Outcome, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateway_events.follow import FollowParts, follow
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.hints import NoHints
 from aegis_worker.ids import PAYMENT, first_id_at
 from aegis_worker.intake import PaymentCommand

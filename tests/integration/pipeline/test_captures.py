@@ -30,7 +30,7 @@ from aegis_worker.errors import (
 from aegis_worker.errors import (
     NotFound as NoSuchPayment,
 )
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.reconcile import sweep
 

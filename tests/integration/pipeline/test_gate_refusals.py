@@ -37,7 +37,7 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import DatabaseUnavailable
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run

@@ -20,7 +20,7 @@ from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, NotSent, Operation, Unknown
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.domain.transitions import State
-from aegis_worker.gateways.base import GatewayRequest, StatusQuery
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run

@@ -25,7 +25,7 @@ from aegis_worker.domain.breakers import BreakerLimits
 from aegis_worker.domain.outcomes import NotSent, Outcome, Unknown
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.transitions import State
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run

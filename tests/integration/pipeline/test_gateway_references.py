@@ -26,7 +26,7 @@ from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, Operation, Outcome, Pending
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import ReferenceTaken, ResolutionRefused
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run

@@ -24,7 +24,7 @@ from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import JobChange, OpenAttempt
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Approved, NotFound, NotSent, Operation, Outcome, Unknown
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.operations import ROOMS
 from aegis_worker.pipeline.operations.absence import Missing, after_not_found

@@ -10,7 +10,7 @@ from support.scripted_gateway import ScriptedGateway
 from aegis_worker.domain.outcomes import Declined, Outcome, Pending, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import AmountExceedsRefundable, InvalidState
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
 
 

@@ -42,7 +42,7 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.intake import request_sync
 from aegis_worker.pipeline.run import run

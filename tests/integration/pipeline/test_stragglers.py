@@ -12,7 +12,7 @@ from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.domain.transitions import State
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run

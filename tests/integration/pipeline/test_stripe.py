@@ -26,7 +26,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import AmountStep
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.persistence.database import Database

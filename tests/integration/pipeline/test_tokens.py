@@ -29,7 +29,7 @@ from aegis_worker.domain.card_networks import card_key
 from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.persistence.database import Database

@@ -13,7 +13,7 @@ from support.scripted_gateway import ScriptedGateway
 from aegis_worker.domain.outcomes import Approved, Declined, Outcome, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidState, JobOpen
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence.database import Database
 from aegis_worker.reconcile import sweep

@@ -25,7 +25,7 @@ from aegis_worker.domain.outcomes import (
     Unknown,
 )
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run

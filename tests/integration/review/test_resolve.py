@@ -48,7 +48,7 @@ from aegis_worker.errors import (
     VersionConflict,
 )
 from aegis_worker.errors import NotFound as NoSuchPayment
-from aegis_worker.gateways.base import StatusQuery
+from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.intake import request_sync
 from aegis_worker.persistence.audit_log import list_entries, verify
 from aegis_worker.persistence.database import Database

@@ -14,7 +14,7 @@ from support.payments import pipeline
 from support.scripted_gateway import Script, ScriptedGateway
 
 from aegis_worker.domain.outcomes import Approved, Declined, Outcome
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline.run import run
 from aegis_worker.queries import past_payments
 from aegis_worker.queries.past_payments import newest

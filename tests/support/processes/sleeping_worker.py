@@ -19,7 +19,8 @@ from aegis_worker.domain.card_networks import CardDecline
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.outcomes import Lookup
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateways.base import GatewayConfig, StatusQuery
+from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs

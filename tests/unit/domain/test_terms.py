@@ -11,7 +11,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.gateways.base import GatewayRequest
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.terms import row_of_terms, terms_from_row
 
 EVERY_TERM = PaymentTerms(

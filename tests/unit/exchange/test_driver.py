@@ -26,9 +26,11 @@ from aegis_worker.exchange import driver
 from aegis_worker.exchange.driver import MOST_CALLS, Client
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.exchange.transfers import Done
-from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, Health, StatusQuery
+from aegis_worker.gateways.base import Health
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer, Pause
 from aegis_worker.gateways.null.adapter import NullAdapter
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
 WRITE, READ = HttpCall("POST", "/charges", body=b"{}"), HttpCall("GET", "/charges/1", only_reads=True)
 OK = HttpAnswer(200, {}, b"{}")

@@ -11,8 +11,8 @@ from aegis_worker.domain.gateway_keys import keys_of_same_hop
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation, UnknownKind
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.gateways.base import GatewayRequest, StatusQuery
 from aegis_worker.gateways.kit.identity import EVERYTHING, NOTHING, Carries, Expected, Shown, mismatch
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
 KEY = "pay_" + "0" * 32 + "-p2"
 EXPECTED = Expected(keys_of_same_hop(KEY), "ch_1", Money(1999, "USD"))

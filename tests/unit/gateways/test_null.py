@@ -14,7 +14,8 @@ from aegis_worker.domain.outcomes import Approved, NotFound, Operation
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.exchange.loaded import load_gateways
-from aegis_worker.gateways.base import GatewayRequest, PaymentGateway, StatusQuery
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.settings import load_settings
 from aegis_worker.wiring.worker import build_worker
 

@@ -12,8 +12,9 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Declined, NotFound, NotSent, Operation, Unknown
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 
 ADAPTER = SandboxAdapter(GatewayConfig("sandbox_a", "sandbox", "http://gateway.test", "sk_secret"))

@@ -28,8 +28,9 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
-from aegis_worker.gateways.base import GatewayConfig, GatewayRequest, StatusQuery
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.gateways.stripe.codes import DECLINE_CODES
 

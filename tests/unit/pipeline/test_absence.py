@@ -11,7 +11,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.gateways.base import Capabilities
+from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.pipeline.operations.absence import MAX_SENDS, Missing, after_not_found
 from aegis_worker.pipeline.operations.requests import request_for
 from aegis_worker.pipeline.work import Route, Work

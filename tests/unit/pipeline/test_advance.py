@@ -17,7 +17,7 @@ from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Operation, Outcome, Unknown
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import EventType, State
-from aegis_worker.gateways.base import Capabilities
+from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.pipeline.advance import advance, send_until_s
 from aegis_worker.pipeline.held import (
     Answered,

@@ -15,7 +15,7 @@ from aegis_worker.domain.outcomes import Approved, NotFound, NotSent, Operation,
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.engine import STUCK, wait_for
-from aegis_worker.gateways.base import GatewayRequest, StatusQuery
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.pipeline import calls
 from aegis_worker.pipeline.work import Ask, SendAgain
 

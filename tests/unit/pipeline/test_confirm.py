@@ -28,7 +28,7 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import EventType, State
-from aegis_worker.gateways.base import Capabilities
+from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.pipeline.operations import next_step, room_of, settle
 from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Route, Send, SendAgain, Settled, Work
 from aegis_worker.routing.router import Decision

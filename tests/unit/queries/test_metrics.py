@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from prometheus_client.parser import text_string_to_metric_families
 
 from aegis_worker.domain.breakers import BreakerState
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.persistence.gateway_pauses import Pause
 from aegis_worker.queries.gateway_reports import GatewayReport
 from aegis_worker.queries.metrics import metrics_text

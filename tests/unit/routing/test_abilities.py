@@ -11,7 +11,7 @@ from support.routing_inputs import candidates
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
-from aegis_worker.gateways.base import Capabilities
+from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.kit.amounts import Amounts
 from aegis_worker.routing.config import RoutingConfig
 from aegis_worker.routing.router import decide

@@ -17,7 +17,7 @@ from support.routing_inputs import HALF_OPEN, NAMES, OPEN, candidates, decided, 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.money import Money
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.gateways.base import AmountLimits
+from aegis_worker.gateways.config import AmountLimits
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.eligibility import PAUSED_LOOK_S
 from aegis_worker.routing.hooks import load_hooks

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.gateways.base import GatewayConfig
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.resilience.permits import Counted
 from aegis_worker.routing.config import checked_routing

@@ -1,0 +1,58 @@
+"""What an adapter needs and promises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Operation
+
+from .kit.amounts import ISO_AMOUNTS, Amounts
+from .kit.identity import Declared
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an adapter needs and promises.
+
+    `steps`: the calls that one payment takes, in order. `key_lifetime_s`: how long the gateway remembers an idempotency
+    key (0: it has no keys; then a charge in doubt is never repeated, and never tried elsewhere on "not found").
+    `absence_window_s`: how long after a call look-ups may still not show its effect. `identity`: what an answer of this
+    gateway must show to count as an answer to what was asked. `amounts`: which amounts it can write exactly.
+    `key_lifetimes_s`: by operation, where a key of it lives another time than `key_lifetime_s`. `methods`: the types of
+    `payment_method` that it takes, each with the fields that it can't do without: `token` where the gateway has issued
+    something for this payer, `vpa` and the like where the payer must be named, none where the type alone is enough.
+    `bare_tokens`: the form of the tokens that it takes although nobody says that it issued them, as sandboxes take each
+    other's; None: none, as where money moves. `payer`: what it is sent of who pays, of `domain.payer.FIELDS`.
+
+    What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
+    is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
+    hold. `partial_refunds`: give back less than all, and more than once. `confirms`: it takes what the payer brought back
+    from an action, by `Adapter.confirm`; without it a payer's return only has the gateway asked.
+    """
+
+    steps: tuple[Operation, ...]
+    key_lifetime_s: float
+    absence_window_s: float
+    identity: Declared = field(default_factory=Declared)
+    amounts: Amounts = ISO_AMOUNTS
+    key_lifetimes_s: Mapping[Operation, float] = field(default_factory=dict)
+    methods: Mapping[str, frozenset[str]] = field(default_factory=lambda: {"card": frozenset({"token"})})
+    bare_tokens: re.Pattern[str] | None = None
+    payer: frozenset[str] = frozenset()
+    holds: bool = True
+    partial_captures: bool = True
+    several_captures: bool = True
+    voids: bool = True
+    partial_refunds: bool = True
+    confirms: bool = False
+
+    def takes(self, amount: Money) -> bool:
+        """Whether the gateway can write the amount exactly."""
+        return self.amounts.takes(amount)
+
+    def keeps_key_s(self, operation: Operation) -> float:
+        """How long, in seconds, the gateway remembers a key of this operation; 0 if it takes none."""
+        return self.key_lifetimes_s.get(operation, self.key_lifetime_s)
