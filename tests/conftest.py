@@ -19,7 +19,7 @@ from xdist.scheduler import LoadFileScheduling
 from aegis_worker.lab.embedded.stack import Stores, temporary_data_dir
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.oversight_tables import metadata
+from aegis_worker.persistence.tables import metadata
 
 pytest_plugins = ["support.shared_installation"]
 

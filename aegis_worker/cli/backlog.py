@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from aegis_worker.ids import event_id
-from aegis_worker.persistence.tables import webhook_deliveries
+from aegis_worker.persistence.tables.delivery import webhook_deliveries
 from aegis_worker.queries.page import newest_first
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from aegis_worker.persistence import delivery_lag, outbox_rows
 from aegis_worker.persistence.compatibility import fit
 from aegis_worker.persistence.delivery_lag import DEAD_WITHIN_D
-from aegis_worker.persistence.oversight_tables import metadata
+from aegis_worker.persistence.tables import metadata
 from aegis_worker.settings import Settings
 from aegis_worker.terminal.output import duration
 

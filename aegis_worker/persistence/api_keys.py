@@ -25,7 +25,7 @@ from aegis_worker.ids import API_KEY, new_id
 
 from . import audit_log
 from .database import Database
-from .tables import api_keys
+from .tables.access import api_keys
 
 Role = Literal["merchant", "operator"]
 

@@ -22,7 +22,7 @@ from aegis_worker.errors import InvalidReason
 from aegis_worker.observability.redaction import redact_text
 
 from .database import Database
-from .oversight_tables import audit_log
+from .tables.oversight import audit_log
 
 # One writer at a time, because each entry needs the hash of the one before. The lock is held from the append to the end
 # of the transaction, so append last in a transaction.

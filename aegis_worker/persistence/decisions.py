@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from aegis_worker.domain.decisions import Decision
 
-from .oversight_tables import decisions
+from .tables.oversight import decisions
 
 _COLUMNS = [decisions.c[field.name] for field in fields(Decision)]
 

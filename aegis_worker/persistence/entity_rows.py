@@ -16,7 +16,7 @@ from aegis_worker.domain.changes import Change
 from aegis_worker.domain.entities import Entity, EntityKind, EntityStatus, Order
 from aegis_worker.ids import JOB, new_id
 
-from .entity_tables import TABLE_OF
+from .tables.entities import TABLE_OF
 
 _UPDATE = """
 UPDATE {table} e

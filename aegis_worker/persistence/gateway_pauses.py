@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
-from .oversight_tables import gateway_pauses
+from .tables.oversight import gateway_pauses
 
 _MOST = 1000
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
-from .tables import payments
+from .tables.payments import payments
 from .terms import terms_from_row
 
 

@@ -17,9 +17,9 @@ from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.ids import JOB, new_id
 
-from .entity_tables import TABLE_OF
 from .mapping import payment_from_row
-from .tables import payments
+from .tables.entities import TABLE_OF
+from .tables.payments import payments
 
 _OPEN_JOB = "SELECT id, operation, status FROM jobs WHERE payment_id = %(payment_id)s AND finished_at IS NULL FOR UPDATE"
 _NEW_JOB = """

@@ -25,7 +25,7 @@ from aegis_worker.ids import JOB, new_id
 from .entity_rows import open_next, write_entities
 from .prepared import BY_KEY, Prepared
 from .statement_files import text_of
-from .tables import gateway_references
+from .tables.payments import gateway_references
 
 _RECORD = Prepared("record", text_of("record"), "json, int", before=BY_KEY)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, null, select
 
-from .oversight_tables import gateway_pauses, routing_versions
 from .prepared import Prepared
+from .tables.oversight import gateway_pauses, routing_versions
 
 
 @dataclass(frozen=True, slots=True)

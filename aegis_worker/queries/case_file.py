@@ -13,7 +13,7 @@ from aegis_worker.domain.decisions import Decision
 from aegis_worker.domain.modes import Owner
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.audit_log import Entry, list_entries
-from aegis_worker.persistence.tables import attempts, jobs, payments
+from aegis_worker.persistence.tables.payments import attempts, jobs, payments
 
 from .history import StoredAttempt, StoredEvent, list_attempts, list_events
 from .jobs import StoredJob, get_job

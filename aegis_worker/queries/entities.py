@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from aegis_worker.domain.entities import Entity, EntityKind
 from aegis_worker.domain.modes import Owner
 from aegis_worker.persistence.entity_rows import entity_from_row
-from aegis_worker.persistence.entity_tables import TABLE_OF
+from aegis_worker.persistence.tables.entities import TABLE_OF
 
 from .page import Page, newest_first, of_owner
 

@@ -10,7 +10,7 @@ from msgspec.structs import fields
 from sqlalchemy import Connection, select
 
 from aegis_worker.domain.gateway_events import Status
-from aegis_worker.persistence.oversight_tables import gateway_events
+from aegis_worker.persistence.tables.oversight import gateway_events
 
 
 class StoredGatewayEvent(Struct, frozen=True):

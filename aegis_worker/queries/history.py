@@ -14,7 +14,7 @@ from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.persistence.attempt_rows import ATTEMPT_COLUMNS, attempt_from_row
-from aegis_worker.persistence.tables import attempts, payment_events, payments
+from aegis_worker.persistence.tables.payments import attempts, payment_events, payments
 
 from .page import of_owner
 

@@ -11,7 +11,7 @@ from msgspec.structs import fields
 from sqlalchemy import ColumnElement, Connection, not_, select
 
 from aegis_worker.domain.modes import Owner
-from aegis_worker.persistence.tables import jobs
+from aegis_worker.persistence.tables.payments import jobs
 
 from .page import Page, newest_first, of_owner
 

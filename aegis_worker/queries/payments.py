@@ -14,7 +14,7 @@ from aegis_worker.domain.payment import Certainty, Payment
 from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.ids import PAYMENT, first_id_at
 from aegis_worker.persistence.mapping import payment_from_row
-from aegis_worker.persistence.tables import payments
+from aegis_worker.persistence.tables.payments import payments
 
 from .page import Page, newest_first, of_owner
 

@@ -14,8 +14,8 @@ from aegis_worker.domain.charges import standing_charges
 from aegis_worker.domain.decisions import Decision
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.mapping import payment_from_row
-from aegis_worker.persistence.oversight_tables import incidents
-from aegis_worker.persistence.tables import jobs, payments
+from aegis_worker.persistence.tables.oversight import incidents
+from aegis_worker.persistence.tables.payments import jobs, payments
 
 from .history import StoredAttempt, attempts_of
 from .jobs import StoredJob

@@ -9,7 +9,7 @@ from aegis_worker.domain.attempts import Attempt
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.attempt_rows import ATTEMPT_COLUMNS, attempt_from_row
 from aegis_worker.persistence.mapping import payment_from_row
-from aegis_worker.persistence.tables import attempts, gateway_references, jobs, payments
+from aegis_worker.persistence.tables.payments import attempts, gateway_references, jobs, payments
 
 from .case import Case, OpenJob
 

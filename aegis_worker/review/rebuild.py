@@ -14,7 +14,7 @@ from aegis_worker.domain.replay import FOLDED_FIELDS, fold
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import IllegalTransition, ResolutionRefused
 from aegis_worker.persistence.asking import ask_now
-from aegis_worker.persistence.tables import payment_events
+from aegis_worker.persistence.tables.payments import payment_events
 
 from .case import Case
 

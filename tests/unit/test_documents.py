@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, Table
 
 from aegis_worker.domain.changes import JobStatus
 from aegis_worker.domain.transitions import EventType, State
-from aegis_worker.persistence.tables import attempts
+from aegis_worker.persistence.tables.payments import attempts
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

@@ -7,7 +7,7 @@ from typing import Any
 from alembic import context
 
 from aegis_worker.persistence.compatibility import say_which_code_it_serves
-from aegis_worker.persistence.oversight_tables import metadata
+from aegis_worker.persistence.tables import metadata
 
 
 def _say_which_code_it_serves(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:

@@ -19,7 +19,7 @@ from aegis_worker.persistence.api_keys import (
     revoke_key,
 )
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.tables import api_keys
+from aegis_worker.persistence.tables.access import api_keys
 
 
 @pytest.fixture

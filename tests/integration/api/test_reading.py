@@ -13,7 +13,7 @@ from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
-from aegis_worker.persistence.tables import attempts
+from aegis_worker.persistence.tables.payments import attempts
 from aegis_worker.queries.history import list_attempts, list_events
 from aegis_worker.queries.jobs import get_job, list_jobs
 from aegis_worker.queries.payments import PaymentFilters, get_payment, list_payments

@@ -10,20 +10,20 @@ from sqlalchemy.exc import DBAPIError
 from support.payments import accept_one, rows
 
 from aegis_worker.persistence import migrate
-from aegis_worker.persistence.oversight_tables import metadata
+from aegis_worker.persistence.tables import metadata
 
 
 def execute(database, sql):
     database.run(lambda connection: connection.exec_driver_sql(sql))
 
 
-def test_the_migrated_schema_is_the_tables_module(database):
+def test_the_migrated_schema_is_that_of_the_tables(database):
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
 
-def test_every_check_constraint_of_the_tables_module_is_in_the_database(database):
+def test_every_check_constraint_of_the_tables_is_in_the_database(database):
     declared = {
         (table.name, constraint.name)
         for table in metadata.tables.values()

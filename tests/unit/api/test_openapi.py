@@ -16,8 +16,8 @@ from aegis_api.http.problems import PROBLEMS
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.hints import Hints, NoHints
-from aegis_worker.persistence import tables
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.tables import delivery, payments
 from aegis_worker.pipeline.operations import ROOMS
 from aegis_worker.routing.rules import FIELDS, OPERATORS
 from aegis_worker.routing.sections import SECTIONS
@@ -189,12 +189,12 @@ def test_the_documented_states_and_statuses_are_those_of_the_domain_and_the_tabl
         (check,) = [one for one in table.constraints if one.name == constraint]
         return set(re.findall(r"'(\w+)'", str(check.sqltext)))
 
-    assert set(schemas["Job"]["properties"]["status"]["enum"]) == allowed_by(tables.jobs, "status_known")
+    assert set(schemas["Job"]["properties"]["status"]["enum"]) == allowed_by(payments.jobs, "status_known")
     assert ROOMS.keys() <= set(schemas["Job"]["properties"]["operation"]["enum"])
     assert set(schemas["Attempt"]["properties"]["status"]["enum"]) == allowed_by(
-        tables.attempts, "status_known"
+        payments.attempts, "status_known"
     )
-    deliveries = allowed_by(tables.webhook_deliveries, "status_known")
+    deliveries = allowed_by(delivery.webhook_deliveries, "status_known")
     assert set(schemas["Delivery"]["properties"]["status"]["enum"]) == deliveries
 
 

@@ -20,7 +20,7 @@ from aegis_worker.domain.replay import snapshot
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import State
 from aegis_worker.ids import first_id_at, made_at, new_id
-from aegis_worker.persistence.oversight_tables import INVARIANTS as INVARIANTS_OF_THE_TABLE
+from aegis_worker.persistence.tables.oversight import INVARIANTS as INVARIANTS_OF_THE_TABLE
 
 BOUNDS = Bounds(overdue_after_s=100, undelivered_after_s=1000, settles_after_s=60)
 TOLD = [

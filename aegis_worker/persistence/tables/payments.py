@@ -1,13 +1,10 @@
-"""The tables, for statements and for the check that migrations and code agree.
+"""Payments and what is written with them: events, jobs, attempts, keys and references.
 
-No foreign keys on the hot child tables (events, jobs, attempts, outbox): their rows are written in the same statement as
-the payment's, and the keys would cost much of the drain. Triggers that protect them stand in the
-migrations, the tables of oversight in `oversight_tables`.
+No foreign keys on the hot child tables (events, jobs, attempts, the outbox): their rows are written in the same statement as the
+payment's, and the keys would cost much of the drain.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,39 +16,21 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import JSONB
 
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.modes import MODES
 from aegis_worker.domain.transitions import State
+from aegis_worker.persistence import terms
 
-from . import terms
-
-metadata = MetaData()
-
-TIME = TIMESTAMP(timezone=True)
-NOW = text("clock_timestamp()")
-
-
-def one_of(column: str, *values: str) -> str:
-    """The condition that a column holds one of the values, for a CHECK."""
-    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
-
+from .columns import NOW, TIME, metadata, mode_column, one_of
 
 # The database checks only the form of an operation's name; pipeline/operations alone knows which operations there are.
 OPERATION_IS_A_NAME = "operation ~ '^[a-z][a-z_]{0,31}$'"
-
-
-# What says nothing of its mode is for test: then no real money moves.
-def mode_column(**more: Any) -> Column[str]:
-    """Live or test."""
-    return Column("mode", Text, nullable=False, server_default="test", **more)
-
 
 # Jobs that a worker may have to work on: neither ended nor waiting for a person.
 ACTIVE_JOB = text("finished_at IS NULL AND NOT in_review")
@@ -216,22 +195,6 @@ attempts = Table(
     Index("attempts_to_recheck", "recheck_at", postgresql_where=text("recheck_at IS NOT NULL")),
 )
 
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("payment_id", Text, primary_key=True),
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("merchant_id", Text, nullable=False),
-    Column("due_at", TIME, nullable=False, server_default=NOW),
-    Column("leased", Boolean, nullable=False, server_default=text("false")),
-    Column("lease_epoch", Integer, nullable=False, server_default="0"),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("fanned_out", Boolean, nullable=False, server_default=text("false")),
-    Column("last_error", Text),
-    Column("created_at", TIME, nullable=False, server_default=NOW),
-    Index("outbox_due", "due_at"),
-)
-
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -246,60 +209,6 @@ idempotency_keys = Table(
     Index("idempotency_keys_by_age", "created_at"),
 )
 
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("merchant_id", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("key_hash", LargeBinary, nullable=False, unique=True),
-    Column("hint", Text, nullable=False),
-    Column("created_at", TIME, nullable=False, server_default=NOW),
-    Column("revoked_at", TIME),
-    Column("role", Text, nullable=False, server_default="merchant"),
-    Column("scopes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    CheckConstraint(one_of("role", "merchant", "operator"), name="role_known"),
-)
-
-webhook_endpoints = Table(
-    "webhook_endpoints",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("merchant_id", Text, nullable=False),
-    mode_column(),
-    Column("url", Text, nullable=False),
-    Column("event_types", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("secret_version", Integer, nullable=False, server_default="1"),
-    Column("created_at", TIME, nullable=False, server_default=NOW),
-    Column("resting_until", TIME),
-    Column("disabled_at", TIME),
-    Index("webhook_endpoints_active", "merchant_id", postgresql_where=text("disabled_at IS NULL")),
-)
-
-webhook_deliveries = Table(
-    "webhook_deliveries",
-    metadata,
-    Column("id", Text, nullable=False),
-    Column("payment_id", Text, primary_key=True),
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("endpoint_id", Text, primary_key=True),
-    Column("merchant_id", Text, nullable=False),
-    Column("status", Text, nullable=False, server_default="pending"),
-    Column("due_at", TIME, nullable=False, server_default=NOW),
-    Column("leased", Boolean, nullable=False, server_default=text("false")),
-    Column("lease_epoch", Integer, nullable=False, server_default="0"),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("log", JSONB, nullable=False, server_default=text("'[]'")),
-    Column("created_at", TIME, nullable=False, server_default=NOW),
-    Column("delivered_at", TIME),
-    CheckConstraint(one_of("status", "pending", "delivered", "dead", "cancelled"), name="status_known"),
-    Index("webhook_deliveries_cancelled", "id", postgresql_where=text("status = 'cancelled'")),
-    Index("webhook_deliveries_dead", "id", postgresql_where=text("status = 'dead'")),
-    Index("webhook_deliveries_due", "endpoint_id", "due_at", postgresql_where=text("status = 'pending'")),
-    Index("webhook_deliveries_ended", "created_at", postgresql_where=text("status <> 'pending'")),
-    Index("webhook_deliveries_by_merchant", "merchant_id", "id", unique=True),
-)
-
 # It has no index but its key and is never updated, so that an entry costs the hot path only one row.
 gateway_references = Table(
     "gateway_references",
@@ -307,66 +216,4 @@ gateway_references = Table(
     Column("gateway", Text, primary_key=True),
     Column("gateway_ref", Text, primary_key=True),
     Column("payment_id", Text, nullable=False),
-)
-
-# What a payer has to do, sealed. A trigger removes it in the commit in which the payment leaves REQUIRES_ACTION.
-action_secrets = Table(
-    "action_secrets",
-    metadata,
-    Column("payment_id", Text, primary_key=True),
-    Column("sealed", LargeBinary, nullable=False),
-    Column("created_at", TIME, nullable=False, server_default=NOW),
-)
-
-# What payers brought back from an action. `sealed` is NULL once the gateway's answer to it is settled.
-confirms = Table(
-    "confirms",
-    metadata,
-    Column("payment_id", Text, primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("digest", LargeBinary, nullable=False),
-    Column("sealed", LargeBinary),
-    Column("created_at", TIME, nullable=False, server_default=NOW),
-    CheckConstraint("number BETWEEN 1 AND 20", name="number_in_range"),
-    Index("confirms_open", "payment_id", postgresql_where=text("sealed IS NOT NULL")),
-)
-
-# What is known of who pays (design D17). Nothing but claims reads it.
-payer_details = Table(
-    "payer_details",
-    metadata,
-    Column("payment_id", Text, primary_key=True),
-    Column("details", JSONB, nullable=False),
-    Column("created_at", TIME, nullable=False, server_default=NOW),
-    Index("payer_details_by_age", "created_at"),
-)
-
-card_declines = Table(
-    "card_declines",
-    metadata,
-    Column("payment_id", Text, primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("merchant_id", Text, nullable=False),
-    Column("card_key", LargeBinary, nullable=False),
-    Column("network", Text),
-    Column("code", Text, nullable=False),
-    Column("never_again", Boolean, nullable=False),
-    Column("at", TIME, nullable=False, server_default=NOW),
-    Index("card_declines_by_card", "card_key", "at"),
-    Index("card_declines_by_age", "at"),
-)
-
-reconciliation_runs = Table(
-    "reconciliation_runs",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("trigger", Text, nullable=False),
-    Column("dry_run", Boolean, nullable=False),
-    Column("since", TIME),
-    Column("found", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("fixed", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("mismatches", JSONB, nullable=False, server_default=text("'[]'")),
-    Column("started_at", TIME, nullable=False, server_default=NOW),
-    Column("finished_at", TIME),
-    CheckConstraint(one_of("trigger", "beat", "operator"), name="trigger_known"),
 )

@@ -26,8 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from aegis_worker.domain.entities import EntityKind, EntityStatus
 
-from .tables import NOW, TIME, one_of
-from .tables import metadata as metadata
+from .columns import NOW, TIME, metadata, one_of
 
 
 def _entities(name: str, *more: Column[Any]) -> Table:

@@ -1,15 +1,24 @@
-"""The tables of oversight: incidents, the audit log, decisions, gateways' events, snapshots and routing versions."""
+"""Oversight: incidents, the audit log, decisions, gateways' events, snapshots, reconciliations and routing versions."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from aegis_worker.domain.gateway_events import STATUSES
 
-# Import `metadata` from this module, because then all three modules have put their tables into it.
-from .entity_tables import metadata as metadata
-from .tables import NOW, TIME, one_of
+from .columns import NOW, TIME, metadata, one_of
 
 INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7")
 
@@ -158,4 +167,19 @@ schema_compatibility = Table(
     metadata,
     Column("revision", Text, primary_key=True),
     Column("oldest_code", Text, nullable=False),
+)
+
+reconciliation_runs = Table(
+    "reconciliation_runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("trigger", Text, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("since", TIME),
+    Column("found", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("fixed", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("mismatches", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("started_at", TIME, nullable=False, server_default=NOW),
+    Column("finished_at", TIME),
+    CheckConstraint(one_of("trigger", "beat", "operator"), name="trigger_known"),
 )
