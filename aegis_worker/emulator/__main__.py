@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from . import scripts
+from . import tokens
 from .books import Books, Options
 from .gateway import Gateway
 from .ledger import Ledger
@@ -82,7 +82,7 @@ def _stripe(ledger: Ledger, options: Options, wake: _Wake, api_key: str) -> tupl
     return books, StripeRoutes(StripeGateway(books), books, api_key)
 
 
-_SCRIPTS = {"sandbox": scripts.as_markdown, "stripe": cards.as_markdown}
+_SCRIPTS = {"sandbox": tokens.as_markdown, "stripe": cards.as_markdown}
 _WIRES = {"sandbox": _sandbox, "stripe": _stripe}
 SIGNATURE_HEADERS = {"sandbox": "Sandbox-Signature", "stripe": "Stripe-Signature"}
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from .scripts import OK, Script, named
+from .script_table import OK
+from .scripts import Script
+from .tokens import named
 
 # Longer than any client waits, short enough that a forgotten fault cannot park threads for ever.
 MOST_LATENCY_MS = 120_000

@@ -8,14 +8,15 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import bodies, scripts
+from . import bodies, tokens
 from .books import OPERATIONS_LIMIT, Books, seen
 from .challenges import has_passed
 from .ledger import Operation, StoredAnswer, Transaction
 from .operations import Done, carry_out
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, error, json_reply
-from .scripts import OK, Effect, Script, Wire
+from .script_table import OK
+from .scripts import Effect, Script, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ class Gateway:
 
     def _script(self, tx: Transaction, payment: Payment, operation: str) -> Script:
         try:
-            script = scripts.asked_for(payment.token, payment.amount, self._options.name)
-        except scripts.UnknownScript as problem:
+            script = tokens.asked_for(payment.token, payment.amount, self._options.name)
+        except tokens.UnknownScript as problem:
             raise Refusal(400, "unknown_script", str(problem)) from problem
         if script is OK and operation == "charge":
             script = self._books.faults.script_for_plain_charge()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegis_worker.emulator.scripts import as_markdown
+from aegis_worker.emulator.tokens import as_markdown
 
 
 def tokens() -> str:

@@ -40,7 +40,8 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.emulator.scripts import SCRIPTS, Effect
+from aegis_worker.emulator.script_table import SCRIPTS
+from aegis_worker.emulator.scripts import Effect
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.requests import StatusQuery

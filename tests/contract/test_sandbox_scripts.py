@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from support.sandbox_process import NO_ANSWER, HttpAnswer, Sandbox, eventually, new_reference, payment_body
 
-from aegis_worker.emulator.scripts import SCRIPTS, Effect
+from aegis_worker.emulator.script_table import SCRIPTS
+from aegis_worker.emulator.scripts import Effect
 
 
 def charge_without_answer(sandbox: Sandbox, token: str, reference: str) -> None:

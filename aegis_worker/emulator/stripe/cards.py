@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..scripts import OK, SCRIPTS, TOKEN_PREFIX, Effect, Script, UnknownScript, for_token
+from ..script_table import OK, SCRIPTS
+from ..scripts import Effect, Script
+from ..tokens import TOKEN_PREFIX, UnknownScript, for_token
 
 # Until a person clicks: nobody waits that long.
 _UNTIL_CLICKED_S = 365 * 86_400

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from ..ledger import StoredAnswer, Transaction
 from ..replies import Reply, json_reply
-from ..scripts import OK, Effect, Script, Wire
+from ..script_table import OK
+from ..scripts import Effect, Script, Wire
 from . import forms
 from .books import StripeBooks
 from .calls import Answer, Subject, carry_out_call, subject_of

@@ -1,7 +1,7 @@
 """Payments and what is written with them: events, jobs, attempts, keys and references.
 
-No foreign keys on the hot child tables (events, jobs, attempts, the outbox): their rows are written in the same statement as the
-payment's, and the keys would cost much of the drain.
+No foreign keys on the hot child tables (events, jobs, attempts, the outbox): their rows are written in the same statement
+as the payment's, and the keys would cost much of the drain.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES, Advice, Category, may_fail_over
-from aegis_worker.emulator.scripts import SCRIPTS
+from aegis_worker.emulator.script_table import SCRIPTS
 from aegis_worker.gateways.registry import ADAPTERS
 
 # Visa's decline category 1 and Mastercard's merchant advice codes 03 and 21, in our words.
