@@ -26,6 +26,7 @@ from .jobs.routes import blueprint as jobs
 from .ops.routes import blueprint as ops
 from .orders.routes import blueprint as orders
 from .payments.confirming import blueprint as confirms
+from .payments.history import blueprint as history
 from .payments.method_schemas import PAYMENT_METHODS
 from .payments.routes import blueprint as payments
 from .routing.routes import blueprint as routing
@@ -34,6 +35,7 @@ from .webhooks.routes import blueprint as webhooks
 # The OpenAPI document lists the routes in this order.
 _BLUEPRINTS = (
     payments,
+    history,
     orders,
     confirms,
     batches,

@@ -18,11 +18,10 @@ from aegis_api.http.waiting import until_decided, wanted_s
 from aegis_api.jobs.schemas import JobAnswerSchema
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.entities import EntityKind
-from aegis_worker.domain.moments import rfc3339
 from aegis_worker.errors import DatabaseUnavailable, NotFound
-from aegis_worker.ids import PAYMENT, parse_event_id
+from aegis_worker.ids import PAYMENT
 from aegis_worker.intake import Accepted, request_sync
-from aegis_worker.queries import as_of, entities, history, jobs, payments
+from aegis_worker.queries import entities, history, jobs, payments
 from aegis_worker.views.attempts import attempt_body
 from aegis_worker.views.entities import entity_body
 from aegis_worker.views.events import events_page
@@ -34,10 +33,10 @@ from . import answer_schemas as answers
 from . import examples
 from .accepting import PAYMENTS_ROUTE, command_of
 from .actions import body_with_action
-from .query_schemas import HistoryQuerySchema, PaymentQuerySchema, PaymentsQuerySchema
+from .query_schemas import PaymentQuerySchema, PaymentsQuerySchema
 from .request_schemas import PaymentRequestSchema
 
-blueprint = Blueprint("payments", __name__, url_prefix="/v1", description="Payments and their history.")
+blueprint = Blueprint("payments", __name__, url_prefix="/v1", description="Payments.")
 blueprint.before_request(require_merchant)
 
 PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
@@ -192,52 +191,6 @@ def get_payment(query: dict[str, Any], payment_id: str) -> Response:
     return answer(body, 200, tag)
 
 
-@blueprint.route("/payments/<payment_id>/events", parameters=[PAYMENT_ID])
-@refuses("not_found", "validation_failed", "payment_frozen")
-@blueprint.arguments(HistoryQuerySchema(), location="query")
-@blueprint.response(200, answers.HistorySchema(), example=examples.EVENTS, headers=headers())
-def list_events(query: dict[str, Any], payment_id: str) -> Response:
-    """A payment's events, oldest first
-
-    Events never change. Applying them in order gives the payment as it is now. With `as_of`, only the events up to that
-    time are listed, and `payment` is the payment as it was then, rebuilt from them. If the payment did not exist yet,
-    `payment` is `null` and there are no events.
-    """
-    payment_id, limit = known_form(payment_id, PAYMENT), query["limit"]
-    _, after_seq = parse_event_id(query.get("starting_after", "")) or (None, 0)
-    upto_seq, then = history.MOST_EVENTS, {}
-    with parts().web.database.read() as connection:
-        stored = payments.get_payment(connection, g.owner, payment_id)
-        if stored is None:
-            raise NotFound(NOTHING_HERE)
-        if "as_of" in query:
-            upto_seq = as_of.last_seq_at(connection, payment_id, query["as_of"])
-            past = as_of.payment_at(connection, stored.payment, upto_seq)
-            then = {
-                "as_of": rfc3339(query["as_of"]),
-                "payment": past and payment_body(past.payment, stored.created_at, past.at),
-            }
-        events = history.list_events(
-            connection, g.owner, payment_id, limit=limit + 1, after_seq=after_seq, upto_seq=upto_seq
-        )
-    return answer(events_page(events, limit) | then)
-
-
-@blueprint.route("/payments/<payment_id>/attempts", parameters=[PAYMENT_ID])
-@refuses("not_found")
-@blueprint.response(200, answers.AttemptListSchema(), example=examples.ATTEMPTS, headers=headers())
-def list_attempts(payment_id: str) -> Response:
-    """A payment's attempts: every call to a gateway
-
-    Lists attempts in the order in which they were sent, each with its outcome as far as it is known.
-    """
-    payment_id = known_form(payment_id, PAYMENT)
-    with parts().web.database.read() as connection:
-        _must_exist(payments.get_state(connection, g.owner, payment_id))
-        attempts = history.list_attempts(connection, g.owner, payment_id, limit=LONGEST_PAGE)
-    return answer(list_body([attempt_body(attempt) for attempt in attempts], None))
-
-
 @blueprint.route("/payments/<payment_id>/sync", methods=["POST"], parameters=[PAYMENT_ID])
 @refuses("not_found", "job_open", "payment_frozen")
 @blueprint.response(
@@ -261,11 +214,6 @@ def sync_payment(payment_id: str) -> Response:
     if job is None:
         raise NotFound(NOTHING_HERE)
     return answer({"job": job_body(job)}, 202, {"Location": f"/v1/jobs/{job_id}", **_RETRY_AFTER})
-
-
-def _must_exist(state: object | None) -> None:
-    if state is None:
-        raise NotFound(NOTHING_HERE)
 
 
 def etag(version: int) -> str:
