@@ -11,7 +11,8 @@ import click
 from aegis_worker.errors import StackFailed
 from aegis_worker.lab.local.folder import write_whole
 from aegis_worker.lab.local.options import gateways_option
-from aegis_worker.lab.local.stack import LocalStack, Running, Stopped, stop_on_signals
+from aegis_worker.lab.local.stack import LocalStack, Running
+from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, print_facts, remark
 
 MERCHANT = "local"

@@ -16,7 +16,7 @@ from aegis_worker.lab.crash.mix import run_mix
 from aegis_worker.lab.crash.nudge import Nudge
 from aegis_worker.lab.crash.points import PointResult, run_point
 from aegis_worker.lab.crash.stage import Stage, staged
-from aegis_worker.lab.local.stack import stop_on_signals
+from aegis_worker.lab.local.stopping import stop_on_signals
 
 pytestmark = pytest.mark.slow
 

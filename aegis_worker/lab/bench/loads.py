@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from aegis_worker.errors import OperatorError
-from aegis_worker.lab.local.stack import Stopped
+from aegis_worker.lab.local.stopping import Stopped
 
 from .load import Plan, Sent
 

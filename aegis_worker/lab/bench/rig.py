@@ -25,7 +25,8 @@ from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.lab.embedded.processes import Processes
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.programs import answers
-from aegis_worker.lab.local.stack import LocalStack, Running, Stopped
+from aegis_worker.lab.local.stack import LocalStack, Running
+from aegis_worker.lab.local.stopping import Stopped
 from aegis_worker.terminal.output import remark
 
 from . import floor

@@ -17,7 +17,7 @@ import click
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.errors import OperatorError
 from aegis_worker.intake import MOST_AT_ONCE
-from aegis_worker.lab.local.stack import Stopped, stop_on_signals
+from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.lab.percentiles import percentiles
 from aegis_worker.terminal.output import progress, remark
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from aegis_worker.crash_points import POINTS
-from aegis_worker.lab.local.stack import Stopped, stop_on_signals
+from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, progress, remark
 
 from .mix import run_mix

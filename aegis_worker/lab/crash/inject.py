@@ -38,7 +38,7 @@ class Injector:
             "flush Redis": lambda fault: self._flush(),
             "stop PostgreSQL at once": lambda fault: self._stack.stores.postgres.stop(signal.SIGQUIT),
             "crash point": self._arm,
-            **{kind: lambda fault: self._stack.kill(_PROGRAMS[fault.kind]) for kind in _PROGRAMS},
+            **{kind: lambda fault: self._stack.launched.kill(_PROGRAMS[fault.kind]) for kind in _PROGRAMS},
         }
         self._end: dict[str, Callable[[Fault], object]] = {
             "freeze the worker past its lease": lambda fault: self._signal_worker(signal.SIGCONT),
@@ -54,7 +54,7 @@ class Injector:
         if not fault.is_gateways:
             self._begin[fault.kind](fault)
         elif fault.switch is None:
-            self._stack.kill(fault.target)
+            self._stack.launched.kill(fault.target)
         else:
             self._set_faults(fault.target, fault)
 
@@ -73,22 +73,22 @@ class Injector:
         self._http.clear()
 
     def _restart(self, *names: str) -> None:
-        self._stack.restart(names, self._stage.stopping)
+        self._stack.launched.restart(names, self._stage.stopping)
 
     def _arm(self, fault: Fault) -> None:
         programs = programs_of(fault.target.partition(":")[0])
         # Don't wait until it answers: under load an API that dies at a crash point may never get to answer.
-        self._stack.restart(programs, self._stage.stopping, {VARIABLE: fault.target}, wait=False)
+        self._stack.launched.restart(programs, self._stage.stopping, {VARIABLE: fault.target}, wait=False)
 
     def _kill_child(self, fault: Fault) -> None:
         with suppress(psutil.NoSuchProcess):
-            children = psutil.Process(self._stack.pid("worker")).children(recursive=True)
+            children = psutil.Process(self._stack.launched.pid("worker")).children(recursive=True)
             if children:
                 self._rng.choice(children).kill()
 
     def _signal_worker(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
-            os.killpg(self._stack.pid("worker"), number)
+            os.killpg(self._stack.launched.pid("worker"), number)
 
     def _flush(self) -> None:
         with redis.Redis.from_url(self._stage.running.redis_url, socket_timeout=_TIMEOUT_S) as client:

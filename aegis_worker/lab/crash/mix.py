@@ -79,14 +79,14 @@ def _strike(
     try:
         for at_s, is_begin, fault in in_time(plan):
             stage.pause(max(0.0, at_s - (time.monotonic() - started)))
-            down = set(stage.stack.ended())
+            down = set(stage.stack.launched.ended())
             result.violations += _ended_by_themselves(stage, down - set().union(*killed.values()), at_s)
             if is_begin:
                 say(
                     f"{at_s:.0f} s: {fault.kind}{f' {fault.target}' if fault.target else ''}, {fault.lasts_s:g} s"
                 )
                 injector.begin(fault)
-                killed[fault] = set(stage.stack.ended()) - down
+                killed[fault] = set(stage.stack.launched.ended()) - down
             else:
                 injector.end(fault)
                 killed.pop(fault)
@@ -103,19 +103,23 @@ def in_time(plan: Sequence[Fault]) -> list[tuple[float, bool, Fault]]:
 
 def _ended_by_themselves(stage: Stage, names: set[str], at_s: float) -> list[Violation]:
     """Start processes again that ended although nobody killed them, and report each as a violation."""
-    how = stage.stack.ended()
+    how = stage.stack.launched.ended()
     found = [
         Violation(
             "I9",
             "",
             f"{name} ended by itself",
-            {"how": how[name], "at_s": round(at_s, 1), "log": last_lines(stage.stack.log(name), _LOG_LINES)},
+            {
+                "how": how[name],
+                "at_s": round(at_s, 1),
+                "log": last_lines(stage.stack.launched.log(name), _LOG_LINES),
+            },
         )
         for name in sorted(names)
     ]
     if names:
         # Don't wait until they answer, because what they need may be away.
-        stage.stack.restart(sorted(names), stage.stopping, wait=False)
+        stage.stack.launched.restart(sorted(names), stage.stopping, wait=False)
     return found
 
 
@@ -159,7 +163,7 @@ def _loaded_and_at_rest(
 
 
 def _measured(stage: Stage) -> Baseline:
-    pids = {name: stage.stack.pid(name) for name in PROGRAMS}
+    pids = {name: stage.stack.launched.pid(name) for name in PROGRAMS}
     gateway_ports = {urlsplit(sandbox["url"]).port or 0 for sandbox in stage.running.sandboxes.values()}
     return measure(stage.books.database, pids, gateway_ports)
 

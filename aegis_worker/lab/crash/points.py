@@ -81,14 +81,14 @@ def run_point(stage: Stage, point: str, payments: int, seed: int) -> PointResult
     before = stage.books.latest()
     posted: list[Future[Answered]] = []
     for passes, within_s in ((rng.randint(1, _MOST_PASSES), _MIDST_S), (1, _FIRST_S)):
-        kills = Kills([stage.stack.log(name) for name in programs], point)
+        kills = Kills([stage.stack.launched.log(name) for name in programs], point)
         # Don't wait at the second try: under the load of the first, an API that dies at the point may never get to answer.
         armed = {VARIABLE: f"{point}:{passes}"}
-        stage.stack.restart(programs, stage.stopping, armed, wait=not posted)
+        stage.stack.launched.restart(programs, stage.stopping, armed, wait=not posted)
         more = _post(stage, payments, f"{seed}-{point}-{len(posted)}")
         posted += more
         _await_deaths(stage, kills, more, within_s)
-        stage.stack.restart(programs, stage.stopping)
+        stage.stack.launched.restart(programs, stage.stopping)
         result.kills += kills.count()
         if result.kills:
             break

@@ -19,7 +19,8 @@ from aegis_worker.ids import new_id
 from aegis_worker.lab.demo.ledgers import Charge, read_ledger
 from aegis_worker.lab.demo.sink import Sink
 from aegis_worker.lab.embedded.stack import temporary_data_dir
-from aegis_worker.lab.local.stack import LocalStack, Running, Stopped
+from aegis_worker.lab.local.stack import LocalStack, Running
+from aegis_worker.lab.local.stopping import Stopped
 from aegis_worker.settings import Settings, load_settings
 from aegis_worker.terminal.installation import opened_database
 

@@ -16,7 +16,8 @@ from aegis_worker.domain.modes import Owner
 from aegis_worker.ids import new_id
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.options import gateways_option
-from aegis_worker.lab.local.stack import LocalStack, Running, Stopped, stop_on_signals
+from aegis_worker.lab.local.stack import LocalStack, Running
+from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import opened_database
 from aegis_worker.terminal.output import examples, progress, remark

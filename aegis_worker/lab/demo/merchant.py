@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aegis_worker.errors import OperatorError
-from aegis_worker.lab.local.stack import Stopped
+from aegis_worker.lab.local.stopping import Stopped
 from aegis_worker.terminal.api import ENDED_JOB, Api
 from aegis_worker.terminal.output import progress, remark
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +14,6 @@ from typing import Any, Self
 
 from aegis_worker.errors import StackFailed
 from aegis_worker.lab.embedded.ports import free_port, port_is_free
-from aegis_worker.lab.embedded.processes import Processes
 from aegis_worker.lab.embedded.server import EmbeddedServer
 from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.persistence import migrate
@@ -26,6 +23,7 @@ from aegis_worker.terminal.worker_parts import opened_worker
 
 from .config_files import EMULATED_ADAPTERS, copy_config
 from .folder import DataFolder, Secrets
+from .launched import LaunchedPrograms
 from .programs import (
     Program,
     Sandbox,
@@ -35,16 +33,9 @@ from .programs import (
     web_program,
     worker_program,
 )
+from .stopping import check_stopped
 from .stores import check_redis, checked_stores, working_key, working_operator_key
 from .watch import Part, Watch
-
-# Generous, because all programs start at once and the disk may be slow. A program that fails ends sooner by itself.
-_READY_S = 90.0
-_POLL_S = 0.05
-
-
-class Stopped(Exception):
-    """Somebody asked to stop while something was under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +52,6 @@ class Running:
     def as_dict(self) -> dict[str, Any]:
         """As it stands in the ready file."""
         return asdict(self)
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that TERM, Ctrl-C and the closing of the terminal set, for the whole of the block."""
-    stopping = threading.Event()
-    wanted = [signal.SIGTERM, signal.SIGINT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
-        wanted.append(signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in wanted}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class LocalStack:
@@ -110,8 +86,7 @@ class LocalStack:
         self._gateways = gateways
         self._config_dir = Path(environ.get("AEGIS_CONFIG_DIR") or default_config_dir()).absolute()
         self.stores = Stores(self.folder.path, self._environ)
-        self._processes = Processes()
-        self._programs: list[Program] = []
+        self.launched = LaunchedPrograms(self.folder.logs)
         self._watched = watched
         self._watch = Watch([], self._note)
 
@@ -134,7 +109,7 @@ class LocalStack:
         gateways = self._emulated(kept)
         self._say("starting PostgreSQL and Valkey")
         urls = self.stores.start()
-        _unless(stopping)
+        check_stopped(stopping)
         self._say("bringing the schema up to date")
         database_url = checked_database_url(urls.database_url, self._environ)
         check_redis(urls.redis_url)
@@ -154,64 +129,28 @@ class LocalStack:
         settings = self._settings(running, gateways, kept)
         self.folder.save_settings(settings)
         _check(settings)
-        self._programs = self._all_programs(port, gateways, {**self._environ, **settings})
-        self._start_programs(stopping)
+        programs = self._all_programs(port, gateways, {**self._environ, **settings})
+        names = [program.name for program in programs]
+        self._say(f"starting {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}")
+        self.launched.start(programs, stopping)
         if self._watched:
             self._watch = Watch(self._parts(), self._note)
             self._watch.start()
         return running
 
-    def restart(
-        self,
-        names: Sequence[str],
-        stopping: threading.Event,
-        extra_env: Mapping[str, str] | None = None,
-        *,
-        wait: bool = True,
-    ) -> None:
-        """SIGKILL those of the programs that run, with their children, and start all of them, with `extra_env` too.
-
-        For a stack that is not watched. With `wait`, until they answer. Raises StackFailed, or Stopped.
-        """
-        programs = [program for program in self._programs if program.name in names]
-        for program in programs:
-            self.kill(program.name)
-        for program in programs:
-            self._launch(replace(program, env={**program.env, **(extra_env or {})}))
-        if wait:
-            self._wait_until_ready(programs, stopping)
-
-    def kill(self, name: str) -> None:
-        """SIGKILL a program with its children; nothing when it has ended."""
-        if name in self._processes.alive():
-            self._processes.stop(name, signal.SIGKILL)
-
-    def pid(self, name: str) -> int:
-        """Of a program's main process, which leads a group of the same number."""
-        return self._processes.pid(name)
-
-    def ended(self) -> dict[str, str]:
-        """The programs that don't run, and how each ended."""
-        return {name: _how(code) for name, code in self._processes.exit_codes().items()}
-
-    def log(self, name: str) -> Path:
-        """Where a program's output goes."""
-        return self.folder.logs / f"{name}.log"
-
     def stop(self) -> None:
         """Stop what runs, each before those that it needs: API, beat, worker, gateways, stores."""
         self._watch.stop()
-        for program in reversed(self._programs):
-            if program.name in self._processes.alive():
-                self._say(f"stopping {program.name}")
-                self._processes.stop(program.name, grace_s=program.stop_s)
+        for program in reversed(self.launched.running()):
+            self._say(f"stopping {program.name}")
+            self.launched.stop(program)
         self.stores.stop()
         self.folder.close()
 
     def pids(self) -> dict[str, int]:
         """Of what was started here and runs: the programs by name, and the stores `postgres` and `valkey`."""
         stores = {store.name: store.pid for store in (self.stores.postgres, self.stores.valkey) if store.pid}
-        return stores | {name: self._processes.pid(name) for name in self._processes.alive()}
+        return stores | {program.name: self.launched.pid(program.name) for program in self.launched.running()}
 
     def _emulated(self, kept: Secrets) -> list[Sandbox]:
         if not self._gateways:
@@ -252,47 +191,11 @@ class LocalStack:
         ]
         return [program for program in programs if program.name not in self._without]
 
-    def _start_programs(self, stopping: threading.Event) -> None:
-        names = [program.name for program in self._programs]
-        self._say(f"starting {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}")
-        for program in self._programs:
-            self._launch(program)
-        self._wait_until_ready(self._programs, stopping)
-
-    def _launch(self, program: Program) -> None:
-        self._processes.start(program.name, program.argv, program.env, self.log(program.name))
-
-    def _wait_until_ready(self, programs: Sequence[Program], stopping: threading.Event) -> None:
-        waiting = list(programs)
-        deadline = time.monotonic() + _READY_S
-        while waiting:
-            _unless(stopping)
-            for program in waiting:
-                if (how := self._ended(program.name)) is not None:
-                    raise StackFailed(
-                        f"{program.name} {how} before it was ready. {self._processes.log_tail(program.name)}"
-                    )
-            if time.monotonic() > deadline:
-                name = waiting[0].name
-                raise StackFailed(
-                    f"{name} does not answer after {_READY_S:g} s. {self._processes.log_tail(name)}"
-                )
-            waiting = [program for program in waiting if not program.ready()]
-            time.sleep(_POLL_S)
-
     def _parts(self) -> list[Part]:
         stores = [self.stores.postgres, self.stores.valkey]
         # Watch only the stores that were started here; others are started again by whoever started them.
         parts = [Part(store.name, partial(_store_ended, store), store.start) for store in stores if store.pid]
-        for program in self._programs:
-            parts.append(
-                Part(program.name, partial(self._ended, program.name), partial(self._launch, program))
-            )
-        return parts
-
-    def _ended(self, name: str) -> str | None:
-        code = self._processes.exit_codes().get(name)
-        return None if code is None else _how(code)
+        return [*parts, *self.launched.parts()]
 
     def _note(self, text: str) -> None:
         self.folder.note(text)
@@ -306,15 +209,6 @@ def _in_spite_of_everything(say: Callable[[str], None], text: str) -> None:
 
 def _store_ended(store: EmbeddedServer) -> str | None:
     return None if store.pid else "ended"
-
-
-def _how(code: int) -> str:
-    return f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
-
-
-def _unless(stopping: threading.Event) -> None:
-    if stopping.is_set():
-        raise Stopped
 
 
 def _check(settings: Mapping[str, str]) -> None:

@@ -1,0 +1,33 @@
+"""How whoever runs an installation is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Stopped(Exception):
+    """Somebody asked to stop while something was under way."""
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that TERM, Ctrl-C and the closing of the terminal set, for the whole of the block."""
+    stopping = threading.Event()
+    wanted = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        wanted.append(signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in wanted}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def check_stopped(stopping: threading.Event) -> None:
+    """Raises Stopped once somebody asked to stop."""
+    if stopping.is_set():
+        raise Stopped
