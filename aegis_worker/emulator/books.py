@@ -101,25 +101,32 @@ class Books:
         return payment
 
     def page(self, cursor: int, limit: int) -> dict[str, Any]:
-        """What was really charged. Start at cursor 0 each time: a late commit keeps its early place."""
+        """What was really charged and refunded. Start at cursor 0 each time: a late commit keeps its early place."""
         with self.transaction() as tx:
-            self.settle_due(tx, time.time())
+            now = time.time()
+            self.settle_due(tx, now)
             payments, following = tx.page(cursor, min(limit, PAGE_LIMIT))
-        charges = [
-            {
-                "payment_id": p.id,
-                "reference": p.reference,
-                "merchant_payment_id": p.merchant_payment_id,
-                "status": p.status,
-                "amount": p.amount,
-                "currency": p.currency,
-                "authorized": p.authorized,
-                "captured": p.captured,
-                "refunded": p.refunded,
-            }
-            for p in payments
-        ]
+            charges = [
+                {
+                    "payment_id": p.id,
+                    "reference": p.reference,
+                    "merchant_payment_id": p.merchant_payment_id,
+                    "status": p.status,
+                    "amount": p.amount,
+                    "currency": p.currency,
+                    "authorized": p.authorized,
+                    "captured": p.captured,
+                    "refunded": p.refunded,
+                    "captures": tx.amounts(p.id, "capture", now),
+                    "refunds": self.refunds(tx, p, now),
+                }
+                for p in payments
+            ]
         return {"gateway": self.options.name, "charges": charges, "next_cursor": following}
+
+    def refunds(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
+        """The amounts of a payment's refunds until `now` that have not failed."""
+        return tx.amounts(payment.id, "refund", now)
 
     def tick(self) -> None:
         """Carry out what is due, and forget old keys."""

@@ -173,6 +173,15 @@ class Transaction:
         shown = ("operation", "reference", "amount", "error_code")
         return [dict(zip(shown, row, strict=True)) for row in reversed(rows)]
 
+    def amounts(self, payment_id: str, operation: str, now: float) -> list[int]:
+        """What an operation moved of a payment until `now`, each time that it was carried out."""
+        rows = self._db.execute(
+            "SELECT amount FROM operations"
+            " WHERE payment_id = ? AND operation = ? AND error_code = '' AND at <= ? ORDER BY seq",
+            (payment_id, operation, now),
+        )
+        return [row[0] for row in rows]
+
     def page(self, cursor: int, limit: int) -> tuple[list[Payment], int | None]:
         """Payments that anybody could see, oldest first, and the cursor of the next page."""
         rows = self._db.execute(

@@ -19,6 +19,9 @@ KEYS = {
     "charged_twice",
     "charged_not_success",
     "success_not_charged",
+    "captures_differ",
+    "voids_differ",
+    "refunds_differ",
     "unresolved",
     "webhooks_out_of_order",
     "webhooks_missing",
@@ -27,20 +30,25 @@ KEYS = {
     "throughput_per_s",
     "duration_s",
     "seed",
+    "ledgers",
 }
 
 
 @pytest.mark.slow  # .ci/run runs the demo itself
 def test_the_demo_passes_and_writes_its_figures(environ: dict[str, str], tmp_path: Path) -> None:
-    argv = [AEGIS, "demo", "--payments", "20", "--seed", "7", "--json", str(tmp_path / "out.json")]
+    argv = [AEGIS, "demo", "--payments", "40", "--seed", "7", "--json", str(tmp_path / "out.json")]
     demo = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=2 * START_S)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     figures = json.loads((tmp_path / "out.json").read_text())
     assert figures.keys() == KEYS
-    assert (figures["payments"], figures["seed"]) == (20, 7)
-    assert figures["by_state"] == {"SUCCESS": 16, "FAILURE": 4}
+    assert (figures["payments"], figures["seed"]) == (40, 7)
+    assert figures["by_state"] == {"SUCCESS": 34, "FAILURE": 4, "CANCELLED": 2}
     wrong = ("charged_twice", "charged_not_success", "success_not_charged", "unresolved")
-    assert [figures[name] for name in (*wrong, "webhooks_out_of_order", "webhooks_missing")] == [0] * 6
+    differ = ("captures_differ", "voids_differ", "refunds_differ")
+    named = (*wrong, *differ, "webhooks_out_of_order", "webhooks_missing")
+    assert [figures[name] for name in named] == [0] * 9
+    first = [row["ledger"] for row in figures["ledgers"] if row["gateway"] == "sandbox_a"]
+    assert first[1:] == [8, 4, 8]  # captures, voids, refunds
     assert figures["accept_ms"].keys() == figures["end_to_end_ms"].keys() == {"p50", "p95", "p99"}
     assert "payment.succeeded" in demo.stdout
 
@@ -53,8 +61,14 @@ def test_the_demo_passes_with_the_adapter_of_stripe(environ: dict[str, str], tmp
     environ = {name: value for name, value in environ.items() if name != "AEGIS_LEASE_S"}
     demo = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=2 * START_S)
     assert demo.returncode == 0, demo.stdout + demo.stderr
-    by_gateway = json.loads((tmp_path / "out.json").read_text())["by_gateway"]
-    assert by_gateway["stripe"] > 5
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures["by_gateway"]["stripe"] > 5
+    counts = {(row["gateway"], row["what"]): row["ledger"] for row in figures["ledgers"]}
+    assert all(
+        counts[gateway, what]
+        for gateway in ("stripe", "sandbox_a")
+        for what in ("captures", "voids", "refunds")
+    )
 
 
 @pytest.mark.slow

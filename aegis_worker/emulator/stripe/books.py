@@ -105,6 +105,11 @@ class StripeBooks(Books):
 
         return self._read(read)
 
+    def refunds(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
+        """The amounts of an intent's refunds that have not failed: pending ones are taken from the charge at once."""
+        found = tx.documents_of(payment.id, "refund", REFUNDS_LIMIT)
+        return [refund.body["amount"] for refund in found if refund.body["status"] != "failed"]
+
     def look_up_method(self, method_id: str, account: str) -> Reply:
         """GET /v1/payment_methods/:id."""
 

@@ -63,6 +63,7 @@ def carry_out_call(
 ) -> Answer:
     """Do it, and keep it. Raises Refused."""
     payment = subject.intent.payment
+    captured, refunded = payment.captured, payment.refunded
     if subject.is_new:
         payment.news.append("payment.created")
         tx.add(payment)
@@ -76,8 +77,9 @@ def carry_out_call(
     tx.update(payment)
     error_code = script.code if script.effect is Effect.DECLINE and answer.status >= 400 else ""
     reference = payment.metadata.get("reference", payment.id)
-    moved = forms.amount(call.form, "amount_to_capture" if call.name == "capture" else "amount")
-    row = (payment.id, subject.operation, reference, moved or payment.amount, call.key, error_code, answer.at)
+    moved = {"capture": payment.captured - captured, "refund": payment.refunded - refunded}
+    amount = moved.get(call.name, payment.amount)
+    row = (payment.id, subject.operation, reference, amount, call.key, error_code, answer.at)
     tx.add_operation(Operation(*row))
     books.queue_news(tx, payment, call.now)
     return answer

@@ -13,8 +13,14 @@ from aegis_worker.persistence.database import Database
 _AT_REST = Bounds(overdue_after_s=30.0, undelivered_after_s=30.0, settles_after_s=10.0)
 
 _PAYMENTS = """
-SELECT p.id, p.state, p.currency, p.last_error, p.version,
-    json_build_object('captured', p.captured_minor, 'refunded', p.refunded_minor) AS amounts,
+SELECT p.id, p.state, p.currency, p.gateway, p.gateway_ref, p.last_error, p.version,
+    json_build_object(
+        'authorized', p.authorized_minor, 'captured', p.captured_minor, 'refunded', p.refunded_minor
+    ) AS amounts,
+    (SELECT json_build_object('data', coalesce(json_agg(json_build_object('amount', amount_minor, 'status', status)), '[]'))
+        FROM captures WHERE payment_id = p.id) AS captures,
+    (SELECT json_build_object('data', coalesce(json_agg(json_build_object('amount', amount_minor, 'status', status)), '[]'))
+        FROM refunds WHERE payment_id = p.id) AS refunds,
     coalesce(job.status = 'review', false) AS in_review, job.status || coalesce(': ' || job.reason, '') AS job
 FROM payments p LEFT JOIN LATERAL (
     SELECT status, reason FROM jobs WHERE payment_id = p.id ORDER BY (status = 'review') DESC, id DESC LIMIT 1

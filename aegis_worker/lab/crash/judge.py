@@ -31,6 +31,9 @@ def against_ledgers(payments: Sequence[Mapping[str, Any]], charges: Iterable[Cha
         ("I1", "charged more than once", found.charged_twice),
         ("I3", "charged, and we don't say SUCCESS", set(found.charged_not_success) - in_review),
         ("I3", "SUCCESS, and no gateway has charged that", found.success_not_charged),
+        ("I3", "captured otherwise than we say", set(found.captures_differ) - in_review),
+        ("I3", "released otherwise than we say", set(found.voids_differ) - in_review),
+        ("I3", "refunded otherwise than we say", set(found.refunds_differ) - in_review),
         ("I2", "neither ended nor in review", set(found.unresolved) - in_review),
     ):
         for payment_id in ids:

@@ -73,7 +73,8 @@ def command(
     """Run payments end to end, compare the results with the gateways' ledgers, and exit.
 
     Everything runs in a temporary folder that is removed afterwards. Exits with 0 only when no payment was charged twice,
-    charged without ending in SUCCESS, in SUCCESS without being charged, or left open, and when every webhook came in order.
+    charged without ending in SUCCESS, in SUCCESS without being charged, or left open, when captures, voids and refunds are
+    those of the gateways' ledgers, and when every webhook came in order.
     """
     with stop_on_signals() as stopping, temporary_data_dir() as data_dir:
         merchant_id = new_id("demo")
@@ -122,6 +123,7 @@ def _run(
             ).secret
         started = time.monotonic()
         posted = _post(merchant, orders, seed)
+        merchant.take_steps(posted)
         merchant.await_jobs({one.job_id: one.order.role for one in posted}, load_settings().verify_ladder_s)
         found = merchant.payments(list(dict.fromkeys(one.payment_id for one in posted)))
         expected = {payment["id"]: payment["events"]["data"][-1]["seq"] for payment in found}

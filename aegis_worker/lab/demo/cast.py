@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,20 @@ _FEWEST_AMOUNT, _MOST_AMOUNT = 100, 80_000  # minor units; scripted amounts of t
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """What is ordered of a payment that is there: `captures`, `refunds` or `cancel`, as the API's path has it.
+
+    `tenths` of the payment's amount; None: all that is left. `final`: the rest of a hold is released. `meanwhile`: the step
+    before it may still be under way.
+    """
+
+    order: str
+    tenths: int | None = None
+    final: bool = False
+    meanwhile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
     """What payments with these tokens go through; `{first}` in a token stands for the gateway that is tried first."""
 
@@ -24,6 +39,7 @@ class Role:
     tokens: tuple[str, ...]
     ends_as: State = State.SUCCESS
     capture_method: str = "automatic"
+    steps: tuple[Step, ...] = ()
 
 
 ROLES = (
@@ -38,6 +54,30 @@ ROLES = (
     Role("charged, answered HTTP 500", 0.02, ("tok_500",)),
     Role("3-D Secure", 0.03, ("tok_3ds",)),
     Role("pending at the gateway", 0.02, ("tok_pending",)),
+    Role("held, captured whole", 0.01, ("tok_visa",), capture_method="manual", steps=(Step("captures"),)),
+    Role(
+        "held, captured in parts, refunded in part",
+        0.02,
+        ("tok_visa",),
+        capture_method="manual",
+        steps=(Step("captures", 5), Step("captures"), Step("refunds", 2)),
+    ),
+    Role(
+        "held, captured in part, the rest released",
+        0.02,
+        ("tok_visa",),
+        capture_method="manual",
+        steps=(Step("captures", 6, final=True),),
+    ),
+    Role("held and released", 0.02, ("tok_visa",), State.CANCELLED, "manual", (Step("cancel"),)),
+    Role("refunded", 0.02, ("tok_visa", "tok_drop_on_refund"), steps=(Step("refunds"),)),
+    # Where the gateway decides refunds later, as Stripe does with this card, the second one comes while the first pends.
+    Role(
+        "refunded twice at once",
+        0.02,
+        ("tok_pendingRefund",),
+        steps=(Step("refunds", 3), Step("refunds", 2, meanwhile=True)),
+    ),
 )
 ENDS_AS = {PLAIN: State.SUCCESS} | {role.name: role.ends_as for role in ROLES}
 
@@ -53,12 +93,13 @@ _METHODS: dict[str, tuple[int, tuple[str, ...], dict[str, tuple[str, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One payment to be posted, under `key`; with `repeated`, twice."""
+    """One payment to be posted, under `key`; with `repeated`, twice. Then come its `steps`."""
 
     role: str
     key: str
     body: Mapping[str, Any]
     repeated: bool
+    steps: tuple[Step, ...] = ()
 
 
 def cast(
@@ -79,8 +120,8 @@ def cast(
     repeated = max(_LEAST_OF_EACH, round(_REPEATED_SHARE * payments))
     orders = [
         # The last ones, which are plain.
-        _order(number, role, seed, rng, first_gateway, issuers, repeated=number >= payments - repeated)
-        for number, role in enumerate(roles)
+        _order(number, role, seed, rng, first_gateway, held_by, repeated=number >= payments - repeated)
+        for number, (role, held_by) in enumerate(zip(roles, _issuers_of(roles, issuers, rng), strict=True))
     ]
     rng.shuffle(orders)
     return orders
@@ -90,6 +131,21 @@ def _special(payments: int, special: Sequence[Role]) -> list[Role]:
     counts = [(role, max(_LEAST_OF_EACH, round(role.share * payments))) for role in special]
     rounds = range(max(count for _, count in counts))
     return [role for number in rounds for role, count in counts if number < count][: payments * 3 // 4]
+
+
+def _issuers_of(
+    roles: Sequence[Role | None], issuers: Sequence[str], rng: random.Random
+) -> Iterator[Sequence[str]]:
+    """Who has issued a token for each card. What is ordered of payments is seen at each gateway, so they take turns."""
+    turns: Counter[Role] = Counter()
+    for role in roles:
+        if role is None:
+            yield rng.choice([issuers, *([one] for one in issuers)])
+        elif role.steps and issuers:
+            yield [issuers[turns[role] % len(issuers)]]
+            turns[role] += 1
+        else:
+            yield issuers
 
 
 def posts(orders: list[Order], seed: int | str) -> list[Order]:
@@ -116,8 +172,10 @@ def _order(
         token = role.tokens[number % len(role.tokens)].format(first=first_gateway)
         method, currency = {"type": "card", "token": token}, rng.choice(_METHODS["card"][1])
     amount = rng.randint(_FEWEST_AMOUNT, _MOST_AMOUNT)
+    steps = role.steps if role else ()
     if issuers and method["type"] == "card":
-        method = _with_tokens(method, issuers if role else rng.choice([issuers, *([one] for one in issuers)]))
+        method = _with_tokens(method, issuers)
+    if issuers or steps:
         # Not every gateway takes the last of three decimals.
         amount -= amount % 10
     body = {
@@ -130,7 +188,7 @@ def _order(
     }
     if role is not None and role.capture_method != "automatic":
         body["capture_method"] = role.capture_method
-    return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated)
+    return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated, steps)
 
 
 def _with_tokens(method: Mapping[str, Any], issuers: Sequence[str]) -> dict[str, Any]:

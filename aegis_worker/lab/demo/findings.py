@@ -77,6 +77,9 @@ class Findings:
             "charged twice": self.comparison.charged_twice,
             "charged, but not SUCCESS": self.comparison.charged_not_success,
             "SUCCESS, but not charged": self.comparison.success_not_charged,
+            "captures that differ": self.comparison.captures_differ,
+            "voids that differ": self.comparison.voids_differ,
+            "refunds that differ": self.comparison.refunds_differ,
             "unresolved": self.comparison.unresolved,
             "ended otherwise than its gateway decided": [
                 payment["id"]
@@ -102,6 +105,9 @@ class Findings:
             "charged_twice": len(self.comparison.charged_twice),
             "charged_not_success": len(self.comparison.charged_not_success),
             "success_not_charged": len(self.comparison.success_not_charged),
+            "captures_differ": len(self.comparison.captures_differ),
+            "voids_differ": len(self.comparison.voids_differ),
+            "refunds_differ": len(self.comparison.refunds_differ),
             "unresolved": len(self.comparison.unresolved),
             "webhooks_out_of_order": sum(self.arrivals.out_of_order().values()),
             "webhooks_missing": sum(self.arrivals.missing(self.last_seqs()).values()),
@@ -110,7 +116,18 @@ class Findings:
             "throughput_per_s": round(self.throughput_per_s(), 1),
             "duration_s": round(self.duration_s, 1),
             "seed": self.seed,
+            "ledgers": self.ledgers(),
         }
+
+    def ledgers(self) -> list[dict[str, Any]]:
+        """How many charges, captures, voids and refunds we say each gateway made, and how many its ledger has."""
+        ours, theirs = self.comparison.ours, self.comparison.theirs
+        names = sorted({gateway for gateway, _ in [*ours, *theirs] if gateway})
+        return [
+            {"gateway": name, "what": what, "ours": ours[name, what], "ledger": theirs[name, what]}
+            for name in names
+            for what in ("charges", "captures", "voids", "refunds")
+        ]
 
 
 def shown(ids: Sequence[str]) -> str:

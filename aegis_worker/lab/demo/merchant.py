@@ -1,21 +1,23 @@
-"""The demo's merchant, who knows nothing but the HTTP API: posts, polls, reads."""
+"""The demo's merchant, who knows nothing but the HTTP API: posts, captures, cancels, refunds, polls, reads."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from aegis_worker.domain.entities import UNSETTLED, EntityStatus
+from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.errors import OperatorError
 from aegis_worker.lab.local.stopping import Stopped
 from aegis_worker.terminal.api import ENDED_JOB, Api
 from aegis_worker.terminal.output import progress, remark
 
-from .cast import Order
+from .cast import Order, Step
 
 THREADS = 8
 _POLL_AT_MOST = 100
@@ -85,10 +87,53 @@ class Merchant:
                     explained = True
                 self._pause()
 
+    def take_steps(self, posted: Sequence[Posted]) -> None:
+        """Order what each payment's steps say, one payment's one after the other, and wait for the end of each order.
+
+        Raises OperatorError when the API refuses one.
+        """
+        wanted = {one.payment_id: one for one in posted if one.order.steps}
+        with progress("orders", len(wanted)) as advance, ThreadPoolExecutor(THREADS) as pool:
+
+            def take(one: Posted) -> None:
+                self._take(one)
+                advance()
+
+            list(pool.map(take, wanted.values()))
+
+    def _take(self, posted: Posted) -> None:
+        payment = self._awaited(f"/v1/payments/{posted.payment_id}", _is_decided)
+        if payment is None or State(payment["state"]) not in (State.AUTHORIZED, State.SUCCESS):
+            return  # how it ended, or that it did not, is found later
+        ordered: list[str] = []
+        for number, step in enumerate(posted.order.steps):
+            if not step.meanwhile:
+                self._await_ends(ordered)
+            path = f"/v1/payments/{posted.payment_id}/{step.order}"
+            reply = self._api.post(path, _asked(step, payment["amount"]), f"{posted.order.key}-{number}")
+            if not reply.ok:
+                raise OperatorError(f"POST {path} ({posted.order.role}): {reply.status} {reply.reason}")
+            ordered.append(reply.body["links"]["self"])
+        self._await_ends(ordered)
+
+    def _await_ends(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            self._awaited(path, lambda order: EntityStatus(order["status"]) not in UNSETTLED)
+
+    def _awaited(self, path: str, is_there: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any] | None:
+        give_up_at = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < give_up_at:
+            body = self._read(path)
+            if is_there(body):
+                return body
+            self._pause()
+        return None
+
     def payments(self, payment_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Each payment as it stands, with its events."""
+        """Each payment as it stands, with its events, captures and refunds."""
         with ThreadPoolExecutor(THREADS) as pool:
-            return list(pool.map(lambda id_: self._read(f"/v1/payments/{id_}?expand=events"), payment_ids))
+            shown = "expand=events,captures,refunds"
+            return list(pool.map(lambda id_: self._read(f"/v1/payments/{id_}?{shown}"), payment_ids))
 
     def close(self) -> None:
         """Close the connections."""
@@ -105,6 +150,16 @@ class Merchant:
     def _pause(self) -> None:
         if self._stopping.wait(_PAUSE_S):
             raise Stopped
+
+
+def _is_decided(payment: Mapping[str, Any]) -> bool:
+    state = State(payment["state"])
+    return state is State.AUTHORIZED or state in TERMINAL
+
+
+def _asked(step: Step, amount: int) -> dict[str, Any]:
+    part = {} if step.tenths is None else {"amount": amount * step.tenths // 100 * 10}
+    return {**part, "final": True} if step.final else part
 
 
 def _explain(roles: Sequence[str], ladder_s: Sequence[float]) -> None:

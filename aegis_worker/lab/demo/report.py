@@ -87,8 +87,15 @@ def _print_comparison(findings: Findings) -> None:
         ("charged twice", figures["charged_twice"]),
         ("charged, but not SUCCESS", figures["charged_not_success"]),
         ("SUCCESS, but not charged", figures["success_not_charged"]),
+        ("captures that differ", figures["captures_differ"]),
+        ("voids that differ", figures["voids_differ"]),
+        ("refunds that differ", figures["refunds_differ"]),
         ("unresolved", figures["unresolved"]),
         ("webhooks out of order", figures["webhooks_out_of_order"]),
         ("webhooks missing", figures["webhooks_missing"]),
     ]
-    print_table("What we say, held against the gateways' own ledgers", ("", "found"), rows)
+    counts = [tuple(row.values()) for row in figures["ledgers"]]
+    print_table(
+        "What we say and what the gateways' own ledgers say", ("gateway", "", "we say", "ledger"), counts
+    )
+    print_table("Both held against each other, payment by payment", ("", "found"), rows)

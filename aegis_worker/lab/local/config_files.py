@@ -23,7 +23,7 @@ _EMULATED: dict[str, dict[str, Any]] = {
         "fee_fixed_minor": 30,
         "fee_basis_points": 290,
         "breaker": {"unknown_rate": 1.0, "open_s": 10},
-        "options": {"publishable_key": "pk_test_emulator"},
+        "options": {"publishable_key": "pk_test_emulator", "multicapture": True},
     }
 }
 EMULATED_ADAPTERS = frozenset({"sandbox", *_EMULATED})

@@ -39,7 +39,13 @@ A, B = "pay_" + "a" * 32, "pay_" + "b" * 32
 
 def a_payment(id_: str = A, state: str = "SUCCESS", **more: Any) -> dict[str, Any]:
     row = {"id": id_, "state": state, "currency": "USD", "version": 3}
-    row["amounts"] = {"captured": 1999, "refunded": 0}
+    row["amounts"] = {"authorized": 1999, "captured": 1999, "refunded": 0}
+    row |= {
+        "gateway": "sandbox_a",
+        "gateway_ref": "spay_1",
+        "captures": {"data": []},
+        "refunds": {"data": []},
+    }
     return row | {"in_review": False, "job": "succeeded", "last_error": None} | more
 
 
@@ -51,7 +57,10 @@ def broken(violations: Any) -> list[tuple[str, str]]:
     return [(violation.invariant, violation.payment_id) for violation in violations]
 
 
-A_CHARGE, ANOTHER = Charge(A, "sandbox_a", 1999, "USD"), Charge(A, "sandbox_b", 1999, "USD")
+A_CHARGE, ANOTHER = (
+    Charge(A, "sandbox_a", "spay_1", "USD", 1999),
+    Charge(A, "sandbox_b", "spay_2", "USD", 1999),
+)
 
 
 # --- Options

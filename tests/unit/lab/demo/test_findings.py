@@ -26,16 +26,24 @@ def a_payment(id_: str = A, state: str = "SUCCESS", amount: int = 1999) -> dict[
     return {
         "id": id_,
         "state": state,
-        "amounts": {"captured": amount, "refunded": 0},
+        "amounts": {"authorized": amount, "captured": amount, "refunded": 0},
         "currency": "USD",
         "gateway": "sandbox_a",
+        "gateway_ref": "spay_1",
+        "captures": {"data": []},
+        "refunds": {"data": []},
         "created_at": at,
         "events": {"data": [*events, {"seq": 2, "type": "payment.succeeded", "created_at": at}]},
     }
 
 
-def a_charge(payment_id: str | None = A, kept: int = 1999, gateway: str = "sandbox_a") -> Charge:
-    return Charge(payment_id, gateway, kept, "USD")
+def a_charge(payment_id: str | None = A, **more: Any) -> Charge:
+    fields = {"gateway": "sandbox_a", "gateway_ref": "spay_1", "currency": "USD", "captured": 1999}
+    return Charge(payment_id, **{**fields, **more})
+
+
+def orders(*amounts: int, status: str = "succeeded") -> dict[str, Any]:
+    return {"data": [{"amount": amount, "status": status} for amount in amounts]}
 
 
 def test_one_charge_of_the_whole_amount_for_a_success_is_right() -> None:
@@ -58,12 +66,53 @@ def test_a_charge_for_a_payment_that_nobody_knows_is_found() -> None:
 
 
 def test_what_was_refunded_is_not_kept() -> None:
-    payment = a_payment() | {"amounts": {"captured": 1999, "refunded": 500}}
-    assert compare([payment], [a_charge(kept=1499)]) == Comparison()
-    assert compare([payment], [a_charge()]) == Comparison(success_not_charged=[A])
+    payment = a_payment() | {
+        "amounts": {"authorized": 1999, "captured": 1999, "refunded": 500},
+        "refunds": orders(300, 200),
+    }
+    assert compare([payment], [a_charge(refunded=500, refunds=(200, 300))]) == Comparison()
+    found = compare([payment], [a_charge(refunded=200, refunds=(200,))])
+    assert found == Comparison(success_not_charged=[A], refunds_differ=[A])
 
 
-@pytest.mark.parametrize("charges", [[], [a_charge(kept=1998)], [Charge(A, "sandbox_a", 1999, "EUR")]])
+def test_a_refund_of_one_amount_in_place_of_two_is_found() -> None:
+    payment = a_payment() | {
+        "amounts": {"authorized": 1999, "captured": 1999, "refunded": 500},
+        "refunds": orders(300, 200),
+    }
+    assert compare([payment], [a_charge(refunded=500, refunds=(500,))]) == Comparison(refunds_differ=[A])
+
+
+def test_a_capture_that_its_gateway_does_not_have_is_found() -> None:
+    payment = a_payment() | {"captures": orders(1000, 999)}
+    assert compare([payment], [a_charge(captures=(999, 1000))]) == Comparison()
+    assert compare([payment], [a_charge(captures=(1999,))]) == Comparison(captures_differ=[A])
+
+
+def test_what_we_say_is_released_and_the_gateway_still_holds_is_found() -> None:
+    released = a_payment(state="CANCELLED") | {"amounts": {"authorized": 1999, "captured": 0, "refunded": 0}}
+    assert compare([released], [a_charge(captured=0, released=True)]) == Comparison()
+    assert compare([released], [a_charge(captured=0)]) == Comparison(voids_differ=[A])
+
+
+def test_a_duplicate_that_was_given_back_is_none_of_what_we_say() -> None:
+    duplicate = a_charge(refunded=1999, refunds=(1999,), gateway="sandbox_b")
+    assert compare([a_payment()], [a_charge(), duplicate]) == Comparison()
+
+
+def test_an_order_that_has_not_ended_is_unresolved() -> None:
+    payment = a_payment() | {"refunds": orders(500, status="pending")}
+    assert compare([payment], [a_charge()]) == Comparison(unresolved=[A])
+
+
+def test_what_each_side_says_is_counted_by_gateway() -> None:
+    payment = a_payment() | {"captures": orders(1000, 999)}
+    found = compare([payment], [a_charge(captures=(1999,))])
+    assert (found.ours["sandbox_a", "captures"], found.theirs["sandbox_a", "captures"]) == (2, 1)
+    assert (found.ours["sandbox_a", "charges"], found.theirs["sandbox_a", "charges"]) == (1, 1)
+
+
+@pytest.mark.parametrize("charges", [[], [a_charge(captured=1998)], [a_charge(currency="EUR")]])
 def test_a_success_without_its_whole_charge_is_found(charges: list[Charge]) -> None:
     assert compare([a_payment()], charges) == Comparison(success_not_charged=[A])
 
@@ -131,7 +180,7 @@ def test_percentiles_are_values_that_occurred() -> None:
     assert percentiles([]) == {"p50": None, "p95": None, "p99": None}
 
 
-@pytest.mark.parametrize("payments", [20, 200, 2000])
+@pytest.mark.parametrize("payments", [36, 200, 2000])
 def test_a_cast_has_at_least_two_of_each_role(payments: int) -> None:
     orders = cast(payments, seed=3, first_gateway="sandbox_a")
     counts = Counter(order.role for order in orders)
@@ -153,12 +202,15 @@ def test_cards_have_a_token_of_each_gateway_or_of_one_of_them() -> None:
     issuers = ["sandbox_a", "stripe"]
     orders = cast(200, seed=1, first_gateway="sandbox_a", issuers=issuers)
     cards = [order for order in orders if order.body["payment_method"]["type"] == "card"]
-    held = {(order.role == PLAIN, tuple(order.body["payment_method"]["tokens"])) for order in cards}
+    held = {
+        (order.role == PLAIN, bool(order.steps), tuple(order.body["payment_method"]["tokens"]))
+        for order in cards
+    }
+    both, each = tuple(issuers), [(name,) for name in issuers]
     assert held == {
-        (False, tuple(issuers)),
-        (True, tuple(issuers)),
-        (True, ("sandbox_a",)),
-        (True, ("stripe",)),
+        (False, False, both),
+        *((False, True, one) for one in each),
+        *((True, False, some) for some in (both, *each)),
     }
     assert all(order.body["amount"] % 10 == 0 for order in cards)
 
