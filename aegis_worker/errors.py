@@ -166,6 +166,19 @@ class AmountExceedsRefundable(Refused):
         self.more = {"refundable": refundable}
 
 
+class DisputeOpen(Refused):
+    """The payer disputes the payment, so a refund may pay them twice; `disputed`, in minor units."""
+
+    code = "dispute_open"
+
+    def __init__(self, disputed: int) -> None:
+        super().__init__(
+            f"the payer disputes {disputed} minor units of this payment: a refund beside a lost dispute pays them twice. "
+            "Send `force: true` to refund all the same"
+        )
+        self.more = {"disputed": disputed}
+
+
 class AmountStep(Refused):
     """The payment's gateway can't write the amount exactly."""
 

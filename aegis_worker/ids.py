@@ -21,6 +21,7 @@ from uuid_utils import uuid7
     CAPTURE,
     REFUND,
     VOID,
+    DISPUTE,
 ) = (
     "pay",
     "job",
@@ -35,6 +36,7 @@ from uuid_utils import uuid7
     "cap",
     "ref",
     "voi",
+    "dsp",
 )
 
 _HEX_ID, _SEQ = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9]{1,6}")

@@ -63,6 +63,7 @@ PROBLEMS: dict[str, Problem] = {
     "validation_failed": Problem(422, "The request has invalid fields"),
     "amount_exceeds_capturable": Problem(422, "More than may still be captured"),
     "amount_exceeds_refundable": Problem(422, "More than may still be refunded"),
+    "dispute_open": Problem(409, "The payer disputes the payment"),
     "amount_step": Problem(422, "The gateway can't write this amount exactly"),
     "unsupported_by_gateway": Problem(422, "The payment's gateway can't do this"),
     "too_many_waiting": Problem(409, "Too many captures and refunds of the payment wait", retryable=True),

@@ -46,6 +46,9 @@ class ProblemSchema(Answer):
             "description": "Only with amount_exceeds_refundable: what may still be refunded, in minor units."
         }
     )
+    disputed = fields.Integer(
+        metadata={"description": "Only with dispute_open: what the payer disputes, in minor units."}
+    )
     checks = fields.Dict(keys=fields.String(), values=fields.String())
     endpoint_id = fields.String(
         metadata={"description": "Only with duplicate_endpoint: the endpoint that already posts to this URL."}

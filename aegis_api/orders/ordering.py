@@ -35,6 +35,7 @@ def ordered(kind: EntityKind, payment_id: str, body: Mapping[str, Any]) -> Respo
         request_hmac(web.settings.secret, route, body),
         body.get("amount"),
         body.get("final"),
+        body.get("force", False),
     )
     accepted = order(web.database, command, _able)
     if accepted.job_id is not None:

@@ -124,7 +124,7 @@ def get_void(void_id: str) -> Response:
 
 @blueprint.route("/payments/<payment_id>/refunds", methods=["POST"], parameters=[_PAYMENT_ID])
 @takes("Idempotency-Key")
-@refuses(*_REFUSED, "amount_exceeds_refundable")
+@refuses(*_REFUSED, "amount_exceeds_refundable", "dispute_open")
 @blueprint.arguments(schemas.RefundRequestSchema(), example=examples.REFUND_REQUEST)
 @blueprint.response(
     202,
@@ -139,6 +139,10 @@ def create_refund(body: dict[str, Any], payment_id: str) -> Response:
     Needs a key with the scope `refunds:write`. The amount is reserved at once, so that no two refunds give the same money
     back. Where another job of the payment is under way, the refund waits behind it: `job` is null, and up to 20 captures
     and refunds may wait. A repeated request with the same key, however late, is answered with the refund as it is then.
+
+    While the payer disputes the payment, a refund is refused with `dispute_open`: if the dispute is lost, the payer has the
+    money back already, and a refund would pay them twice. `force: true` refunds all the same. A refund that had not been
+    sent when the dispute was opened fails with the same code, unless it was forced.
     """
     require_scope("refunds:write")
     return ordered(EntityKind.REFUND, payment_id, body)

@@ -85,6 +85,14 @@ class RefundRequestSchema(BodySchema):
             "description": "Minor units. The default is all that may still be refunded.",
         },
     )
+    force = Flag(
+        metadata={
+            "description": (
+                "Refund although the payer disputes the payment. If the dispute is lost, they are paid twice. The default "
+                "is false."
+            )
+        }
+    )
 
 
 class RefundSchema(EntitySchema):

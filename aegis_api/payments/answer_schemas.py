@@ -26,7 +26,9 @@ class AmountsSchema(Answer):
     capturing = whole("In captures that are accepted and not settled yet.")
     refunding = whole("In refunds that are accepted and not settled yet.")
     capturable = whole("What may still be captured.")
-    refundable = whole("What may still be refunded.")
+    refundable = whole("What may still be refunded; while it is disputed, only by force.")
+    disputed = whole("What open disputes are about: the gateway has taken it back for now.")
+    charged_back = whole("What disputes have given back to the payer for good.")
 
 
 class NextActionSchema(Answer):

@@ -102,15 +102,25 @@ class Change(Struct, frozen=True):
 
 
 def rebased(change: Change, payment: Payment) -> Change | None:
-    """The change of a payment to which captures or refunds were ordered meanwhile: `payment`, as it stands now.
+    """The change of a payment of which captures or refunds were ordered, or disputes heard, meanwhile: `payment`, as it
+    stands now.
 
     None where anything else happened to it: then what was decided need not hold any more. Raises IllegalTransition.
     """
     after, events = payment.record([Fact(event.type, event.data) for event in change.events])
-    if _but_for_orders(after) != _but_for_orders(change.payment):
+    if _of_the_job(after) != _of_the_job(change.payment):
         return None
     return replace(change, payment=after, version_before=payment.version, events=events)
 
 
-def _but_for_orders(payment: Payment) -> Payment:
-    return replace(payment, version=0, capturing_minor=0, refunding_minor=0, closing=False)
+def _of_the_job(payment: Payment) -> Payment:
+    """The payment without what others than its job change: orders that are accepted, and disputes."""
+    return replace(
+        payment,
+        version=0,
+        capturing_minor=0,
+        refunding_minor=0,
+        closing=False,
+        disputed_minor=0,
+        charged_back_minor=0,
+    )

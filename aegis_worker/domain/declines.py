@@ -64,6 +64,11 @@ def _on_the_way(meaning: str, why: str) -> Decline:
 
 
 DECLINES: dict[str, Decline] = {
+    "dispute_open": Decline(
+        "invalid",
+        "wait",
+        "Of a refund: the payer disputed the payment before it was sent, and a refund might pay them twice.",
+    ),
     "too_late": Decline(
         "invalid",
         "do_not_retry",

@@ -71,6 +71,7 @@ class Order(Struct, frozen=True):
     """What is ordered, as the entity's job and its events carry it: it never changes.
 
     `number`: which of its kind for its payment, from 1 on. `final`, of a capture: what is left of the hold is released.
+    `forced`, of a refund: the merchant wants it although the payment is disputed.
     """
 
     kind: EntityKind
@@ -78,6 +79,7 @@ class Order(Struct, frozen=True):
     number: int
     amount_minor: int
     final: bool = False
+    forced: bool = False
 
     @property
     def operation(self) -> Operation:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from .modes import Mode
 from .money import Money
 
 # waiting: a worker has yet to follow it, or its payment has yet to be known. followed: the gateway is asked because of it.
@@ -16,7 +17,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class NewEvent(Struct, frozen=True):
-    """An event to keep, `waiting` or `foreign`, and why it is foreign."""
+    """An event to keep, `waiting` or `foreign`, and why it is foreign. `dispute_ref`: of the dispute that it is about."""
 
     event_id: str
     kind: str
@@ -25,6 +26,7 @@ class NewEvent(Struct, frozen=True):
     amount: Money | None
     status: Status
     reason: str | None = None
+    dispute_ref: str | None = None
 
 
 class ClaimedEvent(Struct, frozen=True):
@@ -40,20 +42,23 @@ class ClaimedEvent(Struct, frozen=True):
     tries: int
     claimed_until: str
     is_over: bool
+    dispute_ref: str | None = None
 
 
 class Matched(Struct, frozen=True):
     """The payment that an event is about. `number`: of the hop; None if it was not made at the event's gateway and account.
 
-    `charge`: the status of that hop's charge, if one was made.
+    `charge`: the status of that hop's charge, if one was made; `charge_ref`: what its gateway calls it.
     """
 
     payment_id: str
+    mode: Mode
     state: str
     amount: Money
     has_attempts: bool
     number: int | None
     charge: str | None
+    charge_ref: str | None = None
 
 
 class Followed(Struct, frozen=True):

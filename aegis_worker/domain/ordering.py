@@ -12,6 +12,7 @@ from aegis_worker.errors import (
     AmountExceedsCapturable,
     AmountExceedsRefundable,
     AmountStep,
+    DisputeOpen,
     InvalidState,
     UnsupportedByGateway,
 )
@@ -77,13 +78,17 @@ def capture_to_order(
     return minor, bool(asked_final) or takes_rest or not able.several_captures
 
 
-def refund_to_order(payment: Payment, able: Able, asked_minor: int | None) -> int:
+def refund_to_order(payment: Payment, able: Able, asked_minor: int | None, *, forced: bool) -> int:
     """The amount of a refund, by default all that is left.
 
-    Raises InvalidState, AmountExceedsRefundable, AmountStep or UnsupportedByGateway.
+    Refunding what the payer has disputed may pay them twice, so it has to be `forced`.
+
+    Raises InvalidState, DisputeOpen, AmountExceedsRefundable, AmountStep or UnsupportedByGateway.
     """
     if payment.captured_minor == 0:
         raise InvalidState(f"a payment that is {payment.state} has nothing to refund", allowed_now(payment))
+    if payment.disputed_minor and not forced:
+        raise DisputeOpen(payment.disputed_minor)
     left = payment.refundable_minor
     minor = left if asked_minor is None else asked_minor
     if minor > left or left == 0:

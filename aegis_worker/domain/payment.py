@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from aegis_worker.errors import IllegalTransition
 
 from .amounts import OF_ENTITIES, closing, moved
+from .dispute_statuses import contested
 from .modes import Mode
 from .money import Money
 from .terms import PaymentTerms
@@ -38,6 +39,7 @@ class Payment(Struct, frozen=True):
     """The aggregate. Amounts in minor units; `version` is the `seq` of the last event.
 
     `capturing_minor` and `refunding_minor` are ordered and not settled yet. `closing`: a final capture is among them.
+    `disputed_minor`: what open disputes are about; `charged_back_minor`: what disputes have given back to the payer.
 
     `terms` and `mode` are given at the start and never change. The terms that rules and sentences ask for all the time
     can be read from the payment itself.
@@ -55,6 +57,8 @@ class Payment(Struct, frozen=True):
     capturing_minor: int = 0
     refunding_minor: int = 0
     closing: bool = False
+    disputed_minor: int = 0
+    charged_back_minor: int = 0
     gateway: str | None = None
     gateway_ref: str | None = None
     certainty: Certainty = "known"
@@ -90,10 +94,11 @@ class Payment(Struct, frozen=True):
 
     @property
     def refundable_minor(self) -> int:
-        """What may still be refunded: captured, neither given back nor reserved by a refund that is under way."""
+        """What may still be refunded: captured, not given back by refunds or disputes, not reserved by a refund."""
         if self.state not in ONLY_IN[EventType.REFUND_REQUESTED]:
             return 0
-        return max(0, self.captured_minor - self.refunded_minor - self.refunding_minor)
+        gone = self.refunded_minor + self.refunding_minor + self.charged_back_minor
+        return max(0, self.captured_minor - gone)
 
     @property
     def is_terminal(self) -> bool:
@@ -118,6 +123,8 @@ class Payment(Struct, frozen=True):
         changes = {name: told[name] for name in _FOLDED if name in told}
         if event.type in OF_ENTITIES:
             changes = {**moved(self, event.type, event.data), **closing(event.type, event.data)}
+        elif event.type in _OF_DISPUTES:
+            changes = contested(self, event.data)
         if event.type in LEADS_TO and event.type is not EventType.ACTION_REQUIRED:
             changes.setdefault("next_action", None)
         if event.type is EventType.IN_DOUBT:
@@ -138,6 +145,15 @@ class Payment(Struct, frozen=True):
 
 # These name the gateway of a charge that the payment does not stand on: the row keeps its own.
 _OF_ANOTHER_CHARGE = frozenset({EventType.DUPLICATE_DETECTED, EventType.DUPLICATE_REVERSED})
+
+_OF_DISPUTES = frozenset(
+    {
+        EventType.DISPUTE_OPENED,
+        EventType.DISPUTE_UPDATED,
+        EventType.DISPUTE_WON,
+        EventType.DISPUTE_LOST,
+    }
+)
 
 # Fields of the row that an event's data may set; everything else is given at the start and never changes.
 _FOLDED = (

@@ -20,6 +20,8 @@ FOLDED_FIELDS = (
     "capturing_minor",
     "refunding_minor",
     "closing",
+    "disputed_minor",
+    "charged_back_minor",
     "gateway",
     "gateway_ref",
     "certainty",
@@ -28,7 +30,13 @@ FOLDED_FIELDS = (
 )
 
 # Fields that were added later, with what they were before that. Snapshots of older versions lack them.
-_NOT_IN_OLDER: Mapping[str, Any] = {"capturing_minor": 0, "refunding_minor": 0, "closing": False}
+_NOT_IN_OLDER: Mapping[str, Any] = {
+    "capturing_minor": 0,
+    "refunding_minor": 0,
+    "closing": False,
+    "disputed_minor": 0,
+    "charged_back_minor": 0,
+}
 
 
 def unborn(row: Payment) -> Payment:
@@ -43,6 +51,8 @@ def unborn(row: Payment) -> Payment:
         capturing_minor=0,
         refunding_minor=0,
         closing=False,
+        disputed_minor=0,
+        charged_back_minor=0,
         gateway=None,
         gateway_ref=None,
         certainty="known",

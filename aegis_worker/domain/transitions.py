@@ -41,6 +41,10 @@ class EventType(StrEnum):
     REFUND_REQUESTED = "REFUND_REQUESTED"
     REFUND_SUCCEEDED = "REFUND_SUCCEEDED"
     REFUND_FAILED = "REFUND_FAILED"
+    DISPUTE_OPENED = "DISPUTE_OPENED"
+    DISPUTE_UPDATED = "DISPUTE_UPDATED"
+    DISPUTE_WON = "DISPUTE_WON"
+    DISPUTE_LOST = "DISPUTE_LOST"
 
     @property
     def wire(self) -> str:
@@ -86,6 +90,10 @@ ALLOWED_AFTER_THE_END: frozenset[EventType] = frozenset(
         EventType.REFUND_REQUESTED,
         EventType.REFUND_SUCCEEDED,
         EventType.REFUND_FAILED,
+        EventType.DISPUTE_OPENED,
+        EventType.DISPUTE_UPDATED,
+        EventType.DISPUTE_WON,
+        EventType.DISPUTE_LOST,
     }
 )
 

@@ -9,15 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from . import disputes, tokens
+from .disputes import Contest
 from .faults import FaultSwitch
-from .ledger import Ledger, Transaction
+from .ledger import Document, Ledger, Transaction
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, json_reply
+from .scripts import Script
 
 LOOK_UP_LIMIT = 20
 OPERATIONS_LIMIT = 200
 PAGE_LIMIT = 1000
+DISPUTES_LIMIT = 20
 SETTLE_LIMIT = 200
+
+
+# What is told of a payment whose money was just taken.
+_TAKE_MONEY = frozenset({"payment.succeeded", "payment.captured"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,7 @@ class Books:
                     "refunded": p.refunded,
                     "captures": tx.amounts(p.id, "capture", now),
                     "refunds": self.refunds(tx, p, now),
+                    "disputes": disputes.booked(tx, p.id, DISPUTES_LIMIT),
                 }
                 for p in payments
             ]
@@ -139,6 +148,13 @@ class Books:
         """Carry out what is due at `now`."""
         for payment in tx.due(now, SETTLE_LIMIT):
             self._settle(tx, payment, now)
+        for document in tx.due_documents(now, SETTLE_LIMIT):
+            self.settle_document(tx, document, now)
+
+    def settle_document(self, tx: Transaction, document: Document, now: float) -> None:
+        """Make of it what is due."""
+        if document.kind == disputes.KIND:
+            self.change_dispute(tx, document, disputes.advanced(document, document.body["ends_as"]), now)
 
     def _settle(self, tx: Transaction, payment: Payment, now: float) -> None:
         payment.settle()
@@ -150,6 +166,72 @@ class Books:
         news, payment.news = payment.news, []
         for kind in news if self.options.sends_webhooks else ():
             self.queue_event(tx, self.event(tx, payment, kind, now), now)
+        if payment.captured and not _TAKE_MONEY.isdisjoint(news):
+            self._contest(tx, payment, now)
+
+    def _contest(self, tx: Transaction, payment: Payment, now: float) -> None:
+        """The payer's bank does what the test token has it do, once."""
+        script = self.script_of(tx, payment)
+        if script.dispute and not tx.documents_of(payment.id, disputes.KIND, 1):
+            contest = Contest(script.dispute, script.dispute_reason, script.dispute_ends, script.dispute_s)
+            self.open_dispute(tx, payment, contest, None, now)
+
+    def script_of(self, tx: Transaction, payment: Payment) -> Script:
+        """The script that the payment's token or amount names."""
+        return tokens.asked_for(payment.token, payment.amount, self.options.name)
+
+    def open_dispute(
+        self, tx: Transaction, payment: Payment, contest: Contest, amount: int | None, now: float
+    ) -> Document:
+        """A new dispute, which webhooks tell of. Raises ValueError."""
+        dispute = disputes.opened(payment, contest, amount, now, **self.of_account(tx, payment))
+        self.change_dispute(tx, None, dispute, now)
+        return dispute
+
+    def change_dispute(self, tx: Transaction, before: Document | None, after: Document, now: float) -> None:
+        """Keep the dispute as it is now, and put what webhooks say of it in the queue."""
+        tx.put_document(after)
+        for event in self.dispute_events(before, after, now) if self.options.sends_webhooks else ():
+            self.queue_event(tx, event, now)
+
+    def of_account(self, tx: Transaction, payment: Payment) -> dict[str, Any]:
+        """Whose the payment is, where the wire format knows accounts."""
+        return {}
+
+    def dispute_events(self, before: Document | None, after: Document, now: float) -> list[dict[str, Any]]:
+        """What webhooks say of a change of a dispute; `before` is None for a new one."""
+        kind, shown = disputes.change(before, after), disputes.public(after)
+        return [{"id": new_id("sevt"), "type": kind, "created": int(now), "data": shown}]
+
+    def look_up_dispute(self, dispute_id: str) -> Reply:
+        """One dispute as it stands."""
+
+        def read(tx: Transaction, now: float) -> dict[str, Any]:
+            dispute = tx.document(disputes.KIND, dispute_id)
+            if dispute is None:
+                raise Refusal(404, "not_found", "no such dispute", dispute_id=dispute_id)
+            return disputes.public(dispute)
+
+        return self._read(read)
+
+    def dispute_by_hand(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Open a dispute of a `payment_id`, or put the one with the `id` into another `status`. Raises ValueError."""
+        with self.transaction() as tx:
+            now = time.time()
+            self.settle_due(tx, now)
+            if "id" in body:
+                known = tx.document(disputes.KIND, str(body["id"]))
+                if known is None:
+                    raise ValueError("no such dispute")
+                dispute = disputes.advanced(known, str(body.get("status")))
+                self.change_dispute(tx, known, dispute, now)
+            else:
+                payment = tx.payment(str(body.get("payment_id")))
+                if payment is None:
+                    raise ValueError("no such payment")
+                contest = Contest(body.get("status", "needs_response"), body.get("reason", "fraudulent"))
+                dispute = self.open_dispute(tx, payment, contest, body.get("amount"), now)
+        return disputes.public(dispute)
 
     def queue_event(self, tx: Transaction, event: dict[str, Any], now: float) -> None:
         """Put an event in the webhook queue."""

@@ -1,4 +1,4 @@
-"""What tests and demos ask of an instance beside its payments: its ledger, its faults, how often it was called."""
+"""What tests and demos ask of an instance beside its payments: ledger, faults, disputes, how often it was called."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ class Control:
                 return json_reply(200, self._books.page(cursor, limit))
             if endpoint == f"POST {PREFIX}faults":
                 self._books.faults.set(json.loads(raw or b"{}"))
+            if endpoint == f"POST {PREFIX}disputes":
+                return json_reply(200, self._books.dispute_by_hand(json.loads(raw or b"{}")))
         except (ValueError, TypeError) as problem:
             return error(400, "invalid_request", str(problem))
         if endpoint in (f"POST {PREFIX}faults", f"GET {PREFIX}faults"):

@@ -16,6 +16,7 @@ from .replies import Reply, error, json_reply, naming
 _NEW = {"/v1/payments": "create", "/v1/authentications": "authenticate", "/v1/charges": "charge"}
 _ON_PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})/(authenticate|charge|confirm|capture|void|refund)")
 _PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})")
+_DISPUTE = re.compile(r"/v1/disputes/([\w-]{1,64})")
 _PAYER = re.compile(r"/3ds/([\w-]{1,64})")
 _NOT_KNOWN = error(401, "invalid_api_key", "send Authorization: Bearer <key>")
 _NOT_FOUND = error(404, "no_such_endpoint", "no such endpoint")
@@ -65,6 +66,9 @@ class SandboxRoutes:
         if path == "/v1/payments" and query.get("reference"):
             self._control.count("GET /v1/payments?reference")
             return self._books.find(query["reference"])
+        if dispute := _DISPUTE.fullmatch(path):
+            self._control.count("GET /v1/disputes/{id}")
+            return self._books.look_up_dispute(dispute[1])
         payment = _PAYMENT.fullmatch(path)
         if not payment:
             return _NOT_FOUND

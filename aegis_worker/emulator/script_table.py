@@ -135,6 +135,31 @@ TABLE = (
         takes="commit_after_s",
         commit_after_s=20,
     ),
+    Script("dispute", "approves; the payer disputes it once it is captured", 60, dispute="needs_response"),
+    Script(
+        "dispute_won",
+        "the same; the dispute is won after N s (3)",
+        61,
+        takes="dispute_s",
+        dispute="needs_response",
+        dispute_ends="won",
+        dispute_s=3,
+    ),
+    Script(
+        "dispute_lost",
+        "the same; the dispute is lost after N s (3)",
+        62,
+        takes="dispute_s",
+        dispute="needs_response",
+        dispute_ends="lost",
+        dispute_s=3,
+    ),
+    Script(
+        "dispute_warning",
+        "approves; the payer's bank asks about it once it is captured, and takes nothing back",
+        63,
+        dispute="warning",
+    ),
 )
 
 SCRIPTS = {script.name: script for script in TABLE}

@@ -30,7 +30,8 @@ class Script:
     """One scripted behaviour.
 
     `takes` names the field that a number at the end of the token replaces, up to `most`: `tok_pending_10` has
-    `settle_s=10`. `in_frontend`: the payer acts there, and has `payer_s` seconds; `then` is for the confirm.
+    `settle_s=10`. `in_frontend`: the payer acts there, and has `payer_s` seconds; `then` is for the confirm. `dispute`: as
+    what the payer's bank opens one once the money is taken; it ends as `dispute_ends` after `dispute_s` seconds.
     """
 
     name: str
@@ -51,6 +52,10 @@ class Script:
     in_frontend: bool = False
     then: Script | None = None
     retry_after_s: int = 0
+    dispute: str = ""
+    dispute_reason: str = "fraudulent"
+    dispute_ends: str = ""
+    dispute_s: int = 0
     once: bool = False
     acts_on: frozenset[str] = frozenset({"charge"})
 

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
 from aegis_worker.gateways.base import Adapter, GatewayEvent, Health, PaymentGateway
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpCall
 from aegis_worker.gateways.registry import load_adapters
-from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 
 from .driver import make
 from .engine import ENGINE, STUCK, Engine, wait_for
@@ -68,6 +69,10 @@ class LoadedGateway:
         """Look up, and wait for the answer."""
         said: Lookup = wait_for(partial(self.ask, query), self.config.slowest_call_s, STUCK)
         return said
+
+    def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
+        """Look up how a dispute stands, without waiting for it."""
+        self._make(self._adapter.get_dispute, query, lambda said: done(_found(said)))
 
     def health_check(self) -> Health:
         """Whether the gateway answers, and how fast."""
@@ -143,6 +148,6 @@ def _begun(operation: Callable[[About], Flow[T]], about: About) -> Flow[T]:
     return (yield from operation(about))
 
 
-def _found(said: Lookup | NotSent) -> Lookup:
+def _found(said: T | NotSent) -> T | Unknown:
     """A look-up that was not sent tells as little as one without an answer, so it is Unknown as well."""
     return Unknown(said.reason) if isinstance(said, NotSent) else said

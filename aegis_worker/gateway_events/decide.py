@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+from aegis_worker.domain.disputes import Dispute, DisputeReport, KnownDispute, may_follow, moved, opened
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
+from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import State
 
 # If our attempt ended in one of these, we know the end already. Then we ask nothing, unless the event shows other money.
@@ -40,6 +45,39 @@ def decide(event: ClaimedEvent, matched: Matched | None) -> Followed:
 def is_about_a_charge_given_up(matched: Matched) -> bool:
     """Whether the payment's job may be about another charge than the event. Then that one needs a recheck."""
     return matched.state in _UNDER_WAY
+
+
+def after_answer(event: ClaimedEvent, payment_id: str, result: tuple[Any, ...] | str) -> Followed:
+    """What becomes of an event about a dispute, by what its gateway said of it, or why that is not believed."""
+    if not isinstance(result, str):
+        return Followed(event, "followed", None, payment_id)
+    if event.is_over:
+        return Followed(event, "unmatched", result, payment_id)
+    return Followed(event, "waiting", result, payment_id, again_in_s=_again_in_s(event.tries))
+
+
+def heard(
+    payment: Payment,
+    known: KnownDispute | None,
+    gateway: str,
+    shown: DisputeReport,
+    asked_at: datetime,
+    new_id: str,
+) -> tuple[Dispute, list[Fact]] | str:
+    """The dispute after what its gateway shows, and the facts to tell; or why that is not believed, and asked again.
+
+    An answer that was asked for before what we know was asked for undoes nothing (design D15).
+    """
+    if known is None:
+        return opened(payment, gateway, shown, new_id)
+    dispute = known.dispute
+    if dispute.payment_id != payment.id:
+        return f"{shown.gateway_ref} is a dispute of {dispute.payment_id}"
+    if asked_at < known.asked_at and moved(dispute, shown)[1]:
+        return "something newer is known of it"
+    if not may_follow(dispute, shown):
+        return f"it shows {shown.gateway_status}, which can't follow {dispute.status}"
+    return moved(dispute, shown)
 
 
 def _is_known(event: ClaimedEvent, matched: Matched) -> bool:

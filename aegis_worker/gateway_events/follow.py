@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,12 +15,14 @@ from sqlalchemy.exc import DBAPIError
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.gateway_keys import parse_gateway_key
+from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.asking import ask_now, recheck_now
 from aegis_worker.persistence.database import Database
 
 from .decide import decide, is_about_a_charge_given_up
+from .disputes import ask_about, ask_about_due, of_event
 
 log = structlog.get_logger(__name__)
 
@@ -31,16 +34,19 @@ class FollowParts:
     """What following works with."""
 
     database: Database
+    gateways: Mapping[str, PaymentGateway]
     hints: Notifier
 
 
 def follow(parts: FollowParts) -> dict[str, int]:
-    """Follow what is due until nothing is, or the budget is spent.
+    """Follow what is due until nothing is, or the budget is spent, and ask about disputes that are due.
 
     Returns how many were claimed, and how many ended in each status.
     """
     counts: Counter[str] = Counter(claimed=0)
     stop_at = time.monotonic() + _BUDGET_S
+    if checked := ask_about_due(parts.database, parts.gateways):
+        counts["disputes"] = checked
     while time.monotonic() < stop_at:
         claimed = parts.database.run(partial(gateway_event_rows.claim, limit=_BATCH))
         if not claimed:
@@ -54,7 +60,9 @@ def follow(parts: FollowParts) -> dict[str, int]:
 
 
 def _follow(parts: FollowParts, claimed: list[ClaimedEvent]) -> list[str]:
-    """Those that ask for nothing are settled together; each of the others in a transaction with what it asks for."""
+    """Those that ask for nothing are settled together; each of the others in a transaction with what it asks for, or, if it
+    is about a dispute, with what the gateway says of that.
+    """
     places = [parse_gateway_key(event.reference or "") for event in claimed]
     with parts.database.read() as connection:
         found = gateway_event_rows.match(connection, claimed, places)
@@ -62,10 +70,15 @@ def _follow(parts: FollowParts, claimed: list[ClaimedEvent]) -> list[str]:
     quiet = [followed for followed, _ in decided if followed.status != "followed"]
     if quiet:
         parts.database.run(partial(gateway_event_rows.settle, followed=quiet))
-    for followed, matched in decided:
-        if followed.status == "followed" and matched is not None:
-            _ask(parts.database, followed, matched)
-    return [followed.status for followed, _ in decided]
+    asking = [(one, matched) for one, matched in decided if one.status == "followed" and matched is not None]
+    about_payments = [(one, matched) for one, matched in asking if one.claimed.dispute_ref is None]
+    for followed, matched in about_payments:
+        _ask(parts.database, followed, matched)
+    disputes = [
+        of_event(one.claimed, matched) for one, matched in asking if one.claimed.dispute_ref is not None
+    ]
+    answered = ask_about(parts.database, parts.gateways, disputes)
+    return [one.status for one in quiet] + [one.status for one, _ in about_payments] + answered
 
 
 def _ask(database: Database, followed: Followed, matched: Matched) -> None:

@@ -56,7 +56,13 @@ def receive(
 
 
 def _check(event: GatewayEvent) -> None:
-    texts = (event.event_id, event.kind, event.reference or "", event.gateway_ref or "")
+    texts = (
+        event.event_id,
+        event.kind,
+        event.reference or "",
+        event.gateway_ref or "",
+        event.dispute_ref or "",
+    )
     if not event.event_id or not all(_can_be_kept(text) for text in texts):
         raise InvalidWebhook("an event whose id, kind or reference can't be kept")
 
@@ -75,6 +81,7 @@ def _new(config: GatewayConfig, event: GatewayEvent) -> NewEvent:
         amount=event.amount,
         status="waiting" if stranger is None else "foreign",
         reason=stranger,
+        dispute_ref=event.dispute_ref,
     )
 
 

@@ -29,6 +29,7 @@ from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
+from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Lookup, Outcome
@@ -36,7 +37,7 @@ from aegis_worker.domain.outcomes import Lookup, Outcome
 from .capabilities import Capabilities
 from .config import GatewayConfig
 from .kit.flows import Flow
-from .requests import GatewayRequest, StatusQuery
+from .requests import DisputeQuery, GatewayRequest, StatusQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class GatewayEvent(Struct, frozen=True):
     gives none, what identifies the event (Adyen: pspReference, eventCode and success). `reference`: the key of the call
     that made the payment there. `mode` and `account`: what the event says it is of; None where it does not say.
     `kind`: `payment.` and its status now: created, requires_action, authenticated, pending, authorized, succeeded, failed,
-    voided or refunded; if none of these fits, the gateway's own word. `amount`: the payment's, if the event shows it.
+    voided or refunded; of a dispute `dispute.` and opened, updated or closed; if none of these fits, the gateway's own
+    word. `amount`: the payment's, if the event shows it. `dispute_ref`: the gateway's id of the dispute that it is about;
+    then `gateway_ref` is that of the disputed charge.
     """
 
     event_id: str
@@ -65,6 +68,7 @@ class GatewayEvent(Struct, frozen=True):
     amount: Money | None = None
     mode: Mode | None = None
     account: str | None = None
+    dispute_ref: str | None = None
 
 
 class Adapter(Protocol):
@@ -115,6 +119,9 @@ class Adapter(Protocol):
     def find_by_reference(self, query: StatusQuery) -> Flow[Lookup]:
         """The outcome of an operation, looked up by our reference, for calls whose answer never came."""
 
+    def get_dispute(self, query: DisputeQuery) -> Flow[DisputeLookup]:
+        """How a dispute stands now. `Unknown` where the answer is not about this dispute of this charge."""
+
     def health_check(self) -> Flow[Health]:
         """One cheap call that moves nothing."""
 
@@ -153,6 +160,9 @@ class PaymentGateway(Protocol):
 
     def ask_and_wait(self, query: StatusQuery) -> Lookup:
         """As `ask`, for callers who have nothing else to do meanwhile."""
+
+    def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
+        """Look up how a dispute stands."""
 
     def health_check(self) -> Health:
         """Wait for whether the gateway answers, and how fast."""

@@ -110,3 +110,10 @@ class StatusQuery(Struct, frozen=True):
     def expected(self) -> Expected:
         """What the answer must be about, to be an answer to this look-up."""
         return Expected(keys_of_same_hop(self.reference), self.gateway_ref, self.amount)
+
+
+class DisputeQuery(Struct, frozen=True):
+    """Asks how a dispute stands, by the gateway's own id of it. `charge_ref`: of the charge that it has to be about."""
+
+    dispute_ref: str
+    charge_ref: str

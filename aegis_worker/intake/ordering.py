@@ -59,7 +59,9 @@ _COMMITTED = {
 
 @dataclass(frozen=True, slots=True)
 class OrderCommand:
-    """One validated request. `amount_minor` None: all that is left. `final` None: as the gateway and the amount have it."""
+    """One validated request. `amount_minor` None: all that is left. `final` None: as the gateway and the amount have it.
+    `forced`, of a refund: although the payment is disputed.
+    """
 
     kind: EntityKind
     owner: Owner
@@ -68,6 +70,7 @@ class OrderCommand:
     request_hmac: bytes
     amount_minor: int | None = None
     final: bool | None = None
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,8 @@ def _new_order(
     if command.kind is EntityKind.CAPTURE:
         minor, final = capture_to_order(payment, gateway, command.amount_minor, command.final)
     else:
-        minor, final = refund_to_order(payment, gateway, command.amount_minor), False
+        minor = refund_to_order(payment, gateway, command.amount_minor, forced=command.forced)
+        final = False
     so_far = standing(connection, command.kind, payment.id)
     if command.kind is EntityKind.CAPTURE and EntityKind.VOID in so_far.unsettled:
         raise InvalidState(f"{payment.id} is being cancelled", [])
@@ -186,4 +190,4 @@ def _new_order(
         raise TooManyWaiting(
             f"at most {MOST_WAITING} captures and refunds of a payment wait, and {MOST_ORDERED} are made in all"
         )
-    return Order(command.kind, new, so_far.ordered + 1, minor, final)
+    return Order(command.kind, new, so_far.ordered + 1, minor, final, command.forced)

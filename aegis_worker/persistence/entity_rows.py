@@ -31,7 +31,8 @@ WHERE e.id = n.id
 # What an order carries, from its row.
 ORDER_AS_JSON: Mapping[EntityKind, str] = {
     kind: f"jsonb_build_object('kind', '{kind}', 'id', id, 'number', number, 'amount_minor', amount_minor,"
-    f" 'final', {'final' if 'final' in table.c else 'false'})"
+    f" 'final', {'final' if 'final' in table.c else 'false'},"
+    f" 'forced', {'forced' if 'forced' in table.c else 'false'})"
     for kind, table in TABLE_OF.items()
 }
 _WAITING = " UNION ALL ".join(
@@ -92,7 +93,14 @@ def open_checks(connection: Connection, *, limit: int) -> int:
 
 def entity_from_row(kind: EntityKind, row: Mapping[str, Any]) -> Entity:
     """The entity from a row of its table."""
-    order = Order(kind, row["id"], row["number"], row["amount_minor"], final=row.get("final", False))
+    order = Order(
+        kind,
+        row["id"],
+        row["number"],
+        row["amount_minor"],
+        final=row.get("final", False),
+        forced=row.get("forced", False),
+    )
     return Entity(
         order,
         payment_id=row["payment_id"],

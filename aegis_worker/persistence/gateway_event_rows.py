@@ -27,13 +27,13 @@ _LEASE_S = 60.0
 _KEEP = """
 WITH kept AS (
     INSERT INTO gateway_events (gateway, account, provider_event_id, kind, reference, gateway_ref, amount_minor, currency,
-        status, reason, due_at, waits_until, body_id)
+        status, reason, dispute_ref, due_at, waits_until, body_id)
     SELECT %(gateway)s, %(account)s, event_id, kind, reference, gateway_ref, amount_minor, currency, status, reason,
-        CASE status WHEN 'waiting' THEN statement_timestamp() END,
+        dispute_ref, CASE status WHEN 'waiting' THEN statement_timestamp() END,
         statement_timestamp() + make_interval(secs => %(wait_s)s), %(body_id)s
     FROM json_to_recordset(%(events)s::json) AS given(
         event_id text, kind text, reference text, gateway_ref text, amount_minor bigint, currency text, status text,
-        reason text)
+        reason text, dispute_ref text)
     ON CONFLICT DO NOTHING
     RETURNING status
 ), body AS (
@@ -50,13 +50,14 @@ FROM (SELECT ctid AS at FROM gateway_events WHERE due_at <= statement_timestamp(
       ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
 WHERE e.ctid = due.at
 RETURNING e.gateway, e.account, e.provider_event_id, e.kind, e.reference, e.gateway_ref, e.amount_minor, e.currency,
-    e.tries, e.due_at::text AS claimed_until, e.waits_until <= statement_timestamp() AS is_over
+    e.dispute_ref, e.tries, e.due_at::text AS claimed_until, e.waits_until <= statement_timestamp() AS is_over
 """
 
 # By our reference where the event shows one, else by the gateway's. `number`: the hop that the event is about, if it was
 # made at this gateway, with this account.
 _MATCH = """
-SELECT g.place, p.id AS payment_id, p.state, p.amount_minor, p.currency, here.number, charge.status AS charge,
+SELECT g.place, p.id AS payment_id, p.mode, p.state, p.amount_minor, p.currency, here.number, charge.status AS charge,
+    charge.gateway_ref AS charge_ref,
     EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id) AS has_attempts
 FROM json_to_recordset(%(events)s::json) AS g(
     place int, gateway text, account text, payment_id text, number int, gateway_ref text)
@@ -135,6 +136,7 @@ def _row(new: NewEvent) -> dict[str, Any]:
         "currency": new.amount and new.amount.currency,
         "status": new.status,
         "reason": new.reason,
+        "dispute_ref": new.dispute_ref,
     }
 
 
@@ -153,6 +155,7 @@ def claim(connection: Connection, *, limit: int) -> list[ClaimedEvent]:
             tries=row.tries,
             claimed_until=row.claimed_until,
             is_over=row.is_over,
+            dispute_ref=row.dispute_ref,
         )
         for row in rows
     ]
@@ -177,7 +180,14 @@ def match(
     for row in connection.exec_driver_sql(_MATCH, {"events": json.dumps(given)}):
         amount = Money(row.amount_minor, row.currency)
         found[row.place] = Matched(
-            row.payment_id, row.state, amount, row.has_attempts, row.number, row.charge
+            row.payment_id,
+            row.mode,
+            row.state,
+            amount,
+            row.has_attempts,
+            row.number,
+            row.charge,
+            row.charge_ref,
         )
     return found
 

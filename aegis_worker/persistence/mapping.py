@@ -29,6 +29,8 @@ def payment_from_row(row: Mapping[str, Any]) -> Payment:
         capturing_minor=row["capturing_minor"],
         refunding_minor=row["refunding_minor"],
         closing=row["closing"],
+        disputed_minor=row["disputed_minor"],
+        charged_back_minor=row["charged_back_minor"],
         gateway=row["gateway"],
         gateway_ref=row["gateway_ref"],
         certainty=row["certainty"],

@@ -203,6 +203,7 @@ def write_entity(
         "amount_minor": order.amount_minor,
         "currency": payment.amount.currency,
         "final": order.final,
+        "forced": order.forced,
         "status": status,
         "key": key,
         "request_hmac": request_hmac,

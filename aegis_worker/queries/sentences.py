@@ -80,6 +80,24 @@ def _undone(what: str, data: Data, currency: str) -> str:
     return f"{what} of {_amount(data, currency)} {failed}: {of_error(data['error'])}"
 
 
+def _dispute_opened(data: Data, currency: str) -> str:
+    until = f", answered until {data['respond_by']}" if data["respond_by"] else ""
+    about = money(data["amount_minor"], data["dispute_currency"])
+    return (
+        f"the payer disputes {about} at {data['gateway']} ({data['reason']}), {data['dispute_id']} is"
+        f" {_spaced(data['status'])}{until}"
+    )
+
+
+def _dispute_moved(data: Data, currency: str) -> str:
+    about = money(data["amount_minor"], data["dispute_currency"])
+    return f"{data['dispute_id']}, a dispute of {about} at {data['gateway']}, is {_spaced(data['status'])}"
+
+
+def _spaced(status: str) -> str:
+    return status.replace("_", " ")
+
+
 _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     EventType.INITIATED: _initiated,
     EventType.ACTION_REQUIRED: _action_required,
@@ -114,6 +132,10 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
         f"{data['gateway']} refunded {_amount(data, currency)} ({data['refund_id']})"
     ),
     EventType.REFUND_FAILED: lambda data, currency: _undone("the refund", data, currency),
+    EventType.DISPUTE_OPENED: _dispute_opened,
+    EventType.DISPUTE_UPDATED: _dispute_moved,
+    EventType.DISPUTE_WON: _dispute_moved,
+    EventType.DISPUTE_LOST: _dispute_moved,
 }
 
 _OF_ATTEMPT: dict[AttemptStatus, Callable[[StoredOutcome], str]] = {

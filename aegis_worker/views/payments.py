@@ -40,6 +40,8 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
             "refunding": payment.refunding_minor,
             "capturable": payment.capturable_minor,
             "refundable": payment.refundable_minor,
+            "disputed": payment.disputed_minor,
+            "charged_back": payment.charged_back_minor,
         },
         "gateway": payment.gateway,
         "gateway_ref": payment.gateway_ref,

@@ -91,7 +91,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         pipeline=pipeline,
         reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
         recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
-        gateway_events=FollowParts(database, hints),
+        gateway_events=FollowParts(database, gateways, hints),
         review=review_parts(settings, database, lambda: gateways, hints.notify),
         audit=_audit_parts(settings, database, gateways),
         monitor=Monitor(redis, gates, gateways),

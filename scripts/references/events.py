@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from aegis_worker.domain import entities
+from msgspec.structs import replace
+
+from aegis_worker.domain import disputes, entities
 from aegis_worker.domain import payment as domain
 from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.dispute_statuses import DisputeStatus
+from aegis_worker.domain.disputes import REASONS, DisputeReport
 from aegis_worker.domain.entities import EntityKind, Order
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
@@ -29,6 +33,11 @@ _PAYMENT = Payment(
 _REF = "spay_18ea0cff7852580bddd5190b"
 _GATEWAY = "sandbox_a"
 _AT = datetime(2026, 11, 21, 11, 48, 12, 950_000, tzinfo=UTC)
+
+_DISPUTE = "dsp_01a1fdef7b3a766da7ca332b7f16f8b1"
+_DISPUTED = DisputeReport(
+    "dp_18ea0cff", _REF, Money(1999, "USD"), DisputeStatus.LOST, "lost", "fraudulent", "10.4", _AT
+)
 
 # When each event comes.
 _WHEN: Mapping[EventType, str] = {
@@ -52,6 +61,10 @@ _WHEN: Mapping[EventType, str] = {
     EventType.REFUND_REQUESTED: "a refund was accepted, and its amount is reserved",
     EventType.REFUND_SUCCEEDED: "the gateway refunded it",
     EventType.REFUND_FAILED: "it was not refunded, and its amount is free again; `late`: it had succeeded before",
+    EventType.DISPUTE_OPENED: "the payer's bank questions the charge; told once a dispute",
+    EventType.DISPUTE_UPDATED: "its status, amount, reason or deadline is another; `accepted` and `closed` end it too",
+    EventType.DISPUTE_WON: "the merchant keeps the money",
+    EventType.DISPUTE_LOST: "the payer keeps it",
 }
 
 FIELDS: Mapping[str, str] = {
@@ -69,7 +82,7 @@ FIELDS: Mapping[str, str] = {
     "next_action": "`type` of what the payer has to do (`redirect`, `sdk` or `qr`) and `expires_at`, or null there",
     "from": "the gateway that did not charge",
     "to": "the gateway that is tried now",
-    "reason": "why, in words",
+    "reason": "why, in words; of a dispute one of " + ", ".join(f"`{reason}`" for reason in REASONS),
     "how": "how it was found out, or what was done, in words",
     "resolution": "what a person decided: `charged` or `not_charged`; only where a person did",
     "checked": "what the gateway said to a person's decision; only where a person decided",
@@ -79,12 +92,19 @@ FIELDS: Mapping[str, str] = {
         "null, or `code`, `category`, `advised_action`, `gateway`, `gateway_code` and `message`: see "
         "[errors](errors.md#why-a-payment-failed)"
     ),
-    "amount_minor": "the charge too many, the capture or the refund, in minor units",
+    "amount_minor": "the charge too many, the capture, the refund or what is disputed, in minor units",
     "capture_id": "the capture: `GET /v1/captures/{id}`",
     "refund_id": "the refund: `GET /v1/refunds/{id}`",
     "final": "whether the rest of the hold is released",
     "error": "why it failed, with the fields of `last_error`",
     "late": "whether it had succeeded before",
+    "dispute_id": "the dispute: `GET /v1/disputes/{id}`",
+    "status": f"how the dispute stands: {', '.join(f'`{status}`' for status in DisputeStatus)}",
+    "dispute_currency": "that of the disputed amount, ISO 4217",
+    "before": "`status`, `amount_minor` and `dispute_currency` as they were, or null where the dispute is new",
+    "own_charge": "whether it is about the charge that the payment stands on",
+    "gateway_reason": "the gateway's own code for why, or null",
+    "respond_by": "until when the gateway takes evidence, or null",
     "policy": "what is done about it: `refund`, `void` or `hold` (`AEGIS_LATE_CHARGE_POLICY`)",
 }
 IN_EVERY_EVENT = frozenset({"mode", "amount", "currency", "reference", "state"})
@@ -161,6 +181,12 @@ def _facts() -> dict[EventType, Fact]:
                 entities.entity_failed(order, error),
             )
         ),
+        *disputes.opened(_PAYMENT, _GATEWAY, _DISPUTED, _DISPUTE)[1],
+        *disputes.opened(_PAYMENT, _GATEWAY, replace(_DISPUTED, status=DisputeStatus.WON), _DISPUTE)[1],
+        *disputes.moved(
+            disputes.opened(_PAYMENT, _GATEWAY, _DISPUTED, _DISPUTE)[0],
+            replace(_DISPUTED, status=DisputeStatus.UNDER_REVIEW),
+        )[1],
         # The code makes these where it decides: settling an answer, handing a job to a person, a person's decision.
         Fact(EventType.ACTION_REQUIRED, {"gateway": _GATEWAY, "gateway_ref": _REF, "next_action": {}}),
         Fact(EventType.CANCELLED, {"gateway": _GATEWAY, "gateway_ref": _REF, "reason": "voided"}),

@@ -315,7 +315,63 @@ class TestEvents:
         assert len({event.id for event in events()}) == 5
 
 
-@pytest.mark.parametrize("kind", ["payment_intent", "charge", "refund", "payment_method", "event"])
+class TestDisputes:
+    @pytest.mark.parametrize(
+        ("card", "status", "reason"),
+        [
+            ("createDispute", "needs_response", "fraudulent"),
+            ("createDisputeProductNotReceived", "needs_response", "product_not_received"),
+            ("createDisputeInquiry", "warning_needs_response", "fraudulent"),
+        ],
+    )
+    def test_a_test_card_is_disputed_once_it_is_charged(
+        self, client: stripe.StripeClient, card: str, status: str, reason: str
+    ) -> None:
+        dispute = dispute_of(client, intent(client, confirm=True, payment_method=f"pm_card_{card}"))
+        assert (dispute.status, dispute.reason, dispute.amount) == (status, reason, 1999)
+
+    @pytest.mark.parametrize(("evidence", "ends"), [("winning_evidence", "won"), ("losing_evidence", "lost")])
+    def test_the_evidence_decides(
+        self, client: stripe.StripeClient, shop: Sink, evidence: str, ends: str
+    ) -> None:
+        dispute = dispute_of(client, intent(client, confirm=True, payment_method="pm_card_createDispute"))
+        given = client.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": evidence}})
+        assert given.status == "under_review"
+        assert eventually(lambda: client.v1.disputes.retrieve(dispute.id).status == ends)
+        reinstated = ["charge.dispute.funds_reinstated"] if ends == "won" else []
+        expected = [
+            "charge.dispute.created",
+            "charge.dispute.funds_withdrawn",
+            "charge.dispute.updated",
+            "charge.dispute.closed",
+            *reinstated,
+        ]
+
+        def told() -> list[str]:
+            events = [got.json for got in list(shop.received)]
+            return [event["type"] for event in events if event["data"]["object"]["id"] == dispute.id]
+
+        assert eventually(lambda: told() == expected), told()
+
+    def test_one_that_is_given_up_is_lost_and_takes_nothing_more(self, client: stripe.StripeClient) -> None:
+        dispute = dispute_of(client, intent(client, confirm=True, payment_method="pm_card_createDispute"))
+        assert client.v1.disputes.close(dispute.id).status == "lost"
+        with pytest.raises(stripe.InvalidRequestError):
+            client.v1.disputes.close(dispute.id)
+
+    def test_what_is_charged_back_is_not_refunded(self, client: stripe.StripeClient) -> None:
+        paid = intent(client, confirm=True, payment_method="pm_card_createDispute")
+        assert not dispute_of(client, paid).is_charge_refundable
+        with pytest.raises(stripe.InvalidRequestError, match="charged back"):
+            client.v1.refunds.create({"payment_intent": paid.id})
+
+    def test_an_inquiry_may_be_refunded(self, client: stripe.StripeClient) -> None:
+        paid = intent(client, confirm=True, payment_method="pm_card_createDisputeInquiry")
+        assert dispute_of(client, paid).is_charge_refundable
+        assert client.v1.refunds.create({"payment_intent": paid.id}).status == "succeeded"
+
+
+@pytest.mark.parametrize("kind", ["payment_intent", "charge", "refund", "dispute", "payment_method", "event"])
 def test_what_it_shows_are_fields_of_stripes_own_objects(
     client: stripe.StripeClient, shop: Sink, kind: str
 ) -> None:
@@ -325,6 +381,9 @@ def test_what_it_shows_are_fields_of_stripes_own_objects(
         "payment_intent": lambda: paid,
         "charge": lambda: retrieved(client, paid.id, expand=["latest_charge"]).latest_charge,
         "refund": lambda: client.v1.refunds.create({"payment_intent": paid.id}),
+        "dispute": lambda: dispute_of(
+            client, intent(client, confirm=True, payment_method="pm_card_createDispute")
+        ),
         "payment_method": lambda: client.v1.payment_methods.retrieve("pm_card_visa"),
         "event": lambda: _first_event(shop),
     }
@@ -333,6 +392,11 @@ def test_what_it_shows_are_fields_of_stripes_own_objects(
     for name, value in body.items():
         if value is not None and official[name] is not None:
             assert type(value) is type(official[name]), name
+
+
+def dispute_of(client: stripe.StripeClient, paid: stripe.PaymentIntent) -> stripe.Dispute:
+    (dispute,) = client.v1.disputes.list({"payment_intent": paid.id}).data
+    return client.v1.disputes.retrieve(dispute.id)
 
 
 def retrieved(client: stripe.StripeClient, intent_id: str, **params: Any) -> stripe.PaymentIntent:

@@ -70,7 +70,7 @@ def send(api, event, *, secret=SECRET, age_s=0, path=PATH):
 def tell(api, event, **how):
     """Send the event, and let a worker follow it."""
     answer = send(api, event, **how)
-    follow(FollowParts(api.database, api.told))
+    follow(FollowParts(api.database, api.gateways, api.told))
     return answer
 
 
@@ -332,7 +332,7 @@ def post(api, *events, path=PATH):
 
 
 def followed(api):
-    return follow(FollowParts(api.database, api.told))
+    return follow(FollowParts(api.database, api.gateways, api.told))
 
 
 @pytest.fixture

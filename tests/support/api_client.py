@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -113,12 +113,13 @@ class Merchant:
 
 @dataclass
 class Api:
-    """The application, its database, the hints it gave, and merchants."""
+    """The application, its database, the hints it gave, its gateways, and merchants."""
 
     app: Flask
     database: Database
     settings: Settings
     told: Told
+    gateways: Mapping[str, PaymentGateway]
 
     @property
     def ring(self) -> KeyRing:
@@ -215,7 +216,7 @@ def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = 
         gateways=lambda: named,
         gateway_reports=lambda: report_gateways(database, named, monitor),
     )
-    return Api(applications.take(web), database, settings, told)
+    return Api(applications.take(web), database, settings, told, named)
 
 
 def settings_for(database_url: str) -> Settings:

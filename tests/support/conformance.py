@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,15 +17,17 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from aegis_worker.domain.confirms import Confirm
+from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.gateway_keys import FIRST_ORDERED, gateway_key
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Lookup, Operation, Outcome
 from aegis_worker.domain.terms import PaymentTerms
+from aegis_worker.exchange.engine import STUCK, wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import Adapter, GatewayEvent
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
-from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from support.gateway_calls import sent
@@ -176,6 +179,21 @@ class Till:
             confirm=Confirm(1, "digest", data),
         )
         return Paid(request, sent(self.gateway, request), paid.ref)
+
+    def ask_dispute(self, dispute_ref: str, charge_ref: str) -> DisputeLookup:
+        """How a dispute stands, as the product asks."""
+        ask = partial(self.gateway.ask_dispute, DisputeQuery(dispute_ref, charge_ref))
+        return wait_for(ask, self.gateway.config.slowest_call_s, STUCK)
+
+    def dispute_by_hand(self, paid: Paid, minor: int) -> str:
+        """The payer disputes a part; the gateway's id of the dispute."""
+        body = {"payment_id": paid.charge, "amount": minor}
+        return str(self.emulator.post("/_sandbox/disputes", body).json["id"])
+
+    def advance(self, dispute_ref: str, status: str) -> None:
+        """The dispute goes on at the gateway."""
+        answer = self.emulator.post("/_sandbox/disputes", {"id": dispute_ref, "status": status})
+        assert answer.status == 200, answer.body
 
     def booked(self, paid: Paid) -> list[dict[str, Any]]:
         """What the gateway's own ledger says of the payment."""

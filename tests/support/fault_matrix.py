@@ -64,6 +64,7 @@ ROWS = {
     69: "PostgreSQL accepts and stays silent",
     71: "the clock goes back under beat",
     72: "a confirm lost, repeated, raced by a look-up, or cut short by a death",
+    73: "a dispute told late, early, repeated, out of order, in unknown words, or by a gateway that does not answer",
 }
 
 # Rows that can't have a test yet, and the reason.

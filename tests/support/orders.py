@@ -35,9 +35,10 @@ def ordering(
     key: str = "order-1",
     *,
     final: bool | None = None,
+    forced: bool = False,
     hmac: bytes = b"r" * 32,
 ) -> Ordered:
-    command = OrderCommand(kind, Owner("m_1", "test"), payment_id, key, hmac, minor, final)
+    command = OrderCommand(kind, Owner("m_1", "test"), payment_id, key, hmac, minor, final, forced)
     return order(database, command, {gateway.config.name: gateway.capabilities}.get)
 
 

@@ -13,13 +13,22 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, NotSent, Operation, Outcome
+from aegis_worker.domain.disputes import DisputeLookup
+from aegis_worker.domain.outcomes import (
+    Approved,
+    Lookup,
+    NotFound,
+    NotSent,
+    Operation,
+    Outcome,
+    Unknown,
+)
 from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.base import GatewayEvent, Health
 from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 
 # Takes every type of payment method, and needs nothing for it.
 ANY_METHOD: Mapping[str, frozenset[str]] = dict.fromkeys(METHODS, frozenset())
@@ -37,8 +46,8 @@ def answering(*answers: _Answer) -> Callable[[object], _Answer]:
 class ScriptedGateway:
     """Remembers the first effect of each idempotency key. `script(request)` may charge, and may answer anything.
 
-    A test may put scripts of its own in the place of `initiating`, `authenticating`, `confirming`, `reverse`, `capturing`
-    and `look_up`.
+    A test may put scripts of its own in the place of `initiating`, `authenticating`, `confirming`, `reverse`, `capturing`,
+    `look_up` and `disputed`.
     """
 
     def __init__(
@@ -77,6 +86,7 @@ class ScriptedGateway:
         self.captures: dict[str, int] = {}
         self.capturing: Script = self.captured_once
         self.confirming: Script = self.charge
+        self.disputed: Callable[[DisputeQuery], DisputeLookup] = lambda query: Unknown("no such dispute")
         self._script = script or self.charge
         self._lock = threading.Lock()
 
@@ -128,6 +138,10 @@ class ScriptedGateway:
     def ask(self, query: StatusQuery, done: Callable[[Lookup], None]) -> None:
         """Follow the script of look-ups, on a thread of its own."""
         self._on_a_thread(lambda: self.get_status(query), done)
+
+    def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
+        """Follow the script of disputes, on a thread of its own."""
+        self._on_a_thread(lambda: self.disputed(query), done)
 
     def _on_a_thread(self, script: Callable[[], _Answer], done: Callable[[_Answer], None]) -> None:
         def follow() -> None:

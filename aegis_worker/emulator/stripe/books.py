@@ -7,16 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..books import SETTLE_LIMIT, Books, Options
+from .. import disputes
+from ..books import DISPUTES_LIMIT, Books, Options
 from ..ledger import Document, Ledger, Transaction
 from ..payments import Payment, Status, new_id
 from ..replies import Reply
+from ..script_table import OK
+from ..scripts import Script
 from .cards import TestCard, by_id
 from .errors import Refused, no_such
 from .shapes import (
     Intent,
     Place,
     charge_object,
+    dispute_object,
     intent_object,
     list_object,
     method_object,
@@ -35,6 +39,11 @@ _EVENTS = {
     "payment.failed": "payment_intent.payment_failed",
     "payment.voided": "payment_intent.canceled",
     "payment.refunded": "charge.refunded",
+}
+_DISPUTE_EVENTS = {
+    "dispute.opened": "charge.dispute.created",
+    "dispute.updated": "charge.dispute.updated",
+    "dispute.closed": "charge.dispute.closed",
 }
 
 
@@ -131,11 +140,60 @@ class StripeBooks(Books):
                 self._settle(tx, payment, time.time())
             return Intent(payment, about.body)
 
-    def settle_due(self, tx: Transaction, now: float) -> None:
-        """Carry out what is due at `now`: payments, and refunds that were pending."""
-        super().settle_due(tx, now)
-        for refund in tx.due_documents(now, SETTLE_LIMIT):
-            self._settle_refund(tx, refund, now)
+    def settle_document(self, tx: Transaction, document: Document, now: float) -> None:
+        """Make of it what is due: of a refund that was pending, or a dispute."""
+        if document.kind == "refund":
+            self._settle_refund(tx, document, now)
+        else:
+            super().settle_document(tx, document, now)
+
+    def script_of(self, tx: Transaction, payment: Payment) -> Script:
+        """The script of the intent's card."""
+        about = tx.document("payment_intent", payment.id)
+        card = by_id(about.body["test_id"], self.options.name) if about and about.body["test_id"] else None
+        return card.script if card else OK
+
+    def of_account(self, tx: Transaction, payment: Payment) -> dict[str, Any]:
+        """The account that the intent is of."""
+        about = tx.document("payment_intent", payment.id)
+        return {"account": about.body["account"] if about else ""}
+
+    def dispute_events(self, before: Document | None, after: Document, now: float) -> list[dict[str, Any]]:
+        """The change itself, and the funds that move with it: docs.stripe.com/api/events/types."""
+        kind = disputes.change(before, after)
+        names = [_DISPUTE_EVENTS[kind]]
+        had_it = before is None or before.body["status"] not in disputes.WITHDRAWN
+        has_it = after.body["status"] not in disputes.WITHDRAWN
+        if had_it != has_it:
+            names.append(f"charge.dispute.funds_{'reinstated' if has_it else 'withdrawn'}")
+        return [self._event(name, dispute_object(after, self.place), after.body, now) for name in names]
+
+    def look_up_own_dispute(self, dispute_id: str, account: str) -> Reply:
+        """GET /v1/disputes/:id."""
+
+        def read(tx: Transaction, now: float) -> dict[str, Any]:
+            return dispute_object(self.dispute(tx, dispute_id, account), self.place)
+
+        return self._read(read)
+
+    def list_disputes(self, intent_id: str, account: str) -> Reply:
+        """GET /v1/disputes?payment_intent=:id, newest first."""
+
+        def read(tx: Transaction, now: float) -> dict[str, Any]:
+            found = tx.documents_of(intent_id, disputes.KIND, DISPUTES_LIMIT) if intent_id else []
+            ours = [
+                dispute_object(one, self.place) for one in reversed(found) if one.body["account"] == account
+            ]
+            return list_object("/v1/disputes", ours, has_more=False)
+
+        return self._read(read)
+
+    def dispute(self, tx: Transaction, dispute_id: str, account: str) -> Document:
+        """A dispute of this account. Raises Refused(404)."""
+        found = tx.document(disputes.KIND, dispute_id)
+        if found is None or found.body["account"] != account:
+            raise no_such("dispute", dispute_id, "dispute")
+        return found
 
     def _settle_refund(self, tx: Transaction, refund: Document, now: float) -> None:
         ends_as = refund.body["ends_as"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..books import DISPUTES_LIMIT
+from ..disputes import KIND as DISPUTE
+from ..disputes import WITHDRAWN
 from ..ledger import Document, Operation, Transaction
 from ..operations import carry_out
 from ..payments import Status, new_id
@@ -163,6 +166,8 @@ def _refund(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, s
         raise Refused(
             400, f"Refund amount ({amount}) is greater than unrefunded amount ({left})", param="amount"
         )
+    if any(one.body["status"] in WITHDRAWN for one in tx.documents_of(payment.id, DISPUTE, DISPUTES_LIMIT)):
+        raise Refused(400, f"Charge {intent.charge_id} has been charged back.", "charge_disputed")
     if script.effect is Effect.DECLINE:
         return _refusal(script, intent, call.now)
     payment.refund(amount)

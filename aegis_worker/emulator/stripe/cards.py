@@ -14,6 +14,7 @@ from ..tokens import TOKEN_PREFIX, UnknownScript, for_token
 # Until a person clicks: nobody waits that long.
 _UNTIL_CLICKED_S = 365 * 86_400
 _GENERIC = Script("chargeDeclined", "declines without a reason", 0, Effect.DECLINE, code="generic_decline")
+_DISPUTED = Script("createDispute", "", 0, dispute="needs_response")
 _AUTHENTICATED = replace(SCRIPTS["3ds"], payer_s=_UNTIL_CLICKED_S)
 
 
@@ -71,6 +72,11 @@ _CARDS = {
         _AUTHENTICATED, last4="1629", declined_after="generic_decline"
     ),
     "threeDSecureOptional": TestCard(OK, last4="3055"),
+    "createDispute": TestCard(_DISPUTED, last4="0259"),
+    "createDisputeProductNotReceived": TestCard(
+        replace(_DISPUTED, dispute_reason="product_not_received"), last4="2685"
+    ),
+    "createDisputeInquiry": TestCard(replace(_DISPUTED, dispute="warning"), last4="1976"),
     "pendingRefund": TestCard(OK, last4="7726", refunds_end="succeeded"),
     "refundFail": TestCard(OK, last4="5126", refunds_end="failed"),
 }
@@ -106,6 +112,9 @@ def _meaning(card: TestCard) -> str:
         return f"the payer clicks on the page of 3-D Secure{after}"
     if card.script.effect is Effect.DECLINE:
         return f"declined with `{card.script.code}`"
+    if card.script.dispute:
+        of_what = "asks about it" if card.script.dispute == "warning" else "disputes it"
+        return f"approved; then the payer {of_what}, as `{card.script.dispute_reason}`"
     if card.refunds_end:
         return f"approved; its refunds end as {card.refunds_end} after a while"
     return "approved"

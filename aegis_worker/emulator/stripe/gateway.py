@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from ..ledger import StoredAnswer, Transaction
 from ..replies import Reply, json_reply
@@ -18,6 +20,7 @@ from ..scripts import Effect, Script, Wire
 from . import forms
 from .books import StripeBooks
 from .calls import Answer, Subject, carry_out_call, subject_of
+from .contests import close_dispute, give_evidence
 from .errors import Refused, error_reply
 from .intents import Call
 from .saved import attach, create_customer
@@ -55,8 +58,8 @@ class StripeGateway:
             return _replay(kept, call)
         self._books.settle_due(tx, call.now)
         answer: Reply | None
-        if call.name in ("customer", "attach"):
-            script, answer = OK, self._saved(tx, call)
+        if call.name in _BESIDE_INTENTS:
+            script, answer = OK, json_reply(200, _BESIDE_INTENTS[call.name](self._books, tx, call))
         else:
             subject = subject_of(self._books, tx, call)
             script = self._script(tx, subject)
@@ -64,11 +67,6 @@ class StripeGateway:
         sent = _on_the_wire(answer, script)
         self._keep(tx, call, answer, script, sent)
         return sent
-
-    def _saved(self, tx: Transaction, call: Call) -> Reply:
-        if call.name == "customer":
-            return json_reply(200, create_customer(self._books, tx, call.form, call.account, call.now))
-        return json_reply(200, attach(self._books, tx, call.form, call.account, call.target))
 
     def _script(self, tx: Transaction, subject: Subject) -> Script:
         script = subject.card.script if subject.card else OK
@@ -97,6 +95,14 @@ class StripeGateway:
             expires_at = ready_at + self._books.options.key_window_s
             stored = StoredAnswer(call.request_hash, kept.status, kept.body, ready_at, expires_at)
             tx.keep_answer(call.key, stored)
+
+
+_BESIDE_INTENTS: dict[str, Callable[[StripeBooks, Transaction, Call], dict[str, Any]]] = {
+    "customer": lambda books, tx, call: create_customer(books, tx, call.form, call.account, call.now),
+    "attach": lambda books, tx, call: attach(books, tx, call.form, call.account, call.target),
+    "evidence": give_evidence,
+    "close": close_dispute,
+}
 
 
 def _replay(kept: StoredAnswer, call: Call) -> Reply:

@@ -20,8 +20,9 @@ _POSTS = {
     "/v1/customers": "customer",
 }
 _ON_INTENT = re.compile(r"/v1/payment_intents/(\w{1,64})/(confirm|capture|cancel)")
+_ON_DISPUTE = re.compile(r"/v1/disputes/(\w{1,64})(/close)?")
 _ATTACH = re.compile(r"/v1/payment_methods/(\w{1,64})/attach")
-_ONE = re.compile(r"/v1/(payment_intents|refunds|payment_methods)/(\w{1,64})")
+_ONE = re.compile(r"/v1/(payment_intents|refunds|disputes|payment_methods)/(\w{1,64})")
 
 
 class StripeRoutes:
@@ -69,6 +70,9 @@ class StripeRoutes:
         elif on_method := _ATTACH.fullmatch(path):
             target, name = on_method[1], "attach"
             endpoint = "/v1/payment_methods/:id/attach"
+        elif on_dispute := _ON_DISPUTE.fullmatch(path):
+            target, name = on_dispute[1], "close" if on_dispute[2] else "evidence"
+            endpoint = f"/v1/disputes/:id{on_dispute[2] or ''}"
         if not name:
             return None
         self._control.count(f"POST {endpoint}")
@@ -79,6 +83,9 @@ class StripeRoutes:
         if path == "/v1/refunds":
             self._control.count("GET /v1/refunds")
             return self._books.list_refunds(dict(given).get("payment_intent", ""), account)
+        if path == "/v1/disputes":
+            self._control.count("GET /v1/disputes")
+            return self._books.list_disputes(dict(given).get("payment_intent", ""), account)
         one = _ONE.fullmatch(path)
         if one is None:
             return None
@@ -86,6 +93,8 @@ class StripeRoutes:
         self._control.count(f"GET /v1/{kind}/:id")
         if kind == "refunds":
             return self._books.look_up_refund(object_id, account)
+        if kind == "disputes":
+            return self._books.look_up_own_dispute(object_id, account)
         if kind == "payment_methods":
             return self._books.look_up_method(object_id, account)
         expanded = any(name.startswith("expand[") and value == "latest_charge" for name, value in given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..disputes import WITHDRAWN
 from ..ledger import Document
 from ..payments import Payment, Status
 from .errors import decline
@@ -144,6 +145,46 @@ def refund_object(refund: Document) -> dict[str, Any]:
         "receipt_number": None,
         "status": body["status"],
         **({"failure_reason": body["failure_reason"]} if body.get("failure_reason") else {}),
+    }
+
+
+_DISPUTE_STATUS = {"warning": "warning_needs_response", "closed": "warning_closed", "accepted": "prevented"}
+
+
+def dispute_object(dispute: Document, place: Place) -> dict[str, Any]:
+    """A dispute, with no evidence."""
+    body = dispute.body
+    word = body["status"]
+    return {
+        "id": dispute.id,
+        "object": "dispute",
+        "amount": body["amount"],
+        "balance_transactions": [],
+        "charge": f"ch_{str(dispute.payment_id).removeprefix('pi_')}",
+        "created": body["created"],
+        "currency": body["currency"].lower(),
+        "enhanced_eligibility_types": [],
+        "evidence": {},
+        "evidence_details": {
+            "due_by": body["respond_by"],
+            "enhanced_eligibility": {},
+            "has_evidence": word == "under_review",
+            "past_due": False,
+            "submission_count": int(word == "under_review"),
+        },
+        "is_charge_refundable": word not in WITHDRAWN,
+        "livemode": place.livemode,
+        "metadata": {},
+        "payment_intent": dispute.payment_id,
+        "payment_method_details": {
+            "card": {
+                "brand": "visa",
+                "case_type": "inquiry" if word in ("warning", "closed") else "chargeback",
+            },
+            "type": "card",
+        },
+        "reason": body["reason"],
+        "status": _DISPUTE_STATUS.get(word, word),
     }
 
 

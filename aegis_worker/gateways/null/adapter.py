@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, Outcome
+from aegis_worker.domain.disputes import DisputeLookup
+from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, Outcome, Unknown
 from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
@@ -14,7 +15,7 @@ from ..base import GatewayEvent, Health
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.flows import Flow, Pause
-from ..requests import GatewayRequest, StatusQuery
+from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 
 _MOST_LATENCY_MS = 60_000
 _KEY_LIFETIME_S = 86_400.0
@@ -56,6 +57,11 @@ class NullAdapter:
         return NotFound()
 
     find_by_reference = get_status
+
+    def get_dispute(self, query: DisputeQuery) -> Flow[DisputeLookup]:
+        """Nobody disputes what nobody paid."""
+        yield from ()
+        return Unknown("the null gateway has no disputes")
 
     def health_check(self) -> Flow[Health]:
         """Always healthy."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from aegis_worker.domain.currencies import EXPONENTS
+from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.payer import FIELDS
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
@@ -18,7 +19,7 @@ from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.amounts import Amounts
 from ..kit.flows import Flow
-from ..requests import GatewayRequest, StatusQuery
+from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .answers import outcome
 from .calls import (
     FIRST_CALLS,
@@ -30,6 +31,7 @@ from .calls import (
     refused_call,
 )
 from .codes import DECLINE_CODES
+from .disputes import found_dispute, look_up_dispute
 from .look_ups import found_by_id, found_by_reference
 from .payment import IDENTITY
 from .webhook import read_webhook
@@ -74,6 +76,11 @@ class SandboxAdapter:
         """The outcome, looked up by our reference. If several payments carry it, the one that got furthest counts."""
         answer = yield look_up_by_reference(query, self._headers)
         return found_by_reference(query, answer)
+
+    def get_dispute(self, query: DisputeQuery) -> Flow[DisputeLookup]:
+        """GET of the dispute."""
+        answer = yield look_up_dispute(query, self._headers)
+        return found_dispute(query, answer)
 
     def health_check(self) -> Flow[Health]:
         """GET /healthz."""

@@ -47,6 +47,14 @@ def _event(body: bytes) -> GatewayEvent:
     """Raises Unreadable."""
     event = parsed(body)
     payment = child(event, "data")
+    if payment.get("object") == "dispute":
+        return GatewayEvent(
+            identifier(event, "id"),
+            identifier(payment, "reference"),
+            identifier(payment, "payment_id"),
+            identifier(event, "type"),
+            dispute_ref=identifier(payment, "id"),
+        )
     return GatewayEvent(
         identifier(event, "id"),
         identifier(payment, "reference"),

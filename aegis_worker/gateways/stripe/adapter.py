@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.outcomes import Declined, Lookup, NotFound, NotSent, Operation, Outcome, Unknown
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
@@ -15,11 +16,12 @@ from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.amounts import AmountNotTaken
 from ..kit.flows import Flow
-from ..requests import GatewayRequest, StatusQuery
+from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .amounts import AMOUNTS
 from .answers import Reader
 from .calls import call_for, headers_for, health_call, look_up_intent, look_up_refund
 from .codes import DECLINE_CODES
+from .disputes import found_dispute, look_up_dispute
 from .look_ups import found_intent, found_refund
 from .objects import IDENTITY
 from .webhook import read_webhook
@@ -100,6 +102,11 @@ class StripeAdapter:
         if query.operation is Operation.INITIATE:
             return NotFound()
         return Unknown("Stripe can't be asked without the intent's id")
+
+    def get_dispute(self, query: DisputeQuery) -> Flow[DisputeLookup]:
+        """GET of the dispute. `charge_ref` is the intent's id."""
+        answer = yield look_up_dispute(query, self._headers)
+        return found_dispute(query, answer, self.config.mode)
 
     def health_check(self) -> Flow[Health]:
         """One call that lists one refund."""

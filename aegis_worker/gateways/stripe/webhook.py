@@ -28,6 +28,11 @@ _KINDS = {
     "payment_intent.payment_failed": "payment.failed",
     "payment_intent.canceled": "payment.voided",
     "charge.refunded": "payment.refunded",
+    "charge.dispute.created": "dispute.opened",
+    "charge.dispute.updated": "dispute.updated",
+    "charge.dispute.funds_withdrawn": "dispute.updated",
+    "charge.dispute.funds_reinstated": "dispute.updated",
+    "charge.dispute.closed": "dispute.closed",
 }
 
 
@@ -63,16 +68,17 @@ def _check_signature(secrets: Sequence[str], given: str, body: bytes, now_s: flo
 def _event(event: Mapping[str, Any]) -> GatewayEvent:
     """Raises Unreadable."""
     about, word = child(child(event, "data"), "object"), identifier(event, "type")
-    is_intent = about.get("object") == "payment_intent"
+    is_intent, is_dispute = about.get("object") == "payment_intent", about.get("object") == "dispute"
     metadata = about.get("metadata") if is_intent else None
     return GatewayEvent(
         identifier(event, "id"),
         _id_if_any(metadata, "reference") if isinstance(metadata, dict) else None,
         _id_if_any(about, "id" if is_intent else "payment_intent"),
         _KINDS.get(word, word),
-        _amount(about) if word in _KINDS else None,
+        _amount(about) if word in _KINDS and not is_dispute else None,
         mode=read_mode(event),
         account=_id_if_any(event, "account"),
+        dispute_ref=identifier(about, "id") if is_dispute else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables of captures, voids and refunds.
+"""The tables of captures, voids, refunds and disputes.
 
 Their rows are kept for good, and with them the keys that they were ordered under: an order that is repeated after weeks is
 found again.
@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.entities import EntityKind, EntityStatus
 
 from .columns import NOW, TIME, metadata, one_of
@@ -60,7 +61,7 @@ def _entities(name: str, *more: Column[Any]) -> Table:
 
 
 captures = _entities("captures", Column("final", Boolean, nullable=False))
-refunds = _entities("refunds")
+refunds = _entities("refunds", Column("forced", Boolean, nullable=False, server_default=text("false")))
 voids = _entities("voids")
 
 TABLE_OF: Mapping[EntityKind, Table] = {
@@ -68,3 +69,38 @@ TABLE_OF: Mapping[EntityKind, Table] = {
     EntityKind.VOID: voids,
     EntityKind.REFUND: refunds,
 }
+
+# What gateways report is written whatever it says, so nothing bounds the amounts. `asked_at`: when the gateway was asked
+# for what the row says. `check_at`: when it is asked again, of those that it has yet to decide.
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("payment_id", Text, nullable=False),
+    Column("merchant_id", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("account", Text),
+    Column("gateway_ref", Text, nullable=False),
+    Column("charge_ref", Text, nullable=False),
+    Column("own_charge", Boolean, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("gateway_status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("gateway_reason", Text),
+    Column("respond_by", TIME),
+    Column("asked_at", TIME, nullable=False),
+    Column("check_at", TIME),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    Column("updated_at", TIME, nullable=False, server_default=NOW),
+    UniqueConstraint("gateway", "gateway_ref", name="disputes_of_gateway"),
+    CheckConstraint(one_of("status", *DisputeStatus), name="status_known"),
+    Index("disputes_by_merchant", "merchant_id", "mode", "id"),
+    Index("disputes_by_payment", "payment_id"),
+    Index(
+        "disputes_to_answer", "respond_by", postgresql_where=text("status IN ('warning', 'needs_response')")
+    ),
+    Index("disputes_to_check", "check_at", postgresql_where=text("check_at IS NOT NULL")),
+)

@@ -57,6 +57,10 @@ class Ordered(Room):
         """Whether the payment has ended meanwhile, so that nothing is to be sent."""
         return False
 
+    def unsent_because(self, work: Work, order: Order) -> str | None:
+        """The code with which it fails before anything of it is sent; None where it is to be sent."""
+        return "too_late" if self.comes_too_late(work) else None
+
     @abstractmethod
     def follows(self, work: Work, order: Order) -> list[Fact]:
         """The facts of the payment that the order's success leads to; `work` as it stood before."""
@@ -65,7 +69,7 @@ class Ordered(Room):
         """Open the attempt, or go on with the one that there is."""
         order, own = _order(work), own_charge(work.payment, work.attempts)
         if own is None and self.comes_too_late(work):
-            return self._too_late(order, None)
+            return self._unsent(order, None, "too_late")
         if own is None:
             return review(work, "no charge is on record that it could be of")
         charge = work.attempts[own]
@@ -75,8 +79,9 @@ class Ordered(Room):
         for position, attempt in enumerate(work.attempts):
             if (attempt.operation, attempt.number) == (order.operation, order.attempt):
                 return _ON_DISK[attempt.status](work, position)
-        if self.comes_too_late(work):
-            return self._too_late(order, charge.gateway)
+        forbidden = self.unsent_because(work, order)
+        if forbidden is not None:
+            return self._unsent(order, charge.gateway, forbidden)
         request = request_for(work, order.operation, order.attempt, charge.gateway)
         opened = OpenAttempt(
             operation=order.operation,
@@ -94,10 +99,10 @@ class Ordered(Room):
             EntityChange(order, EntityStatus.PENDING, charge.gateway, check_in_s=_LOOK_AGAIN_S),
         )
 
-    def _too_late(self, order: Order, gateway: str | None) -> Rest:
-        error = describe_error("too_late", gateway=gateway, gateway_code=None, message="nothing was sent")
+    def _unsent(self, order: Order, gateway: str | None, code: str) -> Rest:
+        error = describe_error(code, gateway=gateway, gateway_code=None, message="nothing was sent")
         change = EntityChange(order, EntityStatus.FAILED, error=error)
-        return Rest(JobChange("failed", reason="too_late"), self.told_failed(order, error), entity=change)
+        return Rest(JobChange("failed", reason=code), self.told_failed(order, error), entity=change)
 
     def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
         """What the answer means for the entity and its payment."""

@@ -20,6 +20,10 @@ class Refund(Ordered):
         """The reversal's, where a charge too many is given back and no merchant ordered it."""
         return self if order_in(work.job.request) is not None else self._reversal
 
+    def unsent_because(self, work: Work, order: Order) -> str | None:
+        """A dispute that was opened while the refund waited: beside a lost one it would pay twice. The merchant decides."""
+        return "dispute_open" if work.payment.disputed_minor and not order.forced else None
+
     def follows(self, work: Work, order: Order) -> list[Fact]:
         """Nothing: the end is final."""
         return []

@@ -42,7 +42,7 @@ def posted(api: Api, event_id: str, payment_id: str) -> None:
 
 
 def followed(api: Api) -> dict[str, int]:
-    return follow(FollowParts(api.database, api.told))
+    return follow(FollowParts(api.database, api.gateways, api.told))
 
 
 def listed(aegis: Aegis, *options: str) -> list[dict[str, Any]]:

@@ -212,7 +212,7 @@ def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseC
         "pipeline": lambda: run(parts, "payments"),
         "ask": lambda: database.run(lambda tx: ask_now(tx, payment_id)),
         "reconcile": lambda: [reconcile(reconciliation, trigger=by) for by in ("operator", "beat")],
-        "gateway events": lambda: follow(FollowParts(database, NoHints())),
+        "gateway events": lambda: follow(FollowParts(database, parts.gateways, NoHints())),
         "recheck": lambda: recheck(RecheckParts(database, parts.gateways, NoHints(), (900.0,))),
         "outbox": deliver_events,
         "webhooks": deliver_webhooks,

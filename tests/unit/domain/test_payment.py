@@ -12,6 +12,7 @@ from support.plain_payment import a_payment
 
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.declines import DECLINES, may_fail_over
+from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.domain.payment import Event, Fact, Payment, failed, in_doubt, initiated, resolved
@@ -118,6 +119,10 @@ def histories(draw):
             "gateway": draw(st.sampled_from(["a", "b"])),
             "amount_minor": draw(st.integers(1, 9)),
             "final": False,
+            "status": draw(st.sampled_from(sorted(DisputeStatus))),
+            "dispute_currency": draw(st.sampled_from(["USD", "EUR"])),
+            "before": None,
+            "own_charge": draw(st.booleans()),
         }
         try:
             payment, _ = payment.record([Fact(event_type, data)])

@@ -83,6 +83,10 @@ def refund(status: str = "succeeded", **fields: Any) -> dict[str, Any]:
     return {**shown, "metadata": metadata, "status": status, **fields}
 
 
+def dispute(**fields: Any) -> dict[str, Any]:
+    return {"id": "dp_1", "object": "dispute", "payment_intent": "pi_1", **fields}
+
+
 def card_error(**fields: Any) -> dict[str, Any]:
     return {"type": "card_error", "code": "card_declined", "message": "Declined.", **fields}
 
@@ -319,11 +323,32 @@ def test_an_event_names_the_intent_and_its_money() -> None:
     assert (said.reference, said.amount) == (f"{PAYMENT}-i1", Money(1999, "USD"))
 
 
-def test_an_event_about_a_refund_or_a_dispute_leads_to_the_intent() -> None:
-    for kind, about in [("refund.failed", refund()), ("charge.dispute.created", {"payment_intent": "pi_1"})]:
-        body = event(kind, about)
-        (said,) = adapter().parse_webhook(signed(body), body)
-        assert (said.kind, said.gateway_ref, said.reference) == (kind, "pi_1", None)
+def test_an_event_about_a_refund_leads_to_the_intent() -> None:
+    body = event("refund.failed", refund())
+    (said,) = adapter().parse_webhook(signed(body), body)
+    assert (said.kind, said.gateway_ref, said.reference) == ("refund.failed", "pi_1", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ours"),
+    [
+        ("created", "dispute.opened"),
+        ("updated", "dispute.updated"),
+        ("funds_withdrawn", "dispute.updated"),
+        ("funds_reinstated", "dispute.updated"),
+        ("closed", "dispute.closed"),
+    ],
+)
+def test_an_event_about_a_dispute_names_it_and_the_intent(kind: str, ours: str) -> None:
+    body = event(f"charge.dispute.{kind}", dispute())
+    (said,) = adapter().parse_webhook(signed(body), body)
+    assert (said.kind, said.gateway_ref, said.dispute_ref, said.amount) == (ours, "pi_1", "dp_1", None)
+
+
+def test_a_dispute_of_no_intent_names_no_charge() -> None:
+    body = event("charge.dispute.created", dispute(payment_intent=None))
+    (said,) = adapter().parse_webhook(signed(body), body)
+    assert (said.gateway_ref, said.dispute_ref) == (None, "dp_1")
 
 
 def test_an_event_says_its_mode_and_the_account_that_it_is_of() -> None:

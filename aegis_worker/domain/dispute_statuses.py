@@ -1,0 +1,90 @@
+"""How disputes stand, which status may follow which, and what each means for the payment's amounts: tables. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+from .money import Money
+
+
+class DisputeStatus(StrEnum):
+    """How a dispute stands at its gateway, which alone decides it."""
+
+    # The payer's bank asks. No money is taken, and a refund may end it.
+    WARNING = "warning"
+    # A warning that ended without a dispute.
+    CLOSED = "closed"
+    # The gateway has taken the money back, and waits for the merchant's evidence until `respond_by`.
+    NEEDS_RESPONSE = "needs_response"
+    # The evidence is with the payer's bank.
+    UNDER_REVIEW = "under_review"
+    # Given back without a contest: by the merchant, or by a service that prevents disputes.
+    ACCEPTED = "accepted"
+    # The merchant keeps the money.
+    WON = "won"
+    # The payer keeps it.
+    LOST = "lost"
+
+
+_S = DisputeStatus
+DISPUTE_TRANSITIONS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
+    _S.WARNING: frozenset(_S) - {_S.WARNING},
+    _S.CLOSED: frozenset({_S.NEEDS_RESPONSE, _S.UNDER_REVIEW, _S.ACCEPTED, _S.WON, _S.LOST}),
+    _S.NEEDS_RESPONSE: frozenset({_S.UNDER_REVIEW, _S.ACCEPTED, _S.WON, _S.LOST}),
+    _S.UNDER_REVIEW: frozenset({_S.NEEDS_RESPONSE, _S.ACCEPTED, _S.WON, _S.LOST}),
+    _S.ACCEPTED: frozenset({_S.WON, _S.LOST}),
+    # Either side may appeal, and then it goes on.
+    _S.WON: frozenset({_S.NEEDS_RESPONSE, _S.UNDER_REVIEW, _S.ACCEPTED, _S.LOST}),
+    _S.LOST: frozenset({_S.NEEDS_RESPONSE, _S.UNDER_REVIEW, _S.WON}),
+}
+OPEN = frozenset({_S.NEEDS_RESPONSE, _S.UNDER_REVIEW})
+"""The statuses of a dispute over money that the gateway has taken back for now."""
+UNDECIDED = OPEN | {_S.WARNING}
+"""The statuses in which the gateway is asked again from time to time."""
+
+# The payment's sum that a dispute counts in. A warning takes no money, and neither does one that is won.
+_COUNTED_IN: Mapping[DisputeStatus, str] = {
+    **dict.fromkeys(OPEN, "disputed_minor"),
+    _S.ACCEPTED: "charged_back_minor",
+    _S.LOST: "charged_back_minor",
+}
+
+
+class Contested(Protocol):
+    """A payment's amounts, in minor units, as far as disputes move them."""
+
+    @property
+    def amount(self) -> Money:
+        """What was asked for."""
+
+    @property
+    def disputed_minor(self) -> int:
+        """What open disputes are about."""
+
+    @property
+    def charged_back_minor(self) -> int:
+        """What disputes have given back to the payer for good."""
+
+
+def contested(payment: Contested, data: Mapping[str, Any]) -> dict[str, int]:
+    """The amounts that an event of a dispute changes, as they are after it; empty where it is about another charge.
+
+    The event tells how the dispute stood before and how it stands, so that several disputes add up in any order.
+    """
+    if not data["own_charge"]:
+        return {}
+    sums = {"disputed_minor": payment.disputed_minor, "charged_back_minor": payment.charged_back_minor}
+    for sign, told in ((-1, data["before"]), (1, data)):
+        counted_in = None if told is None else _COUNTED_IN.get(DisputeStatus(told["status"]))
+        if counted_in is not None:
+            sums[counted_in] += sign * _counted(payment, told)
+    return sums
+
+
+def _counted(payment: Contested, told: Mapping[str, Any]) -> int:
+    """What of the payment's money it is about. In another currency nobody can say, so it counts for all of it."""
+    ours = payment.amount
+    amount: int = told["amount_minor"]
+    return amount if told["dispute_currency"] == ours.currency else ours.minor

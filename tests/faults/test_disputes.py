@@ -1,0 +1,174 @@
+"""What gateways tell of disputes: late, early, repeated, out of order, in unknown words, or not at all when asked."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from support.api_client import Api, start_api
+from support.disputes import (
+    disputes_of,
+    events_kept,
+    followed,
+    let_events_pass,
+    paid,
+    post,
+    shown,
+    told,
+)
+from support.orders import payment_now, row_is_fold
+from support.payments import story_of
+from support.scripted_gateway import ScriptedGateway
+
+from aegis_worker.domain.dispute_statuses import DisputeStatus
+from aegis_worker.domain.disputes import DisputeLookup
+from aegis_worker.domain.outcomes import Unknown, UnknownKind
+from aegis_worker.gateways.requests import DisputeQuery
+from aegis_worker.persistence.database import Database
+
+pytestmark = pytest.mark.row(73)
+WARNING, NEEDS_RESPONSE, UNDER_REVIEW = (
+    DisputeStatus.WARNING,
+    DisputeStatus.NEEDS_RESPONSE,
+    DisputeStatus.UNDER_REVIEW,
+)
+WON, LOST = DisputeStatus.WON, DisputeStatus.LOST
+
+
+@pytest.fixture
+def gateway() -> ScriptedGateway:
+    return ScriptedGateway("a")
+
+
+@pytest.fixture
+def api(database_url: str, gateway: ScriptedGateway) -> Api:
+    return start_api(database_url, gateway)
+
+
+def test_the_same_news_in_many_events_is_told_once(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    told(api, *[shown()] * 20)
+    told(api, shown(LOST), event_id="e_1")
+    told(api, shown(LOST), event_id="e_1")
+    assert story_of(database, payment_id)[-2:] == ["DISPUTE_OPENED", "DISPUTE_LOST"]
+    assert len(disputes_of(database, payment_id)) == 1
+    assert row_is_fold(database, payment_id)
+
+
+def test_an_event_that_comes_before_its_payment_is_followed_when_that_is_known(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    told(api, shown())
+    assert [event["status"] for event in events_kept(database)] == ["waiting"]
+    payment_id = paid(database, gateway)
+    let_events_pass(database, 5)
+    assert followed(api) == {"claimed": 1, "followed": 1}
+    assert payment_now(database, payment_id).disputed_minor == 1999
+
+
+def test_an_answer_that_was_asked_for_before_what_we_know_undoes_nothing(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    told(api, shown())
+    asked, may_answer = threading.Event(), threading.Event()
+
+    def slow(query: DisputeQuery) -> DisputeLookup:
+        asked.set()
+        may_answer.wait(10)
+        return shown(UNDER_REVIEW)
+
+    gateway.disputed = slow
+    post(api, "dp_1", "ch_1")
+    first = threading.Thread(target=followed, args=(api,))
+    first.start()
+    assert asked.wait(10)
+    told(api, shown(WON))
+    may_answer.set()
+    first.join()
+    assert disputes_of(database, payment_id)[0]["status"] == "won"
+    assert "something newer is known of it" in {event["reason"] for event in events_kept(database)}
+    gateway.disputed = lambda query: shown(WON)
+    let_events_pass(database, 60)
+    followed(api)
+    assert {event["status"] for event in events_kept(database)} == {"followed"}
+    assert story_of(database, payment_id)[-2:] == ["DISPUTE_OPENED", "DISPUTE_WON"]
+    assert row_is_fold(database, payment_id)
+
+
+def test_a_status_that_can_not_follow_is_not_believed_and_asked_about_again(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    told(api, shown(UNDER_REVIEW))
+    told(api, shown(WARNING))
+    assert disputes_of(database, payment_id)[0]["status"] == "under_review"
+    (waiting,) = [event for event in events_kept(database) if event["status"] == "waiting"]
+    assert waiting["reason"] == "it shows warning, which can't follow under_review"
+    gateway.disputed = lambda query: shown(LOST)
+    let_events_pass(database, 5)
+    followed(api)
+    assert disputes_of(database, payment_id)[0]["status"] == "lost"
+
+
+def test_an_unknown_word_counts_as_open_and_changes_nothing_that_is_known(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    told(api, shown(None))
+    assert payment_now(database, payment_id).disputed_minor == 1999
+    told(api, shown(WON))
+    told(api, shown(None))
+    (dispute,) = disputes_of(database, payment_id)
+    assert (dispute["status"], dispute["gateway_status"]) == ("won", "a new word")
+    assert story_of(database, payment_id)[-2:] == ["DISPUTE_OPENED", "DISPUTE_WON"]
+
+
+def test_a_silent_gateway_is_asked_again_and_after_a_day_a_person_sees_why(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    gateway.disputed = lambda query: Unknown("read timeout", kind=UnknownKind.ANSWER_TIMEOUT)
+    post(api, "dp_1", "ch_1")
+    followed(api)
+    (event,) = events_kept(database)
+    assert (event["status"], event["reason"]) == ("waiting", "read timeout")
+    let_events_pass(database, 86_400)
+    followed(api)
+    (event,) = events_kept(database)
+    assert (event["status"], event["reason"]) == ("unmatched", "read timeout")
+    assert event["payment_id"] == payment_id
+    assert disputes_of(database, payment_id) == []
+
+
+def test_a_frozen_payment_is_not_written_to(database: Database, api: Api, gateway: ScriptedGateway) -> None:
+    payment_id = paid(database, gateway)
+    database.run(
+        lambda connection: connection.exec_driver_sql("UPDATE payments SET frozen_at = now()") and None
+    )
+    told(api, shown())
+    assert [event["status"] for event in events_kept(database)] == ["waiting"]
+    assert disputes_of(database, payment_id) == []
+
+
+def test_many_workers_that_follow_the_same_events_write_one_history(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    for number in range(3):
+        for _ in range(4):
+            post(api, f"dp_{number}", "ch_1")
+    gateway.disputed = lambda query: shown(minor=100, gateway_ref=query.dispute_ref)
+    workers = [threading.Thread(target=followed, args=(api,)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    let_events_pass(database, 120)
+    followed(api)
+    assert {event["status"] for event in events_kept(database)} == {"followed"}
+    assert payment_now(database, payment_id).disputed_minor == 300
+    assert story_of(database, payment_id).count("DISPUTE_OPENED") == 3
+    assert row_is_fold(database, payment_id)
