@@ -73,6 +73,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "audit_overdue_s": (1, 30 * _DAY),
     "audit_undelivered_s": (1, 30 * _DAY),
     "decision_wait_s": (1, 30 * _DAY),
+    "payer_wait_s": (1, 30 * _DAY),
 }
 _MOST_RUNGS, _LONGEST_RUNG_S = 100, 30 * _DAY
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -122,6 +123,7 @@ class Settings:
     verify_ladder_s: tuple[float, ...]
     late_charge_policy: Literal["void", "refund", "hold"]
     recheck_ladder_s: tuple[float, ...]
+    payer_wait_s: float
     decision_wait_s: float
     routing_hooks: tuple[str, ...]
     pool_size: int
@@ -172,6 +174,7 @@ def load_settings() -> Settings:
             verify_ladder_s=tuple(env.list("AEGIS_VERIFY_LADDER_S", list(VERIFY_LADDER_S), subcast=float)),
             late_charge_policy=_late_charge_policy(env.str("AEGIS_LATE_CHARGE_POLICY", "refund")),
             recheck_ladder_s=tuple(env.list("AEGIS_RECHECK_LADDER_S", list(RECHECK_LADDER_S), subcast=float)),
+            payer_wait_s=env.float("AEGIS_PAYER_WAIT_S", 3600.0),
             decision_wait_s=env.float("AEGIS_DECISION_WAIT_S", DECISION_WAIT_S),
             routing_hooks=tuple(env.list("AEGIS_ROUTING_HOOKS", [])),
             pool_size=env.int("AEGIS_POOL_SIZE", 5),

@@ -61,7 +61,8 @@ class StoredOutcome(Struct, frozen=True):
       so that a repeat would only repeat the error. Of what was not sent also the `kind` and `retry_after_s`.
     - approved: whether it was `captured`. A charge that a `sync` found too many is a `duplicate`; `before` is the status
       that it had, `given_back` whether a person gave it back at the gateway.
-    - the payer has to act: the type of the `action`; the rest of it lets whoever has it act as the payer.
+    - the payer has to act: the type of the `action`; the rest of it lets whoever has it act as the payer. It stays when the
+      step goes on: the payer has had it, and may act on it as long as the gateway lets anybody.
     - declined: `code`, `category`, `advised_action`, `gateway`, `gateway_code`, `message`, as `domain.declines` has them.
     - a person decided: `decided_by`, and how far gateways confirmed it, `checked`.
 

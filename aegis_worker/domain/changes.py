@@ -77,9 +77,9 @@ class AnswerAttempt(Struct, frozen=True):
 class Change(Struct, frozen=True):
     """Everything that one step of one job changes. `payment` is the payment after `events`.
 
-    `action`: what the payer has to do from now on; its events name the type alone. `confirmed`: the confirm whose answer
-    `answered` is, for the step that waited for it. `confirm_seen`: the number of the confirm that its job was claimed with;
-    a waiting job that was given another one meanwhile is due at once.
+    `action`: what the payer has to do from now on; its events name the type alone. `beside`: another attempt that ended
+    with the one of `answered`, the confirm or the close of the step that waited for its payer. `confirm_seen`: the number
+    of the confirm that its job was claimed with; a waiting job that was given another one meanwhile is due at once.
     """
 
     job_id: str
@@ -95,7 +95,7 @@ class Change(Struct, frozen=True):
     entity: EntityChange | None = None
     # The job ends, and one that was ordered behind it may get its own.
     hands_on: bool = False
-    confirmed: AnswerAttempt | None = None
+    beside: AnswerAttempt | None = None
     confirm_seen: int | None = None
     # Written with the job, so that this change is known again where only the answer to its COMMIT was lost.
     number: int = field(default_factory=lambda: random.getrandbits(63))

@@ -50,9 +50,14 @@ def allowed_in(state: State) -> tuple[str, ...]:
 
 
 def deciding_last(payment: Payment, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
-    """The attempts with the one last that decides what is next: a confirm does so only while it is open."""
+    """The attempts with the one last that decides what is next: a confirm or a close does so only while it is open."""
     waits = payment.state is State.REQUIRES_ACTION
-    over = [one for one in attempts if one.operation is Operation.CONFIRM and not (waits and _is_open(one))]
+    over = [
+        one
+        for one in attempts
+        if (one.operation is Operation.CONFIRM and not (waits and _is_open(one)))
+        or (one.operation is Operation.CLOSE and not _is_open(one))
+    ]
     return (*over, *(one for one in attempts if one not in over)) if over else tuple(attempts)
 
 

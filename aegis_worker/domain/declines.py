@@ -146,6 +146,9 @@ DECLINES: dict[str, Decline] = {
     "authentication_failed": Decline("action", "authenticate", "The payer failed the authentication."),
     "authentication_expired": Decline("action", "authenticate", "The payer did not authenticate in time."),
     "payer_cancelled": Decline("action", "use_other_method", "The payer gave up."),
+    "payer_abandoned": Decline(
+        "action", "use_other_method", "The payer did not come back in time; what could be paid was cancelled."
+    ),
     "invalid_number": Decline("invalid", "use_other_method", "The card number is wrong.", never_again=True),
     "invalid_cvc": Decline("invalid", "use_other_method", "The security code is wrong."),
     "invalid_token": Decline("invalid", "use_other_method", "The token is unknown to the gateway, or used."),

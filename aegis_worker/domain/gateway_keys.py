@@ -21,9 +21,10 @@ _LETTER = {
     Operation.CAPTURE: "c",
     Operation.VOID: "v",
     Operation.REFUND: "r",
+    Operation.CLOSE: "z",
 }
 _ORDERED_LETTER = {Operation.CAPTURE: "c", Operation.VOID: "x", Operation.REFUND: "b"}
-_KEY = re.compile(r"(pay_[0-9a-f]{32})(?:-([iapdcvr])([0-9]{1,3})|([cxb])([0-9]{3}))")
+_KEY = re.compile(r"(pay_[0-9a-f]{32})(?:-([iapdcvrz])([0-9]{1,3})|([cxb])([0-9]{3}))")
 _CHARGING = "iap"
 
 

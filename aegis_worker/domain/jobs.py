@@ -20,6 +20,7 @@ class ClaimedJob(Struct, frozen=True):
     `{"confirm": number}`, the latest thing that the payer brought back, which `confirm` holds.
     `claim_count`: how many workers began it since its last answer and left it. `left_behind`: its last holder let its lease
     run out. `claimed_at_s`: just before it was claimed; `made_at_s`: when it was made; both of this process's clock.
+    `since_1970_s`: what is to be added to that clock for the time of day, as PostgreSQL has it.
     `payer`: None where none was given, or what was given is erased.
     """
 
@@ -32,6 +33,7 @@ class ClaimedJob(Struct, frozen=True):
     request: Mapping[str, Any] | None = None
     made_at_s: float = 0.0
     claimed_at_s: float = 0.0
+    since_1970_s: float = 0.0
     left_behind: bool = False
     confirm: Confirm | None = None
     payer: Payer | None = None

@@ -43,6 +43,8 @@ class Operation(StrEnum):
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
+    # Cancel, at one gateway, what its payer could still pay there, before the payment goes elsewhere or ends.
+    CLOSE = "close"
 
 
 # The steps that lead to a charge, in their order: what they are told of is the payment at the gateway.

@@ -133,6 +133,12 @@ def _void(payment: Payment, script: Script, amount: int, now: float, is_new: boo
     return Done(200, amount, now)
 
 
+def _close(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
+    payment.client_secret = ""
+    payment.become(Status.VOIDED)
+    return Done(200, amount, now)
+
+
 def _refund(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
     payment.refund(amount)
     return Done(200, amount, now)
@@ -144,4 +150,5 @@ _OPERATIONS: dict[str, Callable[[Payment, Script, int, float, bool], Done]] = {
     "charge": _charge,
     "void": _void,
     "refund": _refund,
+    "close": _close,
 }

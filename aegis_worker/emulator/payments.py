@@ -31,6 +31,8 @@ ALLOWED_IN: dict[str, frozenset[Status]] = {
     "capture": frozenset({Status.AUTHORIZED}),
     "void": frozenset({Status.CREATED, Status.REQUIRES_ACTION, Status.AUTHENTICATED, Status.AUTHORIZED}),
     "refund": frozenset({Status.AUTHORIZED, Status.SUCCEEDED}),
+    # Never what was paid: that is voided or refunded.
+    "close": frozenset({Status.CREATED, Status.REQUIRES_ACTION, Status.AUTHENTICATED}),
 }
 
 

@@ -14,7 +14,9 @@ from .payments import Status
 from .replies import Reply, error, json_reply, naming
 
 _NEW = {"/v1/payments": "create", "/v1/authentications": "authenticate", "/v1/charges": "charge"}
-_ON_PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})/(authenticate|charge|confirm|capture|void|refund)")
+_ON_PAYMENT = re.compile(
+    r"/v1/payments/([\w-]{1,64})/(authenticate|charge|confirm|capture|void|refund|close)"
+)
 _PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})")
 _DISPUTE = re.compile(r"/v1/disputes/([\w-]{1,64})")
 _PAYER = re.compile(r"/3ds/([\w-]{1,64})")

@@ -11,7 +11,7 @@ from .scripts import Script
 
 TOKEN_PREFIX = "tok_"
 _MOST_DIGITS = 9
-OPERATIONS = ("create", "authenticate", "charge", "confirm", "capture", "void", "refund")
+OPERATIONS = ("create", "authenticate", "charge", "confirm", "capture", "void", "refund", "close")
 # The adapter dials a closed port for this token, so no server ever sees it.
 REFUSED = "refused"
 
@@ -20,7 +20,7 @@ A token is `tok_<script>[_<N>][_once][_on_<operation>][_at_<instance>]`, or `tok
   _<N>              replaces the number in the script's line (`tok_pending_10`); beyond what N may be, the gateway
                     refuses the payment and says so
   _once             acts on the first call for a payment only; later calls approve (`tok_500_nocharge_once`)
-  _on_<operation>   acts on create, authenticate, capture, void or refund instead of charge
+  _on_<operation>   acts on create, authenticate, capture, void, refund or close instead of charge
                     (`tok_drop_on_capture`); not for 3ds, pending and late_commit
   _then_<script>    of `sdk`: acts on the confirm (`tok_sdk_then_drop`)
   _at_<instance>    acts at that instance only, elsewhere approves (`tok_soft_try_again_at_sandbox_a`)

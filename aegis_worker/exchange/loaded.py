@@ -95,7 +95,7 @@ class LoadedGateway:
         """What a GET of the webhooks' address is answered with. Raises `errors.InvalidWebhook`."""
         return self._adapter.answer_challenge(query)
 
-    def close(self) -> None:
+    def close_connections(self) -> None:
         """Close kept-alive connections, unless some are in use."""
         self._engine.close_idle()
 

@@ -113,6 +113,13 @@ class Adapter(Protocol):
         `Approved.gateway_ref` is the refund's own id. `Pending` where the gateway decides later: it is asked again.
         """
 
+    def close(self, request: GatewayRequest) -> Flow[Outcome]:
+        """Cancel `request.gateway_ref`, which was not charged, so that its payer can't pay it any more.
+
+        `Approved`: nobody can. `Declined` where it can't be cancelled, because it was paid or has ended otherwise: then
+        the charge is asked about.
+        """
+
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:
         """The outcome of an operation, looked up by the gateway's own id."""
 
@@ -176,5 +183,5 @@ class PaymentGateway(Protocol):
         Raises `errors.InvalidWebhook` for what is no challenge of this gateway.
         """
 
-    def close(self) -> None:
+    def close_connections(self) -> None:
         """Close kept-alive connections."""

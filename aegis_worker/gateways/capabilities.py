@@ -31,6 +31,10 @@ class Capabilities:
     is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
     hold. `partial_refunds`: give back less than all, and more than once. `confirms`: it takes what the payer brought back
     from an action, by `Adapter.confirm`; without it a payer's return only has the gateway asked.
+
+    What a payer can do there without us (design D16): `closes`: what waits for its payer, or was begun and not charged, can
+    be cancelled, by `Adapter.close`; without it a payer's doing must move nothing until we capture it. `reopens`: after a
+    decline a payer who was sent away may try again there, with another card.
     """
 
     steps: tuple[Operation, ...]
@@ -48,6 +52,8 @@ class Capabilities:
     voids: bool = True
     partial_refunds: bool = True
     confirms: bool = False
+    closes: bool = True
+    reopens: bool = False
 
     def takes(self, amount: Money) -> bool:
         """Whether the gateway can write the amount exactly."""

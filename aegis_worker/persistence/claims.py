@@ -123,6 +123,7 @@ def _claimed(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> Cla
         request=row["request"],
         made_at_s=asked_at_s - row["age_s"],
         claimed_at_s=asked_at_s,
+        since_1970_s=row["time_of_day_s"] - told_at_s,
         left_behind=row["left_behind"],
         payer=None if row["payer"] is None else Payer(row["payer"]),
     )

@@ -100,7 +100,7 @@ def erase_confirms(connection: Connection, changes: Sequence[Change]) -> None:
 
 
 def _ended(change: Change) -> int | None:
-    for one in (change.confirmed, change.answered):
+    for one in (change.beside, change.answered):
         if one is not None and _is_ended_confirm(one):
             return one.number
     return None

@@ -139,7 +139,7 @@ def _row(change: Change, lease_s: float) -> dict[str, Any]:
         "events": [
             {"seq": event.seq, "type": event.type, "data": dict(event.data)} for event in change.events
         ],
-        "answered": [_answered(one) for one in (change.answered, change.confirmed) if one] or None,
+        "answered": [_answered(one) for one in (change.answered, change.beside) if one] or None,
         "opened": change.opened and _opened(change.opened),
         "confirm_seen": change.confirm_seen,
         "follow_up": job.follow_up and {"id": new_id(JOB), **asdict(job.follow_up)},

@@ -47,7 +47,7 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
         action=settled.action if settled else None,
         entity=entity,
         hands_on=job.status in ("succeeded", "failed") and job.follow_up is None and _may_be_waited_for(work),
-        confirmed=settled.confirmed if settled else None,
+        beside=settled.beside if settled else None,
         confirm_seen=work.job.confirm.number if work.job.confirm else None,
     )
 

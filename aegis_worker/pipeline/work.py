@@ -34,6 +34,7 @@ class Policy:
     `late_charge`: what is done about a charge that turns up after its payment ended without it. `void` releases what is
     only held and leaves a captured charge to a person, `refund` releases or gives back, `hold` leaves both to a person.
     `recheck_after_s`: when a charge that was refused or absent is asked about again for the first time.
+    `payer_wait_s`: so long a payer may take where the gateway does not say.
     """
 
     max_attempts: int
@@ -41,6 +42,7 @@ class Policy:
     poison_cap: int
     late_charge: LatePolicy = "refund"
     recheck_after_s: float = 900.0
+    payer_wait_s: float = 3600.0
     route_wait_s: float = 300.0
 
 
@@ -80,6 +82,11 @@ class Work(Struct, frozen=True):
     def latest(self) -> Attempt | None:
         """The attempt that decides what is next."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def time_of_day_s(self) -> float:
+        """The moment that it is decided at, in seconds since 1970, as PostgreSQL has it."""
+        return self.now_s + self.job.since_1970_s
 
     @property
     def subject(self) -> Attempt:
@@ -153,7 +160,8 @@ class Settled(Struct, frozen=True):
 
     `work`: where the database will be. `otherwise`: what it means where the call is not to be repeated now; only of a
     SendAgain. `action`: what the payer has to do from now on. `entity`: what it changes of the capture or refund that the
-    job is about. `confirmed`: how a confirm ended whose answer `answered` is, for the step that waited for it.
+    job is about. `beside`: how another attempt ended with the one of `answered`: the confirm whose answer it is, for the
+    step that waited for it, or the close that ended the step.
     """
 
     work: Work
@@ -163,4 +171,4 @@ class Settled(Struct, frozen=True):
     otherwise: Settled | None = None
     action: NextAction | None = None
     entity: EntityChange | None = None
-    confirmed: AnswerAttempt | None = None
+    beside: AnswerAttempt | None = None

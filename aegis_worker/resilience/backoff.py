@@ -41,6 +41,16 @@ def may_try_after_decline(code: str, times: int, limits: RetryLimits) -> bool:
     return may_fail_over(code) and (most is None or times < most)
 
 
+def rung_at_s(elapsed_s: float, ladder_s: Sequence[float]) -> float:
+    """The rung that a ladder has come to after this time, the last one for ever."""
+    begins_at_s = 0.0
+    for rung_s in ladder_s:
+        begins_at_s += rung_s
+        if elapsed_s < begins_at_s:
+            return rung_s
+    return ladder_s[-1]
+
+
 def verify_delay_s(checks: int, ladder_s: Sequence[float]) -> float | None:
     """Seconds until the gateway is asked again after `checks` look-ups; None when a person has to be asked instead."""
     return ladder_s[checks] if checks < len(ladder_s) else None

@@ -69,5 +69,5 @@ def configured_gateways() -> dict[str, PaymentGateway]:
     """The gateways of config/gateways.toml by name, with no connection open. Raises ConfigurationError."""
     gateways = load_gateways(load_settings().config_dir / "gateways.toml")
     for gateway in gateways.values():
-        gateway.close()
+        gateway.close_connections()
     return gateways

@@ -26,7 +26,7 @@ def configured_routing(settings: Settings, gateways: Mapping[str, PaymentGateway
 def close_gateways(gateways: Mapping[str, PaymentGateway]) -> None:
     """Close the gateways' connections."""
     for gateway in gateways.values():
-        gateway.close()
+        gateway.close_connections()
 
 
 def calls_at_once(settings: Settings, gateways: Mapping[str, PaymentGateway]) -> int:

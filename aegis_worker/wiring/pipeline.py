@@ -47,6 +47,7 @@ def pipeline_parts(
             late_charge=settings.late_charge_policy,
             recheck_after_s=settings.recheck_ladder_s[0],
             route_wait_s=settings.route_wait_s,
+            payer_wait_s=settings.payer_wait_s,
         ),
         hint=hints.notify,
         worker=name,

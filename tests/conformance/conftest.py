@@ -56,7 +56,7 @@ def till(subject: Subject, emulators: dict[str, Sandbox], shop: Sink) -> Iterato
     till = Till(subject, emulators[subject.name], shop)
     yield till
     till.emulator.set_faults()
-    till.gateway.close()
+    till.gateway.close_connections()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

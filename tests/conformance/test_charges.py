@@ -17,7 +17,6 @@ from aegis_worker.domain.outcomes import (
     Declined,
     NotFound,
     NotSent,
-    Operation,
     Pending,
     Unknown,
     UnknownKind,
@@ -108,9 +107,40 @@ def test_three_d_secure_failed(till: Till) -> None:
 def test_three_d_secure_abandoned_and_the_door_closed(till: Till) -> None:
     paid = till.pay("tok_3ds_120", return_url=SHOP)
     assert isinstance(till.ask(paid), ActionRequired)
-    assert isinstance(till.order(Operation.VOID, paid).outcome, Approved)
+    closed = till.close(paid)
+    assert isinstance(closed.outcome, Approved)
+    assert isinstance(till.again(closed), Approved)
+    assert isinstance(till.ask(closed), Approved)
     assert isinstance(till.ask(paid), Declined)
     assert till.captured(paid) == []
+
+
+def test_a_payer_who_comes_after_the_door_was_closed(till: Till) -> None:
+    paid = till.pay("tok_3ds_120", return_url=SHOP)
+    assert isinstance(paid.outcome, ActionRequired)
+    assert isinstance(paid.outcome.action, Redirect)
+    assert isinstance(till.close(paid).outcome, Approved)
+    till.subject.payer_passes(till.emulator, paid.outcome.action.url)
+    assert isinstance(till.ask(paid), Declined)
+    assert till.captured(paid) == []
+
+
+def test_a_late_success_while_the_door_is_closed(till: Till) -> None:
+    paid = till.pay("tok_3ds_1", return_url=SHOP)
+    till.settled(paid, Approved)
+    closed = till.close(paid)
+    assert isinstance(closed.outcome, Declined)
+    assert not isinstance(till.ask(closed), Approved)
+    assert isinstance(till.ask(paid), Approved)
+    assert till.captured(paid) == [1999]
+
+
+def test_a_charge_after_the_door_was_closed(till: Till) -> None:
+    """A worker that was frozen before its call wakes up."""
+    begun = till.begin()
+    assert isinstance(till.close(begun).outcome, Approved)
+    assert not isinstance(till.charge(begun).outcome, Approved | Pending)
+    assert till.captured(begun) == []
 
 
 def test_three_d_secure_without_the_payer(till: Till) -> None:

@@ -40,7 +40,7 @@ def gateway(proxy: RewritingProxy) -> Iterator[LoadedGateway]:
     """An adapter whose answers come by the proxy."""
     adapter = adapter_for(proxy.url)
     yield adapter
-    adapter.close()
+    adapter.close_connections()
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ from aegis_worker.gateways.sandbox.codes import DECLINE_CODES
 def gateway(sandbox: Sandbox) -> Iterator[LoadedGateway]:
     adapter = adapter_for(sandbox.url)
     yield adapter
-    adapter.close()
+    adapter.close_connections()
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def impatient(sandbox: Sandbox) -> Iterator[LoadedGateway]:
     """Waits for an answer no longer than half a second."""
     adapter = adapter_for(sandbox.url, timeout_s=0.5)
     yield adapter
-    adapter.close()
+    adapter.close_connections()
 
 
 def is_now(gateway: LoadedGateway, about: StatusQuery, decided: type[Approved | Declined]) -> bool:

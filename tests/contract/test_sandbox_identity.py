@@ -284,4 +284,4 @@ def test_what_the_sandbox_itself_answers_is_ours_in_every_way_that_a_call_can_en
     again = sent(gateway, charge)
     assert isinstance(again, Declined)
     assert again.code == "suspected_fraud"
-    gateway.close()
+    gateway.close_connections()

@@ -54,7 +54,7 @@ def parts(database: Database, pair: SandboxPair, proxy: RewritingProxy) -> Itera
     gateways = [adapter(pair.a, base_url=proxy.url, **OPTIONS), adapter(pair.b, **OPTIONS)]
     yield pipeline(database, *gateways)
     for gateway in gateways:
-        gateway.close()
+        gateway.close_connections()
 
 
 def accept(database: Database, *tokens: str) -> list[str]:

@@ -82,8 +82,8 @@ def parts(database: Database, sandboxes: SandboxPair, proxy: MalformingProxy) ->
     made = pipeline(database, first, second, calls_in_flight=3)
     yield made
     made.tail.finish()
-    first.close()
-    second.close()
+    first.close_connections()
+    second.close_connections()
 
 
 def at_odds_with_the_ledgers(database: Database, sandboxes: SandboxPair) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.model_gateway import IN_DOUBT, KEY_LIFETIME_S, LATER, REFUSED, ModelGateway
+from support.model_gateway import CLOSINGS, IN_DOUBT, KEY_LIFETIME_S, LATER, REFUSED, ModelGateway
 from support.model_tables import LEASE_S, Clock, Tables
 from support.model_worker import World, worker
 
@@ -38,13 +38,20 @@ class PaymentLife(RuleBasedStateMachine):
         has_keys=st.sampled_from((True, True, False)),
         capture=st.sampled_from(("automatic", "manual")),
         moods=st.tuples(st.lists(MOODS, min_size=1, max_size=5), st.lists(MOODS, max_size=3)),
+        closings=st.lists(st.sampled_from(CLOSINGS), max_size=3),
     )
     def accept(
-        self, steps: tuple[Operation, ...], has_keys: bool, capture: str, moods: tuple[list[str], list[str]]
+        self,
+        steps: tuple[Operation, ...],
+        has_keys: bool,
+        capture: str,
+        moods: tuple[list[str], list[str]],
+        closings: list[str],
     ) -> None:
         self.clock = Clock()
         self.tables = Tables(self.clock, capture_method=capture)
         a = ModelGateway("a", self.clock, steps, KEY_LIFETIME_S if has_keys else 0.0, moods[0])
+        a.closings = closings
         b = ModelGateway("b", self.clock, (Operation.PROCESS,), KEY_LIFETIME_S, moods[1])
         self.world = World(self.tables, {"a": a, "b": b})
         self.frozen: list[Generator[str]] = []

@@ -92,7 +92,7 @@ def a_talkative_gateway(status: int, body: str, reason: str) -> Iterator[LoadedG
     try:
         yield gateway
     finally:
-        gateway.close()
+        gateway.close_connections()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -45,8 +45,9 @@ class Subject:
     """One gateway. `skips`: by scenario, the gateway's own reason why it has no such thing.
 
     `other_payment` and `other_money` change the body of an answer so that it is about something else than what was asked.
-    `page_token`: of a card that wants 3-D Secure in the shop's page. `brought_back`: what the payer brings from there, by
-    the action's data. `saved_card`: saves a card with a customer, and gives the token that stands for both.
+    `payer_passes`: what the payer does on the page of 3-D Secure. `page_token`: of a card that wants 3-D Secure in the
+    shop's page. `brought_back`: what the payer brings from there, by the action's data. `saved_card`: saves a card with a
+    customer, and gives the token that stands for both.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Subject:
     other_payment: Callable[[Body], Body]
     other_money: Callable[[Body], Body]
     refund_by_hand: Callable[[Sandbox, str, int], None]
+    payer_passes: Callable[[Sandbox, str], object]
     page_token: str
     brought_back: Callable[[Sandbox, Mapping[str, Any]], Body] = lambda emulator, data: {}
     saved_card: Callable[[Sandbox], str] = lambda emulator: ""
@@ -139,6 +141,23 @@ class Till:
                 break
         return Paid(request, outcome, ref)
 
+    def begin(self) -> Paid:
+        """A payment at the gateway that was not charged yet."""
+        terms = PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "tok_ok"}, "automatic")
+        payment_id = f"pay_{uuid.uuid4().hex}"
+        key = gateway_key(payment_id, Operation.INITIATE, 1)
+        request = GatewayRequest(Operation.INITIATE, payment_id, key, terms)
+        outcome = sent(self.gateway, request)
+        return Paid(request, outcome, getattr(outcome, "gateway_ref", None))
+
+    def charge(self, begun: Paid) -> Paid:
+        """Charge what was begun."""
+        key = gateway_key(begun.request.payment_id, Operation.PROCESS, 1)
+        request = replace(
+            begun.request, operation=Operation.PROCESS, idempotency_key=key, gateway_ref=begun.charge
+        )
+        return Paid(request, sent(self.gateway, request), begun.ref)
+
     def again(self, paid: Paid) -> Outcome:
         """The same call under the same key."""
         return sent(self.gateway, paid.request)
@@ -166,6 +185,16 @@ class Till:
             terms=replace(paid.request.terms, amount=Money(minor, "USD")),
             gateway_ref=paid.charge,
             final=final,
+        )
+        return Paid(request, sent(self.gateway, request), paid.ref)
+
+    def close(self, paid: Paid) -> Paid:
+        """The door behind a charge, shut."""
+        request = replace(
+            paid.request,
+            operation=Operation.CLOSE,
+            idempotency_key=gateway_key(paid.request.payment_id, Operation.CLOSE, 1),
+            gateway_ref=paid.charge,
         )
         return Paid(request, sent(self.gateway, request), paid.ref)
 
@@ -286,6 +315,7 @@ SANDBOX = Subject(
     other_payment=lambda body: _changed(body, id="spay_other", reference="another"),
     other_money=lambda body: _changed(body, amount=body["amount"] + 1),
     refund_by_hand=_refund_at_sandbox,
+    payer_passes=lambda emulator, url: emulator.call("GET", urlsplit(url).path),
     page_token="tok_sdk",
     brought_back=_challenge_passed,
     skips={
@@ -307,6 +337,7 @@ STRIPE = Subject(
     other_payment=lambda body: {**body, "id": "pi_other", "metadata": {"reference": "another"}},
     other_money=lambda body: {**body, "amount": body["amount"] + 1},
     refund_by_hand=_refund_at_stripe,
+    payer_passes=lambda emulator, url: emulator.call("POST", f"{urlsplit(url).path}/pass"),
     page_token="tok_3ds_1",
     saved_card=_saved_at_stripe,
     skips={

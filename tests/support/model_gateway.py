@@ -33,8 +33,11 @@ LATER = (
     "decide later: no",
     "send the payer away: yes",
     "send the payer away: no",
+    "send the payer away: never",
     "approve",
 )
+# The fates of a call that closes the door behind a charge.
+CLOSINGS = ("close", "close and lose the answer", "lose the closing")
 SOFT, HARD = Declined("insufficient_funds", "51"), Declined("stolen_card", "43")
 
 
@@ -64,6 +67,8 @@ class ModelGateway:
     moods: list[str]
     look_ups: str = "answer"
     entries: list[_Entry] = field(default_factory=list)
+    closings: list[str] = field(default_factory=list)
+    closed: set[str] = field(default_factory=set)
     kept: dict[str, tuple[float, Outcome | _Entry]] = field(default_factory=dict)
     on_their_way: list[tuple[float, GatewayRequest]] = field(default_factory=list)
 
@@ -79,6 +84,8 @@ class ModelGateway:
     def call(self, request: GatewayRequest) -> Outcome:
         """Make one call, in the gateway's present mood."""
         self._catch_up()
+        if request.operation is Operation.CLOSE:
+            return self._close(request)
         if request.operation is not Operation.PROCESS:
             return Approved(f"ref_{self.name}")
         mood = self.moods.pop(0) if self.moods else "approve"
@@ -99,6 +106,10 @@ class ModelGateway:
         self._catch_up()
         if self.look_ups == "down":
             return Unknown("look-ups are down")
+        if query.operation is Operation.CLOSE:
+            return (
+                Approved(f"ref_{self.name}", captured=False) if query.reference in self.closed else NotFound()
+            )
         if query.operation is not Operation.PROCESS:
             return Approved(f"ref_{self.name}")
         shown = [
@@ -113,6 +124,22 @@ class ModelGateway:
         """End all faults."""
         self.look_ups = "answer"
         self.moods.clear()
+        self.closings.clear()
+
+    def _close(self, request: GatewayRequest) -> Outcome:
+        """Nothing of the payment is charged here from now on, unless something was."""
+        fate = self.closings.pop(0) if self.closings else "close"
+        if fate == "lose the closing":
+            return Unknown("reset before it arrived")
+        if any(isinstance(entry.says, Approved | Pending) for entry in self.entries):
+            return Declined("invalid_request", "already_paid")
+        self.closed.add(request.idempotency_key)
+        for entry in self.entries:
+            if isinstance(entry.says, ActionRequired):
+                entry.says, entry.then = Declined("generic_decline", "closed"), None
+        return (
+            Unknown("read timeout") if fate == "close and lose the answer" else Approved(f"ref_{self.name}")
+        )
 
     def _arrive(self, request: GatewayRequest, mood: str, now: float) -> Outcome:
         key = request.idempotency_key
@@ -120,6 +147,8 @@ class ModelGateway:
             at, answer = self.kept[key]
             if now - at < self.key_lifetime_s:
                 return answer.says if isinstance(answer, _Entry) else answer
+        if self.closed:
+            return Declined("invalid_request", "closed")
         if mood == "store a 500":
             answer = Unknown("HTTP 500", stored=True)
             self.kept[key] = (now, answer)
@@ -153,5 +182,6 @@ _DECIDES: dict[str, Callable[[Standing], tuple[Standing, Standing | None]]] = {
     "decide later: yes": lambda yes: (Pending("ref"), yes),
     "decide later: no": lambda yes: (Pending("ref"), SOFT),
     "send the payer away: yes": lambda yes: (ActionRequired("ref", Redirect("https://bank.example")), yes),
+    "send the payer away: never": lambda yes: (ActionRequired("ref", Redirect("https://bank.example")), None),
     "send the payer away: no": lambda yes: (ActionRequired("ref", Redirect("https://bank.example")), HARD),
 }

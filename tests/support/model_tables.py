@@ -147,7 +147,7 @@ class Tables:
         for change in held:
             self._write_events(change.payment, change.events)
             self._write_job(self._row(change.job_id), change, lease_s)
-            for answer in (change.answered, change.confirmed):
+            for answer in (change.answered, change.beside):
                 if answer is not None:
                     self._write_answer(answer)
             if change.opened is not None:

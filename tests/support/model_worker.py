@@ -44,6 +44,7 @@ POLICY = Policy(
     max_attempts=3,
     verify_ladder_s=(10.0, 30.0, 60.0, 120.0, 300.0),
     poison_cap=5,
+    payer_wait_s=90.0,
 )
 SLOWEST_CALL_S = 10.0
 

@@ -47,7 +47,7 @@ class ScriptedGateway:
     """Remembers the first effect of each idempotency key. `script(request)` may charge, and may answer anything.
 
     A test may put scripts of its own in the place of `initiating`, `authenticating`, `confirming`, `reverse`, `capturing`,
-    `look_up` and `disputed`.
+    `closing`, `look_up` and `disputed`.
     """
 
     def __init__(
@@ -87,6 +87,8 @@ class ScriptedGateway:
         self.capturing: Script = self.captured_once
         self.confirming: Script = self.charge
         self.disputed: Callable[[DisputeQuery], DisputeLookup] = lambda query: Unknown("no such dispute")
+        self.closed: dict[str, str] = {}
+        self.closing: Script = self.closed_once
         self._script = script or self.charge
         self._lock = threading.Lock()
 
@@ -112,10 +114,18 @@ class ScriptedGateway:
             reference = self.reversals.setdefault(request.idempotency_key, request.gateway_ref or "")
         return Approved(reference)
 
+    def closed_once(self, request: GatewayRequest) -> Outcome:
+        """Cancel once per key what was not charged."""
+        with self._lock:
+            self.closed.setdefault(request.idempotency_key, request.gateway_ref or "")
+        return Approved(request.gateway_ref or "", captured=False)
+
     def by_ledger(self, query: StatusQuery) -> Lookup:
         """Answer truthfully, from the ledger."""
         if query.operation is Operation.CAPTURE:
             return Approved(query.gateway_ref or "") if query.reference in self.captures else NotFound()
+        if query.operation is Operation.CLOSE:
+            return Approved(query.gateway_ref or "") if query.reference in self.closed else NotFound()
         done = self.reversals if query.operation in (Operation.VOID, Operation.REFUND) else self.charges
         reference = done.get(query.reference)
         return Approved(reference) if reference else NotFound()
@@ -177,6 +187,13 @@ class ScriptedGateway:
         self.calls.append(request)
         return self.capturing(request)
 
+    def close(self, request: GatewayRequest) -> Outcome:
+        self.calls.append(request)
+        return self.closing(request)
+
+    def close_connections(self) -> None:
+        """Do nothing, because nothing is open."""
+
     def get_status(self, query: StatusQuery) -> Lookup:
         self.look_ups.append(query)
         return self.look_up(query)
@@ -197,9 +214,6 @@ class ScriptedGateway:
         if "challenge" not in query:
             raise InvalidWebhook("no challenge")
         return f"{self.config.name}|{query['challenge']}"
-
-    def close(self) -> None:
-        """Do nothing, because nothing is open."""
 
     def _initiated(self, request: GatewayRequest) -> Outcome:
         self.calls.append(request)

@@ -49,7 +49,7 @@ class NullAdapter:
         return Approved(request.gateway_ref or f"null_{request.payment_id}", captured=request.capture)
 
     # All operations do the same.
-    initiate = authenticate = confirm = capture = void = refund = process
+    initiate = authenticate = confirm = capture = void = refund = close = process
 
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:
         """Nothing is kept."""

@@ -61,7 +61,7 @@ class SandboxAdapter:
         return outcome(request, answer)
 
     # Each operation is one POST. The request says where it goes.
-    initiate = authenticate = confirm = capture = void = refund = process
+    initiate = authenticate = confirm = capture = void = refund = close = process
 
     def _asks_for_refusal(self, request: GatewayRequest) -> bool:
         token = request.terms.payment_method.get("token")

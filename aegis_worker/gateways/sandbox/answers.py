@@ -63,7 +63,7 @@ def _accepted(request: GatewayRequest, payment: SandboxPayment) -> Outcome:
         seen = after_confirm(payment)
         return seen if not isinstance(seen, NotFound) else about_another(f"it shows {payment.status}")
     if done is not None:
-        return Approved(payment.id, captured=operation is not Operation.VOID)
+        return Approved(payment.id, captured=operation not in (Operation.VOID, Operation.CLOSE))
     seen = by_status(operation, payment)
     if isinstance(seen, NotFound | Declined):
         return about_another(f"it shows a payment that is {payment.status}")

@@ -123,4 +123,4 @@ def _of_later_step(query: StatusQuery, payment: SandboxPayment) -> Lookup:
         return stranger
     if done.error_code:
         return declined(done.error_code, "", payment.id)
-    return Approved(payment.id, captured=query.operation is not Operation.VOID)
+    return Approved(payment.id, captured=query.operation not in (Operation.VOID, Operation.CLOSE))

@@ -22,7 +22,10 @@ VERBS = {
     Operation.CAPTURE: "capture",
     Operation.VOID: "void",
     Operation.REFUND: "refund",
+    Operation.CLOSE: "close",
 }
+# What ends a payment there, whatever its amount.
+_ENDS = (VERBS[Operation.VOID], VERBS[Operation.CLOSE])
 # The steps that lead to a charge. For each, the statuses of a payment for which the step has not happened yet.
 NOT_YET = {
     Operation.INITIATE: frozenset[str](),
@@ -82,7 +85,7 @@ class SandboxPayment(Struct, frozen=True):
 
     def shown(self, done: SandboxOperation | None = None) -> Shown:
         """What an answer with this payment shows: about the whole payment, or about one operation on it."""
-        if done is None or done.verb == VERBS[Operation.VOID]:
+        if done is None or done.verb in _ENDS:
             return Shown(self.references, self.id, self.minor, self.currency)
         return Shown({done.reference}, self.id, done.minor, self.currency)
 

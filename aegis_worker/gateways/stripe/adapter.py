@@ -57,6 +57,7 @@ class StripeAdapter:
             identity=IDENTITY,
             amounts=AMOUNTS,
             several_captures=self._multicapture,
+            reopens=True,
             payer=_OF_THE_PAYER,
         )
         acts_for = config.account if options.get("connected") else None
@@ -75,7 +76,7 @@ class StripeAdapter:
         return self._reader.outcome(request, answer)
 
     # Each operation is one POST. The request says where it goes.
-    initiate = capture = void = refund = process
+    initiate = capture = void = refund = close = process
 
     def authenticate(self, request: GatewayRequest) -> Flow[Outcome]:
         """No step of Stripe's: confirming an intent says whether the payer has to act."""

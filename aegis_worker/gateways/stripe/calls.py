@@ -152,4 +152,5 @@ _WRITTEN = {
     Operation.CAPTURE: _capture,
     Operation.VOID: _cancel,
     Operation.REFUND: _refund,
+    Operation.CLOSE: _cancel,
 }

@@ -25,7 +25,7 @@ from .errors import StripeError, error_in
 # its id says that it is the one.
 _SHOWS = {
     **dict.fromkeys(Operation, replace(EVERYTHING, mode=True)),
-    Operation.VOID: Carries(gateway_ref=True, currency=True, mode=True),
+    **dict.fromkeys((Operation.VOID, Operation.CLOSE), Carries(gateway_ref=True, currency=True, mode=True)),
     Operation.REFUND: EVERYTHING,
 }
 # A refusal that names no intent shows nothing that could be compared.
@@ -69,7 +69,7 @@ class Intent(Struct, frozen=True):
         if operation is Operation.CAPTURE:
             minor = self.captures.get(reference)
             return Shown({reference} if minor is not None else (), self.id, minor, self.currency, self.mode)
-        if operation is Operation.VOID:
+        if operation in (Operation.VOID, Operation.CLOSE):
             return Shown((), self.id, None, self.currency, self.mode)
         references = {self.reference} if self.reference else set[str]()
         return Shown(references, self.id, self.minor, self.currency, self.mode)

@@ -25,7 +25,18 @@ def of_intent(operation: Operation, intent: Intent, reference: str, publishable_
         return Approved(intent.id) if reference in intent.captures else NotFound()
     if operation is Operation.VOID:
         return Approved(intent.id, captured=False) if intent.status == "canceled" else NotFound()
+    if operation is Operation.CLOSE:
+        return _of_close(intent)
     return _of_charge(intent, publishable_key)
+
+
+def _of_close(intent: Intent) -> Standing:
+    """Cancelled before anything was taken; what was paid, or is being paid, is not cancelled any more."""
+    if intent.status == "canceled" and not intent.received_minor:
+        return Approved(intent.id, captured=False)
+    if intent.status in ("succeeded", "processing", "canceled"):
+        return Declined("invalid_request", intent.status, "it can't be cancelled any more", intent.id)
+    return NotFound()
 
 
 def _of_charge(intent: Intent, publishable_key: str) -> Standing:

@@ -32,11 +32,14 @@ class Missing(Enum):
     ASK_A_PERSON = auto()
 
 
-def after_not_found(work: Work, attempt: Attempt, asked_at_s: float) -> Missing:
-    """What follows; `attempt` as it stood before this look-up, which left at `asked_at_s`."""
-    if attempt.status == "NOT_SENT" and attempt.sends < MAX_SENDS:
+def after_not_found(work: Work, attempt: Attempt, asked_at_s: float, *, may_repeat: bool = True) -> Missing:
+    """What follows; `attempt` as it stood before this look-up, which left at `asked_at_s`.
+
+    `may_repeat`: False where the call is not wanted any more.
+    """
+    if may_repeat and attempt.status == "NOT_SENT" and attempt.sends < MAX_SENDS:
         return Missing.SEND_AGAIN  # nothing has left yet, so this is no repeat
-    if _may_send_again(work, attempt):
+    if may_repeat and _may_send_again(work, attempt):
         return Missing.SEND_AGAIN
     if not _is_absent(work, attempt, asked_at_s):
         return Missing.ASK_AGAIN

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, JobChange
-from aegis_worker.domain.outcomes import NotFound
+from aegis_worker.domain.outcomes import NotFound, charges
 from aegis_worker.domain.payment import Fact
 from aegis_worker.resilience.backoff import verify_delay_s
 
@@ -26,10 +26,16 @@ def end_attempt(
     gateway_ref: str | None = None,
     *,
     recheck_in_s: float | None = None,
+    counts: bool = True,
 ) -> tuple[Work, AnswerAttempt]:
-    """How the attempt stands after the answer, here and in the database."""
+    """How the attempt stands after the answer, here and in the database.
+
+    `counts`: whether a look-up takes a rung of the ladder. What was once the payer's to do stays on record.
+    """
     subject = work.subject
-    asked, missing = answer.looked_up, isinstance(answer.outcome, NotFound)
+    asked, missing = answer.looked_up and counts, isinstance(answer.outcome, NotFound)
+    if subject.outcome.action is not None and outcome.action is None:
+        outcome = replace(outcome, action=subject.outcome.action)
     after = replace(
         subject,
         status=status,
@@ -46,11 +52,16 @@ def end_attempt(
         status=status,
         gateway_ref=gateway_ref,
         outcome=outcome,
-        latency_ms=None if asked else answer.latency_ms,
+        latency_ms=None if answer.looked_up else answer.latency_ms,
         asked=asked,
         not_found=missing,
         recheck_in_s=recheck_in_s,
     )
+
+
+def recheck_in_s(work: Work, policy: Policy) -> float | None:
+    """When the gateway is asked again about a charge that was given up; None for a call that charges nothing."""
+    return policy.recheck_after_s if charges(work.subject.operation) else None
 
 
 def doubt(work: Work, reason: str, *, stored: bool = False) -> StoredOutcome:

@@ -60,7 +60,7 @@ def books(tmp_path: Path) -> Iterator[Books]:
     with running_sandbox(tmp_path) as sandbox:
         gateway = adapter(sandbox, key_lifetime_s=60, absence_window_s=60)
         yield Books(sandbox, tmp_path / "sandbox_a.sqlite", gateway)
-        gateway.close()
+        gateway.close_connections()
 
 
 def an_hour_ago() -> datetime:
@@ -284,7 +284,7 @@ class TestAbsence:
             let_pass(database, 130)
             assert len(audited(database, gateway).violations) == 3
             assert len(reconciled(database, gateway).mismatches) == 3
-            gateway.close()
+            gateway.close_connections()
 
     @pytest.mark.parametrize("early", [NotFound(), Pending("ch_1")])
     def test_is_counted_from_the_last_time_that_the_call_was_sent(

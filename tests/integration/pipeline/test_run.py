@@ -285,7 +285,8 @@ def test_the_payer_is_sent_away_and_the_charge_goes_on_when_they_come_back(datab
     waiting = payment_of(database, payment_id)
     assert waiting.next_action is not None
     assert waiting.state is State.REQUIRES_ACTION
-    assert waiting.next_action == {"type": "redirect", "expires_at": None}
+    assert waiting.next_action["type"] == "redirect"
+    assert waiting.next_action["expires_at"] is not None
     assert action_kept(database, payment_id) == {"type": "redirect", "url": "https://bank.example/3ds"}
     for _ in range(2):
         make_due(database)

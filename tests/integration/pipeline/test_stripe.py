@@ -51,7 +51,7 @@ def emulator(shared_emulator: Sandbox) -> Iterator[Sandbox]:
 def gateway(emulator: Sandbox) -> Iterator[LoadedGateway]:
     gateway = stripe_at(emulator.url)
     yield gateway
-    gateway.close()
+    gateway.close_connections()
 
 
 def stripe_at(url: str) -> LoadedGateway:

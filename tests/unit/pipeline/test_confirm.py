@@ -74,7 +74,7 @@ def facts_of(settled: Settled) -> list[EventType]:
 
 
 def statuses(settled: Settled) -> dict[str, str]:
-    return {one.operation.value: one.status.value for one in (settled.answered, settled.confirmed) if one}
+    return {one.operation.value: one.status.value for one in (settled.answered, settled.beside) if one}
 
 
 def test_a_confirm_is_a_call_of_its_own_about_the_charge_that_waits() -> None:
@@ -151,7 +151,7 @@ def test_another_action_takes_the_place_of_the_first() -> None:
     assert statuses(settled) == {"process": "ACTION_REQUIRED", "confirm": "APPROVED"}
     assert (facts_of(settled), settled.action) == ([EventType.ACTION_REQUIRED], Qr("upi://pay"))
     payment, _ = with_the_payer().record(settled.facts)
-    assert payment.next_action == {"type": "qr", "expires_at": None}
+    assert payment.next_action == {"type": "qr", "expires_at": "1970-01-01T03:46:40.000Z"}
 
 
 @pytest.mark.parametrize("code", ["invalid_request", "gateway_misconfigured"])

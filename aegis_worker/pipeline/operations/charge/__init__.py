@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from msgspec.structs import replace
 
 from aegis_worker.domain.changes import JobChange
@@ -12,6 +14,7 @@ from aegis_worker.resilience.permits import CallResult, Verdict, Wanted
 from ..requests import steps_from
 from ..results import step_result
 from ..room import Decided, Room, gateway_and_number
+from .close import settle_close
 from .confirm import settle_confirm
 from .plan import another_try, first_step, wait_for_gateway
 from .settle import settle
@@ -28,13 +31,15 @@ class Charge(Room):
 
     def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
         """What the answer to a step of the charge means."""
+        if work.subject.operation is Operation.CLOSE:
+            return settle_close(work, answer, policy)
         if work.subject.operation is Operation.CONFIRM:
             return settle_confirm(work, answer, policy, settle)
         return settle(work, answer, policy)
 
     def question(self, work: Work, step: Ask | Send | SendAgain) -> Wanted:
         """A step is no use where the ones that follow it in its hop may not go out."""
-        if isinstance(step, Ask) or step.request.operation is Operation.CONFIRM:
+        if isinstance(step, Ask) or step.request.operation not in CHARGING_STEPS:
             return super().question(work, step)
         gateway, number = gateway_and_number(work, step)
         steps = steps_from(step.request.operation, work.route.capabilities[gateway].steps)
@@ -51,7 +56,7 @@ class Charge(Room):
         """A refusal by a breaker sends the payment to the next candidate of the same decision; what does not fit in, and
         what may go to one gateway only, waits. A payment that finds no room waits on, however old it is.
         """
-        if not isinstance(step, Send) or step.opened.operation is Operation.CONFIRM:
+        if not _is_of_a_charge(step):
             return super().refused(work, settled, step, verdict, policy)
         gateway = step.opened.gateway
         because, full = f"{gateway} {verdict.reason}", verdict.refused_by == "limit"
@@ -74,7 +79,7 @@ class Charge(Room):
 
     def is_halfway(self, work: Work, step: Step) -> bool:
         """Whether a step of the same hop was made before."""
-        if not isinstance(step, Send) or step.opened.operation is Operation.CONFIRM:
+        if not _is_of_a_charge(step):
             return False
         return any(attempt.number == step.opened.number for attempt in work.attempts)
 
@@ -85,3 +90,8 @@ class Charge(Room):
         declined_before = any(attempt.status == "DECLINED" for attempt in work.attempts)
         is_last = charges(work.subject.operation)
         return step_result(wanted, epoch, answer, is_last=is_last, declined_before=declined_before)
+
+
+def _is_of_a_charge(step: Step) -> TypeGuard[Send]:
+    """Whether it is a new step of a charge, and not what hands on or closes one."""
+    return isinstance(step, Send) and step.opened.operation in CHARGING_STEPS

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import OpenAttempt
-from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -34,7 +33,8 @@ from ..absence import Missing, after_not_found
 from ..answers import ask_later, doubt, end_attempt, send_again
 from ..requests import request_for
 from ..steps import ask, review
-from .facts import action_required
+from .door import new_end_s, wait_for_payer
+from .facts import action_required, described
 
 # The gateway could make nothing of what was brought back, or of us: it still waits for the payer.
 _CHANGES_NOTHING = frozenset({"gateway_misconfigured", "invalid_request"})
@@ -82,7 +82,7 @@ def _answered(work: Work, answer: Answer, policy: Policy, settle_step: SettleSte
     outcome = answer.outcome
     status, said = AttemptStatus.APPROVED, StoredOutcome()
     if isinstance(outcome, Declined):
-        status, said = AttemptStatus.DECLINED, _described(work, outcome)
+        status, said = AttemptStatus.DECLINED, described(work, outcome)
     elif isinstance(outcome, ActionRequired):
         said = StoredOutcome(action=outcome.action.type)
     work, ended = end_attempt(work, answer, status, said)
@@ -92,19 +92,21 @@ def _answered(work: Work, answer: Answer, policy: Policy, settle_step: SettleSte
         settled = _another_action(work, outcome, heard, policy)
     else:
         settled = settle_step(work, heard, policy)
-    return replace(settled, confirmed=ended)
+    return replace(settled, beside=ended)
 
 
 def _another_action(work: Work, outcome: ActionRequired, heard: Answer, policy: Policy) -> Settled:
     """The payer has to act once more: what is to be done now takes the place of what was."""
     said = StoredOutcome(action=outcome.action.type)
-    work, ended = end_attempt(work, heard, AttemptStatus.ACTION_REQUIRED, said, outcome.gateway_ref)
+    work, ended = end_attempt(
+        work, heard, AttemptStatus.ACTION_REQUIRED, said, outcome.gateway_ref, counts=False
+    )
+    until_s = new_end_s(work, outcome, policy)
     facts = [
         *resolved(work.payment, "the gateway has answered"),
-        action_required(work.subject.gateway, outcome),
+        action_required(work.subject.gateway, outcome, until_s),
     ]
-    asked_later = ask_later(work, ended, facts, "the payer has to act", policy)
-    return replace(asked_later, action=outcome.action)
+    return replace(wait_for_payer(work, ended, facts, until_s, policy), action=outcome.action)
 
 
 def _refused(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
@@ -112,7 +114,7 @@ def _refused(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> S
     if not answer.looked_up and work.subject.sends > 1:
         return _unknown(work, Unknown(f"the repeat was refused: {outcome.gateway_code}"), answer, policy)
     facts = resolved(work.payment, "the gateway refused what the payer brought back")
-    work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, _described(work, outcome))
+    work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, described(work, outcome))
     reason = f"the gateway refused what the payer brought back: {outcome.gateway_code}"
     return ask_later(_on_the_step(work), ended, facts, reason, policy)
 
@@ -165,14 +167,3 @@ def _on_the_step(work: Work) -> Work:
     """The work with the confirm out of the way: the step that waits for the payer decides what is next."""
     *others, confirm = work.attempts
     return replace(work, attempts=(confirm, *others), position=-1)
-
-
-def _described(work: Work, outcome: Declined) -> StoredOutcome:
-    return StoredOutcome.of_error(
-        describe_error(
-            outcome.code,
-            gateway=work.subject.gateway,
-            gateway_code=outcome.gateway_code,
-            message=outcome.message,
-        )
-    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from aegis_worker.domain.attempts import StoredOutcome
+from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.moments import rfc3339
-from aegis_worker.domain.outcomes import ActionRequired, Approved, Operation, charges
+from aegis_worker.domain.outcomes import ActionRequired, Approved, Declined, Operation, charges
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.pipeline.work import Work
 
 
 def opened(payment: Payment, operation: Operation, gateway: str, number: int) -> list[Fact]:
@@ -27,10 +31,11 @@ def acted(payment: Payment, operation: Operation, gateway: str) -> list[Fact]:
     ]
 
 
-def action_required(gateway: str, answer: ActionRequired) -> Fact:
-    """The payer has to act. Whoever has the whole action may act as the payer, so the fact has its type and end alone."""
-    ends_at = None if answer.expires_at is None else rfc3339(answer.expires_at)
-    action = {"type": answer.action.type, "expires_at": ends_at}
+def action_required(gateway: str, answer: ActionRequired, until_s: float) -> Fact:
+    """The payer has to act, until `until_s` seconds since 1970. Whoever has the whole action may act as the payer, so the
+    fact has its type and end alone.
+    """
+    action = {"type": answer.action.type, "expires_at": rfc3339(datetime.fromtimestamp(until_s, UTC))}
     return Fact(
         EventType.ACTION_REQUIRED,
         {"gateway": gateway, "gateway_ref": answer.gateway_ref, "next_action": action},
@@ -52,3 +57,15 @@ def approved(payment: Payment, operation: Operation, gateway: str, answer: Appro
             return [*before, Fact(EventType.SUCCEEDED, data | {"captured_minor": minor})]
         return [*before, Fact(EventType.AUTHORIZED, data)]
     return []
+
+
+def described(work: Work, outcome: Declined) -> StoredOutcome:
+    """What is stored of a refusal of the call in flight."""
+    return StoredOutcome.of_error(
+        describe_error(
+            outcome.code,
+            gateway=work.subject.gateway,
+            gateway_code=outcome.gateway_code,
+            message=outcome.message,
+        )
+    )

@@ -21,6 +21,7 @@ from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_
 from ..requests import request_for, steps_from
 from ..steps import ask, ended, review, unreachable_because
 from .confirm import confirm_step
+from .door import open_door
 from .facts import opened
 
 # What Retry-After may ask for at most.
@@ -51,13 +52,16 @@ def first_step(work: Work, policy: Policy) -> Step:
     unreachable = unreachable_because(work, latest)
     if unreachable is not None:
         return review(work, unreachable)
+    if latest.operation is Operation.CLOSE:
+        return ask(work)
     return confirm_step(work, latest) or _AFTER[latest.status](work, latest, policy)
 
 
 def another_try(work: Work, policy: Policy) -> Step:
     """After a refusal that has just come: at once elsewhere, later where nothing was reached, or the payment's end."""
-    if work.payment.state is State.REQUIRES_ACTION:
-        return give_up(work)  # once the payer was sent somewhere, the payment stays with that gateway
+    leaving = _leaving(work)
+    if leaving is not None:
+        return leaving
     hop = next_hop(work, policy)
     if hop is not None and hop.delay_s > 0:
         reason = f"{hop.gateway}, which {hop.because}, is tried again"
@@ -119,6 +123,14 @@ def give_up(work: Work) -> Rest:
     """The payment's end without a charge."""
     error = last_error(work)
     return Rest(JobChange("failed", reason=error["code"]), failed(error))
+
+
+def _leaving(work: Work) -> Step | None:
+    """What comes before the next hop: the door is closed, and a payer who was sent away is sent nowhere else."""
+    door = open_door(work, "it was given up there")
+    if door is None and work.payment.state is State.REQUIRES_ACTION:
+        return give_up(work)
+    return door
 
 
 def _next_try(work: Work, policy: Policy) -> Step:
@@ -236,7 +248,7 @@ def _after_approval(work: Work, latest: Attempt, policy: Policy) -> Step:
 
 
 def _after_refusal(work: Work, latest: Attempt, policy: Policy) -> Step:
-    return _next_try(work, policy)
+    return _leaving(work) or _next_try(work, policy)
 
 
 def _in_flight(work: Work, latest: Attempt, policy: Policy) -> Step:

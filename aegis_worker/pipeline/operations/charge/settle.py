@@ -27,9 +27,11 @@ from aegis_worker.gateways.kit.identity import other_money
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
 
 from ..absence import Missing, after_not_found
-from ..answers import ask_later, doubt, end_attempt, send_again
+from ..answers import ask_later, doubt, end_attempt, recheck_in_s, send_again
 from ..steps import review
+from .close import abandon
 from .confirm import confirm_step
+from .door import close_of, is_over, new_end_s, open_door, payer_has_until_s, wait_for_payer
 from .facts import acted, action_required, approved
 from .plan import another_try, first_step
 
@@ -70,7 +72,7 @@ def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> 
         AttemptStatus.DECLINED,
         StoredOutcome.of_error(error),
         outcome.gateway_ref,
-        recheck_in_s=_recheck_in_s(work, policy),
+        recheck_in_s=recheck_in_s(work, policy),
     )
     facts = resolved(work.payment, _how(answer))
     return _move_on(work, ended, facts, policy)
@@ -80,11 +82,11 @@ def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> S
     if _says_nothing_about_earlier_sends(work, answer):
         return _unknown(work, Unknown(f"the repeat was not sent: {outcome.reason}"), answer, policy)
     # What never left can't come about; what was only not found can.
-    recheck_in_s = _recheck_in_s(work, policy) if answer.looked_up else None
+    again_in_s = recheck_in_s(work, policy) if answer.looked_up else None
     said = StoredOutcome(
         reason=outcome.reason, kind=outcome.kind, retry_after_s=outcome.retry_after_s or None
     )
-    work, ended = end_attempt(work, answer, AttemptStatus.NOT_SENT, said, recheck_in_s=recheck_in_s)
+    work, ended = end_attempt(work, answer, AttemptStatus.NOT_SENT, said, recheck_in_s=again_in_s)
     return _move_on(work, ended, resolved(work.payment, _how(answer)), policy)
 
 
@@ -94,17 +96,34 @@ def _move_on(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy
 
 
 def _action_required(work: Work, outcome: ActionRequired, answer: Answer, policy: Policy) -> Settled:
-    said = StoredOutcome(action=outcome.action.type)
-    work, ended = end_attempt(work, answer, AttemptStatus.ACTION_REQUIRED, said, outcome.gateway_ref)
+    before, said = work, StoredOutcome(action=outcome.action.type)
+    work, ended = end_attempt(
+        work, answer, AttemptStatus.ACTION_REQUIRED, said, outcome.gateway_ref, counts=False
+    )
     facts = resolved(work.payment, _how(answer))
-    if work.payment.state is State.REQUIRES_ACTION:
-        # A confirm that came while the step was in doubt has waited for this.
-        confirm = confirm_step(work, work.subject)
-        if confirm is not None:
-            return Settled(work, ended, facts, confirm)
-        return ask_later(work, ended, facts, "the payer has to act", policy)
-    facts.append(action_required(work.subject.gateway, outcome))
-    return replace(ask_later(work, ended, facts, "the payer has to act", policy), action=outcome.action)
+    if work.payment.state is not State.REQUIRES_ACTION:
+        until_s = new_end_s(work, outcome, policy)
+        facts.append(action_required(work.subject.gateway, outcome, until_s))
+        return replace(wait_for_payer(work, ended, facts, until_s, policy), action=outcome.action)
+    # A confirm that came while the step was in doubt has waited for this.
+    confirm = confirm_step(work, work.subject)
+    if confirm is not None:
+        return Settled(work, ended, facts, confirm)
+    if not is_over(work, policy):
+        return wait_for_payer(work, ended, facts, payer_has_until_s(work, policy), policy)
+    return _leave_the_payer(before, (work, ended, facts), answer, policy)
+
+
+def _leave_the_payer(
+    before: Work, after: tuple[Work, AnswerAttempt, list[Fact]], answer: Answer, policy: Policy
+) -> Settled:
+    """The payer's time is over, and the step still waits for its payer: nobody is to pay it any more.
+
+    `before` and `after`: how it stood before the answer, and what the answer changed.
+    """
+    work, ended, facts = after
+    door = open_door(work, "the payer did not come back")
+    return Settled(work, ended, facts, door) if door is not None else abandon(before, answer, policy)
 
 
 def _pending(work: Work, outcome: Pending, answer: Answer, policy: Policy) -> Settled:
@@ -120,14 +139,20 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
     # A look-up without an answer leaves a pending attempt pending: it says nothing new about the charge.
     stays = answer.looked_up and latest.status in (AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED)
     status = latest.status if stays else AttemptStatus.UNKNOWN
+    before = work
     work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
+    waits = stays and latest.status is AttemptStatus.ACTION_REQUIRED
+    if waits and is_over(work, policy):
+        return _leave_the_payer(before, (work, ended, []), answer, policy)
     facts = [] if stays else in_doubt(work.payment, latest.gateway, outcome.reason)
     return ask_later(work, ended, facts, outcome.reason, policy)
 
 
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
-    follows = after_not_found(work, latest, answer.asked_at_s)
+    # What was given up must not be charged after all.
+    may_repeat = close_of(work, latest.number) is None
+    follows = after_not_found(work, latest, answer.asked_at_s, may_repeat=may_repeat)
     if follows is Missing.SEND_AGAIN:
         return send_again(work, answer, policy, in_doubt(work.payment, latest.gateway, "not found yet"))
     look_ups = f"{latest.not_found_count + 1} look-ups over the absence window found nothing"
@@ -148,10 +173,6 @@ def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) ->
 def _says_nothing_about_earlier_sends(work: Work, answer: Answer) -> bool:
     """A repeat that got nowhere leaves open what became of the first send."""
     return not answer.looked_up and work.subject.sends > 1
-
-
-def _recheck_in_s(work: Work, policy: Policy) -> float | None:
-    return policy.recheck_after_s if charges(work.subject.operation) else None
 
 
 def _how(answer: Answer) -> str:

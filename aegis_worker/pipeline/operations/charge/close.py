@@ -1,0 +1,114 @@
+"""What the answer to closing the door means (design D16). Pure.
+
+Only two things let the payment go on: the gateway has cancelled what was open, or, where it refuses to, it says of the step
+itself how that ended. "Already paid" is then the payment's success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
+from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    NotSent,
+    Pending,
+    Unknown,
+)
+from aegis_worker.domain.payment import resolved
+from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
+
+from ..absence import Missing, after_not_found
+from ..answers import ask_later, doubt, end_attempt, recheck_in_s, send_again
+from ..steps import ask, review
+from .facts import described
+from .plan import another_try
+
+
+def settle_close(work: Work, answer: Answer, policy: Policy) -> Settled:
+    """What the answer to the cancelling, or to a question about it, means."""
+    return _SETTLE[type(answer.outcome)](work, answer.outcome, answer, policy)
+
+
+def abandon(work: Work, answer: Answer, policy: Policy) -> Settled:
+    """The end of a step whose payer never came back, now that nobody can pay it any more."""
+    error = describe_error("payer_abandoned", gateway=work.subject.gateway, gateway_code=None, message="")
+    heard = replace(answer, looked_up=True)
+    again_in_s = recheck_in_s(work, policy)
+    work, ended = end_attempt(
+        work, heard, AttemptStatus.DECLINED, StoredOutcome.of_error(error), recheck_in_s=again_in_s
+    )
+    facts = resolved(work.payment, "the payer did not come back")
+    return Settled(work, ended, facts, another_try(work, policy))
+
+
+def _closed(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
+    said = StoredOutcome(captured=outcome.captured)
+    work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, said, outcome.gateway_ref)
+    work = _on_the_step(work)
+    if work.subject.status is AttemptStatus.ACTION_REQUIRED:
+        return replace(abandon(work, answer, policy), beside=ended)
+    return Settled(work, ended, [], another_try(work, policy))
+
+
+def _refused(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
+    """It was paid, or has ended some other way: the step itself is asked about, and its answer decides."""
+    said = described(work, outcome)
+    work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, said)
+    work = _on_the_step(work)
+    return Settled(work, ended, [], ask(work))
+
+
+def _pending(work: Work, outcome: Pending | ActionRequired, answer: Answer, policy: Policy) -> Settled:
+    reason = "the gateway has yet to cancel it"
+    work, ended = end_attempt(work, answer, AttemptStatus.PENDING, StoredOutcome(reason=reason))
+    return ask_later(work, ended, [], reason, policy)
+
+
+def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:
+    status = AttemptStatus.NOT_SENT if work.subject.sends == 1 else AttemptStatus.UNKNOWN
+    work, ended = end_attempt(work, answer, status, StoredOutcome(reason=outcome.reason))
+    wait_s = outcome.retry_after_s or 0.0
+    return ask_later(work, ended, [], outcome.reason, policy, wait_at_least_s=wait_s)
+
+
+def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+    # A look-up without an answer says nothing new about the call.
+    status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
+    work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
+    return ask_later(work, ended, [], outcome.reason, policy)
+
+
+def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
+    follows = after_not_found(work, work.subject, answer.asked_at_s)
+    if follows is Missing.SEND_AGAIN:
+        return send_again(work, answer, policy, [])
+    work, ended = end_attempt(work, answer, work.subject.status, doubt(work, "not cancelled yet"))
+    if follows is Missing.ASK_AGAIN:
+        return ask_later(work, ended, [], "not cancelled yet", policy)
+    rest = review(work, f"{work.subject.gateway} has not cancelled what the payer could still pay there")
+    return Settled(work, ended, rest.facts, Rest(rest.job))
+
+
+def _on_the_step(work: Work) -> Work:
+    """The work with the closing out of the way: the step that it closed decides what is next."""
+    *others, close = work.attempts
+    return replace(work, attempts=(close, *others), position=-1)
+
+
+_SETTLE: dict[type, Callable[[Work, Any, Answer, Policy], Settled]] = {
+    Approved: _closed,
+    Declined: _refused,
+    ActionRequired: _pending,
+    Pending: _pending,
+    NotSent: _not_sent,
+    Unknown: _unknown,
+    NotFound: _not_found,
+}
