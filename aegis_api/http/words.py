@@ -77,6 +77,7 @@ WORDS = {
     "latency_ms": "How long calls took.",
     "latency_p95_ms": "The time within which 95 of 100 calls were answered.",
     "limit": "How many to list at most.",
+    "left_out": "How many payments a gateway was no candidate for, by gateway and reason.",
     "limits": "Which payments it takes, and how it may be called.",
     "links": "Where to look further.",
     "low": "The lower end of the interval.",

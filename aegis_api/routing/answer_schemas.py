@@ -93,6 +93,14 @@ class ReasonCountSchema(Answer):
     payments = whole()
 
 
+class LeftOutCountSchema(Answer):
+    """How many payments a gateway was no candidate for, and why, in the words of a payment's own decision."""
+
+    gateway = text()
+    reason = text()
+    payments = whole()
+
+
 class SuccessComparedSchema(Answer):
     """A comparison over the payments for which the value is known on both sides."""
 
@@ -139,6 +147,7 @@ class SimulationSchema(Answer):
     )
     moves = fields.List(fields.Nested(MoveSchema), required=True)
     rules = fields.List(fields.Nested(RuleCountSchema), required=True)
+    left_out = fields.List(fields.Nested(LeftOutCountSchema), required=True)
     not_taken = fields.List(fields.Nested(ReasonCountSchema), required=True)
     success = fields.Nested(SuccessComparedSchema, required=True)
     latency = fields.Nested(LatencyComparedSchema, required=True)

@@ -55,8 +55,9 @@ class Simulation:
     """The payments that were replayed so far, and what came of it. `gateways` in configured order.
 
     `success` sums approvals, `latency_ms` milliseconds, `fees` minor units by currency. `was` and `would_be` count payments
-    by their first gateway; `moves` by both, None for no gateway. `reasons`: why each gateway would not have taken what no
-    gateway would have taken. `rules`: how often each enabled rule decided.
+    by their first gateway; `moves` by both, None for no gateway. `left_out`: how often each gateway was no candidate, by
+    name and reason, in the words of a payment's own decision; `reasons`: the same, of the payments that no gateway would
+    have taken. `rules`: how often each enabled rule decided.
     """
 
     gateways: Sequence[Candidate]
@@ -70,6 +71,7 @@ class Simulation:
     was: Counter[str] = field(default_factory=Counter)
     would_be: Counter[str] = field(default_factory=Counter)
     moves: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     success: Compared = field(default_factory=Compared)
@@ -112,6 +114,7 @@ class Simulation:
             past.payment, self.gateways, self._health, self.config, self._rng, turn=self.payments
         )
         self.payments += 1
+        self.left_out.update(decision.left_out.items())
         chosen = decision.candidates[0] if decision.candidates else None
         was = past.hop.gateway if past.hop else None
         if was is None:
@@ -133,6 +136,10 @@ class Simulation:
     def most_moves(self) -> list[tuple[tuple[str | None, str | None], int]]:
         """The most frequent moves."""
         return self.moves.most_common(_MOST_MOVES)
+
+    def most_left_out(self) -> list[tuple[tuple[str, str], int]]:
+        """The most frequent reasons why a gateway would have been no candidate, by gateway and reason."""
+        return self.left_out.most_common(_MOST_REASONS)
 
     def most_reasons(self) -> list[tuple[str, int]]:
         """The most frequent reasons why a gateway would not have taken a payment that none would have taken."""

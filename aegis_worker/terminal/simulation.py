@@ -48,6 +48,9 @@ def print_simulation(simulated: Simulated) -> None:
         print_table("Moves", ("from", "to", "payments"), moves)
     if body["rules"]:
         print_table("Rules", ("rule", "decided"), [(one["id"], one["payments"]) for one in body["rules"]])
+    if body["left_out"]:
+        left_out = [(one["gateway"], one["reason"], one["payments"]) for one in body["left_out"]]
+        print_table("No candidates", ("gateway", "why", "payments"), left_out)
     if body["not_taken"]:
         reasons = [(one["reason"], one["payments"]) for one in body["not_taken"]]
         print_table("Why nobody takes them", ("reason", "payments"), reasons)

@@ -33,6 +33,10 @@ def simulation_body(simulated: Simulated) -> dict[str, Any]:
             for (was, would_be), count in simulation.most_moves()
         ],
         "rules": [{"id": rule, "payments": count} for rule, count in simulation.rules.items()],
+        "left_out": [
+            {"gateway": gateway, "reason": reason, "payments": count}
+            for (gateway, reason), count in simulation.most_left_out()
+        ],
         "not_taken": [{"reason": reason, "payments": count} for reason, count in simulation.most_reasons()],
         "success": _compared(simulation.success, 4, "rate"),
         "latency": _compared(simulation.latency_ms, 1, "mean_ms"),
