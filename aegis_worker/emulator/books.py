@@ -100,11 +100,13 @@ class Books:
             "operations": tx.operations(payment.id, at, OPERATIONS_LIMIT)
         }
 
-    def payer_returns(self, payment_id: str) -> Payment | None:
-        """The payer did what 3-D Secure asked: go on at once. None for a payment that does not exist."""
+    def payer_acts(self, payment_id: str, *, passes: bool) -> Payment | None:
+        """The payer passed 3-D Secure on its page, or failed it: go on at once. None for a payment that does not exist."""
         with self.transaction() as tx:
             payment = tx.payment(payment_id)
             if payment and payment.status is Status.REQUIRES_ACTION and not payment.client_secret:
+                if not passes:
+                    payment.schedule(0, Status.FAILED, "authentication_failed")
                 self._settle(tx, payment, time.time())
         return payment
 

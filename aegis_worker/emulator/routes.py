@@ -10,6 +10,7 @@ from .books import Books
 from .challenges import results
 from .control import PREFIX, Control
 from .gateway import Gateway
+from .pages import payer_page, sent_on
 from .payments import Status
 from .replies import Reply, error, json_reply, naming
 
@@ -19,7 +20,6 @@ _ON_PAYMENT = re.compile(
 )
 _PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})")
 _DISPUTE = re.compile(r"/v1/disputes/([\w-]{1,64})")
-_PAYER = re.compile(r"/3ds/([\w-]{1,64})")
 _NOT_KNOWN = error(401, "invalid_api_key", "send Authorization: Bearer <key>")
 _NOT_FOUND = error(404, "no_such_endpoint", "no such endpoint")
 
@@ -47,8 +47,7 @@ class SandboxRoutes:
             return json_reply(200, {"name": self._books.options.name, "status": "ok"})
         if method == "GET" and path == "/challenge":
             return json_reply(200, results(dict(parse_qsl(query)).get("client_secret", "")))
-        payer = _PAYER.fullmatch(path)
-        return self._payer_returns(payer[1]) if payer and method == "GET" else _NOT_FOUND
+        return payer_page(method, path, self._clicked) or _NOT_FOUND
 
     def _post(self, path: str, key: str | None, raw: bytes) -> Reply:
         if key is not None and not 0 < len(key) <= 255:
@@ -77,13 +76,8 @@ class SandboxRoutes:
         self._control.count("GET /v1/payments/{id}")
         return self._books.look_up(payment[1])
 
-    def _payer_returns(self, payment_id: str) -> Reply:
-        payment = self._books.payer_returns(payment_id)
+    def _clicked(self, payment_id: str, passes: bool) -> Reply | None:
+        payment = self._books.payer_acts(payment_id, passes=passes)
         if payment is None:
-            return _NOT_FOUND
-        if payment.return_url:
-            return Reply(302, b"", {"Location": payment.return_url})
-        done = "failed" if payment.status is Status.FAILED else "passed"
-        return Reply(
-            200, f"3-D Secure {done}; you may close this page.\n".encode(), {"Content-Type": "text/plain"}
-        )
+            return None
+        return sent_on(payment.return_url, passed=payment.status is not Status.FAILED)

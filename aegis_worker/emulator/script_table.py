@@ -48,7 +48,8 @@ TABLE = (
     ),
     Script(
         "3ds",
-        "the payer must act: requires_action with a redirect_url; goes on when it is got, or after N s (2)",
+        "the payer must act: requires_action with a redirect_url, a page with two buttons; goes on when one is clicked, or"
+        " after N s (2) as if it was passed",
         40,
         takes="payer_s",
         payer_must_act=True,
@@ -57,7 +58,7 @@ TABLE = (
     ),
     Script(
         "3ds_fail",
-        "the same, but the payer fails the check: fails with `authentication_failed`",
+        "the same, but the check fails, whatever is clicked: `authentication_failed`",
         41,
         code="authentication_failed",
         takes="payer_s",

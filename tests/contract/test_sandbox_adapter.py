@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.gateway_calls import sent
+from support.payers import payer_clicks
 from support.sandbox_calls import (
     WEBHOOK_SECRET,
     adapter_for,
@@ -278,7 +279,7 @@ class TestLookUps:
             about = query(charge, outcome.gateway_ref)
             assert eventually(partial(is_now, gateway, about, decided))
 
-    def test_3ds_asks_for_the_payer_and_goes_on_when_the_page_was_fetched(
+    def test_3ds_asks_for_the_payer_and_goes_on_when_the_payer_has_clicked(
         self, gateway: LoadedGateway, sandbox: Sandbox
     ) -> None:
         first = request("tok_3ds_60", Operation.AUTHENTICATE)
@@ -287,7 +288,7 @@ class TestLookUps:
         assert isinstance(asked.action, Redirect)
         about = query(first, asked.gateway_ref)
         assert gateway.ask_and_wait(about) == asked
-        sandbox.call("GET", asked.action.url.removeprefix(sandbox.url))
+        payer_clicks(asked.action.url, "pass")
         assert gateway.ask_and_wait(about) == Approved(asked.gateway_ref, captured=False)
         charge = later(first, Operation.PROCESS, asked.gateway_ref)
         assert gateway.ask_and_wait(query(charge, asked.gateway_ref)) == NotFound()

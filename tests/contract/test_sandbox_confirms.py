@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.gateway_calls import sent
+from support.payers import payer_clicks
 from support.sandbox_calls import adapter_for, charged, later, query, request
 from support.sandbox_process import Sandbox
 
@@ -127,7 +128,7 @@ def test_the_page_of_a_redirect_ends_no_action_of_the_frontend(
     gateway: LoadedGateway, sandbox: Sandbox
 ) -> None:
     _, action = asked(gateway, "tok_sdk")
-    sandbox.call("GET", f"/3ds/{action.gateway_ref}")
+    payer_clicks(f"{sandbox.url}/3ds/{action.gateway_ref}", "pass")
     assert sandbox.call("GET", f"/v1/payments/{action.gateway_ref}").json["status"] == "requires_action"
 
 

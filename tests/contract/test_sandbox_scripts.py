@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from support.payers import payer_clicks
 from support.sandbox_process import NO_ANSWER, HttpAnswer, Sandbox, eventually, new_reference, payment_body
 
 from aegis_worker.emulator.script_table import SCRIPTS
@@ -152,13 +153,15 @@ def test_status_down_ends(sandbox: Sandbox) -> None:
     assert eventually(lambda: sandbox.call("GET", path).status == 200)
 
 
-def test_3ds_waits_for_the_payer_who_ends_it_by_fetching_the_page(sandbox: Sandbox) -> None:
+def test_3ds_waits_for_the_payer_who_clicks_on_the_page(sandbox: Sandbox) -> None:
     payment = created(sandbox, token="tok_3ds_60")
     asked = sandbox.post(f"/v1/payments/{payment}/authenticate", {}).json
     assert asked["status"] == "requires_action"
     assert sandbox.post(f"/v1/payments/{payment}/charge", {}).code == "invalid_state"
-    page = sandbox.call("GET", asked["next_action"]["redirect_url"].removeprefix(sandbox.url))
-    assert page.status == 200
+    page = asked["next_action"]["redirect_url"]
+    assert sandbox.call("GET", page.removeprefix(sandbox.url)).status == 200
+    assert sandbox.call("GET", f"/v1/payments/{payment}").json["status"] == "requires_action"
+    assert "passed" in payer_clicks(page, "pass").body.decode()
     assert sandbox.call("GET", f"/v1/payments/{payment}").json["status"] == "authenticated"
     assert sandbox.post(f"/v1/payments/{payment}/charge", {}).json["status"] == "succeeded"
 
@@ -177,8 +180,21 @@ def test_3ds_on_a_charge_goes_on_to_charge_when_the_payer_is_done(sandbox: Sandb
 
 def test_the_payer_is_sent_back_to_the_merchant(sandbox: Sandbox) -> None:
     answer = sandbox.charge("tok_3ds_60", return_url="https://shop.example/done")
-    page = sandbox.call("GET", answer.json["next_action"]["redirect_url"].removeprefix(sandbox.url))
-    assert (page.status, page.headers["location"]) == (302, "https://shop.example/done")
+    sent_on = payer_clicks(answer.json["next_action"]["redirect_url"], "pass")
+    assert (sent_on.status, sent_on.headers["location"]) == (302, "https://shop.example/done")
+
+
+def test_a_payer_who_fails_3ds_ends_the_payment(sandbox: Sandbox) -> None:
+    answer = sandbox.charge("tok_3ds_60")
+    assert "failed" in payer_clicks(answer.json["next_action"]["redirect_url"], "fail").body.decode()
+    assert sandbox.call("GET", f"/v1/payments/{answer.json['id']}").json["last_error"] == {
+        "code": "authentication_failed"
+    }
+
+
+@pytest.mark.parametrize("path", ["/3ds/spay_nobodys/pass", "/3ds/a/b/pass", "/3ds/spay_nobodys/take"])
+def test_a_page_that_is_nobodys_takes_no_click(sandbox: Sandbox, path: str) -> None:
+    assert sandbox.call("POST", path).status == 404
 
 
 def test_3ds_fail_fails_the_payment_and_its_charge_is_declined(sandbox: Sandbox) -> None:

@@ -10,8 +10,9 @@ import pytest
 import stripe
 from support.gateway_specs import gateway_spec
 from support.merchant_server import Sink, a_sink
+from support.payers import payer_clicks
 from support.sandbox_process import NO_ANSWER, Sandbox, eventually
-from support.stripe_process import STRIPE_KEY, payer_clicks, post_form, running_stripe, sdk
+from support.stripe_process import STRIPE_KEY, post_form, running_stripe, sdk
 
 SECRET = "whsec_emulator"
 CARD = {"allowed_payment_method_types": ["card"], "payment_method": "pm_card_visa"}

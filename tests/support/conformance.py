@@ -32,8 +32,9 @@ from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from support.gateway_calls import sent
 from support.merchant_server import Sink
+from support.payers import request_to
 from support.sandbox_process import API_KEY, Sandbox, eventually, running_sandbox
-from support.stripe_process import STRIPE_KEY, request_to, running_stripe, sdk
+from support.stripe_process import STRIPE_KEY, running_stripe, sdk
 
 WEBHOOK_SECRET = "whsec_conformance"
 TIMEOUT_S = 1.0

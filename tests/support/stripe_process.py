@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,8 @@ from urllib.parse import urlsplit
 
 import stripe
 
-from support.sandbox_process import CLIENT_TIMEOUT_S, HttpAnswer, Sandbox, running_sandbox
+from support.payers import request_to
+from support.sandbox_process import HttpAnswer, Sandbox, running_sandbox
 
 STRIPE_KEY = "sk_test_emulator"
 
@@ -38,29 +38,5 @@ def post_form(
     return _call(emulator, "POST", path, form.encode(), named)
 
 
-def payer_clicks(page: str, button: str) -> HttpAnswer:
-    """The payer opens the page of 3-D Secure, finds the button in it and clicks it."""
-    place = urlsplit(page)
-    shown = _get(place.netloc, place.path)
-    action = f"{place.path}/{button}"
-    assert f'action="{action}"' in shown.body.decode()
-    return request_to(place.netloc, "POST", action, b"", {})
-
-
 def _call(emulator: Sandbox, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
     return request_to(urlsplit(emulator.url).netloc, method, path, body, headers)
-
-
-def _get(netloc: str, path: str) -> HttpAnswer:
-    return request_to(netloc, "GET", path, b"", {})
-
-
-def request_to(netloc: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-    """One request on a connection of its own."""
-    connection = http.client.HTTPConnection(netloc, timeout=CLIENT_TIMEOUT_S)
-    try:
-        connection.request(method, path, body or None, dict(headers))
-        answer = connection.getresponse()
-        return HttpAnswer(answer.status, answer.read(), {n.lower(): v for n, v in answer.getheaders()})
-    finally:
-        connection.close()

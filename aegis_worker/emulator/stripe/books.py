@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from .. import disputes
 from ..books import DISPUTES_LIMIT, Books, Options
 from ..ledger import Document, Ledger, Transaction
-from ..payments import Payment, Status, new_id
+from ..payments import Payment, new_id
 from ..replies import Reply
 from ..script_table import OK
 from ..scripts import Script
@@ -128,17 +127,12 @@ class StripeBooks(Books):
 
         return self._read(read)
 
-    def payer_acts(self, intent_id: str, *, passes: bool) -> Intent | None:
-        """The payer passed 3-D Secure or failed it. None for an intent that does not exist."""
+    def payer_of(self, intent_id: str, *, passes: bool) -> Intent | None:
+        """The intent, after its payer passed 3-D Secure or failed it. None for one that does not exist."""
+        payment = self.payer_acts(intent_id, passes=passes)
         with self.transaction() as tx:
-            payment, about = tx.payment(intent_id), tx.document("payment_intent", intent_id)
-            if payment is None or about is None:
-                return None
-            if payment.status is Status.REQUIRES_ACTION:
-                if not passes:
-                    payment.schedule(0, Status.FAILED, "authentication_failed")
-                self._settle(tx, payment, time.time())
-            return Intent(payment, about.body)
+            about = tx.document("payment_intent", intent_id)
+        return None if payment is None or about is None else Intent(payment, about.body)
 
     def settle_document(self, tx: Transaction, document: Document, now: float) -> None:
         """Make of it what is due: of a refund that was pending, or a dispute."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from ..control import PREFIX, Control
+from ..pages import payer_page
 from ..replies import Reply, json_reply
 from . import pages
 from .books import API_VERSION, StripeBooks
@@ -45,8 +46,11 @@ class StripeRoutes:
         elif method == "GET" and path == "/healthz":
             answer = json_reply(200, {"name": self._books.options.name, "status": "ok"})
         else:
-            answer = pages.answer(self._books, method, path, query)
+            answer = payer_page(method, path, self._clicked)
         return answer or _not_found(method, path)
+
+    def _clicked(self, intent_id: str, passes: bool) -> Reply | None:
+        return pages.clicked(self._books, intent_id, passes=passes)
 
     def _api(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         if headers.get("authorization") != self._authorization:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.orders import CAPTURE, REFUND, VOID, amounts, entity, ordering, payment_now, row_is_fold
+from support.payers import payer_clicks
 from support.payments import (
     accept_one,
     action_kept,
@@ -20,7 +21,7 @@ from support.payments import (
 )
 from support.sandbox_process import Sandbox, eventually
 from support.scripted_gateway import ScriptedGateway
-from support.stripe_process import STRIPE_KEY, payer_clicks, running_stripe, sdk
+from support.stripe_process import STRIPE_KEY, running_stripe, sdk
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State
