@@ -14,6 +14,7 @@ PLAIN = "plain"
 _LEAST_OF_EACH = 2
 _REPEATED_SHARE = 0.05
 _FEWEST_AMOUNT, _MOST_AMOUNT = 100, 80_000  # minor units; scripted amounts of the sandbox begin at 900,001
+_RETURN_URL = "https://shop.example/done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What payments with these tokens go through; `{first}` in a token stands for the gateway that is tried first."""
+    """What payments with these tokens go through; `{first}` in a token stands for the gateway that is tried first.
+
+    `payer`: the button that the payer clicks on the page of 3-D Secure.
+    """
 
     name: str
     share: float
@@ -40,6 +44,7 @@ class Role:
     ends_as: State = State.SUCCESS
     capture_method: str = "automatic"
     steps: tuple[Step, ...] = ()
+    payer: str = ""
 
 
 ROLES = (
@@ -52,7 +57,8 @@ ROLES = (
     ),
     Role("charged, connection dropped", 0.03, ("tok_drop",)),
     Role("charged, answered HTTP 500", 0.02, ("tok_500",)),
-    Role("3-D Secure", 0.03, ("tok_3ds",)),
+    Role("3-D Secure", 0.03, ("tok_3ds_60",), payer="pass"),
+    Role("3-D Secure, failed by the payer", 0.01, ("tok_3ds_60",), State.FAILURE, payer="fail"),
     Role("pending at the gateway", 0.02, ("tok_pending",)),
     Role("held, captured whole", 0.01, ("tok_visa",), capture_method="manual", steps=(Step("captures"),)),
     Role(
@@ -93,13 +99,14 @@ _METHODS: dict[str, tuple[int, tuple[str, ...], dict[str, tuple[str, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One payment to be posted, under `key`; with `repeated`, twice. Then come its `steps`."""
+    """One payment to be posted, under `key`; with `repeated`, twice. Then its `payer` clicks, and its `steps` follow."""
 
     role: str
     key: str
     body: Mapping[str, Any]
     repeated: bool
     steps: tuple[Step, ...] = ()
+    payer: str = ""
 
 
 def cast(
@@ -172,7 +179,7 @@ def _order(
         token = role.tokens[number % len(role.tokens)].format(first=first_gateway)
         method, currency = {"type": "card", "token": token}, rng.choice(_METHODS["card"][1])
     amount = rng.randint(_FEWEST_AMOUNT, _MOST_AMOUNT)
-    steps = role.steps if role else ()
+    steps, payer = (role.steps, role.payer) if role else ((), "")
     if issuers and method["type"] == "card":
         method = _with_tokens(method, issuers)
     if issuers or steps:
@@ -188,7 +195,10 @@ def _order(
     }
     if role is not None and role.capture_method != "automatic":
         body["capture_method"] = role.capture_method
-    return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated, steps)
+    if payer:
+        # With an address to come back to, all gateways send the payer to a page.
+        body["return_url"] = _RETURN_URL
+    return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated, steps, payer)
 
 
 def _with_tokens(method: Mapping[str, Any], issuers: Sequence[str]) -> dict[str, Any]:

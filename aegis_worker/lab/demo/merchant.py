@@ -18,6 +18,7 @@ from aegis_worker.terminal.api import ENDED_JOB, Api
 from aegis_worker.terminal.output import progress, remark
 
 from .cast import Order, Step
+from .payers import click
 
 THREADS = 8
 _POLL_AT_MOST = 100
@@ -88,12 +89,12 @@ class Merchant:
                 self._pause()
 
     def take_steps(self, posted: Sequence[Posted]) -> None:
-        """Order what each payment's steps say, one payment's one after the other, and wait for the end of each order.
+        """Send each payer to the page, then order what the payment's steps say, one after the other, each to its end.
 
         Raises OperatorError when the API refuses one.
         """
-        wanted = {one.payment_id: one for one in posted if one.order.steps}
-        with progress("orders", len(wanted)) as advance, ThreadPoolExecutor(THREADS) as pool:
+        wanted = {one.payment_id: one for one in posted if one.order.steps or one.order.payer}
+        with progress("payers and orders", len(wanted)) as advance, ThreadPoolExecutor(THREADS) as pool:
 
             def take(one: Posted) -> None:
                 self._take(one)
@@ -102,6 +103,8 @@ class Merchant:
             list(pool.map(take, wanted.values()))
 
     def _take(self, posted: Posted) -> None:
+        if posted.order.payer:
+            self._send_payer(posted)
         payment = self._awaited(f"/v1/payments/{posted.payment_id}", _is_decided)
         if payment is None or State(payment["state"]) not in (State.AUTHORIZED, State.SUCCESS):
             return  # how it ended, or that it did not, is found later
@@ -115,6 +118,12 @@ class Merchant:
                 raise OperatorError(f"POST {path} ({posted.order.role}): {reply.status} {reply.reason}")
             ordered.append(reply.body["links"]["self"])
         self._await_ends(ordered)
+
+    def _send_payer(self, posted: Posted) -> None:
+        payment = self._awaited(f"/v1/payments/{posted.payment_id}", _is_decided_or_waits_for_payer)
+        action = payment and payment["next_action"]
+        if action:
+            click(action["url"], posted.order.payer)
 
     def _await_ends(self, paths: Sequence[str]) -> None:
         for path in paths:
@@ -155,6 +164,10 @@ class Merchant:
 def _is_decided(payment: Mapping[str, Any]) -> bool:
     state = State(payment["state"])
     return state is State.AUTHORIZED or state in TERMINAL
+
+
+def _is_decided_or_waits_for_payer(payment: Mapping[str, Any]) -> bool:
+    return bool(payment["next_action"]) or _is_decided(payment)
 
 
 def _asked(step: Step, amount: int) -> dict[str, Any]:
