@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
+
 from flask import Flask
 
 from aegis_worker.errors import ConfigurationError
@@ -55,6 +58,12 @@ _THREADS = 4
 _NAMED_SCHEMAS = (*PAYMENT_METHODS.values(), BatchLineSchema())
 
 
+@cache
+def _document() -> bytes:
+    """Written when it is first asked for, because that takes longer than the rest of a process's start."""
+    return json.dumps(openapi.document(_BLUEPRINTS, _NAMED_SCHEMAS)).encode()
+
+
 def _from_environment() -> Web:
     try:
         web = build_web()
@@ -83,12 +92,11 @@ def create_app(parts: Web | None = None, *, threads: int = _THREADS) -> Flask:
     app = Application(__name__)
     app.config["MAX_CONTENT_LENGTH"] = parts.settings.max_body_bytes  # also holds for a chunked body
     app.url_map.merge_slashes = False
-    app.url_map.converters["payment"] = requests.PaymentInPath
+    app.url_map.converters.update(requests.CONVERTERS)
     serve_with(app, parts, threads=threads)
-    api = openapi.document(app, _NAMED_SCHEMAS)
     for blueprint in _BLUEPRINTS:
-        api.register_blueprint(blueprint)
-    docs.register(app, api)
+        app.register_blueprint(blueprint)
+    docs.register(app, _document)
     requests.number_requests(app)
     problems.register(app)
     return app

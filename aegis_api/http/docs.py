@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, send_from_directory
-
-from .openapi import Api
 
 _OWN = Path(__file__).with_name("static")
 _CONTENT_SECURITY_POLICY = "; ".join(
@@ -25,10 +23,8 @@ _CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-def register(app: Flask, api: Api) -> None:
-    """Serve the finished document of `api`, and the page that shows it."""
-    # Written once, because the routes don't change while the process lives.
-    document = json.dumps(api.spec.to_dict()).encode()
+def register(app: Flask, document: Callable[[], bytes]) -> None:
+    """Serve the document, and the page that shows it."""
     swagger_ui = Path(str(resources.files("flask_swagger_ui"))) / "dist"
     places = {
         "docs.js": _OWN,
@@ -39,7 +35,7 @@ def register(app: Flask, api: Api) -> None:
 
     @blueprint.get("/openapi.json")
     def openapi_json() -> Response:
-        return Response(document, content_type="application/json")
+        return Response(document(), content_type="application/json")
 
     @blueprint.get("/docs")
     def docs_page() -> Response:

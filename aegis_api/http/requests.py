@@ -127,6 +127,10 @@ class PaymentInPath(BaseConverter):
     regex = "(?!batches$)[^/]+"
 
 
+# The parts of paths that routes name by a word of ours.
+CONVERTERS = {"payment": PaymentInPath}
+
+
 def id_parameter(name: str, prefix: str, description: str) -> dict[str, Any]:
     """An id in a path, as the OpenAPI document shows it."""
     number = "_[1-9][0-9]{0,5}" if prefix == "evt" else ""

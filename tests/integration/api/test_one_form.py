@@ -160,7 +160,9 @@ def test_the_database_compares_as_the_code_does(database: Database) -> None:
 
 def test_a_reference_is_found_by_its_index(database: Database, shop: Merchant) -> None:
     with database.read() as connection:
+        # A few rows are read faster by other ways, and which the planner takes depends on when the table was last analyzed.
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
         plan = connection.exec_driver_sql(
             "EXPLAIN SELECT id FROM payments WHERE merchant_id = 'mer_a' AND reference IS NOT NULL"
             " AND aegis_same_name(reference) = aegis_same_name('order-1')"
