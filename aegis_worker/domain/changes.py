@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from .actions import NextAction
 from .attempts import NOTHING_STORED, AttemptStatus, StoredOutcome
 from .entities import EntityChange
-from .outcomes import Operation
+from .outcomes import CHARGING_STEPS, Operation
 from .payment import Event, Fact, Payment
 
 JobStatus = Literal["running", "waiting", "succeeded", "failed", "review"]
@@ -105,22 +105,36 @@ def rebased(change: Change, payment: Payment) -> Change | None:
     """The change of a payment of which captures or refunds were ordered, or disputes heard, meanwhile: `payment`, as it
     stands now.
 
-    None where anything else happened to it: then what was decided need not hold any more. Raises IllegalTransition.
+    One that was cancelled meanwhile waits for nothing any more. None where anything else happened to it: then what was
+    decided need not hold any more. Raises IllegalTransition.
     """
     after, events = payment.record([Fact(event.type, event.data) for event in change.events])
     if _of_the_job(after) != _of_the_job(change.payment):
         return None
-    return replace(change, payment=after, version_before=payment.version, events=events)
+    job, hands_on = change.job, change.hands_on
+    if payment.cancelling and not change.payment.cancelling:
+        hands_on = job.status in ("succeeded", "failed") and job.follow_up is None
+        job = replace(job, run_in_s=0.0)
+    return replace(
+        change, payment=after, version_before=payment.version, events=events, job=job, hands_on=hands_on
+    )
+
+
+def goes_on_despite(change: Change, payment: Payment) -> bool:
+    """Whether the change begins another step of a charge although the payment was cancelled meanwhile."""
+    is_news = payment.cancelling and not change.payment.cancelling
+    return is_news and change.opened is not None and change.opened.operation in CHARGING_STEPS
 
 
 def _of_the_job(payment: Payment) -> Payment:
-    """The payment without what others than its job change: orders that are accepted, and disputes."""
+    """The payment without what others than its job change: orders and cancels that are accepted, and disputes."""
     return replace(
         payment,
         version=0,
         capturing_minor=0,
         refunding_minor=0,
         closing=False,
+        cancelling=False,
         disputed_minor=0,
         charged_back_minor=0,
     )

@@ -146,6 +146,9 @@ DECLINES: dict[str, Decline] = {
     "authentication_failed": Decline("action", "authenticate", "The payer failed the authentication."),
     "authentication_expired": Decline("action", "authenticate", "The payer did not authenticate in time."),
     "payer_cancelled": Decline("action", "use_other_method", "The payer gave up."),
+    "merchant_cancelled": Decline(
+        "action", "do_not_retry", "The merchant cancelled the payment while its payer had yet to act."
+    ),
     "payer_abandoned": Decline(
         "action", "use_other_method", "The payer did not come back in time; what could be paid was cancelled."
     ),

@@ -39,6 +39,7 @@ class Payment(Struct, frozen=True):
     """The aggregate. Amounts in minor units; `version` is the `seq` of the last event.
 
     `capturing_minor` and `refunding_minor` are ordered and not settled yet. `closing`: a final capture is among them.
+    `cancelling`: the merchant cancelled it before it was known what is held, so nothing more is tried.
     `disputed_minor`: what open disputes are about; `charged_back_minor`: what disputes have given back to the payer.
 
     `terms` and `mode` are given at the start and never change. The terms that rules and sentences ask for all the time
@@ -57,6 +58,7 @@ class Payment(Struct, frozen=True):
     capturing_minor: int = 0
     refunding_minor: int = 0
     closing: bool = False
+    cancelling: bool = False
     disputed_minor: int = 0
     charged_back_minor: int = 0
     gateway: str | None = None
@@ -131,6 +133,8 @@ class Payment(Struct, frozen=True):
             changes["certainty"] = "unknown"
         elif event.type is EventType.RESOLVED:
             changes["certainty"] = "known"
+        elif event.type is EventType.CANCEL_REQUESTED:
+            changes["cancelling"] = True
         return replace(self, state=following, version=event.seq, **changes)
 
     def record(self, facts: Sequence[Fact]) -> tuple[Payment, list[Event]]:

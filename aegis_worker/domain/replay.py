@@ -20,6 +20,7 @@ FOLDED_FIELDS = (
     "capturing_minor",
     "refunding_minor",
     "closing",
+    "cancelling",
     "disputed_minor",
     "charged_back_minor",
     "gateway",
@@ -34,6 +35,7 @@ _NOT_IN_OLDER: Mapping[str, Any] = {
     "capturing_minor": 0,
     "refunding_minor": 0,
     "closing": False,
+    "cancelling": False,
     "disputed_minor": 0,
     "charged_back_minor": 0,
 }
@@ -51,6 +53,7 @@ def unborn(row: Payment) -> Payment:
         capturing_minor=0,
         refunding_minor=0,
         closing=False,
+        cancelling=False,
         disputed_minor=0,
         charged_back_minor=0,
         gateway=None,

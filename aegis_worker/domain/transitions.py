@@ -31,6 +31,7 @@ class EventType(StrEnum):
     AUTHORIZED = "PAYMENT_AUTHORIZED"
     SUCCEEDED = "PAYMENT_SUCCEEDED"
     FAILED = "PAYMENT_FAILED"
+    CANCEL_REQUESTED = "PAYMENT_CANCEL_REQUESTED"
     CANCELLED = "PAYMENT_CANCELLED"
     REVIEW_REQUIRED = "PAYMENT_REVIEW_REQUIRED"
     DUPLICATE_DETECTED = "PAYMENT_DUPLICATE_DETECTED"
@@ -99,6 +100,7 @@ ALLOWED_AFTER_THE_END: frozenset[EventType] = frozenset(
 
 # Events that are legal in some states only, besides what `TRANSITIONS` says of states.
 ONLY_IN: dict[EventType, frozenset[State]] = {
+    EventType.CANCEL_REQUESTED: frozenset({S.INITIATED, S.REQUIRES_ACTION, S.AUTHENTICATED, S.PROCESSING}),
     EventType.CAPTURE_REQUESTED: frozenset({S.AUTHORIZED}),
     EventType.REFUND_REQUESTED: frozenset({S.AUTHORIZED, S.SUCCESS}),
 }

@@ -40,6 +40,7 @@ from aegis_worker.persistence.ordering_rows import (
     standing,
     stored_order,
     write_cancelled,
+    write_cancelling,
     write_entity,
     write_order,
 )
@@ -144,6 +145,9 @@ def _cancel(
     write_entity(connection, made, payment, *by)
     if job.is_ours:
         give_request(connection, job, made)
+    elif payment.state is not State.AUTHORIZED:
+        cancelling, (event,) = payment.record([Fact(EventType.CANCEL_REQUESTED)])
+        write_cancelling(connection, cancelling, event, job)
     crash_point(_WRITTEN[EntityKind.VOID])
     return Ordered(made.id, job.id if job.is_ours else None, replayed=False)
 

@@ -29,6 +29,7 @@ def payment_from_row(row: Mapping[str, Any]) -> Payment:
         capturing_minor=row["capturing_minor"],
         refunding_minor=row["refunding_minor"],
         closing=row["closing"],
+        cancelling=row["cancelling"],
         disputed_minor=row["disputed_minor"],
         charged_back_minor=row["charged_back_minor"],
         gateway=row["gateway"],

@@ -30,7 +30,8 @@ ON CONFLICT DO NOTHING RETURNING id
 _MOVE = """
 WITH moved AS (
     UPDATE payments SET version = %(version)s, capturing_minor = %(capturing_minor)s,
-        refunding_minor = %(refunding_minor)s, closing = %(closing)s, updated_at = clock_timestamp()
+        refunding_minor = %(refunding_minor)s, closing = %(closing)s,
+        cancelling = %(cancelling)s, updated_at = clock_timestamp()
     WHERE id = %(payment_id)s
     RETURNING id, merchant_id
 ), told AS (
@@ -55,6 +56,13 @@ WITH moved AS (
     SELECT id, %(version)s, %(type)s, %(data)s::jsonb FROM moved
 )
 INSERT INTO outbox (payment_id, seq, merchant_id) SELECT id, %(version)s, merchant_id FROM moved
+"""
+# A job that runs keeps its lease; whoever holds it makes it due (`cancelling` in record.sql).
+_TELL_OF_CANCEL = """
+UPDATE jobs
+SET request = coalesce(request, '{}') || '{"cancel": true}',
+    run_at = CASE WHEN status = 'waiting' THEN clock_timestamp() ELSE run_at END, updated_at = clock_timestamp()
+WHERE id = %(job_id)s
 """
 _GIVE_REQUEST = "UPDATE jobs SET request = %(request)s::jsonb WHERE id = %(job_id)s"
 
@@ -154,6 +162,16 @@ def write_order(
 ) -> None:
     """Write the entity, its event, and the payment as it is after that."""
     write_entity(connection, order, payment, key, request_hmac)
+    _move(connection, payment, event)
+
+
+def write_cancelling(connection: Connection, payment: Payment, event: Event, job: OpenJob) -> None:
+    """Write that the payment is to be cancelled, and have its job look at that at once."""
+    _move(connection, payment, event)
+    connection.exec_driver_sql(_TELL_OF_CANCEL, {"job_id": job.id})
+
+
+def _move(connection: Connection, payment: Payment, event: Event) -> None:
     connection.exec_driver_sql(
         _MOVE,
         {
@@ -162,6 +180,7 @@ def write_order(
             "capturing_minor": payment.capturing_minor,
             "refunding_minor": payment.refunding_minor,
             "closing": payment.closing,
+            "cancelling": payment.cancelling,
             "type": event.type,
             "data": json.dumps(dict(event.data)),
         },

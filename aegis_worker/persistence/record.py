@@ -131,6 +131,7 @@ def _row(change: Change, lease_s: float) -> dict[str, Any]:
         "capturing_minor": payment.capturing_minor,
         "refunding_minor": payment.refunding_minor,
         "closing": payment.closing,
+        "cancelling": payment.cancelling,
         "gateway": payment.gateway,
         "gateway_ref": payment.gateway_ref,
         "certainty": payment.certainty,

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
-from aegis_worker.domain.changes import OpenAttempt
+from aegis_worker.domain.changes import JobChange, OpenAttempt
 from aegis_worker.domain.outcomes import Approved
 
 from .cards import card_to_look_at, given_up
@@ -153,6 +153,10 @@ def _written(held: Held, event: ChangeWritten, policy: Policy) -> Advanced:
 
 def _not_written(held: Held, event: ChangeNotWritten, policy: Policy) -> Advanced:
     forget: tuple[Effect, ...] = (Forget(held.permit.wanted),) if held.permit else ()
+    if event.why == "cancelled":
+        # What was answered is written all the same; what is next is decided anew.
+        at_once = Rest(JobChange("waiting", "payments", reason="the merchant cancels it"))
+        return _to_write(replace(held, step=at_once, permit=None), forget)
     if event.why != "taken":
         return replace(held, permit=None), forget
     if held.change is None:

@@ -53,8 +53,9 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
 
 
 def _may_be_waited_for(work: Work) -> bool:
-    """Whether captures, voids or refunds may wait behind the job: behind a charge only the void of a hold."""
-    return work.job.operation != "process" or work.payment.terms.capture_method == "manual"
+    """Whether captures, voids or refunds may wait behind the job: behind a charge only the merchant's cancel."""
+    payment = work.payment
+    return work.job.operation != "process" or payment.terms.capture_method == "manual" or payment.cancelling
 
 
 def in_doubt_instead(work: Work, change: Change, policy: Policy) -> Decided:

@@ -139,15 +139,17 @@ class Effects:
         self._complain()
         try:
             written = persist(self._parts, [write.change for _, write in writes], self._report)
+            again = written.taken | written.cancelled
             self._done_with(
-                [(held, write) for held, write in writes if held.work.job.id not in written.taken], written
+                [(held, write) for held, write in writes if held.work.job.id not in again], written
             )
             for held, _ in writes:
-                if held.work.job.id in written.taken:
-                    self._advance(held, ChangeNotWritten("taken"))
-            if doubts := self._take(Write):
+                if held.work.job.id in again:
+                    is_taken = held.work.job.id in written.taken
+                    self._advance(held, ChangeNotWritten("taken" if is_taken else "cancelled"))
+            if decided_anew := self._take(Write):
                 self._complain()
-                writes = doubts
+                writes = decided_anew
                 written = persist(self._parts, [write.change for _, write in writes], self._report)
                 self._done_with(writes, written)
         except DatabaseUnavailable:

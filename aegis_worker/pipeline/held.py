@@ -71,10 +71,11 @@ class ChangeWritten(NamedTuple):
 
 class ChangeNotWritten(NamedTuple):
     """`lost`: another worker has the job. `refused`: PostgreSQL won't take it. `taken`: it gives the payment what is
-    another payment's at the gateway. `unavailable`: nobody knows whether it stands.
+    another payment's at the gateway. `cancelled`: it would begin another call for a payment that was cancelled meanwhile.
+    `unavailable`: nobody knows whether it stands.
     """
 
-    why: Literal["lost", "refused", "taken", "unavailable"]
+    why: Literal["lost", "refused", "taken", "cancelled", "unavailable"]
 
 
 Event = Claimed | Answered | CardLookedAt | GatesAnswered | ChangeWritten | ChangeNotWritten

@@ -9,7 +9,7 @@ import structlog
 from msgspec import Struct, field
 
 from aegis_worker.clock import clock_s
-from aegis_worker.domain.changes import Change, rebased
+from aegis_worker.domain.changes import Change, goes_on_despite, rebased
 from aegis_worker.domain.payment import Payment
 from aegis_worker.errors import (
     ChangeRefused,
@@ -30,7 +30,8 @@ _PERSIST_PAUSE_S = 0.5
 
 class Written(Struct, frozen=True):
     """What became of changes, by job. `held`: they stand. `lost`: their fence was. `refused`: PostgreSQL won't take them.
-    `taken`: they give their payment what is another payment's at the gateway.
+    `taken`: they give their payment what is another payment's at the gateway. `cancelled`: they begin another call for one
+    that was cancelled meanwhile.
 
     `rebased`: changes as they were written because captures or refunds of their payment had been ordered meanwhile.
 
@@ -42,6 +43,7 @@ class Written(Struct, frozen=True):
     lost: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    cancelled: set[str] = field(default_factory=set)
     rebased: dict[str, Change] = field(default_factory=dict)
 
 
@@ -52,6 +54,7 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> W
     """
     give_up_at = time.monotonic() + parts.lease_s / 2
     on_top: dict[str, Change] = {}
+    cancelled: set[str] = set()
     while changes:
         declined = [(change.job_id, card_decline(change)) for change in changes]
         declines = {job_id: decline for job_id, decline in declined if decline is not None}
@@ -60,10 +63,18 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> W
             held = parts.jobs.record(changes, declines, lease_s=parts.lease_s)
         except VersionConflict as conflict:
             try:
-                changes = _on_what_moved(parts, changes, set(conflict.payment_ids), report)
+                now = parts.jobs.payments(set(conflict.payment_ids))
             except DatabaseUnavailable:
                 continue  # PostgreSQL says again what moved, once it is there
             ids = set(conflict.payment_ids)
+            stopped = {
+                change.job_id
+                for change in changes
+                if change.payment.id in now and goes_on_despite(change, now[change.payment.id])
+            }
+            cancelled |= stopped
+            changes = [change for change in changes if change.job_id not in stopped]
+            changes = _on_what_moved(changes, ids, now, report)
             on_top |= {change.job_id: change for change in changes if change.payment.id in ids}
         except DatabaseUnavailable:
             if time.monotonic() > give_up_at:
@@ -92,8 +103,9 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> W
                         if change.answered is not None and change.answered.status == "APPROVED"
                     ],
                 )
-            return Written(held, leased_from_s, lost={change.job_id for change in lost}, rebased=on_top)
-    return Written(set(), clock_s())
+            lost_ids = {change.job_id for change in lost}
+            return Written(held, leased_from_s, lost=lost_ids, cancelled=cancelled, rebased=on_top)
+    return Written(set(), clock_s(), cancelled=cancelled)
 
 
 def _each_alone(parts: PipelineParts, changes: list[Change], report: RunReport) -> Written:
@@ -104,15 +116,15 @@ def _each_alone(parts: PipelineParts, changes: list[Change], report: RunReport) 
         lost={id for written in alone for id in written.lost},
         refused={id for written in alone for id in written.refused},
         taken={id for written in alone for id in written.taken},
+        cancelled={id for written in alone for id in written.cancelled},
         rebased={id: change for written in alone for id, change in written.rebased.items()},
     )
 
 
 def _on_what_moved(
-    parts: PipelineParts, changes: list[Change], moved: set[str], report: RunReport
+    changes: list[Change], moved: set[str], now: Mapping[str, Payment], report: RunReport
 ) -> list[Change]:
     """The changes, those of payments that moved as they are on top of what they moved to, or left out."""
-    now = parts.jobs.payments(moved)
     kept = []
     for change in changes:
         again = _rebased(change, now) if change.payment.id in moved else change

@@ -51,6 +51,7 @@ _WHEN: Mapping[EventType, str] = {
     EventType.AUTHORIZED: "the gateway holds the funds, and they are not captured",
     EventType.SUCCEEDED: "the gateway charged",
     EventType.FAILED: "nothing was charged, and nothing more is tried",
+    EventType.CANCEL_REQUESTED: "the merchant cancelled it while a charge was under way or its payer had to act",
     EventType.CANCELLED: "the merchant cancelled it: nothing had been sent, or what was held is released",
     EventType.REVIEW_REQUIRED: "a person has to look",
     EventType.DUPLICATE_DETECTED: "a gateway holds a charge that the payment does not stand on",
@@ -189,6 +190,7 @@ def _facts() -> dict[EventType, Fact]:
         )[1],
         # The code makes these where it decides: settling an answer, handing a job to a person, a person's decision.
         Fact(EventType.ACTION_REQUIRED, {"gateway": _GATEWAY, "gateway_ref": _REF, "next_action": {}}),
+        Fact(EventType.CANCEL_REQUESTED),
         Fact(EventType.CANCELLED, {"gateway": _GATEWAY, "gateway_ref": _REF, "reason": "voided"}),
         Fact(EventType.REVIEW_REQUIRED, {"reason": "no answer"}),
         Fact(EventType.RESOLVED, {"resolution": "charged", "checked": "confirmed"}),

@@ -56,6 +56,7 @@ class PaymentLife(RuleBasedStateMachine):
         self.world = World(self.tables, {"a": a, "b": b})
         self.frozen: list[Generator[str]] = []
         self.final: State | None = None
+        self.charged_by: set[int] | None = None
 
     @precondition(lambda self: any(self.tables.due(queue) for queue in QUEUES))
     @rule(fate=st.sampled_from(("finish", "freeze", "die")), effects=st.integers(1, 8))
@@ -103,6 +104,31 @@ class PaymentLife(RuleBasedStateMachine):
     def somebody_asks(self) -> None:
         self.tables.sync()
 
+    @precondition(lambda self: self._may_be_cancelled())
+    @rule()
+    def the_merchant_cancels(self) -> None:
+        self.tables.cancel()
+        self.charged_by = self._calls_that_charge()
+
+    def _may_be_cancelled(self) -> bool:
+        if not self._has_begun() or self.tables.payment.cancelling:
+            return False
+        job, state = self.tables.open_job, self.tables.payment.state
+        is_open = job is not None and job.status != "review"
+        return (
+            is_open and bool(self.tables.attempts) and state not in (*CHARGED, State.FAILURE, State.CANCELLED)
+        )
+
+    def _calls_that_charge(self) -> set[int]:
+        return {
+            row.attempt.number for row in self.tables.attempts if row.attempt.operation is Operation.PROCESS
+        }
+
+    @invariant()
+    def after_a_cancel_nothing_more_is_tried(self) -> None:
+        if self._has_begun() and self.charged_by is not None:
+            assert self._calls_that_charge() == self.charged_by
+
     @invariant()
     def charged_at_most_once(self) -> None:
         """I1."""
@@ -112,7 +138,7 @@ class PaymentLife(RuleBasedStateMachine):
     @invariant()
     def what_failed_is_not_in_doubt(self) -> None:
         """D4: no payment ends without a charge on a guess."""
-        if self._has_begun() and self.tables.payment.state is State.FAILURE:
+        if self._has_begun() and self.tables.payment.state in (State.FAILURE, State.CANCELLED):
             charges = [
                 row.attempt for row in self.tables.attempts if row.attempt.operation is Operation.PROCESS
             ]

@@ -14,8 +14,9 @@ from aegis_worker.domain.changes import AnswerAttempt, Change
 from aegis_worker.domain.declines import DECLINES
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.payment import Event, Payment, initiated
+from aegis_worker.domain.payment import Event, Fact, Payment, initiated
 from aegis_worker.domain.terms import PaymentTerms
+from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import VersionConflict
 
 LEASE_S = 90.0
@@ -206,6 +207,14 @@ class Tables:
             job.run_at = self.clock.now
         if job.status == "review":
             job.queue, job.status = "verify", "waiting"
+
+    def cancel(self) -> None:
+        """`intake.ordering`: a merchant cancels while the payment is under way."""
+        payment, events = self.payment.record([Fact(EventType.CANCEL_REQUESTED)])
+        self._write_events(payment, events)
+        job = self.open_job
+        if job is not None and job.status == "waiting":
+            job.run_at = self.clock.now
 
     def _write_events(self, payment: Payment, events: Sequence[Event]) -> None:
         if events:

@@ -4,14 +4,15 @@
 -- and CASE are for the planner. It takes any list for a hundred rows and guesses that next to no jobs run, so without them
 -- it would read all jobs instead of looking up a few. `referred` fails for a reference of another payment, because it sets
 -- payment_id to NULL, which the column forbids. It leaves a reference alone that is the payment's own already. A job that
--- was given a confirm meanwhile (`confirm_seen` is not its latest) doesn't wait.
+-- was given a confirm meanwhile (`confirm_seen` is not its latest), or whose payment was cancelled, doesn't wait.
 WITH held AS (
     UPDATE jobs j
     SET last_change = c.number, status = c.job_status, queue = c.queue, reason = c.reason,
         result = coalesce(c.result, j.result),
         run_at = CASE c.job_status
             WHEN 'waiting' THEN clock_timestamp() + make_interval(secs =>
-                CASE WHEN (j.request->>'confirm')::int IS DISTINCT FROM c.confirm_seen THEN 0 ELSE c.run_in_s END)
+                CASE WHEN (j.request->>'confirm')::int IS DISTINCT FROM c.confirm_seen
+                    OR (NOT c.cancelling AND j.request ? 'cancel') THEN 0 ELSE c.run_in_s END)
             ELSE j.run_at END,
         lease_until = CASE c.job_status
             WHEN 'running' THEN clock_timestamp() + make_interval(secs => c.lease_s) END,
@@ -22,7 +23,7 @@ WITH held AS (
         number bigint, job_id text, lease_epoch int, lease_s float8, job_status text, queue text, run_in_s float8,
         reason text, result jsonb, progress boolean,
         payment_id text, version_before int, version int, state text, authorized_minor bigint, captured_minor bigint,
-        refunded_minor bigint, capturing_minor bigint, refunding_minor bigint, closing boolean, gateway text,
+        refunded_minor bigint, capturing_minor bigint, refunding_minor bigint, closing boolean, cancelling boolean, gateway text,
         gateway_ref text, certainty text, last_error jsonb, next_action jsonb, events json, answered json, opened json,
         confirm_seen int, follow_up json) LIMIT $2) c
     WHERE j.id = c.job_id AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END

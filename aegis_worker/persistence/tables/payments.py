@@ -51,6 +51,7 @@ payments = Table(
     Column("capturing_minor", BigInteger, nullable=False, server_default="0"),
     Column("refunding_minor", BigInteger, nullable=False, server_default="0"),
     Column("closing", Boolean, nullable=False, server_default=text("false")),
+    Column("cancelling", Boolean, nullable=False, server_default=text("false")),
     Column("disputed_minor", BigInteger, nullable=False, server_default="0"),
     Column("charged_back_minor", BigInteger, nullable=False, server_default="0"),
     Column("gateway", Text),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aegis_worker.domain.entities import Order, order_in
+from aegis_worker.domain.changes import JobChange
+from aegis_worker.domain.entities import EntityChange, EntityStatus, Order, order_in
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType, State
 
-from ..work import Work
+from ..work import Policy, Rest, Step, Work
 from .ordered import Ordered
 from .room import Room
 
@@ -23,6 +24,14 @@ class Void(Ordered):
     def room_for(self, work: Work) -> Room:
         """The reversal's, where a charge too many is released and no merchant ordered it."""
         return self if order_in(work.job.request) is not None else self._reversal
+
+    def step(self, work: Work, policy: Policy) -> Step:
+        """Nothing is left to do where the payment was cancelled before anything was held."""
+        order = order_in(work.job.request)
+        if order is not None and work.payment.state is State.CANCELLED and not _was_sent(work, order):
+            done = EntityChange(order, EntityStatus.SUCCEEDED)
+            return Rest(JobChange("succeeded"), entity=done)
+        return super().step(work, policy)
 
     def comes_too_late(self, work: Work) -> bool:
         """Whether nothing is held: the charge was refused, or took the money."""
@@ -49,3 +58,7 @@ class Void(Ordered):
     def waits_for(self, operation: str) -> str | None:
         """What its waiting job waits to do."""
         return "the held funds are released"
+
+
+def _was_sent(work: Work, order: Order) -> bool:
+    return any((one.operation, one.number) == (order.operation, order.attempt) for one in work.attempts)

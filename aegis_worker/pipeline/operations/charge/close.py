@@ -38,14 +38,15 @@ def settle_close(work: Work, answer: Answer, policy: Policy) -> Settled:
 
 
 def abandon(work: Work, answer: Answer, policy: Policy) -> Settled:
-    """The end of a step whose payer never came back, now that nobody can pay it any more."""
-    error = describe_error("payer_abandoned", gateway=work.subject.gateway, gateway_code=None, message="")
+    """The end of a step whose payer never came back, or need not, now that nobody can pay it any more."""
+    code = "merchant_cancelled" if work.payment.cancelling else "payer_abandoned"
+    error = describe_error(code, gateway=work.subject.gateway, gateway_code=None, message="")
     heard = replace(answer, looked_up=True)
     again_in_s = recheck_in_s(work, policy)
     work, ended = end_attempt(
         work, heard, AttemptStatus.DECLINED, StoredOutcome.of_error(error), recheck_in_s=again_in_s
     )
-    facts = resolved(work.payment, "the payer did not come back")
+    facts = resolved(work.payment, "nobody can pay it any more")
     return Settled(work, ended, facts, another_try(work, policy))
 
 

@@ -14,7 +14,7 @@ from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
 from aegis_worker.domain.payment import Fact, failed, retried
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.domain.transitions import State
+from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
 from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
 
@@ -48,7 +48,7 @@ def first_step(work: Work, policy: Policy) -> Step:
         return Rest(ended(work))
     latest = work.latest
     if latest is None:
-        return _next_try(work, policy)
+        return _called_off(work) or _next_try(work, policy)
     unreachable = unreachable_because(work, latest)
     if unreachable is not None:
         return review(work, unreachable)
@@ -89,7 +89,7 @@ def next_hop(work: Work, policy: Policy) -> Hop | None:
 
 def last_error(work: Work) -> dict[str, str | None]:
     """What the payment ends with when nothing more is tried: the latest refusal, in the words of `domain.declines`."""
-    latest = work.latest
+    latest = _latest_refusal(work) or work.latest
     if latest is None:
         left_out = "; ".join(f"{name} {why}" for name, why in work.route.decision.left_out.items())
         is_down = work.route.decision.wait_s is not None
@@ -126,11 +126,31 @@ def give_up(work: Work) -> Rest:
 
 
 def _leaving(work: Work) -> Step | None:
-    """What comes before the next hop: the door is closed, and a payer who was sent away is sent nowhere else."""
-    door = open_door(work, "it was given up there")
-    if door is None and work.payment.state is State.REQUIRES_ACTION:
+    """What comes before the next hop: the door is closed, what was cancelled ends, and a payer who was sent away is sent
+    nowhere else.
+    """
+    ends = open_door(work, "it was given up there") or _called_off(work)
+    if ends is None and work.payment.state is State.REQUIRES_ACTION:
         return give_up(work)
-    return door
+    return ends
+
+
+def _called_off(work: Work) -> Rest | None:
+    """The end of a payment that its merchant has cancelled and that no gateway has charged; None where nobody has.
+
+    Once it was sent to be charged it can only fail.
+    """
+    if not work.payment.cancelling:
+        return None
+    if work.payment.state is State.PROCESSING:
+        return give_up(work)
+    fact = Fact(EventType.CANCELLED, {"reason": "cancelled by the merchant"})
+    return Rest(JobChange("failed", reason="cancelled"), [fact])
+
+
+def _latest_refusal(work: Work) -> Attempt | None:
+    refused = [one for one in work.attempts if one.status in ("DECLINED", "NOT_SENT")]
+    return refused[-1] if refused else None
 
 
 def _next_try(work: Work, policy: Policy) -> Step:
@@ -242,6 +262,9 @@ def _after_approval(work: Work, latest: Attempt, policy: Policy) -> Step:
         return review(
             work, f"{latest.operation} was approved at {latest.gateway} but the payment has not moved"
         )
+    called_off = _called_off(work)
+    if called_off is not None:
+        return called_off
     # What its hop was decided by stands on the first step.
     because = {"because": f"after {latest.operation}"}
     return _send(work, following[0], latest.number, latest.gateway, because, [])

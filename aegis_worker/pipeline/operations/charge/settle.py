@@ -151,7 +151,7 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
     # What was given up must not be charged after all.
-    may_repeat = close_of(work, latest.number) is None
+    may_repeat = close_of(work, latest.number) is None and not work.payment.cancelling
     follows = after_not_found(work, latest, answer.asked_at_s, may_repeat=may_repeat)
     if follows is Missing.SEND_AGAIN:
         return send_again(work, answer, policy, in_doubt(work.payment, latest.gateway, "not found yet"))
