@@ -120,7 +120,7 @@ def test_a_payer_who_comes_after_the_door_was_closed(till: Till) -> None:
     assert isinstance(paid.outcome, ActionRequired)
     assert isinstance(paid.outcome.action, Redirect)
     assert isinstance(till.close(paid).outcome, Approved)
-    till.subject.payer_passes(till.emulator, paid.outcome.action.url)
+    till.payer_passes(paid.outcome.action.url)
     assert isinstance(till.ask(paid), Declined)
     assert till.captured(paid) == []
 

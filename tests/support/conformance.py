@@ -46,9 +46,8 @@ class Subject:
     """One gateway. `skips`: by scenario, the gateway's own reason why it has no such thing.
 
     `other_payment` and `other_money` change the body of an answer so that it is about something else than what was asked.
-    `payer_passes`: what the payer does on the page of 3-D Secure. `page_token`: of a card that wants 3-D Secure in the
-    shop's page. `brought_back`: what the payer brings from there, by the action's data. `saved_card`: saves a card with a
-    customer, and gives the token that stands for both.
+    `page_token`: of a card that wants 3-D Secure in the shop's page. `brought_back`: what the payer brings from there, by
+    the action's data. `saved_card`: saves a card with a customer, and gives the token that stands for both.
     """
 
     name: str
@@ -59,7 +58,6 @@ class Subject:
     other_payment: Callable[[Body], Body]
     other_money: Callable[[Body], Body]
     refund_by_hand: Callable[[Sandbox, str, int], None]
-    payer_passes: Callable[[Sandbox, str], object]
     page_token: str
     brought_back: Callable[[Sandbox, Mapping[str, Any]], Body] = lambda emulator, data: {}
     saved_card: Callable[[Sandbox], str] = lambda emulator: ""
@@ -141,6 +139,10 @@ class Till:
             if not isinstance(outcome, Approved):
                 break
         return Paid(request, outcome, ref)
+
+    def payer_passes(self, url: str) -> None:
+        """What the payer does on the page of 3-D Secure."""
+        self.emulator.call("POST", f"{urlsplit(url).path}/pass")
 
     def begin(self) -> Paid:
         """A payment at the gateway that was not charged yet."""
@@ -316,7 +318,6 @@ SANDBOX = Subject(
     other_payment=lambda body: _changed(body, id="spay_other", reference="another"),
     other_money=lambda body: _changed(body, amount=body["amount"] + 1),
     refund_by_hand=_refund_at_sandbox,
-    payer_passes=lambda emulator, url: emulator.call("GET", urlsplit(url).path),
     page_token="tok_sdk",
     brought_back=_challenge_passed,
     skips={
@@ -338,7 +339,6 @@ STRIPE = Subject(
     other_payment=lambda body: {**body, "id": "pi_other", "metadata": {"reference": "another"}},
     other_money=lambda body: {**body, "amount": body["amount"] + 1},
     refund_by_hand=_refund_at_stripe,
-    payer_passes=lambda emulator, url: emulator.call("POST", f"{urlsplit(url).path}/pass"),
     page_token="tok_3ds_1",
     saved_card=_saved_at_stripe,
     skips={
