@@ -14,13 +14,11 @@ from support.payments import (
     attempts_of,
     last_error_of,
     let_pass,
-    make_due,
     payment_of,
     pipeline,
     story_of,
 )
 from support.sandbox_process import Sandbox, eventually
-from support.scripted_gateway import ScriptedGateway
 from support.stripe_process import STRIPE_KEY, running_stripe, sdk
 
 from aegis_worker.domain.money import Money
@@ -29,7 +27,6 @@ from aegis_worker.errors import AmountStep
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
-from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.entity_rows import open_checks
 from aegis_worker.pipeline.run import run
@@ -163,17 +160,6 @@ def test_an_amount_between_stripes_steps_never_leaves(database: Database, gatewa
     run(pipeline(database, gateway), "payments")
     assert last_error_of(payment_of(database, payment_id))["code"] == "no_eligible_gateway"
     assert attempts_of(database, payment_id) == []
-
-
-def test_a_token_of_stripe_is_sent_nowhere_else_while_stripe_is_down(database: Database) -> None:
-    down, other = stripe_at(f"http://127.0.0.1:{free_port()}"), ScriptedGateway("other")
-    payment_id = pay(database)
-    for _ in range(5):
-        run(pipeline(database, down, other), "payments")
-        make_due(database)
-    assert other.calls == []
-    assert payment_of(database, payment_id).state is State.FAILURE
-    assert last_error_of(payment_of(database, payment_id))["code"] == "gateway_unavailable"
 
 
 def carried_out(database: Database, gateway: LoadedGateway) -> None:

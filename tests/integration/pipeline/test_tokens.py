@@ -23,9 +23,11 @@ from support.payments import (
 from support.sandbox_pair import adapter
 from support.sandbox_process import running_sandbox
 from support.scripted_gateway import ScriptedGateway, answering
+from support.stripe_process import STRIPE_KEY, running_stripe
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.card_networks import card_key
+from aegis_worker.domain.instruments import named_gateways
 from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
@@ -148,21 +150,52 @@ def test_a_card_with_two_tokens_is_barred_by_what_was_declined_under_either(data
     assert stripe.calls == []
 
 
-@pytest.mark.parametrize("given", [{}, {"gateway": "stripe"}])
-def test_a_token_of_stripe_that_is_posted_beside_a_lenient_sandbox_never_reaches_it_while_stripe_is_down(
-    database_url: str, database: Database, tmp_path: Path, given: dict[str, str]
+# What a shop may say of a card that Stripe issued a token for.
+SAID_OF_STRIPES_TOKEN: list[dict[str, Any]] = [
+    {"token": "pm_card_visa"},
+    {"token": "pm_card_visa", "gateway": "stripe"},
+    {"tokens": {"stripe": "pm_card_visa"}},
+]
+
+
+def stripe_at(url: str) -> LoadedGateway:
+    return LoadedGateway(StripeAdapter(GatewayConfig("stripe", "stripe", url, STRIPE_KEY, timeout_s=2.0)))
+
+
+@pytest.mark.parametrize("said", SAID_OF_STRIPES_TOKEN)
+def test_a_token_of_stripe_never_reaches_a_lenient_sandbox_while_stripe_is_down(
+    database_url: str, database: Database, tmp_path: Path, said: dict[str, Any]
 ) -> None:
-    options = GatewayConfig("stripe", "stripe", f"http://127.0.0.1:{free_port()}", "sk_test_x")
-    stripe = LoadedGateway(StripeAdapter(options))
+    stripe = stripe_at(f"http://127.0.0.1:{free_port()}")
     with running_sandbox(tmp_path) as sandbox:
         both = [adapter(sandbox), stripe]
-        shop = start_api(database_url, *both).merchant()
-        method = {"type": "card", "token": "pm_card_visa", **given}
-        accepted = shop.accepted(payment_method=method)
-        assert accepted["payment_method"]["gateway"] == "stripe"
+        accepted = start_api(database_url, *both).merchant().accepted(payment_method={"type": "card", **said})
+        assert named_gateways(accepted["payment_method"]) == ("stripe",)
         for _ in range(POLICY.max_attempts + 2):
             run_until_quiet(pipeline(database, *both))
             make_due(database)
         assert sandbox.ledger() == []
     payment = payment_of(database, accepted["id"])
     assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "gateway_unavailable")
+
+
+def test_tokens_of_stripe_wait_for_stripe_while_it_answers_503_and_are_charged_there_once(
+    database_url: str, database: Database, tmp_path: Path
+) -> None:
+    with running_sandbox(tmp_path) as sandbox, running_stripe(tmp_path) as emulator:
+        stripe = stripe_at(emulator.url)
+        both = [adapter(sandbox), stripe]
+        shop = start_api(database_url, *both).merchant()
+        emulator.set_faults(refuse_all=True)
+        for said in SAID_OF_STRIPES_TOKEN:
+            shop.accepted(payment_method={"type": "card", **said})
+        run_until_quiet(pipeline(database, *both))
+        assert sandbox.ledger() == []
+        emulator.set_faults()
+        for _ in SAID_OF_STRIPES_TOKEN:
+            make_due(database)
+            run_until_quiet(pipeline(database, *both))
+        assert sandbox.ledger() == []
+        assert [row["captured"] for row in emulator.ledger()] == [1999, 1999, 1999]
+        stripe.close_connections()
+    assert {row["state"] for row in rows(database, "SELECT state FROM payments")} == {"SUCCESS"}
