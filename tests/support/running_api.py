@@ -75,8 +75,10 @@ def _is_closed(connection: socket.socket) -> bool:
 
 
 @contextmanager
-def running_api(database_url: str, redis_url: str, folder: Path, **settings: str) -> Iterator[RunningApi]:
-    """The API on these stores, under the installation's web server."""
+def running_api(
+    database_url: str, redis_url: str, folder: Path, *application: str, **settings: str
+) -> Iterator[RunningApi]:
+    """The API on these stores, under the installation's web server, or another `application`: `MODULE:FACTORY`."""
     env = {
         **os.environ,
         "DATABASE_URL": database_url,
@@ -84,10 +86,12 @@ def running_api(database_url: str, redis_url: str, folder: Path, **settings: str
         "AEGIS_SECRET": "s" * 40,
         "AEGIS_CONFIG_DIR": str(_CONFIG),
         "AEGIS_WEB_WORKERS": "1",
+        "PYTHONPATH": str(CHECKOUT / "tests"),
         **settings,
     }
     port = free_port()
     program = web_program(port, env)
     with Processes() as processes:
-        processes.start(program.name, program.argv, program.env, folder / "web.log", program.ready)
+        argv = [*program.argv, *application]
+        processes.start(program.name, argv, program.env, folder / "web.log", program.ready)
         yield RunningApi(port, folder / "web.log", processes.pid(program.name))

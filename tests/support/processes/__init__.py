@@ -12,3 +12,6 @@ SLEEPING_WORKER = _HERE / "sleeping_worker.py"
 
 # A folder for PYTHONPATH: Python imports the sitecustomize.py in it at the start.
 SKEWED_CLOCK = str(_HERE / "skewed")
+
+# What `aegis_api.server` serves in place of the API, found with this folder in PYTHONPATH.
+TOY_GATEWAYS_WEB = "support.processes.toy_gateways_web:application"
