@@ -14,6 +14,7 @@ from aegis_worker.wiring.web import Web, build_web
 
 from .batches.routes import blueprint as batches
 from .batches.schemas import BatchLineSchema
+from .disputes.routes import blueprint as disputes
 from .explanations.routes import blueprint as explanations
 from .gateways.incoming import blueprint as gateway_events
 from .gateways.pauses import blueprint as pauses
@@ -40,6 +41,7 @@ _BLUEPRINTS = (
     payments,
     history,
     orders,
+    disputes,
     confirms,
     batches,
     explanations,

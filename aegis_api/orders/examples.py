@@ -12,7 +12,6 @@ from aegis_worker.domain.entities import Entity, EntityKind, EntityStatus, Order
 from aegis_worker.queries.entities import StoredEntity
 from aegis_worker.views.entities import entity_body
 from aegis_worker.views.jobs import job_body
-from aegis_worker.views.pages import list_body
 
 CAPTURE_REQUEST: Mapping[str, Any] = {"amount": 1200, "final": False}
 REFUND_REQUEST: Mapping[str, Any] = {"amount": 500}
@@ -50,7 +49,5 @@ def _accepted(entity: Entity) -> dict[str, Any]:
 
 
 CAPTURE, ORDERED_CAPTURE = _settled(_CAPTURED), _accepted(_CAPTURED)
-CAPTURES = list_body([CAPTURE], None)
 REFUND, ORDERED_REFUND = _settled(_REFUNDED), _accepted(_REFUNDED)
-REFUNDS = list_body([REFUND], None)
 VOID, ORDERED_VOID = _settled(_VOIDED), _accepted(_VOIDED)

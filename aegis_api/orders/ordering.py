@@ -1,4 +1,4 @@
-"""Ordering a capture or refund over HTTP, and reading it: what their routes have in common."""
+"""Ordering a capture, cancel or refund over HTTP: what their routes have in common."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from aegis_worker.domain.ordering import Able
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import PAYMENT
 from aegis_worker.intake import OrderCommand, order
-from aegis_worker.queries import entities, jobs, payments
+from aegis_worker.queries import jobs
+from aegis_worker.queries.entities import ORDERED, get_one
 from aegis_worker.strict_json import request_hmac
 from aegis_worker.views.entities import entity_body
 from aegis_worker.views.jobs import job_body
-from aegis_worker.views.pages import list_body
 
 
 def ordered(kind: EntityKind, payment_id: str, body: Mapping[str, Any]) -> Response:
@@ -41,32 +41,13 @@ def ordered(kind: EntityKind, payment_id: str, body: Mapping[str, Any]) -> Respo
     if accepted.job_id is not None:
         web.hints.notify("payments")
     with web.database.read() as connection:
-        stored = entities.get_entity(connection, kind, g.owner, accepted.id)
+        stored = get_one(connection, ORDERED[kind], g.owner, accepted.id)
         job = accepted.job_id and jobs.get_job(connection, g.owner, accepted.job_id)
     if stored is None:
         raise NotFound(NOTHING_HERE)
     replayed = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
     where = {"Location": f"/v1/{kind}s/{accepted.id}", "Retry-After": "1"}
     return answer({**entity_body(stored), "job": job_body(job) if job else None}, 202, where | replayed)
-
-
-def shown(kind: EntityKind, entity_id: str) -> Response:
-    """One of the merchant's entities."""
-    with parts().web.database.read() as connection:
-        stored = entities.get_entity(connection, kind, g.owner, entity_id)
-    if stored is None:
-        raise NotFound(NOTHING_HERE)
-    return answer(entity_body(stored))
-
-
-def listed(kind: EntityKind, payment_id: str, query: Mapping[str, Any]) -> Response:
-    """A page of a payment's entities."""
-    payment_id = known_form(payment_id, PAYMENT)
-    with parts().web.database.read() as connection:
-        if payments.get_state(connection, g.owner, payment_id) is None:
-            raise NotFound(NOTHING_HERE)
-        page = entities.list_entities(connection, kind, g.owner, payment_id, **query)
-    return answer(list_body([entity_body(stored) for stored in page.rows], page.next_cursor))
 
 
 def _able(gateway: str) -> Able | None:

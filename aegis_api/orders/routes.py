@@ -6,14 +6,17 @@ from typing import Any
 
 from flask import Response
 
+from aegis_api.entities.reading import Readable, add_routes
 from aegis_api.http.auth import require_merchant, require_scope
 from aegis_api.http.openapi import Blueprint, headers, refuses, takes
-from aegis_api.http.requests import id_parameter, known_form
+from aegis_api.http.requests import id_parameter
 from aegis_worker.domain.entities import EntityKind
-from aegis_worker.ids import CAPTURE, PAYMENT, REFUND, VOID
+from aegis_worker.ids import PAYMENT
+from aegis_worker.queries.entities import ORDERED
+from aegis_worker.views.entities import entity_body
 
 from . import examples, schemas
-from .ordering import listed, ordered, shown
+from .ordering import ordered
 
 blueprint = Blueprint(
     "orders",
@@ -24,9 +27,6 @@ blueprint = Blueprint(
 blueprint.before_request(require_merchant)
 
 _PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
-_CAPTURE_ID = id_parameter("capture_id", CAPTURE, "A capture.")
-_REFUND_ID = id_parameter("refund_id", REFUND, "A refund.")
-_VOID_ID = id_parameter("void_id", VOID, "A cancel.")
 _OF_AMOUNTS = ("amount_step", "unsupported_by_gateway", "too_many_waiting")
 _REFUSED = (
     "malformed_json",
@@ -67,29 +67,6 @@ def create_capture(body: dict[str, Any], payment_id: str) -> Response:
     return ordered(EntityKind.CAPTURE, payment_id, body)
 
 
-@blueprint.route("/payments/<payment_id>/captures", parameters=[_PAYMENT_ID])
-@refuses("not_found", "validation_failed")
-@blueprint.arguments(schemas.CapturesQuerySchema(), location="query")
-@blueprint.response(200, schemas.CaptureListSchema(), example=examples.CAPTURES, headers=headers())
-def list_captures(query: dict[str, Any], payment_id: str) -> Response:
-    """List a payment's captures, newest first
-
-    Those that have failed are among them.
-    """
-    return listed(EntityKind.CAPTURE, payment_id, query)
-
-
-@blueprint.route("/captures/<capture_id>", parameters=[_CAPTURE_ID])
-@refuses("not_found")
-@blueprint.response(200, schemas.CaptureSchema(), example=examples.CAPTURE, headers=headers())
-def get_capture(capture_id: str) -> Response:
-    """Look at a capture
-
-    One that the gateway decides later is `pending` until the gateway is known to have done or refused it.
-    """
-    return shown(EntityKind.CAPTURE, known_form(capture_id, CAPTURE))
-
-
 @blueprint.route("/payments/<payment_id>/cancel", methods=["POST"], parameters=[_PAYMENT_ID])
 @takes("Idempotency-Key")
 @refuses(*(code for code in _REFUSED if code not in _OF_AMOUNTS))
@@ -109,17 +86,6 @@ def cancel_payment(body: dict[str, Any], payment_id: str) -> Response:
     stays a success, and the cancel fails with `too_late`; to refund is a decision of its own.
     """
     return ordered(EntityKind.VOID, payment_id, body)
-
-
-@blueprint.route("/voids/<void_id>", parameters=[_VOID_ID])
-@refuses("not_found")
-@blueprint.response(200, schemas.VoidSchema(), example=examples.VOID, headers=headers())
-def get_void(void_id: str) -> Response:
-    """Look at a cancel
-
-    It is `requested` while a charge is under way, until it is known whether there is something to release.
-    """
-    return shown(EntityKind.VOID, known_form(void_id, VOID))
 
 
 @blueprint.route("/payments/<payment_id>/refunds", methods=["POST"], parameters=[_PAYMENT_ID])
@@ -148,24 +114,50 @@ def create_refund(body: dict[str, Any], payment_id: str) -> Response:
     return ordered(EntityKind.REFUND, payment_id, body)
 
 
-@blueprint.route("/payments/<payment_id>/refunds", parameters=[_PAYMENT_ID])
-@refuses("not_found", "validation_failed")
-@blueprint.arguments(schemas.RefundsQuerySchema(), location="query")
-@blueprint.response(200, schemas.RefundListSchema(), example=examples.REFUNDS, headers=headers())
-def list_refunds(query: dict[str, Any], payment_id: str) -> Response:
-    """List a payment's refunds, newest first
-
-    Those that have failed are among them.
-    """
-    return listed(EntityKind.REFUND, payment_id, query)
-
-
-@blueprint.route("/refunds/<refund_id>", parameters=[_REFUND_ID])
-@refuses("not_found")
-@blueprint.response(200, schemas.RefundSchema(), example=examples.REFUND, headers=headers())
-def get_refund(refund_id: str) -> Response:
-    """Look at a refund
-
-    One that the gateway decides later is `pending` until the gateway is known to have done or refused it.
-    """
-    return shown(EntityKind.REFUND, known_form(refund_id, REFUND))
+_UNTIL_IT_ENDS = (
+    "One that the gateway decides later is `pending` until the gateway is known to have done or refused it."
+)
+_WITH_FAILED = "Those that have failed are among them."
+_READABLE = (
+    Readable(
+        noun="capture",
+        called="capture",
+        shelf=ORDERED[EntityKind.CAPTURE],
+        body=entity_body,
+        shown=schemas.CaptureSchema(),
+        page=schemas.CaptureListSchema(),
+        page_query=schemas.CapturePageQuerySchema(),
+        list_query=schemas.CapturesQuerySchema(),
+        example=examples.CAPTURE,
+        about_one=_UNTIL_IT_ENDS,
+        about_list=_WITH_FAILED,
+    ),
+    Readable(
+        noun="void",
+        called="cancel",
+        shelf=ORDERED[EntityKind.VOID],
+        body=entity_body,
+        shown=schemas.VoidSchema(),
+        page=schemas.VoidListSchema(),
+        page_query=schemas.VoidPageQuerySchema(),
+        list_query=schemas.VoidsQuerySchema(),
+        example=examples.VOID,
+        about_one="It is `requested` while a charge is under way, until it is known whether there is something to release.",
+        about_list=_WITH_FAILED,
+    ),
+    Readable(
+        noun="refund",
+        called="refund",
+        shelf=ORDERED[EntityKind.REFUND],
+        body=entity_body,
+        shown=schemas.RefundSchema(),
+        page=schemas.RefundListSchema(),
+        page_query=schemas.RefundPageQuerySchema(),
+        list_query=schemas.RefundsQuerySchema(),
+        example=examples.REFUND,
+        about_one=_UNTIL_IT_ENDS,
+        about_list=_WITH_FAILED,
+    ),
+)
+for _kind in _READABLE:
+    add_routes(blueprint, _kind)

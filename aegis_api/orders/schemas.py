@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from marshmallow import fields
 
+from aegis_api.entities.schemas import EntityLinksSchema, ListQuerySchema, PageQuerySchema, PageSchema
 from aegis_api.http.documented import Answer, one_of, text, time, whole
-from aegis_api.http.fields import BodySchema, Flag, StrictSchema, Whole
-from aegis_api.http.query_fields import page_limit, page_start
+from aegis_api.http.fields import BodySchema, Flag, OneOf, Whole
+from aegis_api.http.query_fields import page_start
 from aegis_api.http.refusals import LastErrorSchema
 from aegis_api.jobs.schemas import JobSchema
 from aegis_worker.domain.entities import EntityStatus
 from aegis_worker.domain.money import MAX_MINOR
-
-
-class EntityLinksSchema(Answer):
-    """The URLs of the capture or refund, and of its payment."""
-
-    self = text()
-    payment = text()
 
 
 class CaptureRequestSchema(BodySchema):
@@ -99,6 +93,10 @@ class RefundSchema(EntitySchema):
     """A refund: all or a part of what was captured is given back. Amounts are in minor units."""
 
     object = one_of("refund")
+    forced = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether it was wanted although the payer disputed the payment."},
+    )
 
 
 class CancelRequestSchema(BodySchema):
@@ -141,31 +139,62 @@ class OrderedRefundSchema(RefundSchema):
     job = fields.Nested(JobSchema, required=True, allow_none=True, metadata=_JOB)
 
 
-class CaptureListSchema(Answer):
-    """A page of a payment's captures, newest first."""
+def _of_status() -> OneOf:
+    return OneOf(frozenset(EntityStatus), "the status of a capture, cancel or refund")
+
+
+class CaptureListSchema(PageSchema):
+    """A page of captures, newest first."""
 
     data = fields.List(fields.Nested(CaptureSchema), required=True)
-    has_more = fields.Boolean(required=True)
-    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
 
 
-class CapturesQuerySchema(StrictSchema):
+class CapturePageQuerySchema(PageQuerySchema):
     """GET /v1/payments/{id}/captures."""
 
-    limit = page_limit()
     starting_after = page_start("cap", "a capture")
 
 
-class RefundListSchema(Answer):
-    """A page of a payment's refunds, newest first."""
+class CapturesQuerySchema(ListQuerySchema):
+    """GET /v1/captures."""
+
+    starting_after = page_start("cap", "a capture")
+    status = _of_status()
+
+
+class RefundListSchema(PageSchema):
+    """A page of refunds, newest first."""
 
     data = fields.List(fields.Nested(RefundSchema), required=True)
-    has_more = fields.Boolean(required=True)
-    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
 
 
-class RefundsQuerySchema(StrictSchema):
+class RefundPageQuerySchema(PageQuerySchema):
     """GET /v1/payments/{id}/refunds."""
 
-    limit = page_limit()
     starting_after = page_start("ref", "a refund")
+
+
+class RefundsQuerySchema(ListQuerySchema):
+    """GET /v1/refunds."""
+
+    starting_after = page_start("ref", "a refund")
+    status = _of_status()
+
+
+class VoidListSchema(PageSchema):
+    """A page of cancels, newest first."""
+
+    data = fields.List(fields.Nested(VoidSchema), required=True)
+
+
+class VoidPageQuerySchema(PageQuerySchema):
+    """GET /v1/payments/{id}/voids."""
+
+    starting_after = page_start("voi", "a cancel")
+
+
+class VoidsQuerySchema(ListQuerySchema):
+    """GET /v1/voids."""
+
+    starting_after = page_start("voi", "a cancel")
+    status = _of_status()

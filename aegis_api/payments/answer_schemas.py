@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields
 
+from aegis_api.disputes.schemas import DisputeListSchema
 from aegis_api.http.documented import Answer, an_object, one_of, table, text, time, whole
 from aegis_api.http.refusals import LastErrorSchema
 from aegis_api.jobs.schemas import AcceptedJobSchema, JobSchema
@@ -195,6 +196,9 @@ class ExpandedPaymentSchema(PaymentSchema):
     )
     refunds = fields.Nested(
         RefundListSchema, metadata={"description": f"Present with expand={EXPANDABLE[3]}."}
+    )
+    disputes = fields.Nested(
+        DisputeListSchema, metadata={"description": f"Present with expand={EXPANDABLE[4]}."}
     )
     attempts = fields.Nested(
         AttemptListSchema, metadata={"description": f"Present with expand={EXPANDABLE[0]}."}

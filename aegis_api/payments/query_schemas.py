@@ -13,7 +13,7 @@ from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.transitions import State
 
-EXPANDABLE = ("attempts", "events", "captures", "refunds")
+EXPANDABLE = ("attempts", "events", "captures", "refunds", "disputes")
 _ONE = f"({'|'.join(EXPANDABLE)})"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, g, request
@@ -21,9 +21,10 @@ from aegis_worker.domain.entities import EntityKind
 from aegis_worker.errors import DatabaseUnavailable, NotFound
 from aegis_worker.ids import PAYMENT
 from aegis_worker.intake import Accepted, request_sync
-from aegis_worker.queries import entities, history, jobs, payments
+from aegis_worker.queries import history, jobs, payments
+from aegis_worker.queries.entities import DISPUTES, ORDERED, EntityFilters, Shelf, list_some
 from aegis_worker.views.attempts import attempt_body
-from aegis_worker.views.entities import entity_body
+from aegis_worker.views.entities import dispute_body, entity_body
 from aegis_worker.views.events import events_page
 from aegis_worker.views.jobs import accepted_job_body, job_body
 from aegis_worker.views.pages import list_body
@@ -41,6 +42,12 @@ blueprint.before_request(require_merchant)
 
 PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment.")
 _RETRY_AFTER = {"Retry-After": "1"}
+# What `expand` may show of a payment's entities, from where and how.
+_ENTITIES: tuple[tuple[str, Shelf[Any], Callable[[Any], dict[str, Any]]], ...] = (
+    ("captures", ORDERED[EntityKind.CAPTURE], entity_body),
+    ("refunds", ORDERED[EntityKind.REFUND], entity_body),
+    ("disputes", DISPUTES, dispute_body),
+)
 
 
 @blueprint.route("/payments", methods=["POST"])
@@ -179,10 +186,11 @@ def get_payment(query: dict[str, Any], payment_id: str) -> Response:
         if "attempts" in expand:
             attempts = history.list_attempts(connection, g.owner, payment_id, limit=LONGEST_PAGE)
             expanded["attempts"] = list_body([attempt_body(attempt) for attempt in attempts], None)
-        for kind in (EntityKind.CAPTURE, EntityKind.REFUND):
-            if f"{kind}s" in expand:
-                page = entities.list_entities(connection, kind, g.owner, payment_id, limit=LONGEST_PAGE)
-                expanded[f"{kind}s"] = list_body([entity_body(row) for row in page.rows], page.next_cursor)
+        for name, shelf, shown in _ENTITIES:
+            if name in expand:
+                theirs = EntityFilters(payment_id=payment_id)
+                page = list_some(connection, shelf, g.owner, theirs, limit=LONGEST_PAGE)
+                expanded[name] = list_body([shown(row) for row in page.rows], page.next_cursor)
     if expand:
         return answer(body | expanded)
     tag = {"ETag": etag(stored.payment.version)}

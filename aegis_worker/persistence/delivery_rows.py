@@ -27,8 +27,8 @@ SELECT DISTINCT merchant_id FROM webhook_endpoints
 WHERE merchant_id = ANY (%(merchant_ids)s::text[]) AND disabled_at IS NULL
 """
 _MAKE = """
-INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
-SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, e.merchant_id
+INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id, mode)
+SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, e.merchant_id, e.mode
 FROM unnest(%(payment_ids)s::text[], %(seqs)s::int[], %(types)s::text[], %(merchant_ids)s::text[], %(modes)s::text[])
     AS e(payment_id, seq, type, merchant_id, mode)
 JOIN webhook_endpoints w ON w.merchant_id = e.merchant_id AND w.mode = e.mode AND w.disabled_at IS NULL

@@ -17,8 +17,7 @@ from .delivery_rows import Status
 _LIST = """
 SELECT id, endpoint_id, payment_id, seq, status, tries, due_at, created_at, delivered_at, log
 FROM webhook_deliveries
-WHERE merchant_id = %(merchant_id)s
-    AND EXISTS (SELECT FROM webhook_endpoints w WHERE w.id = endpoint_id AND w.mode = %(mode)s)
+WHERE merchant_id = %(merchant_id)s AND mode = %(mode)s
     AND (%(payment_id)s IS NULL OR payment_id = %(payment_id)s)
     AND (%(status)s IS NULL OR status = %(status)s)
     AND (%(starting_after)s IS NULL OR id < %(starting_after)s)
@@ -27,8 +26,8 @@ ORDER BY id DESC LIMIT %(limit)s
 
 # An event that isn't fanned out yet gets no deliveries here, because they would overtake those of earlier events.
 _ADD_MISSING = """
-INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
-SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, w.merchant_id
+INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id, mode)
+SELECT 'whd_' || replace(uuidv7()::text, '-', ''), e.payment_id, e.seq, w.id, w.merchant_id, w.mode
 FROM payment_events e JOIN webhook_endpoints w ON w.merchant_id = %(merchant_id)s
     AND w.mode = %(mode)s AND w.disabled_at IS NULL
 WHERE e.payment_id = %(payment_id)s AND e.seq = %(seq)s

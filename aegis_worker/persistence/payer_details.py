@@ -33,7 +33,7 @@ WHERE payments.id = theirs.id
 _FORGET_EVENTS = f"""
 DELETE FROM gateway_event_bodies b USING (
     SELECT DISTINCT e.body_id FROM payments p
-    JOIN gateway_events e ON e.gateway = p.gateway AND e.gateway_ref = p.gateway_ref
+    JOIN gateway_events e ON e.payment_id = p.id
     JOIN gateway_event_bodies kept ON kept.id = e.body_id
     WHERE {_PAYMENTS} AND e.status NOT IN ('waiting', 'unmatched') LIMIT %(limit)s
 ) theirs

@@ -1,61 +1,109 @@
-"""Captures and refunds as they stand."""
+"""Captures, cancels, refunds and disputes as they stand: one of them, those of a payment, or those of an owner."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
 
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
+from aegis_worker.domain.disputes import Dispute
 from aegis_worker.domain.entities import Entity, EntityKind
 from aegis_worker.domain.modes import Owner
+from aegis_worker.ids import CAPTURE, DISPUTE, REFUND, VOID
+from aegis_worker.persistence.dispute_rows import dispute_from_row
 from aegis_worker.persistence.entity_rows import entity_from_row
-from aegis_worker.persistence.tables.entities import TABLE_OF
+from aegis_worker.persistence.tables.entities import TABLE_OF, disputes
 
-from .page import Page, newest_first, of_owner
+from .page import Page, created_before, created_since, newest_first, of_owner
+
+T = TypeVar("T")
 
 
 class StoredEntity(Struct, frozen=True):
-    """A capture or refund with the times of its row."""
+    """A capture, cancel or refund with the times of its row."""
 
     entity: Entity
     created_at: datetime
     updated_at: datetime
 
 
-def get_entity(
-    connection: Connection, kind: EntityKind, owner: Owner | None, entity_id: str
-) -> StoredEntity | None:
+class StoredDispute(Struct, frozen=True):
+    """A dispute with the times of its row."""
+
+    dispute: Dispute
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf(Generic[T]):
+    """Where entities of one kind stand: their table, how their ids begin, and how a row is read."""
+
+    table: Table
+    prefix: str
+    stored: Callable[[Mapping[str, Any]], T]
+
+
+class EntityFilters(Struct, frozen=True):
+    """What to list; None leaves a condition out. Bounds as the names say."""
+
+    payment_id: str | None = None
+    status: str | None = None
+    gateway: str | None = None
+    created_gte: datetime | None = None
+    created_lt: datetime | None = None
+
+
+def _stored_entity(row: Mapping[str, Any], kind: EntityKind) -> StoredEntity:
+    return StoredEntity(entity_from_row(kind, row), row["created_at"], row["updated_at"])
+
+
+def _stored_dispute(row: Mapping[str, Any]) -> StoredDispute:
+    return StoredDispute(dispute_from_row(row), row["created_at"], row["updated_at"])
+
+
+_PREFIX_OF = {EntityKind.CAPTURE: CAPTURE, EntityKind.VOID: VOID, EntityKind.REFUND: REFUND}
+ORDERED: Mapping[EntityKind, Shelf[StoredEntity]] = {
+    kind: Shelf(TABLE_OF[kind], prefix, partial(_stored_entity, kind=kind))
+    for kind, prefix in _PREFIX_OF.items()
+}
+"""What merchants order."""
+DISPUTES = Shelf(disputes, DISPUTE, _stored_dispute)
+
+
+def get_one(connection: Connection, shelf: Shelf[T], owner: Owner | None, entity_id: str) -> T | None:
     """One of them, or None where this owner has none with that id."""
-    table = TABLE_OF[kind]
+    table = shelf.table
     statement = of_owner(select(table).where(table.c.id == entity_id), table, owner)
     row = connection.execute(statement).mappings().one_or_none()
-    return None if row is None else _stored(kind, dict(row))
+    return None if row is None else shelf.stored(cast("Mapping[str, Any]", row))
 
 
-def list_entities(
+def list_some(
     connection: Connection,
-    kind: EntityKind,
+    shelf: Shelf[T],
     owner: Owner | None,
-    payment_id: str,
+    filters: EntityFilters,
     *,
     limit: int,
     starting_after: str | None = None,
-) -> Page[StoredEntity]:
-    """Those of one payment, newest first."""
-    table = TABLE_OF[kind]
-    statement = of_owner(select(table).where(table.c.payment_id == payment_id), table, owner)
+) -> Page[T]:
+    """Those that meet every filter, newest first."""
+    table = shelf.table
+    statement = of_owner(select(table), table, owner)
+    for name in ("payment_id", "status", "gateway"):
+        value = getattr(filters, name)
+        if value is not None:
+            statement = statement.where(table.c[name] == value)
+    if filters.created_gte is not None:
+        statement = statement.where(created_since(table, shelf.prefix, filters.created_gte))
+    if filters.created_lt is not None:
+        statement = statement.where(created_before(table, shelf.prefix, filters.created_lt))
     return newest_first(
-        connection,
-        statement,
-        table.c.id,
-        lambda row: _stored(kind, row),
-        limit=limit,
-        starting_after=starting_after,
+        connection, statement, table.c.id, shelf.stored, limit=limit, starting_after=starting_after
     )
-
-
-def _stored(kind: EntityKind, row: Mapping[str, Any]) -> StoredEntity:
-    return StoredEntity(entity_from_row(kind, row), row["created_at"], row["updated_at"])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import Column, Connection, Select, Table
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_
 
 from aegis_worker.domain.modes import Owner
+from aegis_worker.ids import first_id_at
 
 T = TypeVar("T")
 
@@ -45,3 +47,25 @@ def newest_first(
     found = cast("Sequence[Mapping[str, Any]]", result.all())
     rows = found[:limit]
     return Page([make(row) for row in rows], rows[-1][key.name] if len(found) > limit else None)
+
+
+# An id holds the time of a web process's clock, a moment before its row gets PostgreSQL's time. The two differ by less
+# than this, so a search for a time can be narrowed down to a range of ids.
+_CLOCKS_DIFFER = timedelta(hours=1)
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
+
+
+def created_since(table: Table, prefix: str, moment: datetime) -> ColumnElement[bool]:
+    """Whether a row of the table was made at that moment or later. `prefix`: how its ids begin."""
+    is_since: ColumnElement[bool] = table.c.created_at >= moment
+    if moment.year <= _FIRST_YEAR:
+        return is_since
+    return and_(is_since, table.c.id >= first_id_at(prefix, moment - _CLOCKS_DIFFER))
+
+
+def created_before(table: Table, prefix: str, moment: datetime) -> ColumnElement[bool]:
+    """Whether a row of the table was made before that moment. `prefix`: how its ids begin."""
+    is_before: ColumnElement[bool] = table.c.created_at < moment
+    if not _FIRST_YEAR < moment.year <= _LAST_YEAR:
+        return is_before
+    return and_(is_before, table.c.id < first_id_at(prefix, moment + _CLOCKS_DIFFER))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from msgspec import Struct
@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Certainty, Payment
 from aegis_worker.domain.transitions import TERMINAL, State
-from aegis_worker.ids import PAYMENT, first_id_at
+from aegis_worker.ids import PAYMENT
 from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.persistence.tables.payments import payments
 
-from .page import Page, newest_first, of_owner
+from .page import Page, created_before, created_since, newest_first, of_owner
 
 
 class StoredPayment(Struct, frozen=True):
@@ -105,8 +105,8 @@ def _conditions(filters: PaymentFilters) -> list[ColumnElement[bool]]:
         "currency": lambda value: columns.currency == value,
         "amount_gte": lambda value: columns.amount_minor >= value,
         "amount_lte": lambda value: columns.amount_minor <= value,
-        "created_gte": _created_since,
-        "created_lt": _created_before,
+        "created_gte": lambda value: created_since(payments, PAYMENT, value),
+        "created_lt": lambda value: created_before(payments, PAYMENT, value),
         "certainty": lambda value: columns.certainty == value,
         "error_code": lambda value: columns.last_error["code"].astext == value,
     }
@@ -122,26 +122,6 @@ def _of_same_name(reference: str) -> ColumnElement[bool]:
 def _in_state(state: State) -> ColumnElement[bool]:
     is_there = payments.c.state == state
     return is_there if state in TERMINAL else and_(payments.c.unfinished, is_there)
-
-
-# An id holds the time of a web process's clock, a moment before its row gets PostgreSQL's time. The two differ by less
-# than this, so a search for a time can be narrowed down to a range of ids.
-_CLOCKS_DIFFER = timedelta(hours=1)
-_FIRST_YEAR, _LAST_YEAR = 1970, 9998
-
-
-def _created_since(moment: datetime) -> ColumnElement[bool]:
-    is_since = payments.c.created_at >= moment
-    if moment.year <= _FIRST_YEAR:
-        return is_since
-    return and_(is_since, payments.c.id >= first_id_at(PAYMENT, moment - _CLOCKS_DIFFER))
-
-
-def _created_before(moment: datetime) -> ColumnElement[bool]:
-    is_before = payments.c.created_at < moment
-    if not _FIRST_YEAR < moment.year <= _LAST_YEAR:
-        return is_before
-    return and_(is_before, payments.c.id < first_id_at(PAYMENT, moment + _CLOCKS_DIFFER))
 
 
 def _stored(row: Mapping[str, Any]) -> StoredPayment:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
 from aegis_worker.domain.dispute_statuses import DisputeStatus
-from aegis_worker.domain.disputes import DisputeReport
+from aegis_worker.domain.disputes import Dispute, DisputeReport
 from aegis_worker.domain.money import Money
+from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateway_events.follow import FollowParts, follow
+from aegis_worker.ids import DISPUTE, new_id
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.dispute_rows import write_dispute
 from support.api_client import Api
 from support.payments import accept_one, pipeline, rows, run_until_quiet
 from support.scripted_gateway import ScriptedGateway
@@ -93,3 +98,20 @@ def disputes_of(database: Database, payment_id: str) -> list[dict[str, Any]]:
 def events_kept(database: Database) -> list[dict[str, Any]]:
     """What gateways told us, in the order in which it came."""
     return rows(database, "SELECT * FROM gateway_events ORDER BY received_at")
+
+
+def insert_dispute(database: Database, payment_id: str, merchant_id: str = "mer_a") -> str:
+    """A dispute's row without its events, for tests of reading; its id."""
+    dispute = Dispute(new_id(DISPUTE), payment_id, "a", True, DisputeStatus.NEEDS_RESPONSE, shown())
+    payment = Payment(payment_id, merchant_id, PaymentTerms(Money(1999, "USD"), {"type": "card"}))
+    write = partial(
+        write_dispute,
+        dispute=dispute,
+        payment=payment,
+        account=None,
+        asked_at=RESPOND_BY,
+        check_at=RESPOND_BY,
+        has_news=True,
+    )
+    database.run(write)
+    return dispute.id

@@ -46,6 +46,7 @@ webhook_deliveries = Table(
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("endpoint_id", Text, primary_key=True),
     Column("merchant_id", Text, nullable=False),
+    mode_column(),
     Column("status", Text, nullable=False, server_default="pending"),
     Column("due_at", TIME, nullable=False, server_default=NOW),
     Column("leased", Boolean, nullable=False, server_default=text("false")),
@@ -59,5 +60,5 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_dead", "id", postgresql_where=text("status = 'dead'")),
     Index("webhook_deliveries_due", "endpoint_id", "due_at", postgresql_where=text("status = 'pending'")),
     Index("webhook_deliveries_ended", "created_at", postgresql_where=text("status <> 'pending'")),
-    Index("webhook_deliveries_by_merchant", "merchant_id", "id", unique=True),
+    Index("webhook_deliveries_by_merchant", "merchant_id", "mode", "id", unique=True),
 )

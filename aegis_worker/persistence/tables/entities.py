@@ -56,6 +56,13 @@ def _entities(name: str, *more: Column[Any]) -> Table:
         CheckConstraint(one_of("status", *EntityStatus), name="status_known"),
         CheckConstraint("amount_minor BETWEEN 1 AND 99999999999", name="amount_in_range"),
         Index(f"{name}_by_merchant", "merchant_id", "mode", "id"),
+        Index(
+            f"{name}_not_succeeded",
+            "merchant_id",
+            "mode",
+            "id",
+            postgresql_where=text("status <> 'succeeded'"),
+        ),
         Index(f"{name}_to_check", "check_at", postgresql_where=text("check_at IS NOT NULL")),
     )
 
@@ -99,6 +106,7 @@ disputes = Table(
     CheckConstraint(one_of("status", *DisputeStatus), name="status_known"),
     Index("disputes_by_merchant", "merchant_id", "mode", "id"),
     Index("disputes_by_payment", "payment_id"),
+    Index("disputes_by_status", "merchant_id", "mode", "status", "id"),
     Index(
         "disputes_to_answer", "respond_by", postgresql_where=text("status IN ('warning', 'needs_response')")
     ),

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.api_client import CHARGED, HELD, SUCCEEDED, Api, Merchant, start_api
+from support.disputes import insert_dispute
 from support.documented_answers import follows
 from support.scripted_gateway import ScriptedGateway
 
@@ -56,6 +57,7 @@ def installed(api: Api) -> Installed:
         "void_id": shop.post(
             f"/v1/payments/{shop.accepted()['id']}/cancel", json={}, headers={"Idempotency-Key": "cancel-1"}
         ).json["id"],
+        "dispute_id": insert_dispute(api.database, is_charged),
         "gateway_name": "sandbox_a",
         "experiment": "b-instead-of-a",
     }

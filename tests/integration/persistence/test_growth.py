@@ -17,6 +17,8 @@ from support.statement_plans import Scan, scans_of
 
 from aegis_worker.audit.batches import check_keys, check_payments
 from aegis_worker.cli import checks_database
+from aegis_worker.domain.dispute_statuses import DisputeStatus
+from aegis_worker.domain.entities import EntityKind, EntityStatus
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Declined, Outcome, Unknown
 from aegis_worker.domain.transitions import State
@@ -31,10 +33,14 @@ from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.claims import claim, due_by_queue
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ended_payments import ended_payments
+from aegis_worker.persistence.merchant_deliveries import of_owner
+from aegis_worker.persistence.payer_details import erase_some
 from aegis_worker.pipeline.recheck import RecheckParts, recheck
 from aegis_worker.pipeline.run import run
 from aegis_worker.purge import purge
 from aegis_worker.queries.case_file import read_case_file
+from aegis_worker.queries.entities import DISPUTES, ORDERED, EntityFilters, Shelf, list_some
+from aegis_worker.queries.gateway_events import list_gateway_events
 from aegis_worker.queries.jobs import list_jobs
 from aegis_worker.queries.payments import PaymentFilters, list_payments
 from aegis_worker.queries.reviews import list_reviews
@@ -45,13 +51,15 @@ from aegis_worker.reconcile import ReconcileParts, reconcile
 MOST_ROWS = 2_000
 AT_ONCE = 20_000
 GROWS = {
-    "gateway_events",
     "payments",
     "payment_events",
     "jobs",
     "attempts",
     "idempotency_keys",
     "webhook_deliveries",
+    "refunds",
+    "disputes",
+    "gateway_events",
 }
 # Keys are found by age, for want of an index by payment, and those here were all made in a few moments.
 BY_AGE = ("audit of payments", "idempotency_keys")
@@ -62,6 +70,21 @@ DELIVERED = """
 INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id, status, due_at, delivered_at)
 SELECT 'whd_' || replace(uuidv7()::text, '-', ''), id, 3, 'whe_1', 'm_1', 'delivered', now(), now()
 FROM payments WHERE unfinished IS FALSE
+"""
+# Old deliveries are of another mode than those that are listed, and nearly all refunds and disputes are over.
+REFUNDED = """
+UPDATE webhook_deliveries SET mode = 'live';
+INSERT INTO refunds (id, payment_id, merchant_id, mode, number, amount_minor, currency, status, key, request_hmac, gateway)
+SELECT 'ref_' || replace(uuidv7()::text, '-', ''), id, 'm_1', 'test', 1, 100, 'USD',
+    CASE WHEN right(id, 3) = '000' THEN 'pending' ELSE 'succeeded' END, 'k', ''::bytea, 'null'
+FROM payments WHERE unfinished IS FALSE;
+INSERT INTO disputes (id, payment_id, merchant_id, mode, gateway, gateway_ref, charge_ref, own_charge, amount_minor,
+    currency, status, gateway_status, reason, asked_at)
+SELECT 'dsp_' || replace(uuidv7()::text, '-', ''), id, 'm_1', 'test', 'null', id, 'ch', true, 100, 'USD',
+    CASE WHEN right(id, 3) = '000' THEN 'needs_response' ELSE 'won' END, 'won', 'general', now()
+FROM payments WHERE unfinished IS FALSE;
+INSERT INTO gateway_events (gateway, provider_event_id, kind, payment_id, gateway_ref)
+SELECT 'null', id, 'payment.succeeded', id, 'ch_' || id FROM payments WHERE unfinished IS FALSE;
 """
 ALIVE = """
 INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'https://shop.example/hooks');
@@ -110,6 +133,7 @@ def grow(database_url: str, count: int) -> None:
         for first in range(0, count, AT_ONCE):
             seed_finished(cursor, "m_1", f"old-{first}", min(AT_ONCE, count - first), told=True)
         cursor.execute(DELIVERED)
+        cursor.execute(REFUNDED)
         cursor.execute("VACUUM (ANALYZE)")
     connection.close()
 
@@ -138,7 +162,30 @@ def lists(database: Database, payment_id: str) -> UseCases:
         with database.read() as connection:
             return list_jobs(connection, Owner("m_1", "test"), limit=50, **only)
 
+    def entities(shelf: Shelf[Any], one: EntityFilters) -> object:
+        with database.read() as connection:
+            return list_some(connection, shelf, Owner("m_1", "test"), one, limit=50)
+
+    def deliveries() -> object:
+        with database.read() as connection:
+            wanted: dict[str, Any] = {"payment_id": None, "status": None, "limit": 50, "starting_after": None}
+            return of_owner(connection, Owner("m_1", "test"), **wanted)
+
+    refunds = ORDERED[EntityKind.REFUND]
     return {
+        "refunds": partial(entities, refunds, EntityFilters()),
+        **{
+            f"refunds, {status}": partial(entities, refunds, EntityFilters(status=status))
+            for status in EntityStatus
+        },
+        "refunds of a payment": partial(entities, refunds, EntityFilters(payment_id=payment_id)),
+        "refunds since": partial(entities, refunds, EntityFilters(created_gte=in_an_hour)),
+        **{
+            f"disputes, {status}": partial(entities, DISPUTES, EntityFilters(status=status))
+            for status in DisputeStatus
+        },
+        "disputes of a payment": partial(entities, DISPUTES, EntityFilters(payment_id=payment_id)),
+        "deliveries": deliveries,
         **{
             f"payments, {name}": partial(payments, Owner("m_1", "test"), one) for name, one in filters.items()
         },
@@ -174,6 +221,7 @@ def looks(database: Database, payment_id: str) -> UseCases:
         "doctor, webhooks": reading(lambda tx: list(checks_database.webhooks(tx))),
         "audit of payments": reading(lambda tx: check_payments(tx, limit=100)),
         "audit of keys": reading(lambda tx: check_keys(tx, limit=100)),
+        "events of a payment": reading(lambda tx: list_gateway_events(tx, payment_id=payment_id, limit=50)),
         "comparison": lambda: next(ended_payments(database, after=first_id_at(PAYMENT, LONG_AGO), page=100)),
     }
 
@@ -218,6 +266,7 @@ def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseC
         "webhooks": deliver_webhooks,
         "replay": lambda: accept_one(database, "new-1"),
         "list": lambda: accept_all(a_list_of_everything(), database),
+        "erase": lambda: database.run(lambda tx: erase_some(tx, Owner("m_1", "test"), "cus_none", limit=50)),
         "purge": lambda: purge(database, settings, limit=50, budget_s=5),
     }
 

@@ -1,0 +1,1 @@
+"""Disputes, which come from gateways: they are read here, and answered at the gateway."""
