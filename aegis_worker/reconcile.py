@@ -20,7 +20,7 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.comparison import Comparison, compare
 from aegis_worker.hints import Notifier
 from aegis_worker.ids import JOB, PAYMENT, RECONCILIATION, first_id_at, new_id
-from aegis_worker.persistence.asking import ask_now
+from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ended_payments import EndedPayment, ended_payments
@@ -177,12 +177,13 @@ def _waiting_and_review(parts: ReconcileParts) -> tuple[int, int]:
 def _compare(parts: ReconcileParts, run: ReconciliationRun, since: datetime) -> None:
     """Ask about every charge of payments accepted since then that rest; report where the gateway disagrees.
 
-    A payment with a charge too many is asked about once more by a `sync`, which tells of it and follows the policy.
+    A payment with a charge too many, or with whose charge its gateway did more than we know, is asked about once more by a
+    `sync`, which tells of it and follows the policy.
     """
     run.found |= {"compared": 0, "unanswered": 0, "mismatches": 0}
 
     def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.payment, payment.charges)
+        return compare(parts.gateways, payment.payment, payment.charges, payment.entities)
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for page in ended_payments(parts.database, after=first_id_at(PAYMENT, since), page=_PAGE):
@@ -198,8 +199,8 @@ def _judge(parts: ReconcileParts, run: ReconciliationRun, comparison: Comparison
         run.found["mismatches"] += 1
         if len(run.mismatches) < _MISMATCHES_KEPT:
             run.mismatches.append(asdict(comparison))
-        if comparison.is_charged_too_often and not run.dry_run:
-            parts.database.run(lambda connection: ask_now(connection, comparison.payment_id))
+        if (comparison.is_charged_too_often or comparison.has_news) and not run.dry_run:
+            parts.database.run(lambda connection: sync_now(connection, comparison.payment_id))
             parts.hints.notify("verify")
             run.fixed["asked_about"] = run.fixed.get("asked_about", 0) + 1
 

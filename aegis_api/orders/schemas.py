@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from marshmallow import fields
 
 from aegis_api.entities.schemas import EntityLinksSchema, ListQuerySchema, PageQuerySchema, PageSchema
@@ -10,7 +12,7 @@ from aegis_api.http.fields import BodySchema, Flag, OneOf, Whole
 from aegis_api.http.query_fields import page_start
 from aegis_api.http.refusals import LastErrorSchema
 from aegis_api.jobs.schemas import JobSchema
-from aegis_worker.domain.entities import EntityStatus
+from aegis_worker.domain.entities import EntityStatus, Origin
 from aegis_worker.domain.money import MAX_MINOR
 
 
@@ -48,6 +50,10 @@ class EntitySchema(Answer):
     payment_id = text()
     amount = whole()
     currency = text()
+    origin = one_of(
+        *get_args(Origin),
+        description="gateway: somebody asked for it at the gateway itself, such as in its dashboard.",
+    )
     status = one_of(*EntityStatus, description=_STATUS)
     gateway = text("Where it was sent; null before that.", none=True)
     gateway_ref = text(none=True)

@@ -7,7 +7,7 @@ snapshots. A batch is read in one statement and written down in another transact
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.comparison import Comparison, compare
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ended_payments import EndedPayment, ended_payments
+from aegis_worker.persistence.mapping import payments_now
 
 from .batches import check_keys, check_payments, pages
 from .freeze import freeze_if_broken
@@ -127,17 +128,33 @@ def audit_all(
 
 def _compared(parts: AuditParts, report: AuditReport, after: str) -> Iterator[Page]:
     def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.payment, payment.charges)
+        return compare(parts.gateways, payment.payment, payment.charges, payment.entities)
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for ended in ended_payments(parts.database, after=after, page=parts.batch):
-            comparisons = list(pool.map(ask, ended))
+            comparisons = _as_they_still_are(parts, ended, list(pool.map(ask, ended)))
             answered = [comparison for comparison in comparisons if comparison.is_answered]
             report.compared += len(comparisons)
             report.unanswered += len(comparisons) - len(answered)
             found = [violation for comparison in answered for violation in _disagreement(comparison)]
             ids = [comparison.payment_id for comparison in answered]
             yield Page("gateways", ids, found, None)
+
+
+def _as_they_still_are(
+    parts: AuditParts, ended: Sequence[EndedPayment], comparisons: Sequence[Comparison]
+) -> list[Comparison]:
+    """The comparisons, but for those of payments that moved while their gateways were asked: they may have told why."""
+    differing = [one.payment_id for one in comparisons if one.differs]
+    if not differing:
+        return list(comparisons)
+    versions = {each.payment.id: each.payment.version for each in ended}
+    now = parts.database.run(lambda connection: payments_now(connection, differing))
+    return [
+        one
+        for one in comparisons
+        if not one.differs or now[one.payment_id].version == versions[one.payment_id]
+    ]
 
 
 def _disagreement(comparison: Comparison) -> list[Violation]:

@@ -91,8 +91,8 @@ class Change(Struct, frozen=True):
     opened: OpenAttempt | None = None
     answered: AnswerAttempt | None = None
     action: NextAction | None = None
-    # The capture or refund that the job is about.
-    entity: EntityChange | None = None
+    # The capture, void or refund that the job is about, or those of which a look at the gateway brought news.
+    entities: Sequence[EntityChange] = ()
     # The job ends, and one that was ordered behind it may get its own.
     hands_on: bool = False
     beside: AnswerAttempt | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -67,11 +67,16 @@ _STATUS_AFTER = {
 }
 
 
+# Who asked for it: the merchant, here; or somebody at the gateway, such as the merchant in the gateway's dashboard.
+Origin = Literal["merchant", "gateway"]
+
+
 class Order(Struct, frozen=True):
     """What is ordered, as the entity's job and its events carry it: it never changes.
 
-    `number`: which of its kind for its payment, from 1 on. `final`, of a capture: what is left of the hold is released.
-    `forced`, of a refund: the merchant wants it although the payment is disputed.
+    `number`: which of its kind the merchant ordered of its payment, from 1 on; 0 for what was asked for at the gateway.
+    `final`, of a capture: what is left of the hold is released. `forced`, of a refund: the merchant wants it although the
+    payment is disputed.
     """
 
     kind: EntityKind
@@ -80,6 +85,7 @@ class Order(Struct, frozen=True):
     amount_minor: int
     final: bool = False
     forced: bool = False
+    origin: Origin = "merchant"
 
     @property
     def operation(self) -> Operation:
@@ -102,7 +108,8 @@ class Order(Struct, frozen=True):
     def told(self) -> dict[str, Any]:
         """What its events say of it."""
         final = {"final": self.final} if self.kind is EntityKind.CAPTURE else {}
-        return {f"{self.kind}_id": self.id, "amount_minor": self.amount_minor, **final}
+        origin = {} if self.origin == "merchant" else {"origin": self.origin}
+        return {f"{self.kind}_id": self.id, "amount_minor": self.amount_minor, **final, **origin}
 
 
 def order_in(request: Mapping[str, Any] | None) -> Order | None:
@@ -124,7 +131,10 @@ class Entity(Struct, frozen=True):
 
 
 class EntityChange(Struct, frozen=True):
-    """What a step of its job changes of an entity. `check_in_s`: a pending one's gateway is asked again after so long."""
+    """What a step of a job changes of an entity, or the entity itself, where a gateway shows one that nobody ordered here.
+
+    `check_in_s`: a pending one's gateway is asked again after so long.
+    """
 
     order: Order
     status: EntityStatus
@@ -135,7 +145,7 @@ class EntityChange(Struct, frozen=True):
 
 
 def requested(order: Order) -> Fact:
-    """The merchant's order is accepted, and its amount reserved."""
+    """The merchant's order is accepted, or found at the gateway, and its amount reserved."""
     return Fact(_TOLD[order.kind][0], order.told())
 
 

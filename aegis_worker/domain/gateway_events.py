@@ -48,7 +48,8 @@ class ClaimedEvent(Struct, frozen=True):
 class Matched(Struct, frozen=True):
     """The payment that an event is about. `number`: of the hop; None if it was not made at the event's gateway and account.
 
-    `charge`: the status of that hop's charge, if one was made; `charge_ref`: what its gateway calls it.
+    `charge`: the status of that hop's charge, if one was made; `charge_ref`: what its gateway calls it. `order`: the
+    capture, void or refund whose key the event names, if it names one, and `order_status` how that stands.
     """
 
     payment_id: str
@@ -59,6 +60,8 @@ class Matched(Struct, frozen=True):
     number: int | None
     charge: str | None
     charge_ref: str | None = None
+    order: str | None = None
+    order_status: str | None = None
 
 
 class Followed(Struct, frozen=True):

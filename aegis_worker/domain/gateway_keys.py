@@ -24,6 +24,7 @@ _LETTER = {
     Operation.CLOSE: "z",
 }
 _ORDERED_LETTER = {Operation.CAPTURE: "c", Operation.VOID: "x", Operation.REFUND: "b"}
+_ORDERED = {letter: operation for operation, letter in _ORDERED_LETTER.items()}
 _KEY = re.compile(r"(pay_[0-9a-f]{32})(?:-([iapdcvrz])([0-9]{1,3})|([cxb])([0-9]{3}))")
 _CHARGING = "iap"
 
@@ -52,6 +53,12 @@ def keys_of_same_hop(key: str) -> frozenset[str]:
     if found is None or found[2] is None or found[2] not in _CHARGING:
         return frozenset({key})
     return frozenset(f"{found[1]}-{letter}{found[3]}" for letter in _CHARGING)
+
+
+def ordered_in(key: str) -> Operation | None:
+    """What a merchant ordered under the key; None for any other key."""
+    found = _KEY.fullmatch(key)
+    return None if found is None or found[4] is None else _ORDERED[found[4]]
 
 
 def parse_gateway_key(key: str) -> tuple[str, int] | None:

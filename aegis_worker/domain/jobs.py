@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from .attempts import Attempt
 from .confirms import Confirm
+from .entities import Entity
 from .payer import Payer
 from .payment import Payment
 
@@ -21,7 +22,8 @@ class ClaimedJob(Struct, frozen=True):
     `claim_count`: how many workers began it since its last answer and left it. `left_behind`: its last holder let its lease
     run out. `claimed_at_s`: just before it was claimed; `made_at_s`: when it was made; both of this process's clock.
     `since_1970_s`: what is to be added to that clock for the time of day, as PostgreSQL has it.
-    `payer`: None where none was given, or what was given is erased.
+    `payer`: None where none was given, or what was given is erased. `entities`: of a `sync`, the payment's captures, voids
+    and refunds.
     """
 
     id: str
@@ -37,3 +39,4 @@ class ClaimedJob(Struct, frozen=True):
     left_behind: bool = False
     confirm: Confirm | None = None
     payer: Payer | None = None
+    entities: tuple[Entity, ...] = ()

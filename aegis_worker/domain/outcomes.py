@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from msgspec import Struct
 
@@ -56,16 +57,36 @@ def charges(operation: str) -> bool:
     return operation == Operation.PROCESS
 
 
+class Movement(Struct, frozen=True):
+    """One capture or refund that a gateway shows of a charge, whoever asked for it. `minor`: in minor units.
+
+    `reference`: the key under which we asked for it, where it shows one; `gateway_ref`: the gateway's own id of it, where
+    it has one. Where neither is shown, it stands for all of its operation that we did not ask for. `code`: why it failed,
+    in the gateway's own word.
+    """
+
+    operation: Operation
+    minor: int
+    status: Literal["pending", "succeeded", "failed"] = "succeeded"
+    reference: str | None = None
+    gateway_ref: str | None = None
+    code: str = ""
+
+
 class Approved(Struct, frozen=True):
     """The gateway did what was asked. `captured` is False where funds are only held (manual capture).
 
     `captured_minor` and `refunded_minor`, in minor units: what the gateway shows of a charge; None where it does not say.
+    `movements`: each capture and refund of the charge that it shows; None where it does not say, or was not asked to.
+    `still_held`: whether more of the funds may be captured; None where it does not say.
     """
 
     gateway_ref: str
     captured: bool = True
     captured_minor: int | None = None
     refunded_minor: int | None = None
+    movements: tuple[Movement, ...] | None = None
+    still_held: bool | None = None
 
     @property
     def given_back(self) -> bool:
@@ -74,12 +95,16 @@ class Approved(Struct, frozen=True):
 
 
 class Declined(Struct, frozen=True):
-    """The gateway refused, definitely: no money moved. `code` is one of `domain.declines.DECLINES`."""
+    """The gateway refused, definitely: no money moved. `code` is one of `domain.declines.DECLINES`.
+
+    `released`: it was cancelled at the gateway, which released what it held of the funds.
+    """
 
     code: str
     gateway_code: str
     message: str = ""
     gateway_ref: str | None = None
+    released: bool = False
 
     def __post_init__(self) -> None:
         if self.code not in DECLINES:

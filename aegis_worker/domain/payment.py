@@ -119,7 +119,8 @@ class Payment(Struct, frozen=True):
             raise IllegalTransition(f"{self.id}: {event.type} in state {self.state}")
         if self.is_terminal and event.type not in ALLOWED_AFTER_THE_END:
             raise IllegalTransition(f"{self.id}: {event.type} after {self.state}")
-        if self.state not in ONLY_IN.get(event.type, (self.state,)):
+        is_out_of_turn = self.state not in ONLY_IN.get(event.type, (self.state,))
+        if is_out_of_turn and event.data.get("origin") != "gateway":
             raise IllegalTransition(f"{self.id}: {event.type} in state {self.state}")
         told = {} if event.type in _OF_ANOTHER_CHARGE else event.data
         changes = {name: told[name] for name in _FOLDED if name in told}

@@ -86,6 +86,7 @@ ALLOWED_AFTER_THE_END: frozenset[EventType] = frozenset(
         EventType.REVIEW_REQUIRED,
         EventType.DUPLICATE_DETECTED,
         EventType.DUPLICATE_REVERSED,
+        EventType.CAPTURE_REQUESTED,
         EventType.CAPTURE_SUCCEEDED,
         EventType.CAPTURE_FAILED,
         EventType.REFUND_REQUESTED,
@@ -98,7 +99,8 @@ ALLOWED_AFTER_THE_END: frozenset[EventType] = frozenset(
     }
 )
 
-# Events that are legal in some states only, besides what `TRANSITIONS` says of states.
+# Events of what a merchant orders that are legal in some states only, besides what `TRANSITIONS` says of states. What a
+# gateway shows that nobody ordered here can always be told.
 ONLY_IN: dict[EventType, frozenset[State]] = {
     EventType.CANCEL_REQUESTED: frozenset({S.INITIATED, S.REQUIRES_ACTION, S.AUTHENTICATED, S.PROCESSING}),
     EventType.CAPTURE_REQUESTED: frozenset({S.AUTHORIZED}),

@@ -152,11 +152,24 @@ class Books:
             self._settle(tx, payment, now)
         for document in tx.due_documents(now, SETTLE_LIMIT):
             self.settle_document(tx, document, now)
+        for payment_id, done in tx.settle_operations(now, SETTLE_LIMIT):
+            self._settled(tx, payment_id, done, now)
 
     def settle_document(self, tx: Transaction, document: Document, now: float) -> None:
         """Make of it what is due."""
         if document.kind == disputes.KIND:
             self.change_dispute(tx, document, disputes.advanced(document, document.body["ends_as"]), now)
+
+    def _settled(self, tx: Transaction, payment_id: str, done: dict[str, Any], now: float) -> None:
+        payment = tx.payment(payment_id)
+        if payment is None:
+            raise AssertionError("unreachable: operations are done on payments")
+        if done["status"] == "failed":
+            payment.take_back(done["operation"], done["amount"])
+            tx.update(payment)
+        if self.options.sends_webhooks:
+            kind = f"{done['operation']}.{done['status']}"
+            self.queue_event(tx, self.event(tx, payment, kind, now) | {"operation": done}, now)
 
     def _settle(self, tx: Transaction, payment: Payment, now: float) -> None:
         payment.settle()

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .script_table import OK
-from .scripts import Script
-from .tokens import named
+from .scripts import MOVING, Script
+from .tokens import named, on
 
 # Longer than any client waits, short enough that a forgotten fault cannot park threads for ever.
 MOST_LATENCY_MS = 120_000
@@ -26,6 +26,7 @@ class Faults:
     `fail_share`: this share (0 … 1, drawn from `seed`) of the charges that no script claims behaves like
     `fail_script`, a name of the script table: `{"fail_share": 1, "fail_script": "late_commit_20"}` commits
     every charge 20 s late. `retry_after_s`: above 0, every POST under /v1 answers 429 with that Retry-After.
+    `movement_script`: what captures and refunds that no script claims behave like, such as `pending_2`.
     `refuse_all`: everything under /v1 answers 503 and nothing is done.
     """
 
@@ -36,6 +37,7 @@ class Faults:
     fail_script: str = "500_nocharge"
     seed: int = 0
     retry_after_s: int = 0
+    movement_script: str = "ok"
     refuse_all: bool = False
 
     def __post_init__(self) -> None:
@@ -49,6 +51,8 @@ class Faults:
         _within("retry_after_s", self.retry_after_s, MOST_S)
         _within("fail_share", self.fail_share, 1)
         named(self.fail_script)
+        for operation in MOVING:
+            on(named(self.movement_script), operation)
 
 
 def _within(name: str, value: float, most: float) -> None:
@@ -78,6 +82,10 @@ class FaultSwitch:
             return OK
         with self._lock:
             return named(self.now.fail_script) if self._draw.random() < self.now.fail_share else OK
+
+    def script_for_plain_movement(self, operation: str) -> Script:
+        """What a capture or refund that no script claims behaves like."""
+        return on(named(self.now.movement_script), operation)
 
     def as_dict(self) -> dict[str, Any]:
         """The faults in force, as they would be posted."""

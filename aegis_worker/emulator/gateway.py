@@ -16,7 +16,7 @@ from .operations import Done, carry_out
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, error, json_reply
 from .script_table import OK
-from .scripts import Effect, Script, Wire
+from .scripts import MOVING, Effect, Script, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,8 @@ class Gateway:
             raise Refusal(400, "unknown_script", str(problem)) from problem
         if script is OK and operation == "charge":
             script = self._books.faults.script_for_plain_charge()
+        if script is OK and operation in MOVING:
+            script = self._books.faults.script_for_plain_movement(operation)
         if operation == "confirm" and script.then is not None:
             script = script.then
         if operation not in script.acts_on:
@@ -113,7 +115,7 @@ class Gateway:
         (tx.add if is_new else tx.update)(payment)
         reference = call.body.get("reference", payment.reference)
         row = (payment.id, call.operation, reference, done.amount, call.key, done.error_code, done.at)
-        tx.add_operation(Operation(*row))
+        tx.add_operation(Operation(*row, done.ends_as, done.due_at, done.due_error))
         self._books.queue_news(tx, payment, call.now)
         return self._shown(tx, payment, done)
 

@@ -44,13 +44,37 @@ _MOVING = (
 )
 _COLUMNS = ", ".join(_FIXED + _MOVING)
 _INSERT = f"INSERT INTO payments ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIXED + _MOVING))})"
-_OPERATION = ("payment_id", "operation", "reference", "amount", "idempotency_key", "error_code", "at")
-_INSERT_OPERATION = f"INSERT INTO operations ({', '.join(_OPERATION)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_OPERATION = (
+    "payment_id",
+    "operation",
+    "reference",
+    "amount",
+    "idempotency_key",
+    "error_code",
+    "at",
+    "status",
+    "due_at",
+    "due_error",
+)
+_INSERT_OPERATION = (
+    f"INSERT INTO operations ({', '.join(_OPERATION)}) VALUES ({', '.join('?' * len(_OPERATION))})"
+)
+_SHOWN = "seq, operation, reference, amount, status, nullif(error_code, '')"
+_SETTLE_OPERATION = """
+UPDATE operations SET due_at = NULL, error_code = due_error, status = iif(due_error = '', 'succeeded', 'failed')
+WHERE seq = ?
+"""
 _UPDATE = f"UPDATE payments SET {', '.join(f'{column} = ?' for column in _MOVING)} WHERE id = ?"
 
-# What ledgers lack that an older version began.
-_ADDED = ("statement_descriptor", "client_secret")
-_ADD = "ALTER TABLE payments ADD COLUMN {} TEXT NOT NULL DEFAULT ''"
+# What ledgers lack that an older version began, by table and column.
+_ADDED = {
+    ("payments", "statement_descriptor"): "TEXT NOT NULL DEFAULT ''",
+    ("payments", "client_secret"): "TEXT NOT NULL DEFAULT ''",
+    ("operations", "status"): "TEXT NOT NULL DEFAULT 'succeeded'",
+    ("operations", "due_at"): "REAL",
+    ("operations", "due_error"): "TEXT NOT NULL DEFAULT ''",
+}
+_OPERATIONS_DUE = "CREATE INDEX IF NOT EXISTS operations_due ON operations (due_at) WHERE due_at IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +90,10 @@ class StoredAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A row of the operations table. It shows from `at` on; `error_code` is empty unless it was declined."""
+    """A row of the operations table. It shows from `at` on; `error_code` is empty unless it was declined or has failed.
+
+    `status`: pending, succeeded or failed. At `due_at` it fails with `due_error`, or, without one, succeeds.
+    """
 
     payment_id: str
     operation: str
@@ -75,6 +102,9 @@ class Operation:
     idempotency_key: str | None
     error_code: str
     at: float
+    status: str = "succeeded"
+    due_at: float | None = None
+    due_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +131,10 @@ class Ledger:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA.read_text())
-        columns = {row[1] for row in self._db.execute("PRAGMA table_info(payments)")}
-        for column in _ADDED:
-            if column not in columns:
-                self._db.execute(_ADD.format(column))
+        for (table, column), kind in _ADDED.items():
+            if column not in {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+        self._db.execute(_OPERATIONS_DUE)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -166,12 +196,22 @@ class Transaction:
     def operations(self, payment_id: str, now: float, limit: int) -> list[dict[str, Any]]:
         """What was done to a payment until `now`, as the gateway shows it: the newest, in the order they were done."""
         rows = self._db.execute(
-            "SELECT operation, reference, amount, nullif(error_code, '') FROM operations"
-            " WHERE payment_id = ? AND at <= ? ORDER BY seq DESC LIMIT ?",
+            f"SELECT {_SHOWN} FROM operations WHERE payment_id = ? AND at <= ? ORDER BY seq DESC LIMIT ?",
             (payment_id, now, limit),
         ).fetchall()
-        shown = ("operation", "reference", "amount", "error_code")
-        return [dict(zip(shown, row, strict=True)) for row in reversed(rows)]
+        return [_shown(row) for row in reversed(rows)]
+
+    def settle_operations(self, now: float, limit: int) -> list[tuple[str, dict[str, Any]]]:
+        """Of which payments something is done or taken back by now: the payment's id with the operation as it is now."""
+        due = self._db.execute(
+            "SELECT seq, payment_id FROM operations WHERE due_at <= ? ORDER BY due_at LIMIT ?", (now, limit)
+        ).fetchall()
+        settled = []
+        for seq, payment_id in due:
+            self._db.execute(_SETTLE_OPERATION, (seq,))
+            row = self._db.execute(f"SELECT {_SHOWN} FROM operations WHERE seq = ?", (seq,)).fetchone()
+            settled.append((payment_id, _shown(row)))
+        return settled
 
     def amounts(self, payment_id: str, operation: str, now: float) -> list[int]:
         """What an operation moved of a payment until `now`, each time that it was carried out."""
@@ -262,6 +302,11 @@ class Transaction:
     def retry_webhook(self, seq: int, next_at: float) -> None:
         """Try it again at `next_at`."""
         self._db.execute("UPDATE webhooks SET tries = tries + 1, next_at = ? WHERE seq = ?", (next_at, seq))
+
+
+def _shown(row: tuple[Any, ...]) -> dict[str, Any]:
+    names = ("id", "operation", "reference", "amount", "status", "error_code")
+    return dict(zip(names, (f"sop_{row[0]}", *row[1:]), strict=True))
 
 
 def _payment(row: tuple[Any, ...]) -> Payment:

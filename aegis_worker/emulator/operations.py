@@ -13,12 +13,24 @@ from .scripts import Effect, Script
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`status`: HTTP. `at`: when it shows, in seconds since 1970, later than now for a late commit."""
+    """`status`: HTTP. `at`: when it shows, in seconds since 1970, later than now for a late commit.
+
+    At `due_at` it fails with `due_error`, or, without one, is no longer pending.
+    """
 
     status: int
     amount: int
     at: float
     error_code: str = ""
+    due_at: float | None = None
+    due_error: str = ""
+
+    @property
+    def ends_as(self) -> str:
+        """How it stands for now."""
+        if self.error_code:
+            return "failed"
+        return "pending" if self.status == 202 and self.due_at is not None else "succeeded"
 
 
 def carry_out(
@@ -50,7 +62,7 @@ def carry_out(
         return Done(402, amount, now, script.code)
     if operation == "capture":
         payment.capture(amount, final)
-        return Done(200, amount, now)
+        return _moved(script, amount, now)
     if operation == "confirm":
         return _confirm(payment, script, amount, now, charges)
     return _OPERATIONS[operation](payment, script, amount, now, is_new)
@@ -141,6 +153,15 @@ def _close(payment: Payment, script: Script, amount: int, now: float, is_new: bo
 
 def _refund(payment: Payment, script: Script, amount: int, now: float, is_new: bool) -> Done:
     payment.refund(amount)
+    return _moved(script, amount, now)
+
+
+def _moved(script: Script, amount: int, now: float) -> Done:
+    """A capture or refund that was taken in: done, done later, or taken back later."""
+    if script.effect is Effect.PENDING:
+        return Done(202, amount, now, due_at=now + script.settle_s, due_error=script.code)
+    if script.effect is Effect.TAKE_BACK:
+        return Done(200, amount, now, due_at=now + script.settle_s, due_error=script.code)
     return Done(200, amount, now)
 
 

@@ -109,6 +109,13 @@ class Payment:
         self.refunded += amount
         self.news.append("payment.refunded")
 
+    def take_back(self, operation: str, amount: int) -> None:
+        """A capture or refund has failed, maybe after it had succeeded. The status stays."""
+        if operation == "capture":
+            self.captured -= amount
+        else:
+            self.refunded -= amount
+
     def public(self, base_url: str) -> dict[str, Any]:
         """As the gateway shows it to a merchant."""
         action: dict[str, Any] | None = None

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS payments (
     hidden_until REAL NOT NULL,
     down_until REAL NOT NULL,
     client_secret TEXT NOT NULL DEFAULT '',
-    CHECK (0 <= refunded AND refunded <= captured AND captured <= authorized AND authorized <= amount)
+    CHECK (0 <= refunded AND 0 <= captured AND captured <= authorized AND authorized <= amount)
 );
 CREATE INDEX IF NOT EXISTS payments_due ON payments (due_at) WHERE due_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS operations (
@@ -34,7 +34,10 @@ CREATE TABLE IF NOT EXISTS operations (
     amount INTEGER NOT NULL,
     idempotency_key TEXT,
     error_code TEXT NOT NULL,
-    at REAL NOT NULL
+    at REAL NOT NULL,
+    status TEXT NOT NULL DEFAULT 'succeeded',
+    due_at REAL,
+    due_error TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS operations_payment ON operations (payment_id);
 CREATE INDEX IF NOT EXISTS operations_reference ON operations (reference);

@@ -91,6 +91,16 @@ TABLE = (
         settle_s=3,
     ),
     Script(
+        "fails_late",
+        "approves a refund, or `_on_capture` a capture, and takes it back after N s (3): it fails with `account_closed`",
+        46,
+        Effect.TAKE_BACK,
+        code="account_closed",
+        takes="settle_s",
+        settle_s=3,
+        acts_on=frozenset({"refund"}),
+    ),
+    Script(
         "latency",
         "charges at once, answers after N ms (1000)",
         44,

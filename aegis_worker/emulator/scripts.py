@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+OPERATIONS = ("create", "authenticate", "charge", "confirm", "capture", "void", "refund", "close")
+MOVING = frozenset({"capture", "refund"})
+
 
 class Effect(StrEnum):
     """What happens to the money."""
@@ -12,6 +15,8 @@ class Effect(StrEnum):
     APPROVE = "approve"
     DECLINE = "decline"
     PENDING = "pending"
+    # Done, and later undone: captures and refunds.
+    TAKE_BACK = "take_back"
     NOTHING = "nothing"
 
 
@@ -65,8 +70,9 @@ class Script:
         unit = "milliseconds" if self.takes.endswith("_ms") else "seconds"
         return f"0 to {self.most} {unit}" if self.takes else ""
 
-    @property
-    def fits_any_operation(self) -> bool:
-        """Whether `_on_<operation>` may be given: the scripts that end later can end a charge only."""
-        ends_later = self.effect is Effect.PENDING or self.payer_must_act or self.commit_after_s > 0
-        return not ends_later
+    def fits(self, operation: str) -> bool:
+        """Whether `_on_<operation>` may be given: not every operation can end later."""
+        if self.payer_must_act or self.commit_after_s > 0:
+            return False
+        ends_later = self.effect in (Effect.PENDING, Effect.TAKE_BACK)
+        return operation in MOVING if ends_later else operation in OPERATIONS

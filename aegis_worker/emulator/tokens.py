@@ -11,7 +11,6 @@ from .scripts import Script
 
 TOKEN_PREFIX = "tok_"
 _MOST_DIGITS = 9
-OPERATIONS = ("create", "authenticate", "charge", "confirm", "capture", "void", "refund", "close")
 # The adapter dials a closed port for this token, so no server ever sees it.
 REFUSED = "refused"
 
@@ -21,7 +20,8 @@ A token is `tok_<script>[_<N>][_once][_on_<operation>][_at_<instance>]`, or `tok
                     refuses the payment and says so
   _once             acts on the first call for a payment only; later calls approve (`tok_500_nocharge_once`)
   _on_<operation>   acts on create, authenticate, capture, void, refund or close instead of charge
-                    (`tok_drop_on_capture`); not for 3ds, pending and late_commit
+                    (`tok_drop_on_capture`); not for 3ds and late_commit, and pending for capture
+                    and refund only (`tok_pending_on_refund`)
   _then_<script>    of `sdk`: acts on the confirm (`tok_sdk_then_drop`)
   _at_<instance>    acts at that instance only, elsewhere approves (`tok_soft_try_again_at_sandbox_a`)
 Methods without a token (upi, net_banking, wallet, pay_later) choose by the amount, in minor units."""
@@ -82,7 +82,7 @@ def for_token(token: str, instance: str) -> Script:
     text, then, confirmed = text.partition("_then_")
     if then:
         return _with_confirm(text, confirmed)
-    text, on, operation = text.partition("_on_")
+    text, acts, operation = text.partition("_on_")
     if text == REFUSED:
         raise UnknownScript("tok_refused is for the client: it dials a closed port")
     script = _find(text)
@@ -90,10 +90,15 @@ def for_token(token: str, instance: str) -> Script:
         if text.startswith(("soft_", "hard_")):
             raise UnknownScript(f"no decline code {text[5:]!r}")
         return OK
-    if not on:
+    if not acts:
         return script
-    if operation not in OPERATIONS or not script.fits_any_operation:
-        raise UnknownScript(f"{text!r} cannot act on {operation!r}")
+    return on(script, operation)
+
+
+def on(script: Script, operation: str) -> Script:
+    """The script, of this operation. Raises UnknownScript where it can't act on it."""
+    if not script.fits(operation):
+        raise UnknownScript(f"{script.name!r} cannot act on {operation!r}")
     return replace(script, acts_on=frozenset({operation}))
 
 

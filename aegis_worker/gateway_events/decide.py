@@ -10,6 +10,13 @@ from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import State
 
+_AFTER_THE_CHARGE = frozenset({State.AUTHORIZED, State.SUCCESS})
+# What an event of a capture or refund tells, and how that may stand for it to be no news.
+_KNOWN_OF_ORDERS = {
+    "pending": frozenset({"pending", "succeeded", "failed"}),
+    "succeeded": frozenset({"succeeded"}),
+    "failed": frozenset({"failed"}),
+}
 # If our attempt ended in one of these, we know the end already. Then we ask nothing, unless the event shows other money.
 _ENDS = frozenset({"APPROVED", "DECLINED"})
 _NO_NEWS: dict[str, frozenset[str]] = {
@@ -40,6 +47,11 @@ def decide(event: ClaimedEvent, matched: Matched | None) -> Followed:
     if _is_known(event, matched):
         return Followed(event, "no_news", "it tells what is known", matched.payment_id)
     return Followed(event, "followed", payment_id=matched.payment_id)
+
+
+def is_about_what_was_charged(matched: Matched) -> bool:
+    """Whether it may tell of what was done with the payment's charge since: a sync finds out."""
+    return matched.state in _AFTER_THE_CHARGE
 
 
 def is_about_a_charge_given_up(matched: Matched) -> bool:
@@ -81,8 +93,20 @@ def heard(
 
 
 def _is_known(event: ClaimedEvent, matched: Matched) -> bool:
+    if matched.order is not None:
+        told = _KNOWN_OF_ORDERS.get(event.kind.partition(".")[2], frozenset())
+        return matched.order_status in told
+    is_capture = event.kind == "payment.succeeded" and matched.state == State.AUTHORIZED
+    if is_capture:
+        return False  # what was held is captured
     is_its_money = event.amount in (None, matched.amount)
     return is_its_money and matched.charge in _NO_NEWS.get(event.kind, ())
+
+
+def behind_a_job(event: ClaimedEvent, matched: Matched) -> Followed:
+    """The event waits for another job of its payment: that one asks about something else."""
+    why = "another job of its payment is open"
+    return Followed(event, "waiting", why, matched.payment_id, again_in_s=_again_in_s(event.tries))
 
 
 def _again_in_s(tries: int) -> float:

@@ -13,15 +13,17 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.entities import UNSETTLED
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.gateway_keys import parse_gateway_key
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence import gateway_event_rows
-from aegis_worker.persistence.asking import ask_now, recheck_now
+from aegis_worker.persistence.asking import ask_now, recheck_now, sync_now
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.entity_rows import check_now, open_checks
 
-from .decide import decide, is_about_a_charge_given_up
+from .decide import behind_a_job, decide, is_about_a_charge_given_up, is_about_what_was_charged
 from .disputes import ask_about, ask_about_due, of_event
 
 log = structlog.get_logger(__name__)
@@ -71,30 +73,43 @@ def _follow(parts: FollowParts, claimed: list[ClaimedEvent]) -> list[str]:
     if quiet:
         parts.database.run(partial(gateway_event_rows.settle, followed=quiet))
     asking = [(one, matched) for one, matched in decided if one.status == "followed" and matched is not None]
-    about_payments = [(one, matched) for one, matched in asking if one.claimed.dispute_ref is None]
-    for followed, matched in about_payments:
-        _ask(parts.database, followed, matched)
+    about_payments = [
+        _ask(parts.database, one, matched) for one, matched in asking if one.claimed.dispute_ref is None
+    ]
     disputes = [
         of_event(one.claimed, matched) for one, matched in asking if one.claimed.dispute_ref is not None
     ]
     answered = ask_about(parts.database, parts.gateways, disputes)
-    return [one.status for one in quiet] + [one.status for one, _ in about_payments] + answered
+    return [one.status for one in [*quiet, *about_payments]] + answered
 
 
-def _ask(database: Database, followed: Followed, matched: Matched) -> None:
+def _ask(database: Database, followed: Followed, matched: Matched) -> Followed:
     """Have the gateway asked. What PostgreSQL refuses is tried again when the event's lease ends, and holds up no other."""
     try:
-        database.run(partial(_asked, followed=followed, matched=matched))
+        followed = database.run(partial(_asked, followed=followed, matched=matched))
     except DBAPIError:
         log.exception("a gateway's event can't be followed", gateway=followed.claimed.gateway)
-        return
+        return followed
     crash_point("event_inbox.followed")
+    return followed
 
 
-def _asked(connection: Connection, followed: Followed, matched: Matched) -> None:
-    if not gateway_event_rows.settle(connection, [followed]):
-        return
-    if is_about_a_charge_given_up(matched) and matched.number is not None:
+def _asked(connection: Connection, followed: Followed, matched: Matched) -> Followed:
+    became = _have_asked(connection, followed, matched)
+    gateway_event_rows.settle(connection, [became])
+    return became
+
+
+def _have_asked(connection: Connection, followed: Followed, matched: Matched) -> Followed:
+    if matched.order is not None and matched.order_status in UNSETTLED:
+        # Its own job asks about it.
+        check_now(connection, matched.order)
+        open_checks(connection, limit=_BATCH)
+    elif is_about_what_was_charged(matched):
+        is_asked = sync_now(connection, matched.payment_id)
+        return followed if is_asked else behind_a_job(followed.claimed, matched)
+    elif is_about_a_charge_given_up(matched) and matched.number is not None:
         # The payment's job asks only about the charge that it works on. A charge that was given up needs a recheck.
         recheck_now(connection, [(matched.payment_id, matched.number)])
     ask_now(connection, matched.payment_id)
+    return followed

@@ -56,9 +56,10 @@ class GatewayEvent(Struct, frozen=True):
     gives none, what identifies the event (Adyen: pspReference, eventCode and success). `reference`: the key of the call
     that made the payment there. `mode` and `account`: what the event says it is of; None where it does not say.
     `kind`: `payment.` and its status now: created, requires_action, authenticated, pending, authorized, succeeded, failed,
-    voided or refunded; of a dispute `dispute.` and opened, updated or closed; if none of these fits, the gateway's own
-    word. `amount`: the payment's, if the event shows it. `dispute_ref`: the gateway's id of the dispute that it is about;
-    then `gateway_ref` is that of the disputed charge.
+    captured, voided or refunded; or `capture.` or `refund.` and the status of that one: pending, succeeded or failed, with
+    the key that it was asked for under as `reference`; of a dispute `dispute.` and opened, updated or closed. If none of
+    these fits, the gateway's own word. `amount`: the payment's, if the event shows it. `dispute_ref`: the gateway's id of
+    the dispute that it is about; then `gateway_ref` is that of the disputed charge.
     """
 
     event_id: str

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from aegis_worker.domain.charges import StandingCharge, may_be_invisible, other_sums
+from aegis_worker.domain.entities import Entity, EntityStatus
+from aegis_worker.domain.movements import news_of
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Operation, Unknown, UnknownKind
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
@@ -46,6 +50,11 @@ class Comparison:
         return any(answer.get("expected") == _NO_CHARGE for answer in self.gateways)
 
     @property
+    def has_news(self) -> bool:
+        """Whether a gateway shows of the payment's own charge what a `sync` writes down."""
+        return any(answer.get("expected") == _NOTHING_ELSE for answer in self.gateways)
+
+    @property
     def in_words(self) -> str:
         """For example `a: expected no charge, found 1999 USD captured`, for each charge that differs."""
         return "; ".join(
@@ -55,27 +64,40 @@ class Comparison:
         )
 
 
-_NO_CHARGE = "no charge"
+_NO_CHARGE, _NOTHING_ELSE = "no charge", "nothing but what is recorded"
 
 
 def compare(
-    gateways: Mapping[str, PaymentGateway], payment: Payment, charges: Sequence[StandingCharge]
+    gateways: Mapping[str, PaymentGateway],
+    payment: Payment,
+    charges: Sequence[StandingCharge],
+    entities: Sequence[Entity],
 ) -> Comparison:
-    """Ask about every charge that may stand. Changes nothing. Takes as long as the gateways take to answer."""
-    answers = [_compared(gateways.get(charge.gateway), payment, charge) for charge in charges]
+    """Ask about every charge that may stand, and what was done with the payment's own. Changes nothing.
+
+    Takes as long as the gateways take to answer.
+    """
+    answers = [_compared(gateways.get(charge.gateway), payment, charge, entities) for charge in charges]
     return Comparison(payment.id, payment.state, answers)
 
 
-def _compared(gateway: PaymentGateway | None, payment: Payment, charge: StandingCharge) -> dict[str, str]:
+def _compared(
+    gateway: PaymentGateway | None, payment: Payment, charge: StandingCharge, entities: Sequence[Entity]
+) -> dict[str, str]:
     answer = {"gateway": charge.gateway, "key": charge.key}
     config = None if gateway is None else gateway.config
     if gateway is None or out_of_reach(charge.gateway, config, charge.account, payment.mode):
         return answer | {"says": Unknown.__name__}
     query = StatusQuery(Operation.PROCESS, charge.key, charge.gateway_ref, payment.amount)
+    query = replace(query, movements=charge.is_own)
     outcome = discreet(gateway.ask_and_wait(query))
     window_s = gateway.capabilities.absence_window_s
     if charge.is_own and may_be_invisible(outcome, charge.sent_ago_s, window_s):
         return answer | {"says": "TooEarly"}
+    news = _news(payment, charge, outcome, entities)
+    if news:
+        answer["says"], answer["expected"] = type(outcome).__name__, _NOTHING_ELSE
+        return answer | {"found": ", ".join(news)}
     differing = _differing(payment, charge, outcome)
     if differing is None:
         return answer | {"says": type(outcome).__name__}
@@ -83,6 +105,19 @@ def _compared(gateway: PaymentGateway | None, payment: Payment, charge: Standing
     mismatched = isinstance(outcome, Unknown)
     says = outcome.kind.value if mismatched else type(outcome).__name__  # type: ignore[union-attr]
     return answer | {"says": says, "expected": expected, "found": found}
+
+
+def _news(payment: Payment, charge: StandingCharge, outcome: Lookup, entities: Sequence[Entity]) -> list[str]:
+    """What the gateway shows of the payment's own charge and we don't know, in words."""
+    if not charge.is_own or not isinstance(outcome, Approved | Declined):
+        return []
+    news = news_of(payment, entities, outcome, lambda kind, name: f"a {kind} of the gateway's own")
+    found = [
+        f"{change.order.id} over {change.order.amount_minor} that {change.status}"
+        for change in news.changes
+        if change.status is not EntityStatus.PENDING or change.order.origin == "gateway"
+    ]
+    return [*found, *([news.problem] if news.problem else ())]
 
 
 def _differing(payment: Payment, charge: StandingCharge, outcome: Lookup) -> tuple[str, str] | None:

@@ -28,7 +28,7 @@ from aegis_worker.errors import (
     PaymentFrozen,
     TooManyWaiting,
 )
-from aegis_worker.ids import CAPTURE, REFUND, VOID, new_id
+from aegis_worker.ids import PREFIX_OF, new_id
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ordering_rows import (
     LockedPayment,
@@ -45,7 +45,6 @@ from aegis_worker.persistence.ordering_rows import (
     write_order,
 )
 
-_PREFIX = {EntityKind.CAPTURE: CAPTURE, EntityKind.VOID: VOID, EntityKind.REFUND: REFUND}
 _WRITTEN = {
     EntityKind.CAPTURE: "capture.written",
     EntityKind.VOID: "void.written",
@@ -89,7 +88,7 @@ def order(database: Database, command: OrderCommand, able: Callable[[str], Able 
     Raises NotFound, IdempotencyKeyReused, PaymentFrozen, JobBusy, TooManyWaiting, DatabaseUnavailable, and what
     `domain.ordering` raises. Then nothing was written; only after DatabaseUnavailable it may be found that it was.
     """
-    new = new_id(_PREFIX[command.kind])
+    new = new_id(PREFIX_OF[command.kind])
     ordered = database.run(partial(_order, command=command, able=able, new=new))
     if not ordered.replayed:
         crash_point(_COMMITTED[command.kind])

@@ -44,6 +44,26 @@ def ask_now(connection: Connection, payment_id: str) -> str | None:
     return None
 
 
+# A sync that has begun may have asked before what it is to hear of.
+_SYNC_AGAIN = """
+UPDATE jobs
+SET run_at = clock_timestamp(), queue = 'verify', status = CASE status WHEN 'queued' THEN status ELSE 'waiting' END,
+    updated_at = clock_timestamp()
+WHERE payment_id = %(payment_id)s AND operation = 'sync' AND status IN ('queued', 'waiting', 'review')
+    AND EXISTS (SELECT FROM payments WHERE id = %(payment_id)s AND frozen_at IS NULL)
+RETURNING id
+"""
+
+
+def sync_now(connection: Connection, payment_id: str) -> bool:
+    """Have a `sync` of the payment ask its gateway from now on. False where that can't be, because of another open job."""
+    names = {"payment_id": payment_id, "job_id": new_id(JOB)}
+    return any(
+        connection.exec_driver_sql(statement, names).one_or_none() is not None
+        for statement in (_SYNC_AGAIN, _NEW_JOB)
+    )
+
+
 _RECHECK_NOW = """
 UPDATE attempts a SET recheck_at = clock_timestamp()
 FROM json_to_recordset(%(charges)s::json) AS c(payment_id text, number int)

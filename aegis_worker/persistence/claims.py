@@ -15,6 +15,7 @@ from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.payer import Payer
 
 from .attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
+from .entity_rows import ENTITIES_AS_JSON, entities_from_json
 from .mapping import payment_from_row
 from .prepared import BY_INDEX, Prepared
 from .statement_files import text_of
@@ -36,6 +37,7 @@ _CLAIM = Prepared(
         "claim",
         is_due=_IS_DUE,
         most=str(_MOST),
+        entities_as_json=ENTITIES_AS_JSON.format(payment_id="c.payment_id"),
         attempts_as_json=ATTEMPTS_AS_JSON.format(payment_id="c.payment_id"),
     ),
     "text, int, text, float8, text, timestamptz",
@@ -126,6 +128,7 @@ def _claimed(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> Cla
         since_1970_s=row["time_of_day_s"] - told_at_s,
         left_behind=row["left_behind"],
         payer=None if row["payer"] is None else Payer(row["payer"]),
+        entities=entities_from_json(row["entities"]),
     )
 
 

@@ -9,14 +9,17 @@ from typing import Any
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import StandingCharge, hop_reference, own_charge, standing_charges
+from aegis_worker.domain.entities import Entity
 from aegis_worker.domain.payment import Payment
 
 from .attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from .database import Database
+from .entity_rows import ENTITIES_AS_JSON, entities_from_json
 from .mapping import payment_from_row
 
 _ENDED = f"""
-SELECT p.*, ({ATTEMPTS_AS_JSON.format(payment_id="p.id")}) AS attempts
+SELECT p.*, ({ATTEMPTS_AS_JSON.format(payment_id="p.id")}) AS attempts,
+    ({ENTITIES_AS_JSON.format(payment_id="p.id")}) AS entities
 FROM payments p
 WHERE p.id > %(after)s AND p.state IN ('SUCCESS', 'FAILURE', 'CANCELLED', 'AUTHORIZED')
     AND EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id AND a.operation = 'process')
@@ -28,11 +31,14 @@ ORDER BY p.id LIMIT %(limit)s
 class EndedPayment:
     """A payment that has ended or whose funds are held, and each of its charges that may stand at a gateway.
 
+    `entities`: its captures, voids and refunds.
+
     Charges that gateways looked for and did not find are included, because they may still appear late.
     """
 
     payment: Payment
     charges: Sequence[StandingCharge]
+    entities: Sequence[Entity] = ()
 
 
 def ended_payments(database: Database, *, after: str, page: int) -> Iterator[list[EndedPayment]]:
@@ -53,9 +59,8 @@ def _ended(row: Mapping[str, Any], now_s: float) -> EndedPayment:
     calls = [attempt_from_row(attempt, now_s, now_s) for attempt in row["attempts"]]
     own = own_charge(payment, calls)
     standing = standing_charges(calls)
-    return EndedPayment(
-        payment, [_charge(calls, position, now_s, is_own=position == own) for position in standing]
-    )
+    charges = [_charge(calls, position, now_s, is_own=position == own) for position in standing]
+    return EndedPayment(payment, charges, entities_from_json(row["entities"]))
 
 
 def _charge(calls: Sequence[Attempt], position: int, now_s: float, *, is_own: bool) -> StandingCharge:

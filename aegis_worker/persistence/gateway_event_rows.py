@@ -10,13 +10,17 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched, NewEvent
+from aegis_worker.domain.gateway_keys import ordered_in
 from aegis_worker.domain.money import Money
 from aegis_worker.ids import EVENT_BODY, new_id
 from aegis_worker.sealing.ring import KeyRing, key_id_of
+
+from .entity_rows import orders_under
 
 _PLACE = "gateway_event_bodies"
 # An event that nothing of ours matches may be early, so for this long its payment is looked for.
@@ -189,7 +193,30 @@ def match(
             row.charge,
             row.charge_ref,
         )
-    return found
+    return _with_orders(connection, claimed, places, found)
+
+
+def _with_orders(
+    connection: Connection,
+    claimed: Sequence[ClaimedEvent],
+    places: Sequence[tuple[str, int] | None],
+    found: Sequence[Matched | None],
+) -> list[Matched | None]:
+    """The same, each with the capture, void or refund whose key its event names. Few do: the others cost nothing."""
+    named = {
+        position: (operation, *place)
+        for position, (event, place) in enumerate(zip(claimed, places, strict=True))
+        if place is not None and (operation := ordered_in(event.reference or "")) is not None
+    }
+    if not named:
+        return list(found)
+    orders = orders_under(connection, list(named.values()))
+    matched = list(found)
+    for position, name in named.items():
+        one, order = matched[position], orders.get(name)
+        if one is not None and order is not None:
+            matched[position] = replace(one, order=order[0], order_status=order[1])
+    return matched
 
 
 def settle(connection: Connection, followed: Sequence[Followed]) -> int:

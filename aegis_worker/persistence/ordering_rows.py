@@ -139,7 +139,7 @@ def standing(connection: Connection, kind: EntityKind, payment_id: str) -> Stand
     counted = {
         each: connection.execute(
             select(
-                func.count(),
+                func.count(table.c.number),
                 func.count().filter(table.c.status == "requested"),
                 func.count().filter(table.c.status.in_(UNSETTLED)),
             ).where(table.c.payment_id == payment_id)

@@ -67,7 +67,7 @@ def record(connection: Connection, changes: Sequence[Change], *, lease_s: float)
     missing = [change for change in changes if change.job_id not in written]
     if missing:
         written |= _written_before(connection, missing, lease_s)
-    of_orders = [change for change in changes if change.entity is not None or change.hands_on]
+    of_orders = [change for change in changes if change.entities or change.hands_on]
     if of_orders:
         standing = [change for change in of_orders if change.job_id in written]
         write_entities(connection, standing)

@@ -22,7 +22,9 @@ def legal_change(work: Work, settled: Settled | None, step: Step) -> tuple[Step,
         return step, _change(work, settled, step)
     except IllegalTransition as error:
         step = review(work, f"the gateway's answer does not fit the payment's state: {error}")
-        return step, _change(work, replace(settled, facts=[], action=None) if settled else None, step)
+        return step, _change(
+            work, replace(settled, facts=[], action=None, entities=()) if settled else None, step
+        )
 
 
 def _change(work: Work, settled: Settled | None, step: Step) -> Change:
@@ -30,9 +32,9 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
     if isinstance(step, Rest | Send):
         facts += step.facts
     payment, events = work.payment.record(facts)
-    entity = settled.entity if settled else None
-    if entity is None and isinstance(step, Rest | Send):
-        entity = step.entity
+    entities = settled.entities if settled else ()
+    if not entities and isinstance(step, Rest | Send):
+        entities = step.entities
     going_on = JobChange("running", progress=settled is not None and not isinstance(step, SendAgain))
     job = step.job if isinstance(step, Rest) else going_on
     return Change(
@@ -45,7 +47,7 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
         opened=step.opened if isinstance(step, Send) else None,
         answered=settled.answered if settled else None,
         action=settled.action if settled else None,
-        entity=entity,
+        entities=entities,
         hands_on=job.status in ("succeeded", "failed") and job.follow_up is None and _may_be_waited_for(work),
         beside=settled.beside if settled else None,
         confirm_seen=work.job.confirm.number if work.job.confirm else None,

@@ -109,12 +109,12 @@ class Work(Struct, frozen=True):
 
 
 class Send(Struct, frozen=True):
-    """Open this attempt, commit, then call. `entity`: what that changes of the capture or refund that the job is about."""
+    """Open this attempt, commit, then call. `entities`: what that changes of what the job was ordered for."""
 
     opened: OpenAttempt
     request: GatewayRequest
     facts: list[Fact]
-    entity: EntityChange | None = None
+    entities: tuple[EntityChange, ...] = ()
 
 
 class SendAgain(Struct, frozen=True):
@@ -134,13 +134,13 @@ class Ask(Struct, frozen=True):
 class Rest(Struct, frozen=True):
     """Nothing to call now: the job ends or waits. `for_room`: until one of a gateway's calls has ended.
 
-    `entity`: what that changes of the capture or refund that the job is about.
+    `entities`: what that changes of the capture or refund that the job is about.
     """
 
     job: JobChange
     facts: list[Fact] = field(default_factory=list)
     for_room: bool = False
-    entity: EntityChange | None = None
+    entities: tuple[EntityChange, ...] = ()
 
 
 Step = Send | SendAgain | Ask | Rest
@@ -159,9 +159,9 @@ class Settled(Struct, frozen=True):
     """What an answer means: how the attempt ended, which facts follow, and the step after it.
 
     `work`: where the database will be. `otherwise`: what it means where the call is not to be repeated now; only of a
-    SendAgain. `action`: what the payer has to do from now on. `entity`: what it changes of the capture or refund that the
-    job is about. `beside`: how another attempt ended with the one of `answered`: the confirm whose answer it is, for the
-    step that waited for it, or the close that ended the step.
+    SendAgain. `action`: what the payer has to do from now on. `entities`: what it changes of captures, voids and refunds.
+    `beside`: how another attempt ended with the one of `answered`: the confirm whose answer it is, for the step that waited
+    for it, or the close that ended the step.
     """
 
     work: Work
@@ -170,5 +170,5 @@ class Settled(Struct, frozen=True):
     then: Step
     otherwise: Settled | None = None
     action: NextAction | None = None
-    entity: EntityChange | None = None
+    entities: tuple[EntityChange, ...] = ()
     beside: AnswerAttempt | None = None

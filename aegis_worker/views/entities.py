@@ -20,6 +20,7 @@ def entity_body(stored: StoredEntity) -> dict[str, Any]:
         "amount": order.amount_minor,
         "currency": entity.currency,
         **own.get(order.kind, {}),
+        "origin": order.origin,
         "status": entity.status.value,
         "gateway": entity.gateway,
         "gateway_ref": entity.gateway_ref,

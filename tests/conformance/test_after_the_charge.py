@@ -117,13 +117,13 @@ def test_a_refund_that_was_never_sent_is_not_found(till: Till) -> None:
 
 
 def test_a_refund_that_is_pending(till: Till) -> None:
-    refund = till.order(REFUND, till.pay("pm_card_pendingRefund"))
+    refund = till.order(REFUND, till.pay(till.subject.pending_refund))
     assert isinstance(refund.outcome, Pending)
     till.settled(refund, Approved)
 
 
 def test_a_refund_that_fails_late(till: Till) -> None:
-    paid = till.pay("pm_card_refundFail")
+    paid = till.pay(till.subject.late_refund)
     refund = till.order(REFUND, paid)
     assert isinstance(refund.outcome, Approved)
     till.settled(refund, Declined)

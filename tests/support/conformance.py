@@ -46,6 +46,7 @@ class Subject:
     """One gateway. `skips`: by scenario, the gateway's own reason why it has no such thing.
 
     `other_payment` and `other_money` change the body of an answer so that it is about something else than what was asked.
+    `pending_refund` and `late_refund`: of cards whose refunds are pending, or fail after they had succeeded.
     `page_token`: of a card that wants 3-D Secure in the shop's page. `brought_back`: what the payer brings from there, by
     the action's data. `saved_card`: saves a card with a customer, and gives the token that stands for both.
     """
@@ -59,6 +60,8 @@ class Subject:
     other_money: Callable[[Body], Body]
     refund_by_hand: Callable[[Sandbox, str, int], None]
     page_token: str
+    pending_refund: str
+    late_refund: str
     brought_back: Callable[[Sandbox, Mapping[str, Any]], Body] = lambda emulator, data: {}
     saved_card: Callable[[Sandbox], str] = lambda emulator: ""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -319,11 +322,11 @@ SANDBOX = Subject(
     other_money=lambda body: _changed(body, amount=body["amount"] + 1),
     refund_by_hand=_refund_at_sandbox,
     page_token="tok_sdk",
+    pending_refund="tok_pending_1_on_refund",
+    late_refund="tok_fails_late_1",
     brought_back=_challenge_passed,
     skips={
         "three_d_secure_without_the_payer": "waits for a payer who is not there",
-        "a_refund_that_is_pending": "its refunds are done at once",
-        "a_refund_that_fails_late": "its refunds are done at once",
         "a_saved_card_with_its_customer": "saves no cards",
         "a_token_of_the_shops_page_that_comes_with_the_confirmation": "charges in one call",
         "another_accounts_payment": "has one account",
@@ -340,6 +343,8 @@ STRIPE = Subject(
     other_money=lambda body: {**body, "amount": body["amount"] + 1},
     refund_by_hand=_refund_at_stripe,
     page_token="tok_3ds_1",
+    pending_refund="pm_card_pendingRefund",
+    late_refund="pm_card_refundFail",
     saved_card=_saved_at_stripe,
     skips={
         "what_the_payer_brought_back": "is asked for the intent: its payers bring nothing back",

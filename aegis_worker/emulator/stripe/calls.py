@@ -152,6 +152,13 @@ def _cancel(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, s
     return _shown(books, call, intent, call.now)
 
 
+def _ends(card: TestCard | None, script: Script) -> tuple[str, int]:
+    """How a refund ends by itself, and after how many seconds; empty where it is done at once."""
+    if script.effect in (Effect.PENDING, Effect.TAKE_BACK):
+        return "failed" if script.code else "succeeded", script.settle_s
+    return card.refunds_end if card else "", _REFUND_ENDS_AFTER_S
+
+
 def _refund(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Answer:
     intent, card = subject.intent, subject.card
     payment = intent.payment
@@ -171,7 +178,7 @@ def _refund(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, s
     if script.effect is Effect.DECLINE:
         return _refusal(script, intent, call.now)
     payment.refund(amount)
-    ends_as = card.refunds_end if card else ""
+    ends_as, ends_after_s = _ends(card, script)
     body = {
         "account": call.account,
         "amount": amount,
@@ -180,9 +187,9 @@ def _refund(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, s
         "ends_as": ends_as,
         "metadata": forms.texts(call.form, "metadata"),
         "reason": forms.one_of(call.form, "reason", _REASONS) or None,
-        "status": "pending" if ends_as == "succeeded" else "succeeded",
+        "status": "pending" if script.effect is Effect.PENDING or ends_as == "succeeded" else "succeeded",
     }
-    due_at = call.now + _REFUND_ENDS_AFTER_S if ends_as else None
+    due_at = call.now + ends_after_s if ends_as else None
     refund = Document(new_id("re"), "refund", payment.id, body, due_at)
     tx.put_document(refund)
     books.tell(tx, "refund.created", refund_object(refund), body, call.now)

@@ -72,6 +72,8 @@ class StripeGateway:
         script = subject.card.script if subject.card else OK
         if script is OK and subject.operation == "charge":
             script = self._books.faults.script_for_plain_charge()
+        if script is OK and subject.operation == "refund":
+            script = self._books.faults.script_for_plain_movement("refund")
         if subject.operation not in script.acts_on:
             return OK
         payment = subject.intent.payment

@@ -6,7 +6,7 @@ A bool is not a number, `"1999"` is not an amount, and text that PostgreSQL can'
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
@@ -15,6 +15,7 @@ from aegis_worker.strict_json import MalformedJson, parse
 LONGEST_ID = 255
 _LONGEST_TEXT, _LONGEST_URL = 500, 2048
 _LATEST_S = 253_402_300_799
+Word = TypeVar("Word", bound=str)
 
 
 class Unreadable(ValueError):
@@ -61,12 +62,13 @@ def currency(body: Mapping[str, Any], name: str = "currency") -> str:
     return value
 
 
-def one_of(body: Mapping[str, Any], name: str, known: frozenset[str]) -> str:
+def one_of(body: Mapping[str, Any], name: str, known: frozenset[Word]) -> Word:
     """One of the words that the gateway documents. Raises Unreadable."""
     value = body.get(name)
-    if type(value) is not str or value not in known:
+    found = next((word for word in known if word == value), None) if type(value) is str else None
+    if found is None:
         raise Unreadable(f"{name} is no known word")
-    return value
+    return found
 
 
 def child(body: Mapping[str, Any], name: str) -> dict[str, Any]:

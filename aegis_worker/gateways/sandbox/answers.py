@@ -11,6 +11,7 @@ from aegis_worker.domain.outcomes import (
     NotSent,
     Operation,
     Outcome,
+    Pending,
     Unknown,
     UnknownKind,
 )
@@ -62,6 +63,8 @@ def _accepted(request: GatewayRequest, payment: SandboxPayment) -> Outcome:
     if operation is Operation.CONFIRM:
         seen = after_confirm(payment)
         return seen if not isinstance(seen, NotFound) else about_another(f"it shows {payment.status}")
+    if done is not None and done.status == "pending":
+        return Pending(payment.id)
     if done is not None:
         return Approved(payment.id, captured=operation not in (Operation.VOID, Operation.CLOSE))
     seen = by_status(operation, payment)

@@ -97,7 +97,12 @@ def _of_charge(query: StatusQuery, payment: SandboxPayment) -> Lookup:
     carries = _BEFORE_THE_STEP if is_before else IDENTITY.look_ups[query.operation]
     shown = replace(payment.shown(), references=()) if is_before else payment.shown()
     stranger = mismatch(carries, query.expected, shown)
-    return by_status(query.operation, payment) if stranger is None else stranger
+    if stranger is not None:
+        return stranger
+    found = by_status(query.operation, payment)
+    if not query.movements or not isinstance(found, Approved):
+        return found
+    return replace(found, movements=payment.movements, still_held=payment.status == "authorized")
 
 
 def _of_confirm(query: StatusQuery, payment: SandboxPayment) -> Lookup:
@@ -123,4 +128,6 @@ def _of_later_step(query: StatusQuery, payment: SandboxPayment) -> Lookup:
         return stranger
     if done.error_code:
         return declined(done.error_code, "", payment.id)
+    if done.status == "pending":
+        return Pending(payment.id)
     return Approved(payment.id, captured=query.operation not in (Operation.VOID, Operation.CLOSE))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from aegis_worker.domain.actions import NextAction, Redirect, Sdk
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.outcomes import Movement, Operation
 
 from ..kit.amounts import ISO_AMOUNTS
 from ..kit.identity import EVERYTHING, Carries, Declared, Shown
@@ -39,6 +39,10 @@ IDENTITY = Declared(
     refusals=Carries(reference=True),
     absences=Carries(reference=True, gateway_ref=True),
 )
+_OPERATION_STATUSES: frozenset[Literal["pending", "succeeded", "failed"]] = frozenset(
+    {"pending", "succeeded", "failed"}
+)
+_MOVING = {VERBS[operation]: operation for operation in (Operation.CAPTURE, Operation.REFUND)}
 _ACTIONS = frozenset({"redirect", "sdk"})
 _STATUSES = frozenset(
     {
@@ -55,11 +59,13 @@ _STATUSES = frozenset(
 
 
 class SandboxOperation(Struct, frozen=True):
-    """One operation that was carried out on a payment, or declined with `error_code`."""
+    """One operation that was carried out on a payment, or declined, or has failed later, with `error_code`."""
 
+    id: str
     verb: str
     reference: str
     minor: int
+    status: Literal["pending", "succeeded", "failed"]
     error_code: str
 
 
@@ -88,6 +94,15 @@ class SandboxPayment(Struct, frozen=True):
         if done is None or done.verb in _ENDS:
             return Shown(self.references, self.id, self.minor, self.currency)
         return Shown({done.reference}, self.id, done.minor, self.currency)
+
+    @property
+    def movements(self) -> tuple[Movement, ...]:
+        """Each capture and refund that was carried out or declined."""
+        return tuple(
+            Movement(_MOVING[done.verb], done.minor, done.status, done.reference, done.id, done.error_code)
+            for done in self.operations
+            if done.verb in _MOVING
+        )
 
     def done(self, operation: Operation, reference: str) -> SandboxOperation | None:
         """The operation that was asked for under our reference, if it was carried out or declined."""
@@ -129,6 +144,8 @@ def _amount(body: Mapping[str, Any], name: str, currency: str) -> int:
 
 def _operation(body: Mapping[str, Any], currency: str) -> SandboxOperation:
     return SandboxOperation(
+        id=identifier(body, "id"),
+        status=one_of(body, "status", _OPERATION_STATUSES),
         verb=identifier(body, "operation"),
         reference=identifier(body, "reference"),
         minor=_amount(body, "amount", currency),

@@ -24,7 +24,7 @@ def by_status(
     if status == "failed":
         return declined(payment.error_code, "", payment.id)
     if status == "voided":
-        return Declined("generic_decline", status, "released at the gateway", payment.id)
+        return Declined("generic_decline", status, "released at the gateway", payment.id, released=True)
     if operation is Operation.INITIATE:
         return Approved(payment.id, captured=False)
     if status == "requires_action" and payment.action is not None:
@@ -33,4 +33,4 @@ def by_status(
         return Pending(payment.id)
     if operation is Operation.AUTHENTICATE:
         return Approved(payment.id, captured=False)
-    return Approved(payment.id, status == "succeeded", payment.captured_minor, payment.refunded_minor)
+    return Approved(payment.id, payment.captured_minor > 0, payment.captured_minor, payment.refunded_minor)

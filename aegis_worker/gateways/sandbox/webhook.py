@@ -55,9 +55,10 @@ def _event(body: bytes) -> GatewayEvent:
             identifier(event, "type"),
             dispute_ref=identifier(payment, "id"),
         )
+    about = child(event, "operation") if "operation" in event else payment
     return GatewayEvent(
         identifier(event, "id"),
-        identifier(payment, "reference"),
+        identifier(about, "reference"),
         identifier(payment, "id"),
         identifier(event, "type"),
         _amount(payment) if "amount" in payment else None,

@@ -8,21 +8,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from aegis_worker.domain.disputes import DisputeLookup
-from aegis_worker.domain.outcomes import Declined, Lookup, NotFound, NotSent, Operation, Outcome, Unknown
+from aegis_worker.domain.outcomes import (
+    Approved,
+    Declined,
+    Lookup,
+    NotFound,
+    NotSent,
+    Operation,
+    Outcome,
+    Unknown,
+)
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
 from ..base import GatewayEvent, Health
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.amounts import AmountNotTaken
-from ..kit.flows import Flow
+from ..kit.flows import Flow, HttpAnswer
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .amounts import AMOUNTS
 from .answers import Reader
-from .calls import call_for, headers_for, health_call, look_up_intent, look_up_refund
+from .calls import call_for, headers_for, health_call, list_refunds, look_up_intent, look_up_refund
 from .codes import DECLINE_CODES
 from .disputes import found_dispute, look_up_dispute
-from .look_ups import found_intent, found_refund
+from .look_ups import found_intent, found_refund, has_more, last_id, with_refunds
 from .objects import IDENTITY
 from .webhook import read_webhook
 
@@ -30,6 +39,8 @@ from .webhook import read_webhook
 _KEY_LIFETIME_S = 86_400
 # How long a confirmation may be on its way after its connection broke.
 _ABSENCE_WINDOW_S = 120
+# Of a hundred refunds each. An intent with more is looked at by a person.
+_MOST_PAGES = 5
 # Not the e-mail address: Stripe would write to the payer. What else it wants to know Stripe.js finds out.
 _OF_THE_PAYER = frozenset({"shipping_address"})
 _OPTIONS = {"absence_window_s", "connected", "multicapture", "publishable_key"}
@@ -87,12 +98,23 @@ class StripeAdapter:
     confirm = authenticate
 
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:
-        """The outcome of an operation, by the intent's id; of a refund, by its own or among the intent's."""
+        """The outcome of an operation, by the intent's id; of a refund, by its own or among the intent's.
+
+        The movements of a charge take the list of its refunds besides.
+        """
         if query.operation is Operation.REFUND:
             answer = yield look_up_refund(query, self._headers)
             return found_refund(query, answer)
         answer = yield look_up_intent(query, self._headers)
-        return found_intent(query, answer, self._reader)
+        found = found_intent(query, answer, self._reader)
+        if not query.movements or not isinstance(found, Approved) or found.movements is None:
+            return found
+        pages: list[HttpAnswer] = []
+        while len(pages) < _MOST_PAGES:
+            pages.append((yield list_refunds(query.gateway_ref, last_id(pages), self._headers)))
+            if not has_more(pages[-1]):
+                break
+        return with_refunds(query, found, pages)
 
     def find_by_reference(self, query: StatusQuery) -> Flow[Lookup]:
         """Without a call: Stripe finds nothing by our reference in time (its search lags by minutes).

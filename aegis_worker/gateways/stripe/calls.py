@@ -53,7 +53,13 @@ def look_up_refund(query: StatusQuery, headers: Mapping[str, str]) -> HttpCall:
     """The call that shows a refund by its own id, or, where we were never told it, those of the intent."""
     if query.own_ref is not None:
         return HttpCall("GET", f"/v1/refunds/{_quoted(query.own_ref)}", headers, only_reads=True)
-    path = f"/v1/refunds?payment_intent={_quoted(query.gateway_ref)}&limit=100"
+    return list_refunds(query.gateway_ref, None, headers)
+
+
+def list_refunds(intent_id: str | None, after: str | None, headers: Mapping[str, str]) -> HttpCall:
+    """The call that lists the refunds of an intent, newest first, from the one after `after` on."""
+    start = "" if after is None else f"&starting_after={_quoted(after)}"
+    path = f"/v1/refunds?payment_intent={_quoted(intent_id)}&limit=100{start}"
     return HttpCall("GET", path, headers, only_reads=True)
 
 

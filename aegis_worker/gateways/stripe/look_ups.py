@@ -6,15 +6,19 @@ Stripe gave us proves nothing: it may be the wrong account's key.
 
 from __future__ import annotations
 
-from aegis_worker.domain.outcomes import Lookup, NotFound, Unknown, UnknownKind
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Unknown, UnknownKind
 
 from ..kit.flows import HttpAnswer
 from ..kit.identity import about_another, mismatch
-from ..kit.reading import Unreadable, children, parsed
+from ..kit.reading import Unreadable, children, identifier, parsed
 from ..requests import StatusQuery
 from .answers import Reader
 from .objects import IDENTITY, Refund, read_intent, read_refund
-from .standing import of_intent, of_refund
+from .standing import captures_of, movement_of, of_intent, of_refund
 
 
 def found_intent(query: StatusQuery, answer: HttpAnswer, reader: Reader) -> Lookup:
@@ -30,6 +34,9 @@ def found_intent(query: StatusQuery, answer: HttpAnswer, reader: Reader) -> Look
         # It does not show the operation, so it can't show its key either: that it is the intent is enough.
         is_ours = (intent.id, intent.mode) == (query.gateway_ref, reader.mode)
         return result if is_ours else about_another(f"it shows {intent.id}, which is {intent.mode}")
+    if query.movements and isinstance(result, Approved):
+        is_held = intent.status == "requires_capture"
+        result = replace(result, movements=captures_of(intent), still_held=is_held)
     return reader.stranger(query.operation, query.reference, query.expected, intent) or result
 
 
@@ -51,6 +58,41 @@ def found_refund(query: StatusQuery, answer: HttpAnswer) -> Lookup:
         return Unknown("the intent has more refunds than one answer shows", kind=UnknownKind.UNREADABLE)
     others = {refund.intent_id for refund in refunds} - {query.gateway_ref}
     return about_another(f"refunds of {', '.join(sorted(others)[:3])}") if others else NotFound()
+
+
+def last_id(pages: Sequence[HttpAnswer]) -> str | None:
+    """The id after which the next page begins; None for the first page."""
+    if not pages:
+        return None
+    return str(parsed(pages[-1].body)["data"][-1]["id"])
+
+
+def has_more(page: HttpAnswer) -> bool:
+    """Whether the list goes on after this page. Where the page is no list, `with_refunds` says so."""
+    try:
+        body = parsed(page.body) if page.status == 200 else {}
+        return body.get("has_more") is True and bool(identifier(children(body, "data")[-1], "id"))
+    except (Unreadable, IndexError):
+        return False
+
+
+def with_refunds(query: StatusQuery, found: Approved, pages: Sequence[HttpAnswer]) -> Lookup:
+    """The charge with the refunds in these pages among its movements. Unknown where they are not all of them."""
+    movements = list(found.movements or ())
+    try:
+        for page in pages:
+            if page.status != 200:
+                return _unusable(page)
+            refunds = [read_refund(each) for each in children(parsed(page.body), "data")]
+            others = {refund.intent_id for refund in refunds} - {query.gateway_ref}
+            if others:
+                return about_another(f"refunds of {', '.join(sorted(others)[:3])}")
+            movements += [movement_of(refund) for refund in refunds]
+        if parsed(pages[-1].body).get("has_more") is not False:
+            return Unknown("the intent has more refunds than are read", kind=UnknownKind.UNREADABLE)
+    except Unreadable as problem:
+        return _unexpected(problem)
+    return replace(found, movements=tuple(movements))
 
 
 def _of_refund(query: StatusQuery, refund: Refund) -> Lookup:

@@ -47,7 +47,8 @@ _REFUND_STATUSES = frozenset({"pending", "requires_action", "succeeded", "failed
 class Intent(Struct, frozen=True):
     """A PaymentIntent. Sums in ISO's minor units; `refunded_minor` is None where the charge was not shown with it.
 
-    `captures`: by the key of each capture that we ordered, its sum.
+    `is_held`: its funds are held first, and captured later. `captures`: by the key of each capture that we ordered, its
+    sum.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Intent(Struct, frozen=True):
     redirect_url: str
     cancelled_because: str
     mode: Mode
+    is_held: bool
 
     def shown_for(self, operation: Operation, reference: str) -> Shown:
         """What it shows of one operation on it. `reference`: that of a capture, as it stands in the metadata."""
@@ -124,6 +126,7 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
         else "",
         cancelled_because=identifier(body, "cancellation_reason") if body.get("cancellation_reason") else "",
         mode=read_mode(body),
+        is_held=body.get("capture_method") == "manual",
     )
 
 

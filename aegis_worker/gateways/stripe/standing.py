@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from aegis_worker.domain.gateway_keys import parse_gateway_key
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
     Declined,
+    Movement,
     NotFound,
     Operation,
     Pending,
@@ -54,11 +58,43 @@ def _of_charge(intent: Intent, publishable_key: str) -> Standing:
             return Approved(intent.id, True, *sums)
         case "canceled":
             why = f"cancelled at Stripe: {intent.cancelled_because}".rstrip(": ")
-            return Declined("generic_decline", "canceled", why, intent.id)
+            return Declined("generic_decline", "canceled", why, intent.id, released=True)
         case _ if intent.error is not None:
             return declined(intent.error, intent.id)
     # It waits for its confirmation, or never had a card.
     return NotFound()
+
+
+def captures_of(intent: Intent) -> tuple[Movement, ...]:
+    """The captures of a hold: ours by the keys in its metadata, and the sum of those that were made otherwise."""
+    if not intent.is_held:
+        return ()
+    ours = [
+        Movement(Operation.CAPTURE, minor, reference=reference)
+        for reference, minor in intent.captures.items()
+        if parse_gateway_key(reference) is not None
+    ]
+    others_minor = intent.received_minor - sum(capture.minor for capture in ours)
+    return (*ours, Movement(Operation.CAPTURE, others_minor)) if others_minor > 0 else tuple(ours)
+
+
+REFUNDS: dict[str, Literal["pending", "succeeded", "failed"]] = {
+    "succeeded": "succeeded",
+    "pending": "pending",
+    "requires_action": "pending",
+    "failed": "failed",
+    "canceled": "failed",
+}
+
+
+def movement_of(refund: Refund) -> Movement:
+    """The refund as a movement of its charge, whoever asked for it.
+
+    What a partial capture or a cancel releases is no refund: docs.stripe.com/changelog/basil/2025-03-31.
+    """
+    status = REFUNDS[refund.status]
+    code = "" if status != "failed" else refund.failure_reason or refund.status
+    return Movement(Operation.REFUND, refund.minor, status, refund.reference, refund.id, code)
 
 
 def of_refund(refund: Refund) -> Approved | Declined | Pending:

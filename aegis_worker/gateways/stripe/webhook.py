@@ -14,6 +14,7 @@ from ..kit.reading import Unreadable, child, identifier, minor_units, parsed
 from ..kit.signatures import is_recent, is_signed, signed_at_s
 from .amounts import AMOUNTS
 from .objects import read_mode
+from .standing import REFUNDS
 
 SIGNATURE_HEADER = "Stripe-Signature"
 SIGNATURE_AGE_S = 300
@@ -68,18 +69,31 @@ def _check_signature(secrets: Sequence[str], given: str, body: bytes, now_s: flo
 def _event(event: Mapping[str, Any]) -> GatewayEvent:
     """Raises Unreadable."""
     about, word = child(child(event, "data"), "object"), identifier(event, "type")
-    is_intent, is_dispute = about.get("object") == "payment_intent", about.get("object") == "dispute"
-    metadata = about.get("metadata") if is_intent else None
+    kind_of_object = about.get("object")
+    is_intent, is_dispute = kind_of_object == "payment_intent", kind_of_object == "dispute"
+    is_refund = kind_of_object == "refund"
+    metadata = about.get("metadata") if is_intent or is_refund else None
     return GatewayEvent(
         identifier(event, "id"),
         _id_if_any(metadata, "reference") if isinstance(metadata, dict) else None,
         _id_if_any(about, "id" if is_intent else "payment_intent"),
-        _KINDS.get(word, word),
+        _kind_of_refund(about) if is_refund else _kind(word, about),
         _amount(about) if word in _KINDS and not is_dispute else None,
         mode=read_mode(event),
         account=_id_if_any(event, "account"),
         dispute_ref=identifier(about, "id") if is_dispute else None,
     )
+
+
+def _kind(word: str, about: Mapping[str, Any]) -> str:
+    """A hold of which a part was captured is told of by the same word as a new one."""
+    kind = _KINDS.get(word, word)
+    is_captured = kind == "payment.authorized" and about.get("amount_received", 0) != 0
+    return "payment.captured" if is_captured else kind
+
+
+def _kind_of_refund(about: Mapping[str, Any]) -> str:
+    return f"refund.{REFUNDS.get(identifier(about, 'status'), 'pending')}"
 
 
 def _id_if_any(body: Mapping[str, Any], name: str) -> str | None:

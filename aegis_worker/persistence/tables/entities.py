@@ -1,7 +1,7 @@
 """The tables of captures, voids, refunds and disputes.
 
 Their rows are kept for good, and with them the keys that they were ordered under: an order that is repeated after weeks is
-found again.
+found again. What was asked for at the gateway itself (`origin`) has neither key nor number.
 """
 
 from __future__ import annotations
@@ -38,13 +38,14 @@ def _entities(name: str, *more: Column[Any]) -> Table:
         Column("payment_id", Text, nullable=False),
         Column("merchant_id", Text, nullable=False),
         Column("mode", Text, nullable=False),
-        Column("number", Integer, nullable=False),
+        Column("origin", Text, nullable=False, server_default="merchant"),
+        Column("number", Integer),
         Column("amount_minor", BigInteger, nullable=False),
         Column("currency", Text, nullable=False),
         *more,
         Column("status", Text, nullable=False),
-        Column("key", Text, nullable=False),
-        Column("request_hmac", LargeBinary, nullable=False),
+        Column("key", Text),
+        Column("request_hmac", LargeBinary),
         Column("gateway", Text),
         Column("gateway_ref", Text),
         Column("error", JSONB),
@@ -54,7 +55,19 @@ def _entities(name: str, *more: Column[Any]) -> Table:
         UniqueConstraint("payment_id", "key", name=f"{name}_key_of_payment"),
         UniqueConstraint("payment_id", "number", name=f"{name}_number_of_payment"),
         CheckConstraint(one_of("status", *EntityStatus), name="status_known"),
+        CheckConstraint(
+            "(origin = 'merchant') = (num_nonnulls(number, key, request_hmac) = 3)"
+            " AND origin IN ('merchant', 'gateway')",
+            name="ordered_under_a_key",
+        ),
         CheckConstraint("amount_minor BETWEEN 1 AND 99999999999", name="amount_in_range"),
+        Index(
+            f"{name}_found_once",
+            "payment_id",
+            "gateway_ref",
+            unique=True,
+            postgresql_where=text("origin = 'gateway'"),
+        ),
         Index(f"{name}_by_merchant", "merchant_id", "mode", "id"),
         Index(
             f"{name}_not_succeeded",

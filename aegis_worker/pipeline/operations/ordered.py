@@ -96,13 +96,13 @@ class Ordered(Room):
             opened,
             request,
             [],
-            EntityChange(order, EntityStatus.PENDING, charge.gateway, check_in_s=_LOOK_AGAIN_S),
+            (EntityChange(order, EntityStatus.PENDING, charge.gateway, check_in_s=_LOOK_AGAIN_S),),
         )
 
     def _unsent(self, order: Order, gateway: str | None, code: str) -> Rest:
         error = describe_error(code, gateway=gateway, gateway_code=None, message="nothing was sent")
         change = EntityChange(order, EntityStatus.FAILED, error=error)
-        return Rest(JobChange("failed", reason=code), self.told_failed(order, error), entity=change)
+        return Rest(JobChange("failed", reason=code), self.told_failed(order, error), entities=(change,))
 
     def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
         """What the answer means for the entity and its payment."""
@@ -139,7 +139,7 @@ def _approved(room: Ordered, work: Work, outcome: Approved, answer: Answer, poli
     work, ended = end_attempt(
         work, answer, AttemptStatus.APPROVED, StoredOutcome(captured=outcome.captured), outcome.gateway_ref
     )
-    return Settled(work, ended, facts, Rest(JobChange("succeeded")), entity=change)
+    return Settled(work, ended, facts, Rest(JobChange("succeeded")), entities=(change,))
 
 
 def _declined(room: Ordered, work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
@@ -157,7 +157,7 @@ def _declined(room: Ordered, work: Work, outcome: Declined, answer: Answer, poli
     said = StoredOutcome.of_error(error)
     work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, said, outcome.gateway_ref)
     rest = Rest(JobChange("failed", reason=outcome.code))
-    return Settled(work, ended, room.told_failed(order, error), rest, entity=change)
+    return Settled(work, ended, room.told_failed(order, error), rest, entities=(change,))
 
 
 def _pending(
@@ -174,7 +174,7 @@ def _pending(
         order, EntityStatus.PENDING, subject.gateway, outcome.gateway_ref, check_in_s=check_in_s
     )
     rest = Rest(JobChange("succeeded", reason=reason, result={"pending": True}))
-    return Settled(work, ended, [], rest, entity=change)
+    return Settled(work, ended, [], rest, entities=(change,))
 
 
 def _not_sent(room: Ordered, work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> Settled:

@@ -16,8 +16,11 @@ from aegis_worker.gateways.requests import StatusQuery
 from ..work import Ask, Rest, Work
 
 
-def ask(work: Work, position: int = -1) -> Ask:
-    """The look-up for an attempt: by the gateway's id where any step of the hop returned one, else by our reference."""
+def ask(work: Work, position: int = -1, *, movements: bool = False) -> Ask:
+    """The look-up for an attempt: by the gateway's id where any step of the hop returned one, else by our reference.
+
+    `movements`: also for what was done with the charge since.
+    """
     attempt = work.attempts[position]
     own_ref = None if attempt.operation in CHARGING_STEPS else attempt.gateway_ref
     order = order_in(work.job.request)
@@ -25,7 +28,7 @@ def ask(work: Work, position: int = -1) -> Ask:
         reference, amount = work.payment.gateway_ref, order.money(work.payment.amount.currency)
     else:
         reference, amount = hop_reference(work.attempts, attempt), work.payment.amount
-    query = StatusQuery(attempt.operation, attempt.gateway_key, reference, amount, own_ref)
+    query = StatusQuery(attempt.operation, attempt.gateway_key, reference, amount, own_ref, movements)
     return Ask(query, position)
 
 

@@ -2,6 +2,9 @@
 
 Each charge that may have reached a gateway is asked about, one after the other. A charge that turns up after all, of a
 payment that failed or that another attempt paid, is a duplicate: it is told, and the policy decides what becomes of it.
+
+Of the charge that the payment stands on, what was done with it since is asked as well: captures and refunds that have
+failed after they had succeeded, and those that somebody asked for at the gateway.
 """
 
 from __future__ import annotations
@@ -30,11 +33,12 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
-from aegis_worker.domain.payment import Fact, duplicate_detected, duplicate_reversed
+from aegis_worker.domain.payment import Fact, Payment, duplicate_detected, duplicate_reversed
 from aegis_worker.domain.transitions import State
 
 from ..work import Answer, LatePolicy, Policy, Rest, Settled, Step, Work
 from .answers import ask_later, end_attempt
+from .news import may_be_late_s, news
 from .room import Room
 from .steps import ask, review, unreachable_because
 
@@ -68,7 +72,11 @@ def _first_look_up(work: Work) -> Step:
     to_ask = _still_to_ask(work)
     if not to_ask:
         return Rest(JobChange("failed", reason=unreachable_because(work, work.attempts[charges[-1]])))
-    return ask(work, to_ask[0])
+    return _question(work, to_ask[0])
+
+
+def _question(work: Work, position: int) -> Step:
+    return ask(work, position, movements=position == own_charge(work.payment, work.attempts))
 
 
 def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
@@ -86,8 +94,8 @@ def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     work, ended, facts = _noted(work, answer, policy)
     following = _still_to_ask(work)
     if following:
-        return Settled(work, ended, facts, ask(work, following[0]))
-    return _judged(work, ended, facts, policy)
+        return Settled(work, ended, facts, _question(work, following[0]))
+    return _judged(work, ended, facts, answer.asked_at_s, policy)
 
 
 def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAttempt, list[Fact]]:
@@ -95,6 +103,10 @@ def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAtte
     subject, outcome = work.subject, answer.outcome
     told_before = subject.outcome.duplicate
     as_it_was = subject.outcome
+    if _is_about_own(work) and isinstance(outcome, Approved) and outcome.captured and not as_it_was.captured:
+        # What was held is captured by now.
+        taken = replace(as_it_was, captured=True)
+        return *end_attempt(work, answer, subject.status, taken), []
     if _is_about_own(work) or not isinstance(outcome, Approved | Declined):
         return *end_attempt(work, answer, subject.status, as_it_was), []
     about = (work.payment, subject.number, subject.gateway)
@@ -133,13 +145,40 @@ def _invisible_for_s(work: Work, outcome: Outcome | Lookup, asked_at_s: float) -
     return window_s - sent_ago_s if may_be_invisible(outcome, sent_ago_s, window_s) else 0.0
 
 
-def _judged(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy) -> Settled:
+def _judged(
+    work: Work, ended: AnswerAttempt, facts: list[Fact], asked_at_s: float, policy: Policy
+) -> Settled:
+    """What all answers mean together. What is new of the payment's own charge is told first, and then compared."""
     own = own_charge(work.payment, work.attempts)
     own = own if own in work.said else None
+    found = news(work, own)
+    payment, _ = work.payment.record([*facts, *found.facts])
+    facts = [*facts, *found.facts]
     last = work.said[max(work.said) if own is None else own]
     said = "GivenBack" if isinstance(last, Approved) and last.given_back else type(last).__name__
+    if found.problem is not None:
+        settled = _to_a_person(work, ended, facts, found.problem, said)
+    else:
+        settled = _compared(work, payment, ended, facts, said, own, asked_at_s, policy)
+    return replace(settled, entities=found.changes)
+
+
+def _compared(
+    work: Work,
+    payment: Payment,
+    ended: AnswerAttempt,
+    facts: list[Fact],
+    said: str,
+    own: int | None,
+    asked_at_s: float,
+    policy: Policy,
+) -> Settled:
     for position, outcome in work.said.items():
-        differing = _differing(work, outcome, is_its_own=position == own)
+        differing = _differing(payment, outcome, is_its_own=position == own)
+        if differing is not None and position == own and (late_s := may_be_late_s(work, asked_at_s)) > 0:
+            wait_s, reason = min(late_s, policy.verify_ladder_s[0]), "its gateway may not show all of it yet"
+            waiting = JobChange("waiting", "verify", run_in_s=wait_s, reason=reason)
+            return Settled(work, ended, facts, Rest(waiting))
         if differing is not None:
             reason = f"{work.attempts[position].gateway} shows {differing[1]}, expected was {differing[0]}"
             return _to_a_person(work, ended, facts, reason, said, differing)
@@ -155,7 +194,9 @@ def _judged(work: Work, ended: AnswerAttempt, facts: list[Fact], policy: Policy)
         # Those that were asked about agree. Nobody knows about this one.
         unreachable = unreachable_because(work, work.attempts[unasked[-1]])
         return Settled(work, ended, facts, Rest(JobChange("failed", reason=unreachable)))
-    job = JobChange("succeeded", result={"agrees": True, "gateway_says": said})
+    job = JobChange(
+        "succeeded", result={"agrees": payment.version == work.payment.version, "gateway_says": said}
+    )
     return Settled(work, ended, facts, Rest(job))
 
 
@@ -190,15 +231,19 @@ def _reversal(policy: LatePolicy, charge: Approved) -> Operation | None:
     return Operation.REFUND if policy == "refund" else None
 
 
-def _differing(work: Work, outcome: Outcome | Lookup, *, is_its_own: bool) -> tuple[str, str] | None:
-    """What we say of a charge, and what its gateway shows instead; None where a person need not look."""
-    payment = work.payment
+def _differing(payment: Payment, outcome: Outcome | Lookup, *, is_its_own: bool) -> tuple[str, str] | None:
+    """What we say of a charge, and what its gateway shows instead; None where a person need not look.
+
+    `payment`: as it is after what is new was told.
+    """
     if isinstance(outcome, Unknown):
         return f"{payment.amount.minor} {payment.amount.currency}", outcome.shows
     if not is_its_own:
         return None
     if isinstance(outcome, Approved):
         return other_sums(payment, outcome)
+    if isinstance(outcome, Declined) and outcome.released and not payment.captured_minor:
+        return None  # it is cancelled, or its void is under way
     is_given_back = payment.refunded_minor > 0
     return None if is_given_back else (f"a charge, for it is {payment.state}", type(outcome).__name__)
 

@@ -30,7 +30,7 @@ class Void(Ordered):
         order = order_in(work.job.request)
         if order is not None and work.payment.state is State.CANCELLED and not _was_sent(work, order):
             done = EntityChange(order, EntityStatus.SUCCEEDED)
-            return Rest(JobChange("succeeded"), entity=done)
+            return Rest(JobChange("succeeded"), entities=(done,))
         return super().step(work, policy)
 
     def comes_too_late(self, work: Work) -> bool:

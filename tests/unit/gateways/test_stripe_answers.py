@@ -233,7 +233,7 @@ def test_a_field_of_another_type_makes_the_answer_unreadable(changes: dict[str, 
         (intent(latest_charge={"amount_refunded": 500}), Approved("pi_1", True, 1999, 500)),
         (
             intent("canceled", cancellation_reason="abandoned"),
-            Declined("generic_decline", "canceled", "cancelled at Stripe: abandoned", "pi_1"),
+            Declined("generic_decline", "canceled", "cancelled at Stripe: abandoned", "pi_1", released=True),
         ),
     ],
 )
@@ -323,12 +323,6 @@ def test_an_event_names_the_intent_and_its_money() -> None:
     assert (said.reference, said.amount) == (f"{PAYMENT}-i1", Money(1999, "USD"))
 
 
-def test_an_event_about_a_refund_leads_to_the_intent() -> None:
-    body = event("refund.failed", refund())
-    (said,) = adapter().parse_webhook(signed(body), body)
-    assert (said.kind, said.gateway_ref, said.reference) == ("refund.failed", "pi_1", None)
-
-
 @pytest.mark.parametrize(
     ("kind", "ours"),
     [
@@ -349,6 +343,29 @@ def test_a_dispute_of_no_intent_names_no_charge() -> None:
     body = event("charge.dispute.created", dispute(payment_intent=None))
     (said,) = adapter().parse_webhook(signed(body), body)
     assert (said.gateway_ref, said.dispute_ref) == (None, "dp_1")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("pending", "refund.pending"),
+        ("requires_action", "refund.pending"),
+        ("succeeded", "refund.succeeded"),
+        ("failed", "refund.failed"),
+        ("canceled", "refund.failed"),
+    ],
+)
+def test_an_event_about_a_refund_says_whose_it_is_and_how_it_stands(status: str, kind: str) -> None:
+    body = event("charge.refund.updated", refund(status=status))
+    (said,) = adapter().parse_webhook(signed(body), body)
+    assert (said.kind, said.gateway_ref, said.reference) == (kind, "pi_1", refund()["metadata"]["reference"])
+
+
+def test_a_capture_of_a_part_is_told_from_a_new_hold() -> None:
+    for received, kind in ((0, "payment.authorized"), (500, "payment.captured")):
+        body = event("payment_intent.amount_capturable_updated", intent(amount_received=received))
+        (said,) = adapter().parse_webhook(signed(body), body)
+        assert said.kind == kind
 
 
 def test_an_event_says_its_mode_and_the_account_that_it_is_of() -> None:
