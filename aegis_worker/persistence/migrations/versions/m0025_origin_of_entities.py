@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0024"
-down_revision = "0023"
-oldest_code = "0024"
+revision = "0025"
+down_revision = "0024"
+oldest_code = "0025"
 
 _NAMES = ("captures", "voids", "refunds")
 _UP = """
