@@ -18,14 +18,14 @@ ERASED = "customer.erased"
 def erase_customer(
     database: Database, merchant_id: str, customer_id: str, *, actor: str, limit: int = 1000
 ) -> Erased:
-    """Erase the payer's details, the customer's name and e-mail address, and what gateways wrote, of all the customer's
-    payments, in both modes.
+    """Erase the payer's details, the customer's name and e-mail address, what gateways wrote, and what was exchanged with
+    them, of all the customer's payments, in both modes.
 
     `limit` payments a statement. What was erased is sent to no gateway any more; a worker that has a payment in its hands
     may still make the call that it was about to make. The audit log keeps who did it and how many rows. Raises
     DatabaseUnavailable; what was erased by then is erased.
     """
-    erased = Erased(0, 0, 0)
+    erased = Erased(0, 0, 0, 0)
     for mode in MODES:
         work = partial(erase_some, owner=Owner(merchant_id, mode), customer_id=customer_id, limit=limit)
         while sum(gone := database.run(work)):

@@ -86,6 +86,16 @@ DELETE FROM payer_details d USING (
 WHERE d.payment_id = old.payment_id
 """
 
+# `at` is the column with the index.
+_EXCHANGES = """
+DELETE FROM exchanges x USING (
+    SELECT payment_id, id FROM exchanges
+    WHERE at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    ORDER BY at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE x.payment_id = old.payment_id AND x.id = old.id
+"""
+
 _CARD_DECLINES = """
 DELETE FROM card_declines d USING (
     SELECT payment_id, number FROM card_declines
@@ -128,6 +138,9 @@ def purge(
     """
     delivered_s = settings.webhook_keep_delivered_d * _DAY_S
     dead_s = settings.webhook_keep_dead_d * _DAY_S
+    # What may tell of a payer goes with what is known of the payer at the latest (design D17).
+    bodies_s = min(_KEEP_GATEWAY_EVENTS_D, settings.payer_keep_d) * _DAY_S
+    exchanges_s = min(settings.exchange_keep_d, settings.payer_keep_d) * _DAY_S
     rules: dict[str, tuple[str, dict[str, Any]]] = {
         "idempotency_keys": (_IDEMPOTENCY_KEYS, {"keep_s": settings.idempotency_keep_h * _HOUR_S}),
         "webhooks_delivered": (_WEBHOOK_DELIVERIES, {"keep_s": delivered_s, "status": "delivered"}),
@@ -135,10 +148,11 @@ def purge(
         "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
         "webhooks_cancelled": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "cancelled"}),
         "gateway_events": (_GATEWAY_EVENTS, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
-        "gateway_event_bodies": (_GATEWAY_EVENT_BODIES, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
+        "gateway_event_bodies": (_GATEWAY_EVENT_BODIES, {"keep_s": bodies_s}),
         "action_secrets": (_ACTION_SECRETS, {}),
         "confirms_erased": (_CONFIRMS, {}),
         "payer_details": (_PAYER_DETAILS, {"keep_s": settings.payer_keep_d * _DAY_S}),
+        "exchanges": (_EXCHANGES, {"keep_s": exchanges_s}),
         "card_declines": (_CARD_DECLINES, {"keep_s": KEEP_D * _DAY_S}),
     }
     stop_at = time.monotonic() + budget_s

@@ -68,6 +68,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "webhook_keep_delivered_d": (1, 10 * 365),
     "webhook_keep_dead_d": (1, 10 * 365),
     "payer_keep_d": (1, 10 * 365),
+    "exchange_keep_d": (0, 10 * 365),
     "audit_batch": (1, 5000),
     "audit_budget_s": (1, _HOUR),
     "audit_overdue_s": (1, 30 * _DAY),
@@ -139,6 +140,7 @@ class Settings:
     webhook_keep_delivered_d: int
     webhook_keep_dead_d: int
     payer_keep_d: int
+    exchange_keep_d: int
     audit_batch: int
     audit_budget_s: float
     audit_overdue_s: float
@@ -190,6 +192,7 @@ def load_settings() -> Settings:
             webhook_keep_delivered_d=env.int("AEGIS_WEBHOOK_KEEP_DELIVERED_D", 30),
             webhook_keep_dead_d=env.int("AEGIS_WEBHOOK_KEEP_DEAD_D", 90),
             payer_keep_d=env.int("AEGIS_PAYER_KEEP_D", 30),
+            exchange_keep_d=env.int("AEGIS_EXCHANGE_KEEP_D", 30),
             audit_batch=env.int("AEGIS_AUDIT_BATCH", 500),
             audit_budget_s=env.float("AEGIS_AUDIT_BUDGET_S", 5.0),
             audit_overdue_s=env.float("AEGIS_AUDIT_OVERDUE_S", 900.0),

@@ -24,8 +24,9 @@ from .keys import merchant_id
 def command(merchant: str | None, customer: str, as_json: bool) -> None:
     """Erase the personal data of a customer's payments, in both modes.
 
-    Deletes the payers' details, the customer's name and e-mail address, and the bodies of gateways' events, and says how
-    many of each. Payments, events and attempts stay. What is erased is sent to no gateway any more. It can't be undone.
+    Deletes the payers' details, the customer's name and e-mail address, the bodies of gateways' events, and what is kept of
+    the exchanges with gateways, and says how many of each. Payments, events and attempts stay. What is erased is sent to no
+    gateway any more. It can't be undone.
     """
     actor = cli_actor()
     with opened_database() as database:
@@ -39,6 +40,7 @@ def command(merchant: str | None, customer: str, as_json: bool) -> None:
                 "payers' details": erased.payer_details,
                 "customers' names": erased.customers,
                 "gateways' events": erased.event_bodies,
+                "exchanges with gateways": erased.exchanges,
             },
         )
 

@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 MOST_CALLS = 8
 _NO_TIME = NotSent("no time was left for the call", kind=NotSentKind.TIMEOUT)
 T = TypeVar("T")
+# Takes a call, its result, when it began (monotonic) and how long it took in milliseconds.
+Notes = Callable[[HttpCall, Result, float, float], None]
 
 
 class Client(Protocol):
@@ -48,15 +50,17 @@ def make(
     within_s: float,
     gateway: str,
     may_leave: Callable[[], bool] | None = None,
+    notes: Notes | None = None,
 ) -> None:
     """Tell `done` what the flow returns or, if a call without an answer ended it, that call's outcome.
 
     A flow that needs no call ends before this returns; others end on the engine's thread. All calls together take no
     longer than `within_s`; a call for which no time is left is not sent, nor one that changes something where `may_leave`
     says no. The flow is closed in any case. Adapters must not raise. If one does, its calls may have had an effect, so
-    the outcome is `Unknown` and the log names the `gateway`.
+    the outcome is `Unknown` and the log names the `gateway`. Each call is told to `notes` before the flow goes on with its
+    result.
     """
-    _Operation(flow, client, done, time.monotonic() + within_s, gateway, may_leave).go_on(None)
+    _Operation(flow, client, done, time.monotonic() + within_s, gateway, may_leave, notes).go_on(None)
 
 
 class _Operation(Generic[T]):
@@ -70,9 +74,11 @@ class _Operation(Generic[T]):
         deadline: float,
         gateway: str,
         may_leave: Callable[[], bool] | None,
+        notes: Notes | None,
     ) -> None:
         self._flow, self._client, self._done = flow, client, done
         self._deadline, self._gateway, self._may_leave = deadline, gateway, may_leave
+        self._notes = notes
         self._calls, self._has_written, self._is_over = 0, False, False
 
     def go_on(self, heard: Result | None) -> None:
@@ -113,17 +119,26 @@ class _Operation(Generic[T]):
         self._calls += 1
         if self._calls > MOST_CALLS:
             raise _TooManyCalls
-        only_reads = step.only_reads
-        if time.monotonic() >= self._deadline:
+        only_reads, began_s = step.only_reads, time.monotonic()
+        if began_s >= self._deadline:
             return False
 
         def answered(result: Result) -> None:
             self._has_written |= not (only_reads or isinstance(result, NotSent))
+            if self._notes is not None:
+                self._note(self._notes, step, result, began_s)
             self.go_on(result)
 
         may_leave = None if only_reads else self._may_leave
         self._client.begin(step, answered, deadline=self._deadline, may_leave=may_leave)
         return True
+
+    def _note(self, notes: Notes, call: HttpCall, result: Result, began_s: float) -> None:
+        try:
+            notes(call, result, began_s, (time.monotonic() - began_s) * 1000)
+        except Exception as error:
+            # An outcome must not be lost because its exchange can't be noted. The error's text could quote the exchange.
+            log.error("exchange not noted", gateway=self._gateway, error=type(error).__name__)
 
     def _end(self, outcome: T | NotSent | Unknown) -> None:
         self._is_over = True

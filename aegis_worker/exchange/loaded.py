@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aegis_worker.domain.disputes import DisputeLookup
+from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
 from aegis_worker.gateways.base import Adapter, GatewayEvent, Health, PaymentGateway
 from aegis_worker.gateways.config import GatewayConfig
@@ -18,9 +19,10 @@ from aegis_worker.gateways.kit.flows import Flow, HttpCall
 from aegis_worker.gateways.registry import load_adapters
 from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 
-from .driver import make
+from .driver import Notes, make
 from .engine import ENGINE, STUCK, Engine, wait_for
-from .transfers import Done, Peer, Transfer
+from .noting import Noting
+from .transfers import Done, Peer, Result, Transfer
 
 T = TypeVar("T")
 About = TypeVar("About")
@@ -48,22 +50,24 @@ class LoadedGateway:
         self.capabilities = adapter.capabilities
         self._adapter, self._engine = adapter, engine
         self._client = _Client(adapter.config, engine, ca_bundle)
+        self._noting = Noting(adapter.allow_list)
 
     def send(
         self,
         request: GatewayRequest,
         done: Callable[[Outcome], None],
         may_leave: Callable[[], bool] | None = None,
+        note: Note | None = None,
     ) -> None:
         """Carry out the request's operation, without waiting for it."""
         operation: Callable[[GatewayRequest], Flow[Outcome]] = getattr(self._adapter, request.operation.value)
-        self._make(operation, request, done, may_leave)
+        self._make(operation, request, done, may_leave, note)
 
-    def ask(self, query: StatusQuery, done: Callable[[Lookup], None]) -> None:
+    def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
         """Look up, by the gateway's own id if it is known and else by our reference, without waiting for it."""
         by_id = query.gateway_ref is not None
         look_up = self._adapter.get_status if by_id else self._adapter.find_by_reference
-        self._make(look_up, query, lambda said: done(_found(said)))
+        self._make(look_up, query, lambda said: done(_found(said)), note=note)
 
     def ask_and_wait(self, query: StatusQuery) -> Lookup:
         """Look up, and wait for the answer."""
@@ -105,6 +109,7 @@ class LoadedGateway:
         about: About,
         done: Callable[[T | NotSent | Unknown], None],
         may_leave: Callable[[], bool] | None = None,
+        note: Note | None = None,
     ) -> None:
         make(
             _begun(operation, about),
@@ -113,7 +118,14 @@ class LoadedGateway:
             within_s=self.config.slowest_call_s,
             gateway=self.config.name,
             may_leave=may_leave,
+            notes=None if note is None else self._notes(note),
         )
+
+    def _notes(self, note: Note) -> Notes:
+        def noted(call: HttpCall, result: Result, began_s: float, took_ms: float) -> None:
+            note(self._noting.noted(call, result, began_s, took_ms))
+
+        return noted
 
 
 class _Client:

@@ -30,12 +30,14 @@ from typing import ClassVar, Protocol
 from msgspec import Struct
 
 from aegis_worker.domain.disputes import DisputeLookup
+from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Lookup, Outcome
 
 from .capabilities import Capabilities
 from .config import GatewayConfig
+from .kit.allow_list import AllowList
 from .kit.flows import Flow
 from .requests import DisputeQuery, GatewayRequest, StatusQuery
 
@@ -76,10 +78,11 @@ class Adapter(Protocol):
     """One named gateway, translated. It keeps no state between operations, so several threads may use it.
 
     `decline_codes`: the gateway's codes, translated to those of `domain.declines`; the same for every instance. A code
-    that is missing here is a `generic_decline`.
+    that is missing here is a `generic_decline`. `allow_list`: what of its calls and answers is kept for people to read.
     """
 
     decline_codes: ClassVar[Mapping[str, str]]
+    allow_list: ClassVar[AllowList]
     config: GatewayConfig
     capabilities: Capabilities
 
@@ -158,12 +161,13 @@ class PaymentGateway(Protocol):
         request: GatewayRequest,
         done: Callable[[Outcome], None],
         may_leave: Callable[[], bool] | None = None,
+        note: Note | None = None,
     ) -> None:
         """Carry out the request's operation. `may_leave` is asked just before anything leaves that changes something; if it
-        says no, nothing is sent.
+        says no, nothing is sent. `note` is told of each exchange before `done` is told the outcome.
         """
 
-    def ask(self, query: StatusQuery, done: Callable[[Lookup], None]) -> None:
+    def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
         """Look up what became of an operation, by the gateway's own id if it is known, else by our reference."""
 
     def ask_and_wait(self, query: StatusQuery) -> Lookup:

@@ -37,11 +37,11 @@ def discreet(outcome: Said) -> Said | Unknown:
         for name in _FREE_TEXT
         if hasattr(outcome, name)
     }
-    if _is_like_a_card(getattr(outcome, "gateway_ref", None) or ""):
+    if is_like_a_card(getattr(outcome, "gateway_ref", None) or ""):
         if not isinstance(outcome, Declined):
             return Unknown("the gateway's gateway_ref looks like card data", kind=UnknownKind.UNREADABLE)
         hidden["gateway_ref"] = None
-    if isinstance(outcome, ActionRequired) and any(map(_is_like_a_card, texts_of(outcome.action))):
+    if isinstance(outcome, ActionRequired) and any(map(is_like_a_card, texts_of(outcome.action))):
         return Unknown("the gateway's action looks like card data", kind=UnknownKind.UNREADABLE)
     return replace(outcome, **hidden) if hidden else outcome
 
@@ -63,19 +63,19 @@ def discreet_event(event: GatewayEvent) -> GatewayEvent:
     An id that looks like card data becomes its hash, to find repeats; a gateway's reference that does is dropped.
     """
     event_id, reference = event.event_id, event.reference
-    if _is_like_a_card(event_id):
+    if is_like_a_card(event_id):
         event_id = hashlib.sha256(event_id.encode(errors="replace")).hexdigest()
     return replace(
         event,
         event_id=event_id,
         kind=without_cards(event.kind),
         reference=reference and without_cards(reference),
-        gateway_ref=None if _is_like_a_card(event.gateway_ref or "") else event.gateway_ref,
-        dispute_ref=None if _is_like_a_card(event.dispute_ref or "") else event.dispute_ref,
+        gateway_ref=None if is_like_a_card(event.gateway_ref or "") else event.gateway_ref,
+        dispute_ref=None if is_like_a_card(event.dispute_ref or "") else event.dispute_ref,
     )
 
 
-def _is_like_a_card(reference: str) -> bool:
+def is_like_a_card(reference: str) -> bool:
     """Whether a reference or address holds a number that could be a card's.
 
     Digits between letters are skipped. Otherwise one random hexadecimal id in some thousand would look like a card

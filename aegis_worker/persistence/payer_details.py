@@ -40,20 +40,32 @@ DELETE FROM gateway_event_bodies b USING (
 WHERE b.id = theirs.body_id
 """
 
+_FORGET_EXCHANGES = f"""
+DELETE FROM exchanges x USING (
+    SELECT e.payment_id, e.id FROM payments p JOIN exchanges e ON e.payment_id = p.id
+    WHERE {_PAYMENTS} LIMIT %(limit)s FOR UPDATE OF e
+) theirs
+WHERE x.payment_id = theirs.payment_id AND x.id = theirs.id
+"""
+
 
 class Erased(NamedTuple):
-    """How many rows were deleted from `payer_details`, of how many payments the customer's name or e-mail address, and how
-    many bodies of gateways' events.
+    """How many rows were deleted from `payer_details`, of how many payments the customer's name or e-mail address, how many
+    bodies of gateways' events, and how many exchanges with gateways.
     """
 
     payer_details: int
     customers: int
     event_bodies: int
+    exchanges: int
 
 
 def erase_some(connection: Connection, owner: Owner, customer_id: str, *, limit: int) -> Erased:
-    """Erase what is known of the payers of a customer's payments, of at most `limit` payments each."""
+    """Erase what is known of the payers of a customer's payments, of each at most `limit` rows."""
     names = {**owner._asdict(), "customer_id": customer_id, "limit": limit}
     return Erased(
-        *(connection.exec_driver_sql(sql, names).rowcount for sql in (_ERASE, _FORGET, _FORGET_EVENTS))
+        *(
+            connection.exec_driver_sql(sql, names).rowcount
+            for sql in (_ERASE, _FORGET, _FORGET_EVENTS, _FORGET_EXCHANGES)
+        )
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.exchange.engine import ENGINE
@@ -30,18 +31,22 @@ Done = Callable[[Answer | BaseException | None], None]
 
 
 def begin_call(
-    gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float, done: Done
+    gateway: PaymentGateway,
+    step: Send | SendAgain | Ask,
+    send_until_s: float,
+    done: Done,
+    note: Note | None = None,
 ) -> None:
     """Ask, or send unless `clock_s()` is past `send_until_s`: then `done` is told None, and nothing has left.
 
     A worker that was frozen between its commit and its call wakes up here. Whoever took over has asked the gateway, found
     nothing, and may have decided by it; a call that leaves now could be a charge that nobody waits for. And a repeat could
     find its key forgotten. The engine looks at the clock once more just before the first byte leaves; a freeze between that
-    look and the byte is what no client can rule out.
+    look and the byte is what no client can rule out. `note` is told of each exchange with the gateway.
     """
     before, _ = _POINTS[type(step)]
     crash_point(before)
-    call = _Call(gateway, step, send_until_s, done)
+    call = _Call(gateway, step, send_until_s, done, note)
     if call.may_leave():
         call.begin()
     else:
@@ -57,9 +62,15 @@ class _Call:
     """A call that is under way, and its repeats."""
 
     def __init__(
-        self, gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float, done: Done
+        self,
+        gateway: PaymentGateway,
+        step: Send | SendAgain | Ask,
+        send_until_s: float,
+        done: Done,
+        note: Note | None,
     ) -> None:
         self._gateway, self._step, self._send_until_s, self._done = gateway, step, send_until_s, done
+        self._note = note
         self._started, self._asked_at_s = time.monotonic(), clock_s()
         self._pauses = list(_PAUSES_S)
         self._earlier: Outcome | Lookup | None = None
@@ -75,9 +86,9 @@ class _Call:
         """Make the call, for the first time or again."""
         step = self._step
         if isinstance(step, Ask):
-            self._gateway.ask(step.query, self._answered)
+            self._gateway.ask(step.query, self._answered, self._note)
         else:
-            self._gateway.send(step.request, self._answered, self.may_leave)
+            self._gateway.send(step.request, self._answered, self.may_leave, self._note)
 
     def _answered(self, outcome: Outcome | Lookup) -> None:
         try:

@@ -197,7 +197,8 @@ class Effects:
         for held, (step,) in self._take(Call):
             gateway = self._parts.gateways[held.work.subject.gateway]
             until_s = send_until_s(held.work, step, gateway.config.slowest_call_s)
-            self._window.send(held, gateway, step, until_s)
+            note = self._parts.exchanges.noting(held.work.payment.id, held.work.subject, step)
+            self._window.send(held, gateway, step, until_s, note)
 
     def _complain(self) -> None:
         for held, complaint in self._take(Complain):

@@ -14,6 +14,7 @@ from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.router import RoutingHook
 
+from .exchanges import Exchanges
 from .ports import JobStore
 from .tail import Tail
 from .work import Policy
@@ -42,7 +43,8 @@ class PipelineParts:
     configured now; `routing_hooks` come before it.
 
     `owed`: claims that a run could not give back, because PostgreSQL was away. `hold_hints(queue)` keeps everybody's
-    hints for the queue back for 2 s, or until `clear_hint(queue)`. `tail`: the calls that runs left in flight.
+    hints for the queue back for 2 s, or until `clear_hint(queue)`. `tail`: the calls that runs left in flight. `exchanges`:
+    what went out and came back, by default not noted.
     """
 
     jobs: JobStore
@@ -63,6 +65,7 @@ class PipelineParts:
     rng: random.Random = field(default_factory=random.Random)
     owed: deque[ClaimedJob] = field(default_factory=lambda: deque(maxlen=_MOST_OWED))
     tail: Tail = field(default_factory=Tail)
+    exchanges: Exchanges = field(default_factory=lambda: Exchanges(None))
 
 
 @dataclass(slots=True)

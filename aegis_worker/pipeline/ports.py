@@ -7,6 +7,7 @@ from typing import Protocol
 
 from aegis_worker.domain.card_networks import CardDecline, CardHistory
 from aegis_worker.domain.changes import Change
+from aegis_worker.domain.exchanges import AttemptExchange
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.payment import Payment
 
@@ -48,3 +49,10 @@ class JobStore(Protocol):
 
     def declined_lately(self, card_keys: Collection[bytes]) -> dict[bytes, CardHistory]:
         """What is remembered of each of the cards."""
+
+
+class ExchangeStore(Protocol):
+    """Where exchanges with gateways are kept; `persistence.exchange_rows` has it on PostgreSQL."""
+
+    def keep(self, exchanges: Sequence[AttemptExchange]) -> None:
+        """Keep them, up to so many of an attempt. Keeping the same again is safe. Raises DatabaseUnavailable."""

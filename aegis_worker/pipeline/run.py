@@ -45,13 +45,14 @@ def run(parts: PipelineParts, queue: str) -> RunReport:
     gives_back = False
     try:
         _work_on_due(parts, window, lookout, report)
+        parts.exchanges.write()
         gives_back = True
     except DatabaseUnavailable:
         gives_back = True
         raise
     finally:
         # Give jobs back only after an outage. Another error may meet the next worker, too, so it has to count as a death.
-        settle_some = partial(_settle_answered, parts, window, lookout, report, LONGEST_LOOK_S)
+        settle_some = partial(_settle_left, parts, window, lookout, report)
         parts.tail.leave(window, settle_some, partial(_give_back, parts, window) if gives_back else None)
     return report
 
@@ -146,3 +147,10 @@ def _settle_answered(
         advance(held, Answered(answer, now_s, parts.rng.random()), parts.policy) for held, answer in answered
     ]
     Effects(parts, window, lookout, report).carry_out(advanced)
+    parts.exchanges.write_if_due()
+
+
+def _settle_left(parts: PipelineParts, window: Window, lookout: Lookout, report: RunReport) -> None:
+    """Settle what answers after the run, a few calls at a time."""
+    _settle_answered(parts, window, lookout, report, LONGEST_LOOK_S)
+    parts.exchanges.write()

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
 
+from aegis_worker.domain.exchanges import Note
 from aegis_worker.gateways.base import PaymentGateway
 
 from .calls import begin_call
@@ -58,12 +59,17 @@ class Window:
         self._earlier = set(self._calls)
 
     def send(
-        self, held: Held, gateway: PaymentGateway, step: Send | SendAgain | Ask, send_until_s: float
+        self,
+        held: Held,
+        gateway: PaymentGateway,
+        step: Send | SendAgain | Ask,
+        send_until_s: float,
+        note: Note | None,
     ) -> None:
         """Have the call made; see `calls.begin_call`."""
         number = next(self._numbers)
         self._calls[number] = held
-        begin_call(gateway, step, send_until_s, partial(self._take, number))
+        begin_call(gateway, step, send_until_s, partial(self._take, number), note)
 
     def _take(self, number: int, answer: Answer | BaseException | None) -> None:
         """Called where the call ended, mostly on the engine's thread."""

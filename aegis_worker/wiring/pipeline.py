@@ -10,7 +10,9 @@ from redis import Redis
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.exchange_rows import PostgresExchanges
 from aegis_worker.persistence.job_store import PostgresJobs
+from aegis_worker.pipeline.exchanges import Exchanges
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.work import Policy
 from aegis_worker.resilience.lock import PaymentLocks
@@ -58,4 +60,5 @@ def pipeline_parts(
         hold_hints=hints.hold,
         clear_hint=hints.clear,
         routing_hooks=load_hooks(settings.routing_hooks),
+        exchanges=Exchanges(PostgresExchanges(database) if settings.exchange_keep_d else None),
     )

@@ -61,6 +61,7 @@ class Worker:
     def finish(self) -> None:
         """Wait for the calls and posts that are under way, and settle them. For the end of a process."""
         self.pipeline.tail.finish()
+        self.pipeline.exchanges.write()
         self.afterwards.finish()
 
     def close(self) -> None:

@@ -240,11 +240,11 @@ def test_a_webhook_about_a_late_charge_has_it_found_and_refunded(database, api, 
     assert story_of(database, payment_id)[-2:] == ["DUPLICATE_DETECTED", "DUPLICATE_REVERSED"]
 
 
-def refused_by(gateway, request, done, may_leave):
+def refused_by(gateway, request, done, may_leave, note):
     """A gateway that charges and tells that it declined."""
     charges = request.operation == "process"
     told = (lambda _: done(Declined("stolen_card", "43"))) if charges else done
-    LoadedGateway.send(gateway, request, told, may_leave)
+    LoadedGateway.send(gateway, request, told, may_leave, note)
 
 
 def test_an_event_about_a_charge_that_was_given_up_has_that_one_asked_about(database, api):

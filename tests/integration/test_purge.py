@@ -25,9 +25,14 @@ _NOTHING = {
     "action_secrets": 0,
     "confirms_erased": 0,
     "payer_details": 0,
+    "exchanges": 0,
 }
 SETTINGS = settings_with(
-    idempotency_keep_h=72, webhook_keep_delivered_d=30, webhook_keep_dead_d=90, payer_keep_d=30
+    idempotency_keep_h=72,
+    webhook_keep_delivered_d=30,
+    webhook_keep_dead_d=90,
+    payer_keep_d=30,
+    exchange_keep_d=30,
 )
 
 _DELIVERY = """

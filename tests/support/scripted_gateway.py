@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from aegis_worker.domain.disputes import DisputeLookup
+from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.outcomes import (
     Approved,
     Lookup,
@@ -139,13 +140,14 @@ class ScriptedGateway:
         request: GatewayRequest,
         done: Callable[[Outcome], None],
         may_leave: Callable[[], bool] | None = None,
+        note: Note | None = None,
     ) -> None:
         """Follow the script of the request's operation, on a thread of its own, because scripts may wait."""
         operation: Script = getattr(self, request.operation.value)
         refuses = may_leave is not None and not may_leave()
         self._on_a_thread(lambda: NotSent("too late") if refuses else operation(request), done)
 
-    def ask(self, query: StatusQuery, done: Callable[[Lookup], None]) -> None:
+    def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
         """Follow the script of look-ups, on a thread of its own."""
         self._on_a_thread(lambda: self.get_status(query), done)
 

@@ -14,6 +14,7 @@ from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from ..base import GatewayEvent, Health
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
+from ..kit.allow_list import AllowList
 from ..kit.flows import Flow, Pause
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 
@@ -30,6 +31,7 @@ class NullAdapter:
     """
 
     decline_codes: ClassVar[Mapping[str, str]] = {}
+    allow_list: ClassVar[AllowList] = AllowList()
 
     def __init__(self, config: GatewayConfig) -> None:
         self.config = config

@@ -17,9 +17,11 @@ from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from ..base import GatewayEvent, Health
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
+from ..kit.allow_list import AllowList
 from ..kit.amounts import Amounts
 from ..kit.flows import Flow
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
+from .allow_list import SANDBOX
 from .answers import outcome
 from .calls import (
     FIRST_CALLS,
@@ -48,6 +50,7 @@ class SandboxAdapter:
     """
 
     decline_codes: ClassVar[Mapping[str, str]] = DECLINE_CODES
+    allow_list: ClassVar[AllowList] = SANDBOX
 
     def __init__(self, config: GatewayConfig) -> None:
         self.config = config

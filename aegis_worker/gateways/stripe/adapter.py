@@ -23,9 +23,11 @@ from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from ..base import GatewayEvent, Health
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
+from ..kit.allow_list import AllowList
 from ..kit.amounts import AmountNotTaken
 from ..kit.flows import Flow, HttpAnswer
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
+from .allow_list import STRIPE
 from .amounts import AMOUNTS
 from .answers import Reader
 from .calls import call_for, headers_for, health_call, list_refunds, look_up_intent, look_up_refund
@@ -56,6 +58,7 @@ class StripeAdapter:
     """
 
     decline_codes: ClassVar[Mapping[str, str]] = DECLINE_CODES
+    allow_list: ClassVar[AllowList] = STRIPE
 
     def __init__(self, config: GatewayConfig) -> None:
         self.config = config

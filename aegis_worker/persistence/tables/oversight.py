@@ -1,4 +1,4 @@
-"""Oversight: incidents, the audit log, decisions, gateways' events, snapshots, reconciliations and routing versions."""
+"""Oversight: incidents, the audit log, decisions, what gateways told and were told, snapshots, routing versions …"""
 
 from __future__ import annotations
 
@@ -132,6 +132,21 @@ gateway_event_bodies = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("received_at", TIME, nullable=False, server_default=NOW),
     Index("gateway_event_bodies_by_age", "received_at"),
+)
+
+# `told` is the JSON of a `domain.exchanges.Exchange`: as text, because nothing in PostgreSQL looks into it.
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("payment_id", Text, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("operation", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", TIME, nullable=False),
+    Column("told", Text, nullable=False),
+    CheckConstraint("octet_length(told) <= 12288", name="told_is_bounded"),
+    Index("exchanges_by_age", "at"),
 )
 
 payment_snapshots = Table(

@@ -50,7 +50,7 @@ def test_erase_says_of_how_many_payments_what_was_known_is_gone(aegis: Aegis, da
     assert aegis("erase", "--customer", "cus_117").exit_code == 2, "whose customer it is is not known"
     aegis("keys", "create", "--merchant", "m_1")
     ran = aegis("erase", "--customer", "cus_117", "--json")
-    assert ran.json == {"payer_details": 2, "customers": 2, "event_bodies": 0}
+    assert ran.json == {"payer_details": 2, "customers": 2, "event_bodies": 0, "exchanges": 0}
     again = aegis("erase", "--merchant", "m_1", "--customer", "cus_117")
     assert (again.exit_code, rows(database, "SELECT count(*) FROM payer_details")) == (0, [{"count": 1}])
 

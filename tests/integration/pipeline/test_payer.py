@@ -91,7 +91,7 @@ def test_what_is_erased_is_not_sent_again_even_where_the_call_would_be_repeated(
     calls = len(gateway.calls)
     assert calls >= 1
     erased = erase_customer(database, "m_1", "cus_117", actor="cli:night")
-    assert erased == (1, 1, 0)
+    assert erased == (1, 1, 0, 0)
     for _ in range(6):
         let_pass(database, 121)
         run_until_quiet(parts)
@@ -134,7 +134,7 @@ def test_erasing_empties_what_is_known_of_one_customer_in_both_modes_and_of_no_o
         accept_one(database, "theirs", payer=ASHA, customer=CUSTOMER, merchant_id="m_2"),
     ]
     execute(database, "UPDATE payments SET mode = 'live' WHERE id = %(id)s", id=mine[0])
-    assert erase_customer(database, "m_1", "cus_117", actor="cli:night", limit=2) == (3, 3, 0)
+    assert erase_customer(database, "m_1", "cus_117", actor="cli:night", limit=2) == (3, 3, 0, 0)
     left = rows(database, "SELECT payment_id FROM payer_details ORDER BY 1")
     assert [row["payment_id"] for row in left] == sorted(other.payment.id for other in others)
     for payment_id in mine:
@@ -144,9 +144,15 @@ def test_erasing_empties_what_is_known_of_one_customer_in_both_modes_and_of_no_o
     assert entry == {
         "actor": "cli:night",
         "action": "customer.erased",
-        "details": {"merchant_id": "m_1", "payer_details": 3, "customers": 3, "event_bodies": 0},
+        "details": {
+            "merchant_id": "m_1",
+            "payer_details": 3,
+            "customers": 3,
+            "event_bodies": 0,
+            "exchanges": 0,
+        },
     }
-    assert erase_customer(database, "m_1", "cus_117", actor="cli:night") == (0, 0, 0)
+    assert erase_customer(database, "m_1", "cus_117", actor="cli:night") == (0, 0, 0, 0)
 
 
 def test_of_a_payment_that_has_ended_the_payer_is_erased_as_well(database: Database) -> None:
@@ -154,7 +160,7 @@ def test_of_a_payment_that_has_ended_the_payer_is_erased_as_well(database: Datab
     run_until_quiet(pipeline(database, takes_payer(answering(Declined("stolen_card", "43", "stolen")))))
     before = payment_of(database, payment_id)
     assert before.is_terminal
-    assert erase_customer(database, "m_1", "cus_117", actor="cli:night") == (1, 1, 0)
+    assert erase_customer(database, "m_1", "cus_117", actor="cli:night") == (1, 1, 0, 0)
     after = payment_of(database, payment_id)
     assert (after.state, after.version) == (before.state, before.version)
     assert len(attempts_of(database, payment_id)) == 1
@@ -180,6 +186,6 @@ def test_what_a_gateway_wrote_of_a_customers_payment_goes_with_it_once_it_was_fo
         execute(database, kept, id=f"b{number}")
         execute(database, event, id=f"b{number}", ref=payment["gateway_ref"], status=status, due=due)
     erased = erase_customer(database, "m_1", "cus_117", actor="cli:night")
-    assert erased == (0, 0, 1)
+    assert erased == (0, 0, 1, 0)
     left = rows(database, "SELECT id FROM gateway_event_bodies ORDER BY id")
     assert len(left) == 3

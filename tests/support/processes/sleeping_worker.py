@@ -17,6 +17,7 @@ from sqlalchemy import create_engine
 
 from aegis_worker.domain.card_networks import CardDecline
 from aegis_worker.domain.changes import Change
+from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.outcomes import Lookup
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.config import GatewayConfig
@@ -81,14 +82,14 @@ def main(database_url: str, gateway_url: str, wanted: str) -> None:
     jobs = Jobs(database, sleeper.comes_by)
 
     class Gateway(LoadedGateway):
-        def ask(self, query: StatusQuery, done: Callable[[Lookup], None]) -> None:
+        def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
             def heard(said: Lookup) -> None:
                 sleeper.comes_by("heard")
                 jobs.asked = True
                 done(said)
 
             sleeper.comes_by("asking")
-            super().ask(query, heard)
+            super().ask(query, heard, note)
 
     config = GatewayConfig(
         "sandbox_a",
