@@ -29,6 +29,7 @@ from .http.places import Places
 from .jobs.routes import blueprint as jobs
 from .ops.routes import blueprint as ops
 from .orders.routes import blueprint as orders
+from .payments.attempts import blueprint as attempts
 from .payments.confirming import blueprint as confirms
 from .payments.history import blueprint as history
 from .payments.method_schemas import PAYMENT_METHODS
@@ -40,6 +41,7 @@ from .webhooks.routes import blueprint as webhooks
 _BLUEPRINTS = (
     payments,
     history,
+    attempts,
     orders,
     disputes,
     confirms,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from aegis_api.http.documented import Answer, an_object, one_of, text, time, whole
+from aegis_api.payments.exchange_schemas import ExchangeSchema
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.review.case import KINDS
 
@@ -112,4 +113,10 @@ class ExplanationSchema(Answer):
         fields.Nested(ByPersonSchema),
         required=True,
         metadata={"description": "Decisions that people made, newest first."},
+    )
+    exchanges = fields.List(
+        fields.Nested(ExchangeSchema),
+        metadata={
+            "description": "What went out to gateways and came back, oldest first. For operators only."
+        },
     )

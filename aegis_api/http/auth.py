@@ -79,6 +79,15 @@ def require_operator() -> None:
     g.operator = holder
 
 
+def require_merchant_or_operator() -> None:
+    """Before each request of a blueprint: set `g.owner`. It is None for an operator, who sees everything.
+
+    Raises InvalidApiKey.
+    """
+    holder = _holder()
+    g.owner = None if holder.mode is None else Owner(holder.merchant_id, holder.mode)
+
+
 def _holder() -> Holder:
     found = _BEARER.fullmatch(asked().environ.get("HTTP_AUTHORIZATION", "").strip())
     if found is None:

@@ -9,9 +9,12 @@ from msgspec.structs import replace
 
 from aegis_api.jobs.examples import A_JOB, JOB
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
+from aegis_worker.domain.exchanges import CallKind, Exchange, NotedAnswer, NotedRequest
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.observability.redaction import HIDDEN
+from aegis_worker.queries.exchanges import StoredExchange
 from aegis_worker.queries.history import StoredAttempt, StoredEvent
 from aegis_worker.views.attempts import attempt_body
 from aegis_worker.views.events import event_body
@@ -105,4 +108,31 @@ EVENTS = list_body(
     ],
     None,
 )
-ATTEMPTS = list_body([attempt_body(A_STORED_ATTEMPT)], None)
+AN_EXCHANGE = StoredExchange(
+    AN_ATTEMPT.operation,
+    AN_ATTEMPT.number,
+    CallKind.SEND,
+    _ACCEPTED_AT,
+    Exchange(
+        41.7,
+        NotedRequest(
+            "POST",
+            "/v1/charges",
+            {"Authorization": HIDDEN, "Idempotency-Key": AN_ATTEMPT.gateway_key},
+            bytes=196,
+            body={
+                "amount": 1999,
+                "currency": "USD",
+                "payment_method": {"type": "card", "token": HIDDEN},
+                "reference": AN_ATTEMPT.gateway_key,
+            },
+        ),
+        NotedAnswer(
+            201,
+            {"content-type": "application/json"},
+            bytes=412,
+            body={"id": _GATEWAY_REF, "status": "succeeded", "amount": 1999},
+        ),
+    ),
+)
+ATTEMPTS = list_body([attempt_body(A_STORED_ATTEMPT, [AN_EXCHANGE])], None)

@@ -1,4 +1,4 @@
-"""What happened to a payment, over HTTP: its events, and its calls to gateways."""
+"""What happened to a payment, over HTTP: its events."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_merchant
 from aegis_api.http.openapi import Blueprint, headers, refuses
 from aegis_api.http.parts import parts
-from aegis_api.http.query_fields import LONGEST_PAGE
 from aegis_api.http.requests import NOTHING_HERE, known_form
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import PAYMENT, parse_event_id
 from aegis_worker.queries import as_of, history, payments
-from aegis_worker.views.attempts import attempt_body
 from aegis_worker.views.events import events_page
-from aegis_worker.views.pages import list_body
 from aegis_worker.views.payments import payment_body
 
 from . import answer_schemas as answers
@@ -59,19 +56,3 @@ def list_events(query: dict[str, Any], payment_id: str) -> Response:
             connection, g.owner, payment_id, limit=limit + 1, after_seq=after_seq, upto_seq=upto_seq
         )
     return answer(events_page(events, limit) | then)
-
-
-@blueprint.route("/payments/<payment_id>/attempts", parameters=[PAYMENT_ID])
-@refuses("not_found")
-@blueprint.response(200, answers.AttemptListSchema(), example=examples.ATTEMPTS, headers=headers())
-def list_attempts(payment_id: str) -> Response:
-    """A payment's attempts: every call to a gateway
-
-    Lists attempts in the order in which they were sent, each with its outcome as far as it is known.
-    """
-    payment_id = known_form(payment_id, PAYMENT)
-    with parts().web.database.read() as connection:
-        if payments.get_state(connection, g.owner, payment_id) is None:
-            raise NotFound(NOTHING_HERE)
-        attempts = history.list_attempts(connection, g.owner, payment_id, limit=LONGEST_PAGE)
-    return answer(list_body([attempt_body(attempt) for attempt in attempts], None))

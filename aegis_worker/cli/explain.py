@@ -21,6 +21,7 @@ from aegis_worker.terminal.output import (
     print_table,
     remark,
 )
+from aegis_worker.terminal.story import print_exchanges
 from aegis_worker.views.explanations import explanation_body, resolutions
 
 
@@ -66,6 +67,8 @@ def _tell(explanation: Explanation) -> None:
         (plain(decision.at), decision.kind, decision.what, decision.why) for decision in explanation.decisions
     ]
     print_table("Decisions", ("at (UTC)", "kind", "decided", "because"), decided)
+    if case.exchanges:
+        print_exchanges(case.exchanges, whole=False)
     if case.incidents:
         found = [(incident.found_at, incident.invariant, incident.summary) for incident in case.incidents]
         print_table("Incidents", ("found (UTC)", "invariant", "what"), found)

@@ -15,6 +15,7 @@ from aegis_worker.persistence import decisions
 from aegis_worker.persistence.audit_log import Entry, list_entries
 from aegis_worker.persistence.tables.payments import attempts, jobs, payments
 
+from .exchanges import StoredExchange, exchanges_of
 from .history import StoredAttempt, StoredEvent, list_attempts, list_events
 from .jobs import StoredJob, get_job
 from .payments import StoredPayment, get_payment
@@ -30,6 +31,7 @@ class CaseFile:
 
     `decision`: a person's decision that no gateway has confirmed yet, or that one contradicted.
     `job` is the open one, or else the newest. `recheck_at`: when a gateway is asked again about a charge that we gave up.
+    `exchanges`: what went out to gateways and came back, for operators only.
     """
 
     now: datetime
@@ -44,6 +46,7 @@ class CaseFile:
     incidents: Sequence[Incident]
     decisions_of_people: Sequence[Entry]
     decision: Decision | None = None
+    exchanges: Sequence[StoredExchange] = ()
 
     @property
     def calls(self) -> Sequence[Attempt]:
@@ -94,4 +97,5 @@ def read_case_file(connection: Connection, owner: Owner | None, payment_id: str)
         incidents=get_incidents(connection, [payment_id]).get(payment_id, []),
         decisions_of_people=list_entries(connection, limit=_MOST_ENTRIES, payment_id=payment_id),
         decision=decisions.of_payment(connection, payment_id),
+        exchanges=exchanges_of(connection, payment_id) if owner is None else (),
     )

@@ -9,6 +9,7 @@ from aegis_worker.domain.decisions import Decision
 from aegis_worker.errors import NotFound
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.database import Database
+from aegis_worker.queries.exchanges import StoredExchange, exchanges_of
 from aegis_worker.queries.history import StoredAttempt, StoredEvent, list_attempts, list_events
 from aegis_worker.queries.jobs import StoredJob, get_job, list_jobs
 from aegis_worker.queries.payments import StoredPayment, get_payment, with_reference
@@ -20,12 +21,15 @@ MOST_LISTED = 50
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A payment, its newest job (or the one asked for), its events, its attempts, and a decision that waits."""
+    """A payment, its newest job (or the one asked for), its events, its attempts, what was exchanged with gateways, and a
+    decision that waits.
+    """
 
     stored: StoredPayment
     job: StoredJob | None
     events: Sequence[StoredEvent]
     attempts: Sequence[StoredAttempt]
+    exchanges: Sequence[StoredExchange]
     decision: Decision | None = None
 
 
@@ -54,5 +58,6 @@ def look_up(database: Database, id_: str, *, tried: str = "") -> Found:
             job,
             list_events(connection, None, payment_id, limit=_MOST),
             list_attempts(connection, None, payment_id, limit=_MOST),
+            exchanges_of(connection, payment_id),
             decisions.of_payment(connection, payment_id),
         )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from aegis_worker.domain.exchanges import Exchange, NotedAnswer, NotedRequest
+from aegis_worker.queries.exchanges import StoredExchange
 from aegis_worker.queries.history import StoredAttempt, StoredEvent
 from aegis_worker.queries.sentences import of_attempt, of_event
 
-from .output import print_table
+from .output import plain, print_facts, print_table
 
 
 def print_events(events: Sequence[StoredEvent], currency: str) -> None:
@@ -45,6 +49,58 @@ def print_attempts(attempts: Sequence[StoredAttempt]) -> None:
     ]
     columns = ("hop", "sent (UTC)", "gateway", "operation", "status", "took", "sent", "asked", "meaning")
     print_table("Calls to gateways", columns, rows)
+
+
+def print_exchanges(exchanges: Sequence[StoredExchange], *, whole: bool) -> None:
+    """What went out to gateways and came back: a line each, and with `whole` headers and bodies as well."""
+    rows = [
+        (
+            one.number,
+            one.at,
+            one.operation,
+            one.kind.value.replace("_", " "),
+            f"{one.exchange.request.method} {one.exchange.request.path}",
+            _ended(one.exchange),
+            f"{one.exchange.took_ms:.0f} ms",
+        )
+        for one in exchanges
+    ]
+    columns = ("hop", "at (UTC)", "operation", "why", "request", "answer", "took")
+    print_table("Exchanges with gateways", columns, rows)
+    for one in exchanges if whole else ():
+        print_facts(
+            f"{plain(one.at)}: {one.operation} {one.number}, {one.kind.value.replace('_', ' ')}", _parts(one)
+        )
+
+
+def _ended(exchange: Exchange) -> str:
+    if exchange.answer is not None:
+        return f"HTTP {exchange.answer.status}"
+    none = exchange.no_answer
+    return "" if none is None else f"{none.outcome.replace('_', ' ')}: {none.reason or none.kind}"
+
+
+def _parts(stored: StoredExchange) -> dict[str, str | None]:
+    request, answer = stored.exchange.request, stored.exchange.answer
+    return {
+        "request": f"{request.method} {request.path}",
+        "its query": _as_text(request.query),
+        "its headers": _as_text(request.headers),
+        "its body": _body_of(request),
+        "answer": _ended(stored.exchange),
+        "the answer's headers": None if answer is None else _as_text(answer.headers),
+        "the answer's body": None if answer is None else _body_of(answer),
+    }
+
+
+def _body_of(part: NotedRequest | NotedAnswer) -> str | None:
+    if part.left_out is not None:
+        return f"{part.bytes} bytes, {part.left_out.replace('_', ' ')}"
+    return _as_text(part.body)
+
+
+def _as_text(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
 
 
 def _since(earlier: datetime | None, at: datetime) -> str:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aegis_worker.domain.moments import rfc3339
+from aegis_worker.queries.exchanges import StoredExchange
 from aegis_worker.queries.history import StoredAttempt
 
+from .exchanges import exchange_body
 from .values import rfc3339_or_none, rounded
 
 
-def attempt_body(stored: StoredAttempt) -> dict[str, Any]:
-    """An attempt: one call to one gateway, with everything known about its outcome."""
+def attempt_body(stored: StoredAttempt, exchanges: Sequence[StoredExchange] | None = None) -> dict[str, Any]:
+    """An attempt: one call to one gateway, with everything known about its outcome.
+
+    `exchanges`: the payment's; those of the attempt are told with it. None: nothing is told of them, as to merchants.
+    """
     attempt = stored.attempt
+    told: dict[str, Any] = {}
+    if exchanges is not None:
+        told["exchanges"] = [exchange_body(one) for one in exchanges if one.is_of(attempt)]
     return {
         "object": "attempt",
         "payment_id": stored.payment_id,
@@ -31,6 +40,7 @@ def attempt_body(stored: StoredAttempt) -> dict[str, Any]:
         "sent_at": rfc3339(stored.sent_at),
         "answered_at": rfc3339_or_none(stored.answered_at),
         "last_checked_at": rfc3339_or_none(stored.last_checked_at),
+        **told,
     }
 
 

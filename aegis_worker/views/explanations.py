@@ -14,12 +14,15 @@ from aegis_worker.queries.sentences import of_event
 from aegis_worker.review.case import Kind, resolutions_of
 
 from .audit_log import audit_entry_body
+from .exchanges import exchange_body
 from .incidents import incident_summary
 from .values import rfc3339_or_none
 
 
 def explanation_body(explanation: Explanation, *, for_operators: bool) -> dict[str, Any]:
-    """An explanation. Operators see who decided and the reason given; merchants see only what was decided and when."""
+    """An explanation. Operators see who decided and the reason given, and what was exchanged with gateways; merchants see
+    only what was decided and when.
+    """
     case = explanation.case
     payment = case.stored.payment
     return {
@@ -61,6 +64,7 @@ def explanation_body(explanation: Explanation, *, for_operators: bool) -> dict[s
         "frozen_at": rfc3339_or_none(case.frozen_at),
         "incidents": [incident_summary(incident) for incident in case.incidents],
         "decided_by_people": _by_people(case.decisions_of_people, for_operators),
+        **({"exchanges": [exchange_body(one) for one in case.exchanges]} if for_operators else {}),
     }
 
 

@@ -121,7 +121,7 @@ def test_a_webhook_that_comes_before_our_commit_converges_without_a_second_send(
             gateway = adapter(sandbox.url)
             at_the_webhook = []
 
-            def post_and_wait_for_the_webhook(request, done, _may_leave):
+            def post_and_wait_for_the_webhook(request, done, *_):
                 begin = partial(LoadedGateway.send, gateway, request)
                 outcome = wait_for(begin, gateway.config.slowest_call_s, STUCK)
                 assert eventually(lambda: bool(kept(database)))

@@ -1,4 +1,4 @@
-"""Oversight: incidents, the audit log, decisions, what gateways told and were told, snapshots, routing versions …"""
+"""Oversight: incidents, audit log, decisions, gateways' events and exchanges, snapshots, reconciliations, routing."""
 
 from __future__ import annotations
 
