@@ -173,18 +173,20 @@ def test_what_a_gateway_wrote_of_a_customers_payment_goes_with_it_once_it_was_fo
     for key, customer in (("one", "cus_117"), ("two", "cus_118")):
         accept_one(database, key, customer={"id": customer})
     run_until_quiet(pipeline(database, ScriptedGateway("a")))
-    payments = rows(database, "SELECT customer_id, gateway_ref FROM payments ORDER BY id")
+    payments = rows(database, "SELECT id, gateway_ref FROM payments ORDER BY id")
     kept = """INSERT INTO gateway_event_bodies (id, gateway, key_id, sealed) VALUES (%(id)s, 'a', 'k', '')"""
     event = """
-        INSERT INTO gateway_events (gateway, provider_event_id, kind, gateway_ref, status, due_at, body_id)
-        VALUES ('a', %(id)s, 'payment.succeeded', %(ref)s, %(status)s, %(due)s, %(id)s)
+        INSERT INTO gateway_events
+            (gateway, provider_event_id, kind, gateway_ref, payment_id, status, due_at, body_id)
+        VALUES ('a', %(id)s, 'payment.succeeded', %(ref)s, %(payment_id)s, %(status)s, %(due)s, %(id)s)
     """
     for number, (payment, status) in enumerate(
         (payment, status) for payment in payments for status in ("followed", "waiting")
     ):
         due = "now" if status == "waiting" else None
         execute(database, kept, id=f"b{number}")
-        execute(database, event, id=f"b{number}", ref=payment["gateway_ref"], status=status, due=due)
+        about = {"payment_id": payment["id"], "ref": payment["gateway_ref"]}
+        execute(database, event, id=f"b{number}", status=status, due=due, **about)
     erased = erase_customer(database, "m_1", "cus_117", actor="cli:night")
     assert erased == (0, 0, 1, 0)
     left = rows(database, "SELECT id FROM gateway_event_bodies ORDER BY id")
