@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from aegis_worker.domain.card_networks import NETWORKS
 from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import new_id
 from aegis_worker.observability.redaction import redact_text
 from aegis_worker.queries.sentences import of_error
+from aegis_worker.terminal.amounts import amount_facts
 from aegis_worker.terminal.api import ENDED_JOB, Api, NotAnswered, Reply
 from aegis_worker.terminal.output import (
     examples,
@@ -26,19 +26,10 @@ from aegis_worker.terminal.output import (
     remark,
 )
 
-from .minor_units import minor_units
+from .pay_body import body_of, body_options
 from .pay_file import pay_file
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0
-
-# For each payment method, the option that fills its one field.
-_FIELD_OF = {
-    "card": "token",
-    "upi": "vpa",
-    "net_banking": "bank_code",
-    "wallet": "provider",
-    "pay_later": "provider",
-}
 
 
 def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -56,6 +47,7 @@ def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> s
         """
         aegis pay --amount 1999 --currency USD --token tok_ok --network visa
         aegis pay --amount 50000 --currency INR --method upi --vpa asha@okbank --reference order-1042
+        aegis pay --amount 1999 --currency USD --token tok_ok --capture-method manual
         aegis pay --file payments.jsonl --concurrency 8
         """
     ),
@@ -64,35 +56,7 @@ def _key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> s
     "--url", envvar="AEGIS_API_URL", default="http://127.0.0.1:8000", show_default=True, show_envvar=True
 )
 @click.option("--key", envvar="AEGIS_API_KEY", default="", show_envvar=True, help="The merchant's API key.")
-@click.option("--amount", metavar="MINOR", help="Minor units, a whole number: 1999 USD is 19.99 dollars.")
-@click.option("--currency", metavar="CODE", help="ISO 4217, such as USD.")
-@click.option(
-    "--method",
-    type=click.Choice(list(_FIELD_OF)),
-    help="The payment method. The default follows from --token, --vpa or --bank-code.",
-)
-@click.option("--token", help="card: the gateway's token.")
-@click.option(
-    "--gateway",
-    metavar="NAME",
-    help="The gateway that issued the token; sandboxes need no name for test tokens.",
-)
-@click.option(
-    "--network",
-    type=click.Choice(NETWORKS),
-    help="card: its network. If given, AegisPay keeps to the network's retry limits.",
-)
-@click.option("--vpa", help="upi: the payer's virtual payment address, such as asha@okbank.")
-@click.option("--bank-code", help="net_banking: the code of the payer's bank.")
-@click.option("--provider", help="wallet, pay_later: the company that provides it.")
-@click.option("--reference", help="Your own reference, such as an order number.")
-@click.option("--customer", metavar="ID", help="Your own id of the customer.")
-@click.option("--description")
-@click.option(
-    "--statement-descriptor",
-    help="What the payer reads on the bank or card statement: 5 to 22 characters, such as BLUE TICKETS.",
-)
-@click.option("--return-url", help="The page to which the payer returns after an action.")
+@body_options
 @click.option(
     "--idempotency-key",
     callback=_key,
@@ -143,7 +107,9 @@ def command(
     """
     if path is not None:
         given = [
-            name for name, value in {**flags, "idempotency_key": idempotency_key}.items() if value is not None
+            name
+            for name, value in {**flags, "idempotency_key": idempotency_key}.items()
+            if value not in (None, ())
         ]
         if given:
             raise click.UsageError(
@@ -154,67 +120,12 @@ def command(
             ctx.exit(pay_file(api, path, concurrency=concurrency, wait_s=wait_s, as_json=as_json))
         finally:
             api.close()
-    body = _body(**flags)
+    body = body_of(flags)
     api = Api(url, key)
     try:
         ctx.exit(_pay_one(api, body, idempotency_key, wait_s, as_json))
     finally:
         api.close()
-
-
-def _body(
-    *,
-    amount: str | None,
-    currency: str | None,
-    method: str | None,
-    reference: str | None,
-    customer: str | None,
-    description: str | None,
-    statement_descriptor: str | None,
-    return_url: str | None,
-    network: str | None,
-    gateway: str | None,
-    **fields: str | None,
-) -> dict[str, Any]:
-    if amount is None or currency is None:
-        raise click.UsageError("give --amount and --currency, or --file")
-    body: dict[str, Any] = {
-        "amount": minor_units(amount, currency),
-        "currency": currency,
-        "payment_method": _payment_method(method, network, gateway, fields),
-    }
-    given = {
-        "reference": reference,
-        "description": description,
-        "statement_descriptor": statement_descriptor,
-        "return_url": return_url,
-    }
-    body |= {name: value for name, value in given.items() if value is not None}
-    if customer is not None:
-        body["customer"] = {"id": customer}
-    return body
-
-
-def _payment_method(
-    method: str | None, network: str | None, gateway: str | None, fields: Mapping[str, str | None]
-) -> dict[str, str]:
-    given = {name: value for name, value in fields.items() if value is not None}
-    if method is None:
-        matching = [type_ for type_, field in _FIELD_OF.items() if field in given and field != "provider"]
-        if len(matching) != 1:
-            raise click.UsageError(
-                "say how to pay: --token, --vpa or --bank-code, or --method with --provider"
-            )
-        method = matching[0]
-    field = _FIELD_OF[method]
-    if set(given) != {field}:
-        raise click.UsageError(f"--method {method} takes --{field.replace('_', '-')} and no other")
-    if network is not None and method != "card":
-        raise click.UsageError(f"--method {method} takes no --network")
-    if gateway is not None and field != "token":
-        raise click.UsageError(f"--method {method} takes no --gateway")
-    told = {"network": network, "gateway": gateway}
-    return {"type": method, field: given[field], **{name: text for name, text in told.items() if text}}
 
 
 def _pay_one(api: Api, body: Mapping[str, Any], key: str | None, wait_s: float, as_json: bool) -> int:
@@ -277,10 +188,20 @@ def payment_facts(payment: Mapping[str, Any]) -> dict[str, Any]:
         "method": payment["payment_method"]["type"],
         "reference": payment["reference"],
         "gateway": payment["gateway"],
+        **amount_facts(payment["amounts"], payment["currency"], payment["amount"]),
         "error": of_error(error),
         "advice": error and error["advised_action"],
-        "next action": action and action.get("url", action["type"]),
+        "next action": action and _what_to_do(action),
     }
+
+
+def _what_to_do(action: Mapping[str, Any]) -> str:
+    """For a person: the page to open, or what has to be done elsewhere."""
+    if action["type"] == "redirect":
+        return f"open {action['url']}" if "url" in action else "the payer has to open a page"
+    if action["type"] == "sdk":
+        return f"the shop's page goes on with the library of {action['gateway']}; --return-url gets the payer a page"
+    return str(action["type"])
 
 
 def _print_refusal(reply: Reply, key: str, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.sentences import of_attempt, of_error
+from aegis_worker.terminal.amounts import amount_facts
 from aegis_worker.terminal.installation import opened_database
 from aegis_worker.terminal.look_up import MOST_LISTED, Found, look_up, payments_of
 from aegis_worker.terminal.output import (
@@ -115,6 +116,7 @@ def print_payment(found: Found) -> None:
     """Print the payment, beginning with what an operator wants to know first."""
     payment = found.stored.payment
     action = payment.next_action
+    body = payment_body(payment, found.stored.created_at, found.stored.updated_at)
     print_facts(
         "Payment",
         {
@@ -127,6 +129,7 @@ def print_payment(found: Found) -> None:
             "reference": payment.reference,
             "gateway": payment.gateway,
             "gateway's id": payment.gateway_ref,
+            **amount_facts(body["amounts"], body["currency"], body["amount"]),
             "error": of_error(payment.last_error),
             "advice": payment.last_error and payment.last_error["advised_action"],
             "next action": action and action["type"],

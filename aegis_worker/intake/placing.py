@@ -35,7 +35,7 @@ def placed(terms: PaymentTerms, mode: Mode, gateways: Collection[Candidate]) -> 
         if issuer is not None:
             terms = replace(terms, payment_method={**method, "gateway": issuer})
     elif takers:
-        _check_needs(terms, takers)
+        _check_needs(terms, mode, gateways, takers)
     if terms.mandate is not None:
         _check_mandate(terms, takers)
     return terms
@@ -47,7 +47,9 @@ def _check_names(terms: PaymentTerms, mode: Mode, gateways: Collection[Candidate
         in_tokens = "tokens" in terms.payment_method
         where = f"{_METHOD}/tokens/{escaped(name)}" if in_tokens else f"{_METHOD}/gateway"
         if name not in modes:
-            raise MethodRefused(where, "unknown_gateway", "No gateway of this name is configured.")
+            there = _listed([known for known, of in modes.items() if of == mode]) or "none"
+            detail = f"No gateway of this name is configured; for {mode} payments there are {there}."
+            raise MethodRefused(where, "unknown_gateway", detail)
         if modes[name] != mode:
             raise MethodRefused(
                 where, "wrong_mode", f"It takes {modes[name]} payments, and this is a {mode} one."
@@ -74,7 +76,9 @@ def _issuer(token: str, takers: Sequence[Candidate]) -> str | None:
     )
 
 
-def _check_needs(terms: PaymentTerms, takers: Sequence[Candidate]) -> None:
+def _check_needs(
+    terms: PaymentTerms, mode: Mode, gateways: Collection[Candidate], takers: Sequence[Candidate]
+) -> None:
     method = terms.payment_method
     missing = {gateway.config.name: _missing(method, gateway) for gateway in takers}
     if not all(missing.values()):
@@ -84,7 +88,12 @@ def _check_needs(terms: PaymentTerms, takers: Sequence[Candidate]) -> None:
         raise MethodRefused(f"{_METHOD}/{field}", "required", f"{name} can't take the payment without it.")
     given = next((way for way in ("tokens", "gateway") if way in method), "token")
     needing = [name for name, field in missing.items() if field == "token"]
-    detail = f"Of those that take such a payment ({_listed(needing)}), one must have issued the token."
+    others = {gateway.config.name: does_not_take(terms, mode, gateway) for gateway in gateways}
+    given_of = [f"{name} {others[name]}" for name in named_gateways(method) if others.get(name)]
+    why_not = f": {'; '.join(given_of)}" if given_of else ""
+    detail = (
+        f"Of those that take such a payment ({_listed(needing)}), one must have issued the token{why_not}."
+    )
     raise MethodRefused(f"{_METHOD}/{given}", "required", detail)
 
 

@@ -91,8 +91,8 @@ def command(
             with stack:
                 running = stack.start(stopping)
                 findings = _run(running, merchant_id, payments, seed, stopping, gateways)
-                print_report(findings)
                 print_draft()
+                print_report(findings)
         except Stopped:
             _say("stopped before the end")
             ctx.exit(3)

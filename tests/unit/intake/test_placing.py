@@ -98,6 +98,24 @@ def test_what_every_gateway_that_takes_the_payment_lacks_is_refused(
     assert refused(terms(**method), *gateways) == (pointer, "required")
 
 
+def test_a_refusal_says_why_the_gateway_that_issued_the_token_is_out() -> None:
+    with pytest.raises(MethodRefused) as error:
+        placed(
+            terms("EUR", token="pm_1", gateway="stripe"),
+            "test",
+            [real("stripe", currencies={"USD"}), real("adyen")],
+        )
+    (fault,) = error.value.more["errors"]
+    assert fault["detail"].endswith("(adyen), one must have issued the token: stripe does not take EUR.")
+
+
+def test_a_refused_name_says_which_gateways_there_are() -> None:
+    with pytest.raises(MethodRefused) as error:
+        placed(terms(token="pm_1", gateway="strype"), "test", [real("stripe"), real("adyen", mode="live")])
+    (fault,) = error.value.more["errors"]
+    assert fault["detail"] == "No gateway of this name is configured; for test payments there are stripe."
+
+
 def test_a_payment_goes_on_where_one_gateway_has_all_that_it_needs() -> None:
     asked = terms(tokens={"adyen": "ad_1"})
     assert placed(asked, "test", [real("stripe"), real("adyen")]) is asked
