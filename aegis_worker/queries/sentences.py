@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
-from aegis_worker.domain.outcomes import charges
+from aegis_worker.domain.outcomes import Operation, charges
 from aegis_worker.domain.transitions import EventType
 
 from .wording import money
@@ -26,7 +26,7 @@ def of_event(type_: EventType, data: Data, currency: str) -> str:
 def of_attempt(attempt: Attempt) -> str:
     """How the call ended, as far as is known."""
     if attempt.status == AttemptStatus.APPROVED and not charges(attempt.operation):
-        return "approved"
+        return _DONE.get(attempt.operation, "approved")
     return _OF_ATTEMPT[attempt.status](attempt.outcome)
 
 
@@ -139,6 +139,7 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     EventType.DISPUTE_LOST: _dispute_moved,
 }
 
+_DONE = {Operation.CAPTURE: "captured", Operation.VOID: "released", Operation.REFUND: "refunded"}
 _OF_ATTEMPT: dict[AttemptStatus, Callable[[StoredOutcome], str]] = {
     AttemptStatus.SENT: lambda outcome: outcome.reason or "no answer yet; asked about when its lease ends",
     AttemptStatus.APPROVED: lambda outcome: (

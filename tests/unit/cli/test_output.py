@@ -160,6 +160,7 @@ def test_only_an_approved_charge_is_called_charged() -> None:
     assert of_attempt(an_attempt(outcome={"captured": True})) == "charged"
     assert of_attempt(an_attempt(outcome={"captured": False})) == "funds are held, not captured yet"
     assert of_attempt(an_attempt("initiate", outcome={"captured": False})) == "approved"
+    assert of_attempt(an_attempt("refund", outcome={"captured": True})) == "refunded"
 
 
 @pytest.mark.parametrize(
