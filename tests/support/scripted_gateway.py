@@ -18,6 +18,7 @@ from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.outcomes import (
     Approved,
     Lookup,
+    Movement,
     NotFound,
     NotSent,
     Operation,
@@ -78,6 +79,9 @@ class ScriptedGateway:
         )
         self.charges: dict[str, str] = {}
         self.reversals: dict[str, str] = {}
+        self.refunds: dict[str, int] = {}
+        self.failed_late: dict[str, int] = {}
+        self.shows_movements = False
         self.calls: list[GatewayRequest] = []
         self.look_ups: list[StatusQuery] = []
         self.look_up: Callable[[StatusQuery], Lookup] = self.by_ledger
@@ -113,7 +117,14 @@ class ScriptedGateway:
         """Void or refund once per key."""
         with self._lock:
             reference = self.reversals.setdefault(request.idempotency_key, request.gateway_ref or "")
+            if request.operation is Operation.REFUND and request.idempotency_key not in self.failed_late:
+                self.refunds.setdefault(request.idempotency_key, request.amount.minor)
         return Approved(reference)
+
+    def fail_late(self, key: str) -> None:
+        """Take back the refund under this key."""
+        with self._lock:
+            self.failed_late[key] = self.refunds.pop(key)
 
     def closed_once(self, request: GatewayRequest) -> Outcome:
         """Cancel once per key what was not charged."""
@@ -129,7 +140,29 @@ class ScriptedGateway:
             return Approved(query.gateway_ref or "") if query.reference in self.closed else NotFound()
         done = self.reversals if query.operation in (Operation.VOID, Operation.REFUND) else self.charges
         reference = done.get(query.reference)
+        if reference and query.movements and self.shows_movements:
+            return self._with_movements(query, reference)
         return Approved(reference) if reference else NotFound()
+
+    def _with_movements(self, query: StatusQuery, reference: str) -> Approved:
+        payment_id = query.reference.partition("-")[0]
+        told = (
+            (Operation.CAPTURE, "succeeded", self.captures),
+            (Operation.REFUND, "succeeded", self.refunds),
+            (Operation.REFUND, "failed", self.failed_late),
+        )
+        with self._lock:
+            movements = tuple(
+                Movement(operation, minor, status, key)  # type: ignore[arg-type]
+                for operation, status, done in told
+                for key, minor in done.items()
+                if key.startswith(payment_id)
+            )
+        captured, refunded = (
+            sum(one.minor for one in movements if one.operation is operation and one.status == "succeeded")
+            for operation in (Operation.CAPTURE, Operation.REFUND)
+        )
+        return Approved(reference, captured > 0, captured, refunded, movements)
 
     def charges_of(self, payment_id: str) -> int:
         """How often this gateway charged the payment."""

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from support.api_client import CHARGED, Api, Merchant, Reply, start_api
+from support.payments import pipeline, run_until_quiet
 from support.scripted_gateway import ScriptedGateway
+
+from aegis_worker.purge import purge
 
 
 @pytest.fixture
@@ -65,15 +68,22 @@ def test_more_than_is_left_is_refused_with_what_is_left(api: Api, shop: Merchant
     assert refund(shop, payment_id, "refund-3").json["amount"] == 499
 
 
-def test_the_same_key_replays_the_refund_after_the_keys_of_payments_are_forgotten(
-    api: Api, shop: Merchant
-) -> None:
-    payment_id = paid(api, shop)
+def test_a_refund_that_is_posted_again_after_80_hours_under_its_key_pays_once(database_url: str) -> None:
+    gateway = ScriptedGateway("sandbox_a")
+    api = start_api(database_url, gateway)
+    shop, workers = api.merchant(scopes=["refunds:write"]), pipeline(api.database, gateway)
+    payment_id = shop.accepted()["id"]
+    run_until_quiet(workers)
     first = refund(shop, payment_id, amount=500)
-    api.database.run(lambda connection: connection.exec_driver_sql("DELETE FROM idempotency_keys"))
+    run_until_quiet(workers)
+    age = "UPDATE idempotency_keys SET created_at = created_at - interval '80 hours'"
+    api.database.run(lambda connection: connection.exec_driver_sql(age))
+    assert purge(api.database, api.settings)["idempotency_keys"] > 0
     again = refund(shop, payment_id, amount=500)
+    run_until_quiet(workers)
     assert (again.json["id"], again.headers["Idempotent-Replayed"]) == (first.json["id"], "true")
-    assert shop.get(f"/v1/payments/{payment_id}").json["amounts"]["refunding"] == 500
+    shown = shop.get(f"/v1/payments/{payment_id}").json["amounts"]
+    assert (shown["refunded"], shown["refunding"], len(gateway.reversals)) == (500, 0, 1)
 
 
 def test_a_payment_that_took_nothing_has_nothing_to_refund(api: Api, shop: Merchant) -> None:

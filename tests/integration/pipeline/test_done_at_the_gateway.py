@@ -40,6 +40,7 @@ from aegis_worker.ids import new_id
 from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.entity_rows import check_now, open_checks
 from aegis_worker.reconcile import ReconcileParts, reconcile
 
 TABLES = {"captures": CAPTURE, "refunds": REFUND, "voids": VOID}
@@ -369,3 +370,47 @@ def test_the_audit_names_what_is_not_known_yet_and_reconciliation_has_it_written
     run_until_quiet(workers)
     assert found_there(database, payment_id) == [("refund", 500, "succeeded")]
     assert audit_all(parts, ask_gateways=True).violations == []
+
+
+def test_three_captures_and_three_refunds_of_which_one_pends_and_one_fails_late_add_up_at_every_step(
+    database: Database, place: Place
+) -> None:
+    payment_id = place.pay(database, capture_method="manual")
+    audit = AuditParts(database, {place.gateway.config.name: place.gateway}, Bounds(), 100, 5.0)
+
+    def stands(**expected: int) -> None:
+        assert amounts(database, payment_id) == {"authorized": 1999, **expected}
+        assert audit_all(audit, ask_gateways=True).violations == []
+
+    place.order(database, payment_id, CAPTURE, 500, final=False)
+    stands(captured=500, capturable=1499, refundable=500)
+    place.order(database, payment_id, CAPTURE, 600, final=False)
+    stands(captured=1100, capturable=899, refundable=1100)
+    place.order(database, payment_id, CAPTURE, 399, final=True)
+    stands(captured=1499, refundable=1499)
+    place.emulator.set_faults(movement_script="pending_2")
+    pending = place.order(database, payment_id, REFUND, 100)
+    stands(captured=1499, refunding=100, refundable=1399)
+    place.emulator.set_faults()
+    place.order(database, payment_id, REFUND, 200)
+    stands(captured=1499, refunding=100, refunded=200, refundable=1199)
+    place.emulator.set_faults(movement_script="fails_late_0")
+    failing = place.order(database, payment_id, REFUND, 300)
+    assert amounts(database, payment_id)["refunded"] == 500
+    place.sync(database, payment_id)
+    stands(captured=1499, refunding=100, refunded=200, refundable=1199)
+
+    def is_over() -> bool:
+        database.run(lambda connection: check_now(connection, pending))
+        database.run(lambda connection: open_checks(connection, limit=10))
+        run_until_quiet(pipeline(database, place.gateway))
+        return bool(entity(database, pending)["status"] == "succeeded")
+
+    assert eventually(is_over)
+    stands(captured=1499, refunded=300, refundable=1199)
+    statuses = {id_: entity(database, id_)["status"] for id_ in (pending, failing)}
+    assert statuses == {pending: "succeeded", failing: "failed"}
+    assert found_there(database, payment_id) == []
+    (booked,) = [row for row in place.emulator.ledger() if row["merchant_payment_id"] == payment_id]
+    assert (booked["captured"], booked["refunded"]) == (1499, 300)
+    assert row_is_fold(database, payment_id)
