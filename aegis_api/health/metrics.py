@@ -36,12 +36,12 @@ aegis_gateway_breaker_state{gateway="sandbox_a",operation="process",state="CLOSE
     headers=headers(),
 )
 def metrics() -> Response:
-    """Gateways, queues, events, webhooks and reviews, in numbers
+    """Gateways, queues, events, webhooks, reviews and disputes, in numbers
 
     For each gateway: score, breakers, calls of the last hour, latencies, calls under way, and whether it is paused. For
-    each queue: due jobs. For each sink: events not delivered yet and their age. Also webhook deliveries by status, and
-    reviews and their age. If `AEGIS_METRICS_TOKEN` is set, the request must carry it. If it is not set, this route does not
-    exist in production and needs no token in any other environment.
+    each queue: due jobs. For each sink: events not delivered yet and their age. Also webhook deliveries by status, reviews
+    and their age, disputes that wait for evidence and the next deadline. If `AEGIS_METRICS_TOKEN` is set, the request must
+    carry it. If it is not set, this route does not exist in production and needs no token in any other environment.
     """
     _check_token()
     web = parts().web

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from aegis_worker.domain.charges import given_back_charges, told_charges
-from aegis_worker.domain.entities import UNSETTLED, EntityStatus, told_of
-from aegis_worker.domain.payment import Event, Payment
+from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.replay import differences, fold, restored, snapshot, states
-from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.domain.transitions import State
 from aegis_worker.errors import IllegalTransition
 
-from .subjects import Subject
+from .entity_checks import disputes_agree, entities_agree
+from .subjects import Subject, events_of
 from .violations import Bounds, Finding, Violation, gather
 
 _OPEN = ("queued", "running", "waiting", "review")
@@ -20,7 +20,7 @@ _OPEN = ("queued", "running", "waiting", "review")
 
 def folded(subject: Subject) -> Payment:
     """The payment as its events tell it. Raises IllegalTransition or ValueError for an impossible history."""
-    return fold(subject.payment, _events(subject), _base(subject))
+    return fold(subject.payment, events_of(subject), _base(subject))
 
 
 def violations(subject: Subject, bounds: Bounds) -> list[Violation]:
@@ -116,7 +116,7 @@ def _row_is_the_fold(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
         yield Finding("I4", "events are missing from the history", numbers, breaks_history=True)
         return
     try:
-        events = _events(subject)
+        events = events_of(subject)
         differing = differences(payment, events, _base(subject))
     except (IllegalTransition, ValueError) as error:
         history = [f"{told['seq']} {told['type']}" for told in subject.events]
@@ -129,46 +129,6 @@ def _row_is_the_fold(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
         yield Finding("I4", summary, {"differences": sides}, breaks_history=True)
 
 
-def _entities_agree(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
-    """I4 of captures and refunds: their rows say what events say of them, and add up to the payment's amounts."""
-    statuses = {row["id"]: row["status"] for row in subject.entities}
-    try:
-        told = dict(one for event in _events(subject) if (one := told_of(event.type, event.data)) is not None)
-    except ValueError:
-        return  # an event of no known type, which _row_is_the_fold reports
-    wrong = {
-        id_: {"row": statuses.get(id_), "events": status.value}
-        for id_, status in told.items()
-        if statuses.get(id_) not in (UNSETTLED if status in UNSETTLED else (status,))
-    }
-    if wrong:
-        yield Finding(
-            "I4", f"captures or refunds that events tell otherwise: {', '.join(wrong)}", {"entities": wrong}
-        )
-    sums = _sums_of(subject)
-    differing = {name: pair for name, pair in sums.items() if pair["row"] != pair["entities"]}
-    if differing:
-        yield Finding(
-            "I4", f"captures and refunds do not add up to {', '.join(differing)}", {"sums": differing}
-        )
-
-
-def _sums_of(subject: Subject) -> dict[str, dict[str, int]]:
-    def total(prefix: str, *statuses: EntityStatus) -> int:
-        mine = (row for row in subject.entities if row["id"].startswith(prefix))
-        return sum(row["amount_minor"] for row in mine if row["status"] in statuses)
-
-    payment, done = subject.payment, EntityStatus.SUCCEEDED
-    sums = {
-        "capturing": (payment.capturing_minor, total("cap_", *UNSETTLED)),
-        "refunding": (payment.refunding_minor, total("ref_", *UNSETTLED)),
-        "refunded": (payment.refunded_minor, total("ref_", done)),
-    }
-    if any(row["id"].startswith("cap_") for row in subject.entities):
-        sums["captured"] = (payment.captured_minor, total("cap_", done))
-    return {name: {"row": row, "entities": entities} for name, (row, entities) in sums.items()}
-
-
 def _snapshots_agree(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
     """Check snapshots, if the history was read from its start. Otherwise _row_is_the_fold notices a wrong snapshot."""
     if subject.folds_from != 0 or not subject.snapshots:
@@ -177,7 +137,7 @@ def _snapshots_agree(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
     try:
         right = {
             payment.version: snapshot(payment)
-            for payment in states(subject.payment, _events(subject))
+            for payment in states(subject.payment, events_of(subject))
             if payment.version in kept
         }
     except (IllegalTransition, ValueError):
@@ -186,11 +146,6 @@ def _snapshots_agree(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
     if wrong:
         evidence = {str(seq): {"snapshot": kept[seq], "events": right.get(seq)} for seq in wrong}
         yield Finding("I4", "a snapshot is not the fold of the events before it", {"snapshots": evidence})
-
-
-def _events(subject: Subject) -> list[Event]:
-    payment_id = subject.payment.id
-    return [Event(payment_id, told["seq"], EventType(told["type"]), told["data"]) for told in subject.events]
 
 
 def _base(subject: Subject) -> Payment | None:
@@ -242,7 +197,8 @@ _CHECKS = (
     _its_own_references,
     _row_is_the_fold,
     _snapshots_agree,
-    _entities_agree,
+    entities_agree,
+    disputes_agree,
     _outbox_is_in_order,
     _endpoints_hear_in_order,
     _one_key,

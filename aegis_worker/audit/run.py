@@ -128,7 +128,7 @@ def audit_all(
 
 def _compared(parts: AuditParts, report: AuditReport, after: str) -> Iterator[Page]:
     def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.payment, payment.charges, payment.entities)
+        return compare(parts.gateways, payment.payment, payment.charges, payment.entities, payment.disputes)
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for ended in ended_payments(parts.database, after=after, page=parts.batch):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
-from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.payment import Event, Payment
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.persistence.attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from aegis_worker.persistence.mapping import payment_from_row
@@ -73,6 +73,12 @@ SELECT p.*,
     ) AS entities,
     (
         SELECT json_agg(json_build_object(
+            'id', d.id, 'status', d.status, 'amount_minor', d.amount_minor, 'dispute_currency', d.currency,
+            'own_charge', d.own_charge) ORDER BY d.id)
+        FROM disputes d WHERE d.payment_id = p.id
+    ) AS disputes,
+    (
+        SELECT json_agg(json_build_object(
             'seq', o.seq, 'leased', o.leased, 'tries', o.tries, 'last_error', o.last_error,
             'age_s', extract(epoch FROM statement_timestamp() - o.created_at)::float8
         ) ORDER BY o.seq)
@@ -132,7 +138,7 @@ class Subject:
 
     `told` and `last_seq`: how many events there are and the highest `seq`. `events` are those after `folds_from`: 0, or
     the `seq` of the newest snapshot. `late_charge_told`: whether any event at all is PAYMENT_DUPLICATE_DETECTED.
-    `entities`: its captures and refunds.
+    `entities`: its captures and refunds; `disputes`: how they stand.
     `shared`: references of gateways that it has, or its attempts, and that are another payment's, `payment_id`.
     """
 
@@ -154,6 +160,7 @@ class Subject:
     key_is_kept: bool
     shared: Sequence[Mapping[str, Any]] = ()
     entities: Sequence[Mapping[str, Any]] = ()
+    disputes: Sequence[Mapping[str, Any]] = ()
 
 
 def read_subjects(
@@ -209,4 +216,11 @@ def _subject(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> Sub
         key_is_kept=bool(row["key_is_kept"]),
         shared=row["shared"] or (),
         entities=row["entities"] or (),
+        disputes=row["disputes"] or (),
     )
+
+
+def events_of(subject: Subject) -> list[Event]:
+    """The events that were read. Raises ValueError for one of no known type."""
+    payment_id = subject.payment.id
+    return [Event(payment_id, told["seq"], EventType(told["type"]), told["data"]) for told in subject.events]

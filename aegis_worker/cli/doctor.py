@@ -22,7 +22,7 @@ from aegis_worker.terminal.output import examples, json_option, print_json, prin
 from aegis_worker.wiring.installation import unread_variables
 from aegis_worker.wiring.worker import Worker, build_worker
 
-from . import checks_beat, checks_database, checks_gateways, checks_redis, checks_sealing
+from . import checks_beat, checks_database, checks_disputes, checks_gateways, checks_redis, checks_sealing
 from .checks import Check, fail, guarded, ok, warn
 
 _DATABASE_ADVICE = "start PostgreSQL, or correct DATABASE_URL: without it nothing is accepted"
@@ -116,6 +116,7 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "rights": checks_database.rights,
         "due jobs": checks_database.due_jobs,
         "reviews": checks_database.open_jobs,
+        "disputes": checks_disputes.disputes,
         "outbox": checks_database.outbox,
         "webhooks": checks_database.webhooks,
         "sealing keys": partial(checks_sealing.key_ring, ring=KeyRing(parts.settings.sealing_keys)),

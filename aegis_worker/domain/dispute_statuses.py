@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -75,16 +75,19 @@ def contested(payment: Contested, data: Mapping[str, Any]) -> dict[str, int]:
     """
     if not data["own_charge"]:
         return {}
-    sums = {"disputed_minor": payment.disputed_minor, "charged_back_minor": payment.charged_back_minor}
-    for sign, told in ((-1, data["before"]), (1, data)):
-        counted_in = None if told is None else _COUNTED_IN.get(DisputeStatus(told["status"]))
+    after, before = sums(payment, [data]), sums(payment, [data["before"]] if data["before"] else [])
+    return {name: getattr(payment, name) + after[name] - before[name] for name in after}
+
+
+def sums(payment: Contested, standing: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """What disputes of the payment's own charge come to, each as `status`, `amount_minor` and `dispute_currency`.
+
+    In another currency nobody can say for which part of the payment one is, so it counts for all of it.
+    """
+    found = {"disputed_minor": 0, "charged_back_minor": 0}
+    for one in standing:
+        counted_in = _COUNTED_IN.get(DisputeStatus(one["status"]))
         if counted_in is not None:
-            sums[counted_in] += sign * _counted(payment, told)
-    return sums
-
-
-def _counted(payment: Contested, told: Mapping[str, Any]) -> int:
-    """What of the payment's money it is about. In another currency nobody can say, so it counts for all of it."""
-    ours = payment.amount
-    amount: int = told["amount_minor"]
-    return amount if told["dispute_currency"] == ours.currency else ours.minor
+            is_ours = one["dispute_currency"] == payment.amount.currency
+            found[counted_in] += one["amount_minor"] if is_ours else payment.amount.minor
+    return found

@@ -114,6 +114,14 @@ class DisputedCharge(Struct, frozen=True):
     mode: Mode
 
 
+class StandingDispute(Struct, frozen=True):
+    """A dispute to compare with what its gateway shows."""
+
+    charge: DisputedCharge
+    status: DisputeStatus
+    amount: Money
+
+
 _ENDS = {DisputeStatus.WON: EventType.DISPUTE_WON, DisputeStatus.LOST: EventType.DISPUTE_LOST}
 
 

@@ -18,7 +18,16 @@ from .dispute_statuses import contested
 from .modes import Mode
 from .money import Money
 from .terms import PaymentTerms
-from .transitions import ALLOWED_AFTER_THE_END, LEADS_TO, ONLY_IN, TERMINAL, TRANSITIONS, EventType, State
+from .transitions import (
+    ALLOWED_AFTER_THE_END,
+    LEADS_TO,
+    OF_DISPUTES,
+    ONLY_IN,
+    TERMINAL,
+    TRANSITIONS,
+    EventType,
+    State,
+)
 
 Certainty = Literal["known", "unknown"]
 
@@ -126,7 +135,7 @@ class Payment(Struct, frozen=True):
         changes = {name: told[name] for name in _FOLDED if name in told}
         if event.type in OF_ENTITIES:
             changes = {**moved(self, event.type, event.data), **closing(event.type, event.data)}
-        elif event.type in _OF_DISPUTES:
+        elif event.type in OF_DISPUTES:
             changes = contested(self, event.data)
         if event.type in LEADS_TO and event.type is not EventType.ACTION_REQUIRED:
             changes.setdefault("next_action", None)
@@ -150,15 +159,6 @@ class Payment(Struct, frozen=True):
 
 # These name the gateway of a charge that the payment does not stand on: the row keeps its own.
 _OF_ANOTHER_CHARGE = frozenset({EventType.DUPLICATE_DETECTED, EventType.DUPLICATE_REVERSED})
-
-_OF_DISPUTES = frozenset(
-    {
-        EventType.DISPUTE_OPENED,
-        EventType.DISPUTE_UPDATED,
-        EventType.DISPUTE_WON,
-        EventType.DISPUTE_LOST,
-    }
-)
 
 # Fields of the row that an event's data may set; everything else is given at the start and never changes.
 _FOLDED = (

@@ -99,6 +99,16 @@ ALLOWED_AFTER_THE_END: frozenset[EventType] = frozenset(
     }
 )
 
+# Told of disputes, which come from gateways and leave the state as it is.
+OF_DISPUTES: frozenset[EventType] = frozenset(
+    {
+        EventType.DISPUTE_OPENED,
+        EventType.DISPUTE_UPDATED,
+        EventType.DISPUTE_WON,
+        EventType.DISPUTE_LOST,
+    }
+)
+
 # Events of what a merchant orders that are legal in some states only, besides what `TRANSITIONS` says of states. What a
 # gateway shows that nobody ordered here can always be told.
 ONLY_IN: dict[EventType, frozenset[State]] = {

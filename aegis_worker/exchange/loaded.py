@@ -78,6 +78,11 @@ class LoadedGateway:
         """Look up how a dispute stands, without waiting for it."""
         self._make(self._adapter.get_dispute, query, lambda said: done(_found(said)))
 
+    def ask_dispute_and_wait(self, query: DisputeQuery) -> DisputeLookup:
+        """Look up how a dispute stands, and wait for the answer."""
+        said: DisputeLookup = wait_for(partial(self.ask_dispute, query), self.config.slowest_call_s, STUCK)
+        return said
+
     def health_check(self) -> Health:
         """Whether the gateway answers, and how fast."""
         started = time.monotonic()

@@ -176,6 +176,9 @@ class PaymentGateway(Protocol):
     def ask_dispute(self, query: DisputeQuery, done: Callable[[DisputeLookup], None]) -> None:
         """Look up how a dispute stands."""
 
+    def ask_dispute_and_wait(self, query: DisputeQuery) -> DisputeLookup:
+        """As `ask_dispute`, for callers who have nothing else to do meanwhile."""
+
     def health_check(self) -> Health:
         """Wait for whether the gateway answers, and how fast."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from aegis_worker.domain.charges import StandingCharge, may_be_invisible, other_sums
+from aegis_worker.domain.disputes import StandingDispute
 from aegis_worker.domain.entities import Entity, EntityStatus
 from aegis_worker.domain.movements import news_of
 from aegis_worker.domain.outcomes import Approved, Declined, Lookup, NotFound, Operation, Unknown, UnknownKind
@@ -17,6 +18,7 @@ from aegis_worker.domain.transitions import State
 from .accounts import out_of_reach
 from .base import PaymentGateway
 from .discretion import discreet
+from .dispute_comparison import compared_dispute
 from .requests import StatusQuery
 
 # Answers that settle nothing: no answer at all, and one from before the gateway's look-ups show its charges.
@@ -25,7 +27,7 @@ _UNSETTLED = frozenset({Unknown.__name__, "TooEarly"})
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`gateways`: for each charge `gateway, key, says`, where `says` is the name of the answer's type.
+    """`gateways`: for each charge and dispute `gateway, key, says`, where `says` is the name of the answer's type.
 
     If the answer differs from our record, also `expected` and `found`, in words with amounts.
     """
@@ -72,12 +74,14 @@ def compare(
     payment: Payment,
     charges: Sequence[StandingCharge],
     entities: Sequence[Entity],
+    disputes: Sequence[StandingDispute] = (),
 ) -> Comparison:
-    """Ask about every charge that may stand, and what was done with the payment's own. Changes nothing.
+    """Ask about every charge that may stand, what was done with the payment's own, and every dispute that we know.
 
-    Takes as long as the gateways take to answer.
+    Changes nothing. Takes as long as the gateways take to answer.
     """
     answers = [_compared(gateways.get(charge.gateway), payment, charge, entities) for charge in charges]
+    answers += [compared_dispute(gateways.get(one.charge.gateway), one) for one in disputes]
     return Comparison(payment.id, payment.state, answers)
 
 

@@ -107,3 +107,10 @@ def list_some(
     return newest_first(
         connection, statement, table.c.id, shelf.stored, limit=limit, starting_after=starting_after
     )
+
+
+def list_to_answer(connection: Connection, *, limit: int) -> list[StoredDispute]:
+    """The disputes of everybody that wait for evidence, the next deadline first."""
+    waits = disputes.c.status.in_(("warning", "needs_response"))
+    statement = select(disputes).where(waits).order_by(disputes.c.respond_by, disputes.c.id).limit(limit)
+    return [DISPUTES.stored(dict(row)) for row in connection.execute(statement).mappings()]

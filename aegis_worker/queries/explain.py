@@ -11,7 +11,7 @@ from aegis_worker.domain.attempts import Attempt, AttemptStatus
 from aegis_worker.domain.confirms import deciding_last
 from aegis_worker.domain.moments import readable
 from aegis_worker.domain.outcomes import Operation
-from aegis_worker.domain.transitions import LEADS_TO, EventType, State
+from aegis_worker.domain.transitions import LEADS_TO, OF_DISPUTES, EventType, State
 
 from .case_file import CaseFile
 from .history import StoredAttempt, StoredEvent
@@ -80,6 +80,8 @@ def _why(case: CaseFile) -> str:
             last["doubt"] = of_event(event.type, event.data, currency)
         elif event.type is EventType.REVIEW_REQUIRED:
             last["review"] = of_event(event.type, event.data, currency)
+        elif event.type in OF_DISPUTES:
+            last[event.data["dispute_id"]] = of_event(event.type, event.data, currency)
         elif event.type in (EventType.DUPLICATE_DETECTED, EventType.DUPLICATE_REVERSED):
             last["duplicate"] = of_event(event.type, event.data, currency)
     if case.job is None or case.job.status != "review":

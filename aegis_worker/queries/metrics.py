@@ -102,6 +102,15 @@ def _waiting(numbers: WaitingNumbers) -> Iterator[Metric]:
         value=numbers.reviews_oldest_age_s,
     )
     yield GaugeMetricFamily(
+        "aegis_disputes_waiting", f"Disputes that wait for evidence, {up_to}", value=numbers.disputes
+    )
+    if numbers.disputes_soonest_s is not None:
+        yield GaugeMetricFamily(
+            "aegis_disputes_deadline_seconds",
+            "Until the next of their deadlines; left out where there is none",
+            value=numbers.disputes_soonest_s,
+        )
+    yield GaugeMetricFamily(
         "aegis_payments_frozen", "Payments among them that the audit froze", value=numbers.frozen
     )
 

@@ -1,4 +1,5 @@
-"""What waits, in numbers for a monitor: events by sink, webhook deliveries by how they stand, and people's reviews.
+"""What waits, in numbers for a monitor: events by sink, webhook deliveries by how they stand, people's reviews, and
+disputes that want an answer.
 
 Several monitors may ask every few seconds, so each count uses an index and ends at `MOST_COUNTED`.
 """
@@ -47,6 +48,12 @@ FROM (
     ) each GROUP BY payment_id
 ) r
 """
+_DISPUTES = """
+SELECT count(*) AS waiting, extract(epoch FROM min(respond_by) - clock_timestamp())::float8 AS soonest_s
+FROM (
+    SELECT respond_by FROM disputes WHERE status IN ('warning', 'needs_response') ORDER BY respond_by LIMIT %(most)s
+) d
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,8 @@ class WaitingNumbers:
     """Counts, each up to MOST_COUNTED, and in seconds the age of whatever has waited longest; 0 if nothing waits.
 
     `failing` deliveries are pending ones that were tried; `dead` and `cancelled` are of the last 7 days. `frozen`
-    payments are among the reviews.
+    payments are among the reviews. `disputes` wait for evidence; `disputes_soonest_s`: until the next of their deadlines,
+    negative once it has passed, None without any.
     """
 
     stream_pending: int
@@ -67,15 +75,17 @@ class WaitingNumbers:
     reviews: int
     reviews_oldest_age_s: float
     frozen: int
+    disputes: int
+    disputes_soonest_s: float | None
 
 
 def waiting_numbers(connection: Connection) -> WaitingNumbers:
     """What waits now."""
     after = first_id_at(DELIVERY, datetime.now(UTC) - timedelta(days=DEAD_WITHIN_D))
     names = {"most": MOST_COUNTED, "after": after}
-    outbox, webhooks, ended, reviews = (
+    outbox, webhooks, ended, reviews, disputes = (
         connection.exec_driver_sql(statement, names).one()
-        for statement in (_OUTBOX, _WEBHOOKS, _ENDED, _REVIEWS)
+        for statement in (_OUTBOX, _WEBHOOKS, _ENDED, _REVIEWS, _DISPUTES)
     )
     return WaitingNumbers(
         stream_pending=outbox.pending,
@@ -88,4 +98,6 @@ def waiting_numbers(connection: Connection) -> WaitingNumbers:
         reviews=reviews.waiting,
         reviews_oldest_age_s=reviews.oldest_age_s,
         frozen=reviews.frozen,
+        disputes=disputes.waiting,
+        disputes_soonest_s=disputes.soonest_s,
     )

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +21,6 @@ from aegis_worker.domain.gateway_keys import FIRST_ORDERED, gateway_key
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Lookup, Operation, Outcome
 from aegis_worker.domain.terms import PaymentTerms
-from aegis_worker.exchange.engine import STUCK, wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import Adapter, GatewayEvent
 from aegis_worker.gateways.config import GatewayConfig
@@ -217,8 +215,7 @@ class Till:
 
     def ask_dispute(self, dispute_ref: str, charge_ref: str) -> DisputeLookup:
         """How a dispute stands, as the product asks."""
-        ask = partial(self.gateway.ask_dispute, DisputeQuery(dispute_ref, charge_ref))
-        return wait_for(ask, self.gateway.config.slowest_call_s, STUCK)
+        return self.gateway.ask_dispute_and_wait(DisputeQuery(dispute_ref, charge_ref))
 
     def dispute_by_hand(self, paid: Paid, minor: int) -> str:
         """The payer disputes a part; the gateway's id of the dispute."""

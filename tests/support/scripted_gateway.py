@@ -188,6 +188,9 @@ class ScriptedGateway:
         """Follow the script of disputes, on a thread of its own."""
         self._on_a_thread(lambda: self.disputed(query), done)
 
+    def ask_dispute_and_wait(self, query: DisputeQuery) -> DisputeLookup:
+        return self.disputed(query)
+
     def _on_a_thread(self, script: Callable[[], _Answer], done: Callable[[_Answer], None]) -> None:
         def follow() -> None:
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from support.api_client import Api, start_api
 from support.disputes import (
@@ -9,6 +11,7 @@ from support.disputes import (
     disputes_of,
     events_kept,
     followed,
+    insert_dispute,
     let_events_pass,
     paid,
     shown,
@@ -18,9 +21,12 @@ from support.orders import REFUND, amounts, entity, ordering, payment_now, row_i
 from support.payments import events_of, let_pass, pipeline, rows, run_until_quiet, story_of
 from support.scripted_gateway import ScriptedGateway
 
+from aegis_worker.audit.batches import check_payments
+from aegis_worker.audit.run import AuditParts, audit_all
+from aegis_worker.audit.violations import Bounds
 from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Approved, Pending
+from aegis_worker.domain.outcomes import Approved, Pending, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import AmountExceedsRefundable, DisputeOpen
 from aegis_worker.persistence.database import Database
@@ -252,3 +258,54 @@ def test_a_payment_that_waits_for_its_gateway_can_be_disputed(
     run(pipeline(database, waiting), "verify")
     assert payment_now(database, payment_id).state is State.SUCCESS
     assert row_is_fold(database, payment_id)
+
+
+@pytest.mark.parametrize(
+    ("broken", "summary"),
+    [
+        ("UPDATE disputes SET status = 'won'", "disputes that events tell otherwise"),
+        ("UPDATE disputes SET amount_minor = 5", "disputes that events tell otherwise"),
+        ("DELETE FROM disputes", "disputes that events tell otherwise"),
+        ("UPDATE disputes SET own_charge = false", "disputes do not add up to disputed_minor"),
+    ],
+)
+def test_the_audit_finds_a_dispute_that_is_not_what_the_events_say(
+    database: Database,
+    api: Api,
+    gateway: ScriptedGateway,
+    break_in: Callable[..., None],
+    broken: str,
+    summary: str,
+) -> None:
+    paid(database, gateway)
+    told(api, shown())
+    break_in(broken)
+    with database.read() as connection:
+        page = check_payments(connection, bounds=Bounds())
+    assert [violation.invariant for violation in page.violations] == ["I4"]
+    assert summary in page.violations[0].summary
+
+
+def test_the_audit_finds_a_dispute_that_no_event_tells_of(
+    database: Database, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    insert_dispute(database, payment_id, "m_1")
+    with database.read() as connection:
+        page = check_payments(connection, bounds=Bounds())
+    assert "disputes that events tell otherwise" in page.violations[0].summary
+
+
+def test_the_audit_compares_a_dispute_with_what_its_gateway_shows(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    told(api, shown())
+    auditing = AuditParts(database, api.gateways, Bounds(), batch=10, budget_s=10)
+    assert audit_all(auditing, ask_gateways=True).violations == []
+    gateway.disputed = lambda query: shown(LOST)
+    (violation,) = audit_all(auditing, ask_gateways=True).violations
+    assert (violation.invariant, violation.payment_id) == ("I3", payment_id)
+    assert "expected a dispute of 1999 USD that is needs_response" in violation.summary
+    gateway.disputed = lambda query: Unknown("down")
+    assert audit_all(auditing, ask_gateways=True).unanswered == 1

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.api_client import Api, start_api
+from support.disputes import insert_dispute
 from support.outbox_events import STORY, a_payment, claim_and_fan_out, execute, settings_with
 from support.payments import accept_one
 
@@ -51,6 +52,7 @@ def test_nothing_that_waits_is_told_as_0(api: Api) -> None:
         "aegis_reviews_waiting": 0,
         "aegis_reviews_oldest_age_seconds": 0,
         "aegis_payments_frozen": 0,
+        "aegis_disputes_waiting": 0,
     }
 
 
@@ -80,6 +82,16 @@ def test_what_waits_is_told_with_its_age(api: Api, database: Database) -> None:
     assert 900 <= found["aegis_reviews_oldest_age_seconds"] < 4000
 
 
+def test_disputes_that_wait_for_evidence_are_told_with_the_next_deadline(
+    api: Api, database: Database
+) -> None:
+    insert_dispute(database, accept_one(database).payment.id)
+    execute(database, "UPDATE disputes SET respond_by = now() + interval '1 h'")
+    found = told(api)
+    assert found["aegis_disputes_waiting"] == 1
+    assert 0 < found["aegis_disputes_deadline_seconds"] <= 3600
+
+
 def test_counts_end_at_their_bound(api: Api, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "MOST_COUNTED", 2)
     a_payment(database, events=STORY)
@@ -88,7 +100,13 @@ def test_counts_end_at_their_bound(api: Api, database: Database, monkeypatch: py
 
 def test_no_count_reads_a_table_from_end_to_end(database: Database) -> None:
     names = {"most": 10, "after": "whd_"}
-    for statement in (waiting._OUTBOX, waiting._WEBHOOKS, waiting._ENDED, waiting._REVIEWS):
+    for statement in (
+        waiting._OUTBOX,
+        waiting._WEBHOOKS,
+        waiting._ENDED,
+        waiting._REVIEWS,
+        waiting._DISPUTES,
+    ):
         with database.read() as connection:
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
             plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", names).scalars())
