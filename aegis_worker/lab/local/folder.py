@@ -18,6 +18,9 @@ from aegis_worker.domain.moments import rfc3339
 from aegis_worker.errors import StackFailed
 from aegis_worker.lab.embedded.server import write_secret
 
+# Closes the line of a setting in the settings file: a comment for the shell.
+_MADE_HERE = "  # made here"
+
 
 @dataclass(slots=True)
 class Secrets:
@@ -100,11 +103,34 @@ class DataFolder:
         """Keep them."""
         write_whole(self._secrets_file, json.dumps(asdict(kept), indent=2))
 
-    def save_settings(self, settings: Mapping[str, str]) -> None:
-        """Keep the settings of what runs here, for a shell's `.` command, which then also finds `aegis` itself."""
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(settings.items())]
+    def save_settings(self, settings: Mapping[str, str], given: Mapping[str, str]) -> None:
+        """Keep the settings of what runs here, for a shell's `.` command, which then also finds `aegis` itself.
+
+        Those that are not `given` by the environment are marked as made here.
+        """
+        lines = [
+            f"export {name}={shlex.quote(value)}{'' if given.get(name) == value else _MADE_HERE}"
+            for name, value in sorted(settings.items())
+        ]
         lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
         write_whole(self.settings_file, "\n".join(lines) + "\n")
+
+    def given_in(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """`environ` without what an earlier run made here: a shell that has read our settings asks for nothing by them.
+
+        Raises StackFailed where the settings can't be read.
+        """
+        try:
+            lines = self.settings_file.read_text().splitlines() if self.settings_file.exists() else []
+        except (OSError, UnicodeDecodeError) as error:
+            raise StackFailed(f"{self.settings_file} can't be read: {error}") from error
+        made = {
+            word
+            for line in lines
+            if line.endswith(_MADE_HERE)
+            for word in shlex.split(line, comments=True)[1:]
+        }
+        return {name: value for name, value in environ.items() if f"{name}={value}" not in made}
 
     def note(self, text: str) -> None:
         """A line for `logs/up.log`."""

@@ -80,6 +80,7 @@ class LocalStack:
         self._port = port
         self._workers = workers
         self._merchant_id = merchant_id
+        environ = self.folder.given_in(environ)
         self._environ = checked_stores(environ)
         self._say = partial(_in_spite_of_everything, say)
         self._without = without
@@ -127,7 +128,7 @@ class LocalStack:
             sandboxes={gateway.name: {"url": gateway.url, "key": gateway.api_key} for gateway in gateways},
         )
         settings = self._settings(running, gateways, kept)
-        self.folder.save_settings(settings)
+        self.folder.save_settings(settings, self._environ)
         _check(settings)
         programs = self._all_programs(port, gateways, {**self._environ, **settings})
         names = [program.name for program in programs]
