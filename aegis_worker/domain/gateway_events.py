@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from .modes import Mode
 from .money import Money
+from .outcomes import Movement
 
 # waiting: a worker has yet to follow it, or its payment has yet to be known. followed: the gateway is asked because of it.
 # no_news: it tells what we know, or nothing of ours. unmatched: its payment was not known within the time.
@@ -17,7 +18,10 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class NewEvent(Struct, frozen=True):
-    """An event to keep, `waiting` or `foreign`, and why it is foreign. `dispute_ref`: of the dispute that it is about."""
+    """An event to keep, `waiting` or `foreign`, and why it is foreign. `dispute_ref`: of the dispute that it is about.
+
+    `movement`: the capture, void or refund that it is about, where it shows one.
+    """
 
     event_id: str
     kind: str
@@ -27,6 +31,7 @@ class NewEvent(Struct, frozen=True):
     status: Status
     reason: str | None = None
     dispute_ref: str | None = None
+    movement: Movement | None = None
 
 
 class ClaimedEvent(Struct, frozen=True):
@@ -43,6 +48,7 @@ class ClaimedEvent(Struct, frozen=True):
     claimed_until: str
     is_over: bool
     dispute_ref: str | None = None
+    movement: Movement | None = None
 
 
 class Matched(Struct, frozen=True):

@@ -17,6 +17,7 @@ class UnknownKind(StrEnum):
     """How a call ended whose outcome is unknown. A look-up may also be refused for now.
 
     MISMATCH: an answer came, and it is about something else than what was asked: another reference, amount or currency.
+    NO_LOOK_UP: the gateway can't be asked about this operation.
     """
 
     NO_ANSWER = "NO_ANSWER"
@@ -25,6 +26,7 @@ class UnknownKind(StrEnum):
     UNREADABLE = "UNREADABLE"
     MISMATCH = "MISMATCH"
     RATE_LIMIT = "RATE_LIMIT"
+    NO_LOOK_UP = "NO_LOOK_UP"
 
     @classmethod
     def of_status(cls, status: int) -> UnknownKind:
@@ -58,7 +60,7 @@ def charges(operation: str) -> bool:
 
 
 class Movement(Struct, frozen=True):
-    """One capture or refund that a gateway shows of a charge, whoever asked for it. `minor`: in minor units.
+    """One capture, void or refund that a gateway shows of a charge, whoever asked for it. `minor`: in minor units.
 
     `reference`: the key under which we asked for it, where it shows one; `gateway_ref`: the gateway's own id of it, where
     it has one. Where neither is shown, it stands for all of its operation that we did not ask for. `code`: why it failed,

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note
-from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
+from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown, UnknownKind
 from aegis_worker.gateways.base import Adapter, GatewayEvent, Health, PaymentGateway
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpCall
@@ -64,7 +64,13 @@ class LoadedGateway:
         self._make(operation, request, done, may_leave, note)
 
     def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
-        """Look up, by the gateway's own id if it is known and else by our reference, without waiting for it."""
+        """Look up, by the gateway's own id if it is known and else by our reference, without waiting for it.
+
+        Unknown at once, of the kind NO_LOOK_UP, where the gateway can't be asked about the operation.
+        """
+        if query.operation not in self.capabilities.look_ups:
+            done(Unknown(f"{self.config.name} can't be asked about it", kind=UnknownKind.NO_LOOK_UP))
+            return
         by_id = query.gateway_ref is not None
         look_up = self._adapter.get_status if by_id else self._adapter.find_by_reference
         self._make(look_up, query, lambda said: done(_found(said)), note=note)

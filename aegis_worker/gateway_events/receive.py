@@ -82,6 +82,7 @@ def _new(config: GatewayConfig, event: GatewayEvent) -> NewEvent:
         status="waiting" if stranger is None else "foreign",
         reason=stranger,
         dispute_ref=event.dispute_ref,
+        movement=event.movement,
     )
 
 

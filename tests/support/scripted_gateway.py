@@ -24,6 +24,7 @@ from aegis_worker.domain.outcomes import (
     Operation,
     Outcome,
     Unknown,
+    UnknownKind,
 )
 from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import InvalidWebhook
@@ -233,6 +234,8 @@ class ScriptedGateway:
         """Do nothing, because nothing is open."""
 
     def get_status(self, query: StatusQuery) -> Lookup:
+        if query.operation not in self.capabilities.look_ups:
+            return Unknown("a can't be asked about it", kind=UnknownKind.NO_LOOK_UP)
         self.look_ups.append(query)
         return self.look_up(query)
 

@@ -48,6 +48,12 @@ def after_not_found(work: Work, attempt: Attempt, asked_at_s: float, *, may_repe
     return Missing.ABSENT
 
 
+def may_repeat_unasked(work: Work, attempt: Attempt) -> bool:
+    """Whether a call may be repeated under its key that its gateway can't be asked about."""
+    never_left = attempt.status == "NOT_SENT" and attempt.sends < MAX_SENDS
+    return never_left or _may_send_again(work, attempt)
+
+
 def repeat_until_s(work: Work, attempt: Attempt) -> float:
     """Until when the same call may leave once more: well inside the time for which its gateway remembers the key."""
     return attempt.sent_at_s + work.route.capabilities[attempt.gateway].keeps_key_s(attempt.operation) / 2

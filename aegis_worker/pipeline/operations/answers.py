@@ -70,16 +70,19 @@ def doubt(work: Work, reason: str, *, stored: bool = False) -> StoredOutcome:
     return StoredOutcome(reason=reason, stored=True if kept else None)
 
 
-def send_again(work: Work, answer: Answer, policy: Policy, doubts: list[Fact]) -> Settled:
+def send_again(
+    work: Work, answer: Answer, policy: Policy, doubts: list[Fact], *, reason: str = "not found"
+) -> Settled:
     """The same call under the same key. What look-ups found before it proves nothing about it.
 
-    `doubts`: what is told where it can't go out now.
+    `doubts`: what is told where it can't go out now. `reason`: why it is repeated.
     """
-    subject, reason = work.subject, "not found, and not sent again yet"
+    subject, why = work.subject, reason
+    reason = f"{why}, and not sent again yet"
     never_left = subject.status == AttemptStatus.NOT_SENT
     status = AttemptStatus.NOT_SENT if never_left else AttemptStatus.UNKNOWN
     not_now = ask_later(*end_attempt(work, answer, status, doubt(work, reason)), doubts, reason, policy)
-    said = StoredOutcome(reason="not found; sent again with the same key")
+    said = StoredOutcome(reason=f"{why}; sent again with the same key")
     sent, ended = end_attempt(work, answer, AttemptStatus.SENT, said)
     sent = sent.amended(
         replace(sent.subject, sends=subject.sends + 1, not_found_count=0, first_not_found_at_s=None)

@@ -25,12 +25,13 @@ from aegis_worker.domain.outcomes import (
     NotSent,
     Pending,
     Unknown,
+    UnknownKind,
 )
 from aegis_worker.domain.payment import Fact
 from aegis_worker.resilience.backoff import verify_delay_s
 
 from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
-from .absence import Missing, after_not_found
+from .absence import Missing, after_not_found, may_repeat_unasked
 from .answers import ask_later, doubt, end_attempt, send_again
 from .requests import request_for
 from .room import Room
@@ -38,6 +39,9 @@ from .steps import ask, review, unreachable_because
 
 # The sweep has an unsettled order asked about again after so long, in case a person has ended its job.
 _LOOK_AGAIN_S = 60.0
+# What a gateway without look-ups has taken in is looked at again after so long, and is a person's after so long: as long as
+# Adyen delivers an event again.
+_EVENT_MISSED_AFTER_S, _EVENT_COMES_WITHIN_S = 86_400.0, 30 * 86_400.0
 # Refusals of the request itself: the gateway may have given them without a look at what the key stands for.
 _REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
 
@@ -185,10 +189,33 @@ def _not_sent(room: Ordered, work: Work, outcome: NotSent, answer: Answer, polic
 
 
 def _unknown(room: Ordered, work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+    if outcome.kind is UnknownKind.NO_LOOK_UP:
+        return _unasked(work, outcome, answer, policy)
     # A look-up without an answer says nothing new about the call.
     status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
     work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
     return ask_later(work, ended, [], outcome.reason, policy)
+
+
+def _unasked(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+    """The gateway can't be asked: the call is repeated under its key, then its event is waited for, then a person is told.
+
+    What the gateway has taken in may take it days, and keeps no job open.
+    """
+    subject = work.subject
+    if may_repeat_unasked(work, subject):
+        return send_again(work, answer, policy, [], reason=outcome.reason)
+    reason = f"{subject.gateway} can't be asked, and its event has not come"
+    if subject.status is not AttemptStatus.PENDING:
+        work, ended = end_attempt(work, answer, subject.status, doubt(work, reason))
+        return ask_later(work, ended, [], reason, policy)
+    work, ended = end_attempt(work, answer, subject.status, subject.outcome)
+    if subject.sent_ago_s(work.now_s) > _EVENT_COMES_WITHIN_S:
+        rest = review(work, reason)
+        return Settled(work, ended, rest.facts, Rest(rest.job))
+    change = EntityChange(_order(work), EntityStatus.PENDING, check_in_s=_EVENT_MISSED_AFTER_S)
+    rest = Rest(JobChange("succeeded", reason=reason, result={"pending": True}))
+    return Settled(work, ended, [], rest, entities=(change,))
 
 
 def _not_found(room: Ordered, work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:

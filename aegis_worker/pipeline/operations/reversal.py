@@ -20,11 +20,12 @@ from aegis_worker.domain.outcomes import (
     Operation,
     Pending,
     Unknown,
+    UnknownKind,
 )
 from aegis_worker.domain.payment import duplicate_reversed
 
 from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
-from .absence import Missing, after_not_found
+from .absence import Missing, after_not_found, may_repeat_unasked
 from .answers import ask_later, doubt, end_attempt, send_again
 from .requests import request_for
 from .room import Room
@@ -131,6 +132,8 @@ def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> S
 
 
 def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+    if outcome.kind is UnknownKind.NO_LOOK_UP and may_repeat_unasked(work, work.subject):
+        return send_again(work, answer, policy, [], reason=outcome.reason)
     # A look-up without an answer says nothing new about the call.
     status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
     work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))

@@ -32,6 +32,7 @@ from aegis_worker.domain.outcomes import (
     Outcome,
     Pending,
     Unknown,
+    UnknownKind,
 )
 from aegis_worker.domain.payment import Fact, Payment, duplicate_detected, duplicate_reversed
 from aegis_worker.domain.transitions import State
@@ -81,6 +82,9 @@ def _question(work: Work, position: int) -> Step:
 
 def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     subject, outcome = work.subject, answer.outcome
+    if isinstance(outcome, Unknown) and outcome.kind is UnknownKind.NO_LOOK_UP:
+        work, ended = end_attempt(work, answer, subject.status, subject.outcome)
+        return Settled(work, ended, [], Rest(JobChange("failed", reason=outcome.reason)))
     if isinstance(outcome, Unknown) and not outcome.shows:
         work, ended = end_attempt(work, answer, subject.status, subject.outcome)
         return ask_later(work, ended, [], outcome.reason, policy)

@@ -19,14 +19,16 @@ from aegis_worker.domain.outcomes import (
     NotSent,
     Pending,
     Unknown,
+    UnknownKind,
     charges,
 )
 from aegis_worker.domain.payment import Fact, in_doubt, resolved
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.kit.identity import other_money
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
+from aegis_worker.resilience.backoff import verify_delay_s
 
-from ..absence import Missing, after_not_found
+from ..absence import Missing, after_not_found, may_repeat_unasked
 from ..answers import ask_later, doubt, end_attempt, recheck_in_s, send_again
 from ..steps import review
 from .close import abandon
@@ -136,6 +138,12 @@ def _pending(work: Work, outcome: Pending, answer: Answer, policy: Policy) -> Se
 
 def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
+    may_repeat = close_of(work, latest.number) is None and not work.payment.cancelling
+    if outcome.kind is UnknownKind.NO_LOOK_UP and may_repeat and may_repeat_unasked(work, latest):
+        doubts = in_doubt(work.payment, latest.gateway, outcome.reason)
+        return send_again(work, answer, policy, doubts, reason=outcome.reason)
+    if _is_given_up(work, answer, policy):
+        return _not_sent(work, NotSent(f"{outcome.reason}; the step moves no money"), answer, policy)
     # A look-up without an answer leaves a pending attempt pending: it says nothing new about the charge.
     stays = answer.looked_up and latest.status in (AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED)
     status = latest.status if stays else AttemptStatus.UNKNOWN
@@ -168,6 +176,18 @@ def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) ->
         " the call may still arrive, so the charge is tried nowhere else",
     )
     return Settled(work, ended, facts + rest.facts, Rest(rest.job))
+
+
+def _is_given_up(work: Work, answer: Answer, policy: Policy) -> bool:
+    """Whether asking has come to its end for a step that moves no money: such a doubt blocks nothing (design D14)."""
+    latest = work.subject
+    able = work.route.capabilities.get(latest.gateway)
+    moves_money = able is None or latest.operation in able.moves_money
+    return (
+        answer.looked_up
+        and not moves_money
+        and verify_delay_s(latest.checks + 1, policy.verify_ladder_s) is None
+    )
 
 
 def _says_nothing_about_earlier_sends(work: Work, answer: Answer) -> bool:
