@@ -31,7 +31,7 @@ _FENCE = re.compile(
     r"^(?:<!-- not run: (?P<reason>.+?) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-_ID = re.compile(r"\b(?:pay|job|evt|spay)_[0-9a-f]{16,}\b")
+_ID = re.compile(r"\b(?:pay|job|evt|spay|cap|ref|voi)_[0-9a-f]{16,}\b")
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?"), "<time>"),
     (re.compile(r"\+[\d.,]+ (ms|s|min)\b"), "<later>"),
