@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 
 from aegis_worker.domain.changes import Change
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.errors import ConfigurationError
 
 # Which effects each point stands between: what has just happened, and what would be next.
@@ -45,6 +46,8 @@ POINTS: dict[str, tuple[str, str]] = {
     "replay.answered": ("a gateway has answered a repeat", "anything done with the answer"),
     "lookup.asking": ("a look-up is about to be made", "its first byte"),
     "lookup.answered": ("a gateway has answered a look-up", "anything done with the answer"),
+    "closing.opened": ("attempts to close the door are committed as SENT", "their calls"),
+    "closing.recorded": ("what became of closing the door is committed", "what follows from it"),
     "gates.reported": ("the gates know how calls ended", "what the answers mean"),
     "outcome.settled": ("what answers mean is decided", "the statement that records it"),
     "outcome.written": ("outcomes, events and outbox rows are written", "their commit"),
@@ -64,6 +67,8 @@ POINTS: dict[str, tuple[str, str]] = {
     "reconcile.written": ("the run is written down", "its report"),
     "audit.looked": ("a batch is checked, what is broken is frozen", "its incidents"),
     "audit.written": ("the incidents of a batch are written", "its place in the round"),
+    "expiry.written": ("jobs are made that look after holds", "their commit"),
+    "expiry.opened": ("jobs that look after holds are committed", "their hints"),
     "purge.deleted": ("a batch of what is old is gone", "the next batch"),
 }
 
@@ -123,4 +128,13 @@ def reached(changes: Sequence[Change], if_opened: str, if_answered: str) -> None
     if any(change.opened for change in changes):
         crash_point(if_opened)
     if any(change.answered for change in changes):
+        crash_point(if_answered)
+
+
+def reached_closing(changes: Sequence[Change], if_opened: str, if_answered: str) -> None:
+    """The crash points of what was written about closing the door (design D16)."""
+    if any(change.opened and change.opened.operation is Operation.CLOSE for change in changes):
+        crash_point(if_opened)
+    ended = [one for change in changes for one in (change.answered, change.beside) if one is not None]
+    if any(one.operation is Operation.CLOSE for one in ended):
         crash_point(if_answered)

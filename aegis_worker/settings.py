@@ -75,6 +75,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "audit_undelivered_s": (1, 30 * _DAY),
     "decision_wait_s": (1, 30 * _DAY),
     "payer_wait_s": (1, 30 * _DAY),
+    "release_holds_before_s": (0, 30 * _DAY),
 }
 _MOST_RUNGS, _LONGEST_RUNG_S = 100, 30 * _DAY
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -125,6 +126,7 @@ class Settings:
     late_charge_policy: Literal["void", "refund", "hold"]
     recheck_ladder_s: tuple[float, ...]
     payer_wait_s: float
+    release_holds_before_s: float
     decision_wait_s: float
     routing_hooks: tuple[str, ...]
     pool_size: int
@@ -176,6 +178,7 @@ def load_settings() -> Settings:
             verify_ladder_s=tuple(env.list("AEGIS_VERIFY_LADDER_S", list(VERIFY_LADDER_S), subcast=float)),
             late_charge_policy=_late_charge_policy(env.str("AEGIS_LATE_CHARGE_POLICY", "refund")),
             recheck_ladder_s=tuple(env.list("AEGIS_RECHECK_LADDER_S", list(RECHECK_LADDER_S), subcast=float)),
+            release_holds_before_s=env.float("AEGIS_RELEASE_HOLDS_BEFORE_S", 0.0),
             payer_wait_s=env.float("AEGIS_PAYER_WAIT_S", 3600.0),
             decision_wait_s=env.float("AEGIS_DECISION_WAIT_S", DECISION_WAIT_S),
             routing_hooks=tuple(env.list("AEGIS_ROUTING_HOOKS", [])),

@@ -8,7 +8,7 @@ from aegis_api.http.documented import Answer, an_object, one_of, text, time, who
 from aegis_api.http.fields import OneOf, StrictSchema, Text
 from aegis_api.http.query_fields import page_limit, page_start
 
-JOB_OPERATIONS = ("process", "capture", "void", "refund", "sync")
+JOB_OPERATIONS = ("process", "capture", "hold", "void", "refund", "sync")
 JOB_STATUSES = ("queued", "running", "waiting", "succeeded", "failed", "review")
 
 

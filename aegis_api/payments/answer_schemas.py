@@ -172,6 +172,7 @@ class PaymentSchema(Answer):
     return_url = text(none=True)
     metadata = an_object("As given.")
     amounts = fields.Nested(AmountsSchema, required=True)
+    capture_before = time(none=True)
     gateway = text(none=True)
     gateway_ref = text(none=True)
     last_error = fields.Nested(LastErrorSchema, required=True, allow_none=True)

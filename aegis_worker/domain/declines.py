@@ -74,6 +74,11 @@ DECLINES: dict[str, Decline] = {
         "do_not_retry",
         "Of a capture or void: the payment had ended before it, or nothing was held any more.",
     ),
+    "authorization_expired": Decline(
+        "invalid",
+        "authenticate",
+        "What was held was not captured in time, so it is released and nothing is charged.",
+    ),
     "insufficient_funds": _of_the_issuer(
         "use_other_method",
         "The account does not hold enough.",

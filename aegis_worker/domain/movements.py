@@ -28,6 +28,7 @@ from .entities import (
     succeeded,
 )
 from .gateway_keys import gateway_key, ordered_in
+from .holds import hold_expired
 from .money import Money
 from .outcomes import Approved, Declined, Lookup, Movement, Operation, Pending, Unknown, UnknownKind
 from .payment import Fact, Payment
@@ -53,16 +54,23 @@ class News(Struct, frozen=True):
         return News(self.facts + other.facts, self.changes + other.changes, self.problem or other.problem)
 
 
-def news_of(payment: Payment, entities: Sequence[Entity], found: Approved | Declined, new_id: NewId) -> News:
-    """What is new in what the gateway shows of the charge that the payment stands on."""
+def news_of(
+    payment: Payment,
+    entities: Sequence[Entity],
+    found: Approved | Declined,
+    new_id: NewId,
+    *,
+    expired: bool = False,
+) -> News:
+    """What is new in what the gateway shows of the charge that the payment stands on. `expired`: its hold's time is up."""
     if isinstance(found, Declined):
-        return _release(payment, entities, new_id) if found.released else News()
+        return _release(payment, entities, new_id, expired=expired) if found.released else News()
     known = _Known(payment, entities)
     news = News()
     for movement in found.movements or ():
         news = news.and_then(_news_of(payment, known, movement, found, new_id))
-    if found.still_held is False:
-        news = news.and_then(_end_of_hold(payment, entities, news, new_id))
+    if found.still_held is False or (expired and found.still_held is None):
+        news = news.and_then(_end_of_hold(payment, entities, news, new_id, expired=expired))
     return news
 
 
@@ -220,7 +228,9 @@ def _refused(gateway: str, movement: Movement) -> dict[str, str | None]:
     )
 
 
-def _end_of_hold(payment: Payment, entities: Sequence[Entity], so_far: News, new_id: NewId) -> News:
+def _end_of_hold(
+    payment: Payment, entities: Sequence[Entity], so_far: News, new_id: NewId, *, expired: bool
+) -> News:
     """The payment's end, where its hold ended at the gateway. What we ordered and is not settled ends it by itself."""
     ends = (EntityKind.CAPTURE, EntityKind.VOID)
     unsettled = any(e.order.kind in ends and e.status in UNSETTLED for e in entities)
@@ -233,19 +243,21 @@ def _end_of_hold(payment: Payment, entities: Sequence[Entity], so_far: News, new
     ended = Fact(EventType.SUCCEEDED, data | {"captured_minor": after.captured_minor})
     is_captured_there = any(change.order.kind is EntityKind.CAPTURE for change in so_far.changes)
     released = after.authorized_minor - after.captured_minor
-    if is_captured_there or released <= 0:
+    if is_captured_there or released <= 0 or expired:
         return News((ended,))
     return News((ended,), (_released(payment, released, new_id),))
 
 
-def _release(payment: Payment, entities: Sequence[Entity], new_id: NewId) -> News:
-    """The hold was released at the gateway before any of it was captured."""
-    if payment.state is not State.AUTHORIZED or payment.captured_minor:
+def _release(payment: Payment, entities: Sequence[Entity], new_id: NewId, *, expired: bool) -> News:
+    """The hold was released at the gateway before any of it was captured. A capture that is under way tells by itself."""
+    if payment.state is not State.AUTHORIZED or payment.captured_minor or payment.capturing_minor:
         return News()
     unsettled = [e.order for e in entities if e.order.kind is EntityKind.VOID and e.status is _S.PENDING]
     if unsettled:
         # Ours did it, or one at the gateway: its own job finds out.
         return News(changes=tuple(EntityChange(order, _S.PENDING, check_in_s=0.0) for order in unsettled))
+    if expired:
+        return News((hold_expired(payment),))
     data = {"gateway": payment.gateway, "gateway_ref": payment.gateway_ref, "reason": "voided at the gateway"}
     return News((Fact(EventType.CANCELLED, data),), (_released(payment, payment.authorized_minor, new_id),))
 

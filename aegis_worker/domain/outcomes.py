@@ -81,6 +81,7 @@ class Approved(Struct, frozen=True):
     `captured_minor` and `refunded_minor`, in minor units: what the gateway shows of a charge; None where it does not say.
     `movements`: each capture and refund of the charge that it shows; None where it does not say, or was not asked to.
     `still_held`: whether more of the funds may be captured; None where it does not say.
+    `capture_before`: when a hold ends by itself (aware), as the gateway says it.
     """
 
     gateway_ref: str
@@ -89,6 +90,7 @@ class Approved(Struct, frozen=True):
     refunded_minor: int | None = None
     movements: tuple[Movement, ...] | None = None
     still_held: bool | None = None
+    capture_before: datetime | None = None
 
     @property
     def given_back(self) -> bool:

@@ -49,6 +49,7 @@ class Payment(Struct, frozen=True):
 
     `capturing_minor` and `refunding_minor` are ordered and not settled yet. `closing`: a final capture is among them.
     `cancelling`: the merchant cancelled it before it was known what is held, so nothing more is tried.
+    `capture_before`: when what is held is released by itself, as `moments.rfc3339` writes it; None where nobody knows.
     `disputed_minor`: what open disputes are about; `charged_back_minor`: what disputes have given back to the payer.
 
     `terms` and `mode` are given at the start and never change. The terms that rules and sentences ask for all the time
@@ -68,6 +69,7 @@ class Payment(Struct, frozen=True):
     refunding_minor: int = 0
     closing: bool = False
     cancelling: bool = False
+    capture_before: str | None = None
     disputed_minor: int = 0
     charged_back_minor: int = 0
     gateway: str | None = None
@@ -169,6 +171,7 @@ _FOLDED = (
     "refunded_minor",
     "last_error",
     "next_action",
+    "capture_before",
 )
 
 

@@ -21,6 +21,7 @@ FOLDED_FIELDS = (
     "refunding_minor",
     "closing",
     "cancelling",
+    "capture_before",
     "disputed_minor",
     "charged_back_minor",
     "gateway",
@@ -36,6 +37,7 @@ _NOT_IN_OLDER: Mapping[str, Any] = {
     "refunding_minor": 0,
     "closing": False,
     "cancelling": False,
+    "capture_before": None,
     "disputed_minor": 0,
     "charged_back_minor": 0,
 }
@@ -54,6 +56,7 @@ def unborn(row: Payment) -> Payment:
         refunding_minor=0,
         closing=False,
         cancelling=False,
+        capture_before=None,
         disputed_minor=0,
         charged_back_minor=0,
         gateway=None,

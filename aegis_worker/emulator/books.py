@@ -173,8 +173,14 @@ class Books:
 
     def _settle(self, tx: Transaction, payment: Payment, now: float) -> None:
         payment.settle()
+        self.begin_hold(tx, payment, now)
         tx.update(payment)
         self.queue_news(tx, payment, now)
+
+    def begin_hold(self, tx: Transaction, payment: Payment, now: float) -> None:
+        """Have what has just been held released by itself, in its time."""
+        if payment.status is Status.AUTHORIZED and payment.due_at is None:
+            payment.schedule(now + self.script_of(tx, payment).hold_s, Status.VOIDED)
 
     def queue_news(self, tx: Transaction, payment: Payment, now: float) -> None:
         """Put the payment's status changes in the webhook queue, in the transaction that made them."""

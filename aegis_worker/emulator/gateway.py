@@ -112,6 +112,7 @@ class Gateway:
             payment.hidden_until = call.now + lag_s
         if script.down_s:
             payment.down_until = call.now + script.down_s
+        self._books.begin_hold(tx, payment, call.now)
         (tx.add if is_new else tx.update)(payment)
         reference = call.body.get("reference", payment.reference)
         row = (payment.id, call.operation, reference, done.amount, call.key, done.error_code, done.at)

@@ -88,9 +88,16 @@ class Payment:
         self.due_at, self.due_status, self.due_error = at, status, error_code
 
     def settle(self) -> None:
-        """Turn into what was scheduled."""
-        if self.due_status is not None:
+        """Turn into what was scheduled; of a hold that expires, what was captured stays."""
+        if self.due_status is Status.VOIDED:
+            self.void()
+        elif self.due_status is not None:
             self.become(self.due_status, self.due_error)
+
+    @property
+    def held_until(self) -> int | None:
+        """When the funds that are held are released by themselves, in seconds since 1970; None where none are held."""
+        return int(self.due_at) if self.status is Status.AUTHORIZED and self.due_at is not None else None
 
     def capture(self, amount: int, final: bool) -> None:
         """Take `amount` of what is held. A `final` capture releases the rest, and the last of several ends the hold."""
@@ -137,6 +144,7 @@ class Payment:
             "payment_method": {"type": self.method},
             "statement_descriptor": self.statement_descriptor or None,
             "next_action": action,
+            "capture_before": self.held_until,
             "last_error": {"code": self.error_code} if self.error_code else None,
             "metadata": self.metadata,
             "created": int(self.created_at),

@@ -101,6 +101,13 @@ TABLE = (
         acts_on=frozenset({"refund"}),
     ),
     Script(
+        "hold",
+        "holds the funds for N s (604800, as every script does) under manual capture, and then releases them",
+        47,
+        takes="hold_s",
+        most=604_800,
+    ),
+    Script(
         "latency",
         "charges at once, answers after N ms (1000)",
         44,

@@ -36,7 +36,8 @@ class Script:
 
     `takes` names the field that a number at the end of the token replaces, up to `most`: `tok_pending_10` has
     `settle_s=10`. `in_frontend`: the payer acts there, and has `payer_s` seconds; `then` is for the confirm. `dispute`: as
-    what the payer's bank opens one once the money is taken; it ends as `dispute_ends` after `dispute_s` seconds.
+    what the payer's bank opens one once the money is taken; it ends as `dispute_ends` after `dispute_s` seconds. `hold_s`:
+    so long funds are held under manual capture.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Script:
     dispute_reason: str = "fraudulent"
     dispute_ends: str = ""
     dispute_s: int = 0
+    hold_s: int = 604_800
     once: bool = False
     acts_on: frozenset[str] = frozenset({"charge"})
 

@@ -29,8 +29,9 @@ class Capabilities:
 
     What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
     is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
-    hold. `partial_refunds`: give back less than all, and more than once. `confirms`: it takes what the payer brought back
-    from an action, by `Adapter.confirm`; without it a payer's return only has the gateway asked.
+    hold. `hold_s`: how long one lasts where the gateway's answer does not say; None: nobody knows. `partial_refunds`: give
+    back less than all, and more than once. `confirms`: it takes what the payer brought back from an action, by
+    `Adapter.confirm`; without it a payer's return only has the gateway asked.
 
     What it can be asked (design D14): `look_ups`: about which operations. What became of any other it tells by its events
     alone; such a call is repeated under its key. `moves_money`: which operations may move money. Doubt about any other
@@ -56,6 +57,7 @@ class Capabilities:
     voids: bool = True
     partial_refunds: bool = True
     confirms: bool = False
+    hold_s: float | None = None
     closes: bool = True
     reopens: bool = False
     look_ups: frozenset[Operation] = frozenset(Operation)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, select
 
+from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
@@ -30,6 +31,7 @@ def payment_from_row(row: Mapping[str, Any]) -> Payment:
         refunding_minor=row["refunding_minor"],
         closing=row["closing"],
         cancelling=row["cancelling"],
+        capture_before=None if row["capture_before"] is None else rfc3339(row["capture_before"]),
         disputed_minor=row["disputed_minor"],
         charged_back_minor=row["charged_back_minor"],
         gateway=row["gateway"],

@@ -132,6 +132,7 @@ def _row(change: Change, lease_s: float) -> dict[str, Any]:
         "refunding_minor": payment.refunding_minor,
         "closing": payment.closing,
         "cancelling": payment.cancelling,
+        "capture_before": payment.capture_before,
         "gateway": payment.gateway,
         "gateway_ref": payment.gateway_ref,
         "certainty": payment.certainty,

@@ -11,7 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from aegis_worker.clock import clock_s
-from aegis_worker.crash_points import crash_point, reached
+from aegis_worker.crash_points import crash_point, reached, reached_closing
 from aegis_worker.domain.card_networks import CardHistory, card_verdict
 from aegis_worker.errors import DatabaseUnavailable
 
@@ -163,6 +163,7 @@ class Effects:
     def _done_with(self, writes: list[tuple[Held, Write]], written: Written) -> None:
         changes = [write.change for _, write in writes]
         reached(changes, "attempt.opened", "outcome.recorded")
+        reached_closing(changes, "closing.opened", "closing.recorded")
         if any(change.events for change in changes):
             self._parts.hint("outbox")
         if any(change.hands_on for change in changes):

@@ -111,6 +111,9 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     ),
     EventType.SUCCEEDED: _succeeded,
     EventType.FAILED: lambda data, _: f"not charged: {of_error(data['last_error'])}",
+    EventType.AUTHORIZATION_EXPIRING: lambda data, _: (
+        f"what {data['gateway']} holds is released at {data['capture_before']} unless it is captured"
+    ),
     EventType.CANCEL_REQUESTED: lambda data, _: "the merchant cancels it; nothing more is tried",
     EventType.CANCELLED: lambda data, _: "given up before money moved, or released",
     EventType.REVIEW_REQUIRED: lambda data, _: f"a person has to look: {data['reason']}",

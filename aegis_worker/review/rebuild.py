@@ -18,13 +18,13 @@ from aegis_worker.persistence.tables.payments import payment_events
 
 from .case import Case
 
+_DOCUMENTS = ("last_error", "next_action")
+
 # The table's triggers let a row leave a terminal state, or change its version freely, only while it is being unfrozen.
-_SET = """
+_SET = f"""
 UPDATE payments
-SET state = %(state)s, version = %(version)s, authorized_minor = %(authorized_minor)s,
-    captured_minor = %(captured_minor)s, refunded_minor = %(refunded_minor)s, gateway = %(gateway)s,
-    gateway_ref = %(gateway_ref)s, certainty = %(certainty)s, last_error = %(last_error)s::jsonb,
-    next_action = %(next_action)s::jsonb, frozen_at = NULL, updated_at = clock_timestamp()
+SET {", ".join(f"{name} = %({name})s" for name in FOLDED_FIELDS if name not in _DOCUMENTS)},
+    {", ".join(f"{name} = %({name})s::jsonb" for name in _DOCUMENTS)}, frozen_at = NULL, updated_at = clock_timestamp()
 WHERE id = %(id)s
 """
 
@@ -57,7 +57,7 @@ def rebuild(connection: Connection, case: Case) -> Rebuilt:
     payment = _folded(row, _events(connection, row.id))
     pairs = {name: (getattr(row, name), getattr(payment, name)) for name in FOLDED_FIELDS}
     fields = {name: getattr(payment, name) for name in FOLDED_FIELDS}
-    fields |= {name: _jsonb(fields[name]) for name in ("last_error", "next_action")}
+    fields |= {name: _jsonb(fields[name]) for name in _DOCUMENTS}
     connection.exec_driver_sql(_SET, {**fields, "id": row.id})
     for statement in (_FORGET_SNAPSHOTS, _GO_ON):
         connection.exec_driver_sql(statement, {"id": row.id})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aegis_worker import reconcile
 from aegis_worker.audit.run import audit_on
 from aegis_worker.celery import app
+from aegis_worker.holds import look_after_holds
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.purge import purge
 from aegis_worker.review.standing import carry_out_due
@@ -13,8 +14,9 @@ from aegis_worker.wiring import process
 
 @app.task(name="maintenance.sweep")
 def sweep() -> dict[str, int]:
-    """Send again the hints of due jobs."""
+    """Look after holds that are about to end, and send again the hints of due jobs."""
     parts = process.worker()
+    look_after_holds(parts.database, parts.settings.release_holds_before_s)
     return reconcile.sweep(parts.database, parts.hints)
 
 

@@ -43,6 +43,7 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
             "disputed": payment.disputed_minor,
             "charged_back": payment.charged_back_minor,
         },
+        "capture_before": payment.capture_before,
         "gateway": payment.gateway,
         "gateway_ref": payment.gateway_ref,
         "last_error": payment.last_error,

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from aegis_worker.domain import disputes, entities
+from aegis_worker.domain import disputes, entities, holds
 from aegis_worker.domain import payment as domain
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.dispute_statuses import DisputeStatus
@@ -54,6 +54,7 @@ _WHEN: Mapping[EventType, str] = {
     EventType.CANCEL_REQUESTED: "the merchant cancelled it while a charge was under way or its payer had to act",
     EventType.CANCELLED: "the merchant cancelled it: nothing had been sent, or what was held is released",
     EventType.REVIEW_REQUIRED: "a person has to look",
+    EventType.AUTHORIZATION_EXPIRING: "what is held is released at `capture_before`: told 24 h and 2 h before, each once",
     EventType.DUPLICATE_DETECTED: "a gateway holds a charge that the payment does not stand on",
     EventType.DUPLICATE_REVERSED: "that charge was released or given back",
     EventType.CAPTURE_REQUESTED: "a capture was accepted, and its amount is reserved",
@@ -191,6 +192,7 @@ def _facts() -> dict[EventType, Fact]:
         # The code makes these where it decides: settling an answer, handing a job to a person, a person's decision.
         Fact(EventType.ACTION_REQUIRED, {"gateway": _GATEWAY, "gateway_ref": _REF, "next_action": {}}),
         Fact(EventType.CANCEL_REQUESTED),
+        holds.expiring(_PAYMENT),
         Fact(EventType.CANCELLED, {"gateway": _GATEWAY, "gateway_ref": _REF, "reason": "voided"}),
         Fact(EventType.REVIEW_REQUIRED, {"reason": "no answer"}),
         Fact(EventType.RESOLVED, {"resolution": "charged", "checked": "confirmed"}),

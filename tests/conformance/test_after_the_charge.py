@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from msgspec.structs import replace
 from support.conformance import Paid, Till
@@ -24,6 +26,18 @@ def test_a_hold_and_its_final_capture_of_a_part(till: Till) -> None:
     assert isinstance(charge, Approved)
     assert (charge.captured, charge.captured_minor) == (True, 500)
     assert [(row["status"], row["captured"]) for row in till.booked(held)] == [("succeeded", 500)]
+
+
+def test_a_hold_says_when_it_ends_and_is_released_then(till: Till) -> None:
+    held = till.pay("tok_hold_1", hold=True)
+    assert isinstance(held.outcome, Approved)
+    assert held.outcome.capture_before is not None
+    assert abs(held.outcome.capture_before.timestamp() - time.time()) < 60
+    found = till.settled(held, Declined)
+    assert isinstance(found, Declined)
+    assert found.released
+    assert not isinstance(till.order(Operation.CAPTURE, held, 500).outcome, Approved | Pending)
+    assert till.captured(held) == []
 
 
 def test_several_captures(till: Till) -> None:

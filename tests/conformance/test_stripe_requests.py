@@ -216,4 +216,4 @@ def test_a_payer_who_is_not_there_is_asked_for_nothing() -> None:
     fields = parse(
         call_of(replace(CONFIRM, terms=replace(TERMS, return_url=None, off_session=True))).body or b""
     )
-    assert fields == {"off_session": "true"}
+    assert fields == {"off_session": "true", "expand": ["latest_charge"]}

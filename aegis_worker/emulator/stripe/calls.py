@@ -108,6 +108,7 @@ def _confirm(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, 
     elif card.declined_after:
         script = replace(script, code=card.declined_after)
     done = carry_out("charge", payment, script, None, call.now, False)
+    books.begin_hold(tx, payment, call.now)
     if done.error_code:
         error = decline(done.error_code, intent.charge_id)
         return Answer(

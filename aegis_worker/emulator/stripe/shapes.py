@@ -123,6 +123,7 @@ def charge_object(intent: Intent, place: Place) -> dict[str, Any]:
         "paid": bool(payment.authorized),
         "payment_intent": payment.id,
         "payment_method": about["payment_method"],
+        "payment_method_details": {"type": "card", "card": {"capture_before": payment.held_until}},
         "refunded": refunded > 0 and refunded == (payment.captured or payment.authorized),
         "status": _CHARGE_STATUS.get(payment.status, "succeeded"),
     }

@@ -82,6 +82,7 @@ class SandboxPayment(Struct, frozen=True):
     error_code: str
     action: NextAction | None
     action_ends_at: datetime | None
+    capture_before: datetime | None
     operations: Sequence[SandboxOperation]
 
     @property
@@ -124,6 +125,7 @@ def read_payment(body: Mapping[str, Any]) -> SandboxPayment:
         error_code=identifier(child(body, "last_error"), "code") if status == "failed" else "",
         action=_action(child(body, "next_action")) if status == "requires_action" else None,
         action_ends_at=_ends_at(child(body, "next_action")) if status == "requires_action" else None,
+        capture_before=_moment(body, "capture_before") if body.get("capture_before") is not None else None,
         operations=[_operation(done, code) for done in children(body, "operations")],
     )
 
@@ -135,7 +137,11 @@ def _action(body: Mapping[str, Any]) -> NextAction:
 
 
 def _ends_at(body: Mapping[str, Any]) -> datetime | None:
-    return datetime.fromtimestamp(moment_s(body, "expires_at"), UTC) if "expires_at" in body else None
+    return _moment(body, "expires_at") if "expires_at" in body else None
+
+
+def _moment(body: Mapping[str, Any], name: str) -> datetime:
+    return datetime.fromtimestamp(moment_s(body, name), UTC)
 
 
 def _amount(body: Mapping[str, Any], name: str, currency: str) -> int:

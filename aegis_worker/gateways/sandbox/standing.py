@@ -33,4 +33,5 @@ def by_status(
         return Pending(payment.id)
     if operation is Operation.AUTHENTICATE:
         return Approved(payment.id, captured=False)
-    return Approved(payment.id, payment.captured_minor > 0, payment.captured_minor, payment.refunded_minor)
+    sums = (payment.captured_minor, payment.refunded_minor)
+    return Approved(payment.id, payment.captured_minor > 0, *sums, capture_before=payment.capture_before)

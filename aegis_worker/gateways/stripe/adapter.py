@@ -43,6 +43,8 @@ _KEY_LIFETIME_S = 86_400
 _ABSENCE_WINDOW_S = 120
 # Of a hundred refunds each. An intent with more is looked at by a person.
 _MOST_PAGES = 5
+# Where the charge does not say: docs.stripe.com/payments/place-a-hold-on-a-payment-method.
+_HOLD_S = 7 * 86_400
 # Not the e-mail address: Stripe would write to the payer. What else it wants to know Stripe.js finds out.
 _OF_THE_PAYER = frozenset({"shipping_address"})
 _OPTIONS = {"absence_window_s", "connected", "multicapture", "publishable_key"}
@@ -72,6 +74,7 @@ class StripeAdapter:
             amounts=AMOUNTS,
             several_captures=self._multicapture,
             reopens=True,
+            hold_s=_HOLD_S,
             payer=_OF_THE_PAYER,
         )
         acts_for = config.account if options.get("connected") else None

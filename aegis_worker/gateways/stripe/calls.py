@@ -115,6 +115,8 @@ def _confirm(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str
     return_url = request.terms.return_url
     method = request.terms.payment_method.get("token", "").rpartition("/")[2]
     fields = {
+        # Only the charge says until when funds are held.
+        "expand": None if request.capture else ["latest_charge"],
         "confirmation_token": method if method.startswith(_CONFIRMATION_TOKEN) else None,
         "mandate": request.terms.mandate,
         "off_session": request.terms.off_session or None,

@@ -6,6 +6,7 @@ Source: docs.stripe.com/api/payment_intents/object, docs.stripe.com/api/refunds/
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.outcomes import Operation
 
 from ..kit.identity import EVERYTHING, Carries, Declared, Shown
-from ..kit.reading import Unreadable, address, child, identifier, minor_units, one_of
+from ..kit.reading import Unreadable, address, child, identifier, minor_units, moment_s, one_of
 from .amounts import AMOUNTS
 from .errors import StripeError, error_in
 
@@ -45,7 +46,8 @@ _REFUND_STATUSES = frozenset({"pending", "requires_action", "succeeded", "failed
 
 
 class Intent(Struct, frozen=True):
-    """A PaymentIntent. Sums in ISO's minor units; `refunded_minor` is None where the charge was not shown with it.
+    """A PaymentIntent. Sums in ISO's minor units; `refunded_minor` and `capture_before` are None where the charge was
+    not shown with it.
 
     `is_held`: its funds are held first, and captured later. `captures`: by the key of each capture that we ordered, its
     sum.
@@ -59,6 +61,7 @@ class Intent(Struct, frozen=True):
     received_minor: int
     refunded_minor: int | None
     captures: Mapping[str, int]
+    capture_before: datetime | None
     error: StripeError | None
     client_secret: str
     redirect_url: str
@@ -119,6 +122,7 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
             for name, value in metadata.items()
             if name not in ("reference", "merchant_payment_id") and value.isascii() and value.isdecimal()
         },
+        capture_before=_capture_before(charge) if isinstance(charge, dict) else None,
         error=error_in(child(body, "last_payment_error")) if body.get("last_payment_error") else None,
         client_secret=identifier(body, "client_secret") if body.get("client_secret") else "",
         redirect_url=address(child(action, "redirect_to_url"), "url")
@@ -128,6 +132,15 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
         mode=read_mode(body),
         is_held=body.get("capture_method") == "manual",
     )
+
+
+def _capture_before(charge: Mapping[str, Any]) -> datetime | None:
+    """When the hold ends: docs.stripe.com/api/charges/object, `payment_method_details.card.capture_before`."""
+    details = charge.get("payment_method_details")
+    card = details.get("card") if isinstance(details, dict) else None
+    if not isinstance(card, dict) or card.get("capture_before") is None:
+        return None
+    return datetime.fromtimestamp(moment_s(card, "capture_before"), UTC)
 
 
 def read_refund(body: Mapping[str, Any]) -> Refund:

@@ -49,7 +49,8 @@ def _of_charge(intent: Intent, publishable_key: str) -> Standing:
         case "succeeded":
             return Approved(intent.id, True, *sums)
         case "requires_capture":
-            return Approved(intent.id, intent.received_minor > 0, *sums)
+            taken = intent.received_minor > 0
+            return Approved(intent.id, taken, *sums, capture_before=intent.capture_before)
         case "processing":
             return Pending(intent.id)
         case "requires_action":

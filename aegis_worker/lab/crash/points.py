@@ -41,6 +41,8 @@ _PROGRAMS = {
     "reconcile": ("worker",),
     "audit": ("worker",),
     "purge": ("worker",),
+    "closing": ("worker",),
+    "expiry": ("worker",),
 }
 _EVERYWHERE = ("worker", "web")
 

@@ -23,7 +23,8 @@ WITH held AS (
         number bigint, job_id text, lease_epoch int, lease_s float8, job_status text, queue text, run_in_s float8,
         reason text, result jsonb, progress boolean,
         payment_id text, version_before int, version int, state text, authorized_minor bigint, captured_minor bigint,
-        refunded_minor bigint, capturing_minor bigint, refunding_minor bigint, closing boolean, cancelling boolean, gateway text,
+        refunded_minor bigint, capturing_minor bigint, refunding_minor bigint, closing boolean, cancelling boolean,
+        capture_before timestamptz, gateway text,
         gateway_ref text, certainty text, last_error jsonb, next_action jsonb, events json, answered json, opened json,
         confirm_seen int, follow_up json) LIMIT $2) c
     WHERE j.id = c.job_id AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END
@@ -35,6 +36,9 @@ WITH held AS (
     SET state = h.state, version = h.version, authorized_minor = h.authorized_minor,
         captured_minor = h.captured_minor, refunded_minor = h.refunded_minor,
         capturing_minor = h.capturing_minor, refunding_minor = h.refunding_minor, closing = h.closing,
+        capture_before = h.capture_before,
+        hold_due_at = CASE WHEN h.state = 'AUTHORIZED'
+            THEN coalesce(p.hold_due_at, h.capture_before - interval '24 hours') END,
         gateway = h.gateway,
         gateway_ref = h.gateway_ref, certainty = h.certainty, last_error = h.last_error,
         next_action = h.next_action, updated_at = clock_timestamp()

@@ -52,6 +52,9 @@ payments = Table(
     Column("refunding_minor", BigInteger, nullable=False, server_default="0"),
     Column("closing", Boolean, nullable=False, server_default=text("false")),
     Column("cancelling", Boolean, nullable=False, server_default=text("false")),
+    Column("capture_before", TIME),
+    # When the sweep looks after what is held; None where nothing is, or nobody knows how long.
+    Column("hold_due_at", TIME),
     Column("disputed_minor", BigInteger, nullable=False, server_default="0"),
     Column("charged_back_minor", BigInteger, nullable=False, server_default="0"),
     Column("gateway", Text),
@@ -96,6 +99,7 @@ payments = Table(
     ),
     Index("payments_unfinished", "merchant_id", "id", postgresql_where=text("unfinished")),
     Index("payments_in_doubt", "merchant_id", "id", postgresql_where=text("certainty = 'unknown'")),
+    Index("payments_hold_due", "hold_due_at", postgresql_where=text("hold_due_at IS NOT NULL")),
     Index("payments_frozen", "id", postgresql_where=text("frozen_at IS NOT NULL")),
     Index(
         "payments_live_reference",

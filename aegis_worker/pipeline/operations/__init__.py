@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..work import Answer, Policy, Settled, Step, Work
 from .capture import Capture
 from .charge import Charge
+from .hold import Hold
 from .refund import Refund
 from .reversal import Reversal
 from .room import Room
@@ -18,6 +19,7 @@ _CHARGE, _REVERSAL = Charge(), Reversal()
 ROOMS: dict[str, Room] = {
     "process": _CHARGE,
     "capture": Capture(),
+    "hold": Hold(),
     "sync": Sync(before_the_end=_CHARGE),
     "void": Void(_REVERSAL),
     "refund": Refund(_REVERSAL),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.gateway_keys import is_ordered
 from aegis_worker.domain.movements import News, news_of
@@ -22,7 +24,9 @@ def news(work: Work, own: int | None) -> News:
     def new_id(kind: EntityKind, name: str) -> str:
         return derived_id(PREFIX_OF[kind], at_ms, work.payment.id, kind, name)
 
-    return news_of(work.payment, work.job.entities, found, new_id)
+    ends_at = work.payment.capture_before
+    expired = ends_at is not None and work.time_of_day_s >= datetime.fromisoformat(ends_at).timestamp()
+    return news_of(work.payment, work.job.entities, found, new_id, expired=expired)
 
 
 def may_be_late_s(work: Work, asked_at_s: float) -> float:

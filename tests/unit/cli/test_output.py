@@ -133,6 +133,7 @@ EVENT_DATA: dict[str, Any] = {
     "dispute_currency": "USD",
     "status": "needs_response",
     "respond_by": None,
+    "capture_before": "2026-11-28T09:00:00.000Z",
     "final": True,
     "late": False,
     "error": {"code": "processing_error", "gateway": "sandbox_a", "gateway_code": "91", "message": "failed"},

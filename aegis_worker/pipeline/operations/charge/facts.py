@@ -55,7 +55,9 @@ def approved(payment: Payment, operation: Operation, gateway: str, answer: Appro
         before = acted(payment, operation, gateway)
         if answer.captured:
             return [*before, Fact(EventType.SUCCEEDED, data | {"captured_minor": minor})]
-        return [*before, Fact(EventType.AUTHORIZED, data)]
+        ends_at = answer.capture_before
+        ends = {} if ends_at is None else {"capture_before": rfc3339(ends_at)}
+        return [*before, Fact(EventType.AUTHORIZED, data | ends)]
     return []
 
 

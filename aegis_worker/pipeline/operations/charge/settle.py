@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import replace
@@ -54,11 +55,20 @@ def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> 
     said = StoredOutcome(captured=outcome.captured)
     work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, said, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer)) + approved(
-        work.payment, latest.operation, latest.gateway, outcome
+        work.payment, latest.operation, latest.gateway, _with_end_of_hold(work, outcome)
     )
     if charges(latest.operation):
         return Settled(work, ended, facts, Rest(JobChange("succeeded")))
     return Settled(work, ended, facts, first_step(work, policy))
+
+
+def _with_end_of_hold(work: Work, outcome: Approved) -> Approved:
+    """Where the gateway does not say when a hold ends: as long after the call as its holds last."""
+    hold_s = work.route.capabilities[work.subject.gateway].hold_s
+    if outcome.captured or outcome.capture_before is not None or hold_s is None:
+        return outcome
+    ends_at = datetime.fromtimestamp(work.subject.sent_at_s + work.job.since_1970_s + hold_s, UTC)
+    return replace(outcome, capture_before=ends_at)
 
 
 def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
