@@ -10,7 +10,8 @@ from aegis_worker.domain.exchanges import AttemptExchange
 from .database import Database
 from .prepared import Prepared
 
-# The verify ladder asks 17 times in a week, and a charge that was given up is asked about five times more.
+# The verify ladder asks 17 times in a week, and a charge that was given up is asked about five times more. Sends are not
+# counted: an attempt is sent once, and twice more at most where nothing left.
 MOST_OF_ATTEMPT = 32
 
 # By arrays, because PostgreSQL reads them faster than JSON that holds JSON. Nobody waits for the disk, so a crash of
@@ -22,8 +23,8 @@ _KEEP = Prepared(
         INSERT INTO exchanges (payment_id, id, operation, number, kind, at, told)
         SELECT n.payment_id, n.id, n.operation, n.number, n.kind, clock_timestamp() - make_interval(secs => n.ago_s), n.told
         FROM unnest($1, $2, $3, $4, $5, $6, $7) AS n(payment_id, id, operation, number, kind, ago_s, told)
-        WHERE (SELECT count(*) FROM exchanges e WHERE e.payment_id = n.payment_id AND e.operation = n.operation
-            AND e.number = n.number) < {MOST_OF_ATTEMPT}
+        WHERE n.kind = 'send' OR (SELECT count(*) FROM exchanges e WHERE e.payment_id = n.payment_id
+            AND e.operation = n.operation AND e.number = n.number) < {MOST_OF_ATTEMPT}
         ON CONFLICT DO NOTHING RETURNING 1
     )
     SELECT count(*) FROM kept

@@ -13,7 +13,7 @@ from support.payments import accept_one, let_pass, payment_of, pipeline, rows, r
 from support.sandbox_calls import adapter_for
 from support.sandbox_pair import SandboxPair, adapter, running_pair
 
-from aegis_worker.domain.exchanges import AttemptExchange
+from aegis_worker.domain.exchanges import AttemptExchange, CallKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.erasing import erase_customer
 from aegis_worker.errors import DatabaseUnavailable
@@ -160,7 +160,7 @@ def test_of_an_attempt_so_many_are_kept_and_no_more_and_the_same_once(
         store.keep([one])
     assert len(rows(database, "SELECT * FROM exchanges")) == 1
     for id_ in range(1, MOST_OF_ATTEMPT + 10):
-        store.keep([replace(one, id=id_)])
+        store.keep([replace(one, id=id_, kind=CallKind.LOOK_UP)])
     assert len(rows(database, "SELECT * FROM exchanges")) == MOST_OF_ATTEMPT
 
 
