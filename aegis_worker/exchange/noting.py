@@ -33,7 +33,7 @@ from .transfers import Result
 
 # Bodies above this are not read, and an exchange that is longer than MOST_TOLD loses its bodies.
 LARGEST_READ, MOST_TOLD = 32_768, 12_288
-_MOST_HEADERS, _MOST_FIELDS, _DEEPEST = 40, 200, 12
+_MOST_HEADERS, _MOST_FIELDS, _DEEPEST = 40, 200, 16
 # Names and values that are kept are words: no address, no sentence, nothing with a control character.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,79}")
 _WORD = re.compile(r"[A-Za-z0-9_.:,/+-]{0,200}(?:; ?[A-Za-z-]{1,30}=[A-Za-z0-9_.-]{1,40})?")

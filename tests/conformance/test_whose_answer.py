@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,8 @@ from support.sandbox_process import eventually
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Operation, Unknown, UnknownKind
+from aegis_worker.domain.payer import Payer
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.base import GatewayEvent
 
@@ -117,6 +120,32 @@ def test_secrets_are_not_seen(till: Till) -> None:
     assert till.subject.api_key not in repr(calls)
     assert "tok_ok" not in repr(calls)
     assert till.subject.api_key not in repr(till.gateway.config)
+    _are_hidden_in_exchanges(till)
+
+
+def _are_hidden_in_exchanges(till: Till) -> None:
+    """Of what is kept of each call and answer: ids, amounts and statuses, and nothing of who pays or by what."""
+    place = {"name": "Asha Canary", "line1": "12 Canary Road", "city": "Canarytown", "country": "IN"}
+    payer = Payer({"email": "canary@shop.example", "ip": "203.0.113.211", "shipping_address": place})
+    for token in ("tok_ok", "tok_3ds_1", "tok_hard_stolen_card"):
+        terms = PaymentTerms(
+            Money(1999, "USD"),
+            {"type": "card", "token": token},
+            customer={"id": "cus_canary", "email": "canary@shop.example"},
+            description="canary words",
+            return_url="https://shop.example/canary",
+            statement_descriptor="CANARY SHOP",
+        )
+        till.noted.clear()
+        paid = till.go_on(f"pay_{uuid.uuid4().hex}", terms, payer=payer)
+        till.ask(paid)
+        told = [one.told for one in till.noted]
+        assert len(told) > len(till.gateway.capabilities.steps)
+        assert [one for one in told if "1999" not in one or paid.request.payment_id not in one] == []
+        seen = "".join(told)
+        for secret in (till.subject.api_key, token, "secret_", "3ds/", "csec_", "203.0.113", "Asha"):
+            assert secret not in seen
+        assert "canary" not in seen.lower()
 
 
 def _flows(till: Till, paid: Paid) -> list:  # type: ignore[type-arg]

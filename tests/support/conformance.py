@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,10 +18,13 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.confirms import Confirm
 from aegis_worker.domain.disputes import DisputeLookup
+from aegis_worker.domain.exchanges import Noted
 from aegis_worker.domain.gateway_keys import FIRST_ORDERED, gateway_key
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Lookup, Operation, Outcome
+from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
+from aegis_worker.exchange.engine import STUCK, wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import Adapter, GatewayEvent
 from aegis_worker.gateways.config import GatewayConfig
@@ -108,6 +112,7 @@ class Till:
         self.subject, self.emulator, self.shop = subject, emulator, shop
         self.adapter = subject.adapter(subject.config(emulator.url, **config))
         self.gateway = LoadedGateway(self.adapter)
+        self.noted: list[Noted] = []
 
     def pay(
         self,
@@ -130,12 +135,14 @@ class Till:
         )
         return self.go_on(f"pay_{uuid.uuid4().hex}", terms)
 
-    def go_on(self, payment_id: str, terms: PaymentTerms, ref: str | None = None) -> Paid:
+    def go_on(
+        self, payment_id: str, terms: PaymentTerms, ref: str | None = None, *, payer: Payer | None = None
+    ) -> Paid:
         """The steps of a charge from the first."""
         for operation in self.gateway.capabilities.steps:
             key = gateway_key(payment_id, operation, 1)
-            request = GatewayRequest(operation, payment_id, key, terms, ref)
-            outcome = sent(self.gateway, request)
+            request = GatewayRequest(operation, payment_id, key, terms, ref, payer=payer)
+            outcome = sent(self.gateway, request, self.noted.append)
             ref = getattr(outcome, "gateway_ref", None) or ref
             if not isinstance(outcome, Approved):
                 break
@@ -168,7 +175,9 @@ class Till:
 
     def ask(self, paid: Paid) -> Lookup:
         """What became of the call."""
-        return self.gateway.ask_and_wait(self.query(paid))
+        begin = partial(self.gateway.ask, self.query(paid), note=self.noted.append)
+        said: Lookup = wait_for(begin, self.gateway.config.slowest_call_s, STUCK)
+        return said
 
     def query(self, paid: Paid) -> StatusQuery:
         """The look-up of the call."""

@@ -21,7 +21,7 @@ _PAYMENT = {
     "last_error.code",
     "metadata.merchant_payment_id",
     "created",
-    *below("operations", ("operation", "reference", "amount", "error_code")),
+    *below("operations", ("id", "operation", "reference", "amount", "status", "error_code")),
 }
 
 SANDBOX = AllowList(

@@ -77,7 +77,7 @@ STRIPE = AllowList(
             "stripe-version",
         }
     ),
-    query=frozenset({"expand", "limit", "payment_intent"}),
+    query=frozenset({"expand", "limit", "payment_intent", "starting_after"}),
     sent=frozenset(
         {
             "allowed_payment_method_types",

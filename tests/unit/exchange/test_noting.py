@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -101,6 +101,26 @@ def test_of_stripes_objects_exactly_the_allowed_fields_are_seen() -> None:
         there = set(canaries.path_of.values())
         assert canaries.seen_in(json.dumps(answered)) == there & ALLOWED["stripe"].received
         assert canaries.seen_in(json.dumps(asked["request"])) == there & ALLOWED["stripe"].sent
+
+
+def nested(fields: Iterable[str]) -> dict[str, Any]:
+    """An object with these fields and, beside those on each level, one that no list names; values go where both are."""
+    body: dict[str, Any] = {"unlisted": "x"}
+    for name in sorted({field.split(".")[0] for field in fields}):
+        inner = [field[len(name) + 1 :] for field in fields if field.startswith(f"{name}.")]
+        body[name] = ["x", nested(inner)] if inner else "x"
+    return body
+
+
+@pytest.mark.parametrize("gateway", [name for name, allowed in ALLOWED.items() if allowed.received])
+def test_of_what_lies_beside_and_above_the_allowed_fields_nothing_is_seen(gateway: str) -> None:
+    noting, allowed = Noting(ALLOWED[gateway]), ALLOWED[gateway]
+    for fields, part in ((allowed.received, "answer"), (allowed.sent, "request")):
+        canaries = Canaries()
+        body = json.dumps(canaries.in_place_of(nested(fields))).encode()
+        call, answer = HttpCall("POST", "/v1/x", {}, body), HttpAnswer(200, {}, body)
+        told = exchange(noting.noted(call, answer if part == "answer" else NOT_SENT, 0.0, 1.0))[part]
+        assert canaries.seen_in(json.dumps(told)) == fields
 
 
 @pytest.mark.parametrize("gateway", [name for name, allowed in ALLOWED.items() if allowed.received])
