@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from references import commands, errors, events, sandbox, settings, stripe
+from references.markdown import code, codes, table
 
+from aegis_worker.domain.dispute_statuses import DISPUTE_TRANSITIONS, MEANINGS, DisputeStatus
 from aegis_worker.domain.transitions import LEADS_TO, TERMINAL, TRANSITIONS, EventType, State
 
 ROOT = Path(__file__).parents[1]
@@ -30,9 +32,22 @@ def state_diagram() -> str:
     return "\n".join([*lines, "```"])
 
 
+def dispute_statuses() -> str:
+    """The statuses of a dispute, what each means, and which may follow it."""
+    rows = [
+        (
+            code(status),
+            MEANINGS[status],
+            codes(each for each in DisputeStatus if each in DISPUTE_TRANSITIONS[status]),
+        )
+        for status in DisputeStatus
+    ]
+    return table(("status", "means", "may be followed by"), rows)
+
+
 # By document, and then by the name of the block in it.
 BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "docs/state-machine.md": {"states": state_diagram},
+    "docs/state-machine.md": {"states": state_diagram, "disputes": dispute_statuses},
     "docs/reference/settings.md": {"settings": settings.tables},
     "docs/reference/commands.md": {"overview": commands.overview, "commands": commands.details},
     "docs/reference/errors.md": {

@@ -8,19 +8,10 @@ from aegis_api.entities.schemas import EntityLinksSchema, ListQuerySchema, PageQ
 from aegis_api.http.documented import Answer, one_of, table, text, time, whole
 from aegis_api.http.fields import OneOf
 from aegis_api.http.query_fields import page_start
-from aegis_worker.domain.dispute_statuses import DisputeStatus
+from aegis_worker.domain.dispute_statuses import MEANINGS, DisputeStatus
 from aegis_worker.domain.disputes import REASONS
 
-_STATUS = table(
-    ("status", "means"),
-    ("warning", "the payer's bank asks; no money is taken, and a refund may end it"),
-    ("closed", "a warning that ended without a dispute"),
-    ("needs_response", "the gateway has taken the money back, and takes evidence until `respond_by`"),
-    ("under_review", "the evidence is with the payer's bank"),
-    ("accepted", "given back without a contest"),
-    ("won", "the merchant keeps the money"),
-    ("lost", "the payer keeps it"),
-)
+_STATUS = table(("status", "means"), *((status.value, meaning) for status, meaning in MEANINGS.items()))
 
 
 class DisputeSchema(Answer):

@@ -10,21 +10,14 @@ from .money import Money
 
 
 class DisputeStatus(StrEnum):
-    """How a dispute stands at its gateway, which alone decides it."""
+    """How a dispute stands at its gateway, which alone decides it. What each means: `MEANINGS`."""
 
-    # The payer's bank asks. No money is taken, and a refund may end it.
     WARNING = "warning"
-    # A warning that ended without a dispute.
     CLOSED = "closed"
-    # The gateway has taken the money back, and waits for the merchant's evidence until `respond_by`.
     NEEDS_RESPONSE = "needs_response"
-    # The evidence is with the payer's bank.
     UNDER_REVIEW = "under_review"
-    # Given back without a contest: by the merchant, or by a service that prevents disputes.
     ACCEPTED = "accepted"
-    # The merchant keeps the money.
     WON = "won"
-    # The payer keeps it.
     LOST = "lost"
 
 
@@ -49,6 +42,16 @@ _COUNTED_IN: Mapping[DisputeStatus, str] = {
     **dict.fromkeys(OPEN, "disputed_minor"),
     _S.ACCEPTED: "charged_back_minor",
     _S.LOST: "charged_back_minor",
+}
+
+MEANINGS: Mapping[DisputeStatus, str] = {
+    _S.WARNING: "the payer's bank asks; no money is taken, and a refund may end it",
+    _S.CLOSED: "a warning that ended without a dispute",
+    _S.NEEDS_RESPONSE: "the gateway has taken the money back, and takes evidence until `respond_by`",
+    _S.UNDER_REVIEW: "the evidence is with the payer's bank",
+    _S.ACCEPTED: "given back without a contest, by the merchant or by a service that prevents disputes",
+    _S.WON: "the merchant keeps the money",
+    _S.LOST: "the payer keeps it",
 }
 
 

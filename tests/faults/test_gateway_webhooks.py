@@ -429,6 +429,7 @@ def test_an_event_about_a_call_that_another_account_made_asks_nobody(database, t
     assert followed(toy_api) == {"claimed": 1, "no_news": 1}
 
 
+@pytest.mark.row(74)
 def test_a_worker_that_dies_with_an_event_in_hand_leaves_it_to_another(database, api):
     payment_id = in_doubt(database)
     send(api, event_about(payment_id))

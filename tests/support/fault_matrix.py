@@ -65,6 +65,7 @@ ROWS = {
     71: "the clock goes back under beat",
     72: "a confirm lost, repeated, raced by a look-up, or cut short by a death",
     73: "a dispute told late, early, repeated, out of order, in unknown words, or by a gateway that does not answer",
+    74: "a process dies while a gateway's event is received or worked off",
 }
 
 # Rows that can't have a test yet, and the reason.

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import CheckConstraint, Table
 
 from aegis_worker.domain.changes import JobStatus
+from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.persistence.tables.payments import attempts
 
@@ -55,7 +56,8 @@ def test_every_state_event_and_status_is_explained() -> None:
     text = "\n".join(document.read_text().partition("## Fields of `data`")[0] for document in documents)
     explained = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
     attempt_statuses = re.findall(r"'(\w+)'", _condition(attempts, "status_known"))
-    named = {*State, *(event.wire for event in EventType), "queued", *get_args(JobStatus), *attempt_statuses}
+    events = (event.wire for event in EventType)
+    named = {*State, *DisputeStatus, *events, "queued", *get_args(JobStatus), *attempt_statuses}
     assert explained == named
 
 

@@ -9,6 +9,8 @@ from aegis_worker.audit.batches import pages
 from aegis_worker.audit.violations import Bounds, Violation
 from aegis_worker.persistence.database import Database
 
+from .disputes import Disputes, ours
+
 # The audit is made when nothing is under way any more, so what is due must be taken up within a few ticks of beat.
 _AT_REST = Bounds(overdue_after_s=30.0, undelivered_after_s=30.0, settles_after_s=10.0)
 
@@ -53,6 +55,11 @@ class Books:
         """Payments with later ids than `after`; `version` is the seq of the last event."""
         with self.database.read() as connection:
             return [dict(row) for row in connection.exec_driver_sql(_PAYMENTS, {"after": after}).mappings()]
+
+    def disputes(self) -> Disputes:
+        """The disputes that we know, by gateway and its id of each."""
+        with self.database.read() as connection:
+            return ours(connection)
 
     def under_way(self) -> dict[str, int]:
         """How much has not come to rest: payments and jobs that are open, events and webhooks to deliver."""

@@ -13,7 +13,7 @@ from aegis_worker.errors import OperatorError
 from aegis_worker.lab.demo.cast import Order, Role
 from aegis_worker.terminal.api import Api, NotAnswered, Reply
 
-from . import merchants, payers
+from . import disputes, merchants, payers
 
 THREADS = 8
 # An API that is killed again and again is back within this time after the last kill.
@@ -34,6 +34,7 @@ ROLES = (
     Role("3-D Secure", 0.03, ("tok_3ds_1",)),
     Role("the payer acts in the frontend", 0.06, payers.TOKENS),
     Role("pending at the gateway", 0.03, ("tok_pending_1",)),
+    Role(disputes.ROLE, 0.06, disputes.TOKENS),
     Role(merchants.CAPTURES, 0.06, merchants.CAPTURED, capture_method="manual"),
     Role(merchants.CANCELS, 0.06, merchants.CANCELLED, State.CANCELLED, capture_method="manual"),
 )

@@ -28,6 +28,7 @@ _PROGRAMS = {
     "refund": ("web",),
     "gateway_event": ("web",),
     "event_inbox": ("worker",),
+    "dispute": ("worker",),
     "job": ("worker",),
     "attempt": ("worker",),
     "gateway": ("worker",),

@@ -14,7 +14,7 @@ from typing import Any
 from aegis_worker.audit.violations import Violation
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.domain.modes import Owner
-from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.errors import DatabaseUnavailable, OperatorError
 from aegis_worker.ids import new_id
 from aegis_worker.lab.demo.ledgers import Charge, read_ledger
 from aegis_worker.lab.demo.sink import Sink
@@ -25,6 +25,7 @@ from aegis_worker.settings import Settings, load_settings
 from aegis_worker.terminal.installation import opened_database
 
 from .books import Books
+from .disputes import differing, theirs
 from .judge import against_ledgers, against_sink, of_answers
 from .load import Answered, Load
 from .rehearsal import environment
@@ -79,9 +80,17 @@ class Stage:
         patience_s = _PATIENCE_S + 2 * (self.settings.lease_s + self.settings.outbox_lease_s)
         return self.wait_until(self._at_rest, patience_s)
 
-    def _at_rest(self) -> bool:
+    def _disputes_differ(self) -> list[Violation]:
+        """How disputes stand in the ledgers otherwise than here. What can't be read differs until it can."""
         try:
-            return not self.books.under_way()
+            return list(differing(self.books.disputes(), theirs(self.charges())))
+        except (DatabaseUnavailable, OperatorError) as error:
+            return [Violation("I3", "", "disputes can't be compared", {"because": str(error)})]
+
+    def _at_rest(self) -> bool:
+        """A dispute that has moved is told in the same commit, so what is under way is looked at again after disputes."""
+        try:
+            return not (self.books.under_way() or self._disputes_differ() or self.books.under_way())
         except DatabaseUnavailable:
             return False
 
@@ -98,6 +107,7 @@ class Stage:
         last_seqs = {payment["id"]: payment["version"] for payment in everything}
         found = [
             *against_ledgers(everything, self.charges()),
+            *self._disputes_differ(),
             *against_sink(self.sink.arrivals(), last_seqs),
             *of_answers(answers, everything),
             *self.books.audit(after),

@@ -21,8 +21,17 @@ _RELEASED = frozenset({"succeeded", "voided"})
 
 
 @dataclass(frozen=True, slots=True)
+class Disputed:
+    """A dispute of a charge: the gateway's id of it, what it is about in minor units, and how it stands."""
+
+    id: str
+    amount: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
-    """Money that a gateway holds or took, in minor units. `captures` and `refunds`: each by itself.
+    """Money that a gateway holds or took, in minor units. `captures`, `refunds` and `disputes`: each by itself.
 
     `released`: something was held and not captured, and is held no longer.
     """
@@ -36,6 +45,7 @@ class Charge:
     captures: tuple[int, ...] = ()
     refunds: tuple[int, ...] = ()
     released: bool = False
+    disputes: tuple[Disputed, ...] = ()
 
     @property
     def kept(self) -> int:
@@ -88,6 +98,7 @@ def _charge(gateway: str, row: Mapping[str, Any]) -> Charge:
         tuple(row["captures"]),
         tuple(row["refunds"]),
         released=row["status"] in _RELEASED and row["authorized"] > row["captured"],
+        disputes=tuple(Disputed(**one) for one in row["disputes"]),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from aegis_worker.gateways.registry import load_configs
 from aegis_worker.ids import event_id
 from aegis_worker.lab.crash import PointNames
 from aegis_worker.lab.crash.baseline import Baseline, compare
+from aegis_worker.lab.crash.disputes import Disputes, differing, theirs
 from aegis_worker.lab.crash.judge import against_ledgers, against_sink, of_answers, of_endings
 from aegis_worker.lab.crash.kills import Kills
 from aegis_worker.lab.crash.load import ROLES, Answered
@@ -28,7 +30,7 @@ from aegis_worker.lab.crash.rehearsal import SHORT_TIMES, environment, only_sand
 from aegis_worker.lab.crash.report import points_as_json
 from aegis_worker.lab.crash.schedule import Fault, schedule
 from aegis_worker.lab.demo.cast import PLAIN, Order
-from aegis_worker.lab.demo.ledgers import Charge
+from aegis_worker.lab.demo.ledgers import Charge, Disputed
 from aegis_worker.lab.demo.sink import Arrivals
 from aegis_worker.settings import default_config_dir
 
@@ -61,6 +63,19 @@ A_CHARGE, ANOTHER = (
     Charge(A, "sandbox_a", "spay_1", "USD", 1999),
     Charge(A, "sandbox_b", "spay_2", "USD", 1999),
 )
+
+
+# --- Disputes
+
+
+def test_a_dispute_that_a_ledger_has_otherwise_than_we_say_is_a_violation() -> None:
+    disputed = replace(A_CHARGE, disputes=(Disputed("dp_1", 1999, "lost"),))
+    booked = theirs([disputed, ANOTHER])
+    assert list(differing(booked, booked)) == []
+    stale: Disputes = {("sandbox_a", "dp_1"): (A, 1999, "needs_response")}
+    unknown: Disputes = {}
+    for known in (unknown, stale, {**booked, ("sandbox_a", "dp_2"): (A, 1, "won")}):
+        assert broken(differing(known, booked)) == [("I3", A)]
 
 
 # --- Options
