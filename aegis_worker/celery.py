@@ -141,6 +141,7 @@ app.conf.update(
         "webhooks": _beat("webhooks.deliver", "outbox", 1.0),
         "reconcile": _beat("maintenance.reconcile", "maintenance", 60.0),
         "recheck": _beat("maintenance.recheck", "maintenance", 15.0),
+        "disputes": _beat("maintenance.disputes", "maintenance", 60.0),
         "decisions": _beat("maintenance.decisions", "maintenance", 15.0),
         "audit": _beat("maintenance.audit", "maintenance", 60.0),
         "purge": _beat("maintenance.purge", "maintenance", 3600.0),

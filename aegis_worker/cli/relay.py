@@ -16,6 +16,7 @@ import structlog
 from aegis_worker import reconcile
 from aegis_worker.audit.run import audit_on
 from aegis_worker.errors import AegisError
+from aegis_worker.gateway_events.disputes import ask_about_due
 from aegis_worker.gateway_events.follow import follow
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.redaction import redact_text
@@ -34,6 +35,7 @@ log = structlog.get_logger(__name__)
 # Runs are short, so that events of finished charges go out before the next payments are taken up.
 _RUN_LIMIT_S = 2.0
 _RECONCILE_EVERY_S, _RECHECK_EVERY_S, _AUDIT_EVERY_S, _PURGE_EVERY_S = 60.0, 15.0, 60.0, 3600.0
+_DISPUTES_EVERY_S = 60.0
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -51,7 +53,9 @@ class RelayReport:
 
 
 class Rota:
-    """The chores that are done now and then, not in every pass: reconcile, recheck, people's decisions, audit, purge."""
+    """The chores that are done now and then, not in every pass: reconcile, recheck, disputes, people's decisions, audit,
+    purge.
+    """
 
     def __init__(self, parts: Worker) -> None:
         audit = replace(parts.audit, budget_s=min(parts.audit.budget_s, _RUN_LIMIT_S))
@@ -61,6 +65,7 @@ class Rota:
                 lambda: dict(reconcile.reconcile(parts.reconcile, trigger="beat").found),
             ),
             "recheck": (_RECHECK_EVERY_S, lambda: dict(recheck(parts.recheck))),
+            "disputes": (_DISPUTES_EVERY_S, lambda: dict(ask_about_due(parts.database, parts.gateways))),
             "decisions": (_RECHECK_EVERY_S, lambda: dict(carry_out_due(parts.review))),
             "purge": (_PURGE_EVERY_S, lambda: dict(purge(parts.database, parts.settings))),
             "audit": (_AUDIT_EVERY_S, lambda: dict(audit_on(audit).numbers)),

@@ -54,12 +54,12 @@ def of_event(event: ClaimedEvent, matched: Matched) -> Subject:
     return Subject(charge, event)
 
 
-def ask_about_due(database: Database, gateways: Mapping[str, PaymentGateway]) -> int:
+def ask_about_due(database: Database, gateways: Mapping[str, PaymentGateway]) -> dict[str, int]:
     """Ask about disputes that their gateways have yet to decide and that are due; returns how many there were."""
     claim = partial(dispute_rows.claim_due, limit=_CHECKED_AT_ONCE, again_after=_ASKED_AGAIN_AFTER)
     due = database.run(claim)
     ask_about(database, gateways, [Subject(charge) for charge in due])
-    return len(due)
+    return {"asked": len(due)}
 
 
 def ask_about(

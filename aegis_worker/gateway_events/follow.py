@@ -25,7 +25,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.entity_rows import check_now, open_checks
 
 from .decide import behind_a_job, decide, is_about_a_charge_given_up, is_about_what_was_charged
-from .disputes import ask_about, ask_about_due, of_event
+from .disputes import ask_about, of_event
 
 log = structlog.get_logger(__name__)
 
@@ -44,14 +44,12 @@ class FollowParts:
 
 
 def follow(parts: FollowParts) -> dict[str, int]:
-    """Follow what is due until nothing is, or the budget is spent, and ask about disputes that are due.
+    """Follow what is due until nothing is, or the budget is spent.
 
     Returns how many were claimed, and how many ended in each status.
     """
     counts: Counter[str] = Counter(claimed=0)
     stop_at = time.monotonic() + _BUDGET_S
-    if checked := ask_about_due(parts.database, parts.gateways):
-        counts["disputes"] = checked
     while time.monotonic() < stop_at:
         claimed = parts.database.run(partial(gateway_event_rows.claim, limit=_BATCH))
         if not claimed:

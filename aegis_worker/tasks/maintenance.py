@@ -5,6 +5,7 @@ from __future__ import annotations
 from aegis_worker import reconcile
 from aegis_worker.audit.run import audit_on
 from aegis_worker.celery import app
+from aegis_worker.gateway_events.disputes import ask_about_due
 from aegis_worker.holds import look_after_holds
 from aegis_worker.pipeline.recheck import recheck
 from aegis_worker.purge import purge
@@ -30,6 +31,13 @@ def reconcile_now() -> dict[str, int]:
 def recheck_charges() -> dict[str, int]:
     """Ask again about charges that were refused or absent."""
     return recheck(process.worker().recheck)
+
+
+@app.task(name="maintenance.disputes")
+def ask_about_disputes() -> dict[str, int]:
+    """Ask again about disputes that their gateways have yet to decide."""
+    parts = process.worker()
+    return ask_about_due(parts.database, parts.gateways)
 
 
 @app.task(name="maintenance.decisions")

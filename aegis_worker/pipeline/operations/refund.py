@@ -21,8 +21,12 @@ class Refund(Ordered):
         return self if order_in(work.job.request) is not None else self._reversal
 
     def unsent_because(self, work: Work, order: Order) -> str | None:
-        """A dispute that was opened while the refund waited: beside a lost one it would pay twice. The merchant decides."""
-        return "dispute_open" if work.payment.disputed_minor and not order.forced else None
+        """A dispute was opened, or lost, while the refund waited: it might pay twice, and the merchant decides again."""
+        payment = work.payment
+        is_lost = payment.charged_back_minor > 0
+        gone = payment.refunded_minor + payment.refunding_minor + payment.charged_back_minor
+        pays_twice = payment.disputed_minor > 0 or (is_lost and gone > payment.captured_minor)
+        return "dispute_open" if pays_twice and not order.forced else None
 
     def follows(self, work: Work, order: Order) -> list[Fact]:
         """Nothing: the end is final."""

@@ -29,6 +29,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Pending, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import AmountExceedsRefundable, DisputeOpen
+from aegis_worker.gateway_events.disputes import ask_about_due
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 
@@ -236,13 +237,27 @@ def test_a_dispute_whose_event_never_came_is_asked_about_again(
     payment_id = paid(database, gateway)
     told(api, shown())
     gateway.disputed = lambda query: shown(WON)
-    assert followed(api) == {"claimed": 0}
+    assert ask_about_due(database, api.gateways) == {"asked": 0}
     let_events_pass(database, 6 * 3600)
-    assert followed(api) == {"claimed": 0, "disputes": 1}
+    assert ask_about_due(database, api.gateways) == {"asked": 1}
     assert disputes_of(database, payment_id)[0]["status"] == "won"
     assert story_of(database, payment_id)[-1] == "DISPUTE_WON"
     let_events_pass(database, 6 * 3600)
-    assert followed(api) == {"claimed": 0}
+    assert ask_about_due(database, api.gateways) == {"asked": 0}
+
+
+def test_a_refund_that_waited_while_all_was_charged_back_fails_unsent(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    refund = ordering(database, gateway, payment_id, REFUND, 1600)
+    told(api, shown(LOST, minor=500))
+    run_until_quiet(pipeline(database, gateway))
+    assert entity(database, refund.id)["error"]["code"] == "dispute_open"
+    ordering(database, gateway, payment_id, REFUND, 1499, "what-is-left")
+    run_until_quiet(pipeline(database, gateway))
+    assert amounts(database, payment_id)["refunded"] == 1499
+    assert row_is_fold(database, payment_id)
 
 
 def test_a_payment_that_waits_for_its_gateway_can_be_disputed(
