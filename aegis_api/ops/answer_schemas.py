@@ -53,7 +53,7 @@ class StandingDecisionSchema(Answer):
 
     id = text()
     status = one_of("waiting", "refused")
-    resolution = one_of("charged", "not_charged")
+    resolution = one_of("charged", "not_charged", "succeeded", "failed")
     reason = text()
     evidence = text("What the decision is based on, such as an id from the gateway's dashboard.")
     gateway = text(none=True)

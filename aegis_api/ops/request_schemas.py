@@ -64,7 +64,7 @@ class ResolutionSchema(BodySchema):
 
     resolution = OneOf(
         frozenset(KINDS),
-        "charged, not_charged, ask_again, rebuild or withdraw",
+        "charged, not_charged, succeeded, failed, ask_again, rebuild or withdraw",
         required=True,
         metadata={"description": "The decision: one of the `resolutions` that the review lists."},
     )
@@ -81,8 +81,8 @@ class ResolutionSchema(BodySchema):
         255,
         metadata={
             "description": (
-                "Only with charged: the gateway's id of the charge. AegisPay looks it up and checks whose charge it is, "
-                "its amount, and that no other payment has it."
+                "Only with charged and succeeded: the gateway's id of it. AegisPay looks it up and checks whose it is, its "
+                "amount, and that no other payment has it."
             )
         },
     )

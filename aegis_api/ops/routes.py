@@ -107,12 +107,12 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
     """Decide about a payment that waits for a person
 
     AegisPay asks the gateways first, and refuses a decision that they contradict. `charged` and `not_charged` end the
-    payment as a gateway's answer would; if the payment has ended already, they only close its review. If no gateway
-    confirms them, they need `evidence`, and they wait as the `decision` in the answer. A waiting decision takes effect when
-    the gateway confirms it, at the latest at its `takes_effect_at`, unless the gateway contradicts it. With `force` it
-    takes effect at once. `withdraw` takes back a waiting decision; any other decision replaces it. `ask_again` has the
-    gateway asked once more. `rebuild` sets a frozen payment to what its events say. The audit log keeps every decision and
-    its result.
+    payment as a gateway's answer would; if the payment has ended already, they only close its review. `succeeded` and
+    `failed` end the capture, cancel or refund that waits, in the same way. If no gateway confirms them, they need
+    `evidence`, and they wait as the `decision` in the answer. A waiting decision takes effect when the gateway confirms it,
+    at the latest at its `takes_effect_at`, unless the gateway contradicts it. With `force` it takes effect at once.
+    `withdraw` takes back a waiting decision; any other decision replaces it. `ask_again` has the gateway asked once more.
+    `rebuild` sets a frozen payment to what its events say. The audit log keeps every decision and its result.
     """
     web = parts().web
     resolved = resolve(

@@ -22,6 +22,7 @@ from .decision_options import in_options, refusals_in_options
         """
         aegis resolve pay_0199f5… --charged --reason "in the settlement report of 20 Nov" --gateway-ref ch_8c1f
         aegis resolve pay_0199f5… --not-charged --reason "support ticket 4711: the gateway has no such charge"
+        aegis resolve pay_0199f5… --succeeded --reason "the refund is in the dashboard" --gateway-ref re_5d20
         aegis resolve pay_0199f5… --ask-again --reason "their status page is green again"
         aegis resolve pay_0199f5… --not-charged --reason "ticket 4711" --evidence "their reply of 20 Nov, case 0815"
         aegis resolve pay_0199f5… --withdraw --reason "it was another payment's charge"
@@ -32,6 +33,10 @@ from .decision_options import in_options, refusals_in_options
 @click.argument("payment_id", metavar="ID")
 @click.option("--charged", "kind", flag_value="charged", help="The money moved.")
 @click.option("--not-charged", "kind", flag_value="not_charged", help="No money moved: the payment fails.")
+@click.option(
+    "--succeeded", "kind", flag_value="succeeded", help="The capture, cancel or refund in doubt was done."
+)
+@click.option("--failed", "kind", flag_value="failed", help="It was not done, and is not going to be.")
 @click.option("--ask-again", "kind", flag_value="ask_again", help="Ask the gateway once more.")
 @click.option("--rebuild", "kind", flag_value="rebuild", help="Set a frozen payment to what its events say.")
 @click.option(
@@ -41,7 +46,7 @@ from .decision_options import in_options, refusals_in_options
 @click.option("--gateway", help="With --charged: the gateway that charged, if it is not the latest one.")
 @click.option(
     "--gateway-ref",
-    help="With --charged: the gateway's id of the charge. AegisPay looks it up and checks it.",
+    help="With --charged or --succeeded: the gateway's id of it. AegisPay looks it up and checks it.",
 )
 @click.option(
     "--attempt", type=click.IntRange(1), help="With --charged: the number of the attempt that charged."
@@ -79,7 +84,9 @@ def command(
     with --force. The audit log keeps the decision, its reason and its result.
     """
     if kind is None:
-        raise click.UsageError("say how: --charged, --not-charged, --ask-again, --rebuild or --withdraw")
+        raise click.UsageError(
+            "say how: --charged, --not-charged, --succeeded, --failed, --ask-again, --rebuild or --withdraw"
+        )
     settings = load_settings()
     with opened_database() as database:
         # No hints, so that no Redis is needed: the sweep finds due jobs within seconds.

@@ -170,6 +170,9 @@ DECLINES: dict[str, Decline] = {
     "resolved_not_charged": Decline(
         "technical", "retry_later", "A person found that the charge in doubt did not happen."
     ),
+    "resolved_not_done": Decline(
+        "technical", "retry_later", "A person found that the capture, cancel or refund in doubt was not done."
+    ),
 }
 
 # A gateway whose credentials are wrong refuses before doing anything: another gateway may still take the payment.

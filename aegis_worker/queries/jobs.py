@@ -32,6 +32,7 @@ class StoredJob(Struct, frozen=True):
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    request: Mapping[str, Any] | None = None
 
 
 # Conditions that a status implies, written as in the indexes, which don't name the status. They let the planner use them.

@@ -107,12 +107,12 @@ def _was_given_back(outcome: Lookup) -> bool:
 
 def checked(kind: Kind, says: Sequence[Said]) -> Checked:
     """How far the gateways confirm a decision that they don't contradict."""
-    return _charged(says) if kind == "charged" else _not_charged(says)
+    return _charged(says) if kind in ("charged", "succeeded") else _not_charged(says)
 
 
 def is_confirmed(kind: Kind, how: Checked) -> bool:
     """Whether the gateways confirm the decision. An answer "no such charge" can confirm only that nothing was charged."""
-    return how in ("confirmed", "nothing_sent") or (how == "not_found" and kind == "not_charged")
+    return how in ("confirmed", "nothing_sent") or (how == "not_found" and kind in ("not_charged", "failed"))
 
 
 def _charged(says: Sequence[Said]) -> Checked:

@@ -9,7 +9,7 @@ from functools import partial
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import hop_reference
-from aegis_worker.domain.outcomes import Operation, Unknown
+from aegis_worker.domain.outcomes import Operation, Unknown, charges
 from aegis_worker.exchange.engine import STUCK, begun
 from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.base import PaymentGateway
@@ -48,14 +48,23 @@ def _asked(
     unreachable = out_of_reach(charge.gateway, config, charge.account, case.payment.mode)
     if gateway is None or unreachable is not None:
         return lambda: Said(charge, Unknown(unreachable or ""), asked_for)
-    gateway_ref = asked_for or hop_reference(case.calls, charge)
-    query = StatusQuery(Operation.PROCESS, charge.gateway_key, gateway_ref, case.payment.amount)
+    query = _query(case, charge, asked_for)
     wait: Callable[[], Answer | BaseException | None] = begun(
         partial(begin_call, gateway, Ask(query), math.inf),
         longest_s(gateway),
         Answer(STUCK, longest_s(gateway) * 1000, looked_up=True, asked_at_s=clock_s()),
     )
     return lambda: _said(gateway, charge, asked_for, wait())
+
+
+def _query(case: Case, call: Attempt, asked_for: str | None) -> StatusQuery:
+    order = case.order
+    if order is None:
+        gateway_ref = asked_for or hop_reference(case.calls, call)
+        return StatusQuery(Operation.PROCESS, call.gateway_key, gateway_ref, case.payment.amount)
+    amount = order.money(case.payment.amount.currency)
+    own_ref = asked_for or call.gateway_ref
+    return StatusQuery(call.operation, call.gateway_key, case.payment.gateway_ref, amount, own_ref)
 
 
 def _said(
@@ -66,7 +75,8 @@ def _said(
     if answer is None:
         raise AssertionError("unreachable: only what would be sent can be too late")
     capabilities = gateway.capabilities
-    carries = capabilities.identity.look_ups.get(Operation.PROCESS, NOTHING)
+    about = Operation.PROCESS if charges(charge.operation) else charge.operation
+    carries = capabilities.identity.look_ups.get(about, NOTHING)
     return Said(
         charge,
         answer.outcome,  # type: ignore[arg-type]

@@ -10,22 +10,24 @@ from typing import Literal, get_args
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.charges import standing_charges
 from aegis_worker.domain.decisions import Decision
+from aegis_worker.domain.entities import Order
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.transitions import State
 
-Kind = Literal["charged", "not_charged", "ask_again", "rebuild", "withdraw"]
+Kind = Literal["charged", "not_charged", "succeeded", "failed", "ask_again", "rebuild", "withdraw"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """The payment's one open job. `lease_epoch` is its fence."""
+    """The payment's one open job. `lease_epoch` is its fence; `order` the capture, void or refund that it is about."""
 
     id: str
     operation: str
     status: str
     lease_epoch: int
     reason: str | None
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,24 @@ class Case:
         return [self.calls[position] for position in standing_charges(self.calls)]
 
     @property
+    def order(self) -> Order | None:
+        """The capture, void or refund that waits for a person."""
+        return self.job.order if self.job is not None else None
+
+    @property
+    def order_call(self) -> Attempt | None:
+        """The call that was made for it, if one was."""
+        order = self.order
+        if order is None:
+            return None
+        named = (order.operation, order.attempt)
+        return next((call for call in self.calls if (call.operation, call.number) == named), None)
+
+    @property
     def sends(self) -> int:
-        """How often a charge was sent for the payment."""
-        return sum(call.sends for call in self.charges)
+        """How often what is decided about was sent: the payment's charges, or the order."""
+        calls = self.charges if self.order is None else [self.order_call]
+        return sum(call.sends for call in calls if call is not None)
 
     @property
     def resolutions(self) -> tuple[Kind, ...]:
@@ -62,17 +79,22 @@ class Case:
             in_review=in_review,
             was_charged=bool(self.charges),
             decided=self.decision is not None and self.decision.stands,
+            order=self.order,
         )
 
 
-def resolutions_of(*, frozen: bool, in_review: bool, was_charged: bool, decided: bool) -> tuple[Kind, ...]:
+def resolutions_of(
+    *, frozen: bool, in_review: bool, was_charged: bool, decided: bool, order: Order | None
+) -> tuple[Kind, ...]:
     """The decisions that a person may make. A frozen payment has to be rebuilt first. "Charged" needs a call on record,
-    and "withdraw" a decision that waits for a gateway.
+    and "withdraw" a decision that waits for a gateway. A capture, void or refund has succeeded or failed.
     """
     if frozen:
         return ("rebuild",)
     if not in_review:
         return ()
-    charged: tuple[Kind, ...] = ("charged",) if was_charged else ()
     withdraw: tuple[Kind, ...] = ("withdraw",) if decided else ()
+    if order is not None:
+        return ("succeeded", "failed", "ask_again", *withdraw)
+    charged: tuple[Kind, ...] = ("charged",) if was_charged else ()
     return (*charged, "not_charged", "ask_again", *withdraw)

@@ -9,6 +9,7 @@ from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
 from aegis_worker.domain.charges import may_have_charged
 from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.entities import EntityChange
 from aegis_worker.domain.outcomes import Approved, Declined, Operation, charges
 from aegis_worker.domain.payment import Fact, failed
 from aegis_worker.domain.transitions import EventType, State
@@ -25,18 +26,22 @@ _HOW: dict[Checked, str] = {
     "unanswered": "an operator decided; the gateway could not be asked",
     "nothing_sent": "an operator decided; nothing was ever sent",
 }
-_OPERATOR = "operator"
+OPERATOR = "operator"
 _UNHEARD: tuple[Checked, ...] = ("unanswered", "too_early")
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What has to be written, and what the person is told. `facts` are empty if only the job changes."""
+    """What has to be written, and what the person is told. `facts` are empty if only the job changes.
+
+    `entities`: the capture, void or refund that was decided about.
+    """
 
     facts: Sequence[Fact]
     job: JobChange
     note: str
     answered: AnswerAttempt | None = None
+    entities: Sequence[EntityChange] = ()
 
 
 def chosen_charge(case: Case, *, gateway: str | None, number: int | None) -> Attempt:
@@ -74,7 +79,7 @@ def charged(
         charge.gateway,
         AttemptStatus.APPROVED,
         gateway_ref=answer.gateway_ref,
-        outcome=StoredOutcome(captured=answer.captured, decided_by=_OPERATOR, checked=how),
+        outcome=StoredOutcome(captured=answer.captured, decided_by=OPERATOR, checked=how),
         asked=how != "unanswered",
     )
     job = JobChange(
@@ -113,7 +118,7 @@ def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s:
             latest.number,
             latest.gateway,
             AttemptStatus.DECLINED,
-            outcome=StoredOutcome.of_error(error, decided_by=_OPERATOR, checked=how),
+            outcome=StoredOutcome.of_error(error, decided_by=OPERATOR, checked=how),
             asked=latest in [said.call for said in says] and how != "unanswered",
             not_found=how == "not_found",
             recheck_in_s=recheck_in_s if may_have_charged(latest) else None,

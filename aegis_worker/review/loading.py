@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, Select, select
 
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.entities import order_in
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.attempt_rows import ATTEMPT_COLUMNS, attempt_from_row
 from aegis_worker.persistence.mapping import payment_from_row
@@ -30,10 +33,14 @@ def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case
     return Case(
         payment=payment_from_row({str(name): value for name, value in row.items()}),
         frozen_at=row["frozen_at"],
-        job=None if job is None else OpenJob(job.id, job.operation, job.status, job.lease_epoch, job.reason),
+        job=None if job is None else _open(job),
         calls=_calls(connection, payment_id),
         decision=decisions.of_payment(connection, payment_id),
     )
+
+
+def _open(job: Any) -> OpenJob:
+    return OpenJob(job.id, job.operation, job.status, job.lease_epoch, job.reason, order_in(job.request))
 
 
 def _calls(connection: Connection, payment_id: str) -> list[Attempt]:
@@ -60,8 +67,8 @@ def standing_on(connection: Connection, gateway: str, gateway_ref: str, *, besid
     ).scalar_one_or_none()
 
 
-def _open_job(payment_id: str) -> Select[tuple[str, str, str, int, str | None]]:
+def _open_job(payment_id: str) -> Select[Any]:
     columns = jobs.c
-    return select(columns.id, columns.operation, columns.status, columns.lease_epoch, columns.reason).where(
-        columns.payment_id == payment_id, columns.status.in_(("queued", "running", "waiting", "review"))
-    )
+    return select(
+        columns.id, columns.operation, columns.status, columns.lease_epoch, columns.reason, columns.request
+    ).where(columns.payment_id == payment_id, columns.status.in_(("queued", "running", "waiting", "review")))

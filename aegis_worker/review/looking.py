@@ -12,7 +12,7 @@ from aegis_worker.domain.charges import not_to_be_adopted
 from aegis_worker.domain.outcomes import ActionRequired, Approved, Pending
 from aegis_worker.errors import ResolutionContradicted, ResolutionRefused
 
-from . import decide
+from . import decide, orders
 from .answers import Checked, Said, checked, contradiction, is_confirmed
 from .asking import ask
 from .case import Case
@@ -43,13 +43,16 @@ def look_into(parts: ReviewParts, case: Case, resolution: Resolution) -> Looked:
 
     Raises ResolutionContradicted if a gateway says otherwise, ResolutionRefused if there is no such charge.
     """
-    charges = case.charges
+    charges = case.charges if case.order is None else [call for call in [case.order_call] if call is not None]
     if resolution.kind == "charged":
         charges = [decide.chosen_charge(case, gateway=resolution.gateway, number=resolution.attempt)]
     asked_at_s = clock_s()
-    named = resolution.gateway_ref if resolution.kind == "charged" else None
+    named = resolution.gateway_ref if resolution.kind in ("charged", "succeeded") else None
     says = ask(parts.gateways(), case, charges, named) if charges else []
-    against = contradiction(case, resolution.kind, says, resolution.gateway_ref)
+    if case.order is None:
+        against = contradiction(case, resolution.kind, says, resolution.gateway_ref)
+    else:
+        against = orders.contradiction(resolution.kind, says, resolution.gateway_ref)
     if against is not None:
         raise contradicted(against, says, _what_to_do(case, resolution, against))
     how = checked(resolution.kind, says)
@@ -82,6 +85,8 @@ def refuse_anothers(connection: Connection, case: Case, looked: Looked, resoluti
 
 
 def _what_to_do(case: Case, resolution: Resolution, against: Said) -> str:
+    if case.order is not None:
+        return orders.what_to_do(against)
     if against.is_of_another:
         return (
             "it is not this payment's charge: give the `gateway_ref` of its own, or the `attempt` and `gateway`"

@@ -127,10 +127,14 @@ def _checked_case(case: Case | None, payment_id: str, kind: Kind, expected_versi
 def _why_not(case: Case, kind: Kind) -> str:
     if case.frozen_at is not None:
         return "the payment is frozen: its events do not lead to its row; `rebuild` it first"
+    if case.order is not None and kind in ("charged", "not_charged"):
+        return f"its {case.order.kind} {case.order.id} waits for a person, not its charge"
     if not case.resolutions:
         return f"the payment ({case.payment.state}) does not wait for a person"
     if kind == "rebuild":
         return "only a payment that the audit froze is rebuilt"
+    if kind in ("succeeded", "failed"):
+        return "no capture, cancel or refund of it waits for a person"
     if kind == "withdraw":
         return "no decision about it waits to take effect"
     return "no charge was ever sent for this payment, so none can have happened"

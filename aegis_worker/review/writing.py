@@ -16,7 +16,7 @@ from aegis_worker.errors import InvalidState, ReferenceTaken, ResolutionRefused
 from aegis_worker.persistence import audit_log, decisions
 from aegis_worker.persistence.record import record
 
-from . import decide
+from . import decide, orders
 from .case import Case, OpenJob
 from .looking import Looked
 from .parts import Resolution, Resolved, ReviewParts, TookEffect, as_json, named, summary
@@ -63,6 +63,8 @@ def take_effect(
         events=events,
         job=decided.job,
         answered=decided.answered,
+        entities=decided.entities,
+        hands_on=bool(decided.entities),
     )
     try:
         written = record(connection, [change], lease_s=_LEASE_S)
@@ -104,6 +106,10 @@ def outcome_of(
     """What a decision means for the payment. Raises ResolutionRefused if the decision lacks something."""
     if looked is None:
         return decide.ask_again()
+    if resolution.kind == "succeeded":
+        return orders.succeeded(case, looked.says, looked.checked, resolution.gateway_ref)
+    if resolution.kind == "failed":
+        return orders.failed(case, looked.says, looked.checked)
     if case.has_ended:
         return decide.closed(resolution.kind, looked.checked)
     if resolution.kind == "not_charged":

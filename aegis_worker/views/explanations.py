@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aegis_worker.domain.charges import standing_charges
+from aegis_worker.domain.entities import order_in
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.persistence.audit_log import Entry
 from aegis_worker.queries.case_file import CaseFile
@@ -75,6 +76,7 @@ def resolutions(case: CaseFile) -> tuple[Kind, ...]:
         in_review=case.job is not None and case.job.status == "review",
         was_charged=bool(standing_charges(case.calls)),
         decided=case.decision is not None and case.decision.stands,
+        order=order_in(case.job.request) if case.job else None,
     )
 
 

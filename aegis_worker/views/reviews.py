@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aegis_worker.domain.entities import order_in
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.queries.reviews import Waiting
 from aegis_worker.review.case import resolutions_of
@@ -32,6 +33,7 @@ def review_body(waiting: Waiting) -> dict[str, Any]:
                 in_review=waiting.in_review,
                 was_charged=waiting.was_charged,
                 decided=waiting.decision is not None and waiting.decision.stands,
+                order=order_in(waiting.job.request) if waiting.job else None,
             )
         ),
         "decision": decision_body(waiting.decision),

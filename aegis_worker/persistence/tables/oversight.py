@@ -89,7 +89,9 @@ decisions = Table(
     Column("look_at", TIME, nullable=False),
     Column("refused_at", TIME),
     Column("refused_because", Text),
-    CheckConstraint(one_of("resolution", "charged", "not_charged"), name="resolution_known"),
+    CheckConstraint(
+        one_of("resolution", "charged", "not_charged", "succeeded", "failed"), name="resolution_known"
+    ),
     CheckConstraint("(refused_at IS NULL) = (refused_because IS NULL)", name="refused_has_reason"),
     Index("decisions_due", "look_at", postgresql_where=text("refused_at IS NULL")),
 )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from aegis_worker.domain.entities import EntityKind, Order
+
 from ..work import Answer, Policy, Settled, Step, Work
 from .capture import Capture
 from .charge import Charge
 from .hold import Hold
+from .ordered import Ordered
 from .refund import Refund
 from .reversal import Reversal
 from .room import Room
@@ -15,14 +20,20 @@ from .void import Void
 
 _CHARGE, _REVERSAL = Charge(), Reversal()
 
+_ORDERS: Mapping[EntityKind, Ordered] = {
+    EntityKind.CAPTURE: Capture(),
+    EntityKind.VOID: Void(_REVERSAL),
+    EntityKind.REFUND: Refund(_REVERSAL),
+}
+
 # By the name that jobs carry.
 ROOMS: dict[str, Room] = {
     "process": _CHARGE,
-    "capture": Capture(),
+    "capture": _ORDERS[EntityKind.CAPTURE],
     "hold": Hold(),
     "sync": Sync(before_the_end=_CHARGE),
-    "void": Void(_REVERSAL),
-    "refund": Refund(_REVERSAL),
+    "void": _ORDERS[EntityKind.VOID],
+    "refund": _ORDERS[EntityKind.REFUND],
 }
 
 
@@ -44,6 +55,11 @@ _UNKNOWN = _Unknown()
 def room_named(operation: str) -> Room:
     """The room of a job's operation."""
     return ROOMS.get(operation, _UNKNOWN)
+
+
+def order_room(order: Order) -> Ordered:
+    """The room of an order."""
+    return _ORDERS[order.kind]
 
 
 def room_of(work: Work) -> Room:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aegis_worker.domain.entities import Order
-from aegis_worker.domain.payment import Fact
+from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import EventType, State
 
 from ..work import Work
@@ -17,9 +17,8 @@ class Capture(Ordered):
         """Whether nothing is held any more."""
         return work.payment.state is not State.AUTHORIZED
 
-    def follows(self, work: Work, order: Order) -> list[Fact]:
+    def follows(self, payment: Payment, order: Order) -> list[Fact]:
         """The payment's success, where nothing is held any more."""
-        payment = work.payment
         captured = payment.captured_minor + order.amount_minor
         ends_hold = order.final or captured >= payment.authorized_minor
         if payment.state is not State.AUTHORIZED or not ends_hold:

@@ -27,7 +27,7 @@ from aegis_worker.domain.outcomes import (
     Unknown,
     UnknownKind,
 )
-from aegis_worker.domain.payment import Fact
+from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.resilience.backoff import verify_delay_s
 
 from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
@@ -66,8 +66,8 @@ class Ordered(Room):
         return "too_late" if self.comes_too_late(work) else None
 
     @abstractmethod
-    def follows(self, work: Work, order: Order) -> list[Fact]:
-        """The facts of the payment that the order's success leads to; `work` as it stood before."""
+    def follows(self, payment: Payment, order: Order) -> list[Fact]:
+        """The facts of the payment that the order's success leads to; `payment` as it stood before."""
 
     def step(self, work: Work, policy: Policy) -> Step:
         """Open the attempt, or go on with the one that there is."""
@@ -138,7 +138,7 @@ _ON_DISK: Mapping[AttemptStatus, Callable[[Work, int], Step]] = {
 
 def _approved(room: Ordered, work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:
     order, gateway = _order(work), work.subject.gateway
-    facts = [*room.told(order, gateway, outcome.gateway_ref), *room.follows(work, order)]
+    facts = [*room.told(order, gateway, outcome.gateway_ref), *room.follows(work.payment, order)]
     change = EntityChange(order, EntityStatus.SUCCEEDED, gateway, outcome.gateway_ref)
     work, ended = end_attempt(
         work, answer, AttemptStatus.APPROVED, StoredOutcome(captured=outcome.captured), outcome.gateway_ref

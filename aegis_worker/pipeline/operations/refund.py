@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aegis_worker.domain.entities import Order, order_in
-from aegis_worker.domain.payment import Fact
+from aegis_worker.domain.payment import Fact, Payment
 
 from ..work import Work
 from .ordered import Ordered
@@ -28,7 +28,7 @@ class Refund(Ordered):
         pays_twice = payment.disputed_minor > 0 or (is_lost and gone > payment.captured_minor)
         return "dispute_open" if pays_twice and not order.forced else None
 
-    def follows(self, work: Work, order: Order) -> list[Fact]:
+    def follows(self, payment: Payment, order: Order) -> list[Fact]:
         """Nothing: the end is final."""
         return []
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.entities import EntityChange, EntityStatus, Order, order_in
-from aegis_worker.domain.payment import Fact
+from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import EventType, State
 
 from ..work import Policy, Rest, Step, Work
@@ -45,9 +45,8 @@ class Void(Ordered):
         """The payment stays as it is."""
         return []
 
-    def follows(self, work: Work, order: Order) -> list[Fact]:
+    def follows(self, payment: Payment, order: Order) -> list[Fact]:
         """The payment's end."""
-        payment = work.payment
         if payment.state is not State.AUTHORIZED:
             return []
         data = {"gateway": payment.gateway, "gateway_ref": payment.gateway_ref}
