@@ -226,6 +226,7 @@ def test_a_charge_that_was_never_sent_can_not_have_happened(database: Database) 
 
 def test_a_payment_whose_charge_never_began_can_not_be_resolved_as_charged(database: Database) -> None:
     gateway = ScriptedGateway("a", steps=(Operation.AUTHENTICATE, Operation.PROCESS))
+    gateway.able(moves_money=frozenset(Operation))
     gateway.authenticating = lambda request: Unknown("reset")
     gateway.look_up = lambda query: Unknown("status is down")
     payment_id = in_review(database, gateway)
