@@ -1,0 +1,116 @@
+"""Disputes from the emulators' own webhooks to the merchant's view of them: at the sandbox, and at Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.api_client import Api, Merchant, start_api
+from support.conformance import SUBJECTS, Subject
+from support.disputes import followed, let_events_pass
+from support.merchant_server import Sink, a_sink
+from support.orders import row_is_fold
+from support.payments import pipeline, run_until_quiet
+from support.sandbox_process import Sandbox, eventually
+from support.stripe_process import sdk
+
+from aegis_worker.exchange.loaded import LoadedGateway
+
+
+@dataclass
+class Place:
+    """A gateway's emulator, and an installation that its webhooks are handed to."""
+
+    subject: Subject
+    emulator: Sandbox
+    gateway: LoadedGateway
+    sink: Sink
+    api: Api
+    shop: Merchant
+    handed_on: int = field(default=0)
+
+    def pay(self, token: str) -> str:
+        method = {"type": "card", "token": token, "gateway": self.subject.name}
+        payment_id = str(self.shop.accepted(payment_method=method)["id"])
+        run_until_quiet(pipeline(self.api.database, self.gateway))
+        return payment_id
+
+    def dispute_becomes(self, payment_id: str, status: str) -> dict[str, Any]:
+        """The payment's only dispute, once the gateway's webhooks have made it so."""
+        found: list[dict[str, Any]] = []
+
+        def stands() -> bool:
+            self._hand_on()
+            found[:] = self.shop.get(f"/v1/payments/{payment_id}/disputes").json["data"]
+            return [one["status"] for one in found] == [status]
+
+        assert eventually(stands), found
+        return found[0]
+
+    def _hand_on(self) -> None:
+        """Post what the emulator has sent since, as it was sent, and have a worker follow it."""
+        arrived = list(self.sink.received)
+        for webhook in arrived[self.handed_on :]:
+            path = f"/v1/gateways/{self.subject.name}/webhooks"
+            answer = self.api.app.test_client().post(path, data=webhook.body, headers=dict(webhook.headers))
+            assert answer.status_code == 200, answer.text
+        self.handed_on = len(arrived)
+        followed(self.api)
+        let_events_pass(self.api.database, 60)
+
+
+@pytest.fixture(params=SUBJECTS)
+def place(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Place]:
+    subject = SUBJECTS[request.param]
+    with ExitStack() as running:
+        sink = running.enter_context(a_sink())
+        emulator = running.enter_context(subject.running(tmp_path, sink))
+        gateway = LoadedGateway(subject.adapter(subject.config(emulator.url)))
+        api = start_api(database_url, gateway)
+        yield Place(subject, emulator, gateway, sink, api, api.merchant(scopes=["refunds:write"]))
+
+
+def wins_at(place: Place, dispute: dict[str, Any]) -> None:
+    """The merchant answers the dispute at the gateway."""
+    if place.subject.name == "stripe":
+        evidence: Any = {"evidence": {"uncategorized_text": "winning_evidence"}}
+        sdk(place.emulator.url).v1.disputes.update(dispute["gateway_ref"], evidence)
+    else:
+        place.emulator.post("/_sandbox/disputes", {"id": dispute["gateway_ref"], "status": "won"})
+
+
+def test_a_dispute_is_heard_of_answered_at_the_gateway_and_won(place: Place) -> None:
+    payment_id = place.pay("tok_dispute")
+    dispute = place.dispute_becomes(payment_id, "needs_response")
+    amounts = place.shop.get(f"/v1/payments/{payment_id}").json["amounts"]
+    assert (amounts["disputed"], amounts["charged_back"]) == (1999, 0)
+    wins_at(place, dispute)
+    place.dispute_becomes(payment_id, "won")
+    amounts = place.shop.get(f"/v1/payments/{payment_id}").json["amounts"]
+    assert (amounts["disputed"], amounts["charged_back"], amounts["refundable"]) == (0, 0, 1999)
+    assert row_is_fold(place.api.database, payment_id)
+
+
+def test_a_dispute_that_is_lost_leaves_nothing_to_refund(place: Place) -> None:
+    payment_id = place.pay("tok_dispute_lost_0")
+    place.dispute_becomes(payment_id, "lost")
+    payment = place.shop.get(f"/v1/payments/{payment_id}").json
+    assert (payment["state"], payment["amounts"]["charged_back"], payment["amounts"]["refundable"]) == (
+        "SUCCESS",
+        1999,
+        0,
+    )
+    assert row_is_fold(place.api.database, payment_id)
+
+
+def test_a_warning_is_ended_by_a_refund(place: Place) -> None:
+    payment_id = place.pay("tok_dispute_warning")
+    place.dispute_becomes(payment_id, "warning")
+    path, key = f"/v1/payments/{payment_id}/refunds", {"Idempotency-Key": "refund-1"}
+    assert place.shop.post(path, json={}, headers=key).status_code == 202
+    run_until_quiet(pipeline(place.api.database, place.gateway))
+    assert place.shop.get(f"/v1/payments/{payment_id}").json["amounts"]["refunded"] == 1999
