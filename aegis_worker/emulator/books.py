@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import disputes, tokens
-from .disputes import Contest
 from .faults import FaultSwitch
 from .ledger import Document, Ledger, Transaction
 from .payments import Payment, Status, new_id
@@ -158,7 +157,8 @@ class Books:
     def settle_document(self, tx: Transaction, document: Document, now: float) -> None:
         """Make of it what is due."""
         if document.kind == disputes.KIND:
-            self.change_dispute(tx, document, disputes.advanced(document, document.body["ends_as"]), now)
+            ended = disputes.advanced(document, document.body["ends_as"])
+            disputes.change(self, tx, document, ended, now)
 
     def _settled(self, tx: Transaction, payment_id: str, done: dict[str, Any], now: float) -> None:
         payment = tx.payment(payment_id)
@@ -188,40 +188,24 @@ class Books:
         for kind in news if self.options.sends_webhooks else ():
             self.queue_event(tx, self.event(tx, payment, kind, now), now)
         if payment.captured and not _TAKE_MONEY.isdisjoint(news):
-            self._contest(tx, payment, now)
-
-    def _contest(self, tx: Transaction, payment: Payment, now: float) -> None:
-        """The payer's bank does what the test token has it do, once."""
-        script = self.script_of(tx, payment)
-        if script.dispute and not tx.documents_of(payment.id, disputes.KIND, 1):
-            contest = Contest(script.dispute, script.dispute_reason, script.dispute_ends, script.dispute_s)
-            self.open_dispute(tx, payment, contest, None, now)
+            disputes.contest(self, tx, payment, now)
 
     def script_of(self, tx: Transaction, payment: Payment) -> Script:
         """The script that the payment's token or amount names."""
         return tokens.asked_for(payment.token, payment.amount, self.options.name)
 
-    def open_dispute(
-        self, tx: Transaction, payment: Payment, contest: Contest, amount: int | None, now: float
-    ) -> Document:
-        """A new dispute, which webhooks tell of. Raises ValueError."""
-        dispute = disputes.opened(payment, contest, amount, now, **self.of_account(tx, payment))
-        self.change_dispute(tx, None, dispute, now)
-        return dispute
-
-    def change_dispute(self, tx: Transaction, before: Document | None, after: Document, now: float) -> None:
-        """Keep the dispute as it is now, and put what webhooks say of it in the queue."""
-        tx.put_document(after)
-        for event in self.dispute_events(before, after, now) if self.options.sends_webhooks else ():
-            self.queue_event(tx, event, now)
-
     def of_account(self, tx: Transaction, payment: Payment) -> dict[str, Any]:
         """Whose the payment is, where the wire format knows accounts."""
         return {}
 
+    def tell_of_dispute(self, tx: Transaction, before: Document | None, after: Document, now: float) -> None:
+        """Put what webhooks say of a change of a dispute in their queue; `before` is None for a new one."""
+        for event in self.dispute_events(before, after, now) if self.options.sends_webhooks else ():
+            self.queue_event(tx, event, now)
+
     def dispute_events(self, before: Document | None, after: Document, now: float) -> list[dict[str, Any]]:
         """What webhooks say of a change of a dispute; `before` is None for a new one."""
-        kind, shown = disputes.change(before, after), disputes.public(after)
+        kind, shown = disputes.kind_of(before, after), disputes.public(after)
         return [{"id": new_id("sevt"), "type": kind, "created": int(now), "data": shown}]
 
     def look_up_dispute(self, dispute_id: str) -> Reply:
@@ -234,25 +218,6 @@ class Books:
             return disputes.public(dispute)
 
         return self._read(read)
-
-    def dispute_by_hand(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Open a dispute of a `payment_id`, or put the one with the `id` into another `status`. Raises ValueError."""
-        with self.transaction() as tx:
-            now = time.time()
-            self.settle_due(tx, now)
-            if "id" in body:
-                known = tx.document(disputes.KIND, str(body["id"]))
-                if known is None:
-                    raise ValueError("no such dispute")
-                dispute = disputes.advanced(known, str(body.get("status")))
-                self.change_dispute(tx, known, dispute, now)
-            else:
-                payment = tx.payment(str(body.get("payment_id")))
-                if payment is None:
-                    raise ValueError("no such payment")
-                contest = Contest(body.get("status", "needs_response"), body.get("reason", "fraudulent"))
-                dispute = self.open_dispute(tx, payment, contest, body.get("amount"), now)
-        return disputes.public(dispute)
 
     def queue_event(self, tx: Transaction, event: dict[str, Any], now: float) -> None:
         """Put an event in the webhook queue."""

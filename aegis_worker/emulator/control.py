@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from urllib.parse import parse_qsl
 
+from . import disputes
 from .books import PAGE_LIMIT, Books
 from .replies import Reply, error, json_reply
 
@@ -36,7 +37,7 @@ class Control:
             if endpoint == f"POST {PREFIX}faults":
                 self._books.faults.set(json.loads(raw or b"{}"))
             if endpoint == f"POST {PREFIX}disputes":
-                return json_reply(200, self._books.dispute_by_hand(json.loads(raw or b"{}")))
+                return json_reply(200, disputes.by_hand(self._books, json.loads(raw or b"{}")))
         except (ValueError, TypeError) as problem:
             return error(400, "invalid_request", str(problem))
         if endpoint in (f"POST {PREFIX}faults", f"GET {PREFIX}faults"):

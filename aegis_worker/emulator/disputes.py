@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from .ledger import Document, Transaction
 from .payments import Payment, new_id
+from .scripts import Script
 
 KIND = "dispute"
 STATUSES = ("warning", "needs_response", "under_review", "closed", "accepted", "won", "lost")
@@ -28,7 +31,7 @@ class Contest:
     after_s: float = 0.0
 
 
-def opened(payment: Payment, contest: Contest, amount: int | None, now: float, **more: Any) -> Document:
+def _opened(payment: Payment, contest: Contest, amount: int | None, now: float, **more: Any) -> Document:
     """A new dispute of `amount` minor units (None: all that was captured). Raises ValueError."""
     amount = payment.captured if amount is None else amount
     if contest.status not in STATUSES or (contest.ends and contest.ends not in STATUSES):
@@ -74,7 +77,7 @@ def public(dispute: Document) -> dict[str, Any]:
     }
 
 
-def change(before: Document | None, after: Document) -> str:
+def kind_of(before: Document | None, after: Document) -> str:
     """What a webhook calls the change."""
     if before is None:
         return "dispute.opened"
@@ -87,3 +90,64 @@ def booked(tx: Transaction, payment_id: str, limit: int) -> list[Mapping[str, An
         {"id": one.id, "status": one.body["status"], "amount": one.body["amount"]}
         for one in tx.documents_of(payment_id, KIND, limit)
     ]
+
+
+class Disputing(Protocol):
+    """The books of a wire format, as far as disputes need them."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """One ledger transaction."""
+
+    def settle_due(self, tx: Transaction, now: float) -> None:
+        """Carry out what is due."""
+
+    def script_of(self, tx: Transaction, payment: Payment) -> Script:
+        """The script of the payment's token."""
+
+    def of_account(self, tx: Transaction, payment: Payment) -> dict[str, Any]:
+        """Whose the payment is, where the wire format knows accounts."""
+
+    def tell_of_dispute(self, tx: Transaction, before: Document | None, after: Document, now: float) -> None:
+        """Put what webhooks say of a change in their queue; `before` is None for a new dispute."""
+
+
+def contest(books: Disputing, tx: Transaction, payment: Payment, now: float) -> None:
+    """The payer's bank does what the test token has it do, once."""
+    script = books.script_of(tx, payment)
+    if script.dispute and not tx.documents_of(payment.id, KIND, 1):
+        wanted = Contest(script.dispute, script.dispute_reason, script.dispute_ends, script.dispute_s)
+        _open(books, tx, payment, wanted, None, now)
+
+
+def change(books: Disputing, tx: Transaction, before: Document | None, after: Document, now: float) -> None:
+    """Keep the dispute as it is now, and put what webhooks say of it in the queue."""
+    tx.put_document(after)
+    books.tell_of_dispute(tx, before, after, now)
+
+
+def by_hand(books: Disputing, body: dict[str, Any]) -> dict[str, Any]:
+    """Open a dispute of a `payment_id`, or put the one with the `id` into another `status`. Raises ValueError."""
+    with books.transaction() as tx:
+        now = time.time()
+        books.settle_due(tx, now)
+        if "id" in body:
+            known = tx.document(KIND, str(body["id"]))
+            if known is None:
+                raise ValueError("no such dispute")
+            dispute = advanced(known, str(body.get("status")))
+            change(books, tx, known, dispute, now)
+        else:
+            payment = tx.payment(str(body.get("payment_id")))
+            if payment is None:
+                raise ValueError("no such payment")
+            wanted = Contest(body.get("status", "needs_response"), body.get("reason", "fraudulent"))
+            dispute = _open(books, tx, payment, wanted, body.get("amount"), now)
+    return public(dispute)
+
+
+def _open(
+    books: Disputing, tx: Transaction, payment: Payment, wanted: Contest, amount: int | None, now: float
+) -> Document:
+    dispute = _opened(payment, wanted, amount, now, **books.of_account(tx, payment))
+    change(books, tx, None, dispute, now)
+    return dispute

@@ -154,7 +154,7 @@ class StripeBooks(Books):
 
     def dispute_events(self, before: Document | None, after: Document, now: float) -> list[dict[str, Any]]:
         """The change itself, and the funds that move with it: docs.stripe.com/api/events/types."""
-        kind = disputes.change(before, after)
+        kind = disputes.kind_of(before, after)
         names = [_DISPUTE_EVENTS[kind]]
         had_it = before is None or before.body["status"] not in disputes.WITHDRAWN
         has_it = after.body["status"] not in disputes.WITHDRAWN

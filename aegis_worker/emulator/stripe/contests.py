@@ -34,7 +34,7 @@ def give_evidence(books: StripeBooks, tx: Transaction, call: Call) -> dict[str, 
     if ends_as:
         body = {**dispute.body, "ends_as": ends_as}
         dispute = replace(dispute, body=body, due_at=call.now + _DECIDED_AFTER_S)
-    books.change_dispute(tx, known, dispute, call.now)
+    disputes.change(books, tx, known, dispute, call.now)
     return dispute_object(dispute, books.place)
 
 
@@ -44,5 +44,5 @@ def close_dispute(books: StripeBooks, tx: Transaction, call: Call) -> dict[str, 
     if known.body["status"] in disputes.OVER:
         raise Refused(400, "This dispute is already closed.", "dispute_closed")
     dispute = disputes.advanced(known, "lost")
-    books.change_dispute(tx, known, dispute, call.now)
+    disputes.change(books, tx, known, dispute, call.now)
     return dispute_object(dispute, books.place)
