@@ -122,7 +122,7 @@ def test_retry_after_is_honoured_and_nothing_counts_as_failed(
     run(parts, "payments")
     job = job_of(database, payment_id)
     assert (job["status"], job["queue"], job["claim_count"]) == ("waiting", "payments", 0)
-    assert 30 < job["due_in_s"] <= 40
+    assert 30 < job["put_off_s"] <= 40
     payment = payment_of(database, payment_id)
     assert (payment.state, payment.certainty, payment.last_error) == (State.PROCESSING, "known", None)
     assert run(parts, "payments").claimed == 0

@@ -189,7 +189,11 @@ def story_of(database: Database, payment_id: str) -> list[str]:
 
 
 def job_of(database: Database, payment_id: str) -> dict[str, Any]:
-    sql = "SELECT *, extract(epoch FROM run_at - now()) AS due_in_s FROM jobs WHERE payment_id = %(id)s ORDER BY id"
+    """The newest job. `due_in_s` from now on; `put_off_s` from when it was last written, however long ago that is."""
+    sql = (
+        "SELECT *, extract(epoch FROM run_at - now()) AS due_in_s,"
+        " extract(epoch FROM run_at - updated_at) AS put_off_s FROM jobs WHERE payment_id = %(id)s ORDER BY id"
+    )
     return rows(database, sql, id=payment_id)[-1]
 
 

@@ -149,7 +149,7 @@ def test_a_failed_delivery_holds_up_the_later_ones_of_its_payment_and_no_other(
     assert statuses(database, payment_id=stuck) == [(1, "pending", 1), (2, "pending", 0), (3, "pending", 0)]
     assert [status for _, status, _ in statuses(database, payment_id=fine)] == ["delivered"] * 3
     assert deliver().claimed == 0
-    assert all(4 <= row["due_in_s"] + 2 <= 8 for row in deliveries(database, payment_id=stuck))
+    assert all(row["due_in_s"] <= 6 for row in deliveries(database, payment_id=stuck))
     del sink.otherwise["/hooks"]
     sink.received.clear()
     let_time_pass(database)

@@ -112,7 +112,7 @@ def test_until_the_payers_time_is_over_the_gateway_is_only_asked(
     for _ in range(2 * len(POLICY.verify_ladder_s)):
         look_again(database, parts)
     assert payment_now(database, payment_id).state is State.REQUIRES_ACTION
-    assert 0 < job_of(database, payment_id)["due_in_s"] <= POLICY.verify_ladder_s[-1]
+    assert 0 < job_of(database, payment_id)["put_off_s"] <= POLICY.verify_ladder_s[-1]
     assert gateway.closed == {}
 
 

@@ -153,7 +153,7 @@ def test_an_unreachable_gateway_is_tried_again_later_and_at_most_max_attempts_ti
     run(parts, "payments")
     waiting = job_of(database, payment_id)
     assert (waiting["status"], waiting["queue"]) == ("waiting", "payments")
-    assert 0 < waiting["due_in_s"] <= 1
+    assert 0 < waiting["put_off_s"] <= 1
     for _ in range(5):
         make_due(database)
         run(parts, "payments")
@@ -177,7 +177,7 @@ def test_retry_after_of_the_only_gateway_is_honoured(database):
     )
     payment_id = accept_one(database).payment.id
     run(pipeline(database, gateway), "payments")
-    assert 15 < job_of(database, payment_id)["due_in_s"] <= 20
+    assert 15 < job_of(database, payment_id)["put_off_s"] <= 20
 
 
 def test_a_payment_that_no_gateway_takes_fails_and_says_why(database):
@@ -202,7 +202,7 @@ def test_timeout_after_send_leaves_the_payment_in_doubt(database):
     payment, job = payment_of(database, payment_id), job_of(database, payment_id)
     assert (payment.state, payment.certainty) == (State.PROCESSING, "unknown")
     assert (job["status"], job["queue"]) == ("waiting", "verify")
-    assert 5 < job["due_in_s"] <= 10
+    assert 5 < job["put_off_s"] <= 10
     assert second.calls == []
 
 
@@ -252,7 +252,7 @@ def test_a_status_endpoint_that_is_down_leaves_the_doubt_and_climbs_the_ladder(d
     run(parts, "payments")
     make_due(database)
     run(parts, "verify")
-    assert 20 < job_of(database, payment_id)["due_in_s"] <= 30
+    assert 20 < job_of(database, payment_id)["put_off_s"] <= 30
     assert story_of(database, payment_id) == ["INITIATED", "PROCESSING", "IN_DOUBT"]
     gateway.look_up = gateway.by_ledger
     make_due(database)

@@ -85,7 +85,7 @@ def test_where_every_gateway_is_paused_payments_wait_and_none_fails(running: Ins
     assert attempts_of(running.database, payment_id) == []
     job = job_of(running.database, payment_id)
     assert job["status"] == "waiting"
-    assert 0 < job["due_in_s"] <= 60
+    assert 0 < job["put_off_s"] <= 60
     running.resume("b")
     running.now_s += LOOK_EVERY_S
     make_due(running.database)
