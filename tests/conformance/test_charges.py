@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
-from support.conformance import TIMEOUT_S, Paid, Till
+from support.conformance import Paid, Till
 from support.gateway_calls import sent
 
 from aegis_worker.domain.actions import Redirect, Sdk
@@ -187,7 +187,7 @@ def test_dropped_after_the_charge(till: Till) -> None:
 
 
 def test_answered_too_late(till: Till) -> None:
-    paid = till.pay(f"tok_latency_{round(TIMEOUT_S * 3000)}")
+    paid = till.waiting_at_most(0.5).pay("tok_latency_1500")
     assert isinstance(paid.outcome, Unknown)
     assert paid.outcome.kind is UnknownKind.ANSWER_TIMEOUT
     assert isinstance(till.ask(paid), Approved)

@@ -49,8 +49,8 @@ def adapter(sandbox: Sandbox, *, base_url: str | None = None, **options: Any) ->
                 adapter="sandbox",
                 base_url=base_url or sandbox.url,
                 api_key=API_KEY,
-                connect_timeout_s=1.0,
-                timeout_s=2.0,
+                connect_timeout_s=5.0,
+                timeout_s=20.0,  # no test waits for it, and a busy machine may take seconds to answer
                 options=options,
             )
         )

@@ -54,7 +54,7 @@ def gateway(emulator: Sandbox) -> Iterator[LoadedGateway]:
 
 def stripe_at(url: str) -> LoadedGateway:
     options = {"publishable_key": "pk_test_shop", "multicapture": True}
-    config = GatewayConfig("stripe", "stripe", url, STRIPE_KEY, timeout_s=2.0, options=options)
+    config = GatewayConfig("stripe", "stripe", url, STRIPE_KEY, timeout_s=20.0, options=options)
     return LoadedGateway(StripeAdapter(config))
 
 

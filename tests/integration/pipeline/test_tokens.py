@@ -159,7 +159,7 @@ SAID_OF_STRIPES_TOKEN: list[dict[str, Any]] = [
 
 
 def stripe_at(url: str) -> LoadedGateway:
-    return LoadedGateway(StripeAdapter(GatewayConfig("stripe", "stripe", url, STRIPE_KEY, timeout_s=2.0)))
+    return LoadedGateway(StripeAdapter(GatewayConfig("stripe", "stripe", url, STRIPE_KEY, timeout_s=20.0)))
 
 
 @pytest.mark.parametrize("said", SAID_OF_STRIPES_TOKEN)
