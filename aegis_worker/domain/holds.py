@@ -18,7 +18,8 @@ WARNED_BEFORE = (timedelta(hours=24), timedelta(hours=2))
 ASKED_FOR = timedelta(days=3)
 """How long after a hold's end its gateway is asked what became of it, before a person is."""
 
-_AGAIN = timedelta(minutes=5)
+# A gateway's clock may be behind ours by seconds, or its release by minutes.
+_SOONEST_AGAIN, _LATEST_AGAIN = timedelta(seconds=5), timedelta(minutes=5)
 
 
 class Look(Struct, frozen=True):
@@ -39,10 +40,11 @@ class Look(Struct, frozen=True):
 def look_at(now: datetime, capture_before: datetime, release_before: timedelta) -> Look:
     """What is due now. `release_before`: so long before its end a hold is released by us; 0: never."""
     if now >= capture_before:
-        return Look("ask", now + _AGAIN)
+        again = min(max(now - capture_before, _SOONEST_AGAIN), _LATEST_AGAIN)
+        return Look("ask", now + again)
     if release_before and now >= capture_before - release_before:
         # Once more before the end, in case a capture is under way.
-        return Look("release", min(now + _AGAIN, capture_before))
+        return Look("release", min(now + _LATEST_AGAIN, capture_before))
     before = (*WARNED_BEFORE, release_before, timedelta(0))
     return Look("tell", min(at for each in before if (at := capture_before - each) > now))
 

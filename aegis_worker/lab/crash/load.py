@@ -36,7 +36,18 @@ ROLES = (
     Role("pending at the gateway", 0.03, ("tok_pending_1",)),
     Role(disputes.ROLE, 0.06, disputes.TOKENS),
     Role(merchants.CAPTURES, 0.06, merchants.CAPTURED, capture_method="manual"),
-    Role(merchants.CANCELS, 0.06, merchants.CANCELLED, State.CANCELLED, capture_method="manual"),
+    # What is cancelled before its gateway was reached is not sent again, and fails.
+    Role(
+        merchants.CANCELS,
+        0.06,
+        merchants.CANCELLED,
+        State.CANCELLED,
+        capture_method="manual",
+        may_end_as=(State.FAILURE,),
+    ),
+    Role("abandoned by the payer", 0.04, payers.ABANDONED, State.FAILURE),
+    Role(merchants.CALLS_OFF, 0.04, payers.ABANDONED, State.CANCELLED, may_end_as=(State.FAILURE,)),
+    Role("held until the hold ends", 0.04, ("tok_hold_2",), State.CANCELLED, capture_method="manual"),
 )
 
 

@@ -16,6 +16,7 @@ from aegis_worker.lab.demo.cast import Order
 from aegis_worker.terminal.api import Api, NotAnswered
 
 CAPTURES, CANCELS = "held, captured in parts and refunded in part", "held and released"
+CALLS_OFF = "cancelled while the payer has to act"
 CAPTURED = ("tok_visa", "tok_drop_on_capture", "tok_drop_on_refund")
 CANCELLED = ("tok_visa", "tok_drop_on_void")
 _LOOK_AGAIN_S = 0.2
@@ -29,7 +30,8 @@ class Merchants:
 
     def act_on(self, order: Order, payment_id: str, *, within_s: float) -> None:
         """See to it that nothing of the payment is held in the end."""
-        step = {CAPTURES: self._captures, CANCELS: self._cancels}.get(order.role)
+        steps = {CAPTURES: self._captures, CANCELS: self._cancels, CALLS_OFF: self._calls_off}
+        step = steps.get(order.role)
         give_up_at = time.monotonic() + within_s
         while step is not None and time.monotonic() < give_up_at and not self._stopping.is_set():
             try:
@@ -44,6 +46,12 @@ class Merchants:
         state = State(self._payment(payment_id)["state"])
         waits = int(payment_id[-1], 16) % 2 == 0 and state is not State.AUTHORIZED
         return state in TERMINAL or (not waits and self._posted(payment_id, "cancel", "cancel", {}))
+
+    def _calls_off(self, payment_id: str) -> bool:
+        """Cancel what waits for its payer."""
+        state = State(self._payment(payment_id)["state"])
+        is_waiting = state is State.REQUIRES_ACTION
+        return state in TERMINAL or (is_waiting and self._posted(payment_id, "cancel", "cancel", {}))
 
     def _captures(self, payment_id: str) -> bool:
         """Capture a half, then the rest, then refund a little. True once that is accepted, or there is nothing to take."""

@@ -23,6 +23,8 @@ SHORT_TIMES = {
     "AEGIS_RUN_LIMIT_S": "3",
     "AEGIS_VERIFY_LADDER_S": "1,1,1,2,2,3,5,5,5,10,10,10,20,20,30,30",
     "AEGIS_RECHECK_LADDER_S": "3,10",
+    # Longer than any payer of the load takes who comes back where the gateway sets no end.
+    "AEGIS_PAYER_WAIT_S": "5",
     # Workers are killed on purpose here, so their deaths must not send a payment to review.
     "AEGIS_POISON_CAP": "50",
     "AEGIS_WEB_WORKERS": "2",

@@ -35,7 +35,8 @@ class Step:
 class Role:
     """What payments with these tokens go through; `{first}` in a token stands for the gateway that is tried first.
 
-    `payer`: the button that the payer clicks on the page of 3-D Secure.
+    `payer`: the button that the payer clicks on the page of 3-D Secure. `may_end_as`: how else a payment may end, depending
+    on when what the merchant does gets through.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Role:
     capture_method: str = "automatic"
     steps: tuple[Step, ...] = ()
     payer: str = ""
+    may_end_as: tuple[State, ...] = ()
 
 
 ROLES = (
