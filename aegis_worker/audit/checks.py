@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from aegis_worker.domain.charges import given_back_charges, told_charges
+from aegis_worker.domain.holds import ASKED_FOR
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.replay import differences, fold, restored, snapshot, states
 from aegis_worker.domain.transitions import State
@@ -15,6 +16,8 @@ from .entity_checks import disputes_agree, entities_agree
 from .subjects import Subject, events_of
 from .violations import Bounds, Finding, Violation, gather
 
+# A gateway may be down when its payer's time is over, and it has to say that nothing was paid.
+_ACTION_STANDS_S = 86_400.0
 _OPEN = ("queued", "running", "waiting", "review")
 
 
@@ -62,6 +65,20 @@ def _ends(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
         if job["overdue_s"] is not None and job["overdue_s"] > bounds.overdue_after_s:
             what = "held past its lease" if job["status"] == "running" else "due"
             yield Finding("I2", f"job {what} for {job['overdue_s']:.0f} s", {"job": dict(job)})
+
+
+def _time_is_over(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
+    """I2: neither an action nor a hold stands for ever after its end, unless a person or the gateway is to say more."""
+    state, statuses = subject.payment.state, {job["status"] for job in subject.jobs}
+    is_doubtful = any(call.status.is_in_doubt for call in subject.attempts)
+    if "review" in statuses or is_doubtful or subject.payment.capturing_minor:
+        return
+    for in_state, over_s, may_last_s, what in (
+        (State.REQUIRES_ACTION, subject.action_over_s, _ACTION_STANDS_S, "its payer's time is over"),
+        (State.AUTHORIZED, subject.hold_over_s, ASKED_FOR.total_seconds(), "its hold is over"),
+    ):
+        if state is in_state and over_s is not None and over_s > may_last_s + bounds.overdue_after_s:
+            yield Finding("I2", f"{state}, although {what} for {over_s:.0f} s", {"over_s": round(over_s)})
 
 
 def _agrees(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
@@ -193,6 +210,7 @@ def _one_key(subject: Subject, bounds: Bounds) -> Iterator[Finding]:
 _CHECKS = (
     _charged_once,
     _ends,
+    _time_is_over,
     _agrees,
     _its_own_references,
     _row_is_the_fold,

@@ -44,6 +44,8 @@ WITH batch AS MATERIALIZED (
 )
 SELECT p.*,
     extract(epoch FROM statement_timestamp() - p.updated_at)::float8 AS rested_s,
+    extract(epoch FROM statement_timestamp() - (p.next_action->>'expires_at')::timestamptz)::float8 AS action_over_s,
+    extract(epoch FROM statement_timestamp() - p.capture_before)::float8 AS hold_over_s,
     history.told, history.last_seq, coalesce(history.late_charge_told, false) AS late_charge_told,
     (
         SELECT json_agg(json_build_object('seq', e.seq, 'type', e.type, 'data', e.data) ORDER BY e.seq)
@@ -139,6 +141,8 @@ class Subject:
     `told` and `last_seq`: how many events there are and the highest `seq`. `events` are those after `folds_from`: 0, or
     the `seq` of the newest snapshot. `late_charge_told`: whether any event at all is PAYMENT_DUPLICATE_DETECTED.
     `entities`: its captures and refunds; `disputes`: how they stand.
+    `action_over_s` and `hold_over_s`: for how long the time is over that its payer had, and that its funds are held;
+    negative before that, None where nobody knows an end.
     `shared`: references of gateways that it has, or its attempts, and that are another payment's, `payment_id`.
     """
 
@@ -161,6 +165,8 @@ class Subject:
     shared: Sequence[Mapping[str, Any]] = ()
     entities: Sequence[Mapping[str, Any]] = ()
     disputes: Sequence[Mapping[str, Any]] = ()
+    action_over_s: float | None = None
+    hold_over_s: float | None = None
 
 
 def read_subjects(
@@ -217,6 +223,8 @@ def _subject(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> Sub
         shared=row["shared"] or (),
         entities=row["entities"] or (),
         disputes=row["disputes"] or (),
+        action_over_s=row["action_over_s"],
+        hold_over_s=row["hold_over_s"],
     )
 
 

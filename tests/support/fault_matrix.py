@@ -66,6 +66,8 @@ ROWS = {
     72: "a confirm lost, repeated, raced by a look-up, or cut short by a death",
     73: "a dispute told late, early, repeated, out of order, in unknown words, or by a gateway that does not answer",
     74: "a process dies while a gateway's event is received or worked off",
+    75: "the door behind a payment closed while its worker dies, its gateway is gone, its payer pays, or a call sleeps",
+    76: "a hold that ends while it is captured, cancelled or asked about",
 }
 
 # Rows that can't have a test yet, and the reason.

@@ -82,6 +82,26 @@ def test_a_healthy_payment_has_no_violations() -> None:
 
 
 @pytest.mark.parametrize(
+    ("over_s", "changes", "is_found"),
+    [
+        (-60.0, {}, False),
+        (3600.0, {}, False),
+        (4 * 86_400.0, {}, True),
+        (4 * 86_400.0, {"jobs": [{**JOB, "status": "review"}]}, False),
+        (4 * 86_400.0, {"attempts": [an_attempt(status="UNKNOWN")]}, False),
+    ],
+)
+def test_neither_an_action_nor_a_hold_stands_for_ever_after_its_end(
+    over_s: float, changes: dict[str, Any], is_found: bool
+) -> None:
+    for state, time in ((State.REQUIRES_ACTION, "action_over_s"), (State.AUTHORIZED, "hold_over_s")):
+        stands = dataclasses.replace(HEALTHY, payment=the_payment(state=state), **{time: over_s} | changes)
+        summaries = [one.summary for one in violations(stands, BOUNDS) if one.invariant == "I2"]
+        over = [summary for summary in summaries if "is over" in summary]
+        assert bool(over) == is_found
+
+
+@pytest.mark.parametrize(
     ("calls", "expected"),
     [
         ([CHARGE], ["a/1"]),
