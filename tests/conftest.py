@@ -10,6 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from support.api_client import applications
@@ -22,6 +23,10 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.tables import metadata
 
 pytest_plugins = ["support.shared_installation"]
+
+# How long an example takes says something of the machine and of what else runs on it, and nothing of the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _TEMPLATE = "aegis_template"
 

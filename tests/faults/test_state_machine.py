@@ -206,7 +206,6 @@ def lives(examples: int, **more: Any) -> settings:
     return settings(
         max_examples=examples,
         stateful_step_count=20,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         **more,
     )

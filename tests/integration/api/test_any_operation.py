@@ -77,7 +77,6 @@ def an_order(shop: Merchant, kind: str, payment_id: str) -> str:
 
 @settings(
     max_examples=250,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())

@@ -15,7 +15,6 @@ from aegis_api.http.problems import PROBLEMS
 
 SOME = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -322,7 +322,7 @@ _line = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(_line, min_size=1, max_size=6))
 def test_a_batch_answers_what_single_posts_one_after_the_other_answer(
     api: Api, lines: list[dict[str, Any]]

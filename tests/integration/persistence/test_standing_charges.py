@@ -72,7 +72,6 @@ _FROZEN = "UPDATE payments SET frozen_at = now() WHERE id = %(id)s"
 # Any history at all: the payment's references are of no concern here.
 GENERATED = settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     print_blob=True,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields, replace
 from support.attempts import an_attempt
@@ -67,7 +67,6 @@ def test_what_is_written_is_the_json_that_every_version_reads(
     assert StoredOutcome.from_json(stored) == outcome
 
 
-@settings(deadline=None)
 @given(stored=STORED)
 def test_what_is_read_and_left_as_it_is_is_written_back_the_same(stored: dict[str, Any]) -> None:
     told = StoredOutcome.from_json(stored).to_json()
@@ -77,7 +76,6 @@ def test_what_is_read_and_left_as_it_is_is_written_back_the_same(stored: dict[st
     }
 
 
-@settings(deadline=None)
 @given(stored=STORED)
 def test_a_field_holds_what_it_says_or_nothing(stored: dict[str, Any]) -> None:
     outcome = StoredOutcome.from_json(stored)

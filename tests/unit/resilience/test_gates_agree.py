@@ -88,7 +88,6 @@ class _Both:
 # Not made smaller when it fails: that takes minutes.
 @settings(
     max_examples=20,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )

@@ -302,7 +302,7 @@ DOCUMENT = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     document=DOCUMENT,
     configs=st.dictionaries(st.sampled_from(NAMES), CONFIG, min_size=1),
