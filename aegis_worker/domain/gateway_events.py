@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
+from .disputes import DisputeReport
 from .modes import Mode
 from .money import Money
 from .outcomes import Movement
@@ -20,7 +21,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 class NewEvent(Struct, frozen=True):
     """An event to keep, `waiting` or `foreign`, and why it is foreign. `dispute_ref`: of the dispute that it is about.
 
-    `movement`: the capture, void or refund that it is about, where it shows one.
+    `movement`: the capture, void or refund that it is about, and `dispute`, how the dispute stands, where it shows one.
     """
 
     event_id: str
@@ -32,6 +33,7 @@ class NewEvent(Struct, frozen=True):
     reason: str | None = None
     dispute_ref: str | None = None
     movement: Movement | None = None
+    dispute: DisputeReport | None = None
 
 
 class ClaimedEvent(Struct, frozen=True):
@@ -49,6 +51,7 @@ class ClaimedEvent(Struct, frozen=True):
     is_over: bool
     dispute_ref: str | None = None
     movement: Movement | None = None
+    dispute: DisputeReport | None = None
 
 
 class Matched(Struct, frozen=True):

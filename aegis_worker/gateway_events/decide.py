@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+
+from msgspec import Struct
 
 from aegis_worker.domain.disputes import Dispute, DisputeReport, KnownDispute, may_follow, moved, opened
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
@@ -59,13 +60,23 @@ def is_about_a_charge_given_up(matched: Matched) -> bool:
     return matched.state in _UNDER_WAY
 
 
-def after_answer(event: ClaimedEvent, payment_id: str, result: tuple[Any, ...] | str) -> Followed:
-    """What becomes of an event about a dispute, by what its gateway said of it, or why that is not believed."""
-    if not isinstance(result, str):
+class Unbelieved(Struct, frozen=True):
+    """What a gateway said of a dispute is not written down. `may_change`: asking again may tell something else."""
+
+    reason: str
+    may_change: bool = True
+
+
+def after_answer(event: ClaimedEvent, payment_id: str, unbelieved: Unbelieved | None) -> Followed:
+    """What becomes of an event about a dispute: it is followed, unless what its gateway said is not believed."""
+    if unbelieved is None:
         return Followed(event, "followed", None, payment_id)
+    if not unbelieved.may_change:
+        return Followed(event, "no_news", unbelieved.reason, payment_id)
     if event.is_over:
-        return Followed(event, "unmatched", result, payment_id)
-    return Followed(event, "waiting", result, payment_id, again_in_s=_again_in_s(event.tries))
+        return Followed(event, "unmatched", unbelieved.reason, payment_id)
+    again_in_s = _again_in_s(event.tries)
+    return Followed(event, "waiting", unbelieved.reason, payment_id, again_in_s=again_in_s)
 
 
 def heard(
@@ -75,20 +86,23 @@ def heard(
     shown: DisputeReport,
     asked_at: datetime,
     new_id: str,
-) -> tuple[Dispute, list[Fact]] | str:
-    """The dispute after what its gateway shows, and the facts to tell; or why that is not believed, and asked again.
+) -> tuple[Dispute, list[Fact]] | Unbelieved:
+    """The dispute after what its gateway shows, and the facts to tell; or why that is not believed.
 
-    An answer that was asked for before what we know was asked for undoes nothing (design D15).
+    An answer that was asked for before what we know was asked for undoes nothing (design D15). Asking again may help; an
+    event that is evidence says the same however often it is read.
     """
+    may_change = shown.as_of is None
     if known is None:
         return opened(payment, gateway, shown, new_id)
     dispute = known.dispute
     if dispute.payment_id != payment.id:
-        return f"{shown.gateway_ref} is a dispute of {dispute.payment_id}"
+        return Unbelieved(f"{shown.gateway_ref} is a dispute of {dispute.payment_id}", may_change)
     if asked_at < known.asked_at and moved(dispute, shown)[1]:
-        return "something newer is known of it"
+        return Unbelieved("something newer is known of it", may_change)
     if not may_follow(dispute, shown):
-        return f"it shows {shown.gateway_status}, which can't follow {dispute.status}"
+        reason = f"it shows {shown.gateway_status}, which can't follow {dispute.status}"
+        return Unbelieved(reason, may_change)
     return moved(dispute, shown)
 
 

@@ -25,7 +25,7 @@ from aegis_worker.ids import DISPUTE, new_id
 from aegis_worker.persistence import dispute_rows, gateway_event_rows
 from aegis_worker.persistence.database import Database
 
-from .decide import after_answer, heard
+from .decide import Unbelieved, after_answer, heard
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +74,7 @@ def ask_about(
     for begin in range(0, len(subjects), _SIDE_BY_SIDE):
         some = subjects[begin : begin + _SIDE_BY_SIDE]
         asked_at = database.run(dispute_rows.clock)
-        waits = [_begun(gateways, subject.charge, silent) for subject in some]
+        waits = [_begun(gateways, subject, silent) for subject in some]
         answers = [discreet_dispute(wait()) for wait in waits]
         crash_point("dispute.answered")
         for subject, answer in zip(some, answers, strict=True):
@@ -85,9 +85,10 @@ def ask_about(
 
 
 def _begun(
-    gateways: Mapping[str, PaymentGateway], charge: DisputedCharge, silent: set[str]
+    gateways: Mapping[str, PaymentGateway], subject: Subject, silent: set[str]
 ) -> Callable[[], DisputeLookup]:
-    """Ask; what is returned waits for the answer."""
+    """Ask; what is returned waits for the answer. Where the gateway can't be asked, its event is the answer."""
+    charge = subject.charge
     if charge.gateway in silent:
         return lambda: Unknown("it did not answer about another dispute")
     gateway = gateways.get(charge.gateway)
@@ -95,13 +96,30 @@ def _begun(
     unreachable = out_of_reach(charge.gateway, config, charge.account, charge.mode)
     if gateway is None or unreachable is not None:
         return lambda: Unknown(unreachable or "")
+    if not gateway.capabilities.disputes:
+        return lambda: _evidence(subject)
     query = DisputeQuery(charge.dispute_ref, charge.charge_ref)
     return begun(partial(gateway.ask_dispute, query), gateway.config.slowest_call_s, STUCK)
 
 
+def _evidence(subject: Subject) -> DisputeLookup:
+    """How the event says that the dispute stands: for exactly the dispute and the charge that it names (design D14)."""
+    charge, shown = subject.charge, None if subject.event is None else subject.event.dispute
+    if shown is None:
+        return Unknown(
+            "its gateway can't be asked about disputes, and the event does not say how this one stands"
+        )
+    if (shown.gateway_ref, shown.charge_ref) != (charge.dispute_ref, charge.charge_ref):
+        return Unknown(
+            f"the event shows {shown.gateway_ref} of {shown.charge_ref}", kind=UnknownKind.MISMATCH
+        )
+    return shown
+
+
 def _written(database: Database, subject: Subject, answer: DisputeLookup, asked_at: datetime) -> str:
     """What PostgreSQL refuses is tried again when the event's lease ends, and holds up no other."""
-    write = partial(_write, subject=subject, answer=answer, asked_at=asked_at, new=new_id(DISPUTE))
+    as_of = None if isinstance(answer, Unknown) else answer.as_of
+    write = partial(_write, subject=subject, answer=answer, asked_at=as_of or asked_at, new=new_id(DISPUTE))
     try:
         status = database.run(write)
     except DBAPIError:
@@ -117,20 +135,22 @@ def _write(
     """Settle the event, and write what is new. Writing the same again is safe: a settled event is settled once."""
     charge = subject.charge
     result = _judged(connection, charge, answer, asked_at, new)
+    unbelieved = result if isinstance(result, Unbelieved) else None
     if subject.event is not None:
-        followed = after_answer(subject.event, charge.payment_id, result)
-        if not gateway_event_rows.settle(connection, [followed]) or isinstance(result, str):
+        followed = after_answer(subject.event, charge.payment_id, unbelieved)
+        if not gateway_event_rows.settle(connection, [followed]):
             return followed.status
-    if isinstance(result, str):
-        return "waiting"
+    if isinstance(result, Unbelieved):
+        return "waiting" if subject.event is None else followed.status
     payment, dispute, facts = result
+    is_evidence = dispute.shown.as_of is not None
     dispute_rows.write_dispute(
         connection,
         dispute,
         payment,
         account=charge.account,
         asked_at=asked_at,
-        check_at=asked_at + _ASKED_AGAIN_AFTER,
+        check_at=None if is_evidence else asked_at + _ASKED_AGAIN_AFTER,
         has_news=bool(facts),
     )
     if facts:
@@ -142,12 +162,12 @@ def _write(
 
 def _judged(
     connection: Connection, charge: DisputedCharge, answer: DisputeLookup, asked_at: datetime, new: str
-) -> tuple[Payment, Dispute, list[Fact]] | str:
+) -> tuple[Payment, Dispute, list[Fact]] | Unbelieved:
     if isinstance(answer, Unknown):
-        return answer.reason
+        return Unbelieved(answer.reason)
     payment = dispute_rows.locked_payment(connection, charge.payment_id)
     if payment is None:
-        return "its payment is frozen until a person has looked at it"
+        return Unbelieved("its payment is frozen until a person has looked at it")
     known = dispute_rows.known_dispute(connection, charge.gateway, answer.gateway_ref)
     result = heard(payment, known, charge.gateway, answer, asked_at, new)
-    return result if isinstance(result, str) else (payment, *result)
+    return result if isinstance(result, Unbelieved) else (payment, *result)

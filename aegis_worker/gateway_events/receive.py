@@ -83,6 +83,7 @@ def _new(config: GatewayConfig, event: GatewayEvent) -> NewEvent:
         reason=stranger,
         dispute_ref=event.dispute_ref,
         movement=event.movement,
+        dispute=event.dispute,
     )
 
 

@@ -33,9 +33,9 @@ class Capabilities:
     back less than all, and more than once. `confirms`: it takes what the payer brought back from an action, by
     `Adapter.confirm`; without it a payer's return only has the gateway asked.
 
-    What it can be asked (design D14): `look_ups`: about which operations. What became of any other it tells by its events
-    alone; such a call is repeated under its key. `moves_money`: which operations may move money. Doubt about any other
-    blocks nothing.
+    What it can be asked (design D14): `look_ups`: about which operations; `disputes`: how a dispute stands. What became of
+    any other it tells by its events alone; such a call is repeated under its key. `moves_money`: which operations may move
+    money. Doubt about any other blocks nothing.
 
     What a payer can do there without us (design D16): `closes`: what waits for its payer, or was begun and not charged, can
     be cancelled, by `Adapter.close`; without it a payer's doing must move nothing until we capture it. `reopens`: after a
@@ -61,6 +61,7 @@ class Capabilities:
     closes: bool = True
     reopens: bool = False
     look_ups: frozenset[Operation] = frozenset(Operation)
+    disputes: bool = True
     moves_money: frozenset[Operation] = frozenset(Operation) - {Operation.INITIATE, Operation.AUTHENTICATE}
 
     def takes(self, amount: Money) -> bool:

@@ -18,7 +18,7 @@ from aegis_worker.domain.transitions import State
 from .accounts import out_of_reach
 from .base import PaymentGateway
 from .discretion import discreet
-from .dispute_comparison import compared_dispute
+from .dispute_comparison import can_be_asked, compared_dispute
 from .requests import StatusQuery
 
 # Answers that settle nothing: no answer at all, and one from before the gateway's look-ups show its charges.
@@ -81,7 +81,11 @@ def compare(
     Changes nothing. Takes as long as the gateways take to answer.
     """
     answers = [_compared(gateways.get(charge.gateway), payment, charge, entities) for charge in charges]
-    answers += [compared_dispute(gateways.get(one.charge.gateway), one) for one in disputes]
+    answers += [
+        compared_dispute(gateways.get(one.charge.gateway), one)
+        for one in disputes
+        if can_be_asked(gateways.get(one.charge.gateway))
+    ]
     return Comparison(payment.id, payment.state, answers)
 
 

@@ -77,7 +77,7 @@ def write_dispute(
     *,
     account: str | None,
     asked_at: datetime,
-    check_at: datetime,
+    check_at: datetime | None,
     has_news: bool,
 ) -> None:
     """Write how the dispute stands. One that its gateway has yet to decide is asked about again at `check_at`."""

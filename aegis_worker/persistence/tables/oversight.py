@@ -117,6 +117,7 @@ gateway_events = Table(
     Column("body_id", Text),
     Column("dispute_ref", Text),
     Column("movement", JSONB),
+    Column("dispute", JSONB),
     CheckConstraint(one_of("status", *STATUSES), name="status_known"),
     CheckConstraint("(status = 'waiting') = (due_at IS NOT NULL)", name="waiting_is_due"),
     Index("gateway_events_by_age", "received_at"),
