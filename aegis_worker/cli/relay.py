@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -25,6 +24,7 @@ from aegis_worker.pipeline.run import run
 from aegis_worker.purge import purge
 from aegis_worker.review.standing import carry_out_due
 from aegis_worker.terminal.installation import tables_expected
+from aegis_worker.terminal.interrupts import event_on_signals
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, print_table
 from aegis_worker.terminal.worker_parts import opened_worker
 from aegis_worker.wiring.installation import check_installation
@@ -145,7 +145,8 @@ def command(ctx: click.Context, once: bool, interval_s: float, as_json: bool) ->
     """
     settings = check_installation()
     configure_error_reports(settings.sentry_dsn, settings.environment)
-    with opened_worker(log_level=settings.log_level, hinting=False) as parts, _stop_on_signals() as stop:
+    stops = event_on_signals((signal.SIGTERM, signal.SIGINT), once=True)
+    with opened_worker(log_level=settings.log_level, hinting=False) as parts, stops as stop:
         rota = Rota(parts)
         if once:
             report = relay_pass(parts, rota, stopped=stop.is_set)
@@ -173,29 +174,6 @@ def _loop(parts: Worker, rota: Rota, stop: threading.Event, interval_s: float, a
             if report.is_idle:
                 stop.wait(interval_s)
     log.info("relay stopped")
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """Yield an event that the first TERM or INT sets. The second signal has its default effect."""
-    stop = threading.Event()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.getsignal(number) for number in numbers}
-
-    def restore() -> None:
-        for number, action in before.items():
-            signal.signal(number, action)
-
-    def take(number: int, frame: Any) -> None:
-        stop.set()
-        restore()
-
-    for number in numbers:
-        signal.signal(number, take)
-    try:
-        yield stop
-    finally:
-        restore()
 
 
 def _print(report: RelayReport, as_json: bool) -> None:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from aegis_worker.terminal.interrupts import event_on_signals
+
 
 class Stopped(Exception):
     """Somebody asked to stop while something was under way."""
@@ -15,16 +17,11 @@ class Stopped(Exception):
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
     """An event that TERM, Ctrl-C and the closing of the terminal set, for the whole of the block."""
-    stopping = threading.Event()
     wanted = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         wanted.append(signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in wanted}
-    try:
+    with event_on_signals(wanted) as stopping:
         yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def check_stopped(stopping: threading.Event) -> None:
