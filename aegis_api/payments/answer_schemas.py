@@ -51,7 +51,7 @@ class NextActionSchema(Answer):
             ("qr", "shows `content` as a QR code, or the picture at `image_url`"),
         ),
     )
-    expires_at = time("Until when the payer can act; null if the gateway doesn't say.", none=True)
+    expires_at = time("Until when the payer can act. After that what could be paid is cancelled.", none=True)
     url = text("Of a redirect.", required=False)
     sdk = text("Of an sdk: which of the gateway's libraries, such as `stripe`.", required=False)
     gateway = text("Of an sdk: the gateway, as `gateway` of the payment.", required=False)
@@ -172,7 +172,9 @@ class PaymentSchema(Answer):
     return_url = text(none=True)
     metadata = an_object("As given.")
     amounts = fields.Nested(AmountsSchema, required=True)
-    capture_before = time(none=True)
+    capture_before = time(
+        "When what is held is released by itself; null: nobody knows, or nothing is held.", none=True
+    )
     gateway = text(none=True)
     gateway_ref = text(none=True)
     last_error = fields.Nested(LastErrorSchema, required=True, allow_none=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from aegis_worker.domain.attempts import Attempt, AttemptStatus
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.transitions import State
 from aegis_worker.pipeline.operations import room_named
 
@@ -13,6 +15,9 @@ from .case_file import CaseFile
 from .jobs import StoredJob
 
 Who = Literal["worker", "person", "payer", "merchant", "nobody"]
+
+
+_ENDED = (AttemptStatus.APPROVED, AttemptStatus.DECLINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +62,26 @@ def _without_a_job(case: CaseFile) -> Next:
     if payment.is_terminal:
         return Next("nothing: it has ended", "nobody")
     if payment.state is State.AUTHORIZED:
-        return Next("nothing by itself: the funds are held until they are captured or released", "merchant")
+        until = payment.capture_before
+        ends = f"; the gateway releases them at {until}" if until else ""
+        return Next(
+            f"nothing by itself: the funds are held until they are captured or released{ends}", "merchant"
+        )
     return Next(
         "its job is missing: the next reconciliation gives it one, or run `aegis reconcile`", "worker"
     )
+
+
+def _with_the_payer(case: CaseFile, latest: Attempt, overdue: str, job: StoredJob) -> Next:
+    """The payer acts, or the door is closed behind them."""
+    payment = case.stored.payment
+    if latest.operation is Operation.CLOSE and latest.status not in _ENDED:
+        what = f"{latest.gateway} has to say that what the payer could pay there is cancelled{overdue}"
+        return Next(what, "worker", job.run_at)
+    until = (payment.next_action or {}).get("expires_at")
+    ends = f" until {until}; then what could be paid is cancelled there" if until else ""
+    what = f"the payer has to act{ends}; {latest.gateway} is asked whether that happened{overdue}"
+    return Next(what, "payer", job.run_at)
 
 
 def _running(case: CaseFile) -> Next:
@@ -80,8 +101,7 @@ def _waiting(case: CaseFile, job: StoredJob) -> Next:
     payment, latest = case.stored.payment, case.calls[-1] if case.calls else None
     overdue = "; it is due, and waits for a worker" if job.run_at <= case.now else ""
     if payment.state is State.REQUIRES_ACTION and latest is not None:
-        what = f"the payer has to act; {latest.gateway} is asked whether that happened{overdue}"
-        return Next(what, "payer", job.run_at)
+        return _with_the_payer(case, latest, overdue, job)
     what_for = room_named(job.operation).waits_for(job.operation)
     if what_for is not None:
         return Next(f"{what_for}{overdue}", "worker", job.run_at)

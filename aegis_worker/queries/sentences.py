@@ -115,7 +115,11 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
         f"what {data['gateway']} holds is released at {data['capture_before']} unless it is captured"
     ),
     EventType.CANCEL_REQUESTED: lambda data, _: "the merchant cancels it; nothing more is tried",
-    EventType.CANCELLED: lambda data, _: "given up before money moved, or released",
+    EventType.CANCELLED: lambda data, _: (
+        "what was held was not captured in time"
+        if data.get("reason") == "authorization_expired"
+        else "given up before money moved, or released"
+    ),
     EventType.REVIEW_REQUIRED: lambda data, _: f"a person has to look: {data['reason']}",
     EventType.DUPLICATE_DETECTED: lambda data, currency: (
         f"{data['gateway']} holds a charge of {money(data['amount_minor'], currency)} too many,"
@@ -142,7 +146,12 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     EventType.DISPUTE_LOST: _dispute_moved,
 }
 
-_DONE = {Operation.CAPTURE: "captured", Operation.VOID: "released", Operation.REFUND: "refunded"}
+_DONE = {
+    Operation.CAPTURE: "captured",
+    Operation.VOID: "released",
+    Operation.REFUND: "refunded",
+    Operation.CLOSE: "cancelled there: its payer can't pay any more",
+}
 _OF_ATTEMPT: dict[AttemptStatus, Callable[[StoredOutcome], str]] = {
     AttemptStatus.SENT: lambda outcome: outcome.reason or "no answer yet; asked about when its lease ends",
     AttemptStatus.APPROVED: lambda outcome: (

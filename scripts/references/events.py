@@ -157,7 +157,7 @@ def _leads_to(kind: EventType) -> str:
 def _facts() -> dict[EventType, Fact]:
     """One fact of each type with all fields that it may have, made by the code's own functions if there are any."""
     captured = Approved(_REF, captured=True)
-    held = Approved(_REF, captured=False)
+    held = Approved(_REF, captured=False, capture_before=datetime(2026, 12, 4, tzinfo=UTC))
     captured_part = Order(EntityKind.CAPTURE, "cap_01a1fdef7b3a766da7ca332b7f16f8af", 1, 500)
     refunded_part = Order(EntityKind.REFUND, "ref_01a1fdef7b3a766da7ca332b7f16f8b0", 1, 500)
     error = describe_error("insufficient_funds", gateway=_GATEWAY, gateway_code="51", message="")
