@@ -82,9 +82,10 @@ def cancel_payment(body: dict[str, Any], payment_id: str) -> Response:
     """Cancel a payment
 
     A payment of which nothing was sent is CANCELLED at once. What is held is released, and what was captured of it stays.
-    While the payer has to act, what they could pay is cancelled at the gateway first. While a charge may be at a gateway the
-    cancel is recorded, and the payment goes to no other gateway: a hold that lands is released, a decline is a FAILURE, a
-    charge that takes the money stays a success; then the cancel fails with `too_late`. To refund is a decision of its own.
+    While the payer has to act, what they could pay is cancelled at the gateway first. While a charge may be at a
+    gateway the cancel is recorded, and the payment goes to no other gateway: a hold that lands is released, a decline
+    is a FAILURE, a charge that takes the money stays a success; then the cancel fails with `too_late`. To refund is a
+    decision of its own.
     """
     return ordered(EntityKind.VOID, payment_id, body)
 
