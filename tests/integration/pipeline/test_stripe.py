@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from support.orders import CAPTURE, REFUND, VOID, amounts, entity, ordering, payment_now, row_is_fold
 from support.payers import payer_clicks
 from support.payments import (
+    POLICY,
     accept_one,
     action_kept,
     attempts_of,
@@ -264,3 +267,35 @@ def test_an_order_between_stripes_steps_is_refused_before_anything_is_sent(
     carried_out(database, gateway)
     with pytest.raises(AmountStep):
         ordering(database, gateway, payment_id, REFUND, 1235)
+
+
+def test_a_payer_who_never_came_back_can_not_pay_the_intent_any_more(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway
+) -> None:
+    parts = pipeline(database, gateway, policy=replace(POLICY, payer_wait_s=0.0))
+    payment_id = pay(database, "pm_card_threeDSecure2Required")
+    run(parts, "payments")
+    run(parts, "verify")
+    assert last_error_of(payment_of(database, payment_id))["code"] == "payer_abandoned"
+    assert attempts_of(database, payment_id)[-1]["operation"] == "close"
+    assert booked(emulator, payment_id) == [("voided", 0)]
+
+
+def test_after_a_failed_check_the_payer_can_not_try_another_card_behind_our_back(
+    database: Database, emulator: Sandbox, gateway: LoadedGateway
+) -> None:
+    payment_id = pay(database, "pm_3ds_fail_1", return_url="https://shop.example/back")
+    run(pipeline(database, gateway), "payments")
+    assert eventually(lambda: ("failed", 0) in booked(emulator, payment_id))
+    asked(database, gateway)
+    assert last_error_of(payment_of(database, payment_id))["code"] == "authentication_failed"
+    assert booked(emulator, payment_id) == [("voided", 0)]
+
+
+def test_the_charge_says_until_when_funds_are_held(database: Database, gateway: LoadedGateway) -> None:
+    payment_id = pay(database, capture_method="manual")
+    run(pipeline(database, gateway), "payments")
+    payment = payment_of(database, payment_id)
+    assert payment.capture_before is not None
+    left = datetime.fromisoformat(payment.capture_before) - datetime.now(UTC)
+    assert timedelta(days=6) < left <= timedelta(days=7)

@@ -149,8 +149,8 @@ def _called_off(work: Work) -> Rest | None:
 
 
 def _latest_refusal(work: Work) -> Attempt | None:
-    refused = [one for one in work.attempts if one.status in ("DECLINED", "NOT_SENT")]
-    return refused[-1] if refused else None
+    steps = [one for one in work.attempts if one.operation in CHARGING_STEPS]
+    return next((one for one in reversed(steps) if one.status in ("DECLINED", "NOT_SENT")), None)
 
 
 def _next_try(work: Work, policy: Policy) -> Step:
