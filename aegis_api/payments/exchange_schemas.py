@@ -33,7 +33,7 @@ def _left_out() -> fields.String:
 class ExchangeRequestSchema(Answer):
     """The request of an exchange."""
 
-    method = text()
+    method = text("The HTTP method.")
     path = text("Below the gateway's address.")
     query = an_object("The fields of the query, as those of the body; null without a query.", none=True)
     headers = an_object(_HEADERS)
@@ -79,9 +79,21 @@ class ExchangeSchema(Answer):
         required=True,
         metadata={"description": "Until the whole answer was there, or it was clear that none comes."},
     )
-    request = fields.Nested(ExchangeRequestSchema, required=True)
-    answer = fields.Nested(ExchangeAnswerSchema, required=True, allow_none=True)
-    no_answer = fields.Nested(NoAnswerSchema, required=True, allow_none=True)
+    request = fields.Nested(
+        ExchangeRequestSchema, required=True, metadata={"description": "What went out, or was to."}
+    )
+    answer = fields.Nested(
+        ExchangeAnswerSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "What came back; null where nothing did that is an answer."},
+    )
+    no_answer = fields.Nested(
+        NoAnswerSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why there is no answer; null where there is one."},
+    )
 
 
 class ExpandedAttemptSchema(AttemptSchema):

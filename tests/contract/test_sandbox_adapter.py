@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.gateway_calls import sent
 from support.payers import payer_clicks
 from support.sandbox_calls import (
@@ -104,7 +105,7 @@ class TestAPaymentsWay:
         held = request(capture=False)
         outcome = sent(gateway, held)
         ref = approved_ref(outcome)
-        assert outcome == charged(ref, captured_minor=0)
+        assert replace(outcome, capture_before=None) == charged(ref, captured_minor=0)
         assert sent(gateway, later(held, Operation.CAPTURE, ref, 1000)) == Approved(ref)
         assert sent(gateway, later(held, Operation.REFUND, ref, 999)) == Approved(ref)
         beyond = sent(gateway, later(held, Operation.REFUND, ref, 2))

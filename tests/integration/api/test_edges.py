@@ -21,6 +21,7 @@ IDS = {
     "capture_id": "cap_" + "0" * 32,
     "refund_id": "ref_" + "0" * 32,
     "void_id": "voi_" + "0" * 32,
+    "dispute_id": "dsp_" + "0" * 32,
     "job_id": "job_" + "0" * 32,
     "endpoint_id": "whe_" + "0" * 32,
     "event_id": f"evt_{'0' * 32}_1",
