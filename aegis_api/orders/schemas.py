@@ -38,8 +38,8 @@ class CaptureRequestSchema(BodySchema):
 
 
 _STATUS = (
-    "requested: nothing was sent yet. pending: the gateway may have it. A success may still fail later, where the gateway "
-    "takes its word back."
+    "requested: nothing was sent yet. waiting: the gateway refunds the charge only once it is settled. pending: the "
+    "gateway may have it. A success may still fail later, where the gateway takes its word back."
 )
 
 

@@ -35,6 +35,8 @@ class EntityStatus(StrEnum):
 
     # Set when the merchant's order is accepted: nothing has been sent. It waits for its job, or its job for a worker.
     REQUESTED = "requested"
+    # Set where the gateway refunds a charge only once it is settled, and it is not: nothing has been sent.
+    WAITING = "waiting"
     # Set in the commit before its call: from here on the gateway may have it.
     PENDING = "pending"
     # Set by an answer or a look-up.
@@ -44,13 +46,14 @@ class EntityStatus(StrEnum):
 
 _S = EntityStatus
 ENTITY_TRANSITIONS: dict[EntityStatus, frozenset[EntityStatus]] = {
-    _S.REQUESTED: frozenset({_S.PENDING, _S.FAILED}),
+    _S.REQUESTED: frozenset({_S.WAITING, _S.PENDING, _S.FAILED}),
+    _S.WAITING: frozenset({_S.PENDING, _S.FAILED}),
     _S.PENDING: frozenset({_S.SUCCEEDED, _S.FAILED}),
     # The gateway takes its word back, days later.
     _S.SUCCEEDED: frozenset({_S.FAILED}),
     _S.FAILED: frozenset(),
 }
-UNSETTLED = frozenset({_S.REQUESTED, _S.PENDING})
+UNSETTLED = frozenset({_S.REQUESTED, _S.WAITING, _S.PENDING})
 
 _TOLD: dict[EntityKind, tuple[EventType, EventType, EventType]] = {
     EntityKind.CAPTURE: (

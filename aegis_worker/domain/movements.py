@@ -216,6 +216,7 @@ def _of_failed(gateway: str, entity: Entity, movement: Movement, found: Callable
 
 _KNOWN: Mapping[EntityStatus, Callable[[str, Entity, Movement, Callable[..., News]], News]] = {
     _S.REQUESTED: _of_unsettled,
+    _S.WAITING: _of_unsettled,
     _S.PENDING: _of_unsettled,
     _S.SUCCEEDED: _of_succeeded,
     _S.FAILED: _of_failed,

@@ -22,7 +22,7 @@ from aegis_worker.hints import Notifier
 from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.asking import ask_now, recheck_now, sync_now, tell_job
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.entity_rows import check_now, open_checks
+from aegis_worker.persistence.entity_rows import charge_is_settled, check_now, open_checks
 
 from .decide import behind_a_job, decide, is_about_a_charge_given_up, is_about_what_was_charged
 from .disputes import ask_about, of_event
@@ -130,6 +130,10 @@ def _have_asked(connection: Connection, followed: Followed, matched: Matched) ->
         # Its own job asks about it.
         check_now(connection, matched.order)
         open_checks(connection, limit=_BATCH)
+    elif followed.claimed.kind == "payment.settled":
+        charge_is_settled(connection, matched.payment_id)
+        open_checks(connection, limit=_BATCH)
+        return followed
     elif is_about_what_was_charged(matched):
         is_asked = sync_now(connection, matched.payment_id)
         return followed if is_asked else behind_a_job(followed.claimed, matched)

@@ -58,11 +58,12 @@ class GatewayEvent(Struct, frozen=True):
     gives none, what identifies the event (Adyen: pspReference, eventCode and success). `reference`: the key of the call
     that made the payment there. `mode` and `account`: what the event says it is of; None where it does not say.
     `kind`: `payment.` and its status now: created, requires_action, authenticated, pending, authorized, succeeded, failed,
-    captured, voided or refunded; or `capture.` or `refund.` and the status of that one: pending, succeeded or failed, with
-    the key that it was asked for under as `reference`; of a dispute `dispute.` and opened, updated or closed. If none of
-    these fits, the gateway's own word. `amount`: the payment's, if the event shows it. `dispute_ref`: the gateway's id of
-    the dispute that it is about; then `gateway_ref` is that of the disputed charge. `movement`: the capture, void or refund
-    that it is about, with its amount, and `dispute`, how the dispute stands: evidence, where the gateway can't be asked.
+    captured, settled, voided or refunded; or `capture.` or `refund.` and the status of that one: pending, succeeded or
+    failed, with the key that it was asked for under as `reference`; of a dispute `dispute.` and opened, updated or closed.
+    If none of these fits, the gateway's own word. `amount`: the payment's, if the event shows it. `dispute_ref`: the
+    gateway's id of the dispute that it is about; then `gateway_ref` is that of the disputed charge. `movement`: the
+    capture, void or refund that it is about, with its amount, and `dispute`, how the dispute stands: evidence, where the
+    gateway can't be asked.
     """
 
     event_id: str

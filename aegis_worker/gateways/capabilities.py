@@ -33,6 +33,8 @@ class Capabilities:
     back less than all, and more than once. `confirms`: it takes what the payer brought back from an action, by
     `Adapter.confirm`; without it a payer's return only has the gateway asked.
 
+    `refunds_when_settled`: it refunds a charge only once that is settled, which its look-ups show (`Approved.settled`).
+
     What it can be asked (design D14): `look_ups`: about which operations; `disputes`: how a dispute stands. What became of
     any other it tells by its events alone; such a call is repeated under its key. `moves_money`: which operations may move
     money. Doubt about any other blocks nothing.
@@ -62,6 +64,7 @@ class Capabilities:
     reopens: bool = False
     look_ups: frozenset[Operation] = frozenset(Operation)
     disputes: bool = True
+    refunds_when_settled: bool = False
     moves_money: frozenset[Operation] = frozenset(Operation) - {Operation.INITIATE, Operation.AUTHENTICATE}
 
     def takes(self, amount: Money) -> bool:

@@ -84,7 +84,12 @@ _UNSETTLED = " UNION ALL ".join(
 _TO_CHECK = f"""
 SELECT DISTINCT ON (payment_id) * FROM ({_UNSETTLED}) unsettled ORDER BY payment_id, check_at
 """
-_CHECK_NOW = "UPDATE {table} SET check_at = clock_timestamp() WHERE id = %(id)s AND status = 'pending'"
+_CHECK_NOW = """
+UPDATE {table} SET check_at = clock_timestamp() WHERE id = %(id)s AND status IN ('waiting', 'pending')
+"""
+_CHARGE_IS_SETTLED = """
+UPDATE refunds SET check_at = clock_timestamp() WHERE payment_id = %(payment_id)s AND status = 'waiting'
+"""
 _PUT_OFF = """
 UPDATE {table} SET check_at = clock_timestamp() + interval '1 hour'
 WHERE payment_id = ANY (%(payment_ids)s) AND origin = 'gateway' AND check_at IS NOT NULL
@@ -140,6 +145,11 @@ def check_now(connection: Connection, entity_id: str) -> None:
     """Have the gateway asked soon about an order that it has taken in."""
     kind = next(kind for kind in TABLE_OF if entity_id.startswith(PREFIX_OF[kind]))
     connection.exec_driver_sql(_CHECK_NOW.format(table=TABLE_OF[kind].name), {"id": entity_id})
+
+
+def charge_is_settled(connection: Connection, payment_id: str) -> None:
+    """Have the refunds that wait for it go on."""
+    connection.exec_driver_sql(_CHARGE_IS_SETTLED, {"payment_id": payment_id})
 
 
 def orders_under(

@@ -112,7 +112,7 @@ def checked(kind: Kind, says: Sequence[Said]) -> Checked:
 
 def is_confirmed(kind: Kind, how: Checked) -> bool:
     """Whether the gateways confirm the decision. An answer "no such charge" can confirm only that nothing was charged."""
-    return how in ("confirmed", "nothing_sent") or (how == "not_found" and kind in ("not_charged", "failed"))
+    return how in ("confirmed", "nothing_sent") or (how == "not_found" and kind == "not_charged")
 
 
 def _charged(says: Sequence[Said]) -> Checked:

@@ -69,7 +69,8 @@ def _decide(parts: ReviewParts, case: Case, resolution: Resolution, actor: str) 
     looked = look_into(parts, case, resolution)
     why: TookEffect = "confirmed"
     if not looked.is_confirmed:
-        if looked.checked == "not_found" and not resolution.force:
+        is_believed_absent = resolution.kind == "failed"
+        if looked.checked == "not_found" and not resolution.force and not is_believed_absent:
             raise contradicted(looked.says[0], looked.says, _UNKNOWN_THERE)
         if resolution.evidence is None:
             raise ResolutionRefused(_lacks_evidence(looked))

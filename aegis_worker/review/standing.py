@@ -178,7 +178,7 @@ def _why_now(kind: Kind, looked: Looked, is_over: bool) -> TookEffect | None:
         return "confirmed"
     if not is_over or looked.checked == "too_early":
         return None
-    if looked.checked == "not_found":
+    if looked.checked == "not_found" and kind != "failed":
         raise ResolutionRefused(f"{looked.says[0].call.gateway} still knows nothing of the charge")
     return "after_wait"
 

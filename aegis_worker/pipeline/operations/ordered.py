@@ -65,6 +65,10 @@ class Ordered(Room):
         """The code with which it fails before anything of it is sent; None where it is to be sent."""
         return "too_late" if self.comes_too_late(work) else None
 
+    def before_sending(self, work: Work, charge: int) -> Step | None:
+        """What has to be found out before it may be sent; None where nothing has. `charge`: the position of its charge."""
+        return None
+
     @abstractmethod
     def follows(self, payment: Payment, order: Order) -> list[Fact]:
         """The facts of the payment that the order's success leads to; `payment` as it stood before."""
@@ -86,6 +90,9 @@ class Ordered(Room):
         forbidden = self.unsent_because(work, order)
         if forbidden is not None:
             return self._unsent(order, charge.gateway, forbidden)
+        before = self.before_sending(work, own)
+        if before is not None:
+            return before
         request = request_for(work, order.operation, order.attempt, charge.gateway)
         opened = OpenAttempt(
             operation=order.operation,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from aegis_worker.domain.entities import Order, order_in
+from msgspec.structs import replace
+
+from aegis_worker.domain.changes import JobChange
+from aegis_worker.domain.entities import EntityChange, EntityStatus, Order, order_in
+from aegis_worker.domain.outcomes import CHARGING_STEPS, Approved
 from aegis_worker.domain.payment import Fact, Payment
 
-from ..work import Work
+from ..work import Answer, Policy, Rest, Settled, Step, Work
+from .answers import end_attempt
 from .ordered import Ordered
 from .room import Room
+from .steps import ask, review
+
+# A charge that is not settled yet is looked at again after so long, unless its gateway's event says so before. One that is
+# not settled within so long is a person's.
+_LOOK_AGAIN_S, _SETTLED_WITHIN_S = 3600.0, 30 * 86_400.0
 
 
 class Refund(Ordered):
@@ -27,6 +37,33 @@ class Refund(Ordered):
         gone = payment.refunded_minor + payment.refunding_minor + payment.charged_back_minor
         pays_twice = payment.disputed_minor > 0 or (is_lost and gone > payment.captured_minor)
         return "dispute_open" if pays_twice and not order.forced else None
+
+    def before_sending(self, work: Work, charge: int) -> Step | None:
+        """Whether the charge is settled, at a gateway that refunds it only then."""
+        able = work.route.capabilities[work.attempts[charge].gateway]
+        return ask(work, charge) if able.refunds_when_settled and charge not in work.said else None
+
+    def settle(self, work: Work, answer: Answer, policy: Policy) -> Settled:
+        """What the answer means for the refund, or, before it was sent, whether it may be."""
+        if work.subject.operation in CHARGING_STEPS:
+            return self._charge_asked_about(work, answer, policy)
+        return super().settle(work, answer, policy)
+
+    def _charge_asked_about(self, work: Work, answer: Answer, policy: Policy) -> Settled:
+        charge, outcome, order = work.subject, answer.outcome, order_in(work.job.request)
+        if order is None:
+            raise AssertionError("unreachable: a reversal asks about no charge")
+        work = replace(work, said={work.position: outcome})
+        work, ended = end_attempt(work, answer, charge.status, charge.outcome)
+        if isinstance(outcome, Approved) and outcome.settled:
+            return Settled(work, ended, [], self.step(work, policy))
+        reason = f"{charge.gateway} refunds it only once it is settled"
+        if charge.sent_ago_s(answer.asked_at_s) > _SETTLED_WITHIN_S:
+            rest = review(work, f"{reason}, and does not show that it is")
+            return Settled(work, ended, rest.facts, Rest(rest.job))
+        waiting = EntityChange(order, EntityStatus.WAITING, check_in_s=_LOOK_AGAIN_S)
+        rest = Rest(JobChange("succeeded", reason=reason, result={"waiting": True}))
+        return Settled(work, ended, [], rest, entities=(waiting,))
 
     def follows(self, payment: Payment, order: Order) -> list[Fact]:
         """Nothing: the end is final."""

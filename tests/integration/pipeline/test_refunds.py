@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+from msgspec.structs import replace
 from support.orders import CAPTURE, REFUND, amounts, entity, held, ordering, payment_now, row_is_fold
-from support.payments import accept_one, attempts_of, make_due, pipeline, run_until_quiet
+from support.payments import (
+    A_RING,
+    accept_one,
+    attempts_of,
+    job_of,
+    let_pass,
+    make_due,
+    pipeline,
+    run_until_quiet,
+)
 from support.scripted_gateway import ScriptedGateway
 
-from aegis_worker.domain.outcomes import Declined, Outcome, Pending, Unknown
+from aegis_worker.domain.gateway_events import NewEvent
+from aegis_worker.domain.outcomes import Approved, Declined, Lookup, Operation, Outcome, Pending, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import AmountExceedsRefundable, InvalidState
-from aegis_worker.gateways.requests import GatewayRequest
+from aegis_worker.gateway_events.follow import FollowParts, follow
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.entity_rows import check_now, open_checks
 
 
 @pytest.fixture
@@ -126,3 +142,78 @@ def test_a_refusal_frees_the_amount(database: Database, gateway: ScriptedGateway
     assert (stored["status"], stored["error"]["gateway_code"]) == ("failed", "charge_disputed")
     assert amounts(database, payment_id) == {"authorized": 1999, "captured": 1999, "refundable": 1999}
     assert row_is_fold(database, payment_id)
+
+
+def until_settled(gateway: ScriptedGateway) -> ScriptedGateway:
+    """The gateway, which refunds a charge only once it is settled. Its charges are not."""
+    gateway.able(refunds_when_settled=True)
+
+    def look_up(query: StatusQuery) -> Lookup:
+        found = gateway.by_ledger(query)
+        is_charge = query.operation is Operation.PROCESS and isinstance(found, Approved)
+        return replace(found, settled=False) if is_charge else found
+
+    gateway.look_up = look_up
+    return gateway
+
+
+def settled(gateway: ScriptedGateway) -> None:
+    """From now on its charges are."""
+    not_yet = gateway.look_up
+    gateway.look_up = lambda query: (
+        replace(found, settled=True) if isinstance(found := not_yet(query), Approved) else found
+    )
+
+
+def going_on(database: Database, gateway: ScriptedGateway, refund_id: str) -> None:
+    """The time comes at which a waiting refund is looked at again."""
+    database.run(lambda connection: check_now(connection, refund_id))
+    database.run(lambda connection: open_checks(connection, limit=10))
+    run_until_quiet(pipeline(database, gateway))
+
+
+def test_a_refund_waits_until_its_charge_is_settled_where_the_gateway_wants_it(
+    database: Database, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, until_settled(gateway))
+    (refund,) = refunded(database, gateway, payment_id, 500)
+    assert (entity(database, refund)["status"], gateway.reversals) == ("waiting", {})
+    assert amounts(database, payment_id)["refunding"] == 500
+    going_on(database, gateway, refund)
+    assert entity(database, refund)["status"] == "waiting"
+    assert row_is_fold(database, payment_id)
+    settled(gateway)
+    going_on(database, gateway, refund)
+    assert entity(database, refund)["status"] == "succeeded"
+    assert (len(gateway.reversals), amounts(database, payment_id)["refunded"]) == (1, 500)
+    assert row_is_fold(database, payment_id)
+
+
+def test_a_charge_that_is_never_settled_has_its_refund_handed_to_a_person(
+    database: Database, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, until_settled(gateway))
+    (refund,) = refunded(database, gateway, payment_id, 500)
+    let_pass(database, 31 * 86_400)
+    going_on(database, gateway, refund)
+    assert job_of(database, payment_id)["status"] == "review"
+    assert entity(database, refund)["status"] == "waiting"
+
+
+def test_the_gateways_word_that_the_charge_is_settled_ends_the_wait(
+    database: Database, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, until_settled(gateway))
+    (refund,) = refunded(database, gateway, payment_id, 500)
+    settled(gateway)
+    event = NewEvent("evt_1", "payment.settled", f"{payment_id}-p1", None, None, "waiting")
+    keep = partial(gateway_event_rows.keep, ring=A_RING, gateway="a", account=None, events=[event], body=b"")
+    database.run(keep)
+    follow(FollowParts(database, {"a": gateway}, NoHints()))
+    run_until_quiet(pipeline(database, gateway))
+    assert entity(database, refund)["status"] == "succeeded"
+
+
+class NoHints:
+    def notify(self, queue: str) -> None:
+        """Do nothing: the tests run the workers."""

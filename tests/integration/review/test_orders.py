@@ -94,7 +94,11 @@ def test_what_a_person_found_to_have_failed_reserves_nothing_any_more(
 ) -> None:
     payment_id, order = in_doubt(database, gateway, kind)
     gateway.look_up = answering(found)
-    decide(database, payment_id, "failed", gateway)
+    if isinstance(found, NotFound):
+        # What its gateway does not show may be there all the same.
+        with pytest.raises(ResolutionRefused):
+            decide(database, payment_id, "failed", gateway)
+    decide(database, payment_id, "failed", gateway, evidence=SEEN, force=True)
     stored, left = entity(database, order), amounts(database, payment_id)
     code = "generic_decline" if isinstance(found, Declined) else "resolved_not_done"
     assert (stored["status"], stored["error"]["code"]) == ("failed", code)
@@ -154,7 +158,7 @@ def test_what_waited_behind_the_order_gets_its_job_after_the_decision(
 ) -> None:
     payment_id, _ = in_doubt(database, gateway, REFUND, behind=True)
     gateway.look_up, gateway.reverse = gateway.by_ledger, gateway.reversed_once
-    decide(database, payment_id, "failed", gateway)
+    decide(database, payment_id, "failed", gateway, evidence=SEEN, force=True)
     run_until_quiet(pipeline(database, gateway))
     assert [row["status"] for row in rows(database, "SELECT status FROM refunds ORDER BY number")] == [
         "failed",
