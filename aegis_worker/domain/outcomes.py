@@ -81,8 +81,7 @@ class Approved(Struct, frozen=True):
     `captured_minor` and `refunded_minor`, in minor units: what the gateway shows of a charge; None where it does not say.
     `settled`: whether the money is on its way to the merchant, so that a gateway which refunds only then does; None where
     it does not say. `movements`: each capture and refund of the charge that it shows; None where it does not say, or was
-    not asked to.
-    `still_held`: whether more of the funds may be captured; None where it does not say.
+    not asked to. `still_held`: whether more of the funds may be captured; None where it does not say.
     `capture_before`: when a hold ends by itself (aware), as the gateway says it.
     """
 

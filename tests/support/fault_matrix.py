@@ -68,6 +68,9 @@ ROWS = {
     74: "a process dies while a gateway's event is received or worked off",
     75: "the door behind a payment closed while its worker dies, its gateway is gone, its payer pays, or a call sleeps",
     76: "a hold that ends while it is captured, cancelled or asked about",
+    77: "a capture or refund fails after it had succeeded",
+    78: "somebody refunds, captures or cancels in the gateway's dashboard",
+    79: "a gateway that can't be asked loses an answer",
 }
 
 # Rows that can't have a test yet, and the reason.
