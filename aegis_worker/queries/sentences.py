@@ -72,7 +72,11 @@ def _amount(data: Data, currency: str) -> str:
 
 def _capture_requested(data: Data, currency: str) -> str:
     rest = "; the rest of the hold is released" if data["final"] else ""
-    return f"a capture of {_amount(data, currency)} is ordered ({data['capture_id']}){rest}"
+    return f"a capture of {_amount(data, currency)} {_asked_for(data)} ({data['capture_id']}){rest}"
+
+
+def _asked_for(data: Data) -> str:
+    return "is ordered" if data.get("origin") != "gateway" else "was asked for at the gateway itself"
 
 
 def _undone(what: str, data: Data, currency: str) -> str:
@@ -134,7 +138,7 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     ),
     EventType.CAPTURE_FAILED: lambda data, currency: _undone("the capture", data, currency),
     EventType.REFUND_REQUESTED: lambda data, currency: (
-        f"a refund of {_amount(data, currency)} is ordered ({data['refund_id']})"
+        f"a refund of {_amount(data, currency)} {_asked_for(data)} ({data['refund_id']})"
     ),
     EventType.REFUND_SUCCEEDED: lambda data, currency: (
         f"{data['gateway']} refunded {_amount(data, currency)} ({data['refund_id']})"
