@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aegis_worker.domain.entities import EntityStatus
 from aegis_worker.domain.transitions import State
 
 PLAIN = "plain"
 _LEAST_OF_EACH = 2
 _REPEATED_SHARE = 0.05
 _FEWEST_AMOUNT, _MOST_AMOUNT = 100, 80_000  # minor units; scripted amounts of the sandbox begin at 900,001
+# Stripe's own test tokens for what the sandbox does by a script.
+_AT_STRIPE = {"tok_pending_2_on_refund": "tok_pendingRefund", "tok_fails_late_2": "tok_refundFail"}
 _RETURN_URL = "https://shop.example/done"
 
 
@@ -22,13 +25,14 @@ class Step:
     """What is ordered of a payment that is there: `captures`, `refunds` or `cancel`, as the API's path has it.
 
     `tenths` of the payment's amount; None: all that is left. `final`: the rest of a hold is released. `meanwhile`: the step
-    before it may still be under way.
+    before it may still be under way. `ends_as`: it has ended like this only, also where the gateway says another end first.
     """
 
     order: str
     tenths: int | None = None
     final: bool = False
     meanwhile: bool = False
+    ends_as: EntityStatus = EntityStatus.SUCCEEDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,17 @@ ROLES = (
     ),
     Role("held and released", 0.02, ("tok_visa",), State.CANCELLED, "manual", (Step("cancel"),)),
     Role("refunded", 0.02, ("tok_visa", "tok_drop_on_refund"), steps=(Step("refunds"),)),
-    # Where the gateway decides refunds later, as Stripe does with this card, the second one comes while the first pends.
     Role(
-        "refunded twice at once",
+        "refunded while a refund is pending",
         0.02,
-        ("tok_pendingRefund",),
+        ("tok_pending_2_on_refund",),
         steps=(Step("refunds", 3), Step("refunds", 2, meanwhile=True)),
+    ),
+    Role(
+        "refunded, and the gateway took it back",
+        0.01,
+        ("tok_fails_late_2",),
+        steps=(Step("refunds", 3, ends_as=EntityStatus.FAILED),),
     ),
 )
 ENDS_AS = {PLAIN: State.SUCCESS} | {role.name: role.ends_as for role in ROLES}
@@ -204,7 +213,9 @@ def _order(
 
 
 def _with_tokens(method: Mapping[str, Any], issuers: Sequence[str]) -> dict[str, Any]:
-    return {"type": "card", "tokens": dict.fromkeys(issuers, method["token"])}
+    token = method["token"]
+    own = {"stripe": _AT_STRIPE.get(token, token)}
+    return {"type": "card", "tokens": {name: own.get(name, token) for name in issuers}}
 
 
 def _method(rng: random.Random) -> tuple[dict[str, str], str]:

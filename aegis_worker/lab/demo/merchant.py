@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from aegis_worker.domain.entities import UNSETTLED, EntityStatus
+from aegis_worker.domain.entities import EntityStatus
 from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.errors import OperatorError
 from aegis_worker.lab.local.stopping import Stopped
@@ -108,7 +109,7 @@ class Merchant:
         payment = self._awaited(f"/v1/payments/{posted.payment_id}", _is_decided)
         if payment is None or State(payment["state"]) not in (State.AUTHORIZED, State.SUCCESS):
             return  # how it ended, or that it did not, is found later
-        ordered: list[str] = []
+        ordered: list[tuple[str, EntityStatus]] = []
         for number, step in enumerate(posted.order.steps):
             if not step.meanwhile:
                 self._await_ends(ordered)
@@ -116,7 +117,7 @@ class Merchant:
             reply = self._api.post(path, _asked(step, payment["amount"]), f"{posted.order.key}-{number}")
             if not reply.ok:
                 raise OperatorError(f"POST {path} ({posted.order.role}): {reply.status} {reply.reason}")
-            ordered.append(reply.body["links"]["self"])
+            ordered.append((reply.body["links"]["self"], step.ends_as))
         self._await_ends(ordered)
 
     def _send_payer(self, posted: Posted) -> None:
@@ -125,9 +126,10 @@ class Merchant:
         if action:
             click(action["url"], posted.order.payer)
 
-    def _await_ends(self, paths: Sequence[str]) -> None:
-        for path in paths:
-            self._awaited(path, lambda order: EntityStatus(order["status"]) not in UNSETTLED)
+    def _await_ends(self, ordered: Sequence[tuple[str, EntityStatus]]) -> None:
+        for path, ends_as in ordered:
+            # What fails although it should succeed has ended too; the comparison tells.
+            self._awaited(path, partial(_has_ended, {ends_as, EntityStatus.FAILED}))
 
     def _awaited(self, path: str, is_there: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any] | None:
         give_up_at = time.monotonic() + _PATIENCE_S
@@ -168,6 +170,10 @@ def _is_decided(payment: Mapping[str, Any]) -> bool:
 
 def _is_decided_or_waits_for_payer(payment: Mapping[str, Any]) -> bool:
     return bool(payment["next_action"]) or _is_decided(payment)
+
+
+def _has_ended(ends: Collection[EntityStatus], order: Mapping[str, Any]) -> bool:
+    return EntityStatus(order["status"]) in ends
 
 
 def _asked(step: Step, amount: int) -> dict[str, Any]:
