@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from aegis_worker.domain.exchanges import AttemptExchange
 
 from .database import Database
-from .prepared import Prepared
+from .prepared import BY_INDEX, Prepared
+from .statement_files import text_of
 
-# The verify ladder asks 17 times in a week, and a charge that was given up is asked about five times more. Sends are not
-# counted: an attempt is sent once, and twice more at most where nothing left.
+# The verify ladder asks 17 times in a week, and a charge that was given up is asked about five times more.
 MOST_OF_ATTEMPT = 32
 
-# By arrays, because PostgreSQL reads them faster than JSON that holds JSON. Nobody waits for the disk, so a crash of
-# PostgreSQL may cost the exchanges of its last moments, never an outcome.
-_KEEP = Prepared(
+# Nobody waits for the disk: a crash of PostgreSQL may cost the exchanges of its last moments, never an outcome.
+KEEP = Prepared(
     "keep_exchanges",
-    f"""
-    WITH kept AS (
-        INSERT INTO exchanges (payment_id, id, operation, number, kind, at, told)
-        SELECT n.payment_id, n.id, n.operation, n.number, n.kind, clock_timestamp() - make_interval(secs => n.ago_s), n.told
-        FROM unnest($1, $2, $3, $4, $5, $6, $7) AS n(payment_id, id, operation, number, kind, ago_s, told)
-        WHERE n.kind = 'send' OR (SELECT count(*) FROM exchanges e WHERE e.payment_id = n.payment_id
-            AND e.operation = n.operation AND e.number = n.number) < {MOST_OF_ATTEMPT}
-        ON CONFLICT DO NOTHING RETURNING 1
-    )
-    SELECT count(*) FROM kept
-    """,
+    text_of("keep_exchanges", most=str(MOST_OF_ATTEMPT)),
     "text[], bigint[], text[], int[], text[], float8[], text[]",
-    before="SET LOCAL synchronous_commit = off",
+    before=f"{BY_INDEX}; SET LOCAL synchronous_commit = off",
 )
 
 
@@ -42,14 +32,18 @@ class PostgresExchanges:
 
     def keep(self, exchanges: Sequence[AttemptExchange]) -> None:
         """Keep them, at most MOST_OF_ATTEMPT of an attempt, the first ones. Raises DatabaseUnavailable."""
-        now_s = time.monotonic()
-        self._database.run_alone(
-            _KEEP,
-            [one.payment_id for one in exchanges],
-            [one.id for one in exchanges],
-            [one.operation for one in exchanges],
-            [one.number for one in exchanges],
-            [one.kind.value for one in exchanges],
-            [now_s - one.noted.began_s for one in exchanges],
-            [one.noted.told for one in exchanges],
-        )
+        self._database.run_alone(KEEP, *columns_of(exchanges))
+
+
+def columns_of(exchanges: Sequence[AttemptExchange]) -> list[list[Any]]:
+    """What KEEP takes: the columns of these exchanges, told now."""
+    now_s = time.monotonic()
+    return [
+        [one.payment_id for one in exchanges],
+        [one.id for one in exchanges],
+        [one.operation for one in exchanges],
+        [one.number for one in exchanges],
+        [one.kind.value for one in exchanges],
+        [now_s - one.noted.began_s for one in exchanges],
+        [one.noted.told for one in exchanges],
+    ]

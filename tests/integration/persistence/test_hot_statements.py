@@ -6,22 +6,31 @@ from collections.abc import Iterator
 
 import pytest
 from support.outbox_events import execute, settings_with
-from support.payments import a_command, accept_all, pipeline
+from support.payments import a_command, accept_all, pipeline, rows
 from support.scripted_gateway import ScriptedGateway
 from support.statement_plans import Scan, scans_of
 
+from aegis_worker.domain.exchanges import AttemptExchange, CallKind, Noted
 from aegis_worker.domain.outcomes import Approved
-from aegis_worker.persistence import delivery_rows, outbox_rows
+from aegis_worker.persistence import delivery_rows, exchange_rows, outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.delivery_rows import Settlement
 from aegis_worker.pipeline.run import run
 
 BATCH, MANY = 40, 2000
-HOT = ("claim", "record", "outbox_claim", "outbox_remove", "webhook_claim", "webhook_settle")
+HOT = (
+    "claim",
+    "record",
+    "outbox_claim",
+    "outbox_remove",
+    "webhook_claim",
+    "webhook_settle",
+    "keep_exchanges",
+)
 # Of one scan. A claim of events also looks at the other events of its payments, of which each has three.
 MOST_ROWS = 3 * BATCH
 # Tables that never grew large are read at once, whatever the plan.
-GROWN = ("payments", "jobs", "outbox", "payment_events", "webhook_deliveries")
+GROWN = ("payments", "jobs", "outbox", "payment_events", "webhook_deliveries", "exchanges")
 
 ENDPOINT = """
 INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'https://merchant.example/hooks')
@@ -29,6 +38,11 @@ INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'ht
 DELIVERIES = """
 INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
 SELECT 'whd_' || payment_id || seq, payment_id, seq, 'whe_1', 'm_1' FROM payment_events ON CONFLICT DO NOTHING
+"""
+
+EXCHANGES = """
+INSERT INTO exchanges (payment_id, id, operation, number, kind, at, told)
+SELECT id, 1, 'process', 1, 'look_up', now(), '{}' FROM payments ON CONFLICT DO NOTHING
 """
 
 FOR_EVER = float("inf")
@@ -54,6 +68,7 @@ def accept_many(database: Database, count: int = MANY) -> None:
     """Rows that no ANALYZE has seen, which would have PostgreSQL make its plans anew."""
     accept_all([a_command(f"key-{number}-of-{count}") for number in range(count)], database)
     execute(database, DELIVERIES)
+    execute(database, EXCHANGES)
 
 
 def use_all(database: Database) -> None:
@@ -67,6 +82,11 @@ def use_all(database: Database) -> None:
     ).deliveries
     settled = [Settlement(webhook, "delivered", entry={"status_code": 204}) for webhook in webhooks]
     database.run(lambda tx: delivery_rows.settle(tx, settled))
+    asked = [row["payment_id"] for row in rows(database, "SELECT payment_id FROM attempts LIMIT 40")]
+    noted = Noted(0.0, "{}")
+    told = [AttemptExchange(id_, "process", 1, CallKind.LOOK_UP, 2, noted) for id_ in asked]
+    if told:
+        database.run(lambda tx: exchange_rows.KEEP.execute(tx, *exchange_rows.columns_of(told)))
 
 
 def scans_of_use(database: Database) -> Scans:
