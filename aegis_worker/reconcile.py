@@ -183,7 +183,7 @@ def _compare(parts: ReconcileParts, run: ReconciliationRun, since: datetime) -> 
     run.found |= {"compared": 0, "unanswered": 0, "mismatches": 0}
 
     def ask(payment: EndedPayment) -> Comparison:
-        return compare(parts.gateways, payment.payment, payment.charges, payment.entities)
+        return compare(parts.gateways, payment.payment, payment.charges, payment.entities, payment.disputes)
 
     with ThreadPoolExecutor(8, thread_name_prefix="compare") as pool:
         for page in ended_payments(parts.database, after=first_id_at(PAYMENT, since), page=_PAGE):

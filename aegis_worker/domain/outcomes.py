@@ -82,7 +82,8 @@ class Approved(Struct, frozen=True):
     `settled`: whether the money is on its way to the merchant, so that a gateway which refunds only then does; None where
     it does not say. `movements`: each capture and refund of the charge that it shows; None where it does not say, or was
     not asked to. `still_held`: whether more of the funds may be captured; None where it does not say.
-    `capture_before`: when a hold ends by itself (aware), as the gateway says it.
+    `capture_before`: when a hold ends by itself (aware), as the gateway says it. `disputed`: it shows that the payer's bank
+    questions the charge, or did.
     """
 
     gateway_ref: str
@@ -93,6 +94,7 @@ class Approved(Struct, frozen=True):
     still_held: bool | None = None
     settled: bool | None = None
     capture_before: datetime | None = None
+    disputed: bool = False
 
     @property
     def given_back(self) -> bool:

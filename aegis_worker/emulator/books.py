@@ -64,7 +64,9 @@ class Books:
         """One payment with its operations, as look-ups see it now."""
 
         def read(tx: Transaction, now: float) -> dict[str, Any]:
-            return self.shown(tx, _shows(seen(tx.payment(payment_id), payment_id), now), now)
+            payment = _shows(seen(tx.payment(payment_id), payment_id), now)
+            disputed = bool(tx.documents_of(payment.id, disputes.KIND, 1))
+            return self.shown(tx, payment, now) | {"disputed": disputed}
 
         return self._read(read)
 

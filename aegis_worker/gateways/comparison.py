@@ -80,7 +80,10 @@ def compare(
 
     Changes nothing. Takes as long as the gateways take to answer.
     """
-    answers = [_compared(gateways.get(charge.gateway), payment, charge, entities) for charge in charges]
+    answers = [
+        _compared(gateways.get(charge.gateway), payment, charge, entities, knows_disputes=bool(disputes))
+        for charge in charges
+    ]
     answers += [
         compared_dispute(gateways.get(one.charge.gateway), one)
         for one in disputes
@@ -90,7 +93,12 @@ def compare(
 
 
 def _compared(
-    gateway: PaymentGateway | None, payment: Payment, charge: StandingCharge, entities: Sequence[Entity]
+    gateway: PaymentGateway | None,
+    payment: Payment,
+    charge: StandingCharge,
+    entities: Sequence[Entity],
+    *,
+    knows_disputes: bool,
 ) -> dict[str, str]:
     answer = {"gateway": charge.gateway, "key": charge.key}
     config = None if gateway is None else gateway.config
@@ -103,6 +111,8 @@ def _compared(
     if charge.is_own and may_be_invisible(outcome, charge.sent_ago_s, window_s):
         return answer | {"says": "TooEarly"}
     news = _news(payment, charge, outcome, entities)
+    if isinstance(outcome, Approved) and outcome.disputed and not knows_disputes:
+        news.append("a dispute that no event told of")
     if news:
         answer["says"], answer["expected"] = type(outcome).__name__, _NOTHING_ELSE
         return answer | {"found": ", ".join(news)}

@@ -8,7 +8,7 @@ from support.sandbox_process import eventually
 from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.disputes import DisputeReport
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Unknown
+from aegis_worker.domain.outcomes import Approved, Unknown
 
 
 def test_a_dispute_opened(till: Till) -> None:
@@ -23,6 +23,9 @@ def test_a_dispute_opened(till: Till) -> None:
         "fraudulent",
     )
     assert shown.respond_by is not None
+    charge = till.ask(paid)
+    assert isinstance(charge, Approved)
+    assert charge.disputed
 
 
 def test_a_dispute_under_review(till: Till) -> None:

@@ -152,6 +152,13 @@ class StripeBooks(Books):
         about = tx.document("payment_intent", payment.id)
         return {"account": about.body["account"] if about else ""}
 
+    def tell_of_dispute(self, tx: Transaction, before: Document | None, after: Document, now: float) -> None:
+        """The charge shows from now on that it was disputed."""
+        about = tx.document("payment_intent", str(after.payment_id))
+        if about is not None:
+            tx.put_document(replace(about, body={**about.body, "disputed": True}))
+        super().tell_of_dispute(tx, before, after, now)
+
     def dispute_events(self, before: Document | None, after: Document, now: float) -> list[dict[str, Any]]:
         """The change itself, and the funds that move with it: docs.stripe.com/api/events/types."""
         kind = disputes.kind_of(before, after)

@@ -115,7 +115,7 @@ def charge_object(intent: Intent, place: Place) -> dict[str, Any]:
         "currency": payment.currency.lower(),
         "customer": about["customer"],
         "description": about["description"],
-        "disputed": False,
+        "disputed": about.get("disputed", False),
         "failure_code": said.get("code"),
         "failure_message": said.get("message"),
         "livemode": place.livemode,

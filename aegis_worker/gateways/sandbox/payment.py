@@ -83,6 +83,7 @@ class SandboxPayment(Struct, frozen=True):
     action: NextAction | None
     action_ends_at: datetime | None
     capture_before: datetime | None
+    disputed: bool
     operations: Sequence[SandboxOperation]
 
     @property
@@ -126,6 +127,7 @@ def read_payment(body: Mapping[str, Any]) -> SandboxPayment:
         action=_action(child(body, "next_action")) if status == "requires_action" else None,
         action_ends_at=_ends_at(child(body, "next_action")) if status == "requires_action" else None,
         capture_before=_moment(body, "capture_before") if body.get("capture_before") is not None else None,
+        disputed=body.get("disputed") is True,
         operations=[_operation(done, code) for done in children(body, "operations")],
     )
 

@@ -34,4 +34,10 @@ def by_status(
     if operation is Operation.AUTHENTICATE:
         return Approved(payment.id, captured=False)
     sums = (payment.captured_minor, payment.refunded_minor)
-    return Approved(payment.id, payment.captured_minor > 0, *sums, capture_before=payment.capture_before)
+    return Approved(
+        payment.id,
+        payment.captured_minor > 0,
+        *sums,
+        capture_before=payment.capture_before,
+        disputed=payment.disputed,
+    )

@@ -62,6 +62,7 @@ class Intent(Struct, frozen=True):
     refunded_minor: int | None
     captures: Mapping[str, int]
     capture_before: datetime | None
+    disputed: bool
     error: StripeError | None
     client_secret: str
     redirect_url: str
@@ -123,6 +124,7 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
             if name not in ("reference", "merchant_payment_id") and value.isascii() and value.isdecimal()
         },
         capture_before=_capture_before(charge) if isinstance(charge, dict) else None,
+        disputed=isinstance(charge, dict) and charge.get("disputed") is True,
         error=error_in(child(body, "last_payment_error")) if body.get("last_payment_error") else None,
         client_secret=identifier(body, "client_secret") if body.get("client_secret") else "",
         redirect_url=address(child(action, "redirect_to_url"), "url")

@@ -47,7 +47,7 @@ def _of_charge(intent: Intent, publishable_key: str) -> Standing:
     sums = (intent.received_minor, intent.refunded_minor)
     match intent.status:
         case "succeeded":
-            return Approved(intent.id, True, *sums)
+            return Approved(intent.id, True, *sums, disputed=intent.disputed)
         case "requires_capture":
             taken = intent.received_minor > 0
             return Approved(intent.id, taken, *sums, capture_before=intent.capture_before)

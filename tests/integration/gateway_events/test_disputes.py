@@ -324,3 +324,16 @@ def test_the_audit_compares_a_dispute_with_what_its_gateway_shows(
     assert "expected a dispute of 1999 USD that is needs_response" in violation.summary
     gateway.disputed = lambda query: Unknown("down")
     assert audit_all(auditing, ask_gateways=True).unanswered == 1
+
+
+def test_the_audit_finds_a_dispute_whose_events_never_came(
+    database: Database, api: Api, gateway: ScriptedGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    auditing = AuditParts(database, api.gateways, Bounds(), batch=10, budget_s=10)
+    gateway.look_up = lambda query: Approved("ch_1", disputed=True)
+    (violation,) = audit_all(auditing, ask_gateways=True).violations
+    assert (violation.invariant, violation.payment_id) == ("I3", payment_id)
+    assert "a dispute that no event told of" in violation.summary
+    told(api, shown())
+    assert audit_all(auditing, ask_gateways=True).violations == []
