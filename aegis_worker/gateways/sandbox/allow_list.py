@@ -14,6 +14,7 @@ _PAYMENT = {
     "amount_authorized",
     "amount_captured",
     "amount_refunded",
+    "capture_before",
     "capture_method",
     "payment_method.type",
     "next_action.type",
