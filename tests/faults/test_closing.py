@@ -104,7 +104,7 @@ def test_a_payer_who_comes_in_the_last_moment_has_paid_or_can_not_pay(
     gateway = adapter(sandbox)
     parts = pipeline(database, gateway, policy=NO_TIME)
     ended = set()
-    for seed in range(12):
+    for seed in range(6):
         payment_id = accept_one(
             database,
             f"key-{seed}",
@@ -172,6 +172,7 @@ def test_a_call_that_slept_in_a_frozen_worker_charges_nothing_where_the_door_is_
     assert [row["captured"] for row in sandbox.ledger() if row["merchant_payment_id"] == payment_id] == [0]
 
 
+@pytest.mark.slow
 @pytest.mark.row(76)
 def test_whatever_is_ordered_while_a_hold_ends_leaves_one_legal_state(
     database: Database, sandbox: Sandbox
