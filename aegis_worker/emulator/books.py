@@ -64,11 +64,13 @@ class Books:
         """One payment with its operations, as look-ups see it now."""
 
         def read(tx: Transaction, now: float) -> dict[str, Any]:
-            payment = _shows(seen(tx.payment(payment_id), payment_id), now)
-            disputed = bool(tx.documents_of(payment.id, disputes.KIND, 1))
-            return self.shown(tx, payment, now) | {"disputed": disputed}
+            return self._looked_up(tx, _shows(seen(tx.payment(payment_id), payment_id), now), now)
 
         return self._read(read)
+
+    def _looked_up(self, tx: Transaction, payment: Payment, now: float) -> dict[str, Any]:
+        disputed = bool(tx.documents_of(payment.id, disputes.KIND, 1))
+        return self.shown(tx, payment, now) | {"disputed": disputed}
 
     def find(self, reference: str) -> Reply:
         """The payments that have an operation under the merchant's reference."""
@@ -77,7 +79,7 @@ class Books:
             found = [p for p in tx.by_reference(reference, LOOK_UP_LIMIT) if not _is_hidden(p, now)]
             return {
                 "reference": reference,
-                "data": [self.shown(tx, _shows(payment, now), now) for payment in found],
+                "data": [self._looked_up(tx, _shows(payment, now), now) for payment in found],
             }
 
         return self._read(read)
