@@ -20,7 +20,8 @@ from aegis_worker.lab.local.stopping import stop_on_signals
 
 pytestmark = pytest.mark.slow
 
-_PAYMENTS, _SEED = 20, 1
+# Enough for one payment of each role of the load: at most three quarters are special.
+_PAYMENTS, _SEED = 24, 1
 _MIX_S = 60.0
 
 
