@@ -13,6 +13,8 @@ from aegis_worker.terminal.output import duration
 
 from .checks import Check, fail, ok, warn
 
+_LET_IT_TELL = "give its webhook_secret_env a value: without it a payment in doubt waits for a person"
+
 
 def answers(gateways: Sequence[PaymentGateway]) -> Iterator[Check]:
     """Whether each enabled gateway answers. All are asked at the same time."""
@@ -28,6 +30,8 @@ def answers(gateways: Sequence[PaymentGateway]) -> Iterator[Check]:
             yield ok(name, f"answers in {health.latency_ms} ms")
         else:
             yield warn(name, health.detail or "no answer", "payments go to the others; ask the provider")
+        if not gateway.capabilities.look_ups and not gateway.config.webhook_secrets:
+            yield fail(name, "can't be asked, and no webhook secret lets it tell", _LET_IT_TELL)
     if not any(health.ok for health in told):
         yield fail(
             "gateways", "none answers", "check this host's network; payments wait or fail until one answers"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from aegis_worker.review.case import Kind
@@ -90,7 +92,8 @@ def command(
     settings = load_settings()
     with opened_database() as database:
         # No hints, so that no Redis is needed: the sweep finds due jobs within seconds.
-        parts = review_parts(settings, database, lambda: configured_gateways(settings), lambda queue: None)
+        gateways = partial(configured_gateways, settings, database)
+        parts = review_parts(settings, database, gateways, lambda queue: None)
         with refusals_in_options(payment_id):
             resolved = resolve(
                 parts,

@@ -36,6 +36,19 @@ class NewEvent(Struct, frozen=True):
     dispute: DisputeReport | None = None
 
 
+class Told(Struct, frozen=True):
+    """An event that is kept, as an adapter reads it again: the fields are those of its `GatewayEvent`.
+
+    It was verified when it came, with a secret of the account that the gateway's table names, and was about that account.
+    """
+
+    event_id: str
+    kind: str
+    reference: str | None
+    gateway_ref: str | None
+    amount: Money | None
+
+
 class ClaimedEvent(Struct, frozen=True):
     """An event that this worker follows until `claimed_until`. `is_over`: it has waited for its payment long enough."""
 

@@ -7,14 +7,16 @@ make, how long they may take together, and that an operation is in doubt when it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import structlog
 
+from aegis_worker.domain.gateway_events import Told
 from aegis_worker.domain.outcomes import NotSent, Unknown
 from aegis_worker.domain.retries import NotSentKind
-from aegis_worker.gateways.kit.flows import Flow, HttpCall, NoAnswer, Pause
+from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.gateways.kit.flows import Flow, HttpCall, NoAnswer, Pause, Recall
 
 from .transfers import Done, Result
 
@@ -26,6 +28,13 @@ _NO_TIME = NotSent("no time was left for the call", kind=NotSentKind.TIMEOUT)
 T = TypeVar("T")
 # Takes a call, its result, when it began (monotonic) and how long it took in milliseconds.
 Notes = Callable[[HttpCall, Result, float, float], None]
+# Reads what a gateway's account has told. May raise DatabaseUnavailable.
+ReadTold = Callable[[Recall], Sequence[Told]]
+
+
+def nothing_told(recall: Recall) -> Sequence[Told]:
+    """For gateways whose webhooks are not kept."""
+    return ()
 
 
 class Client(Protocol):
@@ -51,6 +60,7 @@ def make(
     gateway: str,
     may_leave: Callable[[], bool] | None = None,
     notes: Notes | None = None,
+    read_told: ReadTold = nothing_told,
 ) -> None:
     """Tell `done` what the flow returns or, if a call without an answer ended it, that call's outcome.
 
@@ -60,7 +70,9 @@ def make(
     the outcome is `Unknown` and the log names the `gateway`. Each call is told to `notes` before the flow goes on with its
     result.
     """
-    _Operation(flow, client, done, time.monotonic() + within_s, gateway, may_leave, notes).go_on(None)
+    _Operation(flow, client, done, time.monotonic() + within_s, gateway, may_leave, notes, read_told).go_on(
+        None
+    )
 
 
 class _Operation(Generic[T]):
@@ -75,13 +87,15 @@ class _Operation(Generic[T]):
         gateway: str,
         may_leave: Callable[[], bool] | None,
         notes: Notes | None,
+        read_told: ReadTold,
     ) -> None:
         self._flow, self._client, self._done = flow, client, done
+        self._read_told = read_told
         self._deadline, self._gateway, self._may_leave = deadline, gateway, may_leave
         self._notes = notes
         self._calls, self._has_written, self._is_over = 0, False, False
 
-    def go_on(self, heard: Result | None) -> None:
+    def go_on(self, heard: Result | Sequence[Told] | None) -> None:
         """Take the flow's next step, and tell how it ended if it has no more."""
         try:
             step = self._next_step(heard)
@@ -104,15 +118,18 @@ class _Operation(Generic[T]):
             raise
         self._end(outcome)
 
-    def _next_step(self, heard: Result | None) -> HttpCall | Pause:
+    def _next_step(self, heard: Result | Sequence[Told] | None) -> HttpCall | Pause | Recall:
         """Raises StopIteration when the flow returns, and NoAnswer if it does not catch it."""
         if isinstance(heard, NotSent | Unknown):
             return self._flow.throw(NoAnswer(heard))
         # Sending None starts a flow, and resumes it after a pause.
         return self._flow.send(heard)  # type: ignore[arg-type]
 
-    def _is_begun(self, step: HttpCall | Pause) -> bool:
+    def _is_begun(self, step: HttpCall | Pause | Recall) -> bool:
         """Begin the step. Returns False for a call for which no time is left."""
+        if isinstance(step, Recall):
+            self.go_on(self._recalled(step))
+            return True
         if isinstance(step, Pause):
             self._client.after(step.seconds, lambda: self.go_on(None))
             return True
@@ -139,6 +156,12 @@ class _Operation(Generic[T]):
         except Exception as error:
             # An outcome must not be lost because its exchange can't be noted. The error's text could quote the exchange.
             log.error("exchange not noted", gateway=self._gateway, error=type(error).__name__)
+
+    def _recalled(self, step: Recall) -> Sequence[Told] | Unknown:
+        try:
+            return self._read_told(step)
+        except DatabaseUnavailable as problem:
+            return Unknown(f"what the gateway told can't be read: {problem}")
 
     def _end(self, outcome: T | NotSent | Unknown) -> None:
         self._is_over = True

@@ -12,14 +12,14 @@ from typing import TypeVar
 
 from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note
-from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown, UnknownKind
+from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
 from aegis_worker.gateways.base import Adapter, GatewayEvent, Health, PaymentGateway
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpCall
 from aegis_worker.gateways.registry import load_adapters
 from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 
-from .driver import Notes, make
+from .driver import Notes, ReadTold, make, nothing_told
 from .engine import ENGINE, STUCK, Engine, wait_for
 from .noting import Noting
 from .transfers import Done, Peer, Result, Transfer
@@ -29,14 +29,22 @@ About = TypeVar("About")
 
 
 def load_gateways(
-    path: Path, environ: Mapping[str, str] | None = None, *, ca_bundle: Path | None = None
+    path: Path,
+    environ: Mapping[str, str] | None = None,
+    *,
+    ca_bundle: Path | None = None,
+    told: Callable[[GatewayConfig], ReadTold] = lambda config: nothing_told,
 ) -> dict[str, PaymentGateway]:
     """The gateways of a configuration file, in its order. Raises ConfigurationError that names the wrong entry.
 
     `ca_bundle`: the certificates to trust where a gateway has none of its own, a PEM file; by default those of certifi.
+    `told`: for each gateway, where to read what it has told by itself.
     """
     adapters = load_adapters(path, os.environ if environ is None else environ)
-    return {name: LoadedGateway(adapter, ca_bundle=ca_bundle) for name, adapter in adapters.items()}
+    return {
+        name: LoadedGateway(adapter, ca_bundle=ca_bundle, read_told=told(adapter.config))
+        for name, adapter in adapters.items()
+    }
 
 
 class LoadedGateway:
@@ -45,10 +53,17 @@ class LoadedGateway:
     All calls of one operation together take no longer than `config.slowest_call_s`.
     """
 
-    def __init__(self, adapter: Adapter, engine: Engine = ENGINE, *, ca_bundle: Path | None = None) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        engine: Engine = ENGINE,
+        *,
+        ca_bundle: Path | None = None,
+        read_told: ReadTold = nothing_told,
+    ) -> None:
         self.config = adapter.config
         self.capabilities = adapter.capabilities
-        self._adapter, self._engine = adapter, engine
+        self._adapter, self._engine, self._read_told = adapter, engine, read_told
         self._client = _Client(adapter.config, engine, ca_bundle)
         self._noting = Noting(adapter.allow_list)
 
@@ -66,11 +81,9 @@ class LoadedGateway:
     def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
         """Look up, by the gateway's own id if it is known and else by our reference, without waiting for it.
 
-        Unknown at once, of the kind NO_LOOK_UP, where the gateway can't be asked about the operation.
+        Where the gateway can't be asked about the operation, its adapter reads what it has told by itself: Unknown of the
+        kind NO_LOOK_UP where that is nothing.
         """
-        if query.operation not in self.capabilities.look_ups:
-            done(Unknown(f"{self.config.name} can't be asked about it", kind=UnknownKind.NO_LOOK_UP))
-            return
         by_id = query.gateway_ref is not None
         look_up = self._adapter.get_status if by_id else self._adapter.find_by_reference
         self._make(look_up, query, lambda said: done(_found(said)), note=note)
@@ -130,6 +143,7 @@ class LoadedGateway:
             gateway=self.config.name,
             may_leave=may_leave,
             notes=None if note is None else self._notes(note),
+            read_told=self._read_told,
         )
 
     def _notes(self, note: Note) -> Notes:

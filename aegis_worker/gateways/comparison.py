@@ -104,7 +104,8 @@ def _compared(
     config = None if gateway is None else gateway.config
     if gateway is None or out_of_reach(charge.gateway, config, charge.account, payment.mode):
         return answer | {"says": Unknown.__name__}
-    query = StatusQuery(Operation.PROCESS, charge.key, charge.gateway_ref, payment.amount)
+    capture = payment.terms.capture_method == "automatic"
+    query = StatusQuery(Operation.PROCESS, charge.key, charge.gateway_ref, payment.amount, capture=capture)
     query = replace(query, movements=charge.is_own)
     outcome = discreet(gateway.ask_and_wait(query))
     window_s = gateway.capabilities.absence_window_s

@@ -97,7 +97,8 @@ class StatusQuery(Struct, frozen=True):
     A payment that exists at the gateway without `operation` having happened is `NotFound` for that operation. `amount`:
     what we asked the gateway to move; an answer that shows other money is `Unknown` of kind MISMATCH (design D18).
     Of a capture, void or refund `gateway_ref` is the charge's, and `own_ref` what the gateway called the operation itself,
-    where it told us. `movements`: of a charge, also what was done with it since (`Approved.movements`).
+    where it told us. `movements`: of a charge, also what was done with it since (`Approved.movements`). `capture`: of a
+    charge, whether it was to take the money at once; some gateways don't show that.
     """
 
     operation: Operation
@@ -106,6 +107,7 @@ class StatusQuery(Struct, frozen=True):
     amount: Money | None = None
     own_ref: str | None = None
     movements: bool = False
+    capture: bool = True
 
     @property
     def expected(self) -> Expected:

@@ -59,7 +59,7 @@ FROM (SELECT payment_id, operation, number FROM attempts WHERE recheck_at <= sta
     JOIN payments p ON p.id = due.payment_id
 WHERE (a.payment_id, a.operation, a.number) = (due.payment_id, due.operation, due.number)
 RETURNING a.payment_id, a.operation, a.number, a.gateway, a.account, a.gateway_key, a.rechecks,
-    p.mode, p.amount_minor, p.currency,
+    p.mode, p.amount_minor, p.currency, p.capture_method,
     a.recheck_at::text AS claimed_until,
     extract(epoch FROM clock_timestamp() - coalesce(a.answered_at, a.sent_at))::float8 AS age_s,
     (SELECT h.gateway_ref FROM attempts h
@@ -143,7 +143,13 @@ def _asked(
     if gateway is None or unreachable is not None:
         return lambda: Unknown(unreachable or "")
     amount = Money(row["amount_minor"], row["currency"])
-    query = StatusQuery(Operation(row["operation"]), row["gateway_key"], row["gateway_ref"], amount)
+    query = StatusQuery(
+        Operation(row["operation"]),
+        row["gateway_key"],
+        row["gateway_ref"],
+        amount,
+        capture=row["capture_method"] == "automatic",
+    )
     return begun(partial(gateway.ask, query), gateway.config.slowest_call_s, STUCK)
 
 

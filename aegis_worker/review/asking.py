@@ -61,7 +61,10 @@ def _query(case: Case, call: Attempt, asked_for: str | None) -> StatusQuery:
     order = case.order
     if order is None:
         gateway_ref = asked_for or hop_reference(case.calls, call)
-        return StatusQuery(Operation.PROCESS, call.gateway_key, gateway_ref, case.payment.amount)
+        capture = case.payment.terms.capture_method == "automatic"
+        return StatusQuery(
+            Operation.PROCESS, call.gateway_key, gateway_ref, case.payment.amount, capture=capture
+        )
     amount = order.money(case.payment.amount.currency)
     own_ref = asked_for or call.gateway_ref
     return StatusQuery(call.operation, call.gateway_key, case.payment.gateway_ref, amount, own_ref)

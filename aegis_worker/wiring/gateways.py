@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from redis import Redis
 
+from aegis_worker.domain.gateway_events import Told
+from aegis_worker.domain.gateway_keys import parse_gateway_key
 from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.kit.flows import Recall
+from aegis_worker.persistence import gateway_event_rows
+from aegis_worker.persistence.database import Database
 from aegis_worker.resilience.gates import SharedGates, build_gates
 from aegis_worker.routing.config import RoutingConfig, load_routing
 from aegis_worker.settings import Settings
 
 
-def configured_gateways(settings: Settings) -> dict[str, PaymentGateway]:
-    """The gateways of gateways.toml, by name. Raises ConfigurationError."""
-    return load_gateways(settings.config_dir / "gateways.toml", ca_bundle=settings.ca_bundle)
+def configured_gateways(settings: Settings, database: Database | None = None) -> dict[str, PaymentGateway]:
+    """The gateways of gateways.toml, by name. Raises ConfigurationError.
+
+    `database`: where to read what gateways without look-ups have told by themselves; None: none is asked about anything.
+    """
+    path = settings.config_dir / "gateways.toml"
+    if database is None:
+        return load_gateways(path, ca_bundle=settings.ca_bundle)
+    return load_gateways(path, ca_bundle=settings.ca_bundle, told=partial(told_to, database))
+
+
+def told_to(database: Database, config: GatewayConfig) -> Callable[[Recall], Sequence[Told]]:
+    """Reads what a gateway's account has told."""
+    whose: dict[str, Any] = {"gateway": config.name, "account": config.account}
+
+    def read(recall: Recall) -> Sequence[Told]:
+        place = parse_gateway_key(recall.reference or "")
+        with database.read() as connection:
+            if recall.dispute_ref is not None:
+                return gateway_event_rows.told_of_dispute(connection, **whose, dispute_ref=recall.dispute_ref)
+            if place is not None:
+                return gateway_event_rows.told_of_payment(connection, **whose, payment_id=place[0])
+        return ()
+
+    return read
 
 
 def configured_routing(settings: Settings, gateways: Mapping[str, PaymentGateway]) -> RoutingConfig:

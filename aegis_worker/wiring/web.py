@@ -45,7 +45,7 @@ def build_web(settings: Settings | None = None) -> Web:
     settings = observed(settings or load_settings())
     redis = redis_client(settings)
     database = Database.connect(settings, application="web")
-    gateways = cache(lambda: configured_gateways(settings))
+    gateways = cache(lambda: configured_gateways(settings, database))
     return Web(
         settings=settings,
         database=database,

@@ -73,12 +73,12 @@ class Worker:
 
 def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) -> Worker:
     """Build the parts of a worker from the given settings. Raises ConfigurationError if they contradict each other."""
-    gateways = configured_gateways(settings)
+    database = Database.connect(settings, application="worker")
+    gateways = configured_gateways(settings, database)
     sender = webhook_sender(settings)
     check_leases(settings, gateways, sender.longest_s)
     check_production(settings, gateways)
     redis = redis_client(settings)
-    database = Database.connect(settings, application="worker")
     hints = hints or Hints(celery_app, redis)
     gates = gates_of(settings, redis, gateways)
     pipeline = pipeline_parts(settings, database, redis, gateways, gates, hints)

@@ -17,16 +17,21 @@ because the step before moved no money:
             confirmed = yield HttpCall("POST", f"/v1/intents/{intent_id}/confirm", headers, b"{}")
         except NoAnswer as none:
             return none.outcome  # an intent that was never confirmed charges nobody, so `NotSent` stands
+
+A gateway that has no look-ups is not called to learn what became of a payment. What it has told by itself is read instead:
+
+        told = yield from recalled(Recall(query.reference))
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from aegis_worker.domain.gateway_events import Told
 from aegis_worker.domain.outcomes import NotSent, Unknown
 
 MAX_RETRY_AFTER_S = 3600.0
@@ -62,6 +67,14 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """Read what this gateway has told by itself: about the payment that `reference` is a key of, or about one dispute."""
+
+    reference: str | None = None
+    dispute_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """A whole HTTP answer. The names of `headers` are matched without regard to case."""
 
@@ -91,4 +104,10 @@ class NoAnswer(Exception):
 
 
 # An adapter's operation in progress: it yields calls, is sent their answers, and returns what they mean.
-Flow: TypeAlias = Generator[HttpCall | Pause, HttpAnswer, T]
+Flow: TypeAlias = Generator[HttpCall | Pause | Recall, HttpAnswer, T]
+
+
+def recalled(recall: Recall) -> Generator[Recall, Any, Sequence[Told]]:
+    """What this gateway's account has told, in the order in which it came. Raises NoAnswer where it can't be read now."""
+    told: Sequence[Told] = yield recall
+    return told

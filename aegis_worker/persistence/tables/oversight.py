@@ -123,6 +123,8 @@ gateway_events = Table(
     Index("gateway_events_by_age", "received_at"),
     Index("gateway_events_by_payment", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
     Index("gateway_events_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("gateway_events_of_dispute", "dispute_ref", postgresql_where=text("dispute_ref IS NOT NULL")),
+    Index("gateway_events_of_payment", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
     Index("gateway_events_unmatched", "received_at", postgresql_where=text("status = 'unmatched'")),
 )
 

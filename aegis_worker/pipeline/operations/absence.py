@@ -23,6 +23,10 @@ MAX_SENDS = 5
 ABSENCE_ANSWERS = 3
 
 
+# What a gateway without look-ups has taken in is a person's after so long: as long as Adyen delivers an event again.
+EVENT_COMES_WITHIN_S = 30 * 86_400.0
+
+
 class Missing(Enum):
     """What follows from one more look-up that found nothing."""
 

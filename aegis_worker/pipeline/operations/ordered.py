@@ -31,7 +31,7 @@ from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.resilience.backoff import verify_delay_s
 
 from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
-from .absence import Missing, after_not_found, may_repeat_unasked
+from .absence import EVENT_COMES_WITHIN_S, Missing, after_not_found, may_repeat_unasked
 from .answers import ask_later, doubt, end_attempt, send_again
 from .requests import request_for
 from .room import Room
@@ -39,9 +39,8 @@ from .steps import ask, review, unreachable_because
 
 # The sweep has an unsettled order asked about again after so long, in case a person has ended its job.
 _LOOK_AGAIN_S = 60.0
-# What a gateway without look-ups has taken in is looked at again after so long, and is a person's after so long: as long as
-# Adyen delivers an event again.
-_EVENT_MISSED_AFTER_S, _EVENT_COMES_WITHIN_S = 86_400.0, 30 * 86_400.0
+# What a gateway without look-ups has taken in is looked at again after so long.
+_EVENT_MISSED_AFTER_S = 86_400.0
 # Refusals of the request itself: the gateway may have given them without a look at what the key stands for.
 _REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
 
@@ -217,7 +216,7 @@ def _unasked(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
         work, ended = end_attempt(work, answer, subject.status, doubt(work, reason))
         return ask_later(work, ended, [], reason, policy)
     work, ended = end_attempt(work, answer, subject.status, subject.outcome)
-    if subject.sent_ago_s(work.now_s) > _EVENT_COMES_WITHIN_S:
+    if subject.sent_ago_s(work.now_s) > EVENT_COMES_WITHIN_S:
         rest = review(work, reason)
         return Settled(work, ended, rest.facts, Rest(rest.job))
     change = EntityChange(_order(work), EntityStatus.PENDING, check_in_s=_EVENT_MISSED_AFTER_S)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
 from aegis_worker.domain.changes import JobChange
-from aegis_worker.resilience.permits import STATUS, CallResult, Verdict, Wanted
+from aegis_worker.resilience.permits import STATUS, CallResult, Said, Verdict, Wanted
 
 from ..work import Answer, Ask, Policy, Rest, Send, SendAgain, Settled, Step, Work
 from .results import plain_result
@@ -67,7 +67,15 @@ class Room(ABC):
 
     def result(self, work: Work, wanted: Wanted, epoch: int, answer: Answer) -> CallResult:
         """What the end of a call says about its gateway; `work` as it stood when the call went out."""
-        return plain_result(wanted, epoch, answer)
+        result = plain_result(wanted, epoch, answer)
+        if (
+            answer.looked_up
+            and work.subject.operation not in work.route.capabilities[wanted.gateway].look_ups
+        ):
+            return result._replace(
+                said=Said.NOTHING
+            )  # what it had told before was read, and nobody was asked
+        return result
 
     def waits_for(self, operation: str) -> str | None:
         """What its waiting job waits to do, in words; None where the payment's own state says more."""

@@ -30,7 +30,15 @@ def ask(work: Work, position: int = -1, *, movements: bool = False) -> Ask:
         reference, amount = work.payment.gateway_ref, order.money(work.payment.amount.currency)
     else:
         reference, amount = hop_reference(work.attempts, attempt), work.payment.amount
-    query = StatusQuery(attempt.operation, attempt.gateway_key, reference, amount, own_ref, movements)
+    query = StatusQuery(
+        attempt.operation,
+        attempt.gateway_key,
+        reference,
+        amount,
+        own_ref,
+        movements,
+        capture=work.payment.terms.capture_method == "automatic",
+    )
     return Ask(query, position, _told(work, attempt, amount, reference or "", movements=movements))
 
 

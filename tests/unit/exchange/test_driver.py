@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from support.gateway_calls import sent
 
+from aegis_worker.domain.gateway_events import Told
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     Approved,
@@ -22,13 +23,14 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.terms import PaymentTerms
+from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.exchange import driver
-from aegis_worker.exchange.driver import MOST_CALLS, Client
+from aegis_worker.exchange.driver import MOST_CALLS, Client, ReadTold, nothing_told
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.exchange.transfers import Done
 from aegis_worker.gateways.base import Health
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer, Pause
+from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer, Pause, Recall, recalled
 from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
@@ -166,6 +168,43 @@ def test_a_pause_is_kept_and_answered_with_nothing() -> None:
     client = ScriptedClient()
     assert make(pretends_to_be_slow(), client, within_s=5, gateway="a") == Approved("ch_1")
     assert client.pauses == [1.5]
+
+
+TOLD = (Told("e-1", "payment.succeeded", "pay_1-p1", "ch_1", Money(1999, "USD")),)
+
+
+def remembers() -> Flow[Outcome]:
+    """Approves what the gateway has told of."""
+    told = yield from recalled(Recall("pay_1-p1"))
+    return Approved(str(told[0].gateway_ref)) if told else Unknown("nothing was told")
+
+
+def recalling(read_told: ReadTold) -> Outcome:
+    said: list[Outcome] = []
+    driver.make(remembers(), ScriptedClient(), said.append, within_s=5, gateway="a", read_told=read_told)
+    (outcome,) = said
+    return outcome
+
+
+def test_what_a_gateway_has_told_by_itself_is_read_in_place_of_a_call() -> None:
+    asked = []
+
+    def read(recall: Recall) -> Sequence[Told]:
+        asked.append(recall)
+        return TOLD
+
+    assert recalling(read) == Approved("ch_1")
+    assert asked == [Recall("pay_1-p1")]
+    assert recalling(nothing_told) == Unknown("nothing was told")
+
+
+def test_what_can_not_be_read_now_leaves_the_doubt() -> None:
+    def gone(recall: Recall) -> Sequence[Told]:
+        raise DatabaseUnavailable("no free database connection")
+
+    outcome = recalling(gone)
+    assert isinstance(outcome, Unknown)
+    assert "no free database connection" in outcome.reason
 
 
 def test_only_what_changes_something_is_asked_whether_it_may_still_leave() -> None:

@@ -23,7 +23,14 @@ PAYMENT = Payment("pay_1", "m_1", PaymentTerms(Money(1999, "USD"), {"type": "car
 NOW_S = 5000.0
 
 
-def follows(operation=Operation.PROCESS, *, key_lifetime_s=1000.0, now_s=NOW_S, asked_at_s=NOW_S, **attempt):
+def follows(
+    operation=Operation.PROCESS,
+    *,
+    key_lifetime_s=1000.0,
+    now_s=NOW_S,
+    asked_at_s=NOW_S,
+    **attempt,
+):
     """What follows for an attempt in doubt at a gateway with an absence window of 120 s."""
     job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
     capabilities = {"a": Capabilities((operation,), key_lifetime_s, 120)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support.attempts import an_attempt
 
@@ -22,6 +24,7 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.terms import PaymentTerms
+from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.pipeline.operations.charge import Charge
 from aegis_worker.pipeline.work import Answer, Route, Work
 from aegis_worker.resilience.permits import STATUS, Counted, Said, Wanted
@@ -30,10 +33,13 @@ from aegis_worker.routing.router import Decision
 PAYMENT = Payment("pay_1", "m_1", PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "tok_ok"}))
 
 
-def result(outcome, *, attempts=(), looked_up=False, operation=Operation.PROCESS):
+ASKED = Capabilities((Operation.PROCESS,), 86_400, 120)
+
+
+def result(outcome, *, attempts=(), looked_up=False, operation=Operation.PROCESS, able=ASKED):
     job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
     every = (*attempts, an_attempt(operation, number=len(attempts) + 1, status="SENT"))
-    work = Work(job, PAYMENT, every, Route(Decision(("a",), {}), {}, {}))
+    work = Work(job, PAYMENT, every, Route(Decision(("a",), {}), {"a": able}, {}))
     wanted = Wanted("a", (STATUS if looked_up else operation,), "op")
     return Charge().result(work, wanted, 7, Answer(outcome, 12.5, looked_up, asked_at_s=0.0))
 
@@ -86,6 +92,12 @@ def test_the_gateway_that_is_tried_second_is_not_blamed_for_a_decline_that_the_f
     before = [an_attempt(status="DECLINED")]
     assert result(Declined("insufficient_funds", "51"), attempts=before).counted is Counted.PAYER
     assert result(Approved("ch_1"), attempts=before).counted is Counted.APPROVED
+
+
+@pytest.mark.parametrize("outcome", [Approved("ch_1"), NotFound(), Unknown("nothing was told")])
+def test_what_a_gateway_without_look_ups_had_told_says_nothing_about_it_now(outcome):
+    told = result(outcome, looked_up=True, able=replace(ASKED, look_ups=frozenset()))
+    assert (told.said, told.counted) == (Said.NOTHING, None)
 
 
 def test_giving_back_a_charge_has_a_breaker_of_its_own_and_counts_in_no_health():

@@ -25,11 +25,12 @@ from aegis_worker.domain.outcomes import (
     Operation,
     Pending,
     Unknown,
+    UnknownKind,
 )
 from aegis_worker.domain.payment import in_doubt, resolved
 from aegis_worker.pipeline.work import Answer, Policy, Send, Settled, Step, Work
 
-from ..absence import Missing, after_not_found
+from ..absence import Missing, after_not_found, may_repeat_unasked
 from ..answers import ask_later, doubt, end_attempt, send_again
 from ..requests import request_for
 from ..steps import ask, review
@@ -130,6 +131,9 @@ def _not_sent(work: Work, outcome: NotSent, answer: Answer, policy: Policy) -> S
 
 
 def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+    if outcome.kind is UnknownKind.NO_LOOK_UP and _has_data(work) and may_repeat_unasked(work, work.subject):
+        doubts = in_doubt(work.payment, work.subject.gateway, outcome.reason)
+        return send_again(work, answer, policy, doubts, reason=outcome.reason)
     # A look-up without an answer says nothing new about the call.
     status = work.subject.status if answer.looked_up else AttemptStatus.UNKNOWN
     work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
@@ -138,14 +142,18 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
     return ask_later(work, ended, facts, outcome.reason, policy)
 
 
+def _has_data(work: Work) -> bool:
+    """Whether what the payer brought back is still there to be sent again."""
+    confirm = work.job.confirm
+    return confirm is not None and confirm.number == work.subject.number and confirm.data is not None
+
+
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
     subject = work.subject
     never_left = subject.status is AttemptStatus.NOT_SENT
     doubts = [] if never_left else in_doubt(work.payment, subject.gateway, "not found yet")
     follows = after_not_found(work, subject, answer.asked_at_s)
-    confirm = work.job.confirm
-    has_data = confirm is not None and confirm.number == subject.number and confirm.data is not None
-    if follows is Missing.SEND_AGAIN and has_data:
+    if follows is Missing.SEND_AGAIN and _has_data(work):
         return send_again(work, answer, policy, doubts)
     work, ended = end_attempt(work, answer, subject.status, doubt(work, "not found yet"))
     if follows in (Missing.ASK_AGAIN, Missing.SEND_AGAIN):

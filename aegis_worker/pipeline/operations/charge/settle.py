@@ -27,9 +27,9 @@ from aegis_worker.domain.payment import Fact, in_doubt, resolved
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.kit.identity import other_money
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
-from aegis_worker.resilience.backoff import verify_delay_s
+from aegis_worker.resilience.backoff import rung_at_s, verify_delay_s
 
-from ..absence import Missing, after_not_found, may_repeat_unasked
+from ..absence import EVENT_COMES_WITHIN_S, Missing, after_not_found, may_repeat_unasked
 from ..answers import ask_later, doubt, end_attempt, recheck_in_s, send_again
 from ..steps import review
 from .close import abandon
@@ -158,12 +158,37 @@ def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Se
     stays = answer.looked_up and latest.status in (AttemptStatus.PENDING, AttemptStatus.ACTION_REQUIRED)
     status = latest.status if stays else AttemptStatus.UNKNOWN
     before = work
+    if stays and outcome.kind is UnknownKind.NO_LOOK_UP and not _is_left_by_its_payer(work, policy):
+        return _nothing_told(work, answer, policy)
     work, ended = end_attempt(work, answer, status, doubt(work, outcome.reason, stored=outcome.stored))
     waits = stays and latest.status is AttemptStatus.ACTION_REQUIRED
     if waits and is_over(work, policy):
         return _leave_the_payer(before, (work, ended, []), answer, policy)
     facts = [] if stays else in_doubt(work.payment, latest.gateway, outcome.reason)
     return ask_later(work, ended, facts, outcome.reason, policy)
+
+
+def _is_left_by_its_payer(work: Work, policy: Policy) -> bool:
+    return work.subject.status is AttemptStatus.ACTION_REQUIRED and is_over(work, policy)
+
+
+def _nothing_told(work: Work, answer: Answer, policy: Policy) -> Settled:
+    """The gateway can't be asked, and has told nothing new: time passes and no doubt grows, so no rung is climbed."""
+    latest = work.subject
+    work, ended = end_attempt(work, answer, latest.status, latest.outcome, counts=False)
+    if latest.status is AttemptStatus.ACTION_REQUIRED:
+        return wait_for_payer(work, ended, [], payer_has_until_s(work, policy), policy)
+    ago_s = work.now_s - latest.sent_at_s
+    if ago_s > EVENT_COMES_WITHIN_S:
+        rest = review(work, f"{latest.gateway} can't be asked, and its event has not come")
+        return Settled(work, ended, rest.facts, Rest(rest.job))
+    waiting = JobChange(
+        "waiting",
+        "verify",
+        run_in_s=rung_at_s(ago_s, policy.verify_ladder_s),
+        reason=latest.outcome.reason or "",
+    )
+    return Settled(work, ended, [], Rest(waiting))
 
 
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
