@@ -62,8 +62,11 @@ def news_of(
     *,
     expired: bool = False,
 ) -> News:
-    """What is new in what the gateway shows of the charge that the payment stands on. `expired`: its hold's time is up."""
+    """What is new in what the gateway shows of the charge that the payment stands on. `expired`: its hold's time is up, as
+    it also is once the gateway says so.
+    """
     if isinstance(found, Declined):
+        expired = expired or found.code == "authorization_expired"
         return _release(payment, entities, new_id, expired=expired) if found.released else News()
     known = _Known(payment, entities)
     news = News()
