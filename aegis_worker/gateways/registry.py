@@ -17,6 +17,7 @@ from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.toml_file import read_toml
 
+from .adyen.adapter import AdyenAdapter
 from .base import Adapter
 from .config import AmountLimits, GatewayConfig
 from .limits import breaker_limits, numbers, retry_limits
@@ -29,6 +30,7 @@ ADAPTERS: dict[str, Callable[[GatewayConfig], Adapter]] = {
     "sandbox": SandboxAdapter,
     "null": NullAdapter,
     "stripe": StripeAdapter,
+    "adyen": AdyenAdapter,
 }
 
 # These gateways move no money, whatever a table says, so they are for test payments alone.

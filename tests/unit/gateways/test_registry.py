@@ -6,6 +6,7 @@ import re
 import subprocess
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.tls import certificate
@@ -246,7 +247,9 @@ def test_what_is_left_out_is_what_the_file_says_of_the_defaults(tmp_path):
 def test_every_adapter_with_an_address_declares_by_what_its_answers_are_known() -> None:
     """A forgotten declaration would believe every answer for its place (design D18)."""
     for name, adapter in ADAPTERS.items():
-        config = GatewayConfig(name="g", adapter=name, base_url="http://127.0.0.1:1", api_key="k")
+        options = {"return_url": "https://shop.test"} if name == "adyen" else {}
+        given: Any = {"name": "g", "adapter": name, "base_url": "http://127.0.0.1:1", "options": options}
+        config = GatewayConfig(**given, api_key="k", account="a")
         identity = adapter(config).capabilities.identity
         is_in_process = name in IN_PROCESS
         for declared in (identity.answers, identity.look_ups):
@@ -254,11 +257,13 @@ def test_every_adapter_with_an_address_declares_by_what_its_answers_are_known() 
         assert is_in_process == (identity == Declared())
 
 
-def test_the_table_of_stripe_that_stands_ready_in_the_file_is_a_good_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["stripe", "adyen"])
+def test_a_table_that_stands_ready_in_the_file_is_a_good_one(tmp_path: Path, name: str) -> None:
     text = (default_config_dir() / "gateways.toml").read_text()
-    begin = text.index("# [gateways.stripe]")
+    table = text[text.index(f"# [gateways.{name}]") :].partition("\n\n")[0]
     path = tmp_path / "gateways.toml"
-    path.write_text("\n".join(line.removeprefix("#").strip() for line in text[begin:].splitlines()))
-    (config,) = load_configs(path, {"AEGIS_STRIPE_KEY": "rk_live_1", "AEGIS_STRIPE_WEBHOOK_SECRET": "a, b"})
-    assert (config.adapter, config.mode, config.webhook_secrets) == ("stripe", "live", ("a", "b"))
-    assert load_adapters(path, {"AEGIS_STRIPE_KEY": "rk_live_1"})["stripe"].capabilities.steps
+    path.write_text("\n".join(line.removeprefix("#").strip() for line in table.splitlines()))
+    key, secret = f"AEGIS_{name.upper()}_KEY", f"AEGIS_{name.upper()}_WEBHOOK_SECRET"
+    (config,) = load_configs(path, {key: "rk_live_1", secret: "0a, 0b"})
+    assert (config.adapter, config.mode, config.webhook_secrets) == (name, "live", ("0a", "0b"))
+    assert load_adapters(path, {key: "rk_live_1"})[name].capabilities.steps

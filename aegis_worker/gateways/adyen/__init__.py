@@ -1,0 +1,1 @@
+"""The adapter of Adyen: Checkout's payments, details, captures, cancels and refunds, and its signed standard webhooks."""
