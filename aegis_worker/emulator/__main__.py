@@ -12,16 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import tokens
+from .adyen import cards as adyen_cards
+from .adyen import webhooks as adyen_webhooks
+from .adyen.books import AdyenBooks
+from .adyen.gateway import AdyenGateway
+from .adyen.routes import AdyenRoutes
 from .books import Books, Options
 from .gateway import Gateway
 from .ledger import Ledger
 from .routes import SandboxRoutes
 from .server import Routes, SandboxServer
-from .stripe import cards
+from .stripe import cards as stripe_cards
 from .stripe.books import StripeBooks
 from .stripe.gateway import StripeGateway
 from .stripe.routes import StripeRoutes
-from .webhooks import WebhookSender
+from .webhooks import WebhookSender, signed_in
 
 TICK_S = 0.1
 DEFAULT_API_KEY = "sk_sandbox"
@@ -52,8 +57,8 @@ def _serve(arguments: argparse.Namespace, stopped: threading.Event) -> None:
     )
     sender = None
     if arguments.webhook_url:
-        secret, header = os.environ[arguments.webhook_secret_env], SIGNATURE_HEADERS[arguments.wire]
-        sender = WebhookSender(ledger, arguments.webhook_url, secret, header)
+        secret, sign = os.environ[arguments.webhook_secret_env], _SIGNERS[arguments.wire]
+        sender = WebhookSender(ledger, arguments.webhook_url, secret, sign)
         sender.start()
     api_key = os.environ.get(arguments.api_key_env, DEFAULT_API_KEY)
     books, server.routes = _WIRES[arguments.wire](ledger, options, sender.wake if sender else None, api_key)
@@ -82,9 +87,22 @@ def _stripe(ledger: Ledger, options: Options, wake: _Wake, api_key: str) -> tupl
     return books, StripeRoutes(StripeGateway(books), books, api_key)
 
 
-_SCRIPTS = {"sandbox": tokens.as_markdown, "stripe": cards.as_markdown}
-_WIRES = {"sandbox": _sandbox, "stripe": _stripe}
-SIGNATURE_HEADERS = {"sandbox": "Sandbox-Signature", "stripe": "Stripe-Signature"}
+def _adyen(ledger: Ledger, options: Options, wake: _Wake, api_key: str) -> tuple[Books, Routes]:
+    books = AdyenBooks(ledger, options, wake)
+    return books, AdyenRoutes(AdyenGateway(books), books, api_key)
+
+
+_SCRIPTS = {
+    "sandbox": tokens.as_markdown,
+    "stripe": stripe_cards.as_markdown,
+    "adyen": adyen_cards.as_markdown,
+}
+_WIRES = {"sandbox": _sandbox, "stripe": _stripe, "adyen": _adyen}
+_SIGNERS = {
+    "sandbox": signed_in("Sandbox-Signature"),
+    "stripe": signed_in("Stripe-Signature"),
+    "adyen": adyen_webhooks.signed,
+}
 
 
 def _announce(ready_file: Path, name: str, server: SandboxServer) -> None:

@@ -7,6 +7,8 @@ import hmac
 import http.client
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from .ledger import Ledger
@@ -25,12 +27,25 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
     return f"t={timestamp},v1={signed.hexdigest()}"
 
 
+# From a secret, the time in seconds since 1970 and what lies in the queue: further headers, and the body that is sent.
+Signer = Callable[[str, int, bytes], tuple[dict[str, str], bytes]]
+
+
+def signed_in(header: str) -> Signer:
+    """Signs in a header of this name."""
+    return partial(_signed_in, header)
+
+
+def _signed_in(header: str, secret: str, timestamp: int, body: bytes) -> tuple[dict[str, str], bytes]:
+    return {header: signature(secret, timestamp, body)}, body
+
+
 class WebhookSender(threading.Thread):
     """Delivered at least once; after MOST_TRIES an event is dropped, as real gateways do after days."""
 
-    def __init__(self, ledger: Ledger, url: str, secret: str, signature_header: str) -> None:
+    def __init__(self, ledger: Ledger, url: str, secret: str, sign: Signer) -> None:
         super().__init__(name="webhooks", daemon=True)
-        self._ledger, self._secret, self._signature_header = ledger, secret, signature_header
+        self._ledger, self._secret, self._sign = ledger, secret, sign
         target = urlsplit(url)
         self._connection = http.client.HTTPConnection(
             target.hostname or "", target.port or 80, timeout=TIMEOUT_S
@@ -69,10 +84,8 @@ class WebhookSender(threading.Thread):
                 tx.retry_webhook(seq, time.time() + min(FIRST_RETRY_S * 2**tries, LONGEST_RETRY_S))
 
     def _send(self, body: bytes) -> bool:
-        headers = {
-            "Content-Type": "application/json",
-            self._signature_header: signature(self._secret, int(time.time()), body),
-        }
+        signed_headers, body = self._sign(self._secret, int(time.time()), body)
+        headers = {"Content-Type": "application/json", **signed_headers}
         try:
             self._connection.request("POST", self._path, body, headers)
             answer = self._connection.getresponse()

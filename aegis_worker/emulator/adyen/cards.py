@@ -1,0 +1,59 @@
+"""Stored cards for tests: the sandbox's scripts as `tok_<script>`, and what else Adyen does after a charge. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..script_table import OK, SCRIPTS
+from ..scripts import Script
+from ..tokens import TOKEN_PREFIX, UnknownScript, asked_for
+
+# Until a person clicks: nobody waits that long.
+_UNTIL_CLICKED_S = 365 * 86_400
+_AUTHENTICATED = replace(SCRIPTS["3ds"], payer_s=_UNTIL_CLICKED_S)
+
+
+@dataclass(frozen=True, slots=True)
+class TestCard:
+    """`captures_end`, `refunds_end`: the event that undoes a capture or a refund after its success; empty: none does."""
+
+    script: Script = OK
+    captures_end: str = ""
+    refunds_end: str = ""
+    meaning: str = ""
+
+
+CARDS = {
+    "tok_visa": TestCard(meaning="approved"),
+    "tok_mastercard": TestCard(meaning="approved"),
+    "tok_authenticate": TestCard(_AUTHENTICATED, meaning="the payer clicks on the page of 3-D Secure"),
+    "tok_capture_failed": TestCard(
+        captures_end="CAPTURE_FAILED", meaning="approved; a capture succeeds, and fails a while later"
+    ),
+    "tok_refund_failed": TestCard(
+        refunds_end="REFUND_FAILED", meaning="approved; a refund succeeds, and fails a while later"
+    ),
+    "tok_refund_reversed": TestCard(
+        refunds_end="REFUNDED_REVERSED",
+        meaning="approved; a refund succeeds, and comes back to the shop a while later",
+    ),
+}
+
+
+def by_token(token: str, amount: int, instance: str) -> TestCard | None:
+    """The card of a stored payment method, or, where a method has none, the script of its amount. None: no such card."""
+    if token in CARDS:
+        return CARDS[token]
+    if token and not token.startswith(TOKEN_PREFIX):
+        return None
+    try:
+        return TestCard(asked_for(token, amount, instance))
+    except UnknownScript:
+        return None
+
+
+def as_markdown() -> str:
+    """The table for people: the stored payment method's id, and what happens."""
+    rows = ["| stored payment method | what happens |", "| --- | --- |"]
+    rows += [f"| `{token}` | {card.meaning} |" for token, card in CARDS.items()]
+    return "\n".join(rows)
