@@ -6,10 +6,11 @@ import time
 
 import pytest
 from msgspec.structs import replace
-from support.conformance import Paid, Till
+from support.conformance import Paid, Till, is_heard_of
 from support.gateway_calls import sent
+from support.sandbox_process import eventually
 
-from aegis_worker.domain.outcomes import Approved, Declined, NotFound, Operation, Pending, Unknown
+from aegis_worker.domain.outcomes import Approved, Declined, Operation, Pending, Unknown
 
 CAPTURE, VOID, REFUND = Operation.CAPTURE, Operation.VOID, Operation.REFUND
 
@@ -28,15 +29,21 @@ def test_a_hold_and_its_final_capture_of_a_part(till: Till) -> None:
     assert [(row["status"], row["captured"]) for row in till.booked(held)] == [("succeeded", 500)]
 
 
-def test_a_hold_says_when_it_ends_and_is_released_then(till: Till) -> None:
+def test_a_hold_says_when_it_ends(till: Till) -> None:
     held = till.pay("tok_hold_1", hold=True)
     assert isinstance(held.outcome, Approved)
     assert held.outcome.capture_before is not None
     assert abs(held.outcome.capture_before.timestamp() - time.time()) < 60
+
+
+def test_a_hold_is_released_when_it_ends(till: Till) -> None:
+    held = till.pay("tok_hold_1", hold=True)
     found = till.settled(held, Declined)
     assert isinstance(found, Declined)
     assert found.released
-    assert not isinstance(till.order(Operation.CAPTURE, held, 500).outcome, Approved | Pending)
+    capture = till.order(Operation.CAPTURE, held, 500)
+    is_decided_later = isinstance(capture.outcome, Pending) and not till.can_be_asked
+    assert not isinstance(till.ask(capture) if is_decided_later else capture.outcome, Approved | Pending)
     assert till.captured(held) == []
 
 
@@ -54,7 +61,7 @@ def test_several_captures(till: Till) -> None:
 def test_a_capture_that_was_never_sent_is_not_found(till: Till) -> None:
     held = till.pay(hold=True)
     till.order(CAPTURE, held, 500, number=0)
-    assert isinstance(till.ask(_unsent(till.order, CAPTURE, held)), NotFound)
+    assert not is_heard_of(till.ask(_unsent(till.order, CAPTURE, held)))
 
 
 def test_a_capture_whose_answer_was_lost(till: Till) -> None:
@@ -120,14 +127,14 @@ def test_a_refund_whose_answer_was_lost(till: Till) -> None:
     refund = till.order(REFUND, paid, 300)
     assert isinstance(refund.outcome, Unknown)
     assert isinstance(till.ask(refund), Approved)
-    assert isinstance(till.again(refund), Approved)
+    assert isinstance(till.again(refund), Approved | Pending)
     assert [row["refunded"] for row in till.booked(paid)] == [300]
 
 
 def test_a_refund_that_was_never_sent_is_not_found(till: Till) -> None:
     paid = till.pay()
     till.order(REFUND, paid, 300)
-    assert isinstance(till.ask(_unsent(till.order, REFUND, paid)), NotFound)
+    assert not is_heard_of(till.ask(_unsent(till.order, REFUND, paid)))
 
 
 def test_a_refund_that_is_pending(till: Till) -> None:
@@ -147,9 +154,12 @@ def test_a_refund_that_fails_late(till: Till) -> None:
 def test_a_refund_by_hand_at_the_gateway(till: Till) -> None:
     paid = till.pay()
     till.subject.refund_by_hand(till.emulator, paid.charge, 1999)
-    charge = till.ask(paid)
-    assert isinstance(charge, Approved)
-    assert charge.given_back
+
+    def is_given_back() -> bool:
+        charge = till.ask(paid)
+        return isinstance(charge, Approved) and charge.given_back
+
+    assert eventually(is_given_back)
 
 
 @pytest.mark.parametrize("operation", [CAPTURE, REFUND])
@@ -157,7 +167,7 @@ def test_an_operation_that_is_refused_for_now(till: Till, operation: Operation) 
     paid = till.pay(f"tok_429_7_on_{operation.value}", hold=operation is CAPTURE)
     order = till.order(operation, paid, 500)
     assert getattr(order.outcome, "retry_after_s", None) == 7.0
-    assert isinstance(sent(till.gateway, order.request), Approved)
+    assert isinstance(sent(till.gateway, order.request), Approved | Pending)
 
 
 def _unsent(order: object, operation: Operation, paid: Paid) -> Paid:

@@ -56,7 +56,7 @@ def test_an_event(till: Till) -> None:
     paid = till.pay()
 
     def succeeded() -> list[GatewayEvent]:
-        return [event for event in till.told(paid) if event.kind == "payment.succeeded"]
+        return [event for event in till.told(paid) if event.kind == till.subject.charged]
 
     assert eventually(lambda: bool(succeeded()))
     (event,) = succeeded()
@@ -82,32 +82,34 @@ def test_a_forged_event(till: Till) -> None:
     with pytest.raises(InvalidWebhook):
         till.gateway.parse_webhook(headers, body.replace(b"1999", b"9999"))
     with pytest.raises(InvalidWebhook):
-        till.gateway.parse_webhook(till.signed(body, round(time.time()), "another secret"), body)
+        till.gateway.parse_webhook(*till.signed(body, round(time.time()), till.subject.secret("another")))
     with pytest.raises(InvalidWebhook):
-        till.gateway.parse_webhook({}, body)
+        till.gateway.parse_webhook({}, till.subject.unsigned(body))
 
 
 def test_an_old_event(till: Till) -> None:
     _, body = till.events(till.pay())[-1]
     with pytest.raises(InvalidWebhook):
-        till.gateway.parse_webhook(till.signed(body, round(time.time()) - 3600, WEBHOOK_SECRET), body)
+        till.gateway.parse_webhook(*till.signed(body, round(time.time()) - 3600, WEBHOOK_SECRET))
 
 
 def test_an_event_while_a_secret_rolls(till: Till) -> None:
     paid = till.pay()
     _, body = till.events(paid)[-1]
-    rolling = replace(till.gateway.config, webhook_secrets=("the old secret", "the next secret"))
+    both = (till.subject.secret("the old one"), till.subject.secret("the next one"))
+    rolling = replace(till.gateway.config, webhook_secrets=both)
     adapter = till.subject.adapter(rolling)
     for secret in rolling.webhook_secrets:
-        (event,) = adapter.parse_webhook(till.signed(body, round(time.time()), secret), body)
+        (event,) = adapter.parse_webhook(*till.signed(body, round(time.time()), secret))
         assert event.gateway_ref == paid.ref
 
 
 def test_an_event_of_a_kind_that_is_not_known(till: Till) -> None:
     _, body = till.events(till.pay())[-1]
-    body = body.replace(b'"type": "payment', b'"type": "weather.changed.payment', 1)
-    (event,) = till.gateway.parse_webhook(till.signed(body, round(time.time()), WEBHOOK_SECRET), body)
-    assert event.kind.startswith("weather.changed")
+    secret = till.subject.secret(WEBHOOK_SECRET)
+    signed = till.signed(till.subject.of_unknown_kind(body), round(time.time()), secret)
+    (event,) = till.gateway.parse_webhook(*signed)
+    assert event.kind.lower().startswith("weather.changed")
 
 
 def test_secrets_are_not_seen(till: Till) -> None:
@@ -140,7 +142,7 @@ def _are_hidden_in_exchanges(till: Till) -> None:
         paid = till.go_on(f"pay_{uuid.uuid4().hex}", terms, payer=payer)
         till.ask(paid)
         told = [one.told for one in till.noted]
-        assert len(told) > len(till.gateway.capabilities.steps)
+        assert len(told) >= len(till.gateway.capabilities.steps) + till.can_be_asked
         assert [one for one in told if "1999" not in one or paid.request.payment_id not in one] == []
         seen = "".join(told)
         for secret in (till.subject.api_key, token, "secret_", "3ds/", "csec_", "203.0.113", "Asha"):
@@ -149,10 +151,7 @@ def _are_hidden_in_exchanges(till: Till) -> None:
 
 
 def _flows(till: Till, paid: Paid) -> list:  # type: ignore[type-arg]
-    """The charge's last call again, its look-up, and a refund with its own."""
+    """The charge's last call again, its look-up where there is one, and a refund with its own."""
     refund = till.order(Operation.REFUND, paid, 300)
-    return [
-        till.adapter.process(paid.request),
-        till.adapter.get_status(till.query(paid)),
-        till.adapter.refund(refund.request),
-    ]
+    flows = [till.adapter.process(paid.request), till.adapter.refund(refund.request)]
+    return [*flows, till.adapter.get_status(till.query(paid))] if till.can_be_asked else flows

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,24 +14,43 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from Adyen.util import generate_notification_sig
 from msgspec.structs import replace
 
 from aegis_worker.domain.confirms import Confirm
 from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Noted
-from aegis_worker.domain.gateway_keys import FIRST_ORDERED, gateway_key
+from aegis_worker.domain.gateway_events import Told
+from aegis_worker.domain.gateway_keys import FIRST_ORDERED, gateway_key, parse_gateway_key
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Approved, Lookup, Operation, Outcome
+from aegis_worker.domain.outcomes import (
+    Approved,
+    Lookup,
+    NotFound,
+    Operation,
+    Outcome,
+    Pending,
+    Unknown,
+    UnknownKind,
+)
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.engine import STUCK, wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateways.adyen.adapter import AdyenAdapter
 from aegis_worker.gateways.base import Adapter, GatewayEvent
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
+from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, Recall
 from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
+from support.adyen_process import (
+    ADYEN_ACCOUNT,
+    ADYEN_KEY,
+    library_finds,
+    post_json,
+    running_adyen,
+)
 from support.gateway_calls import sent
 from support.merchant_server import Sink
 from support.payers import request_to
@@ -41,7 +60,9 @@ from support.stripe_process import STRIPE_KEY, running_stripe, sdk
 WEBHOOK_SECRET = "whsec_conformance"
 # No scenario but one waits for it, and a busy machine may take seconds to answer.
 TIMEOUT_S = 20.0
+_TELLS_WITHIN_S = 3.0
 Body = dict[str, Any]
+Signed = tuple[Mapping[str, str], bytes]
 
 
 @dataclass(frozen=True)
@@ -50,8 +71,11 @@ class Subject:
 
     `other_payment` and `other_money` change the body of an answer so that it is about something else than what was asked.
     `pending_refund` and `late_refund`: of cards whose refunds are pending, or fail after they had succeeded.
-    `page_token`: of a card that wants 3-D Secure in the shop's page. `brought_back`: what the payer brings from there, by
-    the action's data. `saved_card`: saves a card with a customer, and gives the token that stands for both.
+    `page_token`: of a card that wants 3-D Secure in the shop's page, and `page_secret` what its action holds for the
+    library there. `brought_back`: what the payer brings from there, by the action's data. `saved_card`: saves a card with a
+    customer, and gives the token that stands for both. `charged`: what an event says of a charge. `secret`: a webhook
+    secret by its name. `signed`: headers and body of a webhook that was made at a time, under several secrets; `unsigned`:
+    its body without a signature; `of_unknown_kind`: its body, of another event.
     """
 
     name: str
@@ -67,6 +91,15 @@ class Subject:
     late_refund: str
     brought_back: Callable[[Sandbox, Mapping[str, Any]], Body] = lambda emulator, data: {}
     saved_card: Callable[[Sandbox], str] = lambda emulator: ""
+    page_secret: str = "client_secret"
+    charged: str = "payment.succeeded"
+    account: str | None = None
+    secret: Callable[[str], str] = lambda name: name
+    signed: Callable[[bytes, int, Sequence[str]], Signed] | None = None
+    unsigned: Callable[[bytes], bytes] = lambda body: body
+    of_unknown_kind: Callable[[bytes], bytes] = lambda body: body.replace(
+        b'"type": "payment', b'"type": "weather.changed.payment', 1
+    )
     options: Mapping[str, Any] = field(default_factory=dict)
     skips: Mapping[str, str] = field(default_factory=dict)
 
@@ -77,7 +110,8 @@ class Subject:
             "adapter": self.name,
             "base_url": base_url,
             "api_key": self.api_key,
-            "webhook_secrets": (WEBHOOK_SECRET,),
+            "account": self.account,
+            "webhook_secrets": (self.secret(WEBHOOK_SECRET),),
             "timeout_s": TIMEOUT_S,
             "options": self.options,
         }
@@ -87,7 +121,8 @@ class Subject:
     def running(self, folder: Path, shop: Sink) -> Iterator[Sandbox]:
         """Its emulator, which sends its webhooks to `shop`."""
         flags = ("--webhook-url", shop.url(f"/{self.name}"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
-        with self.emulator(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": WEBHOOK_SECRET}) as emulator:
+        env = {"SANDBOX_WEBHOOK_SECRET": self.secret(WEBHOOK_SECRET)}
+        with self.emulator(folder, *flags, env=env) as emulator:
             yield emulator
 
 
@@ -112,12 +147,40 @@ class Till:
     def __init__(self, subject: Subject, emulator: Sandbox, shop: Sink, **config: Any) -> None:
         self.subject, self.emulator, self.shop = subject, emulator, shop
         self.adapter = subject.adapter(subject.config(emulator.url, **config))
-        self.gateway = LoadedGateway(self.adapter)
+        self.gateway = LoadedGateway(self.adapter, read_told=self._read_told)
         self.noted: list[Noted] = []
 
     def waiting_at_most(self, timeout_s: float) -> Till:
         """The same till, which waits less for each answer."""
         return Till(self.subject, self.emulator, self.shop, timeout_s=timeout_s)
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether the gateway has look-ups. What one without has told by itself is read in their place."""
+        return bool(self.gateway.capabilities.look_ups)
+
+    def _read_told(self, recall: Recall) -> list[Told]:
+        """What has arrived of the payment, or of the dispute."""
+        arrived = [
+            event
+            for one in self.shop.at(f"/{self.subject.name}")
+            for event in self.gateway.parse_webhook(one.headers, one.body)
+        ]
+        if recall.dispute_ref is not None:
+            found = [event for event in arrived if event.dispute_ref == recall.dispute_ref]
+        else:
+            ours = parse_gateway_key(recall.reference or "")
+            places = [parse_gateway_key(event.reference or "") for event in arrived]
+            refs = {
+                event.gateway_ref
+                for event, place in zip(arrived, places, strict=True)
+                if place is not None and ours is not None and place[0] == ours[0]
+            }
+            found = [event for event in arrived if event.gateway_ref in refs]
+        return [
+            Told(event.event_id, event.kind, event.reference, event.gateway_ref, event.amount)
+            for event in found
+        ]
 
     def pay(
         self,
@@ -179,10 +242,17 @@ class Till:
         return sent(self.gateway, paid.request)
 
     def ask(self, paid: Paid) -> Lookup:
-        """What became of the call."""
-        begin = partial(self.gateway.ask, self.query(paid), note=self.noted.append)
+        """What became of the call. Of a gateway that can't be asked, once it has told, or has not for a while."""
+        query = self.query(paid)
+        if not self.can_be_asked:
+            eventually(lambda: is_heard_of(self.gateway.ask_and_wait(query)), _TELLS_WITHIN_S)
+        begin = partial(self.gateway.ask, query, note=self.noted.append)
         said: Lookup = wait_for(begin, self.gateway.config.slowest_call_s, STUCK)
         return said
+
+    def found_code(self, code: str) -> str:
+        """The code of a decline that a look-up finds, which was `code` at the gateway. What was told gives no reason."""
+        return code if self.can_be_asked else "generic_decline"
 
     def query(self, paid: Paid) -> StatusQuery:
         """The look-up of the call."""
@@ -190,7 +260,8 @@ class Till:
         is_charge = request.operation in self.gateway.capabilities.steps
         own_ref = None if is_charge else getattr(paid.outcome, "gateway_ref", None)
         ref = paid.ref if is_charge else request.gateway_ref
-        return StatusQuery(request.operation, request.idempotency_key, ref, request.amount, own_ref)
+        key = request.idempotency_key
+        return StatusQuery(request.operation, key, ref, request.amount, own_ref, capture=request.capture)
 
     def order(
         self, operation: Operation, paid: Paid, minor: int = 1999, *, number: int = 0, final: bool = True
@@ -204,7 +275,14 @@ class Till:
             gateway_ref=paid.charge,
             final=final,
         )
-        return Paid(request, sent(self.gateway, request), paid.ref)
+        order = Paid(request, sent(self.gateway, request), paid.ref)
+        if not isinstance(order.outcome, Pending) or self.can_be_asked:
+            return order
+        # It was taken in. What becomes of it is told a moment later.
+        said = self.ask(order)
+        assert is_heard_of(said)
+        assert not isinstance(said, NotFound)
+        return Paid(request, said, paid.ref)
 
     def close(self, paid: Paid) -> Paid:
         """The door behind a charge, shut."""
@@ -234,12 +312,21 @@ class Till:
     def dispute_by_hand(self, paid: Paid, minor: int) -> str:
         """The payer disputes a part; the gateway's id of the dispute."""
         body = {"payment_id": paid.charge, "amount": minor}
-        return str(self.emulator.post("/_sandbox/disputes", body).json["id"])
+        dispute_ref = str(self.emulator.post("/_sandbox/disputes", body).json["id"])
+        self._wait_for_news(dispute_ref, 0)
+        return dispute_ref
 
     def advance(self, dispute_ref: str, status: str) -> None:
         """The dispute goes on at the gateway."""
+        known = len(self._read_told(Recall(dispute_ref=dispute_ref)))
         answer = self.emulator.post("/_sandbox/disputes", {"id": dispute_ref, "status": status})
         assert answer.status == 200, answer.body
+        self._wait_for_news(dispute_ref, known)
+
+    def _wait_for_news(self, dispute_ref: str, known: int) -> None:
+        """Of a gateway that can't be asked, until it has told more of the dispute than is known."""
+        recall = Recall(dispute_ref=dispute_ref)
+        assert self.can_be_asked or eventually(lambda: len(self._read_told(recall)) > known)
 
     def booked(self, paid: Paid) -> list[dict[str, Any]]:
         """What the gateway's own ledger says of the payment."""
@@ -274,11 +361,14 @@ class Till:
             for event in self.gateway.parse_webhook(headers, body)
         ]
 
-    def signed(self, body: bytes, at_s: int, *secrets: str) -> dict[str, str]:
-        """A signature header such as the gateway makes: one signature for each secret."""
+    def signed(self, body: bytes, at_s: int, *secrets: str) -> Signed:
+        """Headers and body of a webhook such as the gateway sends: one signature for each secret."""
+        if self.subject.signed is not None:
+            return self.subject.signed(body, at_s, secrets)
         message = b"%d." % at_s + body
         made = [hmac.new(secret.encode(), message, hashlib.sha256).hexdigest() for secret in secrets]
-        return {self.subject.signature_header: ",".join([f"t={at_s}", *(f"v1={one}" for one in made)])}
+        header = ",".join([f"t={at_s}", *(f"v1={one}" for one in made)])
+        return {self.subject.signature_header: header}, body
 
     def by_hand(
         self, flow: Flow[Any], change: Callable[[Body], Body] = lambda body: body
@@ -323,6 +413,40 @@ def _saved_at_stripe(emulator: Sandbox) -> str:
     return f"{customer}/{client.payment_methods.attach('pm_card_visa', {'customer': customer}).id}"
 
 
+def is_heard_of(said: Lookup) -> bool:
+    """Whether the gateway knows of it, or has told of it by itself."""
+    is_untold = isinstance(said, Unknown) and said.kind is UnknownKind.NO_LOOK_UP
+    return not (is_untold or isinstance(said, NotFound))
+
+
+def _refund_at_adyen(emulator: Sandbox, ref: str, minor: int) -> None:
+    amount = {"value": minor, "currency": "USD"}
+    body = {"merchantAccount": ADYEN_ACCOUNT, "reference": "by hand", "amount": amount}
+    assert post_json(emulator, f"/payments/{ref}/refunds", body).status == 201
+
+
+def _signed_by_adyen(body: bytes, at_s: int, secrets: Sequence[str]) -> Signed:
+    """Under the first secret: there is one signature in an item, and no time."""
+    notification = json.loads(_without_signature(body))
+    for wrapped in notification["notificationItems"]:
+        item = wrapped["NotificationRequestItem"]
+        signature = generate_notification_sig(item, secrets[0]).decode()
+        item["additionalData"] = {"hmacSignature": signature}
+    return {}, json.dumps(notification).encode()
+
+
+def _without_signature(body: bytes) -> bytes:
+    notification = json.loads(body)
+    for wrapped in notification["notificationItems"]:
+        wrapped["NotificationRequestItem"].pop("additionalData", None)
+    return json.dumps(notification).encode()
+
+
+def _other_at_adyen(body: Body) -> Body:
+    others = {"merchantReference": "another", "reference": "another", "paymentPspReference": "ANOTHERPSP"}
+    return {**body, **{name: value for name, value in others.items() if name in body}}
+
+
 SANDBOX = Subject(
     name="sandbox",
     adapter=SandboxAdapter,
@@ -363,4 +487,43 @@ STRIPE = Subject(
     },
     options={"multicapture": True, "publishable_key": "pk_test_shop", "absence_window_s": 0},
 )
-SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE)}
+_INERT = "moves nothing before what the payer brought back is handed over: there is no door to close"
+ADYEN = Subject(
+    name="adyen",
+    adapter=AdyenAdapter,
+    api_key=ADYEN_KEY,
+    emulator=running_adyen,
+    signature_header="",
+    other_payment=_other_at_adyen,
+    other_money=lambda body: {**body, "amount": {**body["amount"], "value": body["amount"]["value"] + 1}},
+    refund_by_hand=_refund_at_adyen,
+    page_token="tok_3ds_120",
+    brought_back=lambda emulator, data: library_finds(emulator, data["token"])["passed"],
+    saved_card=lambda emulator: "shopper_7/tok_visa",
+    page_secret="token",
+    pending_refund="tok_visa",
+    late_refund="tok_refund_failed",
+    charged="payment.authorized",
+    account=ADYEN_ACCOUNT,
+    secret=lambda name: hashlib.sha256(name.encode()).hexdigest(),
+    signed=_signed_by_adyen,
+    unsigned=_without_signature,
+    of_unknown_kind=lambda body: body.replace(b"AUTHORISATION", b"WEATHER.CHANGED"),
+    skips={
+        "three_d_secure_abandoned_and_the_door_closed": _INERT,
+        "a_payer_who_comes_after_the_door_was_closed": _INERT,
+        "a_late_success_while_the_door_is_closed": _INERT,
+        "a_charge_after_the_door_was_closed": "charges in one call",
+        "a_token_of_the_shops_page_that_comes_with_the_confirmation": "charges in one call",
+        "a_hold_says_when_it_ends": "says in no answer how long it holds",
+        "several_captures": "releases the rest with a capture, unless the account has several",
+        "a_refund_that_is_pending": "takes every refund in and decides later",
+        "another_accounts_payment": "is asked about nothing; an event of another account is foreign",
+        "the_other_mode": "its answers name no mode",
+        "an_id_that_nobody_has": "is asked about nothing by an id",
+        "an_old_event": "signs no time",
+        "a_warning": "does not tell how a request for information ends",
+    },
+    options={"return_url": "https://shop.test/back"},
+)
+SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE, ADYEN)}

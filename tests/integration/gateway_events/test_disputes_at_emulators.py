@@ -1,4 +1,4 @@
-"""Disputes from the emulators' own webhooks to the merchant's view of them: at the sandbox, and at Stripe."""
+"""Disputes from the emulators' own webhooks to the merchant's view of them: at the sandbox, Stripe and Adyen."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from support.sandbox_process import Sandbox, eventually
 from support.stripe_process import sdk
 
 from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.persistence.database import Database
+from aegis_worker.wiring.gateways import told_to
 
 
 @dataclass
@@ -44,14 +46,14 @@ class Place:
         found: list[dict[str, Any]] = []
 
         def stands() -> bool:
-            self._hand_on()
+            self.hand_on()
             found[:] = self.shop.get(f"/v1/payments/{payment_id}/disputes").json["data"]
             return [one["status"] for one in found] == [status]
 
         assert eventually(stands), found
         return found[0]
 
-    def _hand_on(self) -> None:
+    def hand_on(self) -> None:
         """Post what the emulator has sent since, as it was sent, and have a worker follow it."""
         arrived = list(self.sink.received)
         for webhook in arrived[self.handed_on :]:
@@ -64,12 +66,15 @@ class Place:
 
 
 @pytest.fixture(params=SUBJECTS)
-def place(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Place]:
+def place(
+    request: pytest.FixtureRequest, database: Database, database_url: str, tmp_path: Path
+) -> Iterator[Place]:
     subject = SUBJECTS[request.param]
     with ExitStack() as running:
         sink = running.enter_context(a_sink())
         emulator = running.enter_context(subject.running(tmp_path, sink))
-        gateway = LoadedGateway(subject.adapter(subject.config(emulator.url)))
+        config = subject.config(emulator.url)
+        gateway = LoadedGateway(subject.adapter(config), read_told=told_to(database, config))
         api = start_api(database_url, gateway)
         yield Place(subject, emulator, gateway, sink, api, api.merchant(scopes=["refunds:write"]))
 
@@ -112,5 +117,10 @@ def test_a_warning_is_ended_by_a_refund(place: Place) -> None:
     place.dispute_becomes(payment_id, "warning")
     path, key = f"/v1/payments/{payment_id}/refunds", {"Idempotency-Key": "refund-1"}
     assert place.shop.post(path, json={}, headers=key).status_code == 202
-    run_until_quiet(pipeline(place.api.database, place.gateway))
-    assert place.shop.get(f"/v1/payments/{payment_id}").json["amounts"]["refunded"] == 1999
+
+    def is_refunded() -> bool:
+        place.hand_on()
+        run_until_quiet(pipeline(place.api.database, place.gateway))
+        return bool(place.shop.get(f"/v1/payments/{payment_id}").json["amounts"]["refunded"] == 1999)
+
+    assert eventually(is_refunded)

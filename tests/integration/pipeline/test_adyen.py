@@ -1,0 +1,485 @@
+"""Payments through the pipeline to Adyen's emulator, which can't be asked: the same key, then what it tells, decides."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from Adyen.util import generate_notification_sig
+from support.adyen_process import (
+    ADYEN_ACCOUNT,
+    ADYEN_KEY,
+    ADYEN_SECRET,
+    library_finds,
+    post_json,
+    running_adyen,
+)
+from support.merchant_server import Sink, a_sink
+from support.orders import CAPTURE, REFUND, VOID, amounts, entity, ordering, payment_now, row_is_fold
+from support.payments import (
+    A_RING,
+    accept_one,
+    action_kept,
+    attempts_of,
+    job_of,
+    let_pass,
+    payment_of,
+    pipeline,
+    rows,
+    story_of,
+)
+from support.sandbox_process import Sandbox, eventually
+
+from aegis_worker.domain.charges import StandingCharge
+from aegis_worker.domain.exchanges import Note
+from aegis_worker.domain.outcomes import Outcome
+from aegis_worker.domain.transitions import State
+from aegis_worker.errors import InvalidWebhook
+from aegis_worker.exchange.driver import ReadTold
+from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateway_events.follow import FollowParts, follow
+from aegis_worker.gateway_events.receive import receive
+from aegis_worker.gateways.adyen.adapter import AdyenAdapter
+from aegis_worker.gateways.comparison import compare
+from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.requests import GatewayRequest
+from aegis_worker.hints import NoHints
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.entity_rows import open_checks
+from aegis_worker.pipeline.run import run
+from aegis_worker.wiring.gateways import told_to
+
+Items = list[dict[str, Any]]
+
+
+@dataclass
+class Shop:
+    """A shop that takes payments by Adyen: its gateway, and the notifications that have come and wait to be let in."""
+
+    database: Database
+    emulator: Sandbox
+    sink: Sink
+    gateway: LoadedGateway
+
+    def pay(self, token: str = "tok_visa", key: str = "key-1", **terms: Any) -> str:
+        """A payment that was accepted, and tried once."""
+        method = {"type": "card", "token": token, "gateway": "adyen"}
+        payment_id = accept_one(self.database, key, payment_method=method, **terms).payment.id
+        run(pipeline(self.database, self.gateway), "payments")
+        return payment_id
+
+    def items(self, payment_id: str) -> Items:
+        """What Adyen has told of the payment, without its signature."""
+        wrapped = [
+            one["NotificationRequestItem"]
+            for request in self.sink.at("/adyen")
+            for one in json.loads(request.body)["notificationItems"]
+        ]
+        psp = {one["pspReference"] for one in wrapped if payment_id in one["merchantReference"]}
+        of_it = [
+            one
+            for one in wrapped
+            if payment_id in one["merchantReference"] or one.get("originalReference") in psp
+        ]
+        return [{name: value for name, value in one.items() if name != "additionalData"} for one in of_it]
+
+    def hears(self, payment_id: str, code: str) -> None:
+        """Adyen tells of this, and everything that it has told comes in."""
+
+        def is_told() -> bool:
+            return code in [one["eventCode"] for one in self.items(payment_id)]
+
+        assert eventually(is_told), self.items(payment_id)
+        self.takes(*self.items(payment_id))
+
+    def takes(self, *items: dict[str, Any], secret: str = ADYEN_SECRET, live: str = "false") -> None:
+        """A notification with these items comes in, and a worker follows it."""
+        body = signed(items, secret, live)
+        receive(self.database, A_RING, NoHints(), self.gateway, {}, body)
+        self.follows()
+
+    def follows(self) -> None:
+        follow(FollowParts(self.database, {"adyen": self.gateway}, NoHints()))
+        self.works()
+
+    def works(self) -> None:
+        """Whatever is due is done."""
+        for queue in ("verify", "payments", "verify"):
+            run(pipeline(self.database, self.gateway), queue)
+
+    def time_passes(self, seconds: float = 10) -> None:
+        let_pass(self.database, seconds)
+        self.database.run(lambda connection: open_checks(connection, limit=10))
+        self.works()
+
+    def state(self, payment_id: str) -> State:
+        return payment_of(self.database, payment_id).state
+
+    def booked(self, payment_id: str) -> list[tuple[str, int, int]]:
+        return [
+            (row["status"], row["captured"], row["refunded"])
+            for row in self.emulator.ledger()
+            if row["merchant_payment_id"] == payment_id
+        ]
+
+
+def signed(items: tuple[dict[str, Any], ...], secret: str, live: str) -> bytes:
+    wrapped = [
+        {
+            "NotificationRequestItem": {
+                **one,
+                "additionalData": {"hmacSignature": generate_notification_sig(one, secret).decode()},
+            }
+        }
+        for one in items
+    ]
+    return json.dumps({"live": live, "notificationItems": wrapped}).encode()
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Sink]:
+    with a_sink() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Sandbox]:
+    flags = ("--webhook-url", sink.url("/adyen"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
+    folder = tmp_path_factory.mktemp("adyen")
+    with running_adyen(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": ADYEN_SECRET}) as running:
+        yield running
+
+
+@pytest.fixture
+def shop(database: Database, shared_emulator: Sandbox, sink: Sink) -> Iterator[Shop]:
+    config = GatewayConfig(
+        "adyen",
+        "adyen",
+        shared_emulator.url,
+        ADYEN_KEY,
+        account=ADYEN_ACCOUNT,
+        webhook_secrets=(ADYEN_SECRET,),
+        timeout_s=2.0,
+        options={"return_url": "https://shop.test/back"},
+    )
+    gateway = LoadedGateway(AdyenAdapter(config), read_told=told_to(database, config))
+    yield Shop(database, shared_emulator, sink, gateway)
+    gateway.close_connections()
+    shared_emulator.set_faults()
+
+
+def test_one_call_charges_and_what_adyen_tells_of_it_is_no_news(shop: Shop) -> None:
+    payment_id = shop.pay()
+    assert shop.state(payment_id) is State.SUCCESS
+    shop.hears(payment_id, "AUTHORISATION")
+    assert rows(shop.database, "SELECT status FROM gateway_events")[0]["status"] == "no_news"
+    assert [call["operation"] for call in attempts_of(shop.database, payment_id)] == ["process"]
+    assert shop.booked(payment_id) == [("succeeded", 1999, 0)]
+
+
+@pytest.mark.parametrize("token", ["tok_drop", "tok_garbage"])
+def test_a_charge_in_doubt_is_settled_by_its_key(shop: Shop, token: str) -> None:
+    payment_id = shop.pay(token)
+    assert shop.state(payment_id) is State.PROCESSING
+    shop.time_passes()
+    assert shop.state(payment_id) is State.SUCCESS
+    assert attempts_of(shop.database, payment_id)[0]["sends"] == 2
+    assert shop.booked(payment_id) == [("succeeded", 1999, 0)]
+    assert "IN_DOUBT" in story_of(shop.database, payment_id)
+
+
+@pytest.mark.parametrize("token", ["tok_drop", "tok_500", "tok_garbage"])
+def test_a_charge_in_doubt_is_settled_by_what_adyen_tells(shop: Shop, token: str) -> None:
+    payment_id = shop.pay(token)
+    shop.hears(payment_id, "AUTHORISATION")
+    assert shop.state(payment_id) is State.SUCCESS
+    assert attempts_of(shop.database, payment_id)[0]["sends"] == 1
+    assert payment_of(shop.database, payment_id).gateway_ref == shop.items(payment_id)[0]["pspReference"]
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_charge_that_was_never_made_is_made_once_by_its_key(shop: Shop) -> None:
+    payment_id = shop.pay("tok_drop_nocharge_once")
+    shop.time_passes()
+    assert shop.state(payment_id) is State.SUCCESS
+    assert shop.booked(payment_id) == [("succeeded", 1999, 0)]
+
+
+def test_a_charge_of_which_nothing_is_ever_told_is_never_absent(shop: Shop) -> None:
+    payment_id = shop.pay("tok_drop_nocharge")
+    for _ in range(40):
+        shop.time_passes(400)
+    assert shop.state(payment_id) is State.PROCESSING
+    assert job_of(shop.database, payment_id)["status"] == "review"
+    assert attempts_of(shop.database, payment_id)[0]["sends"] > 2
+    assert shop.booked(payment_id) == []
+
+
+def test_a_person_s_answer_is_not_needed_once_adyen_has_told(shop: Shop) -> None:
+    payment_id = shop.pay("tok_500")
+    for _ in range(40):
+        shop.time_passes(400)
+    assert job_of(shop.database, payment_id)["status"] == "review"
+    shop.hears(payment_id, "AUTHORISATION")
+    assert shop.state(payment_id) is State.SUCCESS
+
+
+def test_a_refusal_that_only_an_event_tells_of_ends_the_payment(shop: Shop) -> None:
+    payment_id = shop.pay("tok_pending_fail_1")
+    assert shop.state(payment_id) is State.PROCESSING
+    shop.hears(payment_id, "AUTHORISATION")
+    assert shop.state(payment_id) is State.FAILURE
+
+
+def test_what_the_payer_brought_back_moves_the_money(shop: Shop) -> None:
+    payment_id = shop.pay("tok_authenticate")
+    assert shop.state(payment_id) is State.REQUIRES_ACTION
+    action = action_kept(shop.database, payment_id)
+    assert action is not None
+    assert (action["type"], action["sdk"]) == ("sdk", "adyen")
+    found = library_finds(shop.emulator, action["data"]["token"])
+    assert shop.booked(payment_id)[0][0] == "requires_action"
+    assert post_json(shop.emulator, "/payments/details", found["passed"]).json["resultCode"] == "Authorised"
+    shop.hears(payment_id, "AUTHORISATION")
+    assert shop.state(payment_id) is State.SUCCESS
+    assert action_kept(shop.database, payment_id) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"merchantReference": "another"}, "another payment"),
+        ({"amount": {"value": 1, "currency": "USD"}}, "other money"),
+        ({"merchantAccountCode": "AnotherShop"}, "another account"),
+        ({"merchantReference": "{payment}c101"}, "another operation"),
+    ],
+)
+def test_an_event_counts_for_exactly_what_it_names(shop: Shop, changed: dict[str, Any], why: str) -> None:
+    payment_id = shop.pay("tok_drop_nocharge")
+    event = authorisation(payment_id, **changed)
+    event["merchantReference"] = event["merchantReference"].format(payment=payment_id)
+    shop.takes(event)
+    assert shop.state(payment_id) is State.PROCESSING, why
+
+
+def test_an_event_of_the_other_mode_counts_for_nothing(shop: Shop) -> None:
+    payment_id = shop.pay("tok_drop_nocharge")
+    shop.takes(authorisation(payment_id), live="true")
+    assert shop.state(payment_id) is State.PROCESSING
+    assert rows(shop.database, "SELECT status FROM gateway_events")[0]["status"] == "foreign"
+
+
+def test_an_event_that_another_accounts_secret_signed_changes_nothing(shop: Shop) -> None:
+    payment_id = shop.pay("tok_drop_nocharge")
+    with pytest.raises(InvalidWebhook):
+        shop.takes(authorisation(payment_id), secret="0b" * 32)
+    assert rows(shop.database, "SELECT FROM gateway_events") == []
+    assert shop.state(payment_id) is State.PROCESSING
+
+
+def authorisation(payment_id: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "amount": {"value": 1999, "currency": "USD"},
+        "eventCode": "AUTHORISATION",
+        "eventDate": "2026-11-27T10:00:00+01:00",
+        "merchantAccountCode": ADYEN_ACCOUNT,
+        "merchantReference": f"{payment_id}-p1",
+        "pspReference": "JLCMPCQ8HXSKGK82",
+        "success": "true",
+        **fields,
+    }
+
+
+def test_a_capture_and_refunds_end_with_what_adyen_tells_of_them(shop: Shop) -> None:
+    payment_id = shop.pay(capture_method="manual")
+    assert shop.state(payment_id) is State.AUTHORIZED
+    capture = ordering(shop.database, shop.gateway, payment_id, CAPTURE, 1500)
+    shop.works()
+    assert entity(shop.database, capture.id)["status"] == "pending"
+    shop.hears(payment_id, "CAPTURE")
+    assert entity(shop.database, capture.id)["status"] == "succeeded"
+    assert shop.state(payment_id) is State.SUCCESS
+    for number, minor in enumerate((300, 400)):
+        refund = ordering(shop.database, shop.gateway, payment_id, REFUND, minor, f"r-{number}")
+        shop.works()
+        assert amounts(shop.database, payment_id)["refunding"] == minor
+        assert eventually(
+            lambda: len([one for one in shop.items(payment_id) if one["eventCode"] == "REFUND"]) > number  # noqa: B023
+        )
+        shop.hears(payment_id, "REFUND")
+        assert entity(shop.database, refund.id)["status"] == "succeeded"
+    sums = amounts(shop.database, payment_id)
+    assert (sums["captured"], sums["refunded"]) == (1500, 700)
+    assert shop.booked(payment_id) == [("succeeded", 1500, 700)]
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_hold_that_is_cancelled_is_released(shop: Shop) -> None:
+    payment_id = shop.pay("tok_drop_on_void", capture_method="manual")
+    cancel = ordering(shop.database, shop.gateway, payment_id, VOID)
+    shop.works()
+    shop.hears(payment_id, "CANCELLATION")
+    assert entity(shop.database, cancel.id)["status"] == "succeeded"
+    assert payment_now(shop.database, payment_id).state is State.CANCELLED
+    assert shop.booked(payment_id) == [("voided", 0, 0)]
+
+
+def test_a_hold_that_expires_ends_the_payment(shop: Shop) -> None:
+    payment_id = shop.pay("tok_hold_1", capture_method="manual")
+    assert shop.state(payment_id) is State.AUTHORIZED
+    shop.hears(payment_id, "EXPIRE")
+    payment = payment_now(shop.database, payment_id)
+    assert payment.state is State.CANCELLED
+    assert payment.last_error is not None
+    assert payment.last_error["code"] == "authorization_expired"
+    assert rows(shop.database, "SELECT 1 FROM voids") == []
+    assert shop.booked(payment_id) == [("voided", 0, 0)]
+    assert row_is_fold(shop.database, payment_id)
+
+
+@pytest.mark.parametrize("kind", [CAPTURE, REFUND])
+def test_what_adyen_can_not_carry_out_fails(shop: Shop, kind: Any) -> None:
+    method = "manual" if kind is CAPTURE else "automatic"
+    payment_id = shop.pay(f"tok_soft_processing_error_on_{kind.value}", capture_method=method)
+    ordered = ordering(shop.database, shop.gateway, payment_id, kind, 500)
+    shop.works()
+    shop.hears(payment_id, kind.value.upper())
+    assert entity(shop.database, ordered.id)["status"] == "failed"
+    assert row_is_fold(shop.database, payment_id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "token", "code"),
+    [
+        (CAPTURE, "tok_capture_failed", "CAPTURE_FAILED"),
+        (REFUND, "tok_refund_failed", "REFUND_FAILED"),
+        (REFUND, "tok_refund_reversed", "REFUNDED_REVERSED"),
+    ],
+)
+def test_what_fails_days_after_its_success_is_told(shop: Shop, kind: Any, token: str, code: str) -> None:
+    payment_id = shop.pay(token, capture_method="manual" if kind is CAPTURE else "automatic")
+    ordered = ordering(shop.database, shop.gateway, payment_id, kind, 500)
+    shop.works()
+    shop.hears(payment_id, kind.value.upper())
+    assert entity(shop.database, ordered.id)["status"] == "succeeded"
+    shop.hears(payment_id, code)
+    assert entity(shop.database, ordered.id)["status"] == "failed"
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_refund_in_adyens_customer_area_becomes_an_entity(shop: Shop) -> None:
+    payment_id = shop.pay()
+    psp = str(payment_of(shop.database, payment_id).gateway_ref)
+    shop.hears(payment_id, "AUTHORISATION")
+    by_hand = {
+        "merchantAccount": ADYEN_ACCOUNT,
+        "reference": "by hand",
+        "amount": {"value": 500, "currency": "USD"},
+    }
+    assert post_json(shop.emulator, f"/payments/{psp}/refunds", by_hand).status == 201
+    shop.hears(payment_id, "REFUND")
+    assert amounts(shop.database, payment_id)["refunded"] == 500
+    (refund,) = rows(shop.database, "SELECT origin, status FROM refunds")
+    assert (refund["origin"], refund["status"]) == ("gateway", "succeeded")
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_dispute_is_known_by_what_adyen_tells(shop: Shop) -> None:
+    payment_id = shop.pay("tok_dispute")
+    shop.hears(payment_id, "NOTIFICATION_OF_CHARGEBACK")
+    (dispute,) = rows(shop.database, "SELECT status, payment_id FROM disputes")
+    assert (dispute["status"], dispute["payment_id"]) == ("needs_response", payment_id)
+
+
+def test_a_comparison_reads_what_was_told(shop: Shop) -> None:
+    payment_id = shop.pay()
+    payment = payment_of(shop.database, payment_id)
+    charge = StandingCharge(
+        "adyen", f"{payment_id}-p1", payment.gateway_ref, 3600.0, is_own=True, account=ADYEN_ACCOUNT
+    )
+    before = compare({"adyen": shop.gateway}, payment, [charge], [])
+    assert not before.is_answered
+    shop.hears(payment_id, "AUTHORISATION")
+    after = compare({"adyen": shop.gateway}, payment, [charge], [])
+    assert (after.is_answered, after.differs) == (True, False)
+
+
+class Early(LoadedGateway):
+    """Adyen, whose notification comes in before our own answer is written down."""
+
+    def __init__(self, adapter: AdyenAdapter, read_told: ReadTold, comes_in: Callable[[str], None]) -> None:
+        super().__init__(adapter, read_told=read_told)
+        self._comes_in = comes_in
+
+    def send(
+        self,
+        request: GatewayRequest,
+        done: Callable[[Outcome], None],
+        may_leave: Callable[[], bool] | None = None,
+        note: Note | None = None,
+    ) -> None:
+        def heard(outcome: Outcome) -> None:
+            self._comes_in(request.payment_id)
+            done(outcome)
+
+        super().send(request, heard, may_leave, note)
+
+
+_ANSWERS = (
+    "tok_visa",
+    "tok_drop",
+    "tok_garbage",
+    "tok_500",
+    "tok_drop_nocharge_once",
+    "tok_500_nocharge_once",
+)
+
+
+def one_charge_over(shop: Shop, seed: int) -> None:
+    """A charge whose answer may be lost, and whose event may be lost, late, repeated, another account's, or early."""
+    draw = random.Random(seed)
+    token, how = draw.choice(_ANSWERS), draw.choice(["lost", "late", "repeated", "foreign first", "early"])
+
+    def comes_in(payment_id: str, times: int = 1) -> None:
+        if token.endswith("once") and not shop.items(payment_id):
+            return
+        assert eventually(lambda: bool(shop.items(payment_id)))
+        body = signed(tuple(shop.items(payment_id)), ADYEN_SECRET, "false")
+        for _ in range(times):
+            receive(shop.database, A_RING, NoHints(), shop.gateway, {}, body)
+            follow(FollowParts(shop.database, {"adyen": shop.gateway}, NoHints()))
+
+    plain = shop.gateway
+    if how == "early":
+        adapter = AdyenAdapter(plain.config)
+        shop.gateway = Early(adapter, told_to(shop.database, plain.config), comes_in)
+    payment_id = shop.pay(token, f"key-{seed}")
+    shop.gateway = plain
+    if how == "foreign first":
+        shop.takes(authorisation(payment_id, merchantAccountCode="AnotherShop"))
+    for _ in range(draw.randrange(3) if how == "late" else 0):
+        shop.time_passes()
+    if how in ("late", "repeated", "foreign first"):
+        comes_in(payment_id, 2 if how == "repeated" else 1)
+    for _ in range(6):
+        shop.time_passes()
+    charges = shop.booked(payment_id)
+    assert charges == [("succeeded", 1999, 0)], (token, how)
+    needs_event = token == "tok_500" and how == "lost"
+    assert shop.state(payment_id) is (State.PROCESSING if needs_event else State.SUCCESS), (token, how)
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_timeout_ends_in_one_charge_by_key_or_event(shop: Shop) -> None:
+    for seed in range(12):
+        one_charge_over(shop, seed)
+
+
+@pytest.mark.slow
+def test_a_timeout_ends_in_one_charge_by_key_or_event_over_200_seeds(shop: Shop) -> None:
+    for seed in range(200):
+        one_charge_over(shop, seed)
