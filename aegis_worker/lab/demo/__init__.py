@@ -19,7 +19,7 @@ from aegis_worker.lab.local.options import gateways_option
 from aegis_worker.lab.local.stack import LocalStack, Running
 from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.settings import load_settings
-from aegis_worker.terminal.installation import opened_database
+from aegis_worker.terminal.installation import configured_gateways, opened_database
 from aegis_worker.terminal.output import examples, progress, remark
 
 from .cast import Order, cast, posts
@@ -114,7 +114,10 @@ def _run(
     stopping: threading.Event,
     issuers: Sequence[str],
 ) -> Findings:
-    orders = cast(payments, seed, first_gateway=next(iter(running.sandboxes)), issuers=issuers)
+    gateways = configured_gateways()
+    releasing = {name for name, gateway in gateways.items() if not gateway.capabilities.several_captures}
+    first = next(iter(running.sandboxes))
+    orders = cast(payments, seed, first_gateway=first, issuers=issuers, releasing=releasing)
     merchant = Merchant(running.api_url, running.api_key, stopping)
     with Sink() as sink:
         with opened_database() as database:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,11 @@ class Role:
     steps: tuple[Step, ...] = ()
     payer: str = ""
     may_end_as: tuple[State, ...] = ()
+
+    @property
+    def captures_often(self) -> bool:
+        """Whether it captures more than once of a hold."""
+        return [step.order for step in self.steps].count("captures") > 1
 
 
 ROLES = (
@@ -126,11 +131,12 @@ def cast(
     first_gateway: str,
     special: Sequence[Role] = ROLES,
     issuers: Sequence[str] = (),
+    releasing: Collection[str] = (),
 ) -> list[Order]:
     """So many orders, the same for the same seed. Of few payments at most three quarters are special.
 
     `issuers`: gateways that have issued a token for each card. Some plain cards have a token of one of them alone. Without
-    any, tokens are those that all sandboxes share.
+    any, tokens are those that all sandboxes share. `releasing`: those of them where a capture releases the rest of a hold.
     """
     rng = random.Random(seed)
     roles: list[Role | None] = [*_special(payments, special)]
@@ -139,7 +145,9 @@ def cast(
     orders = [
         # The last ones, which are plain.
         _order(number, role, seed, rng, first_gateway, held_by, repeated=number >= payments - repeated)
-        for number, (role, held_by) in enumerate(zip(roles, _issuers_of(roles, issuers, rng), strict=True))
+        for number, (role, held_by) in enumerate(
+            zip(roles, _issuers_of(roles, issuers, releasing, rng), strict=True)
+        )
     ]
     rng.shuffle(orders)
     return orders
@@ -152,7 +160,7 @@ def _special(payments: int, special: Sequence[Role]) -> list[Role]:
 
 
 def _issuers_of(
-    roles: Sequence[Role | None], issuers: Sequence[str], rng: random.Random
+    roles: Sequence[Role | None], issuers: Sequence[str], releasing: Collection[str], rng: random.Random
 ) -> Iterator[Sequence[str]]:
     """Who has issued a token for each card. What is ordered of payments is seen at each gateway, so they take turns."""
     turns: Counter[Role] = Counter()
@@ -160,7 +168,8 @@ def _issuers_of(
         if role is None:
             yield rng.choice([issuers, *([one] for one in issuers)])
         elif role.steps and issuers:
-            yield [issuers[turns[role] % len(issuers)]]
+            able = [name for name in issuers if name not in releasing] if role.captures_often else issuers
+            yield [(able or issuers)[turns[role] % len(able or issuers)]]
             turns[role] += 1
         else:
             yield issuers

@@ -123,8 +123,11 @@ class Merchant:
     def _send_payer(self, posted: Posted) -> None:
         payment = self._awaited(f"/v1/payments/{posted.payment_id}", _is_decided_or_waits_for_payer)
         action = payment and payment["next_action"]
-        if action:
-            click(action["url"], posted.order.payer)
+        brought_back = click(action["url"], posted.order.payer) if action else {}
+        if brought_back:
+            reply = self._api.confirm(posted.payment_id, brought_back, f"{posted.order.key}-back")
+            if not reply.ok:
+                raise OperatorError(f"confirm ({posted.order.role}): {reply.status} {reply.reason}")
 
     def _await_ends(self, ordered: Sequence[tuple[str, EntityStatus]]) -> None:
         for path, ends_as in ordered:

@@ -24,7 +24,19 @@ _EMULATED: dict[str, dict[str, Any]] = {
         "fee_basis_points": 290,
         "breaker": {"unknown_rate": 1.0, "open_s": 10},
         "options": {"publishable_key": "pk_test_emulator", "multicapture": True},
-    }
+    },
+    "adyen": {
+        "adapter": "adyen",
+        "mode": "test",
+        "account": "EmulatedShop",
+        "base_url_env": "AEGIS_EMULATED_ADYEN_URL",
+        "api_key_env": "AEGIS_EMULATED_ADYEN_KEY",
+        "webhook_secret_env": "AEGIS_EMULATED_ADYEN_WEBHOOK_SECRET",
+        "fee_fixed_minor": 11,
+        "fee_basis_points": 320,
+        "breaker": {"unknown_rate": 1.0, "open_s": 10},
+        "options": {"return_url": "https://shop.example/back"},
+    },
 }
 EMULATED_ADAPTERS = frozenset({"sandbox", *_EMULATED})
 

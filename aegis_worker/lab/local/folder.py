@@ -36,7 +36,8 @@ class Secrets:
         if name not in self.gateways:
             self.gateways[name] = {
                 "api_key": f"sk_sandbox_{secrets.token_urlsafe(24)}",
-                "webhook_secret": secrets.token_urlsafe(32),
+                # Some gateways write the key of their signatures in hexadecimal.
+                "webhook_secret": secrets.token_hex(32),
             }
         return self.gateways[name]
 

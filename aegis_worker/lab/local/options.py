@@ -18,6 +18,6 @@ gateways_option = click.option(
     callback=_names,
     help=(
         "Only these gateways, in this order, separated by commas, each with an emulator of its own: sandboxes of "
-        "gateways.toml, and stripe. routing.toml is not used then."
+        "gateways.toml, stripe and adyen. routing.toml is not used then."
     ),
 )
