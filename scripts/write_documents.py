@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from references import commands, errors, events, sandbox, settings, stripe
+from references import adyen, commands, errors, events, sandbox, settings, stripe
 from references.markdown import code, codes, table
 
 from aegis_worker.domain.dispute_statuses import DISPUTE_TRANSITIONS, MEANINGS, DisputeStatus
@@ -59,6 +59,7 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/reference/events.md": {"example": events.example, "events": events.events, "fields": events.fields},
     "docs/reference/sandbox.md": {"tokens": sandbox.tokens},
     "docs/howto/stripe.md": {"cards": stripe.cards},
+    "docs/howto/adyen.md": {"cards": adyen.cards},
 }
 
 

@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from html.parser import HTMLParser
 
 from support.checkout import CHECKOUT
+from support.html_page import Page
 
 from aegis_worker.domain.actions import Redirect, Sdk
 from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.gateways.stripe.calls import API_VERSION
 
 PAGE = CHECKOUT / "docs" / "howto" / "stripe-checkout.html"
-_VOID = frozenset({"meta", "br", "input", "link"})
-
-
-class Page(HTMLParser):
-    """What the page is made of."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.ids: set[str] = set()
-        self.sources: list[str] = []
-        self.script = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag not in _VOID:
-            self.open.append(tag)
-        if "id" in given:
-            self.ids.add(str(given["id"]))
-        if tag == "script" and "src" in given:
-            self.sources.append(str(given["src"]))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] == "script":
-            self.script += data
 
 
 @cache
@@ -61,15 +31,7 @@ def test_it_is_whole() -> None:
 
 
 def test_its_brackets_and_strings_close() -> None:
-    code = re.sub(r"//[^\n]*", "", page().script)
-    code = re.sub(r'"[^"\n]*"', "", code)
-    closes, still_open = {")": "(", "]": "[", "}": "{"}, []
-    for letter in code:
-        if letter in "([{":
-            still_open.append(letter)
-        elif letter in closes:
-            assert still_open.pop() == closes[letter]
-    assert (still_open, '"' in code) == ([], False)
+    assert page().unclosed() == ""
 
 
 def test_stripe_js_comes_from_stripe_in_the_release_that_the_adapter_pins() -> None:
