@@ -125,6 +125,8 @@ def crash_point(name: str) -> None:
 
 def reached(changes: Sequence[Change], if_opened: str, if_answered: str) -> None:
     """The crash points of what was written."""
+    if _armed is None:
+        return
     if any(change.opened for change in changes):
         crash_point(if_opened)
     if any(change.answered for change in changes):
@@ -133,6 +135,8 @@ def reached(changes: Sequence[Change], if_opened: str, if_answered: str) -> None
 
 def reached_closing(changes: Sequence[Change], if_opened: str, if_answered: str) -> None:
     """The crash points of what was written about closing the door (design D16)."""
+    if _armed is None:
+        return
     if any(change.opened and change.opened.operation is Operation.CLOSE for change in changes):
         crash_point(if_opened)
     ended = [one for change in changes for one in (change.answered, change.beside) if one is not None]

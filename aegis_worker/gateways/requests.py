@@ -20,6 +20,8 @@ from .kit.identity import Expected
 # Terms that were added after fingerprints began to be stored.
 _SENT_SINCE = ("statement_descriptor", "off_session", "mandate", "order_lines")
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 
 class GatewayRequest(Struct, frozen=True):
     """One call. `idempotency_key` is also our reference at the gateway: stable for the operation, stored before sending.
@@ -88,7 +90,7 @@ class GatewayRequest(Struct, frozen=True):
             since["payer"] = self.payer.fields
         if since:
             body.append(since)
-        return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(_ENCODER.encode(body).encode()).hexdigest()
 
 
 class StatusQuery(Struct, frozen=True):

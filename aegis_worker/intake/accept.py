@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.accepting import Born
-from aegis_worker.errors import AegisError, DatabaseUnavailable
+from aegis_worker.errors import AegisError, DatabaseUnavailable, IdempotencyInProgress
 from aegis_worker.persistence.accepting import kept
 from aegis_worker.persistence.database import Database
 
@@ -144,7 +144,8 @@ class Intake:
     def _write_by_itself(self, asked: Sequence[Born]) -> Told:
         """What a request is told that was set apart. What was written of it already is found by its ids."""
         if not self._apart.acquire(timeout=_WAIT_TO_BE_TRIED_S):
-            raise DatabaseUnavailable("too many payments wait for other requests with their keys")
+            busy = IdempotencyInProgress("this request, or one beside it, is still being accepted")
+            return {one.payment.id: busy for one in asked}
         try:
             return self._written(asked, _A_SINGLE if len(asked) == 1 else _A_LIST).told
         finally:

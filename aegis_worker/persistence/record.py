@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from msgspec import Struct, to_builtins
 from msgspec.json import Encoder
 from msgspec.structs import asdict
 from sqlalchemy import Connection
@@ -40,6 +41,56 @@ FROM unnest(%(ids)s::text[], %(epochs)s::int[], %(numbers)s::bigint[]) AS mine(i
 WHERE j.id = mine.id AND j.lease_epoch = mine.lease_epoch AND j.last_change = mine.number
 RETURNING j.id
 """
+
+
+class _Answered(Struct, omit_defaults=True):
+    operation: str
+    number: int
+    status: str
+    outcome: dict[str, Any]
+    gateway_ref: str | None = None
+    latency_ms: float | None = None
+    asked: bool = False
+    sent_again: bool = False
+    not_found: bool = False
+    recheck_in_s: float | None = None
+
+
+class _Row(Struct, omit_defaults=True):
+    """A change as `record.sql` reads it, without fields that have their usual value: reading them takes its time."""
+
+    number: int
+    job_id: str
+    lease_epoch: int
+    lease_s: float
+    job_status: str
+    queue: str
+    run_in_s: float
+    payment_id: str
+    version_before: int
+    version: int
+    state: str
+    certainty: str
+    events: list[dict[str, Any]]
+    reason: str | None = None
+    result: Any = None
+    progress: bool = False
+    authorized_minor: int = 0
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    capturing_minor: int = 0
+    refunding_minor: int = 0
+    closing: bool = False
+    cancelling: bool = False
+    capture_before: str | None = None
+    gateway: str | None = None
+    gateway_ref: str | None = None
+    last_error: Any = None
+    next_action: Any = None
+    answered: list[_Answered] | None = None
+    opened: dict[str, Any] | None = None
+    confirm_seen: int | None = None
+    follow_up: dict[str, Any] | None = None
 
 
 def record(connection: Connection, changes: Sequence[Change], *, lease_s: float) -> set[str]:
@@ -100,7 +151,7 @@ def _as_json(changes: Sequence[Change], lease_s: float) -> str:
     if not any(_keeps_foreign_values(change) for change in changes):
         with suppress(UnicodeEncodeError):
             return _ENCODER.encode(rows).decode()
-    return json.dumps(rows)
+    return json.dumps(to_builtins(rows))
 
 
 def _keeps_foreign_values(change: Change) -> bool:
@@ -108,59 +159,57 @@ def _keeps_foreign_values(change: Change) -> bool:
     return any(value is not None for _, value in unread)
 
 
-def _row(change: Change, lease_s: float) -> dict[str, Any]:
+def _row(change: Change, lease_s: float) -> _Row:
     payment, job = change.payment, change.job
-    return {
-        "number": change.number,
-        "job_id": change.job_id,
-        "lease_epoch": change.lease_epoch,
-        "lease_s": lease_s,
-        "job_status": job.status,
-        "queue": job.queue,
-        "run_in_s": job.run_in_s,
-        "reason": job.reason,
-        "result": job.result,
-        "progress": job.progress,
-        "payment_id": payment.id,
-        "version_before": change.version_before,
-        "version": payment.version,
-        "state": payment.state,
-        "authorized_minor": payment.authorized_minor,
-        "captured_minor": payment.captured_minor,
-        "refunded_minor": payment.refunded_minor,
-        "capturing_minor": payment.capturing_minor,
-        "refunding_minor": payment.refunding_minor,
-        "closing": payment.closing,
-        "cancelling": payment.cancelling,
-        "capture_before": payment.capture_before,
-        "gateway": payment.gateway,
-        "gateway_ref": payment.gateway_ref,
-        "certainty": payment.certainty,
-        "last_error": payment.last_error,
-        "next_action": payment.next_action,
-        "events": [
-            {"seq": event.seq, "type": event.type, "data": dict(event.data)} for event in change.events
-        ],
-        "answered": [_answered(one) for one in (change.answered, change.beside) if one] or None,
-        "opened": change.opened and _opened(change.opened),
-        "confirm_seen": change.confirm_seen,
-        "follow_up": job.follow_up and {"id": new_id(JOB), **asdict(job.follow_up)},
-    }
+    return _Row(
+        number=change.number,
+        job_id=change.job_id,
+        lease_epoch=change.lease_epoch,
+        lease_s=lease_s,
+        job_status=job.status,
+        queue=job.queue,
+        run_in_s=job.run_in_s,
+        reason=job.reason,
+        result=job.result,
+        progress=job.progress,
+        payment_id=payment.id,
+        version_before=change.version_before,
+        version=payment.version,
+        state=payment.state,
+        authorized_minor=payment.authorized_minor,
+        captured_minor=payment.captured_minor,
+        refunded_minor=payment.refunded_minor,
+        capturing_minor=payment.capturing_minor,
+        refunding_minor=payment.refunding_minor,
+        closing=payment.closing,
+        cancelling=payment.cancelling,
+        capture_before=payment.capture_before,
+        gateway=payment.gateway,
+        gateway_ref=payment.gateway_ref,
+        certainty=payment.certainty,
+        last_error=payment.last_error,
+        next_action=payment.next_action,
+        events=[{"seq": event.seq, "type": event.type, "data": dict(event.data)} for event in change.events],
+        answered=[_answered(one) for one in (change.answered, change.beside) if one] or None,
+        opened=None if change.opened is None else _opened(change.opened),
+        confirm_seen=change.confirm_seen,
+        follow_up=None if job.follow_up is None else {"id": new_id(JOB), **asdict(job.follow_up)},
+    )
 
 
-def _answered(answer: AnswerAttempt) -> dict[str, Any]:
-    return {
-        "operation": answer.operation,
-        "number": answer.number,
-        "status": answer.status,
-        "gateway_ref": answer.gateway_ref,
-        "outcome": answer.outcome.to_json(),
-        "latency_ms": answer.latency_ms,
-        "asked": answer.asked,
-        "sent_again": answer.sent_again,
-        "not_found": answer.not_found,
-        "recheck_in_s": answer.recheck_in_s,
-    }
+def _answered(answer: AnswerAttempt) -> _Answered:
+    return _Answered(
+        operation=answer.operation,
+        number=answer.number,
+        status=answer.status,
+        gateway_ref=answer.gateway_ref,
+        outcome=answer.outcome.to_json(),
+        latency_ms=answer.latency_ms,
+        asked=answer.asked,
+        sent_again=answer.sent_again,
+        not_found=answer.not_found,
+        recheck_in_s=answer.recheck_in_s,
+    )
 
 
 def _opened(attempt: OpenAttempt) -> dict[str, Any]:

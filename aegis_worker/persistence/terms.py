@@ -45,10 +45,11 @@ _OF_THEIR_NAME = tuple(each.name for each in fields(PaymentTerms) if each.name !
 
 
 def row_of_terms(terms: PaymentTerms) -> dict[str, Any]:
-    """The values of the columns, by name; objects as they go into JSON."""
-    row = {name: getattr(terms, name) for name in _OF_THEIR_NAME}
+    """The values of the columns, by name, without those that were not given; objects as they go into JSON."""
+    row = {name: value for name in _OF_THEIR_NAME if (value := getattr(terms, name)) is not None}
     row["amount_minor"], row["currency"] = terms.amount.minor, terms.amount.currency
-    row["customer_id"] = terms.customer.get("id")
+    if "id" in terms.customer:
+        row["customer_id"] = terms.customer["id"]
     return row
 
 

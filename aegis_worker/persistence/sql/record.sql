@@ -4,7 +4,8 @@
 -- and CASE are for the planner. It takes any list for a hundred rows and guesses that next to no jobs run, so without them
 -- it would read all jobs instead of looking up a few. `referred` fails for a reference of another payment, because it sets
 -- payment_id to NULL, which the column forbids. It leaves a reference alone that is the payment's own already. A job that
--- was given a confirm meanwhile (`confirm_seen` is not its latest), or whose payment was cancelled, doesn't wait.
+-- was given a confirm meanwhile (`confirm_seen` is not its latest), or whose payment was cancelled, doesn't wait. The list
+-- leaves out what is null, false or 0, because reading it takes a good part of the time: hence coalesce.
 WITH held AS (
     UPDATE jobs j
     SET last_change = c.number, status = c.job_status, queue = c.queue, reason = c.reason,
@@ -12,7 +13,7 @@ WITH held AS (
         run_at = CASE c.job_status
             WHEN 'waiting' THEN clock_timestamp() + make_interval(secs =>
                 CASE WHEN (j.request->>'confirm')::int IS DISTINCT FROM c.confirm_seen
-                    OR (NOT c.cancelling AND j.request ? 'cancel') THEN 0 ELSE c.run_in_s END)
+                    OR (c.cancelling IS NOT TRUE AND j.request ? 'cancel') THEN 0 ELSE c.run_in_s END)
             ELSE j.run_at END,
         lease_until = CASE c.job_status
             WHEN 'running' THEN clock_timestamp() + make_interval(secs => c.lease_s) END,
@@ -33,10 +34,10 @@ WITH held AS (
     RETURNING c.*, j.merchant_id, j.mode
 ), moved AS (
     UPDATE payments p
-    SET state = h.state, version = h.version, authorized_minor = h.authorized_minor,
-        captured_minor = h.captured_minor, refunded_minor = h.refunded_minor,
-        capturing_minor = h.capturing_minor, refunding_minor = h.refunding_minor, closing = h.closing,
-        capture_before = h.capture_before,
+    SET state = h.state, version = h.version, authorized_minor = coalesce(h.authorized_minor, 0),
+        captured_minor = coalesce(h.captured_minor, 0), refunded_minor = coalesce(h.refunded_minor, 0),
+        capturing_minor = coalesce(h.capturing_minor, 0), refunding_minor = coalesce(h.refunding_minor, 0),
+        closing = coalesce(h.closing, false), capture_before = h.capture_before,
         hold_due_at = CASE WHEN h.state = 'AUTHORIZED'
             THEN coalesce(p.hold_due_at, h.capture_before - interval '24 hours') END,
         gateway = h.gateway,
@@ -58,9 +59,9 @@ WITH held AS (
     SET status = n.status, gateway_ref = coalesce(n.gateway_ref, a.gateway_ref), outcome = n.outcome,
         latency_ms = coalesce(n.latency_ms, a.latency_ms),
         answered_at = CASE WHEN n.status <> 'SENT' THEN clock_timestamp() END,
-        sends = a.sends + n.sent_again::int, checks = a.checks + n.asked::int,
+        sends = a.sends + coalesce(n.sent_again::int, 0), checks = a.checks + coalesce(n.asked::int, 0),
         last_checked_at = CASE WHEN n.asked THEN clock_timestamp() ELSE a.last_checked_at END,
-        not_found_count = CASE WHEN n.sent_again THEN 0 ELSE a.not_found_count + n.not_found::int END,
+        not_found_count = CASE WHEN n.sent_again THEN 0 ELSE a.not_found_count + coalesce(n.not_found::int, 0) END,
         first_not_found_at = CASE WHEN n.sent_again THEN NULL
             WHEN n.not_found THEN coalesce(a.first_not_found_at, clock_timestamp()) ELSE a.first_not_found_at END,
         recheck_at = CASE WHEN n.status <> 'APPROVED'
