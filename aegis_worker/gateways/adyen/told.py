@@ -7,13 +7,13 @@ it: notifications come in any order, and a change that has failed late was told 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from aegis_worker.domain.gateway_events import Told
-from aegis_worker.domain.gateway_keys import keys_of_same_hop, ordered_in, parse_gateway_key
+from aegis_worker.domain.gateway_keys import keys_of_same_hop, ordered_in
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     Approved,
@@ -25,9 +25,9 @@ from aegis_worker.domain.outcomes import (
     UnknownKind,
 )
 
-from ..kit.identity import Expected, Shown, mismatch
+from ..kit.identity import Expected, Shown, mismatch, other_money
 from ..requests import StatusQuery
-from .charges import is_charge_of, is_our_own
+from .charges import is_our_own
 from .disputes import DISPUTE_STATUSES
 from .items import Item, items_of
 from .objects import IDENTITY
@@ -39,6 +39,17 @@ _ENDS = {
     Operation.VOID: ("CANCELLATION", frozenset[str]()),
 }
 _RELEASED = frozenset({"CANCELLATION", "TECHNICAL_CANCEL", "EXPIRE"})
+# Gives all of a payment back, whether it is captured or not. Which of the two it did is not signed.
+_REVERSED = "CANCEL_OR_REFUND"
+# What Adyen does with authorised payments only.
+_OF_AUTHORISED = _RELEASED | {
+    "CAPTURE",
+    "CAPTURE_FAILED",
+    "REFUND",
+    "REFUND_FAILED",
+    "REFUNDED_REVERSED",
+    _REVERSED,
+}
 _NOTHING_TOLD = Unknown("Adyen can't be asked, and has told nothing of it", kind=UnknownKind.NO_LOOK_UP)
 
 
@@ -100,12 +111,16 @@ def _is_asked_about(query: StatusQuery, change: Change) -> bool:
 
 
 def _of_charge(query: StatusQuery, items: Sequence[Item]) -> Lookup:
-    """A confirm is told of as its charge, so of any charge of the payment."""
+    """A confirm is told of as its charge. A success counts whatever else is told, because events come in any order."""
     ours = [item for item in items if item.code == "AUTHORISATION" and _is_of_charge(query, item)]
-    approved = next((item for item in ours if item.success), None)
-    if approved is not None and approved.payment_ref is not None:
-        stranger = _other_money(query, approved.amount)
-        return stranger or _standing(query, approved.payment_ref, approved.amount, items)
+    approved = {
+        item.payment_ref: item.amount for item in ours if item.success and item.payment_ref is not None
+    }
+    if not approved and query.amount is not None and (known := _known_by_what_followed(query, items)):
+        # The event of the charge itself may be lost. Its answer showed the money.
+        approved = {known: query.amount}
+    if approved:
+        return _of_approved(query, approved, items)
     if ours:
         return Declined("generic_decline", "AUTHORISATION", "Adyen refused it", ours[-1].payment_ref)
     closed = next(
@@ -118,25 +133,59 @@ def _of_charge(query: StatusQuery, items: Sequence[Item]) -> Lookup:
     return _NOTHING_TOLD
 
 
+def _known_by_what_followed(query: StatusQuery, items: Sequence[Item]) -> str | None:
+    """Adyen's reference of the charge, if it is known to us and something was told that is done with charges only."""
+    ref = query.gateway_ref
+    followed = any(item.payment_ref == ref and item.code in _OF_AUTHORISED and item.success for item in items)
+    return ref if followed else None
+
+
+def _of_approved(query: StatusQuery, approved: Mapping[str, Money], items: Sequence[Item]) -> Lookup:
+    """One charge as it stands now. If a second was made under the same reference, a person has to see it."""
+    own = next((ref for ref in approved if ref == query.gateway_ref), next(iter(approved)))
+    stranger = _other_money(query, approved[own])
+    if stranger is not None:
+        return stranger
+    standing = {ref: _standing(query, ref, amount, items) for ref, amount in approved.items()}
+    too_many = [
+        approved[ref].minor
+        for ref, found in standing.items()
+        if ref != own and isinstance(found, Approved) and not found.given_back
+    ]
+    if too_many and query.amount is not None:
+        shows = (
+            f"{approved[own].minor + sum(too_many)} {query.amount.currency} in {1 + len(too_many)} charges"
+        )
+        return other_money(shows, query.amount)
+    return standing[own]
+
+
 def _is_of_charge(query: StatusQuery, item: Item) -> bool:
-    if query.operation is Operation.CONFIRM:
-        place = parse_gateway_key(query.reference)
-        return place is not None and is_charge_of(place[0], item.reference)
-    if item.reference in keys_of_same_hop(query.reference):
+    known = query.gateway_ref
+    if known is not None and not is_our_own(known) and item.payment_ref == known:
         return True
-    is_known = query.gateway_ref is not None and not is_our_own(query.gateway_ref)
-    return is_known and item.payment_ref == query.gateway_ref
+    if query.operation is not Operation.CONFIRM:
+        return item.reference in keys_of_same_hop(query.reference)
+    # Its own key does not say of which charge it is, but what is known of the charge does.
+    return known is not None and is_our_own(known) and item.reference in keys_of_same_hop(known)
 
 
 def _standing(query: StatusQuery, ref: str, amount: Money, items: Sequence[Item]) -> Approved | Declined:
     """An authorised charge, with what was done to it since."""
-    of_it = [item for item in items if item.payment_ref == ref]
+    of_it = [item for item in items if item.payment_ref == ref or _names_no_payment_but(query, item)]
     captures, refunds = changes(Operation.CAPTURE, of_it), changes(Operation.REFUND, of_it)
     captured = sum(one.minor for one in captures)
-    if query.capture:
-        # Captured with the charge: only what has failed since is told.
-        captured = amount.minor - sum(one.amount.minor for one in captures if one.failed)
     released = next((item.code for item in of_it if item.code in _RELEASED and item.success), "")
+    if query.capture:
+        # Captured with the charge: only what has failed since is told, and that it was released instead.
+        captured = 0 if released else amount.minor - sum(one.amount.minor for one in captures if one.failed)
+    for item in of_it:
+        if item.code != _REVERSED or not item.success:
+            continue
+        rest = captured - sum(one.minor for one in refunds)
+        if captured and rest > 0:
+            refunds.append(Change(item.psp, item.reference, Money(rest, amount.currency), ""))
+        released = released or ("" if captured else item.code)
     if released and not captured:
         code = "authorization_expired" if released == "EXPIRE" else "generic_decline"
         return Declined(code, released, "released at Adyen", ref, released=True)
@@ -151,6 +200,11 @@ def _standing(query: StatusQuery, ref: str, amount: Money, items: Sequence[Item]
         still_held=False if released else None,
         disputed=any(item.code in DISPUTE_STATUSES for item in of_it),
     )
+
+
+def _names_no_payment_but(query: StatusQuery, item: Item) -> bool:
+    """Whether a hold's end names its charge by our reference alone: Adyen's own example of an EXPIRE names no other."""
+    return item.code == "EXPIRE" and item.payment_ref == item.psp and _is_of_charge(query, item)
 
 
 def _movement(operation: Operation, change: Change) -> Movement:

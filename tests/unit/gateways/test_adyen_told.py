@@ -91,6 +91,93 @@ def test_a_confirm_is_told_of_as_its_charge() -> None:
     assert is_nothing(found(CONFIRM, authorised(reference="pay_ffffffffffffffffffffffffffffffff-p1")))
 
 
+def test_a_confirm_is_not_told_of_by_another_charge_of_its_payment() -> None:
+    second = replace(CONFIRM, reference=f"{PAYMENT}-d2", gateway_ref=f"{PAYMENT}-p2")
+    assert is_nothing(found(second, authorised(success=False)))
+    assert isinstance(
+        found(second, authorised(success=False), authorised(reference=f"{PAYMENT}-p2")), Approved
+    )
+    named = replace(second, gateway_ref=PSP)
+    assert is_nothing(found(named, Told("OTHER:AUTHORISATION:false", "x", f"{PAYMENT}-p1", "OTHER", USD)))
+    assert isinstance(found(named, authorised(reference=f"{PAYMENT}-p2")), Approved)
+
+
+def test_a_success_counts_before_and_after_a_failure_of_the_same_charge() -> None:
+    for events in itertools.permutations([authorised(), authorised(success=False)]):
+        assert found(CHARGE, *events) == Approved(PSP, True, 1999, 0)
+
+
+def test_a_second_charge_under_one_reference_is_a_persons() -> None:
+    second = Told("SECOND:AUTHORISATION:true", "x", f"{PAYMENT}-p1", "SECOND", USD)
+    given_back = Told("R1:REFUND:true", "x", f"{PAYMENT}-p1", "SECOND", USD)
+    for query in (CHARGE, replace(CHARGE, gateway_ref=PSP), replace(CHARGE, gateway_ref="SECOND")):
+        said = found(query, authorised(), second)
+        assert isinstance(said, Unknown)
+        assert (said.kind, said.shows) == (UnknownKind.MISMATCH, "3998 USD in 2 charges")
+    assert found(replace(CHARGE, gateway_ref=PSP), authorised(), second, given_back) == Approved(
+        PSP, True, 1999, 0
+    )
+
+
+def test_a_charge_whose_own_event_was_lost_is_known_by_what_is_done_with_charges_only() -> None:
+    known, held = replace(CHARGE, gateway_ref=PSP), replace(CHARGE, gateway_ref=PSP, capture=False)
+    refund, expired = told("REFUND", "R1", minor=300), told("EXPIRE", "X1")
+    assert found(known, refund) == Approved(PSP, True, 1999, 300)
+    assert is_nothing(found(known, told("REFUND", "R1", minor=300, success=False)))
+    assert is_nothing(found(CHARGE, refund))
+    assert is_nothing(found(replace(CHARGE, gateway_ref="ANOTHER"), refund))
+    said = found(held, expired)
+    assert isinstance(said, Declined)
+    assert (said.code, said.released) == ("authorization_expired", True)
+
+
+def test_of_several_captures_the_one_that_failed_has_failed() -> None:
+    held = replace(CHARGE, capture=False, movements=True)
+    captures = [told("CAPTURE", ref, minor=minor) for ref, minor in (("C1", 500), ("C2", 700))]
+    for events in itertools.permutations([*captures, told("CAPTURE_FAILED", "C2", minor=700)]):
+        said = found(held, authorised(), *events)
+        assert isinstance(said, Approved)
+        assert said.captured_minor == 500
+        assert {one.gateway_ref: one.status for one in said.movements or ()} == {
+            "C1": "succeeded",
+            "C2": "failed",
+        }
+
+
+def test_a_hold_whose_end_names_only_our_reference_has_ended() -> None:
+    held = replace(CHARGE, capture=False)
+    expired = Told("X1:EXPIRE:true", "x", f"{PAYMENT}-p1", "X1", USD)
+    others = Told("X1:EXPIRE:true", "x", f"{PAYMENT}-p2", "X1", USD)
+    assert isinstance(found(held, authorised(), expired), Declined)
+    assert found(held, authorised(), others) == Approved(PSP, False, 0, 0)
+
+
+def test_what_was_cancelled_or_refunded_is_what_its_charge_makes_of_it() -> None:
+    reversed_, held = told("CANCEL_OR_REFUND", "X1"), replace(CHARGE, capture=False, movements=True)
+    said = found(held, authorised(), reversed_)
+    assert isinstance(said, Declined)
+    assert (said.gateway_code, said.released) == ("CANCEL_OR_REFUND", True)
+    captured, refund = told("CAPTURE", "C1", minor=1500), told("REFUND", "R1", minor=300)
+    for events in itertools.permutations([captured, refund, reversed_]):
+        given_back = found(held, authorised(), *events)
+        assert isinstance(given_back, Approved)
+        assert (given_back.captured_minor, given_back.refunded_minor, given_back.given_back) == (
+            1500,
+            1500,
+            True,
+        )
+        assert Movement(Operation.REFUND, 1200, gateway_ref="X1") in (given_back.movements or ())
+    refused = told("CANCEL_OR_REFUND", "X1", success=False)
+    assert found(CHARGE, authorised(), refused) == Approved(PSP, True, 1999, 0)
+    assert found(CHARGE, authorised(), reversed_) == Approved(PSP, True, 1999, 1999)
+
+
+def test_a_charge_that_was_released_in_place_of_its_capture_took_no_money() -> None:
+    said = found(CHARGE, authorised(), told("CANCELLATION", "X1"))
+    assert isinstance(said, Declined)
+    assert said.released
+
+
 def test_other_money_is_no_answer() -> None:
     for query, event in (
         (CHARGE, authorised(minor=2000)),
