@@ -39,7 +39,6 @@ class DisputeReport(Struct, frozen=True):
 
     `status`: None for a word that the adapter does not know, which stands in `gateway_status`. `reason`: of `REASONS`;
     `gateway_reason`: the gateway's own code. `respond_by`: until when it takes evidence, None where it wants none.
-    `as_of`: of an event that is evidence, when it stood so by the gateway's clock; None of an answer, which tells of now.
     """
 
     gateway_ref: str
@@ -50,7 +49,6 @@ class DisputeReport(Struct, frozen=True):
     reason: str = "general"
     gateway_reason: str | None = None
     respond_by: datetime | None = None
-    as_of: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.reason not in REASONS:

@@ -6,10 +6,8 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from .disputes import DisputeReport
 from .modes import Mode
 from .money import Money
-from .outcomes import Movement
 
 # waiting: a worker has yet to follow it, or its payment has yet to be known. followed: the gateway is asked because of it.
 # no_news: it tells what we know, or nothing of ours. unmatched: its payment was not known within the time.
@@ -19,10 +17,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class NewEvent(Struct, frozen=True):
-    """An event to keep, `waiting` or `foreign`, and why it is foreign. `dispute_ref`: of the dispute that it is about.
-
-    `movement`: the capture, void or refund that it is about, and `dispute`, how the dispute stands, where it shows one.
-    """
+    """An event to keep, `waiting` or `foreign`, and why it is foreign. `dispute_ref`: of the dispute that it is about."""
 
     event_id: str
     kind: str
@@ -32,8 +27,6 @@ class NewEvent(Struct, frozen=True):
     status: Status
     reason: str | None = None
     dispute_ref: str | None = None
-    movement: Movement | None = None
-    dispute: DisputeReport | None = None
 
 
 class Told(Struct, frozen=True):
@@ -63,8 +56,6 @@ class ClaimedEvent(Struct, frozen=True):
     claimed_until: str
     is_over: bool
     dispute_ref: str | None = None
-    movement: Movement | None = None
-    dispute: DisputeReport | None = None
 
 
 class Matched(Struct, frozen=True):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -29,8 +28,7 @@ from .entities import (
 )
 from .gateway_keys import gateway_key, ordered_in
 from .holds import hold_expired
-from .money import Money
-from .outcomes import Approved, Declined, Lookup, Movement, Operation, Pending, Unknown, UnknownKind
+from .outcomes import Approved, Declined, Movement, Operation
 from .payment import Fact, Payment
 from .transitions import EventType, State
 
@@ -114,41 +112,6 @@ class _Known:
     def beyond_nameless(self, movement: Movement) -> int:
         """How much more the gateway shows of what nobody ordered here than is known, where it tells the sum alone."""
         return movement.minor - self._nameless.get(movement.operation, 0)
-
-
-def movement_from_json(stored: Mapping[str, Any]) -> Movement:
-    """The movement that `asdict` made plain JSON of."""
-    return Movement(**{**stored, "operation": Operation(stored["operation"])})
-
-
-def told_in(request: Mapping[str, Any] | None) -> tuple[Movement, ...]:
-    """What a job was told by events of a gateway that can't be asked."""
-    return tuple(movement_from_json(one) for one in (request or {}).get("told", ()))
-
-
-def as_answer(movement: Movement, amount: Money, charge_ref: str) -> Lookup:
-    """What an event tells of the operation that it names, as an answer to a look-up of it."""
-    own_ref = movement.gateway_ref or charge_ref
-    if movement.minor != amount.minor and movement.operation is not Operation.VOID:
-        shows = f"{movement.minor} {amount.currency}"
-        return Unknown("its event shows other money", kind=UnknownKind.MISMATCH, shows=shows)
-    if movement.status == "failed":
-        return Declined("generic_decline", movement.code or "failed", "", own_ref)
-    if movement.status == "pending":
-        return Pending(own_ref)
-    return Approved(own_ref, captured=movement.operation is not Operation.VOID)
-
-
-def as_charge(payment: Payment, movements: Sequence[Movement]) -> Approved | Declined:
-    """What events tell of what was done with the payment's charge, as an answer to a look-up of the charge."""
-    charge_ref = payment.gateway_ref or ""
-    is_released = any(one.operation is Operation.VOID and one.status == "succeeded" for one in movements)
-    if is_released and not payment.captured_minor:
-        return Declined("generic_decline", "voided", "", charge_ref, released=True)
-    moved = tuple(one for one in movements if one.operation is not Operation.VOID)
-    return Approved(
-        charge_ref, payment.captured_minor > 0, movements=moved, still_held=False if is_released else None
-    )
 
 
 def identity(movement: Movement) -> str | None:

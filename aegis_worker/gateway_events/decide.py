@@ -61,18 +61,15 @@ def is_about_a_charge_given_up(matched: Matched) -> bool:
 
 
 class Unbelieved(Struct, frozen=True):
-    """What a gateway said of a dispute is not written down. `may_change`: asking again may tell something else."""
+    """What a gateway said of a dispute is not written down. Asking again may tell something else."""
 
     reason: str
-    may_change: bool = True
 
 
 def after_answer(event: ClaimedEvent, payment_id: str, unbelieved: Unbelieved | None) -> Followed:
     """What becomes of an event about a dispute: it is followed, unless what its gateway said is not believed."""
     if unbelieved is None:
         return Followed(event, "followed", None, payment_id)
-    if not unbelieved.may_change:
-        return Followed(event, "no_news", unbelieved.reason, payment_id)
     if event.is_over:
         return Followed(event, "unmatched", unbelieved.reason, payment_id)
     again_in_s = _again_in_s(event.tries)
@@ -89,20 +86,17 @@ def heard(
 ) -> tuple[Dispute, list[Fact]] | Unbelieved:
     """The dispute after what its gateway shows, and the facts to tell; or why that is not believed.
 
-    An answer that was asked for before what we know was asked for undoes nothing (design D15). Asking again may help; an
-    event that is evidence says the same however often it is read.
+    An answer that was asked for before what we know was asked for undoes nothing (design D15). Asking again may help.
     """
-    may_change = shown.as_of is None
     if known is None:
         return opened(payment, gateway, shown, new_id)
     dispute = known.dispute
     if dispute.payment_id != payment.id:
-        return Unbelieved(f"{shown.gateway_ref} is a dispute of {dispute.payment_id}", may_change)
+        return Unbelieved(f"{shown.gateway_ref} is a dispute of {dispute.payment_id}")
     if asked_at < known.asked_at and moved(dispute, shown)[1]:
-        return Unbelieved("something newer is known of it", may_change)
+        return Unbelieved("something newer is known of it")
     if not may_follow(dispute, shown):
-        reason = f"it shows {shown.gateway_status}, which can't follow {dispute.status}"
-        return Unbelieved(reason, may_change)
+        return Unbelieved(f"it shows {shown.gateway_status}, which can't follow {dispute.status}")
     return moved(dispute, shown)
 
 
@@ -118,8 +112,8 @@ def _is_known(event: ClaimedEvent, matched: Matched) -> bool:
 
 
 def behind_a_job(event: ClaimedEvent, matched: Matched) -> Followed:
-    """The event waits for another job of its payment: that one asks about something else."""
-    why = "another job of its payment is open"
+    """The event waits for a job of its payment that is open: it asks about something else, or may have asked already."""
+    why = "a job of its payment is open"
     return Followed(event, "waiting", why, matched.payment_id, again_in_s=_again_in_s(event.tries))
 
 

@@ -87,7 +87,7 @@ def ask_about(
 def _begun(
     gateways: Mapping[str, PaymentGateway], subject: Subject, silent: set[str]
 ) -> Callable[[], DisputeLookup]:
-    """Ask; what is returned waits for the answer. Where the gateway can't be asked, its event is the answer."""
+    """Ask; what is returned waits for the answer."""
     charge = subject.charge
     if charge.gateway in silent:
         return lambda: Unknown("it did not answer about another dispute")
@@ -96,30 +96,13 @@ def _begun(
     unreachable = out_of_reach(charge.gateway, config, charge.account, charge.mode)
     if gateway is None or unreachable is not None:
         return lambda: Unknown(unreachable or "")
-    if not gateway.capabilities.disputes:
-        return lambda: _evidence(subject)
     query = DisputeQuery(charge.dispute_ref, charge.charge_ref)
     return begun(partial(gateway.ask_dispute, query), gateway.config.slowest_call_s, STUCK)
 
 
-def _evidence(subject: Subject) -> DisputeLookup:
-    """How the event says that the dispute stands: for exactly the dispute and the charge that it names (design D14)."""
-    charge, shown = subject.charge, None if subject.event is None else subject.event.dispute
-    if shown is None:
-        return Unknown(
-            "its gateway can't be asked about disputes, and the event does not say how this one stands"
-        )
-    if (shown.gateway_ref, shown.charge_ref) != (charge.dispute_ref, charge.charge_ref):
-        return Unknown(
-            f"the event shows {shown.gateway_ref} of {shown.charge_ref}", kind=UnknownKind.MISMATCH
-        )
-    return shown
-
-
 def _written(database: Database, subject: Subject, answer: DisputeLookup, asked_at: datetime) -> str:
     """What PostgreSQL refuses is tried again when the event's lease ends, and holds up no other."""
-    as_of = None if isinstance(answer, Unknown) else answer.as_of
-    write = partial(_write, subject=subject, answer=answer, asked_at=as_of or asked_at, new=new_id(DISPUTE))
+    write = partial(_write, subject=subject, answer=answer, asked_at=asked_at, new=new_id(DISPUTE))
     try:
         status = database.run(write)
     except DBAPIError:
@@ -143,14 +126,13 @@ def _write(
     if isinstance(result, Unbelieved):
         return "waiting" if subject.event is None else followed.status
     payment, dispute, facts = result
-    is_evidence = dispute.shown.as_of is not None
     dispute_rows.write_dispute(
         connection,
         dispute,
         payment,
         account=charge.account,
         asked_at=asked_at,
-        check_at=None if is_evidence else asked_at + _ASKED_AGAIN_AFTER,
+        check_at=asked_at + _ASKED_AGAIN_AFTER,
         has_news=bool(facts),
     )
     if facts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +20,7 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence import gateway_event_rows
-from aegis_worker.persistence.asking import ask_now, recheck_now, sync_now, tell_job
+from aegis_worker.persistence.asking import ask_now, is_held, recheck_now, sync_now
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.entity_rows import charge_is_settled, check_now, open_checks
 
@@ -30,8 +30,6 @@ from .disputes import ask_about, of_event
 log = structlog.get_logger(__name__)
 
 _BATCH, _BUDGET_S = 100, 5.0
-
-Asked = Callable[[Connection, Followed, Matched], Followed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +81,13 @@ def _follow(parts: FollowParts, claimed: list[ClaimedEvent]) -> list[str]:
 
 
 def _ask(parts: FollowParts, followed: Followed, matched: Matched) -> Followed:
-    """Have the gateway asked, or its event believed where it can't be asked.
-
-    What PostgreSQL refuses is tried again when the event's lease ends, and holds up no other.
-    """
+    """Have the gateway asked. What PostgreSQL refuses is tried again when the event's lease ends, and holds up no other."""
+    gateway = parts.gateways.get(followed.claimed.gateway)
+    is_told_only = gateway is not None and not gateway.capabilities.look_ups >= frozenset(Operation)
     try:
-        is_evidence = _is_evidence(parts.gateways.get(followed.claimed.gateway), followed.claimed, matched)
-        asked = _handed_over if is_evidence else _have_asked
-        followed = parts.database.run(partial(_asked, asked=asked, followed=followed, matched=matched))
+        followed = parts.database.run(
+            partial(_asked, followed=followed, matched=matched, is_told_only=is_told_only)
+        )
     except DBAPIError:
         log.exception("a gateway's event can't be followed", gateway=followed.claimed.gateway)
         return followed
@@ -98,31 +95,13 @@ def _ask(parts: FollowParts, followed: Followed, matched: Matched) -> Followed:
     return followed
 
 
-def _asked(connection: Connection, asked: Asked, followed: Followed, matched: Matched) -> Followed:
-    became = asked(connection, followed, matched)
+def _asked(connection: Connection, followed: Followed, matched: Matched, *, is_told_only: bool) -> Followed:
+    became = _have_asked(connection, followed, matched)
+    if is_told_only and is_held(connection, matched.payment_id):
+        # What its gateway told may have been read before this event was there, and is not read again by itself.
+        became = behind_a_job(followed.claimed, matched)
     gateway_event_rows.settle(connection, [became])
     return became
-
-
-def _is_evidence(gateway: PaymentGateway | None, event: ClaimedEvent, matched: Matched) -> bool:
-    """Whether nothing but the event can tell: its gateway can't be asked about what it shows."""
-    if gateway is None or event.movement is None:
-        return False
-    about = event.movement.operation if matched.order_status in UNSETTLED else Operation.PROCESS
-    return about not in gateway.capabilities.look_ups
-
-
-def _handed_over(connection: Connection, followed: Followed, matched: Matched) -> Followed:
-    """The event is handed to the job that it concerns, which writes down what it tells."""
-    order = matched.order if matched.order_status in UNSETTLED else None
-    if order is not None:
-        check_now(connection, order)
-        open_checks(connection, limit=_BATCH)
-    else:
-        sync_now(connection, matched.payment_id)
-    movement = followed.claimed.movement
-    is_told = movement is not None and tell_job(connection, matched.payment_id, order, movement)
-    return followed if is_told else behind_a_job(followed.claimed, matched)
 
 
 def _have_asked(connection: Connection, followed: Followed, matched: Matched) -> Followed:

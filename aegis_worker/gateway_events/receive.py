@@ -82,8 +82,6 @@ def _new(config: GatewayConfig, event: GatewayEvent) -> NewEvent:
         status="waiting" if stranger is None else "foreign",
         reason=stranger,
         dispute_ref=event.dispute_ref,
-        movement=event.movement,
-        dispute=event.dispute,
     )
 
 

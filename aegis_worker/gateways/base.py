@@ -29,11 +29,11 @@ from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
-from aegis_worker.domain.disputes import DisputeLookup, DisputeReport
+from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Lookup, Movement, Outcome
+from aegis_worker.domain.outcomes import Lookup, Outcome
 
 from .capabilities import Capabilities
 from .config import GatewayConfig
@@ -61,9 +61,7 @@ class GatewayEvent(Struct, frozen=True):
     captured, settled, voided or refunded; or `capture.` or `refund.` and the status of that one: pending, succeeded or
     failed, with the key that it was asked for under as `reference`; of a dispute `dispute.` and opened, updated or closed.
     If none of these fits, the gateway's own word. `amount`: the payment's, if the event shows it. `dispute_ref`: the
-    gateway's id of the dispute that it is about; then `gateway_ref` is that of the disputed charge. `movement`: the
-    capture, void or refund that it is about, with its amount, and `dispute`, how the dispute stands: evidence, where the
-    gateway can't be asked.
+    gateway's id of the dispute that it is about; then `gateway_ref` is that of the disputed charge.
     """
 
     event_id: str
@@ -74,8 +72,6 @@ class GatewayEvent(Struct, frozen=True):
     mode: Mode | None = None
     account: str | None = None
     dispute_ref: str | None = None
-    dispute: DisputeReport | None = None
-    movement: Movement | None = None
 
 
 class Adapter(Protocol):

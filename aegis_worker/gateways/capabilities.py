@@ -35,9 +35,9 @@ class Capabilities:
 
     `refunds_when_settled`: it refunds a charge only once that is settled, which its look-ups show (`Approved.settled`).
 
-    What it can be asked (design D14): `look_ups`: about which operations; `disputes`: how a dispute stands. What became of
-    any other it tells by its events alone, which its adapter reads (`kit.flows.recalled`); such a call is repeated under
-    its key. `moves_money`: which operations may move money. Doubt about any other blocks nothing.
+    What it can be asked (design D14): `look_ups`: about which operations. What became of any other, and how disputes stand,
+    it tells by its events alone, which its adapter reads (`kit.flows.recalled`); such a call is repeated under its key.
+    `moves_money`: which operations may move money. Doubt about any other blocks nothing.
 
     What a payer can do there without us (design D16): `closes`: what waits for its payer, or was begun and not charged, can
     be cancelled, by `Adapter.close`; without it a payer's doing must move nothing until we capture it. `reopens`: after a
@@ -63,7 +63,6 @@ class Capabilities:
     closes: bool = True
     reopens: bool = False
     look_ups: frozenset[Operation] = frozenset(Operation)
-    disputes: bool = True
     refunds_when_settled: bool = False
     moves_money: frozenset[Operation] = frozenset(Operation) - {Operation.INITIATE, Operation.AUTHENTICATE}
 

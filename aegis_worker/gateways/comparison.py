@@ -18,7 +18,7 @@ from aegis_worker.domain.transitions import State
 from .accounts import out_of_reach
 from .base import PaymentGateway
 from .discretion import discreet
-from .dispute_comparison import can_be_asked, compared_dispute
+from .dispute_comparison import compared_dispute
 from .requests import StatusQuery
 
 # Answers that settle nothing: no answer at all, and one from before the gateway's look-ups show its charges.
@@ -84,11 +84,7 @@ def compare(
         _compared(gateways.get(charge.gateway), payment, charge, entities, knows_disputes=bool(disputes))
         for charge in charges
     ]
-    answers += [
-        compared_dispute(gateways.get(one.charge.gateway), one)
-        for one in disputes
-        if can_be_asked(gateways.get(one.charge.gateway))
-    ]
+    answers += [compared_dispute(gateways.get(one.charge.gateway), one) for one in disputes]
     return Comparison(payment.id, payment.state, answers)
 
 

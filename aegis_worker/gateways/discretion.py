@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.actions import texts_of
 from aegis_worker.domain.card_search import holds_card_data
-from aegis_worker.domain.disputes import DisputeLookup, DisputeReport
+from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.outcomes import ActionRequired, Declined, Lookup, Outcome, Unknown, UnknownKind
 from aegis_worker.observability.redaction import redact_text, without_cards
 
@@ -50,14 +50,10 @@ def discreet_dispute(said: DisputeLookup) -> DisputeLookup:
     """A dispute, or why it is unknown, with card data hidden in the gateway's words."""
     if isinstance(said, Unknown):
         return discreet(said)
-    return _discreet_report(said)
-
-
-def _discreet_report(report: DisputeReport) -> DisputeReport:
     return replace(
-        report,
-        gateway_status=without_cards(report.gateway_status),
-        gateway_reason=report.gateway_reason and without_cards(report.gateway_reason),
+        said,
+        gateway_status=without_cards(said.gateway_status),
+        gateway_reason=said.gateway_reason and without_cards(said.gateway_reason),
     )
 
 
@@ -75,7 +71,6 @@ def discreet_event(event: GatewayEvent) -> GatewayEvent:
         kind=without_cards(event.kind),
         reference=reference and without_cards(reference),
         gateway_ref=None if is_like_a_card(event.gateway_ref or "") else event.gateway_ref,
-        dispute=None if event.dispute is None else _discreet_report(event.dispute),
         dispute_ref=None if is_like_a_card(event.dispute_ref or "") else event.dispute_ref,
     )
 

@@ -13,11 +13,6 @@ from .discretion import discreet_dispute
 from .requests import DisputeQuery
 
 
-def can_be_asked(gateway: PaymentGateway | None) -> bool:
-    """Whether the gateway's answers could settle anything. What its events alone tell can't be compared."""
-    return gateway is None or gateway.capabilities.disputes
-
-
 def compared_dispute(gateway: PaymentGateway | None, dispute: StandingDispute) -> dict[str, str]:
     """What the gateway says, as an answer of `comparison.Comparison.gateways`."""
     charge = dispute.charge

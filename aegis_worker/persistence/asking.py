@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from msgspec.structs import asdict
 from sqlalchemy import Connection
 
-from aegis_worker.domain.outcomes import Movement
 from aegis_worker.ids import JOB, new_id
 
 # A job that is running or waits to send is left as it is, because it will hear from the gateway anyway.
@@ -46,6 +44,16 @@ def ask_now(connection: Connection, payment_id: str) -> str | None:
     return None
 
 
+_HELD = "SELECT EXISTS (SELECT FROM jobs WHERE payment_id = %(payment_id)s AND status = 'running')"
+
+
+def is_held(connection: Connection, payment_id: str) -> bool:
+    """Whether a worker holds the payment's open job, and may have asked already. After `ask_now` none can take it before
+    the end of the transaction.
+    """
+    return bool(connection.exec_driver_sql(_HELD, {"payment_id": payment_id}).scalar_one())
+
+
 # A sync that has begun may have asked before what it is to hear of.
 _SYNC_AGAIN = """
 UPDATE jobs
@@ -64,28 +72,6 @@ def sync_now(connection: Connection, payment_id: str) -> bool:
         connection.exec_driver_sql(statement, names).one_or_none() is not None
         for statement in (_SYNC_AGAIN, _NEW_JOB)
     )
-
-
-_TELL = """
-UPDATE jobs
-SET request = coalesce(request, '{}')
-        || jsonb_build_object('told', coalesce(request->'told', '[]') || jsonb_build_array(%(movement)s::jsonb)),
-    run_at = clock_timestamp(), status = CASE status WHEN 'queued' THEN status ELSE 'waiting' END,
-    updated_at = clock_timestamp()
-WHERE payment_id = %(payment_id)s AND status IN ('queued', 'waiting', 'review')
-    AND CASE WHEN %(order)s::text IS NULL THEN operation = 'sync' ELSE request->'order'->>'id' = %(order)s END
-    AND EXISTS (SELECT FROM payments WHERE id = %(payment_id)s AND frozen_at IS NULL)
-RETURNING id
-"""
-
-
-def tell_job(connection: Connection, payment_id: str, order: str | None, movement: Movement) -> bool:
-    """Hand what an event tells to the open job of the order, or to the payment's `sync` where there is no order.
-
-    False where there is no such job, or a worker holds it.
-    """
-    names = {"payment_id": payment_id, "order": order, "movement": json.dumps(asdict(movement))}
-    return connection.exec_driver_sql(_TELL, names).one_or_none() is not None
 
 
 _RECHECK_NOW = """

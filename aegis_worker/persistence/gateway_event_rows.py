@@ -10,16 +10,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import convert, to_builtins
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from aegis_worker.crash_points import crash_point
-from aegis_worker.domain.disputes import DisputeReport
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched, NewEvent, Told
 from aegis_worker.domain.gateway_keys import ordered_in
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.movements import movement_from_json
 from aegis_worker.ids import EVENT_BODY, new_id
 from aegis_worker.sealing.ring import KeyRing, key_id_of
 
@@ -34,13 +31,13 @@ _LEASE_S = 60.0
 _KEEP = """
 WITH kept AS (
     INSERT INTO gateway_events (gateway, account, provider_event_id, kind, reference, gateway_ref, amount_minor, currency,
-        status, reason, dispute_ref, movement, dispute, due_at, waits_until, body_id)
+        status, reason, dispute_ref, due_at, waits_until, body_id)
     SELECT %(gateway)s, %(account)s, event_id, kind, reference, gateway_ref, amount_minor, currency, status, reason,
-        dispute_ref, movement, dispute, CASE status WHEN 'waiting' THEN statement_timestamp() END,
+        dispute_ref, CASE status WHEN 'waiting' THEN statement_timestamp() END,
         statement_timestamp() + make_interval(secs => %(wait_s)s), %(body_id)s
     FROM json_to_recordset(%(events)s::json) AS given(
         event_id text, kind text, reference text, gateway_ref text, amount_minor bigint, currency text, status text,
-        reason text, dispute_ref text, movement jsonb, dispute jsonb)
+        reason text, dispute_ref text)
     ON CONFLICT DO NOTHING
     RETURNING status
 ), body AS (
@@ -57,7 +54,7 @@ FROM (SELECT ctid AS at FROM gateway_events WHERE due_at <= statement_timestamp(
       ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
 WHERE e.ctid = due.at
 RETURNING e.gateway, e.account, e.provider_event_id, e.kind, e.reference, e.gateway_ref, e.amount_minor, e.currency,
-    e.dispute_ref, e.movement, e.dispute, e.tries, e.due_at::text AS claimed_until,
+    e.dispute_ref, e.tries, e.due_at::text AS claimed_until,
     e.waits_until <= statement_timestamp() AS is_over
 """
 
@@ -163,8 +160,6 @@ def _row(new: NewEvent) -> dict[str, Any]:
         "status": new.status,
         "reason": new.reason,
         "dispute_ref": new.dispute_ref,
-        "movement": new.movement and asdict(new.movement),
-        "dispute": new.dispute and to_builtins(new.dispute),
     }
 
 
@@ -184,8 +179,6 @@ def claim(connection: Connection, *, limit: int) -> list[ClaimedEvent]:
             claimed_until=row.claimed_until,
             is_over=row.is_over,
             dispute_ref=row.dispute_ref,
-            movement=row.movement and movement_from_json(row.movement),
-            dispute=row.dispute and convert(row.dispute, DisputeReport),
         )
         for row in rows
     ]

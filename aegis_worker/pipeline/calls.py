@@ -85,9 +85,7 @@ class _Call:
     def begin(self) -> None:
         """Make the call, for the first time or again."""
         step = self._step
-        if isinstance(step, Ask) and step.told is not None:
-            self._answered(step.told)
-        elif isinstance(step, Ask):
+        if isinstance(step, Ask):
             self._gateway.ask(step.query, self._answered, self._note)
         else:
             self._gateway.send(step.request, self._answered, self.may_leave, self._note)

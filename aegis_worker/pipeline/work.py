@@ -125,14 +125,10 @@ class SendAgain(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """Look up what became of an attempt: the latest where `position` does not say which.
-
-    `told`: what the gateway's event says of it, where the gateway itself can't be asked. Then no call is made.
-    """
+    """Look up what became of an attempt: the latest where `position` does not say which."""
 
     query: StatusQuery
     position: int = -1
-    told: Lookup | None = None
 
 
 class Rest(Struct, frozen=True):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
 import pytest
-from msgspec import to_builtins
 from sqlalchemy import Connection
 from support.api_client import Api, start_api
 from support.disputes import (
-    RESPOND_BY,
     disputes_of,
     events_kept,
     followed,
@@ -26,9 +23,10 @@ from support.disputes import (
 from support.orders import payment_now, row_is_fold
 from support.payments import story_of
 from support.scripted_gateway import ScriptedGateway
+from support.told_gateway import ToldGateway
 
 from aegis_worker.domain.dispute_statuses import DisputeStatus
-from aegis_worker.domain.disputes import DisputeLookup, DisputeReport
+from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.outcomes import Unknown, UnknownKind
 from aegis_worker.gateway_events.follow import FollowParts, follow
 from aegis_worker.gateways.requests import DisputeQuery
@@ -184,46 +182,29 @@ def test_many_workers_that_follow_the_same_events_write_one_history(
     assert row_is_fold(database, payment_id)
 
 
-def evidence(api: Api, report: DisputeReport) -> None:
-    """An event of a gateway that can't be asked about disputes, followed by a worker."""
-    post(api, report.gateway_ref, "ch_1", dispute=to_builtins(report))
-    followed(api)
+def told_by_itself(database: Database) -> tuple[ToldGateway, str]:
+    """A gateway that can't be asked, and a payment that it has charged."""
+    gateway = ToldGateway("a", database)
+    return gateway, paid(database, gateway)
 
 
-def test_where_a_gateway_can_not_be_asked_its_event_is_evidence_of_the_time_that_it_names(
-    database: Database, api: Api, gateway: ScriptedGateway
+def test_where_a_gateway_can_not_be_asked_its_dispute_stands_as_the_furthest_that_it_has_told(
+    database: Database,
 ) -> None:
-    gateway.able(disputes=False)
-    payment_id = paid(database, gateway)
-    evidence(api, shown(as_of=RESPOND_BY))
-    evidence(api, shown(LOST, as_of=RESPOND_BY + timedelta(days=2)))
-    evidence(api, shown(UNDER_REVIEW, as_of=RESPOND_BY + timedelta(days=1)))
+    gateway, payment_id = told_by_itself(database)
+    for code in ("CHARGEBACK", "SECOND_CHARGEBACK", "NOTIFICATION_OF_CHARGEBACK", "CHARGEBACK_REVERSED"):
+        assert gateway.tells(code, "dp_1", 1999) == "followed"
     (dispute,) = disputes_of(database, payment_id)
     assert (dispute["status"], dispute["check_at"]) == ("lost", None)
-    assert [event["status"] for event in events_kept(database)] == ["followed", "followed", "no_news"]
     assert story_of(database, payment_id)[-2:] == ["DISPUTE_OPENED", "DISPUTE_LOST"]
     assert row_is_fold(database, payment_id)
 
 
-def test_evidence_about_another_charge_or_without_a_word_of_how_it_stands_is_none(
-    database: Database, api: Api, gateway: ScriptedGateway
-) -> None:
-    gateway.able(disputes=False)
-    payment_id = paid(database, gateway)
-    evidence(api, shown(charge_ref="ch_2", as_of=RESPOND_BY))
-    post(api, "dp_1", "ch_1")
-    followed(api)
+def test_what_it_has_told_of_a_dispute_of_another_charge_is_not_believed(database: Database) -> None:
+    gateway, payment_id = told_by_itself(database)
+    key = f"{payment_id}-p1"
+    assert gateway.tells("CHARGEBACK", "dp_1", 1999, reference=key, charge_ref="ch_2") == "waiting"
     assert disputes_of(database, payment_id) == []
-    assert {event["status"] for event in events_kept(database)} == {"waiting"}
-
-
-def test_a_gateway_that_can_be_asked_is_asked_whatever_its_event_shows(
-    database: Database, api: Api, gateway: ScriptedGateway
-) -> None:
-    payment_id = paid(database, gateway)
-    gateway.disputed = lambda query: shown(WON)
-    evidence(api, shown(LOST, as_of=RESPOND_BY))
-    assert disputes_of(database, payment_id)[0]["status"] == "won"
 
 
 @pytest.mark.row(74)

@@ -10,20 +10,17 @@ import pytest
 from support.orders import CAPTURE, REFUND, amounts, entity, held, ordering, row_is_fold
 from support.payments import A_RING, end_leases, events_of, make_due, pipeline, rows, run_until_quiet
 from support.scripted_gateway import ScriptedGateway, answering
+from support.told_gateway import ToldGateway
 
 from aegis_worker.domain.gateway_events import NewEvent
 from aegis_worker.domain.outcomes import Approved, Lookup, Movement, Operation, Outcome, Pending, Unknown
 from aegis_worker.gateway_events.follow import FollowParts, follow
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.hints import NoHints
 from aegis_worker.ids import new_id
 from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.database import Database
-
-
-class NoHints:
-    def notify(self, queue: str) -> None:
-        """Do nothing: the tests run the workers."""
 
 
 def refunded(database: Database, gateway: ScriptedGateway) -> tuple[str, str]:
@@ -37,9 +34,9 @@ def refunded(database: Database, gateway: ScriptedGateway) -> tuple[str, str]:
     return payment_id, refund.id
 
 
-def kept(database: Database, payment_id: str, status: str, movement: Movement | None = None) -> None:
+def kept(database: Database, payment_id: str, status: str) -> None:
     kind, reference = f"refund.{status}", f"{payment_id}b101"
-    event = NewEvent(new_id("evt"), kind, reference, None, None, "waiting", movement=movement)
+    event = NewEvent(new_id("evt"), kind, reference, None, None, "waiting")
     keep = partial(gateway_event_rows.keep, ring=A_RING, gateway="a", account=None, events=[event], body=b"")
     database.run(keep)
 
@@ -132,8 +129,7 @@ def test_what_a_dashboard_did_while_our_answer_was_lost_is_counted_once_each(dat
 @pytest.mark.row(79)
 @pytest.mark.parametrize("dies", [False, True])
 def test_a_gateway_that_cant_be_asked_refunds_once_whatever_is_lost(database: Database, dies: bool) -> None:
-    gateway = ScriptedGateway("a")
-    gateway.able(look_ups=frozenset())
+    gateway = ToldGateway("a", database)
     payment_id = held(database, gateway)
     ordering(database, gateway, payment_id, CAPTURE, 800, "order-0", final=False)
     run_until_quiet(pipeline(database, gateway))
@@ -156,9 +152,8 @@ def test_a_gateway_that_cant_be_asked_refunds_once_whatever_is_lost(database: Da
     make_due(database)
     run_until_quiet(pipeline(database, gateway))
     assert entity(database, refund.id)["status"] == "pending"
-    event = Movement(Operation.REFUND, 300, "succeeded", f"{payment_id}b101", "re_1")
     for _ in range(2):
-        kept(database, payment_id, "succeeded", movement=event)
+        gateway.tells("REFUND", "re_1", 300, reference=f"{payment_id}b101")
         followed(database, gateway)
     assert entity(database, refund.id)["status"] == "succeeded"
     assert (len(gateway.reversals), amounts(database, payment_id)["refunded"]) == (1, 300)

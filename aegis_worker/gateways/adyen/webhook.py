@@ -44,6 +44,11 @@ _KINDS = {
 }
 
 
+def event_kind(code: str, success: str) -> str:
+    """What an event is called here; the event's own word where there is no other for it."""
+    return kind_of(code) or _KINDS.get((code, success), code if success == "true" else f"{code} failed")
+
+
 def read_webhook(secrets: Sequence[str], body: bytes) -> list[GatewayEvent]:
     """The events of a body, in AegisPay's words. Raises InvalidWebhook if one is forged or none."""
     try:
@@ -101,14 +106,14 @@ def _event(item: Mapping[str, Any], mode: str) -> GatewayEvent:
     # The fields are signed with colons between them, so whoever moves a colon from one field into the next leaves the
     # signature valid. No reference of ours or of Adyen's has one: such an event is about nothing of ours.
     is_plain = not any(":" in field for field in _signed(item))
-    dispute = kind_of(code)
+    is_dispute = kind_of(code) is not None
     return GatewayEvent(
         event_id=event_id(psp, code, success),
         reference=id_if_any(item, "merchantReference") if is_plain else None,
         gateway_ref=(psp_if_any(item, "originalReference") or psp) if is_plain else None,
-        kind=dispute or _KINDS.get((code, success), code if success == "true" else f"{code} failed"),
+        kind=event_kind(code, success),
         amount=Money(minor, currency),
         mode="live" if mode == "live" else "test",
         account=identifier(item, "merchantAccountCode"),
-        dispute_ref=psp if dispute is not None and is_plain else None,
+        dispute_ref=psp if is_dispute and is_plain else None,
     )

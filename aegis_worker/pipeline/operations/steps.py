@@ -7,9 +7,7 @@ from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.charges import hop_reference
 from aegis_worker.domain.entities import order_in
 from aegis_worker.domain.gateway_keys import is_ordered
-from aegis_worker.domain.money import Money
-from aegis_worker.domain.movements import as_answer, as_charge, told_in
-from aegis_worker.domain.outcomes import CHARGING_STEPS, Lookup
+from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.accounts import out_of_reach
@@ -39,18 +37,7 @@ def ask(work: Work, position: int = -1, *, movements: bool = False) -> Ask:
         movements,
         capture=work.payment.terms.capture_method == "automatic",
     )
-    return Ask(query, position, _told(work, attempt, amount, reference or "", movements=movements))
-
-
-def _told(work: Work, attempt: Attempt, amount: Money, reference: str, *, movements: bool) -> Lookup | None:
-    """What the gateway's events tell of the attempt, where it can't be asked: the answer to the look-up."""
-    able, told = work.route.capabilities.get(attempt.gateway), told_in(work.job.request)
-    if not told or able is None or attempt.operation in able.look_ups:
-        return None
-    if movements:
-        return as_charge(work.payment, told)
-    about = [one for one in told if one.reference == attempt.gateway_key]
-    return as_answer(about[-1], amount, reference) if about else None
+    return Ask(query, position)
 
 
 def unreachable_because(work: Work, attempt: Attempt) -> str | None:

@@ -1,13 +1,12 @@
-"""A gateway that can't be asked: a call is repeated under its key, its event is evidence, and then a person is told."""
+"""A gateway that can't be asked: a call is repeated under its key, what it has told is read, and then a person is told."""
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
 import pytest
 from support.orders import CAPTURE, REFUND, VOID, amounts, entity, held, ordering, payment_now, row_is_fold
 from support.payments import (
-    A_RING,
     accept_one,
     attempts_of,
     job_of,
@@ -18,55 +17,38 @@ from support.payments import (
     run_until_quiet,
 )
 from support.scripted_gateway import ScriptedGateway, answering
+from support.told_gateway import ToldGateway
 
 from aegis_worker.domain.entities import EntityKind
-from aegis_worker.domain.gateway_events import NewEvent
 from aegis_worker.domain.modes import Owner
-from aegis_worker.domain.outcomes import Movement, NotSent, Operation, Pending, Unknown
+from aegis_worker.domain.outcomes import Lookup, NotSent, Operation, Pending, Unknown
 from aegis_worker.domain.transitions import State
-from aegis_worker.gateway_events.follow import FollowParts, follow
-from aegis_worker.ids import new_id
+from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.intake import request_sync
-from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.entity_rows import check_now, open_checks
 
-CHARGED = frozenset({Operation.INITIATE, Operation.AUTHENTICATE, Operation.CONFIRM})
-
 
 @pytest.fixture
-def gateway() -> ScriptedGateway:
-    gateway = ScriptedGateway("a")
-    gateway.able(look_ups=CHARGED)
-    return gateway
+def gateway(database: Database) -> ToldGateway:
+    return ToldGateway("a", database)
 
 
-class NoHints:
-    def notify(self, queue: str) -> None:
-        """Do nothing: the tests run the workers."""
-
-
-def tell(database: Database, gateway: ScriptedGateway, payment_id: str, movement: Movement) -> str:
+def tell(database: Database, gateway: ToldGateway, code: str, own_ref: str, minor: int, **about: Any) -> str:
     """The gateway's event, followed at once and worked on; returns what became of it."""
-    charge = payment_now(database, payment_id).gateway_ref
-    kind = f"{movement.operation.value}.{movement.status}"
-    event = NewEvent(new_id("evt"), kind, movement.reference, charge, None, "waiting", movement=movement)
-    keep = partial(gateway_event_rows.keep, ring=A_RING, gateway="a", account=None, events=[event], body=b"")
-    database.run(keep)
-    follow(FollowParts(database, {"a": gateway}, NoHints()))
+    became = gateway.tells(code, own_ref, minor, **about)
     run_until_quiet(pipeline(database, gateway))
-    (row,) = rows(database, f"SELECT status FROM gateway_events WHERE provider_event_id = '{event.event_id}'")
-    return str(row["status"])
+    return became
 
 
-def paid(database: Database, gateway: ScriptedGateway) -> str:
+def paid(database: Database, gateway: ToldGateway) -> str:
     payment_id = accept_one(database).payment.id
     run_until_quiet(pipeline(database, gateway))
     return payment_id
 
 
 def test_a_refund_whose_answer_was_lost_is_repeated_under_its_key(
-    database: Database, gateway: ScriptedGateway
+    database: Database, gateway: ToldGateway
 ) -> None:
     payment_id = paid(database, gateway)
     gateway.reverse = lambda request: (gateway.reversed_once(request), Unknown("reset"))[1]
@@ -76,13 +58,13 @@ def test_a_refund_whose_answer_was_lost_is_repeated_under_its_key(
     let_pass(database, 10)
     run_until_quiet(pipeline(database, gateway))
     assert entity(database, refund.id)["status"] == "succeeded"
-    assert (len(gateway.reversals), gateway.look_ups) == (1, [])
+    assert len(gateway.reversals) == 1
     assert attempts_of(database, payment_id)[-1]["sends"] == 2
     assert row_is_fold(database, payment_id)
 
 
 def test_a_key_that_may_be_forgotten_is_not_repeated_and_a_person_is_told_in_the_end(
-    database: Database, gateway: ScriptedGateway
+    database: Database, gateway: ToldGateway
 ) -> None:
     payment_id = paid(database, gateway)
     gateway.reverse = answering(Unknown("reset"))
@@ -98,9 +80,9 @@ def test_a_key_that_may_be_forgotten_is_not_repeated_and_a_person_is_told_in_the
     assert amounts(database, payment_id)["refunding"] == 500
 
 
-@pytest.mark.parametrize(("status", "refunded"), [("succeeded", 500), ("failed", 0)])
+@pytest.mark.parametrize(("success", "status", "refunded"), [(True, "succeeded", 500), (False, "failed", 0)])
 def test_the_gateways_event_decides_about_what_it_has_taken_in(
-    database: Database, gateway: ScriptedGateway, status: str, refunded: int
+    database: Database, gateway: ToldGateway, success: bool, status: str, refunded: int
 ) -> None:
     payment_id = paid(database, gateway)
     gateway.reverse = answering(Pending("re_1"))
@@ -108,15 +90,41 @@ def test_the_gateways_event_decides_about_what_it_has_taken_in(
     run_until_quiet(pipeline(database, gateway))
     assert entity(database, refund.id)["status"] == "pending"
     key = f"{payment_id}b101"
-    event = Movement(Operation.REFUND, 500, status, key, "re_1")  # type: ignore[arg-type]
-    assert tell(database, gateway, payment_id, event) == "followed"
+    assert tell(database, gateway, "REFUND", "re_1", 500, reference=key, success=success) == "followed"
     assert entity(database, refund.id)["status"] == status
     assert amounts(database, payment_id).get("refunded", 0) == refunded
     assert row_is_fold(database, payment_id)
 
 
+def test_an_event_that_comes_while_a_worker_reads_what_was_told_is_read_again(
+    database: Database, gateway: ToldGateway
+) -> None:
+    payment_id = paid(database, gateway)
+    gateway.reverse = answering(Pending("re_1"))
+    refund = ordering(database, gateway, payment_id, REFUND, 500)
+    run_until_quiet(pipeline(database, gateway))
+    reads = gateway.get_status
+
+    def and_then_it_comes(query: StatusQuery) -> Lookup:
+        nothing = reads(query)
+        gateway.get_status = reads  # type: ignore[method-assign]
+        assert gateway.tells("REFUND", "re_1", 500, reference=f"{payment_id}b101") == "waiting"
+        return nothing
+
+    gateway.get_status = and_then_it_comes  # type: ignore[method-assign]
+    database.run(lambda connection: check_now(connection, refund.id))
+    database.run(lambda connection: open_checks(connection, limit=10))
+    run_until_quiet(pipeline(database, gateway))
+    assert entity(database, refund.id)["status"] == "pending"
+    database.run(lambda connection: connection.exec_driver_sql("UPDATE gateway_events SET due_at = now()"))
+    gateway.is_followed()
+    run_until_quiet(pipeline(database, gateway))
+    assert entity(database, refund.id)["status"] == "succeeded"
+    assert rows(database, "SELECT status FROM gateway_events") == [{"status": "followed"}]
+
+
 def test_what_a_gateway_took_in_and_never_told_of_is_a_persons_after_a_month(
-    database: Database, gateway: ScriptedGateway
+    database: Database, gateway: ToldGateway
 ) -> None:
     payment_id = paid(database, gateway)
     gateway.reverse = answering(Pending("re_1"))
@@ -131,37 +139,29 @@ def test_what_a_gateway_took_in_and_never_told_of_is_a_persons_after_a_month(
     assert entity(database, refund.id)["status"] == "pending"
 
 
-def test_an_event_with_other_money_decides_nothing(database: Database, gateway: ScriptedGateway) -> None:
+def test_an_event_with_other_money_decides_nothing(database: Database, gateway: ToldGateway) -> None:
     payment_id = paid(database, gateway)
     gateway.reverse = answering(Pending("re_1"))
     refund = ordering(database, gateway, payment_id, REFUND, 500)
     run_until_quiet(pipeline(database, gateway))
-    tell(
-        database,
-        gateway,
-        payment_id,
-        Movement(Operation.REFUND, 400, "succeeded", f"{payment_id}b101", "re_1"),
-    )
+    tell(database, gateway, "REFUND", "re_1", 400, reference=f"{payment_id}b101")
     assert entity(database, refund.id)["status"] == "pending"
     assert amounts(database, payment_id)["refunding"] == 500
 
 
 def test_a_refund_that_fails_late_and_one_of_the_dashboard_are_told_by_their_events(
-    database: Database, gateway: ScriptedGateway
+    database: Database, gateway: ToldGateway
 ) -> None:
     payment_id = paid(database, gateway)
     refund = ordering(database, gateway, payment_id, REFUND, 500)
     run_until_quiet(pipeline(database, gateway))
-    key = f"{payment_id}b101"
-    assert tell(database, gateway, payment_id, Movement(Operation.REFUND, 500, "succeeded", key)) == "no_news"
-    assert tell(database, gateway, payment_id, Movement(Operation.REFUND, 500, "failed", key)) == "followed"
+    ours = {"reference": f"{payment_id}b101"}
+    assert tell(database, gateway, "REFUND", "ch_1", 500, **ours) == "no_news"
+    assert tell(database, gateway, "REFUND_FAILED", "ch_1", 500, **ours) == "followed"
     stored = entity(database, refund.id)
     assert (stored["status"], amounts(database, payment_id).get("refunded", 0)) == ("failed", 0)
     for _ in range(2):
-        assert (
-            tell(database, gateway, payment_id, Movement(Operation.REFUND, 300, gateway_ref="re_9"))
-            == "followed"
-        )
+        assert tell(database, gateway, "REFUND", "re_9", 300) == "followed"
     assert amounts(database, payment_id)["refunded"] == 300
     (found,) = rows(database, "SELECT amount_minor, origin FROM refunds WHERE gateway_ref = 're_9'")
     assert found == {"amount_minor": 300, "origin": "gateway"}
@@ -169,34 +169,31 @@ def test_a_refund_that_fails_late_and_one_of_the_dashboard_are_told_by_their_eve
 
 
 def test_a_hold_that_was_cancelled_in_the_dashboard_is_told_by_its_event(
-    database: Database, gateway: ScriptedGateway
+    database: Database, gateway: ToldGateway
 ) -> None:
     payment_id = held(database, gateway)
-    assert (
-        tell(database, gateway, payment_id, Movement(Operation.VOID, 1999, gateway_ref="vo_1")) == "followed"
-    )
+    assert tell(database, gateway, "CANCELLATION", "vo_1", 1999) == "followed"
     assert payment_now(database, payment_id).state is State.CANCELLED
     assert row_is_fold(database, payment_id)
 
 
 @pytest.mark.parametrize("kind", [CAPTURE, VOID])
 def test_captures_and_voids_are_told_by_their_events_too(
-    database: Database, gateway: ScriptedGateway, kind: EntityKind
+    database: Database, gateway: ToldGateway, kind: EntityKind
 ) -> None:
     payment_id = held(database, gateway)
     gateway.capturing = gateway.reverse = answering(Pending("op_1"))
     order = ordering(database, gateway, payment_id, kind)
     run_until_quiet(pipeline(database, gateway))
-    letter = "c" if kind is CAPTURE else "x"
-    movement = Movement(Operation(kind.value), 1999, "succeeded", f"{payment_id}{letter}101", "op_1")
-    assert tell(database, gateway, payment_id, movement) == "followed"
+    letter, code = ("c", "CAPTURE") if kind is CAPTURE else ("x", "CANCELLATION")
+    assert tell(database, gateway, code, "op_1", 1999, reference=f"{payment_id}{letter}101") == "followed"
     assert entity(database, order.id)["status"] == "succeeded"
     expected = State.SUCCESS if kind is CAPTURE else State.CANCELLED
     assert payment_now(database, payment_id).state is expected
     assert row_is_fold(database, payment_id)
 
 
-def test_what_never_left_is_sent_again(database: Database, gateway: ScriptedGateway) -> None:
+def test_what_never_left_is_sent_again(database: Database, gateway: ToldGateway) -> None:
     payment_id = paid(database, gateway)
     gateway.reverse = answering(NotSent("refused"))
     refund = ordering(database, gateway, payment_id, REFUND, 500)
@@ -208,11 +205,9 @@ def test_what_never_left_is_sent_again(database: Database, gateway: ScriptedGate
 
 
 def test_a_charge_whose_answer_was_lost_is_repeated_under_its_key_and_charged_once(
-    database: Database,
+    database: Database, gateway: ToldGateway
 ) -> None:
-    gateway = ScriptedGateway("a")
     gateway._script = lambda request: (gateway.charge(request), Unknown("reset"))[1]
-    gateway.able(look_ups=CHARGED)
     payment_id = accept_one(database).payment.id
     run_until_quiet(pipeline(database, gateway))
     gateway._script = gateway.charge
@@ -222,12 +217,12 @@ def test_a_charge_whose_answer_was_lost_is_repeated_under_its_key_and_charged_on
     assert len(gateway.charges) == 1
 
 
-def test_a_sync_says_that_the_gateway_cant_be_asked(database: Database, gateway: ScriptedGateway) -> None:
+def test_a_sync_says_that_the_gateway_cant_be_asked(database: Database, gateway: ToldGateway) -> None:
     payment_id = paid(database, gateway)
     request_sync(database, Owner("m_1", "test"), payment_id)
     run_until_quiet(pipeline(database, gateway))
     job = job_of(database, payment_id)
-    assert (job["status"], job["reason"]) == ("failed", "a can't be asked about it")
+    assert (job["status"], job["reason"]) == ("failed", "Adyen can't be asked, and has told nothing of it")
 
 
 def test_doubt_about_a_step_that_moves_no_money_blocks_nothing(database: Database) -> None:
