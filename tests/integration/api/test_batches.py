@@ -283,12 +283,18 @@ def test_the_same_batches_at_once_and_backwards_make_each_payment_once(api: Api,
         clients = [Merchant(shop.merchant_id, shop.key, api.app.test_client()) for _ in range(4)]
         bodies = [lines, lines[::-1], lines, lines[::-1]]
         answers = list(pool.map(lambda each: post(each[0], *each[1]), zip(clients, bodies, strict=True)))
-    assert {outcome for answer in answers for _, outcome in told(answer)} <= {"accepted", "replayed"}
+    # A line that waited too long for another request, on a busy machine, is told so, and asked for again.
+    allowed = {"accepted", "replayed", "idempotency_in_progress"}
+    assert {outcome for answer in answers for _, outcome in told(answer)} <= allowed
     assert sum(answer.json["accepted"] for answer in answers) == 60
-    ids = [
-        {each["idempotency_key"]: each["payment_id"] for each in answer.json["data"]} for answer in answers
-    ]
-    assert ids == [ids[0]] * 4
+    ids = {
+        (each["idempotency_key"], each.get("payment_id"))
+        for answer in answers
+        for each in answer.json["data"]
+    }
+    known = {(key, payment_id) for key, payment_id in ids if payment_id is not None}
+    assert len(known) == len({key for key, _ in known}) == 60
+    assert told(post(shop, *lines)) == [(number, "replayed") for number in range(1, 61)]
     assert count_payments(api) == 60
 
 
