@@ -8,35 +8,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
-from . import tokens
-from .adyen import cards as adyen_cards
-from .adyen import webhooks as adyen_webhooks
-from .adyen.books import AdyenBooks
-from .adyen.gateway import AdyenGateway
-from .adyen.routes import AdyenRoutes
-from .books import Books, Options
-from .gateway import Gateway
-from .ledger import Ledger
-from .routes import SandboxRoutes
-from .server import Routes, SandboxServer
-from .stripe import cards as stripe_cards
-from .stripe.books import StripeBooks
-from .stripe.gateway import StripeGateway
-from .stripe.routes import StripeRoutes
-from .webhooks import WebhookSender, signed_in
+from .books import Options
+from .instance import Instance, Plan
+from .wire_formats import WIRE_FORMATS
 
 TICK_S = 0.1
-DEFAULT_API_KEY = "sk_sandbox"
 
 
 def main() -> int:
     """Serve until stopped. Exit status 0 after a clean stop, 2 for wrong arguments."""
     arguments = _arguments()
     if arguments.scripts:
-        print(_SCRIPTS[arguments.wire]())
+        print(WIRE_FORMATS[arguments.wire].scripts())
         return 0
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,67 +31,36 @@ def main() -> int:
 
 
 def _serve(arguments: argparse.Namespace, stopped: threading.Event) -> None:
-    ledger = Ledger(arguments.ledger)
-    server = SandboxServer((arguments.host, arguments.port))
-    options = Options(
-        name=arguments.name,
-        base_url=arguments.public_url or server.base_url,
-        key_window_s=0 if arguments.no_idempotency else arguments.key_window_s,
-        replays_errors=arguments.replays_errors,
-        sends_webhooks=bool(arguments.webhook_url),
-    )
-    sender = None
-    if arguments.webhook_url:
-        secret, sign = os.environ[arguments.webhook_secret_env], _SIGNERS[arguments.wire]
-        sender = WebhookSender(ledger, arguments.webhook_url, secret, sign)
-        sender.start()
-    api_key = os.environ.get(arguments.api_key_env, DEFAULT_API_KEY)
-    books, server.routes = _WIRES[arguments.wire](ledger, options, sender.wake if sender else None, api_key)
-    threading.Thread(target=server.serve_forever, name="accept", daemon=True).start()
+    instance = Instance(_plan(arguments))
+    instance.start()
     if arguments.ready_file:
-        _announce(arguments.ready_file, arguments.name, server)
+        _announce(arguments.ready_file, arguments.name, instance)
     while not stopped.wait(TICK_S):
-        books.tick()
-    server.shutdown()
-    server.server_close()
-    if sender:
-        sender.stop()
-    ledger.close()
+        instance.tick()
+    instance.stop()
 
 
-_Wake = Callable[[], None] | None
+def _plan(arguments: argparse.Namespace) -> Plan:
+    wire_format = WIRE_FORMATS[arguments.wire]
+    return Plan(
+        format=wire_format,
+        host=arguments.host,
+        port=arguments.port,
+        ledger=arguments.ledger,
+        options=Options(
+            name=arguments.name,
+            base_url=arguments.public_url or "",
+            key_window_s=0 if arguments.no_idempotency else arguments.key_window_s,
+            replays_errors=arguments.replays_errors,
+        ),
+        api_key=os.environ.get(arguments.api_key_env, wire_format.api_key),
+        webhook_url=arguments.webhook_url or "",
+        webhook_secret=os.environ[arguments.webhook_secret_env] if arguments.webhook_url else "",
+    )
 
 
-def _sandbox(ledger: Ledger, options: Options, wake: _Wake, api_key: str) -> tuple[Books, Routes]:
-    books = Books(ledger, options, wake)
-    return books, SandboxRoutes(Gateway(books), books, api_key)
-
-
-def _stripe(ledger: Ledger, options: Options, wake: _Wake, api_key: str) -> tuple[Books, Routes]:
-    books = StripeBooks(ledger, options, wake, livemode=api_key.startswith(("sk_live_", "rk_live_")))
-    return books, StripeRoutes(StripeGateway(books), books, api_key)
-
-
-def _adyen(ledger: Ledger, options: Options, wake: _Wake, api_key: str) -> tuple[Books, Routes]:
-    books = AdyenBooks(ledger, options, wake)
-    return books, AdyenRoutes(AdyenGateway(books), books, api_key)
-
-
-_SCRIPTS = {
-    "sandbox": tokens.as_markdown,
-    "stripe": stripe_cards.as_markdown,
-    "adyen": adyen_cards.as_markdown,
-}
-_WIRES = {"sandbox": _sandbox, "stripe": _stripe, "adyen": _adyen}
-_SIGNERS = {
-    "sandbox": signed_in("Sandbox-Signature"),
-    "stripe": signed_in("Stripe-Signature"),
-    "adyen": adyen_webhooks.signed,
-}
-
-
-def _announce(ready_file: Path, name: str, server: SandboxServer) -> None:
-    facts = {"name": name, "url": server.base_url, "port": server.server_address[1], "pid": os.getpid()}
+def _announce(ready_file: Path, name: str, instance: Instance) -> None:
+    facts = {"name": name, "url": instance.url, "port": instance.port, "pid": os.getpid()}
     written = ready_file.with_suffix(ready_file.suffix + ".tmp")
     written.write_text(json.dumps(facts))
     written.replace(ready_file)
@@ -116,7 +70,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m aegis_worker.emulator", description=__doc__)
     parser.add_argument(
         "--wire",
-        choices=sorted(_WIRES),
+        choices=sorted(WIRE_FORMATS),
         default="sandbox",
         help="whose wire format it speaks (default sandbox)",
     )
@@ -132,7 +86,7 @@ def _arguments() -> argparse.Namespace:
         "--api-key-env",
         default="SANDBOX_API_KEY",
         metavar="NAME",
-        help=f"variable with the API key; unset: {DEFAULT_API_KEY}",
+        help="variable with the API key; unset: the wire format's own for tests",
     )
     parser.add_argument(
         "--key-window-s", type=float, default=86_400.0, help="how long an idempotency key is remembered"

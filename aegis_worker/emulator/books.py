@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from . import disputes, tokens
-from .faults import FaultSwitch
+from .choosing import Asked, Choice, Reach
 from .ledger import Document, Ledger, Transaction
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, json_reply
-from .scripts import Script
+from .script_table import OK
+from .scripts import MOVING, OPERATIONS, Effect, Script
+from .sending import NOT_SAID, Wording, sent
+from .telling import times
+from .wording import SandboxWording
 
 LOOK_UP_LIMIT = 20
 OPERATIONS_LIMIT = 200
@@ -23,6 +27,7 @@ DISPUTES_LIMIT = 20
 SETTLE_LIMIT = 200
 
 
+_CHARGING = frozenset({"authenticate", "charge"})
 # What is told of a payment whose money was just taken.
 _TAKE_MONEY = frozenset({"payment.succeeded", "payment.captured"})
 
@@ -42,13 +47,20 @@ class Options:
 
 
 class Books:
-    """The ledger with its clock: each reading first carries out what is due by now. Safe from several threads."""
+    """The ledger with its clock: each reading first carries out what is due by now. Safe from several threads.
+
+    `reach`: what the wire format can be told to do. `wording`: how it words what goes wrong at its gateway.
+    """
+
+    reach: ClassVar[Reach] = Reach("sandbox", frozenset(OPERATIONS), MOVING)
+    wording: ClassVar[Wording] = SandboxWording()
 
     def __init__(
         self, ledger: Ledger, options: Options, wake_webhooks: Callable[[], None] | None = None
     ) -> None:
         self.options = options
-        self.faults = FaultSwitch()
+        self.choice = Choice(self.reach)
+        self.faults = self.choice.faults
         self._ledger = ledger
         self._wake_webhooks = wake_webhooks
 
@@ -59,6 +71,47 @@ class Books:
             yield tx
         if self._wake_webhooks:
             self._wake_webhooks()
+
+    def script_for(self, tx: Transaction, payment: Payment, asked: Asked) -> Script:
+        """The script that this call follows; OK where none acts on it. Raises Refusal for a header that names none."""
+        try:
+            chosen = self.choice.chosen(asked)
+        except tokens.UnknownScript as problem:
+            raise self.wording.misspelt(str(problem)) from problem
+        if chosen.telling or chosen.given:
+            payment.webhook_script = chosen.telling or payment.webhook_script
+            if asked.operation in _CHARGING:
+                payment.given_script = chosen.given
+            tx.update(payment)
+        script = chosen.script
+        merchant = payment.merchant_payment_id or payment.reference
+        return script if not script.once or tx.is_first_call(merchant, script.name, asked.operation) else OK
+
+    def turned_away(self) -> Reply | None:
+        """The answer to every POST while the instance's faults refuse all of them; None while it takes them."""
+        if self.faults.now.refuse_all:
+            return self.wording.unavailable()
+        if self.faults.now.retry_after_s:
+            return self.wording.too_many(self.faults.now.retry_after_s)
+        return None
+
+    def ready_at(self, now: float, going_out: Reply) -> float:
+        """Until when the first call with a key is under way: until its answer has gone out, if there is one."""
+        if going_out.wire in NOT_SAID:
+            return now
+        return now + going_out.after_s + self.faults.now.latency_ms / 1000
+
+    def looked_up(self, headers: Mapping[str, str], read: Callable[[], Reply]) -> Reply:
+        """The answer of a look-up, under the script that the call's header names."""
+        try:
+            script = self.choice.chosen(Asked("look_up", headers)).script
+        except tokens.UnknownScript as problem:
+            return self.wording.misspelt(str(problem)).reply
+        if script is OK:
+            return read()
+        answer = None if script.effect is Effect.NOTHING else read()
+        shown = sent(answer, script, self.wording)
+        return replace(shown, after_s=shown.after_s + (answer.after_s if answer else 0.0))
 
     def look_up(self, payment_id: str) -> Reply:
         """One payment with its operations, as look-ups see it now."""
@@ -110,8 +163,16 @@ class Books:
             if payment and payment.status is Status.REQUIRES_ACTION and not payment.client_secret:
                 if not passes:
                     payment.schedule(0, Status.FAILED, "authentication_failed")
+                elif self.script_of(tx, payment).lapses:
+                    payment.schedule(0, self._after_the_payer(tx, payment))
                 self._settle(tx, payment, time.time())
         return payment
+
+    def _after_the_payer(self, tx: Transaction, payment: Payment) -> Status:
+        """What the payment becomes for a payer who passes; charges have waited for it, unless only the payer was asked."""
+        done = tx.operations(payment.id, time.time(), OPERATIONS_LIMIT)
+        asked = [one["operation"] for one in done if one["operation"] in ("authenticate", "charge")]
+        return Status.AUTHENTICATED if asked[-1:] == ["authenticate"] else payment.charged_status
 
     def page(self, cursor: int, limit: int) -> dict[str, Any]:
         """What was really charged and refunded. Start at cursor 0 each time: a late commit keeps its early place."""
@@ -173,7 +234,7 @@ class Books:
             tx.update(payment)
         if self.options.sends_webhooks:
             kind = f"{done['operation']}.{done['status']}"
-            self.queue_event(tx, self.event(tx, payment, kind, now) | {"operation": done}, now)
+            self.queue_event(tx, self.event(tx, payment, kind, now) | {"operation": done}, now, payment)
 
     def _settle(self, tx: Transaction, payment: Payment, now: float) -> None:
         payment.settle()
@@ -190,11 +251,17 @@ class Books:
         """Put the payment's status changes in the webhook queue, in the transaction that made them."""
         news, payment.news = payment.news, []
         for kind in news if self.options.sends_webhooks else ():
-            self.queue_event(tx, self.event(tx, payment, kind, now), now)
+            self.queue_event(tx, self.event(tx, payment, kind, now), now, payment)
         if payment.captured and not _TAKE_MONEY.isdisjoint(news):
             disputes.contest(self, tx, payment, now)
 
     def script_of(self, tx: Transaction, payment: Payment) -> Script:
+        """The script of the payment's charge."""
+        return (
+            tokens.named(payment.given_script) if payment.given_script else self.script_of_token(tx, payment)
+        )
+
+    def script_of_token(self, tx: Transaction, payment: Payment) -> Script:
         """The script that the payment's token or amount names."""
         return tokens.asked_for(payment.token, payment.amount, self.options.name)
 
@@ -205,7 +272,7 @@ class Books:
     def tell_of_dispute(self, tx: Transaction, before: Document | None, after: Document, now: float) -> None:
         """Put what webhooks say of a change of a dispute in their queue; `before` is None for a new one."""
         for event in self.dispute_events(before, after, now) if self.options.sends_webhooks else ():
-            self.queue_event(tx, event, now)
+            self.queue_event(tx, event, now, tx.payment(str(after.payment_id)))
 
     def dispute_events(self, before: Document | None, after: Document, now: float) -> list[dict[str, Any]]:
         """What webhooks say of a change of a dispute; `before` is None for a new one."""
@@ -223,9 +290,23 @@ class Books:
 
         return self._read(read)
 
-    def queue_event(self, tx: Transaction, event: dict[str, Any], now: float) -> None:
-        """Put an event in the webhook queue."""
-        tx.queue_webhook(event["id"], json.dumps(event).encode(), now)
+    def queue_event(
+        self, tx: Transaction, event: dict[str, Any], now: float, payment: Payment | None
+    ) -> None:
+        """Put an event about the payment in the webhook queue, as the script of its webhooks has it."""
+        self.queue_webhook(tx, event["id"], event, now, payment)
+
+    def queue_webhook(
+        self, tx: Transaction, event_id: str, event: dict[str, Any], now: float, payment: Payment | None
+    ) -> None:
+        """Put an event with this id in the webhook queue, as the script of the payment's webhooks has it."""
+        body = json.dumps(event).encode()
+        if payment is None or not payment.webhook_script:
+            tx.queue_webhook(event_id, body, now)
+            return
+        script = tokens.named(payment.webhook_script)
+        for at in times(script, now, payment.created_at):
+            tx.queue_webhook(event_id, body, at, payment.webhook_script)
 
     def event(self, tx: Transaction, payment: Payment, kind: str, now: float) -> dict[str, Any]:
         """What a webhook says of a status change."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from . import bodies, tokens
 from .books import OPERATIONS_LIMIT, Books, seen
 from .challenges import has_passed
+from .choosing import Asked
 from .ledger import Operation, StoredAnswer, Transaction
 from .operations import Done, carry_out
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, error, json_reply
-from .script_table import OK
-from .scripts import MOVING, Effect, Script, Wire
+from .scripts import Effect, Script, Wire
+from .sending import sent as sent_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class _Call:
     body: dict[str, Any]
     key: str | None
     request_hash: bytes
+    headers: Mapping[str, str]
     now: float
 
 
@@ -35,57 +38,53 @@ class Gateway:
         self._books = books
         self._options = books.options
 
-    def post(self, path: str, operation: str, payment_id: str | None, key: str | None, raw: bytes) -> Reply:
+    def post(
+        self, path: str, operation: str, payment_id: str | None, headers: Mapping[str, str], raw: bytes
+    ) -> Reply:
         """Carry out `operation` on a payment, or on a new one, and say what to send back."""
-        faults = self._books.faults.now
+        latency_s = self._books.faults.now.latency_ms / 1000
+        reply = self._books.turned_away() or self._call(path, operation, payment_id, headers, raw)
+        return replace(reply, after_s=reply.after_s + latency_s)
+
+    def _call(
+        self, path: str, operation: str, payment_id: str | None, headers: Mapping[str, str], raw: bytes
+    ) -> Reply:
         try:
-            if faults.refuse_all:
-                raise Refusal(503, "unavailable", "the gateway refuses everything")
-            if faults.retry_after_s:
-                raise Refusal(429, "rate_limited", "too many requests", faults.retry_after_s)
             body = bodies.parse(raw)
             request_hash = hashlib.sha256(json.dumps([path, body], sort_keys=True).encode()).digest()
+            key = headers.get("idempotency-key")
             known_key = key if self._options.key_window_s else None
             with self._books.transaction() as tx:
-                call = _Call(operation, body, known_key, request_hash, time.time())
-                reply = self._answer(tx, call, payment_id)
+                call = _Call(operation, body, known_key, request_hash, headers, time.time())
+                return self._answer(tx, call, payment_id)
         except Refusal as refusal:
-            reply = refusal.reply
-        return replace(reply, after_s=reply.after_s + faults.latency_ms / 1000)
+            return refusal.reply
 
     def _answer(self, tx: Transaction, call: _Call, payment_id: str | None) -> Reply:
         kept = tx.answer_of(call.key, call.now) if call.key else None
         if kept:
-            return _replay(kept, call)
+            return _replay(kept, call, self._books.wording.busy())
         self._books.settle_due(tx, call.now)
         if payment_id is None:
             payment = _new_payment(call)
         else:
             bodies.check(call.body, bodies.OPERATION, frozenset())
             payment = seen(tx.payment(payment_id), payment_id)
-        script = self._script(tx, payment, call.operation)
+        script = self._script(tx, payment, call)
         true_answer = None
         if script.effect is not Effect.NOTHING:
             true_answer = self._do(tx, payment, call, script, is_new=payment_id is None)
-        sent = _on_the_wire(true_answer, script)
+        sent = sent_as(true_answer, script, self._books.wording)
         self._keep(tx, call, script, true_answer, sent)
         return sent
 
-    def _script(self, tx: Transaction, payment: Payment, operation: str) -> Script:
+    def _script(self, tx: Transaction, payment: Payment, call: _Call) -> Script:
         try:
             script = tokens.asked_for(payment.token, payment.amount, self._options.name)
         except tokens.UnknownScript as problem:
             raise Refusal(400, "unknown_script", str(problem)) from problem
-        if script is OK and operation == "charge":
-            script = self._books.faults.script_for_plain_charge()
-        if script is OK and operation in MOVING:
-            script = self._books.faults.script_for_plain_movement(operation)
-        if operation == "confirm" and script.then is not None:
-            script = script.then
-        if operation not in script.acts_on:
-            return OK
-        merchant = payment.merchant_payment_id or payment.reference
-        return script if not script.once or tx.is_first_call(merchant, script.name, operation) else OK
+        asked = Asked(call.operation, call.headers, script, payment.token, payment.amount)
+        return self._books.script_for(tx, payment, asked)
 
     def _do(self, tx: Transaction, payment: Payment, call: _Call, script: Script, is_new: bool) -> Reply:
         amount = None if is_new else call.body.get("amount")
@@ -141,10 +140,10 @@ class Gateway:
         return json_reply(done.status, body)
 
     def _keep(self, tx: Transaction, call: _Call, script: Script, answer: Reply | None, sent: Reply) -> None:
-        keeps_error = script.wire is Wire.ERROR and self._options.replays_errors
-        kept = sent if keeps_error else answer
-        if call.key and kept:
-            ready_at = call.now + sent.after_s + self._books.faults.now.latency_ms / 1000
+        stores = self._options.replays_errors if script.stores_error is None else script.stores_error
+        kept = sent if script.wire is Wire.ERROR and stores else answer
+        if call.key and kept and not script.forgets_key:
+            ready_at = self._books.ready_at(call.now, sent)
             expires_at = ready_at + self._options.key_window_s
             stored = StoredAnswer(call.request_hash, kept.status, kept.body, ready_at, expires_at)
             tx.keep_answer(call.key, stored)
@@ -170,19 +169,9 @@ def _new_payment(call: _Call) -> Payment:
     )
 
 
-def _replay(kept: StoredAnswer, call: _Call) -> Reply:
+def _replay(kept: StoredAnswer, call: _Call, busy: Reply) -> Reply:
     if kept.request_hash != call.request_hash:
         return error(422, "idempotency_mismatch", "this key was used with another request")
     if kept.ready_at > call.now:
-        return error(409, "key_in_use", "the first call with this key is still under way")
+        return busy
     return Reply(kept.status, kept.body, {"Idempotent-Replayed": "true"})
-
-
-def _on_the_wire(answer: Reply | None, script: Script) -> Reply:
-    if script.wire is Wire.RATE_LIMIT:
-        return error(429, "rate_limited", "too many requests", script.retry_after_s)
-    if script.wire is Wire.GARBAGE:
-        return Reply(200, b"<html><body>Bad gateway cache")
-    if script.wire is Wire.ERROR or answer is None:
-        answer = error(500, "internal_error", "something went wrong here")
-    return replace(answer, wire=script.wire, after_s=script.answer_after_ms / 1000 + script.commit_after_s)

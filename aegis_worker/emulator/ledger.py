@@ -41,6 +41,8 @@ _MOVING = (
     "hidden_until",
     "down_until",
     "client_secret",
+    "given_script",
+    "webhook_script",
 )
 _COLUMNS = ", ".join(_FIXED + _MOVING)
 _INSERT = f"INSERT INTO payments ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIXED + _MOVING))})"
@@ -70,6 +72,9 @@ _UPDATE = f"UPDATE payments SET {', '.join(f'{column} = ?' for column in _MOVING
 _ADDED = {
     ("payments", "statement_descriptor"): "TEXT NOT NULL DEFAULT ''",
     ("payments", "client_secret"): "TEXT NOT NULL DEFAULT ''",
+    ("payments", "given_script"): "TEXT NOT NULL DEFAULT ''",
+    ("payments", "webhook_script"): "TEXT NOT NULL DEFAULT ''",
+    ("webhooks", "script"): "TEXT NOT NULL DEFAULT ''",
     ("operations", "status"): "TEXT NOT NULL DEFAULT 'succeeded'",
     ("operations", "due_at"): "REAL",
     ("operations", "due_error"): "TEXT NOT NULL DEFAULT ''",
@@ -116,6 +121,17 @@ class Document:
     payment_id: str | None
     body: dict[str, Any]
     due_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedWebhook:
+    """A row of the webhooks table. `tries`: so far. `script`: how it is sent, empty: as usual."""
+
+    seq: int
+    event_id: str
+    body: bytes
+    tries: int
+    script: str
 
 
 class Ledger:
@@ -285,15 +301,18 @@ class Transaction:
         )
         return [Document(row[0], row[1], row[2], json.loads(row[3]), row[4]) for row in rows]
 
-    def queue_webhook(self, event_id: str, body: bytes, at: float) -> None:
-        """Put one event in the queue."""
-        self._db.execute("INSERT INTO webhooks (id, body, next_at) VALUES (?, ?, ?)", (event_id, body, at))
+    def queue_webhook(self, event_id: str, body: bytes, at: float, script: str = "") -> None:
+        """Put one event in the queue, to be sent at `at` as `script` has it."""
+        row = (event_id, body, at, script)
+        self._db.execute("INSERT INTO webhooks (id, body, next_at, script) VALUES (?, ?, ?, ?)", row)
 
-    def due_webhooks(self, now: float, limit: int) -> list[tuple[int, bytes, int]]:
-        """(seq, body, tries so far) of events to send now, oldest first."""
-        return self._db.execute(
-            "SELECT seq, body, tries FROM webhooks WHERE next_at <= ? ORDER BY seq LIMIT ?", (now, limit)
-        ).fetchall()
+    def due_webhooks(self, now: float, limit: int) -> list[QueuedWebhook]:
+        """Events to send now, in the order in which their time came."""
+        rows = self._db.execute(
+            "SELECT seq, id, body, tries, script FROM webhooks WHERE next_at <= ? ORDER BY next_at, seq LIMIT ?",
+            (now, limit),
+        )
+        return [QueuedWebhook(*row) for row in rows]
 
     def drop_webhook(self, seq: int) -> None:
         """Remove an event that arrived, or was given up."""

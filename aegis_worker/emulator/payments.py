@@ -41,7 +41,8 @@ class Payment:
     """Amounts in minor units, times in seconds since 1970. At `due_at` it becomes `due_status` by itself.
 
     `hidden_until` and `down_until` bound what look-ups tell. `client_secret`: of the challenge that the payer solves in the
-    shop's frontend, empty where there is none. `news`: changes not yet in the webhook queue.
+    shop's frontend, empty where there is none. `given_script`: of its charge, where it is not its token's.
+    `webhook_script`: which its webhooks follow. `news`: changes not yet in the webhook queue.
     """
 
     id: str
@@ -67,6 +68,8 @@ class Payment:
     hidden_until: float = 0.0
     down_until: float = 0.0
     client_secret: str = ""
+    given_script: str = ""
+    webhook_script: str = ""
     news: list[str] = field(default_factory=list)
 
     @property

@@ -66,10 +66,10 @@ def error(status: int, code: str, message: str, retry_after_s: int | None = None
 
 def naming(reply: Reply, raw: bytes) -> Reply:
     """An error that says to which reference of the merchant's it belongs, as far as the request named one."""
-    if reply.status < 400 or reply.wire is Wire.DROP:
+    if reply.status < 400 or reply.wire in (Wire.DROP, Wire.RESET):
         return reply
     try:
-        reference = json.loads(raw)["reference"]
+        reference, said = json.loads(raw)["reference"], json.loads(reply.body)
     except (ValueError, KeyError, TypeError):
         return reply
-    return replace(reply, body=json.dumps({**json.loads(reply.body), "reference": reference}).encode())
+    return replace(reply, body=json.dumps({**said, "reference": reference}).encode())

@@ -20,7 +20,6 @@ _ON_PAYMENT = re.compile(
 )
 _PAYMENT = re.compile(r"/v1/payments/([\w-]{1,64})")
 _DISPUTE = re.compile(r"/v1/disputes/([\w-]{1,64})")
-_NOT_KNOWN = error(401, "invalid_api_key", "send Authorization: Bearer <key>")
 _NOT_FOUND = error(404, "no_such_endpoint", "no such endpoint")
 
 
@@ -38,9 +37,11 @@ class SandboxRoutes:
         if path.startswith("/v1/"):
             is_known = headers.get("authorization") == self._authorization
             if method == "POST":
-                reply = self._post(path, headers.get("idempotency-key"), raw) if is_known else _NOT_KNOWN
+                reply = self._post(path, headers, raw) if is_known else self._books.wording.unauthorized()
                 return naming(reply, raw)
-            return self._get(path, dict(parse_qsl(query))) if is_known else _NOT_KNOWN
+            if not is_known:
+                return self._books.wording.unauthorized()
+            return self._books.looked_up(headers, lambda: self._get(path, dict(parse_qsl(query))))
         if path.startswith(PREFIX):
             return self._control.answer(f"{method} {path}", query, raw) or _NOT_FOUND
         if method == "GET" and path == "/healthz":
@@ -49,19 +50,20 @@ class SandboxRoutes:
             return json_reply(200, results(dict(parse_qsl(query)).get("client_secret", "")))
         return payer_page(method, path, self._clicked) or _NOT_FOUND
 
-    def _post(self, path: str, key: str | None, raw: bytes) -> Reply:
+    def _post(self, path: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        key = headers.get("idempotency-key")
         if key is not None and not 0 < len(key) <= 255:
             return error(400, "invalid_idempotency_key", "1 to 255 characters")
         operation = _NEW.get(path)
         if operation:
             self._control.count(f"POST {path}")
-            return self._gateway.post(path, operation, None, key, raw)
+            return self._gateway.post(path, operation, None, headers, raw)
         on_payment = _ON_PAYMENT.fullmatch(path)
         if not on_payment:
             return _NOT_FOUND
         payment_id, operation = on_payment.groups()
         self._control.count(f"POST /v1/payments/{{id}}/{operation}")
-        return self._gateway.post(path, operation, payment_id, key, raw)
+        return self._gateway.post(path, operation, payment_id, headers, raw)
 
     def _get(self, path: str, query: dict[str, str]) -> Reply:
         if path == "/v1/payments" and query.get("reference"):

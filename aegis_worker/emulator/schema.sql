@@ -23,6 +23,8 @@ CREATE TABLE IF NOT EXISTS payments (
     hidden_until REAL NOT NULL,
     down_until REAL NOT NULL,
     client_secret TEXT NOT NULL DEFAULT '',
+    given_script TEXT NOT NULL DEFAULT '',
+    webhook_script TEXT NOT NULL DEFAULT '',
     CHECK (0 <= refunded AND 0 <= captured AND captured <= authorized AND authorized <= amount)
 );
 CREATE INDEX IF NOT EXISTS payments_due ON payments (due_at) WHERE due_at IS NOT NULL;
@@ -61,7 +63,8 @@ CREATE TABLE IF NOT EXISTS webhooks (
     id TEXT NOT NULL,
     body BLOB NOT NULL,
     tries INTEGER NOT NULL DEFAULT 0,
-    next_at REAL NOT NULL
+    next_at REAL NOT NULL,
+    script TEXT NOT NULL DEFAULT ''
 );
 -- What a wire format shows beside the payments, each as JSON. At `due_at` something becomes of it by itself.
 CREATE TABLE IF NOT EXISTS documents (

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import socket
+import struct
 import sys
 import threading
 import time
 from collections.abc import Mapping
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -22,6 +27,8 @@ MOST_HEADERS = 64
 MOST_LINE_BYTES = 8192
 # Longer than a client keeps an idle connection, so that it closes first and never writes into a closed one.
 IDLE_S = 120
+# After these the caller can't know where the next answer on the connection would begin.
+_BREAKING = frozenset({Wire.DROP, Wire.RESET, Wire.HALF, Wire.SHORT})
 
 
 class Routes(Protocol):
@@ -81,8 +88,7 @@ class _Connection(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    def do_POST(self) -> None:
-        self._serve()
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing, because a line for each request would cost more than the request."""
@@ -121,23 +127,37 @@ class _Connection(BaseHTTPRequestHandler):
         reply = self.server.routes.answer(self.command, self.path, self.fields, raw)
         if reply.after_s:
             time.sleep(reply.after_s)
-        if reply.wire is Wire.DROP:
+        if reply.wire in _BREAKING:
             self.close_connection = True
-        else:
+        if reply.wire is Wire.RESET:
+            self._reset()
+        elif reply.wire is not Wire.DROP:
             self._send(reply)
+
+    def _reset(self) -> None:
+        """Close the connection with a TCP reset, as a load balancer that lost its backend does."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
 
     def _send(self, reply: Reply) -> None:
         headers = {
             "Content-Type": "application/json",
-            "Content-Length": str(len(reply.body)),
+            "Content-Length": str(len(reply.body) // (2 if reply.wire is Wire.SHORT else 1)),
+            "Date": _date(int(time.time())),
             **reply.headers,
         }
+        body = reply.body[: len(reply.body) // 2] if reply.wire is Wire.HALF else reply.body
         if self.close_connection:
             headers["Connection"] = "close"
         head = f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         # Head and body go out in one write. In two, the second would wait for the delayed acknowledgement of the first.
-        self.wfile.write(head.encode("latin-1") + b"\r\n" + reply.body)
+        self.wfile.write(head.encode("latin-1") + b"\r\n" + body)
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def _allow_files(wanted: int) -> None:

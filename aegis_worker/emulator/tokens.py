@@ -31,6 +31,7 @@ class UnknownScript(ValueError):
     """The token or fault names a script that does not exist. Correct the spelling; `--scripts` lists them."""
 
 
+@lru_cache(maxsize=4096)
 def named(text: str) -> Script:
     """The script that `text` (`drop`, `pending_10`, `429_once`) names, with its number filled in.
 

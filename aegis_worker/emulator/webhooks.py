@@ -7,11 +7,13 @@ import hmac
 import http.client
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlsplit
 
-from .ledger import Ledger
+from .ledger import Ledger, QueuedWebhook
+from .script_table import OK
+from .telling import EventForm, Signer, on_the_way
+from .tokens import named
 
 MOST_TRIES = 8
 FIRST_RETRY_S = 0.5
@@ -27,10 +29,6 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
     return f"t={timestamp},v1={signed.hexdigest()}"
 
 
-# From a secret, the time in seconds since 1970 and what lies in the queue: further headers, and the body that is sent.
-Signer = Callable[[str, int, bytes], tuple[dict[str, str], bytes]]
-
-
 def signed_in(header: str) -> Signer:
     """Signs in a header of this name."""
     return partial(_signed_in, header)
@@ -43,9 +41,9 @@ def _signed_in(header: str, secret: str, timestamp: int, body: bytes) -> tuple[d
 class WebhookSender(threading.Thread):
     """Delivered at least once; after MOST_TRIES an event is dropped, as real gateways do after days."""
 
-    def __init__(self, ledger: Ledger, url: str, secret: str, sign: Signer) -> None:
+    def __init__(self, ledger: Ledger, url: str, secret: str, sign: Signer, form: EventForm) -> None:
         super().__init__(name="webhooks", daemon=True)
-        self._ledger, self._secret, self._sign = ledger, secret, sign
+        self._ledger, self._secret, self._sign, self._form = ledger, secret, sign, form
         target = urlsplit(url)
         self._connection = http.client.HTTPConnection(
             target.hostname or "", target.port or 80, timeout=TIMEOUT_S
@@ -69,22 +67,26 @@ class WebhookSender(threading.Thread):
             self._news.clear()
             with self._ledger.transaction() as tx:
                 due = tx.due_webhooks(time.time(), BATCH)
-            for seq, body, tries in due:
-                self._settle(seq, tries, self._send(body))
+            for webhook in due:
+                self._settle(webhook, self._send(webhook))
                 if self._stopped.is_set():
                     break
             if not due:
                 self._news.wait(IDLE_S)
 
-    def _settle(self, seq: int, tries: int, arrived: bool) -> None:
+    def _settle(self, webhook: QueuedWebhook, arrived: bool) -> None:
         with self._ledger.transaction() as tx:
-            if arrived or tries + 1 >= MOST_TRIES:
-                tx.drop_webhook(seq)
+            if arrived or webhook.tries + 1 >= MOST_TRIES:
+                tx.drop_webhook(webhook.seq)
             else:
-                tx.retry_webhook(seq, time.time() + min(FIRST_RETRY_S * 2**tries, LONGEST_RETRY_S))
+                again_in_s = min(FIRST_RETRY_S * 2**webhook.tries, LONGEST_RETRY_S)
+                tx.retry_webhook(webhook.seq, time.time() + again_in_s)
 
-    def _send(self, body: bytes) -> bool:
-        signed_headers, body = self._sign(self._secret, int(time.time()), body)
+    def _send(self, webhook: QueuedWebhook) -> bool:
+        script = named(webhook.script) if webhook.script else OK
+        signed_headers, body = on_the_way(
+            webhook.body, script, self._secret, int(time.time()), self._sign, self._form
+        )
         headers = {"Content-Type": "application/json", **signed_headers}
         try:
             self._connection.request("POST", self._path, body, headers)

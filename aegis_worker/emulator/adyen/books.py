@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import disputes
 from ..books import SETTLE_LIMIT, Books
+from ..choosing import Reach
 from ..ledger import Document, Operation, Transaction
 from ..payments import Payment, Status
 from ..script_table import OK
-from ..scripts import Script
+from ..scripts import MOVING, Effect, Script
+from ..sending import Wording
 from .cards import TestCard, by_token
-from .errors import reason_of
+from .errors import AdyenWording, reason_of
 from .shapes import Charge, Told, item, new_psp
 
-# How long after it was taken in a change is decided, and how long after its success one that fails late does.
-DECIDED_AFTER_S, UNDONE_AFTER_S = 0.2, 2.0
+# How long after it was taken in a change is decided.
+DECIDED_AFTER_S = 0.2
 CHANGES_LIMIT = 1000
 _AUTHORISED = frozenset({"payment.authorized", "payment.succeeded"})
 _CODES = {"capture": "CAPTURE", "cancel": "CANCELLATION", "refund": "REFUND"}
+_UNDONE = {
+    (Effect.TAKE_BACK, "capture"): "CAPTURE_FAILED",
+    (Effect.TAKE_BACK, "refund"): "REFUND_FAILED",
+    (Effect.SEND_BACK, "refund"): "REFUNDED_REVERSED",
+}
 # As the ledger calls them.
 _OPERATIONS = {"capture": "capture", "cancel": "void", "refund": "refund"}
 _DISPUTES = {
@@ -36,6 +42,11 @@ _TOO_MUCH, _OUT_OF_TURN = "Insufficient balance on payment", "Transaction in inv
 
 class AdyenBooks(Books):
     """A payment's document (`payment`) says whose it is, and each change (`change`) is one of its own."""
+
+    reach: ClassVar[Reach] = Reach(
+        "adyen", frozenset({"charge", "confirm", "capture", "void", "refund"}), MOVING
+    )
+    wording: ClassVar[Wording] = AdyenWording()
 
     def charge(self, tx: Transaction, payment_id: str, account: str | None = None) -> Charge | None:
         """By Adyen's reference. None for nobody's, and for another account's where one is named."""
@@ -86,17 +97,21 @@ class AdyenBooks(Books):
             )
         if "payment.succeeded" in news:
             disputes.contest(self, tx, payment, now)
-        if "payment.succeeded" in news and self.card(charge).captures_end:
-            self._undo_later(tx, charge, now)
+        undone = undone_by(self.script_of(tx, payment), "capture")
+        if "payment.succeeded" in news and undone:
+            self._undo_later(tx, charge, undone, now)
 
     def tell(self, tx: Transaction, charge: Charge, told: Told, now: float) -> None:
         """Put an item of a notification in the queue."""
         if self.options.sends_webhooks:
-            self.queue_event(tx, item(charge.about["account"], charge.payment.currency, told, now), now)
+            event = item(charge.about["account"], charge.payment.currency, told, now)
+            self.queue_event(tx, event, now, charge.payment)
 
-    def queue_event(self, tx: Transaction, event: dict[str, Any], now: float) -> None:
+    def queue_event(
+        self, tx: Transaction, event: dict[str, Any], now: float, payment: Payment | None
+    ) -> None:
         """Put an item of a notification in the webhook queue."""
-        tx.queue_webhook(f"{event['pspReference']}:{event['eventCode']}", json.dumps(event).encode(), now)
+        self.queue_webhook(tx, f"{event['pspReference']}:{event['eventCode']}", event, now, payment)
 
     def settle_document(self, tx: Transaction, document: Document, now: float) -> None:
         """Make of it what is due: of a change that was taken in, or has succeeded and fails late, or of a dispute."""
@@ -111,7 +126,7 @@ class AdyenBooks(Books):
         changes = [one.body for one in tx.documents_of(payment.id, "change", CHANGES_LIMIT)]
         return [body["amount"] for body in changes if body["what"] == "refund" and body["stands"]]
 
-    def script_of(self, tx: Transaction, payment: Payment) -> Script:
+    def script_of_token(self, tx: Transaction, payment: Payment) -> Script:
         """The script of the stored card."""
         card = by_token(payment.token, payment.amount, self.options.name)
         return OK if card is None else card.script
@@ -142,15 +157,10 @@ class AdyenBooks(Books):
         code = "TECHNICAL_CANCEL" if body["by_reference"] else _CODES[body["what"]]
         told = Told(code, change.id, reference, body["amount"], not refused, payment.id, refused)
         self.tell(tx, charge, told, now)
-        undone = "" if refused else self._undone_by(charge, body["what"])
-        due_at = now + UNDONE_AFTER_S if undone else None
+        due_at = now + body["undone_after_s"] if body["undone_as"] and not refused else None
         if body["what"] == "capture" and not refused:
             disputes.contest(self, tx, payment, now)
         tx.put_document(replace(change, body={**body, "done": True, "stands": not refused}, due_at=due_at))
-
-    def _undone_by(self, charge: Charge, what: str) -> str:
-        card = self.card(charge)
-        return {"capture": card.captures_end, "refund": card.refunds_end}.get(what, "")
 
     def _undo(self, tx: Transaction, charge: Charge, change: Document, now: float) -> None:
         payment, body = charge.payment, change.body
@@ -159,21 +169,22 @@ class AdyenBooks(Books):
         else:
             payment.refunded -= body["amount"]
         tx.update(payment)
-        code = self._undone_by(charge, body["what"])
         reference = body["reference"] or payment.reference
         self.tell(
             tx,
             charge,
-            Told(code, change.id, reference, body["amount"], original=payment.id, reason="Failed"),
+            Told(
+                body["undone_as"], change.id, reference, body["amount"], original=payment.id, reason="Failed"
+            ),
             now,
         )
         tx.put_document(replace(change, body={**body, "stands": False}, due_at=None))
 
-    def _undo_later(self, tx: Transaction, charge: Charge, now: float) -> None:
+    def _undo_later(self, tx: Transaction, charge: Charge, undone: dict[str, Any], now: float) -> None:
         """The capture that came with the charge fails a while later."""
         payment = charge.payment
-        body = new_change("capture", payment.amount, payment.reference, None) | {"done": True}
-        tx.put_document(Document(new_psp(), "change", payment.id, body, now + UNDONE_AFTER_S))
+        body = new_change("capture", payment.amount, payment.reference, None) | {"done": True} | undone
+        tx.put_document(Document(new_psp(), "change", payment.id, body, now + undone["undone_after_s"]))
 
 
 def new_change(
@@ -197,7 +208,17 @@ def new_change(
         "key": key,
         "done": False,
         "stands": False,
+        "undone_as": "",
+        "undone_after_s": 0,
     }
+
+
+def undone_by(script: Script, what: str) -> dict[str, Any]:
+    """By which event a change fails after its success, and how many seconds after it; empty where none does."""
+    code = _UNDONE.get((script.effect, what))
+    if code is None or _OPERATIONS[what] not in script.acts_on:
+        return {}
+    return {"undone_as": code, "undone_after_s": script.settle_s}
 
 
 def _capture(payment: Payment, amount: int) -> str:

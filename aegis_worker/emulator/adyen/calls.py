@@ -10,10 +10,9 @@ from ..challenges import has_passed, new_secret
 from ..ledger import Document, Operation, Transaction
 from ..operations import carry_out
 from ..payments import Payment, Status
-from ..script_table import OK
 from ..scripts import Effect, Script
 from .bodies import inner, money, text
-from .books import DECIDED_AFTER_S, AdyenBooks, new_change
+from .books import DECIDED_AFTER_S, AdyenBooks, new_change, undone_by
 from .cards import TestCard, by_token
 from .errors import Refused, reason_of
 from .shapes import Charge, new_psp, received, result_of
@@ -33,6 +32,7 @@ class Call:
     body: Mapping[str, Any]
     key: str | None
     request_hash: bytes
+    headers: Mapping[str, str]
     now: float
 
     @property
@@ -115,32 +115,24 @@ def _new(books: AdyenBooks, call: Call) -> Subject:
     return Subject(Charge(payment, about), card)
 
 
-def script_of(subject: Subject, call: Call) -> Script:
-    """What is scripted for this call."""
-    script = subject.card.script
-    if call.name == "details" and script.then is not None:
-        script = script.then
-    return script if call.operation in script.acts_on else OK
-
-
 def carry_out_call(
     books: AdyenBooks, tx: Transaction, call: Call, subject: Subject | None, script: Script
 ) -> Answer:
     """Do it, and keep it. Raises Refused."""
     if subject is None:
-        return _taken_in(tx, call, None, "")
+        return _taken_in(tx, call, None, script)
     if call.name == "pay":
         return _pay(books, tx, call, subject, script)
     if call.name == "details":
         return _details(books, tx, call, subject, script)
-    refused = reason_of(script.code).text if script.effect is Effect.DECLINE else ""
-    return _taken_in(tx, call, subject.charge, refused)
+    return _taken_in(tx, call, subject.charge, script)
 
 
 def _pay(books: AdyenBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Answer:
     charge, payment = subject.charge, subject.charge.payment
     if script.payer_must_act and charge.about["without_the_payer"]:
         script = replace(script, payer_must_act=False, effect=Effect.DECLINE, code="authentication_required")
+    charge.about["in_page"] |= script.in_frontend
     tx.put_document(Document(payment.id, "payment", payment.id, charge.about))
     done = carry_out("charge", payment, script, None, call.now, is_new=True)
     if payment.status is Status.REQUIRES_ACTION:
@@ -150,14 +142,16 @@ def _pay(books: AdyenBooks, tx: Transaction, call: Call, subject: Subject, scrip
 
 
 def _details(books: AdyenBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Answer:
-    charge, card = subject.charge, subject.card
+    charge = subject.charge
     payment = charge.payment
     if payment.status is not Status.REQUIRES_ACTION:
         return Answer(200, result_of(charge, books.options.base_url), call.now)
     passed = has_passed(payment.client_secret, _brought_back(call).partition(".")[2])
     if passed is None:
         raise Refused(422, "14_0408", "The details could not be decrypted")
-    passed = passed and (card.script.in_frontend or not card.script.code)
+    asked = books.script_of(tx, payment)
+    if passed and asked.code and not (asked.in_frontend or asked.lapses):
+        script = replace(asked, effect=Effect.DECLINE, payer_must_act=False)
     done = carry_out("confirm", payment, script, None, call.now, is_new=False, passed=passed)
     if payment.status is Status.REQUIRES_ACTION:
         payment.client_secret = payment.client_secret or new_secret()
@@ -181,7 +175,7 @@ def _charged(
     return Answer(200, result_of(charge, books.options.base_url), at)
 
 
-def _taken_in(tx: Transaction, call: Call, charge: Charge | None, refused: str) -> Answer:
+def _taken_in(tx: Transaction, call: Call, charge: Charge | None, script: Script) -> Answer:
     """Take a change in; it is decided a moment later. A cancel of what nobody has is taken in, too, and nothing is told."""
     account, reference, psp = text(call.body, "merchantAccount"), text(call.body, "reference"), new_psp()
     what = _WHAT.get(call.name, call.name)
@@ -192,8 +186,12 @@ def _taken_in(tx: Transaction, call: Call, charge: Charge | None, refused: str) 
         value, currency = money(call.body) if amount is not None else (payment.amount, payment.currency)
         if currency != payment.currency:
             raise Refused(422, "138", "The currency is not that of the payment")
+        refuses = script.effect is Effect.DECLINE or (script.effect is Effect.PENDING and script.code)
+        refused = reason_of(script.code).text if refuses else ""
         change = new_change(what, value, reference, call.key, refused=refused, by_reference=by_reference)
-        tx.put_document(Document(psp, "change", payment.id, change, call.now + DECIDED_AFTER_S))
+        change |= undone_by(script, what)
+        decided_after_s = script.settle_s if script.effect is Effect.PENDING else DECIDED_AFTER_S
+        tx.put_document(Document(psp, "change", payment.id, change, call.now + decided_after_s))
     named = (
         {"paymentReference": text(call.body, "paymentReference")}
         if by_reference

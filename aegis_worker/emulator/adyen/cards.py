@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..script_table import OK, SCRIPTS
 from ..scripts import Script
-from ..tokens import TOKEN_PREFIX, UnknownScript, asked_for
+from ..tokens import TOKEN_PREFIX, UnknownScript, asked_for, named, on
 
 # Until a person clicks: nobody waits that long.
 _UNTIL_CLICKED_S = 365 * 86_400
@@ -15,11 +15,9 @@ _AUTHENTICATED = replace(SCRIPTS["3ds"], payer_s=_UNTIL_CLICKED_S)
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """`captures_end`, `refunds_end`: the event that undoes a capture or a refund after its success; empty: none does."""
+    """`meaning`: what it does, in words."""
 
     script: Script = OK
-    captures_end: str = ""
-    refunds_end: str = ""
     meaning: str = ""
 
 
@@ -28,13 +26,13 @@ CARDS = {
     "tok_mastercard": TestCard(meaning="approved"),
     "tok_authenticate": TestCard(_AUTHENTICATED, meaning="the payer clicks on the page of 3-D Secure"),
     "tok_capture_failed": TestCard(
-        captures_end="CAPTURE_FAILED", meaning="approved; a capture succeeds, and fails a while later"
+        on(named("fails_late_2"), "capture"), meaning="approved; a capture succeeds, and fails a while later"
     ),
     "tok_refund_failed": TestCard(
-        refunds_end="REFUND_FAILED", meaning="approved; a refund succeeds, and fails a while later"
+        named("fails_late_2"), meaning="approved; a refund succeeds, and fails a while later"
     ),
     "tok_refund_reversed": TestCard(
-        refunds_end="REFUNDED_REVERSED",
+        named("returned_late_2"),
         meaning="approved; a refund succeeds, and comes back to the shop a while later",
     ),
 }

@@ -83,3 +83,34 @@ class Refused(Refusal):
 def error_reply(status: int, code: str, message: str, kind: str) -> Reply:
     """A ServiceError."""
     return json_reply(status, {"status": status, "errorCode": code, "message": message, "errorType": kind})
+
+
+class AdyenWording:
+    """What goes wrong at the gateway itself."""
+
+    def failed(self, *, done: bool) -> Reply:
+        """A 500. Only of one that did nothing it says that the same call may be made again."""
+        reply = error_reply(500, "905", "Payment details are not supported", "internal")
+        if not done:
+            reply.headers[TRANSIENT] = "true"
+        return reply
+
+    def unavailable(self) -> Reply:
+        """A 503."""
+        return Refused(503, "905", "Unavailable", kind="internal", transient=True).reply
+
+    def unauthorized(self) -> Reply:
+        """The API key is refused."""
+        return error_reply(401, "000", "HTTP Status Response - Unauthorized", "security")
+
+    def busy(self) -> Reply:
+        """The first call with this key is still under way."""
+        return Refused(422, "704", "request already processed or in progress", transient=True).reply
+
+    def too_many(self, retry_after_s: int) -> Reply:
+        """A 429."""
+        return Refused(429, "010", "Too many requests", kind="security", retry_after_s=retry_after_s).reply
+
+    def misspelt(self, message: str) -> Refused:
+        """A script that is not there."""
+        return Refused(400, "000", message)

@@ -51,7 +51,7 @@ class AdyenRoutes:
 
     def _api(self, method: str, path: str, headers: Mapping[str, str], raw: bytes) -> Reply | None:
         if headers.get("x-api-key") != self._api_key:
-            return error_reply(401, "000", "HTTP Status Response - Unauthorized", "security")
+            return self._books.wording.unauthorized()
         name, target, endpoint = _POSTS.get(path, ""), "", path
         if on_payment := _ON_PAYMENT.fullmatch(path):
             target, name = on_payment[1], on_payment[2].removesuffix("s")
@@ -62,7 +62,7 @@ class AdyenRoutes:
         if key is not None and not 0 < len(key) <= _LONGEST_KEY:
             return error_reply(422, "703", "The idempotency key has at most 64 characters", "validation")
         self._control.count(f"POST {_VERSION}{endpoint}")
-        return self._gateway.post(name, target, key, raw)
+        return self._gateway.post(name, target, headers, raw)
 
 
 def _not_found() -> Reply:

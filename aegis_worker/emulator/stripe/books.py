@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import disputes
 from ..books import DISPUTES_LIMIT, Books, Options
+from ..choosing import Reach
 from ..ledger import Document, Ledger, Transaction
 from ..payments import Payment, new_id
 from ..replies import Reply
 from ..script_table import OK
 from ..scripts import Script
+from ..sending import Wording
 from .cards import TestCard, by_id
-from .errors import Refused, no_such
+from .errors import Refused, StripeWording, no_such
 from .shapes import (
     Intent,
     Place,
@@ -48,6 +50,13 @@ _DISPUTE_EVENTS = {
 
 class StripeBooks(Books):
     """`livemode`: whether the instance's key is one for real money, as its prefix says."""
+
+    reach: ClassVar[Reach] = Reach(
+        "stripe",
+        frozenset({"create", "charge", "capture", "void", "refund", "look_up"}),
+        frozenset({"refund"}),
+    )
+    wording: ClassVar[Wording] = StripeWording()
 
     def __init__(
         self,
@@ -141,7 +150,7 @@ class StripeBooks(Books):
         else:
             super().settle_document(tx, document, now)
 
-    def script_of(self, tx: Transaction, payment: Payment) -> Script:
+    def script_of_token(self, tx: Transaction, payment: Payment) -> Script:
         """The script of the intent's card."""
         about = tx.document("payment_intent", payment.id)
         card = by_id(about.body["test_id"], self.options.name) if about and about.body["test_id"] else None
@@ -202,12 +211,12 @@ class StripeBooks(Books):
         refund = replace(refund, body={**refund.body, "status": ends_as, **failed}, due_at=None)
         tx.put_document(refund)
         payment = tx.payment(str(refund.payment_id))
-        if failed and payment is not None:
+        if payment is None:
+            raise AssertionError("unreachable: refunds are of payments")
+        if failed:
             payment.refunded -= refund.body["amount"]
             tx.update(payment)
-        self.tell(
-            tx, "refund.failed" if failed else "refund.updated", refund_object(refund), refund.body, now
-        )
+        self.tell_of_refund(tx, "refund.failed" if failed else "refund.updated", refund, payment, now)
 
     def event(self, tx: Transaction, payment: Payment, kind: str, now: float) -> dict[str, Any]:
         """An Event about the intent, or about its charge."""
@@ -221,12 +230,13 @@ class StripeBooks(Books):
         )
         return self._event(name, shown, about, now)
 
-    def tell(
-        self, tx: Transaction, name: str, shown: dict[str, Any], about: dict[str, Any], now: float
+    def tell_of_refund(
+        self, tx: Transaction, name: str, refund: Document, payment: Payment, now: float
     ) -> None:
-        """Put an Event about something that is no payment in the webhook queue."""
+        """Put an Event about a refund of the payment in the webhook queue."""
         if self.options.sends_webhooks:
-            self.queue_event(tx, self._event(name, shown, about, now), now)
+            event = self._event(name, refund_object(refund), refund.body, now)
+            self.queue_event(tx, event, now, payment)
 
     def _event(self, name: str, shown: dict[str, Any], about: dict[str, Any], now: float) -> dict[str, Any]:
         account = {"account": about["account"]} if about.get("account") else {}

@@ -193,7 +193,7 @@ def _refund(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, s
     due_at = call.now + ends_after_s if ends_as else None
     refund = Document(new_id("re"), "refund", payment.id, body, due_at)
     tx.put_document(refund)
-    books.tell(tx, "refund.created", refund_object(refund), body, call.now)
+    books.tell_of_refund(tx, "refund.created", refund, payment, call.now)
     return Answer(200, refund_object(refund), call.now)
 
 

@@ -110,3 +110,33 @@ def decline(script_code: str, charge: str | None) -> dict[str, Any]:
 def request_headers(version: str) -> dict[str, str]:
     """What stands in the head of every answer."""
     return {"Request-Id": new_id("req"), "Stripe-Version": version}
+
+
+class StripeWording:
+    """What goes wrong at the gateway itself."""
+
+    def failed(self, *, done: bool) -> Reply:
+        """A 500, which does not say whether the call was carried out."""
+        return error_reply(500, {"type": "api_error", "message": "Something went wrong on Stripe's end."})
+
+    def unavailable(self) -> Reply:
+        """A 503."""
+        return error_reply(503, {"type": "api_error", "message": "The gateway is not available."})
+
+    def unauthorized(self) -> Reply:
+        """The API key is refused."""
+        return error_reply(401, {"type": "invalid_request_error", "message": "Invalid API Key provided."})
+
+    def busy(self) -> Reply:
+        """The first call with this key is still under way."""
+        message = "There is currently another in-progress request using this Idempotency Key."
+        error = {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": message}
+        return error_reply(409, error)
+
+    def too_many(self, retry_after_s: int) -> Reply:
+        """A 429."""
+        return Refused(429, "Too many requests.", "rate_limit", retry_after_s=retry_after_s).reply
+
+    def misspelt(self, message: str) -> Refused:
+        """A script that is not there."""
+        return Refused(400, message, "unknown_script")

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..choosing import Asked
 from ..ledger import StoredAnswer, Transaction
 from ..replies import Reply, json_reply
 from ..script_table import OK
 from ..scripts import Effect, Script, Wire
+from ..sending import sent as sent_as
 from . import forms
 from .books import StripeBooks
 from .calls import Answer, Subject, carry_out_call, subject_of
@@ -25,8 +27,6 @@ from .errors import Refused, error_reply
 from .intents import Call
 from .saved import attach, create_customer
 
-_RATE_LIMIT = {"kind": "invalid_request_error", "code": "rate_limit"}
-
 
 class StripeGateway:
     """The gateway without its HTTP server. Safe from several threads: transactions are one at a time."""
@@ -34,51 +34,46 @@ class StripeGateway:
     def __init__(self, books: StripeBooks) -> None:
         self._books = books
 
-    def post(self, name: str, path: str, target: str, key: str | None, account: str, raw: bytes) -> Reply:
+    def post(self, name: str, path: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         """Carry the call out, and say what to send back."""
-        faults = self._books.faults.now
+        latency_s = self._books.faults.now.latency_ms / 1000
+        reply = self._books.turned_away() or self._call(name, path, target, headers, raw)
+        return replace(reply, after_s=reply.after_s + latency_s)
+
+    def _call(self, name: str, path: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
+        account, key = headers.get("stripe-account", ""), headers.get("idempotency-key")
         try:
-            if faults.refuse_all:
-                raise Refused(503, "The gateway refuses everything.", kind="api_error")
-            if faults.retry_after_s:
-                raise Refused(429, "Too many requests.", retry_after_s=faults.retry_after_s, **_RATE_LIMIT)
             form = forms.parse(raw)
             request_hash = hashlib.sha256(json.dumps([path, form], sort_keys=True).encode()).digest()
             known_key = f"{account}:{key}" if key and self._books.options.key_window_s else None
-            call = Call(name, target, form, account, known_key, request_hash, time.time())
+            call = Call(name, target, form, account, known_key, request_hash, headers, time.time())
             with self._books.transaction() as tx:
-                reply = self._answer(tx, call)
+                return self._answer(tx, call)
         except Refused as refused:
-            reply = refused.reply
-        return replace(reply, after_s=reply.after_s + faults.latency_ms / 1000)
+            return refused.reply
 
     def _answer(self, tx: Transaction, call: Call) -> Reply:
         kept = tx.answer_of(call.key, call.now) if call.key else None
         if kept:
-            return _replay(kept, call)
+            return _replay(kept, call, self._books.wording.busy())
         self._books.settle_due(tx, call.now)
         answer: Reply | None
         if call.name in _BESIDE_INTENTS:
             script, answer = OK, json_reply(200, _BESIDE_INTENTS[call.name](self._books, tx, call))
         else:
             subject = subject_of(self._books, tx, call)
-            script = self._script(tx, subject)
+            script = self._script(tx, subject, call)
             answer = None if script.effect is Effect.NOTHING else self._do(tx, call, subject, script)
-        sent = _on_the_wire(answer, script)
+        sent = sent_as(answer, script, self._books.wording)
         self._keep(tx, call, answer, script, sent)
         return sent
 
-    def _script(self, tx: Transaction, subject: Subject) -> Script:
-        script = subject.card.script if subject.card else OK
-        if script is OK and subject.operation == "charge":
-            script = self._books.faults.script_for_plain_charge()
-        if script is OK and subject.operation == "refund":
-            script = self._books.faults.script_for_plain_movement("refund")
-        if subject.operation not in script.acts_on:
-            return OK
+    def _script(self, tx: Transaction, subject: Subject, call: Call) -> Script:
         payment = subject.intent.payment
-        merchant = payment.merchant_payment_id or payment.reference
-        return script if not script.once or tx.is_first_call(merchant, script.name, subject.operation) else OK
+        script = subject.card.script if subject.card else OK
+        token = subject.intent.about["test_id"] or ""
+        asked = Asked(subject.operation, call.headers, script, token, payment.amount)
+        return self._books.script_for(tx, payment, asked)
 
     def _do(self, tx: Transaction, call: Call, subject: Subject, script: Script) -> Reply:
         lag_s = max(script.hidden_s, self._books.faults.now.status_lag_s)
@@ -91,9 +86,9 @@ class StripeGateway:
         return json_reply(answer.status, answer.body)
 
     def _keep(self, tx: Transaction, call: Call, answer: Reply | None, script: Script, sent: Reply) -> None:
-        kept = sent if script.wire is Wire.ERROR else answer
-        if call.key and kept:
-            ready_at = call.now + sent.after_s + self._books.faults.now.latency_ms / 1000
+        kept = sent if script.wire is Wire.ERROR and script.stores_error is not False else answer
+        if call.key and kept and not script.forgets_key:
+            ready_at = self._books.ready_at(call.now, sent)
             expires_at = ready_at + self._books.options.key_window_s
             stored = StoredAnswer(call.request_hash, kept.status, kept.body, ready_at, expires_at)
             tx.keep_answer(call.key, stored)
@@ -107,24 +102,12 @@ _BESIDE_INTENTS: dict[str, Callable[[StripeBooks, Transaction, Call], dict[str, 
 }
 
 
-def _replay(kept: StoredAnswer, call: Call) -> Reply:
+def _replay(kept: StoredAnswer, call: Call, busy: Reply) -> Reply:
     if kept.request_hash != call.request_hash:
         message = (
             "Keys for idempotent requests can only be used with the parameters they were first used with."
         )
         return error_reply(400, {"type": "idempotency_error", "message": message})
     if kept.ready_at > call.now:
-        message = "There is currently another in-progress request using this Idempotency Key."
-        error = {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": message}
-        return error_reply(409, error)
+        return busy
     return Reply(kept.status, kept.body, {"Idempotent-Replayed": "true"})
-
-
-def _on_the_wire(answer: Reply | None, script: Script) -> Reply:
-    if script.wire is Wire.RATE_LIMIT:
-        return Refused(429, "Too many requests.", retry_after_s=script.retry_after_s, **_RATE_LIMIT).reply
-    if script.wire is Wire.GARBAGE:
-        return Reply(200, b"<html><body>Bad gateway cache")
-    if script.wire is Wire.ERROR or answer is None:
-        answer = error_reply(500, {"type": "api_error", "message": "Something went wrong on Stripe's end."})
-    return replace(answer, wire=script.wire, after_s=script.answer_after_ms / 1000 + script.commit_after_s)

@@ -45,6 +45,7 @@ class Call:
     account: str
     key: str | None
     request_hash: bytes
+    headers: Mapping[str, str]
     now: float
 
 

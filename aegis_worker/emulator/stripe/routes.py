@@ -54,18 +54,19 @@ class StripeRoutes:
 
     def _api(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         if headers.get("authorization") != self._authorization:
-            message = "Invalid API Key provided."
-            return error_reply(401, {"type": "invalid_request_error", "message": message})
-        account = headers.get("stripe-account", "")
+            return self._books.wording.unauthorized()
         if method == "GET":
-            return self._get(path, query, account) or _not_found(method, path)
+            account = headers.get("stripe-account", "")
+            return self._books.looked_up(
+                headers, lambda: self._get(path, query, account) or _not_found(method, path)
+            )
         key = headers.get("idempotency-key")
         if key is not None and not 0 < len(key) <= 255:
             message = "Idempotency keys have at most 255 characters."
             return error_reply(400, {"type": "idempotency_error", "message": message})
-        return self._post(path, key, account, raw) or _not_found(method, path)
+        return self._post(path, headers, raw) or _not_found(method, path)
 
-    def _post(self, path: str, key: str | None, account: str, raw: bytes) -> Reply | None:
+    def _post(self, path: str, headers: Mapping[str, str], raw: bytes) -> Reply | None:
         name, target = _POSTS.get(path, ""), ""
         endpoint = path
         if on_intent := _ON_INTENT.fullmatch(path):
@@ -80,7 +81,7 @@ class StripeRoutes:
         if not name:
             return None
         self._control.count(f"POST {endpoint}")
-        return self._gateway.post(name, path, target, key, account, raw)
+        return self._gateway.post(name, path, target, headers, raw)
 
     def _get(self, path: str, query: str, account: str) -> Reply | None:
         given = parse_qsl(query)

@@ -8,6 +8,7 @@ from aegis_worker.domain.outcomes import Declined
 DECLINE_CODES = {
     "account_closed": "closed_account",
     "authentication_failed": "authentication_failed",
+    "authentication_required": "authentication_required",
     "card_not_supported": "card_not_supported",
     "currency_not_supported": "currency_not_supported",
     "do_not_honor": "do_not_honor",

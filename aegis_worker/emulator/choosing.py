@@ -1,0 +1,95 @@
+"""Which script a call follows: the one that its header names, else that of its token or amount, else the instance's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from .faults import FaultSwitch
+from .script_table import OK
+from .scripts import Script
+from .tokens import UnknownScript, named
+
+HEADER = "emulator-script"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a wire format can be told to do. `ends_later`: operations that may be decided, or undone, after the answer."""
+
+    wire: str
+    operations: frozenset[str]
+    ends_later: frozenset[str]
+
+    def takes(self, script: Script, operation: str) -> bool:
+        """Whether the script can act on this operation here."""
+        if operation not in self.operations or (script.wires and self.wire not in script.wires):
+            return False
+        if script.ends_later and operation != "charge" and operation not in self.ends_later:
+            return False
+        return operation in script.acts_on or script.fits(operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One call, as far as its script is chosen by it. `script`: what its token or amount (in minor units) names.
+
+    The names in `headers` are in lower case.
+    """
+
+    operation: str
+    headers: Mapping[str, str]
+    script: Script = OK
+    token: str = ""
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The script of a call. `given`: its name, where it is not the token's. `telling`: the name of the one that the
+    payment's webhooks follow from now on, empty where that stays as it is.
+    """
+
+    script: Script
+    given: str = ""
+    telling: str = ""
+
+
+class Choice:
+    """What is in force at one instance. Safe from several threads."""
+
+    def __init__(self, reach: Reach) -> None:
+        self.reach = reach
+        self.faults = FaultSwitch()
+
+    def chosen(self, asked: Asked) -> Chosen:
+        """What this call follows. Raises UnknownScript for a header that names what is not there."""
+        named_ones = self._in_header(asked) if HEADER in asked.headers else []
+        telling = [script.text for script in named_ones if script.telling]
+        others = [script for script in named_ones if not script.telling]
+        if len(others) > 1 or len(telling) > 1:
+            raise UnknownScript(f"{HEADER}: one script, and one of webhooks beside it")
+        if others:
+            return Chosen(others[0], others[0].text, "".join(telling))
+        script = self._of_payment(asked)
+        return Chosen(script, "", telling[0] if telling else script.text if script.telling else "")
+
+    def _of_payment(self, asked: Asked) -> Script:
+        script = asked.script
+        if script is OK and asked.operation == "charge":
+            script = self.faults.script_for_plain_charge()
+        if script is OK and asked.operation in self.reach.ends_later:
+            script = self.faults.script_for_plain_movement(asked.operation)
+        if asked.operation == "confirm" and script.then is not None:
+            script = script.then
+        return script if asked.operation in script.acts_on else OK
+
+    def _in_header(self, asked: Asked) -> list[Script]:
+        return [self.here(name.strip(), asked.operation) for name in asked.headers[HEADER].split(",")]
+
+    def here(self, name: str, operation: str) -> Script:
+        """The script of this name, of this operation. Raises UnknownScript where it can't act on it."""
+        script = named(name)
+        if not self.reach.takes(script, operation):
+            raise UnknownScript(f"{name!r} cannot act on {operation!r} at {self.reach.wire}")
+        return replace(script, acts_on=frozenset({operation}))

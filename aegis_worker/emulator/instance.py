@@ -1,0 +1,74 @@
+"""One gateway that answers: its ledger, its wire format behind an HTTP server, and the sender of its webhooks."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from .books import Options
+from .ledger import Ledger
+from .server import SandboxServer
+from .webhooks import WebhookSender
+from .wire_format import WireFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an instance is to be. `options.base_url` empty: where it listens. `webhook_url` empty: it sends none."""
+
+    format: WireFormat
+    host: str
+    port: int
+    ledger: Path
+    options: Options
+    api_key: str
+    webhook_url: str = ""
+    webhook_secret: str = field(default="", repr=False)
+
+
+class Instance:
+    """It listens from the start and answers once it is started. Raises OSError for an address that can't be had."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._server = SandboxServer((plan.host, plan.port))
+        self._ledger = Ledger(plan.ledger)
+        base_url = plan.options.base_url or self._server.base_url
+        options = replace(plan.options, base_url=base_url, sends_webhooks=bool(plan.webhook_url))
+        self._sender = self._webhook_sender(base_url) if plan.webhook_url else None
+        wake = self._sender.wake if self._sender else None
+        self.books, self._server.routes = plan.format.build(self._ledger, options, wake, plan.api_key)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self._server.base_url
+
+    @property
+    def port(self) -> int:
+        """The port on which it listens."""
+        return int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Answer, and send what there is to tell."""
+        if self._sender:
+            self._sender.start()
+        threading.Thread(target=self._server.serve_forever, name="accept", daemon=True).start()
+
+    def tick(self) -> None:
+        """Carry out what is due."""
+        self.books.tick()
+
+    def stop(self) -> None:
+        """Take no more calls, finish the webhook at hand, close the ledger."""
+        self._server.shutdown()
+        self._server.server_close()
+        if self._sender:
+            self._sender.stop()
+        self._ledger.close()
+
+    def _webhook_sender(self, base_url: str) -> WebhookSender:
+        plan = self.plan
+        sign = plan.format.signer(base_url)
+        return WebhookSender(self._ledger, plan.webhook_url, plan.webhook_secret, sign, plan.format.event)
