@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import click
 
 from aegis_worker.errors import StackFailed
+from aegis_worker.lab.local.config_files import emulated_tables
 from aegis_worker.lab.local.folder import write_whole
 from aegis_worker.lab.local.options import gateways_option
 from aegis_worker.lab.local.stack import LocalStack, Running
@@ -78,7 +80,7 @@ def command(
         merchant_id=MERCHANT,
         environ=os.environ,
         say=_say,
-        gateways=gateways,
+        choose=partial(emulated_tables, gateways) if gateways else None,
     )
     with stop_on_signals() as stopping, stack:
         try:

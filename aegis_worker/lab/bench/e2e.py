@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -26,7 +26,7 @@ from .rounds import (
     run_mode,
     workers_option,
 )
-from .setup import GatewayKind, Setup
+from .setup import GATEWAYS, Setup
 
 # Connections of an open loop: enough that at 300 requests a second one is free while the API answers within a second.
 _OPEN_LOOP_CONNECTIONS = 256
@@ -44,10 +44,10 @@ _FLOOR = "; floor: the same requests to a bare Flask route with one INSERT, in t
 @gateway_ms_option
 @click.option(
     "--gateway",
-    type=click.Choice(["null", "sandbox"]),
+    type=click.Choice(GATEWAYS),
     default="null",
     show_default=True,
-    help="The gateway: null answers within the worker's process, sandbox over HTTP.",
+    help="The gateway: null answers within the worker's process, the others are emulated and called over HTTP.",
 )
 @click.option(
     "--concurrency",
@@ -100,7 +100,7 @@ def command(
             "e2e",
             "payment",
             _ABOUT.format(from_when=from_when) + ("" if rate else _FLOOR),
-            Setup(workers, cast(GatewayKind, gateway), gateway_ms),
+            Setup(workers, gateway, gateway_ms),
             cases=len(rate) or (2 if batch else 1),
             options={"gateway": gateway, "gateway_ms": gateway_ms, **pace},
             prepare=prepare,

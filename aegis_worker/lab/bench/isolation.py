@@ -12,7 +12,7 @@ from .finished import ends_of
 from .rig import Rig, new_key
 from .rounds import Common, Mode, Round, common_options, run_mode, workers_option
 from .seed import seed_accepted
-from .setup import SLOW_CURRENCY, Setup
+from .setup import BESIDE_SLOW, SLOW_CURRENCY, Setup
 
 _ALONE, _BESIDE = "alone", "beside a slow gateway"
 _WARM_UP_PAYMENTS = 3000
@@ -68,7 +68,7 @@ def command(common: Common, workers: int, slow_ms: int, slow_payments: int) -> N
         return measure
 
     options = {"payments": common.payments, "slow_ms": slow_ms, "slow_payments": slow_payments}
-    setup = Setup(workers, "null beside slow", slow_ms)
+    setup = Setup(workers, BESIDE_SLOW, slow_ms)
     run_mode(Mode("isolation", "payment", _ABOUT, setup, cases=2, options=options, prepare=prepare), common)
 
 

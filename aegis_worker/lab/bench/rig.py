@@ -217,7 +217,6 @@ def running_rig(setup: Setup, stopping: threading.Event) -> Iterator[Rig]:
         environ = {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")
         }
-        environ["AEGIS_CONFIG_DIR"] = str(setup.config_dir_in(data_dir))
         merchant_id = new_id("bench")
         stack = LocalStack(
             data_dir,
@@ -227,6 +226,7 @@ def running_rig(setup: Setup, stopping: threading.Event) -> Iterator[Rig]:
             environ=environ,
             say=lambda text: remark(f"aegis bench: {text}"),
             without=() if setup.workers else ("worker", "beat"),
+            choose=setup.tables,
         )
         with stack:
             rig = Rig(setup, merchant_id, stack, stack.start(stopping), stopping)

@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from aegis_worker.settings import default_config_dir
+from aegis_worker.lab.local.config_files import Tables
+from aegis_worker.lab.local.emulated import EMULATED, table_of
 
 from .seed import ORDER
 
-GatewayKind = Literal["null", "sandbox", "null beside slow"]
-
 # What the fast one of two gateways takes, and what only the slow one does.
 FAST_CURRENCY, SLOW_CURRENCY = ORDER["currency"], "EUR"
+BESIDE_SLOW = "null beside slow"
+# The gateways that a mode may have alone: one within the worker's process, and those over HTTP.
+GATEWAYS = ("null", "sandbox", *EMULATED)
+_LONGEST_CALL_S = 60
 
-_GATEWAYS: Mapping[GatewayKind, str] = {
-    "null": """\
-[gateways.null]
-adapter = "null"
-timeout_s = 60
-[gateways.null.options]
-latency_ms = {latency_ms}
-""",
-    "null beside slow": f"""\
-[gateways.null]
-adapter = "null"
-currencies = ["{FAST_CURRENCY}"]
-[gateways.slow]
-adapter = "null"
-currencies = ["{SLOW_CURRENCY}"]
-timeout_s = 60
-[gateways.slow.options]
-latency_ms = {{latency_ms}}
-""",
-    "sandbox": """\
-[gateways.sandbox]
-adapter = "sandbox"
-base_url_env = "BENCH_SANDBOX_URL"
-api_key_env = "BENCH_SANDBOX_KEY"
-webhook_secret_env = "BENCH_SANDBOX_WEBHOOK_SECRET"
-[gateways.sandbox.options]
-steps = ["process"]
-key_lifetime_s = 86400
-absence_window_s = 120
-""",
+_SANDBOX: Mapping[str, Any] = {
+    "adapter": "sandbox",
+    "base_url_env": "BENCH_SANDBOX_URL",
+    "api_key_env": "BENCH_SANDBOX_KEY",
+    "webhook_secret_env": "BENCH_SANDBOX_WEBHOOK_SECRET",
+    "options": {"steps": ["process"], "key_lifetime_s": 86_400, "absence_window_s": 120},
 }
 
 
@@ -55,29 +32,32 @@ absence_window_s = 120
 class Setup:
     """What an installation is to be like. `workers`: processes of the Celery worker; 0: neither worker nor beat runs.
 
-    `gateway_ms`: how long the gateway takes for each call, the slow one where there are two.
+    `gateway`: one of `GATEWAYS`, or BESIDE_SLOW. `gateway_ms`: how long it takes for each call, the slow one where there
+    are two.
     """
 
     workers: int
-    gateway: GatewayKind = "null"
+    gateway: str = "null"
     gateway_ms: int = 0
 
-    def config_dir_in(self, folder: Path) -> Path:
-        """A copy of the configuration under `folder`, with no gateway but this one."""
-        config_dir = folder / "config"
-        shutil.copytree(
-            os.environ.get("AEGIS_CONFIG_DIR") or default_config_dir(),
-            config_dir,
-            ignore=shutil.ignore_patterns(
-                "routing.toml"
-            ),  # its rules may name the gateways that are left out here
-        )
-        text = _GATEWAYS[self.gateway].format(latency_ms=self.gateway_ms)
-        (config_dir / "gateways.toml").write_text(text)
-        return config_dir
+    def tables(self, given: Path) -> Tables:
+        """The tables of its gateways, whatever stands in `given`/gateways.toml."""
+        slow = {"adapter": "null", "timeout_s": _LONGEST_CALL_S, "options": {"latency_ms": self.gateway_ms}}
+        if self.gateway == BESIDE_SLOW:
+            fast = {"adapter": "null", "currencies": [FAST_CURRENCY]}
+            return {"null": fast, "slow": {**slow, "currencies": [SLOW_CURRENCY]}}
+        if self.gateway in EMULATED:
+            return {self.gateway: table_of(self.gateway)}
+        return {self.gateway: slow if self.gateway == "null" else _SANDBOX}
 
     def order(self) -> Mapping[str, Any]:
-        """What is posted: the sandbox takes its latency from the card's token."""
-        if self.gateway != "sandbox" or not self.gateway_ms:
-            return ORDER
-        return {**ORDER, "payment_method": {"type": "card", "token": f"tok_latency_{self.gateway_ms}"}}
+        """What is posted: emulated gateways take their latency from the card's token."""
+        if self.gateway in EMULATED:
+            return {**ORDER, "payment_method": {**self._card(), "gateway": self.gateway}}
+        if self.gateway == "sandbox":
+            return {**ORDER, "payment_method": self._card()}
+        return ORDER
+
+    def _card(self) -> dict[str, str]:
+        token = f"tok_latency_{self.gateway_ms}" if self.gateway_ms else "tok_visa"
+        return {"type": "card", "token": token}

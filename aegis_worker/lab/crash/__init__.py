@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from aegis_worker.crash_points import POINTS
+from aegis_worker.lab.local.options import gateways_option
 from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, progress, remark
 
@@ -45,6 +46,7 @@ class PointNames(click.ParamType[list[str]]):
         aegis crashtest --list
         aegis crashtest --points all --payments 50 --json out.json
         aegis crashtest --points attempt.opened,gateway.answered
+        aegis crashtest --points all --gateways stripe,adyen
         aegis crashtest --mix --minutes 10 --seed 1
         """
     ),
@@ -83,6 +85,7 @@ class PointNames(click.ParamType[list[str]]):
     show_default=True,
     help="How many processes the Celery worker has.",
 )
+@gateways_option
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="The same seed gives the same payments and faults."
 )
@@ -106,6 +109,7 @@ def command(
     mix: bool,
     minutes: float,
     workers: int,
+    gateways: tuple[str, ...],
     seed: int,
     own_times: bool,
     json_file: Path | None,
@@ -113,7 +117,8 @@ def command(
     """Kill processes at every crash point under load, and check that no invariant is broken.
 
     Uses your configuration (AEGIS_CONFIG_DIR and AEGIS_… variables) in a temporary installation with stores of its own.
-    Of your gateways only the sandboxes are used, and leases and timeouts are shortened. Exits with 1 when an invariant is
+    Of your gateways only the sandboxes are used, or the emulators that --gateways names, and leases and timeouts are
+    shortened. Exits with 1 when an invariant is
     broken or a crash point was never reached, and with 3 when the test could not run.
     """
     if listing:
@@ -124,7 +129,9 @@ def command(
     try:
         with (
             stop_on_signals() as stopping,
-            staged(os.environ, stopping, _say, workers=workers, own_times=own_times) as stage,
+            staged(
+                os.environ, stopping, _say, workers=workers, own_times=own_times, chosen=gateways
+            ) as stage,
         ):
             if mix:
                 passed, figures = _mixed(stage, minutes, seed)

@@ -76,15 +76,17 @@ def of_endings(
 ) -> Iterator[Violation]:
     """I3, where gateways do as their scripts say: a payment that has ended has ended as its gateway decided.
 
-    A payment that no configured gateway takes ends as FAILURE whatever its script.
+    A payment that no configured gateway takes ends as FAILURE whatever its script, and so does one whose payer could not
+    act in time, because what the shop is shown of the action was away.
     """
     ends_as = {PLAIN: (State.SUCCESS,)} | {role.name: (role.ends_as, *role.may_end_as) for role in roles}
     by_id = {payment["id"]: payment for payment in payments}
-    for payment_id, role in {a.payment_id: a.order.role for a in answers if a.payment_id}.items():
-        payment = by_id.get(payment_id)
+    for payment_id, order in {a.payment_id: a.order for a in answers if a.payment_id}.items():
+        payment, role = by_id.get(payment_id), order.role
         if payment is None or State(payment["state"]) not in TERMINAL or payment["state"] in ends_as[role]:
             continue
         error = payment["last_error"] or {}
-        if error.get("code") != "no_eligible_gateway":
+        excused = {"no_eligible_gateway", *(("payer_abandoned",) if order.payer else ())}
+        if error.get("code") not in excused:
             evidence = {"state": payment["state"], "what happened": role, "last_error": error}
             yield Violation("I3", payment_id, f"ended otherwise than {' or '.join(ends_as[role])}", evidence)

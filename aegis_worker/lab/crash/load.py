@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -21,18 +21,21 @@ _GIVE_UP_AFTER_S = 120.0
 
 ROLES = (
     Role("declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE),
-    Role("declined everywhere for now", 0.01, ("tok_soft_issuer_unavailable",), State.FAILURE),
+    Role(
+        "declined everywhere for now", 0.01, ("tok_soft_issuer_unavailable",), State.FAILURE, fails_over=True
+    ),
     Role(
         "declined by the first gateway for now",
         0.06,
         ("tok_soft_try_again_at_{first}", "tok_soft_issuer_unavailable_at_{first}"),
+        fails_over=True,
     ),
     Role("charged, connection dropped", 0.06, ("tok_drop",)),
     Role("dropped without a charge", 0.06, ("tok_drop_nocharge_once_at_{first}",)),
     Role("charged, answered HTTP 500", 0.04, ("tok_500",)),
     Role("answered HTTP 500 without a charge", 0.03, ("tok_500_nocharge_once_at_{first}",)),
-    Role("3-D Secure", 0.03, ("tok_3ds_1",)),
-    Role("the payer acts in the frontend", 0.06, payers.TOKENS),
+    Role("3-D Secure", 0.03, ("tok_3ds_1",), payer="pass"),
+    Role("the payer acts in the frontend", 0.06, payers.TOKENS, payer="pass"),
     Role("pending at the gateway", 0.03, ("tok_pending_1",)),
     Role(disputes.ROLE, 0.06, disputes.TOKENS),
     Role(merchants.CAPTURES, 0.06, merchants.CAPTURED, capture_method="manual"),
@@ -67,13 +70,19 @@ class Load:
     """
 
     def __init__(
-        self, api_url: str, api_key: str, places: Mapping[str, str], stopping: threading.Event
+        self,
+        api_url: str,
+        api_key: str,
+        places: Mapping[str, str],
+        releasing: Collection[str],
+        stopping: threading.Event,
     ) -> None:
+        """`places`: the emulated gateways' URLs by name; `releasing`: those where a capture releases the rest of a hold."""
         self._api = Api(api_url, api_key, connections=THREADS)
         self._api.stop = stopping
         self._stopping = stopping
-        self._payers = payers.Payers(self._api, places, stopping)
-        self._merchants = merchants.Merchants(self._api, stopping)
+        self._shop = payers.Shop(self._api, places, stopping)
+        self._merchants = merchants.Merchants(self._api, releasing, stopping)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="load")
 
     def start(self, orders: Sequence[Order], *, pause_s: float) -> list[Future[Answered]]:
@@ -100,7 +109,7 @@ class Load:
     def close(self) -> None:
         """Post no more; close the connections."""
         self._pool.shutdown(cancel_futures=True)
-        self._payers.close()
+        self._shop.close()
         self._api.close()
 
     def _post(self, order: Order, pause_s: float) -> Answered:
@@ -135,7 +144,7 @@ class Load:
 
     def _acted(self, answered: Answered) -> Answered:
         if answered.payment_id is not None:
-            self._payers.act_for(answered.order, answered.payment_id, within_s=_GIVE_UP_AFTER_S)
+            self._shop.act_for(answered.order, answered.payment_id, within_s=_GIVE_UP_AFTER_S)
             self._merchants.act_on(answered.order, answered.payment_id, within_s=_GIVE_UP_AFTER_S)
         return answered
 

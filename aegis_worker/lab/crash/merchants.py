@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aegis_worker.domain.transitions import TERMINAL, State
@@ -20,13 +20,16 @@ CALLS_OFF = "cancelled while the payer has to act"
 CAPTURED = ("tok_visa", "tok_drop_on_capture", "tok_drop_on_refund")
 CANCELLED = ("tok_visa", "tok_drop_on_void")
 _LOOK_AGAIN_S = 0.2
+# Minor units; not every gateway takes the last of three decimals.
+_A_LITTLE = 10
 
 
 class Merchants:
     """Acts on the payments of orders whose funds are only held."""
 
-    def __init__(self, api: Api, stopping: threading.Event) -> None:
-        self._api, self._stopping = api, stopping
+    def __init__(self, api: Api, releasing: Collection[str], stopping: threading.Event) -> None:
+        """`releasing`: the gateways where a capture releases the rest of a hold."""
+        self._api, self._releasing, self._stopping = api, releasing, stopping
 
     def act_on(self, order: Order, payment_id: str, *, within_s: float) -> None:
         """See to it that nothing of the payment is held in the end."""
@@ -54,17 +57,21 @@ class Merchants:
         return state in TERMINAL or (is_waiting and self._posted(payment_id, "cancel", "cancel", {}))
 
     def _captures(self, payment_id: str) -> bool:
-        """Capture a half, then the rest, then refund a little. True once that is accepted, or there is nothing to take."""
+        """Capture a half, then the rest where that is still held, then refund a little.
+
+        True once that is accepted, or there is nothing to take.
+        """
         payment = self._payment(payment_id)
         state, amounts = State(payment["state"]), payment["amounts"]
         if state is State.AUTHORIZED and amounts["capturable"]:
-            half = {"amount": payment["amount"] // 2, "final": False}
-            if self._posted(payment_id, "captures", "half", half):
+            is_final = payment["gateway"] in self._releasing
+            half = {"amount": payment["amount"] // 20 * 10, "final": is_final}
+            if self._posted(payment_id, "captures", "half", half) and not is_final:
                 self._posted(payment_id, "captures", "rest", {})
             return False
         if not amounts["refundable"]:
             return state in TERMINAL
-        return self._posted(payment_id, "refunds", "refund", {"amount": 1})
+        return self._posted(payment_id, "refunds", "refund", {"amount": _A_LITTLE})
 
     def _payment(self, payment_id: str) -> Mapping[str, Any]:
         return self._api.get(f"/v1/payments/{payment_id}").body

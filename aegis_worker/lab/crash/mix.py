@@ -12,11 +12,11 @@ from itertools import count
 from urllib.parse import urlsplit
 
 from aegis_worker.audit.violations import Violation
-from aegis_worker.lab.demo.cast import cast, posts
+from aegis_worker.lab.demo.cast import posts
 
 from .baseline import PROGRAMS, Baseline, compare, measure
 from .inject import Injector
-from .load import ROLES, Answered
+from .load import Answered
 from .points import states
 from .schedule import Fault, schedule
 from .stage import Stage, last_lines
@@ -131,9 +131,7 @@ def _load(stage: Stage, seed: str, posted: list[Future[Answered]]) -> Iterator[N
     def post_forever() -> None:
         for number in count():
             if sum(not future.done() for future in posted[-2 * _MOST_WAITING :]) < _MOST_WAITING:
-                orders = posts(
-                    cast(_DOZEN, f"{seed}-{number}", stage.first_gateway, ROLES), f"{seed}-{number}"
-                )
+                orders = posts(stage.cast(_DOZEN, f"{seed}-{number}"), f"{seed}-{number}")
                 if number % _BATCH_EVERY:
                     posted.extend(stage.load.start(orders, pause_s=0.0))
                 else:

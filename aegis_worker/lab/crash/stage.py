@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,21 @@ from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.domain.modes import Owner
 from aegis_worker.errors import DatabaseUnavailable, OperatorError
 from aegis_worker.ids import new_id
+from aegis_worker.lab.demo.cast import Order, cast
+from aegis_worker.lab.demo.issuers import Issuer, issuers_of
 from aegis_worker.lab.demo.ledgers import Charge, read_ledger
 from aegis_worker.lab.demo.sink import Sink
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.stack import LocalStack, Running
 from aegis_worker.lab.local.stopping import Stopped
 from aegis_worker.settings import Settings, load_settings
-from aegis_worker.terminal.installation import opened_database
+from aegis_worker.terminal.installation import configured_gateways, opened_database
 
 from .books import Books
 from .disputes import differing, theirs
 from .judge import against_ledgers, against_sink, of_answers
-from .load import Answered, Load
-from .rehearsal import environment
+from .load import ROLES, Answered, Load
+from .rehearsal import environment, rehearsed
 
 _POLL_S = 0.2
 # How many characters of a log's line are shown as evidence.
@@ -39,7 +42,9 @@ _PATIENCE_S = 90.0
 
 @dataclass(slots=True)
 class Stage:
-    """The installation and those around it. `reported`: violations that were told of already."""
+    """The installation and those around it. `issuers`: the gateways that were chosen by name, with tokens of their own;
+    none: the sandboxes. `casts`: how often orders were made up. `reported`: violations that were told of already.
+    """
 
     stack: LocalStack
     running: Running
@@ -48,12 +53,15 @@ class Stage:
     sink: Sink
     books: Books
     stopping: threading.Event
+    issuers: Sequence[Issuer] = ()
+    casts: int = 0
     reported: set[tuple[str, str, str]] = field(default_factory=set)
 
-    @property
-    def first_gateway(self) -> str:
-        """The sandbox that is tried first."""
-        return next(iter(self.running.sandboxes))
+    def cast(self, payments: int, seed: str) -> list[Order]:
+        """So many orders of the load. Each call begins with the next issuer, so that few payments suffice for all."""
+        first, turn = next(iter(self.running.sandboxes)), self.casts
+        self.casts += 1
+        return cast(payments, seed, first_gateway=first, special=ROLES, issuers=self.issuers, turn=turn)
 
     def pause(self, seconds: float) -> None:
         """Raises Stopped when somebody asks to stop meanwhile."""
@@ -131,11 +139,15 @@ def staged(
     *,
     workers: int,
     own_times: bool,
+    chosen: Sequence[str] = (),
 ) -> Iterator[Stage]:
-    """Start it; stop and remove all of it in the end. Raises ConfigurationError, StackFailed or Stopped."""
+    """Start it; stop and remove all of it in the end. `chosen`: the gateways' names; none: all sandboxes.
+
+    Raises ConfigurationError, StackFailed or Stopped.
+    """
     merchant_id = new_id("crash")
     with temporary_data_dir() as folder:
-        ours = environment(environ, folder, own_times=own_times)
+        ours = environment(environ, own_times=own_times)
         stack = LocalStack(
             folder / "data",
             port=0,
@@ -144,19 +156,23 @@ def staged(
             environ=ours,
             say=say,
             watched=False,
+            choose=partial(rehearsed, chosen, own_times),
         )
         with stack, Sink() as sink:
             running = stack.start(stopping)
             settings = load_settings()
             places = {name: place["url"] for name, place in running.sandboxes.items()}
-            load = Load(running.api_url, running.api_key, places, stopping)
+            gateways = configured_gateways()
+            releasing = [name for name, one in gateways.items() if not one.capabilities.several_captures]
+            load = Load(running.api_url, running.api_key, places, releasing, stopping)
             try:
                 with opened_database() as database:
                     sink.secret = create_endpoint(
                         database, settings, Owner(merchant_id, "test"), sink.url, []
                     ).secret
                     books = Books(database)
-                    yield Stage(stack, running, settings, load, sink, books, stopping)
+                    issuers = issuers_of(chosen, gateways)
+                    yield Stage(stack, running, settings, load, sink, books, stopping, issuers)
             finally:
                 load.close()
 

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.domain.modes import Owner
 from aegis_worker.ids import new_id
 from aegis_worker.lab.embedded.stack import temporary_data_dir
+from aegis_worker.lab.local.config_files import emulated_tables
 from aegis_worker.lab.local.options import gateways_option
 from aegis_worker.lab.local.stack import LocalStack, Running
 from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
@@ -25,6 +27,7 @@ from aegis_worker.terminal.output import examples, progress, remark
 from .cast import Order, cast, posts
 from .draft import print_draft
 from .findings import Findings
+from .issuers import issuers_of
 from .ledgers import compare, read_ledger
 from .merchant import Merchant, Posted
 from .report import print_report
@@ -85,7 +88,7 @@ def command(
             merchant_id=merchant_id,
             environ=dict(os.environ),
             say=_say,
-            gateways=gateways,
+            choose=partial(emulated_tables, gateways) if gateways else None,
         )
         try:
             with stack:
@@ -112,13 +115,12 @@ def _run(
     payments: int,
     seed: int,
     stopping: threading.Event,
-    issuers: Sequence[str],
+    chosen: Sequence[str],
 ) -> Findings:
-    gateways = configured_gateways()
-    releasing = {name for name, gateway in gateways.items() if not gateway.capabilities.several_captures}
-    first = next(iter(running.sandboxes))
-    orders = cast(payments, seed, first_gateway=first, issuers=issuers, releasing=releasing)
-    merchant = Merchant(running.api_url, running.api_key, stopping)
+    places = {name: place["url"] for name, place in running.sandboxes.items()}
+    issuers = issuers_of(chosen, configured_gateways())
+    orders = cast(payments, seed, first_gateway=next(iter(places)), issuers=issuers)
+    merchant = Merchant(running.api_url, running.api_key, places, stopping)
     with Sink() as sink:
         with opened_database() as database:
             sink.secret = create_endpoint(
@@ -133,9 +135,7 @@ def _run(
         _await_webhooks(sink, expected, stopping)
         duration_s = time.monotonic() - started
         merchant.close()
-        charges = [
-            charge for name, place in running.sandboxes.items() for charge in read_ledger(name, place["url"])
-        ]
+        charges = [charge for name, url in places.items() for charge in read_ledger(name, url)]
         return Findings(seed, duration_s, posted, found, compare(found, charges), sink.arrivals())
 
 

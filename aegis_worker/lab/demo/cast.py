@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aegis_worker.domain.entities import EntityStatus
 from aegis_worker.domain.transitions import State
 
+from .issuers import Issuer
+
 PLAIN = "plain"
 _LEAST_OF_EACH = 2
 _REPEATED_SHARE = 0.05
 _FEWEST_AMOUNT, _MOST_AMOUNT = 100, 80_000  # minor units; scripted amounts of the sandbox begin at 900,001
-# Stripe's own test tokens for what the sandbox does by a script.
-_AT_STRIPE = {"tok_pending_2_on_refund": "tok_pendingRefund", "tok_fails_late_2": "tok_refundFail"}
 _RETURN_URL = "https://shop.example/done"
 
 
@@ -39,8 +39,9 @@ class Step:
 class Role:
     """What payments with these tokens go through; `{first}` in a token stands for the gateway that is tried first.
 
-    `payer`: the button that the payer clicks on the page of 3-D Secure. `may_end_as`: how else a payment may end, depending
-    on when what the merchant does gets through.
+    `payer`: what the payer does who has to act, `pass` or `fail`. `fails_over`: all issuers have a token for it, because
+    another gateway is tried as well. `may_end_as`: how else a payment may end, depending on when what the merchant does
+    gets through.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Role:
     capture_method: str = "automatic"
     steps: tuple[Step, ...] = ()
     payer: str = ""
+    fails_over: bool = False
     may_end_as: tuple[State, ...] = ()
 
     @property
@@ -60,11 +62,14 @@ class Role:
 
 ROLES = (
     Role("declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE),
-    Role("declined everywhere for now", 0.01, ("tok_soft_issuer_unavailable",), State.FAILURE),
+    Role(
+        "declined everywhere for now", 0.01, ("tok_soft_issuer_unavailable",), State.FAILURE, fails_over=True
+    ),
     Role(
         "declined by the first gateway for now",
         0.04,
         ("tok_soft_try_again_at_{first}", "tok_soft_issuer_unavailable_at_{first}"),
+        fails_over=True,
     ),
     Role("charged, connection dropped", 0.03, ("tok_drop",)),
     Role("charged, answered HTTP 500", 0.02, ("tok_500",)),
@@ -115,7 +120,7 @@ _METHODS: dict[str, tuple[int, tuple[str, ...], dict[str, tuple[str, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One payment to be posted, under `key`; with `repeated`, twice. Then its `payer` clicks, and its `steps` follow."""
+    """One payment to be posted, under `key`; with `repeated`, twice. Then its `payer` acts, and its `steps` follow."""
 
     role: str
     key: str
@@ -130,15 +135,18 @@ def cast(
     seed: int | str,
     first_gateway: str,
     special: Sequence[Role] = ROLES,
-    issuers: Sequence[str] = (),
-    releasing: Collection[str] = (),
+    issuers: Sequence[Issuer] = (),
+    turn: int = 0,
 ) -> list[Order]:
     """So many orders, the same for the same seed. Of few payments at most three quarters are special.
 
-    `issuers`: gateways that have issued a token for each card. Some plain cards have a token of one of them alone. Without
-    any, tokens are those that all sandboxes share. `releasing`: those of them where a capture releases the rest of a hold.
+    `issuers`: gateways that have issued a token for each card. Special payments are each gateway's in turn, and some plain
+    cards have a token of one gateway alone. Without any, tokens are those that all sandboxes share. `turn`: which gateway
+    begins, counted from 0 and on past the last.
     """
     rng = random.Random(seed)
+    special = [role for role in special if _is_possible(role, issuers)]
+    turns = {role: turn + place for place, role in enumerate(special)}
     roles: list[Role | None] = [*_special(payments, special)]
     roles += [None] * (payments - len(roles))
     repeated = max(_LEAST_OF_EACH, round(_REPEATED_SHARE * payments))
@@ -146,11 +154,24 @@ def cast(
         # The last ones, which are plain.
         _order(number, role, seed, rng, first_gateway, held_by, repeated=number >= payments - repeated)
         for number, (role, held_by) in enumerate(
-            zip(roles, _issuers_of(roles, issuers, releasing, rng), strict=True)
+            zip(roles, _issuers_of(roles, issuers, turns, rng), strict=True)
         )
     ]
     rng.shuffle(orders)
     return orders
+
+
+def _is_possible(role: Role, issuers: Sequence[Issuer]) -> bool:
+    """Whether these gateways can go through it; sandboxes that share their tokens can go through all."""
+    if not issuers:
+        return True
+    if role.fails_over and role.ends_as is State.SUCCESS:
+        return len(issuers) > 1
+    return bool(_able(role, issuers))
+
+
+def _able(role: Role, issuers: Sequence[Issuer]) -> list[Issuer]:
+    return [issuer for issuer in issuers if issuer.captures_often or not role.captures_often]
 
 
 def _special(payments: int, special: Sequence[Role]) -> list[Role]:
@@ -160,17 +181,17 @@ def _special(payments: int, special: Sequence[Role]) -> list[Role]:
 
 
 def _issuers_of(
-    roles: Sequence[Role | None], issuers: Sequence[str], releasing: Collection[str], rng: random.Random
-) -> Iterator[Sequence[str]]:
-    """Who has issued a token for each card. What is ordered of payments is seen at each gateway, so they take turns."""
-    turns: Counter[Role] = Counter()
+    roles: Sequence[Role | None], issuers: Sequence[Issuer], turns: Mapping[Role, int], rng: random.Random
+) -> Iterator[Sequence[Issuer]]:
+    """Who has issued a token for each card. What goes differently is to be seen at each gateway, so they take turns."""
+    done: Counter[Role] = Counter()
     for role in roles:
         if role is None:
             yield rng.choice([issuers, *([one] for one in issuers)])
-        elif role.steps and issuers:
-            able = [name for name in issuers if name not in releasing] if role.captures_often else issuers
-            yield [(able or issuers)[turns[role] % len(able or issuers)]]
-            turns[role] += 1
+        elif issuers and not role.fails_over:
+            able = _able(role, issuers)
+            yield [able[(turns[role] + done[role]) % len(able)]]
+            done[role] += 1
         else:
             yield issuers
 
@@ -189,19 +210,20 @@ def _order(
     seed: int | str,
     rng: random.Random,
     first_gateway: str,
-    issuers: Sequence[str],
+    issuers: Sequence[Issuer],
     *,
     repeated: bool,
 ) -> Order:
-    method: dict[str, Any]
-    method, currency = _method(rng)
+    method, currency = _method(rng, issuers)
     if role is not None:
-        token = role.tokens[number % len(role.tokens)].format(first=first_gateway)
-        method, currency = {"type": "card", "token": token}, rng.choice(_METHODS["card"][1])
+        first = issuers[0].name if issuers else first_gateway
+        token = role.tokens[number % len(role.tokens)].format(first=first)
+        method, currency = {"type": "card", "token": token}, _currency(rng, "card", issuers)
     amount = rng.randint(_FEWEST_AMOUNT, _MOST_AMOUNT)
     steps, payer = (role.steps, role.payer) if role else ((), "")
     if issuers and method["type"] == "card":
-        method = _with_tokens(method, issuers)
+        tokens = {issuer.name: issuer.token(method["token"]) for issuer in issuers}
+        method = {"type": "card", "tokens": tokens}
     if issuers or steps:
         # Not every gateway takes the last of three decimals.
         amount -= amount % 10
@@ -221,14 +243,15 @@ def _order(
     return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated, steps, payer)
 
 
-def _with_tokens(method: Mapping[str, Any], issuers: Sequence[str]) -> dict[str, Any]:
-    token = method["token"]
-    own = {"stripe": _AT_STRIPE.get(token, token)}
-    return {"type": "card", "tokens": {name: own.get(name, token) for name in issuers}}
-
-
-def _method(rng: random.Random) -> tuple[dict[str, str], str]:
-    kind = rng.choices(list(_METHODS), weights=[weight for weight, _, _ in _METHODS.values()])[0]
-    _, currencies, fields = _METHODS[kind]
+def _method(rng: random.Random, issuers: Sequence[Issuer]) -> tuple[dict[str, Any], str]:
+    taken = [kind for kind in _METHODS if not issuers or any(kind in issuer.methods for issuer in issuers)]
+    kind = rng.choices(taken, weights=[_METHODS[kind][0] for kind in taken])[0]
+    _, _, fields = _METHODS[kind]
     method = {"type": kind, **{name: rng.choice(values) for name, values in fields.items()}}
-    return method, rng.choice(currencies)
+    return method, _currency(rng, kind, issuers)
+
+
+def _currency(rng: random.Random, kind: str, issuers: Sequence[Issuer]) -> str:
+    """One that all of the issuers take who take such a method."""
+    taking = [issuer.currencies for issuer in issuers if kind in issuer.methods]
+    return rng.choice([one for one in _METHODS[kind][1] if all(one in currencies for currencies in taking)])

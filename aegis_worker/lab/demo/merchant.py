@@ -19,7 +19,7 @@ from aegis_worker.terminal.api import ENDED_JOB, Api
 from aegis_worker.terminal.output import progress, remark
 
 from .cast import Order, Step
-from .payers import click
+from .payers import Payers
 
 THREADS = 8
 _POLL_AT_MOST = 100
@@ -42,8 +42,12 @@ class Posted:
 class Merchant:
     """Works with `THREADS` threads. Everything raises Stopped soon after `stopping` is set."""
 
-    def __init__(self, api_url: str, api_key: str, stopping: threading.Event) -> None:
+    def __init__(
+        self, api_url: str, api_key: str, places: Mapping[str, str], stopping: threading.Event
+    ) -> None:
+        """`places`: the emulated gateways' URLs by name, for payers who have to act."""
         self._api = Api(api_url, api_key, connections=THREADS)
+        self._payers = Payers(places)
         self._api.stop = stopping
         self._stopping = stopping
 
@@ -90,7 +94,7 @@ class Merchant:
                 self._pause()
 
     def take_steps(self, posted: Sequence[Posted]) -> None:
-        """Send each payer to the page, then order what the payment's steps say, one after the other, each to its end.
+        """Have each payer act, then order what the payment's steps say, one after the other, each to its end.
 
         Raises OperatorError when the API refuses one.
         """
@@ -122,8 +126,9 @@ class Merchant:
 
     def _send_payer(self, posted: Posted) -> None:
         payment = self._awaited(f"/v1/payments/{posted.payment_id}", _is_decided_or_waits_for_payer)
-        action = payment and payment["next_action"]
-        brought_back = click(action["url"], posted.order.payer) if action else {}
+        if payment is None or not payment["next_action"]:
+            return
+        brought_back = self._payers.act(payment["next_action"], payment["gateway"], posted.order.payer)
         if brought_back:
             reply = self._api.confirm(posted.payment_id, brought_back, f"{posted.order.key}-back")
             if not reply.ok:
@@ -151,6 +156,7 @@ class Merchant:
 
     def close(self) -> None:
         """Close the connections."""
+        self._payers.close()
         self._api.close()
 
     def _read(self, path: str) -> Mapping[str, Any]:

@@ -1,34 +1,60 @@
-"""Payers who are sent to a page of 3-D Secure: they open it and click on one of its buttons."""
+"""Payers who have to act: they click a button on a page, or solve a challenge in the shop's own page."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 import urllib3
 
 from aegis_worker.errors import OperatorError
+from aegis_worker.lab.local.emulated import emulated
+from aegis_worker.strict_json import MalformedJson, parse
 
 _TIMEOUT_S = 10.0
-# What Adyen gives the shop to hand on. Other gateways know by themselves how the payer did.
-_BROUGHT_BACK = "redirectResult"
-_BUTTON = re.compile(r'<form method="post" action="([^"]+)"')
+_FORM = re.compile(r'<form method="post" action="([^"]+)"')
+# How the forms' addresses end, and what the library of a gateway calls it, by what the payer does.
+_BUTTONS = {"pass": ("/pass", "/approve"), "fail": ("/fail", "/cancel")}
+_RESULTS = {"pass": "passed", "fail": "failed"}
 
 
-def click(page: str, button: str) -> dict[str, str]:
-    """Open the page and click the button whose form's address ends like that. Raises OperatorError where there is none.
+class Payers:
+    """Act in front of emulated gateways. `places`: the emulators' URLs by the gateways' names."""
 
-    Returns what the shop's address is given for the gateway, which the payer so brings back: empty where that is nothing.
-    """
-    with urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False) as pool:
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False)
+
+    def act(self, action: Mapping[str, Any], gateway: str, does: str) -> Mapping[str, Any]:
+        """Do what a payment's `next_action` asks for; `does` is `pass` or `fail`. Whoever acts again does the same.
+
+        Returns what the shop hands on to the gateway: empty where the gateway knows by itself how the payer did. Raises
+        OperatorError where the gateway does not answer as it should.
+        """
         try:
-            shown = pool.request("GET", page).data.decode()
-            action = next((action for action in _BUTTON.findall(shown) if action.endswith(button)), None)
-            if action is None:
-                raise OperatorError(f"the page of 3-D Secure has no button {button}")
-            # Where the payer goes on is the shop's, and the demo has no pages.
-            sent_on = pool.request("POST", urljoin(page, action), redirect=False)
-        except (urllib3.exceptions.HTTPError, UnicodeDecodeError) as error:
-            raise OperatorError(f"the page of 3-D Secure does not answer: {error}") from error
-    given = dict(parse_qsl(urlsplit(sent_on.headers.get("Location", "")).query))
-    return {name: value for name, value in given.items() if name == _BROUGHT_BACK}
+            return (self._solve if "data" in action else self._click)(action, gateway, does)
+        except (urllib3.exceptions.HTTPError, UnicodeDecodeError, MalformedJson, KeyError) as error:
+            raise OperatorError(f"a payer can't act at {gateway}: {error!r}") from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def _click(self, action: Mapping[str, Any], gateway: str, does: str) -> Mapping[str, Any]:
+        page = action["url"]
+        shown = self._pool.request("GET", page).data.decode()
+        button = next((form for form in _FORM.findall(shown) if form.endswith(_BUTTONS[does])), None)
+        if button is None:
+            raise OperatorError(f"the page of {gateway} has no button to {does}")
+        # Where the payer goes on is the shop's, and here it has no pages.
+        sent_on = self._pool.request("POST", urljoin(page, button), redirect=False)
+        given = dict(parse_qsl(urlsplit(sent_on.headers.get("Location", "")).query))
+        return {name: value for name, value in given.items() if name in emulated(gateway).handed_on}
+
+    def _solve(self, action: Mapping[str, Any], gateway: str, does: str) -> Mapping[str, Any]:
+        name = emulated(gateway).library
+        secret = quote(action["data"][name], safe="")
+        shown = self._pool.request("GET", f"{self._places[gateway]}/challenge?{name}={secret}").data
+        return dict(parse(shown)[_RESULTS[does]])

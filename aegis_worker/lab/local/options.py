@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .emulated import EMULATED
+
 
 def _names(ctx: click.Context, param: click.Parameter, given: str | None) -> tuple[str, ...]:
     names = tuple(name.strip() for name in (given or "").split(",") if name.strip())
@@ -18,6 +20,6 @@ gateways_option = click.option(
     callback=_names,
     help=(
         "Only these gateways, in this order, separated by commas, each with an emulator of its own: sandboxes of "
-        "gateways.toml, stripe and adyen. routing.toml is not used then."
+        f"gateways.toml, {', '.join(EMULATED)}. routing.toml is not used then."
     ),
 )

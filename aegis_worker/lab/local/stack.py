@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -21,7 +21,8 @@ from aegis_worker.settings import default_config_dir
 from aegis_worker.store_urls import checked_database_url
 from aegis_worker.terminal.worker_parts import opened_worker
 
-from .config_files import EMULATED_ADAPTERS, copy_config
+from .config_files import ChooseTables, write_config
+from .emulated import ADAPTERS
 from .folder import DataFolder, Secrets
 from .launched import LaunchedPrograms
 from .programs import (
@@ -68,13 +69,13 @@ class LocalStack:
         say: Callable[[str], None],
         watched: bool = True,
         without: Collection[str] = (),
-        gateways: Sequence[str] = (),
+        choose: ChooseTables | None = None,
     ) -> None:
         """`port` 0: any free one. `workers`: processes of the Celery worker. `say` is told what is going on.
 
         With `watched` off nobody starts again what dies: for who kills on purpose. `without`: names of programs that are
-        not to run here, such as worker and beat. `gateways`: the emulated gateways to have, see `config_files`; none: the
-        sandboxes of the configuration, beside its other gateways.
+        not to run here, such as worker and beat. `choose`: which gateways to have, each emulated or in process; None: those
+        of the configuration, whose sandboxes are emulated.
         """
         self.folder = DataFolder(data_dir)
         self._port = port
@@ -84,7 +85,7 @@ class LocalStack:
         self._environ = checked_stores(environ)
         self._say = partial(_in_spite_of_everything, say)
         self._without = without
-        self._gateways = gateways
+        self._choose = choose
         self._config_dir = Path(environ.get("AEGIS_CONFIG_DIR") or default_config_dir()).absolute()
         self.stores = Stores(self.folder.path, self._environ)
         self.launched = LaunchedPrograms(self.folder.logs)
@@ -154,12 +155,12 @@ class LocalStack:
         return stores | {program.name: self.launched.pid(program.name) for program in self.launched.running()}
 
     def _emulated(self, kept: Secrets) -> list[Sandbox]:
-        if not self._gateways:
+        if self._choose is None:
             return sandboxes(self._config_dir, kept)
-        chosen = self.folder.path / "config"
-        copy_config(self._config_dir, self._gateways, chosen)
-        self._config_dir = chosen
-        return sandboxes(chosen, kept, EMULATED_ADAPTERS)
+        own = self.folder.path / "config"
+        write_config(self._config_dir, self._choose(self._config_dir), own)
+        self._config_dir = own
+        return sandboxes(own, kept, ADAPTERS)
 
     def _settings(self, running: Running, gateways: list[Sandbox], kept: Secrets) -> dict[str, str]:
         """Environment variables for whoever works with this installation."""

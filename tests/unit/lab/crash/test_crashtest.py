@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +13,6 @@ from support.command_line import CONFIG_DIR, Aegis, aegis
 
 from aegis_worker.audit.violations import Violation
 from aegis_worker.crash_points import LAST_WORDS, POINTS, VARIABLE
-from aegis_worker.errors import ConfigurationError
-from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.gateways.registry import load_configs
 from aegis_worker.ids import event_id
 from aegis_worker.lab.crash import PointNames
@@ -26,13 +23,16 @@ from aegis_worker.lab.crash.kills import Kills
 from aegis_worker.lab.crash.load import ROLES, Answered
 from aegis_worker.lab.crash.mix import in_time
 from aegis_worker.lab.crash.points import PointResult
-from aegis_worker.lab.crash.rehearsal import SHORT_TIMES, environment, only_sandboxes
+from aegis_worker.lab.crash.rehearsal import SHORT_TIMES, environment, rehearsed
 from aegis_worker.lab.crash.report import points_as_json
 from aegis_worker.lab.crash.schedule import Fault, schedule
 from aegis_worker.lab.demo.cast import PLAIN, Order
 from aegis_worker.lab.demo.ledgers import Charge, Disputed
 from aegis_worker.lab.demo.sink import Arrivals
-from aegis_worker.settings import default_config_dir
+from aegis_worker.lab.local.config_files import write_config
+from aegis_worker.lab.local.emulated import ADAPTERS, EMULATED
+from aegis_worker.lab.local.folder import Secrets
+from aegis_worker.lab.local.programs import sandboxes
 
 __all__ = ["aegis"]
 
@@ -142,9 +142,9 @@ absence_window_s = 120
 """
 
 
-def test_no_gateway_is_left_that_is_no_sandbox() -> None:
-    kept = tomllib.loads(only_sandboxes(_WITH_A_REAL_GATEWAY, short=True))["gateways"]
-    assert kept == {
+def test_no_gateway_is_left_that_is_not_emulated_and_every_wait_is_short(tmp_path: Path) -> None:
+    (tmp_path / "gateways.toml").write_text(_WITH_A_REAL_GATEWAY)
+    assert rehearsed([], False, tmp_path) == {
         "box": {
             "adapter": "sandbox",
             "connect_timeout_s": 1,
@@ -156,26 +156,25 @@ def test_no_gateway_is_left_that_is_no_sandbox() -> None:
     }
 
 
-def test_the_shipped_gateways_are_fit_for_a_rehearsal(tmp_path) -> None:
-    gateways = tmp_path / "gateways.toml"
-    gateways.write_text(only_sandboxes((default_config_dir() / "gateways.toml").read_text(), short=True))
-    configs = load_configs(gateways, {})
-    assert [config.name for config in configs] == ["sandbox_a", "sandbox_b"]
+@pytest.mark.parametrize("names", [[], ["sandbox_a", *EMULATED]])
+def test_the_gateways_of_a_rehearsal_are_fit_for_it(names: list[str], tmp_path: Path) -> None:
+    write_config(CONFIG_DIR, rehearsed(names, False, CONFIG_DIR), tmp_path / "config")
+    emulators = sandboxes(tmp_path / "config", Secrets(), ADAPTERS)
+    environ = {name: value for emulator in emulators for name, value in emulator.settings.items()}
+    configs = load_configs(tmp_path / "config" / "gateways.toml", environ)
+    assert [config.name for config in configs] == (names or ["sandbox_a", "sandbox_b"])
     for config in configs:
-        assert (config.slowest_call_s, config.breaker.open_s, config.breaker.unknown_rate) == (3, 1, 1)
+        assert config.slowest_call_s == 3 < float(SHORT_TIMES["AEGIS_LEASE_S"])
+        assert (config.breaker.open_s, config.breaker.unknown_rate) == (1, 1)
 
 
-def test_own_times_are_kept_when_asked_for() -> None:
-    kept = tomllib.loads(only_sandboxes(_WITH_A_REAL_GATEWAY, short=False))["gateways"]["box"]
+def test_own_times_are_kept_when_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "gateways.toml").write_text(_WITH_A_REAL_GATEWAY)
+    kept = rehearsed([], True, tmp_path)["box"]
     assert (kept["connect_timeout_s"], kept["timeout_s"], kept["options"]["absence_window_s"]) == (5, 30, 120)
 
 
-def test_without_a_sandbox_there_is_nothing_to_rehearse_with() -> None:
-    with pytest.raises(ConfigurationError, match="sandbox"):
-        only_sandboxes('[gateways.acme]\nadapter = "acme"\n', short=True)
-
-
-def test_a_rehearsal_never_touches_given_stores_and_is_not_armed_itself(tmp_path: Path) -> None:
+def test_a_rehearsal_never_touches_given_stores_and_is_not_armed_itself() -> None:
     given = {
         "PATH": "/bin",
         "DATABASE_URL": "postgresql://live",
@@ -186,20 +185,8 @@ def test_a_rehearsal_never_touches_given_stores_and_is_not_armed_itself(tmp_path
         "AEGIS_LEASE_S": "90",
         "AEGIS_CONFIG_DIR": str(CONFIG_DIR),
     }
-    ours = environment(given, tmp_path, own_times=False)
-    left = {"PATH": "/bin", "AEGIS_BATCH": "8", "AEGIS_CONFIG_DIR": str(tmp_path / "config")}
-    assert ours == left | SHORT_TIMES
-
-
-def test_the_short_times_fit_together(tmp_path: Path) -> None:
-    ours = environment({"AEGIS_CONFIG_DIR": str(CONFIG_DIR)}, tmp_path, own_times=False)
-    configs = [
-        gateway.config for gateway in load_gateways(Path(ours["AEGIS_CONFIG_DIR"]) / "gateways.toml").values()
-    ]
-    assert configs
-    assert max(config.connect_timeout_s + config.timeout_s for config in configs) < float(
-        ours["AEGIS_LEASE_S"]
-    )
+    left = {"PATH": "/bin", "AEGIS_BATCH": "8", "AEGIS_CONFIG_DIR": str(CONFIG_DIR)}
+    assert environment(given, own_times=False) == left | SHORT_TIMES
 
 
 # --- Judgement
@@ -263,6 +250,13 @@ def test_a_sale_that_a_crash_lost_is_found_and_one_that_no_gateway_takes_is_not(
     not_taken = a_payment(state="FAILURE", last_error={"code": "no_eligible_gateway"})
     assert broken(of_endings([answered()], [lost], ROLES)) == [("I3", A)]
     assert broken(of_endings([answered()], [not_taken], ROLES)) == []
+
+
+def test_a_payer_who_could_not_act_in_time_excuses_the_end_of_a_payment_that_had_one() -> None:
+    given_up = a_payment(state="FAILURE", last_error={"code": "payer_abandoned"})
+    with_payer = Answered(Order("3-D Secure", "k", {}, repeated=False, payer="pass"), A)
+    assert broken(of_endings([with_payer], [given_up], ROLES)) == []
+    assert broken(of_endings([answered()], [given_up], ROLES)) == [("I3", A)]
 
 
 @pytest.mark.parametrize(

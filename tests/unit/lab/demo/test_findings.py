@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from aegis_worker.ids import event_id
-from aegis_worker.lab.demo.cast import PLAIN, ROLES, cast, posts
+from aegis_worker.lab.demo.cast import PLAIN, ROLES, Order, cast, posts
 from aegis_worker.lab.demo.findings import Findings
+from aegis_worker.lab.demo.issuers import Issuer
 from aegis_worker.lab.demo.ledgers import Charge, Comparison, compare
 from aegis_worker.lab.demo.merchant import Posted
 from aegis_worker.lab.demo.sink import Arrivals, Sink
@@ -198,21 +200,45 @@ def test_the_same_seed_gives_the_same_posts_and_another_one_others() -> None:
     assert posts(first, 1) == posts(same, 1) != posts(other, 2)
 
 
-def test_cards_have_a_token_of_each_gateway_or_of_one_of_them() -> None:
-    issuers = ["sandbox_a", "stripe"]
+def issuer(name: str, **more: Any) -> Issuer:
+    return Issuer(name, frozenset({"card"}), frozenset({"USD", "BHD"}), **more)
+
+
+def tokens_by_role(orders: Sequence[Order]) -> dict[str, set[tuple[str, ...]]]:
+    """Whose tokens payments of each role have."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for order in orders:
+        found.setdefault(order.role, set()).add(tuple(order.body["payment_method"]["tokens"]))
+    return found
+
+
+def test_what_goes_differently_is_each_gateways_in_turn_and_plain_cards_are_of_all_or_of_one() -> None:
+    issuers = [issuer("sandbox_a"), issuer("stripe")]
     orders = cast(200, seed=1, first_gateway="sandbox_a", issuers=issuers)
-    cards = [order for order in orders if order.body["payment_method"]["type"] == "card"]
-    held = {
-        (order.role == PLAIN, bool(order.steps), tuple(order.body["payment_method"]["tokens"]))
-        for order in cards
-    }
-    both, each = tuple(issuers), [(name,) for name in issuers]
-    assert held == {
-        (False, False, both),
-        *((False, True, one) for one in each),
-        *((True, False, some) for some in (both, *each)),
-    }
-    assert all(order.body["amount"] % 10 == 0 for order in cards)
+    found = tokens_by_role(orders)
+    both, each = ("sandbox_a", "stripe"), {("sandbox_a",), ("stripe",)}
+    assert found.pop(PLAIN) == {both, *each}
+    for role in ROLES:
+        assert found.pop(role.name) == ({both} if role.fails_over else each)
+    assert found == {}
+    assert all(order.body["amount"] % 10 == 0 for order in orders)
+    assert {order.body["currency"] for order in orders} == {"USD", "BHD"}
+
+
+def test_a_gateway_has_its_own_token_for_what_the_sandboxes_do() -> None:
+    orders = cast(100, seed=1, first_gateway="stripe", issuers=[issuer("stripe")])
+    pending = [order for order in orders if order.role == "refunded while a refund is pending"]
+    assert {order.body["payment_method"]["tokens"]["stripe"] for order in pending} == {"tok_pendingRefund"}
+
+
+def test_what_a_gateway_can_not_do_is_not_ordered_of_it() -> None:
+    often = {role.name for role in ROLES if role.captures_often}
+    issuers = [issuer("adyen", captures_often=False), issuer("stripe")]
+    found = tokens_by_role(cast(100, seed=1, first_gateway="adyen", issuers=issuers))
+    assert all(found[name] == {("stripe",)} for name in often)
+    alone = tokens_by_role(cast(100, seed=1, first_gateway="adyen", issuers=issuers[:1]))
+    over = {role.name for role in ROLES if role.fails_over and role.ends_as == "SUCCESS"}
+    assert alone.keys() == {PLAIN, *(role.name for role in ROLES)} - often - over
 
 
 def test_what_is_posted_again_has_the_same_key_and_body() -> None:

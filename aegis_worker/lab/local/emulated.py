@@ -1,0 +1,83 @@
+"""The gateways that an emulator stands in for, beside the sandboxes: an entry each, for everything that is started here.
+
+A further one is an entry of `EMULATED`. Its name is that of its adapter and of the emulator's wire format. Nothing of the
+user's own table is used but the name: an emulator is never given a real account's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# What emulators need alike. Test tokens make outcomes unknown on purpose, which must not open the breaker.
+_ALIKE: Mapping[str, Any] = {"mode": "test", "breaker": {"unknown_rate": 1.0, "open_s": 10}}
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatedGateway:
+    """What is particular to a gateway.
+
+    `table`: of its table in gateways.toml, beside what all have alike. `tokens`: its own test tokens, by the sandbox's for
+    the same behaviour; a token that is not here is called the same. `handed_on`: what the shop hands on of the address by
+    which payers come back; empty where the gateway knows by itself how the payer did. `library`: what the gateway's library
+    in the shop's page takes out of `next_action.data`.
+    """
+
+    table: Mapping[str, Any] = field(default_factory=dict)
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    handed_on: frozenset[str] = frozenset()
+    library: str = "client_secret"
+
+    def token(self, sandboxes: str) -> str:
+        """What the gateway calls a test token of the sandboxes."""
+        return self.tokens.get(sandboxes, sandboxes)
+
+
+EMULATED: Mapping[str, EmulatedGateway] = {
+    "stripe": EmulatedGateway(
+        table={
+            "fee_fixed_minor": 30,
+            "fee_basis_points": 290,
+            "options": {"publishable_key": "pk_test_emulator", "multicapture": True, "absence_window_s": 120},
+        },
+        tokens={"tok_pending_2_on_refund": "tok_pendingRefund", "tok_fails_late_2": "tok_refundFail"},
+    ),
+    "adyen": EmulatedGateway(
+        table={
+            "account": "EmulatedShop",
+            "fee_fixed_minor": 11,
+            "fee_basis_points": 320,
+            "options": {"return_url": "https://shop.example/back"},
+        },
+        tokens={
+            # Each refund of Adyen's is only taken in, and pends until it is told.
+            "tok_pending_2_on_refund": "tok_visa",
+            "tok_fails_late_2": "tok_refund_failed",
+            # Nothing moves there before what the payer brought back is handed over, however long that takes.
+            "tok_3ds_120": "tok_authenticate",
+        },
+        handed_on=frozenset({"redirectResult"}),
+        library="token",
+    ),
+}
+_SANDBOX = EmulatedGateway()
+ADAPTERS = frozenset({"sandbox", *EMULATED})
+
+
+def emulated(name: str) -> EmulatedGateway:
+    """What is particular to a gateway, by its name; sandboxes have any other."""
+    return EMULATED.get(name, _SANDBOX)
+
+
+def table_of(name: str) -> dict[str, Any]:
+    """The table in gateways.toml of a gateway of `EMULATED`."""
+    variable = f"AEGIS_EMULATED_{name.upper()}"
+    return {
+        "adapter": name,
+        "base_url_env": f"{variable}_URL",
+        "api_key_env": f"{variable}_KEY",
+        "webhook_secret_env": f"{variable}_WEBHOOK_SECRET",
+        **_ALIKE,
+        **EMULATED[name].table,
+    }
