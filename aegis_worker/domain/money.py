@@ -22,12 +22,16 @@ class Money(Struct, frozen=True):
             raise ValueError(f"{self.currency!r} is not an ISO 4217 currency that can be charged")
 
     def decimal(self) -> str:
-        """The amount as a decimal string (`19.99`), for gateways and people that want one: the only such place."""
-        exponent = EXPONENTS[self.currency]
-        if exponent == 0:
-            return str(self.minor)
-        digits = str(self.minor).rjust(exponent + 1, "0")
-        return f"{digits[:-exponent]}.{digits[-exponent:]}"
+        """The amount as a decimal string (`19.99`)."""
+        return as_decimal(self.minor, EXPONENTS[self.currency])
 
     def __str__(self) -> str:
         return f"{self.decimal()} {self.currency}"
+
+
+def as_decimal(units: int, exponent: int) -> str:
+    """Units as a decimal string with `exponent` decimals, for gateways and people that want one: the only such place."""
+    if exponent == 0:
+        return str(units)
+    digits = str(units).rjust(exponent + 1, "0")
+    return f"{digits[:-exponent]}.{digits[-exponent:]}"

@@ -24,6 +24,7 @@ class Capabilities:
     `key_lifetimes_s`: by operation, where a key of it lives another time than `key_lifetime_s`. `methods`: the types of
     `payment_method` that it takes, each with the fields that it can't do without: `token` where the gateway has issued
     something for this payer, `vpa` and the like where the payer must be named, none where the type alone is enough.
+    `providers`: of wallets and lenders, the only ones that it takes; None: any, as far as its account goes.
     `bare_tokens`: the form of the tokens that it takes although nobody says that it issued them, as sandboxes take each
     other's; None: none, as where money moves. `payer`: what it is sent of who pays, of `domain.payer.FIELDS`.
 
@@ -51,6 +52,7 @@ class Capabilities:
     amounts: Amounts = ISO_AMOUNTS
     key_lifetimes_s: Mapping[Operation, float] = field(default_factory=dict)
     methods: Mapping[str, frozenset[str]] = field(default_factory=lambda: {"card": frozenset({"token"})})
+    providers: frozenset[str] | None = None
     bare_tokens: re.Pattern[str] | None = None
     payer: frozenset[str] = frozenset()
     holds: bool = True

@@ -22,6 +22,7 @@ from .base import Adapter
 from .config import AmountLimits, GatewayConfig
 from .limits import breaker_limits, numbers, retry_limits
 from .null.adapter import NullAdapter
+from .paypal.adapter import PayPalAdapter
 from .reach import FILES, reach
 from .sandbox.adapter import SandboxAdapter
 from .stripe.adapter import StripeAdapter
@@ -31,6 +32,7 @@ ADAPTERS: dict[str, Callable[[GatewayConfig], Adapter]] = {
     "null": NullAdapter,
     "stripe": StripeAdapter,
     "adyen": AdyenAdapter,
+    "paypal": PayPalAdapter,
 }
 
 # These gateways move no money, whatever a table says, so they are for test payments alone.

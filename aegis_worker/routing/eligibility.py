@@ -60,6 +60,9 @@ def sort_out(
 
 
 def _lacks(terms: PaymentTerms, able: Capabilities) -> str | None:
+    taken = able.amounts.currencies
+    if taken is not None and terms.amount.currency not in taken:
+        return f"does not take {terms.amount.currency}"
     if not able.takes(terms.amount):
         return f"can't take {terms.amount} exactly"
     if terms.capture_method == "manual" and not able.holds:
@@ -80,6 +83,9 @@ def does_not_take(terms: PaymentTerms, mode: Mode, candidate: Candidate) -> str 
         return f"does not take {currency}"
     if method not in capabilities.methods or (gateway.methods and method not in gateway.methods):
         return f"does not take {method}"
+    provider = terms.payment_method.get("provider")
+    if provider is not None and capabilities.providers is not None and provider not in capabilities.providers:
+        return f"does not take {provider}"
     if gateway.countries and country is not None and country not in gateway.countries:
         return f"does not serve {country}"
     return _lacks(terms, capabilities) or (_beyond_limits(terms.amount, gateway) if gateway.amounts else None)

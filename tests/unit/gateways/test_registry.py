@@ -247,7 +247,8 @@ def test_what_is_left_out_is_what_the_file_says_of_the_defaults(tmp_path):
 def test_every_adapter_with_an_address_declares_by_what_its_answers_are_known() -> None:
     """A forgotten declaration would believe every answer for its place (design D18)."""
     for name, adapter in ADAPTERS.items():
-        options = {"return_url": "https://shop.test"} if name == "adyen" else {}
+        options = {"return_url": "https://shop.test"} if name in ("adyen", "paypal") else {}
+        options |= {"client_id": "c"} if name == "paypal" else {}
         given: Any = {"name": "g", "adapter": name, "base_url": "http://127.0.0.1:1", "options": options}
         config = GatewayConfig(**given, api_key="k", account="a")
         identity = adapter(config).capabilities.identity

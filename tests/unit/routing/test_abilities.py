@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.plain_payment import a_payment
@@ -17,8 +18,8 @@ from aegis_worker.routing.config import RoutingConfig
 from aegis_worker.routing.router import decide
 
 
-def left_out(amount: Money, able: Capabilities, *, capture_method: str = "automatic") -> dict[str, str]:
-    payment = a_payment(amount=amount, capture_method=capture_method)
+def left_out(amount: Money, able: Capabilities, **terms: Any) -> dict[str, str]:
+    payment = a_payment(amount=amount, **terms)
     a, b = candidates(a={}, b={})
     a.capabilities = replace(able, bare_tokens=b.capabilities.bare_tokens)
     return dict(decide(payment, [a, b], {}, RoutingConfig(), random.Random(1)).left_out)
@@ -41,3 +42,16 @@ def test_an_amount_between_its_steps_goes_elsewhere_and_is_never_rounded(
 def test_where_it_has_no_holds_it_takes_charges_only(capture_method: str, expected: dict[str, str]) -> None:
     able = Capabilities((Operation.PROCESS,), 60.0, 0.0, holds=False)
     assert left_out(Money(1999, "USD"), able, capture_method=capture_method) == expected
+
+
+@pytest.mark.parametrize(("provider", "expected"), [("paytm", {"a": "does not take paytm"}), ("paypal", {})])
+def test_a_wallet_goes_to_who_provides_it(provider: str, expected: dict[str, str]) -> None:
+    takes = {"wallet": frozenset({"provider"})}
+    able = Capabilities((Operation.PROCESS,), 60.0, 0.0, methods=takes, providers=frozenset({"paypal"}))
+    wallet = {"type": "wallet", "provider": provider}
+    assert left_out(Money(1999, "USD"), able, payment_method=wallet) == expected
+
+
+def test_a_currency_that_it_does_not_take_goes_elsewhere() -> None:
+    able = Capabilities((Operation.PROCESS,), 60.0, 0.0, amounts=Amounts(currencies=frozenset({"EUR"})))
+    assert left_out(Money(1999, "USD"), able) == {"a": "does not take USD"}
