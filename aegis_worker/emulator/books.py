@@ -265,6 +265,10 @@ class Books:
         """The script that the payment's token or amount names."""
         return tokens.asked_for(payment.token, payment.amount, self.options.name)
 
+    def new_dispute_id(self) -> str:
+        """The id of a dispute that is opened now."""
+        return new_id("dp")
+
     def of_account(self, tx: Transaction, payment: Payment) -> dict[str, Any]:
         """Whose the payment is, where the wire format knows accounts."""
         return {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .ledger import Document, Transaction
-from .payments import Payment, new_id
+from .payments import Payment
 from .scripts import Script
 
 KIND = "dispute"
@@ -31,7 +31,9 @@ class Contest:
     after_s: float = 0.0
 
 
-def _opened(payment: Payment, contest: Contest, amount: int | None, now: float, **more: Any) -> Document:
+def _opened(
+    dispute_id: str, payment: Payment, contest: Contest, amount: int | None, now: float, **more: Any
+) -> Document:
     """A new dispute of `amount` minor units (None: all that was captured). Raises ValueError."""
     amount = payment.captured if amount is None else amount
     if contest.status not in STATUSES or (contest.ends and contest.ends not in STATUSES):
@@ -49,7 +51,7 @@ def _opened(payment: Payment, contest: Contest, amount: int | None, now: float, 
         "status": contest.status,
         **more,
     }
-    return Document(new_id("dp"), KIND, payment.id, body, now + contest.after_s if contest.ends else None)
+    return Document(dispute_id, KIND, payment.id, body, now + contest.after_s if contest.ends else None)
 
 
 def advanced(dispute: Document, status: str) -> Document:
@@ -104,6 +106,9 @@ class Disputing(Protocol):
     def script_of(self, tx: Transaction, payment: Payment) -> Script:
         """The script of the payment's token."""
 
+    def new_dispute_id(self) -> str:
+        """The id of a dispute that is opened now."""
+
     def of_account(self, tx: Transaction, payment: Payment) -> dict[str, Any]:
         """Whose the payment is, where the wire format knows accounts."""
 
@@ -148,6 +153,7 @@ def by_hand(books: Disputing, body: dict[str, Any]) -> dict[str, Any]:
 def _open(
     books: Disputing, tx: Transaction, payment: Payment, wanted: Contest, amount: int | None, now: float
 ) -> Document:
-    dispute = _opened(payment, wanted, amount, now, **books.of_account(tx, payment))
+    more = books.of_account(tx, payment)
+    dispute = _opened(books.new_dispute_id(), payment, wanted, amount, now, **more)
     change(books, tx, None, dispute, now)
     return dispute

@@ -70,5 +70,5 @@ class Instance:
 
     def _webhook_sender(self, base_url: str) -> WebhookSender:
         plan = self.plan
-        sign = plan.format.signer(base_url)
+        sign = plan.format.signer(self._ledger, base_url)
         return WebhookSender(self._ledger, plan.webhook_url, plan.webhook_secret, sign, plan.format.event)

@@ -25,7 +25,7 @@ FORMAT = WireFormat(
     api_key="sk_sandbox",
     webhook_secret="whsec_sandbox",
     build=_build,
-    signer=lambda base_url: signed_in("Sandbox-Signature"),
+    signer=lambda ledger, base_url: signed_in("Sandbox-Signature"),
     event=EventForm(kind="type"),
     credentials=lambda api_key: {"authorization": f"Bearer {api_key}"},
     scripts=tokens.as_markdown,

@@ -18,7 +18,7 @@ class Effect(StrEnum):
     PENDING = "pending"
     # Done, and later undone: captures and refunds.
     TAKE_BACK = "take_back"
-    # Done, and later sent back by the payer's bank: refunds.
+    # Done, and later sent back: refunds by the payer's bank, captures by the gateway.
     SEND_BACK = "send_back"
     NOTHING = "nothing"
 
@@ -71,10 +71,12 @@ class Script:
     `takes` names the field that a number at the end of the token replaces, up to `most`: `tok_pending_10` has
     `settle_s=10`. `in_frontend`: the payer acts there, and has `payer_s` seconds; `lapses`: a payer who takes longer fails,
     and passes before; `then` is for the confirm. `dispute`: as what the payer's bank opens one once the money is taken; it
-    ends as `dispute_ends` after `dispute_s` seconds. `hold_s`: so long funds are held under manual capture. `stores_error`:
-    whether a 500 is repeated under the idempotency key; None: as the gateway does. `forgets_key`: nothing is kept under it.
-    `clock_s`: how far ahead the `Date` of the answer is. `telling`: what becomes of the payment's webhooks from then on,
-    `telling_s` seconds later or older. `wires`: the wire formats that have it; empty: all.
+    ends as `dispute_ends` after `dispute_s` seconds. `hold_s`: so long funds are held under manual capture.
+    `approval_s`: so long PayPal's payer has approved; `pends_for`: why a capture is pending there; `honoured_only`: a
+    hold is captured only while it is honoured. `stores_error`: whether a 500 is repeated under the idempotency key;
+    None: as the gateway does. `forgets_key`: nothing is kept under it. `clock_s`: how far ahead the `Date` of the
+    answer is. `telling`: what becomes of the payment's webhooks from then on, `telling_s` seconds later or older.
+    `wires`: the wire formats that have it; empty: all.
     """
 
     name: str
@@ -104,6 +106,9 @@ class Script:
     dispute_ends: str = ""
     dispute_s: int = 0
     hold_s: int = 604_800
+    approval_s: int = 10_800
+    pends_for: str = "PENDING_REVIEW"
+    honoured_only: bool = False
     telling: Telling = Telling.USUAL
     telling_s: int = 0
     once: bool = False

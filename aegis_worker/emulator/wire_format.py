@@ -17,9 +17,10 @@ Wake = Callable[[], None] | None
 class WireFormat:
     """`build` makes the books and the routes of an instance from its ledger, options, waker of its webhook sender, and key.
 
-    `signer` gives, for an instance at a base URL, what signs its webhooks. `credentials`: the headers with which a call
-    bears this API key. `scripts`: what each test card does, as Markdown. `books`: their class, which says what it can be
-    told to do. `api_key` and `webhook_secret`: for an instance that is given none, of the form that the format wants.
+    `signer` gives, for an instance with this ledger at a base URL, what signs its webhooks. `credentials`: the headers
+    with which a call bears this API key. `scripts`: what each test card does, as Markdown. `books`: their class, which
+    says what it can be told to do. `api_key` and `webhook_secret`: for an instance that is given none, of the form
+    that the format wants.
     """
 
     name: str
@@ -28,7 +29,7 @@ class WireFormat:
     api_key: str
     webhook_secret: str
     build: Callable[[Ledger, Options, Wake, str], tuple[Books, Routes]]
-    signer: Callable[[str], Signer]
+    signer: Callable[[Ledger, str], Signer]
     event: EventForm
     credentials: Callable[[str], Mapping[str, str]]
     scripts: Callable[[], str]

@@ -94,8 +94,9 @@ class Referee:
         raise AssertionError(f"no {method} {path} in the document")
 
     def _misfits(self, carrier: Any, value: Any) -> list[str]:
-        schema = carrier["content"]["application/json"]["schema"]
-        return self._by({"$ref": f"{_HERE}{schema['$ref']}"} if "$ref" in schema else schema, value)
+        schema = json.dumps(carrier["content"]["application/json"]["schema"])
+        # What it refers to lies in the document.
+        return self._by(json.loads(schema.replace('"$ref": "#', f'"$ref": "{_HERE}#')), value)
 
     def _by(self, schema: Any, value: Any) -> list[str]:
         errors = Draft202012Validator(schema, registry=self._registry).iter_errors(value)

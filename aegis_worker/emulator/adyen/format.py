@@ -26,7 +26,7 @@ FORMAT = WireFormat(
     api_key="AQE_emulator",
     webhook_secret="0a1b2c3d" * 8,
     build=_build,
-    signer=lambda base_url: signed,
+    signer=lambda ledger, base_url: signed,
     event=EventForm(kind="eventCode", account="merchantAccountCode", mode_is_signed=False),
     credentials=lambda api_key: {"x-api-key": api_key},
     scripts=as_markdown,

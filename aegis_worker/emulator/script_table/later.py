@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..scripts import Effect, Script
 
 _REFUNDS = frozenset({"refund"})
+_PAYPAL = frozenset({"paypal"})
 
 LATER = (
     Script(
@@ -45,6 +46,52 @@ LATER = (
         47,
         takes="hold_s",
         most=604_800,
+    ),
+    Script(
+        "approval_reversed",
+        "the payer approves; N s (3) later the approval is reversed, unless it was captured or authorized before",
+        39,
+        takes="approval_s",
+        approval_s=3,
+        wires=_PAYPAL,
+    ),
+    Script(
+        "echeck",
+        "the capture is pending because the payer pays by electronic cheque, and succeeds after N s (3)",
+        48,
+        Effect.PENDING,
+        takes="settle_s",
+        settle_s=3,
+        pends_for="ECHECK",
+        wires=_PAYPAL,
+    ),
+    Script(
+        "echeck_bounces",
+        "the same; the cheque bounces after N s (3), and the capture is denied",
+        49,
+        Effect.PENDING,
+        code="insufficient_funds",
+        takes="settle_s",
+        settle_s=3,
+        pends_for="ECHECK",
+        wires=_PAYPAL,
+    ),
+    Script(
+        "capture_reversed",
+        "the capture succeeds; N s (3) later the gateway gives the payer the money back",
+        59,
+        Effect.SEND_BACK,
+        takes="settle_s",
+        settle_s=3,
+        acts_on=frozenset({"charge", "capture"}),
+        wires=_PAYPAL,
+    ),
+    Script(
+        "honoured_only",
+        "holds the funds; once they are no longer honoured, a capture is refused until they were reauthorized",
+        83,
+        honoured_only=True,
+        wires=_PAYPAL,
     ),
     Script("dispute", "approves; the payer disputes it once it is captured", 60, dispute="needs_response"),
     Script(

@@ -26,7 +26,7 @@ FORMAT = WireFormat(
     api_key="sk_test_emulator",
     webhook_secret="whsec_emulator",
     build=_build,
-    signer=lambda base_url: signed_in("Stripe-Signature"),
+    signer=lambda ledger, base_url: signed_in("Stripe-Signature"),
     event=EventForm(kind="type", account="account"),
     credentials=lambda api_key: {"authorization": f"Bearer {api_key}"},
     scripts=as_markdown,
