@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from aegis_worker.domain.disputes import Dispute, DisputeReport, KnownDispute, may_follow, moved, opened
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
+from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import State
 
@@ -34,8 +35,14 @@ _UNDER_WAY = frozenset({State.INITIATED, State.REQUIRES_ACTION, State.AUTHENTICA
 _FIRST_AGAIN_S, _LONGEST_AGAIN_S = 2.0, 1800.0
 
 
-def decide(event: ClaimedEvent, matched: Matched | None) -> Followed:
-    """What becomes of the event. Whoever carries it out has the gateway asked if it is `followed`."""
+def decide(event: ClaimedEvent, matched: Matched | None, mode: Mode | None) -> Followed:
+    """What becomes of the event. Whoever carries it out has the gateway asked if it is `followed`.
+
+    `mode`: that of the gateway's table, which its event was held to when it came; None for a gateway without a table. An
+    event never counts for a payment of the other mode, so it is not kept as one of that payment.
+    """
+    if matched is not None and mode not in (None, matched.mode):
+        return Followed(event, "no_news", f"its payment is of the mode {matched.mode}")
     if matched is None or not matched.has_attempts:
         why = "it names no payment of ours" if matched is None else "nothing was sent for its payment yet"
         payment_id = None if matched is None else matched.payment_id

@@ -67,7 +67,11 @@ def _follow(parts: FollowParts, claimed: list[ClaimedEvent]) -> list[str]:
     places = [parse_gateway_key(event.reference or "") for event in claimed]
     with parts.database.read() as connection:
         found = gateway_event_rows.match(connection, claimed, places)
-    decided = [(decide(event, matched), matched) for event, matched in zip(claimed, found, strict=True)]
+    modes = {name: gateway.config.mode for name, gateway in parts.gateways.items()}
+    decided = [
+        (decide(event, matched, modes.get(event.gateway)), matched)
+        for event, matched in zip(claimed, found, strict=True)
+    ]
     quiet = [followed for followed, _ in decided if followed.status != "followed"]
     if quiet:
         parts.database.run(partial(gateway_event_rows.settle, followed=quiet))

@@ -28,17 +28,24 @@ MATCHED_WITHIN_S = 86_400.0
 # A claimed event is due again after this time, if its worker has died.
 _LEASE_S = 60.0
 
+# An event of another account or mode, which may only pretend to be of this id, does not keep ours out.
 _KEEP = """
 WITH kept AS (
     INSERT INTO gateway_events (gateway, account, provider_event_id, kind, reference, gateway_ref, amount_minor, currency,
         status, reason, dispute_ref, due_at, waits_until, body_id)
-    SELECT %(gateway)s, %(account)s, event_id, kind, reference, gateway_ref, amount_minor, currency, status, reason,
+    SELECT DISTINCT ON (event_id)
+        %(gateway)s, %(account)s, event_id, kind, reference, gateway_ref, amount_minor, currency, status, reason,
         dispute_ref, CASE status WHEN 'waiting' THEN statement_timestamp() END,
         statement_timestamp() + make_interval(secs => %(wait_s)s), %(body_id)s
     FROM json_to_recordset(%(events)s::json) AS given(
         event_id text, kind text, reference text, gateway_ref text, amount_minor bigint, currency text, status text,
         reason text, dispute_ref text)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (gateway, provider_event_id) DO UPDATE SET account = excluded.account, kind = excluded.kind,
+        reference = excluded.reference, gateway_ref = excluded.gateway_ref, amount_minor = excluded.amount_minor,
+        currency = excluded.currency, status = excluded.status, reason = excluded.reason,
+        dispute_ref = excluded.dispute_ref, due_at = excluded.due_at, waits_until = excluded.waits_until,
+        body_id = excluded.body_id
+        WHERE gateway_events.status = 'foreign' AND excluded.status <> 'foreign'
     RETURNING status
 ), body AS (
     INSERT INTO gateway_event_bodies (id, gateway, key_id, sealed)

@@ -423,6 +423,29 @@ def test_an_event_of_the_other_mode_or_of_another_account_is_kept_and_asks_nobod
     assert followed(toy_api) == {"claimed": 1, "followed": 1}
 
 
+@pytest.mark.parametrize("stranger", [{"mode": "live"}, {"account": "acct_2"}])
+def test_a_strangers_event_that_pretends_to_be_ours_does_not_keep_ours_out(database, toy_api, stranger):
+    payment_id = in_doubt(database, account="acct_1")
+    ours = toys_event(payment_id, event_id="e_1")
+    for event in (ours | stranger | {"kind": "forged"}, ours, ours | stranger, ours):
+        assert post(toy_api, event).status_code == 200
+    (row,) = kept(database)
+    assert (row["status"], row["reason"], row["kind"]) == ("waiting", None, "payment.failed")
+    assert followed(toy_api) == {"claimed": 1, "followed": 1}
+    post(toy_api, ours | stranger)
+    assert [row["status"] for row in kept(database)] == ["followed"]
+
+
+def test_an_event_about_a_payment_of_the_other_mode_is_kept_as_nobodys(database, toy_api):
+    payment_id = in_doubt(database, account="acct_1")
+    live = start_api(
+        toy_api.settings.database_url, ScriptedGateway("sandbox_a", account="acct_1", mode="live")
+    )
+    post(live, toys_event(payment_id))
+    assert followed(live) == {"claimed": 1, "no_news": 1}
+    assert [row["payment_id"] for row in kept(database)] == [None]
+
+
 def test_an_event_about_a_call_that_another_account_made_asks_nobody(database, toy_api):
     payment_id = in_doubt(database, account="acct_before")
     post(toy_api, toys_event(payment_id))

@@ -26,10 +26,13 @@ DISPUTE_STATUSES = {
     "CHARGEBACK_REVERSED": _S.UNDER_REVIEW,
     "DISPUTE_DEFENSE_PERIOD_ENDED": _S.ACCEPTED,
     "PREARBITRATION_OPEN": _S.UNDER_REVIEW,
+    "SCHEME_ARBITRATION": _S.UNDER_REVIEW,
     "SECOND_CHARGEBACK": _S.LOST,
     "PREARBITRATION_LOST": _S.LOST,
     "ISSUER_RESPONSE_TIMEFRAME_EXPIRED": _S.WON,
     "PREARBITRATION_WON": _S.WON,
+    "SCHEME_ARBITRATION_LOST": _S.LOST,
+    "SCHEME_ARBITRATION_WON": _S.WON,
 }
 _IN_TURN = list(DISPUTE_STATUSES)
 _OPENS = frozenset({"REQUEST_FOR_INFORMATION", "NOTIFICATION_OF_CHARGEBACK"})
@@ -48,8 +51,13 @@ def kind_of(code: str) -> str | None:
 def found_dispute(query: DisputeQuery, told: Sequence[Told]) -> DisputeLookup:
     """The dispute that was asked about, as far as it was told of."""
     items = [item for item in items_of(told) if item.code in DISPUTE_STATUSES and item.success]
-    ours = [item for item in items if (item.psp, item.payment_ref) == (query.dispute_ref, query.charge_ref)]
-    if not ours:
+    # One that names no payment, as some of Adyen's examples, has its own reference in the place of the payment's.
+    ours = [
+        item
+        for item in items
+        if item.psp == query.dispute_ref and item.payment_ref in (query.charge_ref, item.psp)
+    ]
+    if all(item.payment_ref == item.psp for item in ours):
         reason = "Adyen can't be asked, and has told nothing of this dispute of this charge"
         return Unknown(reason, kind=UnknownKind.NO_LOOK_UP)
     furthest = max(ours, key=lambda item: _IN_TURN.index(item.code))

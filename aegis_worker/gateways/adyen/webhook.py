@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aegis_worker.domain.money import Money
@@ -99,21 +99,38 @@ def _signed(item: Mapping[str, Any]) -> list[str]:
 
 
 def _event(item: Mapping[str, Any], mode: str) -> GatewayEvent:
-    """Raises Unreadable."""
+    """Raises Unreadable. References and money that are none of ours are left out: Adyen holds back all its notifications as
+    long as one is refused.
+    """
     psp, code = as_kept(identifier(item, "pspReference")), identifier(item, "eventCode")
     success = one_of(item, "success", _BOOL)
-    minor, currency = read_money(item)
     # The fields are signed with colons between them, so whoever moves a colon from one field into the next leaves the
     # signature valid. No reference of ours or of Adyen's has one: such an event is about nothing of ours.
     is_plain = not any(":" in field for field in _signed(item))
     is_dispute = kind_of(code) is not None
     return GatewayEvent(
         event_id=event_id(psp, code, success),
-        reference=id_if_any(item, "merchantReference") if is_plain else None,
-        gateway_ref=(psp_if_any(item, "originalReference") or psp) if is_plain else None,
+        reference=_readable(id_if_any, item, "merchantReference") if is_plain else None,
+        gateway_ref=(_readable(psp_if_any, item, "originalReference") or psp) if is_plain else None,
         kind=event_kind(code, success),
-        amount=Money(minor, currency),
+        amount=_money(item),
         mode="live" if mode == "live" else "test",
         account=identifier(item, "merchantAccountCode"),
         dispute_ref=psp if is_dispute and is_plain else None,
     )
+
+
+def _readable(
+    read: Callable[[Mapping[str, Any], str], str | None], item: Mapping[str, Any], name: str
+) -> str | None:
+    try:
+        return read(item, name)
+    except Unreadable:
+        return None
+
+
+def _money(item: Mapping[str, Any]) -> Money | None:
+    try:
+        return Money(*read_money(item))
+    except Unreadable:
+        return None

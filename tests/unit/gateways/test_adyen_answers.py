@@ -351,6 +351,43 @@ def test_a_body_holds_several() -> None:
     assert len(events(signed(item(), change("CAPTURE")))) == 2
 
 
+@pytest.mark.parametrize(
+    "money",
+    [
+        {"value": 1999, "currency": "CNH"},  # Adyen's, not ISO's
+        {"value": 1999, "currency": "ISK"},  # Adyen counts two decimals, ISO none
+        {"value": -5, "currency": "USD"},
+        {"value": 10**19, "currency": "USD"},
+        {"value": "", "currency": ""},
+    ],
+)
+def test_money_that_can_be_none_of_ours_is_left_out_and_holds_nothing_back(money: dict[str, Any]) -> None:
+    strange, ours = events(signed(item("REPORT_AVAILABLE", amount=money), item()))
+    assert (strange.amount, ours.amount) == (None, Money(1999, "USD"))
+
+
+@pytest.mark.parametrize("reference", ["", "x" * 300, "line\nbreak"])
+def test_a_reference_that_can_be_none_of_ours_is_left_out_and_holds_nothing_back(reference: str) -> None:
+    strange, ours = events(signed(item(merchantReference=reference), item()))
+    assert (strange.reference, ours.reference) == (None, f"{PAYMENT}-p1")
+
+
+@pytest.mark.parametrize(
+    ("currency", "theirs", "ours"),
+    [
+        ("CLP", 199_900, 1999),
+        ("CVE", 1999, 199_900),
+        ("IDR", 1999, 199_900),
+        ("ISK", 199_900, 1999),
+        ("JPY", 1999, 1999),
+        ("KWD", 1999, 1999),
+    ],
+)
+def test_an_events_money_is_in_adyens_units(currency: str, theirs: int, ours: int) -> None:
+    (event,) = events(signed(item(amount={"value": theirs, "currency": currency})))
+    assert event.amount == Money(ours, currency)
+
+
 def test_an_event_says_whose_it_is() -> None:
     (event,) = events(signed(item(merchantAccountCode="AnotherShop"), live="true"))
     assert (event.mode, event.account) == ("live", "AnotherShop")

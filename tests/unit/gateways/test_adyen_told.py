@@ -271,11 +271,14 @@ def test_a_change_that_we_ordered_is_known_by_our_key() -> None:
     assert moved.movements == (Movement(Operation.REFUND, 300, reference=REFUND.reference, gateway_ref="R1"),)
 
 
-def dispute(*codes: str, charge_ref: str = PSP) -> object:
+def dispute(*codes: str, charge_ref: str = PSP, nameless: Sequence[str] = ()) -> object:
+    """`nameless`: the codes of events that name no payment, but in our reference."""
     flow = ADAPTER.get_dispute(DisputeQuery("D1", charge_ref))
     assert next(flow) == Recall(dispute_ref="D1")
+    named = [told(code, "D1") for code in codes]
+    others = [replace(told(code, "D1"), gateway_ref="D1") for code in nameless]
     with pytest.raises(StopIteration) as end:
-        flow.send([told(code, "D1") for code in codes])  # type: ignore[arg-type]
+        flow.send(others + named)  # type: ignore[arg-type]
     return end.value.value
 
 
@@ -288,6 +291,9 @@ def dispute(*codes: str, charge_ref: str = PSP) -> object:
         (["CHARGEBACK", "CHARGEBACK_REVERSED", "SECOND_CHARGEBACK"], DisputeStatus.LOST),
         (["NOTIFICATION_OF_CHARGEBACK", "DISPUTE_DEFENSE_PERIOD_ENDED"], DisputeStatus.ACCEPTED),
         (["CHARGEBACK", "CHARGEBACK_REVERSED", "PREARBITRATION_WON"], DisputeStatus.WON),
+        (["CHARGEBACK", "PREARBITRATION_OPEN", "SCHEME_ARBITRATION"], DisputeStatus.UNDER_REVIEW),
+        (["CHARGEBACK", "SCHEME_ARBITRATION", "SCHEME_ARBITRATION_LOST"], DisputeStatus.LOST),
+        (["CHARGEBACK", "SCHEME_ARBITRATION", "SCHEME_ARBITRATION_WON"], DisputeStatus.WON),
     ],
 )
 def test_a_dispute_stands_as_the_furthest_that_was_told_of_it(
@@ -297,6 +303,13 @@ def test_a_dispute_stands_as_the_furthest_that_was_told_of_it(
         said = dispute(*order)
         assert isinstance(said, DisputeReport)
         assert (said.status, said.charge_ref, said.amount) == (status, PSP, USD)
+
+
+def test_what_is_told_of_a_dispute_without_its_payment_counts_once_another_event_names_that() -> None:
+    said = dispute("CHARGEBACK", nameless=["SECOND_CHARGEBACK"])
+    assert isinstance(said, DisputeReport)
+    assert (said.status, said.charge_ref) == (DisputeStatus.LOST, PSP)
+    assert isinstance(dispute(nameless=["SECOND_CHARGEBACK"]), Unknown)
 
 
 def test_a_dispute_of_another_charge_is_not_known() -> None:
