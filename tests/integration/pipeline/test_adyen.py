@@ -2,174 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from Adyen.util import generate_notification_sig
-from support.adyen_process import (
-    ADYEN_ACCOUNT,
-    ADYEN_KEY,
-    ADYEN_SECRET,
-    library_finds,
-    post_json,
-    running_adyen,
-)
-from support.merchant_server import Sink, a_sink
+from support.adyen_process import ADYEN_ACCOUNT, library_finds, post_json
+from support.adyen_shop import Shop, authorisation, notifying_adyen, shop_at
+from support.merchant_server import Sink
 from support.orders import CAPTURE, REFUND, VOID, amounts, entity, ordering, payment_now, row_is_fold
-from support.payments import (
-    A_RING,
-    accept_one,
-    action_kept,
-    attempts_of,
-    job_of,
-    let_pass,
-    payment_of,
-    pipeline,
-    rows,
-    story_of,
-)
+from support.payments import action_kept, attempts_of, job_of, payment_of, rows, story_of
 from support.sandbox_process import Sandbox, eventually
 
 from aegis_worker.domain.charges import StandingCharge
-from aegis_worker.domain.exchanges import Note
-from aegis_worker.domain.outcomes import Outcome
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidWebhook
-from aegis_worker.exchange.driver import ReadTold
-from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateway_events.follow import FollowParts, follow
-from aegis_worker.gateway_events.receive import receive
-from aegis_worker.gateways.adyen.adapter import AdyenAdapter
 from aegis_worker.gateways.comparison import compare
-from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.requests import GatewayRequest
-from aegis_worker.hints import NoHints
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.entity_rows import open_checks
-from aegis_worker.pipeline.run import run
-from aegis_worker.wiring.gateways import told_to
-
-Items = list[dict[str, Any]]
-
-
-@dataclass
-class Shop:
-    """A shop that takes payments by Adyen: its gateway, and the notifications that have come and wait to be let in."""
-
-    database: Database
-    emulator: Sandbox
-    sink: Sink
-    gateway: LoadedGateway
-
-    def pay(self, token: str = "tok_visa", key: str = "key-1", **terms: Any) -> str:
-        """A payment that was accepted, and tried once."""
-        method = {"type": "card", "token": token, "gateway": "adyen"}
-        payment_id = accept_one(self.database, key, payment_method=method, **terms).payment.id
-        run(pipeline(self.database, self.gateway), "payments")
-        return payment_id
-
-    def items(self, payment_id: str) -> Items:
-        """What Adyen has told of the payment, without its signature."""
-        wrapped = [
-            one["NotificationRequestItem"]
-            for request in self.sink.at("/adyen")
-            for one in json.loads(request.body)["notificationItems"]
-        ]
-        psp = {one["pspReference"] for one in wrapped if payment_id in one["merchantReference"]}
-        of_it = [
-            one
-            for one in wrapped
-            if payment_id in one["merchantReference"] or one.get("originalReference") in psp
-        ]
-        return [{name: value for name, value in one.items() if name != "additionalData"} for one in of_it]
-
-    def hears(self, payment_id: str, code: str) -> None:
-        """Adyen tells of this, and everything that it has told comes in."""
-
-        def is_told() -> bool:
-            return code in [one["eventCode"] for one in self.items(payment_id)]
-
-        assert eventually(is_told), self.items(payment_id)
-        self.takes(*self.items(payment_id))
-
-    def takes(self, *items: dict[str, Any], secret: str = ADYEN_SECRET, live: str = "false") -> None:
-        """A notification with these items comes in, and a worker follows it."""
-        body = signed(items, secret, live)
-        receive(self.database, A_RING, NoHints(), self.gateway, {}, body)
-        self.follows()
-
-    def follows(self) -> None:
-        follow(FollowParts(self.database, {"adyen": self.gateway}, NoHints()))
-        self.works()
-
-    def works(self) -> None:
-        """Whatever is due is done."""
-        for queue in ("verify", "payments", "verify"):
-            run(pipeline(self.database, self.gateway), queue)
-
-    def time_passes(self, seconds: float = 10) -> None:
-        let_pass(self.database, seconds)
-        self.database.run(lambda connection: open_checks(connection, limit=10))
-        self.works()
-
-    def state(self, payment_id: str) -> State:
-        return payment_of(self.database, payment_id).state
-
-    def booked(self, payment_id: str) -> list[tuple[str, int, int]]:
-        return [
-            (row["status"], row["captured"], row["refunded"])
-            for row in self.emulator.ledger()
-            if row["merchant_payment_id"] == payment_id
-        ]
-
-
-def signed(items: tuple[dict[str, Any], ...], secret: str, live: str) -> bytes:
-    wrapped = [
-        {
-            "NotificationRequestItem": {
-                **one,
-                "additionalData": {"hmacSignature": generate_notification_sig(one, secret).decode()},
-            }
-        }
-        for one in items
-    ]
-    return json.dumps({"live": live, "notificationItems": wrapped}).encode()
 
 
 @pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
-    with a_sink() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def shared_emulator(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Sandbox]:
-    flags = ("--webhook-url", sink.url("/adyen"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
-    folder = tmp_path_factory.mktemp("adyen")
-    with running_adyen(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": ADYEN_SECRET}) as running:
+def adyen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, Sink]]:
+    with notifying_adyen(tmp_path_factory.mktemp("adyen")) as running:
         yield running
 
 
 @pytest.fixture
-def shop(database: Database, shared_emulator: Sandbox, sink: Sink) -> Iterator[Shop]:
-    config = GatewayConfig(
-        "adyen",
-        "adyen",
-        shared_emulator.url,
-        ADYEN_KEY,
-        account=ADYEN_ACCOUNT,
-        webhook_secrets=(ADYEN_SECRET,),
-        timeout_s=2.0,
-        options={"return_url": "https://shop.test/back"},
-    )
-    gateway = LoadedGateway(AdyenAdapter(config), read_told=told_to(database, config))
-    yield Shop(database, shared_emulator, sink, gateway)
-    gateway.close_connections()
-    shared_emulator.set_faults()
+def shop(database: Database, adyen: tuple[Sandbox, Sink]) -> Iterator[Shop]:
+    made = shop_at(database, *adyen)
+    yield made
+    made.gateway.close_connections()
+    made.emulator.set_faults()
 
 
 def test_one_call_charges_and_what_adyen_tells_of_it_is_no_news(shop: Shop) -> None:
@@ -279,19 +141,6 @@ def test_an_event_that_another_accounts_secret_signed_changes_nothing(shop: Shop
         shop.takes(authorisation(payment_id), secret="0b" * 32)
     assert rows(shop.database, "SELECT FROM gateway_events") == []
     assert shop.state(payment_id) is State.PROCESSING
-
-
-def authorisation(payment_id: str, **fields: Any) -> dict[str, Any]:
-    return {
-        "amount": {"value": 1999, "currency": "USD"},
-        "eventCode": "AUTHORISATION",
-        "eventDate": "2026-11-27T10:00:00+01:00",
-        "merchantAccountCode": ADYEN_ACCOUNT,
-        "merchantReference": f"{payment_id}-p1",
-        "pspReference": "JLCMPCQ8HXSKGK82",
-        "success": "true",
-        **fields,
-    }
 
 
 def test_a_capture_and_refunds_end_with_what_adyen_tells_of_them(shop: Shop) -> None:
@@ -406,80 +255,3 @@ def test_a_comparison_reads_what_was_told(shop: Shop) -> None:
     shop.hears(payment_id, "AUTHORISATION")
     after = compare({"adyen": shop.gateway}, payment, [charge], [])
     assert (after.is_answered, after.differs) == (True, False)
-
-
-class Early(LoadedGateway):
-    """Adyen, whose notification comes in before our own answer is written down."""
-
-    def __init__(self, adapter: AdyenAdapter, read_told: ReadTold, comes_in: Callable[[str], None]) -> None:
-        super().__init__(adapter, read_told=read_told)
-        self._comes_in = comes_in
-
-    def send(
-        self,
-        request: GatewayRequest,
-        done: Callable[[Outcome], None],
-        may_leave: Callable[[], bool] | None = None,
-        note: Note | None = None,
-    ) -> None:
-        def heard(outcome: Outcome) -> None:
-            self._comes_in(request.payment_id)
-            done(outcome)
-
-        super().send(request, heard, may_leave, note)
-
-
-_ANSWERS = (
-    "tok_visa",
-    "tok_drop",
-    "tok_garbage",
-    "tok_500",
-    "tok_drop_nocharge_once",
-    "tok_500_nocharge_once",
-)
-
-
-def one_charge_over(shop: Shop, seed: int) -> None:
-    """A charge whose answer may be lost, and whose event may be lost, late, repeated, another account's, or early."""
-    draw = random.Random(seed)
-    token, how = draw.choice(_ANSWERS), draw.choice(["lost", "late", "repeated", "foreign first", "early"])
-
-    def comes_in(payment_id: str, times: int = 1) -> None:
-        if token.endswith("once") and not shop.items(payment_id):
-            return
-        assert eventually(lambda: bool(shop.items(payment_id)))
-        body = signed(tuple(shop.items(payment_id)), ADYEN_SECRET, "false")
-        for _ in range(times):
-            receive(shop.database, A_RING, NoHints(), shop.gateway, {}, body)
-            follow(FollowParts(shop.database, {"adyen": shop.gateway}, NoHints()))
-
-    plain = shop.gateway
-    if how == "early":
-        adapter = AdyenAdapter(plain.config)
-        shop.gateway = Early(adapter, told_to(shop.database, plain.config), comes_in)
-    payment_id = shop.pay(token, f"key-{seed}")
-    shop.gateway = plain
-    if how == "foreign first":
-        shop.takes(authorisation(payment_id, merchantAccountCode="AnotherShop"))
-    for _ in range(draw.randrange(3) if how == "late" else 0):
-        shop.time_passes()
-    if how in ("late", "repeated", "foreign first"):
-        comes_in(payment_id, 2 if how == "repeated" else 1)
-    for _ in range(6):
-        shop.time_passes()
-    charges = shop.booked(payment_id)
-    assert charges == [("succeeded", 1999, 0)], (token, how)
-    needs_event = token == "tok_500" and how == "lost"
-    assert shop.state(payment_id) is (State.PROCESSING if needs_event else State.SUCCESS), (token, how)
-    assert row_is_fold(shop.database, payment_id)
-
-
-def test_a_timeout_ends_in_one_charge_by_key_or_event(shop: Shop) -> None:
-    for seed in range(12):
-        one_charge_over(shop, seed)
-
-
-@pytest.mark.slow
-def test_a_timeout_ends_in_one_charge_by_key_or_event_over_200_seeds(shop: Shop) -> None:
-    for seed in range(200):
-        one_charge_over(shop, seed)
