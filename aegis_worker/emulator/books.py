@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -71,6 +70,14 @@ class Books:
             yield tx
         if self._wake_webhooks:
             self._wake_webhooks()
+
+    def now(self) -> float:
+        """What time it is for this instance, in seconds since 1970."""
+        return self._ledger.now()
+
+    def advance(self, seconds: float) -> None:
+        """So much later it is from now on. Raises ValueError."""
+        self._ledger.advance(seconds)
 
     def script_for(self, tx: Transaction, payment: Payment, asked: Asked) -> Script:
         """The script that this call follows; OK where none acts on it. Raises Refusal for a header that names none."""
@@ -143,7 +150,7 @@ class Books:
             if faults.refuse_all or faults.status_down:
                 raise Refusal(503, "unavailable", "look-ups are down")
             with self.transaction() as tx:
-                now = time.time()
+                now = self.now()
                 self.settle_due(tx, now)
                 reply = json_reply(200, read(tx, now))
         except Refusal as refusal:
@@ -165,19 +172,19 @@ class Books:
                     payment.schedule(0, Status.FAILED, "authentication_failed")
                 elif self.script_of(tx, payment).lapses:
                     payment.schedule(0, self._after_the_payer(tx, payment))
-                self._settle(tx, payment, time.time())
+                self._settle(tx, payment, self.now())
         return payment
 
     def _after_the_payer(self, tx: Transaction, payment: Payment) -> Status:
         """What the payment becomes for a payer who passes; charges have waited for it, unless only the payer was asked."""
-        done = tx.operations(payment.id, time.time(), OPERATIONS_LIMIT)
+        done = tx.operations(payment.id, self.now(), OPERATIONS_LIMIT)
         asked = [one["operation"] for one in done if one["operation"] in ("authenticate", "charge")]
         return Status.AUTHENTICATED if asked[-1:] == ["authenticate"] else payment.charged_status
 
     def page(self, cursor: int, limit: int) -> dict[str, Any]:
         """What was really charged and refunded. Start at cursor 0 each time: a late commit keeps its early place."""
         with self.transaction() as tx:
-            now = time.time()
+            now = self.now()
             self.settle_due(tx, now)
             payments, following = tx.page(cursor, min(limit, PAGE_LIMIT))
             charges = [
@@ -205,7 +212,7 @@ class Books:
 
     def tick(self) -> None:
         """Carry out what is due, and forget old keys."""
-        now = time.time()
+        now = self.now()
         with self.transaction() as tx:
             self.settle_due(tx, now)
             tx.forget_keys(now, SETTLE_LIMIT)

@@ -1,4 +1,4 @@
-"""What tests and demos ask of an instance beside its payments: ledger, faults, disputes, how often it was called."""
+"""What tests and demos ask of an instance beside its payments: ledger, faults, clock, disputes, how often it was called."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ class Control:
                 return json_reply(200, self._books.page(cursor, limit))
             if endpoint == f"POST {PREFIX}faults":
                 self._books.faults.set(json.loads(raw or b"{}"))
+            if endpoint == f"POST {PREFIX}clock":
+                self._books.advance(json.loads(raw or b"{}").get("advance_s", 0))
+                return json_reply(200, {"now": self._books.now()})
             if endpoint == f"POST {PREFIX}disputes":
                 return json_reply(200, disputes.by_hand(self._books, json.loads(raw or b"{}")))
         except (ValueError, TypeError) as problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -100,6 +99,9 @@ class Disputing(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """One ledger transaction."""
 
+    def now(self) -> float:
+        """What time it is for this instance, in seconds since 1970."""
+
     def settle_due(self, tx: Transaction, now: float) -> None:
         """Carry out what is due."""
 
@@ -133,7 +135,7 @@ def change(books: Disputing, tx: Transaction, before: Document | None, after: Do
 def by_hand(books: Disputing, body: dict[str, Any]) -> dict[str, Any]:
     """Open a dispute of a `payment_id`, or put the one with the `id` into another `status`. Raises ValueError."""
     with books.transaction() as tx:
-        now = time.time()
+        now = books.now()
         books.settle_due(tx, now)
         if "id" in body:
             known = tx.document(KIND, str(body["id"]))

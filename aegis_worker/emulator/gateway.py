@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,7 +54,7 @@ class Gateway:
             key = headers.get("idempotency-key")
             known_key = key if self._options.key_window_s else None
             with self._books.transaction() as tx:
-                call = _Call(operation, body, known_key, request_hash, headers, time.time())
+                call = _Call(operation, body, known_key, request_hash, headers, self._books.now())
                 return self._answer(tx, call, payment_id)
         except Refusal as refusal:
             return refusal.reply

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,6 +80,8 @@ _ADDED = {
     ("operations", "due_at"): "REAL",
     ("operations", "due_error"): "TEXT NOT NULL DEFAULT ''",
 }
+_CLOCK = "clock"
+_MOST_AHEAD_S = 400 * 86_400
 _OPERATIONS_DUE = "CREATE INDEX IF NOT EXISTS operations_due ON operations (due_at) WHERE due_at IS NOT NULL"
 
 
@@ -152,6 +155,21 @@ class Ledger:
             if column not in {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}:
                 self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
         self._db.execute(_OPERATIONS_DUE)
+        with self.transaction() as tx:
+            kept = tx.document(_CLOCK, _CLOCK)
+        self._ahead_s: float = kept.body["ahead_s"] if kept else 0.0
+
+    def now(self) -> float:
+        """What time it is for this instance, in seconds since 1970."""
+        return time.time() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        """So much later it is from now on, also after a restart. Raises ValueError for what lies before."""
+        if not 0 <= seconds <= _MOST_AHEAD_S:
+            raise ValueError(f"advance_s: expected 0 to {_MOST_AHEAD_S}")
+        with self.transaction() as tx:
+            self._ahead_s += seconds
+            tx.put_document(Document(_CLOCK, _CLOCK, None, {"ahead_s": self._ahead_s}))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

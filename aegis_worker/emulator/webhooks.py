@@ -66,7 +66,7 @@ class WebhookSender(threading.Thread):
         while not self._stopped.is_set():
             self._news.clear()
             with self._ledger.transaction() as tx:
-                due = tx.due_webhooks(time.time(), BATCH)
+                due = tx.due_webhooks(self._ledger.now(), BATCH)
             for webhook in due:
                 self._settle(webhook, self._send(webhook))
                 if self._stopped.is_set():
@@ -80,7 +80,7 @@ class WebhookSender(threading.Thread):
                 tx.drop_webhook(webhook.seq)
             else:
                 again_in_s = min(FIRST_RETRY_S * 2**webhook.tries, LONGEST_RETRY_S)
-                tx.retry_webhook(webhook.seq, time.time() + again_in_s)
+                tx.retry_webhook(webhook.seq, self._ledger.now() + again_in_s)
 
     def _send(self, webhook: QueuedWebhook) -> bool:
         script = named(webhook.script) if webhook.script else OK

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509 import verification
 from support.merchant_server import Sink, a_sink
 from support.openapi import referee
 from support.paypal_process import (
@@ -245,3 +253,170 @@ def test_an_invoice_is_paid_once(paypal: PayPalClient) -> None:
     posted(paypal, f"/v2/checkout/orders/{ids[0]}/capture", vaulted("tok_ok"))
     path = f"/v2/checkout/orders/{ids[1]}/capture"
     assert refused(paypal, path, vaulted("tok_ok")) == "DUPLICATE_INVOICE_ID"
+
+
+def advance(emulator: Sandbox, days: float) -> None:
+    """So much later it is for the emulator."""
+    assert emulator.post("/_sandbox/clock", {"advance_s": days * 86_400}).status == 200
+
+
+def told(shop: Sink, about: str) -> list[Any]:
+    """The events whose resource names this."""
+    arrived = [one.json for one in shop.at("/paypal")]
+    return [event for event in arrived if about in json.dumps(event["resource"])]
+
+
+def kinds(shop: Sink, about: str) -> list[str]:
+    return [event["event_type"] for event in told(shop, about)]
+
+
+def test_a_hold_is_honoured_again_after_days_and_expires(
+    paypal: PayPalClient, emulator: Sandbox, shop: Sink
+) -> None:
+    first, left = held(paypal, "tok_honoured_only"), held(paypal)
+    place = f"/v2/payments/authorizations/{first}"
+    assert paypal.post(f"{place}/reauthorize").json["details"][0]["issue"] == "REAUTHORIZATION_TOO_SOON"
+    advance(emulator, 4)
+    assert refused(paypal, f"{place}/capture", {"amount": usd("5.00")}) == "PAYER_CANNOT_PAY"
+    second = posted(paypal, f"{place}/reauthorize", {"amount": usd("19.99")})["id"]
+    assert refused(paypal, f"/v2/payments/authorizations/{second}/void") == "CANNOT_BE_VOIDED"
+    assert (
+        refused(paypal, f"/v2/payments/authorizations/{second}/reauthorize")
+        == "REAUTHORIZATION_NOT_SUPPORTED"
+    )
+    posted(paypal, f"/v2/payments/authorizations/{second}/capture", {"final_capture": True})
+    assert paypal.get(place).json["status"] == "CAPTURED"
+    advance(emulator, 26)
+    assert paypal.get(f"/v2/payments/authorizations/{left}").json["status"] == "EXPIRED"
+    assert refused(paypal, f"/v2/payments/authorizations/{left}/capture") == "AUTHORIZATION_EXPIRED"
+    assert eventually(lambda: "PAYMENT.AUTHORIZATION.VOIDED" in kinds(shop, left))
+
+
+def test_ids_of_orders_are_remembered_for_hours_and_those_of_payments_for_weeks(
+    paypal: PayPalClient, emulator: Sandbox
+) -> None:
+    given, key = order(), uuid.uuid4().hex
+    first = posted(paypal, "/v2/checkout/orders", given, key=key)["id"]
+    capture = capture_of(charged(paypal))["id"]
+    refund = posted(paypal, f"/v2/payments/captures/{capture}/refund", key=key)["id"]
+    assert posted(paypal, "/v2/checkout/orders", given, key=key)["id"] == first
+    advance(emulator, 1)
+    assert posted(paypal, "/v2/checkout/orders", given, key=key)["id"] != first
+    assert posted(paypal, f"/v2/payments/captures/{capture}/refund", key=key)["id"] == refund
+    advance(emulator, 45)
+    assert refused(paypal, f"/v2/payments/captures/{capture}/refund") == "CAPTURE_FULLY_REFUNDED"
+
+
+def test_an_approval_is_reversed_unless_it_is_captured_in_time(
+    paypal: PayPalClient, emulator: Sandbox, shop: Sink
+) -> None:
+    given = order(payment_source=WALLET)
+    invoice = given["purchase_units"][0]["invoice_id"]
+    made = posted(paypal, "/v2/checkout/orders", given)
+    payer_goes(link(made, "payer-action"), "approve")
+    advance(emulator, 0.13)
+    assert paypal.get(f"/v2/checkout/orders/{made['id']}").json["status"] == "VOIDED"
+    answer = paypal.post(f"/v2/checkout/orders/{made['id']}/capture")
+    assert answer.json["details"][0]["issue"] == "ORDER_EXPIRED"
+    expected = ["CHECKOUT.ORDER.APPROVED", "CHECKOUT.PAYMENT-APPROVAL.REVERSED"]
+    assert eventually(lambda: kinds(shop, invoice) == expected)
+    (row,) = emulator.booked(invoice)
+    assert (row["status"], row["captured"]) == ("voided", 0)
+
+
+@pytest.mark.parametrize(
+    ("token", "events", "status", "booked"),
+    [
+        ("tok_echeck_1", ["PENDING", "COMPLETED"], "COMPLETED", (1999, 0)),
+        ("tok_echeck_bounces_1", ["PENDING", "DENIED"], "DECLINED", (0, 0)),
+        ("tok_capture_reversed_1", ["COMPLETED", "REVERSED"], "REFUNDED", (1999, 1999)),
+        ("tok_fails_late_1_on_capture", ["COMPLETED", "DENIED"], "DECLINED", (0, 0)),
+    ],
+)
+def test_a_capture_is_decided_or_undone_later(
+    paypal: PayPalClient,
+    emulator: Sandbox,
+    shop: Sink,
+    token: str,
+    events: list[str],
+    status: str,
+    booked: tuple[int, int],
+) -> None:
+    shown = charged(paypal, token)
+    capture = capture_of(shown)["id"]
+    assert eventually(lambda: kinds(shop, capture) == [f"PAYMENT.CAPTURE.{one}" for one in events])
+    assert paypal.get(f"/v2/payments/captures/{capture}").json["status"] == status
+    (row,) = [one for one in emulator.ledger() if one["payment_id"] == shown["id"]]
+    assert (row["captured"], row["refunded"]) == booked
+
+
+@pytest.mark.parametrize(
+    ("token", "events", "status"),
+    [
+        ("tok_pending_1_on_refund", ["REFUND.PENDING", "CAPTURE.REFUNDED"], "REFUNDED"),
+        ("tok_pending_fail_1_on_refund", ["REFUND.PENDING", "REFUND.FAILED"], "COMPLETED"),
+        ("tok_fails_late_1", ["CAPTURE.REFUNDED", "REFUND.FAILED"], "COMPLETED"),
+    ],
+)
+def test_a_refund_is_decided_or_undone_later(
+    paypal: PayPalClient, shop: Sink, token: str, events: list[str], status: str
+) -> None:
+    capture = capture_of(charged(paypal, token))["id"]
+    refund = posted(paypal, f"/v2/payments/captures/{capture}/refund")["id"]
+    assert eventually(lambda: kinds(shop, refund) == [f"PAYMENT.{one}" for one in events])
+    assert paypal.get(f"/v2/payments/captures/{capture}").json["status"] == status
+
+
+def test_a_dispute_is_shown_and_told(paypal: PayPalClient, emulator: Sandbox, shop: Sink) -> None:
+    capture = capture_of(charged(paypal, "tok_dispute"))["id"]
+    (shown,) = paypal.get(f"/v1/customer/disputes?disputed_transaction_id={capture}").json["items"]
+    assert (shown["status"], shown["dispute_life_cycle_stage"]) == (
+        "WAITING_FOR_SELLER_RESPONSE",
+        "CHARGEBACK",
+    )
+    assert shown["disputed_transactions"][0]["seller_transaction_id"] == capture
+    assert (
+        paypal.post(f"/v2/payments/captures/{capture}/refund").json["details"][0]["issue"]
+        == "TRANSACTION_DISPUTED"
+    )
+    emulator.post("/_sandbox/disputes", {"id": shown["dispute_id"], "status": "won"})
+    after = paypal.get(f"/v1/customer/disputes/{shown['dispute_id']}").json
+    assert after["dispute_outcome"]["outcome_code"] == "RESOLVED_SELLER_FAVOUR"
+    expected = ["CUSTOMER.DISPUTE.CREATED", "CUSTOMER.DISPUTE.RESOLVED"]
+    assert eventually(lambda: kinds(shop, shown["dispute_id"]) == expected)
+
+
+def test_events_are_signed_with_a_certificate_of_its_own_authority(
+    paypal: PayPalClient, emulator: Sandbox, shop: Sink
+) -> None:
+    capture = capture_of(charged(paypal))["id"]
+    assert eventually(lambda: bool(kinds(shop, capture)))
+    for one in shop.at("/paypal"):
+        assert is_signed(emulator, one.headers, one.body)
+    last = shop.at("/paypal")[-1]
+    assert not is_signed(emulator, last.headers, last.body + b" ")
+    forged = emulator.post(
+        f"/_sandbox/webhook-signatures?webhook_id={PAYPAL_WEBHOOK}&at=1764249600", b"{}"
+    ).json
+    assert forged["PAYPAL-TRANSMISSION-TIME"] == "2025-11-27T13:20:00Z"
+    assert is_signed(emulator, {name.lower(): value for name, value in forged.items()}, b"{}")
+
+
+def is_signed(emulator: Sandbox, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether PayPal's own rule takes it: the certificate is the root's, and signs id, time, webhook and checksum."""
+    root = x509.load_pem_x509_certificate(emulator.call("GET", "/_sandbox/webhook-root").body)
+    path = urlsplit(headers["paypal-cert-url"]).path
+    leaf = x509.load_pem_x509_certificate(emulator.call("GET", path).body)
+    store = verification.Store([root])
+    host = x509.DNSName("messageverificationcerts.paypal.com")
+    verification.PolicyBuilder().store(store).build_server_verifier(host).verify(leaf, [])
+    named = [headers[f"paypal-transmission-{name}"] for name in ("id", "time")]
+    message = "|".join([*named, PAYPAL_WEBHOOK, str(zlib.crc32(body))]).encode()
+    key = leaf.public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    try:
+        signature = base64.b64decode(headers["paypal-transmission-sig"])
+        key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True

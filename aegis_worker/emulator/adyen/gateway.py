@@ -6,7 +6,6 @@ comes with the key. While the first call is under way, a second one is told to c
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -44,7 +43,7 @@ class AdyenGateway:
             if name == "methods":
                 return json_reply(200, {"paymentMethods": [{"name": "Cards", "type": "scheme"}]})
             known_key = headers.get("idempotency-key") if self._books.options.key_window_s else None
-            call = Call(name, target, body, known_key, _BODY_IS_NOT_COMPARED, headers, time.time())
+            call = Call(name, target, body, known_key, _BODY_IS_NOT_COMPARED, headers, self._books.now())
             with self._books.transaction() as tx:
                 return self._answer(tx, call)
         except Refused as refused:

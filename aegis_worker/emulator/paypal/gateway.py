@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -60,7 +59,7 @@ class PayPalGateway:
             request_hash = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).digest()
             is_kept = KEY in headers and name not in _WITHOUT_ID and self._books.options.key_window_s
             key = f"{name}:{target}:{headers[KEY]}" if is_kept else None
-            call = Call(name, target, body, key, request_hash, headers, time.time())
+            call = Call(name, target, body, key, request_hash, headers, self._books.now())
             with self._books.transaction() as tx:
                 return self._answer(tx, call)
         except Refusal as refused:

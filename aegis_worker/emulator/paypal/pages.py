@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from urllib.parse import parse_qsl, urlencode
 
 from ..payments import Status
@@ -38,7 +37,7 @@ def approve_page(books: PayPalBooks, method: str, path: str, query: str) -> Repl
 def _clicked(books: PayPalBooks, order_id: str, *, approves: bool) -> Reply:
     """Raises Refused(404)."""
     with books.transaction() as tx:
-        now = time.time()
+        now = books.now()
         books.settle_due(tx, now)
         order = books.order(tx, order_id)
         payment = order.payment

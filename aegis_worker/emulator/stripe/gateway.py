@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -46,7 +45,7 @@ class StripeGateway:
             form = forms.parse(raw)
             request_hash = hashlib.sha256(json.dumps([path, form], sort_keys=True).encode()).digest()
             known_key = f"{account}:{key}" if key and self._books.options.key_window_s else None
-            call = Call(name, target, form, account, known_key, request_hash, headers, time.time())
+            call = Call(name, target, form, account, known_key, request_hash, headers, self._books.now())
             with self._books.transaction() as tx:
                 return self._answer(tx, call)
         except Refused as refused:
