@@ -1,4 +1,4 @@
-"""`aegis doctor`'s checks of the gateways: whether they answer, and which get no payments and why."""
+"""`aegis doctor`'s checks of the gateways: whether they take our calls and we their webhooks, and which get no payments."""
 
 from __future__ import annotations
 
@@ -7,35 +7,82 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.kit.probing import Probed, Standing
+from aegis_worker.gateways.registry import IN_PROCESS
 from aegis_worker.queries.gateway_reports import GatewayReport
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.terminal.output import duration
 
 from .checks import Check, fail, ok, warn
 
+# Signatures of webhooks, keys and tokens have lifetimes of minutes.
+_MOST_SKEW_S = 30.0
 _LET_IT_TELL = "give its webhook_secret_env a value: without it a payment in doubt waits for a person"
+_HEAR_IT = (
+    "give its webhook_secret_env a value: without it all its events are refused, and what it changes later is only found"
+    " by asking"
+)
+_SET_CLOCKS = "set this host's clock by NTP: signatures of webhooks, keys and tokens have lifetimes"
+_GIVE_A_KEY = (
+    "give its api_key_env a key of this account and of the table's mode, with the rights that its howto names"
+)
+_ASK_OTHERS = "payments go to the others; see its status page, this host's network, and base_url"
 
 
 def answers(gateways: Sequence[PaymentGateway]) -> Iterator[Check]:
-    """Whether each enabled gateway answers. All are asked at the same time."""
+    """Whether each enabled gateway answers, takes our credentials, may tell us things, and has the time that we have.
+
+    All are asked at the same time.
+    """
     enabled = [gateway for gateway in gateways if gateway.config.enabled]
     if not enabled:
         yield fail("gateways", "none is enabled", "enable one in config/gateways.toml")
         return
     with ThreadPoolExecutor(len(enabled)) as pool:
-        told = list(pool.map(lambda gateway: gateway.health_check(), enabled))
-    for gateway, health in zip(enabled, told, strict=True):
-        name = f"gateway {gateway.config.name}"
-        if health.ok:
-            yield ok(name, f"answers in {health.latency_ms} ms")
-        else:
-            yield warn(name, health.detail or "no answer", "payments go to the others; ask the provider")
-        if not gateway.capabilities.look_ups and not gateway.config.webhook_secrets:
-            yield fail(name, "can't be asked, and no webhook secret lets it tell", _LET_IT_TELL)
-    if not any(health.ok for health in told):
+        found = list(pool.map(lambda gateway: gateway.probe(), enabled))
+    for gateway, probed in zip(enabled, found, strict=True):
+        name = gateway.config.name
+        yield standing(name, probed)
+        if probed.clock_ahead_s is not None:
+            yield clock(name, probed.clock_ahead_s)
+        if gateway.config.adapter not in IN_PROCESS:
+            yield hearing(gateway)
+    if not any(probed.answered for probed in found):
         yield fail(
             "gateways", "none answers", "check this host's network; payments wait or fail until one answers"
         )
+
+
+def standing(gateway: str, probed: Probed) -> Check:
+    """Whether a gateway answers, and takes our credentials."""
+    name, took = f"gateway {gateway}", f"after {probed.latency_ms} ms"
+    match probed.standing:
+        case Standing.TAKEN:
+            return ok(name, f"takes our credentials, answered {took}")
+        case Standing.REFUSED:
+            return fail(name, f"refuses our credentials ({probed.detail})", _GIVE_A_KEY)
+        case Standing.UNCLEAR:
+            return warn(name, f"answered {probed.detail} {took}", _ASK_OTHERS)
+        case Standing.SILENT:
+            return warn(name, f"can't be reached: {probed.detail or 'no answer'}", _ASK_OTHERS)
+
+
+def clock(gateway: str, ahead_s: float) -> Check:
+    """Whether a gateway's clock, which is so far ahead of this host's, is near enough."""
+    if abs(ahead_s) <= _MOST_SKEW_S:
+        return ok(f"clock, {gateway}", f"agrees with this host within {_MOST_SKEW_S:g} s")
+    where = "ahead of" if ahead_s > 0 else "behind"
+    return warn(f"clock, {gateway}", f"{duration(abs(ahead_s))} {where} this host", _SET_CLOCKS)
+
+
+def hearing(gateway: PaymentGateway) -> Check:
+    """Whether a gateway may tell us anything: without a webhook secret each event is refused."""
+    name = f"webhooks of {gateway.config.name}"
+    if gateway.config.webhook_secrets:
+        return ok(name, "their secret is set; see `aegis gateway-events list` for what came")
+    if not gateway.capabilities.look_ups:
+        return fail(name, "can't be asked, and no webhook secret lets it tell", _LET_IT_TELL)
+    return warn(name, "no webhook secret", _HEAR_IT)
 
 
 def breakers(reports: Sequence[GatewayReport]) -> Iterator[Check]:

@@ -13,9 +13,10 @@ from typing import TypeVar
 from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
-from aegis_worker.gateways.base import Adapter, GatewayEvent, Health, PaymentGateway
+from aegis_worker.gateways.base import Adapter, GatewayEvent, PaymentGateway
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.kit.flows import Flow, HttpCall
+from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
+from aegis_worker.gateways.kit.probing import Probed, Standing, clock_ahead_s
 from aegis_worker.gateways.registry import load_adapters
 from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 
@@ -24,6 +25,8 @@ from .engine import ENGINE, STUCK, Engine, wait_for
 from .noting import Noting
 from .transfers import Done, Peer, Result, Transfer
 
+# Longer than any gateway takes that payments can be sent to; a person waits for it.
+PROBE_S = 10.0
 T = TypeVar("T")
 About = TypeVar("About")
 
@@ -76,7 +79,7 @@ class LoadedGateway:
     ) -> None:
         """Carry out the request's operation, without waiting for it."""
         operation: Callable[[GatewayRequest], Flow[Outcome]] = getattr(self._adapter, request.operation.value)
-        self._make(operation, request, done, may_leave, note)
+        self._make(operation, request, done, may_leave, self._notes(note))
 
     def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
         """Look up, by the gateway's own id if it is known and else by our reference, without waiting for it.
@@ -86,7 +89,7 @@ class LoadedGateway:
         """
         by_id = query.gateway_ref is not None
         look_up = self._adapter.get_status if by_id else self._adapter.find_by_reference
-        self._make(look_up, query, lambda said: done(_found(said)), note=note)
+        self._make(look_up, query, lambda said: done(_found(said)), notes=self._notes(note))
 
     def ask_and_wait(self, query: StatusQuery) -> Lookup:
         """Look up, and wait for the answer."""
@@ -102,18 +105,25 @@ class LoadedGateway:
         said: DisputeLookup = wait_for(partial(self.ask_dispute, query), self.config.slowest_call_s, STUCK)
         return said
 
-    def health_check(self) -> Health:
-        """Whether the gateway answers, and how fast."""
-        started = time.monotonic()
-        said: Health | NotSent | Unknown = wait_for(
-            partial(self._make, lambda _: self._adapter.health_check(), None),
-            self.config.slowest_call_s,
+    def probe(self) -> Probed:
+        """Whether the gateway answers and takes our credentials, and what time it is there, within PROBE_S."""
+        ahead_s: list[float | None] = []
+
+        def noted(call: HttpCall, result: Result, began_s: float, took_ms: float) -> None:
+            if isinstance(result, HttpAnswer):
+                answered_at = time.time()
+                ahead_s.append(clock_ahead_s(result, answered_at - took_ms / 1000, answered_at))
+
+        within_s, started = min(self.config.slowest_call_s, PROBE_S), time.monotonic()
+        said: Probed | NotSent | Unknown = wait_for(
+            partial(self._make, lambda _: self._adapter.probe(), None, notes=noted, within_s=within_s),
+            within_s,
             STUCK,
         )
         latency_ms = round((time.monotonic() - started) * 1000)
-        if isinstance(said, Health):
-            return replace(said, latency_ms=latency_ms)
-        return Health(False, latency_ms, said.reason)
+        if not isinstance(said, Probed):
+            return Probed(Standing.SILENT, said.reason, latency_ms)
+        return replace(said, latency_ms=latency_ms, clock_ahead_s=ahead_s[-1] if ahead_s else None)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`."""
@@ -133,20 +143,24 @@ class LoadedGateway:
         about: About,
         done: Callable[[T | NotSent | Unknown], None],
         may_leave: Callable[[], bool] | None = None,
-        note: Note | None = None,
+        notes: Notes | None = None,
+        within_s: float | None = None,
     ) -> None:
         make(
             _begun(operation, about),
             self._client,
             done,
-            within_s=self.config.slowest_call_s,
+            within_s=within_s or self.config.slowest_call_s,
             gateway=self.config.name,
             may_leave=may_leave,
-            notes=None if note is None else self._notes(note),
+            notes=notes,
             read_told=self._read_told,
         )
 
-    def _notes(self, note: Note) -> Notes:
+    def _notes(self, note: Note | None) -> Notes | None:
+        if note is None:
+            return None
+
         def noted(call: HttpCall, result: Result, began_s: float, took_ms: float) -> None:
             note(self._noting.noted(call, result, began_s, took_ms))
 

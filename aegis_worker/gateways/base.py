@@ -24,7 +24,6 @@ The rest of the product uses each adapter as a `PaymentGateway` (`exchange.loade
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from msgspec import Struct
@@ -39,16 +38,8 @@ from .capabilities import Capabilities
 from .config import GatewayConfig
 from .kit.allow_list import AllowList
 from .kit.flows import Flow
+from .kit.probing import Probed
 from .requests import DisputeQuery, GatewayRequest, StatusQuery
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """Whether the gateway answers at all, and how fast. The code that makes the call measures the time."""
-
-    ok: bool
-    latency_ms: int = 0
-    detail: str = ""
 
 
 class GatewayEvent(Struct, frozen=True):
@@ -133,8 +124,8 @@ class Adapter(Protocol):
     def get_dispute(self, query: DisputeQuery) -> Flow[DisputeLookup]:
         """How a dispute stands now. `Unknown` where the answer is not about this dispute of this charge."""
 
-    def health_check(self) -> Flow[Health]:
-        """One cheap call that moves nothing."""
+    def probe(self) -> Flow[Probed]:
+        """One cheap call that needs our credentials and moves nothing, and what its answer says of them (`kit.probing`)."""
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`."""
@@ -179,8 +170,8 @@ class PaymentGateway(Protocol):
     def ask_dispute_and_wait(self, query: DisputeQuery) -> DisputeLookup:
         """As `ask_dispute`, for callers who have nothing else to do meanwhile."""
 
-    def health_check(self) -> Health:
-        """Wait for whether the gateway answers, and how fast."""
+    def probe(self) -> Probed:
+        """Wait for whether the gateway answers and takes our credentials, and for its time. For `aegis doctor` alone."""
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`."""

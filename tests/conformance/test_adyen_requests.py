@@ -137,8 +137,8 @@ def test_what_adyen_does_not_know_is_noticed() -> None:
         assert checkout().misfits_of_call("POST", "/payments", body) != []
 
 
-def test_asking_which_methods_there_are_is_the_health_check() -> None:
-    call = next(adapter().health_check())
+def test_asking_which_methods_there_are_is_the_probe() -> None:
+    call = next(adapter().probe())
     assert isinstance(call, HttpCall)
     assert call.only_reads
     assert checkout().misfits_of_call("POST", "/paymentMethods", call.body or b"") == []

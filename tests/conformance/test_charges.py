@@ -23,6 +23,7 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateways.kit.probing import Standing
 from aegis_worker.lab.embedded.ports import free_port
 
 SHOP = "https://shop.test/back"
@@ -265,5 +266,9 @@ def test_a_wrong_key(till: Till) -> None:
     assert paid.outcome.code == "gateway_misconfigured"
 
 
-def test_a_health_check(till: Till) -> None:
-    assert till.gateway.health_check().ok
+def test_a_probe(till: Till) -> None:
+    probed = till.gateway.probe()
+    assert probed.standing is Standing.TAKEN
+    # Both run on this machine.
+    assert probed.clock_ahead_s is not None
+    assert abs(probed.clock_ahead_s) < 30

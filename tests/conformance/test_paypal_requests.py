@@ -181,7 +181,7 @@ def test_a_descriptor_or_an_address_that_paypal_would_refuse_is_left_out() -> No
 
 
 def test_the_token_is_asked_for_with_the_apps_secret_which_nothing_prints() -> None:
-    call = next(adapter(signed_in=False).health_check())
+    call = next(adapter(signed_in=False).probe())
     assert isinstance(call, HttpCall)
     assert base64.b64decode(call.headers["Authorization"].removeprefix("Basic ")) == b"client_1:secret_1"
     assert call.body == b"grant_type=client_credentials"

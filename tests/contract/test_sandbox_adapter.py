@@ -46,6 +46,7 @@ from aegis_worker.emulator.script_table import SCRIPTS
 from aegis_worker.emulator.scripts import Effect
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateways.kit.probing import Standing
 from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.gateways.sandbox.codes import DECLINE_CODES
 
@@ -196,7 +197,7 @@ class TestNothingSent:
             stopped.stop()
             adapter = adapter_for(stopped.url)
             assert isinstance(sent(adapter, request()), NotSent)
-            assert adapter.health_check().ok is False
+            assert adapter.probe().standing is Standing.SILENT
 
     def test_a_429_says_when_to_come_back(self, gateway: LoadedGateway) -> None:
         charge = request("tok_429_7")
@@ -336,7 +337,7 @@ class TestLookUps:
         assert gateway.ask_and_wait(query(request(), "spay_0")) == NotFound()
 
     def test_a_gateway_that_answers_is_healthy(self, gateway: LoadedGateway) -> None:
-        assert gateway.health_check().ok
+        assert gateway.probe().standing is Standing.TAKEN
 
 
 class TestWebhooks:

@@ -28,9 +28,10 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import InvalidWebhook
-from aegis_worker.gateways.base import GatewayEvent, Health
+from aegis_worker.gateways.base import GatewayEvent
 from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.kit.probing import Probed, Standing
 from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 
 # Takes every type of payment method, and needs nothing for it.
@@ -95,6 +96,7 @@ class ScriptedGateway:
         self.disputed: Callable[[DisputeQuery], DisputeLookup] = lambda query: Unknown("no such dispute")
         self.closed: dict[str, str] = {}
         self.closing: Script = self.closed_once
+        self.probed = Probed(Standing.TAKEN)
         self._script = script or self.charge
         self._lock = threading.Lock()
 
@@ -241,8 +243,8 @@ class ScriptedGateway:
 
     find_by_reference = ask_and_wait = get_status
 
-    def health_check(self) -> Health:
-        return Health(ok=True, latency_ms=0)
+    def probe(self) -> Probed:
+        return self.probed
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Believe every event. A body holds the fields of one in each line, as JSON."""

@@ -11,12 +11,13 @@ from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.outcomes import Declined, Lookup, NotSent, Operation, Outcome
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
-from ..base import GatewayEvent, Health
+from ..base import GatewayEvent
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.allow_list import AllowList
 from ..kit.amounts import AmountNotTaken
 from ..kit.flows import Flow, Recall, recalled
+from ..kit.probing import Probed, probed
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .allow_list import ADYEN
 from .amounts import AMOUNTS
@@ -100,10 +101,10 @@ class AdyenAdapter:
         """Without a call, as `get_status`."""
         return found_dispute(query, (yield from recalled(Recall(dispute_ref=query.dispute_ref))))
 
-    def health_check(self) -> Flow[Health]:
-        """One call that asks which methods the account takes."""
-        answer = yield self._calls.health()
-        return Health(answer.status == 200, detail=f"HTTP {answer.status}")
+    def probe(self) -> Flow[Probed]:
+        """One call that asks which methods the account takes. A key of another account is refused."""
+        answer = yield self._calls.probe()
+        return probed(answer, 200)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check each item's signature, then translate, see `webhook`. They have no age. Raises InvalidWebhook."""

@@ -71,7 +71,7 @@ class Calls:
         headers = {**self._headers, "Idempotency-Key": request.idempotency_key}
         return HttpCall("POST", _VERSION + path, headers, json.dumps(given).encode())
 
-    def health(self) -> HttpCall:
+    def probe(self) -> HttpCall:
         """A call that moves nothing: which methods the account takes."""
         body = json.dumps({"merchantAccount": self.merchant_account}).encode()
         return HttpCall("POST", f"{_VERSION}/paymentMethods", self._headers, body, only_reads=True)

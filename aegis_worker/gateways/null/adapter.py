@@ -11,11 +11,12 @@ from aegis_worker.domain.outcomes import Approved, Lookup, NotFound, Operation, 
 from aegis_worker.domain.payment import METHODS
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
-from ..base import GatewayEvent, Health
+from ..base import GatewayEvent
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.allow_list import AllowList
 from ..kit.flows import Flow, Pause
+from ..kit.probing import Probed, Standing
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 
 _MOST_LATENCY_MS = 60_000
@@ -65,10 +66,10 @@ class NullAdapter:
         yield from ()
         return Unknown("the null gateway has no disputes")
 
-    def health_check(self) -> Flow[Health]:
-        """Always healthy."""
+    def probe(self) -> Flow[Probed]:
+        """Nobody is there to refuse anything."""
         yield from ()
-        return Health(ok=True)
+        return Probed(Standing.TAKEN)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Raises InvalidWebhook, because this gateway sends no webhooks."""

@@ -23,7 +23,7 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.errors import InvalidWebhook
 
-from ..base import GatewayEvent, Health
+from ..base import GatewayEvent
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.access_tokens import AccessTokens, authorized, fetched
@@ -31,6 +31,7 @@ from ..kit.allow_list import AllowList
 from ..kit.amounts import AmountNotTaken
 from ..kit.certificates import CertificateNeeded, Certificates, Untrusted
 from ..kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer
+from ..kit.probing import Probed, Standing, probed
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .allow_list import PAYPAL
 from .amounts import AMOUNTS
@@ -211,10 +212,10 @@ class PayPalAdapter:
             return disputed
         return found_dispute(query, disputed, (yield from self._made(look_up_capture(disputed.capture_id))))
 
-    def health_check(self) -> Flow[Health]:
+    def probe(self) -> Flow[Probed]:
         """One call that gets an access token."""
         got = yield from fetched(self._tokens, self._calls.token())
-        return Health(False, detail=f"HTTP {got.status}") if isinstance(got, HttpAnswer) else Health(True)
+        return probed(got) if isinstance(got, HttpAnswer) else Probed(Standing.TAKEN)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check and translate, where this process has the certificate. Raises InvalidWebhook and CertificateNeeded."""

@@ -14,12 +14,13 @@ from aegis_worker.domain.outcomes import Lookup, Operation, Outcome
 from aegis_worker.domain.payer import FIELDS
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
-from ..base import GatewayEvent, Health
+from ..base import GatewayEvent
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.allow_list import AllowList
 from ..kit.amounts import Amounts
 from ..kit.flows import Flow
+from ..kit.probing import Probed, probed
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .allow_list import SANDBOX
 from .answers import outcome
@@ -27,9 +28,9 @@ from .calls import (
     FIRST_CALLS,
     INSTRUMENTS,
     call_for,
-    health_call,
     look_up_by_id,
     look_up_by_reference,
+    probe_call,
     refused_call,
 )
 from .codes import DECLINE_CODES
@@ -85,10 +86,10 @@ class SandboxAdapter:
         answer = yield look_up_dispute(query, self._headers)
         return found_dispute(query, answer)
 
-    def health_check(self) -> Flow[Health]:
-        """GET /healthz."""
-        answer = yield health_call(self._headers)
-        return Health(answer.status == 200, detail=f"HTTP {answer.status}")
+    def probe(self) -> Flow[Probed]:
+        """A look-up of a payment that there can't be."""
+        answer = yield probe_call(self._headers)
+        return probed(answer, 404)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check signature and age, then translate, see `webhook`. Raises InvalidWebhook."""

@@ -71,9 +71,9 @@ def look_up_by_reference(query: StatusQuery, headers: Mapping[str, str]) -> Http
     return HttpCall("GET", path, headers, only_reads=True)
 
 
-def health_call(headers: Mapping[str, str]) -> HttpCall:
-    """A call that moves nothing."""
-    return HttpCall("GET", "/healthz", headers, only_reads=True)
+def probe_call(headers: Mapping[str, str]) -> HttpCall:
+    """A call that moves nothing: a look-up of a payment that there can't be."""
+    return HttpCall("GET", "/v1/payments/spay_of_nobody", headers, only_reads=True)
 
 
 def _new_payment(request: GatewayRequest) -> dict[str, Any]:

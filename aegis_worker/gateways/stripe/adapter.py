@@ -20,17 +20,18 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 
-from ..base import GatewayEvent, Health
+from ..base import GatewayEvent
 from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.allow_list import AllowList
 from ..kit.amounts import AmountNotTaken
 from ..kit.flows import Flow, HttpAnswer
+from ..kit.probing import Probed, probed
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .allow_list import STRIPE
 from .amounts import AMOUNTS
 from .answers import Reader
-from .calls import call_for, headers_for, health_call, list_refunds, look_up_intent, look_up_refund
+from .calls import call_for, headers_for, list_refunds, look_up_intent, look_up_refund, probe_call
 from .codes import DECLINE_CODES
 from .disputes import found_dispute, look_up_dispute
 from .look_ups import found_intent, found_refund, has_more, last_id, with_refunds
@@ -137,10 +138,10 @@ class StripeAdapter:
         answer = yield look_up_dispute(query, self._headers)
         return found_dispute(query, answer, self.config.mode)
 
-    def health_check(self) -> Flow[Health]:
+    def probe(self) -> Flow[Probed]:
         """One call that lists one refund."""
-        answer = yield health_call(self._headers)
-        return Health(answer.status == 200, detail=f"HTTP {answer.status}")
+        answer = yield probe_call(self._headers)
+        return probed(answer, 200)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check signature and age, then translate, see `webhook`. Raises InvalidWebhook."""
@@ -167,6 +168,7 @@ def _checked(config: GatewayConfig) -> Mapping[str, Any]:
     window_s = options.get("absence_window_s", _ABSENCE_WINDOW_S)
     if isinstance(window_s, bool) or not isinstance(window_s, int | float) or not 0 <= window_s < math.inf:
         raise ConfigurationError(f"{where}.options.absence_window_s: must be a number of seconds, 0 or more")
-    if config.api_key.startswith(_KEYS["test" if config.mode == "live" else "live"]):
-        raise ConfigurationError(f'{where}: the API key is none for mode = "{config.mode}"')
+    other = "test" if config.mode == "live" else "live"
+    if config.api_key.startswith(_KEYS[other]):
+        raise ConfigurationError(f'{where}: the API key is a {other} one, and mode = "{config.mode}"')
     return options

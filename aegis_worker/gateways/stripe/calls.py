@@ -63,7 +63,7 @@ def list_refunds(intent_id: str | None, after: str | None, headers: Mapping[str,
     return HttpCall("GET", path, headers, only_reads=True)
 
 
-def health_call(headers: Mapping[str, str]) -> HttpCall:
+def probe_call(headers: Mapping[str, str]) -> HttpCall:
     """A call that moves nothing, with a right that the key needs anyway."""
     return HttpCall("GET", "/v1/refunds?limit=1", headers, only_reads=True)
 

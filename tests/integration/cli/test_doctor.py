@@ -14,7 +14,7 @@ from redis import Redis
 from support.command_line import Aegis, Ran, RunningAegis, aegis, install
 from support.outbox_events import a_payment
 from support.payments import accept_one
-from support.sandbox_process import Sandbox, eventually, running_sandbox
+from support.sandbox_process import API_KEY, Sandbox, eventually, running_sandbox
 
 from aegis_worker.persistence.database import Database
 from aegis_worker.sealing.keys import SealingKey
@@ -30,8 +30,10 @@ def sandbox(
     """An installation in which everything answers, except workers and beat."""
     install(monkeypatch, database_url, REDIS_URL=redis_url)
     with running_sandbox(tmp_path) as running:
-        monkeypatch.setenv("AEGIS_SANDBOX_A_URL", running.url)
-        monkeypatch.setenv("AEGIS_SANDBOX_B_URL", running.url)
+        for name in ("AEGIS_SANDBOX_A", "AEGIS_SANDBOX_B"):
+            monkeypatch.setenv(f"{name}_URL", running.url)
+            monkeypatch.setenv(f"{name}_KEY", API_KEY)
+            monkeypatch.setenv(f"{name}_WEBHOOK_SECRET", "whsec_sandbox")
         yield running
 
 

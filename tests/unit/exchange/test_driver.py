@@ -28,9 +28,9 @@ from aegis_worker.exchange import driver
 from aegis_worker.exchange.driver import MOST_CALLS, Client, ReadTold, nothing_told
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.exchange.transfers import Done
-from aegis_worker.gateways.base import Health
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer, Pause, Recall, recalled
+from aegis_worker.gateways.kit.probing import Probed, Standing, probed
 from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
@@ -286,9 +286,9 @@ class Remote(NullAdapter):
         yield READ
         return Approved("ch_1")
 
-    def health_check(self) -> Flow[Health]:
+    def probe(self) -> Flow[Probed]:
         answer = yield READ
-        return Health(answer.status == 200)
+        return probed(answer, 200)
 
 
 def test_a_look_up_that_was_not_sent_tells_as_little_as_one_that_was_not_answered() -> None:
@@ -297,7 +297,7 @@ def test_a_look_up_that_was_not_sent_tells_as_little_as_one_that_was_not_answere
     assert said == Unknown("could not connect: Connection refused", kind=UnknownKind.NO_ANSWER)
 
 
-def test_a_gateway_that_can_not_be_reached_is_not_well() -> None:
+def test_a_gateway_that_can_not_be_reached_is_silent() -> None:
     gateway = LoadedGateway(Remote(GatewayConfig("a", "remote", "http://127.0.0.1:1", "k")))
-    health = gateway.health_check()
-    assert (health.ok, health.detail) == (False, "could not connect: Connection refused")
+    found = gateway.probe()
+    assert (found.standing, found.detail) == (Standing.SILENT, "could not connect: Connection refused")

@@ -15,6 +15,7 @@ from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import ConfigurationError, InvalidWebhook
 from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.kit.probing import Standing
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.settings import load_settings
 from aegis_worker.wiring.worker import build_worker
@@ -35,7 +36,7 @@ def test_it_needs_no_address_and_approves(tmp_path: Path) -> None:
     null = gateway(tmp_path)
     assert null.capabilities.steps == (Operation.PROCESS,)
     assert sent(null, REQUEST) == Approved("null_pay_1", captured=True)
-    assert null.health_check().ok
+    assert null.probe().standing is Standing.TAKEN
 
 
 def test_it_answers_at_once_on_the_calling_thread(tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""`aegis doctor` at the emulators of real gateways: who refuses our credentials, who is away, who can tell us nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.adyen_process import ADYEN_KEY, ADYEN_SECRET, running_adyen
+from support.command_line import Aegis, Ran, aegis, install
+from support.sandbox_process import Sandbox
+from support.stripe_process import STRIPE_KEY, running_stripe
+
+__all__ = ["aegis"]
+
+_TABLES = """
+[gateways.stripe]
+adapter = "stripe"
+mode = "test"
+base_url_env = "STRIPE_URL"
+api_key_env = "STRIPE_KEY"
+webhook_secret_env = "STRIPE_SECRET"
+[gateways.adyen]
+adapter = "adyen"
+mode = "test"
+account = "ShopECOM"
+base_url_env = "ADYEN_URL"
+api_key_env = "ADYEN_KEY"
+webhook_secret_env = "ADYEN_SECRET"
+[gateways.adyen.options]
+return_url = "https://shop.example/back"
+"""
+Gateways = dict[str, Sandbox]
+
+
+@pytest.fixture(scope="module")
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
+    folder = tmp_path_factory.mktemp("gateways")
+    with running_stripe(folder) as stripe, running_adyen(folder) as adyen:
+        yield {"stripe": stripe, "adyen": adyen}
+
+
+@pytest.fixture(autouse=True)
+def environ(
+    gateways: Gateways, database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, str], None]:
+    """Sets a variable of an installation in which both gateways answer."""
+    install(monkeypatch, database_url, REDIS_URL=redis_url)
+    monkeypatch.setattr("aegis_worker.cli.checks_redis.workers", lambda: [])
+    (tmp_path / "gateways.toml").write_text(_TABLES)
+    given = {
+        "AEGIS_CONFIG_DIR": str(tmp_path),
+        "STRIPE_URL": gateways["stripe"].url,
+        "STRIPE_KEY": STRIPE_KEY,
+        "STRIPE_SECRET": "whsec_emulator",
+        "ADYEN_URL": gateways["adyen"].url,
+        "ADYEN_KEY": ADYEN_KEY,
+        "ADYEN_SECRET": ADYEN_SECRET,
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch.setenv
+
+
+def of_gateways(ran: Ran) -> dict[str, dict[str, Any]]:
+    checks = {check["name"]: check for check in ran.json["checks"]}
+    return {name: check for name, check in checks.items() if "stripe" in name or "adyen" in name}
+
+
+def test_gateways_that_take_our_credentials_and_whose_clocks_agree_are_fine(aegis: Aegis) -> None:
+    found = of_gateways(aegis("doctor", "--json"))
+    assert {name: check["verdict"] for name, check in found.items()} == {
+        "gateway stripe": "ok",
+        "clock, stripe": "ok",
+        "webhooks of stripe": "ok",
+        "gateway adyen": "ok",
+        "clock, adyen": "ok",
+        "webhooks of adyen": "ok",
+    }
+
+
+@pytest.mark.parametrize(
+    ("variable", "key", "gateway"),
+    [("STRIPE_KEY", "sk_test_revoked", "stripe"), ("ADYEN_KEY", "AQE_revoked", "adyen")],
+)
+def test_a_key_that_its_gateway_refuses_fails_and_is_not_shown(
+    aegis: Aegis, environ: Callable[[str, str], None], variable: str, key: str, gateway: str
+) -> None:
+    environ(variable, key)
+    ran = aegis("doctor", "--json")
+    check = of_gateways(ran)[f"gateway {gateway}"]
+    assert (ran.exit_code, check["verdict"], check["seen"]) == (
+        1,
+        "fail",
+        "refuses our credentials (HTTP 401)",
+    )
+    assert "api_key_env" in check["advice"]
+    assert key not in ran.out
+
+
+def test_a_missing_webhook_secret_fails_where_the_gateway_can_not_be_asked(
+    aegis: Aegis, environ: Callable[[str, str], None]
+) -> None:
+    environ("STRIPE_SECRET", "")
+    environ("ADYEN_SECRET", "")
+    ran = aegis("doctor", "--json")
+    verdicts = {name: check["verdict"] for name, check in of_gateways(ran).items()}
+    assert (verdicts["webhooks of stripe"], verdicts["webhooks of adyen"]) == ("warn", "fail")
+    assert ran.exit_code == 1
+
+
+def test_a_gateway_that_is_away_is_told_from_one_that_refuses_us_or_everything(
+    aegis: Aegis, environ: Callable[[str, str], None], gateways: Gateways
+) -> None:
+    environ("STRIPE_URL", "http://127.0.0.1:1")
+    gateways["adyen"].set_faults(refuse_all=True)
+    try:
+        ran = aegis("doctor", "--json")
+    finally:
+        gateways["adyen"].set_faults()
+    found = of_gateways(ran)
+    assert found["gateway stripe"]["seen"].startswith("can't be reached: could not connect")
+    assert found["gateway adyen"]["seen"].startswith("answered HTTP 503")
+    assert {found[f"gateway {name}"]["verdict"] for name in gateways} == {"warn"}
+
+
+def test_a_live_key_in_test_mode_is_named_before_anything_is_asked(
+    aegis: Aegis, environ: Callable[[str, str], None]
+) -> None:
+    environ("STRIPE_KEY", "sk_live_notreallyakey")
+    ran = aegis("doctor", "--json")
+    (check,) = [check for check in ran.json["checks"] if check["name"] == "configuration"]
+    assert (ran.exit_code, check["verdict"]) == (1, "fail")
+    assert 'gateways.stripe: the API key is a live one, and mode = "test"' in check["seen"]
+    assert "notreallyakey" not in ran.out
