@@ -55,7 +55,7 @@ EMULATED: Mapping[str, EmulatedGateway] = {
             "tok_pending_2_on_refund": "tok_visa",
             "tok_fails_late_2": "tok_refund_failed",
             # Nothing moves there before what the payer brought back is handed over, however long that takes.
-            "tok_3ds_120": "tok_authenticate",
+            **dict.fromkeys(("tok_3ds_1", "tok_3ds_60", "tok_3ds_120"), "tok_authenticate"),
         },
         handed_on=frozenset({"redirectResult"}),
         library="token",
