@@ -147,14 +147,14 @@ class Books:
     def _read(self, read: Callable[[Transaction, float], dict[str, Any]]) -> Reply:
         faults = self.faults.now
         try:
-            if faults.refuse_all or faults.status_down:
-                raise Refusal(503, "unavailable", "look-ups are down")
             with self.transaction() as tx:
                 now = self.now()
                 self.settle_due(tx, now)
                 reply = json_reply(200, read(tx, now))
         except Refusal as refusal:
             reply = refusal.reply
+        if faults.refuse_all or faults.status_down:
+            reply = self.wording.unavailable()
         return replace(reply, after_s=faults.latency_ms / 1000)
 
     def shown(self, tx: Transaction, payment: Payment, at: float) -> dict[str, Any]:

@@ -400,6 +400,23 @@ def test_events_are_signed_with_a_certificate_of_its_own_authority(
     ).json
     assert forged["PAYPAL-TRANSMISSION-TIME"] == "2025-11-27T13:20:00Z"
     assert is_signed(emulator, {name.lower(): value for name, value in forged.items()}, b"{}")
+    stranger = emulator.post(
+        f"/_sandbox/webhook-signatures?webhook_id={PAYPAL_WEBHOOK}&at=1764249600&stranger=1", b"{}"
+    ).json
+    with pytest.raises(verification.VerificationError):
+        is_signed(emulator, {name.lower(): value for name, value in stranger.items()}, b"{}")
+
+
+def test_a_restarted_emulator_keeps_its_certificate_and_no_token(
+    paypal: PayPalClient, emulator: Sandbox, shop: Sink
+) -> None:
+    root = emulator.call("GET", "/_sandbox/webhook-root").body
+    capture = capture_of(charged(paypal))["id"]
+    emulator.kill()
+    emulator.start()
+    assert emulator.call("GET", "/_sandbox/webhook-root").body == root
+    assert paypal.get(f"/v2/payments/captures/{capture}").status == 401
+    assert PayPalClient(emulator.url).get(f"/v2/payments/captures/{capture}").status == 200
 
 
 def is_signed(emulator: Sandbox, headers: Mapping[str, str], body: bytes) -> bool:

@@ -10,6 +10,7 @@ import base64
 import uuid
 import zlib
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
@@ -40,7 +41,12 @@ class Authority:
         self._key = key
         fingerprint = x509.load_pem_x509_certificate(self._leaf).fingerprint(hashes.SHA256()).hex()
         self._name = f"CERT-{fingerprint[:8]}-{fingerprint[8:16]}-{fingerprint[16:24]}"
-        self._base_url = base_url
+        self._base_url, self._ledger = base_url, ledger
+
+    @cached_property
+    def stranger(self) -> Authority:
+        """One whom nobody trusts, for events that are forged."""
+        return Authority(self._ledger.with_name(f"{self._ledger.stem}-stranger"), self._base_url)
 
     def certificate_at(self, name: str) -> bytes | None:
         """The certificate (PEM) of this name; None for another name."""

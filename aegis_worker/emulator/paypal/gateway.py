@@ -14,7 +14,7 @@ from dataclasses import replace
 from ..choosing import Asked
 from ..ledger import StoredAnswer, Transaction
 from ..replies import Refusal, Reply, json_reply
-from ..scripts import Effect, Script
+from ..scripts import Effect, Script, Wire
 from ..sending import sent as sent_as
 from . import bodies
 from .books import PayPalBooks
@@ -84,7 +84,7 @@ class PayPalGateway:
             answer = done.declined or _shown(call, done)
         sent = sent_as(answer, script, self._books.wording)
         if call.key and done and done.id and not script.forgets_key:
-            self._keep(tx, call, done, sent)
+            self._keep(tx, call, done, script, sent)
         return sent
 
     def _subject(self, tx: Transaction, call: Call) -> Subject:
@@ -106,10 +106,11 @@ class PayPalGateway:
         note_operation(tx, call, subject, done)
         return done
 
-    def _keep(self, tx: Transaction, call: Call, done: Done, sent: Reply) -> None:
+    def _keep(self, tx: Transaction, call: Call, done: Done, script: Script, sent: Reply) -> None:
         ready_at = self._books.ready_at(call.now, sent)
         expires_at = ready_at + (_ORDERS_KEEP_S if call.name in _OF_ORDERS else _PAYMENTS_KEEP_S)
-        made = json.dumps([done.kind, done.id]).encode()
+        is_error = script.wire is Wire.ERROR and script.stores_error
+        made = json.dumps(["", ""] if is_error else [done.kind, done.id]).encode()
         tx.keep_answer(
             str(call.key), StoredAnswer(call.request_hash, sent.status, made, ready_at, expires_at)
         )
@@ -120,6 +121,8 @@ class PayPalGateway:
         if kept.ready_at > call.now:
             return self._books.wording.busy()
         kind, made = json.loads(kept.body)
+        if not kind:
+            return self._books.wording.failed(done=True)
         shown = self._books.object(tx, kind, made)
         return json_reply(
             200 if kind == "order" else 201, shown if _all_of_it(call) else minimal(kind, shown)

@@ -48,7 +48,8 @@ class PayPalRoutes:
             self._control.count("POST /v1/oauth2/token")
             return self._tokens.grant(headers.get("authorization", ""), raw)
         if path.startswith(_CERTIFICATES):
-            pem = self._authority.certificate_at(path.removeprefix(_CERTIFICATES))
+            name = path.removeprefix(_CERTIFICATES)
+            pem = self._authority.certificate_at(name) or self._authority.stranger.certificate_at(name)
             return Reply(200, pem, _PLAIN) if method == "GET" and pem else _not_found()
         if path.startswith(("/v1/", "/v2/")):
             if not self._tokens.knows(headers.get("authorization", "")):
@@ -76,8 +77,8 @@ class PayPalRoutes:
             if endpoint == f"GET {PREFIX}webhook-root":
                 return Reply(200, self._authority.root, _PLAIN)
             if endpoint == f"POST {PREFIX}webhook-signatures":
-                signed = self._authority.headers(given.get("webhook_id", ""), int(given.get("at", 0)), raw)
-                return json_reply(200, signed)
+                by = self._authority.stranger if "stranger" in given else self._authority
+                return json_reply(200, by.headers(given.get("webhook_id", ""), int(given.get("at", 0)), raw))
         except (ValueError, TypeError, AttributeError) as problem:
             return error(400, "invalid_request", str(problem))
         return None
