@@ -77,6 +77,15 @@ DELETE FROM gateway_event_bodies b USING (
 WHERE b.id = old.id
 """
 
+_UNVERIFIED_WEBHOOKS = """
+DELETE FROM unverified_webhooks u USING (
+    SELECT id FROM unverified_webhooks
+    WHERE received_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE u.id = old.id
+"""
+
 _PAYER_DETAILS = """
 DELETE FROM payer_details d USING (
     SELECT payment_id FROM payer_details
@@ -149,6 +158,8 @@ def purge(
         "webhooks_cancelled": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "cancelled"}),
         "gateway_events": (_GATEWAY_EVENTS, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
         "gateway_event_bodies": (_GATEWAY_EVENT_BODIES, {"keep_s": bodies_s}),
+        # What can't be verified in a day is nobody's; its gateway is asked anyway.
+        "unverified_webhooks": (_UNVERIFIED_WEBHOOKS, {"keep_s": _DAY_S}),
         "action_secrets": (_ACTION_SECRETS, {}),
         "confirms_erased": (_CONFIRMS, {}),
         "payer_details": (_PAYER_DETAILS, {"keep_s": settings.payer_keep_d * _DAY_S}),

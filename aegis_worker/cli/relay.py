@@ -17,6 +17,7 @@ from aegis_worker.audit.run import audit_on
 from aegis_worker.errors import AegisError
 from aegis_worker.gateway_events.disputes import ask_about_due
 from aegis_worker.gateway_events.follow import follow
+from aegis_worker.gateway_events.verify import verify
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.redaction import redact_text
 from aegis_worker.pipeline.recheck import recheck
@@ -91,7 +92,7 @@ def relay_pass(
     pipeline = replace(parts.pipeline, run_limit_s=min(parts.pipeline.run_limit_s, _RUN_LIMIT_S))
     steps: dict[str, Callable[[], dict[str, Any]]] = {
         "payments": lambda: asdict(run(pipeline, "payments")),
-        "gateway_events": lambda: follow(parts.gateway_events),
+        "gateway_events": lambda: verify(parts.webhooks) | follow(parts.gateway_events),
         "verify": lambda: asdict(run(pipeline, "verify")),
         "outbox": lambda: asdict(parts.drain_outbox()),
         "webhooks": lambda: asdict(parts.deliver_webhooks(leave=parts.afterwards.leave)),

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +14,8 @@ from typing import TypeVar
 from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
-from aegis_worker.gateways.base import Adapter, GatewayEvent, PaymentGateway
+from aegis_worker.errors import InvalidWebhook
+from aegis_worker.gateways.base import Adapter, GatewayEvent, PaymentGateway, SignsWithCertificates
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall
 from aegis_worker.gateways.kit.probing import Probed, Standing, clock_ahead_s
@@ -128,6 +130,22 @@ class LoadedGateway:
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`."""
         return self._adapter.parse_webhook(headers, body)
+
+    def verify_webhook(
+        self, headers: Mapping[str, str], body: bytes, received_at: datetime
+    ) -> Sequence[GatewayEvent] | NotSent | Unknown:
+        """As `parse_webhook`, of a webhook that came at this time. Waits for its certificate if that has to be fetched."""
+        adapter = self._adapter
+        if not isinstance(adapter, SignsWithCertificates):
+            return self._adapter.parse_webhook(headers, body)
+        said: Sequence[GatewayEvent] | InvalidWebhook | NotSent | Unknown = wait_for(
+            partial(self._make, lambda _: adapter.verify_webhook(headers, body, received_at), None),
+            self.config.slowest_call_s,
+            STUCK,
+        )
+        if isinstance(said, InvalidWebhook):
+            raise said
+        return said
 
     def answer_challenge(self, query: Mapping[str, str]) -> str:
         """What a GET of the webhooks' address is answered with. Raises `errors.InvalidWebhook`."""

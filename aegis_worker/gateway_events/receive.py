@@ -1,13 +1,18 @@
 """Take a gateway's webhook: check it, keep its events and its body, and leave the rest to a worker.
 
+One that is signed with a certificate which this process does not have is kept as it came, and counts for nothing before a
+worker has verified it (`unverified`).
+
 Gateways wait a few seconds for an answer, and switch off who is slow. So nothing here waits for a payment's rows or for a
 gateway: there is one statement, which writes only to the tables of events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+
+from sqlalchemy import Connection
 
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.card_pointers import may_hold_one
@@ -16,11 +21,14 @@ from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.discretion import discreet_event
+from aegis_worker.gateways.kit.certificates import CertificateNeeded
 from aegis_worker.hints import Notifier
 from aegis_worker.observability.redaction import redact_text
 from aegis_worker.persistence import gateway_event_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.sealing.ring import KeyRing
+
+from .unverified import hold
 
 _LONGEST_TEXT = 255
 
@@ -35,13 +43,28 @@ def receive(
 ) -> None:
     """Check the events, and keep each that is new.
 
-    Raises InvalidWebhook for a forged, old or unusable body, of which nothing is kept, and DatabaseUnavailable.
+    Raises InvalidWebhook for a forged, old or unusable body, of which nothing is kept, TooBusy where too many wait to be
+    verified, and DatabaseUnavailable.
     """
-    events = gateway.parse_webhook(headers, body)
+    try:
+        events = gateway.parse_webhook(headers, body)
+    except CertificateNeeded:
+        hold(database, ring, gateway.config.name, headers, body)
+        hints.notify("gateway_events")
+        return
+    is_new = database.run(keeping(gateway.config, ring, events, body)) if events else False
+    if is_new:
+        crash_point("gateway_event.committed")
+        hints.notify("gateway_events")
+
+
+def keeping(
+    config: GatewayConfig, ring: KeyRing, events: Sequence[GatewayEvent], body: bytes
+) -> Callable[[Connection], bool]:
+    """What keeps verified events, in one statement. Raises InvalidWebhook for one that can't be kept."""
     for event in events:
         _check(event)
-    config = gateway.config
-    keep = partial(
+    return partial(
         gateway_event_rows.keep,
         ring=ring,
         gateway=config.name,
@@ -49,10 +72,6 @@ def receive(
         events=[_new(config, discreet_event(event)) for event in events],
         body=_discreet_body(body),
     )
-    is_new = database.run(keep) if events else False
-    if is_new:
-        crash_point("gateway_event.committed")
-        hints.notify("gateway_events")
 
 
 def _check(event: GatewayEvent) -> None:

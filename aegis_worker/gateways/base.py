@@ -24,7 +24,8 @@ The rest of the product uses each adapter as a `PaymentGateway` (`exchange.loade
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol
+from datetime import datetime
+from typing import ClassVar, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -32,7 +33,8 @@ from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Lookup, Outcome
+from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
+from aegis_worker.errors import InvalidWebhook
 
 from .capabilities import Capabilities
 from .config import GatewayConfig
@@ -137,6 +139,19 @@ class Adapter(Protocol):
         """
 
 
+@runtime_checkable
+class SignsWithCertificates(Protocol):
+    """An adapter whose gateway signs webhooks with a certificate, which has to be fetched before one can be verified.
+
+    Its `parse_webhook` raises `kit.certificates.CertificateNeeded` in a process that does not have it.
+    """
+
+    def verify_webhook(
+        self, headers: Mapping[str, str], body: bytes, received_at: datetime
+    ) -> Flow[Sequence[GatewayEvent] | InvalidWebhook]:
+        """As `Adapter.parse_webhook`, of a webhook that came at this time; an error is returned, not raised."""
+
+
 class PaymentGateway(Protocol):
     """One named gateway as the product calls it: it carries out the operations of its `Adapter`.
 
@@ -174,7 +189,16 @@ class PaymentGateway(Protocol):
         """Wait for whether the gateway answers and takes our credentials, and for its time. For `aegis doctor` alone."""
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
-        """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`."""
+        """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`, and
+        `kit.certificates.CertificateNeeded` where a worker has to verify it.
+        """
+
+    def verify_webhook(
+        self, headers: Mapping[str, str], body: bytes, received_at: datetime
+    ) -> Sequence[GatewayEvent] | NotSent | Unknown:
+        """As `parse_webhook`, of a webhook that came at this time, and waits for what has to be fetched for it; why that
+        can't be had now where it can't.
+        """
 
     def answer_challenge(self, query: Mapping[str, str]) -> str:
         """What a GET of the webhooks' address is answered with, where the gateway tries it out before it posts to it.

@@ -14,6 +14,7 @@ from aegis_worker.delivery.drain import DrainReport
 from aegis_worker.delivery.webhooks.afterwards import Afterwards
 from aegis_worker.delivery.webhooks.deliver import DeliveryReport
 from aegis_worker.gateway_events.follow import FollowParts
+from aegis_worker.gateway_events.verify import VerifyParts
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.persistence.compatibility import SchemaGuard
@@ -24,6 +25,7 @@ from aegis_worker.pipeline.run import run
 from aegis_worker.reconcile import ReconcileParts
 from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.review.parts import ReviewParts
+from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings
 
 from .checks import check_leases, check_production
@@ -50,6 +52,7 @@ class Worker:
     pipeline: PipelineParts
     reconcile: ReconcileParts
     recheck: RecheckParts
+    webhooks: VerifyParts
     gateway_events: FollowParts
     review: ReviewParts
     audit: AuditParts
@@ -92,6 +95,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         pipeline=pipeline,
         reconcile=ReconcileParts(database, gateways, hints, verify_now=lambda: run(pipeline, "verify")),
         recheck=RecheckParts(database, gateways, hints, settings.recheck_ladder_s),
+        webhooks=VerifyParts(database, gateways, KeyRing(settings.sealing_keys)),
         gateway_events=FollowParts(database, gateways, hints),
         review=review_parts(settings, database, lambda: gateways, hints.notify),
         audit=_audit_parts(settings, database, gateways),

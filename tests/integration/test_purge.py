@@ -21,6 +21,7 @@ _NOTHING = {
     "webhooks_cancelled": 0,
     "gateway_events": 0,
     "gateway_event_bodies": 0,
+    "unverified_webhooks": 0,
     "card_declines": 0,
     "action_secrets": 0,
     "confirms_erased": 0,

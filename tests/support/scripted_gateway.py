@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -245,6 +246,11 @@ class ScriptedGateway:
 
     def probe(self) -> Probed:
         return self.probed
+
+    def verify_webhook(
+        self, headers: Mapping[str, str], body: bytes, received_at: datetime
+    ) -> Sequence[GatewayEvent]:
+        return self.parse_webhook(headers, body)
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Believe every event. A body holds the fields of one in each line, as JSON."""

@@ -137,6 +137,20 @@ gateway_event_bodies = Table(
     Index("gateway_event_bodies_by_age", "received_at"),
 )
 
+# Anybody may have sent them. Sealed as bodies of events are.
+unverified_webhooks = Table(
+    "unverified_webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("received_at", TIME, nullable=False, server_default=NOW),
+    Column("due_at", TIME, nullable=False, server_default=NOW),
+    Index("unverified_webhooks_due", "due_at"),
+    Index("unverified_webhooks_of_gateway", "gateway"),
+)
+
 # `told` is the JSON of a `domain.exchanges.Exchange`: as text, because nothing in PostgreSQL looks into it.
 exchanges = Table(
     "exchanges",
