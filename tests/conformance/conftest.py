@@ -54,6 +54,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 def till(subject: Subject, emulators: dict[str, Sandbox], shop: Sink) -> Iterator[Till]:
     """Charges at the gateway, whose faults are healed afterwards."""
     till = Till(subject, emulators[subject.name], shop)
+    assert till.gateway.probe().answered  # whoever needs an access token has one before there are faults
     yield till
     till.emulator.set_faults()
     till.gateway.close_connections()

@@ -23,7 +23,7 @@ def test_a_dispute_opened(till: Till) -> None:
     assert (shown.respond_by is not None) == till.can_be_asked
     charge = till.ask(paid)
     assert isinstance(charge, Approved)
-    assert charge.disputed
+    assert charge.disputed == till.subject.shows_disputes
 
 
 def test_a_dispute_under_review(till: Till) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from Adyen.util import generate_notification_sig
 from msgspec.structs import replace
@@ -27,6 +30,7 @@ from aegis_worker.domain.outcomes import (
     Approved,
     Lookup,
     NotFound,
+    NotSent,
     Operation,
     Outcome,
     Pending,
@@ -41,6 +45,7 @@ from aegis_worker.gateways.adyen.adapter import AdyenAdapter
 from aegis_worker.gateways.base import Adapter, GatewayEvent
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, Recall
+from aegis_worker.gateways.paypal.adapter import PayPalAdapter
 from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
@@ -54,6 +59,13 @@ from support.adyen_process import (
 from support.gateway_calls import sent
 from support.merchant_server import Sink
 from support.payers import request_to
+from support.paypal_process import (
+    PAYPAL_ACCOUNT,
+    PAYPAL_CLIENT,
+    PAYPAL_SECRET,
+    PayPalClient,
+    running_paypal,
+)
 from support.sandbox_process import API_KEY, Sandbox, eventually, running_sandbox
 from support.stripe_process import STRIPE_KEY, running_stripe, sdk
 
@@ -75,7 +87,10 @@ class Subject:
     library there. `brought_back`: what the payer brings from there, by the action's data. `saved_card`: saves a card with a
     customer, and gives the token that stands for both. `charged`: what an event says of a charge. `secret`: a webhook
     secret by its name. `signed`: headers and body of a webhook that was made at a time, under several secrets; `unsigned`:
-    its body without a signature; `of_unknown_kind`: its body, of another event.
+    its body without a signature; `of_unknown_kind`: its body, of another event. `for_others`: options of a table that acts
+    for another account. `vouched`: settings that say who vouches for its webhooks. `words`: by our code of a decline, the
+    one that its word for it becomes. `shows_disputes`: whether a charge shows that it is disputed. `told_of`: what each
+    event about a charge names.
     """
 
     name: str
@@ -95,12 +110,17 @@ class Subject:
     charged: str = "payment.succeeded"
     account: str | None = None
     secret: Callable[[str], str] = lambda name: name
-    signed: Callable[[bytes, int, Sequence[str]], Signed] | None = None
+    signed: Callable[[Sandbox, bytes, int, Sequence[str]], Signed] | None = None
     unsigned: Callable[[bytes], bytes] = lambda body: body
     of_unknown_kind: Callable[[bytes], bytes] = lambda body: body.replace(
         b'"type": "payment', b'"type": "weather.changed.payment', 1
     )
     options: Mapping[str, Any] = field(default_factory=dict)
+    for_others: Mapping[str, Any] = field(default_factory=dict)
+    vouched: Callable[[Sandbox], Mapping[str, Any]] = lambda emulator: {}
+    words: Mapping[str, str] = field(default_factory=dict)
+    shows_disputes: bool = True
+    told_of: Callable[[Paid], str] = lambda paid: paid.charge
     skips: Mapping[str, str] = field(default_factory=dict)
 
     def config(self, base_url: str, **changes: Any) -> GatewayConfig:
@@ -146,9 +166,17 @@ class Till:
 
     def __init__(self, subject: Subject, emulator: Sandbox, shop: Sink, **config: Any) -> None:
         self.subject, self.emulator, self.shop = subject, emulator, shop
-        self.adapter = subject.adapter(subject.config(emulator.url, **config))
+        self.adapter = subject.adapter(self.config(**config))
         self.gateway = LoadedGateway(self.adapter, read_told=self._read_told)
         self.noted: list[Noted] = []
+
+    def config(self, **changes: Any) -> GatewayConfig:
+        """The gateway's table."""
+        return self.subject.config(self.emulator.url, **self.subject.vouched(self.emulator), **changes)
+
+    def heard(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
+        """What a webhook says that comes now. Raises InvalidWebhook."""
+        return verified(self.gateway, headers, body)
 
     def waiting_at_most(self, timeout_s: float) -> Till:
         """The same till, which waits less for each answer."""
@@ -164,7 +192,7 @@ class Till:
         arrived = [
             event
             for one in self.shop.at(f"/{self.subject.name}")
-            for event in self.gateway.parse_webhook(one.headers, one.body)
+            for event in self.heard(one.headers, one.body)
         ]
         if recall.dispute_ref is not None:
             found = [event for event in arrived if event.dispute_ref == recall.dispute_ref]
@@ -252,7 +280,11 @@ class Till:
 
     def found_code(self, code: str) -> str:
         """The code of a decline that a look-up finds, which was `code` at the gateway. What was told gives no reason."""
-        return code if self.can_be_asked else "generic_decline"
+        return self.word(code) if self.can_be_asked else "generic_decline"
+
+    def word(self, code: str) -> str:
+        """The code of a decline, which was `code` at the emulator: some gateways have one word for several reasons."""
+        return self.subject.words.get(code, code)
 
     def query(self, paid: Paid) -> StatusQuery:
         """The look-up of the call."""
@@ -337,14 +369,17 @@ class Till:
         """The sum of each of its charges in the ledger that took money."""
         return [row["captured"] for row in self.booked(paid) if row["captured"]]
 
-    def settled(self, paid: Paid, kind: type) -> Lookup:
-        """The look-up's answer, once it is one of this kind."""
+    def settled(self, paid: Paid, kind: type) -> Lookup | Outcome:
+        """The look-up's answer, once it is one of this kind. What was only approved is charged then, as by the product."""
         assert eventually(lambda: isinstance(self.ask(paid), kind)), self.ask(paid)
-        return self.ask(paid)
+        said = self.ask(paid)
+        steps = self.gateway.capabilities.steps
+        is_halfway = paid.request.operation in steps[:-1]
+        return self.charge(paid).outcome if is_halfway and isinstance(said, Approved) else said
 
     def events(self, paid: Paid) -> list[tuple[Mapping[str, str], bytes]]:
         """Headers and body of each webhook about the charge, once there is one."""
-        about = paid.charge.encode()
+        about = self.subject.told_of(paid).encode()
 
         def there() -> list[tuple[Mapping[str, str], bytes]]:
             arrived = self.shop.at(f"/{self.subject.name}")
@@ -355,16 +390,12 @@ class Till:
 
     def told(self, paid: Paid) -> list[GatewayEvent]:
         """What they say."""
-        return [
-            event
-            for headers, body in self.events(paid)
-            for event in self.gateway.parse_webhook(headers, body)
-        ]
+        return [event for headers, body in self.events(paid) for event in self.heard(headers, body)]
 
     def signed(self, body: bytes, at_s: int, *secrets: str) -> Signed:
         """Headers and body of a webhook such as the gateway sends: one signature for each secret."""
         if self.subject.signed is not None:
-            return self.subject.signed(body, at_s, secrets)
+            return self.subject.signed(self.emulator, body, at_s, secrets)
         message = b"%d." % at_s + body
         made = [hmac.new(secret.encode(), message, hashlib.sha256).hexdigest() for secret in secrets]
         header = ",".join([f"t={at_s}", *(f"v1={one}" for one in made)])
@@ -413,6 +444,13 @@ def _saved_at_stripe(emulator: Sandbox) -> str:
     return f"{customer}/{client.payment_methods.attach('pm_card_visa', {'customer': customer}).id}"
 
 
+def verified(gateway: LoadedGateway, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
+    """The events of a webhook that comes now. Raises InvalidWebhook."""
+    events = gateway.verify_webhook(headers, body, datetime.now(UTC))
+    assert not isinstance(events, NotSent | Unknown), events
+    return events
+
+
 def is_heard_of(said: Lookup) -> bool:
     """Whether the gateway knows of it, or has told of it by itself."""
     is_untold = isinstance(said, Unknown) and said.kind is UnknownKind.NO_LOOK_UP
@@ -425,7 +463,7 @@ def _refund_at_adyen(emulator: Sandbox, ref: str, minor: int) -> None:
     assert post_json(emulator, f"/payments/{ref}/refunds", body).status == 201
 
 
-def _signed_by_adyen(body: bytes, at_s: int, secrets: Sequence[str]) -> Signed:
+def _signed_by_adyen(emulator: Sandbox, body: bytes, at_s: int, secrets: Sequence[str]) -> Signed:
     """Under the first secret: there is one signature in an item, and no time."""
     notification = json.loads(_without_signature(body))
     for wrapped in notification["notificationItems"]:
@@ -445,6 +483,45 @@ def _without_signature(body: bytes) -> bytes:
 def _other_at_adyen(body: Body) -> Body:
     others = {"merchantReference": "another", "reference": "another", "paymentPspReference": "ANOTHERPSP"}
     return {**body, **{name: value for name, value in others.items() if name in body}}
+
+
+def _refund_at_paypal(emulator: Sandbox, ref: str, minor: int) -> None:
+    client = PayPalClient(emulator.url)
+    (unit,) = client.get(f"/v2/checkout/orders/{ref}").json["purchase_units"]
+    amount = {"currency_code": "USD", "value": f"{minor / 100:.2f}"}
+    capture_id = unit["payments"]["captures"][0]["id"]
+    assert client.post(f"/v2/payments/captures/{capture_id}/refund", {"amount": amount}).status == 201
+
+
+def _signed_by_paypal(emulator: Sandbox, body: bytes, at_s: int, secrets: Sequence[str]) -> Signed:
+    """For the first webhook id: a transmission is for one."""
+    netloc, query = urlsplit(emulator.url).netloc, f"webhook_id={quote(secrets[0])}&at={at_s}"
+    signed = request_to(netloc, "POST", f"/_sandbox/webhook-signatures?{query}", body, {})
+    return signed.json, body
+
+
+def _trusting_the_emulator(emulator: Sandbox) -> dict[str, Any]:
+    root = Path(tempfile.gettempdir()) / f"paypal-root-{urlsplit(emulator.url).port}.pem"
+    root.write_bytes(emulator.call("GET", "/_sandbox/webhook-root").body)
+    return {"ca_bundle": root}
+
+
+def _with_unit(body: Body, unit: Mapping[str, Any], **fields: Any) -> Body:
+    """An order with the changes on its purchase unit, or what was made of one with the same changes."""
+    if "purchase_units" not in body:
+        return {**body, **unit}
+    return {**body, **fields, "purchase_units": [{**body["purchase_units"][0], **unit}]}
+
+
+def _other_money_at_paypal(body: Any) -> Any:
+    """The answer with other amounts wherever it has some."""
+    if isinstance(body, list):
+        return [_other_money_at_paypal(one) for one in body]
+    if not isinstance(body, dict):
+        return body
+    if "currency_code" in body:
+        return {**body, "value": "77.77"}
+    return {name: _other_money_at_paypal(inner) for name, inner in body.items()}
 
 
 SANDBOX = Subject(
@@ -485,6 +562,7 @@ STRIPE = Subject(
         "what_the_payer_brought_back": "is asked for the intent: its payers bring nothing back",
         "a_confirm_with_nonsense": "is asked for the intent: its payers bring nothing back",
     },
+    for_others={"connected": True},
     options={"multicapture": True, "publishable_key": "pk_test_shop", "absence_window_s": 0},
 )
 _INERT = "moves nothing before what the payer brought back is handed over: there is no door to close"
@@ -526,4 +604,42 @@ ADYEN = Subject(
     },
     options={"return_url": "https://shop.test/back"},
 )
-SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE, ADYEN)}
+_INERT_ORDER = "can't cancel an order, and approving one moves nothing: there is no door to close"
+PAYPAL = Subject(
+    name="paypal",
+    adapter=PayPalAdapter,
+    api_key=PAYPAL_SECRET,
+    emulator=running_paypal,
+    signature_header="",
+    other_payment=lambda body: _with_unit(body, {"invoice_id": "another"}, id="ANOTHER"),
+    other_money=_other_money_at_paypal,
+    refund_by_hand=_refund_at_paypal,
+    page_token="",
+    pending_refund="tok_pending_1_on_refund",
+    late_refund="tok_fails_late_1",
+    saved_card=lambda emulator: "tok_visa",
+    account=PAYPAL_ACCOUNT,
+    signed=_signed_by_paypal,
+    of_unknown_kind=lambda body: re.sub(rb'"event_type": ?"[^"]*"', b'"event_type":"WEATHER.CHANGED"', body),
+    vouched=_trusting_the_emulator,
+    words={
+        "stolen_card": "lost_card",
+        "authentication_failed": "authentication_expired",
+        "issuer_unavailable": "try_again_later",
+    },
+    shows_disputes=False,
+    told_of=lambda paid: paid.request.payment_id,
+    skips={
+        "three_d_secure_in_the_shops_page": "authenticates cards on its own page",
+        "what_the_payer_brought_back": "is asked for the order: its payers bring nothing back",
+        "a_confirm_with_nonsense": "is asked for the order: its payers bring nothing back",
+        "three_d_secure_abandoned_and_the_door_closed": _INERT_ORDER,
+        "a_payer_who_comes_after_the_door_was_closed": _INERT_ORDER,
+        "a_late_success_while_the_door_is_closed": _INERT_ORDER,
+        "a_charge_after_the_door_was_closed": _INERT_ORDER,
+        "a_token_of_the_shops_page_that_comes_with_the_confirmation": "takes what is in its vault",
+        "the_other_mode": "its answers name no mode",
+    },
+    options={"client_id": PAYPAL_CLIENT, "return_url": "https://shop.test/back", "absence_window_s": 0},
+)
+SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE, ADYEN, PAYPAL)}
