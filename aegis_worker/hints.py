@@ -22,8 +22,9 @@ log = structlog.get_logger(__name__)
 
 # If a hint's message is lost, its flag holds back further hints for at most this long.
 _FLAG_MS = 2000
-# Seconds to wait before a drain is told of new events, because draining twenty costs about as much as draining one.
-_GATHER_S = {"outbox": 0.05}
+# Seconds to wait before a drain is told of new events, or who follows gateways' events of those, because twenty cost about
+# as much as one.
+_GATHER_S = {"outbox": 0.05, "gateway_events": 0.05}
 # The thread rests this long after it has looked at the flags. Under load one look then serves many payments; a thread
 # that ran for each request would cost more CPU than Redis does. The first hint after a quiet time goes out at once.
 _REST_S = 0.02

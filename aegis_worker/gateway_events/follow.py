@@ -49,24 +49,29 @@ def follow(parts: FollowParts) -> dict[str, int]:
     counts: Counter[str] = Counter(claimed=0)
     stop_at = time.monotonic() + _BUDGET_S
     while time.monotonic() < stop_at:
-        claimed = parts.database.run(partial(gateway_event_rows.claim, limit=_BATCH))
+        claimed, found = parts.database.run(_claim)
         if not claimed:
             break
         crash_point("event_inbox.claimed")
         counts["claimed"] += len(claimed)
-        counts.update(_follow(parts, claimed))
+        counts.update(_follow(parts, claimed, found))
+        if len(claimed) < _BATCH:
+            break  # of those that came meanwhile there is a hint: more of them together cost no more
     if counts["followed"]:
         parts.hints.notify("verify")
     return dict(counts)
 
 
-def _follow(parts: FollowParts, claimed: list[ClaimedEvent]) -> list[str]:
+def _claim(connection: Connection) -> tuple[list[ClaimedEvent], list[Matched | None]]:
+    claimed = gateway_event_rows.claim(connection, limit=_BATCH)
+    places = [parse_gateway_key(event.reference or "") for event in claimed]
+    return claimed, gateway_event_rows.match(connection, claimed, places) if claimed else []
+
+
+def _follow(parts: FollowParts, claimed: list[ClaimedEvent], found: list[Matched | None]) -> list[str]:
     """Those that ask for nothing are settled together; each of the others in a transaction with what it asks for, or, if it
     is about a dispute, with what the gateway says of that.
     """
-    places = [parse_gateway_key(event.reference or "") for event in claimed]
-    with parts.database.read() as connection:
-        found = gateway_event_rows.match(connection, claimed, places)
     modes = {name: gateway.config.mode for name, gateway in parts.gateways.items()}
     decided = [
         (decide(event, matched, modes.get(event.gateway)), matched)

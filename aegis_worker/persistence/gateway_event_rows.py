@@ -21,6 +21,7 @@ from aegis_worker.ids import EVENT_BODY, new_id
 from aegis_worker.sealing.ring import KeyRing, key_id_of
 
 from .entity_rows import orders_under
+from .prepared import BY_INDEX, BY_KEY, Prepared
 
 _PLACE = "gateway_event_bodies"
 # An event that nothing of ours matches may be early, so for this long its payment is looked for.
@@ -29,15 +30,17 @@ MATCHED_WITHIN_S = 86_400.0
 _LEASE_S = 60.0
 
 # An event of another account or mode, which may only pretend to be of this id, does not keep ours out.
-_KEEP = """
+_KEEP = Prepared(
+    "keep_events",
+    """
 WITH kept AS (
     INSERT INTO gateway_events (gateway, account, provider_event_id, kind, reference, gateway_ref, amount_minor, currency,
         status, reason, dispute_ref, due_at, waits_until, body_id)
     SELECT DISTINCT ON (event_id)
-        %(gateway)s, %(account)s, event_id, kind, reference, gateway_ref, amount_minor, currency, status, reason,
+        $1, $2, event_id, kind, reference, gateway_ref, amount_minor, currency, status, reason,
         dispute_ref, CASE status WHEN 'waiting' THEN statement_timestamp() END,
-        statement_timestamp() + make_interval(secs => %(wait_s)s), %(body_id)s
-    FROM json_to_recordset(%(events)s::json) AS given(
+        statement_timestamp() + make_interval(secs => $4), $5
+    FROM json_to_recordset($3) AS given(
         event_id text, kind text, reference text, gateway_ref text, amount_minor bigint, currency text, status text,
         reason text, dispute_ref text)
     ON CONFLICT (gateway, provider_event_id) DO UPDATE SET account = excluded.account, kind = excluded.kind,
@@ -49,29 +52,38 @@ WITH kept AS (
     RETURNING status
 ), body AS (
     INSERT INTO gateway_event_bodies (id, gateway, key_id, sealed)
-    SELECT %(body_id)s, %(gateway)s, %(key_id)s, %(sealed)s WHERE EXISTS (SELECT FROM kept)
+    SELECT $5, $1, $6, $7 WHERE EXISTS (SELECT FROM kept)
 )
 SELECT count(*) FROM kept WHERE status = 'waiting'
-"""
+""",
+    "text, text, json, float8, text, text, bytea",
+)
 
-_CLAIM = """
+_CLAIM = Prepared(
+    "claim_events",
+    """
 UPDATE gateway_events e
-SET due_at = statement_timestamp() + make_interval(secs => %(lease_s)s), tries = e.tries + 1
+SET due_at = statement_timestamp() + make_interval(secs => $2), tries = e.tries + 1
 FROM (SELECT ctid AS at FROM gateway_events WHERE due_at <= statement_timestamp()
-      ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
+      ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
 WHERE e.ctid = due.at
 RETURNING e.gateway, e.account, e.provider_event_id, e.kind, e.reference, e.gateway_ref, e.amount_minor, e.currency,
     e.dispute_ref, e.tries, e.due_at::text AS claimed_until,
     e.waits_until <= statement_timestamp() AS is_over
-"""
+""",
+    "int, float8",
+    before=BY_INDEX,
+)
 
 # By our reference where the event shows one, else by the gateway's. `number`: the hop that the event is about, if it was
 # made at this gateway, with this account.
-_MATCH = """
+_MATCH = Prepared(
+    "match_events",
+    """
 SELECT g.place, p.id AS payment_id, p.mode, p.state, p.amount_minor, p.currency, here.number, charge.status AS charge,
     charge.gateway_ref AS charge_ref,
     EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id) AS has_attempts
-FROM json_to_recordset(%(events)s::json) AS g(
+FROM json_to_recordset($1) AS g(
     place int, gateway text, account text, payment_id text, number int, gateway_ref text)
 LEFT JOIN gateway_references r
     ON g.payment_id IS NULL AND r.gateway = g.gateway AND r.gateway_ref = g.gateway_ref
@@ -84,18 +96,25 @@ LEFT JOIN LATERAL (
 ) here ON true
 LEFT JOIN attempts charge
     ON charge.payment_id = p.id AND charge.number = here.number AND charge.operation = 'process'
-"""
+""",
+    before=BY_KEY,
+)
 
 # The LIMIT tells the planner how few there are. Otherwise it would read all events.
-_SETTLE = """
+_SETTLE = Prepared(
+    "settle_events",
+    """
 UPDATE gateway_events e
 SET status = n.status, reason = n.reason, payment_id = n.payment_id,
     due_at = statement_timestamp() + make_interval(secs => n.again_in_s)
-FROM (SELECT * FROM json_to_recordset(%(rows)s::json) AS given(
+FROM (SELECT * FROM json_to_recordset($1) AS given(
     gateway text, provider_event_id text, claimed_until timestamptz, status text, reason text, payment_id text,
-    again_in_s float8) LIMIT %(count)s) n
+    again_in_s float8) LIMIT $2) n
 WHERE e.gateway = n.gateway AND e.provider_event_id = n.provider_event_id AND e.due_at = n.claimed_until
-"""
+""",
+    "json, int",
+    before=BY_KEY,
+)
 
 _RETRY = """
 UPDATE gateway_events
@@ -142,16 +161,9 @@ def keep(
     """Keep the events that are new, and with them the body. Returns whether one of them is to be followed."""
     body_id = new_id(EVENT_BODY)
     sealed = ring.seal(body, _PLACE, body_id)
-    names = {
-        "gateway": gateway,
-        "account": account,
-        "events": json.dumps([_row(new) for new in events]),
-        "wait_s": MATCHED_WITHIN_S,
-        "body_id": body_id,
-        "key_id": key_id_of(sealed),
-        "sealed": sealed,
-    }
-    count = connection.exec_driver_sql(_KEEP, names).scalar_one()
+    rows = json.dumps([_row(new) for new in events])
+    values = gateway, account, rows, MATCHED_WITHIN_S, body_id, key_id_of(sealed), sealed
+    count = _KEEP.execute(connection, *values).scalar_one()
     crash_point("gateway_event.written")
     return bool(count)
 
@@ -172,7 +184,7 @@ def _row(new: NewEvent) -> dict[str, Any]:
 
 def claim(connection: Connection, *, limit: int) -> list[ClaimedEvent]:
     """Claim up to `limit` due events, the oldest first, each for a minute."""
-    rows = connection.exec_driver_sql(_CLAIM, {"limit": limit, "lease_s": _LEASE_S})
+    rows = _CLAIM.execute(connection, limit, _LEASE_S)
     return [
         ClaimedEvent(
             gateway=row.gateway,
@@ -207,7 +219,7 @@ def match(
         for position, (event, place) in enumerate(zip(claimed, places, strict=True))
     ]
     found: list[Matched | None] = [None] * len(claimed)
-    for row in connection.exec_driver_sql(_MATCH, {"events": json.dumps(given)}):
+    for row in _MATCH.execute(connection, json.dumps(given)):
         amount = Money(row.amount_minor, row.currency)
         found[row.place] = Matched(
             row.payment_id,
@@ -259,7 +271,7 @@ def settle(connection: Connection, followed: Sequence[Followed]) -> int:
         }
         for one in followed
     ]
-    return connection.exec_driver_sql(_SETTLE, {"rows": json.dumps(rows), "count": len(rows)}).rowcount
+    return _SETTLE.execute(connection, json.dumps(rows), len(rows)).rowcount
 
 
 def retry(connection: Connection, *, gateway: str | None, ids: Sequence[str] | None) -> int:

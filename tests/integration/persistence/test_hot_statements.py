@@ -11,8 +11,10 @@ from support.scripted_gateway import ScriptedGateway
 from support.statement_plans import Scan, scans_of
 
 from aegis_worker.domain.exchanges import AttemptExchange, CallKind, Noted
+from aegis_worker.domain.gateway_events import Followed
+from aegis_worker.domain.gateway_keys import parse_gateway_key
 from aegis_worker.domain.outcomes import Approved
-from aegis_worker.persistence import delivery_rows, exchange_rows, outbox_rows
+from aegis_worker.persistence import delivery_rows, exchange_rows, gateway_event_rows, outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.delivery_rows import Settlement
 from aegis_worker.pipeline.run import run
@@ -26,11 +28,14 @@ HOT = (
     "webhook_claim",
     "webhook_settle",
     "keep_exchanges",
+    "claim_events",
+    "match_events",
+    "settle_events",
 )
 # Of one scan. A claim of events also looks at the other events of its payments, of which each has three.
 MOST_ROWS = 3 * BATCH
 # Tables that never grew large are read at once, whatever the plan.
-GROWN = ("payments", "jobs", "outbox", "payment_events", "webhook_deliveries", "exchanges")
+GROWN = ("payments", "jobs", "outbox", "payment_events", "webhook_deliveries", "exchanges", "gateway_events", "gateway_references")
 
 ENDPOINT = """
 INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'https://merchant.example/hooks')
@@ -43,6 +48,11 @@ SELECT 'whd_' || payment_id || seq, payment_id, seq, 'whe_1', 'm_1' FROM payment
 EXCHANGES = """
 INSERT INTO exchanges (payment_id, id, operation, number, kind, at, told)
 SELECT id, 1, 'process', 1, 'look_up', now(), '{}' FROM payments ON CONFLICT DO NOTHING
+"""
+
+EVENTS = """
+INSERT INTO gateway_events (gateway, provider_event_id, kind, reference, status, due_at, waits_until)
+SELECT 'a', id, 'charge.updated', id || '-c1', 'waiting', now(), now() FROM payments ON CONFLICT DO NOTHING
 """
 
 FOR_EVER = float("inf")
@@ -69,6 +79,7 @@ def accept_many(database: Database, count: int = MANY) -> None:
     accept_all([a_command(f"key-{number}-of-{count}") for number in range(count)], database)
     execute(database, DELIVERIES)
     execute(database, EXCHANGES)
+    execute(database, EVENTS)
 
 
 def use_all(database: Database) -> None:
@@ -87,6 +98,17 @@ def use_all(database: Database) -> None:
     told = [AttemptExchange(id_, "process", 1, CallKind.LOOK_UP, 2, noted) for id_ in asked]
     if told:
         database.run(lambda tx: exchange_rows.KEEP.execute(tx, *exchange_rows.columns_of(told)))
+    follow_events(database)
+
+
+def follow_events(database: Database) -> None:
+    """Claim events, find their payments and write down that nothing came of them."""
+    claimed = database.run(lambda tx: gateway_event_rows.claim(tx, limit=BATCH))
+    places = [parse_gateway_key(event.reference or "") for event in claimed]
+    found = database.run(lambda tx: gateway_event_rows.match(tx, claimed, places))
+    assert None not in found
+    followed = [Followed(event, "no_news") for event in claimed]
+    database.run(lambda tx: gateway_event_rows.settle(tx, followed))
 
 
 def scans_of_use(database: Database) -> Scans:
