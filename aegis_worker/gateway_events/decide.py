@@ -115,7 +115,9 @@ def _is_known(event: ClaimedEvent, matched: Matched) -> bool:
     if is_capture:
         return False  # what was held is captured
     is_its_money = event.amount in (None, matched.amount)
-    return is_its_money and matched.charge in _NO_NEWS.get(event.kind, ())
+    # A second charge under one reference is news, if its gateway calls it otherwise.
+    is_itself = event.gateway_ref is None or matched.charge_ref in (None, event.gateway_ref)
+    return is_its_money and is_itself and matched.charge in _NO_NEWS.get(event.kind, ())
 
 
 def behind_a_job(event: ClaimedEvent, matched: Matched) -> Followed:

@@ -54,8 +54,8 @@ def api(database_url):
     return start_api(database_url, adapter())
 
 
-def event_about(payment_id, kind="payment.succeeded", step="p1", event_id=None):
-    charge = {"id": "spay_1", "reference": f"{payment_id}-{step}", "status": kind.partition(".")[2]}
+def event_about(payment_id, kind="payment.succeeded", step="p1", event_id=None, charge_id="spay_1"):
+    charge = {"id": charge_id, "reference": f"{payment_id}-{step}", "status": kind.partition(".")[2]}
     return {"id": event_id or f"sevt_{uuid.uuid4().hex}", "type": kind, "created": 0, "data": charge}
 
 
@@ -212,8 +212,9 @@ def test_an_event_that_tells_what_we_know_asks_nobody(database, api, tmp_path):
     with running_sandbox(tmp_path) as sandbox:
         payment_id = accept_one(database).payment.id
         run(pipeline(database, adapter(sandbox.url)), "payments")
+    charge_id = payment_of(database, payment_id).gateway_ref
     for kind in ("payment.created", "payment.pending", "payment.succeeded"):
-        tell(api, event_about(payment_id, kind))
+        tell(api, event_about(payment_id, kind, charge_id=charge_id))
     assert {row["status"] for row in kept(database)} == {"no_news"}
     assert [job["operation"] for job in rows(database, "SELECT operation FROM jobs")] == ["process"]
     assert tell(api, event_about(payment_id, "payment.voided")).status_code == 200
@@ -268,12 +269,20 @@ def test_an_event_of_a_gateway_that_the_payment_was_never_sent_to_is_kept_and_as
     assert [job["run_at"] for job in rows(database, "SELECT run_at FROM jobs")] == [before]
 
 
+def test_an_event_about_a_second_charge_under_our_reference_is_news(database, api, tmp_path):
+    with running_sandbox(tmp_path) as sandbox:
+        payment_id = accept_one(database).payment.id
+        run(pipeline(database, adapter(sandbox.url)), "payments")
+    tell(api, event_about(payment_id, charge_id="another"))
+    assert [row["status"] for row in kept(database)] == ["followed"]
+
+
 def test_an_event_that_shows_other_money_than_ours_is_news(database, api, tmp_path):
     with running_sandbox(tmp_path) as sandbox:
         payment_id = accept_one(database).payment.id
         run(pipeline(database, adapter(sandbox.url)), "payments")
     for amount, currency, jobs in ((1999, "USD", 1), (19990, "USD", 2), (1999, "EUR", 2)):
-        event = event_about(payment_id)
+        event = event_about(payment_id, charge_id=payment_of(database, payment_id).gateway_ref)
         event["data"] |= {"amount": amount, "currency": currency}
         assert tell(api, event).status_code == 200
         assert len(rows(database, "SELECT id FROM jobs")) == jobs

@@ -30,7 +30,7 @@ from ..kit.flows import HttpAnswer
 from ..kit.identity import NOTHING, Carries, Expected, mismatch
 from ..kit.reading import Unreadable, parsed
 from ..requests import GatewayRequest
-from .charges import is_charge_of
+from .charges import is_charge_of, is_our_own
 from .codes import invalid, refused
 from .objects import IDENTITY, WITHOUT_MONEY, AdyenError, Charged, read_changed, read_charged, read_error
 
@@ -84,16 +84,20 @@ class Reader:
     def _changed(self, request: GatewayRequest, body: Mapping[str, Any]) -> Outcome:
         changed = read_changed(body)
         expected = request.expected.under(self.mode, self.merchant_account)
-        if request.operation is Operation.VOID and request.gateway_ref is None:
-            expected = replace(expected, gateway_ref=request.idempotency_key)
         stranger = mismatch(IDENTITY.answers[request.operation], expected, changed.shown())
         return stranger or Pending(changed.gateway_ref, "Adyen has taken it in")
 
 
 def _expected(request: GatewayRequest, charged: Charged) -> Expected:
-    """Adyen names the payment when it likes, so our reference decides. A confirm is answered with that of its charge."""
-    expected = replace(request.expected, gateway_ref=None)
-    if request.operation is Operation.CONFIRM and is_charge_of(request.payment_id, charged.reference):
+    """Adyen names the payment when it likes, so our reference decides. A confirm is answered with that of its charge: this
+    one where we know the charge by it, else that of any charge of the payment.
+    """
+    expected, known = replace(request.expected, gateway_ref=None), request.gateway_ref
+    if request.operation is not Operation.CONFIRM:
+        return expected
+    if known is not None and is_our_own(known):
+        return replace(expected, references=frozenset({known}))
+    if is_charge_of(request.payment_id, charged.reference):
         return replace(expected, references=frozenset({charged.reference}))
     return expected
 

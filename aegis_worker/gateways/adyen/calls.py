@@ -121,9 +121,9 @@ class Calls:
 
     def cancel(self, request: GatewayRequest) -> tuple[str, dict[str, Any]]:
         """Release a hold, by Adyen's reference or, where the payment has none yet, by ours."""
-        ref = request.gateway_ref
-        if ref is None or is_our_own(ref):
-            return "/cancels", self._change(request) | {"paymentReference": ref or request.idempotency_key}
+        ref = request.gateway_ref or ""
+        if is_our_own(ref):
+            return "/cancels", self._change(request) | {"paymentReference": ref}
         return f"{_of_payment(request)}/cancels", self._change(request)
 
     def _change(self, request: GatewayRequest) -> dict[str, Any]:

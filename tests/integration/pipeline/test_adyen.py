@@ -14,6 +14,7 @@ from support.payments import action_kept, attempts_of, job_of, payment_of, rows,
 from support.sandbox_process import Sandbox, eventually
 
 from aegis_worker.domain.charges import StandingCharge
+from aegis_worker.domain.money import Money
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.comparison import compare
@@ -141,6 +142,98 @@ def test_an_event_that_another_accounts_secret_signed_changes_nothing(shop: Shop
         shop.takes(authorisation(payment_id), secret="0b" * 32)
     assert rows(shop.database, "SELECT FROM gateway_events") == []
     assert shop.state(payment_id) is State.PROCESSING
+
+
+def test_a_refusal_after_the_success_undoes_nothing(shop: Shop) -> None:
+    payment_id = shop.pay()
+    shop.hears(payment_id, "AUTHORISATION")
+    (told,) = shop.items(payment_id)
+    shop.takes(told | {"success": "false"})
+    assert (shop.state(payment_id), job_of(shop.database, payment_id)["status"]) == (
+        State.SUCCESS,
+        "succeeded",
+    )
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_success_after_the_refusal_is_a_charge_too_many_and_given_back(shop: Shop) -> None:
+    payment_id = shop.pay("tok_drop")
+    shop.takes(authorisation(payment_id, success="false"))
+    assert shop.state(payment_id) is State.FAILURE
+    shop.hears(payment_id, "AUTHORISATION")
+    shop.hears(payment_id, "REFUND")
+    story = story_of(shop.database, payment_id)
+    assert ("DUPLICATE_DETECTED" in story, "DUPLICATE_REVERSED" in story) == (True, True)
+    assert shop.booked(payment_id) == [("succeeded", 1999, 1999)]
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_second_charge_under_our_reference_is_a_persons(shop: Shop) -> None:
+    payment_id = shop.pay()
+    shop.hears(payment_id, "AUTHORISATION")
+    shop.takes(authorisation(payment_id, pspReference="SECOND7HXSKGK8200"))
+    job = job_of(shop.database, payment_id)
+    assert (job["status"], job["reason"]) == (
+        "review",
+        "adyen shows 3998 USD in 2 charges, expected was 1999 USD",
+    )
+    assert shop.state(payment_id) is State.SUCCESS
+
+
+def test_what_adyen_s_reversal_gave_back_becomes_a_refund(shop: Shop) -> None:
+    payment_id = shop.pay()
+    psp = str(payment_of(shop.database, payment_id).gateway_ref)
+    shop.takes(
+        authorisation(
+            payment_id, eventCode="CANCEL_OR_REFUND", pspReference="REV7HXSKGK820000", originalReference=psp
+        )
+    )
+    assert amounts(shop.database, payment_id)["refunded"] == 1999
+    assert rows(shop.database, "SELECT origin, status FROM refunds") == [
+        {"origin": "gateway", "status": "succeeded"}
+    ]
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_hold_whose_authorisation_was_never_told_ends_with_its_expire(shop: Shop) -> None:
+    payment_id = shop.pay(capture_method="manual")
+    psp = str(payment_of(shop.database, payment_id).gateway_ref)
+    shop.takes(authorisation(payment_id, eventCode="EXPIRE", pspReference=psp))
+    payment = payment_now(shop.database, payment_id)
+    assert payment.state is State.CANCELLED
+    assert payment.last_error is not None
+    assert payment.last_error["code"] == "authorization_expired"
+
+
+def test_a_refund_that_is_told_with_other_money_is_not_settled_by_it(shop: Shop) -> None:
+    payment_id = shop.pay("tok_drop_on_refund")
+    refund = ordering(shop.database, shop.gateway, payment_id, REFUND, 500)
+    shop.works()
+    psp = str(payment_of(shop.database, payment_id).gateway_ref)
+    told = authorisation(
+        payment_id,
+        eventCode="REFUND",
+        pspReference="REF7HXSKGK820000",
+        originalReference=psp,
+        merchantReference=f"{payment_id}b101",
+        amount={"value": 400, "currency": "USD"},
+    )
+    shop.takes(told)
+    assert entity(shop.database, refund.id)["status"] == "pending"
+    assert amounts(shop.database, payment_id)["refunding"] == 500
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_an_event_counts_in_adyens_units_alone(shop: Shop) -> None:
+    payment_id = shop.pay("tok_drop_nocharge", amount=Money(1999, "ISK"))
+    shop.takes(authorisation(payment_id, amount={"value": 1999, "currency": "ISK"}))
+    assert shop.state(payment_id) is State.PROCESSING
+    shop.takes(
+        authorisation(
+            payment_id, pspReference="ISK7HXSKGK820000", amount={"value": 199_900, "currency": "ISK"}
+        )
+    )
+    assert shop.state(payment_id) is State.SUCCESS
 
 
 def test_a_capture_and_refunds_end_with_what_adyen_tells_of_them(shop: Shop) -> None:

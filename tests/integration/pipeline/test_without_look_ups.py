@@ -193,6 +193,26 @@ def test_captures_and_voids_are_told_by_their_events_too(
     assert row_is_fold(database, payment_id)
 
 
+def test_one_of_several_captures_that_fails_late_leaves_the_others(
+    database: Database, gateway: ToldGateway
+) -> None:
+    payment_id = held(database, gateway)
+    orders = []
+    for number, minor in enumerate((500, 700, 300), start=1):
+        gateway.capturing = answering(Pending(f"cap_{number}"))
+        order = ordering(database, gateway, payment_id, CAPTURE, minor, f"c-{number}", final=number == 3)
+        run_until_quiet(pipeline(database, gateway))
+        orders.append((order.id, f"cap_{number}", minor, f"{payment_id}c10{number}"))
+    for _, own_ref, minor, key in reversed(orders):
+        tell(database, gateway, "CAPTURE", own_ref, minor, reference=key)
+    _, own_ref, minor, key = orders[1]
+    assert tell(database, gateway, "CAPTURE_FAILED", own_ref, minor, reference=key) == "followed"
+    statuses = [entity(database, order_id)["status"] for order_id, *_ in orders]
+    assert statuses == ["succeeded", "failed", "succeeded"]
+    assert amounts(database, payment_id)["captured"] == 800
+    assert row_is_fold(database, payment_id)
+
+
 def test_what_never_left_is_sent_again(database: Database, gateway: ToldGateway) -> None:
     payment_id = paid(database, gateway)
     gateway.reverse = answering(NotSent("refused"))

@@ -217,6 +217,7 @@ def test_a_cancel_by_our_reference_is_answered_with_it() -> None:
         (PAY, refusal("2", merchantReference="another")),
         (CONFIRM, payment(merchantReference="pay_ffffffffffffffffffffffffffffffff-p1")),
         (CONFIRM, payment(merchantReference=f"{PAYMENT}c101")),
+        (replace(CONFIRM, gateway_ref=f"{PAYMENT}-p2"), payment()),
         (CAPTURE, received(CAPTURE, paymentPspReference="ANOTHERPAYMENT82")),
         (CAPTURE, received(CAPTURE, reference=f"{PAYMENT}c102")),
         (CAPTURE, received(CAPTURE, merchantAccount="AnotherShop")),
