@@ -309,6 +309,12 @@ class StackFailed(OperatorError):
     code = "stack_failed"
 
 
+class EmulatorNotStarted(OperatorError):
+    """The emulator can't have a port or its folder; the message says which and why."""
+
+    code = "emulator_not_started"
+
+
 class ProgrammingError(AegisError):
     """A bug: the state on disk was protected, the operation was not carried out."""
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "gateway-events": (".gateway_events", "Show and retry what payment gateways told us."),
     "outbox": (".outbox", "Show, drain and redeliver events."),
     "relay": (".relay", "Work without Redis: process, verify and deliver from the database."),
+    "emulator": (".emulator", "Run payment gateways to test against, without AegisPay."),
     "routing": (".routing", "Show, check and change how payments are routed."),
     "doctor": (".doctor", "Check the installation and say what to do."),
 }

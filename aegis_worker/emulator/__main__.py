@@ -56,6 +56,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         api_key=os.environ.get(arguments.api_key_env, wire_format.api_key),
         webhook_url=arguments.webhook_url or "",
         webhook_secret=os.environ[arguments.webhook_secret_env] if arguments.webhook_url else "",
+        keeps=arguments.keep,
     )
 
 
@@ -94,6 +95,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--replays-errors", action="store_true", help="keep and replay 500s too, like Stripe")
     parser.add_argument(
         "--no-idempotency", action="store_true", help="ignore idempotency keys, like Razorpay"
+    )
+    parser.add_argument(
+        "--keep", type=int, default=0, help="how many requests and webhooks its page shows; 0: none (default)"
     )
     parser.add_argument("--webhook-url", help="where status changes are sent")
     parser.add_argument(

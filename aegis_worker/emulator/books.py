@@ -187,24 +187,31 @@ class Books:
             now = self.now()
             self.settle_due(tx, now)
             payments, following = tx.page(cursor, min(limit, PAGE_LIMIT))
-            charges = [
-                {
-                    "payment_id": p.id,
-                    "reference": p.reference,
-                    "merchant_payment_id": p.merchant_payment_id,
-                    "status": p.status,
-                    "amount": p.amount,
-                    "currency": p.currency,
-                    "authorized": p.authorized,
-                    "captured": p.captured,
-                    "refunded": p.refunded,
-                    "captures": tx.amounts(p.id, "capture", now),
-                    "refunds": self.refunds(tx, p, now),
-                    "disputes": disputes.booked(tx, p.id, DISPUTES_LIMIT),
-                }
-                for p in payments
-            ]
+            charges = [self._booked(tx, payment, now) for payment in payments]
         return {"gateway": self.options.name, "charges": charges, "next_cursor": following}
+
+    def newest(self, limit: int) -> list[dict[str, Any]]:
+        """What was really charged and refunded lately, the newest first."""
+        with self.transaction() as tx:
+            now = self.now()
+            self.settle_due(tx, now)
+            return [self._booked(tx, payment, now) for payment in tx.newest(limit)]
+
+    def _booked(self, tx: Transaction, payment: Payment, now: float) -> dict[str, Any]:
+        return {
+            "payment_id": payment.id,
+            "reference": payment.reference,
+            "merchant_payment_id": payment.merchant_payment_id,
+            "status": payment.status,
+            "amount": payment.amount,
+            "currency": payment.currency,
+            "authorized": payment.authorized,
+            "captured": payment.captured,
+            "refunded": payment.refunded,
+            "captures": tx.amounts(payment.id, "capture", now),
+            "refunds": self.refunds(tx, payment, now),
+            "disputes": disputes.booked(tx, payment.id, DISPUTES_LIMIT),
+        }
 
     def refunds(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
         """The amounts of a payment's refunds until `now` that have not failed."""

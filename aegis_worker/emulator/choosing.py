@@ -1,4 +1,4 @@
-"""Which script a call follows: the one that its header names, else that of its token or amount, else the instance's."""
+"""Which script a call follows: its header's, else the scenario's, else its token's or amount's, else the instance's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .faults import FaultSwitch
+from .scenarios.rules import Scenario
+from .scenarios.running import Running
 from .script_table import OK
 from .scripts import Script
 from .tokens import UnknownScript, named
@@ -61,18 +63,23 @@ class Choice:
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
         self.faults = FaultSwitch()
+        self.running: Running | None = None
+
+    def play(self, scenario: Scenario | None) -> None:
+        """Begin a scenario, all its counts at 0, in place of the one that is running; None: end that."""
+        self.running = Running(scenario, self.reach.wire) if scenario else None
 
     def chosen(self, asked: Asked) -> Chosen:
         """What this call follows. Raises UnknownScript for a header that names what is not there."""
-        named_ones = self._in_header(asked) if HEADER in asked.headers else []
-        telling = [script.text for script in named_ones if script.telling]
-        others = [script for script in named_ones if not script.telling]
-        if len(others) > 1 or len(telling) > 1:
-            raise UnknownScript(f"{HEADER}: one script, and one of webhooks beside it")
-        if others:
-            return Chosen(others[0], others[0].text, "".join(telling))
+        given = self._in_header(asked) if HEADER in asked.headers else []
+        if self.running is not None:
+            given += self._in_scenario(self.running, asked)
+        telling = next((script.text for script in given if script.telling), "")
+        script = next((script for script in given if not script.telling), None)
+        if script is not None:
+            return Chosen(script, script.text, telling)
         script = self._of_payment(asked)
-        return Chosen(script, "", telling[0] if telling else script.text if script.telling else "")
+        return Chosen(script, "", telling or (script.text if script.telling else ""))
 
     def _of_payment(self, asked: Asked) -> Script:
         script = asked.script
@@ -86,6 +93,11 @@ class Choice:
 
     def _in_header(self, asked: Asked) -> list[Script]:
         return [self.here(name.strip(), asked.operation) for name in asked.headers[HEADER].split(",")]
+
+    def _in_scenario(self, running: Running, asked: Asked) -> list[Script]:
+        claimed = running.claimed_by(asked.operation, asked.token, asked.amount, asked.headers)
+        scripts = [script for script in map(named, claimed) if self.reach.takes(script, asked.operation)]
+        return [replace(script, acts_on=frozenset({asked.operation})) for script in scripts]
 
     def here(self, name: str, operation: str) -> Script:
         """The script of this name, of this operation. Raises UnknownScript where it can't act on it."""

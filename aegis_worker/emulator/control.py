@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 
 from . import disputes
 from .books import PAGE_LIMIT, Books
-from .replies import Reply, error, json_reply
+from .problems import problem
+from .replies import Reply, json_reply
 
 PREFIX = "/_sandbox/"
 
@@ -41,8 +42,8 @@ class Control:
                 return json_reply(200, {"now": self._books.now()})
             if endpoint == f"POST {PREFIX}disputes":
                 return json_reply(200, disputes.by_hand(self._books, json.loads(raw or b"{}")))
-        except (ValueError, TypeError) as problem:
-            return error(400, "invalid_request", str(problem))
+        except (ValueError, TypeError) as wrong:
+            return problem(400, "invalid_request", str(wrong))
         if endpoint in (f"POST {PREFIX}faults", f"GET {PREFIX}faults"):
             return json_reply(200, self._books.faults.as_dict())
         if endpoint == f"GET {PREFIX}calls":

@@ -63,6 +63,8 @@ def _within(name: str, value: float, most: float) -> None:
 class FaultSwitch:
     """The faults in force and the seeded draw that belongs to them. Safe from several threads."""
 
+    usual: Mapping[str, Any] = asdict(Faults())
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.set({})

@@ -266,6 +266,10 @@ class Transaction:
         following = rows[-1][0] if len(rows) == limit else None
         return [payment for payment in payments if payment.status is not Status.UNBORN], following
 
+    def newest(self, limit: int) -> list[Payment]:
+        """Payments that anybody could see, the newest first."""
+        return self._payments("WHERE status <> ? ORDER BY seq DESC", Status.UNBORN, limit)
+
     def answer_of(self, key: str, now: float) -> StoredAnswer | None:
         """What this idempotency key answers, if it was used within its window."""
         row = self._db.execute(

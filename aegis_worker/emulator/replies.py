@@ -11,13 +11,14 @@ from .scripts import Wire
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`after_s`: seconds to wait before sending. `Wire.DROP`: close the connection and send nothing."""
+    """`after_s`: seconds to wait before sending. `wire`: how it goes out, if it does. `script`: which made it so."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     wire: Wire = Wire.ANSWER
     after_s: float = 0.0
+    script: str = ""
 
 
 class Refusal(Exception):

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from .altering import altered
 from .replies import Refusal, Reply
+from .script_table import OK
 from .scripts import Script, Wire
 
 _PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"
@@ -46,7 +47,8 @@ def sent(answer: Reply | None, script: Script, wording: Wording) -> Reply:
     if script.clock_s:
         headers["Date"] = formatdate(time.time() + script.clock_s, usegmt=True)
     after_s = script.answer_after_ms / 1000 + script.commit_after_s
-    return replace(shown, headers=headers, wire=script.wire, after_s=after_s)
+    name = "" if script is OK else script.text
+    return replace(shown, headers=headers, wire=script.wire, after_s=after_s, script=name)
 
 
 def _shown(answer: Reply | None, script: Script, wording: Wording) -> Reply:

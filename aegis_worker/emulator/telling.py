@@ -31,9 +31,7 @@ class EventForm:
 
 
 def times(script: Script, now: float, created_at: float) -> list[float]:
-    """When an event that comes about `now` is sent, in seconds since 1970: each time that it is sent, or never."""
-    if script.telling is Telling.LOST:
-        return []
+    """When an event that comes about `now` has its turn, in seconds since 1970: once, or each time that it is sent."""
     if script.telling is Telling.LATE:
         return [now + script.telling_s]
     if script.telling is Telling.REPEATED:

@@ -11,7 +11,9 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from .ledger import Ledger, QueuedWebhook
+from .recording import Recorder
 from .script_table import OK
+from .scripts import Telling
 from .telling import EventForm, Signer, on_the_way
 from .tokens import named
 
@@ -41,9 +43,18 @@ def _signed_in(header: str, secret: str, timestamp: int, body: bytes) -> tuple[d
 class WebhookSender(threading.Thread):
     """Delivered at least once; after MOST_TRIES an event is dropped, as real gateways do after days."""
 
-    def __init__(self, ledger: Ledger, url: str, secret: str, sign: Signer, form: EventForm) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        url: str,
+        secret: str,
+        sign: Signer,
+        form: EventForm,
+        recorder: Recorder | None = None,
+    ) -> None:
         super().__init__(name="webhooks", daemon=True)
         self._ledger, self._secret, self._sign, self._form = ledger, secret, sign, form
+        self._recorder = recorder
         target = urlsplit(url)
         self._connection = http.client.HTTPConnection(
             target.hostname or "", target.port or 80, timeout=TIMEOUT_S
@@ -83,16 +94,32 @@ class WebhookSender(threading.Thread):
                 tx.retry_webhook(webhook.seq, self._ledger.now() + again_in_s)
 
     def _send(self, webhook: QueuedWebhook) -> bool:
+        """Whether it need not be sent again."""
         script = named(webhook.script) if webhook.script else OK
-        signed_headers, body = on_the_way(
+        signed, body = on_the_way(
             webhook.body, script, self._secret, int(time.time()), self._sign, self._form
         )
-        headers = {"Content-Type": "application/json", **signed_headers}
+        headers = {"Content-Type": "application/json", **signed}
+        status = None if script.telling is Telling.LOST else self._post(headers, body)
+        if self._recorder:
+            self._recorder.note_delivery(
+                event_id=webhook.event_id,
+                headers=headers,
+                body=body,
+                status=status,
+                tries=webhook.tries,
+                script=webhook.script,
+                event=webhook.body,
+            )
+        return status is None or 200 <= status < 300
+
+    def _post(self, headers: dict[str, str], body: bytes) -> int:
+        """The status that comes back, 0 where nothing does."""
         try:
             self._connection.request("POST", self._path, body, headers)
             answer = self._connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException):
             self._connection.close()
-            return False
-        return 200 <= answer.status < 300
+            return 0
+        return answer.status

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from . import sandbox
 from .adyen import format as adyen
+from .choosing import Reach
 from .paypal import format as paypal
 from .stripe import format as stripe
 from .wire_format import WireFormat
 
 _FORMATS = (sandbox.FORMAT, stripe.FORMAT, adyen.FORMAT, paypal.FORMAT)
 WIRE_FORMATS: dict[str, WireFormat] = {one.name: one for one in _FORMATS}
+
+# What each can be told to do, by its name.
+REACHES: dict[str, Reach] = {name: one.books.reach for name, one in WIRE_FORMATS.items()}

@@ -6,6 +6,8 @@ from ..scripts import Effect, Script, Wire
 
 _LONGEST_MS = 120_000
 _ASKABLE = frozenset({"sandbox", "stripe", "paypal"})
+# PayPal answers a repeat with what the first call made, as that is now, and charges no invoice twice.
+_KEEPS_ANSWERS = frozenset({"sandbox", "stripe", "adyen"})
 
 GATEWAY = (
     Script("drop", "charges, then drops the connection without an answer", 50, wire=Wire.DROP),
@@ -39,6 +41,7 @@ GATEWAY = (
         34,
         wire=Wire.ERROR,
         stores_error=True,
+        wires=_KEEPS_ANSWERS,
     ),
     Script(
         "500_unstored",
@@ -79,6 +82,7 @@ GATEWAY = (
         81,
         wire=Wire.DROP,
         forgets_key=True,
+        wires=_KEEPS_ANSWERS,
     ),
     Script(
         "429",

@@ -1,0 +1,223 @@
+"""The failure modes of the emulated gateways: what each is, where there is it, and how it is brought about. One table.
+
+Most are scripts, and stand in `script_table`; what is added here are scripts of other operations than a charge, faults of a
+whole instance, and what a person or a caller does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .choosing import Reach
+from .script_table import AMOUNT_BASE, FAMILIES, OK, SCRIPTS
+from .scripts import Script
+from .tokens import TOKEN_PREFIX, named
+from .wire_formats import WIRE_FORMATS
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`script`: what a header or a scenario names for it, on a call that does `operation`; empty: none does it.
+
+    `then`: what has to be done besides. `faults`: the body of `POST /_sandbox/faults` that does it.
+    """
+
+    name: str
+    family: str
+    meaning: str
+    script: str = ""
+    operation: str = "charge"
+    then: str = ""
+    faults: str = ""
+    wires: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> list[str]:
+        """The wire formats that have it."""
+        return [name for name, one in WIRE_FORMATS.items() if self._is_at(name, one.books.reach)]
+
+    def _is_at(self, wire: str, reach: Reach) -> bool:
+        if self.wires and wire not in self.wires:
+            return False
+        if self.operation not in reach.operations:
+            return False
+        return not self.script or reach.takes(named(self.script), self.operation)
+
+    @property
+    def triggers(self) -> dict[str, str]:
+        """How it is brought about, by the means: a token, an amount, a header, a scenario, the faults of an instance."""
+        found: dict[str, str] = {}
+        if self.script:
+            found |= _of_script(SCRIPTS.get(self.name), self.script, self.operation)
+        if self.faults:
+            found["faults"] = f"POST /_sandbox/faults {self.faults}"
+        if self.then:
+            found["then"] = self.then
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return {
+            "name": self.name,
+            "family": self.family,
+            "gateways": self.where,
+            "what_happens": self.meaning,
+            "triggers": self.triggers,
+        }
+
+
+def _of_script(own: Script | None, script: str, operation: str) -> dict[str, str]:
+    by_name = named(script)
+    suffix = "" if operation in by_name.acts_on else f"_on_{operation}"
+    found: dict[str, str] = {}
+    if operation != "look_up":
+        found["token"] = f"{TOKEN_PREFIX}{script}{suffix}"
+    if own is not None and not suffix:
+        found["amount"] = str(AMOUNT_BASE + own.amount_suffix)
+    found["header"] = f"Emulator-Script: {script}"
+    on = "" if operation in by_name.acts_on else f', on = "{operation}"'
+    found["scenario"] = f'script = "{script}"{on}'
+    return found
+
+
+def _scripts() -> Iterator[Failure]:
+    for family, scripts in FAMILIES.items():
+        for script in scripts:
+            operation = "charge" if "charge" in script.acts_on else sorted(script.acts_on)[0]
+            if script is not OK:
+                yield Failure(script.name, family, script.meaning, script.name, operation)
+
+
+_CALL = "the gateway"
+_WORDS = {"capture": "the capture", "refund": "the refund", "void": "the void", "look_up": "the look-up"}
+
+
+def _on(operation: str, script: str, meaning: str, family: str = _CALL) -> Failure:
+    return Failure(f"{script}_on_{operation}", family, meaning, script, operation)
+
+
+_OTHER_OPERATIONS = (
+    *(
+        failure
+        for operation in ("capture", "refund", "void")
+        for failure in (
+            _on(operation, "drop", f"does {_WORDS[operation]}, then drops the connection"),
+            _on(operation, "drop_nocharge", f"drops the connection without doing {_WORDS[operation]}"),
+            _on(operation, "500", f"does {_WORDS[operation]}, then answers 500"),
+        )
+    ),
+    _on("refund", "hard_not_permitted", "refuses the refund: moves nothing", "the bank"),
+    _on("capture", "hard_expired_card", "refuses the capture: moves nothing", "the bank"),
+    _on("look_up", "drop", "drops the connection of a look-up"),
+    _on("look_up", "503", "answers a look-up with 503"),
+    _on("look_up", "garbage", "answers a look-up with a body that is no JSON"),
+    _on("look_up", "other_payment", "answers a look-up with another payment"),
+    _on("look_up", "latency", "answers a look-up after N ms (1000)"),
+    _on("capture", "pending", "takes the capture in, and carries it out after N s (3)", "later"),
+    _on("capture", "pending_fail", "takes the capture in, and fails it after N s (3)", "later"),
+    _on("capture", "fails_late", "captures, and takes it back after N s (3)", "later"),
+    _on("refund", "pending", "takes the refund in, and carries it out after N s (3)", "later"),
+    _on("refund", "pending_fail", "takes the refund in, and fails it after N s (3)", "later"),
+)
+_BESIDE_SCRIPTS = (
+    Failure(
+        "payer_fails",
+        "the payer",
+        "the payer fails the challenge: `authentication_failed`",
+        "3ds_abandoned",
+        then="click “Fail authentication” on the page",
+        wires=("sandbox", "stripe", "adyen"),
+    ),
+    Failure(
+        "payer_returns_twice",
+        "the payer",
+        "the payer comes back twice: one charge",
+        "3ds_abandoned",
+        then="click “Complete authentication” on the page, twice",
+        wires=("sandbox", "stripe", "adyen"),
+    ),
+    Failure(
+        "payer_returns_late",
+        "the payer",
+        "the payer passes after it has expired: nothing is charged",
+        "3ds_abandoned_1",
+        then="click “Complete authentication” on the page after 2 s",
+        wires=("sandbox", "stripe", "adyen"),
+    ),
+    Failure(
+        "webhook_first",
+        "webhooks",
+        "tells of the charge before it answers, which takes N ms (1000)",
+        "latency",
+    ),
+    Failure(
+        "void_while_capturing",
+        "later",
+        "a void while a capture is under way: one of them is done, never both",
+        "pending",
+        "capture",
+        then="void the payment before the capture is decided",
+        wires=("sandbox", "adyen"),
+    ),
+    Failure(
+        "dispute_by_hand",
+        "later",
+        "a dispute opens when you say so, and takes the status that you say",
+        then='POST /_sandbox/disputes {"payment_id": "…"}, later {"id": "…", "status": "won"}',
+    ),
+    Failure(
+        "down",
+        _CALL,
+        "the whole gateway answers 503 and does nothing",
+        faults='{"refuse_all": true}',
+    ),
+    Failure(
+        "limited",
+        _CALL,
+        "every call that moves money answers 429 with Retry-After",
+        faults='{"retry_after_s": 2}',
+    ),
+    Failure("slow", _CALL, "every answer comes so many milliseconds later", faults='{"latency_ms": 300}'),
+    Failure(
+        "look_ups_down",
+        _CALL,
+        "look-ups answer 503",
+        operation="look_up",
+        faults='{"status_down": true}',
+    ),
+    Failure(
+        "share_fails",
+        _CALL,
+        "a share of the charges, drawn from a seed, behaves like a script",
+        faults='{"fail_share": 0.2, "fail_script": "500_nocharge", "seed": 7}',
+    ),
+)
+
+FAILURES: Sequence[Failure] = (*_scripts(), *_OTHER_OPERATIONS, *_BESIDE_SCRIPTS)
+
+
+def as_markdown() -> str:
+    """The table for people, a section for each family."""
+    families = list(dict.fromkeys(failure.family for failure in FAILURES))
+    sections = []
+    for family in families:
+        rows = ["| failure | gateways | what happens | how |", "| --- | --- | --- | --- |"]
+        rows += [_row(failure) for failure in FAILURES if failure.family == family]
+        sections.append(f"### {family[0].upper()}{family[1:]}\n\n" + "\n".join(rows))
+    return "\n\n".join(sections)
+
+
+def _row(failure: Failure) -> str:
+    how = [
+        f"`{text}`" if means != "then" else text
+        for means, text in failure.triggers.items()
+        if means in _SHOWN
+    ]
+    everywhere = len(failure.where) == len(WIRE_FORMATS)
+    where = "all" if everywhere else ", ".join(failure.where)
+    return f"| `{failure.name}` | {where} | {failure.meaning} | {'<br>'.join(how)} |"
+
+
+_SHOWN = ("token", "header", "faults", "then")

@@ -1,0 +1,1 @@
+"""The page beside the ledger: what was asked, answered and told lately."""

@@ -1,0 +1,345 @@
+"""Every failure mode of the emulator's table, brought about at each gateway that has it, as a caller sees it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from support.emulated_gateways import AMOUNT, Call, Emulated, Paid, RunningEmulator, Seen, running_emulator
+from support.emulated_webhooks import is_genuine, told_of
+from support.merchant_server import Received, Sink, a_sink
+from support.payers import payer_clicks
+from support.sandbox_process import HttpAnswer, eventually
+
+from aegis_worker.emulator.failures import FAILURES, Failure
+from aegis_worker.emulator.scripts import Effect, Script, Telling, Wire
+from aegis_worker.emulator.tokens import named
+
+# So that nobody waits: what takes a number is given a small one.
+QUICK = {
+    "answer_after_ms": 200,
+    "clock_s": 3600,
+    "commit_after_s": 1,
+    "dispute_s": 0,
+    "down_s": 60,
+    "hidden_s": 60,
+    "hold_s": 0,
+    "payer_s": 60,
+    "retry_after_s": 3,
+    "settle_s": 0,
+    "telling_s": 1,
+}
+# What takes a second at each gateway.
+WAITS = frozenset({"late_commit", "webhook_late", "webhook_reordered"})
+
+
+def cases(failures: Iterable[Failure]) -> list[Any]:
+    """Each failure with each gateway that has it."""
+    return [
+        pytest.param(
+            failure,
+            gateway,
+            id=f"{failure.name}-{gateway}",
+            marks=[pytest.mark.slow] if failure.name in WAITS and gateway != "sandbox" else [],
+        )
+        for failure in failures
+        for gateway in failure.where
+    ]
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Sink]:
+    with a_sink() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory, shop: Sink) -> Iterator[RunningEmulator]:
+    folder = tmp_path_factory.mktemp("emulator")
+    with running_emulator(folder, "--webhooks-to", shop.url("/{gateway}")) as running:
+        yield running
+
+
+def quick(failure: Failure) -> str:
+    script = named(failure.script)
+    return f"{script.name}_{QUICK.get(script.takes, 1)}" if script.takes else script.name
+
+
+@pytest.mark.parametrize(("failure", "gateway"), cases(one for one in FAILURES if one.script))
+def test_a_script(failure: Failure, gateway: str, emulator: RunningEmulator, shop: Sink) -> None:
+    at, name = emulator.gateways[gateway], quick(failure)
+    script = named(name)
+    if failure.then:
+        _BY_A_PERSON[failure.name](at)
+    elif script.telling:
+        _told(at, shop, script, name)
+    elif failure.operation == "look_up":
+        paid = at.charge()
+        _seen(at.do("look_up", paid.reference, script=name), script, at, paid.reference)
+    elif failure.operation != "charge":
+        _moved(at, failure.operation, script, name)
+    else:
+        _charged(at, script, name)
+
+
+@pytest.mark.parametrize(("failure", "gateway"), cases(one for one in FAILURES if one.faults))
+def test_the_faults_of_an_instance(failure: Failure, gateway: str, emulator: RunningEmulator) -> None:
+    at = emulator.gateways[gateway]
+    before = at.charge()
+    assert at.control("POST", "faults", json.loads(failure.faults)).status == 200
+    try:
+        seen = at.charge().seen if failure.operation == "charge" else None
+        looked = at.do("look_up", before.reference) if failure.operation == "look_up" else None
+    finally:
+        at.control("POST", "faults", {})
+    wanted = {"down": 503, "limited": 429, "look_ups_down": 503}.get(failure.name)
+    if wanted:
+        assert (seen or looked or Seen("")).status == wanted
+    assert at.charge().seen.status < 300
+
+
+@pytest.mark.parametrize("gateway", ["sandbox", "stripe", "adyen", "paypal"])
+def test_a_dispute_by_hand(gateway: str, emulator: RunningEmulator) -> None:
+    at = emulator.gateways[gateway]
+    payment = at.booked(at.charge().reference)[0]
+    opened = at.control("POST", "disputes", {"payment_id": payment["payment_id"]})
+    at.control("POST", "disputes", {"id": opened.json["id"], "status": "won"})
+    assert [one["status"] for one in at.booked(payment["reference"])[0]["disputes"]] == ["won"]
+
+
+def test_the_table_has_sixty_failures_of_every_family_with_names_of_their_own() -> None:
+    assert len({failure.name for failure in FAILURES}) == len(FAILURES) >= 60
+    assert {failure.family for failure in FAILURES} == {
+        "the bank",
+        "the gateway",
+        "the payer",
+        "webhooks",
+        "later",
+    }
+    assert [failure.name for failure in FAILURES if not failure.where or not failure.triggers] == []
+
+
+def _charged(at: Emulated, script: Script, name: str) -> None:
+    held = bool(script.takes == "hold_s" or script.honoured_only)
+    key = uuid.uuid4().hex
+    paid = at.charge(script=name, held=held, key=key)
+    _seen(paid.seen, script, at, paid.reference)
+    rows = at.booked(paid.reference)
+    if script.effect is Effect.NOTHING:
+        assert [row["captured"] for row in rows] in ([], [0])
+    elif script.effect is Effect.DECLINE:
+        assert [row["captured"] for row in rows] == [0]
+    elif script.payer_must_act:
+        assert rows[0]["status"] == "requires_action"
+    elif script.commit_after_s:
+        assert eventually(lambda: at.booked(paid.reference)[0]["captured"] == AMOUNT)
+    elif script.effect is Effect.PENDING:
+        assert rows[0]["captured"] == (0 if script.code else AMOUNT)
+    elif script.effect is Effect.SEND_BACK:
+        assert (rows[0]["captured"], rows[0]["refunded"]) == (AMOUNT, AMOUNT)
+    elif script.takes == "hold_s":
+        assert eventually(lambda: at.booked(paid.reference)[0]["status"] == "voided")
+    elif script.honoured_only:
+        at.control("POST", "clock", {"advance_s": 4 * 86_400})
+        assert at.do("capture", paid.reference).status == 422
+    elif script.dispute:
+        wanted = script.dispute_ends or script.dispute
+        assert eventually(lambda: _disputes(at, paid.reference) == [wanted])
+    else:
+        assert rows[0]["captured"] == AMOUNT
+    _kept_under_the_key(at, script, paid, key)
+    if script.hidden_s or script.down_s:
+        assert at.do("look_up", paid.reference).status == (404 if script.hidden_s else 503)
+
+
+def _disputes(at: Emulated, reference: str) -> list[str]:
+    return [str(one["status"]) for one in at.booked(reference)[0]["disputes"]]
+
+
+def _kept_under_the_key(at: Emulated, script: Script, paid: Paid, key: str) -> None:
+    if script.stores_error is None and not script.forgets_key:
+        return
+    again = at.charge(reference=paid.reference, key=key).seen
+    if script.stores_error is not None:
+        assert again.status == (500 if script.stores_error else 200)
+    captured = [row["captured"] for row in at.booked(paid.reference)]
+    assert captured == [AMOUNT] * (2 if script.forgets_key else 1)
+
+
+def _seen(seen: Seen, script: Script, at: Emulated, reference: str) -> None:
+    _LOOKS_LIKE[script.wire](seen, script, at, reference)
+
+
+def _answered(seen: Seen, script: Script, at: Emulated, reference: str) -> None:
+    assert seen.how == "answer"
+    assert seen.json is not None
+    if script.effect is not Effect.DECLINE:
+        assert seen.status < 300
+    if script.clock_s:
+        assert seen.headers["date"] > ""
+
+
+def _is(how: str) -> Callable[[Seen, Script, Emulated, str], None]:
+    def check(seen: Seen, script: Script, at: Emulated, reference: str) -> None:
+        assert seen.how == how
+
+    return check
+
+
+def _has(*statuses: int) -> Callable[[Seen, Script, Emulated, str], None]:
+    def check(seen: Seen, script: Script, at: Emulated, reference: str) -> None:
+        assert seen.status in statuses
+        assert seen.json is not None
+
+    return check
+
+
+def _limited(seen: Seen, script: Script, at: Emulated, reference: str) -> None:
+    assert (seen.status, seen.headers["retry-after"]) == (429, str(script.retry_after_s))
+
+
+def _no_json(seen: Seen, script: Script, at: Emulated, reference: str) -> None:
+    assert (seen.status, seen.json) == (502 if script.wire is Wire.PROXY_PAGE else seen.status, None)
+    assert seen.body or script.wire is Wire.EMPTY
+
+
+def _wrongly_typed(seen: Seen, script: Script, at: Emulated, reference: str) -> None:
+    assert seen.headers["content-type"].startswith("text/html")
+    assert seen.json is not None
+
+
+def _about_something_else(seen: Seen, script: Script, at: Emulated, reference: str) -> None:
+    row, text = at.booked(reference)[0], json.dumps(seen.json)
+    amounts = ("1999", "19.99")
+    if script.wire is Wire.OTHER_PAYMENT:
+        assert row["payment_id"] != seen.json.get("id", seen.json.get("pspReference"))
+    elif script.wire is Wire.OTHER_AMOUNT:
+        assert not any(f'"value": "{amount}"' in text or f": {amount}," in text for amount in amounts)
+    else:
+        assert "CHF" in text.upper()
+        assert '"USD"' not in text.upper()
+
+
+_LOOKS_LIKE: dict[Wire, Callable[[Seen, Script, Emulated, str], None]] = {
+    Wire.ANSWER: _answered,
+    Wire.DROP: _is("dropped"),
+    Wire.RESET: _is("reset"),
+    Wire.HALF: _is("broken off"),
+    Wire.ERROR: _has(500),
+    Wire.UNAVAILABLE: _has(503),
+    Wire.UNAUTHORIZED: _has(401),
+    Wire.BUSY: _has(409, 422),
+    Wire.RATE_LIMIT: _limited,
+    Wire.GARBAGE: _no_json,
+    Wire.PROXY_PAGE: _no_json,
+    Wire.EMPTY: _no_json,
+    Wire.SHORT: _no_json,
+    Wire.WRONG_TYPE: _wrongly_typed,
+    Wire.OTHER_PAYMENT: _about_something_else,
+    Wire.OTHER_AMOUNT: _about_something_else,
+    Wire.OTHER_CURRENCY: _about_something_else,
+}
+
+
+def _moved(at: Emulated, operation: str, script: Script, name: str) -> None:
+    """A capture, refund or void under a script, of a payment that allows it."""
+    paid = at.charge(held=operation != "refund")
+    seen = at.do(operation, paid.reference, script=name)
+    if not (at.name == "adyen" and script.effect is Effect.DECLINE):
+        _seen(seen, script, at, paid.reference)
+    row = {"capture": "captured", "refund": "refunded"}.get(operation, "status")
+    undone = script.effect in (Effect.TAKE_BACK, Effect.SEND_BACK) or bool(script.code)
+    if script.effect is Effect.NOTHING or undone:
+        wanted: list[Any] = ["authorized" if operation == "void" else 0]
+    else:
+        wanted = ["voided" if operation == "void" else AMOUNT]
+    assert eventually(lambda: [at.booked(paid.reference)[0][row]] == wanted)
+
+
+def _page_of(at: Emulated, script: str) -> tuple[str, str]:
+    """A charge that waits for its payer: the page, and the reference."""
+    paid = at.charge(script=script)
+    payment = at.booked(paid.reference)[0]["payment_id"]
+    return f"{at.url}/3ds/{payment}", paid.reference
+
+
+def _payer_fails(at: Emulated) -> None:
+    page, reference = _page_of(at, "3ds_abandoned_60")
+    _brings_back(at, payer_clicks(page, "fail"))
+    assert (at.booked(reference)[0]["status"], at.booked(reference)[0]["captured"]) == ("failed", 0)
+
+
+def _payer_returns_twice(at: Emulated) -> None:
+    page, reference = _page_of(at, "3ds_abandoned_60")
+    for _ in range(2):
+        _brings_back(at, payer_clicks(page, "pass"))
+    assert [row["captured"] for row in at.booked(reference)] == [AMOUNT]
+
+
+def _payer_returns_late(at: Emulated) -> None:
+    page, reference = _page_of(at, "3ds_abandoned_0")
+    assert eventually(lambda: at.booked(reference)[0]["status"] == "failed")
+    _brings_back(at, payer_clicks(page, "pass"))
+    assert at.booked(reference)[0]["captured"] == 0
+
+
+def _brings_back(at: Emulated, clicked: HttpAnswer) -> None:
+    """Adyen moves nothing before what the payer brought back is handed on."""
+    if at.name != "adyen":
+        return
+    result = parse_qs(urlsplit(clicked.headers["location"]).query)["redirectResult"][0]
+    body = json.dumps({"details": {"redirectResult": result}}).encode()
+    at.call(Call("POST", "/v71/payments/details", body, {"Content-Type": "application/json"}))
+
+
+def _void_while_capturing(at: Emulated) -> None:
+    paid = at.charge(held=True)
+    at.do("capture", paid.reference, script="pending_1")
+    at.do("void", paid.reference)
+    assert eventually(lambda: at.booked(paid.reference)[0]["status"] in ("succeeded", "voided"))
+    row = at.booked(paid.reference)[0]
+    assert row["captured"] == (AMOUNT if row["status"] == "succeeded" else 0)
+
+
+_BY_A_PERSON: dict[str, Callable[[Emulated], None]] = {
+    "payer_fails": _payer_fails,
+    "payer_returns_twice": _payer_returns_twice,
+    "payer_returns_late": _payer_returns_late,
+    "void_while_capturing": _void_while_capturing,
+}
+
+
+def _told(at: Emulated, shop: Sink, script: Script, name: str) -> None:
+    paid = at.charge(script=name)
+    assert paid.seen.status < 300
+    if script.telling is Telling.LOST:
+        assert eventually(lambda: _not_sent(at))
+        assert told_of(at, shop, paid.reference) == []
+        return
+    if script.telling is Telling.MALFORMED:
+        assert eventually(lambda: any(_is_half(one) for one in shop.at(f"/{at.name}")))
+        return
+    wanted = 3 if script.telling is Telling.REPEATED else 1
+    assert eventually(lambda: len(told_of(at, shop, paid.reference)) >= wanted)
+    events = told_of(at, shop, paid.reference)
+    if script.telling in (Telling.LATE, Telling.REPEATED, Telling.REORDERED, Telling.OTHER_ACCOUNT):
+        assert all(is_genuine(at, one) for one in events)
+    elif script.telling in (Telling.FORGED, Telling.WRONG_SECRET, Telling.UNSIGNED):
+        assert not any(is_genuine(at, one) for one in events)
+
+
+def _is_half(webhook: Received) -> bool:
+    try:
+        json.loads(webhook.body)
+    except ValueError:
+        return True
+    return False
+
+
+def _not_sent(at: Emulated) -> bool:
+    deliveries = at.control("GET", "deliveries").json["deliveries"]
+    return any(one["script"] == "webhook_lost" and one["status"] is None for one in deliveries)

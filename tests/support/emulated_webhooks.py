@@ -1,0 +1,59 @@
+"""Webhooks of emulated gateways as a shop gets them: which are about a payment, and which are genuine."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import zlib
+from urllib.parse import urlsplit
+
+from Adyen.util import is_valid_hmac_notification
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from support.emulated_gateways import Emulated
+from support.merchant_server import Received, Sink
+from support.payers import request_to
+
+
+def told_of(at: Emulated, shop: Sink, reference: str) -> list[Received]:
+    """What came from the gateway about the payment with this reference, in the order in which it came."""
+    return [one for one in shop.at(f"/{at.name}") if reference.encode() in one.body]
+
+
+def is_genuine(at: Emulated, webhook: Received) -> bool:
+    """Whether its signature is one of the gateway's secret over this body."""
+    if at.name == "adyen":
+        items = json.loads(webhook.body)["notificationItems"]
+        signed = [one["NotificationRequestItem"] for one in items]
+        return all(
+            one["additionalData"]["hmacSignature"] and is_valid_hmac_notification(one, at.secret)
+            for one in signed
+        )
+    if at.name == "paypal":
+        return _signed_by_certificate(at, webhook)
+    given = webhook.headers.get(f"{at.name}-signature", "")
+    parts = dict(part.split("=", 1) for part in given.split(",") if part)
+    message = f"{parts.get('t')}.".encode() + webhook.body
+    return parts.get("v1") == hmac.new(at.secret.encode(), message, hashlib.sha256).hexdigest()
+
+
+def _signed_by_certificate(at: Emulated, webhook: Received) -> bool:
+    given = webhook.headers
+    if "paypal-transmission-sig" not in given:
+        return False
+    pem = request_to(urlsplit(at.url).netloc, "GET", urlsplit(given["paypal-cert-url"]).path, b"", {}).body
+    key = x509.load_pem_x509_certificate(pem).public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    ids = (given["paypal-transmission-id"], given["paypal-transmission-time"], at.secret)
+    message = "|".join([*ids, str(zlib.crc32(webhook.body))]).encode()
+    signature = base64.b64decode(given["paypal-transmission-sig"])
+    try:
+        key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True
