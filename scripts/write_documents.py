@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from references import adyen, commands, errors, events, sandbox, settings, stripe
+from references import adyen, commands, emulator, errors, events, sandbox, settings, stripe
 from references.markdown import code, codes, table
 
 from aegis_worker.domain.dispute_statuses import DISPUTE_TRANSITIONS, MEANINGS, DisputeStatus
@@ -57,6 +57,7 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "exceptions": errors.exceptions,
     },
     "docs/reference/events.md": {"example": events.example, "events": events.events, "fields": events.fields},
+    "docs/reference/emulator.md": {"failures": emulator.failures, "scenarios": emulator.scenarios},
     "docs/reference/sandbox.md": {"tokens": sandbox.tokens},
     "docs/howto/stripe.md": {"cards": stripe.cards},
     "docs/howto/adyen.md": {"cards": adyen.cards},
