@@ -35,7 +35,16 @@ HOT = (
 # Of one scan. A claim of events also looks at the other events of its payments, of which each has three.
 MOST_ROWS = 3 * BATCH
 # Tables that never grew large are read at once, whatever the plan.
-GROWN = ("payments", "jobs", "outbox", "payment_events", "webhook_deliveries", "exchanges", "gateway_events", "gateway_references")
+GROWN = (
+    "payments",
+    "jobs",
+    "outbox",
+    "payment_events",
+    "webhook_deliveries",
+    "exchanges",
+    "gateway_events",
+    "gateway_references",
+)
 
 ENDPOINT = """
 INSERT INTO webhook_endpoints (id, merchant_id, url) VALUES ('whe_1', 'm_1', 'https://merchant.example/hooks')
