@@ -37,6 +37,11 @@ ROLES = (
     Role("3-D Secure", 0.03, ("tok_3ds_1",), payer="pass"),
     Role("the payer acts in the frontend", 0.06, payers.TOKENS, payer="pass"),
     Role("pending at the gateway", 0.03, ("tok_pending_1",)),
+    Role(
+        "told of late, twice, out of order or never",
+        0.06,
+        ("tok_webhook_late_2", "tok_webhook_repeated", "tok_webhook_reordered_2", "tok_webhook_lost"),
+    ),
     Role(disputes.ROLE, 0.06, disputes.TOKENS),
     Role(merchants.CAPTURES, 0.06, merchants.CAPTURED, capture_method="manual"),
     # What is cancelled before its gateway was reached is not sent again, and fails.

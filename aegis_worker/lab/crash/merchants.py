@@ -17,7 +17,15 @@ from aegis_worker.terminal.api import Api, NotAnswered
 
 CAPTURES, CANCELS = "held, captured in parts and refunded in part", "held and released"
 CALLS_OFF = "cancelled while the payer has to act"
-CAPTURED = ("tok_visa", "tok_drop_on_capture", "tok_drop_on_refund")
+# Never "lost": what becomes of a capture some gateways tell, and can't be asked.
+CAPTURED = (
+    "tok_visa",
+    "tok_drop_on_capture",
+    "tok_drop_on_refund",
+    "tok_webhook_late_2",
+    "tok_webhook_repeated",
+    "tok_webhook_reordered_2",
+)
 CANCELLED = ("tok_visa", "tok_drop_on_void")
 _LOOK_AGAIN_S = 0.2
 # Minor units; not every gateway takes the last of three decimals.

@@ -50,7 +50,13 @@ class MixResult:
 
 def run_mix(stage: Stage, seconds: float, seed: int, say: Callable[[str], None]) -> MixResult:
     """Raises StackFailed, OperatorError or Stopped."""
-    plan = schedule(seed, seconds, gateways=list(stage.running.sandboxes), lease_s=stage.settings.lease_s)
+    plan = schedule(
+        seed,
+        seconds,
+        gateways=list(stage.gateways),
+        asked=[name for name, one in stage.gateways.items() if one.capabilities.look_ups],
+        lease_s=stage.settings.lease_s,
+    )
     result = MixResult(seed, seconds, plan)
     posted: list[Future[Answered]] = []
     result.before = _loaded_and_at_rest(stage, f"{seed}-before", posted, result)

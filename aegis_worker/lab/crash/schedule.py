@@ -45,7 +45,13 @@ _GATEWAYS: dict[str, Mapping[str, Any] | None] = {
     "gateway: look-ups lag": {"status_lag_s": 1, "fail_share": 0.3, "fail_script": "drop"},
     "gateway: 429": {"retry_after_s": 1},
     "gateway: 503 to everything": {"refuse_all": True},
+    "gateway: its webhooks are late": {"fail_share": 0.8, "fail_script": "webhook_late_4"},
+    "gateway: its webhooks are repeated": {"fail_share": 0.8, "fail_script": "webhook_repeated"},
+    "gateway: its webhooks are reordered": {"fail_share": 0.8, "fail_script": "webhook_reordered_4"},
+    "gateway: its webhooks are lost": {"fail_share": 0.8, "fail_script": "webhook_lost"},
 }
+# What a gateway tells and can't be asked may come late and in any order, but it has to come.
+_OF_THOSE_THAT_ARE_ASKED = {"gateway: its webhooks are lost"}
 _SHORTEST_GATEWAY_FAULT_S, _LONGEST_GATEWAY_FAULT_S = 3.0, 10.0
 
 
@@ -74,11 +80,22 @@ class Fault:
         return self.kind in _GATEWAYS
 
 
-def schedule(seed: int, seconds: float, *, gateways: Sequence[str], lease_s: float) -> list[Fault]:
-    """Faults for so long, by the time at which they begin. Those of one lane (ours, a gateway's) never overlap."""
+def schedule(
+    seed: int, seconds: float, *, gateways: Sequence[str], asked: Sequence[str], lease_s: float
+) -> list[Fault]:
+    """Faults for so long, by the time at which they begin. Those of one lane (ours, a gateway's) never overlap.
+
+    `asked`: those of the gateways that can be asked what became of a call.
+    """
     rng = random.Random(seed)
+    kinds = [kind for kind in _GATEWAYS if asked or kind not in _OF_THOSE_THAT_ARE_ASKED]
     ours = _lane(rng, seconds, list(_OURS), lambda kind: _ours(rng, kind, lease_s))
-    theirs = _lane(rng, seconds, list(_GATEWAYS), lambda kind: _gateways(rng, gateways))
+    theirs = _lane(
+        rng,
+        seconds,
+        kinds,
+        lambda kind: _gateways(rng, asked if kind in _OF_THOSE_THAT_ARE_ASKED else gateways),
+    )
     return sorted([*ours, *theirs], key=lambda fault: (fault.at_s, fault.kind))
 
 

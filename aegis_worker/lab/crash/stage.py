@@ -16,6 +16,7 @@ from aegis_worker.audit.violations import Violation
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.domain.modes import Owner
 from aegis_worker.errors import DatabaseUnavailable, OperatorError
+from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.ids import new_id
 from aegis_worker.lab.demo.cast import Order, cast
 from aegis_worker.lab.demo.issuers import Issuer, issuers_of
@@ -42,8 +43,9 @@ _PATIENCE_S = 90.0
 
 @dataclass(slots=True)
 class Stage:
-    """The installation and those around it. `issuers`: the gateways that were chosen by name, with tokens of their own;
-    none: the sandboxes. `casts`: how often orders were made up. `reported`: violations that were told of already.
+    """The installation and those around it. `gateways`: all emulated. `issuers`: those that were chosen by name, with tokens
+    of their own; none: the sandboxes share theirs. `casts`: how often orders were made up. `reported`: violations that
+    were told of already.
     """
 
     stack: LocalStack
@@ -53,6 +55,7 @@ class Stage:
     sink: Sink
     books: Books
     stopping: threading.Event
+    gateways: Mapping[str, PaymentGateway]
     issuers: Sequence[Issuer] = ()
     casts: int = 0
     reported: set[tuple[str, str, str]] = field(default_factory=set)
@@ -172,7 +175,7 @@ def staged(
                     ).secret
                     books = Books(database)
                     issuers = issuers_of(chosen, gateways)
-                    yield Stage(stack, running, settings, load, sink, books, stopping, issuers)
+                    yield Stage(stack, running, settings, load, sink, books, stopping, gateways, issuers)
             finally:
                 load.close()
 

@@ -74,7 +74,7 @@ ROLES = (
     Role("charged, connection dropped", 0.03, ("tok_drop",)),
     Role("charged, answered HTTP 500", 0.02, ("tok_500",)),
     Role("3-D Secure", 0.03, ("tok_3ds_60",), payer="pass"),
-    Role("3-D Secure, failed by the payer", 0.01, ("tok_3ds_60",), State.FAILURE, payer="fail"),
+    Role("3-D Secure, failed by the payer", 0.01, ("tok_3ds_fail_60",), State.FAILURE, payer="fail"),
     Role("pending at the gateway", 0.02, ("tok_pending",)),
     Role("held, captured whole", 0.01, ("tok_visa",), capture_method="manual", steps=(Step("captures"),)),
     Role(
@@ -214,13 +214,13 @@ def _order(
     *,
     repeated: bool,
 ) -> Order:
-    method, currency = _method(rng, issuers)
+    method, currency, payer = _method(rng, issuers)
     if role is not None:
         first = issuers[0].name if issuers else first_gateway
         token = role.tokens[number % len(role.tokens)].format(first=first)
         method, currency = {"type": "card", "token": token}, _currency(rng, "card", issuers)
     amount = rng.randint(_FEWEST_AMOUNT, _MOST_AMOUNT)
-    steps, payer = (role.steps, role.payer) if role else ((), "")
+    steps, payer = (role.steps, role.payer) if role else ((), payer)
     if issuers and method["type"] == "card":
         tokens = {issuer.name: issuer.token(method["token"]) for issuer in issuers}
         method = {"type": "card", "tokens": tokens}
@@ -243,15 +243,24 @@ def _order(
     return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated, steps, payer)
 
 
-def _method(rng: random.Random, issuers: Sequence[Issuer]) -> tuple[dict[str, Any], str]:
-    taken = [kind for kind in _METHODS if not issuers or any(kind in issuer.methods for issuer in issuers)]
+def _method(rng: random.Random, issuers: Sequence[Issuer]) -> tuple[dict[str, Any], str, str]:
+    """A method that one of the issuers takes, a currency that goes with it, and what its payer does who has to act."""
+    taken = [kind for kind in _METHODS if _taking(kind, issuers) or not issuers]
     kind = rng.choices(taken, weights=[_METHODS[kind][0] for kind in taken])[0]
     _, _, fields = _METHODS[kind]
+    own = sorted(set().union(*(issuer.providers or () for issuer in _taking(kind, issuers))))
+    if own and "provider" in fields:
+        # A wallet of the gateway's own, in which its payer approves.
+        return {"type": kind, "provider": rng.choice(own)}, _currency(rng, kind, issuers), "pass"
     method = {"type": kind, **{name: rng.choice(values) for name, values in fields.items()}}
-    return method, _currency(rng, kind, issuers)
+    return method, _currency(rng, kind, issuers), ""
 
 
 def _currency(rng: random.Random, kind: str, issuers: Sequence[Issuer]) -> str:
     """One that all of the issuers take who take such a method."""
-    taking = [issuer.currencies for issuer in issuers if kind in issuer.methods]
+    taking = [issuer.currencies for issuer in _taking(kind, issuers)]
     return rng.choice([one for one in _METHODS[kind][1] if all(one in currencies for currencies in taking)])
+
+
+def _taking(kind: str, issuers: Sequence[Issuer]) -> list[Issuer]:
+    return [issuer for issuer in issuers if kind in issuer.methods]

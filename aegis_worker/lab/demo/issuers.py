@@ -16,11 +16,14 @@ _AN_AMOUNT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """`methods` and `currencies`: what it takes. `captures_often`: more than once of a hold."""
+    """`methods` and `currencies`: what it takes. `providers`: of wallets and lenders, the only ones; None: any.
+    `captures_often`: more than once of a hold.
+    """
 
     name: str
     methods: frozenset[str]
     currencies: frozenset[str]
+    providers: frozenset[str] | None = None
     captures_often: bool = True
 
     def token(self, sandboxes: str) -> str:
@@ -41,5 +44,6 @@ def _issuer(gateway: PaymentGateway) -> Issuer:
         frozenset(
             currency for currency in config.currencies or EXPONENTS if can.takes(Money(_AN_AMOUNT, currency))
         ),
+        can.providers,
         can.several_captures,
     )

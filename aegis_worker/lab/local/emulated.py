@@ -6,9 +6,12 @@ user's own table is used but the name: an emulator is never given a real account
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from aegis_worker.emulator.paypal.authority import Authority
 
 # What emulators need alike. Test tokens make outcomes unknown on purpose, which must not open the breaker.
 _ALIKE: Mapping[str, Any] = {"mode": "test", "breaker": {"unknown_rate": 1.0, "open_s": 10}}
@@ -18,13 +21,16 @@ _ALIKE: Mapping[str, Any] = {"mode": "test", "breaker": {"unknown_rate": 1.0, "o
 class EmulatedGateway:
     """What is particular to a gateway.
 
-    `table`: of its table in gateways.toml, beside what all have alike. `tokens`: its own test tokens, by the sandbox's for
-    the same behaviour; a token that is not here is called the same. `handed_on`: what the shop hands on of the address by
-    which payers come back; empty where the gateway knows by itself how the payer did. `library`: what the gateway's library
-    in the shop's page takes out of `next_action.data`.
+    `table`: of its table in gateways.toml, beside what all have alike. `beside_ledger`: makes what its emulator keeps
+    beside its ledger, and says what the table has of that. `credentials`: what the emulator is called with, made of the
+    table's key. `tokens`: its own test tokens, by the sandbox's for the same behaviour; a token that is not here is called
+    the same. `handed_on`: what the shop hands on of the address by which payers come back; empty where the gateway knows by
+    itself how the payer did. `library`: what the gateway's library in the shop's page takes out of `next_action.data`.
     """
 
     table: Mapping[str, Any] = field(default_factory=dict)
+    beside_ledger: Callable[[Path], Mapping[str, Any]] = lambda ledger: {}
+    credentials: str = "{key}"
     tokens: Mapping[str, str] = field(default_factory=dict)
     handed_on: frozenset[str] = frozenset()
     library: str = "client_secret"
@@ -34,6 +40,12 @@ class EmulatedGateway:
         return self.tokens.get(sandboxes, sandboxes)
 
 
+def _vouched_for(ledger: Path) -> Mapping[str, Any]:
+    """Events are signed with a certificate, for which the emulator's own authority vouches."""
+    return {"ca_bundle": str(Authority(ledger, "").root_file)}
+
+
+_PAYPAL_CLIENT = "client_emulator"
 EMULATED: Mapping[str, EmulatedGateway] = {
     "stripe": EmulatedGateway(
         table={
@@ -55,10 +67,33 @@ EMULATED: Mapping[str, EmulatedGateway] = {
             "tok_pending_2_on_refund": "tok_visa",
             "tok_fails_late_2": "tok_refund_failed",
             # Nothing moves there before what the payer brought back is handed over, however long that takes.
-            **dict.fromkeys(("tok_3ds_1", "tok_3ds_60", "tok_3ds_120"), "tok_authenticate"),
+            **dict.fromkeys(
+                ("tok_3ds_1", "tok_3ds_60", "tok_3ds_fail_60", "tok_3ds_120"), "tok_authenticate"
+            ),
         },
         handed_on=frozenset({"redirectResult"}),
         library="token",
+    ),
+    "paypal": EmulatedGateway(
+        table={
+            "account": "MERCHANT2EMUL",
+            "fee_fixed_minor": 49,
+            "fee_basis_points": 349,
+            "options": {
+                "client_id": _PAYPAL_CLIENT,
+                "return_url": "https://shop.example/back",
+                "absence_window_s": 120,
+            },
+        },
+        beside_ledger=_vouched_for,
+        credentials=f"{_PAYPAL_CLIENT}:{{key}}",
+        tokens={
+            # Payers of PayPal's act on its page alone; an order whose payer goes away stays until its time is over.
+            **dict.fromkeys(
+                ("tok_sdk_120", "tok_sdk_120_then_drop", "tok_sdk_120_then_drop_nocharge_once"), "tok_3ds_60"
+            ),
+            "tok_3ds_fail_60": "tok_3ds_fail_2",
+        },
     ),
 }
 _SANDBOX = EmulatedGateway()

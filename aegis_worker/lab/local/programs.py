@@ -19,6 +19,7 @@ from aegis_worker.errors import ConfigurationError
 from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.toml_file import read_toml
 
+from .emulated import emulated
 from .folder import Secrets
 
 _HOST = "127.0.0.1"
@@ -40,12 +41,12 @@ class Program:
 class Sandbox:
     """An emulated gateway of this installation and the variables of config/gateways.toml that lead to it.
 
-    `flags`: what makes it as config/gateways.toml describes it.
+    `credentials`: what it is called with. `flags`: what makes it as config/gateways.toml describes it.
     """
 
     name: str
     port: int
-    api_key: str
+    credentials: str
     webhook_secret: str
     settings: dict[str, str]
     flags: tuple[str, ...]
@@ -76,6 +77,7 @@ def sandboxes(config_dir: Path, kept: Secrets, adapters: Collection[str] = ("san
 
 def _sandbox(name: str, table: Mapping[str, Any], kept: Mapping[str, str]) -> Sandbox:
     port = free_port()
+    credentials = emulated(table["adapter"]).credentials.format(key=kept["api_key"])
     settings = {
         table["base_url_env"]: f"http://{_HOST}:{port}",
         table["api_key_env"]: kept["api_key"],
@@ -83,7 +85,7 @@ def _sandbox(name: str, table: Mapping[str, Any], kept: Mapping[str, str]) -> Sa
     }
     has_keys = table.get("options", {}).get("key_lifetime_s", 1) > 0
     flags = ("--wire", table["adapter"], *(() if has_keys else ("--no-idempotency",)))
-    return Sandbox(name, port, kept["api_key"], kept["webhook_secret"], settings, flags)
+    return Sandbox(name, port, credentials, kept["webhook_secret"], settings, flags)
 
 
 def sandbox_program(sandbox: Sandbox, ledger: Path, api_port: int) -> Program:
@@ -94,7 +96,7 @@ def sandbox_program(sandbox: Sandbox, ledger: Path, api_port: int) -> Program:
     argv += ["--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET", *sandbox.flags]
     env = {
         "PATH": os.defpath,
-        "SANDBOX_API_KEY": sandbox.api_key,
+        "SANDBOX_API_KEY": sandbox.credentials,
         "SANDBOX_WEBHOOK_SECRET": sandbox.webhook_secret,
     }
     return Program(sandbox.name, argv, env, lambda: answers(sandbox.port, "/healthz"), stop_s=10)

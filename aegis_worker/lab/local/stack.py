@@ -22,7 +22,7 @@ from aegis_worker.store_urls import checked_database_url
 from aegis_worker.terminal.worker_parts import opened_worker
 
 from .config_files import ChooseTables, write_config
-from .emulated import ADAPTERS
+from .emulated import ADAPTERS, emulated
 from .folder import DataFolder, Secrets
 from .launched import LaunchedPrograms
 from .programs import (
@@ -126,7 +126,9 @@ class LocalStack:
             operator_key=kept.operator_key,
             database_url=database_url,
             redis_url=urls.redis_url,
-            sandboxes={gateway.name: {"url": gateway.url, "key": gateway.api_key} for gateway in gateways},
+            sandboxes={
+                gateway.name: {"url": gateway.url, "key": gateway.credentials} for gateway in gateways
+            },
         )
         settings = self._settings(running, gateways, kept)
         self.folder.save_settings(settings, self._environ)
@@ -158,7 +160,11 @@ class LocalStack:
         if self._choose is None:
             return sandboxes(self._config_dir, kept)
         own = self.folder.path / "config"
-        write_config(self._config_dir, self._choose(self._config_dir), own)
+        tables = {
+            name: {**table, **emulated(table["adapter"]).beside_ledger(self.folder.ledger(name))}
+            for name, table in self._choose(self._config_dir).items()
+        }
+        write_config(self._config_dir, tables, own)
         self._config_dir = own
         return sandboxes(own, kept, ADAPTERS)
 

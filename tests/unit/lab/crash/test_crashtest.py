@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -293,8 +294,8 @@ def test_last_words_are_counted_from_now_on_across_a_log_that_is_turned_over(tmp
 GATEWAYS = ("sandbox_a", "sandbox_b")
 
 
-def plan(seed: int, seconds: float = 600.0) -> list[Fault]:
-    return schedule(seed, seconds, gateways=GATEWAYS, lease_s=4.0)
+def plan(seed: int, seconds: float = 600.0, asked: Sequence[str] = GATEWAYS) -> list[Fault]:
+    return schedule(seed, seconds, gateways=GATEWAYS, asked=asked, lease_s=4.0)
 
 
 def test_the_same_seed_gives_the_same_faults() -> None:
@@ -313,6 +314,15 @@ def test_ten_minutes_hold_every_kind_of_fault_and_end_in_quiet(seed: int) -> Non
 def test_faults_of_one_lane_do_not_overlap(ours: bool) -> None:
     lane = [fault for fault in plan(1) if fault.is_gateways is not ours]
     assert all(one.ends_s < other.at_s for one, other in pairwise(lane))
+
+
+def test_what_only_a_gateway_can_tell_is_never_lost() -> None:
+    lost = "gateway: its webhooks are lost"
+    assert {fault.target for fault in plan(1, 3600, asked=["sandbox_b"]) if fault.kind == lost} == {
+        "sandbox_b"
+    }
+    without = {fault.kind for fault in plan(1, 3600, asked=[])}
+    assert {fault.kind for fault in plan(1, 3600)} - without == {lost}
 
 
 def test_a_frozen_worker_outlasts_its_lease() -> None:

@@ -231,6 +231,14 @@ def test_a_gateway_has_its_own_token_for_what_the_sandboxes_do() -> None:
     assert {order.body["payment_method"]["tokens"]["stripe"] for order in pending} == {"tok_pendingRefund"}
 
 
+def test_who_pays_from_a_wallet_of_the_gateways_own_has_to_act() -> None:
+    wallets = Issuer("paypal", frozenset({"card", "wallet"}), frozenset({"USD"}), frozenset({"paypal"}))
+    plain = [order for order in cast(200, 1, "paypal", issuers=[wallets]) if order.role == PLAIN]
+    paid = {(order.body["payment_method"].get("provider"), order.payer) for order in plain}
+    assert paid == {("paypal", "pass"), (None, "")}
+    assert all("return_url" in order.body for order in plain if order.payer)
+
+
 def test_what_a_gateway_can_not_do_is_not_ordered_of_it() -> None:
     often = {role.name for role in ROLES if role.captures_often}
     issuers = [issuer("adyen", captures_often=False), issuer("stripe")]
