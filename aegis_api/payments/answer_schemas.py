@@ -88,7 +88,10 @@ class AttemptSchema(Answer):
     object = one_of("attempt")
     payment_id = text()
     operation = one_of(*(operation.value for operation in Operation))
-    number = whole()
+    number = whole(
+        "The hop, from 1, of a call that a payment takes or that gives a charge too many back; of a confirm its own. Of a "
+        "capture, void or refund that a merchant ordered 100 more than which of its kind it is: 102 is the second."
+    )
     gateway = text()
     account = text(
         "The account at the gateway that the call was made with; null if it has no name.", none=True

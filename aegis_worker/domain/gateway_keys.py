@@ -34,6 +34,11 @@ def is_ordered(number: int) -> bool:
     return number >= FIRST_ORDERED
 
 
+def order_number(number: int) -> int:
+    """Which capture, void or refund of its payment the attempt of this number is, from 1."""
+    return number - FIRST_ORDERED + 1
+
+
 def gateway_key(payment_id: str, operation: Operation, number: int) -> str:
     """The idempotency key and reference of an operation at a gateway: the same for every send of the same attempt.
 

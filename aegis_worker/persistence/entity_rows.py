@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.entities import Entity, EntityChange, EntityKind, EntityStatus, Order
-from aegis_worker.domain.gateway_keys import FIRST_ORDERED
+from aegis_worker.domain.gateway_keys import order_number
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.ids import JOB, PREFIX_OF, new_id
 
@@ -161,7 +161,7 @@ def orders_under(
         table = TABLE_OF[EntityKind(operation.value)]
         row = connection.execute(
             select(table.c.id, table.c.status).where(
-                table.c.payment_id == payment_id, table.c.number == attempt - FIRST_ORDERED + 1
+                table.c.payment_id == payment_id, table.c.number == order_number(attempt)
             )
         ).one_or_none()
         if row is not None:

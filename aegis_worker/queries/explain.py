@@ -16,7 +16,7 @@ from aegis_worker.domain.transitions import LEADS_TO, OF_DISPUTES, EventType, St
 from .case_file import CaseFile
 from .history import StoredAttempt, StoredEvent
 from .outlook import Next, outlook
-from .sentences import of_attempt, of_event
+from .sentences import called, in_hop, of_attempt, of_event
 from .wording import duration
 
 _REFUSED = (AttemptStatus.NOT_SENT, AttemptStatus.DECLINED)
@@ -120,7 +120,8 @@ def _doubt(attempt: Attempt) -> str:
     asked = f"; asked {_times(attempt.checks)} since" if attempt.checks else "; not asked about yet"
     absent = f", {_times(attempt.not_found_count)} it knew nothing of it" if attempt.not_found_count else ""
     sent = f", sent {_times(attempt.sends)} under one key" if attempt.sends > 1 else ""
-    where = f"{attempt.operation} went to {attempt.gateway} (attempt {attempt.number}{sent})"
+    what = called(attempt.operation, attempt.number)
+    where = f"{what} went to {attempt.gateway}{in_hop(attempt.number)}{sent}"
     if attempt.status == "SENT" and not attempt.checks:
         return f"{where} and no answer has come yet"
     return f"{where} and no usable answer came{asked}{absent}"
@@ -147,7 +148,8 @@ def _evidence(case: CaseFile) -> list[Evidence]:
             found.append(Evidence(stored.answered_at, "answer", _ended(attempt) + took))
         if stored.last_checked_at is not None:
             absent = f", {_times(attempt.not_found_count)} it knew nothing" if attempt.not_found_count else ""
-            asked = f"{attempt.gateway} was asked about {attempt.operation} {_times(attempt.checks)}{absent}"
+            about = called(attempt.operation, attempt.number)
+            asked = f"{attempt.gateway} was asked about {about} {_times(attempt.checks)}{absent}"
             found.append(Evidence(stored.last_checked_at, "look_up", asked))
     for entry in case.decisions_of_people:
         found.append(Evidence(entry.at, "person", _OF_ENTRY.get(entry.action, _other_entry)(entry.details)))
@@ -155,7 +157,8 @@ def _evidence(case: CaseFile) -> list[Evidence]:
 
 
 def _name(attempt: Attempt) -> str:
-    return f"{attempt.operation} at {attempt.gateway} (attempt {attempt.number})"
+    what = called(attempt.operation, attempt.number)
+    return f"{what} at {attempt.gateway}{in_hop(attempt.number)}"
 
 
 def _ended(attempt: Attempt) -> str:

@@ -13,6 +13,7 @@ from aegis_worker.pipeline.operations import room_named
 
 from .case_file import CaseFile
 from .jobs import StoredJob
+from .sentences import called, in_hop
 
 Who = Literal["worker", "person", "payer", "merchant", "nobody"]
 
@@ -113,8 +114,7 @@ def _waiting(case: CaseFile, job: StoredJob) -> Next:
     if latest is None:
         return Next(f"a worker chooses a gateway and sends it there{overdue}", "worker", job.run_at)
     if job.queue == "verify":
-        what = (
-            f"{latest.gateway} is asked what became of {latest.operation} (attempt {latest.number}){overdue}"
-        )
+        about = f"{called(latest.operation, latest.number)}{in_hop(latest.number)}"
+        what = f"{latest.gateway} is asked what became of {about}{overdue}"
         return Next(what, "worker", job.run_at)
     return Next(f"it is tried at a gateway again{overdue}", "worker", job.run_at)

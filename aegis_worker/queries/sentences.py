@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
+from aegis_worker.domain.gateway_keys import is_ordered, order_number
 from aegis_worker.domain.outcomes import Operation, charges
 from aegis_worker.domain.transitions import EventType
 
@@ -21,6 +22,16 @@ def of_event(type_: EventType, data: Data, currency: str) -> str:
         return _OF_EVENT[type_](data, currency)
     except KeyError:
         return json.dumps(dict(data))
+
+
+def called(operation: str, number: int) -> str:
+    """What a call is named by: `process`, and of what a merchant ordered also which of them, `capture 2`."""
+    return f"{operation} {order_number(number)}" if is_ordered(number) else operation
+
+
+def in_hop(number: int) -> str:
+    """Which hop, in brackets after the call's name: empty for what a merchant ordered."""
+    return "" if is_ordered(number) else f" (attempt {number})"
 
 
 def of_attempt(attempt: Attempt) -> str:

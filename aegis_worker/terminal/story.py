@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aegis_worker.domain.exchanges import Exchange, NotedAnswer, NotedRequest
+from aegis_worker.domain.gateway_keys import is_ordered
 from aegis_worker.queries.exchanges import StoredExchange
 from aegis_worker.queries.history import StoredAttempt, StoredEvent
-from aegis_worker.queries.sentences import of_attempt, of_event
+from aegis_worker.queries.sentences import called, in_hop, of_attempt, of_event
 
 from .output import plain, print_facts, print_table
 
@@ -35,10 +36,10 @@ def print_attempts(attempts: Sequence[StoredAttempt]) -> None:
     """The calls to gateways: how often each was sent and asked about, and how it stands."""
     rows = [
         (
-            stored.attempt.number,
+            _hop(stored.attempt.number),
             stored.sent_at,
             stored.attempt.gateway,
-            stored.attempt.operation,
+            called(stored.attempt.operation, stored.attempt.number),
             stored.attempt.status,
             None if stored.latency_ms is None else f"{stored.latency_ms:.0f} ms",
             stored.attempt.sends,
@@ -55,9 +56,9 @@ def print_exchanges(exchanges: Sequence[StoredExchange], *, whole: bool) -> None
     """What went out to gateways and came back: a line each, and with `whole` headers and bodies as well."""
     rows = [
         (
-            one.number,
+            _hop(one.number),
             one.at,
-            one.operation,
+            called(one.operation, one.number),
             one.kind.value.replace("_", " "),
             f"{one.exchange.request.method} {one.exchange.request.path}",
             _ended(one.exchange),
@@ -69,8 +70,14 @@ def print_exchanges(exchanges: Sequence[StoredExchange], *, whole: bool) -> None
     print_table("Exchanges with gateways", columns, rows)
     for one in exchanges if whole else ():
         print_facts(
-            f"{plain(one.at)}: {one.operation} {one.number}, {one.kind.value.replace('_', ' ')}", _parts(one)
+            f"{plain(one.at)}: {called(one.operation, one.number)}{in_hop(one.number)}, {one.kind.value.replace('_', ' ')}",
+            _parts(one),
         )
+
+
+def _hop(number: int) -> int | None:
+    """None of what a merchant ordered, which is part of no hop and has a number of its own kind."""
+    return None if is_ordered(number) else number
 
 
 def _ended(exchange: Exchange) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from support.command_line import Aegis, aegis, install
 from support.exchanges import keep_exchange
-from support.payments import accept_one, pipeline
+from support.orders import CAPTURE, held, ordering
+from support.payments import accept_one, pipeline, run_until_quiet
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.exchanges import CallKind
@@ -59,3 +60,20 @@ def test_a_payment_without_any_says_so(aegis: Aegis, payment_id: str, database: 
     another = accept_one(database, "another").payment.id
     assert "Exchanges with gateways\n  none" in aegis("timeline", another).out
     assert "Exchanges with gateways" not in aegis("explain", another).out
+
+
+def test_what_a_merchant_ordered_is_named_by_its_own_number(
+    aegis: Aegis, database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, database_url)
+    gateway = ScriptedGateway("a")
+    payment_id = held(database, gateway)
+    ordering(database, gateway, payment_id, CAPTURE, 1000, final=False)
+    run_until_quiet(pipeline(database, gateway))
+    ordering(database, gateway, payment_id, CAPTURE, 999, key="order-2", final=True)
+    run_until_quiet(pipeline(database, gateway))
+    told = aegis("timeline", payment_id).out
+    assert ["capture 1" in told, "capture 2" in told, "101" in told] == [True, True, False]
+    assert "capture 2 at a: captured" in aegis("explain", payment_id).out
+    numbers = [attempt["number"] for attempt in aegis("timeline", payment_id, "--json").json["attempts"]]
+    assert numbers == [1, 101, 102]
