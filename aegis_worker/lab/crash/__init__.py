@@ -46,7 +46,7 @@ class PointNames(click.ParamType[list[str]]):
         aegis crashtest --list
         aegis crashtest --points all --payments 50 --json out.json
         aegis crashtest --points attempt.opened,gateway.answered
-        aegis crashtest --points all --gateways stripe,adyen
+        aegis crashtest --points all --gateways stripe,adyen,paypal
         aegis crashtest --mix --minutes 10 --seed 1
         """
     ),

@@ -43,9 +43,9 @@ _PATIENCE_S = 90.0
 
 @dataclass(slots=True)
 class Stage:
-    """The installation and those around it. `gateways`: all emulated. `issuers`: those that were chosen by name, with tokens
-    of their own; none: the sandboxes share theirs. `casts`: how often orders were made up. `reported`: violations that
-    were told of already.
+    """The installation and those around it. `gateways`: all emulated. `issuers`: those that were chosen by name, with
+    tokens of their own; none: the sandboxes share theirs. `casts`: how often orders were made up. `reported`: violations
+    that were told of already.
     """
 
     stack: LocalStack

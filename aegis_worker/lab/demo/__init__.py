@@ -43,7 +43,7 @@ _WEBHOOK_PATIENCE_S = 75.0
     epilog=examples(
         """
         aegis demo
-        aegis demo --gateways sandbox_a,stripe
+        aegis demo --gateways stripe,adyen,paypal
         aegis demo --payments 1000 --workers 4 --json out.json
         """
     ),

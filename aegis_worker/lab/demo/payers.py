@@ -14,6 +14,7 @@ from aegis_worker.lab.local.emulated import emulated
 from aegis_worker.strict_json import MalformedJson, parse
 
 _TIMEOUT_S = 10.0
+_MOST_AT_ONCE = 16
 _FORM = re.compile(r'<form method="post" action="([^"]+)"')
 # How the forms' addresses end, and what the library of a gateway calls it, by what the payer does.
 _BUTTONS = {"pass": ("/pass", "/approve"), "fail": ("/fail", "/cancel")}
@@ -25,7 +26,7 @@ class Payers:
 
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = places
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False)
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False, maxsize=_MOST_AT_ONCE)
 
     def act(self, action: Mapping[str, Any], gateway: str, does: str) -> Mapping[str, Any]:
         """Do what a payment's `next_action` asks for; `does` is `pass` or `fail`. Whoever acts again does the same.
