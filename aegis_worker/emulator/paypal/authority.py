@@ -105,12 +105,15 @@ def _issue(root_file: Path, leaf_file: Path, key_file: Path) -> None:
     )
     root_file.write_bytes(root.public_bytes(serialization.Encoding.PEM))
     leaf_file.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
-    key_file.touch(mode=0o600)
-    key_file.write_bytes(
+    # The key comes last and at once: where it is, all three are there.
+    unfinished = key_file.with_name(f"{key_file.name}.tmp")
+    unfinished.touch(mode=0o600)
+    unfinished.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )
+    unfinished.replace(key_file)
 
 
 def _begun(

@@ -20,10 +20,7 @@ _SCOPE = "https://uri.paypal.com/services/payments/payment/authcapture https://u
 
 
 class AccessTokens:
-    """The tokens that were given out. Safe from several threads.
-
-    `credentials`: CLIENT_ID:SECRET, or a secret alone, which any client may have.
-    """
+    """The tokens that were given out. Safe from several threads. `credentials`: CLIENT_ID:SECRET."""
 
     def __init__(self, credentials: str) -> None:
         self._credentials = credentials
@@ -33,7 +30,7 @@ class AccessTokens:
 
     def grant(self, authorization: str, raw: bytes) -> Reply:
         """The answer to `POST /v1/oauth2/token`."""
-        if not self._are_ours(authorization):
+        if _basic(authorization) != self._credentials:
             return _error(401, "invalid_client", "Client Authentication failed")
         if dict(parse_qsl(raw.decode("latin-1"))).get("grant_type") != "client_credentials":
             return _error(400, "unsupported_grant_type", "unsupported grant_type")
@@ -57,15 +54,11 @@ class AccessTokens:
 
     def knows(self, authorization: str) -> bool:
         """Whether the header has a token that holds, or the client's own credentials."""
-        if self._are_ours(authorization):
+        if _basic(authorization) == self._credentials:
             return True
         scheme, _, token = authorization.partition(" ")
         with self._lock:
             return scheme.lower() == "bearer" and self._expire_at.get(token, 0.0) > time.monotonic()
-
-    def _are_ours(self, authorization: str) -> bool:
-        given = _basic(authorization)
-        return self._credentials in ((given,) if ":" in self._credentials else (given.partition(":")[2],))
 
     def control(self, raw: bytes) -> Reply:
         """`{"revoke": true}`: no token that was given out holds any more. `{"expires_in": s}`: so long new ones live."""
