@@ -57,7 +57,11 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "exceptions": errors.exceptions,
     },
     "docs/reference/events.md": {"example": events.example, "events": events.events, "fields": events.fields},
-    "docs/reference/emulator.md": {"failures": emulator.failures, "scenarios": emulator.scenarios},
+    "docs/reference/emulator.md": {
+        "failures": emulator.failures,
+        "faults": emulator.faults,
+        "scenarios": emulator.scenarios,
+    },
     "docs/reference/sandbox.md": {"tokens": sandbox.tokens},
     "docs/howto/stripe.md": {"cards": stripe.cards},
     "docs/howto/adyen.md": {"cards": adyen.cards},

@@ -26,7 +26,7 @@ DISPUTES_LIMIT = 20
 SETTLE_LIMIT = 200
 
 
-_CHARGING = frozenset({"authenticate", "charge"})
+_CHARGING = frozenset({"create", "authenticate", "charge"})
 # What is told of a payment whose money was just taken.
 _TAKE_MONEY = frozenset({"payment.succeeded", "payment.captured"})
 

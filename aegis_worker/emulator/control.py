@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from typing import Any
 from urllib.parse import parse_qsl
 
 from . import disputes
@@ -32,16 +33,17 @@ class Control:
         """The answer to `endpoint`, such as `GET /_sandbox/ledger`. None for one that there isn't."""
         given = dict(parse_qsl(query))
         try:
+            body = _object(raw)
             if endpoint == f"GET {PREFIX}ledger":
                 cursor, limit = int(given.get("cursor", 0)), int(given.get("limit", PAGE_LIMIT))
                 return json_reply(200, self._books.page(cursor, limit))
             if endpoint == f"POST {PREFIX}faults":
-                self._books.faults.set(json.loads(raw or b"{}"))
+                self._books.faults.set(body)
             if endpoint == f"POST {PREFIX}clock":
-                self._books.advance(json.loads(raw or b"{}").get("advance_s", 0))
+                self._books.advance(body.get("advance_s", 0))
                 return json_reply(200, {"now": self._books.now()})
             if endpoint == f"POST {PREFIX}disputes":
-                return json_reply(200, disputes.by_hand(self._books, json.loads(raw or b"{}")))
+                return json_reply(200, disputes.by_hand(self._books, body))
         except (ValueError, TypeError) as wrong:
             return problem(400, "invalid_request", str(wrong))
         if endpoint in (f"POST {PREFIX}faults", f"GET {PREFIX}faults"):
@@ -50,3 +52,11 @@ class Control:
             with self._lock:
                 return json_reply(200, {"calls": dict(self._calls)})
         return None
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a body, empty where there is none. Raises ValueError."""
+    body = json.loads(raw or b"{}")
+    if type(body) is not dict:
+        raise ValueError("the body is no JSON object")
+    return body

@@ -86,7 +86,7 @@ def _scripts() -> Iterator[Failure]:
     for family, scripts in FAMILIES.items():
         for script in scripts:
             operation = "charge" if "charge" in script.acts_on else sorted(script.acts_on)[0]
-            if script is not OK:
+            if script is not OK and script.name not in _WITH_A_PERSON:
                 yield Failure(script.name, family, script.meaning, script.name, operation)
 
 
@@ -121,7 +121,30 @@ _OTHER_OPERATIONS = (
     _on("refund", "pending", "takes the refund in, and carries it out after N s (3)", "later"),
     _on("refund", "pending_fail", "takes the refund in, and fails it after N s (3)", "later"),
 )
+_WITH_A_PERSON = frozenset({"approval_reversed"})
 _BESIDE_SCRIPTS = (
+    Failure(
+        "approval_reversed",
+        "later",
+        SCRIPTS["approval_reversed"].meaning,
+        "approval_reversed",
+        "create",
+        then="approve the order on its page, and capture nothing",
+    ),
+    Failure(
+        "payer_cancels",
+        "the payer",
+        "the payer goes back to the shop without approving; the order waits on",
+        then="click “Cancel and return to the shop” on the order's page",
+        wires=("paypal",),
+    ),
+    Failure(
+        "key_expired",
+        _CALL,
+        "an idempotency key is forgotten after a day: who repeats it later charges again",
+        then='charge, `POST /_sandbox/clock {"advance_s": 86401}`, charge again with the same key',
+        wires=("sandbox", "stripe", "adyen"),
+    ),
     Failure(
         "payer_fails",
         "the payer",
@@ -165,7 +188,7 @@ _BESIDE_SCRIPTS = (
         "dispute_by_hand",
         "later",
         "a dispute opens when you say so, and takes the status that you say",
-        then='POST /_sandbox/disputes {"payment_id": "…"}, later {"id": "…", "status": "won"}',
+        then='`POST /_sandbox/disputes {"payment_id": "…"}`, later `{"id": "…", "status": "won"}`',
     ),
     Failure(
         "down",

@@ -17,18 +17,29 @@ MOST_LATENCY_MS = 120_000
 MOST_S = 3600
 
 
+# By fault: what it may be, and what it does.
+MEANS = {
+    "latency_ms": (
+        f"0 to {MOST_LATENCY_MS}",
+        "every answer of the API comes so much later; the work is done at once",
+    ),
+    "status_down": ("true, false", "look-ups answer 503"),
+    "status_lag_s": (f"0 to {MOST_S}", "look-ups find a payment only so long after its charge"),
+    "fail_share": ("0 to 1", "this share of the charges that nothing else claims behaves like `fail_script`"),
+    "fail_script": ("a script", "such as `late_commit_20`, with which each commits 20 s late"),
+    "seed": ("a whole number", "from which the share is drawn"),
+    "retry_after_s": (f"0 to {MOST_S}", "above 0, every POST answers 429 with this Retry-After"),
+    "movement_script": (
+        "a script",
+        "what captures and refunds that nothing else claims behave like, such as `pending_2`",
+    ),
+    "refuse_all": ("true, false", "everything answers 503, and nothing is done"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Each call sets the whole set; what it leaves out is off.
-
-    `latency_ms`: every answer under /v1 comes that much later (the work is done at once).
-    `status_down`: look-ups answer 503. `status_lag_s`: look-ups find a payment only so long after its charge.
-    `fail_share`: this share (0 … 1, drawn from `seed`) of the charges that no script claims behaves like
-    `fail_script`, a name of the script table: `{"fail_share": 1, "fail_script": "late_commit_20"}` commits
-    every charge 20 s late. `retry_after_s`: above 0, every POST under /v1 answers 429 with that Retry-After.
-    `movement_script`: what captures and refunds that no script claims behave like, such as `pending_2`.
-    `refuse_all`: everything under /v1 answers 503 and nothing is done.
-    """
+    """Each call sets the whole set; what it leaves out is off. MEANS says what each does."""
 
     latency_ms: int = 0
     status_down: bool = False
@@ -73,7 +84,8 @@ class FaultSwitch:
         """Replace the faults. Raises ValueError for an unknown name, type, bound or script."""
         unknown = set(wanted) - {field.name for field in fields(Faults)}
         if unknown:
-            raise ValueError(f"unknown fault: {', '.join(sorted(unknown))}")
+            there = ", ".join(MEANS)
+            raise ValueError(f"unknown fault: {', '.join(sorted(unknown))}; there are {there}")
         faults = Faults(**wanted)
         with self._lock:
             self.now, self._draw = faults, random.Random(faults.seed)

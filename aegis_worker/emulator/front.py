@@ -41,7 +41,7 @@ class Front:
         """The answer to one request; the names of `headers` are in lower case."""
         if target.startswith(PREFIX):
             return self._own(method, target, headers, raw) or self.routes.answer(method, target, headers, raw)
-        if self.recorder is None:
+        if self.recorder is None or target == "/healthz":
             return self.routes.answer(method, target, headers, raw)
         began = time.perf_counter()
         reply = self.routes.answer(method, target, headers, raw)

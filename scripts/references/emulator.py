@@ -1,8 +1,11 @@
-"""docs/reference/emulator.md: the failure modes of the emulated gateways, and the scenarios that come with them."""
+"""docs/reference/emulator.md: failure modes of the emulated gateways, faults of an instance, scenarios."""
 
 from __future__ import annotations
 
+import json
+
 from aegis_worker.emulator.failures import FAILURES, as_markdown
+from aegis_worker.emulator.faults import MEANS, FaultSwitch
 from aegis_worker.emulator.scenarios.shipping import shipped
 from aegis_worker.emulator.wire_formats import REACHES
 
@@ -19,3 +22,12 @@ def scenarios() -> str:
     known = shipped(REACHES)
     rows = [(code(one.name), one.about) for one in known.values()]
     return f"{table(('scenario', 'what happens'), rows)}\n\n```toml\n{known['late-news'].text.strip()}\n```"
+
+
+def faults() -> str:
+    """Each fault with what it may be, and what it is where a POST leaves it out."""
+    rows = [
+        (code(name), allowed, code(json.dumps(FaultSwitch.usual[name])), meaning)
+        for name, (allowed, meaning) in MEANS.items()
+    ]
+    return table(("fault", "may be", "without it", "does"), rows)

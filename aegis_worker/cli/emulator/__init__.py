@@ -108,6 +108,8 @@ def command(
     chosen = _gateways(gateways)
     if webhooks_to is not None and not webhooks_to.startswith("http://"):
         raise click.BadParameter("only http:// is spoken here", param_hint="--webhooks-to")
+    if seed is not None and scenario is None:
+        raise click.BadParameter("it is the seed of a --scenario", param_hint="--seed")
     played = _scenario(scenario, seed) if scenario else None
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -29,7 +29,7 @@ def create(books: PayPalBooks, tx: Transaction, call: Call, subject: Subject, sc
     if subject.operation == "charge" and not script.payer_must_act:
         tx.add(payment)
         return charge(books, tx, call, subject, script)
-    _wait_for_payer(payment, subject.script, call.now)
+    _wait_for_payer(payment, script if script.payer_must_act else subject.script, call.now)
     tx.add(payment)
     shown = order_object(subject.order, books.options.base_url)
     return Done("order", payment.id, shown, at=call.now, amount=payment.amount, reference=payment.reference)
