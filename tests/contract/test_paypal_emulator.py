@@ -119,6 +119,12 @@ def capture_of(shown: Any) -> Any:
     return capture
 
 
+def advance(emulator: Sandbox, days: float = 0, seconds: float = 0) -> None:
+    """So much later it is for the emulator."""
+    later = days * 86_400 + seconds
+    assert emulator.post("/_sandbox/clock", {"advance_s": later}).status == 200
+
+
 def test_a_payer_approves_and_the_order_is_captured(paypal: PayPalClient, emulator: Sandbox) -> None:
     given = order(payment_source=WALLET)
     made = posted(paypal, "/v2/checkout/orders", given)
@@ -202,16 +208,17 @@ def test_a_card_may_want_its_payer(paypal: PayPalClient) -> None:
     assert refused(paypal, path, vaulted("tok_3ds_60")) == "PAYER_ACTION_REQUIRED"
 
 
-def test_a_repeated_call_is_told_how_it_stands_now(paypal: PayPalClient) -> None:
+def test_a_repeated_call_is_told_how_it_stands_now(paypal: PayPalClient, emulator: Sandbox) -> None:
     made = posted(paypal, "/v2/checkout/orders", order())
     path, key = f"/v2/checkout/orders/{made['id']}/capture", uuid.uuid4().hex
-    first = posted(paypal, path, vaulted("tok_pending_1"), key=key)
+    first = posted(paypal, path, vaulted("tok_pending_60"), key=key)
     assert capture_of(first)["status"] == "PENDING"
 
     def again() -> HttpAnswer:
-        return paypal.post(path, vaulted("tok_pending_1"), key=key)
+        return paypal.post(path, vaulted("tok_pending_60"), key=key)
 
-    assert eventually(lambda: capture_of(again().json)["status"] == "COMPLETED")
+    advance(emulator, seconds=60)
+    assert capture_of(again().json)["status"] == "COMPLETED"
     assert (again().status, capture_of(again().json)["id"]) == (200, capture_of(first)["id"])
     other = paypal.post(path, vaulted("tok_ok"), key=key)
     assert (other.status, other.json["details"][0]["issue"]) == (422, "PAYPAL_REQUEST_ID_PREVIOUSLY_USED")
@@ -253,11 +260,6 @@ def test_an_invoice_is_paid_once(paypal: PayPalClient) -> None:
     posted(paypal, f"/v2/checkout/orders/{ids[0]}/capture", vaulted("tok_ok"))
     path = f"/v2/checkout/orders/{ids[1]}/capture"
     assert refused(paypal, path, vaulted("tok_ok")) == "DUPLICATE_INVOICE_ID"
-
-
-def advance(emulator: Sandbox, days: float) -> None:
-    """So much later it is for the emulator."""
-    assert emulator.post("/_sandbox/clock", {"advance_s": days * 86_400}).status == 200
 
 
 def told(shop: Sink, about: str) -> list[Any]:
@@ -307,6 +309,19 @@ def test_ids_of_orders_are_remembered_for_hours_and_those_of_payments_for_weeks(
     assert refused(paypal, f"/v2/payments/captures/{capture}/refund") == "CAPTURE_FULLY_REFUNDED"
 
 
+def test_the_approval_of_a_card_may_be_reversed_as_a_header_says(
+    paypal: PayPalClient, emulator: Sandbox
+) -> None:
+    made = posted(paypal, "/v2/checkout/orders", order())
+    place = f"/v2/checkout/orders/{made['id']}"
+    shown = posted(
+        paypal, f"{place}/confirm-payment-source", vaulted("tok_ok"), script="approval_reversed_60"
+    )
+    assert shown["status"] == "APPROVED"
+    advance(emulator, seconds=60)
+    assert paypal.get(place).json["status"] == "VOIDED"
+
+
 def test_an_approval_is_reversed_unless_it_is_captured_in_time(
     paypal: PayPalClient, emulator: Sandbox, shop: Sink
 ) -> None:
@@ -327,10 +342,10 @@ def test_an_approval_is_reversed_unless_it_is_captured_in_time(
 @pytest.mark.parametrize(
     ("token", "events", "status", "booked"),
     [
-        ("tok_echeck_1", ["PENDING", "COMPLETED"], "COMPLETED", (1999, 0)),
-        ("tok_echeck_bounces_1", ["PENDING", "DENIED"], "DECLINED", (0, 0)),
-        ("tok_capture_reversed_1", ["COMPLETED", "REVERSED"], "REFUNDED", (1999, 1999)),
-        ("tok_fails_late_1_on_capture", ["COMPLETED", "DENIED"], "DECLINED", (0, 0)),
+        ("tok_echeck_60", ["PENDING", "COMPLETED"], "COMPLETED", (1999, 0)),
+        ("tok_echeck_bounces_60", ["PENDING", "DENIED"], "DECLINED", (0, 0)),
+        ("tok_capture_reversed_60", ["COMPLETED", "REVERSED"], "REFUNDED", (1999, 1999)),
+        ("tok_fails_late_60_on_capture", ["COMPLETED", "DENIED"], "DECLINED", (0, 0)),
     ],
 )
 def test_a_capture_is_decided_or_undone_later(
@@ -344,6 +359,7 @@ def test_a_capture_is_decided_or_undone_later(
 ) -> None:
     shown = charged(paypal, token)
     capture = capture_of(shown)["id"]
+    advance(emulator, seconds=60)
     assert eventually(lambda: kinds(shop, capture) == [f"PAYMENT.CAPTURE.{one}" for one in events])
     assert paypal.get(f"/v2/payments/captures/{capture}").json["status"] == status
     (row,) = [one for one in emulator.ledger() if one["payment_id"] == shown["id"]]
@@ -353,16 +369,17 @@ def test_a_capture_is_decided_or_undone_later(
 @pytest.mark.parametrize(
     ("token", "events", "status"),
     [
-        ("tok_pending_1_on_refund", ["REFUND.PENDING", "CAPTURE.REFUNDED"], "REFUNDED"),
-        ("tok_pending_fail_1_on_refund", ["REFUND.PENDING", "REFUND.FAILED"], "COMPLETED"),
-        ("tok_fails_late_1", ["CAPTURE.REFUNDED", "REFUND.FAILED"], "COMPLETED"),
+        ("tok_pending_60_on_refund", ["REFUND.PENDING", "CAPTURE.REFUNDED"], "REFUNDED"),
+        ("tok_pending_fail_60_on_refund", ["REFUND.PENDING", "REFUND.FAILED"], "COMPLETED"),
+        ("tok_fails_late_60", ["CAPTURE.REFUNDED", "REFUND.FAILED"], "COMPLETED"),
     ],
 )
 def test_a_refund_is_decided_or_undone_later(
-    paypal: PayPalClient, shop: Sink, token: str, events: list[str], status: str
+    paypal: PayPalClient, emulator: Sandbox, shop: Sink, token: str, events: list[str], status: str
 ) -> None:
     capture = capture_of(charged(paypal, token))["id"]
     refund = posted(paypal, f"/v2/payments/captures/{capture}/refund")["id"]
+    advance(emulator, seconds=60)
     assert eventually(lambda: kinds(shop, refund) == [f"PAYMENT.{one}" for one in events])
     assert paypal.get(f"/v2/payments/captures/{capture}").json["status"] == status
 

@@ -55,14 +55,20 @@ class PayPalClient:
         return request_to(self._netloc, "GET", path, b"", {"Authorization": f"Bearer {self.token}"})
 
     def post(
-        self, path: str, body: Any = None, key: str | None = None, prefer: str = "return=representation"
+        self,
+        path: str,
+        body: Any = None,
+        key: str | None = None,
+        prefer: str = "return=representation",
+        script: str = "",
     ) -> HttpAnswer:
-        """One POST, under a new id where none is given."""
+        """One POST, under a new id where none is given, which has the emulator follow a script."""
         headers = {
             "Authorization": f"Bearer {self.token}",
             "Content-Type": "application/json",
             "PayPal-Request-Id": key or uuid.uuid4().hex,
             "Prefer": prefer,
+            **({"Emulator-Script": script} if script else {}),
         }
         raw = json.dumps({} if body is None else body).encode()
         return request_to(self._netloc, "POST", path, raw, headers)

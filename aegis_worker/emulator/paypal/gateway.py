@@ -21,8 +21,10 @@ from .books import PayPalBooks
 from .calls import KEY, Call, Done, Subject, note_operation
 from .charges import charge, confirm_source, create
 from .errors import Refused
-from .movements import capture, part_of, reauthorize, refund, void
+from .holds import capture, reauthorize, void
 from .orders import charged_order, new_order, sourced_order
+from .parts import part_of
+from .refunds import refund
 from .shapes import minimal
 
 # How long ids are remembered: those of orders, and those of payments.
@@ -71,13 +73,9 @@ class PayPalGateway:
         if kept:
             return self._replay(tx, kept, call)
         subject = self._subject(tx, call)
-        script = self._books.script_for(
-            tx,
-            subject.payment,
-            Asked(
-                subject.operation, call.headers, subject.script, subject.payment.token, subject.payment.amount
-            ),
-        )
+        payment = subject.payment
+        asked = Asked(subject.operation, call.headers, subject.script, payment.token, payment.amount)
+        script = self._books.script_for(tx, payment, asked)
         done, answer = None, None
         if script.effect is not Effect.NOTHING:
             done = self._do(tx, call, subject, script)
@@ -124,9 +122,8 @@ class PayPalGateway:
         if not kind:
             return self._books.wording.failed(done=True)
         shown = self._books.object(tx, kind, made)
-        return json_reply(
-            200 if kind == "order" else 201, shown if _all_of_it(call) else minimal(kind, shown)
-        )
+        status = 200 if kind == "order" else 201
+        return json_reply(status, shown if _all_of_it(call) else minimal(kind, shown))
 
 
 def _shown(call: Call, done: Done) -> Reply:

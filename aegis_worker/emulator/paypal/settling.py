@@ -99,12 +99,13 @@ def _settle_capture(books: Telling, tx: Transaction, capture: Document, payment:
         done = changed(capture, now, ends_as="", status="COMPLETED")
         _becomes(books, tx, done, "PAYMENT.CAPTURE.COMPLETED", now)
         disputes.contest(books, tx, payment, now)
-    elif body["ends_as"] == "DECLINED":
+    elif body["ends_as"] == "DECLINED" and not body["refunded"]:
         payment.captured -= body["amount"]
         tx.update(payment)
         denied = changed(capture, now, ends_as="", status="DECLINED")
         _becomes(books, tx, denied, "PAYMENT.CAPTURE.DENIED", now)
     else:
+        # A capture that is reversed, or one that fails after a part of it was refunded: the rest goes back.
         _reversed(books, tx, capture, payment, now)
 
 
@@ -136,8 +137,10 @@ def _becomes(books: Telling, tx: Transaction, document: Document, kind: str, now
     books.tell(tx, kind, document, now)
 
 
-def new_refund(capture: Document, amount: int, now: float, **fields: Any) -> Document:
-    """A refund of a capture, done unless the fields say otherwise."""
+def new_refund(
+    capture: Document, amount: int, now: float, due_at: float | None = None, **fields: Any
+) -> Document:
+    """A refund of a capture, done unless the fields say otherwise; something is to become of it at `due_at`."""
     body = {
         "amount": amount,
         "capture": capture.id,
@@ -153,7 +156,7 @@ def new_refund(capture: Document, amount: int, now: float, **fields: Any) -> Doc
         "updated": now,
         **fields,
     }
-    return Document(new_id(), "refund", capture.payment_id, body)
+    return Document(new_id(), "refund", capture.payment_id, body, due_at)
 
 
 SETTLED: dict[str, Callable[[Any, Transaction, Document, Payment, float], None]] = {
