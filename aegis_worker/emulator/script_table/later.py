@@ -53,6 +53,7 @@ LATER = (
         39,
         takes="approval_s",
         approval_s=3,
+        acts_on=frozenset({"authenticate", "charge"}),
         wires=_PAYPAL,
     ),
     Script(
