@@ -3,53 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.installation import AEGIS, START_S
+from support.rehearsals import PAYMENTS, SEED, assert_safe, killed_at, rehearsing
 
 from aegis_worker.crash_points import POINTS
 from aegis_worker.lab.crash.mix import run_mix
-from aegis_worker.lab.crash.nudge import Nudge
-from aegis_worker.lab.crash.points import PointResult, run_point
-from aegis_worker.lab.crash.stage import Stage, staged
-from aegis_worker.lab.local.stopping import stop_on_signals
+from aegis_worker.lab.crash.stage import Stage
 
 pytestmark = pytest.mark.slow
 
-# Enough for one payment of each role of the load: at most three quarters are special.
-_PAYMENTS, _SEED = 24, 1
 _MIX_S = 60.0
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """One installation for all points."""
-    before = dict(os.environ)
-    try:
-        with (
-            stop_on_signals() as stopping,
-            staged(before, stopping, print, workers=2, own_times=False) as ready,
-        ):
-            yield ready
-    finally:
-        # Starting a stack puts its settings into the environment.
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def killed_at(stage: Stage, point: str) -> PointResult:
-    with Nudge(stage.running.redis_url):
-        return run_point(stage, point, _PAYMENTS, _SEED)
-
-
-def assert_safe(result: PointResult) -> None:
-    assert result.kills > 0
-    assert result.violations == []
-    assert result.by_state.keys() <= {"SUCCESS", "FAILURE", "CANCELLED"}
+    with rehearsing() as ready:
+        yield ready
 
 
 @pytest.mark.row(1)
@@ -57,7 +31,7 @@ def test_a_merchant_who_asks_again_gets_one_payment_when_the_api_dies_before_the
     result = killed_at(stage, "intake.received")
     assert_safe(result)
     # As many as there were keys: twice as many where the point was tried twice.
-    assert result.payments in (_PAYMENTS, 2 * _PAYMENTS)
+    assert result.payments in (PAYMENTS, 2 * PAYMENTS)
 
 
 @pytest.mark.row(2)
@@ -65,7 +39,7 @@ def test_a_payment_without_a_hint_is_found_when_the_api_dies_after_the_commit(st
     result = killed_at(stage, "intake.committed")
     assert_safe(result)
     # As many as there were keys: twice as many where the point was tried twice.
-    assert result.payments in (_PAYMENTS, 2 * _PAYMENTS)
+    assert result.payments in (PAYMENTS, 2 * PAYMENTS)
 
 
 @pytest.mark.row(3)
@@ -73,7 +47,7 @@ def test_the_same_key_names_the_same_payment_when_the_api_dies_before_the_reply(
     result = killed_at(stage, "intake.hinted")
     assert_safe(result)
     # As many as there were keys: twice as many where the point was tried twice.
-    assert result.payments in (_PAYMENTS, 2 * _PAYMENTS)
+    assert result.payments in (PAYMENTS, 2 * PAYMENTS)
 
 
 @pytest.mark.row(74)
@@ -110,7 +84,7 @@ def test_payments_go_on_where_they_were_when_a_process_dies_at(stage: Stage, poi
 
 @pytest.mark.row(62)
 def test_a_random_mix_of_faults_ends_with_every_payment_settled_and_nothing_leaked(stage: Stage) -> None:
-    result = run_mix(stage, _MIX_S, _SEED, print)
+    result = run_mix(stage, _MIX_S, SEED, print)
     assert result.faults
     assert result.violations == []
 

@@ -71,6 +71,9 @@ ROWS = {
     77: "a capture or refund fails after it had succeeded",
     78: "somebody refunds, captures or cancels in the gateway's dashboard",
     79: "a gateway that can't be asked loses an answer",
+    80: "a process dies while payments are at Adyen, which can only tell what became of them",
+    81: "a process dies while payments are at PayPal, whose payers approve and whose events a worker verifies",
+    82: "a random mix of faults at the emulators of all real gateways",
 }
 
 # Rows that can't have a test yet, and the reason.

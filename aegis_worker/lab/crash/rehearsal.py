@@ -27,7 +27,8 @@ SHORT_TIMES = {
     "AEGIS_WEB_WORKERS": "2",
 }
 _SHORT_GATEWAY_TIMES = {"connect_timeout_s": 1, "timeout_s": 2}
-_SHORT_ABSENCE = {"absence_window_s": 2}
+# The approval is AEGIS_PAYER_WAIT_S of a gateway that sets an end.
+_SHORT_OPTIONS = {"absence_window_s": 2, "approval_s": 5}
 # Gateways are stopped and frozen here: their breakers are to open, and once they are healed payments go there again soon.
 _SHORT_BREAKER_TIMES = {"open_s": 1, "max_open_s": 4, "probe_s": 5}
 
@@ -60,6 +61,6 @@ def _shortened(table: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **table,
         **_SHORT_GATEWAY_TIMES,
-        "options": options | {name: value for name, value in _SHORT_ABSENCE.items() if name in options},
+        "options": options | {name: value for name, value in _SHORT_OPTIONS.items() if name in options},
         "breaker": table.get("breaker", {}) | _SHORT_BREAKER_TIMES,
     }

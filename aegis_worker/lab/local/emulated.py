@@ -83,6 +83,7 @@ EMULATED: Mapping[str, EmulatedGateway] = {
                 "client_id": _PAYPAL_CLIENT,
                 "return_url": "https://shop.example/back",
                 "absence_window_s": 120,
+                "approval_s": 10_800,
             },
         },
         beside_ledger=_vouched_for,
