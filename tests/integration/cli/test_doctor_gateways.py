@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.adyen_process import ADYEN_KEY, ADYEN_SECRET, running_adyen
 from support.command_line import Aegis, Ran, aegis, install
+from support.paypal_process import PAYPAL_SECRET, PAYPAL_WEBHOOK, running_paypal
 from support.sandbox_process import Sandbox
 from support.stripe_process import STRIPE_KEY, running_stripe
 
@@ -30,22 +31,33 @@ api_key_env = "ADYEN_KEY"
 webhook_secret_env = "ADYEN_SECRET"
 [gateways.adyen.options]
 return_url = "https://shop.example/back"
+[gateways.paypal]
+adapter = "paypal"
+mode = "test"
+account = "MERCHANT2EMUL"
+base_url_env = "PAYPAL_URL"
+api_key_env = "PAYPAL_KEY"
+webhook_secret_env = "PAYPAL_WEBHOOK"
+[gateways.paypal.options]
+client_id = "client_emulator"
+return_url = "https://shop.example/back"
 """
+NAMES = ("stripe", "adyen", "paypal")
 Gateways = dict[str, Sandbox]
 
 
 @pytest.fixture(scope="module")
 def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
     folder = tmp_path_factory.mktemp("gateways")
-    with running_stripe(folder) as stripe, running_adyen(folder) as adyen:
-        yield {"stripe": stripe, "adyen": adyen}
+    with running_stripe(folder) as stripe, running_adyen(folder) as adyen, running_paypal(folder) as paypal:
+        yield {"stripe": stripe, "adyen": adyen, "paypal": paypal}
 
 
 @pytest.fixture(autouse=True)
 def environ(
     gateways: Gateways, database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, str], None]:
-    """Sets a variable of an installation in which both gateways answer."""
+    """Sets a variable of an installation in which all gateways answer."""
     install(monkeypatch, database_url, REDIS_URL=redis_url)
     monkeypatch.setattr("aegis_worker.cli.checks_redis.workers", lambda: [])
     (tmp_path / "gateways.toml").write_text(_TABLES)
@@ -57,6 +69,9 @@ def environ(
         "ADYEN_URL": gateways["adyen"].url,
         "ADYEN_KEY": ADYEN_KEY,
         "ADYEN_SECRET": ADYEN_SECRET,
+        "PAYPAL_URL": gateways["paypal"].url,
+        "PAYPAL_KEY": PAYPAL_SECRET,
+        "PAYPAL_WEBHOOK": PAYPAL_WEBHOOK,
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -65,24 +80,22 @@ def environ(
 
 def of_gateways(ran: Ran) -> dict[str, dict[str, Any]]:
     checks = {check["name"]: check for check in ran.json["checks"]}
-    return {name: check for name, check in checks.items() if "stripe" in name or "adyen" in name}
+    return {name: check for name, check in checks.items() if name.split()[-1] in NAMES}
 
 
 def test_gateways_that_take_our_credentials_and_whose_clocks_agree_are_fine(aegis: Aegis) -> None:
     found = of_gateways(aegis("doctor", "--json"))
-    assert {name: check["verdict"] for name, check in found.items()} == {
-        "gateway stripe": "ok",
-        "clock, stripe": "ok",
-        "webhooks of stripe": "ok",
-        "gateway adyen": "ok",
-        "clock, adyen": "ok",
-        "webhooks of adyen": "ok",
-    }
+    names = [f"{what} {name}" for name in NAMES for what in ("gateway", "clock,", "webhooks of")]
+    assert {name: check["verdict"] for name, check in found.items()} == dict.fromkeys(names, "ok")
 
 
 @pytest.mark.parametrize(
     ("variable", "key", "gateway"),
-    [("STRIPE_KEY", "sk_test_revoked", "stripe"), ("ADYEN_KEY", "AQE_revoked", "adyen")],
+    [
+        ("STRIPE_KEY", "sk_test_revoked", "stripe"),
+        ("ADYEN_KEY", "AQE_revoked", "adyen"),
+        ("PAYPAL_KEY", "secret_revoked", "paypal"),
+    ],
 )
 def test_a_key_that_its_gateway_refuses_fails_and_is_not_shown(
     aegis: Aegis, environ: Callable[[str, str], None], variable: str, key: str, gateway: str
@@ -102,11 +115,11 @@ def test_a_key_that_its_gateway_refuses_fails_and_is_not_shown(
 def test_a_missing_webhook_secret_fails_where_the_gateway_can_not_be_asked(
     aegis: Aegis, environ: Callable[[str, str], None]
 ) -> None:
-    environ("STRIPE_SECRET", "")
-    environ("ADYEN_SECRET", "")
+    for variable in ("STRIPE_SECRET", "ADYEN_SECRET", "PAYPAL_WEBHOOK"):
+        environ(variable, "")
     ran = aegis("doctor", "--json")
     verdicts = {name: check["verdict"] for name, check in of_gateways(ran).items()}
-    assert (verdicts["webhooks of stripe"], verdicts["webhooks of adyen"]) == ("warn", "fail")
+    assert [verdicts[f"webhooks of {name}"] for name in NAMES] == ["warn", "fail", "warn"]
     assert ran.exit_code == 1
 
 
@@ -122,7 +135,7 @@ def test_a_gateway_that_is_away_is_told_from_one_that_refuses_us_or_everything(
     found = of_gateways(ran)
     assert found["gateway stripe"]["seen"].startswith("can't be reached: could not connect")
     assert found["gateway adyen"]["seen"].startswith("answered HTTP 503")
-    assert {found[f"gateway {name}"]["verdict"] for name in gateways} == {"warn"}
+    assert [found[f"gateway {name}"]["verdict"] for name in NAMES] == ["warn", "warn", "ok"]
 
 
 def test_a_live_key_in_test_mode_is_named_before_anything_is_asked(

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from aegis_worker.emulator.wire_formats import WIRE_FORMATS
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.gateways.registry import load_adapters, load_configs
+from aegis_worker.gateways.registry import ADAPTERS as KNOWN_ADAPTERS
+from aegis_worker.gateways.registry import IN_PROCESS, load_adapters, load_configs
 from aegis_worker.lab.local.config_files import emulated_tables, write_config
 from aegis_worker.lab.local.emulated import ADAPTERS, EMULATED
 from aegis_worker.lab.local.folder import Secrets
@@ -75,6 +77,10 @@ def test_the_product_reads_each_of_them_and_finds_its_emulator(tmp_path: Path) -
         ("--wire", adapter) for adapter in ("sandbox", *EMULATED)
     ]
     assert list(load_adapters(tmp_path / "config" / "gateways.toml", environ)) == names
+
+
+def test_every_gateway_of_the_product_has_an_emulator_that_speaks_as_it_does() -> None:
+    assert set(KNOWN_ADAPTERS) - IN_PROCESS == ADAPTERS == set(WIRE_FORMATS)
 
 
 def test_a_name_that_nobody_knows_is_refused_with_those_that_there_are() -> None:
