@@ -273,17 +273,17 @@ class PayPalAdapter:
 
     def _renewed(
         self, request: GatewayRequest, authorization: Authorization
-    ) -> Flow[Authorization | Outcome]:
+    ) -> Flow[Authorization | NotSent | Declined]:
         """The hold to capture from: the renewed one, or the old one where PayPal does not renew it.
 
         A capture of what PayPal honours no longer may still succeed, so PayPal's refusal to renew it decides nothing. In
         doubt nothing is captured: the same call under the same key shows what became of it.
         """
-        whole = authorization.amount if not request.final else request.amount
+        needed = request.amount if request.final else authorization.amount
         try:
-            answer = yield from self._made(self._calls.reauthorize(request, authorization.id, whole))
+            answer = yield from self._made(self._calls.reauthorize(request, authorization.id, needed))
         except NoAnswer as none:
             return NotSent(f"the hold may be renewed, and nothing is captured: {none.outcome.reason}")
         if answer.status in (400, 403, 404, 422):
             return authorization
-        return self._reader.renewed(answer, whole)
+        return self._reader.renewed(request, answer)

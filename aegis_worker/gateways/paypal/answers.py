@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from aegis_worker.domain.actions import Sdk
 from aegis_worker.domain.gateway_keys import parse_gateway_key
 from aegis_worker.domain.modes import Mode
-from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -82,20 +81,19 @@ class Reader:
             return about_another(f"it shows {authorization.id}, which is {authorization.status}")
         return Approved(order.id, captured=False)
 
-    def renewed(self, answer: HttpAnswer, amount: Money) -> Authorization | Outcome:
-        """The renewed hold; where it can't be read, why nothing was captured."""
+    def renewed(self, request: GatewayRequest, answer: HttpAnswer) -> Authorization | NotSent | Declined:
+        """The renewed hold; where it can't be read or is too small, why nothing was captured."""
         if answer.status not in (200, 201):
             outcome = turned_away(answer)
-            return outcome if isinstance(outcome, NotSent | Declined) else NotSent(outcome.reason)
+            return NotSent(outcome.reason) if isinstance(outcome, Unknown) else outcome
         try:
             authorization = read_authorization(parsed(answer.body))
         except Unreadable as problem:
             return NotSent(f"the renewed hold can't be read: {problem}")
-        return (
-            authorization
-            if authorization.amount == amount
-            else other_money(str(authorization.amount), amount)
-        )
+        shown, needed = authorization.amount, request.amount
+        if shown.currency != needed.currency or shown.minor < needed.minor:
+            return NotSent(f"the renewed hold is of {shown}, and {needed} is to be captured")
+        return authorization
 
     def looked_at(self, request: GatewayRequest, answer: HttpAnswer) -> Order | Outcome:
         """The order that something is to be made of; where it can't be had, why nothing was sent."""

@@ -268,7 +268,16 @@ def test_where_paypal_does_not_renew_a_hold_the_capture_decides(issue: str) -> N
     assert isinstance(said(PART, *answers, at_s=FOUR_DAYS_LATER_S), Approved)
 
 
-@pytest.mark.parametrize("lost", [Unknown("reset"), answer(b"", 503), answer(b"nonsense", 201)])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        Unknown("reset"),
+        answer(b"", 503),
+        answer(b"nonsense", 201),
+        answer(hold(amount=usd("4.99")), 201),
+        refusal("PREVIOUS_REQUEST_IN_PROGRESS", 409),
+    ],
+)
 def test_in_doubt_about_the_renewal_nothing_is_captured(lost: Any) -> None:
     assert isinstance(said(PART, answer(held()), lost, at_s=FOUR_DAYS_LATER_S), NotSent)
 
