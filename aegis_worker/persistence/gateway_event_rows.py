@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched, NewEvent, Told
-from aegis_worker.domain.gateway_keys import ordered_in
+from aegis_worker.domain.gateway_keys import FIRST_ORDERED, ordered_in
 from aegis_worker.domain.money import Money
 from aegis_worker.ids import EVENT_BODY, new_id
 from aegis_worker.sealing.ring import KeyRing, key_id_of
@@ -76,12 +76,12 @@ RETURNING e.gateway, e.account, e.provider_event_id, e.kind, e.reference, e.gate
 )
 
 # By our reference where the event shows one, else by the gateway's. `number`: the hop that the event is about, if it was
-# made at this gateway, with this account.
+# made at this gateway, with this account. What a merchant ordered is of the charge that the payment stands on.
 _MATCH = Prepared(
     "match_events",
-    """
+    f"""
 SELECT g.place, p.id AS payment_id, p.mode, p.state, p.amount_minor, p.currency, here.number, charge.status AS charge,
-    charge.gateway_ref AS charge_ref,
+    CASE WHEN here.number >= {FIRST_ORDERED} THEN p.gateway_ref ELSE charge.gateway_ref END AS charge_ref,
     EXISTS (SELECT FROM attempts a WHERE a.payment_id = p.id) AS has_attempts
 FROM json_to_recordset($1) AS g(
     place int, gateway text, account text, payment_id text, number int, gateway_ref text)

@@ -248,7 +248,10 @@ def test_a_dispute_is_asked_about_by_the_capture_that_it_names(shop: Shop) -> No
     payment_id = shop.pay("tok_dispute", capture_method="manual")
     ordering(shop.database, shop.gateway, payment_id, CAPTURE, 1999)
     shop.works()
-    shop.hears(payment_id, "CUSTOMER.DISPUTE.CREATED")
+    body = shop.told(payment_id, "CUSTOMER.DISPUTE.CREATED").body
+    named = body.replace(f"{payment_id}-a1".encode(), f"{payment_id}c101".encode())
+    shop.receives(shop.signs(named), named)
+    shop.follows()
     (dispute,) = rows(shop.database, "SELECT payment_id, status, amount_minor FROM disputes")
     assert dispute == {"payment_id": payment_id, "status": "needs_response", "amount_minor": 1999}
 
