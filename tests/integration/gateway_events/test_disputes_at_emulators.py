@@ -1,11 +1,9 @@
-"""Disputes from the emulators' own webhooks to the merchant's view of them: at the sandbox, Stripe and Adyen."""
+"""Disputes from the emulators' own webhooks to the merchant's view of them, at each gateway."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from support.sandbox_process import Sandbox, eventually
 from support.stripe_process import sdk
 
 from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateway_events.verify import VerifyParts, verify
 from aegis_worker.persistence.database import Database
 from aegis_worker.wiring.gateways import told_to
 
@@ -61,22 +60,30 @@ class Place:
             answer = self.api.app.test_client().post(path, data=webhook.body, headers=dict(webhook.headers))
             assert answer.status_code == 200, answer.text
         self.handed_on = len(arrived)
+        verify(VerifyParts(self.api.database, self.api.gateways, self.api.ring))
         followed(self.api)
         let_events_pass(self.api.database, 60)
 
 
-@pytest.fixture(params=SUBJECTS)
-def place(
-    request: pytest.FixtureRequest, database: Database, database_url: str, tmp_path: Path
-) -> Iterator[Place]:
+@pytest.fixture(scope="module", params=SUBJECTS)
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Subject, Sandbox, Sink]]:
+    """A gateway's emulator, and where its webhooks arrive."""
     subject = SUBJECTS[request.param]
-    with ExitStack() as running:
-        sink = running.enter_context(a_sink())
-        emulator = running.enter_context(subject.running(tmp_path, sink))
-        config = subject.config(emulator.url)
-        gateway = LoadedGateway(subject.adapter(config), read_told=told_to(database, config))
-        api = start_api(database_url, gateway)
-        yield Place(subject, emulator, gateway, sink, api, api.merchant(scopes=["refunds:write"]))
+    with a_sink() as sink, subject.running(tmp_path_factory.mktemp(subject.name), sink) as emulator:
+        yield subject, emulator, sink
+
+
+@pytest.fixture
+def place(running: tuple[Subject, Sandbox, Sink], database: Database, database_url: str) -> Iterator[Place]:
+    subject, emulator, sink = running
+    config = subject.config(emulator.url, **subject.vouched(emulator))
+    gateway = LoadedGateway(subject.adapter(config), read_told=told_to(database, config))
+    api = start_api(database_url, gateway)
+    merchant = api.merchant(scopes=["refunds:write"])
+    yield Place(subject, emulator, gateway, sink, api, merchant, handed_on=len(sink.received))
+    gateway.close_connections()
 
 
 def wins_at(place: Place, dispute: dict[str, Any]) -> None:
