@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from aegis_worker.crash_points import crash_point
 from aegis_worker.persistence.card_declines import KEEP_D
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.gateway_event_rows import KEPT_S
 from aegis_worker.settings import Settings
 
 # SKIP LOCKED lets two purges that run at once share the work.
@@ -62,8 +63,8 @@ WHERE d.payment_id = gone.payment_id AND d.seq = gone.seq AND d.endpoint_id = go
 _GATEWAY_EVENTS = """
 DELETE FROM gateway_events e USING (
     SELECT gateway, provider_event_id FROM gateway_events
-    WHERE received_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
-    ORDER BY received_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    WHERE keep_until < statement_timestamp()
+    ORDER BY keep_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) old
 WHERE e.gateway = old.gateway AND e.provider_event_id = old.provider_event_id
 """
@@ -132,8 +133,6 @@ UPDATE confirms c SET sealed = NULL FROM (
 WHERE c.payment_id = old.payment_id AND c.number = old.number
 """
 
-# Gateways repeat an event for days. We keep it for longer, so that we still recognize a repeated one.
-_KEEP_GATEWAY_EVENTS_D = 30
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
 
 
@@ -148,7 +147,7 @@ def purge(
     delivered_s = settings.webhook_keep_delivered_d * _DAY_S
     dead_s = settings.webhook_keep_dead_d * _DAY_S
     # What may tell of a payer goes with what is known of the payer at the latest (design D17).
-    bodies_s = min(_KEEP_GATEWAY_EVENTS_D, settings.payer_keep_d) * _DAY_S
+    bodies_s = min(KEPT_S, settings.payer_keep_d * _DAY_S)
     exchanges_s = min(settings.exchange_keep_d, settings.payer_keep_d) * _DAY_S
     rules: dict[str, tuple[str, dict[str, Any]]] = {
         "idempotency_keys": (_IDEMPOTENCY_KEYS, {"keep_s": settings.idempotency_keep_h * _HOUR_S}),
@@ -156,7 +155,7 @@ def purge(
         "webhooks_left_behind": (_LEFT_BEHIND, {}),
         "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
         "webhooks_cancelled": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "cancelled"}),
-        "gateway_events": (_GATEWAY_EVENTS, {"keep_s": _KEEP_GATEWAY_EVENTS_D * _DAY_S}),
+        "gateway_events": (_GATEWAY_EVENTS, {}),
         "gateway_event_bodies": (_GATEWAY_EVENT_BODIES, {"keep_s": bodies_s}),
         # What can't be verified in a day is nobody's; its gateway is asked anyway.
         "unverified_webhooks": (_UNVERIFIED_WEBHOOKS, {"keep_s": _DAY_S}),

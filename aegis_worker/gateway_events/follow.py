@@ -16,7 +16,6 @@ from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.entities import UNSETTLED
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.gateway_keys import parse_gateway_key
-from aegis_worker.domain.outcomes import Operation
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence import gateway_event_rows
@@ -92,7 +91,7 @@ def _follow(parts: FollowParts, claimed: list[ClaimedEvent], found: list[Matched
 def _ask(parts: FollowParts, followed: Followed, matched: Matched) -> Followed:
     """Have the gateway asked. What PostgreSQL refuses is tried again when the event's lease ends, and holds up no other."""
     gateway = parts.gateways.get(followed.claimed.gateway)
-    is_told_only = gateway is not None and not gateway.capabilities.look_ups >= frozenset(Operation)
+    is_told_only = gateway is not None and gateway.capabilities.tells_by_events_alone
     try:
         followed = parts.database.run(
             partial(_asked, followed=followed, matched=matched, is_told_only=is_told_only)

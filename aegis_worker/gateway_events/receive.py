@@ -52,18 +52,19 @@ def receive(
         hold(database, ring, gateway.config.name, headers, body)
         hints.notify("gateway_events")
         return
-    is_new = database.run(keeping(gateway.config, ring, events, body)) if events else False
+    is_new = database.run(keeping(gateway, ring, events, body)) if events else False
     if is_new:
         crash_point("gateway_event.committed")
         hints.notify("gateway_events")
 
 
 def keeping(
-    config: GatewayConfig, ring: KeyRing, events: Sequence[GatewayEvent], body: bytes
+    gateway: PaymentGateway, ring: KeyRing, events: Sequence[GatewayEvent], body: bytes
 ) -> Callable[[Connection], bool]:
     """What keeps verified events, in one statement. Raises InvalidWebhook for one that can't be kept."""
     for event in events:
         _check(event)
+    config = gateway.config
     return partial(
         gateway_event_rows.keep,
         ring=ring,
@@ -71,6 +72,7 @@ def keeping(
         account=config.account,
         events=[_new(config, discreet_event(event)) for event in events],
         body=_discreet_body(body),
+        are_evidence=gateway.capabilities.tells_by_events_alone,
     )
 
 

@@ -72,7 +72,7 @@ def _verified(parts: VerifyParts, one: Unverified) -> str:
         if isinstance(events, NotSent | Unknown):
             log.warning("webhook not verified yet", gateway=one.gateway, reason=events.reason)
             return "waiting"
-        keep = keeping(gateway.config, parts.ring, events, body)
+        keep = keeping(gateway, parts.ring, events, body)
     except InvalidWebhook as problem:
         log.info("webhook refused", gateway=one.gateway, reason=str(problem))
         parts.database.run(partial(unverified_rows.forget, one=one))

@@ -68,6 +68,11 @@ class Capabilities:
     refunds_when_settled: bool = False
     moves_money: frozenset[Operation] = frozenset(Operation) - {Operation.INITIATE, Operation.AUTHENTICATE}
 
+    @property
+    def tells_by_events_alone(self) -> bool:
+        """Whether of some operations nothing is known but what the gateway's events tell, which are evidence then."""
+        return not self.look_ups >= frozenset(Operation)
+
     def takes(self, amount: Money) -> bool:
         """Whether the gateway can write the amount exactly."""
         return self.amounts.takes(amount)

@@ -26,6 +26,9 @@ from .prepared import BY_INDEX, BY_KEY, Prepared
 _PLACE = "gateway_event_bodies"
 # An event that nothing of ours matches may be early, so for this long its payment is looked for.
 MATCHED_WITHIN_S = 86_400.0
+# Gateways repeat an event for days, and a repeated one has to be recognized. The only evidence of a charge counts for as
+# long as refunds of it may fail and its payer may dispute it.
+KEPT_S, EVIDENCE_KEPT_S = 30 * 86_400.0, 730 * 86_400.0
 # A claimed event is due again after this time, if its worker has died.
 _LEASE_S = 60.0
 
@@ -35,19 +38,19 @@ _KEEP = Prepared(
     """
 WITH kept AS (
     INSERT INTO gateway_events (gateway, account, provider_event_id, kind, reference, gateway_ref, amount_minor, currency,
-        status, reason, dispute_ref, due_at, waits_until, body_id)
+        status, reason, dispute_ref, due_at, waits_until, body_id, keep_until)
     SELECT DISTINCT ON (event_id)
         $1, $2, event_id, kind, reference, gateway_ref, amount_minor, currency, status, reason,
         dispute_ref, CASE status WHEN 'waiting' THEN statement_timestamp() END,
-        statement_timestamp() + make_interval(secs => $4), $5
+        statement_timestamp() + make_interval(secs => $4), $5, statement_timestamp() + make_interval(secs => given.keep_s)
     FROM json_to_recordset($3) AS given(
         event_id text, kind text, reference text, gateway_ref text, amount_minor bigint, currency text, status text,
-        reason text, dispute_ref text)
+        reason text, dispute_ref text, keep_s float8)
     ON CONFLICT (gateway, provider_event_id) DO UPDATE SET account = excluded.account, kind = excluded.kind,
         reference = excluded.reference, gateway_ref = excluded.gateway_ref, amount_minor = excluded.amount_minor,
         currency = excluded.currency, status = excluded.status, reason = excluded.reason,
         dispute_ref = excluded.dispute_ref, due_at = excluded.due_at, waits_until = excluded.waits_until,
-        body_id = excluded.body_id
+        body_id = excluded.body_id, keep_until = excluded.keep_until
         WHERE gateway_events.status = 'foreign' AND excluded.status <> 'foreign'
     RETURNING status
 ), body AS (
@@ -106,13 +109,15 @@ _SETTLE = Prepared(
     """
 UPDATE gateway_events e
 SET status = n.status, reason = n.reason, payment_id = n.payment_id,
-    due_at = statement_timestamp() + make_interval(secs => n.again_in_s)
+    due_at = statement_timestamp() + make_interval(secs => n.again_in_s),
+    keep_until = CASE n.status WHEN 'unmatched' THEN least(e.keep_until, e.received_at + make_interval(secs => $3))
+        ELSE e.keep_until END
 FROM (SELECT * FROM json_to_recordset($1) AS given(
     gateway text, provider_event_id text, claimed_until timestamptz, status text, reason text, payment_id text,
     again_in_s float8) LIMIT $2) n
 WHERE e.gateway = n.gateway AND e.provider_event_id = n.provider_event_id AND e.due_at = n.claimed_until
 """,
-    "json, int",
+    "json, int, float8",
     before=BY_KEY,
 )
 
@@ -157,18 +162,22 @@ def keep(
     account: str | None,
     events: Sequence[NewEvent],
     body: bytes,
+    are_evidence: bool = False,
 ) -> bool:
-    """Keep the events that are new, and with them the body. Returns whether one of them is to be followed."""
+    """Keep the events that are new, and with them the body. Returns whether one of them is to be followed.
+
+    `are_evidence`: nothing else tells what they tell, so they are kept for longer.
+    """
     body_id = new_id(EVENT_BODY)
     sealed = ring.seal(body, _PLACE, body_id)
-    rows = json.dumps([_row(new) for new in events])
+    rows = json.dumps([_row(new, are_evidence) for new in events])
     values = gateway, account, rows, MATCHED_WITHIN_S, body_id, key_id_of(sealed), sealed
     count = _KEEP.execute(connection, *values).scalar_one()
     crash_point("gateway_event.written")
     return bool(count)
 
 
-def _row(new: NewEvent) -> dict[str, Any]:
+def _row(new: NewEvent, is_evidence: bool) -> dict[str, Any]:
     return {
         "event_id": new.event_id,
         "kind": new.kind,
@@ -179,6 +188,7 @@ def _row(new: NewEvent) -> dict[str, Any]:
         "status": new.status,
         "reason": new.reason,
         "dispute_ref": new.dispute_ref,
+        "keep_s": EVIDENCE_KEPT_S if is_evidence and new.status == "waiting" else KEPT_S,
     }
 
 
@@ -271,7 +281,7 @@ def settle(connection: Connection, followed: Sequence[Followed]) -> int:
         }
         for one in followed
     ]
-    return _SETTLE.execute(connection, json.dumps(rows), len(rows)).rowcount
+    return _SETTLE.execute(connection, json.dumps(rows), len(rows), KEPT_S).rowcount
 
 
 def retry(connection: Connection, *, gateway: str | None, ids: Sequence[str] | None) -> int:

@@ -133,8 +133,8 @@ def test_events_of_gateways_are_forgotten_after_30_days(database: Database) -> N
     for name, age in (("old", "31 days"), ("new", "29 days")):
         execute(
             database,
-            "INSERT INTO gateway_events (gateway, provider_event_id, kind, received_at)"
-            " VALUES ('a', %(name)s, 'payment.failed', now() - %(age)s::interval)",
+            "INSERT INTO gateway_events (gateway, provider_event_id, kind, keep_until)"
+            " VALUES ('a', %(name)s, 'payment.failed', now() + interval '30 days' - %(age)s::interval)",
             name=name,
             age=age,
         )

@@ -66,6 +66,7 @@ class ToldGateway(ScriptedGateway):
             account=None,
             events=[event],
             body=b"",
+            are_evidence=True,
         )
         self._database.run(keep)
         self.is_followed()

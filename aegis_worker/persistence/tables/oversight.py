@@ -116,11 +116,13 @@ gateway_events = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("body_id", Text),
     Column("dispute_ref", Text),
+    Column("keep_until", TIME, nullable=False, server_default=text("(now() + '30 days'::interval)")),
     CheckConstraint(one_of("status", *STATUSES), name="status_known"),
     CheckConstraint("(status = 'waiting') = (due_at IS NOT NULL)", name="waiting_is_due"),
     Index("gateway_events_by_age", "received_at"),
     Index("gateway_events_by_payment", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
     Index("gateway_events_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("gateway_events_kept", "keep_until"),
     Index("gateway_events_of_dispute", "dispute_ref", postgresql_where=text("dispute_ref IS NOT NULL")),
     Index("gateway_events_unmatched", "received_at", postgresql_where=text("status = 'unmatched'")),
 )

@@ -237,6 +237,20 @@ def test_a_charge_whose_answer_was_lost_is_repeated_under_its_key_and_charged_on
     assert len(gateway.charges) == 1
 
 
+def test_what_nothing_else_tells_is_kept_for_as_long_as_a_charge_may_be_disputed(
+    database: Database, gateway: ToldGateway
+) -> None:
+    paid(database, gateway)
+    tell(database, gateway, "REFUND", "re_1", 300)
+    gateway.tells("REPORT_AVAILABLE", "of_nobody", 0, charge_ref="of_nobody")
+    late = "UPDATE gateway_events SET due_at = now(), waits_until = now() WHERE status = 'waiting'"
+    database.run(lambda connection: connection.exec_driver_sql(late))
+    gateway.is_followed()
+    kept = "SELECT status, round(extract(epoch FROM keep_until - received_at) / 86400) AS days FROM gateway_events"
+    days = {row["status"]: row["days"] for row in rows(database, kept)}
+    assert days == {"followed": 730, "unmatched": 30}
+
+
 def test_a_sync_says_that_the_gateway_cant_be_asked(database: Database, gateway: ToldGateway) -> None:
     payment_id = paid(database, gateway)
     request_sync(database, Owner("m_1", "test"), payment_id)
