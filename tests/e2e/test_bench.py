@@ -13,6 +13,7 @@ import pytest
 from support.installation import AEGIS, START_S, STOP_S, alive, wait_until
 
 from aegis_worker.lab.bench.crowds import CROWDS
+from aegis_worker.lab.local.emulated import EMULATED
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +113,16 @@ def test_a_slow_gateway_stands_beside_the_payments_of_another_one(
     assert result["errors"] == []
     assert result["cases"].keys() == {"alone", "beside a slow gateway"}
     assert result["cases"]["beside a slow gateway"]["ratio_to_alone"]["median"] > 0
+
+
+@pytest.mark.parametrize("gateway", EMULATED)
+def test_payments_are_measured_to_their_end_at_each_emulated_gateway(
+    gateway: str, environ: dict[str, str], tmp_path: Path
+) -> None:
+    arguments = ["e2e", "--gateway", gateway, "--payments", "10", "--concurrency", "2"]
+    result = measured(environ, tmp_path, *arguments)
+    assert result["errors"] == []
+    assert result["cases"]["2 at once"]["cpu_ms_by_part"]["gateway"]["median"] > 0
 
 
 def test_an_open_loop_goes_over_http_to_the_sandbox_and_is_compared(
