@@ -29,6 +29,7 @@ from support.paypal_process import (
 from support.sandbox_process import HttpAnswer, Sandbox, eventually
 
 ORDERS, PAYMENTS = "paypal/checkout_orders_v2.json", "paypal/payments_payment_v2.json"
+WEBHOOKS = "paypal/notifications_webhooks_v1.json"
 BACK = {"return_url": "https://shop.test/back?order=7", "cancel_url": "https://shop.test/cart"}
 WALLET = {"paypal": {"experience_context": BACK}}
 
@@ -410,6 +411,7 @@ def test_events_are_signed_with_a_certificate_of_its_own_authority(
     assert eventually(lambda: bool(kinds(shop, capture)))
     for one in shop.at("/paypal"):
         assert is_signed(emulator, one.headers, one.body)
+        assert referee(WEBHOOKS).misfits("event", one.json) == []
     last = shop.at("/paypal")[-1]
     assert not is_signed(emulator, last.headers, last.body + b" ")
     forged = emulator.post(
