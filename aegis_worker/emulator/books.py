@@ -208,10 +208,14 @@ class Books:
             "authorized": payment.authorized,
             "captured": payment.captured,
             "refunded": payment.refunded,
-            "captures": tx.amounts(payment.id, "capture", now),
+            "captures": self.captures(tx, payment, now),
             "refunds": self.refunds(tx, payment, now),
             "disputes": disputes.booked(tx, payment.id, DISPUTES_LIMIT),
         }
+
+    def captures(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
+        """The amounts of what was captured of a hold until `now`, each by itself, and has not failed."""
+        return tx.amounts(payment.id, "capture", now)
 
     def refunds(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
         """The amounts of a payment's refunds until `now` that have not failed."""

@@ -170,6 +170,19 @@ def test_a_hold_is_captured_in_parts_and_refunded(paypal: PayPalClient) -> None:
     assert refused(paypal, f"{capture}/refund") == "CAPTURE_FULLY_REFUNDED"
 
 
+def test_a_capture_of_a_hold_that_is_denied_is_none(
+    paypal: PayPalClient, emulator: Sandbox, shop: Sink
+) -> None:
+    place = f"/v2/payments/authorizations/{held(paypal, 'tok_pending_fail_60_on_capture')}"
+    capture = posted(paypal, f"{place}/capture", {"amount": usd("5.00"), "final_capture": True})
+    assert (capture["status"], capture["status_details"]) == ("PENDING", {"reason": "PENDING_REVIEW"})
+    order_id = capture["supplementary_data"]["related_ids"]["order_id"]
+    advance(emulator, seconds=60)
+    (row,) = [one for one in emulator.ledger() if one["payment_id"] == order_id]
+    assert (row["captured"], row["captures"]) == (0, [])
+    assert eventually(lambda: "PAYMENT.CAPTURE.DENIED" in kinds(shop, capture["id"]))
+
+
 def test_a_hold_is_voided_once(paypal: PayPalClient) -> None:
     place = f"/v2/payments/authorizations/{held(paypal)}"
     assert paypal.post(f"{place}/void", prefer="return=minimal").status == 204

@@ -121,10 +121,17 @@ class AdyenBooks(Books):
         else:
             (self._undo if document.body["done"] else self._decide)(tx, charge, document, now)
 
+    def captures(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
+        """The amounts of a hold's captures that were carried out and have not failed since."""
+        return self._carried_out(tx, payment, "capture")
+
     def refunds(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
         """The amounts of a payment's refunds that were carried out and have not failed since."""
+        return self._carried_out(tx, payment, "refund")
+
+    def _carried_out(self, tx: Transaction, payment: Payment, what: str) -> list[int]:
         changes = [one.body for one in tx.documents_of(payment.id, "change", CHANGES_LIMIT)]
-        return [body["amount"] for body in changes if body["what"] == "refund" and body["stands"]]
+        return [body["amount"] for body in changes if body["what"] == what and body["stands"]]
 
     def script_of_token(self, tx: Transaction, payment: Payment) -> Script:
         """The script of the stored card."""

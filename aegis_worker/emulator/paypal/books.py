@@ -117,6 +117,12 @@ class PayPalBooks(Books):
         about = tx.document("order", payment.id)
         return OK if about is None else self.script_of_source(payment, about.body)
 
+    def captures(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
+        """The amounts of a hold's captures that were not denied."""
+        found = tx.documents_of(payment.id, "capture", MOVED_LIMIT)
+        of_holds = [one.body for one in found if one.body["authorization"]]
+        return [body["amount"] for body in of_holds if body["status"] != "DECLINED"]
+
     def refunds(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
         """The amounts of an order's refunds that have not failed: pending ones are taken from the capture at once."""
         found = tx.documents_of(payment.id, "refund", MOVED_LIMIT)
