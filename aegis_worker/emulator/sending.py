@@ -42,13 +42,14 @@ class Wording(Protocol):
 
 def sent(answer: Reply | None, script: Script, wording: Wording) -> Reply:
     """What goes out in place of the true `answer`, which is None where nothing was done."""
+    if script is OK and answer is not None:
+        return answer
     shown = _shown(answer, script, wording)
     headers = dict(shown.headers)
     if script.clock_s:
         headers["Date"] = formatdate(time.time() + script.clock_s, usegmt=True)
     after_s = script.answer_after_ms / 1000 + script.commit_after_s
-    name = "" if script is OK else script.text
-    return replace(shown, headers=headers, wire=script.wire, after_s=after_s, script=name)
+    return replace(shown, headers=headers, wire=script.wire, after_s=after_s, script=script.text)
 
 
 def _shown(answer: Reply | None, script: Script, wording: Wording) -> Reply:
