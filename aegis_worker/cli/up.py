@@ -18,6 +18,8 @@ from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, print_facts, remark
 
 MERCHANT = "local"
+# How many requests, and how many webhooks, the page of each gateway's emulator shows.
+_KEPT = 200
 _CURL = """\
 curl -s {url}/v1/payments -H 'Authorization: Bearer {key}' \\
   -H 'Content-Type: application/json' -H 'Idempotency-Key: first' -H 'Prefer: wait=5' \\
@@ -81,6 +83,7 @@ def command(
         environ=os.environ,
         say=_say,
         choose=partial(emulated_tables, gateways) if gateways else None,
+        keeps=_KEPT,
     )
     with stop_on_signals() as stopping, stack:
         try:
@@ -105,7 +108,7 @@ def _tell(running: Running, stack: LocalStack, ready_file: Path | None) -> None:
         {
             "API": running.api_url,
             "documentation": f"{running.api_url}/docs",
-            **{name: sandbox["url"] for name, sandbox in running.sandboxes.items()},
+            **{name: f"{sandbox['url']}/_sandbox/" for name, sandbox in running.sandboxes.items()},
             "logs": stack.folder.logs,
             "operator's key": running.operator_key,
             "settings": f"{stack.folder.settings_file} (in another shell: . FILE, and aegis doctor works there)",

@@ -190,6 +190,15 @@ class Books:
             charges = [self._booked(tx, payment, now) for payment in payments]
         return {"gateway": self.options.name, "charges": charges, "next_cursor": following}
 
+    def under(self, reference: str) -> dict[str, Any]:
+        """What was really charged and refunded under a reference of the merchant's, oldest first."""
+        with self.transaction() as tx:
+            now = self.now()
+            self.settle_due(tx, now)
+            found = [one for one in tx.by_reference(reference, PAGE_LIMIT) if one.status is not Status.UNBORN]
+            charges = [self._booked(tx, payment, now) for payment in found]
+        return {"gateway": self.options.name, "charges": charges, "next_cursor": None}
+
     def newest(self, limit: int) -> list[dict[str, Any]]:
         """What was really charged and refunded lately, the newest first."""
         with self.transaction() as tx:

@@ -34,6 +34,8 @@ class Control:
         given = dict(parse_qsl(query))
         try:
             body = _object(raw)
+            if endpoint == f"GET {PREFIX}ledger" and "reference" in given:
+                return json_reply(200, self._books.under(given["reference"]))
             if endpoint == f"GET {PREFIX}ledger":
                 cursor, limit = int(given.get("cursor", 0)), int(given.get("limit", PAGE_LIMIT))
                 return json_reply(200, self._books.page(cursor, limit))

@@ -139,6 +139,13 @@ _BESIDE_SCRIPTS = (
         wires=("paypal",),
     ),
     Failure(
+        "token_revoked",
+        _CALL,
+        "the access token is refused before its time; a new one is given",
+        then='`POST /_sandbox/tokens {"revoke": true}`',
+        wires=("paypal",),
+    ),
+    Failure(
         "key_expired",
         _CALL,
         "an idempotency key is forgotten after a day: who repeats it later charges again",

@@ -163,6 +163,16 @@ class TestScenariosWhileItRuns:
         assert (refused.seen.status, refused.seen.json["error"]["code"]) == (400, "unknown_script")
 
 
+def test_reordered_webhooks_tell_the_newest_first(running: RunningEmulator, shop: Sink) -> None:
+    at = running.gateways["sandbox"]
+    reference = at.charge(held=True, script="webhook_reordered_60").reference
+    at.do("capture", reference)
+    at.control("POST", "clock", {"advance_s": 121})
+    assert eventually(lambda: len(told_of(at, shop, reference)) == 2)
+    told = [one.json["type"] for one in told_of(at, shop, reference)]
+    assert told == ["payment.succeeded", "payment.authorized"]
+
+
 class TestThePageBesideTheLedger:
     def test_it_shows_requests_webhooks_and_the_ledger(self, at: Emulated, shop: Sink) -> None:
         paid = at.charge()

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from ..control import PREFIX, Control
-from ..replies import Reply, error, json_reply
+from ..problems import problem
+from ..replies import Reply, json_reply
 from .authority import Authority
 from .books import PayPalBooks
 from .calls import KEY
@@ -79,8 +80,8 @@ class PayPalRoutes:
             if endpoint == f"POST {PREFIX}webhook-signatures":
                 by = self._authority.stranger if "stranger" in given else self._authority
                 return json_reply(200, by.headers(given.get("webhook_id", ""), int(given.get("at", 0)), raw))
-        except (ValueError, TypeError, AttributeError) as problem:
-            return error(400, "invalid_request", str(problem))
+        except (ValueError, TypeError, AttributeError) as wrong:
+            return problem(400, "invalid_request", str(wrong))
         return None
 
     def _post(self, path: str, headers: Mapping[str, str], raw: bytes) -> Reply | None:

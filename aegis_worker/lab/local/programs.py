@@ -88,10 +88,14 @@ def _sandbox(name: str, table: Mapping[str, Any], kept: Mapping[str, str]) -> Sa
     return Sandbox(name, port, credentials, kept["webhook_secret"], settings, flags)
 
 
-def sandbox_program(sandbox: Sandbox, ledger: Path, api_port: int) -> Program:
-    """A gateway's own process, which knows of AegisPay where its webhooks go; its ledger is kept between runs."""
+def sandbox_program(sandbox: Sandbox, ledger: Path, api_port: int, keeps: int) -> Program:
+    """A gateway's own process, which knows of AegisPay where its webhooks go; its ledger is kept between runs.
+
+    `keeps`: how many requests and webhooks its page shows.
+    """
     argv = [sys.executable, "-m", "aegis_worker.emulator", "--name", sandbox.name]
     argv += ["--host", _HOST, "--port", str(sandbox.port), "--ledger", str(ledger)]
+    argv += ["--keep", str(keeps)]
     argv += ["--webhook-url", f"http://{_HOST}:{api_port}/v1/gateways/{sandbox.name}/webhooks"]
     argv += ["--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET", *sandbox.flags]
     env = {

@@ -70,12 +70,14 @@ class LocalStack:
         watched: bool = True,
         without: Collection[str] = (),
         choose: ChooseTables | None = None,
+        keeps: int = 0,
     ) -> None:
         """`port` 0: any free one. `workers`: processes of the Celery worker. `say` is told what is going on.
 
         With `watched` off nobody starts again what dies: for who kills on purpose. `without`: names of programs that are
         not to run here, such as worker and beat. `choose`: which gateways to have, each emulated or in process; None: those
-        of the configuration, whose sandboxes are emulated.
+        of the configuration, whose sandboxes are emulated. `keeps`: how many requests, and how many webhooks, the page of
+        each emulator shows; 0, where speed is measured, keeps none.
         """
         self.folder = DataFolder(data_dir)
         self._port = port
@@ -86,6 +88,7 @@ class LocalStack:
         self._say = partial(_in_spite_of_everything, say)
         self._without = without
         self._choose = choose
+        self._keeps = keeps
         self._config_dir = Path(environ.get("AEGIS_CONFIG_DIR") or default_config_dir()).absolute()
         self.stores = Stores(self.folder.path, self._environ)
         self.launched = LaunchedPrograms(self.folder.logs)
@@ -192,7 +195,10 @@ class LocalStack:
     def _all_programs(self, port: int, gateways: list[Sandbox], env: Mapping[str, str]) -> list[Program]:
         """In the order of their starting; stopping goes backwards."""
         programs = [
-            *(sandbox_program(gateway, self.folder.ledger(gateway.name), port) for gateway in gateways),
+            *(
+                sandbox_program(gateway, self.folder.ledger(gateway.name), port, self._keeps)
+                for gateway in gateways
+            ),
             worker_program(self._workers, env),
             beat_program(self.folder.beat_schedule, env),
             web_program(port, env),
