@@ -128,6 +128,7 @@ def contest(books: Disputing, tx: Transaction, payment: Payment, now: float) -> 
 
 def change(books: Disputing, tx: Transaction, before: Document | None, after: Document, now: float) -> None:
     """Keep the dispute as it is now, and put what webhooks say of it in the queue."""
+    after = replace(after, body={**after.body, "updated": int(now)})
     tx.put_document(after)
     books.tell_of_dispute(tx, before, after, now)
 

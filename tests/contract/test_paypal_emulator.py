@@ -410,9 +410,11 @@ def test_a_dispute_is_shown_and_told(paypal: PayPalClient, emulator: Sandbox, sh
         paypal.post(f"/v2/payments/captures/{capture}/refund").json["details"][0]["issue"]
         == "TRANSACTION_DISPUTED"
     )
+    advance(emulator, days=2)
     emulator.post("/_sandbox/disputes", {"id": shown["dispute_id"], "status": "won"})
     after = paypal.get(f"/v1/customer/disputes/{shown['dispute_id']}").json
     assert after["dispute_outcome"]["outcome_code"] == "RESOLVED_SELLER_FAVOUR"
+    assert after["update_time"] > after["create_time"] == shown["create_time"]
     expected = ["CUSTOMER.DISPUTE.CREATED", "CUSTOMER.DISPUTE.RESOLVED"]
     assert eventually(lambda: kinds(shop, shown["dispute_id"]) == expected)
 

@@ -50,7 +50,7 @@ def dispute_object(dispute: Document, base_url: str) -> dict[str, Any]:
     return {
         "dispute_id": dispute.id,
         "create_time": at(body["created"]),
-        "update_time": at(body["created"]),
+        "update_time": at(body["updated"]),
         "disputed_transactions": [transaction],
         "reason": _REASONS.get(body["reason"], "OTHER"),
         "status": status,
