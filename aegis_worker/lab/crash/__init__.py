@@ -118,8 +118,10 @@ def command(
 
     Uses your configuration (AEGIS_CONFIG_DIR and AEGIS_… variables) in a temporary installation with stores of its own.
     Of your gateways only the sandboxes are used, or the emulators that --gateways names, and leases and timeouts are
-    shortened. Exits with 1 when an invariant is
-    broken or a crash point was never reached, and with 3 when the test could not run.
+    shortened. Not every gateway leads to every point: Stripe takes no confirms, and Adyen and PayPal close no doors;
+    together they lead to all.
+
+    Exits with 1 when an invariant is broken or a crash point was never reached, and with 3 when the test could not run.
     """
     if listing:
         list_points(json_file)

@@ -22,8 +22,8 @@ from .schedule import Fault, schedule
 from .stage import Stage, last_lines
 
 _WARM_UP_S = 5.0
-# This many payments are posted every `_EVERY_S` seconds: enough that each lot has some of each kind.
-_DOZEN, _EVERY_S = 18, 4.0
+# This many payments are posted every `_EVERY_S` seconds: of each lot three quarters are special, one of each role.
+LOT, _EVERY_S = 24, 5.0
 # Every third lot is posted as one batch.
 _BATCH_EVERY = 3
 # While more posts than this wait for an API that is away, no more are added.
@@ -137,7 +137,7 @@ def _load(stage: Stage, seed: str, posted: list[Future[Answered]]) -> Iterator[N
     def post_forever() -> None:
         for number in count():
             if sum(not future.done() for future in posted[-2 * _MOST_WAITING :]) < _MOST_WAITING:
-                orders = posts(stage.cast(_DOZEN, f"{seed}-{number}"), f"{seed}-{number}")
+                orders = posts(stage.cast(LOT, f"{seed}-{number}"), f"{seed}-{number}")
                 if number % _BATCH_EVERY:
                     posted.extend(stage.load.start(orders, pause_s=0.0))
                 else:

@@ -22,12 +22,13 @@ from aegis_worker.lab.crash.disputes import Disputes, differing, theirs
 from aegis_worker.lab.crash.judge import against_ledgers, against_sink, of_answers, of_endings
 from aegis_worker.lab.crash.kills import Kills
 from aegis_worker.lab.crash.load import ROLES, Answered
-from aegis_worker.lab.crash.mix import in_time
+from aegis_worker.lab.crash.mix import LOT, in_time
 from aegis_worker.lab.crash.points import PointResult
 from aegis_worker.lab.crash.rehearsal import SHORT_TIMES, environment, rehearsed
 from aegis_worker.lab.crash.report import points_as_json
 from aegis_worker.lab.crash.schedule import Fault, schedule
-from aegis_worker.lab.demo.cast import PLAIN, Order
+from aegis_worker.lab.demo.cast import PLAIN, Order, cast
+from aegis_worker.lab.demo.issuers import Issuer
 from aegis_worker.lab.demo.ledgers import Charge, Disputed
 from aegis_worker.lab.demo.sink import Arrivals
 from aegis_worker.lab.local.config_files import write_config
@@ -296,6 +297,12 @@ GATEWAYS = ("sandbox_a", "sandbox_b")
 
 def plan(seed: int, seconds: float = 600.0, asked: Sequence[str] = GATEWAYS) -> list[Fault]:
     return schedule(seed, seconds, gateways=GATEWAYS, asked=asked, lease_s=4.0)
+
+
+@pytest.mark.parametrize("issuers", [[], [Issuer("stripe", frozenset({"card"}), frozenset({"USD"}))] * 2])
+def test_each_lot_of_the_mix_has_a_payment_of_each_role(issuers: list[Issuer]) -> None:
+    orders = cast(LOT, "1-0", "sandbox_a", ROLES, issuers)
+    assert {order.role for order in orders} == {PLAIN, *(role.name for role in ROLES)}
 
 
 def test_the_same_seed_gives_the_same_faults() -> None:
