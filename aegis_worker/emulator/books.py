@@ -21,7 +21,6 @@ from .wording import SandboxWording
 
 LOOK_UP_LIMIT = 20
 OPERATIONS_LIMIT = 200
-PAGE_LIMIT = 1000
 DISPUTES_LIMIT = 20
 SETTLE_LIMIT = 200
 
@@ -180,47 +179,6 @@ class Books:
         done = tx.operations(payment.id, self.now(), OPERATIONS_LIMIT)
         asked = [one["operation"] for one in done if one["operation"] in ("authenticate", "charge")]
         return Status.AUTHENTICATED if asked[-1:] == ["authenticate"] else payment.charged_status
-
-    def page(self, cursor: int, limit: int) -> dict[str, Any]:
-        """What was really charged and refunded. Start at cursor 0 each time: a late commit keeps its early place."""
-        with self.transaction() as tx:
-            now = self.now()
-            self.settle_due(tx, now)
-            payments, following = tx.page(cursor, min(limit, PAGE_LIMIT))
-            charges = [self._booked(tx, payment, now) for payment in payments]
-        return {"gateway": self.options.name, "charges": charges, "next_cursor": following}
-
-    def under(self, reference: str) -> dict[str, Any]:
-        """What was really charged and refunded under a reference of the merchant's, oldest first."""
-        with self.transaction() as tx:
-            now = self.now()
-            self.settle_due(tx, now)
-            found = [one for one in tx.by_reference(reference, PAGE_LIMIT) if one.status is not Status.UNBORN]
-            charges = [self._booked(tx, payment, now) for payment in found]
-        return {"gateway": self.options.name, "charges": charges, "next_cursor": None}
-
-    def newest(self, limit: int) -> list[dict[str, Any]]:
-        """What was really charged and refunded lately, the newest first."""
-        with self.transaction() as tx:
-            now = self.now()
-            self.settle_due(tx, now)
-            return [self._booked(tx, payment, now) for payment in tx.newest(limit)]
-
-    def _booked(self, tx: Transaction, payment: Payment, now: float) -> dict[str, Any]:
-        return {
-            "payment_id": payment.id,
-            "reference": payment.reference,
-            "merchant_payment_id": payment.merchant_payment_id,
-            "status": payment.status,
-            "amount": payment.amount,
-            "currency": payment.currency,
-            "authorized": payment.authorized,
-            "captured": payment.captured,
-            "refunded": payment.refunded,
-            "captures": self.captures(tx, payment, now),
-            "refunds": self.refunds(tx, payment, now),
-            "disputes": disputes.booked(tx, payment.id, DISPUTES_LIMIT),
-        }
 
     def captures(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
         """The amounts of what was captured of a hold until `now`, each by itself, and has not failed."""

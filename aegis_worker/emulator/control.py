@@ -8,8 +8,8 @@ from collections import Counter
 from typing import Any
 from urllib.parse import parse_qsl
 
-from . import disputes
-from .books import PAGE_LIMIT, Books
+from . import disputes, witness
+from .books import Books
 from .problems import problem
 from .replies import Reply, json_reply
 
@@ -35,10 +35,10 @@ class Control:
         try:
             body = _object(raw)
             if endpoint == f"GET {PREFIX}ledger" and "reference" in given:
-                return json_reply(200, self._books.under(given["reference"]))
+                return json_reply(200, witness.under(self._books, given["reference"]))
             if endpoint == f"GET {PREFIX}ledger":
-                cursor, limit = int(given.get("cursor", 0)), int(given.get("limit", PAGE_LIMIT))
-                return json_reply(200, self._books.page(cursor, limit))
+                cursor, limit = int(given.get("cursor", 0)), int(given.get("limit", witness.PAGE_LIMIT))
+                return json_reply(200, witness.page(self._books, cursor, limit))
             if endpoint == f"POST {PREFIX}faults":
                 self._books.faults.set(body)
             if endpoint == f"POST {PREFIX}clock":

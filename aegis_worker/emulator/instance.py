@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .books import Options
 from .front import Front
+from .kept import Kept
 from .ledger import Ledger
 from .recording import Recorder
 from .server import SandboxServer
@@ -50,8 +51,8 @@ class Instance:
         self._sender = self._webhook_sender(base_url) if plan.webhook_url else None
         wake = self._sender.wake if self._sender else None
         self.books, routes = plan.format.build(self._ledger, options, wake, plan.api_key)
-        credentials = plan.format.credentials(plan.api_key)
-        self._server.routes = Front(routes, self.books, self._recorder, credentials, REACHES)
+        kept = Kept(routes, self.books, self._recorder, plan.format.credentials(plan.api_key))
+        self._server.routes = Front(routes, self.books, kept, REACHES)
 
     @property
     def url(self) -> str:

@@ -146,11 +146,3 @@ class Recorder:
         """The newest first."""
         with self._lock:
             return list(reversed(self._deliveries))
-
-    def exchange(self, number: int) -> Exchange | None:
-        """By its number; None where it is no longer kept."""
-        return next((one for one in self.exchanges() if one.number == number), None)
-
-    def delivery(self, number: int) -> Delivery | None:
-        """By its number; None where it is no longer kept."""
-        return next((one for one in self.deliveries() if one.number == number), None)

@@ -111,24 +111,36 @@ def command(
     if seed is not None and scenario is None:
         raise click.BadParameter("it is the seed of a --scenario", param_hint="--seed")
     played = _scenario(scenario, seed) if scenario else None
+    with ExitStack() as ending:
+        folder = ledger or Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="aegis-emulator-")))
+        _run(Wanted(chosen, host, port, folder, webhooks_to or "", played, keep), ready_file, as_json=as_json)
+    remark("aegis emulator: stopped")
+
+
+def _run(wanted: Wanted, ready_file: Path | None, *, as_json: bool) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    emulator = _emulator(wanted)
+    shown = {"overview": emulator.url, "gateways": emulator.facts()}
     with ExitStack() as ending:
-        folder = ledger or Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="aegis-emulator-")))
-        emulator = _emulator(Wanted(chosen, host, port, folder, webhooks_to or "", played, keep))
-        shown = {"overview": emulator.url, "gateways": emulator.facts()}
         if ready_file is not None:
             ending.callback(ready_file.unlink, missing_ok=True)
-            written = ready_file.with_suffix(f"{ready_file.suffix}.tmp")
-            written.write_text(json.dumps(shown))
-            written.replace(ready_file)
+            _write_whole(ready_file, json.dumps(shown))
         if as_json:
             click.echo(json.dumps(shown, indent=2))
         else:
             _tell(emulator)
         emulator.run(stopped)
-    remark("aegis emulator: stopped")
+
+
+def _write_whole(file: Path, text: str) -> None:
+    written = file.with_suffix(f"{file.suffix}.tmp")
+    try:
+        written.write_text(text)
+        written.replace(file)
+    except OSError as error:
+        raise EmulatorNotStarted(f"{file}: {error.strerror}") from error
 
 
 def _gateways(given: str) -> list[str]:
@@ -161,9 +173,10 @@ def _emulator(wanted: Wanted) -> Emulator:
         wanted.folder.mkdir(parents=True, exist_ok=True)
         return Emulator(wanted)
     except OSError as error:
-        raise EmulatorNotStarted(
-            f"{wanted.host}:{wanted.port}, {wanted.folder}: {error.strerror or error}"
-        ) from error
+        last = wanted.port + len(wanted.gateways)
+        ports = f"ports {wanted.port} to {last}" if wanted.port else "free ports"
+        where = f"{ports} of {wanted.host}, ledgers in {wanted.folder}"
+        raise EmulatorNotStarted(f"{where}: {error.strerror or error}") from error
 
 
 def _tell(emulator: Emulator) -> None:

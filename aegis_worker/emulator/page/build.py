@@ -12,6 +12,7 @@ from typing import Any
 from ..books import Books
 from ..recording import Delivery, Exchange, Recorder
 from ..replies import Reply
+from ..witness import newest
 
 _FOLDER = Path(__file__).parent
 _ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
@@ -48,7 +49,7 @@ def page(books: Books, recorder: Recorder | None) -> Reply:
         "kept": "" if recorder else "<p>Requests and webhooks are not kept here.</p>",
         "exchanges": _list([_exchange(one) for one in exchanges], "No request so far."),
         "deliveries": _list([_delivery(one) for one in deliveries], "No webhook so far."),
-        "ledger": _ledger(books.newest(_MOST_SHOWN)),
+        "ledger": _ledger(newest(books, _MOST_SHOWN)),
     }
     for name, block in blocks.items():
         text = text.replace(f"<!-- {name} -->", block)
