@@ -129,9 +129,10 @@ class Merchant:
         if payment is None or not payment["next_action"]:
             return
         brought_back = self._payers.act(payment["next_action"], payment["gateway"], posted.order.payer)
-        if brought_back:
+        if brought_back is not None:
             reply = self._api.confirm(posted.payment_id, brought_back, f"{posted.order.key}-back")
-            if not reply.ok:
+            # A gateway that wants nothing of the payer may have told of them before the shop has.
+            if not reply.ok and brought_back:
                 raise OperatorError(f"confirm ({posted.order.role}): {reply.status} {reply.reason}")
 
     def _await_ends(self, ordered: Sequence[tuple[str, EntityStatus]]) -> None:

@@ -28,11 +28,11 @@ class Payers:
         self._places = places
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False, maxsize=_MOST_AT_ONCE)
 
-    def act(self, action: Mapping[str, Any], gateway: str, does: str) -> Mapping[str, Any]:
+    def act(self, action: Mapping[str, Any], gateway: str, does: str) -> Mapping[str, Any] | None:
         """Do what a payment's `next_action` asks for; `does` is `pass` or `fail`. Whoever acts again does the same.
 
-        Returns what the shop hands on to the gateway: empty where the gateway knows by itself how the payer did. Raises
-        OperatorError where the gateway does not answer as it should.
+        Returns what the shop hands on to the gateway: empty where it only says that the payer is back, None where it says
+        nothing. Raises OperatorError where the gateway does not answer as it should.
         """
         try:
             return (self._solve if "data" in action else self._click)(action, gateway, does)
@@ -43,7 +43,7 @@ class Payers:
         """Close the connections."""
         self._pool.clear()
 
-    def _click(self, action: Mapping[str, Any], gateway: str, does: str) -> Mapping[str, Any]:
+    def _click(self, action: Mapping[str, Any], gateway: str, does: str) -> Mapping[str, Any] | None:
         page = action["url"]
         shown = self._pool.request("GET", page).data.decode()
         button = next((form for form in _FORM.findall(shown) if form.endswith(_BUTTONS[does])), None)
@@ -52,7 +52,8 @@ class Payers:
         # Where the payer goes on is the shop's, and here it has no pages.
         sent_on = self._pool.request("POST", urljoin(page, button), redirect=False)
         given = dict(parse_qsl(urlsplit(sent_on.headers.get("Location", "")).query))
-        return {name: value for name, value in given.items() if name in emulated(gateway).handed_on}
+        handed_on = emulated(gateway).handed_on
+        return None if handed_on is None else {name: given[name] for name in handed_on & given.keys()}
 
     def _solve(self, action: Mapping[str, Any], gateway: str, does: str) -> Mapping[str, Any]:
         name = emulated(gateway).library

@@ -24,15 +24,16 @@ class EmulatedGateway:
     `table`: of its table in gateways.toml, beside what all have alike. `beside_ledger`: makes what its emulator keeps
     beside its ledger, and says what the table has of that. `credentials`: what the emulator is called with, made of the
     table's key. `tokens`: its own test tokens, by the sandbox's for the same behaviour; a token that is not here is called
-    the same. `handed_on`: what the shop hands on of the address by which payers come back; empty where the gateway knows by
-    itself how the payer did. `library`: what the gateway's library in the shop's page takes out of `next_action.data`.
+    the same. `handed_on`: what the shop hands on of the address by which payers come back; empty where it only says that
+    they are back, None where it says nothing. `library`: what the gateway's library in the shop's page takes out of
+    `next_action.data`.
     """
 
     table: Mapping[str, Any] = field(default_factory=dict)
     beside_ledger: Callable[[Path], Mapping[str, Any]] = lambda ledger: {}
     credentials: str = "{key}"
     tokens: Mapping[str, str] = field(default_factory=dict)
-    handed_on: frozenset[str] = frozenset()
+    handed_on: frozenset[str] | None = None
     library: str = "client_secret"
 
     def token(self, sandboxes: str) -> str:
@@ -95,6 +96,7 @@ EMULATED: Mapping[str, EmulatedGateway] = {
             ),
             "tok_3ds_fail_60": "tok_3ds_fail_2",
         },
+        handed_on=frozenset(),
     ),
 }
 _SANDBOX = EmulatedGateway()
