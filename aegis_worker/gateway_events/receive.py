@@ -48,8 +48,8 @@ def receive(
     """
     try:
         events = gateway.parse_webhook(headers, body)
-    except CertificateNeeded:
-        hold(database, ring, gateway.config.name, headers, body)
+    except CertificateNeeded as needed:
+        hold(database, ring, gateway.config.name, needed.headers, body)
         hints.notify("gateway_events")
         return
     is_new = database.run(keeping(gateway, ring, events, body)) if events else False

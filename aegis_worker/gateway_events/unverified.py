@@ -21,16 +21,16 @@ MOST_WAITING = 1_000
 """How many of one gateway may wait. What comes beyond is answered with 503, and the gateway delivers it again."""
 
 LARGEST_BODY = 65_536
-_MOST_HEADERS, _LONGEST_HEADER = 64, 2_048
 
 
 def hold(database: Database, ring: KeyRing, gateway: str, headers: Mapping[str, str], body: bytes) -> None:
-    """Keep a webhook until a worker has verified it. Raises InvalidWebhook, TooBusy and DatabaseUnavailable."""
-    if len(body) > LARGEST_BODY or len(headers) > _MOST_HEADERS:
+    """Keep a webhook until a worker has verified it. `headers`: those that this takes.
+
+    Raises InvalidWebhook, TooBusy and DatabaseUnavailable.
+    """
+    if len(body) > LARGEST_BODY:
         raise InvalidWebhook("larger than an event is")
-    # The gateway's own headers only: no cookie and no credential of whoever posts is kept.
-    signed = {name: value for name, value in headers.items() if _is_of_the_gateway(name, value)}
-    content = json.dumps({"headers": signed, "body": base64.b64encode(body).decode()}).encode()
+    content = json.dumps({"headers": dict(headers), "body": base64.b64encode(body).decode()}).encode()
     add = partial(unverified_rows.add, ring=ring, gateway=gateway, content=content, most=MOST_WAITING)
     if not database.run(add):
         raise TooBusy(f"{MOST_WAITING} webhooks of {gateway} wait to be verified")
@@ -40,7 +40,3 @@ def opened(content: bytes) -> tuple[dict[str, str], bytes]:
     """Headers and body of what `hold` kept."""
     given = json.loads(content)
     return given["headers"], base64.b64decode(given["body"])
-
-
-def _is_of_the_gateway(name: str, value: str) -> bool:
-    return name.lower() not in ("authorization", "cookie") and len(value) <= _LONGEST_HEADER

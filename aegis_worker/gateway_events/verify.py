@@ -26,6 +26,8 @@ from .unverified import opened
 log = structlog.get_logger(__name__)
 
 _BATCH, _BUDGET_S = 50, 5.0
+# Whose certificate does not come within this time is not waited for again in the same turn.
+_SILENT_AFTER_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class VerifyParts:
 def verify(parts: VerifyParts) -> dict[str, int]:
     """Verify what waits until nothing does, or the budget is spent.
 
-    Returns how many were genuine, forged, or have to wait. A gateway whose certificate can't be had now is left alone.
+    Returns how many were genuine, forged, or stay unverified, because their certificate can't be had now.
     """
     counts: Counter[str] = Counter()
     silent: set[str] = set()
@@ -48,11 +50,12 @@ def verify(parts: VerifyParts) -> dict[str, int]:
     while time.monotonic() < stop_at:
         claimed = parts.database.run(partial(unverified_rows.claim, limit=_BATCH))
         for one in claimed:
-            if time.monotonic() >= stop_at or one.gateway in silent:
+            began_s = time.monotonic()
+            if began_s >= stop_at or one.gateway in silent:
                 continue  # due again when its lease ends
             became = _verified(parts, one)
             counts[became] += 1
-            if became == "waiting":
+            if became == "unverified" and time.monotonic() - began_s > _SILENT_AFTER_S:
                 silent.add(one.gateway)
         if len(claimed) < _BATCH:
             break
@@ -62,16 +65,16 @@ def verify(parts: VerifyParts) -> dict[str, int]:
 
 
 def _verified(parts: VerifyParts, one: Unverified) -> str:
-    """What became of it: genuine, forged or waiting. What can't be written now is due again when its lease ends."""
+    """What became of it: genuine, forged or unverified. Whatever stays is due again when its lease ends."""
     gateway = parts.gateways.get(one.gateway)
     if gateway is None:
-        return "waiting"
+        return "unverified"
     try:
         headers, body = opened(unverified_rows.content_of(parts.ring, one))
         events = gateway.verify_webhook(headers, body, one.received_at)
         if isinstance(events, NotSent | Unknown):
             log.warning("webhook not verified yet", gateway=one.gateway, reason=events.reason)
-            return "waiting"
+            return "unverified"
         keep = keeping(gateway, parts.ring, events, body)
     except InvalidWebhook as problem:
         log.info("webhook refused", gateway=one.gateway, reason=str(problem))
@@ -79,7 +82,7 @@ def _verified(parts: VerifyParts, one: Unverified) -> str:
         return "forged"
     except CannotUnseal as problem:
         log.error("webhook can't be opened", gateway=one.gateway, reason=str(problem))
-        return "waiting"
+        return "unverified"
 
     def kept(connection: Connection) -> None:
         if unverified_rows.forget(connection, one=one):
@@ -89,5 +92,5 @@ def _verified(parts: VerifyParts, one: Unverified) -> str:
         parts.database.run(kept)
     except DBAPIError:
         log.exception("a verified event can't be kept", gateway=one.gateway)
-        return "waiting"
+        return "unverified"
     return "genuine"

@@ -6,8 +6,9 @@ the gateway's own hosts serve, and believes no certificate that `trusted` did no
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, datetime
+from collections import deque
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 Certificate: TypeAlias = x509.Certificate
+# A gateway has one or two at a time, and an attacker may name any.
+_MOST_FETCHES, _FETCHES_WITHIN = 6, timedelta(minutes=1)
 _LARGEST_PEM, _MOST_IN_A_CHAIN = 32_768, 8
 
 
@@ -27,11 +30,14 @@ class Untrusted(ValueError):
 
 
 class CertificateNeeded(Exception):
-    """A webhook can't be verified here, because this process does not have the certificate of this URL."""
+    """A webhook can't be verified here, because this process does not have its certificate.
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.url = url
+    `headers`: those that whoever verifies it needs.
+    """
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__("a worker has to verify it")
+        self.headers = headers
 
 
 class Certificates:
@@ -45,11 +51,20 @@ class Certificates:
         self._roots, self._most = roots, most
         self._store: Store | None = None
         self._known: dict[str, Certificate] = {}
+        self._fetched_at: deque[datetime] = deque(maxlen=_MOST_FETCHES)
 
     def get(self, url: str, at: datetime) -> Certificate | None:
         """The certificate of this URL; None where it has to be fetched, because it is not known or not valid any more."""
         found = self._known.get(url)
         return found if found is not None and _is_valid(found, at) else None
+
+    def may_fetch(self, at: datetime) -> bool:
+        """Whether one more may be fetched now; if so, it counts. Whoever floods us must not have us flood the gateway."""
+        full = len(self._fetched_at) == _MOST_FETCHES
+        if full and at - self._fetched_at[0] < _FETCHES_WITHIN:
+            return False
+        self._fetched_at.append(at)
+        return True
 
     def keep(self, url: str, pem: bytes, names: Collection[str], at: datetime) -> Certificate:
         """Verify what was fetched from the URL, and keep it. Raises Untrusted. See `trusted` for the rest."""

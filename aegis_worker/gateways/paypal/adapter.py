@@ -45,7 +45,7 @@ from .objects import IDENTITY, Authorization, Order, under
 from .options import checked
 from .sources import METHODS, PROVIDER, is_authenticated, is_saved
 from .standing import of_capture, of_refund, of_void
-from .webhook import Transmission, names_of, read_event, read_transmission
+from .webhook import Transmission, names_of, read_event, read_transmission, signing_headers
 
 # "The server stores keys for 6 hours", and for 45 days: parameter `PayPal-Request-Id` of PayPal's OpenAPI documents.
 _ORDER_KEYS_S, _PAYMENT_KEYS_S = 6 * 3600.0, 45 * 86_400.0
@@ -223,7 +223,7 @@ class PayPalAdapter:
         transmission = self._transmission(headers, now)
         certificate = self._certificates.get(transmission.certificate_url, now)
         if certificate is None:
-            raise CertificateNeeded(transmission.certificate_url)
+            raise CertificateNeeded(signing_headers(headers))
         return (read_event(transmission, certificate, self.config.webhook_secrets, body),)
 
     def verify_webhook(
@@ -234,6 +234,8 @@ class PayPalAdapter:
             transmission = self._transmission(headers, received_at)
             url, now = transmission.certificate_url, self._now
             certificate = self._certificates.get(url, now)
+            if certificate is None and not self._certificates.may_fetch(now):
+                raise NoAnswer(NotSent("enough certificates were fetched in this minute"))
             if certificate is None:
                 place = urlsplit(url)
                 call = HttpCall(

@@ -90,11 +90,16 @@ def names_of(mode: Mode) -> tuple[str, ...]:
     return _NAMES[mode]
 
 
+def signing_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Of a webhook's headers, those that its signature is about."""
+    return {name.lower(): value for name, value in headers.items() if name.lower() in HEADERS}
+
+
 def read_transmission(
     headers: Mapping[str, str], mode: Mode, base_url: str, received_at: datetime
 ) -> Transmission:
     """Check all that can be checked without the certificate. `base_url`: where PayPal's API is. Raises InvalidWebhook."""
-    given = {name.lower(): value for name, value in headers.items()}
+    given = signing_headers(headers)
     id_, time, signature, url, algorithm = (given.get(name, "") for name in HEADERS)
     if not (id_ and signature) or any(len(given.get(name, "")) > _LONGEST_HEADER for name in HEADERS):
         raise InvalidWebhook("no usable signature")

@@ -314,7 +314,7 @@ def test_while_no_certificate_is_to_be_had_webhooks_wait_and_payments_go_on(shop
     told = shop.told(payment_id, APPROVED)
     shop.receives(told.headers, told.body)
     away = PayPalAdapter(replace(shop.gateway.config, proxy=f"http://127.0.0.1:{free_port()}"))
-    assert replace(shop, gateway=LoadedGateway(away)).follows() == {"waiting": 1}
+    assert replace(shop, gateway=LoadedGateway(away)).follows() == {"unverified": 1}
     shop.time_passes()
     assert shop.state(payment_id) is State.SUCCESS
     assert webhooks_that_wait(shop) == 1

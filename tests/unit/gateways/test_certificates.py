@@ -84,3 +84,8 @@ def test_a_signature_is_of_its_message_and_of_its_key() -> None:
     assert not is_signed_with(signer(), b"id|time|webhook|8", signature)
     assert not is_signed_with(signer("evil.example"), b"id|time|webhook|7", signature)
     assert not is_signed_with(signer(), b"id|time|webhook|7", b"")
+
+
+def test_few_are_fetched_in_a_minute(certificates: Certificates) -> None:
+    assert [certificates.may_fetch(NOW) for _ in range(8)] == [True] * 6 + [False] * 2
+    assert certificates.may_fetch(NOW + timedelta(minutes=1))

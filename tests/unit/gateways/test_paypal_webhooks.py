@@ -72,8 +72,10 @@ def verified(paypal: PayPalAdapter, body: bytes, given: dict[str, str] | None = 
 
 def test_a_process_without_the_certificate_leaves_it_to_a_worker(paypal: PayPalAdapter) -> None:
     assert isinstance(paypal, SignsWithCertificates)
-    with pytest.raises(CertificateNeeded):
-        paypal.parse_webhook(headers(), BODY)
+    given = {**headers(), "Cookie": "of whoever posts", "Authorization": "Bearer of whoever posts"}
+    with pytest.raises(CertificateNeeded) as needed:
+        paypal.parse_webhook(given, BODY)
+    assert needed.value.headers == {name.lower(): value for name, value in headers().items()}
 
 
 def test_a_worker_fetches_the_certificate_once_without_credentials(paypal: PayPalAdapter) -> None:
