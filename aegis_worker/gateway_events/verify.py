@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.outcomes import NotSent, Unknown
 from aegis_worker.errors import CannotUnseal, InvalidWebhook
 from aegis_worker.gateways.base import PaymentGateway
@@ -84,13 +85,14 @@ def _verified(parts: VerifyParts, one: Unverified) -> str:
         log.error("webhook can't be opened", gateway=one.gateway, reason=str(problem))
         return "unverified"
 
-    def kept(connection: Connection) -> None:
-        if unverified_rows.forget(connection, one=one):
-            keep(connection)
+    def kept(connection: Connection) -> bool:
+        return unverified_rows.forget(connection, one=one) and keep(connection)
 
     try:
-        parts.database.run(kept)
+        is_new = parts.database.run(kept)
     except DBAPIError:
         log.exception("a verified event can't be kept", gateway=one.gateway)
         return "unverified"
+    if is_new:
+        crash_point("gateway_event.committed")
     return "genuine"

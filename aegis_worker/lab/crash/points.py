@@ -26,7 +26,8 @@ _PROGRAMS = {
     "capture": ("web",),
     "void": ("web",),
     "refund": ("web",),
-    "gateway_event": ("web",),
+    # The web process, or the worker that verifies what was signed with a certificate.
+    "gateway_event": ("web", "worker"),
     "event_inbox": ("worker",),
     "dispute": ("worker",),
     "job": ("worker",),
