@@ -1,0 +1,44 @@
+"""Charges whose answers are lost or spoilt on the way, in every way that the emulators know, at every gateway."""
+
+from __future__ import annotations
+
+import pytest
+from support.conformance import Till
+
+from aegis_worker.domain.outcomes import Approved, NotSent, Unknown
+
+# The charge was made each time.
+DONE = (
+    "reset",
+    "timeout_100",
+    "503",
+    "html",
+    "empty",
+    "half",
+    "short",
+    "other_payment",
+    "other_amount",
+    "other_currency",
+)
+NOT_DONE = ("reset_nocharge", "timeout_nocharge_100", "503_nocharge", "html_nocharge", "busy")
+
+
+@pytest.mark.parametrize("script", DONE)
+def test_a_spoilt_answer_is_a_doubt_and_one_charge(till: Till, script: str) -> None:
+    paid = till.pay(f"tok_{script}")
+    assert isinstance(paid.outcome, Unknown)
+    assert till.captured(paid) == [1999]
+    assert isinstance(till.ask(paid), Approved)
+
+
+@pytest.mark.parametrize("script", NOT_DONE)
+def test_what_was_not_done_is_never_taken_for_done_or_declined(till: Till, script: str) -> None:
+    paid = till.pay(f"tok_{script}")
+    assert isinstance(paid.outcome, Unknown | NotSent)
+    assert till.captured(paid) == []
+
+
+def test_an_answer_that_calls_itself_a_page_is_read_all_the_same_or_doubted(till: Till) -> None:
+    paid = till.pay("tok_wrong_type")
+    assert isinstance(paid.outcome, Approved | Unknown)
+    assert till.captured(paid) == [1999]
