@@ -30,7 +30,6 @@ _NO_NEWS: dict[str, frozenset[str]] = {
     "payment.succeeded": frozenset({"APPROVED"}),
     "payment.failed": frozenset({"DECLINED"}),
 }
-_UNDER_WAY = frozenset({State.INITIATED, State.REQUIRES_ACTION, State.AUTHENTICATED, State.PROCESSING})
 # An early event is late by moments, so its payment is looked for soon, and then ever more rarely.
 _FIRST_AGAIN_S, _LONGEST_AGAIN_S = 2.0, 1800.0
 
@@ -63,8 +62,8 @@ def is_about_what_was_charged(matched: Matched) -> bool:
 
 
 def is_about_a_charge_given_up(matched: Matched) -> bool:
-    """Whether the payment's job may be about another charge than the event. Then that one needs a recheck."""
-    return matched.state in _UNDER_WAY
+    """Whether the payment's job may be about something else than the event's charge. Then that one needs a recheck."""
+    return matched.state not in _AFTER_THE_CHARGE
 
 
 class Unbelieved(Struct, frozen=True):

@@ -125,7 +125,8 @@ def _have_asked(connection: Connection, followed: Followed, matched: Matched) ->
         is_asked = sync_now(connection, matched.payment_id)
         return followed if is_asked else behind_a_job(followed.claimed, matched)
     elif is_about_a_charge_given_up(matched) and matched.number is not None:
-        # The payment's job asks only about the charge that it works on. A charge that was given up needs a recheck.
+        # The payment's job asks only about the charge that it works on, or, as the rest of a cancel, about none. A charge
+        # that was given up needs a recheck.
         recheck_now(connection, [(matched.payment_id, matched.number)])
     ask_now(connection, matched.payment_id)
     return followed

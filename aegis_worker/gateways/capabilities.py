@@ -25,6 +25,8 @@ class Capabilities:
     `payment_method` that it takes, each with the fields that it can't do without: `token` where the gateway has issued
     something for this payer, `vpa` and the like where the payer must be named, none where the type alone is enough.
     `providers`: of wallets and lenders, the only ones that it takes; None: any, as far as its account goes.
+    `held_only`: the types with which a payer alone may move money, and nothing there can be cancelled: taken to be captured
+    later only, so that whoever pays after we have given up has moved nothing (design D16).
     `bare_tokens`: the form of the tokens that it takes although nobody says that it issued them, as sandboxes take each
     other's; None: none, as where money moves. `payer`: what it is sent of who pays, of `domain.payer.FIELDS`.
 
@@ -53,6 +55,7 @@ class Capabilities:
     key_lifetimes_s: Mapping[Operation, float] = field(default_factory=dict)
     methods: Mapping[str, frozenset[str]] = field(default_factory=lambda: {"card": frozenset({"token"})})
     providers: frozenset[str] | None = None
+    held_only: frozenset[str] = frozenset()
     bare_tokens: re.Pattern[str] | None = None
     payer: frozenset[str] = frozenset()
     holds: bool = True

@@ -83,6 +83,8 @@ def does_not_take(terms: PaymentTerms, mode: Mode, candidate: Candidate) -> str 
         return f"does not take {currency}"
     if method not in capabilities.methods or (gateway.methods and method not in gateway.methods):
         return f"does not take {method}"
+    if method in capabilities.held_only and terms.capture_method != "manual":
+        return f"takes {method} only to be captured later"
     provider = terms.payment_method.get("provider")
     if provider is not None and capabilities.providers is not None and provider not in capabilities.providers:
         return f"does not take {provider}"

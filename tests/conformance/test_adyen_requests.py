@@ -80,6 +80,9 @@ REQUESTS = {
     "charge with what is bought": with_terms(
         order_lines=[{"name": "Ticket", "quantity": 2, "unit_amount": 999, "reference": "sku-7"}]
     ),
+    "hold from a wallet": with_terms(
+        payment_method={"type": "wallet", "provider": "paypal"}, capture_method="manual", return_url=None
+    ),
     "a redirect's result": confirming({"redirectResult": "X6XtfGC3!Y"}),
     "a challenge's result": confirming({"details": {"threeDSResult": "eyJ0"}, "paymentData": "Ab02b4c0"}),
     "capture": CAPTURE,

@@ -241,7 +241,7 @@ def test_while_the_first_call_is_under_way_a_second_is_told_to_come_back(emulato
         ({"amount": {"value": -1, "currency": "USD"}}, "137"),
         ({"paymentMethod": {"type": "scheme", "storedPaymentMethodId": "SQ7ZK2WXH8NG5822"}}, "800"),
         ({"paymentMethod": {"type": "scheme", "storedPaymentMethodId": "tok_soft_nonsense"}}, "800"),
-        ({"paymentMethod": {"type": "paypal"}}, "14_004"),
+        ({"paymentMethod": {"type": "ideal"}}, "14_004"),
     ],
 )
 def test_what_adyen_would_refuse_is_refused(emulator: Sandbox, fields: dict[str, Any], code: str) -> None:

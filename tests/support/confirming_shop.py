@@ -32,8 +32,12 @@ class Shop:
         return pipeline(self.api.database, self.gateway, jobs=jobs)
 
     def pay(self, token: str) -> None:
+        """Post a payment by card, and go on with it until the payer has to act."""
+        self.post(payment_method={"type": "card", "token": token})
+
+    def post(self, **terms: Any) -> None:
         """Post a payment, and go on with it until the payer has to act."""
-        paid = self.merchant.accepted(payment_method={"type": "card", "token": token})
+        paid = self.merchant.accepted(**terms)
         self.path = paid["links"]["self"]
         self.work()
 

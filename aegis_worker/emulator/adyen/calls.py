@@ -13,7 +13,7 @@ from ..payments import Payment, Status
 from ..scripts import Effect, Script
 from .bodies import inner, money, text
 from .books import DECIDED_AFTER_S, AdyenBooks, new_change, undone_by
-from .cards import TestCard, by_token
+from .cards import WALLET, TestCard, by_token
 from .errors import Refused, reason_of
 from .shapes import Charge, new_psp, received, result_of
 
@@ -81,9 +81,12 @@ def subject_of(books: AdyenBooks, tx: Transaction, call: Call) -> Subject | None
 def _new(books: AdyenBooks, call: Call) -> Subject:
     body, method = call.body, inner(call.body, "paymentMethod")
     value, currency = money(body)
-    token = text(method, "storedPaymentMethodId", 512)
-    if method.get("type") not in ("scheme", "card") or not token:
-        raise Refused(422, "14_004", "The emulator takes stored cards only: storedPaymentMethodId is missing")
+    is_wallet = method.get("type") == "paypal"
+    token = WALLET if is_wallet else text(method, "storedPaymentMethodId", 512)
+    if not (is_wallet or method.get("type") in ("scheme", "card")) or not token:
+        raise Refused(
+            422, "14_004", "The emulator takes stored cards and PayPal: storedPaymentMethodId is missing"
+        )
     card = by_token(token, value, books.options.name)
     if card is None:
         raise Refused(422, "800", "Contract not found")
@@ -96,7 +99,7 @@ def _new(books: AdyenBooks, call: Call) -> Subject:
         amount=value,
         currency=currency,
         capture_method="manual" if held else "automatic",
-        method="card",
+        method="wallet" if is_wallet else "card",
         token=token,
         metadata=metadata,
         return_url=text(body, "returnUrl", 8000),

@@ -13,6 +13,10 @@ _UNTIL_CLICKED_S = 365 * 86_400
 _AUTHENTICATED = replace(SCRIPTS["3ds"], payer_s=_UNTIL_CLICKED_S)
 
 
+# Whoever pays with a wallet approves it on the page, as who owns this card does.
+WALLET = "tok_authenticate"
+
+
 @dataclass(frozen=True, slots=True)
 class TestCard:
     """`meaning`: what it does, in words."""

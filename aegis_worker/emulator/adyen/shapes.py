@@ -90,7 +90,7 @@ def _with_action(charge: Charge, shown: dict[str, Any], base_url: str) -> dict[s
     redirect = {
         "type": "redirect",
         "method": "GET",
-        "paymentMethodType": "scheme",
+        "paymentMethodType": "paypal" if charge.payment.method == "wallet" else "scheme",
         "url": f"{base_url}/3ds/{charge.payment.id}",
     }
     return {**shown, "resultCode": "RedirectShopper", "action": redirect}

@@ -25,7 +25,7 @@ from .answers import Reader
 from .calls import Calls, NothingBroughtBack
 from .codes import DECLINE_CODES
 from .disputes import found_dispute
-from .methods import METHODS
+from .methods import HELD_ONLY, METHODS, PROVIDERS
 from .objects import IDENTITY
 from .payer import TAKEN
 from .told import found
@@ -60,6 +60,8 @@ class AdyenAdapter:
             look_ups=frozenset(),
             amounts=AMOUNTS,
             methods=METHODS,
+            providers=PROVIDERS,
+            held_only=HELD_ONLY,
             payer=TAKEN,
             several_captures=options.get("multiple_partial_captures", False),
             confirms=True,
@@ -88,7 +90,7 @@ class AdyenAdapter:
         yield from ()
         return NotSent("Adyen has no such call")
 
-    # A payer's doing moves nothing before it is handed over, and Adyen cancels nothing that is not authorised.
+    # A payer's doing moves nothing before it is handed over, or captured, and Adyen cancels nothing that is not authorised.
     authenticate = close = initiate
 
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:

@@ -95,7 +95,7 @@ class Calls:
             "shopperStatement": _statement(terms.statement_descriptor),
             "metadata": {"merchant_payment_id": request.payment_id},
         }
-        if terms.return_url is None and not off_session:
+        if terms.payment_method["type"] == "card" and terms.return_url is None and not off_session:
             fields |= _in_the_page(self.return_url)
         return "/payments", fields
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# What it takes, each with the fields that it can't do without. Only of a card is it certain that a payer's doing moves
-# nothing before it is handed over.
-METHODS: Mapping[str, frozenset[str]] = {"card": frozenset({"token"})}
+# What it takes, each with the fields that it can't do without.
+METHODS: Mapping[str, frozenset[str]] = {"card": frozenset({"token"}), "wallet": frozenset({"provider"})}
+# Wallets that can be held and captured later, by provider. Most can't, and then the payer's doing moves the money.
+_WALLETS: Mapping[str, Mapping[str, str]] = {"paypal": {"type": "paypal", "subtype": "redirect"}}
+PROVIDERS = frozenset(_WALLETS)
+# Only of a card is it certain that a payer's doing moves nothing before it is handed over. A wallet's payer approves there.
+HELD_ONLY = frozenset({"wallet"})
 
 
 def payment_method(method: Mapping[str, Any], *, off_session: bool) -> dict[str, Any]:
@@ -20,6 +24,8 @@ def payment_method(method: Mapping[str, Any], *, off_session: bool) -> dict[str,
     Card data that Adyen's library encrypted in the page is not taken. It holds the security code, which nobody may keep,
     encrypted or not, and a payment's token is kept.
     """
+    if method["type"] == "wallet":
+        return {"paymentMethod": dict(_WALLETS[method["provider"]]), "shopperInteraction": "Ecommerce"}
     shopper, _, stored = method.get("token", "").rpartition("/")
     return {
         "paymentMethod": {"type": "scheme", "storedPaymentMethodId": stored},

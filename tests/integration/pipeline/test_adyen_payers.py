@@ -7,14 +7,26 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.adyen_process import ADYEN_ACCOUNT, ADYEN_KEY, ADYEN_SECRET, library_finds, running_adyen
+from support.adyen_process import (
+    ADYEN_ACCOUNT,
+    ADYEN_KEY,
+    ADYEN_SECRET,
+    library_finds,
+    payer_brings_back,
+    post_json,
+    running_adyen,
+)
+from support.adyen_shop import authorisation, signed
 from support.confirming_shop import Shop
-from support.payments import let_pass, rows
-from support.sandbox_process import Sandbox
+from support.payments import A_RING, let_pass, rows
+from support.sandbox_process import Sandbox, eventually
 
 from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.gateway_events.follow import FollowParts, follow
+from aegis_worker.gateway_events.receive import receive
 from aegis_worker.gateways.adyen.adapter import AdyenAdapter
 from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.hints import NoHints
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 from aegis_worker.wiring.gateways import told_to
@@ -90,6 +102,49 @@ def test_a_confirm_whose_answer_was_lost_is_repeated_under_its_key(
     assert shop.state == "SUCCESS"
     assert shop.attempts[-1] == ("confirm", 1, "APPROVED", 2)
     assert shop.booked == [("succeeded", 1999)]
+
+
+def a_wallet_waits(shop: AdyenShop) -> str:
+    """A hold of a wallet whose payer has to approve it; the page."""
+    shop.post(payment_method={"type": "wallet", "provider": "paypal"}, capture_method="manual")
+    action = shop.now["next_action"]
+    assert (shop.state, action["type"], shop.booked) == (
+        "REQUIRES_ACTION",
+        "redirect",
+        [("requires_action", 0)],
+    )
+    return str(action["url"])
+
+
+def test_a_wallet_is_held_once_its_payer_has_approved(shop: AdyenShop) -> None:
+    page = a_wallet_waits(shop)
+    shop.confirm(payer_brings_back(page, "pass"))
+    run(shop.parts, "payments")
+    assert (shop.state, shop.booked) == ("AUTHORIZED", [("authorized", 0)])
+
+
+def test_a_wallet_that_moves_money_without_us_is_no_choice(shop: AdyenShop) -> None:
+    shop.post(payment_method={"type": "wallet", "provider": "paypal"})
+    assert (shop.state, shop.booked) == ("FAILURE", [])
+
+
+def test_what_a_payer_approves_after_we_gave_up_is_released(shop: AdyenShop, database: Database) -> None:
+    page = a_wallet_waits(shop)
+    cancel = shop.merchant.post(shop.path + "/cancel", json={}, headers={"Idempotency-Key": "cancel-1"})
+    assert cancel.status_code == 202
+    for _ in range(2):
+        shop.work()
+    assert (shop.state, shop.booked) == ("CANCELLED", [("requires_action", 0)])
+    details = {"details": payer_brings_back(page, "pass")}
+    psp = post_json(shop.emulator, "/payments/details", details).json["pspReference"]
+    body = signed((authorisation(shop.now["id"], pspReference=psp),), ADYEN_SECRET, "false")
+    receive(database, A_RING, NoHints(), shop.gateway, {}, body)
+    follow(FollowParts(database, {"adyen": shop.gateway}, NoHints()))
+    for _ in range(2):
+        shop.work()
+    assert "duplicate_detected" in shop.story
+    assert eventually(lambda: shop.booked == [("voided", 0)])
+    assert shop.state == "CANCELLED"
 
 
 def test_a_payer_who_never_came_back_ends_the_payment_without_a_call(

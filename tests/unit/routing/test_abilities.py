@@ -52,6 +52,19 @@ def test_a_wallet_goes_to_who_provides_it(provider: str, expected: dict[str, str
     assert left_out(Money(1999, "USD"), able, payment_method=wallet) == expected
 
 
+@pytest.mark.parametrize(
+    ("capture_method", "expected"),
+    [("automatic", {"a": "takes wallet only to be captured later"}), ("manual", {})],
+)
+def test_what_a_payer_could_still_pay_is_only_held(capture_method: str, expected: dict[str, str]) -> None:
+    takes, held_only = {"wallet": frozenset({"provider"})}, frozenset({"wallet"})
+    able = Capabilities((Operation.PROCESS,), 60.0, 0.0, methods=takes, held_only=held_only)
+    wallet = {"type": "wallet", "provider": "paypal"}
+    assert (
+        left_out(Money(1999, "USD"), able, payment_method=wallet, capture_method=capture_method) == expected
+    )
+
+
 def test_a_currency_that_it_does_not_take_goes_elsewhere() -> None:
     able = Capabilities((Operation.PROCESS,), 60.0, 0.0, amounts=Amounts(currencies=frozenset({"EUR"})))
     assert left_out(Money(1999, "USD"), able) == {"a": "does not take USD"}
