@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from . import disputes, tokens
-from .choosing import Asked, Choice, Reach
+from .choosing import Reach
+from .conduct import Conduct
 from .ledger import Document, Ledger, Transaction
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, json_reply
-from .script_table import OK
-from .scripts import MOVING, OPERATIONS, Effect, Script
-from .sending import NOT_SAID, Wording, sent
+from .scripts import MOVING, OPERATIONS, Script
+from .sending import Wording
 from .telling import times
 from .wording import SandboxWording
 
@@ -25,7 +25,6 @@ DISPUTES_LIMIT = 20
 SETTLE_LIMIT = 200
 
 
-_CHARGING = frozenset({"create", "authenticate", "charge"})
 # What is told of a payment whose money was just taken.
 _TAKE_MONEY = frozenset({"payment.succeeded", "payment.captured"})
 
@@ -57,8 +56,8 @@ class Books:
         self, ledger: Ledger, options: Options, wake_webhooks: Callable[[], None] | None = None
     ) -> None:
         self.options = options
-        self.choice = Choice(self.reach)
-        self.faults = self.choice.faults
+        self.conduct = Conduct(self.reach, self.wording)
+        self.faults = self.conduct.choice.faults
         self._ledger = ledger
         self._wake_webhooks = wake_webhooks
 
@@ -77,47 +76,6 @@ class Books:
     def advance(self, seconds: float) -> None:
         """So much later it is from now on. Raises ValueError."""
         self._ledger.advance(seconds)
-
-    def script_for(self, tx: Transaction, payment: Payment, asked: Asked) -> Script:
-        """The script that this call follows; OK where none acts on it. Raises Refusal for a header that names none."""
-        try:
-            chosen = self.choice.chosen(asked)
-        except tokens.UnknownScript as problem:
-            raise self.wording.misspelt(str(problem)) from problem
-        if chosen.telling or chosen.given:
-            payment.webhook_script = chosen.telling or payment.webhook_script
-            if asked.operation in _CHARGING:
-                payment.given_script = chosen.given
-            tx.update(payment)
-        script = chosen.script
-        merchant = payment.merchant_payment_id or payment.reference
-        return script if not script.once or tx.is_first_call(merchant, script.name, asked.operation) else OK
-
-    def turned_away(self) -> Reply | None:
-        """The answer to every POST while the instance's faults refuse all of them; None while it takes them."""
-        if self.faults.now.refuse_all:
-            return self.wording.unavailable()
-        if self.faults.now.retry_after_s:
-            return self.wording.too_many(self.faults.now.retry_after_s)
-        return None
-
-    def ready_at(self, now: float, going_out: Reply) -> float:
-        """Until when the first call with a key is under way: until its answer has gone out, if there is one."""
-        if going_out.wire in NOT_SAID:
-            return now
-        return now + going_out.after_s + self.faults.now.latency_ms / 1000
-
-    def looked_up(self, headers: Mapping[str, str], read: Callable[[], Reply]) -> Reply:
-        """The answer of a look-up, under the script that the call's header names."""
-        try:
-            script = self.choice.chosen(Asked("look_up", headers)).script
-        except tokens.UnknownScript as problem:
-            return self.wording.misspelt(str(problem)).reply
-        if script is OK:
-            return read()
-        answer = None if script.effect is Effect.NOTHING else read()
-        shown = sent(answer, script, self.wording)
-        return replace(shown, after_s=shown.after_s + (answer.after_s if answer else 0.0))
 
     def look_up(self, payment_id: str) -> Reply:
         """One payment with its operations, as look-ups see it now."""

@@ -58,14 +58,14 @@ class Front:
 
     def _scenario(self, method: str, query: Mapping[str, str], raw: bytes) -> Reply:
         if method == "DELETE":
-            self.books.choice.play(None)
+            self.books.conduct.choice.play(None)
         elif method == "PUT":
             refused = self._play(query, raw)
             if refused is not None:
                 return refused
         elif method != "GET":
             return problem(405, "method_not_allowed", "GET, PUT or DELETE it")
-        running = self.books.choice.running
+        running = self.books.conduct.choice.running
         return json_reply(200, {"scenario": running.as_dict() if running else None})
 
     def _play(self, query: Mapping[str, str], raw: bytes) -> Reply | None:
@@ -79,7 +79,7 @@ class Front:
                 return problem(404, "no_such_scenario", f"shipped: one of {', '.join(known)}")
             toml = known[query["shipped"]].text
         try:
-            self.books.choice.play(read(toml, self.reaches, int(seed) if seed else None))
+            self.books.conduct.choice.play(read(toml, self.reaches, int(seed) if seed else None))
         except WrongScenario as wrong:
             return problem(422, "invalid_scenario", "the scenario is not what it should be", wrong.problems)
         return None

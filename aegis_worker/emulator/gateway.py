@@ -42,7 +42,7 @@ class Gateway:
     ) -> Reply:
         """Carry out `operation` on a payment, or on a new one, and say what to send back."""
         latency_s = self._books.faults.now.latency_ms / 1000
-        reply = self._books.turned_away() or self._call(path, operation, payment_id, headers, raw)
+        reply = self._books.conduct.turned_away() or self._call(path, operation, payment_id, headers, raw)
         return replace(reply, after_s=reply.after_s + latency_s)
 
     def _call(
@@ -83,7 +83,7 @@ class Gateway:
         except tokens.UnknownScript as problem:
             raise Refusal(400, "unknown_script", str(problem)) from problem
         asked = Asked(call.operation, call.headers, script, payment.token, payment.amount)
-        return self._books.script_for(tx, payment, asked)
+        return self._books.conduct.script_for(tx, payment, asked)
 
     def _do(self, tx: Transaction, payment: Payment, call: _Call, script: Script, is_new: bool) -> Reply:
         amount = None if is_new else call.body.get("amount")
@@ -142,7 +142,7 @@ class Gateway:
         stores = self._options.replays_errors if script.stores_error is None else script.stores_error
         kept = sent if script.wire is Wire.ERROR and stores else answer
         if call.key and kept and not script.forgets_key:
-            ready_at = self._books.ready_at(call.now, sent)
+            ready_at = self._books.conduct.ready_at(call.now, sent)
             expires_at = ready_at + self._options.key_window_s
             stored = StoredAnswer(call.request_hash, kept.status, kept.body, ready_at, expires_at)
             tx.keep_answer(call.key, stored)

@@ -41,7 +41,7 @@ class SandboxRoutes:
                 return naming(reply, raw)
             if not is_known:
                 return self._books.wording.unauthorized()
-            return self._books.looked_up(headers, lambda: self._get(path, dict(parse_qsl(query))))
+            return self._books.conduct.looked_up(headers, lambda: self._get(path, dict(parse_qsl(query))))
         if path.startswith(PREFIX):
             return self._control.answer(f"{method} {path}", query, raw) or _NOT_FOUND
         if method == "GET" and path == "/healthz":

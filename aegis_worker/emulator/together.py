@@ -44,7 +44,7 @@ class Emulator:
         ]
         self._server.routes = OverviewRoutes(self.instances)
         for instance in self.instances:
-            instance.books.choice.play(wanted.scenario)
+            instance.books.conduct.choice.play(wanted.scenario)
 
     @property
     def url(self) -> str:

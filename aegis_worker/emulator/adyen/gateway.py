@@ -32,7 +32,7 @@ class AdyenGateway:
     def post(self, name: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         """Carry the call out, and say what to send back."""
         latency_s = self._books.faults.now.latency_ms / 1000
-        reply = self._books.turned_away() or self._call(name, target, headers, raw)
+        reply = self._books.conduct.turned_away() or self._call(name, target, headers, raw)
         key = headers.get("idempotency-key")
         named = {"Idempotency-Key": key} if key else {}
         return replace(reply, headers={**named, **reply.headers}, after_s=reply.after_s + latency_s)
@@ -70,13 +70,13 @@ class AdyenGateway:
             return OK
         payment = subject.charge.payment
         asked = Asked(call.operation, call.headers, subject.card.script, payment.token, payment.amount)
-        return self._books.script_for(tx, payment, asked)
+        return self._books.conduct.script_for(tx, payment, asked)
 
     def _keep(self, tx: Transaction, call: Call, answer: Reply | None, script: Script, sent: Reply) -> None:
         repeats_error = script.wire is Wire.ERROR and answer and script.stores_error is not False
         kept = sent if repeats_error else answer
         if call.key and kept and not script.forgets_key:
-            ready_at = self._books.ready_at(call.now, sent)
+            ready_at = self._books.conduct.ready_at(call.now, sent)
             expires_at = ready_at + self._books.options.key_window_s
             tx.keep_answer(
                 call.key, StoredAnswer(call.request_hash, kept.status, kept.body, ready_at, expires_at)

@@ -57,7 +57,7 @@ def page(books: Books, recorder: Recorder | None) -> Reply:
 
 
 def _state(books: Books) -> str:
-    running = books.choice.running
+    running = books.conduct.choice.running
     faults = {
         name: value for name, value in books.faults.as_dict().items() if value != books.faults.usual[name]
     }

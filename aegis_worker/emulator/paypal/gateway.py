@@ -52,7 +52,7 @@ class PayPalGateway:
     def post(self, name: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         """Carry the call out, and say what to send back."""
         latency_s = self._books.faults.now.latency_ms / 1000
-        reply = self._books.turned_away() or self._call(name, target, headers, raw)
+        reply = self._books.conduct.turned_away() or self._call(name, target, headers, raw)
         return replace(reply, after_s=reply.after_s + latency_s)
 
     def _call(self, name: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
@@ -75,7 +75,7 @@ class PayPalGateway:
         subject = self._subject(tx, call)
         payment = subject.payment
         asked = Asked(subject.operation, call.headers, subject.script, payment.token, payment.amount)
-        script = self._books.script_for(tx, payment, asked)
+        script = self._books.conduct.script_for(tx, payment, asked)
         done, answer = None, None
         if script.effect is not Effect.NOTHING:
             done = self._do(tx, call, subject, script)
@@ -105,7 +105,7 @@ class PayPalGateway:
         return done
 
     def _keep(self, tx: Transaction, call: Call, done: Done, script: Script, sent: Reply) -> None:
-        ready_at = self._books.ready_at(call.now, sent)
+        ready_at = self._books.conduct.ready_at(call.now, sent)
         expires_at = ready_at + (_ORDERS_KEEP_S if call.name in _OF_ORDERS else _PAYMENTS_KEEP_S)
         is_error = script.wire is Wire.ERROR and script.stores_error
         made = json.dumps(["", ""] if is_error else [done.kind, done.id]).encode()

@@ -57,7 +57,7 @@ class PayPalRoutes:
                 return self._books.wording.unauthorized()
             if method == "GET":
                 given = dict(parse_qsl(query))
-                return self._books.looked_up(headers, lambda: self._get(path, given) or _not_found())
+                return self._books.conduct.looked_up(headers, lambda: self._get(path, given) or _not_found())
             return (self._post(path, headers, raw) if method == "POST" else None) or _not_found()
         return self._beside(method, path, query, raw) or _not_found()
 

@@ -36,7 +36,7 @@ class StripeGateway:
     def post(self, name: str, path: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
         """Carry the call out, and say what to send back."""
         latency_s = self._books.faults.now.latency_ms / 1000
-        reply = self._books.turned_away() or self._call(name, path, target, headers, raw)
+        reply = self._books.conduct.turned_away() or self._call(name, path, target, headers, raw)
         return replace(reply, after_s=reply.after_s + latency_s)
 
     def _call(self, name: str, path: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
@@ -72,7 +72,7 @@ class StripeGateway:
         script = subject.card.script if subject.card else OK
         token = subject.intent.about["test_id"] or ""
         asked = Asked(subject.operation, call.headers, script, token, payment.amount)
-        return self._books.script_for(tx, payment, asked)
+        return self._books.conduct.script_for(tx, payment, asked)
 
     def _do(self, tx: Transaction, call: Call, subject: Subject, script: Script) -> Reply:
         lag_s = max(script.hidden_s, self._books.faults.now.status_lag_s)
@@ -87,7 +87,7 @@ class StripeGateway:
     def _keep(self, tx: Transaction, call: Call, answer: Reply | None, script: Script, sent: Reply) -> None:
         kept = sent if script.wire is Wire.ERROR and script.stores_error is not False else answer
         if call.key and kept and not script.forgets_key:
-            ready_at = self._books.ready_at(call.now, sent)
+            ready_at = self._books.conduct.ready_at(call.now, sent)
             expires_at = ready_at + self._books.options.key_window_s
             stored = StoredAnswer(call.request_hash, kept.status, kept.body, ready_at, expires_at)
             tx.keep_answer(call.key, stored)

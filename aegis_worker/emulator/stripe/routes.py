@@ -57,7 +57,7 @@ class StripeRoutes:
             return self._books.wording.unauthorized()
         if method == "GET":
             account = headers.get("stripe-account", "")
-            return self._books.looked_up(
+            return self._books.conduct.looked_up(
                 headers, lambda: self._get(path, query, account) or _not_found(method, path)
             )
         key = headers.get("idempotency-key")
