@@ -33,7 +33,7 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.discretion import discreet
 from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.hints import Notifier
-from aegis_worker.persistence.asking import ask_now
+from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.database import Database
 
 _BATCH, _SIDE_BY_SIDE, _BUDGET_S = 64, 8, 10.0
@@ -178,8 +178,9 @@ def _shows_other_money(answer: Lookup) -> bool:
 
 
 def _is_asked_about(connection: Connection, payment_id: str) -> bool:
+    """False where another job of the payment is open, such as the rest of a cancel: it may ask about no charge."""
     has_ended = connection.exec_driver_sql(_HAS_ENDED, {"payment_id": payment_id}).one_or_none()
-    return has_ended is not None and ask_now(connection, payment_id) is not None
+    return has_ended is not None and sync_now(connection, payment_id)
 
 
 def _next(ladder_s: Sequence[float], rechecks: int, age_s: float, is_heard: bool) -> dict[str, float | None]:

@@ -133,6 +133,23 @@ def test_a_charge_that_a_gateway_makes_after_we_gave_it_up_is_found_and_refunded
 
 
 @pytest.mark.row(44)
+def test_a_charge_that_is_found_while_another_job_is_open_is_asked_about_again(database):
+    gateway = ScriptedGateway("a", lambda request: HARD)
+    payment_id, parts = failed_payment(database, gateway)
+    gateway.look_up = lambda query: Approved("ch_9")
+    other = (
+        "INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)"
+        " SELECT 'job_other', id, merchant_id, mode, 'void', 'payments', 'queued' FROM payments"
+    )
+    database.run(lambda tx: tx.exec_driver_sql(other))
+    assert rechecked(database, parts) == {"asked": 1, "found": 0}
+    database.run(lambda tx: tx.exec_driver_sql("DELETE FROM jobs WHERE id = 'job_other'"))
+    assert rechecked(database, parts) == {"asked": 1, "found": 1}
+    run(parts, "verify")
+    assert len(told_of(database, payment_id, "DUPLICATE_DETECTED")) == 1
+
+
+@pytest.mark.row(44)
 @pytest.mark.parametrize(
     ("policy", "captured", "how", "ends"),
     [
