@@ -26,6 +26,7 @@ _LETTER = {
 _ORDERED_LETTER = {Operation.CAPTURE: "c", Operation.VOID: "x", Operation.REFUND: "b"}
 _ORDERED = {letter: operation for operation, letter in _ORDERED_LETTER.items()}
 _KEY = re.compile(r"(pay_[0-9a-f]{32})(?:-([iapdcvrz])([0-9]{1,3})|([cxb])([0-9]{3}))")
+_PAYMENT = re.compile(r"pay_[0-9a-f]{32}")
 _CHARGING = "iap"
 
 
@@ -70,3 +71,13 @@ def parse_gateway_key(key: str) -> tuple[str, int] | None:
     """The payment and the number of the attempt that `gateway_key` was given, or None for anything else."""
     found = _KEY.fullmatch(key)
     return (found[1], int(found[3] or found[5])) if found else None
+
+
+def named_by(reference: str) -> tuple[str, int | None] | None:
+    """The payment that a reference names, and the number of the attempt, or None where it is the payment's id alone.
+
+    None for anything else.
+    """
+    if _PAYMENT.fullmatch(reference):
+        return reference, None
+    return parse_gateway_key(reference)

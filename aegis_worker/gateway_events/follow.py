@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.entities import UNSETTLED
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
-from aegis_worker.domain.gateway_keys import parse_gateway_key
+from aegis_worker.domain.gateway_keys import named_by
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Notifier
 from aegis_worker.persistence import gateway_event_rows
@@ -63,7 +63,7 @@ def follow(parts: FollowParts) -> dict[str, int]:
 
 def _claim(connection: Connection) -> tuple[list[ClaimedEvent], list[Matched | None]]:
     claimed = gateway_event_rows.claim(connection, limit=_BATCH)
-    places = [parse_gateway_key(event.reference or "") for event in claimed]
+    places = [named_by(event.reference or "") for event in claimed]
     return claimed, gateway_event_rows.match(connection, claimed, places) if claimed else []
 
 

@@ -79,7 +79,8 @@ RETURNING e.gateway, e.account, e.provider_event_id, e.kind, e.reference, e.gate
 )
 
 # By our reference where the event shows one, else by the gateway's. `number`: the hop that the event is about, if it was
-# made at this gateway, with this account. What a merchant ordered is of the charge that the payment stands on.
+# made at this gateway, with this account. What a merchant ordered is of the charge that the payment stands on, and so is an
+# event that names the payment alone.
 _MATCH = Prepared(
     "match_events",
     f"""
@@ -94,7 +95,8 @@ JOIN payments p ON p.id = coalesce(g.payment_id, r.payment_id)
 LEFT JOIN LATERAL (
     SELECT a.number FROM attempts a
     WHERE a.payment_id = p.id AND a.gateway = g.gateway AND a.account IS NOT DISTINCT FROM g.account
-        AND CASE WHEN g.payment_id IS NULL THEN a.gateway_ref = g.gateway_ref ELSE a.number = g.number END
+        AND CASE WHEN g.number IS NULL THEN a.gateway_ref = coalesce(g.gateway_ref, p.gateway_ref)
+            ELSE a.number = g.number END
     LIMIT 1
 ) here ON true
 LEFT JOIN attempts charge
@@ -214,7 +216,7 @@ def claim(connection: Connection, *, limit: int) -> list[ClaimedEvent]:
 
 
 def match(
-    connection: Connection, claimed: Sequence[ClaimedEvent], places: Sequence[tuple[str, int] | None]
+    connection: Connection, claimed: Sequence[ClaimedEvent], places: Sequence[tuple[str, int | None] | None]
 ) -> list[Matched | None]:
     """The payment of each event. `places`: the payment's id and the number that its reference names, if it names any."""
     given = [
@@ -247,14 +249,16 @@ def match(
 def _with_orders(
     connection: Connection,
     claimed: Sequence[ClaimedEvent],
-    places: Sequence[tuple[str, int] | None],
+    places: Sequence[tuple[str, int | None] | None],
     found: Sequence[Matched | None],
 ) -> list[Matched | None]:
     """The same, each with the capture, void or refund whose key its event names. Few do: the others cost nothing."""
     named = {
-        position: (operation, *place)
+        position: (operation, place[0], place[1])
         for position, (event, place) in enumerate(zip(claimed, places, strict=True))
-        if place is not None and (operation := ordered_in(event.reference or "")) is not None
+        if place is not None
+        and place[1] is not None
+        and (operation := ordered_in(event.reference or "")) is not None
     }
     if not named:
         return list(found)

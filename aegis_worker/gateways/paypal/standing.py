@@ -95,9 +95,8 @@ def _of_hold(order: Order) -> Standing:
         code = "authorization_expired" if newest.status == "EXPIRED" else "generic_decline"
         return Declined(code, newest.status, "released at PayPal", order.id, released=True)
     if newest.status == "CAPTURED":
-        return Declined(
-            "generic_decline", "CAPTURE_FAILED", "what was held was not taken", order.id, released=True
-        )
+        # A capture failed after PayPal had said that it was done: nothing is held any more, and nothing was taken.
+        return Approved(order.id, False, 0, order.refunded_minor, still_held=False)
     return declined(newest.response_code, newest.advice, newest.status, order.id)
 
 

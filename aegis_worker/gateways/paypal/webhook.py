@@ -161,7 +161,7 @@ def _event(event: Mapping[str, Any]) -> GatewayEvent:
     if word in _OF_DISPUTES:
         return _of_dispute(event_id, _OF_DISPUTES[word], about)
     if word in _OF_CAPTURES:
-        reference = _id_if_any(about, "invoice_id")
+        reference = _reference(about)
         is_ordered = ours(Operation.CAPTURE, reference) is not None
         kind = f"{'capture' if is_ordered else 'payment'}.{_OF_CAPTURES[word]}"
         return GatewayEvent(
@@ -173,7 +173,7 @@ def _event(event: Mapping[str, Any]) -> GatewayEvent:
             account=account_of(about, "payee"),
         )
     if word in _OF_REFUNDS:
-        reference = _id_if_any(about, "invoice_id")
+        reference = _reference(about)
         is_ordered = ours(Operation.REFUND, reference) is not None
         kind = f"refund.{_OF_REFUNDS[word]}" if is_ordered else "payment.refunded"
         return GatewayEvent(event_id, reference, _order_of(about), kind)
@@ -188,7 +188,7 @@ def _of_order(event_id: str, word: str, about: Mapping[str, Any]) -> GatewayEven
     is_order = shows is not about
     return GatewayEvent(
         event_id,
-        _id_if_any(shows, "invoice_id"),
+        _reference(shows),
         (_id_if_any(about, "order_id") or _id_if_any(about, "id")) if is_order else _order_of(about),
         _OF_ORDERS.get(word, word),
         amount,
@@ -202,12 +202,17 @@ def _of_dispute(event_id: str, kind: str, about: Mapping[str, Any]) -> GatewayEv
     disputed = transactions[0] if transactions else {}
     return GatewayEvent(
         event_id,
-        _id_if_any(disputed, "invoice_number"),
+        _id_if_any(disputed, "invoice_number") or _id_if_any(disputed, "custom"),
         None,
         kind,
         account=account_of(disputed, "seller"),
         dispute_ref=identifier(about, "dispute_id"),
     )
+
+
+def _reference(about: Mapping[str, Any]) -> str | None:
+    """Our key; of what nobody here asked for, such as a chargeback, perhaps the payment's id alone."""
+    return _id_if_any(about, "invoice_id") or _id_if_any(about, "custom_id")
 
 
 def _order_of(about: Mapping[str, Any]) -> str | None:

@@ -236,6 +236,39 @@ def test_a_refund_that_is_pending_and_one_that_fails_late(shop: Shop) -> None:
         assert row_is_fold(shop.database, payment_id)
 
 
+def test_a_capture_that_fails_after_its_success_is_told_as_failed(shop: Shop) -> None:
+    payment_id = shop.pay("tok_fails_late_1_on_capture", capture_method="manual")
+    capture = ordering(shop.database, shop.gateway, payment_id, CAPTURE, 1999)
+    shop.works()
+    assert entity(shop.database, capture.id)["status"] == "succeeded"
+    shop.hears(payment_id, "PAYMENT.CAPTURE.DENIED")
+    assert entity(shop.database, capture.id)["status"] == "failed"
+    assert shop.state(payment_id) is State.SUCCESS
+    assert "captured" not in amounts(shop.database, payment_id)
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_what_paypal_takes_back_by_itself_is_a_refund_that_nobody_asked_for(shop: Shop) -> None:
+    payment_id = shop.pay("tok_capture_reversed_1")
+    assert shop.state(payment_id) is State.SUCCESS
+    shop.hears(payment_id, "PAYMENT.CAPTURE.REVERSED")
+    (refund,) = rows(shop.database, "SELECT origin, status, amount_minor FROM refunds")
+    assert refund == {"origin": "gateway", "status": "succeeded", "amount_minor": 1999}
+    assert shop.booked(payment_id)[0][2] == 1999
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_hold_that_ends_at_paypal_cancels_the_payment(shop: Shop) -> None:
+    payment_id = shop.pay("tok_hold_1", capture_method="manual")
+    assert shop.state(payment_id) is State.AUTHORIZED
+    shop.hears(payment_id, "PAYMENT.AUTHORIZATION.VOIDED")
+    assert shop.state(payment_id) is State.CANCELLED
+    error = payment_of(shop.database, payment_id).last_error
+    assert error is not None
+    assert error["code"] == "authorization_expired"
+    assert row_is_fold(shop.database, payment_id)
+
+
 def test_an_access_token_that_paypal_takes_no_more_is_fetched_anew(shop: Shop) -> None:
     shop.pay()
     shop.emulator.post("/_sandbox/tokens", {"revoke": True})

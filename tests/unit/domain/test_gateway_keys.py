@@ -9,6 +9,7 @@ from aegis_worker.domain.gateway_keys import (
     MOST_ORDERED,
     gateway_key,
     keys_of_same_hop,
+    named_by,
     parse_gateway_key,
 )
 from aegis_worker.domain.outcomes import Operation
@@ -54,3 +55,12 @@ def test_what_was_ordered_is_known_under_its_own_key_only() -> None:
     key = made(Operation.CAPTURE, FIRST_ORDERED)
     assert keys_of_same_hop(key) == {key}
     assert keys_of_same_hop(made(Operation.PROCESS, 1)) >= {made(Operation.INITIATE, 1)}
+
+
+def test_a_reference_names_a_payment_and_perhaps_the_attempt() -> None:
+    payment = "pay_" + "0a" * 16
+    assert named_by(f"{payment}-p2") == (payment, 2)
+    assert named_by(f"{payment}c101") == (payment, 101)
+    assert named_by(payment) == (payment, None)
+    for other in ("", "order 7", payment[:-1], f"{payment}-q1"):
+        assert named_by(other) is None

@@ -404,6 +404,7 @@ def test_another_refund_than_was_asked_about() -> None:
         (held(hold("VOIDED")), Declined),
         (held(hold("DENIED")), Declined),
         (held(hold("CAPTURED"), captures=[HELD_CAPTURE]), Approved),
+        (held(hold("CAPTURED"), captures=[{**HELD_CAPTURE, "status": "DECLINED"}]), Approved),
         (answer(order(), 404), Unknown),
         (answer(b"?", 200), Unknown),
         (answer({**order(), "purchase_units": []}), Unknown),

@@ -187,6 +187,7 @@ HOP, USD = f"{PAYMENT}-a1", Money(1999, "USD")
 TAKEN, GIVEN_BACK = CAPTURE.idempotency_key, REFUND.idempotency_key
 ORDERED = capture(invoice_id=TAKEN, value="5.00")
 REVERSED = {"order_id": ORDER, "purchase_units": [{"reference_id": "default", "invoice_id": HOP}]}
+NAMELESS = refund(invoice_id=None, custom_id=PAYMENT)
 DISPUTE = {
     "dispute_id": "PP-D-1",
     "disputed_transactions": [
@@ -209,6 +210,7 @@ DISPUTE = {
         ("PAYMENT.CAPTURE.COMPLETED", ORDERED, (TAKEN, ORDER, "capture.succeeded", Money(500, "USD"))),
         ("PAYMENT.CAPTURE.REFUNDED", refund(), (GIVEN_BACK, None, "refund.succeeded", None)),
         ("PAYMENT.CAPTURE.REFUNDED", refund(invoice_id=HOP), (HOP, None, "payment.refunded", None)),
+        ("PAYMENT.CAPTURE.REVERSED", NAMELESS, (PAYMENT, None, "payment.refunded", None)),
         ("PAYMENT.REFUND.FAILED", refund("FAILED"), (GIVEN_BACK, None, "refund.failed", None)),
         ("CUSTOMER.DISPUTE.CREATED", DISPUTE, (HOP, None, "dispute.opened", None)),
         ("CUSTOMER.DISPUTE.RESOLVED", DISPUTE, (HOP, None, "dispute.closed", None)),
