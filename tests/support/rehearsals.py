@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from aegis_worker.lab.crash.nudge import Nudge
 from aegis_worker.lab.crash.points import PointResult, run_point
+from aegis_worker.lab.crash.report import violation_as_json
 from aegis_worker.lab.crash.stage import Stage, staged
 from aegis_worker.lab.local.stopping import stop_on_signals
 
@@ -40,5 +41,5 @@ def killed_at(stage: Stage, point: str) -> PointResult:
 def assert_safe(result: PointResult) -> None:
     """Processes died there, nothing is wrong, and every payment has ended."""
     assert result.kills > 0
-    assert result.violations == []
+    assert [violation_as_json(found) for found in result.violations] == []
     assert result.by_state.keys() <= {"SUCCESS", "FAILURE", "CANCELLED"}
