@@ -7,6 +7,7 @@ from typing import Any
 
 from aegis_worker.audit.batches import pages
 from aegis_worker.audit.violations import Bounds, Violation
+from aegis_worker.domain.entities import UNSETTLED
 from aegis_worker.persistence.database import Database
 
 from .disputes import Disputes, ours
@@ -30,13 +31,19 @@ FROM payments p LEFT JOIN LATERAL (
 WHERE p.id > %(after)s ORDER BY p.id
 """
 
+# What a gateway has taken in and decides later has no job: its event, or a look-up, settles it.
 _UNDER_WAY = """
 SELECT (
     SELECT count(*) FROM payments p WHERE p.unfinished
         AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = p.id AND j.in_review)
 ) AS payments, (SELECT count(*) FROM outbox) AS events,
     (SELECT count(*) FROM webhook_deliveries WHERE status = 'pending') AS deliveries,
-    (SELECT count(*) FROM jobs WHERE finished_at IS NULL AND NOT in_review) AS jobs
+    (SELECT count(*) FROM jobs WHERE finished_at IS NULL AND NOT in_review) AS jobs,
+    (SELECT count(*) FROM (
+        SELECT payment_id, status FROM captures UNION ALL SELECT payment_id, status FROM voids
+        UNION ALL SELECT payment_id, status FROM refunds
+    ) o WHERE status = ANY (%(unsettled)s)
+        AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = o.payment_id AND j.in_review)) AS orders
 """
 
 
@@ -62,9 +69,9 @@ class Books:
             return ours(connection)
 
     def under_way(self) -> dict[str, int]:
-        """How much has not come to rest: payments and jobs that are open, events and webhooks to deliver."""
+        """How much has not come to rest: payments, orders and jobs that are open, events and webhooks to deliver."""
         with self.database.read() as connection:
-            row = connection.exec_driver_sql(_UNDER_WAY).mappings().one()
+            row = connection.exec_driver_sql(_UNDER_WAY, {"unsettled": sorted(UNSETTLED)}).mappings().one()
         return {what: count for what, count in row.items() if count}
 
     def audit(self, after: str = "") -> list[Violation]:
