@@ -65,7 +65,10 @@ class TestHowItStartsAndEnds:
     @pytest.mark.parametrize(
         ("flags", "said"),
         [
-            (["--gateways", "stripe,square"], "each of sandbox, stripe, adyen, paypal, once"),
+            (
+                ["--gateways", "stripe,square"],
+                "there is no 'square'; choose of sandbox, stripe, adyen, paypal",
+            ),
             (["--webhooks-to", "https://shop.test"], "only http:// is spoken here"),
             (["--scenario", "no-such"], "none of flaky-morning"),
         ],

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import stripe
 from support.gateway_specs import gateway_spec
 from support.merchant_server import Sink, a_sink
-from support.payers import payer_clicks
+from support.payers import payer_clicks, request_to
 from support.sandbox_process import NO_ANSWER, Sandbox, eventually
 from support.stripe_process import STRIPE_KEY, post_form, running_stripe, sdk
 
@@ -75,6 +77,12 @@ class TestOneIntentsWay:
         charge = intents.retrieve(made.id, {"expand": ["latest_charge"]}).latest_charge
         assert isinstance(charge, stripe.Charge)
         assert (charge.amount_captured, charge.amount_refunded) == (1500, 400)
+
+    def test_the_key_may_come_as_a_user_without_a_password(self, emulator: Sandbox) -> None:
+        as_user = base64.b64encode(f"{STRIPE_KEY}:".encode()).decode()
+        headers = {"Authorization": f"Basic {as_user}"}
+        answer = request_to(urlsplit(emulator.url).netloc, "GET", "/v1/payment_intents/pi_1", b"", headers)
+        assert (answer.status, answer.json["error"]["code"]) == (404, "resource_missing")
 
     def test_a_hold_can_be_cancelled_and_then_not_be_captured(self, client: stripe.StripeClient) -> None:
         held = intent(client, capture_method="manual", confirm=True)

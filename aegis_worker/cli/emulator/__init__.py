@@ -147,7 +147,8 @@ def _gateways(given: str) -> list[str]:
     chosen = [name.strip() for name in given.split(",")]
     unknown = [name for name in chosen if name not in WIRE_FORMATS]
     if unknown or len(set(chosen)) < len(chosen):
-        raise click.BadParameter(f"each of {', '.join(WIRE_FORMATS)}, once", param_hint="--gateways")
+        wrong = f"there is no {unknown[0]!r}" if unknown else "each at most once"
+        raise click.BadParameter(f"{wrong}; choose of {', '.join(WIRE_FORMATS)}", param_hint="--gateways")
     return chosen
 
 

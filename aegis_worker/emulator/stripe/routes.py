@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,7 +32,9 @@ class StripeRoutes:
 
     def __init__(self, gateway: StripeGateway, books: StripeBooks, api_key: str) -> None:
         self._gateway, self._books = gateway, books
-        self._authorization = f"Bearer {api_key}"
+        # Stripe takes a key either way: its SDKs send a bearer token, and its examples with curl a user without password.
+        as_user = base64.b64encode(f"{api_key}:".encode()).decode()
+        self._authorizations = (f"Bearer {api_key}", f"Basic {as_user}")
         self._control = Control(books)
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> Reply:
@@ -53,7 +56,7 @@ class StripeRoutes:
         return pages.clicked(self._books, intent_id, passes=passes)
 
     def _api(self, method: str, path: str, query: str, headers: Mapping[str, str], raw: bytes) -> Reply:
-        if headers.get("authorization") != self._authorization:
+        if headers.get("authorization") not in self._authorizations:
             return self._books.wording.unauthorized()
         if method == "GET":
             account = headers.get("stripe-account", "")
