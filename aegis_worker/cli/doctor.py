@@ -22,7 +22,15 @@ from aegis_worker.terminal.output import examples, json_option, print_json, prin
 from aegis_worker.wiring.installation import unread_variables
 from aegis_worker.wiring.worker import Worker, build_worker
 
-from . import checks_beat, checks_database, checks_disputes, checks_gateways, checks_redis, checks_sealing
+from . import (
+    checks_beat,
+    checks_database,
+    checks_disputes,
+    checks_gateways,
+    checks_redis,
+    checks_sealing,
+    checks_unverified,
+)
 from .checks import Check, fail, guarded, ok, warn
 
 _DATABASE_ADVICE = "start PostgreSQL, or correct DATABASE_URL: without it nothing is accepted"
@@ -119,6 +127,7 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
         "disputes": checks_disputes.disputes,
         "outbox": checks_database.outbox,
         "webhooks": checks_database.webhooks,
+        "gateways' webhooks": checks_unverified.unverified,
         "sealing keys": partial(checks_sealing.key_ring, ring=KeyRing(parts.settings.sealing_keys)),
     }
     for name, look in (of_any | (of_ours if works else {})).items():

@@ -15,6 +15,7 @@ from support.payments import action_kept, attempts_of, payment_of, rows, story_o
 from support.paypal_shop import Shop, shop_at, telling_paypal
 from support.sandbox_process import Sandbox, eventually
 
+from aegis_worker.cli.checks_unverified import unverified as unverified_for_long
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import InvalidWebhook, TooBusy
 from aegis_worker.exchange.loaded import LoadedGateway
@@ -351,6 +352,9 @@ def test_while_no_certificate_is_to_be_had_webhooks_wait_and_payments_go_on(shop
     shop.time_passes()
     assert shop.state(payment_id) is State.SUCCESS
     assert webhooks_that_wait(shop) == 1
-    later = "UPDATE unverified_webhooks SET due_at = now()"
+    later = "UPDATE unverified_webhooks SET due_at = now(), received_at = received_at - interval '11 minutes'"
     shop.database.run(lambda connection: connection.exec_driver_sql(later))
+    with shop.database.read() as connection:
+        (check,) = unverified_for_long(connection)
+    assert (check.verdict, check.seen) == ("warn", "1 of paypal are not verified, the oldest for 11 min")
     assert eventually(lambda: shop.follows() == {"genuine": 1})
