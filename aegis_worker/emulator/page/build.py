@@ -43,17 +43,25 @@ def page(books: Books, recorder: Recorder | None) -> Reply:
     deliveries = recorder.deliveries()[:_MOST_SHOWN] if recorder else []
     text = (_FOLDER / "page.html").read_text(encoding="utf-8")
     blocks = {
-        "title": escape(f"{books.options.name} ({books.reach.wire})"),
+        "title": escape(_title(books.options.name, books.reach.wire)),
         "url": escape(books.options.base_url),
         "state": _state(books),
         "kept": "" if recorder else "<p>Requests and webhooks are not kept here.</p>",
         "exchanges": _list([_exchange(one) for one in exchanges], "No request so far."),
-        "deliveries": _list([_delivery(one) for one in deliveries], "No webhook so far."),
+        "deliveries": _list([_delivery(one) for one in deliveries], _no_webhook(books)),
         "ledger": _ledger(newest(books, _MOST_SHOWN)),
     }
     for name, block in blocks.items():
         text = text.replace(f"<!-- {name} -->", block)
     return Reply(200, text.encode(), {**HEADERS, "Content-Type": "text/html; charset=utf-8"})
+
+
+def _title(name: str, wire: str) -> str:
+    return name if name == wire else f"{name} ({wire})"
+
+
+def _no_webhook(books: Books) -> str:
+    return "No webhook so far." if books.options.sends_webhooks else "None are sent: no address was given."
 
 
 def _state(books: Books) -> str:
@@ -79,7 +87,7 @@ def _exchange(one: Exchange) -> str:
     summary = _summary(one.number, one.at, f"{one.method} {one.target}", status, marks)
     button = _button(f"exchanges/{one.number}/replay", "Send again") if one.is_whole else ""
     return (
-        f"<li><details>{summary}<p>{one.took_ms} ms {button}</p>"
+        f"<li><details>{summary}<div>{one.took_ms} ms {button}</div>"
         f"<h3>Request</h3>{_text(one.headers, one.body)}"
         f"<h3>Answer</h3>{_text(one.answer_headers, one.answer)}</details></li>"
     )
@@ -91,7 +99,7 @@ def _delivery(one: Delivery) -> str:
     marks += [f"try {one.tries + 1}"] if one.tries else []
     summary = _summary(one.number, one.at, one.event_id, status, marks)
     button = _button(f"deliveries/{one.number}/replay", "Send again")
-    return f"<li><details>{summary}<p>{button}</p>{_text(one.headers, one.body)}</details></li>"
+    return f"<li><details>{summary}<div>{button}</div>{_text(one.headers, one.body)}</details></li>"
 
 
 def _summary(number: int, at: float, what: str, status: str, marks: Sequence[str]) -> str:
