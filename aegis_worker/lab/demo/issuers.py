@@ -16,7 +16,7 @@ _AN_AMOUNT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """`methods` and `currencies`: what it takes. `providers`: of wallets and lenders, the only ones; None: any.
+    """`methods`: what it charges at once, in its `currencies`. `providers`: the only wallets and lenders; None: any.
     `captures_often`: more than once of a hold.
     """
 
@@ -40,7 +40,11 @@ def _issuer(gateway: PaymentGateway) -> Issuer:
     config, can = gateway.config, gateway.capabilities
     return Issuer(
         config.name,
-        frozenset(method for method in can.methods if not config.methods or method in config.methods),
+        frozenset(
+            method
+            for method in can.methods.keys() - can.held_only
+            if not config.methods or method in config.methods
+        ),
         frozenset(
             currency for currency in config.currencies or EXPONENTS if can.takes(Money(_AN_AMOUNT, currency))
         ),
