@@ -136,7 +136,7 @@ class PayPalAdapter:
             )
         authorization = to_capture(order)
         if authorization is None:
-            return Declined("too_late", order.status, "nothing is held any more", order.id)
+            return Declined("too_late", order.status, "nothing is held any more")
         try:
             if renewed_before_capture(order, authorization, self._now):
                 renewed = yield from self._renewed(request, authorization)
@@ -155,7 +155,7 @@ class PayPalAdapter:
             return order
         authorization = to_void(order)
         if authorization is None:
-            return of_void(order) or Declined("too_late", order.status, "nothing is held", order.id)
+            return of_void(order) or Declined("too_late", order.status, "nothing is held")
         answer = yield from self._made(self._calls.void(authorization.id))
         return self._reader.voided(order, authorization.id, answer)
 
@@ -170,7 +170,7 @@ class PayPalAdapter:
         capture = to_refund(order, request.amount)
         if capture is None:
             why = "no capture of it has so much left; what was captured in parts is given back in parts"
-            return Declined("invalid_request", "REFUND_AMOUNT_EXCEEDED", why, order.id)
+            return Declined("invalid_request", "REFUND_AMOUNT_EXCEEDED", why)
         try:
             call = self._calls.refund(request, capture.id)
         except AmountNotTaken as problem:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.paypal_answers import CHARGE, adapter, answer, capture, order, run
+from support.paypal_answers import CHARGE, SECRET, adapter, answer, capture, order, run
 
 from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.exchange.noting import Noting
 from aegis_worker.gateways.kit.access_tokens import AccessTokens
 from aegis_worker.gateways.kit.flows import NoAnswer
+from aegis_worker.gateways.paypal.allow_list import PAYPAL
 
 CAPTURED = answer(order("COMPLETED", captures=[capture()]), 201)
 TOKEN = answer({"access_token": "A21_new", "token_type": "Bearer", "expires_in": 32400})
@@ -24,6 +26,17 @@ def test_the_first_call_fetches_a_token_and_the_next_uses_it() -> None:
     assert calls[1].headers["Authorization"] == "Bearer A21_new"
     outcome, calls = run(paypal.process(CHARGE), CAPTURED)
     assert isinstance(outcome, Approved)
+
+
+def test_neither_the_secret_nor_the_token_is_kept_for_people_to_read() -> None:
+    _, calls = run(adapter(signed_in=False).process(CHARGE), TOKEN, CAPTURED)
+    noting, credentials = Noting(PAYPAL), calls[0].headers["Authorization"].partition(" ")[2]
+    told = [
+        noting.noted(call, got, 0.0, 1.0).told for call, got in zip(calls, (TOKEN, CAPTURED), strict=True)
+    ]
+    assert '"expires_in":32400' in told[0]
+    for secret in (credentials, "A21_new", SECRET):
+        assert secret not in "".join(told)
 
 
 def test_after_a_401_the_token_is_fetched_anew_once() -> None:
