@@ -26,7 +26,7 @@ _MADE = {
     *below("supplementary_data.related_ids", ("authorization_id", "capture_id", "order_id")),
 }
 _UNIT = {*_MONEY, "custom_id", "invoice_id", "payee.merchant_id", "reference_id"}
-_ERROR = {"debug_id", "details.field", "details.issue", "details.location", "error", "name"}
+_ERROR = {"debug_id", "details.field", "details.issue", "details.location", "error"}
 
 PAYPAL = AllowList(
     headers=frozenset(
