@@ -10,6 +10,7 @@ from alembic.util import CommandError
 from aegis_worker.errors import OperatorError
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.revisions import chain, current_revision
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import opened_database
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, remark
@@ -46,7 +47,7 @@ def command(ctx: click.Context, down: str | None, yes: bool, as_json: bool) -> N
             raise OperatorError(_explain(before, down, str(error))) from error
         after = _revision(database)
     if as_json:
-        print_json({"from": before, "to": after, "head": migrate.head_revision()})
+        print_json({"from": before, "to": after, "head": chain()[-1]})
     else:
         change = "nothing to do" if before == after else "done"
         print_facts("Schema", {"from": before or "empty", "to": after or "empty", "result": change})
@@ -60,7 +61,7 @@ def _confirmed(down: str) -> bool:
 
 def _revision(database: Database) -> str | None:
     with database.read() as connection:
-        return migrate.current_revision(connection)
+        return current_revision(connection)
 
 
 def _explain(before: str | None, down: str | None, message: str) -> str:

@@ -10,21 +10,18 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from functools import cache
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from aegis_worker.errors import SchemaUnfit
 
 from .database import Database
-from .migrate import alembic_config, current_revision
+from .revisions import chain, current_revision
 from .whereabouts import not_seen_because
 
 _HOLDS_S = 10.0
 
-_IS_SAID = text("SELECT to_regclass('schema_compatibility') IS NOT NULL")
-_SAY = text("INSERT INTO schema_compatibility (revision, oldest_code) VALUES (:revision, :oldest_code)")
+IS_SAID = text("SELECT to_regclass('schema_compatibility') IS NOT NULL")
 _READ = text("SELECT oldest_code FROM schema_compatibility WHERE revision = :revision")
 
 
@@ -90,33 +87,8 @@ def require_fit(database: Database) -> None:
         raise SchemaUnfit("; ".join(filter(None, (f"the database's schema is {found.seen}", found.advice))))
 
 
-def say_which_code_it_serves(connection: Connection, revision: str | None) -> None:
-    """Write the oldest code that `revision` serves into the database, unless its schema has no place for that yet."""
-    if not connection.execute(_IS_SAID).scalar():
-        return
-    connection.execute(text("DELETE FROM schema_compatibility"))
-    if revision is not None:
-        connection.execute(_SAY, {"revision": revision, "oldest_code": oldest_code(revision)})
-
-
-def oldest_code(revision: str) -> str:
-    """The newest migration that code must know for the schema at `revision`, as any migration on the way there says."""
-    scripts = ScriptDirectory.from_config(alembic_config())
-    known = chain()
-    on_the_way = known[: known.index(revision) + 1]
-    stated: list[str] = [scripts.get_revision(one).module.oldest_code for one in on_the_way]
-    return max(stated, key=known.index)
-
-
-@cache
-def chain() -> tuple[str, ...]:
-    """The revisions that this code knows, the oldest first."""
-    scripts = ScriptDirectory.from_config(alembic_config())
-    return tuple(script.revision for script in reversed(list(scripts.walk_revisions())))
-
-
 def _oldest_code_that_it_serves(connection: Connection, revision: str) -> str | None:
-    if not connection.execute(_IS_SAID).scalar():
+    if not connection.execute(IS_SAID).scalar():
         return None
     oldest: str | None = connection.execute(_READ, {"revision": revision}).scalar()
     return oldest

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from .at_work import stays_at_work
 from .database import Database
@@ -31,16 +29,6 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 def downgrade(database_url: str, revision: str = "base") -> None:
     """Take the schema back to `revision`; `base` removes every table and everything in them."""
     _run(database_url, lambda config: command.downgrade(config, revision))
-
-
-def head_revision() -> str:
-    """The newest revision that this code knows."""
-    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
-
-
-def current_revision(connection: Connection) -> str | None:
-    """The revision that the database is at; None for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def alembic_config() -> Config:

@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic import context
 
-from aegis_worker.persistence.compatibility import say_which_code_it_serves
+from aegis_worker.persistence.serving import say_which_code_it_serves
 from aegis_worker.persistence.tables import metadata
 
 

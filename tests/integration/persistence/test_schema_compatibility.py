@@ -19,13 +19,14 @@ from support.payments import rows
 
 from aegis_worker.errors import SchemaUnfit
 from aegis_worker.persistence import compatibility, migrate
-from aegis_worker.persistence.compatibility import chain, oldest_code
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.revisions import chain
+from aegis_worker.persistence.serving import oldest_code
 from aegis_worker.wiring import process
 
 __all__ = ["aegis"]
 
-_HEAD = migrate.head_revision()
+_HEAD = chain()[-1]
 _LATER = """
 from alembic import op
 
@@ -73,6 +74,11 @@ def migrated_by_a_later_version(tmp_path: Path, database_url: str) -> Callable[[
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, check=True, timeout=60)
 
     return run
+
+
+def test_the_files_of_the_migrations_are_named_by_their_chain() -> None:
+    scripts = ScriptDirectory.from_config(migrate.alembic_config())
+    assert list(chain()) == [script.revision for script in scripts.walk_revisions()][::-1]
 
 
 def test_each_migration_says_the_oldest_code_that_it_serves() -> None:
