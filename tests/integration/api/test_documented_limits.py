@@ -187,6 +187,7 @@ def test_a_body_field_takes_what_the_document_says_and_nothing_else(api: Api) ->
     assert tried > 1000
 
 
+@pytest.mark.slow
 def test_a_query_parameter_takes_what_the_document_says_and_nothing_else(api: Api) -> None:
     shop, operator = api.merchant(), api.operator()
     document = shop.get("/openapi.json").json

@@ -434,8 +434,8 @@ def refusal_of(process: str, name: str, value: str) -> str:
     ("name", "value"),
     [
         ("AEGIS_ROUTING_HOOKS", "nobody.here:choose"),
-        ("AEGIS_LEASE_S", "5"),
-        ("AEGIS_OUTBOX_LEASE_S", "5"),
+        pytest.param("AEGIS_LEASE_S", "5", marks=pytest.mark.slow),
+        pytest.param("AEGIS_OUTBOX_LEASE_S", "5", marks=pytest.mark.slow),
     ],
 )
 def test_a_worker_whose_settings_contradict_each_other_does_not_start(name: str, value: str) -> None:

@@ -124,7 +124,7 @@ def test_nothing_more_is_begun_once_it_is_told_to_stop() -> None:
         assert relay_pass(parts, Rota(parts), stopped=lambda: True).done == {}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_finishes_the_pass_and_exits_with_0(
     database: Database, sandbox: Sandbox, number: signal.Signals
 ) -> None:
@@ -155,6 +155,7 @@ def test_it_outlives_a_restart_of_the_database(database: Database, stores: Store
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_two_relays_charge_once(database: Database, sandbox: Sandbox) -> None:
     relays = [RunningAegis("relay", "--interval", "0.05") for _ in range(2)]
     try:
