@@ -161,6 +161,7 @@ def asker(api: Api, path: str, shop: Merchant, operator: Merchant) -> Merchant:
     return operator if path.startswith(("/v1/ops", "/v1/routing", "/v1/gateways")) else shop
 
 
+@pytest.mark.slow
 def test_a_body_field_takes_what_the_document_says_and_nothing_else(api: Api) -> None:
     shop, operator = api.merchant(), api.operator()
     document = shop.get("/openapi.json").json

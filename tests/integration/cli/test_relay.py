@@ -141,6 +141,7 @@ def test_a_signal_finishes_the_pass_and_exits_with_0(
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.slow
 def test_it_outlives_a_restart_of_the_database(database: Database, stores: Stores) -> None:
     relay = RunningAegis("relay", "--interval", "0.05")
     try:

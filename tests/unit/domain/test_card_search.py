@@ -128,6 +128,7 @@ def test_a_uuid_or_hash_is_never_refused_so_a_key_that_looks_like_a_card_can_be_
         *("cvv 12", "cvv ", "c.v.v", "is 123 "),
     ],
 )
+@pytest.mark.slow
 def test_the_time_that_a_search_takes_grows_in_step_with_the_text(piece: str) -> None:
     """Sixteen times the text takes about sixteen times as long; a quadratic search would take 256 times."""
 
