@@ -14,7 +14,7 @@ from aegis_worker.exchange.loaded import load_gateways
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Recall
-from aegis_worker.persistence import gateway_event_rows
+from aegis_worker.persistence import told_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.resilience.gates import SharedGates, build_gates
 from aegis_worker.routing.config import RoutingConfig, load_routing
@@ -40,9 +40,9 @@ def told_to(database: Database, config: GatewayConfig) -> Callable[[Recall], Seq
         place = parse_gateway_key(recall.reference or "")
         with database.read() as connection:
             if recall.dispute_ref is not None:
-                return gateway_event_rows.told_of_dispute(connection, **whose, dispute_ref=recall.dispute_ref)
+                return told_rows.told_of_dispute(connection, **whose, dispute_ref=recall.dispute_ref)
             if place is not None:
-                return gateway_event_rows.told_of_payment(connection, **whose, payment_id=place[0])
+                return told_rows.told_of_payment(connection, **whose, payment_id=place[0])
         return ()
 
     return read
