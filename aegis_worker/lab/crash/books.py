@@ -24,9 +24,11 @@ SELECT p.id, p.state, p.currency, p.gateway, p.gateway_ref, p.last_error, p.vers
         FROM captures WHERE payment_id = p.id) AS captures,
     (SELECT json_build_object('data', coalesce(json_agg(json_build_object('amount', amount_minor, 'status', status)), '[]'))
         FROM refunds WHERE payment_id = p.id) AS refunds,
-    coalesce(job.status = 'review', false) AS in_review, job.status || coalesce(': ' || job.reason, '') AS job
+    coalesce(job.status = 'review', false) AS in_review,
+    job.operation || ' ' || job.status || coalesce(': ' || job.reason, '') AS job,
+    (SELECT string_agg(type, ' ' ORDER BY seq) FROM payment_events WHERE payment_id = p.id) AS story
 FROM payments p LEFT JOIN LATERAL (
-    SELECT status, reason FROM jobs WHERE payment_id = p.id ORDER BY (status = 'review') DESC, id DESC LIMIT 1
+    SELECT operation, status, reason FROM jobs WHERE payment_id = p.id ORDER BY (status = 'review') DESC, id DESC LIMIT 1
 ) job ON true
 WHERE p.id > %(after)s ORDER BY p.id
 """

@@ -38,7 +38,8 @@ def against_ledgers(payments: Sequence[Mapping[str, Any]], charges: Iterable[Cha
     ):
         for payment_id in ids:
             row = by_id.get(payment_id, {})
-            evidence = {"state": row.get("state"), "job": row.get("job"), "charges": taken[payment_id]}
+            shown = {name: row.get(name) for name in ("state", "job", "story")}
+            evidence = {**shown, "charges": taken[payment_id]}
             yield Violation(invariant, payment_id, summary, evidence)
 
 
