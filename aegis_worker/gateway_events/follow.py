@@ -55,7 +55,7 @@ def follow(parts: FollowParts) -> dict[str, int]:
         counts["claimed"] += len(claimed)
         counts.update(_follow(parts, claimed, found))
         if len(claimed) < _BATCH:
-            break  # of those that came meanwhile there is a hint: more of them together cost no more
+            break  # What came meanwhile has a hint of its own, and following it with more costs no more.
     if counts["followed"]:
         parts.hints.notify("verify")
     return dict(counts)

@@ -57,7 +57,9 @@ class _Answered(Struct, omit_defaults=True):
 
 
 class _Row(Struct, omit_defaults=True):
-    """A change as `record.sql` reads it, without fields that have their usual value: reading them takes its time."""
+    """A change as `record.sql` reads it. Fields with their usual value are left out, because PostgreSQL takes time to read
+    each of them.
+    """
 
     number: int
     job_id: str

@@ -68,13 +68,10 @@ class Room(ABC):
     def result(self, work: Work, wanted: Wanted, epoch: int, answer: Answer) -> CallResult:
         """What the end of a call says about its gateway; `work` as it stood when the call went out."""
         result = plain_result(wanted, epoch, answer)
-        if (
-            answer.looked_up
-            and work.subject.operation not in work.route.capabilities[wanted.gateway].look_ups
-        ):
-            return result._replace(
-                said=Said.NOTHING
-            )  # what it had told before was read, and nobody was asked
+        can_be_asked_about = work.route.capabilities[wanted.gateway].look_ups
+        if answer.looked_up and work.subject.operation not in can_be_asked_about:
+            # Nobody was asked: what the gateway had told before was read, which says nothing about how it does now.
+            return result._replace(said=Said.NOTHING)
         return result
 
     def waits_for(self, operation: str) -> str | None:

@@ -76,7 +76,7 @@ def an_order(shop: Merchant, kind: str, payment_id: str) -> str:
 
 
 @settings(
-    max_examples=120,
+    max_examples=250,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())

@@ -14,7 +14,7 @@ from support.api_client import CARD, Api, Merchant, Reply, start_api
 from aegis_api.http.problems import PROBLEMS
 
 SOME = settings(
-    max_examples=80,
+    max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -71,7 +71,7 @@ _DUE_NOW = "SELECT gateway_key FROM attempts WHERE payment_id = %(id)s AND reche
 _FROZEN = "UPDATE payments SET frozen_at = now() WHERE id = %(id)s"
 # Any history at all: the payment's references are of no concern here.
 GENERATED = settings(
-    max_examples=40,
+    max_examples=100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     print_blob=True,
 )
