@@ -23,6 +23,7 @@ KEYS = {
     "success_not_charged",
     "captures_differ",
     "voids_differ",
+    "still_held",
     "refunds_differ",
     "unresolved",
     "webhooks_out_of_order",
@@ -46,9 +47,9 @@ def test_the_demo_passes_and_writes_its_figures(environ: dict[str, str], tmp_pat
     assert (figures["payments"], figures["seed"]) == (40, 7)
     assert figures["by_state"] == {"SUCCESS": 32, "FAILURE": 6, "CANCELLED": 2}
     wrong = ("charged_twice", "charged_not_success", "success_not_charged", "unresolved")
-    differ = ("captures_differ", "voids_differ", "refunds_differ")
+    differ = ("captures_differ", "voids_differ", "still_held", "refunds_differ")
     named = (*wrong, *differ, "webhooks_out_of_order", "webhooks_missing")
-    assert [figures[name] for name in named] == [0] * 9
+    assert [figures[name] for name in named] == [0] * 10
     first = [row["ledger"] for row in figures["ledgers"] if row["gateway"] == "sandbox_a"]
     assert first[1:] == [8, 4, 8]  # captures, voids, refunds
     assert figures["accept_ms"].keys() == figures["end_to_end_ms"].keys() == {"p50", "p95", "p99"}

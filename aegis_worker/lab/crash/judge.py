@@ -33,6 +33,7 @@ def against_ledgers(payments: Sequence[Mapping[str, Any]], charges: Iterable[Cha
         ("I3", "SUCCESS, and no gateway has charged that", found.success_not_charged),
         ("I3", "captured otherwise than we say", set(found.captures_differ) - in_review),
         ("I3", "released otherwise than we say", set(found.voids_differ) - in_review),
+        ("I3", "ended, and a gateway still holds what we don't say", set(found.still_held) - in_review),
         ("I3", "refunded otherwise than we say", set(found.refunds_differ) - in_review),
         ("I2", "neither ended nor in review", set(found.unresolved) - in_review),
     ):

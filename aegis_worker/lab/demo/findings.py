@@ -79,6 +79,7 @@ class Findings:
             "SUCCESS, but not charged": self.comparison.success_not_charged,
             "captures that differ": self.comparison.captures_differ,
             "voids that differ": self.comparison.voids_differ,
+            "still held, but ended": self.comparison.still_held,
             "refunds that differ": self.comparison.refunds_differ,
             "unresolved": self.comparison.unresolved,
             "ended otherwise than its gateway decided": [
@@ -107,6 +108,7 @@ class Findings:
             "success_not_charged": len(self.comparison.success_not_charged),
             "captures_differ": len(self.comparison.captures_differ),
             "voids_differ": len(self.comparison.voids_differ),
+            "still_held": len(self.comparison.still_held),
             "refunds_differ": len(self.comparison.refunds_differ),
             "unresolved": len(self.comparison.unresolved),
             "webhooks_out_of_order": sum(self.arrivals.out_of_order().values()),

@@ -16,8 +16,9 @@ from aegis_worker.strict_json import MalformedJson, parse
 
 _PAGE = 1000
 _TIMEOUT_S = 30.0
-# The statuses of a charge at the gateway in which nothing is held any more.
+# The statuses of a charge at the gateway in which nothing is held any more, and in which the payer's money is still held.
 _RELEASED = frozenset({"succeeded", "voided"})
+_HELD = "authorized"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Disputed:
 class Charge:
     """Money that a gateway holds or took, in minor units. `captures`, `refunds` and `disputes`: each by itself.
 
-    `released`: something was held and not captured, and is held no longer.
+    `released`: something was held and not captured, and is held no longer. `held`: it still is.
     """
 
     payment_id: str | None
@@ -45,6 +46,7 @@ class Charge:
     captures: tuple[int, ...] = ()
     refunds: tuple[int, ...] = ()
     released: bool = False
+    held: bool = False
     disputes: tuple[Disputed, ...] = ()
 
     @property
@@ -65,6 +67,7 @@ class Comparison:
     success_not_charged: list[str] = field(default_factory=list)
     captures_differ: list[str] = field(default_factory=list)
     voids_differ: list[str] = field(default_factory=list)
+    still_held: list[str] = field(default_factory=list)
     refunds_differ: list[str] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
     ours: Counter[tuple[str, str]] = field(default_factory=Counter, compare=False)
@@ -98,6 +101,7 @@ def _charge(gateway: str, row: Mapping[str, Any]) -> Charge:
         tuple(row["captures"]),
         tuple(row["refunds"]),
         released=row["status"] in _RELEASED and row["authorized"] > row["captured"],
+        held=row["status"] == _HELD,
         disputes=tuple(Disputed(**one) for one in row["disputes"]),
     )
 
@@ -122,6 +126,10 @@ def _judge(found: Comparison, payment: Mapping[str, Any], charges: list[Charge])
     named = (said.gateway, said.gateway_ref)
     nothing = Charge(None, said.gateway, "", said.currency, captured=0)
     booked = next((charge for charge in charges if (charge.gateway, charge.gateway_ref) == named), nothing)
+    if not payment["amounts"]["authorized"]:
+        # Money may have come late under the id that we had been told before, and it was given back: it is none of what we
+        # say, and no more than that nothing is kept and nothing held can be expected of it.
+        booked = nothing
     if len(kept) > 1:
         found.charged_twice.append(id_)
     if kept and state is not State.SUCCESS:
@@ -133,6 +141,8 @@ def _judge(found: Comparison, payment: Mapping[str, Any], charges: list[Charge])
         found.captures_differ.append(id_)
     if booked.released != said.released:
         found.voids_differ.append(id_)
+    if state in TERMINAL and any(charge.held for charge in charges if charge is not booked):
+        found.still_held.append(id_)
     if sorted(booked.refunds) != sorted(said.refunds):
         found.refunds_differ.append(id_)
     if state not in TERMINAL or any(EntityStatus(one["status"]) in UNSETTLED for one in _orders(payment)):

@@ -89,6 +89,7 @@ def _print_comparison(findings: Findings) -> None:
         ("SUCCESS, but not charged", figures["success_not_charged"]),
         ("captures that differ", figures["captures_differ"]),
         ("voids that differ", figures["voids_differ"]),
+        ("still held, but ended", figures["still_held"]),
         ("refunds that differ", figures["refunds_differ"]),
         ("unresolved", figures["unresolved"]),
         ("webhooks out of order", figures["webhooks_out_of_order"]),

@@ -97,6 +97,23 @@ def test_what_we_say_is_released_and_the_gateway_still_holds_is_found() -> None:
     assert compare([released], [a_charge(captured=0)]) == Comparison(voids_differ=[A])
 
 
+@pytest.mark.parametrize("state", ["FAILURE", "CANCELLED"])
+def test_money_that_came_late_under_the_payments_own_id_and_was_given_back_is_right(state: str) -> None:
+    nothing = a_payment(state=state) | {"amounts": {"authorized": 0, "captured": 0, "refunded": 0}}
+    for late in (
+        a_charge(captured=0, released=True),
+        a_charge(captures=(1999,), refunded=1999, refunds=(1999,)),
+    ):
+        assert compare([nothing], [late]) == Comparison()
+    assert compare([nothing], [a_charge(captured=0, held=True)]) == Comparison(still_held=[A])
+    assert compare([nothing], [a_charge()]) == Comparison(charged_not_success=[A])
+
+
+def test_a_second_hold_beside_the_charge_that_we_say_is_found() -> None:
+    second = a_charge(captured=0, held=True, gateway="sandbox_b")
+    assert compare([a_payment()], [a_charge(), second]) == Comparison(still_held=[A])
+
+
 def test_a_duplicate_that_was_given_back_is_none_of_what_we_say() -> None:
     duplicate = a_charge(refunded=1999, refunds=(1999,), gateway="sandbox_b")
     assert compare([a_payment()], [a_charge(), duplicate]) == Comparison()
