@@ -130,6 +130,16 @@ class MethodRefused(Refused):
         self.more = {"errors": [{"pointer": pointer, "code": reason, "detail": detail}]}
 
 
+class ScheduleRefused(Refused):
+    """The payment can't be scheduled for then."""
+
+    code = "validation_failed"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.more = {"errors": [{"pointer": "/scheduled_at", "code": "out_of_range", "detail": detail}]}
+
+
 class PaymentFrozen(Refused):
     """The audit found that the payment's events don't lead to its row; nothing touches it until a person has decided."""
 

@@ -87,10 +87,14 @@ DELETE FROM unverified_webhooks u USING (
 WHERE u.id = old.id
 """
 
+# A payment that is charged later needs its payer then.
 _PAYER_DETAILS = """
 DELETE FROM payer_details d USING (
     SELECT payment_id FROM payer_details
     WHERE created_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+        AND NOT EXISTS (
+            SELECT FROM payments p WHERE p.id = payer_details.payment_id
+                AND p.scheduled_at >= statement_timestamp() - make_interval(secs => %(keep_s)s))
     ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) old
 WHERE d.payment_id = old.payment_id

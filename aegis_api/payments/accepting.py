@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from aegis_worker.domain.modes import Owner
+from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
@@ -19,6 +20,7 @@ from aegis_worker.strict_json import request_hmac
 PAYMENTS_ROUTE = "POST /v1/payments"
 CONFIRM_ROUTE = "POST /v1/payments/{id}/confirm"
 _NOT_OF_THE_TERMS = frozenset({"amount", "currency", "payer"})
+_CANONICAL: Mapping[str, Callable[[Any], str]] = {"reference": same_name, "scheduled_at": rfc3339}
 
 
 def command_of(
@@ -33,11 +35,10 @@ def command_of(
     """The command for a body that PaymentRequestSchema has validated.
 
     The HMAC covers the body as sent, without defaults: if a later version changes a default, an old request must still
-    match its repetition. The reference enters the HMAC in canonical form, so that the same reference, spelt as another
-    door spells it, is still the same request. `gateways`: those that are configured.
+    match its repetition. Reference and time enter the HMAC in canonical form, so that the same one, spelt as another door
+    spells it, is still the same request. `gateways`: those that are configured.
     """
-    reference = body.get("reference")
-    asked = body if reference is None else {**body, "reference": same_name(reference)}
+    asked = {**body, **{name: spelt(body[name]) for name, spelt in _CANONICAL.items() if name in body}}
     terms, refused = terms_of(body), None
     try:
         terms = placed(terms, owner.mode, gateways)
@@ -75,6 +76,11 @@ def confirm_command(
 
 
 def terms_of(body: Mapping[str, Any]) -> PaymentTerms:
-    """The terms in a body that PaymentRequestSchema has validated. Both use the same field names."""
+    """The terms in a body that PaymentRequestSchema has validated. Both use the same field names.
+
+    The payer of a payment for later is not there when it is charged.
+    """
     given = {name: value for name, value in body.items() if name not in _NOT_OF_THE_TERMS}
+    if "scheduled_at" in given:
+        given["off_session"] = True
     return PaymentTerms(Money(body["amount"], body["currency"]), **given)

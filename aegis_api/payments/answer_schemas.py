@@ -162,6 +162,7 @@ class PaymentSchema(Answer):
     customer = an_object("As given.")
     description = text(none=True)
     statement_descriptor = text("What the payer reads on the bank or card statement.", none=True)
+    scheduled_at = time("It is not charged before; null: as soon as it can be.", none=True)
     off_session = fields.Boolean(
         required=True, metadata={"description": "Whether the payer was not there to do anything."}
     )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from marshmallow import ValidationError
+
 from aegis_api.http.composed import Metadata, Objects, Opaque, Union, WebAddress
-from aegis_api.http.fields import BodySchema, Flag, Name, Object, OneOf, Text, Whole
+from aegis_api.http.fields import BodySchema, Fault, Flag, Name, Object, OneOf, Text, Whole
+from aegis_api.http.query_fields import Moment
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
+from aegis_worker.domain.scheduling import FARTHEST_D
 from aegis_worker.domain.terms import DESCRIPTOR, DESCRIPTOR_RULE, LONGEST_DESCRIPTOR, SHORTEST_DESCRIPTOR
 
 from .method_schemas import PAYMENT_METHODS
@@ -47,6 +53,13 @@ class OrderLineSchema(BodySchema):
     reference = Text(255, metadata={"example": "sku-7", "description": "The merchant's own id of it."})
 
 
+_PAYER_IS_AWAY = Fault("not_together", "The payer of a payment for later is not there, so it can't be false.")
+_NEEDS_ITS_PAYER = Fault(
+    "not_together",
+    "A payment for later takes tokens only, because its payer will not be there to do anything.",
+)
+
+
 class PaymentRequestSchema(BodySchema):
     """A payment to make."""
 
@@ -82,6 +95,15 @@ class PaymentRequestSchema(BodySchema):
     customer = Object(CustomerSchema())
     payer = Object(
         PayerSchema(), metadata={"description": "Who pays, for gateways that ask. Answers never show it."}
+    )
+    scheduled_at = Moment(
+        metadata={
+            "description": (
+                "Charge it then, or within seconds after: in the future and at most "
+                f"{FARTHEST_D} days ahead, by the clock of the database. Until then it can be cancelled. The payer is "
+                "taken to be away (`off_session`), so what pays has to be a token."
+            ),
+        }
     )
     off_session = Flag(
         metadata={
@@ -134,6 +156,16 @@ class PaymentRequestSchema(BodySchema):
         }
     )
     metadata = Metadata(metadata={"example": {"cart": "c-81", "items": 2}})
+
+    def load(self, data: Any, **options: Any) -> dict[str, Any]:
+        """As `StrictSchema.load`; what needs the payer to be there goes into no payment for later."""
+        loaded = super().load(data, **options)
+        if "scheduled_at" in loaded:
+            if loaded.get("off_session") is False:
+                raise ValidationError({"off_session": [_PAYER_IS_AWAY]})
+            if not {"token", "tokens"} & loaded["payment_method"].keys():
+                raise ValidationError({"payment_method": [_NEEDS_ITS_PAYER]})
+        return loaded
 
 
 class ConfirmRequestSchema(BodySchema):

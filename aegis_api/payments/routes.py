@@ -86,7 +86,7 @@ def create_payment(body: dict[str, Any]) -> Response:
     The payment is durable once this request is answered; the money moves later. To learn the result, ask `links.self` or
     the job, or send `Prefer: wait=N`. A repeated request gets the first answer again, byte for byte, with
     `Idempotent-Replayed: true`. A repeated request with `Prefer: wait` gets the payment as it is now, with status 200 once
-    it has ended.
+    it has ended. A payment with `scheduled_at` is answered at once.
     """
     here = parts()
     web = here.web
@@ -106,14 +106,15 @@ def create_payment(body: dict[str, Any]) -> Response:
     where = {"Location": f"/v1/payments/{accepted.payment.id}"}
     prefer = asked().environ.get("HTTP_PREFER")
     wait_s = wanted_s([prefer]) if prefer else 0
-    if wait_s:
+    is_for_later = accepted.payment.terms.scheduled_at is not None
+    if wait_s and not is_for_later:
         with here.waiters.place() as placed:
             if placed:
                 applied = {"Preference-Applied": f"wait={wait_s}"}
                 return _after_waiting(accepted, wait_s, {**where, **replayed, **applied})
-        if accepted.replayed:
-            # The answer to a repetition must not depend on whether a place to wait was free.
-            return _after_waiting(accepted, 0, {**where, **replayed})
+    if wait_s and accepted.replayed:
+        # The answer to a repetition must not depend on whether a place to wait was free.
+        return _after_waiting(accepted, 0, {**where, **replayed})
     return _as_accepted(accepted, {**where, **replayed})
 
 

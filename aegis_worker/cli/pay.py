@@ -137,6 +137,10 @@ def _pay_one(api: Api, body: Mapping[str, Any], key: str | None, wait_s: float, 
         _print_refusal(reply, key, as_json)
         return 1
     job = {**reply.body["job"], "payment_id": reply.body["id"]}
+    scheduled_at = reply.body["scheduled_at"]
+    if scheduled_at is not None:
+        wait_s = 0.0
+        remark(f"it is charged at {scheduled_at}; until then `aegis cancel` takes it back")
     if wait_s > 0:
         with progress("waiting for the result", total=None):
             job = await_job(api, job, wait_s)
@@ -188,6 +192,7 @@ def payment_facts(payment: Mapping[str, Any]) -> dict[str, Any]:
         **amount_facts(payment["amounts"], payment["currency"], payment["amount"]),
         "method": payment["payment_method"]["type"],
         "reference": payment["reference"],
+        "scheduled for (UTC)": payment["scheduled_at"],
         "gateway": payment["gateway"],
         "error": of_error(error),
         "advice": error and error["advised_action"],

@@ -21,7 +21,15 @@ _FIELD_OF = {
     "wallet": "provider",
     "pay_later": "provider",
 }
-_AS_THEY_ARE = ("capture_method", "reference", "mandate", "description", "statement_descriptor", "return_url")
+_AS_THEY_ARE = (
+    "capture_method",
+    "reference",
+    "scheduled_at",
+    "mandate",
+    "description",
+    "statement_descriptor",
+    "return_url",
+)
 
 _OPTIONS = (
     click.option("--amount", metavar="MINOR", help="Minor units, a whole number: 1999 USD is 19.99 dollars."),
@@ -64,6 +72,12 @@ _OPTIONS = (
         multiple=True,
         help="What is known of who pays, for gateways that ask: email, phone, ip, or a field of billing_address,"
         " shipping_address or browser, such as billing_address.country=IN. Once for each field.",
+    ),
+    click.option(
+        "--at",
+        "scheduled_at",
+        metavar="TIME",
+        help="Charge it then: RFC 3339, such as 2026-12-01T09:00:00Z. Until then `aegis cancel` takes it back.",
     ),
     click.option("--off-session", is_flag=True, default=None, help="The payer is not there to do anything."),
     click.option("--mandate", metavar="ID", help="The gateway's id of what the payer agreed to before."),

@@ -130,7 +130,8 @@ def _take(
             replayed = reply.body["outcome"] == "replayed"
             report.replayed += replayed
             report.accepted += not replayed
-            jobs.append({"id": reply.body["job_id"], "payment_id": reply.body["payment_id"]})
+            if "scheduled_at" not in line.body:
+                jobs.append({"id": reply.body["job_id"], "payment_id": reply.body["payment_id"]})
 
 
 def _await_all(

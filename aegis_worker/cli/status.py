@@ -128,6 +128,7 @@ def print_payment(found: Found) -> None:
             **amount_facts(body["amounts"], body["currency"], body["amount"]),
             "method": payment.payment_method["type"],
             "reference": payment.reference,
+            "scheduled for (UTC)": payment.terms.scheduled_at,
             "gateway": payment.gateway,
             "gateway's id": payment.gateway_ref,
             "error": of_error(payment.last_error),

@@ -16,6 +16,7 @@ from aegis_worker.errors import IllegalTransition
 from .amounts import OF_ENTITIES, closing, moved
 from .dispute_statuses import contested
 from .modes import Mode
+from .moments import rfc3339
 from .money import Money
 from .terms import PaymentTerms
 from .transitions import (
@@ -184,6 +185,7 @@ class Fact(Struct, frozen=True):
 
 def initiated(payment: Payment) -> Fact:
     """The first fact of every payment: what was asked for. No payment method details: they stand on the row."""
+    at = payment.terms.scheduled_at
     return Fact(
         EventType.INITIATED,
         {
@@ -194,6 +196,7 @@ def initiated(payment: Payment) -> Fact:
             "reference": payment.reference,
             "customer_id": payment.customer.get("id"),
             "mode": payment.mode,
+            **({} if at is None else {"scheduled_at": rfc3339(at)}),
         },
     )
 

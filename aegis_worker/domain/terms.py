@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -23,7 +24,8 @@ class PaymentTerms(Struct, frozen=True):
     The request to pay, the payment and the calls to gateways hold this very object, so that a field which is declared
     here goes with all of them. Every field but `amount` has the name of its field in the API's body and of its column.
     `payment_method` is `{"type": "card", "token": …}` and the like. `off_session`: the payer is not there to do anything.
-    `mandate`: the gateway's own id of what the payer agreed to before. `order_lines`: what is bought.
+    `mandate`: the gateway's own id of what the payer agreed to before. `order_lines`: what is bought. `scheduled_at`
+    (aware): not to be charged before; gateways are told nothing of it.
     """
 
     amount: Money
@@ -38,3 +40,4 @@ class PaymentTerms(Struct, frozen=True):
     off_session: bool | None = None
     mandate: str | None = None
     order_lines: Sequence[Mapping[str, Any]] | None = None
+    scheduled_at: datetime | None = None

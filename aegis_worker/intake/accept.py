@@ -21,7 +21,7 @@ from aegis_worker.errors import AegisError, DatabaseUnavailable, IdempotencyInPr
 from aegis_worker.persistence.accepting import kept
 from aegis_worker.persistence.database import Database
 
-from .command import Accepted, PaymentCommand, born, told_before
+from .command import Accepted, PaymentCommand, born, in_time, told_before
 from .together import Together
 from .writing import Patience, Writing
 
@@ -86,6 +86,7 @@ class Intake:
         accepted already.
         Raises DatabaseUnavailable when none is.
         """
+        commands = self._in_time(commands)
         asked = [born(command) for command in commands]
         crash_point("intake.received")
         if not asked:
@@ -106,6 +107,14 @@ class Intake:
                     # One of its own, because others are told the same one, each in a thread of theirs.
                     raise DatabaseUnavailable(str(each)) from each
         return told
+
+    def _in_time(self, commands: Sequence[PaymentCommand]) -> Sequence[PaymentCommand]:
+        """The commands; those for a time that can't be taken are refused. Only where one names a time is a clock read."""
+        if all(command.terms.scheduled_at is None for command in commands):
+            return commands
+        with self._database.read() as connection:
+            now = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return [in_time(command, now) for command in commands]
 
     def _told_refused(
         self, refused: Mapping[str, tuple[Born, AegisError]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aegis_worker.domain.accepting import Born, KeptPayment, Key
@@ -12,9 +12,10 @@ from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.replay import unborn
+from aegis_worker.domain.scheduling import why_not_then
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import same_name
-from aegis_worker.errors import AegisError, IdempotencyKeyReused, MethodRefused
+from aegis_worker.errors import AegisError, IdempotencyKeyReused, Refused, ScheduleRefused
 from aegis_worker.ids import JOB, PAYMENT, new_id
 
 
@@ -22,7 +23,7 @@ from aegis_worker.ids import JOB, PAYMENT, new_id
 class PaymentCommand:
     """One validated request to pay. `request_hmac` covers the whole canonical request.
 
-    `refused`: why it is not accepted as the gateways are configured now. It may have been accepted before.
+    `refused`: why it is not accepted as things stand now. It may have been accepted before.
     """
 
     owner: Owner
@@ -31,7 +32,7 @@ class PaymentCommand:
     request_hmac: bytes
     terms: PaymentTerms
     payer: Payer | None = None
-    refused: MethodRefused | None = None
+    refused: Refused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,13 @@ def born(command: PaymentCommand) -> Born:
     payment, (first,) = unborn_payment.record([initiated(unborn_payment)])
     key = Key(*command.owner, command.route, command.idempotency_key)
     return Born(key, command.request_hmac, payment, first, new_id(JOB), command.payer)
+
+
+def in_time(command: PaymentCommand, now: datetime) -> PaymentCommand:
+    """The command, refused where its payment can't be scheduled for when it says."""
+    at = command.terms.scheduled_at
+    why_not = None if at is None or command.refused is not None else why_not_then(at, now)
+    return command if why_not is None else replace(command, refused=ScheduleRefused(why_not))
 
 
 def marks(one: Born) -> set[tuple[str, ...]]:

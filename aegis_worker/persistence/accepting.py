@@ -40,8 +40,9 @@ WITH given AS (
     FROM accepted
     RETURNING id, created_at, metadata
 ), job AS (
-    INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)
-    SELECT job_id, payment_id, merchant_id, mode, 'process', 'payments', 'queued' FROM accepted
+    INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, run_at)
+    SELECT job_id, payment_id, merchant_id, mode, 'process', 'payments', 'queued', coalesce(scheduled_at, clock_timestamp())
+    FROM accepted
 ), event AS (
     INSERT INTO payment_events (payment_id, seq, type, data)
     SELECT payment_id, 1, event_type, event_data FROM accepted

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import fields
 from sqlalchemy import BigInteger, Boolean, Column, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.terms import PaymentTerms
@@ -34,6 +34,7 @@ def columns() -> tuple[Column[Any], ...]:
         Column("off_session", Boolean),
         Column("mandate", Text),
         Column("order_lines", JSONB),
+        Column("scheduled_at", TIMESTAMP(timezone=True)),
     )
 
 
@@ -50,6 +51,8 @@ def row_of_terms(terms: PaymentTerms) -> dict[str, Any]:
     row["amount_minor"], row["currency"] = terms.amount.minor, terms.amount.currency
     if "id" in terms.customer:
         row["customer_id"] = terms.customer["id"]
+    if terms.scheduled_at is not None:
+        row["scheduled_at"] = terms.scheduled_at.isoformat()
     return row
 
 

@@ -106,6 +106,9 @@ def _waiting(case: CaseFile, job: StoredJob) -> Next:
     what_for = room_named(job.operation).waits_for(job.operation)
     if what_for is not None:
         return Next(f"{what_for}{overdue}", "worker", job.run_at)
+    scheduled_at = payment.terms.scheduled_at
+    if latest is None and scheduled_at is not None and scheduled_at > case.now:
+        return Next("it is charged at its time, and can be cancelled until then", "worker", scheduled_at)
     if latest is None and job.status == "waiting":
         what = (
             f"a worker chooses a gateway again; if none takes it for too long, it fails, uncharged{overdue}"

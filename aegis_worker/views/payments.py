@@ -9,6 +9,8 @@ from typing import Any
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.payment import Payment
 
+from .values import rfc3339_or_none
+
 
 def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -> dict[str, Any]:
     """A payment. Objects from the merchant have sorted keys, whether they come from the request or the database."""
@@ -28,6 +30,7 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
         "description": terms.description,
         "statement_descriptor": terms.statement_descriptor,
         "return_url": terms.return_url,
+        "scheduled_at": rfc3339_or_none(terms.scheduled_at),
         "off_session": terms.off_session or False,
         "mandate": terms.mandate,
         "order_lines": terms.order_lines and [_sorted(line) for line in terms.order_lines],

@@ -78,6 +78,7 @@ FIELDS: Mapping[str, str] = {
     "payment_method": "the kind of method alone, such as `card`",
     "mode": "`live` or `test`, as the key that the payment was made with; in every event",
     "customer_id": "the merchant's own id of who pays, or null",
+    "scheduled_at": "when it is to be charged; only of a payment for later",
     "gateway": "the gateway that the event is about",
     "gateway_ref": "the gateway's id of the charge",
     "attempt": "the number of the attempt, from 1",
@@ -164,7 +165,7 @@ def _facts() -> dict[EventType, Fact]:
     error = describe_error("insufficient_funds", gateway=_GATEWAY, gateway_code="51", message="")
     doubtful = _in_doubt()
     made: list[Fact] = [
-        domain.initiated(_PAYMENT),
+        domain.initiated(replace(_PAYMENT, terms=replace(_PAYMENT.terms, scheduled_at=_AT))),
         *charge.opened(_PAYMENT, Operation.PROCESS, _GATEWAY, 1),
         domain.retried(_GATEWAY, "sandbox_b", "insufficient_funds"),
         *charge.approved(_PAYMENT, Operation.AUTHENTICATE, _GATEWAY, captured),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.outbox_events import STORY, a_payment, execute, settings_with
@@ -72,6 +73,17 @@ def test_what_is_known_of_payers_is_forgotten_after_its_time(database: Database)
     new = accept_one(database, "new", payer={"email": "asha@shop.example"}).payment.id
     assert purge(database, SETTINGS) == _NOTHING | {"payer_details": 1}
     assert rows(database, "SELECT payment_id FROM payer_details") == [{"payment_id": new}]
+
+
+def test_the_payer_of_a_payment_for_later_is_known_until_it_was_charged(database: Database) -> None:
+    later = datetime.now(UTC) + timedelta(days=40)
+    payment_id = accept_one(database, payer={"ip": "203.0.113.7"}, scheduled_at=later).payment.id
+    execute(database, "UPDATE payer_details SET created_at = now() - interval '31 days'")
+    assert purge(database, SETTINGS) == _NOTHING
+    execute(
+        database, f"UPDATE payments SET scheduled_at = now() - interval '31 days' WHERE id = '{payment_id}'"
+    )
+    assert purge(database, SETTINGS) == _NOTHING | {"payer_details": 1}
 
 
 def test_deliveries_that_have_ended_are_forgotten_after_their_time(

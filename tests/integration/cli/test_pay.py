@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from support.payments import rows
 from support.sandbox_process import eventually, running_sandbox
 
 from aegis_worker.cli.relay import relay_pass
+from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.persistence.api_keys import create_key
 from aegis_worker.persistence.database import Database
@@ -137,6 +139,17 @@ def test_a_decline_is_a_result_and_says_why(aegis: Aegis) -> None:
     assert ran.json["payment"]["state"] == "FAILURE"
     assert ran.json["payment"]["last_error"]["code"] == "expired_card"
     assert ran.json["job"]["status"] == "failed"
+
+
+@pytest.mark.usefixtures("front")
+def test_nobody_waits_for_a_payment_for_later_alone_or_in_a_file(aegis: Aegis, tmp_path: Path) -> None:
+    at = rfc3339(datetime.now(UTC) + timedelta(days=3))
+    ran = aegis(*PAY, "--token", "tok_ok", "--at", at, "--json")
+    assert (ran.exit_code, ran.json["payment"]["state"]) == (0, "INITIATED")
+    assert ran.json["payment"]["scheduled_at"] == at
+    assert f"it is charged at {at}" in ran.err
+    ran = aegis("pay", "--file", a_file(tmp_path, a_body(scheduled_at=at)), "--json")
+    assert (ran.exit_code, ran.json["accepted"], ran.json["unfinished"]) == (0, 1, 0)
 
 
 @pytest.mark.usefixtures("front")

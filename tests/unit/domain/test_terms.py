@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from msgspec.structs import replace
 
 from aegis_api.payments.accepting import PAYMENTS_ROUTE, command_of
@@ -25,6 +27,7 @@ EVERY_TERM = PaymentTerms(
     metadata={"cart": "c-81"},
 )
 DESCRIBED = replace(EVERY_TERM, statement_descriptor="BLUE TICKETS")
+SCHEDULED = replace(EVERY_TERM, off_session=True, scheduled_at=datetime(2026, 12, 1, 9, tzinfo=UTC))
 
 
 def test_a_fingerprint_is_what_it_was_before_there_were_terms() -> None:
@@ -53,6 +56,28 @@ def test_a_fingerprint_covers_the_terms_that_a_gateway_is_sent() -> None:
     ]
     prints = {replace(request, terms=terms).fingerprint() for terms in [EVERY_TERM, *others]}
     assert len(prints) == 1 + len(others)
+
+
+def test_a_fingerprint_covers_no_term_that_gateways_are_not_told() -> None:
+    request = GatewayRequest(Operation.PROCESS, "pay_1", "pay_1-p1", SCHEDULED)
+    at_once = replace(request, terms=replace(SCHEDULED, scheduled_at=None))
+    assert request.fingerprint() == at_once.fingerprint()
+
+
+def test_the_same_time_spelt_in_two_ways_is_the_same_request() -> None:
+    body = {"amount": 1, "currency": "USD", "payment_method": {"type": "card", "token": "tok_ok"}}
+    hmacs = {
+        command_of(
+            Owner("m_1", "test"),
+            PAYMENTS_ROUTE,
+            "key",
+            PaymentRequestSchema().load({**body, "scheduled_at": at}),
+            secret="s" * 32,
+            gateways=(),
+        ).request_hmac
+        for at in ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00.000+01:00")
+    }
+    assert len(hmacs) == 1
 
 
 def test_a_fingerprint_covers_what_is_sent_of_the_payer_but_no_personal_data() -> None:
@@ -95,6 +120,9 @@ def test_the_hmac_of_a_request_is_what_it_was_before_there_were_terms() -> None:
 
 def test_terms_come_back_from_their_columns() -> None:
     bare = PaymentTerms(Money(5, "JPY"), {"type": "card", "token": "tok_ok"})
-    for terms in (EVERY_TERM, DESCRIBED, bare):
+    for terms in (EVERY_TERM, DESCRIBED, SCHEDULED, bare):
         unset = {column.name: None for column in columns()}
-        assert terms_from_row(unset | row_of_terms(terms)) == terms
+        written = row_of_terms(terms)
+        if "scheduled_at" in written:
+            written["scheduled_at"] = datetime.fromisoformat(written["scheduled_at"])
+        assert terms_from_row(unset | written) == terms

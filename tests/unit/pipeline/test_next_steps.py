@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.pipeline.operations import next_step, settle
-from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Route, Settled, Step, Work
+from aegis_worker.pipeline.work import Answer, Ask, Policy, Rest, Route, Send, Settled, Step, Work
 from aegis_worker.routing.router import Decision
 
 POLICY = Policy(max_attempts=3, verify_ladder_s=(10.0, 30.0), poison_cap=5)
@@ -74,6 +75,31 @@ def job_of(step: Step) -> tuple[str, str]:
 def test_a_charge_in_flight_at_a_gateway_that_is_gone_goes_to_a_person() -> None:
     step = next_step(work_on(at_gateway(), an_attempt(status="SENT"), configured="b"), POLICY)
     assert job_of(step) == ("review", "gateway a is no longer configured")
+
+
+def scheduled(at_s: float) -> Payment:
+    """A payment that is not to be charged before."""
+    payment = a_payment()
+    at = datetime.fromtimestamp(at_s, UTC)
+    return replace(payment, terms=replace(payment.terms, scheduled_at=at)).record(
+        [Fact(EventType.INITIATED, {})]
+    )[0]
+
+
+def test_a_payment_whose_time_has_not_come_rests_until_then_whoever_woke_it() -> None:
+    step = next_step(work_on(scheduled(NOW_S + 30)), POLICY)
+    assert isinstance(step, Rest)
+    assert (step.job.status, step.job.queue, step.job.run_in_s) == ("waiting", "payments", 30.0)
+    assert isinstance(next_step(work_on(scheduled(NOW_S)), POLICY), Send)
+
+
+def test_a_payment_waits_for_gateways_from_its_time_on_and_not_from_its_acceptance() -> None:
+    work = work_on(scheduled(NOW_S - 5), configured="")
+    down = Decision((), {"a": "is paused"}, back_in_s={"a": 10.0})
+    waiting = replace(work, route=replace(work.route, decision=down), job=replace(work.job, made_at_s=0.0))
+    assert job_of(next_step(waiting, POLICY))[0] == "waiting"
+    late = replace(waiting, payment=scheduled(NOW_S - POLICY.route_wait_s))
+    assert job_of(next_step(late, POLICY))[0] == "failed"
 
 
 def test_an_approval_that_never_moved_its_payment_goes_to_a_person() -> None:

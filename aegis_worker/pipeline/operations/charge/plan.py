@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
 from aegis_worker.domain.payment import Fact, failed, retried
 from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.domain.scheduling import too_early_s
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
 from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
@@ -48,7 +50,7 @@ def first_step(work: Work, policy: Policy) -> Step:
         return Rest(ended(work))
     latest = work.latest
     if latest is None:
-        return _called_off(work) or _next_try(work, policy)
+        return _called_off(work) or _too_early(work) or _next_try(work, policy)
     unreachable = unreachable_because(work, latest)
     if unreachable is not None:
         return review(work, unreachable)
@@ -148,6 +150,14 @@ def _called_off(work: Work) -> Rest | None:
     return Rest(JobChange("failed", reason="cancelled"), [fact])
 
 
+def _too_early(work: Work) -> Rest | None:
+    """The rest until the time that the payment is scheduled for; whoever makes its job due earlier has not moved that."""
+    early_s = too_early_s(work.payment.terms.scheduled_at, work.time_of_day_s)
+    if early_s == 0.0:
+        return None
+    return Rest(JobChange("waiting", "payments", run_in_s=early_s, reason="its time has not come"))
+
+
 def _latest_refusal(work: Work) -> Attempt | None:
     steps = [one for one in work.attempts if one.operation in CHARGING_STEPS]
     return next((one for one in reversed(steps) if one.status in ("DECLINED", "NOT_SENT")), None)
@@ -185,7 +195,9 @@ def _waited_s(work: Work) -> float:
     """For how long nothing has happened to the payment. A payer may take longer to authenticate than it may wait."""
     latest = work.latest
     if latest is None:
-        return work.now_s - work.job.made_at_s
+        at = work.payment.terms.scheduled_at
+        due_at_s = -math.inf if at is None else at.timestamp() - work.job.since_1970_s
+        return work.now_s - max(work.job.made_at_s, due_at_s)
     return 0.0 if latest.answered_at_s is None else work.now_s - latest.answered_at_s
 
 
