@@ -23,6 +23,7 @@ from .config import AmountLimits, GatewayConfig
 from .limits import breaker_limits, numbers, retry_limits
 from .null.adapter import NullAdapter
 from .paypal.adapter import PayPalAdapter
+from .razorpay.adapter import RazorpayAdapter
 from .reach import FILES, reach
 from .sandbox.adapter import SandboxAdapter
 from .stripe.adapter import StripeAdapter
@@ -33,6 +34,7 @@ ADAPTERS: dict[str, Callable[[GatewayConfig], Adapter]] = {
     "stripe": StripeAdapter,
     "adyen": AdyenAdapter,
     "paypal": PayPalAdapter,
+    "razorpay": RazorpayAdapter,
 }
 
 # These gateways move no money, whatever a table says, so they are for test payments alone.

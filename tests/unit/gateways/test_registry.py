@@ -249,8 +249,9 @@ def test_every_adapter_with_an_address_declares_by_what_its_answers_are_known() 
     for name, adapter in ADAPTERS.items():
         options = {"return_url": "https://shop.test"} if name in ("adyen", "paypal") else {}
         options |= {"client_id": "c"} if name == "paypal" else {}
+        options |= {"key_id": "rzp_test_1"} if name == "razorpay" else {}
         given: Any = {"name": "g", "adapter": name, "base_url": "http://127.0.0.1:1", "options": options}
-        config = GatewayConfig(**given, api_key="k", account="a")
+        config = GatewayConfig(**given, api_key="k", account="acc_1")
         identity = adapter(config).capabilities.identity
         is_in_process = name in IN_PROCESS
         for declared in (identity.answers, identity.look_ups):
@@ -258,7 +259,7 @@ def test_every_adapter_with_an_address_declares_by_what_its_answers_are_known() 
         assert is_in_process == (identity == Declared())
 
 
-@pytest.mark.parametrize("name", ["stripe", "adyen"])
+@pytest.mark.parametrize("name", ["stripe", "adyen", "razorpay"])
 def test_a_table_that_stands_ready_in_the_file_is_a_good_one(tmp_path: Path, name: str) -> None:
     text = (default_config_dir() / "gateways.toml").read_text()
     table = text[text.index(f"# [gateways.{name}]") :].partition("\n\n")[0]
