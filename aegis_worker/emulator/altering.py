@@ -19,9 +19,12 @@ _PAYMENTS = frozenset(
         "latest_charge",
         "merchantReference",
         "merchant_payment_id",
+        "order_id",
+        "payment_id",
         "payment_intent",
         "paymentPspReference",
         "pspReference",
+        "receipt",
         "reference",
     }
 )
@@ -31,6 +34,8 @@ _AMOUNTS = frozenset(
         "amount_authorized",
         "amount_capturable",
         "amount_captured",
+        "amount_due",
+        "amount_paid",
         "amount_received",
         "amount_refunded",
         "value",

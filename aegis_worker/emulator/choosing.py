@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .faults import FaultSwitch
 from .scenarios.rules import Scenario
@@ -17,15 +17,20 @@ HEADER = "emulator-script"
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a wire format can be told to do. `ends_later`: operations that may be decided, or undone, after the answer."""
+    """What a wire format can be told to do. `ends_later`: operations that may be decided, or undone, after the answer.
+    `without`: the names of scripts that mean nothing there, by operation.
+    """
 
     wire: str
     operations: frozenset[str]
     ends_later: frozenset[str]
+    without: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
 
     def takes(self, script: Script, operation: str) -> bool:
         """Whether the script can act on this operation here."""
         if operation not in self.operations or (script.wires and self.wire not in script.wires):
+            return False
+        if script.name in self.without.get(operation, ()):
             return False
         if script.ends_later and operation != "charge" and operation not in self.ends_later:
             return False

@@ -115,12 +115,25 @@ _OTHER_OPERATIONS = (
     _on("look_up", "garbage", "answers a look-up with a body that is no JSON"),
     _on("look_up", "other_payment", "answers a look-up with another payment"),
     _on("look_up", "latency", "answers a look-up after N ms (1000)"),
+    _on("refund", "busy", "says that the first refund with this key is still under way, and moves nothing"),
+    *(
+        Failure(
+            f"other_{what}_on_capture",
+            _CALL,
+            f"captures; the answer shows another {what}",
+            f"other_{what}",
+            "capture",
+            wires=("razorpay",),
+        )
+        for what in ("payment", "amount", "currency")
+    ),
     _on("capture", "pending", "takes the capture in, and carries it out after N s (3)", "later"),
     _on("capture", "pending_fail", "takes the capture in, and fails it after N s (3)", "later"),
     _on("capture", "fails_late", "captures, and takes it back after N s (3)", "later"),
     _on("refund", "pending", "takes the refund in, and carries it out after N s (3)", "later"),
     _on("refund", "pending_fail", "takes the refund in, and fails it after N s (3)", "later"),
 )
+_WITH_A_PAGE = ("sandbox", "stripe", "adyen", "razorpay")
 _WITH_A_PERSON = frozenset({"approval_reversed"})
 _BESIDE_SCRIPTS = (
     Failure(
@@ -158,7 +171,7 @@ _BESIDE_SCRIPTS = (
         "the payer fails the challenge: `authentication_failed`",
         "3ds_abandoned",
         then="click “Fail authentication” on the page",
-        wires=("sandbox", "stripe", "adyen"),
+        wires=_WITH_A_PAGE,
     ),
     Failure(
         "payer_returns_twice",
@@ -166,7 +179,7 @@ _BESIDE_SCRIPTS = (
         "the payer comes back twice: one charge",
         "3ds_abandoned",
         then="click “Complete authentication” on the page, twice",
-        wires=("sandbox", "stripe", "adyen"),
+        wires=_WITH_A_PAGE,
     ),
     Failure(
         "payer_returns_late",
@@ -174,7 +187,7 @@ _BESIDE_SCRIPTS = (
         "the payer passes after it has expired: nothing is charged",
         "3ds_abandoned_1",
         then="click “Complete authentication” on the page after 2 s",
-        wires=("sandbox", "stripe", "adyen"),
+        wires=_WITH_A_PAGE,
     ),
     Failure(
         "webhook_first",
@@ -190,6 +203,55 @@ _BESIDE_SCRIPTS = (
         "capture",
         then="void the payment before the capture is decided",
         wires=("sandbox", "adyen"),
+    ),
+    Failure(
+        "pays_again",
+        "the payer",
+        "a payment of an order fails, and the payer pays the order by another one",
+        then="pay the order with `tok_soft_insufficient_funds`, then with `tok_ok`",
+        wires=("razorpay",),
+    ),
+    Failure(
+        "late_duplicate",
+        "later",
+        "a payment that has failed is approved once its order was paid by another one: it is given back at once",
+        then="pay the order with `tok_late_authorization_60`, then with `tok_ok`; let a minute pass",
+        wires=("razorpay",),
+    ),
+    Failure(
+        "never_captured",
+        "later",
+        "what nobody captures is given back after three days; the payment is refunded, and was never captured",
+        then='pay an order that is captured manually, `POST /_sandbox/clock {"advance_s": 259201}`',
+        wires=("razorpay",),
+    ),
+    Failure(
+        "captured_again",
+        _CALL,
+        "a capture has no key: a repeated one is refused, because the payment has already been captured",
+        then="capture the same payment twice",
+        wires=("razorpay",),
+    ),
+    Failure(
+        "captured_in_part",
+        _CALL,
+        "a capture of another amount than the whole is refused",
+        then="capture a payment for less than its amount",
+        wires=("razorpay",),
+    ),
+    Failure(
+        "receipt_twice",
+        _CALL,
+        "a receipt makes another order each time, unless it is to be unique: then the first order comes back",
+        then="post an order twice, with and without `unique_receipt`",
+        wires=("razorpay",),
+    ),
+    Failure(
+        "refund_key_reused",
+        _CALL,
+        "another refund under a key that is known is refused with 409",
+        then="refund twice under one X-Refund-Idempotency, for other amounts",
+        wires=("razorpay",),
     ),
     Failure(
         "dispute_by_hand",

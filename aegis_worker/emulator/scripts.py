@@ -20,6 +20,8 @@ class Effect(StrEnum):
     TAKE_BACK = "take_back"
     # Done, and later sent back: refunds by the payer's bank, captures by the gateway.
     SEND_BACK = "send_back"
+    # Failed, and later done all the same: charges.
+    LATE = "late"
     NOTHING = "nothing"
 
 
@@ -130,12 +132,14 @@ class Script:
     @property
     def ends_later(self) -> bool:
         """Whether what it does is decided, or undone, after the answer."""
-        return self.effect in (Effect.PENDING, Effect.TAKE_BACK, Effect.SEND_BACK)
+        return self.effect in (Effect.PENDING, Effect.TAKE_BACK, Effect.SEND_BACK, Effect.LATE)
 
     def fits(self, operation: str) -> bool:
         """Whether `_on_<operation>` may be given: not every operation can end later, and a look-up moves nothing."""
         if self.payer_must_act or self.commit_after_s > 0:
             return False
+        if self.effect is Effect.LATE:
+            return operation == "charge"
         if operation == "look_up":
             shows = self.wire is not Wire.ANSWER or self.answer_after_ms > 0 or self.clock_s > 0
             return shows and not self.hidden_s and not self.down_s

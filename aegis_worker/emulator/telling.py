@@ -61,7 +61,7 @@ def on_the_way(
     elif telling is Telling.MALFORMED:
         body = body[: len(body) // 2]
         if headers:
-            headers = sign(secret, timestamp, body)[0]
+            headers |= sign(secret, timestamp, body)[0]
     return headers, body
 
 

@@ -96,7 +96,7 @@ class Emulated:
     ) -> Paid:
         """One charge, of what is only held until it is captured where it is `held`."""
         reference = reference or uuid.uuid4().hex
-        call = self._shop.charge(reference, key or uuid.uuid4().hex, token, held)
+        call = self._shop.charge(reference, key or uuid.uuid4().hex, token, held, self)
         return Paid(reference, self.call(call, emulator_script=script))
 
     def do(self, operation: str, reference: str, *, script: str = "") -> Seen:
@@ -121,7 +121,7 @@ class Emulated:
 
 
 class _Sandbox:
-    def charge(self, reference: str, key: str, token: str, held: bool) -> Call:
+    def charge(self, reference: str, key: str, token: str, held: bool, at: Emulated) -> Call:
         body = {
             "reference": reference,
             "amount": AMOUNT,
@@ -137,7 +137,7 @@ class _Sandbox:
 
 
 class _Stripe:
-    def charge(self, reference: str, key: str, token: str, held: bool) -> Call:
+    def charge(self, reference: str, key: str, token: str, held: bool, at: Emulated) -> Call:
         form = {
             "amount": AMOUNT,
             "currency": "usd",
@@ -166,7 +166,7 @@ class _Stripe:
 
 
 class _Adyen:
-    def charge(self, reference: str, key: str, token: str, held: bool) -> Call:
+    def charge(self, reference: str, key: str, token: str, held: bool, at: Emulated) -> Call:
         body = {
             "merchantAccount": "ShopECOM",
             "amount": {"value": AMOUNT, "currency": "USD"},
@@ -186,7 +186,7 @@ class _Adyen:
 
 
 class _PayPal:
-    def charge(self, reference: str, key: str, token: str, held: bool) -> Call:
+    def charge(self, reference: str, key: str, token: str, held: bool, at: Emulated) -> Call:
         unit = {"amount": {"currency_code": "USD", "value": "19.99"}, "invoice_id": reference}
         body = {
             "intent": "AUTHORIZE" if held else "CAPTURE",
@@ -209,6 +209,31 @@ class _PayPal:
         )
 
 
+class _Razorpay:
+    def charge(self, reference: str, key: str, token: str, held: bool, at: Emulated) -> Call:
+        """The payer pays an order, which has to be there first."""
+        body = {
+            "amount": AMOUNT,
+            "currency": "USD",
+            "receipt": reference,
+            "notes": {"reference": reference},
+            "payment_capture": not held,
+            "unique_receipt": True,
+        }
+        order = _json("/v1/orders", body, {})
+        made = at.call(order)
+        if made.status != 200:
+            return order
+        return _json(f"/checkout/{made.json['id']}/pay", {"method": "card", "token": token}, {})
+
+    def later(self, operation: str, row: Mapping[str, Any], at: Emulated) -> Call:
+        path = f"/v1/payments/{row['payment_id']}"
+        if operation == "look_up":
+            return Call("GET", path)
+        body = {"amount": AMOUNT, "currency": "USD"} if operation == "capture" else {}
+        return _json(f"{path}/{operation}", body, {})
+
+
 def _json(path: str, body: object, headers: Mapping[str, str]) -> Call:
     return Call("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})
 
@@ -218,6 +243,7 @@ _SHOPS: dict[str, Callable[[], Any]] = {
     "stripe": _Stripe,
     "adyen": _Adyen,
     "paypal": _PayPal,
+    "razorpay": _Razorpay,
 }
 
 

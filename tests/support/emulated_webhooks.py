@@ -36,6 +36,9 @@ def is_genuine(at: Emulated, webhook: Received) -> bool:
         )
     if at.name == "paypal":
         return _signed_by_certificate(at, webhook)
+    if at.name == "razorpay":
+        signature = hmac.new(at.secret.encode(), webhook.body, hashlib.sha256).hexdigest()
+        return webhook.headers.get("x-razorpay-signature") == signature
     given = webhook.headers.get(f"{at.name}-signature", "")
     parts = dict(part.split("=", 1) for part in given.split(",") if part)
     message = f"{parts.get('t')}.".encode() + webhook.body

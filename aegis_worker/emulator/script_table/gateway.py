@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..scripts import Effect, Script, Wire
 
 _LONGEST_MS = 120_000
-_ASKABLE = frozenset({"sandbox", "stripe", "paypal"})
+_ASKABLE = frozenset({"sandbox", "stripe", "paypal", "razorpay"})
 # PayPal answers a repeat with what the first call made, as that is now, and charges no invoice twice.
 _KEEPS_ANSWERS = frozenset({"sandbox", "stripe", "adyen"})
 

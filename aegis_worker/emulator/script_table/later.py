@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..scripts import Effect, Script
 
 _REFUNDS = frozenset({"refund"})
-_PAYPAL = frozenset({"paypal"})
+_PAYPAL, _RAZORPAY = frozenset({"paypal"}), frozenset({"razorpay"})
 
 LATER = (
     Script(
@@ -94,6 +94,16 @@ LATER = (
         honoured_only=True,
         wires=_PAYPAL,
     ),
+    Script(
+        "late_authorization",
+        "the payment fails, because the bank says nothing in time; N s (3) later the bank has approved it all the same",
+        97,
+        Effect.LATE,
+        code="timed_out",
+        takes="settle_s",
+        settle_s=3,
+        wires=_RAZORPAY,
+    ),
     Script("dispute", "approves; the payer disputes it once it is captured", 60, dispute="needs_response"),
     Script(
         "dispute_won",
@@ -136,6 +146,6 @@ LATER = (
         dispute="warning",
         dispute_ends="closed",
         dispute_s=3,
-        wires=frozenset({"sandbox", "stripe", "paypal"}),
+        wires=frozenset({"sandbox", "stripe", "paypal", "razorpay"}),
     ),
 )

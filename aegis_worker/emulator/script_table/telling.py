@@ -54,7 +54,7 @@ TELLING = (
         "approves; its webhooks name another account",
         93,
         telling=Telling.OTHER_ACCOUNT,
-        wires=frozenset({"stripe", "adyen"}),
+        wires=frozenset({"stripe", "adyen", "razorpay"}),
     ),
     Script(
         "webhook_other_mode",

@@ -10,6 +10,7 @@ from aegis_worker.emulator import tokens
 from aegis_worker.emulator.adyen import cards as adyen
 from aegis_worker.emulator.failures import FAILURES, Failure
 from aegis_worker.emulator.paypal import sources as paypal
+from aegis_worker.emulator.razorpay import sources as razorpay
 from aegis_worker.emulator.scripts import Script
 from aegis_worker.emulator.stripe import cards as stripe
 from aegis_worker.emulator.tokens import named
@@ -30,6 +31,7 @@ BY_TOKEN: dict[str, Callable[[str], Script | None]] = {
     "stripe": at_stripe,
     "adyen": at_adyen,
     "paypal": lambda token: paypal.script_of(token, 1999, "paypal"),
+    "razorpay": lambda token: razorpay.script_of(token, 1999, "razorpay"),
 }
 CASES = [
     pytest.param(failure, gateway, id=f"{failure.name}-{gateway}")
