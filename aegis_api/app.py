@@ -35,6 +35,8 @@ from .payments.history import blueprint as history
 from .payments.method_schemas import PAYMENT_METHODS
 from .payments.routes import blueprint as payments
 from .routing.routes import blueprint as routing
+from .tokens.card_schemas import CardSchema
+from .tokens.routes import blueprint as tokens
 from .webhooks.routes import blueprint as webhooks
 
 # The OpenAPI document lists the routes in this order.
@@ -46,6 +48,7 @@ _BLUEPRINTS = (
     disputes,
     confirms,
     batches,
+    tokens,
     explanations,
     jobs,
     webhooks,
@@ -59,7 +62,7 @@ _BLUEPRINTS = (
 )
 _THREADS = 4
 # Schemas that get a name in the document although no operation takes or answers one of them by itself.
-_NAMED_SCHEMAS = (*PAYMENT_METHODS.values(), BatchLineSchema())
+_NAMED_SCHEMAS = (CardSchema(), *PAYMENT_METHODS.values(), BatchLineSchema())
 
 
 @cache

@@ -64,6 +64,12 @@ class IdempotencyInProgress(Retryable):
     code = "idempotency_in_progress"
 
 
+class VaultUnavailable(Retryable):
+    """A store of the card vault can't be reached, or is one that the vault must not use; nothing was kept or sent."""
+
+    code = "vault_unavailable"
+
+
 class TooBusy(Retryable):
     """So many requests of this kind are under way that one more could keep others waiting; nothing was done."""
 
@@ -138,6 +144,22 @@ class ScheduleRefused(Refused):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.more = {"errors": [{"pointer": "/scheduled_at", "code": "out_of_range", "detail": detail}]}
+class CardGone(Refused):
+    """The vault does not hold this card any more, or never did."""
+
+    code = "card_gone"
+
+
+class CodeGone(Refused):
+    """The vault does not hold this card's security code any more, without which it must not be sent."""
+
+    code = "security_code_gone"
+
+
+class VaultOff(Refused):
+    """This installation has no card vault, so it takes no card numbers."""
+
+    code = "vault_off"
 
 
 class PaymentFrozen(Refused):

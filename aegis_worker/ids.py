@@ -24,6 +24,7 @@ from uuid_utils import uuid7
     REFUND,
     VOID,
     DISPUTE,
+    CARD,
 ) = (
     "pay",
     "job",
@@ -39,6 +40,7 @@ from uuid_utils import uuid7
     "ref",
     "voi",
     "dsp",
+    "card",
 )
 
 # By what is ordered of a payment, `domain.entities.EntityKind`.

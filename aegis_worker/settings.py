@@ -17,6 +17,8 @@ from aegis_worker.errors import ConfigurationError
 from aegis_worker.pem_files import trusted
 from aegis_worker.sealing.keys import SealingKey, sealing_keys
 from aegis_worker.store_urls import checked_database_url, checked_redis_url
+from aegis_worker.vault_settings import VARIABLES as VAULT_VARIABLES
+from aegis_worker.vault_settings import VaultSettings, load_vault_settings
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -110,6 +112,7 @@ class Settings:
     redis_url: str = field(repr=False)
     secret: str = field(repr=False)
     sealing_keys: tuple[SealingKey, ...] = field(repr=False)
+    vault: VaultSettings | None
     environment: str
     config_dir: Path
     log_level: str
@@ -158,9 +161,12 @@ def load_settings() -> Settings:
     """Settings from the process's environment. Raises ConfigurationError naming the variable that is wrong."""
     env = Env()
     try:
+        database_url = checked_database_url(env.str("DATABASE_URL"), os.environ)
+        redis_url = checked_redis_url(env.str("REDIS_URL"))
         settings = Settings(
-            database_url=checked_database_url(env.str("DATABASE_URL"), os.environ),
-            redis_url=checked_redis_url(env.str("REDIS_URL")),
+            database_url=database_url,
+            redis_url=redis_url,
+            vault=load_vault_settings(os.environ, database_url=database_url, redis_url=redis_url),
             secret=env.str("AEGIS_SECRET"),
             sealing_keys=sealing_keys(env.str("AEGIS_SEALING_KEYS", ""), env.str("AEGIS_SECRET")),
             environment=env.str("AEGIS_ENV", "development"),
@@ -254,8 +260,8 @@ def unknown_variables(environ: Mapping[str, str], also_known: Collection[str] = 
 
     `also_known`: those that gateways.toml names. Their values are not looked at.
     """
-    ours = {one.name.upper() for one in fields(Settings)} - {"ENVIRONMENT", *_WITHOUT_PREFIX}
-    known = _OTHER_VARIABLES | {f"AEGIS_{name}" for name in ours} | set(also_known)
+    ours = {one.name.upper() for one in fields(Settings)} - {"ENVIRONMENT", "VAULT", *_WITHOUT_PREFIX}
+    known = _OTHER_VARIABLES | VAULT_VARIABLES | {f"AEGIS_{name}" for name in ours} | set(also_known)
     lines = []
     for name in sorted(name for name in environ if name.upper().startswith("AEGIS_") and name not in known):
         near = get_close_matches(name.upper(), sorted(known.union(_WITHOUT_PREFIX)), n=1, cutoff=0.75)

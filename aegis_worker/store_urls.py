@@ -60,9 +60,11 @@ _SSL_CHECKS = ("none", "optional", "required")
 _ELSEWHERE = ("PGOPTIONS", "PGHOSTADDR", "PGSERVICE")
 
 
-def checked_database_url(url: str, environ: Mapping[str, str]) -> str:
-    """The URL with its driver in it. Raises ConfigurationError in one line that says what is wrong and what to do."""
-    name = "DATABASE_URL"
+def checked_database_url(url: str, environ: Mapping[str, str], name: str = "DATABASE_URL") -> str:
+    """The URL with its driver in it. Raises ConfigurationError in one line that says what is wrong and what to do.
+
+    `name`: of its variable.
+    """
     parts = _parts(name, url, _DATABASE_SCHEMES, _DATABASE_FORM)
     query = _query(name, parts, _DATABASE_FORM)
     given = {key: value for key, value in query if key != "host"}
@@ -76,6 +78,7 @@ def checked_database_url(url: str, environ: Mapping[str, str]) -> str:
     has_host = bool(parts.hostname) or any(key == "host" and value for key, value in query)
     database = unquote(parts.path.removeprefix("/")) or given.get("dbname", "")
     _check_environment(
+        name,
         environ,
         PGHOST=has_host,
         PGPORT=parts.port is not None
@@ -91,9 +94,8 @@ def checked_database_url(url: str, environ: Mapping[str, str]) -> str:
     return "postgresql+psycopg2" + url[len(parts.scheme) :]
 
 
-def checked_redis_url(url: str) -> str:
+def checked_redis_url(url: str, name: str = "REDIS_URL") -> str:
     """The URL, if redis-py and Celery understand the same by it. Raises ConfigurationError as above."""
-    name = "REDIS_URL"
     parts = _parts(name, url, _REDIS_SCHEMES, _REDIS_FORM)
     if ";" in url:
         raise _wrong(name, "holds a ;, at which Celery would cut it: a ; in the password is written %3B")
@@ -203,14 +205,14 @@ def _is_known(key: str) -> bool:
     return True
 
 
-def _check_environment(environ: Mapping[str, str], **said: bool) -> None:
+def _check_environment(name: str, environ: Mapping[str, str], **said: bool) -> None:
     """Refuse variables of libpq that would decide where we go; `said`: what the URL says itself."""
     for variable in (*_ELSEWHERE, *(variable for variable, by_url in said.items() if not by_url)):
         if environ.get(variable):
             where = "as ?options=… in" if variable == "PGOPTIONS" else "in"
             raise ConfigurationError(
-                f"{variable} is set, and would lead some process elsewhere than DATABASE_URL does: unset it, and say "
-                f"it {where} DATABASE_URL, which holds for every process"
+                f"{variable} is set, and would lead some process elsewhere than {name} does: unset it, and say "
+                f"it {where} {name}, which holds for every process"
             )
 
 

@@ -10,15 +10,22 @@ from aegis_api.http.problems import RequestRefused
 from aegis_api.http.requests import json_object, validated
 from aegis_api.payments.accepting import PAYMENTS_ROUTE, command_of
 from aegis_api.payments.request_schemas import PaymentRequestSchema
+from aegis_api.payments.vaulted import method_of, vault_tokens
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.errors import AegisError
 from aegis_worker.intake import MOST_AT_ONCE, PaymentCommand
 from aegis_worker.routing.eligibility import Candidate
+from aegis_worker.vault.vault import Vault
 
 _PAYMENT = PaymentRequestSchema()
 # The whitespace that JSON allows around a value, except the line feed, which ends a line.
 _BLANK = b" \t\r"
+_NO_CARD = {
+    "pointer": "/payment_method/card",
+    "code": "not_taken",
+    "detail": "Post this payment by itself, or take a token for the card first.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +37,57 @@ class Line:
     content: PaymentCommand | AegisError
 
 
+@dataclass(frozen=True, slots=True)
+class _Valid:
+    """A line whose body the schema takes."""
+
+    number: int
+    key: str
+    body: dict[str, Any]
+
+
 def read_lines(
-    body: bytes, owner: Owner, *, longest_line: int, secret: str, gateways: Collection[Candidate]
+    body: bytes,
+    owner: Owner,
+    *,
+    longest_line: int,
+    secret: str,
+    gateways: Collection[Candidate],
+    vault: Vault | None,
 ) -> list[Line]:
-    """The lines that are not blank. Raises RequestRefused if there are none, or more than 1,000 lines, blank or not."""
+    """The lines that are not blank. Raises RequestRefused if there are none, or more than 1,000 lines, blank or not, and
+    VaultUnavailable where one is paid by a card of the vault that can't be looked at now.
+    """
     count = body.count(b"\n") + (not body.endswith(b"\n"))
     if count > MOST_AT_ONCE:
         raise RequestRefused(
             "payload_too_large",
             f"The batch has {count} lines, of which {MOST_AT_ONCE} are taken; nothing was stored.",
         )
-    lines = [
-        _line(number, raw, owner, secret=secret, gateways=gateways)
+    read = [
+        _read(number, raw)
         if len(raw) <= longest_line
         else Line(number, None, RequestRefused("payload_too_large", f"Longer than {longest_line} bytes."))
         for number, raw in _raw_lines(body)
     ]
-    if not lines:
+    if not read:
         raise RequestRefused("malformed_json", "The body is empty; a batch has at least one line.")
-    return lines
+    valid = [one for one in read if isinstance(one, _Valid)]
+    found = {} if vault is None else vault.find(owner, vault_tokens(one.body for one in valid))
+
+    def commanded(one: _Valid) -> Line:
+        command = command_of(
+            owner,
+            PAYMENTS_ROUTE,
+            one.key,
+            one.body,
+            secret=secret,
+            gateways=gateways,
+            method=method_of(one.body, vault, owner, found),
+        )
+        return Line(one.number, one.key, command)
+
+    return [commanded(one) if isinstance(one, _Valid) else one for one in read]
 
 
 def _raw_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
@@ -57,7 +96,7 @@ def _raw_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, stripped
 
 
-def _line(number: int, raw: bytes, owner: Owner, *, secret: str, gateways: Collection[Candidate]) -> Line:
+def _read(number: int, raw: bytes) -> _Valid | Line:
     key: Any = None
     try:
         document = json_object(raw)
@@ -72,7 +111,8 @@ def _line(number: int, raw: bytes, owner: Owner, *, secret: str, gateways: Colle
         if key is None:
             fault = {"pointer": "/idempotency_key", "code": "invalid_format", "detail": KEY_RULE}
             raise RequestRefused("idempotency_key_invalid", KEY_RULE, [fault])
-        command = command_of(owner, PAYMENTS_ROUTE, key, body, secret=secret, gateways=gateways)
-        return Line(number, key, command)
+        if "card" in body["payment_method"]:
+            raise RequestRefused("validation_failed", "A batch takes no card itself.", [_NO_CARD])
+        return _Valid(number, key, body)
     except AegisError as error:
         return Line(number, key, error)

@@ -38,6 +38,7 @@ def _longer_body() -> None:
     "idempotency_key_invalid",
     "payload_too_large",
     "unsupported_media_type",
+    "vault_unavailable",
 )
 @blueprint.doc(requestBody=documented_body(examples.BATCH_REQUEST))
 @blueprint.response(
@@ -73,6 +74,7 @@ def create_payments() -> Response:
         longest_line=longest_line,
         secret=web.settings.secret,
         gateways=web.gateways().values(),
+        vault=web.vault,
     )
     told = iter(parts().intake.accept_all(_commands(lines)))
     data = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 import flask_smorest
@@ -65,10 +65,18 @@ class Blueprint(flask_smorest.Blueprint):
         self._prepare_doc_cbks.append(_document_request_headers)
 
     def arguments(
-        self, schema: marshmallow.Schema, *, location: str = "json", **documented: Any
+        self,
+        schema: marshmallow.Schema,
+        *,
+        location: str = "json",
+        card_at: str | None = None,
+        **documented: Any,
     ) -> Callable[[View], View]:
-        """Reads the body (`json`) or query string (`query`) through `schema`; it becomes the view's first argument."""
-        read = {"json": read_body, "query": read_query}[location]
+        """Reads the body (`json`) or query string (`query`) through `schema`; it becomes the view's first argument.
+
+        `card_at`: the JSON Pointer of the object in the body in which a card number is taken, where the card vault is on.
+        """
+        read = read_query if location == "query" else partial(read_body, card_at=card_at)
         document = _documenting(super().arguments(schema, location=location, **documented))
 
         def decorate(view: View) -> View:

@@ -43,6 +43,7 @@ PROBLEMS: dict[str, Problem] = {
     "invalid_webhook": Problem(401, "The event's signature, age or form is wrong"),
     "invalid_api_key": Problem(401, "The API key is missing, unknown or revoked"),
     "insufficient_scope": Problem(403, "The API key is not good for this"),
+    "vault_off": Problem(403, "No card vault is turned on here"),
     "not_found": Problem(404, "There is no such resource"),
     "method_not_allowed": Problem(405, "The resource does not take this method"),
     "request_timeout": Problem(408, "The body came too slowly", retryable=True),
@@ -55,6 +56,7 @@ PROBLEMS: dict[str, Problem] = {
     "payment_frozen": Problem(409, "The payment is frozen until a person has looked at it"),
     "invalid_state": Problem(409, "The payment does not take this now"),
     "resolution_contradicted": Problem(409, "A gateway says something else"),
+    "card_gone": Problem(410, "The card is destroyed"),
     "version_conflict": Problem(412, "It is not at the version of If-Match"),
     "payload_too_large": Problem(413, "The body is too large"),
     "uri_too_long": Problem(414, "The path and query are too long"),
@@ -78,6 +80,7 @@ PROBLEMS: dict[str, Problem] = {
     "database_unavailable": Problem(
         503, "The database is not available; nothing was written", retryable=True
     ),
+    "vault_unavailable": Problem(503, "The card vault is not available; nothing was written", retryable=True),
 }
 
 # Codes for werkzeug's own errors. The code of any other status is made from its phrase.
@@ -186,8 +189,8 @@ def body_of(error: AegisError) -> dict[str, Any]:
         return problem_body("internal_error", _INTERNAL)
     # A refusal's message was written for the caller. The message of any other error is for the log only.
     detail = str(error) if isinstance(error, Refused) else PROBLEMS[error.code].title + "."
-    if error.code == "database_unavailable":
-        log.warning("database unavailable", error=str(error))
+    if error.code in ("database_unavailable", "vault_unavailable"):
+        log.warning(error.code.replace("_", " "), error=str(error))
     return problem_body(error.code, detail, **(error.more if isinstance(error, Refused) else {}))
 
 

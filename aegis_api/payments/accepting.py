@@ -16,6 +16,8 @@ from aegis_worker.intake import ConfirmCommand, PaymentCommand, placed
 from aegis_worker.routing.eligibility import Candidate
 from aegis_worker.strict_json import request_hmac
 
+from .vaulted import Method
+
 # The scope of idempotency keys: it is the same for single payments and for the lines of a batch.
 PAYMENTS_ROUTE = "POST /v1/payments"
 CONFIRM_ROUTE = "POST /v1/payments/{id}/confirm"
@@ -31,17 +33,23 @@ def command_of(
     *,
     secret: str,
     gateways: Collection[Candidate],
+    method: Method | None = None,
 ) -> PaymentCommand:
     """The command for a body that PaymentRequestSchema has validated.
 
     The HMAC covers the body as sent, without defaults: if a later version changes a default, an old request must still
     match its repetition. Reference and time enter the HMAC in canonical form, so that the same one, spelt as another door
-    spells it, is still the same request. `gateways`: those that are configured.
+    spells it, is still the same request. `gateways`: those that are configured. `method`: how the card vault has it, where
+    the payment is paid by a card of the vault.
     """
     asked = {**body, **{name: spelt(body[name]) for name, spelt in _CANONICAL.items() if name in body}}
-    terms, refused = terms_of(body), None
+    refused = None
+    if method is not None:
+        asked, body = {**asked, "payment_method": method.asked}, {**body, "payment_method": method.stored}
+        refused = method.refused
+    terms = terms_of(body)
     try:
-        terms = placed(terms, owner.mode, gateways)
+        terms = terms if refused else placed(terms, owner.mode, gateways)
     except MethodRefused as error:
         refused = error
     return PaymentCommand(

@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from aegis_api.http.fields import BodySchema, Fault, OneOf, StrictField, Text, refusal
+from aegis_api.tokens.card_schemas import CardField
 from aegis_worker.domain.card_networks import NETWORKS
 
 LONGEST_TOKEN, _MOST_TOKENS = 512, 16
@@ -18,6 +19,8 @@ _TOKEN = r"[!-~]{1,512}"
 _GATEWAY = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 _TOKEN_FORM = f"1 to {LONGEST_TOKEN} printable ASCII characters without a space"
 _NOT_WITH_TOKENS = Fault("not_together", "Give either token, with its gateway, or tokens by gateway.")
+_NOT_WITH_CARD = Fault("not_together", "Give either the card itself, or tokens.")
+_WAYS = frozenset({"token", "gateway", "tokens"})
 _WITHOUT_TOKEN = Fault("not_together", "Says which gateway issued the token, so it goes with token.")
 
 
@@ -104,9 +107,20 @@ class MethodSchema(BodySchema):
 
 
 class CardMethodSchema(MethodSchema):
-    """A card, given as the token that a gateway made of it. A card number is always refused."""
+    """A card, given as the token that a gateway or AegisPay's card vault made of it, or, where that vault is on, by itself.
+
+    A card number in any other field than `card.number` is refused, and where the vault is off in this one too.
+    """
 
     type = _type("card")
+    card = CardField(
+        metadata={
+            "description": (
+                "In place of tokens, and only where the card vault is on: the card itself, for this payment alone. Any "
+                "gateway that takes cards may get the payment."
+            )
+        }
+    )
     network = OneOf(
         frozenset(NETWORKS),
         f"one of {', '.join(NETWORKS)}",
@@ -118,6 +132,13 @@ class CardMethodSchema(MethodSchema):
             ),
         },
     )
+
+    def load(self, data: Any, **options: Any) -> dict[str, Any]:
+        """As `MethodSchema.load`; a card itself needs no token."""
+        loaded = super().load(data, **options)
+        if "card" in loaded and not _WAYS.isdisjoint(loaded):
+            raise ValidationError({"card": [_NOT_WITH_CARD]})
+        return loaded
 
 
 class UpiMethodSchema(MethodSchema):

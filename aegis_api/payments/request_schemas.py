@@ -9,6 +9,7 @@ from marshmallow import ValidationError
 from aegis_api.http.composed import Metadata, Objects, Opaque, Union, WebAddress
 from aegis_api.http.fields import BodySchema, Fault, Flag, Name, Object, OneOf, Text, Whole
 from aegis_api.http.query_fields import Moment
+from aegis_worker.domain.cards import Card
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.scheduling import FARTHEST_D
@@ -16,6 +17,8 @@ from aegis_worker.domain.terms import DESCRIPTOR, DESCRIPTOR_RULE, LONGEST_DESCR
 
 from .method_schemas import PAYMENT_METHODS
 from .payer_schemas import PayerSchema, country, email
+
+_CODE_OFF_SESSION = Fault("not_taken", "Off session nobody is there to give it: leave it out.")
 
 
 class CustomerSchema(BodySchema):
@@ -158,8 +161,11 @@ class PaymentRequestSchema(BodySchema):
     metadata = Metadata(metadata={"example": {"cart": "c-81", "items": 2}})
 
     def load(self, data: Any, **options: Any) -> dict[str, Any]:
-        """As `StrictSchema.load`; what needs the payer to be there goes into no payment for later."""
+        """As `StrictSchema.load`; what needs the payer to be there goes into no payment that is made without."""
         loaded = super().load(data, **options)
+        card: Card | None = loaded["payment_method"].get("card")
+        if card is not None and card.cvc is not None and loaded.get("off_session"):
+            raise ValidationError({"payment_method": {"card": {"cvc": [_CODE_OFF_SESSION]}}})
         if "scheduled_at" in loaded:
             if loaded.get("off_session") is False:
                 raise ValidationError({"off_session": [_PAYER_IS_AWAY]})

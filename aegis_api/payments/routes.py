@@ -36,6 +36,7 @@ from .accepting import PAYMENTS_ROUTE, command_of
 from .actions import body_with_action
 from .query_schemas import PaymentQuerySchema, PaymentsQuerySchema
 from .request_schemas import PaymentRequestSchema
+from .vaulted import accept_held, method_of, vault_tokens
 
 blueprint = Blueprint("payments", __name__, url_prefix="/v1", description="Payments.")
 blueprint.before_request(require_merchant)
@@ -63,8 +64,9 @@ _ENTITIES: tuple[tuple[str, Shelf[Any], Callable[[Any], dict[str, Any]]], ...] =
     "validation_failed",
     "idempotency_key_reused",
     "sensitive_data_rejected",
+    "vault_unavailable",
 )
-@blueprint.arguments(PaymentRequestSchema(), example=examples.PAYMENT_REQUEST)
+@blueprint.arguments(PaymentRequestSchema(), card_at="/payment_method/card", example=examples.PAYMENT_REQUEST)
 @blueprint.response(
     202,
     answers.AcceptedPaymentSchema(),
@@ -90,6 +92,9 @@ def create_payment(body: dict[str, Any]) -> Response:
     """
     here = parts()
     web = here.web
+    tokens = vault_tokens([body])
+    found = {} if web.vault is None else web.vault.find(g.owner, tokens)
+    method = method_of(body, web.vault, g.owner, found)
     command = command_of(
         g.owner,
         PAYMENTS_ROUTE,
@@ -97,8 +102,12 @@ def create_payment(body: dict[str, Any]) -> Response:
         body,
         secret=web.settings.secret,
         gateways=web.gateways().values(),
+        method=method,
     )
-    accepted = here.intake.accept(command)
+    if web.vault is None or method is None or method.to_hold is None:
+        accepted = here.intake.accept(command)
+    else:
+        accepted = accept_held(here.intake, web.vault, g.owner, command, method.to_hold)
     if not accepted.replayed:
         web.hints.notify("payments")
     crash_point("intake.hinted")

@@ -12,7 +12,7 @@ import click
 from aegis_worker.errors import StackFailed
 from aegis_worker.lab.local.config_files import emulated_tables
 from aegis_worker.lab.local.folder import write_whole
-from aegis_worker.lab.local.options import gateways_option
+from aegis_worker.lab.local.options import gateways_option, vault_option
 from aegis_worker.lab.local.stack import LocalStack, Running
 from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, print_facts, remark
@@ -60,13 +60,19 @@ curl -s {url}/v1/payments -H 'Authorization: Bearer {key}' \\
     help="How many processes the Celery worker has.",
 )
 @gateways_option
+@vault_option
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write URLs and keys to this JSON file once everything answers. Only you can read it; it is removed at the end.",
 )
 def command(
-    data_dir: Path, port: int, workers: int, gateways: tuple[str, ...], ready_file: Path | None
+    data_dir: Path,
+    port: int,
+    workers: int,
+    gateways: tuple[str, ...],
+    vault: bool,
+    ready_file: Path | None,
 ) -> None:
     """Start everything here and keep it running: stores, sandbox gateways, API, worker and beat.
 
@@ -84,6 +90,7 @@ def command(
         say=_say,
         choose=partial(emulated_tables, gateways) if gateways else None,
         keeps=_KEPT,
+        vault=vault,
     )
     with stop_on_signals() as stopping, stack:
         try:

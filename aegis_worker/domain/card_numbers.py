@@ -20,6 +20,20 @@ _NETWORKS = (
     r"8[12]\d{14,17}|(?:8600|9860|9704|9792)\d{12}",  # UnionPay, RuPay, Uzcard, Humo, Napas, Troy
 )
 _NUMBER = re.compile("|".join(_NETWORKS))
+# By network, the first digits of its numbers; RuPay's ranges lie within those of others, so they come first.
+# Sources: ISO/IEC 7812-1; the networks' BIN tables as Adyen and Braintree publish them.
+_BEGINNINGS = {
+    "rupay": r"508[5-9]|6069(?:8[5-9]|9)|607(?:[0-8]|9[0-7]|98[0-4])|608(?:00[1-9]|0[1-9]|[1-4]|500)"
+    r"|652(?:1[5-9]|[2-9])|653(?:0|1[0-4])|817[2-9]|81[89]|820[01]",
+    "visa": r"4",
+    "mastercard": r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720",
+    "amex": r"3[47]",
+    "diners": r"30[0-5]|3095|36|3[89]",
+    "jcb": r"352[89]|35[3-8]",
+    "discover": r"6011|64[4-9]|65",
+    "unionpay": r"62|81",
+}
+_BEGINS = {name: re.compile(beginning) for name, beginning in _BEGINNINGS.items()}
 # Numbers that are a moment and no card's: yymmddhhmmss and four digits of the second's fraction, or ddmmyyyyhhmmss.
 _CLOCK = r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
 _TIME = re.compile(
@@ -41,6 +55,16 @@ def is_card_number(digits: str) -> bool:
         and _TIME.fullmatch(digits) is None
         and not (len(digits) == 13 and _is_article_number(digits))
     )
+
+
+def of_a_network(digits: str) -> bool:
+    """Whether a network issues numbers of these ASCII digits' beginning and length, whatever their check digit says."""
+    return _NUMBER.fullmatch(digits) is not None
+
+
+def network_of(digits: str) -> str | None:
+    """The network of a card's number, of `card_networks.NETWORKS`; None for one that is not among them."""
+    return next((name for name, beginning in _BEGINS.items() if beginning.match(digits)), None)
 
 
 def luhn_valid(digits: str) -> bool:

@@ -30,7 +30,7 @@ from .tables.access import api_keys
 Role = Literal["merchant", "operator"]
 
 # What a merchant's key may do only if it was made for it. Payments need none.
-Scope = Literal["refunds:write"]
+Scope = Literal["refunds:write", "tokens:write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 # The merchant of an operator's key, because operators see all merchants and decide for all of them.

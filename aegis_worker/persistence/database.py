@@ -75,10 +75,15 @@ class Database:
         event.listen(engine, "handle_error", _keep_values_out)
 
     @classmethod
-    def connect(cls, settings: Settings, *, application: str, pool_size: int | None = None) -> Database:
-        """A database all of whose waits are bounded: for connecting, the pool, a lock, a statement, and an answer."""
+    def connect(
+        cls, settings: Settings, *, application: str, pool_size: int | None = None, url: str | None = None
+    ) -> Database:
+        """A database all of whose waits are bounded: for connecting, the pool, a lock, a statement, and an answer.
+
+        `url`: of another database than DATABASE_URL's.
+        """
         engine = new_engine(
-            settings.database_url,
+            url or settings.database_url,
             application=application,
             answer_within_s=settings.statement_timeout_s + _TOLD_WITHIN_S,
             session={

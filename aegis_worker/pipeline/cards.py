@@ -6,15 +6,21 @@ is remembered can say whether the card may be tried. The first hop of a payment 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aegis_worker.domain.card_networks import Barred, CardDecline, card_key, counts_for_caps
+from aegis_worker.domain.cards import is_vaulted
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange
 from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.instruments import token_for, tokens_of
 from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Payment, failed
+from aegis_worker.domain.transitions import State
 
 from .operations.room import Room
 from .work import Rest, Send, Settled, Step, Work
+
+_SETTLED = frozenset({State.AUTHORIZED, State.SUCCESS, State.FAILURE, State.CANCELLED})
 
 
 def card_decline(change: Change) -> CardDecline | None:
@@ -53,6 +59,15 @@ def given_up(work: Work, barred: Barred) -> Rest:
         message += f"; the last try was declined by {latest.gateway} with {latest.outcome.code}"
     error = describe_error(barred.code, gateway=None, gateway_code=None, message=message)
     return Rest(JobChange("failed", reason=barred.code), failed(error))
+
+
+def settled_cards(changes: Iterable[Change]) -> list[str]:
+    """The tokens of cards in the vault whose payments, by these changes, need them no more: approved, or at an end."""
+    return [
+        change.payment.payment_method["token"]
+        for change in changes
+        if change.events and change.payment.state in _SETTLED and is_vaulted(change.payment.payment_method)
+    ]
 
 
 def _decline(payment: Payment, answered: AnswerAttempt) -> CardDecline | None:

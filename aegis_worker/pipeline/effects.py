@@ -16,7 +16,7 @@ from aegis_worker.domain.card_networks import CardHistory, card_verdict
 from aegis_worker.errors import DatabaseUnavailable
 
 from .advance import advance, send_until_s
-from .cards import decline_in
+from .cards import decline_in, settled_cards
 from .held import (
     Advanced,
     AskGates,
@@ -168,6 +168,8 @@ class Effects:
             self._parts.hint("outbox")
         if any(change.hands_on for change in changes):
             self._parts.hint("payments")
+        if cards := settled_cards(change for change in changes if change.job_id in written.held):
+            self._parts.settle_cards(cards)
         self._window.hand.lost(written.lost)
         self._window.hand.done(
             written.refused

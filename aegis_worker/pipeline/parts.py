@@ -27,6 +27,10 @@ def _nobody(queue: str) -> None:
     """For a pipeline whose hints nobody sends."""
 
 
+def _no_cards(tokens: Sequence[str]) -> None:
+    """For a pipeline without a card vault."""
+
+
 class Locks(Protocol):
     """The lock in front; see `resilience.lock.PaymentLocks`."""
 
@@ -44,7 +48,8 @@ class PipelineParts:
 
     `owed`: claims that a run could not give back, because PostgreSQL was away. `hold_hints(queue)` keeps everybody's
     hints for the queue back for 2 s, or until `clear_hint(queue)`. `tail`: the calls that runs left in flight. `exchanges`:
-    what went out and came back, by default not noted.
+    what went out and came back, by default not noted. `settle_cards(tokens)` has the card vault forget what the payments
+    of these cards need no more.
     """
 
     jobs: JobStore
@@ -66,6 +71,7 @@ class PipelineParts:
     owed: deque[ClaimedJob] = field(default_factory=lambda: deque(maxlen=_MOST_OWED))
     tail: Tail = field(default_factory=Tail)
     exchanges: Exchanges = field(default_factory=lambda: Exchanges(None))
+    settle_cards: Callable[[Sequence[str]], None] = _no_cards
 
 
 @dataclass(slots=True)

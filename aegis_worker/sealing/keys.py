@@ -1,4 +1,4 @@
-"""The keys of the ring: from a setting, and the one that every installation has without it."""
+"""The keys of a ring: from a setting, the one that every installation has without it, and those of the card vault."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -16,7 +17,8 @@ from aegis_worker.errors import ConfigurationError
 _KEY_BYTES, _MOST_KEYS = 32, 16
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _DERIVED = "secret-"
-_FORM = "AEGIS_SEALING_KEYS must be ID:KEY,ID:KEY, the newest first"
+_SETTING, _VAULT_SETTING = "AEGIS_SEALING_KEYS", "AEGIS_VAULT_KEYS"
+_FINGERPRINT = "fingerprint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,36 @@ def sealing_keys(setting: str, secret: str) -> tuple[SealingKey, ...]:
 
     So what was sealed before the first key was set can still be opened. Raises ConfigurationError, which names no key.
     """
-    given = tuple(_read(entry.strip()) for entry in setting.split(",") if entry.strip())
-    if len(given) > _MOST_KEYS:
-        raise ConfigurationError(f"AEGIS_SEALING_KEYS holds more than {_MOST_KEYS} keys")
-    keys = (*given, derived_key(secret))
-    if len({key.id for key in keys}) < len(keys) or len({key.key for key in keys}) < len(keys):
-        raise ConfigurationError("AEGIS_SEALING_KEYS holds an id or a key twice")
+    keys = (*_given(_SETTING, setting), derived_key(secret))
+    _check_unlike(_SETTING, keys)
     return keys
+
+
+@dataclass(frozen=True, slots=True)
+class VaultKeys:
+    """The card vault's keys: `sealing`, the newest first, and the one that makes fingerprints, which never changes."""
+
+    sealing: tuple[SealingKey, ...]
+    fingerprint: SealingKey
+
+
+def vault_keys(setting: str) -> VaultKeys:
+    """The keys of AEGIS_VAULT_KEYS: ID:KEY for each, and fingerprint:KEY. Raises ConfigurationError, which names no key.
+
+    Between them stands a comma, a space or a line break. Fingerprints have a key of their own, so that they stay the same
+    when the sealing keys are exchanged.
+    """
+    keys = _given(_VAULT_SETTING, ",".join(setting.split()))
+    _check_unlike(_VAULT_SETTING, keys)
+    sealing = tuple(key for key in keys if key.id != _FINGERPRINT)
+    if not sealing:
+        raise ConfigurationError(f"{_VAULT_SETTING} holds no key that seals: {_form(_VAULT_SETTING)}")
+    if len(sealing) == len(keys):
+        raise ConfigurationError(
+            f"{_VAULT_SETTING} lacks {_FINGERPRINT}:KEY, which makes the fingerprints of cards: make one, and never "
+            "change it (openssl rand -base64 32)"
+        )
+    return VaultKeys(sealing, next(key for key in keys if key.id == _FINGERPRINT))
 
 
 def derived_key(secret: str) -> SealingKey:
@@ -47,18 +72,34 @@ def derived_key(secret: str) -> SealingKey:
     return SealingKey(_DERIVED + hashlib.sha256(b"id of " + key).hexdigest()[:8], key)
 
 
-def _read(entry: str) -> SealingKey:
+def _given(setting: str, text: str) -> tuple[SealingKey, ...]:
+    given = tuple(_read(setting, entry.strip()) for entry in text.split(",") if entry.strip())
+    if len(given) > _MOST_KEYS:
+        raise ConfigurationError(f"{setting} holds more than {_MOST_KEYS} keys")
+    return given
+
+
+def _check_unlike(setting: str, keys: Sequence[SealingKey]) -> None:
+    if len({key.id for key in keys}) < len(keys) or len({key.key for key in keys}) < len(keys):
+        raise ConfigurationError(f"{setting} holds an id or a key twice")
+
+
+def _form(setting: str) -> str:
+    return f"{setting} must be ID:KEY,ID:KEY, the newest first"
+
+
+def _read(setting: str, entry: str) -> SealingKey:
     id_, colon, text = entry.partition(":")
     if not colon or not _ID.fullmatch(id_):
-        raise ConfigurationError(f"{_FORM}; an ID is 1 to 32 letters, digits, _ and -")
+        raise ConfigurationError(f"{_form(setting)}; an ID is 1 to 32 letters, digits, _ and -")
     if id_.startswith(_DERIVED):
-        raise ConfigurationError(f"AEGIS_SEALING_KEYS: ids that begin with {_DERIVED} are AegisPay's own")
+        raise ConfigurationError(f"{setting}: ids that begin with {_DERIVED} are AegisPay's own")
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != _KEY_BYTES:
         raise ConfigurationError(
-            f"AEGIS_SEALING_KEYS: the key {id_} must be {_KEY_BYTES} bytes in base64 (openssl rand -base64 32)"
+            f"{setting}: the key {id_} must be {_KEY_BYTES} bytes in base64 (openssl rand -base64 32)"
         )
     return SealingKey(id_, key)

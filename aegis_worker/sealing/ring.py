@@ -25,8 +25,9 @@ _VERSION, _NONCE_BYTES, _TAG_BYTES = 1, 12, 16
 class KeyRing:
     """Keys by their ids; the first seals. Safe from several threads."""
 
-    def __init__(self, keys: Sequence[SealingKey]) -> None:
-        self._newest = keys[0].id
+    def __init__(self, keys: Sequence[SealingKey], setting: str = "AEGIS_SEALING_KEYS") -> None:
+        """`setting`: where the keys come from, for whoever has to put a missing one back."""
+        self._newest, self._setting = keys[0].id, setting
         self._ciphers = {key.id: AESGCM(key.key) for key in keys}
 
     @property
@@ -45,7 +46,7 @@ class KeyRing:
         key_id = key_id_of(sealed)
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise CannotUnseal(f"sealed with the key {key_id!r}, which AEGIS_SEALING_KEYS does not hold")
+            raise CannotUnseal(f"sealed with the key {key_id!r}, which {self._setting} does not hold")
         begin = 2 + len(key_id)
         header, nonce = sealed[:begin], sealed[begin : begin + _NONCE_BYTES]
         try:

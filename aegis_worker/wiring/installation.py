@@ -13,6 +13,7 @@ from aegis_worker.observability.logs import configure_logs
 from aegis_worker.settings import Settings, load_settings, unknown_variables
 
 from .gateways import close_gateways, configured_gateways, configured_routing
+from .vault import refuse_unfit_vault
 from .worker import build_worker
 
 log = structlog.get_logger(__name__)
@@ -21,8 +22,8 @@ log = structlog.get_logger(__name__)
 def check_installation(*, for_worker: bool = False) -> Settings:
     """Check settings, gateways.toml, routing.toml, and whether they fit together; returns the settings.
 
-    `for_worker`: also check what only processes that work on payments need. Opens no connection. Logs a line for each
-    variable that nothing reads. Raises ConfigurationError.
+    `for_worker`: also check what only processes that work on payments need. Opens no connection but to the stores of the
+    card vault, where it is on. Logs a line for each variable that nothing reads. Raises ConfigurationError.
     """
     settings = load_settings()
     check_crash_point(settings.environment)
@@ -30,7 +31,9 @@ def check_installation(*, for_worker: bool = False) -> Settings:
     configured_routing(settings, gateways)
     close_gateways(gateways)
     if for_worker:
-        build_worker(settings, hints=NoHints()).close()
+        worker = build_worker(settings, hints=NoHints())
+        refuse_unfit_vault(worker.vault, worker.redis)
+        worker.close()
     if unread := unread_variables(settings):
         configure_logs(settings.log_level)
         for line in unread:

@@ -21,8 +21,10 @@ from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.hooks import load_hooks
 from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings
+from aegis_worker.vault.vault import Vault
 
 from .gateways import calls_at_once, configured_routing
+from .vault import settling
 
 
 def pipeline_parts(
@@ -32,6 +34,7 @@ def pipeline_parts(
     gateways: dict[str, PaymentGateway],
     gates: Gates,
     hints: Hints | NoHints,
+    vault: Vault | None,
 ) -> PipelineParts:
     """The parts that the pipeline works with. Raises ConfigurationError if routing or hooks can't be loaded."""
     name = f"{socket.gethostname()}:{os.getpid()}"
@@ -60,5 +63,6 @@ def pipeline_parts(
         hold_hints=hints.hold,
         clear_hint=hints.clear,
         routing_hooks=load_hooks(settings.routing_hooks),
+        settle_cards=settling(vault),
         exchanges=Exchanges(PostgresExchanges(database) if settings.exchange_keep_d else None),
     )

@@ -14,11 +14,13 @@ _REDIS_TIMEOUT_S = 0.3
 
 def redis_client(settings: Settings) -> Redis:
     """A client for locks, flags and streams: short waits, no retries (a retried INCR counts twice)."""
+    return short_waits(settings.redis_url, _REDIS_TIMEOUT_S)
+
+
+def short_waits(url: str, timeout_s: float) -> Redis:
+    """A client that waits for no answer longer than `timeout_s`, and asks nothing twice."""
     return Redis.from_url(
-        settings.redis_url,
-        socket_timeout=_REDIS_TIMEOUT_S,
-        socket_connect_timeout=_REDIS_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
+        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
     )
 
 

@@ -17,10 +17,12 @@ from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.routing.config import RoutingConfig
 from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings, load_settings
+from aegis_worker.vault.vault import Vault
 
 from .gateways import configured_gateways, configured_routing, gates_of
 from .observed import observed
 from .stores import answers, redis_client
+from .vault import built_vault, refuse_unfit_vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Web:
     """The parts that the HTTP API works with.
 
     `gateways()` and `routing_file()` load theirs on the first call: that is after the fork, and few requests need them.
+    `vault`: None where no card numbers are taken.
     """
 
     settings: Settings
@@ -38,6 +41,7 @@ class Web:
     gateways: Callable[[], Mapping[str, PaymentGateway]] = dict
     routing_file: Callable[[], RoutingConfig] = RoutingConfig
     gateway_reports: Callable[[], Sequence[GatewayReport]] = tuple
+    vault: Vault | None = None
 
 
 def build_web(settings: Settings | None = None) -> Web:
@@ -45,6 +49,8 @@ def build_web(settings: Settings | None = None) -> Web:
     settings = observed(settings or load_settings())
     redis = redis_client(settings)
     database = Database.connect(settings, application="web")
+    vault = built_vault(settings)
+    refuse_unfit_vault(vault, redis)
     gateways = cache(lambda: configured_gateways(settings, database))
     return Web(
         settings=settings,
@@ -55,6 +61,7 @@ def build_web(settings: Settings | None = None) -> Web:
         gateways=gateways,
         gateway_reports=_gateway_reports(settings, database, redis, gateways),
         routing_file=cache(lambda: configured_routing(settings, gateways())),
+        vault=vault,
     )
 
 

@@ -27,6 +27,7 @@ from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.review.parts import ReviewParts
 from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings
+from aegis_worker.vault.vault import Vault
 
 from .checks import check_leases, check_production
 from .delivery import outbox_drain, webhook_delivery, webhook_sender
@@ -34,6 +35,7 @@ from .gateways import close_gateways, configured_gateways, gates_of
 from .pipeline import pipeline_parts
 from .review import review_parts
 from .stores import redis_client
+from .vault import built_vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Worker:
     drain_outbox: Callable[[], DrainReport]
     deliver_webhooks: Callable[..., DeliveryReport]
     afterwards: Afterwards
+    vault: Vault | None
 
     def finish(self) -> None:
         """Wait for the calls and posts that are under way, and settle them. For the end of a process."""
@@ -70,6 +73,8 @@ class Worker:
     def close(self) -> None:
         """Close the connections to gateways and stores. Call this only when nothing is under way any more."""
         close_gateways(self.gateways)
+        if self.vault is not None:
+            self.vault.close()
         self.redis.close()
         self.database.dispose()
 
@@ -78,13 +83,14 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     """Build the parts of a worker from the given settings. Raises ConfigurationError if they contradict each other."""
     database = Database.connect(settings, application="worker")
     gateways = configured_gateways(settings, database)
+    vault = built_vault(settings)
     sender = webhook_sender(settings)
     check_leases(settings, gateways, sender.longest_s)
     check_production(settings, gateways)
     redis = redis_client(settings)
     hints = hints or Hints(celery_app, redis)
     gates = gates_of(settings, redis, gateways)
-    pipeline = pipeline_parts(settings, database, redis, gateways, gates, hints)
+    pipeline = pipeline_parts(settings, database, redis, gateways, gates, hints, vault)
     return Worker(
         settings=settings,
         database=database,
@@ -103,6 +109,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         drain_outbox=outbox_drain(settings, database, redis, hints),
         deliver_webhooks=webhook_delivery(settings, database, sender),
         afterwards=Afterwards(),
+        vault=vault,
     )
 
 

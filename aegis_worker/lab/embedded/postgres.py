@@ -169,6 +169,19 @@ class EmbeddedPostgres(EmbeddedServer):
             if cursor.fetchone() is None:
                 cursor.execute(f"CREATE DATABASE {_DATABASE} OWNER {_ROLE}")
 
+    def further_database(self, name: str, password: str) -> str:
+        """The URL of a database beside the product's, with a role of the same name that owns it and reaches no other's."""
+        with self._superuser_session() as cursor:
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
+            verb = "CREATE" if cursor.fetchone() is None else "ALTER"
+            cursor.execute(f"{verb} ROLE {name} LOGIN PASSWORD %s", (password,))
+            cursor.execute(f"ALTER ROLE {name} SET log_min_messages = log")
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(f"CREATE DATABASE {name} OWNER {name}")
+            cursor.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+        return f"postgresql+psycopg2://{name}:{password}@127.0.0.1:{self.port}/{name}"
+
     @contextmanager
     def _superuser_session(self) -> Iterator[psycopg2.extensions.cursor]:
         connection = psycopg2.connect(

@@ -18,8 +18,7 @@ bind 127.0.0.1
 port {port}
 requirepass {password}
 dir "{folder}"
-appendonly yes
-appendfsync everysec
+{files}
 save ""
 maxmemory 512mb
 maxmemory-policy noeviction
@@ -32,13 +31,14 @@ class EmbeddedValkey(EmbeddedServer):
 
     name = "valkey"
     program = "valkey-server"
+    files = "appendonly yes\nappendfsync everysec"
     death_signal = signal.SIGTERM
     stop_signals = (signal.SIGTERM,)
 
     @property
     def home(self) -> Path:
-        """The folder of the append-only file."""
-        return (self.data_dir / "valkey").resolve()
+        """The folder of its files."""
+        return (self.data_dir / self.name).resolve()
 
     @property
     def url(self) -> str:
@@ -51,15 +51,18 @@ class EmbeddedValkey(EmbeddedServer):
     def _launch(self) -> Child:
         # The password goes by file: every user of the machine may read a command line.
         config = self._file("conf")
-        write_secret(config, _CONFIG.format(port=self.port, password=self.password, folder=self.home))
+        write_secret(config, self._config())
         return Child(
-            "Valkey",
+            self.name,
             [str(get_binary_path()), str(config)],
             env={"PATH": os.defpath},
             log_path=self.log_path,
             death_signal=self.death_signal,
             cwd=self.home,
         )
+
+    def _config(self) -> str:
+        return _CONFIG.format(port=self.port, password=self.password, folder=self.home, files=self.files)
 
     def _answers(self) -> bool:
         client = redis.Redis.from_url(self.url, socket_timeout=2, socket_connect_timeout=1, retry=None)
@@ -73,3 +76,10 @@ class EmbeddedValkey(EmbeddedServer):
 
     def _furnish(self) -> None:
         """Nothing: an empty Valkey is complete."""
+
+
+class EmbeddedMemory(EmbeddedValkey):
+    """A Valkey that writes no files: what it holds is gone with it. For the card vault."""
+
+    name = "vault-memory"
+    files = "appendonly no"

@@ -24,12 +24,17 @@ _MADE_HERE = "  # made here"
 
 @dataclass(slots=True)
 class Secrets:
-    """Made up at the first start. `installation` is AEGIS_SECRET; `gateways` holds two secrets for each sandbox."""
+    """Made up at the first start. `installation` is AEGIS_SECRET; `gateways` holds two secrets for each sandbox.
+
+    `vault_keys` and `vault_password`: of the card vault, once it was on.
+    """
 
     installation: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     api_key: str = ""
     operator_key: str = ""
     gateways: dict[str, dict[str, str]] = field(default_factory=dict)
+    vault_keys: str = ""
+    vault_password: str = ""
 
     def of_gateway(self, name: str) -> Mapping[str, str]:
         """`api_key` and `webhook_secret` of a sandbox gateway."""

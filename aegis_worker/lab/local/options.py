@@ -14,6 +14,12 @@ def _names(ctx: click.Context, param: click.Parameter, given: str | None) -> tup
     return names
 
 
+vault_option = click.option(
+    "--vault",
+    is_flag=True,
+    help="Turn the card vault on, with keys, a database and a Redis of its own: cards themselves are taken then.",
+)
+
 gateways_option = click.option(
     "--gateways",
     metavar="NAMES",

@@ -36,6 +36,7 @@ from .programs import (
 )
 from .stopping import check_stopped
 from .stores import check_redis, checked_stores, working_key, working_operator_key
+from .vault import LocalVault
 from .watch import Part, Watch
 
 
@@ -71,13 +72,14 @@ class LocalStack:
         without: Collection[str] = (),
         choose: ChooseTables | None = None,
         keeps: int = 0,
+        vault: bool = False,
     ) -> None:
         """`port` 0: any free one. `workers`: processes of the Celery worker. `say` is told what is going on.
 
         With `watched` off nobody starts again what dies: for who kills on purpose. `without`: names of programs that are
         not to run here, such as worker and beat. `choose`: which gateways to have, each emulated or in process; None: those
         of the configuration, whose sandboxes are emulated. `keeps`: how many requests, and how many webhooks, the page of
-        each emulator shows; 0, where speed is measured, keeps none.
+        each emulator shows; 0, where speed is measured, keeps none. `vault`: the card vault is on.
         """
         self.folder = DataFolder(data_dir)
         self._port = port
@@ -91,6 +93,7 @@ class LocalStack:
         self._keeps = keeps
         self._config_dir = Path(environ.get("AEGIS_CONFIG_DIR") or default_config_dir()).absolute()
         self.stores = Stores(self.folder.path, self._environ)
+        self._vault = LocalVault(self.folder.path, self._environ, self.stores.postgres) if vault else None
         self.launched = LaunchedPrograms(self.folder.logs)
         self._watched = watched
         self._watch = Watch([], self._note)
@@ -121,6 +124,7 @@ class LocalStack:
         migrate.upgrade(database_url)
         kept.api_key = working_key(database_url, self._merchant_id, kept.api_key)
         kept.operator_key = working_operator_key(database_url, kept.operator_key)
+        vault = self._vault.start(kept) if self._vault else {}
         self.folder.save_secrets(kept)
         port = _checked_port(self._port)
         running = Running(
@@ -133,7 +137,7 @@ class LocalStack:
                 gateway.name: {"url": gateway.url, "key": gateway.credentials} for gateway in gateways
             },
         )
-        settings = self._settings(running, gateways, kept)
+        settings = self._settings(running, gateways, kept) | vault
         self.folder.save_settings(settings, self._environ)
         _check(settings)
         programs = self._all_programs(port, gateways, {**self._environ, **settings})
@@ -151,12 +155,14 @@ class LocalStack:
         for program in reversed(self.launched.running()):
             self._say(f"stopping {program.name}")
             self.launched.stop(program)
+        if self._vault:
+            self._vault.stop()
         self.stores.stop()
         self.folder.close()
 
     def pids(self) -> dict[str, int]:
-        """Of what was started here and runs: the programs by name, and the stores `postgres` and `valkey`."""
-        stores = {store.name: store.pid for store in (self.stores.postgres, self.stores.valkey) if store.pid}
+        """Of what was started here and runs: the programs, and the stores `postgres`, `valkey`, `vault-memory`."""
+        stores = {store.name: store.pid for store in self._stores_here() if store.pid}
         return stores | {program.name: self.launched.pid(program.name) for program in self.launched.running()}
 
     def _emulated(self, kept: Secrets) -> list[Sandbox]:
@@ -206,10 +212,17 @@ class LocalStack:
         return [program for program in programs if program.name not in self._without]
 
     def _parts(self) -> list[Part]:
-        stores = [self.stores.postgres, self.stores.valkey]
         # Watch only the stores that were started here; others are started again by whoever started them.
-        parts = [Part(store.name, partial(_store_ended, store), store.start) for store in stores if store.pid]
+        parts = [
+            Part(store.name, partial(_store_ended, store), store.start)
+            for store in self._stores_here()
+            if store.pid
+        ]
         return [*parts, *self.launched.parts()]
+
+    def _stores_here(self) -> list[EmbeddedServer]:
+        memory = [self._vault.memory] if self._vault else []
+        return [self.stores.postgres, self.stores.valkey, *memory]
 
     def _note(self, text: str) -> None:
         self.folder.note(text)

@@ -26,7 +26,10 @@ _ACTOR = "aegis up"
 
 def checked_stores(environ: Mapping[str, str]) -> dict[str, str]:
     """`environ` with what it says of the stores as the processes take it. Raises ConfigurationError."""
-    checks = {"DATABASE_URL": lambda url: checked_database_url(url, environ), "REDIS_URL": checked_redis_url}
+    checks: dict[str, Callable[[str], str]] = {
+        "DATABASE_URL": lambda url: checked_database_url(url, environ),
+        "REDIS_URL": checked_redis_url,
+    }
     return dict(environ) | {name: check(environ[name]) for name, check in checks.items() if environ.get(name)}
 
 

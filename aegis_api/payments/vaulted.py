@@ -1,0 +1,106 @@
+"""A payment that is paid by a card of the vault: found by its token, or sealed first where the body holds it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from aegis_api.tokens.card_schemas import identity
+from aegis_worker.domain.cards import VAULT, Card, VaultedCard
+from aegis_worker.domain.modes import Owner
+from aegis_worker.errors import AegisError, DatabaseUnavailable, MethodRefused
+from aegis_worker.ids import CARD
+from aegis_worker.intake import Accepted, Intake, PaymentCommand
+from aegis_worker.vault.vault import Vault
+
+_TOKEN = re.compile(rf"{CARD}_[0-9a-f]{{32}}")
+_CARD_POINTER, _TOKEN_POINTER = "/payment_method/card", "/payment_method/token"
+_OFF = "No card vault is turned on here: send the token that a gateway made of the card."
+_UNKNOWN = "The vault has no such card of yours: it was destroyed, or was for a single payment that is over."
+
+
+class ToHold(NamedTuple):
+    """A card for a single payment, to be sealed before the payment is accepted."""
+
+    known: VaultedCard
+    card: Card
+
+
+class Method(NamedTuple):
+    """How a payment's method is read where the vault has to do with it.
+
+    `asked`: as it enters the request's HMAC. `stored`: as the payment holds it. `refused`: why it can't be.
+    """
+
+    asked: Mapping[str, Any]
+    stored: Mapping[str, Any]
+    to_hold: ToHold | None = None
+    refused: MethodRefused | None = None
+
+
+def vault_tokens(bodies: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The tokens in validated bodies that the vault has to be asked about."""
+    return [body["payment_method"]["token"] for body in bodies if _names_one(body["payment_method"])]
+
+
+def method_of(
+    body: Mapping[str, Any], vault: Vault | None, owner: Owner, found: Mapping[str, VaultedCard]
+) -> Method | None:
+    """How the payment method of a validated body is read; None where the vault has nothing to do with it.
+
+    `found`: the cards of the owner's among `vault_tokens`.
+    """
+    method = body["payment_method"]
+    card = method.get("card")
+    if card is not None:
+        return _of_card(method, card, vault, owner)
+    if vault is None or not _names_one(method):
+        return None
+    known = found.get(method["token"])
+    if known is None:
+        return Method(method, method, refused=MethodRefused(_TOKEN_POINTER, "unknown_token", _UNKNOWN))
+    return Method(method, _stored(method, known, with_code=known.with_code and not body.get("off_session")))
+
+
+def _of_card(method: Mapping[str, Any], card: Card, vault: Vault | None, owner: Owner) -> Method:
+    if vault is None:
+        without = {name: value for name, value in method.items() if name != "card"}
+        return Method(without, without, refused=MethodRefused(_CARD_POINTER, "vault_off", _OFF))
+    known = vault.vaulted(owner, card, kept=False)
+    asked = {**method, "card": identity(card, known.fingerprint)}
+    return Method(asked, _stored(method, known, with_code=card.cvc is not None), ToHold(known, card))
+
+
+def _stored(method: Mapping[str, Any], known: VaultedCard, *, with_code: bool) -> Mapping[str, Any]:
+    stored = known.method(with_code=with_code)
+    # The payer may have chosen one of the two networks of a card.
+    return {**stored, "network": method["network"]} if "network" in method else stored
+
+
+def _names_one(method: Mapping[str, Any]) -> bool:
+    token = method.get("token", "")
+    return (
+        method["type"] == "card" and method.get("gateway", VAULT) == VAULT and bool(_TOKEN.fullmatch(token))
+    )
+
+
+def accept_held(
+    intake: Intake, vault: Vault, owner: Owner, command: PaymentCommand, to_hold: ToHold
+) -> Accepted:
+    """Accept a payment with a card for it alone: sealed before anything is committed, dropped where it is not needed.
+
+    Raises VaultUnavailable, with nothing written, and what `Intake.accept` raises.
+    """
+    if command.refused is None:
+        vault.hold(owner, to_hold.known, to_hold.card)
+    try:
+        accepted = intake.accept(command)
+    except DatabaseUnavailable:
+        raise  # the payment may be accepted all the same, so the card stays for its lifetime
+    except AegisError:
+        vault.drop(to_hold.known.token)
+        raise
+    if accepted.replayed:
+        vault.drop(to_hold.known.token)
+    return accepted

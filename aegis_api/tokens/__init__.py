@@ -1,0 +1,1 @@
+"""Tokens for cards: the card vault over HTTP."""

@@ -1,0 +1,82 @@
+"""Wires the card vault, where it is on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from redis import Redis
+from sqlalchemy import Connection, text
+
+from aegis_worker.errors import ConfigurationError, DatabaseUnavailable, VaultUnavailable
+from aegis_worker.persistence.database import Database
+from aegis_worker.settings import Settings
+from aegis_worker.vault.memory import Memory
+from aegis_worker.vault.sealed_cards import CardSealer
+from aegis_worker.vault.vault import Vault
+from aegis_worker.vault_settings import DATABASE_URL, REDIS_URL
+
+from .stores import short_waits
+
+log = structlog.get_logger(__name__)
+
+# A card is sealed while a merchant waits, and opened on the thread that makes all calls.
+_REDIS_TIMEOUT_S = 0.5
+_IS_PRODUCTS = text("SELECT to_regclass('payments') IS NOT NULL")
+_IS_MIGRATED = text("SELECT to_regclass('cards') IS NOT NULL")
+
+
+def built_vault(settings: Settings) -> Vault | None:
+    """The vault of one process; None where it is off. Opens no connection."""
+    if settings.vault is None:
+        return None
+    database = Database.connect(settings, application="vault", url=settings.vault.database_url)
+    memory = Memory(short_waits(settings.vault.redis_url, _REDIS_TIMEOUT_S))
+    return Vault(CardSealer(settings.vault.keys), memory, database)
+
+
+def refuse_unfit_vault(vault: Vault | None, product: Redis) -> None:
+    """For a process that starts: raises ConfigurationError where a store of the vault must not be used for cards.
+
+    A store that does not answer is only logged: what needs it is refused until it does.
+    """
+    if vault is None:
+        return
+    try:
+        unfit = [f"{REDIS_URL}: {why}" for why in vault.memory.why_unfit(product)]
+        unfit += why_unfit_database(vault)
+    except (VaultUnavailable, DatabaseUnavailable) as error:
+        log.warning(
+            "a store of the card vault does not answer; cards are refused meanwhile", error=str(error)
+        )
+        return
+    if unfit:
+        raise ConfigurationError(f"the card vault can't be used: {'; '.join(unfit)} (docs/howto/vault.md)")
+
+
+def settling(vault: Vault | None) -> Callable[[Sequence[str]], None]:
+    """Has the vault forget what payments that are settled need no more; where it can't, it does so by itself in time."""
+
+    def settle(tokens: Sequence[str]) -> None:
+        if vault is None:
+            return
+        try:
+            vault.settled(tokens)
+        except VaultUnavailable as error:
+            log.warning("cards are not forgotten at once", payments=len(tokens), error=str(error))
+
+    return settle
+
+
+def why_unfit_database(vault: Vault) -> list[str]:
+    """What keeps the vault's database from being used. Raises DatabaseUnavailable."""
+    with vault.database.read() as connection:
+        return _why_unfit_database(connection)
+
+
+def _why_unfit_database(connection: Connection) -> list[str]:
+    if connection.execute(_IS_PRODUCTS).scalar():
+        return [f"{DATABASE_URL}: it is AegisPay's own database, which holds payments"]
+    if not connection.execute(_IS_MIGRATED).scalar():
+        return [f"{DATABASE_URL}: it has no tables yet; run `aegis vault migrate`"]
+    return []
