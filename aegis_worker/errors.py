@@ -144,16 +144,16 @@ class ScheduleRefused(Refused):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.more = {"errors": [{"pointer": "/scheduled_at", "code": "out_of_range", "detail": detail}]}
+
+
 class CardGone(Refused):
     """The vault does not hold this card any more, or never did."""
 
     code = "card_gone"
 
 
-class CodeGone(Refused):
-    """The vault does not hold this card's security code any more, without which it must not be sent."""
-
-    code = "security_code_gone"
+class CodeGone(CardGone):
+    """The vault holds the card, and not its security code any more, without which it must not be sent."""
 
 
 class VaultOff(Refused):

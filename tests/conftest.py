@@ -15,12 +15,16 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from support.api_client import applications
 from support.checkout import CHECKOUT
+from support.vaults import VaultStores, emptied
 from xdist.scheduler import LoadFileScheduling
 
 from aegis_worker.lab.embedded.stack import Stores, temporary_data_dir
+from aegis_worker.lab.embedded.valkey import EmbeddedMemory
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.tables import metadata
+from aegis_worker.vault.migrations import upgrade as upgrade_vault
+from aegis_worker.vault.vault import Vault
 
 pytest_plugins = ["support.shared_installation"]
 
@@ -102,6 +106,26 @@ def break_in(stores: Stores, database_url: str) -> Callable[..., None]:
         _run(stores, "; ".join((replica, *statements)), database=str(make_url(database_url).database))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def vault_stores(stores: Stores) -> Iterator[VaultStores]:
+    """The card vault's own database, with its schema, and its own Valkey, which writes no files."""
+    memory = EmbeddedMemory(stores.postgres.data_dir)
+    redis_url = memory.start()
+    try:
+        database_url = stores.postgres.further_database("aegis_vault", "vault")
+        upgrade_vault(database_url)
+        yield VaultStores(database_url, redis_url)
+    finally:
+        memory.stop()
+
+
+@pytest.fixture
+def vault(vault_stores: VaultStores) -> Iterator[Vault]:
+    """An empty card vault."""
+    with emptied(vault_stores) as empty:
+        yield empty
 
 
 @pytest.fixture

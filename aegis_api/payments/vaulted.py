@@ -19,6 +19,8 @@ _CARD_POINTER, _TOKEN_POINTER = "/payment_method/card", "/payment_method/token"
 _OFF = "No card vault is turned on here: send the token that a gateway made of the card."
 _UNKNOWN = "The vault has no such card of yours: it was destroyed, or was for a single payment that is over."
 
+_NOT_KEPT = "This card is for a single payment, and is forgotten before one for later is due: take a token that is kept."
+
 
 class ToHold(NamedTuple):
     """A card for a single payment, to be sealed before the payment is accepted."""
@@ -60,7 +62,11 @@ def method_of(
     known = found.get(method["token"])
     if known is None:
         return Method(method, method, refused=MethodRefused(_TOKEN_POINTER, "unknown_token", _UNKNOWN))
-    return Method(method, _stored(method, known, with_code=known.with_code and not body.get("off_session")))
+    is_later = "scheduled_at" in body
+    if is_later and not known.kept:
+        return Method(method, method, refused=MethodRefused(_TOKEN_POINTER, "not_kept", _NOT_KEPT))
+    payer_is_there = not (is_later or body.get("off_session"))
+    return Method(method, _stored(method, known, with_code=known.with_code and payer_is_there))
 
 
 def _of_card(method: Mapping[str, Any], card: Card, vault: Vault | None, owner: Owner) -> Method:

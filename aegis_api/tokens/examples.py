@@ -20,4 +20,15 @@ A_CARD = VaultedCard(
     kept=True,
     with_code=True,
 )
+TOKEN_REQUEST: Mapping[str, Any] = {
+    "card": {
+        "number": "4111111111111111",
+        "exp_month": 11,
+        "exp_year": 2030,
+        "cvc": "737",
+        "holder": "Asha Rao",
+    },
+    "usage": "kept",
+    "customer": {"id": "cus_117"},
+}
 TOKEN: Mapping[str, Any] = token_body(A_CARD, _MADE_AT)

@@ -53,7 +53,7 @@ def _only_where_it_is_on() -> None:
     "vault_off",
     "vault_unavailable",
 )
-@blueprint.arguments(TokenRequestSchema(), card_at="/card")
+@blueprint.arguments(TokenRequestSchema(), card_at="/card", example=examples.TOKEN_REQUEST)
 @blueprint.response(
     201,
     TokenSchema(),

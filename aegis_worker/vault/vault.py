@@ -173,6 +173,21 @@ class Vault:
         """Forget the codes of these cards, and those of them that were for a single payment."""
         self.memory.forget(tokens)
 
+    def by_key(self) -> dict[str, int]:
+        """By the sealing key's id, how many kept cards it sealed."""
+        return self._read(kept_rows.by_key)
+
+    def outdated(self, *, after: str, most: int) -> list[Sealed]:
+        """Kept cards, by their tokens, that another key than the newest sealed."""
+        newest = self.sealer.key_ids[0]
+        return self._read(lambda connection: kept_rows.outdated(connection, newest, after=after, most=most))
+
+    def reseal(self, cards: Sequence[Sealed]) -> int:
+        """Seal these with the newest key; how many of them were still as they were read. Raises CannotUnseal."""
+        anew = [(card, self.sealer.reseal(card.owner, card.token, card.sealed)) for card in cards]
+        newest = self.sealer.key_ids[0]
+        return self._run(lambda connection: kept_rows.reseal(connection, anew, newest))
+
     def forget_requests(self, *, hours: int, most: int) -> int:
         """Forget the idempotency keys of requests that are older; how many."""
         return self._run(lambda connection: kept_rows.forget_requests(connection, hours=hours, most=most))

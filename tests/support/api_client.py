@@ -30,6 +30,7 @@ from aegis_worker.resilience.gates import build_gates
 from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings, load_settings
+from aegis_worker.vault.vault import Vault
 from aegis_worker.wiring.stores import redis_client
 from aegis_worker.wiring.web import Web
 
@@ -196,7 +197,13 @@ class Applications:
 applications = Applications()
 
 
-def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = True, **changed: Any) -> Api:
+def start_api(
+    database_url: str,
+    *gateways: PaymentGateway,
+    redis_ready: bool = True,
+    vault: Vault | None = None,
+    **changed: Any,
+) -> Api:
     """The application on this database, with these gateways; `changed` settings replace the defaults."""
     settings = replace(settings_for(database_url), **changed)
     database = Database.connect(settings, application="test")
@@ -207,6 +214,7 @@ def start_api(database_url: str, *gateways: PaymentGateway, redis_ready: bool = 
         hints=told,  # type: ignore[arg-type]
         ring=KeyRing(settings.sealing_keys),
         redis_ready=lambda: redis_ready,
+        vault=vault,
     )
     named = {gateway.config.name: gateway for gateway in gateways}
     redis = redis_client(settings)
