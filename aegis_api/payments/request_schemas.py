@@ -10,7 +10,6 @@ from aegis_api.http.composed import Metadata, Objects, Opaque, Union, WebAddress
 from aegis_api.http.fields import BodySchema, Fault, Flag, Name, Object, OneOf, Text, Whole
 from aegis_api.http.query_fields import Moment
 from aegis_worker.domain.cards import Card
-from aegis_worker.domain.cards import Card
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.scheduling import FARTHEST_D
