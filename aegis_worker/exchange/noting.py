@@ -27,6 +27,8 @@ from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
 from aegis_worker.gateways.discretion import is_like_a_card
 from aegis_worker.gateways.kit.allow_list import AllowList
 from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
+from aegis_worker.gateways.kit.reading import Unreadable
+from aegis_worker.gateways.kit.xml import parsed_xml
 from aegis_worker.observability.redaction import HIDDEN
 
 from .transfers import Result
@@ -91,8 +93,8 @@ class Noting:
     def _request_body(self, call: HttpCall) -> tuple[Any, LeftOut | None]:
         if not call.body:
             return None, None
-        if call.body[:1] in (b"{", b"[") or not _is_form(call.headers):
-            return _json(call.body, self._sent)
+        if call.body[:1] in (b"{", b"[", b"<") or not _is_form(call.headers):
+            return _document(call.body, self._sent)
         if len(call.body) > LARGEST_READ:
             return None, "too_large"
         try:
@@ -101,7 +103,7 @@ class Noting:
             return None, "unreadable"
 
     def _answer(self, answer: HttpAnswer) -> NotedAnswer:
-        body, left_out = _json(answer.body, self._received) if answer.body else (None, None)
+        body, left_out = _document(answer.body, self._received) if answer.body else (None, None)
         headers = self._shown_headers(answer.headers)
         return NotedAnswer(answer.status, headers, len(answer.body), body, left_out)
 
@@ -129,12 +131,14 @@ def _tree(fields: Iterable[str]) -> _Allowed:
     return root
 
 
-def _json(body: bytes, allowed: _Allowed) -> tuple[Any, LeftOut | None]:
+def _document(body: bytes, allowed: _Allowed) -> tuple[Any, LeftOut | None]:
+    """JSON, or XML, which no JSON begins like."""
     if len(body) > LARGEST_READ:
         return None, "too_large"
+    read = parsed_xml if body.lstrip()[:1] == b"<" else msgspec.json.decode
     try:
-        return _shown(msgspec.json.decode(body), allowed, _DEEPEST), None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return _shown(read(body), allowed, _DEEPEST), None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, Unreadable):
         return None, "unreadable"
 
 

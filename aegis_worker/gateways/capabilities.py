@@ -37,6 +37,7 @@ class Capabilities:
     `Adapter.confirm`; without it a payer's return only has the gateway asked.
 
     `refunds_when_settled`: it refunds a charge only once that is settled, which its look-ups show (`Approved.settled`).
+    `voids_what_is_not_settled`: its adapter gives all of such a charge back at once, by a void.
 
     What it can be asked (design D14): `look_ups`: about which operations. What became of any other, and how disputes stand,
     it tells by its events alone, which its adapter reads (`kit.flows.recalled`); such a call is repeated under its key.
@@ -69,6 +70,7 @@ class Capabilities:
     reopens: bool = False
     look_ups: frozenset[Operation] = frozenset(Operation)
     refunds_when_settled: bool = False
+    voids_what_is_not_settled: bool = False
     moves_money: frozenset[Operation] = frozenset(Operation) - {Operation.INITIATE, Operation.AUTHENTICATE}
 
     @property

@@ -19,6 +19,7 @@ from aegis_worker.toml_file import read_toml
 
 from .adyen.adapter import AdyenAdapter
 from .base import Adapter
+from .braintree.adapter import BraintreeAdapter
 from .config import AmountLimits, GatewayConfig
 from .limits import breaker_limits, numbers, retry_limits
 from .null.adapter import NullAdapter
@@ -35,6 +36,7 @@ ADAPTERS: dict[str, Callable[[GatewayConfig], Adapter]] = {
     "adyen": AdyenAdapter,
     "paypal": PayPalAdapter,
     "razorpay": RazorpayAdapter,
+    "braintree": BraintreeAdapter,
 }
 
 # These gateways move no money, whatever a table says, so they are for test payments alone.

@@ -8,6 +8,7 @@ from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.entities import EntityChange, EntityStatus, Order, order_in
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Approved
 from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.gateways.capabilities import Capabilities
 
 from ..work import Answer, Policy, Rest, Settled, Step, Work
 from .answers import end_attempt
@@ -55,7 +56,8 @@ class Refund(Ordered):
             raise AssertionError("unreachable: a reversal asks about no charge")
         work = replace(work, said={work.position: outcome})
         work, ended = end_attempt(work, answer, charge.status, charge.outcome)
-        if isinstance(outcome, Approved) and outcome.settled:
+        able = work.route.capabilities[charge.gateway]
+        if isinstance(outcome, Approved) and (outcome.settled or _is_voided(able, outcome, order)):
             return Settled(work, ended, [], self.step(work, policy))
         reason = f"{charge.gateway} refunds it only once it is settled"
         if charge.sent_ago_s(answer.asked_at_s) > _SETTLED_WITHIN_S:
@@ -72,3 +74,12 @@ class Refund(Ordered):
     def waits_for(self, operation: str) -> str | None:
         """What its waiting job waits to do."""
         return "money is given back"
+
+
+def _is_voided(able: Capabilities, charge: Approved, order: Order) -> bool:
+    """Whether the gateway gives back by a void what is not settled yet, because all of it is to be given back."""
+    return (
+        able.voids_what_is_not_settled
+        and not charge.refunded_minor
+        and charge.captured_minor == order.amount_minor
+    )

@@ -189,6 +189,23 @@ def test_a_refund_waits_until_its_charge_is_settled_where_the_gateway_wants_it(
     assert row_is_fold(database, payment_id)
 
 
+@pytest.mark.parametrize(("minor", "status"), [(500, "waiting"), (1999, "succeeded")])
+def test_all_of_what_is_not_settled_is_given_back_at_once_where_the_gateway_voids_it(
+    database: Database, gateway: ScriptedGateway, minor: int, status: str
+) -> None:
+    payment_id = paid(database, until_settled(gateway))
+    gateway.able(refunds_when_settled=True, voids_what_is_not_settled=True)
+    not_settled = gateway.look_up
+    gateway.look_up = lambda query: (
+        replace(found, captured_minor=1999, refunded_minor=0)
+        if isinstance(found := not_settled(query), Approved)
+        else found
+    )
+    (refund,) = refunded(database, gateway, payment_id, minor)
+    assert entity(database, refund)["status"] == status
+    assert row_is_fold(database, payment_id)
+
+
 def test_a_charge_that_is_never_settled_has_its_refund_handed_to_a_person(
     database: Database, gateway: ScriptedGateway
 ) -> None:

@@ -59,6 +59,18 @@ def posted(body: bytes, content_type: str = "application/json") -> dict[str, Any
     return asked(HttpCall("POST", "/v1/things", {"Content-Type": content_type}, body))
 
 
+def test_xml_is_noted_as_json_is() -> None:
+    body = (
+        b'<charge type="x"><id>ch_1</id><name>Asha</name><lines type="array"><item>a</item></lines></charge>'
+    )
+    shown = {"charge": {"id": "ch_1", "name": HIDDEN, "lines": [HIDDEN]}}
+    assert answered(body)["body"] == shown
+    assert posted(b"<card><network>visa</network><number>4242</number></card>", "application/xml")[
+        "body"
+    ] == {"card": {"network": "visa", "number": HIDDEN}}
+    assert answered(b"<!DOCTYPE a><a/>")["left_out"] == "unreadable"
+
+
 class Canaries:
     """Puts a value that is nowhere else into each field of an object, and remembers where."""
 

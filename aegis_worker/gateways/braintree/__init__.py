@@ -1,0 +1,1 @@
+"""Braintree: transactions and disputes over its XML gateway API."""
