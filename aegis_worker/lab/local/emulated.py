@@ -46,7 +46,7 @@ def _vouched_for(ledger: Path) -> Mapping[str, Any]:
     return {"ca_bundle": str(Authority(ledger, "").root_file)}
 
 
-_PAYPAL_CLIENT = "client_emulator"
+_PAYPAL_CLIENT, _RAZORPAY_KEY_ID = "client_emulator", "rzp_test_Emulator000001"
 EMULATED: Mapping[str, EmulatedGateway] = {
     "stripe": EmulatedGateway(
         table={
@@ -97,6 +97,15 @@ EMULATED: Mapping[str, EmulatedGateway] = {
             "tok_3ds_fail_60": "tok_3ds_fail_2",
         },
         handed_on=frozenset(),
+    ),
+    "razorpay": EmulatedGateway(
+        table={
+            "account": "acc_Emulator000001",
+            "fee_fixed_minor": 0,
+            "fee_basis_points": 200,
+            "options": {"key_id": _RAZORPAY_KEY_ID, "absence_window_s": 120},
+        },
+        credentials=f"{_RAZORPAY_KEY_ID}:{{key}}",
     ),
 }
 _SANDBOX = EmulatedGateway()
