@@ -310,9 +310,10 @@ class Transaction:
         found = self._documents("WHERE kind = ? AND id = ?", (kind, document_id), 1)
         return found[0] if found else None
 
-    def documents_of(self, payment_id: str, kind: str, limit: int) -> list[Document]:
-        """Those of one payment, oldest first."""
-        return self._documents("WHERE payment_id = ? AND kind = ? ORDER BY id", (payment_id, kind), limit)
+    def documents_of(self, payment_id: str, kind: str, limit: int, *, newest: bool = False) -> list[Document]:
+        """Those of one payment, or of whom else they name, oldest first; `newest`: the newest, newest first."""
+        order = "ORDER BY id DESC" if newest else "ORDER BY id"
+        return self._documents(f"WHERE payment_id = ? AND kind = ? {order}", (payment_id, kind), limit)
 
     def due_documents(self, now: float, limit: int) -> list[Document]:
         """Those of which something is to become by now."""

@@ -341,6 +341,15 @@ class TestCapturing:
         assert (answer.status, answer.json["error"]["code"]) == (500, "SERVER_ERROR")
         assert client.payment.fetch(payment)["status"] == "captured"
 
+    def test_what_a_token_says_of_the_gateway_itself_is_met_by_who_captures(
+        self, client: Any, emulator: Sandbox
+    ) -> None:
+        payment = paid(emulator, client, "tok_503_nocharge_once")
+        with pytest.raises(razorpay.errors.ServerError):
+            client.payment.capture(payment, AMOUNT, {"currency": "INR"})
+        assert client.payment.fetch(payment)["status"] == "authorized"
+        assert client.payment.capture(payment, AMOUNT, {"currency": "INR"})["status"] == "captured"
+
 
 def plain() -> dict[str, Any]:
     """An order that is captured by hand, and says nothing of how long it waits."""
@@ -362,6 +371,7 @@ class TestReceipts:
         assert [one["id"] for one in found["items"]] == made[::-1]
         assert client.order.all({"receipt": given["receipt"], "count": 1})["count"] == 1
         assert client.order.all({"receipt": uuid.uuid4().hex})["items"] == []
+        assert [one["id"] for one in client.order.all({"count": 2})["items"]] == made[::-1]
 
     def test_a_unique_receipt_for_another_amount_is_refused(self, raw: RazorpayClient) -> None:
         given = order(unique_receipt=True)
@@ -482,6 +492,8 @@ class TestDisputes:
         (dispute,) = next(one for one in emulator.ledger() if one["payment_id"] == payment)["disputes"]
         shown = client.dispute.fetch(dispute["id"])
         assert (shown["status"], shown["phase"], shown["payment_id"]) == ("open", "chargeback", payment)
+        order_id = client.payment.fetch(payment)["order_id"]
+        assert emulator.post("/_sandbox/disputes", {"payment_id": order_id, "amount": 1}).status == 200
         for status in ("under_review", "needs_response", "lost"):
             emulator.post("/_sandbox/disputes", {"id": dispute["id"], "status": status})
         after = client.dispute.fetch(dispute["id"])

@@ -13,7 +13,7 @@ _FIELDS = {
     "create": "amount currency notes partial_payment payment payment_capture receipt unique_receipt",
     "capture": "amount currency",
     "refund": "amount notes receipt speed",
-    "pay": "bank callback_url contact email method provider token vpa wallet",
+    "pay": "bank callback_url contact email method notes provider token vpa wallet",
 }
 MOST_AMOUNT = 99_999_999_999
 _LEAST = {"INR": 100}

@@ -18,7 +18,7 @@ from .contests import dispute_object, event_of
 from .errors import RazorpayWording, Unavailable, no_such_id
 from .events import event
 from .settling import note, settle_refund
-from .shapes import Paid, collection, new_id, order_object, payment_object, refund_object
+from .shapes import ACCOUNT, Paid, collection, new_id, order_object, payment_object, refund_object
 from .sources import script_of
 
 # How long an account waits for a capture, unless the order says otherwise, before it gives the payer the money back:
@@ -91,11 +91,14 @@ class RazorpayBooks(Books):
         return self._read(lambda tx, now: order_object(self.order(tx, order_id)))
 
     def find_orders(self, receipt: str, count: int, skip: int) -> Reply:
-        """GET /v1/orders?receipt=, newest first."""
+        """GET /v1/orders, those with the receipt if there is one, newest first."""
 
         def read(tx: Transaction, now: float) -> dict[str, Any]:
-            found = [order_object(one) for one in reversed(self.orders_of(tx, receipt))]
-            return collection(found[skip : skip + count])
+            if receipt:
+                found = self.orders_of(tx, receipt)[::-1]
+            else:
+                found = tx.documents_of(ACCOUNT, "order", skip + count, newest=True)
+            return collection([order_object(one) for one in found[skip : skip + count]])
 
         return self._read(read)
 
@@ -176,6 +179,12 @@ class RazorpayBooks(Books):
         """The amounts of a payment's refunds that have not failed: pending ones are taken from the payment at once."""
         found = [one.body for one in tx.documents_of(payment.id, "refund", REFUNDS_LIMIT)]
         return [one["amount"] for one in found if one["status"] != "failed" and not one["automatic"]]
+
+    def payment_of(self, order_id: str) -> str:
+        """The payment by which an order was paid; empty if it was not, or nobody has it."""
+        with self.transaction() as tx:
+            found = tx.document("order", order_id)
+            return str(found.body["paid_by"]) if found else ""
 
     def new_dispute_id(self) -> str:
         """The id of a dispute that is opened now."""

@@ -13,12 +13,14 @@ from .checkout import already_paid
 from .declines import declined_reply
 from .errors import Refused, invalid
 from .shapes import payment_object
+from .sources import at_capture
 
 
 def captured(books: RazorpayBooks, tx: Transaction, call: Call) -> Subject:
     """The payment that a call captures. Raises Refused."""
     paid = books.paid(tx, call.target)
-    return Subject(paid.payment, paid.order, books.script_of(tx, paid.payment), "capture")
+    script = at_capture(books.script_of_token(tx, paid.payment))
+    return Subject(paid.payment, paid.order, script, "capture")
 
 
 def capture(books: RazorpayBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Done:

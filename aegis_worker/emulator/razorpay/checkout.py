@@ -14,7 +14,7 @@ from ..operations import carry_out
 from ..payments import Payment, Status
 from ..replies import Reply, json_reply
 from ..scripts import Effect, Script
-from .bodies import text
+from .bodies import notes_of, text
 from .books import RazorpayBooks
 from .calls import Call, Done, Subject
 from .declines import declined_reply
@@ -22,7 +22,7 @@ from .errors import Refused
 from .events import signature
 from .orders import attempted, new_payment
 from .shapes import new_id, payment_status
-from .sources import script_of, source_of
+from .sources import at_checkout, script_of, source_of
 
 
 def already_paid(order_id: str) -> Refused:
@@ -48,8 +48,9 @@ def payer_of(books: RazorpayBooks, tx: Transaction, call: Call) -> Subject:
         "acquirer": secrets.token_hex(6),
         "card_id": new_id("card") if source.method == "card" else "",
         "is_authorized": False,
+        "notes": notes_of(call.body),
     }
-    script = script_of(payment.token, payment.amount, books.options.name)
+    script = at_checkout(script_of(payment.token, payment.amount, books.options.name))
     return Subject(payment, order, script, "charge", about)
 
 

@@ -82,9 +82,9 @@ class RazorpayGateway:
         return sent
 
     def _do(self, tx: Transaction, call: Call, subject: Subject, script: Script) -> Done:
-        lag_s = max(script.hidden_s, self._books.faults.now.status_lag_s)
-        if subject.operation == "charge" and lag_s:
-            subject.payment.hidden_until = call.now + lag_s
+        lag_s = self._books.faults.now.status_lag_s if subject.operation == "charge" else 0
+        if script.hidden_s or lag_s:
+            subject.payment.hidden_until = call.now + max(script.hidden_s, lag_s)
         if script.down_s:
             subject.payment.down_until = call.now + script.down_s
         done = _CALLS[call.name](self._books, tx, call, subject, script)

@@ -14,7 +14,7 @@ from .books import RazorpayBooks
 from .calls import Call, Done, Subject
 from .declines import declined_reply
 from .errors import invalid
-from .shapes import new_id, order_object
+from .shapes import ACCOUNT, new_id, order_object
 from .sources import script_of
 
 # What a merchant's note has to be called for the ledger to know whose payment it is.
@@ -36,7 +36,7 @@ def ordered(books: RazorpayBooks, tx: Transaction, call: Call) -> Subject:
         "receipt": receipt_of(body),
         **capture_of(body),
     }
-    order = _known(books, tx, call, about) or Document(new_id("order"), "order", None, about)
+    order = _known(books, tx, call, about) or Document(new_id("order"), "order", ACCOUNT, about)
     payment = new_payment(order, "", "", "", call.now)
     return Subject(payment, order, script_of("", payment.amount, books.options.name), "create")
 

@@ -22,6 +22,7 @@ _ON_PAYMENT = re.compile(r"/v1/payments/([^/]{1,64})/(capture|refund)")
 _ONE = re.compile(r"/v1/(orders|payments|refunds|disputes)/([^/]{1,64})")
 _LISTS = re.compile(r"/v1/(orders/([^/]{1,64})/payments|payments/([^/]{1,64})/refunds)")
 _REFUND = re.compile(r"/v1/payments/[^/]{1,64}/refunds/([^/]{1,64})")
+_ORDER = re.compile(rb"order_[0-9A-Za-z]{14}")
 _ID = re.compile(r"[a-z]{3,5}_[0-9A-Za-z]{14}")
 _CHECKOUT = re.compile(r"/checkout/(order_[0-9A-Za-z]{14})(/pay|/payments/(pay_[0-9A-Za-z]{14}))?")
 # razorpay.com/docs/api/pagination
@@ -53,7 +54,7 @@ class RazorpayRoutes:
                 return self._books.conduct.looked_up(headers, lambda: self._get(path, given))
             return self._post(path, headers, raw) if method == "POST" else no_such_url()
         if path.startswith(PREFIX):
-            return self._control.answer(f"{method} {path}", query, raw) or no_such_url()
+            return self._control.answer(f"{method} {path}", query, self._by_payment(raw)) or no_such_url()
         if method == "GET" and path == "/healthz":
             return json_reply(200, {"name": self._books.options.name, "status": "ok"})
         return (
@@ -74,12 +75,12 @@ class RazorpayRoutes:
         return _malformed(payment_id) or self._gateway.post(name, payment_id, headers, raw)
 
     def _get(self, path: str, given: Mapping[str, str]) -> Reply:
-        if path == "/v1/orders" and "receipt" in given:
+        if path == "/v1/orders":
             self._control.count("GET /v1/orders")
             count, skip = given.get("count", _USUAL_COUNT), given.get("skip", "0")
             if not (count.isdecimal() and skip.isdecimal() and len(count + skip) < 9):
                 return error_reply(400, "The count must be an integer.", where=INPUT, field="count")
-            return self._books.find_orders(given["receipt"], min(int(count), _MOST_COUNT), int(skip))
+            return self._books.find_orders(given.get("receipt", ""), min(int(count), _MOST_COUNT), int(skip))
         if found := _LISTS.fullmatch(path):
             _, order_id, payment_id = found.groups()
             self._control.count(f"GET /v1/{'orders/:id/payments' if order_id else 'payments/:id/refunds'}")
@@ -118,6 +119,12 @@ class RazorpayRoutes:
             answer, order_id, dict(parse_qsl(raw.decode("utf-8", "replace"))).get("callback_url", "")
         )
         return replace(page, after_s=answer.after_s, script=answer.script)
+
+    def _by_payment(self, raw: bytes) -> bytes:
+        """What is asked of an order's payment, such as to dispute it, names the payment."""
+        named = _ORDER.search(raw)
+        payment_id = self._books.payment_of(named[0].decode()) if named else ""
+        return raw.replace(named[0], payment_id.encode()) if named and payment_id else raw
 
     def _poll(self, payment_id: str) -> Reply:
         try:

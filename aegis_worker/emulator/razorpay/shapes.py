@@ -92,7 +92,7 @@ def payment_object(paid: Paid, status: str = "") -> dict[str, Any]:
         "vpa": about.get("vpa"),
         "email": about["email"] or "void@razorpay.com",
         "contact": about["contact"] or "+919876543210",
-        "notes": _notes(paid.order.body["notes"]),
+        "notes": _notes(about["notes"] or paid.order.body["notes"]),
         "fee": fee,
         "tax": tax,
         **_error(payment),

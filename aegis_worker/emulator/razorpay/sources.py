@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..script_table import AMOUNT_BASE, TABLE
-from ..scripts import Script
+from ..script_table import AMOUNT_BASE, OK, TABLE
+from ..scripts import Script, Wire
 from ..tokens import TOKEN_PREFIX, UnknownScript, asked_for
 from .bodies import text
 from .errors import invalid
@@ -16,6 +16,7 @@ METHODS = ("card", "upi", "netbanking", "wallet", "paylater")
 # razorpay.com/docs/payments/payments/test-upi-details
 _UPI_IDS = {"success@razorpay": f"{TOKEN_PREFIX}ok", "failure@razorpay": f"{TOKEN_PREFIX}soft_try_again"}
 _USUAL = {"vpa": "gaurav.kumar@upi", "bank": "HDFC", "wallet": "payzapp", "provider": "lazypay"}
+_CAPTURES = frozenset({"capture"})
 _DETAILS = {"upi": "vpa", "netbanking": "bank", "wallet": "wallet", "paylater": "provider"}
 
 
@@ -48,6 +49,21 @@ def script_of(token: str, amount: int, instance: str) -> Script:
         return asked_for(token, amount, instance)
     except UnknownScript as problem:
         raise invalid(str(problem), "token") from problem
+
+
+def at_checkout(script: Script) -> Script:
+    """What the payer meets of a token's script: how the gateway treats its callers is met by who captures."""
+    return OK if _treats_callers(script) else script
+
+
+def at_capture(script: Script) -> Script:
+    """What the merchant who captures meets of it."""
+    return replace(script, acts_on=_CAPTURES) if _treats_callers(script) else script
+
+
+def _treats_callers(script: Script) -> bool:
+    is_shown = script.wire is not Wire.ANSWER or script.answer_after_ms > 0 or script.clock_s > 0
+    return is_shown and "charge" in script.acts_on
 
 
 def as_markdown() -> str:
