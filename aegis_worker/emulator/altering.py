@@ -6,6 +6,7 @@ What is altered is found by its name, at any depth, so that one rule serves ever
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,10 +45,26 @@ _AMOUNTS = frozenset(
 _CURRENCIES = frozenset({"currency", "currency_code"})
 
 
+# What XML has beside these.
+_IN_XML = {
+    Wire.OTHER_PAYMENT: frozenset({"order_id"}),
+    Wire.OTHER_AMOUNT: frozenset({"amount_disputed"}),
+    Wire.OTHER_CURRENCY: frozenset({"currency_iso_code"}),
+}
+_ELEMENT = re.compile(rb"<([\w-]+)([^<>]*)>([^<>]+)</\1>")
+
+
 def altered(body: bytes, wire: Wire) -> bytes:
-    """The JSON in `body`, with each payment, amount or currency in it another one."""
+    """The JSON or XML in `body`, with each payment, amount or currency in it another one."""
     names, change = _ALTERATIONS[wire]
+    if body.startswith(b"<"):
+        return _ELEMENT.sub(lambda found: _changed_element(found, names | _IN_XML[wire], change), body)
     return json.dumps(_changed(json.loads(body), names, change)).encode()
+
+
+def of_another_amount(body: bytes) -> bytes:
+    """The JSON or XML in `body`, with each amount in it another one."""
+    return altered(body, Wire.OTHER_AMOUNT)
 
 
 def without_signature(body: bytes) -> bytes:
@@ -73,6 +90,13 @@ def _changed(shown: Any, names: frozenset[str], change: Callable[[Any], Any]) ->
     if isinstance(shown, list):
         return [_changed(one, names, change) for one in shown]
     return shown
+
+
+def _changed_element(found: re.Match[bytes], names: frozenset[str], change: Callable[[Any], Any]) -> bytes:
+    name, attributes, value = found.groups()
+    if name.decode().replace("-", "_") not in names:
+        return found[0]
+    return b"<%s%s>%s</%s>" % (name, attributes, str(change(value.decode())).encode(), name)
 
 
 def _another(name: str | int) -> str | int:

@@ -74,7 +74,7 @@ def _of_script(own: Script | None, script: str, operation: str) -> dict[str, str
     found: dict[str, str] = {}
     if operation != "look_up":
         found["token"] = f"{TOKEN_PREFIX}{script}{suffix}"
-    if own is not None and not suffix:
+    if own is not None and own.amount_suffix and not suffix:
         found["amount"] = str(AMOUNT_BASE + own.amount_suffix)
     found["header"] = f"Emulator-Script: {script}"
     on = "" if operation in by_name.acts_on else f', on = "{operation}"'

@@ -305,6 +305,10 @@ class Transaction:
         row = (document.id, document.kind, document.payment_id, json.dumps(document.body), document.due_at)
         self._db.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?)", row)
 
+    def drop_document(self, document_id: str) -> None:
+        """Have it no more."""
+        self._db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+
     def document(self, kind: str, document_id: str) -> Document | None:
         """By its id."""
         found = self._documents("WHERE kind = ? AND id = ?", (kind, document_id), 1)

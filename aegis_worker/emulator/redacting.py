@@ -10,7 +10,7 @@ _REDACTED = "[redacted]"
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9](?:(?:[ +-]|%20)?[0-9]){12,18}(?![0-9A-Za-z])")
 _CODE_NAMES = r"(?:cvc|cvv|cvc2|cvv2|cid|security[_-]?code|card[_-]?security[_-]?code|verification[_-]?value)"
 _CODE = re.compile(
-    rf"""({_CODE_NAMES}(?:"\s*:\s*"?|(?:\]|%5D)?=))[0-9]{{3,4}}(?![0-9])""",
+    rf"""({_CODE_NAMES}(?:"\s*:\s*"?|(?:\]|%5D)?=|>))[0-9]{{3,4}}(?![0-9])""",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r'("(?:access|refresh|id)_token"\s*:\s*")[^"]*', re.IGNORECASE)

@@ -78,6 +78,7 @@ class Script:
     hold is captured only while it is honoured. `stores_error`: whether a 500 is repeated under the idempotency key;
     None: as the gateway does. `forgets_key`: nothing is kept under it. `clock_s`: how far ahead the `Date` of the
     answer is. `telling`: what becomes of the payment's webhooks from then on, `telling_s` seconds later or older.
+    `settles_s`: so long after it was submitted a charge settles. `amount_suffix`: 0 where no amount stands for it.
     `wires`: the wire formats that have it; empty: all.
     """
 
@@ -111,6 +112,7 @@ class Script:
     approval_s: int = 10_800
     pends_for: str = "PENDING_REVIEW"
     honoured_only: bool = False
+    settles_s: int = 2
     telling: Telling = Telling.USUAL
     telling_s: int = 0
     once: bool = False

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .altering import altered, as_real_money, without_signature
-from .scripts import Script, Telling, Wire
+from .altering import as_real_money, of_another_amount, without_signature
+from .scripts import Script, Telling
 
 _REPEATED_AFTER_S = (0.0, 0.1, 0.2)
 _NOBODY_KNOWS = "emulator_unknown_kind"
@@ -23,11 +23,16 @@ class EventForm:
     """Where an event of a wire format says what it is. `account`: empty where it names none.
 
     `mode_is_signed`: what says that the money is real lies in the queue already; else it comes with the signature.
+    `content_type`: of the body that is sent. `forged` makes another amount of the one in it, `unsigned` takes its signature
+    out.
     """
 
     kind: str
     account: str = ""
     mode_is_signed: bool = True
+    content_type: str = "application/json"
+    forged: Callable[[bytes], bytes] = of_another_amount
+    unsigned: Callable[[bytes], bytes] = without_signature
 
 
 def times(script: Script, now: float, created_at: float) -> list[float]:
@@ -53,9 +58,9 @@ def on_the_way(
         timestamp -= script.telling_s
     headers, body = sign(secret, timestamp, before)
     if telling is Telling.FORGED:
-        body = altered(body, Wire.OTHER_AMOUNT)
+        body = form.forged(body)
     elif telling is Telling.UNSIGNED:
-        headers, body = {}, without_signature(body)
+        headers, body = {}, form.unsigned(body)
     elif telling is Telling.OTHER_MODE and not form.mode_is_signed:
         body = json.dumps(as_real_money(json.loads(body))).encode()
     elif telling is Telling.MALFORMED:

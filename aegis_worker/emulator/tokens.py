@@ -120,9 +120,8 @@ def as_markdown() -> str:
     rows = ["| token | amount | N | the gateway |", "| --- | --- | --- | --- |"]
     for script in TABLE:
         token = f"{TOKEN_PREFIX}{script.name}{'[_N]' if script.takes else ''}"
-        rows.append(
-            f"| `{token}` | {AMOUNT_BASE + script.amount_suffix:,} | {script.range or '–'} | {script.meaning} |"
-        )
+        amount = f"{AMOUNT_BASE + script.amount_suffix:,}" if script.amount_suffix else "–"
+        rows.append(f"| `{token}` | {amount} | {script.range or '–'} | {script.meaning} |")
     rows.append(
         f"| `{TOKEN_PREFIX}{REFUSED}` | – | – | refuses the connection: the adapter dials a closed port |"
     )

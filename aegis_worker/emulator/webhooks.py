@@ -99,7 +99,7 @@ class WebhookSender(threading.Thread):
         signed, body = on_the_way(
             webhook.body, script, self._secret, int(time.time()), self._sign, self._form
         )
-        headers = {"Content-Type": "application/json", **signed}
+        headers = {"Content-Type": self._form.content_type, **signed}
         status = None if script.telling is Telling.LOST else self._post(headers, body)
         if self._recorder:
             self._recorder.note_delivery(

@@ -22,4 +22,4 @@ FAMILIES = {
 }
 TABLE = tuple(script for scripts in FAMILIES.values() for script in scripts)
 SCRIPTS = {script.name: script for script in TABLE}
-BY_AMOUNT = {AMOUNT_BASE + script.amount_suffix: script for script in TABLE}
+BY_AMOUNT = {AMOUNT_BASE + script.amount_suffix: script for script in TABLE if script.amount_suffix}

@@ -5,7 +5,19 @@ from __future__ import annotations
 from ..scripts import Effect, Script, Wire
 
 _LONGEST_MS = 120_000
-_ASKABLE = frozenset({"sandbox", "stripe", "paypal", "razorpay"})
+_ASKABLE = frozenset({"sandbox", "stripe", "paypal", "razorpay", "braintree"})
+_BRAINTREE = frozenset({"braintree"})
+# Why Braintree turns a sale away without asking the processor; the payer's bank is asked nothing.
+_REJECTIONS = (
+    "avs",
+    "cvv",
+    "avs_and_cvv",
+    "fraud",
+    "risk_threshold",
+    "three_d_secure",
+    "excessive_retry",
+    "application_incomplete",
+)
 # PayPal answers a repeat with what the first call made, as that is now, and charges no invoice twice.
 _KEEPS_ANSWERS = frozenset({"sandbox", "stripe", "adyen"})
 
@@ -49,6 +61,17 @@ GATEWAY = (
         35,
         wire=Wire.ERROR,
         stores_error=False,
+    ),
+    *(
+        Script(
+            f"rejected_{reason}",
+            f"turns the charge away by a rule of its own: `{reason}`",
+            0,
+            Effect.DECLINE,
+            code=f"rejected_{reason}",
+            wires=_BRAINTREE,
+        )
+        for reason in _REJECTIONS
     ),
     Script("503", "charges, then answers 503", 68, wire=Wire.UNAVAILABLE),
     Script("503_nocharge", "answers 503 without charging", 69, Effect.NOTHING, Wire.UNAVAILABLE),

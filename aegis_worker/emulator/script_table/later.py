@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..scripts import Effect, Script
 
 _REFUNDS = frozenset({"refund"})
-_PAYPAL, _RAZORPAY = frozenset({"paypal"}), frozenset({"razorpay"})
+_PAYPAL, _BRAINTREE, _RAZORPAY = (frozenset({name}) for name in ("paypal", "braintree", "razorpay"))
 
 LATER = (
     Script(
@@ -104,6 +104,15 @@ LATER = (
         settle_s=3,
         wires=_RAZORPAY,
     ),
+    Script(
+        "settles",
+        "approves; what is captured settles only after N s (60): until then it can be voided and not be refunded",
+        0,
+        takes="settles_s",
+        most=604_800,
+        settles_s=60,
+        wires=_BRAINTREE,
+    ),
     Script("dispute", "approves; the payer disputes it once it is captured", 60, dispute="needs_response"),
     Script(
         "dispute_won",
@@ -146,6 +155,6 @@ LATER = (
         dispute="warning",
         dispute_ends="closed",
         dispute_s=3,
-        wires=frozenset({"sandbox", "stripe", "paypal", "razorpay"}),
+        wires=frozenset({"sandbox", "stripe", "paypal", "braintree", "razorpay"}),
     ),
 )

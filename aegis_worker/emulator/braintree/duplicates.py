@@ -1,0 +1,45 @@
+"""Whether a sale is the same as another a moment before: …/articles/control-panel/transactions/duplicate-checking."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import astuple, dataclass
+
+from ..ledger import Document, Transaction
+from .books import BraintreeBooks
+from .shapes import KIND
+
+WINDOW_S = 30.0
+_KIND = "twin"
+# A sale in one of these is none that another could duplicate.
+_NOT_APPROVED = frozenset({"failed", "gateway_rejected", "processor_declined", "settlement_declined"})
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """What two sales have to have in common. `amount`: in minor units."""
+
+    merchant: str
+    amount: int
+    currency: str
+    order_id: str
+    instrument: str
+
+    @property
+    def id(self) -> str:
+        """Of the document that knows the latest of them."""
+        return f"{_KIND}_{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:32]}"
+
+
+def twin_of(books: BraintreeBooks, tx: Transaction, twin: Twin, now: float) -> str:
+    """The transaction that a sale would repeat, empty where there is none. One that is still under way counts, too."""
+    found = tx.document(_KIND, twin.id)
+    if found is None or now >= found.body["at"] + WINDOW_S:
+        return ""
+    first = tx.document(KIND, found.body["transaction"])
+    return first.id if first is not None and first.body["status"] not in _NOT_APPROVED else ""
+
+
+def remember(tx: Transaction, twin: Twin, own_id: str, now: float) -> None:
+    """A sale was approved, or is under way."""
+    tx.put_document(Document(twin.id, _KIND, None, {"transaction": own_id, "at": now}))
