@@ -194,6 +194,7 @@ _BESIDE_SCRIPTS = (
         "webhooks",
         "tells of the charge before it answers, which takes N ms (1000)",
         "latency",
+        wires=("sandbox", "stripe", "adyen", "paypal"),
     ),
     Failure(
         "void_while_capturing",

@@ -67,7 +67,7 @@ class TestHowItStartsAndEnds:
         [
             (
                 ["--gateways", "stripe,square"],
-                "there is no 'square'; choose of sandbox, stripe, adyen, paypal, razorpay",
+                "there is no 'square'; choose of sandbox, stripe, adyen, paypal, braintree, razorpay",
             ),
             (["--webhooks-to", "https://shop.test"], "only http:// is spoken here"),
             (["--scenario", "no-such"], "none of flaky-morning"),

@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+from xml.parsers.expat import ExpatError
+
+from braintree.util.xml_util import XmlUtil
 
 from aegis_worker.emulator.wire_formats import WIRE_FORMATS
 from aegis_worker.lab.embedded.processes import Processes
+from support.braintree_process import BRAINTREE_MERCHANT
 
 _TIMEOUT_S = 20.0
 AMOUNT = 1999
@@ -32,10 +36,13 @@ class Seen:
 
     @property
     def json(self) -> Any:
-        """The parsed body; None where it is no JSON."""
+        """The parsed body, of XML what stands in its root; None where it is neither."""
         try:
+            if self.body.startswith(b"<?xml"):
+                (root,) = XmlUtil.dict_from_xml(self.body.decode()).values()
+                return root
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, ExpatError):
             return None
 
 
@@ -104,6 +111,12 @@ class Emulated:
         row = self.booked(reference)[0]
         call = self._shop.later(operation, row, self)
         return self.call(call, emulator_script=script)
+
+    def settle(self, reference: str) -> None:
+        """Have what was charged settle at once, where the gateway takes its time, and tells of that only."""
+        if self.name == "braintree":
+            row = self.booked(reference)[0]
+            self.call(self._shop.later("settle", row, self))
 
     def control(self, method: str, path: str, body: bytes | Mapping[str, Any] = b"", **headers: str) -> Seen:
         """A call of the emulator's own endpoints."""
@@ -209,6 +222,37 @@ class _PayPal:
         )
 
 
+class _Braintree:
+    _merchant = f"/merchants/{BRAINTREE_MERCHANT}"
+
+    def charge(self, reference: str, key: str, token: str, held: bool, at: Emulated) -> Call:
+        sale = {
+            "type": "sale",
+            "amount": "19.99",
+            "api_request_key": key,
+            "payment_method_token": token,
+            "order_id": reference,
+            "options": {"submit_for_settlement": not held},
+        }
+        return self._xml("POST", "/transactions", {"transaction": sale})
+
+    def later(self, operation: str, row: Mapping[str, Any], at: Emulated) -> Call:
+        path = f"/transactions/{row['payment_id']}"
+        if operation == "look_up":
+            return Call("GET", f"{self._merchant}{path}")
+        if operation == "refund":
+            at.settle(row["reference"])
+            return self._xml("POST", f"{path}/refund", {"transaction": {}})
+        return Call("PUT", f"{self._merchant}{path}/{_OF_BRAINTREE[operation]}")
+
+    def _xml(self, method: str, path: str, body: Mapping[str, Any]) -> Call:
+        raw = XmlUtil.xml_from_dict(body).encode()
+        return Call(method, f"{self._merchant}{path}", raw, {"Content-Type": "application/xml"})
+
+
+_OF_BRAINTREE = {"capture": "submit_for_settlement", "settle": "settle", "void": "void"}
+
+
 class _Razorpay:
     def charge(self, reference: str, key: str, token: str, held: bool, at: Emulated) -> Call:
         """The payer pays an order, which has to be there first."""
@@ -243,6 +287,7 @@ _SHOPS: dict[str, Callable[[], Any]] = {
     "stripe": _Stripe,
     "adyen": _Adyen,
     "paypal": _PayPal,
+    "braintree": _Braintree,
     "razorpay": _Razorpay,
 }
 

@@ -7,14 +7,16 @@ import hashlib
 import hmac
 import json
 import zlib
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from Adyen.util import is_valid_hmac_notification
+from braintree.exceptions.invalid_signature_error import InvalidSignatureError
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from support.braintree_process import sdk
 from support.emulated_gateways import Emulated
 from support.merchant_server import Received, Sink
 from support.payers import request_to
@@ -22,7 +24,15 @@ from support.payers import request_to
 
 def told_of(at: Emulated, shop: Sink, reference: str) -> list[Received]:
     """What came from the gateway about the payment with this reference, in the order in which it came."""
-    return [one for one in shop.at(f"/{at.name}") if reference.encode() in one.body]
+    return [one for one in shop.at(f"/{at.name}") if reference.encode() in _said(at, one.body)]
+
+
+def _said(at: Emulated, body: bytes) -> bytes:
+    """What a webhook says: Braintree's is base64 in a form."""
+    if at.name != "braintree":
+        return body
+    payload = parse_qs(body.decode()).get("bt_payload", [""])[0]
+    return base64.b64decode(payload + "=" * (-len(payload) % 4))
 
 
 def is_genuine(at: Emulated, webhook: Received) -> bool:
@@ -34,6 +44,8 @@ def is_genuine(at: Emulated, webhook: Received) -> bool:
             one["additionalData"]["hmacSignature"] and is_valid_hmac_notification(one, at.secret)
             for one in signed
         )
+    if at.name == "braintree":
+        return _parsed_by_braintree(at, webhook)
     if at.name == "paypal":
         return _signed_by_certificate(at, webhook)
     if at.name == "razorpay":
@@ -43,6 +55,17 @@ def is_genuine(at: Emulated, webhook: Received) -> bool:
     parts = dict(part.split("=", 1) for part in given.split(",") if part)
     message = f"{parts.get('t')}.".encode() + webhook.body
     return parts.get("v1") == hmac.new(at.secret.encode(), message, hashlib.sha256).hexdigest()
+
+
+def _parsed_by_braintree(at: Emulated, webhook: Received) -> bool:
+    form = parse_qs(webhook.body.decode())
+    try:
+        sdk(at.url, at.secret).webhook_notification.parse(
+            form.get("bt_signature", ["none"])[0], form["bt_payload"][0]
+        )
+    except InvalidSignatureError:
+        return False
+    return True
 
 
 def _signed_by_certificate(at: Emulated, webhook: Received) -> bool:

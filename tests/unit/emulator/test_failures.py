@@ -8,6 +8,7 @@ import pytest
 
 from aegis_worker.emulator import tokens
 from aegis_worker.emulator.adyen import cards as adyen
+from aegis_worker.emulator.braintree import instruments as braintree
 from aegis_worker.emulator.failures import FAILURES, Failure
 from aegis_worker.emulator.paypal import sources as paypal
 from aegis_worker.emulator.razorpay import sources as razorpay
@@ -31,6 +32,7 @@ BY_TOKEN: dict[str, Callable[[str], Script | None]] = {
     "stripe": at_stripe,
     "adyen": at_adyen,
     "paypal": lambda token: paypal.script_of(token, 1999, "paypal"),
+    "braintree": lambda token: braintree.script_of(token, 1999, "braintree"),
     "razorpay": lambda token: razorpay.script_of(token, 1999, "razorpay"),
 }
 CASES = [
