@@ -268,13 +268,15 @@ class TestLateAuthorization:
         assert eventually(lambda: kinds(shop, late) == expected)
         assert told(shop, late)[-1]["payload"]["payment"]["entity"]["captured"] is False
 
-    def test_one_that_comes_too_late_for_the_order_waits_for_the_merchant(
-        self, client: Any, emulator: Sandbox
+    @pytest.mark.parametrize(("after_s", "status"), [(600, "captured"), (900, "authorized")])
+    def test_an_order_captures_automatically_for_as_long_as_it_says(
+        self, client: Any, emulator: Sandbox, after_s: int, status: str
     ) -> None:
-        order_id = ordered(client, "automatic")
-        begun = payer_pays(emulator.url, order_id, "tok_pending_100").json["razorpay_payment_id"]
-        advance(emulator, seconds=100)
-        assert client.payment.fetch(begun)["status"] == "captured"
+        token = f"tok_late_authorization_{after_s}"
+        answer = payer_pays(emulator.url, ordered(client, "automatic"), token)
+        advance(emulator, seconds=after_s)
+        late = answer.json["error"]["metadata"]["payment_id"]
+        assert client.payment.fetch(late)["status"] == status
 
 
 class TestCapturing:
@@ -520,6 +522,19 @@ class TestWebhooks:
             assert "id" not in one.json
         with pytest.raises(razorpay.errors.SignatureVerificationError):
             client.utility.verify_webhook_signature(body + " ", signature, RAZORPAY_WEBHOOK)
+
+
+    def test_an_event_that_comes_again_has_the_same_id_in_its_header(
+        self, client: Any, emulator: Sandbox, shop: Sink
+    ) -> None:
+        payment = paid(emulator, client, "tok_webhook_repeated")
+
+        def came() -> list[str]:
+            found = [one for one in shop.at("/razorpay") if payment.encode() in one.body]
+            return [one.headers["x-razorpay-event-id"] for one in found]
+
+        assert eventually(lambda: len(came()) == 3)
+        assert len(set(came())) == 1
 
 
 class TestErrors:

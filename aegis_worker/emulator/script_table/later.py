@@ -6,6 +6,8 @@ from ..scripts import Effect, Script
 
 _REFUNDS = frozenset({"refund"})
 _PAYPAL, _BRAINTREE, _RAZORPAY = (frozenset({name}) for name in ("paypal", "braintree", "razorpay"))
+# So long Razorpay asks a bank that was silent: razorpay.com/docs/payments/payments/late-authorisation.
+_ASKED_FOR_S = 259_200
 
 LATER = (
     Script(
@@ -101,6 +103,7 @@ LATER = (
         Effect.LATE,
         code="timed_out",
         takes="settle_s",
+        most=_ASKED_FOR_S,
         settle_s=3,
         wires=_RAZORPAY,
     ),
