@@ -523,7 +523,6 @@ class TestWebhooks:
         with pytest.raises(razorpay.errors.SignatureVerificationError):
             client.utility.verify_webhook_signature(body + " ", signature, RAZORPAY_WEBHOOK)
 
-
     def test_an_event_that_comes_again_has_the_same_id_in_its_header(
         self, client: Any, emulator: Sandbox, shop: Sink
     ) -> None:
