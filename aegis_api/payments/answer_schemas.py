@@ -166,6 +166,13 @@ class PaymentSchema(Answer):
     off_session = fields.Boolean(
         required=True, metadata={"description": "Whether the payer was not there to do anything."}
     )
+    off_session_reason = text("As given: `unscheduled` or `recurring`.", none=True)
+    setup_future_usage = text("As given: `on_session` or `off_session`.", none=True)
+    network_transaction_id = text(
+        "The card network's id of the payment at which the payer agreed: as given, or as known of the customer's earlier "
+        "payments with this card.",
+        none=True,
+    )
     mandate = text("The gateway's id of what the payer agreed to before.", none=True)
     order_lines = fields.List(
         an_object("One line."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError
@@ -57,6 +58,11 @@ class OrderLineSchema(BodySchema):
 
 
 _PAYER_IS_AWAY = Fault("not_together", "The payer of a payment for later is not there, so it can't be false.")
+_ONLY_WITHOUT_THE_PAYER = ("off_session_reason", "network_transaction_id")
+_PAYER_IS_THERE = {
+    False: Fault("not_together", "Only of a payment whose payer is away: send off_session."),
+    True: Fault("not_together", "Only of a payment whose payer is there to agree: not with off_session."),
+}
 _NEEDS_ITS_PAYER = Fault(
     "not_together",
     "A payment for later takes tokens only, because its payer will not be there to do anything.",
@@ -114,6 +120,37 @@ class PaymentRequestSchema(BodySchema):
             "description": "true: the payer is not there to do anything, as when a subscription is renewed.",
         }
     )
+    off_session_reason = OneOf(
+        frozenset({"unscheduled", "recurring"}),
+        "unscheduled or recurring",
+        metadata={
+            "description": (
+                "Only with off_session: whether the charge is one of a series at fixed intervals. Unscheduled if left out."
+            )
+        },
+    )
+    setup_future_usage = OneOf(
+        frozenset({"on_session", "off_session"}),
+        "on_session or off_session",
+        metadata={
+            "description": (
+                "The payer, who is there, agrees that the card is kept: for payments with them there, or also without them."
+            )
+        },
+    )
+    network_transaction_id = Text(
+        64,
+        pattern=r"[A-Za-z0-9_-]{4,64}",
+        form="4 to 64 letters, digits, _ and -",
+        metadata={
+            "example": "016120310293123",
+            "description": (
+                "Only with off_session: the card network's id of the payment at which the payer agreed to it, for a card "
+                "that no gateway keeps. If left out, it is taken from the customer's earlier payments with this card of "
+                "the vault."
+            ),
+        },
+    )
     mandate = Text(
         255,
         pattern=r"[!-~]{1,255}",
@@ -161,17 +198,30 @@ class PaymentRequestSchema(BodySchema):
     metadata = Metadata(metadata={"example": {"cart": "c-81", "items": 2}})
 
     def load(self, data: Any, **options: Any) -> dict[str, Any]:
-        """As `StrictSchema.load`; what needs the payer to be there goes into no payment that is made without."""
+        """As `StrictSchema.load`; what needs the payer to be there, or away, goes with nothing else."""
         loaded = super().load(data, **options)
-        card: Card | None = loaded["payment_method"].get("card")
-        if card is not None and card.cvc is not None and loaded.get("off_session"):
-            raise ValidationError({"payment_method": {"card": {"cvc": [_CODE_OFF_SESSION]}}})
-        if "scheduled_at" in loaded:
-            if loaded.get("off_session") is False:
-                raise ValidationError({"off_session": [_PAYER_IS_AWAY]})
-            if not {"token", "tokens"} & loaded["payment_method"].keys():
-                raise ValidationError({"payment_method": [_NEEDS_ITS_PAYER]})
+        if refused := _of_the_other_session(loaded) or _not_for_later(loaded):
+            raise ValidationError(refused)
         return loaded
+
+
+def _of_the_other_session(body: Mapping[str, Any]) -> dict[str, Any]:
+    is_away = "scheduled_at" in body or body.get("off_session") is True
+    wrong = ("setup_future_usage",) if is_away else _ONLY_WITHOUT_THE_PAYER
+    refused: dict[str, Any] = {name: [_PAYER_IS_THERE[is_away]] for name in wrong if name in body}
+    card: Card | None = body["payment_method"].get("card")
+    if card is not None and card.cvc is not None and is_away:
+        refused["payment_method"] = {"card": {"cvc": [_CODE_OFF_SESSION]}}
+    return refused
+
+
+def _not_for_later(body: Mapping[str, Any]) -> dict[str, Any]:
+    if "scheduled_at" not in body:
+        return {}
+    if body.get("off_session") is False:
+        return {"off_session": [_PAYER_IS_AWAY]}
+    has_token = bool({"token", "tokens"} & body["payment_method"].keys())
+    return {} if has_token else {"payment_method": [_NEEDS_ITS_PAYER]}
 
 
 class ConfirmRequestSchema(BodySchema):

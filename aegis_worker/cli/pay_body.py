@@ -25,6 +25,9 @@ _AS_THEY_ARE = (
     "capture_method",
     "reference",
     "scheduled_at",
+    "setup_future_usage",
+    "off_session_reason",
+    "network_transaction_id",
     "mandate",
     "description",
     "statement_descriptor",
@@ -80,6 +83,21 @@ _OPTIONS = (
         help="Charge it then: RFC 3339, such as 2026-12-01T09:00:00Z. Until then `aegis cancel` takes it back.",
     ),
     click.option("--off-session", is_flag=True, default=None, help="The payer is not there to do anything."),
+    click.option(
+        "--off-session-reason",
+        type=click.Choice(["unscheduled", "recurring"]),
+        help="With --off-session or --at: recurring, if it is one of a series at fixed intervals.",
+    ),
+    click.option(
+        "--setup-future-usage",
+        type=click.Choice(["on_session", "off_session"]),
+        help="The payer agrees that the card is kept, for payments with them there, or also without them.",
+    ),
+    click.option(
+        "--network-transaction-id",
+        metavar="ID",
+        help="With --off-session or --at: the card network's id of the payment at which the payer agreed.",
+    ),
     click.option("--mandate", metavar="ID", help="The gateway's id of what the payer agreed to before."),
     click.option(
         "--order-line",

@@ -8,10 +8,21 @@ tokens. A real gateway's token must never reach another gateway, which might cha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from .modes import Mode
 
 # How the tokens of a payment stand in its `payment_method`. Gateways are shown their own alone.
 _OF_SEVERAL = frozenset({"token", "gateway", "tokens"})
+
+
+class CustomersCard(NamedTuple):
+    """A customer's card, by its fingerprint in the vault."""
+
+    merchant_id: str
+    mode: Mode
+    customer_id: str
+    fingerprint: str
 
 
 def is_bare(method: Mapping[str, Any]) -> bool:

@@ -83,7 +83,8 @@ class Approved(Struct, frozen=True):
     it does not say. `movements`: each capture and refund of the charge that it shows; None where it does not say, or was
     not asked to. `still_held`: whether more of the funds may be captured; None where it does not say.
     `capture_before`: when a hold ends by itself (aware), as the gateway says it. `disputed`: it shows that the payer's bank
-    questions the charge, or did.
+    questions the charge, or did. `network_transaction_id`: the card network's own id of the charge, to which a later one
+    without the payer refers at any gateway; None where the gateway does not say.
     """
 
     gateway_ref: str
@@ -95,6 +96,7 @@ class Approved(Struct, frozen=True):
     settled: bool | None = None
     capture_before: datetime | None = None
     disputed: bool = False
+    network_transaction_id: str | None = None
 
     @property
     def given_back(self) -> bool:

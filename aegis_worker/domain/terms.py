@@ -26,6 +26,10 @@ class PaymentTerms(Struct, frozen=True):
     `payment_method` is `{"type": "card", "token": …}` and the like. `off_session`: the payer is not there to do anything.
     `mandate`: the gateway's own id of what the payer agreed to before. `order_lines`: what is bought. `scheduled_at`
     (aware): not to be charged before; gateways are told nothing of it.
+
+    `setup_future_usage`: the payer, who is there, agrees that the card is kept, for payments with them there or without.
+    `off_session_reason`: why the merchant charges without the payer; None: unscheduled. `network_transaction_id`: the card
+    network's id of the payment at which the payer agreed to that, through whichever gateway it went.
     """
 
     amount: Money
@@ -41,3 +45,6 @@ class PaymentTerms(Struct, frozen=True):
     mandate: str | None = None
     order_lines: Sequence[Mapping[str, Any]] | None = None
     scheduled_at: datetime | None = None
+    setup_future_usage: Literal["on_session", "off_session"] | None = None
+    off_session_reason: Literal["unscheduled", "recurring"] | None = None
+    network_transaction_id: str | None = None

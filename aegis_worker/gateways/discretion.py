@@ -11,7 +11,15 @@ from msgspec.structs import replace
 from aegis_worker.domain.actions import texts_of
 from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.domain.disputes import DisputeLookup
-from aegis_worker.domain.outcomes import ActionRequired, Declined, Lookup, Outcome, Unknown, UnknownKind
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    Lookup,
+    Outcome,
+    Unknown,
+    UnknownKind,
+)
 from aegis_worker.observability.redaction import redact_text, without_cards
 
 from .base import GatewayEvent
@@ -30,7 +38,8 @@ def discreet(outcome: Said) -> Said | Unknown:
     """The outcome with card data hidden in its texts, and without characters that PostgreSQL can't store, such as NUL.
 
     A reference or an action is useless with a part of it hidden. If one holds what looks like card data, a decline drops
-    it, and any other outcome becomes Unknown, which look-ups or a person have to settle.
+    it, and any other outcome becomes Unknown, which look-ups or a person have to settle. A network's id that does is left
+    out.
     """
     hidden: dict[str, Any] = {
         name: _printable(redact_text(getattr(outcome, name)[:_LOOKED_AT]))
@@ -43,6 +52,8 @@ def discreet(outcome: Said) -> Said | Unknown:
         hidden["gateway_ref"] = None
     if isinstance(outcome, ActionRequired) and any(map(is_like_a_card, texts_of(outcome.action))):
         return Unknown("the gateway's action looks like card data", kind=UnknownKind.UNREADABLE)
+    if isinstance(outcome, Approved) and is_like_a_card(outcome.network_transaction_id or ""):
+        hidden["network_transaction_id"] = None
     return replace(outcome, **hidden) if hidden else outcome
 
 

@@ -18,7 +18,15 @@ from aegis_worker.domain.terms import PaymentTerms
 from .kit.identity import Expected
 
 # Terms that were added after fingerprints began to be stored.
-_SENT_SINCE = ("statement_descriptor", "off_session", "mandate", "order_lines")
+_SENT_SINCE = (
+    "statement_descriptor",
+    "off_session",
+    "mandate",
+    "order_lines",
+    "setup_future_usage",
+    "off_session_reason",
+    "network_transaction_id",
+)
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 

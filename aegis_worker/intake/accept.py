@@ -20,8 +20,9 @@ from aegis_worker.domain.accepting import Born
 from aegis_worker.errors import AegisError, DatabaseUnavailable, IdempotencyInProgress
 from aegis_worker.persistence.accepting import kept
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.network_ids import agreed_under
 
-from .command import Accepted, PaymentCommand, born, in_time, told_before
+from .command import Accepted, PaymentCommand, born, in_time, referring, refers_to, told_before
 from .together import Together
 from .writing import Patience, Writing
 
@@ -86,7 +87,7 @@ class Intake:
         accepted already.
         Raises DatabaseUnavailable when none is.
         """
-        commands = self._in_time(commands)
+        commands = self._referring(self._in_time(commands))
         asked = [born(command) for command in commands]
         crash_point("intake.received")
         if not asked:
@@ -115,6 +116,17 @@ class Intake:
         with self._database.read() as connection:
             now = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return [in_time(command, now) for command in commands]
+
+    def _referring(self, commands: Sequence[PaymentCommand]) -> Sequence[PaymentCommand]:
+        """The commands; those that charge without the payer refer to the payment at which the payer agreed. Only where one
+        may is that looked up.
+        """
+        cards = [card for command in commands if (card := refers_to(command)) is not None]
+        if not cards:
+            return commands
+        with self._database.read() as connection:
+            agreed = agreed_under(connection, cards)
+        return [referring(command, agreed) for command in commands]
 
     def _told_refused(
         self, refused: Mapping[str, tuple[Born, AegisError]]

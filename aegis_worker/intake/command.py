@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from msgspec.structs import replace as with_terms
+
 from aegis_worker.domain.accepting import Born, KeptPayment, Key
+from aegis_worker.domain.instruments import CustomersCard
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.payment import Payment, initiated
@@ -58,6 +61,23 @@ def in_time(command: PaymentCommand, now: datetime) -> PaymentCommand:
     at = command.terms.scheduled_at
     why_not = None if at is None or command.refused is not None else why_not_then(at, now)
     return command if why_not is None else replace(command, refused=ScheduleRefused(why_not))
+
+
+def refers_to(command: PaymentCommand) -> CustomersCard | None:
+    """The card of the vault whose customer may have agreed to this charge; None where nothing is to be looked up."""
+    terms = command.terms
+    customer_id, fingerprint = terms.customer.get("id"), terms.payment_method.get("fingerprint")
+    if not terms.off_session or terms.network_transaction_id is not None:
+        return None
+    return CustomersCard(*command.owner, customer_id, fingerprint) if customer_id and fingerprint else None
+
+
+def referring(command: PaymentCommand, agreed: Mapping[CustomersCard, str]) -> PaymentCommand:
+    """The command, with the network's id of the payment at which its customer agreed, where that is known."""
+    card = refers_to(command)
+    if card is None or card not in agreed:
+        return command
+    return replace(command, terms=with_terms(command.terms, network_transaction_id=agreed[card]))
 
 
 def marks(one: Born) -> set[tuple[str, ...]]:

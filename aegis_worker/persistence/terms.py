@@ -35,6 +35,9 @@ def columns() -> tuple[Column[Any], ...]:
         Column("mandate", Text),
         Column("order_lines", JSONB),
         Column("scheduled_at", TIMESTAMP(timezone=True)),
+        Column("setup_future_usage", Text),
+        Column("off_session_reason", Text),
+        Column("network_transaction_id", Text),
     )
 
 

@@ -77,6 +77,7 @@ REQUESTS = {
     "charge with all that is known of the payer": replace(PAY, payer=PAYER),
     "charge with 3-D Secure in the page": with_terms(return_url=None),
     "charge without the payer": with_terms(off_session=True, return_url=None),
+    "charge of a series without the payer": with_terms(off_session=True, off_session_reason="recurring"),
     "charge with what is bought": with_terms(
         order_lines=[{"name": "Ticket", "quantity": 2, "unit_amount": 999, "reference": "sku-7"}]
     ),
@@ -187,6 +188,20 @@ def test_a_payer_who_is_not_there_is_asked_for_nothing() -> None:
     fields = fields_of(with_terms(off_session=True, return_url=None))
     assert fields["recurringProcessingModel"] == "UnscheduledCardOnFile"
     assert "authenticationData" not in fields
+
+
+@pytest.mark.parametrize(
+    ("terms", "model"),
+    [
+        ({}, "CardOnFile"),
+        ({"setup_future_usage": "on_session"}, "CardOnFile"),
+        ({"setup_future_usage": "off_session"}, "UnscheduledCardOnFile"),
+        ({"off_session": True, "off_session_reason": "unscheduled"}, "UnscheduledCardOnFile"),
+        ({"off_session": True, "off_session_reason": "recurring"}, "Subscription"),
+    ],
+)
+def test_adyen_is_told_what_the_card_is_kept_for(terms: dict[str, Any], model: str) -> None:
+    assert fields_of(with_terms(**terms))["recurringProcessingModel"] == model
 
 
 def test_without_a_page_of_its_own_the_payment_is_authenticated_in_the_shops() -> None:

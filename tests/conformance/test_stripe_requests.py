@@ -77,6 +77,10 @@ REQUESTS = {
         replace(CREATE, payer=Payer({"shipping_address": SHIPPING})),
         params.PaymentIntentCreateParams,
     ),
+    "create with a card to be kept": (
+        replace(CREATE, terms=replace(TERMS, setup_future_usage="off_session")),
+        params.PaymentIntentCreateParams,
+    ),
     "confirm without the payer": (
         replace(CONFIRM, terms=replace(TERMS, return_url=None, off_session=True, mandate="mandate_1")),
         params.PaymentIntentConfirmParams,
@@ -217,3 +221,11 @@ def test_a_payer_who_is_not_there_is_asked_for_nothing() -> None:
         call_of(replace(CONFIRM, terms=replace(TERMS, return_url=None, off_session=True))).body or b""
     )
     assert fields == {"off_session": "true", "expand": ["latest_charge"]}
+
+
+@pytest.mark.parametrize("kept", [{"setup_future_usage": "off_session"}, {"off_session": True}])
+def test_the_charge_is_shown_where_a_later_one_may_refer_to_it(kept: dict[str, Any]) -> None:
+    at_once = replace(TERMS, capture_method="automatic")
+    assert "expand" not in parse(call_of(replace(CONFIRM, terms=at_once)).body or b"")
+    fields = parse(call_of(replace(CONFIRM, terms=replace(at_once, **kept))).body or b"")
+    assert fields["expand"] == ["latest_charge"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..network_ids import network_id_of
 from ..payments import Payment, Status
 from .errors import reason_of
 
@@ -70,8 +71,15 @@ def result_of(charge: Charge, base_url: str) -> dict[str, Any]:
             "refusalReason": reason.text,
             "refusalReasonCode": reason.code,
         }
-    money = {"amount": _amount(payment.amount, payment.currency)} if result == "Authorised" else {}
-    return {**shown, "resultCode": result, **money}
+    if result != "Authorised":
+        return {**shown, "resultCode": result}
+    network = {"networkTxReference": network_id_of(payment.id)} if payment.method == "card" else {}
+    return {
+        **shown,
+        "resultCode": result,
+        "amount": _amount(payment.amount, payment.currency),
+        **({"additionalData": network} if network else {}),
+    }
 
 
 def _with_action(charge: Charge, shown: dict[str, Any], base_url: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..disputes import WITHDRAWN
 from ..ledger import Document
+from ..network_ids import network_id_of
 from ..payments import Payment, Status
 from .errors import decline
 
@@ -123,10 +124,15 @@ def charge_object(intent: Intent, place: Place) -> dict[str, Any]:
         "paid": bool(payment.authorized),
         "payment_intent": payment.id,
         "payment_method": about["payment_method"],
-        "payment_method_details": {"type": "card", "card": {"capture_before": payment.held_until}},
+        "payment_method_details": {"type": "card", "card": _card(payment)},
         "refunded": refunded > 0 and refunded == (payment.captured or payment.authorized),
         "status": _CHARGE_STATUS.get(payment.status, "succeeded"),
     }
+
+
+def _card(payment: Payment) -> dict[str, Any]:
+    network_id = network_id_of(payment.id) if payment.authorized else None
+    return {"capture_before": payment.held_until, "network_transaction_id": network_id}
 
 
 def refund_object(refund: Document) -> dict[str, Any]:

@@ -40,6 +40,7 @@ ADYEN = AllowList(
                     "cvcResult",
                     "merchantAdviceCode",
                     "merchantReference",
+                    "networkTxReference",
                 ),
             ),
             *below("additionalData", ("liabilityShift", "refusalReasonRaw", "threeDSVersion")),

@@ -88,7 +88,7 @@ class Calls:
             "amount": _money(request),
             "reference": request.idempotency_key,
             "returnUrl": terms.return_url or self.return_url,
-            **payment_method(terms.payment_method, off_session=off_session),
+            **payment_method(terms),
             **payer_fields(request.payer),
             **_capturing(request),
             "lineItems": _lines(request),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aegis_worker.domain.terms import PaymentTerms
+
 # What it takes, each with the fields that it can't do without.
 METHODS: Mapping[str, frozenset[str]] = {"card": frozenset({"token"}), "wallet": frozenset({"provider"})}
 # Wallets that can be held and captured later, by provider. Most can't, and then the payer's doing moves the money.
@@ -17,13 +19,14 @@ PROVIDERS = frozenset(_WALLETS)
 HELD_ONLY = frozenset({"wallet"})
 
 
-def payment_method(method: Mapping[str, Any], *, off_session: bool) -> dict[str, Any]:
+def payment_method(terms: PaymentTerms) -> dict[str, Any]:
     """The fields of the request that say how the payer pays.
 
     A card is one that Adyen has stored: `SHOPPER/ID`, the shopper's reference at Adyen and the stored payment method's id.
     Card data that Adyen's library encrypted in the page is not taken. It holds the security code, which nobody may keep,
     encrypted or not, and a payment's token is kept.
     """
+    method = terms.payment_method
     if method["type"] == "wallet":
         return {"paymentMethod": dict(_WALLETS[method["provider"]]), "shopperInteraction": "Ecommerce"}
     shopper, _, stored = method.get("token", "").rpartition("/")
@@ -31,5 +34,13 @@ def payment_method(method: Mapping[str, Any], *, off_session: bool) -> dict[str,
         "paymentMethod": {"type": "scheme", "storedPaymentMethodId": stored},
         "shopperReference": shopper or None,
         "shopperInteraction": "ContAuth",
-        "recurringProcessingModel": "UnscheduledCardOnFile" if off_session else "CardOnFile",
+        "recurringProcessingModel": processing_model(terms),
     }
+
+
+def processing_model(terms: PaymentTerms) -> str:
+    """What the card is kept for: docs.adyen.com/online-payments/tokenization/create-tokens, `recurringProcessingModel`."""
+    if terms.off_session and terms.off_session_reason == "recurring":
+        return "Subscription"
+    is_without_payer = terms.off_session or terms.setup_future_usage == "off_session"
+    return "UnscheduledCardOnFile" if is_without_payer else "CardOnFile"

@@ -15,7 +15,16 @@ from aegis_worker.domain.actions import NextAction, Qr, Redirect, Sdk
 from aegis_worker.domain.outcomes import Operation
 
 from ..kit.identity import Carries, Declared, Shown
-from ..kit.reading import Unreadable, address, child, currency, identifier, minor_units, words
+from ..kit.reading import (
+    Unreadable,
+    address,
+    child,
+    currency,
+    identifier,
+    minor_units,
+    network_transaction_id,
+    words,
+)
 from .amounts import AMOUNTS
 from .references import as_kept
 
@@ -56,6 +65,7 @@ class Charged(Struct, frozen=True):
     """An answer to a charge, or to what its payer brought back. Its money in ISO's minor units.
 
     `gateway_ref`: None where Adyen tells it only once the payer has acted. `action`: what the payer has to do, if anything.
+    `network_transaction_id`: told where the account is set to (`networkTxReference`).
     """
 
     result: str
@@ -65,6 +75,7 @@ class Charged(Struct, frozen=True):
     currency: str | None
     action: NextAction | None
     action_ends_at: datetime | None
+    network_transaction_id: str | None
 
     def shown(self) -> Shown:
         """What it shows of itself."""
@@ -113,6 +124,7 @@ def read_charged(body: Mapping[str, Any]) -> Charged:
         currency=code,
         action=None if action is None else _action(action),
         action_ends_at=None if action is None else _ends_at(action),
+        network_transaction_id=network_transaction_id(_more(body), "networkTxReference"),
     )
 
 
@@ -156,8 +168,12 @@ def psp_if_any(body: Mapping[str, Any], name: str) -> str | None:
 
 
 def _additional_reference(body: Mapping[str, Any]) -> str | None:
+    return id_if_any(_more(body), "merchantReference")
+
+
+def _more(body: Mapping[str, Any]) -> Mapping[str, Any]:
     more = body.get("additionalData")
-    return id_if_any(more, "merchantReference") if isinstance(more, dict) else None
+    return more if isinstance(more, dict) else {}
 
 
 def _action(action: Mapping[str, Any]) -> NextAction:

@@ -5,6 +5,7 @@ A bool is not a number, `"1999"` is not an amount, and text that PostgreSQL can'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from aegis_worker.strict_json import MalformedJson, parse
 LONGEST_ID = 255
 _LONGEST_TEXT, _LONGEST_URL = 500, 2048
 _LATEST_S = 253_402_300_799
+_NETWORK_TRANSACTION = re.compile(r"[A-Za-z0-9_-]{4,64}")
 Word = TypeVar("Word", bound=str)
 
 
@@ -103,3 +105,12 @@ def words(body: Mapping[str, Any], name: str) -> str:
     if type(value) is not str:
         return ""
     return "".join(letter if letter.isprintable() else " " for letter in value[:_LONGEST_TEXT])
+
+
+def network_transaction_id(body: Mapping[str, Any], name: str) -> str | None:
+    """A card network's id of a charge; None where there is none, or none that could be sent on. Never raises, because
+    nothing of the charge itself depends on it.
+    """
+    value = body.get(name)
+    given = value.strip() if type(value) is str else ""
+    return given if _NETWORK_TRANSACTION.fullmatch(given) else None

@@ -12,6 +12,10 @@ PROVIDER = "paypal"
 METHODS: Mapping[str, frozenset[str]] = {"card": frozenset({"token"}), "wallet": frozenset({"provider"})}
 
 
+# Of a charge without the payer, by its reason.
+_TYPES = {None: "UNSCHEDULED", "unscheduled": "UNSCHEDULED", "recurring": "RECURRING"}
+
+
 def is_card(terms: PaymentTerms) -> bool:
     """Whether it is paid with a card that was saved in PayPal's vault."""
     return bool(terms.payment_method["type"] == "card")
@@ -56,7 +60,7 @@ def _card(terms: PaymentTerms) -> dict[str, Any]:
     is_ours = bool(terms.off_session)
     stored = {
         "payment_initiator": "MERCHANT" if is_ours else "CUSTOMER",
-        "payment_type": "UNSCHEDULED" if is_ours else "ONE_TIME",
+        "payment_type": _TYPES[terms.off_session_reason] if is_ours else "ONE_TIME",
         "usage": "SUBSEQUENT",
     }
     return {"vault_id": terms.payment_method["token"], "stored_credential": stored}

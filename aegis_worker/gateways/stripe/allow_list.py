@@ -40,6 +40,7 @@ _CHARGE = {
     *below(
         "payment_method_details.card", ("amount_authorized", "brand", "capture_before", "country", "network")
     ),
+    "payment_method_details.card.network_transaction_id",
     "payment_method_details.card.overcapture.status",
     "payment_method_details.card.multicapture.status",
     *below("payment_method_details.card.three_d_secure", ("result", "result_reason", "version")),
@@ -90,6 +91,7 @@ STRIPE = AllowList(
             "payment_intent",
             "payment_method_data.type",
             "payment_method_options.card.request_multicapture",
+            "setup_future_usage",
             "use_stripe_sdk",
             *_OUR_REFERENCES,
         }

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.terms import PaymentTerms
 
 from ..kit.flows import HttpCall
 from ..requests import GatewayRequest, StatusQuery
@@ -80,6 +81,7 @@ def _create(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str,
         "payment_method_options": options if multicapture and not request.capture else None,
         "description": terms.description,
         "shipping": _shipping(request),
+        "setup_future_usage": terms.setup_future_usage,
         "statement_descriptor_suffix": terms.statement_descriptor,
         "metadata": {"reference": request.idempotency_key, "merchant_payment_id": request.payment_id},
     }
@@ -115,8 +117,8 @@ def _confirm(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str
     return_url = request.terms.return_url
     method = request.terms.payment_method.get("token", "").rpartition("/")[2]
     fields = {
-        # Only the charge says until when funds are held.
-        "expand": None if request.capture else ["latest_charge"],
+        # Only the charge says until when funds are held, and by what later payments may refer to it.
+        "expand": ["latest_charge"] if not request.capture or _is_referred_to(request.terms) else None,
         "confirmation_token": method if method.startswith(_CONFIRMATION_TOKEN) else None,
         "mandate": request.terms.mandate,
         "off_session": request.terms.off_session or None,
@@ -124,6 +126,11 @@ def _confirm(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str
         "use_stripe_sdk": None if return_url or request.terms.off_session else True,
     }
     return f"payment_intents/{_quoted(request.gateway_ref)}/confirm", fields
+
+
+def _is_referred_to(terms: PaymentTerms) -> bool:
+    """Whether the card is kept, or was."""
+    return bool(terms.setup_future_usage or terms.off_session)
 
 
 def _capture(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str, Any]]:

@@ -18,7 +18,16 @@ from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.outcomes import Operation
 
 from ..kit.identity import EVERYTHING, Carries, Declared, Shown
-from ..kit.reading import Unreadable, address, child, identifier, minor_units, moment_s, one_of
+from ..kit.reading import (
+    Unreadable,
+    address,
+    child,
+    identifier,
+    minor_units,
+    moment_s,
+    network_transaction_id,
+    one_of,
+)
 from .amounts import AMOUNTS
 from .errors import StripeError, error_in
 
@@ -69,6 +78,7 @@ class Intent(Struct, frozen=True):
     cancelled_because: str
     mode: Mode
     is_held: bool
+    network_transaction_id: str | None
 
     def shown_for(self, operation: Operation, reference: str) -> Shown:
         """What it shows of one operation on it. `reference`: that of a capture, as it stands in the metadata."""
@@ -123,7 +133,7 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
             for name, value in metadata.items()
             if name not in ("reference", "merchant_payment_id") and value.isascii() and value.isdecimal()
         },
-        capture_before=_capture_before(charge) if isinstance(charge, dict) else None,
+        capture_before=_capture_before(_card_of(charge)),
         disputed=isinstance(charge, dict) and charge.get("disputed") is True,
         error=error_in(child(body, "last_payment_error")) if body.get("last_payment_error") else None,
         client_secret=identifier(body, "client_secret") if body.get("client_secret") else "",
@@ -133,14 +143,20 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
         cancelled_because=identifier(body, "cancellation_reason") if body.get("cancellation_reason") else "",
         mode=read_mode(body),
         is_held=body.get("capture_method") == "manual",
+        network_transaction_id=network_transaction_id(_card_of(charge), "network_transaction_id"),
     )
 
 
-def _capture_before(charge: Mapping[str, Any]) -> datetime | None:
-    """When the hold ends: docs.stripe.com/api/charges/object, `payment_method_details.card.capture_before`."""
-    details = charge.get("payment_method_details")
+def _card_of(charge: Any) -> Mapping[str, Any]:
+    """What a charge says of its card (docs.stripe.com/api/charges/object, `payment_method_details.card`); empty without."""
+    details = charge.get("payment_method_details") if isinstance(charge, dict) else None
     card = details.get("card") if isinstance(details, dict) else None
-    if not isinstance(card, dict) or card.get("capture_before") is None:
+    return card if isinstance(card, dict) else {}
+
+
+def _capture_before(card: Mapping[str, Any]) -> datetime | None:
+    """When the hold ends."""
+    if card.get("capture_before") is None:
         return None
     return datetime.fromtimestamp(moment_s(card, "capture_before"), UTC)
 

@@ -44,13 +44,18 @@ def _of_close(intent: Intent) -> Standing:
 
 
 def _of_charge(intent: Intent, publishable_key: str) -> Standing:
-    sums = (intent.received_minor, intent.refunded_minor)
+    sums, network_id = (intent.received_minor, intent.refunded_minor), intent.network_transaction_id
     match intent.status:
         case "succeeded":
-            return Approved(intent.id, True, *sums, disputed=intent.disputed)
+            return Approved(
+                intent.id, True, *sums, disputed=intent.disputed, network_transaction_id=network_id
+            )
         case "requires_capture":
             taken = intent.received_minor > 0
-            return Approved(intent.id, taken, *sums, capture_before=intent.capture_before)
+            ends_at = intent.capture_before
+            return Approved(
+                intent.id, taken, *sums, capture_before=ends_at, network_transaction_id=network_id
+            )
         case "processing":
             return Pending(intent.id)
         case "requires_action":

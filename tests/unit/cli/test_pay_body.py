@@ -38,7 +38,8 @@ def test_every_option_makes_a_body_that_the_api_takes() -> None:
     )
     options = (
         *("--token", "pm_1", "--gateway", "stripe", "--network", "visa", "--capture-method", "manual"),
-        *("--at", "2026-12-01T09:00:00Z"),
+        *("--at", "2026-12-01T09:00:00Z", "--off-session-reason", "recurring"),
+        *("--network-transaction-id", "016120310293123"),
         *("--off-session", "--mandate", "m_1", "--customer", "cus_1", "--reference", "order-1"),
         *(part for pair in told for part in ("--payer", pair)),
         *("--payer", "browser.java_enabled=false", "--payer", "browser.time_zone_offset=-330"),
@@ -52,6 +53,8 @@ def test_every_option_makes_a_body_that_the_api_takes() -> None:
         "payment_method": {"type": "card", "token": "pm_1", "gateway": "stripe", "network": "visa"},
         "capture_method": "manual",
         "scheduled_at": "2026-12-01T09:00:00Z",
+        "off_session_reason": "recurring",
+        "network_transaction_id": "016120310293123",
         "off_session": True,
         "mandate": "m_1",
         "customer": {"id": "cus_1"},

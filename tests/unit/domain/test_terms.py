@@ -51,6 +51,10 @@ def test_a_fingerprint_covers_the_terms_that_a_gateway_is_sent() -> None:
             {"statement_descriptor": "RED TICKETS"},
             {"off_session": True},
             {"mandate": "mandate_1"},
+            {"setup_future_usage": "on_session"},
+            {"setup_future_usage": "off_session"},
+            {"off_session": True, "off_session_reason": "recurring"},
+            {"off_session": True, "network_transaction_id": "016120310293123"},
             {"order_lines": [{"name": "Ticket", "quantity": 2, "unit_amount": 999}]},
         )
     ]

@@ -487,3 +487,11 @@ def test_keys_live_as_long_as_the_table_says() -> None:
     assert adapter().capabilities.key_lifetime_s == 7 * 86_400
     month_s = 31 * 86_400
     assert adapter(options={"key_lifetime_s": month_s}).capabilities.key_lifetime_s == month_s
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"), [("016120310293123", "016120310293123"), ("MCC000000355 ", "MCC000000355"), (7, None)]
+)
+def test_the_networks_id_of_a_charge_is_kept_where_adyen_tells_it(told: object, kept: str | None) -> None:
+    outcome = said(PAY, payment(additionalData={"networkTxReference": told}))
+    assert outcome == Approved(PSP, network_transaction_id=kept)

@@ -11,6 +11,11 @@ from aegis_worker.domain.outcomes import ActionRequired, Approved, Unknown
 from aegis_worker.gateways.discretion import discreet
 
 
+def test_a_networks_id_that_passes_for_a_cards_number_is_left_out_and_the_charge_stands() -> None:
+    assert discreet(Approved("ch_1", network_transaction_id="016120310293123")).network_transaction_id  # type: ignore[union-attr]
+    assert discreet(Approved("ch_1", network_transaction_id="378282246310005")) == Approved("ch_1")
+
+
 def test_a_random_hexadecimal_reference_is_never_taken_for_a_card() -> None:
     draw = random.Random(9)
     for _ in range(20_000):

@@ -411,3 +411,11 @@ def test_a_table_that_can_not_be_right_is_refused(config: dict[str, Any]) -> Non
 def test_no_secret_is_shown_with_a_call() -> None:
     call = next(adapter("sk_test_secret").process(CONFIRM))
     assert "sk_test_secret" not in repr(call)
+
+
+def test_the_networks_id_of_a_charge_is_kept_where_stripe_shows_it() -> None:
+    card = {"payment_method_details": {"card": {"network_transaction_id": "016120310293123"}}}
+    charge = {"amount_refunded": 0, **card}
+    expected = Approved("pi_1", True, 1999, 0, network_transaction_id="016120310293123")
+    assert answered(adapter().get_status(ASKED), 200, intent(latest_charge=charge)) == expected
+    assert confirmed(200, intent(latest_charge=charge)) == expected

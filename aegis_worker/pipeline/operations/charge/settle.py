@@ -52,7 +52,7 @@ def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> 
     other = not_to_be_adopted(work.payment.amount, outcome)
     if charges(latest.operation) and other is not None:
         return _unknown(work, other_money(other, work.payment.amount), answer, policy)
-    said = StoredOutcome(captured=outcome.captured)
+    said = StoredOutcome(captured=outcome.captured, network_transaction_id=outcome.network_transaction_id)
     work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, said, outcome.gateway_ref)
     facts = resolved(work.payment, _how(answer)) + approved(
         work.payment, latest.operation, latest.gateway, _with_end_of_hold(work, outcome)
