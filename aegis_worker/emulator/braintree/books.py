@@ -151,13 +151,13 @@ class BraintreeBooks(Books):
 
     def dispute_events(self, before: Document | None, after: Document, now: float) -> list[dict[str, Any]]:
         """The one event of the change."""
-        return [events.of_dispute(before, after, now)]
+        return [events.of_dispute(before, after)]
 
     def tell(self, tx: Transaction, kind: str, one: Document, now: float) -> None:
         """Put an event about a transaction in the webhook queue."""
         if self.options.sends_webhooks:
             payment = self.payment_of(tx, one)
-            self.queue_event(tx, events.of_transaction(kind, self.object(tx, one), now), now, payment)
+            self.queue_event(tx, events.of_transaction(kind, self.object(tx, one)), now, payment)
 
     def queue_news(self, tx: Transaction, payment: Payment, now: float) -> None:
         """What a payment's change of status makes of its transaction."""

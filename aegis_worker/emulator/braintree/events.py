@@ -23,25 +23,25 @@ PUBLIC_KEY = "public_emulator"
 _SIGNATURE, _PAYLOAD = "bt_signature", "bt_payload"
 
 
-def of_transaction(kind: str, shown: Mapping[str, Any], now: float) -> dict[str, Any]:
+def of_transaction(kind: str, shown: Mapping[str, Any]) -> dict[str, Any]:
     """An event about a transaction."""
-    return _event(kind, element("transaction", shown), now)
+    return _event(kind, element("transaction", shown))
 
 
-def of_dispute(before: Document | None, after: Document, now: float) -> dict[str, Any]:
+def of_dispute(before: Document | None, after: Document) -> dict[str, Any]:
     """An event about a dispute; `before` is None for a new one."""
     word = "opened" if before is None else status_of(after.body)
-    return _event(f"dispute_{word}", element("dispute", dispute_object(after)), now)
+    return _event(f"dispute_{word}", element("dispute", dispute_object(after)))
 
 
-def check(now: float) -> dict[str, Any]:
+def check() -> dict[str, Any]:
     """What is sent to try an address."""
-    return _event("check", element("check", True), now)
+    return _event("check", element("check", True))
 
 
-def _event(kind: str, subject: str, now: float) -> dict[str, Any]:
+def _event(kind: str, subject: str) -> dict[str, Any]:
     """As it lies in the queue. Braintree's notifications have no id; this one is for the emulator's page."""
-    return {"id": f"wh_{new_id()}", "kind": kind, "timestamp": now, "subject": subject}
+    return {"id": f"wh_{new_id()}", "kind": kind, "subject": subject}
 
 
 def signature(secret: str, message: bytes) -> str:
@@ -54,9 +54,9 @@ def signature(secret: str, message: bytes) -> str:
 
 
 def signed(secret: str, timestamp: int, body: bytes) -> tuple[dict[str, str], bytes]:
-    """The form that is sent for what lies in the queue. It has no age."""
+    """The form that is sent at a time, in seconds since 1970, for what lies in the queue."""
     event = json.loads(body)
-    moment = element("timestamp", Moment(event["timestamp"]))
+    moment = element("timestamp", Moment(timestamp))
     kind = element("kind", event["kind"])
     xml = f"<notification>{moment}{kind}<subject>{event['subject']}</subject></notification>"
     payload = base64.encodebytes(xml.encode())

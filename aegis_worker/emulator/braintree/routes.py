@@ -90,7 +90,7 @@ class BraintreeRoutes:
         if endpoint == f"POST {PREFIX}webhook-check":
             with self._books.transaction() as tx:
                 now = self._books.now()
-                self._books.queue_event(tx, events.check(now), now, None)
+                self._books.queue_event(tx, events.check(), now, None)
             return json_reply(202, {})
         return None
 

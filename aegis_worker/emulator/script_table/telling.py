@@ -47,7 +47,7 @@ TELLING = (
         most=_WEEK_S,
         telling=Telling.OLD,
         telling_s=3600,
-        wires=frozenset({"sandbox", "stripe", "paypal"}),
+        wires=frozenset({"sandbox", "stripe", "paypal", "braintree"}),
     ),
     Script(
         "webhook_other_account",

@@ -47,6 +47,7 @@ def _vouched_for(ledger: Path) -> Mapping[str, Any]:
 
 
 _PAYPAL_CLIENT, _RAZORPAY_KEY_ID = "client_emulator", "rzp_test_Emulator000001"
+_BRAINTREE_PUBLIC_KEY = "public_emulator"
 EMULATED: Mapping[str, EmulatedGateway] = {
     "stripe": EmulatedGateway(
         table={
@@ -97,6 +98,21 @@ EMULATED: Mapping[str, EmulatedGateway] = {
             "tok_3ds_fail_60": "tok_3ds_fail_2",
         },
         handed_on=frozenset(),
+    ),
+    "braintree": EmulatedGateway(
+        table={
+            "account": "emulated_shop",
+            "fee_fixed_minor": 30,
+            "fee_basis_points": 259,
+            "options": {
+                "public_key": _BRAINTREE_PUBLIC_KEY,
+                "merchant_accounts": {
+                    currency: f"emulated_{currency.lower()}" for currency in ("USD", "EUR", "GBP")
+                },
+                "absence_window_s": 120,
+            },
+        },
+        credentials=f"{_BRAINTREE_PUBLIC_KEY}:{{key}}",
     ),
     "razorpay": EmulatedGateway(
         table={

@@ -80,7 +80,7 @@ def test_the_product_reads_each_of_them_and_finds_its_emulator(tmp_path: Path) -
 
 
 def test_every_gateway_of_the_product_has_an_emulator_that_speaks_as_it_does() -> None:
-    assert set(KNOWN_ADAPTERS) - IN_PROCESS == ADAPTERS <= set(WIRE_FORMATS)
+    assert set(KNOWN_ADAPTERS) - IN_PROCESS == ADAPTERS == set(WIRE_FORMATS)
 
 
 def test_a_name_that_nobody_knows_is_refused_with_those_that_there_are() -> None:
