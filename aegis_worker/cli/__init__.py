@@ -46,6 +46,10 @@ COMMANDS = {
     "outbox": (".outbox", "Show, drain and redeliver events."),
     "relay": (".relay", "Work without Redis: process, verify and deliver from the database."),
     "emulator": (".emulator", "Run payment gateways to test against, without AegisPay."),
+    "new-gateway": (
+        "..lab.skeleton",
+        "Write the skeleton of a payment gateway's adapter, in a package of its own.",
+    ),
     "routing": (".routing", "Show, check and change how payments are routed."),
     "doctor": (".doctor", "Check the installation and say what to do."),
 }

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from .books import Options
 from .instance import Instance, Plan
-from .wire_formats import WIRE_FORMATS
+from .wire_format import WireFormat
+from .wire_formats import WIRE_FORMATS, NoWireFormat, wire_format
 
 TICK_S = 0.1
 
@@ -21,7 +22,7 @@ def main() -> int:
     """Serve until stopped. Exit status 0 after a clean stop, 2 for wrong arguments."""
     arguments = _arguments()
     if arguments.scripts:
-        print(WIRE_FORMATS[arguments.wire].scripts())
+        print(arguments.wire.scripts())
         return 0
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -41,9 +42,9 @@ def _serve(arguments: argparse.Namespace, stopped: threading.Event) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
-    wire_format = WIRE_FORMATS[arguments.wire]
+    spoken: WireFormat = arguments.wire
     return Plan(
-        format=wire_format,
+        format=spoken,
         host=arguments.host,
         port=arguments.port,
         ledger=arguments.ledger,
@@ -53,7 +54,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
             key_window_s=0 if arguments.no_idempotency else arguments.key_window_s,
             replays_errors=arguments.replays_errors,
         ),
-        api_key=os.environ.get(arguments.api_key_env, wire_format.api_key),
+        api_key=os.environ.get(arguments.api_key_env, spoken.api_key),
         webhook_url=arguments.webhook_url or "",
         webhook_secret=os.environ[arguments.webhook_secret_env] if arguments.webhook_url else "",
         keeps=arguments.keep,
@@ -67,13 +68,20 @@ def _announce(ready_file: Path, name: str, instance: Instance) -> None:
     written.replace(ready_file)
 
 
+def _wire_format(name: str) -> WireFormat:
+    try:
+        return wire_format(name)
+    except NoWireFormat as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m aegis_worker.emulator", description=__doc__)
     parser.add_argument(
         "--wire",
-        choices=sorted(WIRE_FORMATS),
+        type=_wire_format,
         default="sandbox",
-        help="whose wire format it speaks (default sandbox)",
+        help=f"whose wire format it speaks: {', '.join(sorted(WIRE_FORMATS))}, or an installed one (default sandbox)",
     )
     parser.add_argument("--name", help="the instance, which `tok_…_at_<instance>` names")
     parser.add_argument("--host", default="127.0.0.1")

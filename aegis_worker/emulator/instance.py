@@ -52,7 +52,7 @@ class Instance:
         wake = self._sender.wake if self._sender else None
         self.books, routes = plan.format.build(self._ledger, options, wake, plan.api_key)
         kept = Kept(routes, self.books, self._recorder, plan.format.credentials(plan.api_key))
-        self._server.routes = Front(routes, self.books, kept, REACHES)
+        self._server.routes = Front(routes, self.books, kept, {**REACHES, plan.format.name: self.books.reach})
 
     @property
     def url(self) -> str:

@@ -13,7 +13,7 @@ from .instance import Instance, Plan
 from .overview import OverviewRoutes, facts
 from .scenarios.rules import Scenario
 from .server import SandboxServer
-from .wire_formats import WIRE_FORMATS
+from .wire_formats import wire_format
 
 TICK_S = 0.1
 
@@ -71,15 +71,15 @@ class Emulator:
 
 
 def _plan(name: str, wanted: Wanted, port: int) -> Plan:
-    wire_format = WIRE_FORMATS[name]
+    spoken = wire_format(name)
     return Plan(
-        format=wire_format,
+        format=spoken,
         host=wanted.host,
         port=port,
         ledger=wanted.folder / f"{name}.sqlite",
         options=Options(name=name, base_url=""),
-        api_key=wire_format.api_key,
+        api_key=spoken.api_key,
         webhook_url=wanted.webhooks_to.replace("{gateway}", name),
-        webhook_secret=wire_format.webhook_secret,
+        webhook_secret=spoken.webhook_secret,
         keeps=wanted.keeps,
     )

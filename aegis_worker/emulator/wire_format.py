@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from .books import Books, Options
 from .ledger import Ledger
@@ -20,7 +21,7 @@ class WireFormat:
     `signer` gives, for an instance with this ledger at a base URL, what signs its webhooks. `credentials`: the headers
     with which a call bears this API key. `scripts`: what each test card does, as Markdown. `books`: their class, which
     says what it can be told to do. `api_key` and `webhook_secret`: for an instance that is given none, of the form
-    that the format wants.
+    that the format wants. `table`: what a table in gateways.toml must say besides where an emulator is started for it.
     """
 
     name: str
@@ -33,3 +34,4 @@ class WireFormat:
     event: EventForm
     credentials: Callable[[str], Mapping[str, str]]
     scripts: Callable[[], str]
+    table: Mapping[str, Any] = field(default_factory=dict)

@@ -23,6 +23,7 @@ The rest of the product uses each adapter as a `PaymentGateway` (`exchange.loade
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Protocol, runtime_checkable
@@ -42,6 +43,9 @@ from .kit.allow_list import AllowList
 from .kit.flows import Flow
 from .kit.probing import Probed
 from .requests import DisputeQuery, GatewayRequest, StatusQuery
+
+# The version of this interface. It is raised when an adapter that was right before would be wrong.
+INTERFACE = 1
 
 
 class GatewayEvent(Struct, frozen=True):
@@ -70,6 +74,8 @@ class GatewayEvent(Struct, frozen=True):
 class Adapter(Protocol):
     """One named gateway, translated. It keeps no state between operations, so several threads may use it.
 
+    An adapter may inherit from this class: then what its gateway has not (steps before the charge, what payers bring back,
+    doors to close, disputes, challenges) is answered here.
     `decline_codes`: the gateway's codes, translated to those of `domain.declines`; the same for every instance. A code
     that is missing here is a `generic_decline`. `allow_list`: what of its calls and answers is kept for people to read.
     """
@@ -81,10 +87,15 @@ class Adapter(Protocol):
 
     def initiate(self, request: GatewayRequest) -> Flow[Outcome]:
         """Create the payment at the gateway without moving money."""
+        yield from ()
+        return NotSent("this gateway has no such step")
 
     def authenticate(self, request: GatewayRequest) -> Flow[Outcome]:
         """Make the gateway accept the payer; `ActionRequired` if the payer must act."""
+        yield from ()
+        return NotSent("this gateway has no such step")
 
+    @abstractmethod
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
         """Charge, or authorize when `request.capture` is False."""
 
@@ -93,7 +104,10 @@ class Adapter(Protocol):
 
         A gateway whose look-ups tell that the payer has acted needs none (`Capabilities.confirms`).
         """
+        yield from ()
+        return NotSent("this gateway has no such step")
 
+    @abstractmethod
     def capture(self, request: GatewayRequest) -> Flow[Outcome]:
         """Capture `request.amount` of the hold `request.gateway_ref`, and release the rest if the request is `final`.
 
@@ -101,9 +115,11 @@ class Adapter(Protocol):
         captured any more is `Declined`. A gateway that only takes the request in answers `Pending`.
         """
 
+    @abstractmethod
     def void(self, request: GatewayRequest) -> Flow[Outcome]:
         """Release what is left of the hold `request.gateway_ref`; `Declined` where it is captured, released or expired."""
 
+    @abstractmethod
     def refund(self, request: GatewayRequest) -> Flow[Outcome]:
         """Return `request.amount` of the charge `request.gateway_ref`.
 
@@ -116,19 +132,27 @@ class Adapter(Protocol):
         `Approved`: nobody can. `Declined` where it can't be cancelled, because it was paid or has ended otherwise: then
         the charge is asked about.
         """
+        yield from ()
+        return NotSent("this gateway has no such step")
 
+    @abstractmethod
     def get_status(self, query: StatusQuery) -> Flow[Lookup]:
         """The outcome of an operation, looked up by the gateway's own id."""
 
+    @abstractmethod
     def find_by_reference(self, query: StatusQuery) -> Flow[Lookup]:
         """The outcome of an operation, looked up by our reference, for calls whose answer never came."""
 
     def get_dispute(self, query: DisputeQuery) -> Flow[DisputeLookup]:
         """How a dispute stands now. `Unknown` where the answer is not about this dispute of this charge."""
+        yield from ()
+        return Unknown("this gateway tells of no disputes")
 
+    @abstractmethod
     def probe(self) -> Flow[Probed]:
         """One cheap call that needs our credentials and moves nothing, and what its answer says of them (`kit.probing`)."""
 
+    @abstractmethod
     def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> Sequence[GatewayEvent]:
         """Check signature and age, then translate all events in the body. Raises `errors.InvalidWebhook`."""
 
@@ -137,6 +161,7 @@ class Adapter(Protocol):
 
         Raises `errors.InvalidWebhook` for what is no challenge of this gateway.
         """
+        raise InvalidWebhook("this gateway sends no challenges")
 
 
 @runtime_checkable

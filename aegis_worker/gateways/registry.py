@@ -1,9 +1,9 @@
-"""Makes adapters from config/gateways.toml. The only place that knows which adapters exist."""
+"""Makes adapters from config/gateways.toml. The only place that knows which adapters ship; others are `installed`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from .adyen.adapter import AdyenAdapter
 from .base import Adapter
 from .braintree.adapter import BraintreeAdapter
 from .config import AmountLimits, GatewayConfig
+from .installed import Offer, installed_adapter, offers
 from .limits import breaker_limits, numbers, retry_limits
 from .null.adapter import NullAdapter
 from .paypal.adapter import PayPalAdapter
@@ -90,13 +91,53 @@ _TEXTS = {
 
 def load_adapters(path: Path, environ: Mapping[str, str]) -> dict[str, Adapter]:
     """The adapters of a configuration file, in its order. Raises ConfigurationError that names the wrong entry."""
-    adapters = {config.name: ADAPTERS[config.adapter](config) for config in load_configs(path, environ)}
+    adapters = {config.name: _made(path, config) for config in load_configs(path, environ)}
     for name, adapter in adapters.items():
         if beyond := adapter.config.methods - adapter.capabilities.methods.keys():
             raise ConfigurationError(
                 f"{path}: gateways.{name}.methods: the adapter takes no {', '.join(sorted(beyond))}"
             )
     return adapters
+
+
+def package_of(adapter: str) -> str | None:
+    """The installed package, with its version, that an adapter comes from. None for one that ships."""
+    if adapter in ADAPTERS:
+        return None
+    return next((offer.package for offer in offers() if offer.name == adapter), None)
+
+
+def offer_problems() -> Iterator[tuple[Offer, str]]:
+    """What installed packages offer and no table can use, each with why and what to do. Loads whatever is offered."""
+    for offer in offers():
+        if offer.name in ADAPTERS:
+            yield (
+                offer,
+                f"{offer.name} ships with AegisPay and is not replaced: {offer} has to offer another name",
+            )
+            continue
+        try:
+            installed_adapter(offer.name)
+        except ConfigurationError as problem:
+            yield offer, str(problem)
+
+
+def _made(path: Path, config: GatewayConfig) -> Adapter:
+    """Raises ConfigurationError, also for whatever the code of an installed package raises."""
+    if config.adapter in ADAPTERS:
+        return ADAPTERS[config.adapter](config)
+    make = installed_adapter(config.adapter)
+    if make is None:
+        raise AssertionError("unreachable: the table was checked")
+    try:
+        return make(config)
+    except ConfigurationError:
+        raise
+    except Exception as problem:
+        raise ConfigurationError(
+            f"{path}: gateways.{config.name}: its adapter can't be made: {type(problem).__name__}: {problem}; "
+            f"ask whoever wrote {package_of(config.adapter)}"
+        ) from problem
 
 
 def load_configs(path: Path, environ: Mapping[str, str]) -> list[GatewayConfig]:
@@ -144,8 +185,7 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
     if unknown:
         raise ConfigurationError(f"{where}: unknown setting {', '.join(unknown)}")
     _check_types(where, table)
-    if table.get("adapter") not in ADAPTERS:
-        raise ConfigurationError(f"{where}.adapter: must be one of {', '.join(sorted(ADAPTERS))}")
+    _check_adapter(where, table.get("adapter"))
     given = {
         field: environ.get(table.get(f"{field}_env", ""), table.get(field, "")) for field in _FROM_ENVIRONMENT
     }
@@ -169,6 +209,20 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
         f"{where}.breaker", table.get("breaker", {}), slowest_call_s=config.slowest_call_s
     )
     return replace(config, breaker=breaker)
+
+
+def _check_adapter(where: str, adapter: str | None) -> None:
+    """Raises ConfigurationError for an adapter that neither ships nor comes with an installed package that works."""
+    try:
+        if adapter in ADAPTERS or (adapter and installed_adapter(adapter)):
+            return
+    except ConfigurationError as problem:
+        raise ConfigurationError(f"{where}.adapter: {problem}") from problem
+    known = sorted({*ADAPTERS, *(offer.name for offer in offers())})
+    raise ConfigurationError(
+        f"{where}.adapter: must be one of {', '.join(known)}; another comes with a package that offers it, which has to "
+        "be installed here"
+    )
 
 
 def _secrets(where: str, given: str) -> tuple[str, ...]:

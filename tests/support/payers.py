@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from support.sandbox_process import CLIENT_TIMEOUT_S, HttpAnswer
+from aegis_worker.lab.conformance.emulator import HttpAnswer, request_to
+
+__all__ = ["payer_clicks", "request_to"]
 
 
 def payer_clicks(page: str, button: str) -> HttpAnswer:
@@ -16,14 +16,3 @@ def payer_clicks(page: str, button: str) -> HttpAnswer:
     action = f"{place.path}/{button}"
     assert f'action="{action}"' in shown.body.decode()
     return request_to(place.netloc, "POST", action, b"", {})
-
-
-def request_to(netloc: str, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-    """One request on a connection of its own."""
-    connection = http.client.HTTPConnection(netloc, timeout=CLIENT_TIMEOUT_S)
-    try:
-        connection.request(method, path, body or None, dict(headers))
-        answer = connection.getresponse()
-        return HttpAnswer(answer.status, answer.read(), {n.lower(): v for n, v in answer.getheaders()})
-    finally:
-        connection.close()

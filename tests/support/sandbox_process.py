@@ -3,100 +3,33 @@
 from __future__ import annotations
 
 import http.client
-import json
-import os
-import signal
-import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from aegis_worker.lab.conformance.emulator import HttpAnswer, RunningEmulator, eventually
 from aegis_worker.lab.embedded.processes import Processes
 
+__all__ = [
+    "API_KEY",
+    "NO_ANSWER",
+    "HttpAnswer",
+    "Sandbox",
+    "eventually",
+    "new_reference",
+    "payment_body",
+    "running_sandbox",
+]
+
 API_KEY = "sk_sandbox"
-CLIENT_TIMEOUT_S = 20.0
 # The errors that a client sees if a connection is dropped without an answer.
 NO_ANSWER = (http.client.RemoteDisconnected, ConnectionResetError)
 
 
-@dataclass(frozen=True)
-class HttpAnswer:
-    """One HTTP answer. `headers` are in lower case."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def json(self) -> Any:
-        """The parsed body."""
-        return json.loads(self.body)
-
-    @property
-    def code(self) -> str:
-        """The error's code."""
-        return str(self.json["error"]["code"])
-
-
-class Sandbox:
-    """One instance. After `kill`, `start` runs it again with the same ledger and port."""
-
-    def __init__(
-        self, processes: Processes, folder: Path, name: str, flags: tuple[str, ...], env: Mapping[str, str]
-    ):
-        self.name, self._processes, self._folder, self._flags, self._env = name, processes, folder, flags, env
-        self.url = ""
-        self.start()
-
-    def start(self) -> None:
-        """Start the process and wait until it answers."""
-        ready = self._folder / f"{self.name}.ready"
-        ready.unlink(missing_ok=True)
-        port = str(urlsplit(self.url).port) if self.url else "0"
-        module = ["-m", "aegis_worker.emulator", "--name", self.name, "--port", port]
-        files = ["--ledger", str(self._folder / f"{self.name}.sqlite"), "--ready-file", str(ready)]
-        self._processes.start(
-            self.name,
-            [sys.executable, *module, *files, *self._flags],
-            env={**os.environ, **self._env},
-            log_path=self._folder / f"{self.name}.log",
-            ready=ready.exists,
-        )
-        self.url = json.loads(ready.read_text())["url"]
-
-    def kill(self) -> None:
-        """Send SIGKILL."""
-        self._processes.stop(self.name, signal.SIGKILL)
-
-    def stop(self) -> int:
-        """Send SIGTERM; returns the exit code."""
-        return self._processes.stop(self.name)
-
-    def call(
-        self, method: str, path: str, body: object = None, timeout_s: float = CLIENT_TIMEOUT_S, **headers: str
-    ) -> HttpAnswer:
-        """One request on a connection of its own. `idempotency_key="k"` becomes the header Idempotency-Key."""
-        target = urlsplit(self.url)
-        connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=timeout_s)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
-        try:
-            connection.request(method, path, raw, {"Authorization": f"Bearer {API_KEY}", **named})
-            answer = connection.getresponse()
-            return HttpAnswer(answer.status, answer.read(), {n.lower(): v for n, v in answer.getheaders()})
-        finally:
-            connection.close()
-
-    def post(
-        self, path: str, body: object, timeout_s: float = CLIENT_TIMEOUT_S, **headers: str
-    ) -> HttpAnswer:
-        """POST as JSON."""
-        return self.call("POST", path, body, timeout_s, **headers)
+class Sandbox(RunningEmulator):
+    """One instance, and what its merchants call."""
 
     def charge(self, token: str = "tok_ok", key: str | None = None, **fields: Any) -> HttpAnswer:
         """Create and charge a payment in one call."""
@@ -105,19 +38,6 @@ class Sandbox:
     def find(self, reference: str) -> list[dict[str, Any]]:
         """The payments that look-ups show under a reference."""
         return list(self.call("GET", f"/v1/payments?reference={reference}").json["data"])
-
-    def set_faults(self, **faults: Any) -> HttpAnswer:
-        """Replace the instance's faults; without arguments, heal it."""
-        return self.post("/_sandbox/faults", faults)
-
-    def ledger(self, page: int = 1000) -> list[dict[str, Any]]:
-        """Every payment that the ledger holds, page by page."""
-        rows: list[dict[str, Any]] = []
-        cursor: int | None = 0
-        while cursor is not None:
-            answer = self.call("GET", f"/_sandbox/ledger?cursor={cursor}&limit={page}").json
-            rows, cursor = rows + answer["charges"], answer["next_cursor"]
-        return rows
 
     def booked(self, reference: str) -> list[dict[str, Any]]:
         """The ledger's payments with this reference."""
@@ -130,7 +50,7 @@ def running_sandbox(
 ) -> Iterator[Sandbox]:
     """A sandbox gateway in `folder`, stopped at the end."""
     with Processes() as processes:
-        yield Sandbox(processes, folder, name, flags, env or {})
+        yield Sandbox(processes, folder, name, flags, env or {}, {"Authorization": f"Bearer {API_KEY}"})
 
 
 def new_reference() -> str:
@@ -149,13 +69,3 @@ def payment_body(token: str = "tok_ok", **fields: Any) -> dict[str, Any]:
         "metadata": {"merchant_payment_id": f"pay_{reference}"},
         **fields,
     }
-
-
-def eventually(true: Callable[[], bool], within_s: float = 15.0) -> bool:
-    """Whether `true()` becomes true within `within_s` seconds. It is asked every 50 ms."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if true():
-            return True
-        time.sleep(0.05)
-    return true()

@@ -15,7 +15,7 @@ from aegis_worker.emulator.scenarios.reading import WrongScenario, read
 from aegis_worker.emulator.scenarios.rules import Scenario
 from aegis_worker.emulator.scenarios.shipping import shipped
 from aegis_worker.emulator.together import Emulator, Wanted
-from aegis_worker.emulator.wire_formats import REACHES, WIRE_FORMATS
+from aegis_worker.emulator.wire_formats import REACHES, WIRE_FORMATS, NoWireFormat, wire_format
 from aegis_worker.errors import EmulatorNotStarted
 from aegis_worker.terminal.group import LazyGroup
 from aegis_worker.terminal.output import examples, json_option, print_table, remark
@@ -145,11 +145,12 @@ def _write_whole(file: Path, text: str) -> None:
 
 def _gateways(given: str) -> list[str]:
     chosen = [name.strip() for name in given.split(",")]
-    unknown = [name for name in chosen if name not in WIRE_FORMATS]
-    if unknown or len(set(chosen)) < len(chosen):
-        wrong = f"there is no {unknown[0]!r}" if unknown else "each at most once"
-        raise click.BadParameter(f"{wrong}; choose of {', '.join(WIRE_FORMATS)}", param_hint="--gateways")
-    return chosen
+    if len(set(chosen)) < len(chosen):
+        raise click.BadParameter("each at most once", param_hint="--gateways")
+    try:
+        return [wire_format(name).name for name in chosen]
+    except NoWireFormat as problem:
+        raise click.BadParameter(str(problem), param_hint="--gateways") from problem
 
 
 def _scenario(given: str, seed: int | None) -> Scenario:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+
+from aegis_worker.errors import InvalidWebhook
 
 _MOST_DIGITS = 12
+_MOST_SIGNATURES = 10
 
 
 def is_signed(secrets: Collection[str], message: bytes, given: Collection[str]) -> bool:
@@ -28,3 +31,23 @@ def signed_at_s(text: str) -> int | None:
 def is_recent(at_s: int, now_s: float, tolerance_s: float) -> bool:
     """Whether a signature was made within `tolerance_s` of now, before or after, because clocks differ."""
     return abs(now_s - at_s) <= tolerance_s
+
+
+def check_timed_signature(
+    header: str, secrets: Collection[str], headers: Mapping[str, str], body: bytes, now_s: float, age_s: float
+) -> None:
+    """Check `t=<s since 1970>,v1=<hex HMAC-SHA-256 of "t.body">` in this header, made within `age_s` of now.
+
+    While a secret rolls there is a further `v1` for each. Raises InvalidWebhook. Source: docs.stripe.com/webhooks.
+    """
+    given = next((value for name, value in headers.items() if name.lower() == header.lower()), "")
+    pairs = [part.split("=", 1) for part in given.split(",") if "=" in part]
+    times = [value for name, value in pairs if name.strip() == "t"]
+    signatures = [value for name, value in pairs if name.strip() == "v1"]
+    at_s = signed_at_s(times[0]) if len(times) == 1 else None
+    if not secrets or at_s is None or not 0 < len(signatures) <= _MOST_SIGNATURES:
+        raise InvalidWebhook("no usable signature")
+    if not is_signed(secrets, f"{times[0]}.".encode() + body, signatures):
+        raise InvalidWebhook("wrong signature")
+    if not is_recent(at_s, now_s, age_s):
+        raise InvalidWebhook("signature too old")

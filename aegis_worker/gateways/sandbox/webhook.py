@@ -10,7 +10,7 @@ from aegis_worker.errors import InvalidWebhook
 from ..base import GatewayEvent
 from ..kit.amounts import ISO_AMOUNTS
 from ..kit.reading import Unreadable, child, currency, identifier, minor_units, parsed
-from ..kit.signatures import is_recent, is_signed, signed_at_s
+from ..kit.signatures import check_timed_signature
 
 SIGNATURE_HEADER = "Sandbox-Signature"
 SIGNATURE_AGE_S = 300
@@ -20,27 +20,11 @@ def read_webhook(
     secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now_s: float
 ) -> GatewayEvent:
     """The event, in AegisPay's words. Raises InvalidWebhook if it is forged, too old or not an event."""
-    given = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER.lower()), "")
-    _check_signature(secrets, given, body, now_s)
+    check_timed_signature(SIGNATURE_HEADER, secrets, headers, body, now_s, SIGNATURE_AGE_S)
     try:
         return _event(body)
     except Unreadable as problem:
         raise InvalidWebhook(f"not a sandbox event: {problem}") from problem
-
-
-def _check_signature(secrets: Sequence[str], given: str, body: bytes, now_s: float) -> None:
-    """`t=<s since 1970>,v1=<hex HMAC-SHA-256 of "t.body">`, at most SIGNATURE_AGE_S old. Raises InvalidWebhook."""
-    pairs = [part.split("=", 1) for part in given.split(",") if "=" in part]
-    parts = dict(pairs)
-    timestamp = parts.get("t", "")
-    at_s = signed_at_s(timestamp)
-    # A repeated part of the header could be read in two ways.
-    if not secrets or len(parts) != len(pairs) or at_s is None:
-        raise InvalidWebhook("no usable signature")
-    if not is_signed(secrets, f"{timestamp}.".encode() + body, [parts.get("v1", "")]):
-        raise InvalidWebhook("wrong signature")
-    if not is_recent(at_s, now_s, SIGNATURE_AGE_S):
-        raise InvalidWebhook("signature too old")
 
 
 def _event(body: bytes) -> GatewayEvent:

@@ -11,15 +11,13 @@ from aegis_worker.errors import InvalidWebhook
 
 from ..base import GatewayEvent
 from ..kit.reading import Unreadable, child, identifier, minor_units, parsed
-from ..kit.signatures import is_recent, is_signed, signed_at_s
+from ..kit.signatures import check_timed_signature
 from .amounts import AMOUNTS
 from .objects import read_mode
 from .standing import REFUNDS
 
 SIGNATURE_HEADER = "Stripe-Signature"
 SIGNATURE_AGE_S = 300
-# Stripe sends one for each secret while one rolls.
-_MOST_SIGNATURES = 10
 _KINDS = {
     "payment_intent.created": "payment.created",
     "payment_intent.requires_action": "payment.requires_action",
@@ -41,29 +39,11 @@ def read_webhook(
     secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now_s: float
 ) -> GatewayEvent:
     """The event, in AegisPay's words. Raises InvalidWebhook if it is forged, too old or not an event."""
-    given = next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER.lower()), "")
-    _check_signature(secrets, given, body, now_s)
+    check_timed_signature(SIGNATURE_HEADER, secrets, headers, body, now_s, SIGNATURE_AGE_S)
     try:
         return _event(parsed(body))
     except Unreadable as problem:
         raise InvalidWebhook(f"not an event of Stripe: {problem}") from problem
-
-
-def _check_signature(secrets: Sequence[str], given: str, body: bytes, now_s: float) -> None:
-    """`t=<s since 1970>,v1=<hex HMAC-SHA-256 of "t.body">`, with a further `v1` for each secret while one rolls.
-
-    Raises InvalidWebhook.
-    """
-    pairs = [part.split("=", 1) for part in given.split(",") if "=" in part]
-    times = [value for name, value in pairs if name.strip() == "t"]
-    signatures = [value for name, value in pairs if name.strip() == "v1"]
-    at_s = signed_at_s(times[0]) if len(times) == 1 else None
-    if not secrets or at_s is None or not 0 < len(signatures) <= _MOST_SIGNATURES:
-        raise InvalidWebhook("no usable signature")
-    if not is_signed(secrets, f"{times[0]}.".encode() + body, signatures):
-        raise InvalidWebhook("wrong signature")
-    if not is_recent(at_s, now_s, SIGNATURE_AGE_S):
-        raise InvalidWebhook("signature too old")
 
 
 def _event(event: Mapping[str, Any]) -> GatewayEvent:

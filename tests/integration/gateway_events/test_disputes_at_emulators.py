@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 from support.api_client import Api, Merchant, start_api
-from support.conformance import SUBJECTS, Subject
+from support.conformance import SUBJECTS
 from support.disputes import followed, let_events_pass
 from support.merchant_server import Sink, a_sink
 from support.orders import row_is_fold
 from support.payments import pipeline, run_until_quiet
-from support.sandbox_process import Sandbox, eventually
+from support.sandbox_process import eventually
 from support.stripe_process import sdk
 
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateway_events.verify import VerifyParts, verify
+from aegis_worker.lab.conformance.emulator import RunningEmulator
+from aegis_worker.lab.conformance.subject import Subject
 from aegis_worker.persistence.database import Database
 from aegis_worker.wiring.gateways import told_to
 
@@ -27,7 +29,7 @@ class Place:
     """A gateway's emulator, and an installation that its webhooks are handed to."""
 
     subject: Subject
-    emulator: Sandbox
+    emulator: RunningEmulator
     gateway: LoadedGateway
     sink: Sink
     api: Api
@@ -68,15 +70,18 @@ class Place:
 @pytest.fixture(scope="module", params=SUBJECTS)
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Subject, Sandbox, Sink]]:
+) -> Iterator[tuple[Subject, RunningEmulator, Sink]]:
     """A gateway's emulator, and where its webhooks arrive."""
     subject = SUBJECTS[request.param]
-    with a_sink() as sink, subject.running(tmp_path_factory.mktemp(subject.name), sink) as emulator:
+    folder = tmp_path_factory.mktemp(subject.name)
+    with a_sink() as sink, subject.running(folder, sink.url(f"/{subject.name}")) as emulator:
         yield subject, emulator, sink
 
 
 @pytest.fixture
-def place(running: tuple[Subject, Sandbox, Sink], database: Database, database_url: str) -> Iterator[Place]:
+def place(
+    running: tuple[Subject, RunningEmulator, Sink], database: Database, database_url: str
+) -> Iterator[Place]:
     subject, emulator, sink = running
     config = subject.config(emulator.url, **subject.vouched(emulator))
     gateway = LoadedGateway(subject.adapter(config), read_told=told_to(database, config))
