@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__package__}.scenarios", f"{__package__}.till")
+pytest.register_assert_rewrite(f"{__package__}.scenarios")
 
 from .emulator import RunningEmulator  # noqa: E402
 from .shop import Shop, open_shop  # noqa: E402

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from aegis_worker.terminal.output import examples, remark
+from aegis_worker.terminal.output import examples, json_option, print_json, remark
 
 from .writing import checked_name, write_skeleton
 
@@ -27,7 +27,8 @@ from .writing import checked_name, write_skeleton
     default=Path(),
     help="The folder in which the package's folder is made. By default this one.",
 )
-def command(name: str, into: Path) -> None:
+@json_option
+def command(name: str, into: Path, as_json: bool) -> None:
     """Write the skeleton of the adapter of the payment gateway NAME: a package of its own, aegispay-NAME.
 
     It has an adapter, its codes, its webhooks, a table for gateways.toml, an emulator of the gateway, and AegisPay's
@@ -40,5 +41,8 @@ def command(name: str, into: Path) -> None:
         raise click.BadParameter(str(problem), param_hint="NAME") from problem
     except OSError as problem:
         raise click.BadParameter(f"{into}: {problem.strerror or problem}", param_hint="--into") from problem
+    if as_json:
+        print_json({"adapter": name, "folder": str(folder)})
+        return
     click.echo(str(folder))
     remark(f"Next: python -m pip install -e '{folder}[test]', then python -m pytest {folder}/tests")
