@@ -253,6 +253,17 @@ class TestLateAuthorization:
         assert (shown["status"], shown["error_code"]) == ("authorized", None)
         assert eventually(lambda: kinds(shop, payment) == ["payment.failed", "payment.authorized"])
 
+    def test_of_two_that_come_at_once_one_is_captured_and_the_other_given_back(
+        self, client: Any, emulator: Sandbox
+    ) -> None:
+        order_id = ordered(client, "automatic")
+        for _ in range(2):
+            payer_pays(emulator.url, order_id, "tok_pending_30")
+        advance(emulator, seconds=30)
+        shown = client.order.payments(order_id)["items"]
+        assert sorted(one["status"] for one in shown) == ["captured", "refunded"]
+        assert sorted(booked(emulator, one["id"])[1] for one in shown) == [0, AMOUNT]
+
     def test_it_is_given_back_at_once_where_the_order_was_paid_otherwise(
         self, client: Any, emulator: Sandbox, shop: Sink
     ) -> None:
@@ -422,6 +433,7 @@ class TestRefunds:
         assert (shown["status"], shown["amount_refunded"]) == ("refunded", AMOUNT)
         assert booked(emulator, payment) == ("succeeded", AMOUNT, AMOUNT)
         assert client.refund.fetch(part["id"])["amount"] == 20_000
+        assert client.payment.fetch_refund_id(payment, part["id"])["id"] == part["id"]
         assert [one["amount"] for one in client.payment.fetch_multiple_refund(payment)["items"]] == [
             30_000,
             20_000,

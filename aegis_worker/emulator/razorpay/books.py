@@ -122,12 +122,12 @@ class RazorpayBooks(Books):
 
         return self._read(read)
 
-    def look_up_refund(self, refund_id: str) -> Reply:
-        """GET /v1/refunds/:id."""
+    def look_up_refund(self, refund_id: str, payment_id: str = "") -> Reply:
+        """GET /v1/refunds/:id, or of a payment's refund."""
 
         def read(tx: Transaction, now: float) -> dict[str, Any]:
             found = tx.document("refund", refund_id)
-            if found is None:
+            if found is None or payment_id not in ("", found.payment_id):
                 raise no_such_id()
             return refund_object(found)
 
@@ -165,15 +165,6 @@ class RazorpayBooks(Books):
     def script_of_token(self, tx: Transaction, payment: Payment) -> Script:
         """The script of what the payer paid with."""
         return script_of(payment.token, payment.amount, self.options.name)
-
-    def payer_acts(self, payment_id: str, *, passes: bool) -> Payment | None:
-        """The payer passed 3-D Secure, or failed it; of an order that was paid meanwhile nothing more is taken."""
-        with self.transaction() as tx:
-            about = tx.document("payment", payment_id)
-            passes = (
-                passes and about is not None and not self.order(tx, str(about.payment_id)).body["paid_by"]
-            )
-        return super().payer_acts(payment_id, passes=passes)
 
     def refunds(self, tx: Transaction, payment: Payment, now: float) -> list[int]:
         """The amounts of a payment's refunds that have not failed: pending ones are taken from the payment at once."""

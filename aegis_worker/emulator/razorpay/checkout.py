@@ -18,7 +18,7 @@ from .bodies import notes_of, text
 from .books import RazorpayBooks
 from .calls import Call, Done, Subject
 from .declines import declined_reply
-from .errors import Refused
+from .errors import Refused, invalid
 from .events import signature
 from .orders import attempted, new_payment
 from .shapes import new_id, payment_status
@@ -42,6 +42,8 @@ def payer_of(books: RazorpayBooks, tx: Transaction, call: Call) -> Subject:
         raise already_paid(order.id)
     source = source_of(call.body)
     return_url = text(call.body, "callback_url", 2048)
+    if return_url and not return_url.startswith(("http://", "https://")):
+        raise invalid("The callback_url format is invalid.", "callback_url")
     payment = new_payment(order, source.method, source.token, return_url, call.now)
     about = {
         **source.about,

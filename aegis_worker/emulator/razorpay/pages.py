@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from html import escape
 
 from ..replies import Refusal, Reply
@@ -21,14 +22,14 @@ _PAY = """\
 """
 
 
-def checkout_page(books: RazorpayBooks, order_id: str, callback_url: str) -> Reply | None:
-    """One button for each method. None for an order that nobody has."""
+def checkout_page(books: RazorpayBooks, order_id: str, given: Mapping[str, str]) -> Reply | None:
+    """One button for each method. None for an order that nobody has. `given`: in the address."""
     try:
         with books.transaction() as tx:
             body = books.order(tx, order_id).body
     except Refusal:
         return None
-    hidden = _hidden("callback_url", callback_url) if callback_url else ""
+    hidden = _hidden("callback_url", given["callback_url"]) if "callback_url" in given else ""
     forms = "".join(_PAY.format(order=order_id, method=method, hidden=hidden) for method in METHODS)
     text = (
         f"This stands for the window in which a payer pays {body['amount']} minor units of {body['currency']}."
@@ -37,7 +38,7 @@ def checkout_page(books: RazorpayBooks, order_id: str, callback_url: str) -> Rep
     return _html(200, text, forms)
 
 
-def answer_page(answer: Reply, order_id: str, callback_url: str) -> Reply:
+def answer_page(answer: Reply, order_id: str, posted: Mapping[str, str]) -> Reply:
     """What a payer who has clicked sees of the answer: the way back to the shop, on to the bank, or to another attempt."""
     if not answer.body.startswith(b"{") or "Content-Type" in answer.headers:
         return answer
@@ -48,6 +49,7 @@ def answer_page(answer: Reply, order_id: str, callback_url: str) -> Reply:
     if "next" in said:
         url = escape(said["next"][0]["url"])
         return _html(200, "The payment is not decided yet.", f'<p><a href="{url}">Go on</a></p>')
+    callback_url = posted.get("callback_url", "")
     if not callback_url:
         return _html(200, "Paid. You may close this page.", "")
     fields = "".join(_hidden(name, value) for name, value in said.items())

@@ -21,7 +21,7 @@ from .pages import answer_page, checkout_page
 _ON_PAYMENT = re.compile(r"/v1/payments/([^/]{1,64})/(capture|refund)")
 _ONE = re.compile(r"/v1/(orders|payments|refunds|disputes)/([^/]{1,64})")
 _LISTS = re.compile(r"/v1/(orders/([^/]{1,64})/payments|payments/([^/]{1,64})/refunds)")
-_REFUND = re.compile(r"/v1/payments/[^/]{1,64}/refunds/([^/]{1,64})")
+_REFUND = re.compile(r"/v1/payments/([^/]{1,64})/refunds/([^/]{1,64})")
 _ORDER = re.compile(rb"order_[0-9A-Za-z]{14}")
 _ID = re.compile(r"[a-z]{3,5}_[0-9A-Za-z]{14}")
 _CHECKOUT = re.compile(r"/checkout/(order_[0-9A-Za-z]{14})(/pay|/payments/(pay_[0-9A-Za-z]{14}))?")
@@ -89,7 +89,9 @@ class RazorpayRoutes:
             return _malformed(payment_id) or self._books.list_refunds(payment_id)
         if found := _REFUND.fullmatch(path):
             self._control.count("GET /v1/payments/:id/refunds/:id")
-            return _malformed(found[1]) or self._books.look_up_refund(found[1])
+            payment_id, refund_id = found.groups()
+            malformed = _malformed(payment_id) or _malformed(refund_id)
+            return malformed or self._books.look_up_refund(refund_id, payment_id)
         if found := _ONE.fullmatch(path):
             kind, object_id = found.groups()
             self._control.count(f"GET /v1/{kind}/:id")
@@ -105,7 +107,7 @@ class RazorpayRoutes:
             return None
         order_id, action, payment_id = found.groups()
         if method == "GET" and not action:
-            return checkout_page(self._books, order_id, given.get("callback_url", ""))
+            return checkout_page(self._books, order_id, given)
         if method == "GET" and payment_id:
             return self._poll(payment_id)
         if method != "POST" or action != "/pay":
@@ -115,9 +117,7 @@ class RazorpayRoutes:
         is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
         if not is_form or answer.wire is not Wire.ANSWER:
             return answer
-        page = answer_page(
-            answer, order_id, dict(parse_qsl(raw.decode("utf-8", "replace"))).get("callback_url", "")
-        )
+        page = answer_page(answer, order_id, dict(parse_qsl(raw.decode("utf-8", "replace"))))
         return replace(page, after_s=answer.after_s, script=answer.script)
 
     def _by_payment(self, raw: bytes) -> bytes:

@@ -9,16 +9,14 @@ from typing import Any, Protocol
 
 from .. import disputes
 from ..ledger import Document, Transaction
-from ..payments import Status
 from ..scripts import Effect, Script
 from .shapes import Paid, new_id, order_object, payment_object, refund_object
+
+_APPROVED = frozenset({"payment.authorized", "payment.succeeded"})
 
 
 class Telling(disputes.Disputing, Protocol):
     """The books, as far as this module needs them."""
-
-    def payments_of(self, tx: Transaction, order_id: str) -> list[Paid]:
-        """The payments of an order, oldest first."""
 
     def tell(self, tx: Transaction, kind: str, paid: Paid, now: float, **more: Mapping[str, Any]) -> None:
         """Put an event about a payment, and more, in the webhook queue."""
@@ -26,10 +24,11 @@ class Telling(disputes.Disputing, Protocol):
 
 def note(books: Telling, tx: Transaction, paid: Paid, kind: str, now: float) -> None:
     """The payment's status has just changed: `kind` is the ledger's word for it."""
-    if kind in ("payment.authorized", "payment.succeeded") and not paid.about["is_authorized"]:
+    if kind in _APPROVED and not paid.about["is_authorized"]:
         paid = _authorized(books, tx, paid, now)
-    if kind == "payment.authorized" and paid.order.body["paid_by"]:
-        # Another payment of the order came first.
+    if kind in _APPROVED and paid.order.body["paid_by"]:
+        # Another payment of the order came first, so that this one is not captured.
+        paid.payment.captured = 0
         paid.payment.void()
         tx.update(paid.payment)
     elif kind == "payment.succeeded":
@@ -49,14 +48,10 @@ def _authorized(books: Telling, tx: Transaction, paid: Paid, now: float) -> Paid
 
 
 def _captured(books: Telling, tx: Transaction, paid: Paid, now: float) -> None:
-    """The order is paid: no other payment of it is captured any more."""
+    """The order is paid: no other payment of it will be captured."""
     books.tell(tx, "payment.captured", paid, now)
     order = replace(paid.order, body={**paid.order.body, "paid_by": paid.payment.id})
     tx.put_document(order)
-    for other in books.payments_of(tx, order.id):
-        if other.payment.id != paid.payment.id and other.payment.due_status is Status.SUCCEEDED:
-            other.payment.due_status = Status.AUTHORIZED
-            tx.update(other.payment)
     books.tell(tx, "order.paid", paid, now, payment=payment_object(paid), order=order_object(order))
     disputes.contest(books, tx, paid.payment, now)
 
