@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -15,6 +16,7 @@ from Adyen.util import generate_notification_sig
 
 from aegis_worker.gateways.adyen.adapter import AdyenAdapter
 from aegis_worker.gateways.paypal.adapter import PayPalAdapter
+from aegis_worker.gateways.razorpay.adapter import RazorpayAdapter
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.lab.conformance.emulator import request_to
@@ -26,6 +28,14 @@ from support.paypal_process import (
     PAYPAL_SECRET,
     PayPalClient,
     running_paypal,
+)
+from support.razorpay_process import (
+    RAZORPAY_ACCOUNT,
+    RAZORPAY_KEY_ID,
+    RAZORPAY_SECRET,
+    RazorpayClient,
+    payer_pays,
+    running_razorpay,
 )
 from support.sandbox_process import API_KEY, Sandbox, running_sandbox
 from support.stripe_process import STRIPE_KEY, running_stripe, sdk
@@ -117,6 +127,35 @@ def _other_money_at_paypal(body: Any) -> Any:
     if "currency_code" in body:
         return {**body, "value": "77.77"}
     return {name: _other_money_at_paypal(inner) for name, inner in body.items()}
+
+
+def _paid_at_razorpay(emulator: Sandbox, data: Mapping[str, Any], token: str) -> Body:
+    """What Checkout gives the shop's page. While a bank decides it gives nothing."""
+    said: Body = payer_pays(emulator.url, data["order_id"], token).json
+    return said if "razorpay_signature" in said or "error" in said else {}
+
+
+def _refund_at_razorpay(emulator: Sandbox, ref: str, minor: int) -> None:
+    client = RazorpayClient(emulator.url)
+    (payment,) = client.get(f"/v1/orders/{ref}/payments").json["items"]
+    assert client.post(f"/v1/payments/{payment['id']}/refund", {"amount": minor}).status == 200
+
+
+def _each_at_razorpay(body: Body, change: Callable[[Body], Body]) -> Body:
+    """The answer with the change on each object that it shows."""
+    return {**body, "items": [change(one) for one in body["items"]]} if "items" in body else change(body)
+
+
+def _other_at_razorpay(body: Body) -> Body:
+    others = {"receipt": "another", "order_id": "order_other"}
+    changed = {name: value for name, value in others.items() if name in body}
+    return {**body, **changed, **({"id": "order_other"} if body.get("entity") == "order" else {})}
+
+
+def _signed_by_razorpay(emulator: Sandbox, body: bytes, at_s: int, secrets: Sequence[str]) -> Signed:
+    """Under the first secret: there is one signature, and no time."""
+    made = hmac.new(secrets[0].encode(), body, hashlib.sha256).hexdigest()
+    return {"X-Razorpay-Signature": made, "X-Razorpay-Event-Id": "evt_by_hand"}, body
 
 
 SANDBOX = Subject(
@@ -222,4 +261,39 @@ PAYPAL = Subject(
     },
     options={"client_id": PAYPAL_CLIENT, "return_url": "https://shop.test/back", "absence_window_s": 0},
 )
-SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE, ADYEN, PAYPAL)}
+_IN_CHECKOUT = "is paid in Checkout"
+_MAY_TRY_AGAIN = "lets a payer whose payment failed try again, until the shop says that they gave up"
+RAZORPAY = Subject(
+    name="razorpay",
+    adapter=RazorpayAdapter,
+    api_key=RAZORPAY_SECRET,
+    emulator=running_razorpay,
+    other_payment=lambda body: _each_at_razorpay(body, _other_at_razorpay),
+    other_money=lambda body: _each_at_razorpay(body, lambda one: {**one, "amount": one["amount"] + 1}),
+    refund_by_hand=_refund_at_razorpay,
+    page_token="tok_3ds_120",
+    page_secret="order_id",
+    brought_back=lambda emulator, data: _paid_at_razorpay(emulator, data, "tok_ok"),
+    paid_there=_paid_at_razorpay,
+    account=RAZORPAY_ACCOUNT,
+    signed=_signed_by_razorpay,
+    of_unknown_kind=lambda body: re.sub(rb'"event": ?"[^"]*"', b'"event":"weather.changed"', body, count=1),
+    words={"stolen_card": "restricted_card"},
+    shows_disputes=False,
+    skips={
+        "three_d_secure_by_redirect": _IN_CHECKOUT,
+        "three_d_secure_failed": _MAY_TRY_AGAIN,
+        "a_decline_is_found_by_a_look_up": _MAY_TRY_AGAIN,
+        "pending_then_success": "goes on waiting for its payer while a bank decides",
+        "pending_then_failure": _MAY_TRY_AGAIN,
+        "a_500_that_may_be_stored": "keeps no answer of a charge under a key",
+        "too_many_calls": "keeps a payer who has paid: the capture that it did not take is in doubt",
+        "an_unknown_token": _IN_CHECKOUT,
+        "a_hold_says_when_it_ends": "ends a hold three days after its payment, whatever the emulator is told",
+        "a_dispute_that_was_accepted": "calls it lost",
+        "another_accounts_payment": "has keys of one account; an event of another is foreign",
+        "an_old_event": "signs no time",
+    },
+    options={"key_id": RAZORPAY_KEY_ID, "absence_window_s": 0},
+)
+SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE, ADYEN, PAYPAL, RAZORPAY)}

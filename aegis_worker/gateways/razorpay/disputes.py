@@ -34,15 +34,13 @@ _STATUSES = {
     "closed": _S.CLOSED,
 }
 _UNDECIDED, _TAKES_EVIDENCE = frozenset({"open", "under_review"}), "open"
-# Razorpay documents no list of reasons. These are words for the same.
+# Razorpay documents no list of them: what is missing here is a general reason.
 _REASONS = {
     "credit_not_processed": "credit_not_processed",
-    "duplicate": "duplicate",
-    "fraud": "fraudulent",
-    "fraudulent": "fraudulent",
-    "goods_or_services_not_received": "product_not_received",
-    "product_not_received": "product_not_received",
-    "product_unacceptable": "product_unacceptable",
+    "duplicate_processing": "duplicate",
+    "fraudulent_transaction": "fraudulent",
+    "goods_or_services_not_as_described": "product_unacceptable",
+    "goods_or_services_not_received_or_partially_received": "product_not_received",
 }
 
 

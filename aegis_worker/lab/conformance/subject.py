@@ -71,8 +71,9 @@ class Subject:
     change the body of an answer so that it is about something else than what was asked. `refund_by_hand`: as in the
     gateway's dashboard. `pending_refund` and `late_refund`: of cards whose refunds are pending, or fail after they had
     succeeded. `page_token`: of a card that wants 3-D Secure in the shop's page, and `page_secret` what its action holds
-    for the library there. `brought_back`: what the payer brings from there, by the action's data. `page_made`: a token of
-    the shop's page that comes with the confirmation. `saved_card`: saves a card with a customer, and gives the token that
+    for the library there. `brought_back`: what the payer brings from there, by the action's data. `paid_there`: of a
+    gateway that takes no tokens, what the payer brings back who pays there by this token; empty if nothing yet.
+    `page_made`: a token of the shop's page that comes with the confirmation. `saved_card`: saves a card with a customer, and gives the token that
     stands for both. `charged`: what an event says of a charge. `secret`: a webhook secret by its name. `signed`: headers
     and body of a webhook that was made at a time, under several secrets; `unsigned`: its body without a signature;
     `of_unknown_kind`: its body, of another event. `for_others`: options of a table that acts for another account.
@@ -93,6 +94,7 @@ class Subject:
     pending_refund: str = "tok_pending_1_on_refund"
     late_refund: str = "tok_fails_late_1"
     brought_back: Callable[[Any, Mapping[str, Any]], Body] = lambda emulator, data: {}
+    paid_there: Callable[[Any, Mapping[str, Any], str], Body] | None = None
     page_made: str = ""
     saved_card: Callable[[Any], str] | None = None
     page_secret: str = "client_secret"
@@ -194,6 +196,7 @@ _NEEDS: Mapping[str, tuple[_There, str]] = {
         lambda subject, adapter: adapter.capabilities.holds and adapter.capabilities.partial_captures,
         "captures no part of a hold",
     ),
+    "a_hold_and_its_capture_of_all": _HOLDS,
     "a_hold_says_when_it_ends": _HOLDS,
     "a_hold_is_released_when_it_ends": _HOLDS,
     "a_capture_that_was_never_sent_is_not_found": _HOLDS,

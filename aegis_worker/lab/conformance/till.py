@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from aegis_worker.domain.actions import Sdk
 from aegis_worker.domain.confirms import Confirm
 from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note, Noted
@@ -21,6 +22,7 @@ from aegis_worker.domain.gateway_events import Told
 from aegis_worker.domain.gateway_keys import FIRST_ORDERED, gateway_key, parse_gateway_key
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
+    ActionRequired,
     Approved,
     Lookup,
     NotFound,
@@ -120,15 +122,36 @@ class Till:
     def go_on(
         self, payment_id: str, terms: PaymentTerms, ref: str | None = None, *, payer: Payer | None = None
     ) -> Paid:
-        """The steps of a charge from the first."""
+        """The steps of a charge from the first. Where its payer pays at the gateway, they do so by the token."""
+        token = ""
+        if self.subject.paid_there is not None:
+            token = terms.payment_method["token"]
+            terms = replace(terms, payment_method={"type": "card"})
         for operation in self.gateway.capabilities.steps:
             key = gateway_key(payment_id, operation, 1)
             request = GatewayRequest(operation, payment_id, key, terms, ref, payer=payer)
             outcome = sent(self.gateway, request, self.noted.append)
             ref = getattr(outcome, "gateway_ref", None) or ref
+            if isinstance(outcome, ActionRequired) and token:
+                request, outcome = self._paid_there(Paid(request, outcome, ref), token)
             if not isinstance(outcome, Approved):
                 break
         return Paid(request, outcome, ref)
+
+    def _paid_there(self, waits: Paid, token: str) -> tuple[GatewayRequest, Outcome]:
+        """The confirm, if the payer has brought anything back; else the step goes on waiting."""
+        assert self.subject.paid_there is not None
+        assert isinstance(waits.outcome, ActionRequired)
+        assert isinstance(waits.outcome.action, Sdk)
+        data = self.subject.paid_there(self.emulator, waits.outcome.action.data, token)
+        if not data:
+            return waits.request, waits.outcome
+        confirmed = self.confirm(waits, data)
+        return confirmed.request, confirmed.outcome
+
+    def part(self, minor: int) -> int:
+        """As much of a hold of 1999, or all of it where the gateway captures nothing less."""
+        return minor if self.gateway.capabilities.partial_captures else 1999
 
     def payer_passes(self, url: str) -> None:
         """What the payer does on the page of 3-D Secure."""
@@ -221,7 +244,7 @@ class Till:
             gateway_ref=paid.charge,
             confirm=Confirm(1, "digest", data),
         )
-        return Paid(request, sent(self.gateway, request), paid.ref)
+        return Paid(request, sent(self.gateway, request, self.noted.append), paid.ref)
 
     def ask_dispute(self, dispute_ref: str, charge_ref: str) -> DisputeLookup:
         """How a dispute stands, as the product asks."""

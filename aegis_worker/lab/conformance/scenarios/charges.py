@@ -82,7 +82,7 @@ def test_what_the_payer_brought_back(till: Till) -> None:
     confirmed = till.confirm(paid, till.subject.brought_back(till.emulator, _action_data(paid)))
     assert isinstance(confirmed.outcome, Approved)
     assert isinstance(till.again(confirmed), Approved)
-    assert isinstance(till.ask(paid), Approved)
+    till.settled(paid, Approved)
     assert till.captured(paid) == [1999]
 
 
