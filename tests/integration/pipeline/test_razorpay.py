@@ -17,6 +17,8 @@ from aegis_worker.errors import UnsupportedByGateway
 from aegis_worker.persistence.database import Database
 
 THREE_DAYS_S = 3 * 86_400
+# Beside those that are run each time: another answer that was lost, or the gateway's own waits.
+slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +119,7 @@ def test_a_failed_payment_that_is_authorized_late_is_captured_while_the_payment_
     assert shop.booked(payment_id) == [("succeeded", 50_000, 0)]
 
 
-@pytest.mark.parametrize("gave_up", [True, False])
+@pytest.mark.parametrize("gave_up", [True, pytest.param(False, marks=slow)])
 def test_money_that_comes_after_the_payment_has_ended_is_not_captured_and_goes_back(
     shop: Shop, gave_up: bool
 ) -> None:
@@ -145,7 +147,14 @@ def test_money_that_comes_after_the_payment_has_ended_is_not_captured_and_goes_b
 
 @pytest.mark.parametrize(
     "token",
-    ["tok_drop", "tok_500", "tok_garbage", "tok_drop_nocharge_once", "tok_429_1_once", "tok_401_once"],
+    [
+        "tok_drop",
+        "tok_401_once",
+        *(
+            pytest.param(token, marks=slow)
+            for token in ("tok_500", "tok_garbage", "tok_drop_nocharge_once", "tok_429_1_once")
+        ),
+    ],
 )
 def test_a_capture_in_doubt_is_made_once_and_its_payer_pays_once(shop: Shop, token: str) -> None:
     payment_id = shop.paid(token=token)
@@ -177,7 +186,7 @@ def test_a_hold_is_captured_whole_and_refunded_in_parts(shop: Shop) -> None:
     assert row_is_fold(shop.database, payment_id)
 
 
-@pytest.mark.parametrize("token", ["tok_drop_on_capture", "tok_500_on_capture"])
+@pytest.mark.parametrize("token", ["tok_drop_on_capture", pytest.param("tok_500_on_capture", marks=slow)])
 def test_a_capture_of_a_hold_in_doubt_is_no_second_one(shop: Shop, token: str) -> None:
     payment_id = shop.paid(token=token, capture_method="manual")
     ordering(shop.database, shop.gateway, payment_id, CAPTURE)
@@ -207,6 +216,7 @@ def test_a_cancelled_hold_is_pending_until_razorpay_gives_it_back(shop: Shop) ->
     assert row_is_fold(shop.database, payment_id)
 
 
+@slow
 def test_a_hold_that_razorpay_gave_back_is_cancelled(shop: Shop) -> None:
     payment_id = shop.paid(token="tok_hold_1", capture_method="manual")
     order_id = str(payment_of(shop.database, payment_id).gateway_ref)
@@ -215,6 +225,7 @@ def test_a_hold_that_razorpay_gave_back_is_cancelled(shop: Shop) -> None:
     assert row_is_fold(shop.database, payment_id)
 
 
+@slow
 def test_a_refund_that_is_pending_and_one_that_fails_late(shop: Shop) -> None:
     waiting = shop.paid(token="tok_pending_1_on_refund")
     failing = shop.paid("key-2", "tok_fails_late_1")
