@@ -66,20 +66,20 @@ class Subject:
     `skips`: by scenario, or by group of scenarios (`disputes`), the gateway's own reason why it has no such thing.
     What its `Capabilities` exclude, and what it has no card for here, is skipped by itself.
 
-    `emulator`: started in a folder with further flags; by default the wire format of its name. `signature_header`: that of
-    the scheme `t=<seconds>,v1=<HMAC-SHA-256 of "t.body">`; another scheme gives `signed`. `other_payment` and `other_money`
-    change the body of an answer so that it is about something else than what was asked. `refund_by_hand`: as in the
-    gateway's dashboard. `pending_refund` and `late_refund`: of cards whose refunds are pending, or fail after they had
-    succeeded. `page_token`: of a card that wants 3-D Secure in the shop's page, and `page_secret` what its action holds
-    for the library there. `brought_back`: what the payer brings from there, by the action's data. `paid_there`: of a
-    gateway that takes no tokens, what the payer brings back who pays there by this token; empty if nothing yet.
-    `page_made`: a token of the shop's page that comes with the confirmation. `saved_card`: saves a card with a customer, and gives the token that
-    stands for both. `charged`: what an event says of a charge. `secret`: a webhook secret by its name. `signed`: headers
-    and body of a webhook that was made at a time, under several secrets; `unsigned`: its body without a signature;
-    `of_unknown_kind`: its body, of another event. `for_others`: options of a table that acts for another account.
-    `vouched`: settings that say who vouches for its webhooks. `words`: by our code of a decline, the one that its word for
-    it becomes. `shows_disputes`: whether a charge shows that it is disputed. `told_of`: what each event about a charge
-    names.
+    `emulator`: started in a folder with further flags; by default the wire format of its name. `signature_header`: that
+    of the scheme `t=<seconds>,v1=<HMAC-SHA-256 of "t.body">`; another scheme gives `signed`. `other_payment` and
+    `other_money` change the body of an answer so that it is about something else than what was asked. `refund_by_hand`:
+    as in the gateway's dashboard. `pending_refund` and `late_refund`: of cards whose refunds are pending, or fail after
+    they had succeeded. `page_token`: of a card that wants 3-D Secure in the shop's page, and `page_secret` what its
+    action holds for the library there. `brought_back`: what the payer brings from there, by the action's data.
+    `paid_there`: of a gateway that takes no tokens, what the payer brings back who pays there by this token; empty if
+    nothing yet. `page_made`: a token of the shop's page that comes with the confirmation. `saved_card`: saves a card
+    with a customer, and gives the token that stands for both. `charged`: what an event says of a charge. `secret`: a
+    webhook secret by its name. `signed`: headers and body of a webhook that was made at a time, under several secrets;
+    `unsigned`: its body without a signature; `of_unknown_kind`: its body, of another event. `for_others`: options of a
+    table that acts for another account. `vouched`: settings that say who vouches for its webhooks. `words`: by our code
+    of a decline, the one that its word for it becomes. `shows_disputes`: whether a charge shows that it is disputed.
+    `told_of`: what each event about a charge names.
     """
 
     name: str
