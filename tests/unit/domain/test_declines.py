@@ -54,6 +54,7 @@ def test_every_code_of_an_adapters_table_is_classified(adapter: str) -> None:
 
 
 def test_every_code_that_the_sandbox_can_answer_with_is_in_its_adapters_table() -> None:
-    scripted = {script.code for script in SCRIPTS.values() if script.code}
+    of_sandbox = [one for one in SCRIPTS.values() if not one.wires or "sandbox" in one.wires]
+    scripted = {script.code for script in of_sandbox if script.code}
     assert len(scripted) > 20
     assert scripted == set(table_of("sandbox"))
