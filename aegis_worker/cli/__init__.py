@@ -41,6 +41,7 @@ COMMANDS = {
     "audit": (".audit", "Check the invariants on every payment, and freeze what can't be trusted."),
     "replay": (".replay", "Fold a payment's events and compare with its row."),
     "erase": (".erase", "Erase the personal data of a customer's payments."),
+    "vault": (".vault", "Look after the card vault: its schema, its keys, its stores."),
     "gateways": (".gateways", "Show how the payment gateways do: breakers, success, latencies."),
     "gateway-events": (".gateway_events", "Show and retry what payment gateways told us."),
     "outbox": (".outbox", "Show, drain and redeliver events."),

@@ -30,6 +30,7 @@ from . import (
     checks_redis,
     checks_sealing,
     checks_unverified,
+    checks_vault,
 )
 from .checks import Check, fail, guarded, ok, warn
 
@@ -98,6 +99,7 @@ def _all_checks() -> Iterator[Check]:
     try:
         yield from _database_checks(parts)
         yield from _redis_checks(parts)
+        yield from guarded("vault", _BROKEN_CHECK, lambda: checks_vault.vault(parts.vault, parts.redis))
         yield from checks_gateways.answers(list(parts.gateways.values()))
     finally:
         parts.close()

@@ -12,6 +12,9 @@ from aegis_worker.purge import purge
 from aegis_worker.review.standing import carry_out_due
 from aegis_worker.wiring import process
 
+# Of one run; the next run forgets the rest.
+_MOST_REQUESTS = 50_000
+
 
 @app.task(name="maintenance.sweep")
 def sweep() -> dict[str, int]:
@@ -56,4 +59,8 @@ def audit() -> dict[str, int]:
 def purge_old() -> dict[str, int]:
     """Delete rows whose retention has ended."""
     parts = process.worker()
-    return purge(parts.database, parts.settings)
+    purged = purge(parts.database, parts.settings)
+    if parts.vault is not None:
+        hours = parts.settings.idempotency_keep_h
+        purged["vault_requests"] = parts.vault.forget_requests(hours=hours, most=_MOST_REQUESTS)
+    return purged
