@@ -57,9 +57,13 @@ def method_of(
     card = method.get("card")
     if card is not None:
         return _of_card(method, card, vault, owner)
-    if vault is None or not _names_one(method):
+    is_asked = method.get("gateway") == VAULT
+    if vault is None:
+        off = MethodRefused("/payment_method/gateway", "vault_off", _OFF)
+        return Method(method, method, refused=off) if is_asked else None
+    if not is_asked and not _names_one(method):
         return None
-    known = found.get(method["token"])
+    known = found.get(method.get("token", ""))
     if known is None:
         return Method(method, method, refused=MethodRefused(_TOKEN_POINTER, "unknown_token", _UNKNOWN))
     is_later = "scheduled_at" in body

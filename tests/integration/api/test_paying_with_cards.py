@@ -9,12 +9,14 @@ import pytest
 from support.api_client import Api, Merchant, Reply, codes, start_api
 from support.card_canary import dump
 from support.payments import rows
-from support.vaults import NEXT_YEAR, a_card, as_given
+from support.vaults import NEXT_YEAR, a_card, as_given, keys
 
 from aegis_worker.domain.modes import Owner
 from aegis_worker.errors import CardGone
 from aegis_worker.persistence.database import Database
+from aegis_worker.sealing.keys import SealingKey
 from aegis_worker.vault.memory import Memory
+from aegis_worker.vault.sealed_cards import CardSealer
 from aegis_worker.vault.vault import TokenRequest, Vault
 from aegis_worker.wiring.stores import short_waits
 
@@ -91,11 +93,6 @@ def test_what_tells_requests_apart_is_made_of_the_fingerprint_and_not_of_the_num
 
 
 def _with_other_fingerprints(vault: Vault) -> Vault:
-    from support.vaults import keys
-
-    from aegis_worker.sealing.keys import SealingKey
-    from aegis_worker.vault.sealed_cards import CardSealer
-
     return Vault(
         CardSealer(keys(fingerprint=SealingKey("fingerprint", b"g" * 32))), vault.memory, vault.database
     )
@@ -119,8 +116,12 @@ def test_a_token_that_the_merchant_does_not_have_is_refused_and_a_repeat_is_not(
     shop: Merchant, vault: Vault
 ) -> None:
     theirs = kept(vault, owner=Owner("mer_b", "test"))
-    for token in (theirs, "card_" + "0" * 32):
-        answer = pay(shop, {"token": token})
+    for method in (
+        {"token": theirs},
+        {"token": "card_" + "0" * 32},
+        {"token": "tok_visa", "gateway": "vault"},
+    ):
+        answer = pay(shop, method)
         assert codes(answer) == [("/payment_method/token", "unknown_token")]
     mine = kept(vault)
     first = pay(shop, {"token": mine})
@@ -179,7 +180,7 @@ def test_where_the_vault_is_off_a_card_is_refused_in_its_fields(database_url: st
         ("/payment_method/card/number", "card_number"),
     ]
     assert codes(pay(shop, {"token": "card_1", "gateway": "vault"})) == [
-        ("/payment_method/gateway", "unknown_gateway")
+        ("/payment_method/gateway", "vault_off")
     ]
 
 
