@@ -75,6 +75,9 @@ POINTS: dict[str, tuple[str, str]] = {
     "purge.deleted": ("a batch of what is old is gone", "the next batch"),
 }
 
+# Passed only where the card vault is on.
+VAULT_POINTS = frozenset({"card.sealed", "card.kept", "card.opened"})
+
 VARIABLE = "AEGIS_CRASH_AT"
 # What a dying process writes to its standard error, so that whoever watches can count.
 LAST_WORDS = "aegis: told to die at"

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from aegis_worker.crash_points import arm
-from aegis_worker.observability.core_dumps import never_dump
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs, log_the_uncaught
 from aegis_worker.settings import Settings
 
 
 def observed(settings: Settings) -> Settings:
-    """Set up logs, error reports and crash points of this process; returns the settings.
-
-    Where the card vault is on, the process writes no core dump.
-    """
-    if settings.vault is not None:
-        never_dump()
+    """Set up logs, error reports and crash points of this process; returns the settings."""
     configure_logs(settings.log_level)
     log_the_uncaught()
     configure_error_reports(settings.sentry_dsn, settings.environment)

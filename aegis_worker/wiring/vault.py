@@ -9,6 +9,7 @@ from redis import Redis
 from sqlalchemy import Connection, text
 
 from aegis_worker.errors import ConfigurationError, DatabaseUnavailable, VaultUnavailable
+from aegis_worker.observability.core_dumps import never_dump
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
 from aegis_worker.vault.memory import Memory
@@ -27,9 +28,10 @@ _IS_MIGRATED = text("SELECT to_regclass('cards') IS NOT NULL")
 
 
 def built_vault(settings: Settings) -> Vault | None:
-    """The vault of one process; None where it is off. Opens no connection."""
+    """The vault of one process, which writes no core dump from then on; None where it is off. Opens no connection."""
     if settings.vault is None:
         return None
+    never_dump()
     database = Database.connect(settings, application="vault", url=settings.vault.database_url)
     memory = Memory(short_waits(settings.vault.redis_url, _REDIS_TIMEOUT_S))
     return Vault(CardSealer(settings.vault.keys), memory, database)

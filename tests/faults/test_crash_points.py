@@ -66,7 +66,7 @@ def test_webhooks_come_in_order_when_a_drainer_dies_before_or_after_sending(stag
     assert_safe(killed_at(stage, point))
 
 
-_ELSEWHERE = {"intake", "outbox"}
+_ELSEWHERE = {"intake", "outbox", "card"}
 
 
 @pytest.mark.row(17)

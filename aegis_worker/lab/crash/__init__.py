@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from aegis_worker.crash_points import POINTS
+from aegis_worker.crash_points import POINTS, VAULT_POINTS
 from aegis_worker.lab.local.options import gateways_option
 from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, progress, remark
@@ -32,7 +32,7 @@ class PointNames(click.ParamType[list[str]]):
             return value
         wanted = list(dict.fromkeys(part.strip() for part in str(value).split(",")))
         if wanted == ["all"]:
-            return list(POINTS)
+            return [name for name in POINTS if name not in VAULT_POINTS]
         unknown = [name for name in wanted if name not in POINTS]
         if unknown:
             self.fail(f"no crash point {', '.join(map(repr, unknown))}; --list shows them", param, ctx)

@@ -23,6 +23,7 @@ from .stage import Stage
 _PROGRAMS = {
     "intake": ("web",),
     "confirm": ("web",),
+    "card": ("web", "worker"),
     "capture": ("web",),
     "void": ("web",),
     "refund": ("web",),
