@@ -17,7 +17,7 @@ from aegis_worker.domain.modes import Owner
 from aegis_worker.ids import new_id
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.config_files import emulated_tables
-from aegis_worker.lab.local.options import gateways_option
+from aegis_worker.lab.local.options import gateways_option, vault_option
 from aegis_worker.lab.local.stack import LocalStack, Running
 from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.settings import load_settings
@@ -57,6 +57,7 @@ _WEBHOOK_PATIENCE_S = 75.0
     help="How many processes the Celery worker has.",
 )
 @gateways_option
+@vault_option
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same payments.")
 @click.option(
     "--json",
@@ -70,6 +71,7 @@ def command(
     payments: int,
     workers: int,
     gateways: tuple[str, ...],
+    vault: bool,
     seed: int,
     json_file: Path | None,
 ) -> None:
@@ -89,6 +91,7 @@ def command(
             environ=dict(os.environ),
             say=_say,
             choose=partial(emulated_tables, gateways) if gateways else None,
+            vault=vault,
         )
         try:
             with stack:
