@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from braintree.util.xml_util import XmlUtil
+from support.braintree_process import BRAINTREE_MERCHANT
 from support.emulated_gateways import AMOUNT, Call, Emulated, Paid, RunningEmulator, Seen, running_emulator
 from support.emulated_webhooks import is_genuine, told_of
 from support.merchant_server import Received, Sink, a_sink
@@ -20,6 +22,7 @@ from aegis_worker.emulator.failures import FAILURES, Failure
 from aegis_worker.emulator.scripts import Effect, Script, Telling, Wire
 from aegis_worker.emulator.tokens import named
 
+_SALES = f"/merchants/{BRAINTREE_MERCHANT}/transactions"
 # So that nobody waits: what takes a number is given a small one.
 QUICK = {
     "answer_after_ms": 200,
@@ -431,6 +434,73 @@ def _approval_reversed(at: Emulated) -> None:
     assert at.call(Call("GET", f"/v2/checkout/orders/{order}")).json.get("status") != "APPROVED"
 
 
+def _sale(at: Emulated, path: str = "", **fields: Any) -> Seen:
+    """A POST about sales of Braintree's; a sale itself where no path is given."""
+    raw = XmlUtil.xml_from_dict({"transaction": fields}).encode()
+    headers = {"Content-Type": "application/xml"}
+    return at.call(Call("PUT" if path else "POST", f"{_SALES}{path}", raw, headers))
+
+
+def _paid_once(**pays: str) -> dict[str, Any]:
+    reference = {"order_id": uuid.uuid4().hex, "options": {"submit_for_settlement": True}}
+    return {"type": "sale", "amount": "19.99", **(pays or {"payment_method_token": "tok_ok"}), **reference}
+
+
+def _code(seen: Seen) -> str:
+    return str(seen.json["errors"]["transaction"]["errors"][0]["code"])
+
+
+def _duplicate(at: Emulated) -> None:
+    sale = _paid_once()
+    seen = [_sale(at, **sale).status, _sale(at, **sale).json["transaction"]["gateway_rejection_reason"]]
+    assert seen == [201, "duplicate"]
+    assert [row["captured"] for row in at.booked(sale["order_id"])] == [AMOUNT, 0]
+
+
+def _duplicate_unnoticed(at: Emulated) -> None:
+    sale = _paid_once()
+    _sale(at, **sale)
+    at.control("POST", "clock", {"advance_s": 31})
+    _sale(at, **sale)
+    assert [row["captured"] for row in at.booked(sale["order_id"])] == [AMOUNT, AMOUNT]
+
+
+def _nonce_consumed(at: Emulated) -> None:
+    sale = _paid_once(payment_method_nonce="fake-valid-nonce")
+    assert (_sale(at, **sale).status, _code(_sale(at, **sale))) == (201, "91564")
+
+
+def _refund_before_settlement(at: Emulated) -> None:
+    sale = _sale(at, **_paid_once(payment_method_token="tok_settles_60")).json["id"]
+    refund = Call("POST", f"{_SALES}/{sale}/refund", b"", {"Content-Type": "application/xml"})
+    assert _code(at.call(refund)) == "91506"
+    assert _sale(at, f"/{sale}/void").json["status"] == "voided"
+
+
+def _order_id_moves(at: Emulated) -> None:
+    sale = _paid_once() | {"options": {}}
+    held = _sale(at, **sale).json["id"]
+    _sale(at, f"/{held}/submit_for_settlement", order_id=f"{sale['order_id']}-c1")
+    assert [_found_under(at, sale["order_id"]), _found_under(at, f"{sale['order_id']}-c1")] == [[], [held]]
+
+
+def _found_under(at: Emulated, order_id: str) -> list[str]:
+    raw = XmlUtil.xml_from_dict({"search": {"order_id": {"is": order_id}}}).encode()
+    found = at.call(Call("POST", f"{_SALES}/advanced_search_ids", raw, {"Content-Type": "application/xml"}))
+    return list(found.json["ids"])
+
+
+def _failed_in_the_browser(at: Emulated) -> None:
+    shown = _sale(at, **_paid_once(payment_method_token="tok_3ds_fail")).json["transaction"]
+    assert (shown["status"], shown["gateway_rejection_reason"]) == ("gateway_rejected", "three_d_secure")
+
+
+def _hold_expired(at: Emulated) -> None:
+    reference = at.charge(held=True).reference
+    at.control("POST", "clock", {"advance_s": 8 * 86_400})
+    assert at.do("look_up", reference).json["status"] == "authorization_expired"
+
+
 _BY_A_PERSON: dict[str, Callable[[Emulated], None]] = {
     "approval_reversed": _approval_reversed,
     "captured_again": _captured_again,
@@ -441,6 +511,13 @@ _BY_A_PERSON: dict[str, Callable[[Emulated], None]] = {
     "receipt_twice": _receipt_twice,
     "refund_key_reused": _refund_key_reused,
     "dispute_by_hand": _dispute_by_hand,
+    "duplicate": _duplicate,
+    "duplicate_unnoticed": _duplicate_unnoticed,
+    "hold_expired": _hold_expired,
+    "nonce_consumed": _nonce_consumed,
+    "failed_in_the_browser": _failed_in_the_browser,
+    "order_id_moves": _order_id_moves,
+    "refund_before_settlement": _refund_before_settlement,
     "key_expired": _key_expired,
     "payer_cancels": _payer_cancels,
     "token_revoked": _token_revoked,

@@ -51,7 +51,7 @@ _PLAIN: tuple[tuple[re.Pattern[str], Callable[[BraintreeBooks, Transaction, Ask]
     (re.compile(rf"POST /disputes/({_ID})/evidence"), contesting.add_evidence),
     (re.compile(rf"DELETE /disputes/({_ID}/evidence/{_ID})"), contesting.remove_evidence),
 )
-_ACCOUNTS, _ACCOUNT = "GET /merchant_accounts", re.compile(rf"GET /merchant_accounts/({_ID})")
+_ACCOUNTS, _ACCOUNT = "GET /merchant_accounts/", re.compile(rf"GET /merchant_accounts/({_ID})")
 _CHALLENGE_BYTES = 10
 
 
@@ -108,8 +108,8 @@ class BraintreeRoutes:
             if move := pattern.fullmatch(endpoint):
                 self._control.count(_named(endpoint, move[1]))
                 return self._gateway.move(name, merchant, move[1], headers, raw)
-        if endpoint == _ACCOUNTS:
-            self._control.count(endpoint)
+        if endpoint in (_ACCOUNTS, _ACCOUNTS.rstrip("/")):
+            self._control.count(_ACCOUNTS)
             return self._books.conduct.looked_up(headers, self._accounts)
         if account := _ACCOUNT.fullmatch(endpoint):
             self._control.count("GET /merchant_accounts/:id")

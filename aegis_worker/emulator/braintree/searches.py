@@ -79,10 +79,11 @@ def _narrowed(books: BraintreeBooks, tx: Transaction, criteria: Mapping[str, Any
     ids = criteria.get("ids") or _one_of(criteria.get("id"))
     if ids:
         documents = [tx.document(KIND, str(own_id)) for own_id in ids[:_MOST_FOUND]]
-        return [one for one in documents if one is not None]
-    order_id = _one_of(criteria.get("order_id"))
-    payments = tx.by_reference(order_id[0], _MOST_FOUND) if order_id else tx.newest(_MOST_FOUND)
-    found = [one for payment in payments for one in books.transactions(tx, payment.id)]
+        found = [one for one in documents if one is not None]
+    else:
+        order_id = _one_of(criteria.get("order_id"))
+        payments = tx.by_reference(order_id[0], _MOST_FOUND) if order_id else tx.newest(_MOST_FOUND)
+        found = [one for payment in payments for one in books.transactions(tx, payment.id)]
     return sorted(found, key=lambda one: one.id)
 
 
