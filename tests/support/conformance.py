@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from Adyen.util import generate_notification_sig
+from braintree.util.crypto import Crypto
 
 from aegis_worker.gateways.adyen.adapter import AdyenAdapter
+from aegis_worker.gateways.braintree.adapter import BraintreeAdapter
 from aegis_worker.gateways.paypal.adapter import PayPalAdapter
 from aegis_worker.gateways.razorpay.adapter import RazorpayAdapter
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
@@ -22,6 +26,14 @@ from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.lab.conformance.emulator import request_to
 from aegis_worker.lab.conformance.subject import Body, Signed, Subject
 from support.adyen_process import ADYEN_ACCOUNT, ADYEN_KEY, library_finds, post_json, running_adyen
+from support.braintree_process import (
+    BRAINTREE_MERCHANT,
+    BRAINTREE_PRIVATE,
+    BRAINTREE_PUBLIC,
+    running_braintree,
+    simulated,
+)
+from support.braintree_process import sdk as braintree_sdk
 from support.paypal_process import (
     PAYPAL_ACCOUNT,
     PAYPAL_CLIENT,
@@ -156,6 +168,34 @@ def _signed_by_razorpay(emulator: Sandbox, body: bytes, at_s: int, secrets: Sequ
     """Under the first secret: there is one signature, and no time."""
     made = hmac.new(secrets[0].encode(), body, hashlib.sha256).hexdigest()
     return {"X-Razorpay-Signature": made, "X-Razorpay-Event-Id": "evt_by_hand"}, body
+
+
+def _settled_at_braintree(emulator: Sandbox, ref: str) -> None:
+    simulated(braintree_sdk(emulator.url)).settle_transaction(ref)
+
+
+def _refund_at_braintree(emulator: Sandbox, ref: str, minor: int) -> None:
+    _settled_at_braintree(emulator, ref)
+    assert braintree_sdk(emulator.url).transaction.refund(ref, f"{minor / 100:.2f}").is_success
+
+
+def notification(body: bytes) -> bytes:
+    """The XML that a notification of Braintree's holds."""
+    fields = dict(parse_qsl(body.decode()))
+    return base64.b64decode(fields.get("bt_payload", ""))
+
+
+def _notification_form(xml: bytes, *secrets: str) -> bytes:
+    """A notification with a signature under each of these private keys."""
+    payload = base64.encodebytes(xml)
+    pairs = [f"{BRAINTREE_PUBLIC}|{Crypto.sha1_hmac_hash(secret, payload)}" for secret in secrets]
+    return urlencode({"bt_signature": "&".join(pairs), "bt_payload": payload}).encode()
+
+
+def _signed_by_braintree(emulator: Sandbox, body: bytes, at_s: int, secrets: Sequence[str]) -> Signed:
+    at = datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+    told = re.sub(rb"(<timestamp[^>]*>)[^<]*", rb"\g<1>" + at, notification(body))
+    return {}, _notification_form(told, *secrets)
 
 
 SANDBOX = Subject(
@@ -296,4 +336,44 @@ RAZORPAY = Subject(
     },
     options={"key_id": RAZORPAY_KEY_ID, "absence_window_s": 0},
 )
-SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE, ADYEN, PAYPAL, RAZORPAY)}
+_IN_THE_BROWSER = "does 3-D Secure in the browser, before anything is posted"
+BRAINTREE = Subject(
+    name="braintree",
+    adapter=BraintreeAdapter,
+    api_key=BRAINTREE_PRIVATE,
+    emulator=running_braintree,
+    other_payment=lambda body: re.sub("<(order-id|id)>[^<]*", r"<\1>another", body),
+    other_money=lambda body: re.sub("<amount>[^<]*", "<amount>77.77", body),
+    read=bytes.decode,
+    write=str.encode,
+    settle=_settled_at_braintree,
+    refund_by_hand=_refund_at_braintree,
+    saved_card=lambda emulator: "shopper_7/tok_visa",
+    charged="payment.settled",
+    account=BRAINTREE_MERCHANT,
+    signed=_signed_by_braintree,
+    unsigned=lambda body: _notification_form(notification(body)),
+    of_unknown_kind=lambda body: _notification_form(
+        re.sub(b"<kind>[^<]*", b"<kind>weather.changed", notification(body))
+    ),
+    tampered=lambda body: body.replace(b"%7C", b"%7C0", 1),
+    opened=notification,
+    words={"issuer_unavailable": "generic_decline", "authentication_failed": "authentication_required"},
+    skips={
+        **dict.fromkeys(
+            (
+                "three_d_secure_by_redirect",
+                "three_d_secure_failed",
+                "three_d_secure_without_the_payer",
+            ),
+            _IN_THE_BROWSER,
+        ),
+        "an_old_event": "delivers for a day",
+    },
+    options={
+        "public_key": BRAINTREE_PUBLIC,
+        "merchant_accounts": {"USD": "emulated_usd"},
+        "absence_window_s": 0,
+    },
+)
+SUBJECTS = {subject.name: subject for subject in (SANDBOX, STRIPE, ADYEN, PAYPAL, BRAINTREE, RAZORPAY)}

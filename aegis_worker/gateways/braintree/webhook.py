@@ -2,9 +2,10 @@
 
 A notification is a form of two fields: `bt_payload`, which is XML in base64, and `bt_signature`, which has a pair of
 public key and signature for each of the merchant's keys. A signature is the HMAC-SHA-1 of the payload as it came, under the
-SHA-1 of the private key. Braintree signs once and delivers for a day, so a notification may be that old; it is known again
-by what it tells. There is none for a charge that was approved. Source:
-developer.paypal.com/braintree/docs/guides/webhooks/overview, and the SDK's `WebhookNotificationGateway`.
+SHA-1 of the private key. Braintree delivers for a day, so a notification may be that old. It has no id, and its time may
+be that of its delivery, so it is known again by its kind and what it is about. There is none for a charge that was
+approved. Source: developer.paypal.com/braintree/docs/guides/webhooks/overview, and the SDK's
+`WebhookNotificationGateway`.
 """
 
 from __future__ import annotations
@@ -114,12 +115,11 @@ def _signed_payload(private_keys: Sequence[str], body: bytes) -> str:
 def _event(notification: Mapping[str, Any], holder: Holder) -> GatewayEvent:
     """Raises Unreadable."""
     word, subject = identifier(notification, "kind"), child(notification, "subject")
-    at = identifier(notification, "timestamp")
     if word in _OF_DISPUTES:
-        return _of_dispute(word, at, child(subject, "dispute"), holder)
+        return _of_dispute(word, child(subject, "dispute"), holder)
     if word in _OF_TRANSACTIONS:
         body = child(subject, "transaction")
-        event_id = f"{word}:{identifier(body, 'id')}:{at}"
+        event_id = f"{word}:{identifier(body, 'id')}"
         if body.get("type") is None:
             # A disbursement shows little of its transaction.
             kind = f"payment.{_OF_TRANSACTIONS[word]}"
@@ -127,7 +127,9 @@ def _event(notification: Mapping[str, Any], holder: Holder) -> GatewayEvent:
         return _of_transaction(event_id, _OF_TRANSACTIONS[word], read_transaction(body, holder))
     named = next((inner for inner in subject.values() if isinstance(inner, dict)), {})
     about = id_if_any(named, "id")
-    return GatewayEvent(f"{word}:{about}:{at}", id_if_any(named, "order-id"), about, word)
+    return GatewayEvent(
+        f"{word}:{about or notification.get('timestamp')}", id_if_any(named, "order-id"), about, word
+    )
 
 
 def _of_transaction(event_id: str, what: str, about: Transaction) -> GatewayEvent:
@@ -144,11 +146,11 @@ def _of_transaction(event_id: str, what: str, about: Transaction) -> GatewayEven
     return GatewayEvent(event_id, about.order_id, about.id, f"payment.{what}", amount, account=about.account)
 
 
-def _of_dispute(word: str, at: str, body: Mapping[str, Any], holder: Holder) -> GatewayEvent:
+def _of_dispute(word: str, body: Mapping[str, Any], holder: Holder) -> GatewayEvent:
     disputed = child(body, "transaction")
     dispute_ref = identifier(body, "id")
     return GatewayEvent(
-        f"{word}:{dispute_ref}:{at}",
+        f"{word}:{dispute_ref}",
         id_if_any(disputed, "order-id"),
         identifier(disputed, "id"),
         _OF_DISPUTES[word],

@@ -66,20 +66,22 @@ class Subject:
     `skips`: by scenario, or by group of scenarios (`disputes`), the gateway's own reason why it has no such thing.
     What its `Capabilities` exclude, and what it has no card for here, is skipped by itself.
 
-    `emulator`: started in a folder with further flags; by default the wire format of its name. `signature_header`: that
-    of the scheme `t=<seconds>,v1=<HMAC-SHA-256 of "t.body">`; another scheme gives `signed`. `other_payment` and
-    `other_money` change the body of an answer so that it is about something else than what was asked. `refund_by_hand`:
-    as in the gateway's dashboard. `pending_refund` and `late_refund`: of cards whose refunds are pending, or fail after
-    they had succeeded. `page_token`: of a card that wants 3-D Secure in the shop's page, and `page_secret` what its
-    action holds for the library there. `brought_back`: what the payer brings from there, by the action's data.
-    `paid_there`: of a gateway that takes no tokens, what the payer brings back who pays there by this token; empty if
-    nothing yet. `page_made`: a token of the shop's page that comes with the confirmation. `saved_card`: saves a card
-    with a customer, and gives the token that stands for both. `charged`: what an event says of a charge. `secret`: a
-    webhook secret by its name. `signed`: headers and body of a webhook that was made at a time, under several secrets;
-    `unsigned`: its body without a signature; `of_unknown_kind`: its body, of another event. `for_others`: options of a
-    table that acts for another account. `vouched`: settings that say who vouches for its webhooks. `words`: by our code
-    of a decline, the one that its word for it becomes. `shows_disputes`: whether a charge shows that it is disputed.
-    `told_of`: what each event about a charge names.
+    `emulator`: started in a folder with further flags; by default the wire format of its name. `signature_header`:
+    that of the scheme `t=<seconds>,v1=<HMAC-SHA-256 of "t.body">`; another scheme gives `signed`. `other_payment` and
+    `other_money` change the body of an answer so that it is about something else than what was asked; `read` and
+    `write` turn it from bytes and into them. `settle`: has a charge settled, at a gateway that refunds it only then.
+    `refund_by_hand`: as in the gateway's dashboard. `pending_refund` and `late_refund`: of cards whose refunds are
+    pending, or fail after they had succeeded. `page_token`: of a card that wants 3-D Secure in the shop's page, and
+    `page_secret` what its action holds for the library there. `brought_back`: what the payer brings from there, by
+    the action's data. `paid_there`: of a gateway that takes no tokens, what the payer brings back who pays there by
+    this token; empty if nothing yet. `page_made`: a token of the shop's page that comes with the confirmation.
+    `saved_card`: saves a card with a customer, and gives the token that stands for both. `charged`: what an event
+    says of a charge. `secret`: a webhook secret by its name. `signed`: headers and body of a webhook that was made at
+    a time, under several secrets; `unsigned`: its body without a signature; `of_unknown_kind`: its body, of another
+    event; `tampered`: with another amount; `opened`: what it says, where that can't be read in it. `for_others`:
+    options of a table that acts for another account. `vouched`: settings that say who vouches for its webhooks.
+    `words`: by our code of a decline, the one that its word for it becomes. `shows_disputes`: whether a charge shows
+    that it is disputed. `told_of`: what each event about a charge names.
     """
 
     name: str
@@ -87,8 +89,11 @@ class Subject:
     api_key: str
     signature_header: str = ""
     emulator: Callable[..., AbstractContextManager[RunningEmulator]] | None = None
-    other_payment: Callable[[Body], Body] = _of_another_payment
-    other_money: Callable[[Body], Body] = _with_other_money
+    other_payment: Callable[[Any], Any] = _of_another_payment
+    other_money: Callable[[Any], Any] = _with_other_money
+    read: Callable[[bytes], Any] = json.loads
+    write: Callable[[Any], bytes] = lambda body: json.dumps(body).encode()
+    settle: Callable[[Any, str], None] = lambda emulator, ref: None
     refund_by_hand: Callable[[Any, str, int], None] = _refunded_in_the_dashboard
     page_token: str = ""
     pending_refund: str = "tok_pending_1_on_refund"
@@ -106,6 +111,10 @@ class Subject:
     of_unknown_kind: Callable[[bytes], bytes] = lambda body: body.replace(
         b'"type": "payment', b'"type": "weather.changed.payment', 1
     )
+    tampered: Callable[[bytes], bytes] = lambda body: body.replace(b"1999", b"9999").replace(
+        b"19.99", b"99.99"
+    )
+    opened: Callable[[bytes], bytes] = lambda body: body
     options: Mapping[str, Any] = field(default_factory=dict)
     for_others: Mapping[str, Any] = field(default_factory=dict)
     vouched: Callable[[Any], Mapping[str, Any]] = lambda emulator: {}
@@ -170,6 +179,10 @@ _VOIDS: tuple[_There, str] = (
 )
 # What a scenario needs of a gateway, and what is said of one that does not have it.
 _NEEDS: Mapping[str, tuple[_There, str]] = {
+    "the_same_key_again": (
+        lambda subject, adapter: adapter.capabilities.keeps_key_s(Operation.PROCESS) > 0,
+        "has no idempotency keys",
+    ),
     "disputes": (lambda subject, adapter: _has(adapter, "get_dispute"), "tells of no disputes"),
     "three_d_secure_in_the_shops_page": (
         lambda subject, adapter: bool(subject.page_token),

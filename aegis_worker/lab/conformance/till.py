@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -174,6 +173,14 @@ class Till:
         )
         return Paid(request, sent(self.gateway, request), begun.ref)
 
+    def once_more(self, paid: Paid) -> GatewayRequest:
+        """A call like it: the same where its key has the gateway answer again, else one for another payment."""
+        if self.gateway.capabilities.keeps_key_s(paid.request.operation):
+            return paid.request
+        payment_id = f"pay_{uuid.uuid4().hex}"
+        key = gateway_key(payment_id, paid.request.operation, 1)
+        return replace(paid.request, payment_id=payment_id, idempotency_key=key)
+
     def again(self, paid: Paid) -> Outcome:
         """The same call under the same key."""
         return sent(self.gateway, paid.request)
@@ -208,6 +215,8 @@ class Till:
         self, operation: Operation, paid: Paid, minor: int = 1999, *, number: int = 0, final: bool = True
     ) -> Paid:
         """A capture, void or refund of a charge, the `number`th of its payment."""
+        if operation is Operation.REFUND:
+            self.subject.settle(self.emulator, paid.charge)
         request = replace(
             paid.request,
             operation=operation,
@@ -292,7 +301,7 @@ class Till:
 
         def there() -> list[tuple[Mapping[str, str], bytes]]:
             arrived = self.shop.at(f"/{self.subject.name}")
-            return [(one.headers, one.body) for one in arrived if about in one.body]
+            return [(one.headers, one.body) for one in arrived if about in self.subject.opened(one.body)]
 
         assert eventually(lambda: bool(there()))
         return there()
@@ -311,7 +320,7 @@ class Till:
         return {self.subject.signature_header: header}, body
 
     def by_hand(
-        self, flow: Flow[Any], change: Callable[[Body], Body] = lambda body: body
+        self, flow: Flow[Any], change: Callable[[Any], Any] = lambda body: body
     ) -> tuple[Any, list[HttpCall]]:
         """What a flow returns whose answers are `change`d on their way, and the calls that it made."""
         calls: list[HttpCall] = []
@@ -322,7 +331,7 @@ class Till:
                 calls.append(step)
                 netloc = urlsplit(self.emulator.url).netloc
                 got = request_to(netloc, step.method, step.path, step.body or b"", step.headers)
-                body = json.dumps(change(json.loads(got.body))).encode()
+                body = self.subject.write(change(self.subject.read(got.body)))
                 step = flow.send(HttpAnswer(got.status, got.headers, body))
         except StopIteration as end:
             return end.value, calls

@@ -83,7 +83,7 @@ def test_the_sdks_samples(kind: str, ours: str) -> None:
     event = heard(sample(kind), clock=time.time)
     assert event.kind == ours
     assert event.gateway_ref == "abc123"
-    assert event.event_id.startswith(f"{kind}:abc123:")
+    assert event.event_id == f"{kind}:abc123"
     assert (event.dispute_ref is not None) == ours.startswith("dispute.")
 
 
@@ -147,7 +147,7 @@ def test_what_became_of_a_capture_or_a_refund(
 def test_the_same_notification_again_is_the_same_event_and_another_is_not() -> None:
     subject = {"transaction": transaction("settled")}
     first = heard(notified("transaction_settled", subject)).event_id
-    assert heard(notified("transaction_settled", subject)).event_id == first
+    assert heard(notified("transaction_settled", subject, at="2026-09-21T13:00:00Z")).event_id == first
     assert heard(notified("transaction_settled", {"transaction": refund("settled")})).event_id != first
     assert heard(notified("transaction_disbursed", subject)).event_id != first
 

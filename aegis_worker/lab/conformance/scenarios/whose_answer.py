@@ -84,7 +84,7 @@ def test_an_event_that_is_delivered_again_is_the_same(till: Till) -> None:
 def test_a_forged_event(till: Till) -> None:
     headers, body = till.events(till.pay())[-1]
     with pytest.raises(InvalidWebhook):
-        till.heard(headers, body.replace(b"1999", b"9999").replace(b"19.99", b"99.99"))
+        till.heard(headers, till.subject.tampered(body))
     with pytest.raises(InvalidWebhook):
         till.heard(*till.signed(body, round(time.time()), till.subject.secret("another")))
     with pytest.raises(InvalidWebhook):
@@ -117,10 +117,11 @@ def test_an_event_of_a_kind_that_is_not_known(till: Till) -> None:
 
 
 def test_secrets_are_not_seen(till: Till) -> None:
-    paid = till.pay("tok_3ds_1")
-    assert isinstance(paid.outcome, ActionRequired)
-    assert "secret" not in repr(paid.outcome)
-    assert "3ds/" not in repr(paid.outcome)
+    if till.subject.why_not("three_d_secure_by_redirect", "charges") is None:
+        paid = till.pay("tok_3ds_1")
+        assert isinstance(paid.outcome, ActionRequired)
+        assert "secret" not in repr(paid.outcome)
+        assert "3ds/" not in repr(paid.outcome)
     calls = [call for flow in _flows(till, till.pay()) for call in till.by_hand(flow)[1]]
     assert calls
     assert till.subject.api_key not in repr(calls)
@@ -156,7 +157,7 @@ def _are_hidden_in_exchanges(till: Till) -> None:
 
 
 def _flows(till: Till, paid: Paid) -> list:  # type: ignore[type-arg]
-    """The charge's last call again, its look-up where there is one, and a refund with its own."""
+    """The charge's last call again, or one like it, its look-up where there is one, and a refund with its own."""
     refund = till.order(Operation.REFUND, paid, 300)
-    flows = [till.adapter.process(paid.request), till.adapter.refund(refund.request)]
+    flows = [till.adapter.process(till.once_more(paid)), till.adapter.refund(refund.request)]
     return [*flows, till.adapter.get_status(till.query(paid))] if till.can_be_asked else flows
