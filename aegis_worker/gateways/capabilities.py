@@ -28,7 +28,8 @@ class Capabilities:
     `held_only`: the types with which a payer alone may move money, and nothing there can be cancelled: taken to be captured
     later only, so that whoever pays after we have given up has moved nothing (design D16).
     `bare_tokens`: the form of the tokens that it takes although nobody says that it issued them, as sandboxes take each
-    other's; None: none, as where money moves. `payer`: what it is sent of who pays, of `domain.payer.FIELDS`.
+    other's; None: none, as where money moves. `issues_tokens`: whether it issues any, so that a token without its gateway
+    may be its own. `payer`: what it is sent of who pays, of `domain.payer.FIELDS`.
 
     What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
     is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
@@ -58,6 +59,7 @@ class Capabilities:
     providers: frozenset[str] | None = None
     held_only: frozenset[str] = frozenset()
     bare_tokens: re.Pattern[str] | None = None
+    issues_tokens: bool = True
     payer: frozenset[str] = frozenset()
     holds: bool = True
     partial_captures: bool = True

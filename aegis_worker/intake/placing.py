@@ -60,7 +60,11 @@ def _issuer(token: str, takers: Sequence[Candidate]) -> str | None:
     """The only gateway that can have issued the token; None where gateways take it from anybody. Raises MethodRefused."""
     if any(takes_bare(token, gateway.capabilities) for gateway in takers):
         return None
-    possible = [gateway.config.name for gateway in takers if gateway.capabilities.bare_tokens is None]
+    possible = [
+        gateway.config.name
+        for gateway in takers
+        if gateway.capabilities.bare_tokens is None and gateway.capabilities.issues_tokens
+    ]
     if len(possible) == 1:
         return possible[0]
     if possible:

@@ -93,6 +93,7 @@ class RazorpayAdapter:
             amounts=AMOUNTS,
             methods=METHODS,
             providers=PROVIDERS,
+            issues_tokens=False,
             partial_captures=False,
             several_captures=False,
             voids=False,

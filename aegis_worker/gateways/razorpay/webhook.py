@@ -16,10 +16,11 @@ from aegis_worker.errors import InvalidWebhook
 from ..base import GatewayEvent
 from ..kit.reading import Unreadable, child, identifier, parsed
 from ..kit.signatures import is_signed
-from .objects import Order, Payment, Refund, read_order, read_payment, read_refund
+from .objects import Order, Payment, Refund, id_if_any, read_order, read_payment, read_refund
 from .standing import ours, refund_status
 
 SIGNATURE_HEADER, ID_HEADER = "X-Razorpay-Signature", "X-Razorpay-Event-Id"
+_OF_REFUNDS = "refund."
 _KINDS = {
     "order.paid": "payment.succeeded",
     "payment.authorized": "payment.authorized",
@@ -54,10 +55,13 @@ def _header(headers: Mapping[str, str], wanted: str) -> str:
 def _event(event_id: str, event: Mapping[str, Any]) -> GatewayEvent:
     """Raises Unreadable.
 
-    A payment's notes are left alone: the payer's browser gives them to Checkout.
+    A payment's notes are left alone: the payer's browser gives them to Checkout. Nothing is asked of an event of another
+    kind, because Razorpay switches a webhook off whose events are refused for a day.
     """
     word, account = identifier(event, "event"), identifier(event, "account_id")
     payload = event.get("payload") if isinstance(event.get("payload"), dict) else {}
+    if word not in _KINDS and not word.startswith(_OF_REFUNDS):
+        return GatewayEvent(event_id, None, _order_named(payload), word, account=account)
     order = _entity(payload, "order")
     shown_order = None if order is None else read_order(order)
     paid, dispute, refund = (_entity(payload, name) for name in ("payment", "dispute", "refund"))
@@ -68,10 +72,19 @@ def _event(event_id: str, event: Mapping[str, Any]) -> GatewayEvent:
         _reference(shown_order, about_refund),
         _order_id(shown_order, payment),
         _KINDS.get(word, word) if about_refund is None else _kind_of_refund(about_refund, payment),
-        _amount(payment) if word in _KINDS and dispute is None else None,
+        _amount(payment) if about_refund is None and dispute is None else None,
         account=account,
         dispute_ref=None if dispute is None else identifier(dispute, "id"),
     )
+
+
+def _order_named(payload: Any) -> str | None:
+    """The order of a payment in an event of another kind, if it shows one."""
+    try:
+        payment = _entity(payload, "payment")
+        return None if payment is None else id_if_any(payment, "order_id")
+    except Unreadable:
+        return None
 
 
 def _entity(payload: Any, name: str) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from support.adyen_process import ADYEN_KEY, ADYEN_SECRET, running_adyen
 from support.command_line import Aegis, Ran, aegis, install
 from support.paypal_process import PAYPAL_SECRET, PAYPAL_WEBHOOK, running_paypal
+from support.razorpay_process import RAZORPAY_SECRET, RAZORPAY_WEBHOOK, running_razorpay
 from support.sandbox_process import Sandbox
 from support.stripe_process import STRIPE_KEY, running_stripe
 
@@ -41,16 +43,31 @@ webhook_secret_env = "PAYPAL_WEBHOOK"
 [gateways.paypal.options]
 client_id = "client_emulator"
 return_url = "https://shop.example/back"
+[gateways.razorpay]
+adapter = "razorpay"
+mode = "test"
+account = "acc_Emulator000001"
+base_url_env = "RAZORPAY_URL"
+api_key_env = "RAZORPAY_KEY"
+webhook_secret_env = "RAZORPAY_WEBHOOK"
+[gateways.razorpay.options]
+key_id = "rzp_test_Emulator000001"
 """
-NAMES = ("stripe", "adyen", "paypal")
+NAMES = ("stripe", "adyen", "paypal", "razorpay")
 Gateways = dict[str, Sandbox]
 
 
 @pytest.fixture(scope="module")
 def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
     folder = tmp_path_factory.mktemp("gateways")
-    with running_stripe(folder) as stripe, running_adyen(folder) as adyen, running_paypal(folder) as paypal:
-        yield {"stripe": stripe, "adyen": adyen, "paypal": paypal}
+    starting = {
+        "stripe": running_stripe,
+        "adyen": running_adyen,
+        "paypal": running_paypal,
+        "razorpay": running_razorpay,
+    }
+    with ExitStack() as running:
+        yield {name: running.enter_context(start(folder)) for name, start in starting.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +89,9 @@ def environ(
         "PAYPAL_URL": gateways["paypal"].url,
         "PAYPAL_KEY": PAYPAL_SECRET,
         "PAYPAL_WEBHOOK": PAYPAL_WEBHOOK,
+        "RAZORPAY_URL": gateways["razorpay"].url,
+        "RAZORPAY_KEY": RAZORPAY_SECRET,
+        "RAZORPAY_WEBHOOK": RAZORPAY_WEBHOOK,
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -95,6 +115,7 @@ def test_gateways_that_take_our_credentials_and_whose_clocks_agree_are_fine(aegi
         ("STRIPE_KEY", "sk_test_revoked", "stripe"),
         ("ADYEN_KEY", "AQE_revoked", "adyen"),
         ("PAYPAL_KEY", "secret_revoked", "paypal"),
+        ("RAZORPAY_KEY", "secret_revoked", "razorpay"),
     ],
 )
 def test_a_key_that_its_gateway_refuses_fails_and_is_not_shown(
@@ -115,11 +136,11 @@ def test_a_key_that_its_gateway_refuses_fails_and_is_not_shown(
 def test_a_missing_webhook_secret_fails_where_the_gateway_can_not_be_asked(
     aegis: Aegis, environ: Callable[[str, str], None]
 ) -> None:
-    for variable in ("STRIPE_SECRET", "ADYEN_SECRET", "PAYPAL_WEBHOOK"):
+    for variable in ("STRIPE_SECRET", "ADYEN_SECRET", "PAYPAL_WEBHOOK", "RAZORPAY_WEBHOOK"):
         environ(variable, "")
     ran = aegis("doctor", "--json")
     verdicts = {name: check["verdict"] for name, check in of_gateways(ran).items()}
-    assert [verdicts[f"webhooks of {name}"] for name in NAMES] == ["warn", "fail", "warn"]
+    assert [verdicts[f"webhooks of {name}"] for name in NAMES] == ["warn", "fail", "warn", "warn"]
     assert ran.exit_code == 1
 
 
@@ -135,7 +156,7 @@ def test_a_gateway_that_is_away_is_told_from_one_that_refuses_us_or_everything(
     found = of_gateways(ran)
     assert found["gateway stripe"]["seen"].startswith("can't be reached: could not connect")
     assert found["gateway adyen"]["seen"].startswith("answered HTTP 503")
-    assert [found[f"gateway {name}"]["verdict"] for name in NAMES] == ["warn", "warn", "ok"]
+    assert [found[f"gateway {name}"]["verdict"] for name in NAMES] == ["warn", "warn", "ok", "ok"]
 
 
 def test_a_live_key_in_test_mode_is_named_before_anything_is_asked(

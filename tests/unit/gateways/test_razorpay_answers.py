@@ -161,6 +161,14 @@ def test_the_last_of_three_decimals_is_0(currency: str) -> None:
     assert run(adapter().authenticate(of(CREATE, 99_991, currency)))[0].gateway_code == "amount_step"
 
 
+def test_whatever_is_entered_in_checkout_needs_nothing_before_and_issues_no_token() -> None:
+    able = adapter().capabilities
+    assert able.methods == dict.fromkeys(("card", "upi", "net_banking", "wallet", "pay_later"), frozenset())
+    assert able.held_only == frozenset()
+    assert (able.issues_tokens, able.closes, able.confirms) == (False, False, True)
+    assert Operation.CONFIRM not in able.moves_money
+
+
 def test_a_currency_that_razorpay_does_not_take() -> None:
     assert not adapter().capabilities.takes(Money(100, "AFN"))
 

@@ -98,6 +98,17 @@ def test_what_a_payment_came_to(word: str, shown: Any, kind: str) -> None:
     assert heard(word, payment=shown).kind == kind
 
 
+def test_an_event_of_another_kind_is_heard_whatever_it_holds() -> None:
+    strange: list[dict[str, Any]] = [
+        {"payment": {"order_id": 7}},
+        {"payment": []},
+        {"settlement": {"id": "setl_1"}},
+    ]
+    for entities in strange:
+        event = heard("settlement.processed", **entities)
+        assert (event.kind, event.gateway_ref, event.account) == ("settlement.processed", None, ACCOUNT)
+
+
 def test_what_the_payers_browser_noted_names_no_payment_of_ours() -> None:
     noted = payment(notes={"reference": "pay_ffffffffffffffffffffffffffffffff-a1"})
     assert heard("payment.authorized", payment=noted).reference is None

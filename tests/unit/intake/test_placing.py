@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,16 @@ def test_a_bare_token_that_one_gateway_alone_can_have_issued_is_that_gateways_fr
     assert placed(asked, "test", [real("stripe")]).payment_method == bound
     assert placed(asked, "test", [sandbox("a"), real("stripe")]).payment_method == bound
     assert placed(asked, "test", [real("stripe"), real("adyen", currencies={"EUR"})]).payment_method == bound
+
+
+def test_a_gateway_that_issues_no_tokens_can_not_have_issued_one() -> None:
+    in_its_page = real("razorpay", methods={"card": frozenset()})
+    in_its_page.capabilities = replace(in_its_page.capabilities, issues_tokens=False)
+    bound = {"type": "card", "token": "pm_1", "gateway": "stripe"}
+    assert placed(terms(token="pm_1"), "test", [in_its_page, real("stripe")]).payment_method == bound
+    assert refused(terms(token="pm_1"), in_its_page) == ("/payment_method/token", "invalid_format")
+    without = terms()
+    assert placed(without, "test", [in_its_page, real("stripe")]) is without
 
 
 def test_a_bare_token_that_may_be_of_several_gateways_is_refused() -> None:
