@@ -158,6 +158,7 @@ class GatewaySchema(Answer):
     object = one_of("gateway")
     name = text()
     adapter = text()
+    package = text(none=True)
     mode = one_of(*MODES, description="Whose payments it takes: `live` ones or `test` ones.")
     account = text("The gateway's account that it opens; null if config/gateways.toml names none.", none=True)
     enabled = fields.Boolean(required=True)

@@ -96,6 +96,7 @@ WORDS = {
     "outcomes": "How calls ended.",
     "overdue_s": "For how many seconds it has been overdue.",
     "parameter": "The query parameter that is wrong.",
+    "package": "The installed package, with its version, that the adapter comes from. Null for one that ships.",
     "paused": "Whether it gets no new payments.",
     "payment": "The payment.",
     "payment_id": "The payment.",

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.kit.probing import Probed, Standing
-from aegis_worker.gateways.registry import IN_PROCESS
+from aegis_worker.gateways.registry import IN_PROCESS, offer_problems, package_of
 from aegis_worker.queries.gateway_reports import GatewayReport
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.terminal.output import duration
@@ -83,6 +83,17 @@ def hearing(gateway: PaymentGateway) -> Check:
     if not gateway.capabilities.look_ups:
         return fail(name, "can't be asked, and no webhook secret lets it tell", _LET_IT_TELL)
     return warn(name, "no webhook secret", _HEAR_IT)
+
+
+def installed(gateways: Sequence[PaymentGateway]) -> Iterator[Check]:
+    """The adapters that other packages offer: which tables use them, and which can't be used."""
+    for gateway in gateways:
+        adapter = gateway.config.adapter
+        if (package := package_of(adapter)) is not None:
+            yield ok(f"adapter of {gateway.config.name}", f"{adapter}, of the installed package {package}")
+    for offer, problem in offer_problems():
+        advice = "no table can use it; payments of other gateways are not affected"
+        yield warn(f"adapter {offer.name} of {offer.package}", problem, advice)
 
 
 def breakers(reports: Sequence[GatewayReport]) -> Iterator[Check]:

@@ -11,6 +11,7 @@ import click
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.errors import OperatorError
+from aegis_worker.gateways.registry import package_of
 from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.resilience.health import Figures, Latency
 from aegis_worker.resilience.permits import STATUS
@@ -36,6 +37,7 @@ NO_HEALTH = (
 )
 _COLUMNS = (
     "gateway",
+    "adapter",
     "breaker",
     "score",
     "success",
@@ -46,7 +48,7 @@ _COLUMNS = (
     "in flight",
     "retry in",
 )
-_SPARE = ("calls/min", "in flight")
+_SPARE = ("adapter", "calls/min", "in flight")
 
 
 @click.group(
@@ -127,12 +129,13 @@ def _is_known(reports: Sequence[GatewayReport]) -> bool:
 
 
 def _row(report: GatewayReport) -> tuple[object, ...]:
-    live, name = report.live, report.config.name
+    live, name, adapter = report.live, report.config.name, _adapter(report)
     if live is None:
-        return name, _circuit(report), *(None,) * (len(_COLUMNS) - 2)
+        return name, adapter, _circuit(report), *(None,) * (len(_COLUMNS) - 3)
     recent, retry_in_s = live.recent, live.health.retry_in_s
     return (
         name,
+        adapter,
         _circuit(report),
         f"{live.health.score:.2f}",
         _percent(recent.success_rate),
@@ -143,6 +146,12 @@ def _row(report: GatewayReport) -> tuple[object, ...]:
         live.in_flight,
         duration(retry_in_s) if retry_in_s else None,
     )
+
+
+def _adapter(report: GatewayReport) -> str:
+    """Its name, and the installed package that it comes from, where it does not ship."""
+    package = package_of(report.config.adapter)
+    return report.config.adapter if package is None else f"{report.config.adapter} of {package}"
 
 
 def _circuit(report: GatewayReport) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.registry import package_of
 from aegis_worker.persistence.gateway_pauses import Pause
 from aegis_worker.queries.gateway_reports import GatewayReport
 from aegis_worker.resilience.health import Figures
@@ -22,6 +23,7 @@ def gateway_body(report: GatewayReport) -> dict[str, Any]:
         "object": "gateway",
         "name": config.name,
         "adapter": config.adapter,
+        "package": package_of(config.adapter),
         "mode": config.mode,
         "account": config.account,
         "enabled": config.enabled,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from aegis_worker.emulator.wire_formats import NoWireFormat
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.toml_file import read_toml
 
@@ -22,7 +23,8 @@ ChooseTables: TypeAlias = Callable[[Path], Tables]
 def emulated_tables(names: Sequence[str], given: Path) -> Tables:
     """The tables of these gateways in this order; without names, of all sandboxes of `given`/gateways.toml.
 
-    A name is that of a sandbox there, or of a gateway in `emulated.EMULATED`. Raises ConfigurationError.
+    A name is that of a sandbox there, of a gateway in `emulated.EMULATED`, or of an installed package's wire format.
+    Raises ConfigurationError.
     """
     path = given / "gateways.toml"
     known: dict[str, Any] = read_toml(path).get("gateways", {})
@@ -37,14 +39,14 @@ def emulated_tables(names: Sequence[str], given: Path) -> Tables:
                 f"{path} has no gateway whose adapter is `sandbox`: no others are used here"
             )
         return sandboxes
-    if unknown := [name for name in names if name not in sandboxes and name not in EMULATED]:
+    try:
+        return {
+            name: {**sandboxes[name], "enabled": True} if name in sandboxes else table_of(name)
+            for name in names
+        }
+    except NoWireFormat as problem:
         there = ", ".join([*sandboxes, *EMULATED])
-        raise ConfigurationError(
-            f"{path} has no sandbox {unknown[0]}, and there is no such emulator; there are {there}"
-        )
-    return {
-        name: {**sandboxes[name], "enabled": True} if name in sandboxes else table_of(name) for name in names
-    }
+        raise ConfigurationError(f"{path} has no such sandbox; there are {there}; {problem}") from problem
 
 
 def write_config(given: Path, tables: Tables, folder: Path) -> None:

@@ -1,7 +1,8 @@
 """The gateways that an emulator stands in for, beside the sandboxes: an entry each, for everything that is started here.
 
-A further one is an entry of `EMULATED`. Its name is that of its adapter and of the emulator's wire format. Nothing of the
-user's own table is used but the name: an emulator is never given a real account's key.
+A further one is an entry of `EMULATED`; one of another package comes with that package's wire format. Its name is that of
+its adapter and of the emulator's wire format. Nothing of the user's own table is used but the name: an emulator is never
+given a real account's key.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aegis_worker.emulator.paypal.authority import Authority
+from aegis_worker.emulator.wire_formats import wire_format
 
 # What emulators need alike. Test tokens make outcomes unknown on purpose, which must not open the breaker.
 _ALIKE: Mapping[str, Any] = {"mode": "test", "breaker": {"unknown_rate": 1.0, "open_s": 10}}
@@ -134,7 +136,11 @@ def emulated(name: str) -> EmulatedGateway:
 
 
 def table_of(name: str) -> dict[str, Any]:
-    """The table in gateways.toml of a gateway of `EMULATED`."""
+    """The table in gateways.toml of a gateway of `EMULATED`, or of an installed package that has its emulator too.
+
+    Raises NoWireFormat, which says what to do.
+    """
+    particular = EMULATED[name].table if name in EMULATED else wire_format(name).table
     variable = f"AEGIS_EMULATED_{name.upper()}"
     return {
         "adapter": name,
@@ -142,5 +148,5 @@ def table_of(name: str) -> dict[str, Any]:
         "api_key_env": f"{variable}_KEY",
         "webhook_secret_env": f"{variable}_WEBHOOK_SECRET",
         **_ALIKE,
-        **EMULATED[name].table,
+        **particular,
     }
