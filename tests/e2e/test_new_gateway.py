@@ -16,7 +16,7 @@ _AEGIS = Path(sys.executable).with_name("aegis")
 def test_a_toy_gateway_is_installed_with_pip_and_reaches_a_green_suite(tmp_path: Path) -> None:
     site, package = tmp_path / "site", tmp_path / "aegispay-toy"
     subprocess.run([_AEGIS, "new-gateway", "toy", "--into", tmp_path], check=True)
-    offline = ["--no-deps", "--no-index", "--no-build-isolation", "--target", site]
+    offline = ["--no-deps", "--no-index", "--no-build-isolation", "--target", str(site)]
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *offline, package], check=True)
     env = {**os.environ, "PYTHONPATH": str(site)}
     ran = _run([sys.executable, "-m", "pytest", "-q", "tests"], package, env)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +19,9 @@ from aegis_worker.gateways.registry import load_adapters, offer_problems, packag
 
 TABLE = '[gateways.toy]\nadapter = "toy"\nmode = "test"\nbase_url = "http://127.0.0.1:1"\n'
 RIGHT = "from aegis_worker.gateways.null.adapter import NullAdapter\nclass thing(NullAdapter):\n    interface = 1\n"
+
+
+Load = Callable[[], object]
 
 
 class Offer(Protocol):
@@ -39,14 +41,14 @@ def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Offer]:
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> partial[object]:
+def load(tmp_path: Path) -> Load:
     """Loads a configuration that asks for the adapter `toy`."""
     path = tmp_path / "gateways.toml"
     path.write_text(TABLE)
-    return partial(load_adapters, path, {})
+    return lambda: load_adapters(path, {})
 
 
-def test_a_package_offers_an_adapter_that_a_table_asks_for(offer: Offer, load: partial[object]) -> None:
+def test_a_package_offers_an_adapter_that_a_table_asks_for(offer: Offer, load: Load) -> None:
     offer("toy-pay", RIGHT)
     assert load() is not None
     assert package_of("toy") == "toy-pay 1.0"
@@ -54,7 +56,7 @@ def test_a_package_offers_an_adapter_that_a_table_asks_for(offer: Offer, load: p
     assert list(offer_problems()) == []
 
 
-def test_an_adapter_that_nobody_offers_is_refused_with_those_that_there_are(load: partial[object]) -> None:
+def test_an_adapter_that_nobody_offers_is_refused_with_those_that_there_are(load: Load) -> None:
     with pytest.raises(ConfigurationError, match=r"toy\.adapter: must be one of adyen, .* installed here"):
         load()
 
@@ -77,7 +79,7 @@ def test_an_adapter_that_nobody_offers_is_refused_with_those_that_there_are(load
     ],
 )
 def test_what_is_wrong_with_one_is_said_with_its_package(
-    offer: Offer, load: partial[object], code: str, said: str
+    offer: Offer, load: Load, code: str, said: str
 ) -> None:
     offer("toy-pay", code)
     with pytest.raises(ConfigurationError, match=said) as raised:
@@ -85,7 +87,7 @@ def test_what_is_wrong_with_one_is_said_with_its_package(
     assert "toy-pay 1.0" in str(raised.value)
 
 
-def test_two_packages_with_one_name_are_refused(offer: Offer, load: partial[object]) -> None:
+def test_two_packages_with_one_name_are_refused(offer: Offer, load: Load) -> None:
     offer("toy-one", RIGHT)
     offer("toy-two", RIGHT)
     with pytest.raises(
