@@ -43,7 +43,7 @@ class Calls:
             "order-id": request.idempotency_key,
             "merchant-account-id": self.options.merchant_accounts[amount.currency],
             **_instrument(terms.payment_method.get("token", "")),
-            "transaction-source": "unscheduled" if terms.off_session else None,
+            "transaction-source": (terms.off_session_reason or "unscheduled") if terms.off_session else None,
             **payer_fields(request.payer),
             "descriptor": self._descriptor(terms.statement_descriptor),
             "options": {"submit-for-settlement": request.capture},

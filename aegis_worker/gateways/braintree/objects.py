@@ -22,7 +22,15 @@ from aegis_worker.domain.outcomes import Operation
 
 from ..kit.amounts import ISO_AMOUNTS
 from ..kit.identity import EVERYTHING, Carries, Declared, Shown
-from ..kit.reading import Unreadable, child, children, identifier, one_of, words
+from ..kit.reading import (
+    Unreadable,
+    child,
+    children,
+    identifier,
+    network_transaction_id,
+    one_of,
+    words,
+)
 
 AMOUNTS = ISO_AMOUNTS
 _TRANSACTION = replace(EVERYTHING, account=True)
@@ -79,6 +87,7 @@ class Transaction(Struct, frozen=True):
     settlement_code: str
     rejection: str
     advice: str
+    network_transaction_id: str | None
 
     @property
     def captured_minor(self) -> int:
@@ -138,6 +147,7 @@ def read_transaction(body: Mapping[str, Any], holder: Holder) -> Transaction:
         settlement_code=id_if_any(body, "processor-settlement-response-code") or "",
         rejection=id_if_any(body, "gateway-rejection-reason") or "",
         advice=id_if_any(body, "merchant-advice-code") or "",
+        network_transaction_id=network_transaction_id(body, "network-transaction-id"),
     )
 
 

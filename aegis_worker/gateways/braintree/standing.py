@@ -30,7 +30,15 @@ def of_charge(sale: Transaction, refunds: Sequence[Transaction], *, captures: bo
         case "authorizing":
             return Pending(sale.id)
         case "authorized":
-            return Approved(sale.id, False, 0, 0, settled=False, capture_before=sale.hold_ends_at)
+            return Approved(
+                sale.id,
+                False,
+                0,
+                0,
+                settled=False,
+                capture_before=sale.hold_ends_at,
+                network_transaction_id=sale.network_transaction_id,
+            )
         case "authorization_expired":
             return Declined(
                 "authorization_expired", sale.status, "the hold has ended", sale.id, released=True
@@ -53,6 +61,7 @@ def of_charge(sale: Transaction, refunds: Sequence[Transaction], *, captures: bo
         still_held=None if sale.status == "settlement_pending" else False,
         settled=sale.status in SETTLED,
         disputed=sale.disputed,
+        network_transaction_id=sale.network_transaction_id,
     )
 
 

@@ -75,6 +75,11 @@ class TestCharge:
         outcome = said(CHARGE, shown(transaction(), 201))
         assert (outcome.gateway_ref, outcome.captured, outcome.captured_minor) == (SALE, True, 1999)
 
+    def test_the_networks_id_of_it(self) -> None:
+        made = transaction(network_transaction_id="020901091226123")
+        assert said(CHARGE, shown(made, 201)).network_transaction_id == "020901091226123"
+        assert said(CHARGE, shown(transaction(), 201)).network_transaction_id is None
+
     def test_held(self) -> None:
         held = transaction("authorized", authorization_expires_at="2026-09-28T13:00:00Z")
         outcome = said(CHARGE, shown(held, 201))

@@ -137,6 +137,9 @@ def test_a_saved_card_whose_holder_is_not_there() -> None:
     assert (fields["customer_id"], fields["payment_method_token"]) == ("shopper_7", "fbg8vk")
     assert fields["transaction_source"] == "unscheduled"
     assert "payment_method_nonce" not in fields
+    saved = {"type": "card", "token": "shopper_7/fbg8vk"}
+    fields = sale(payment_method=saved, off_session=True, off_session_reason="recurring")
+    assert fields["transaction_source"] == "recurring"
 
 
 @pytest.mark.parametrize(
