@@ -208,6 +208,10 @@ class Books:
         """The script that the payment's token or amount names."""
         return tokens.asked_for(payment.token, payment.amount, self.options.name)
 
+    def charge_id(self, tx: Transaction, payment: Payment) -> str:
+        """By what the merchant knows the charge."""
+        return payment.id
+
     def new_dispute_id(self) -> str:
         """The id of a dispute that is opened now."""
         return new_id("dp")

@@ -45,6 +45,7 @@ def _shown(books: Books, charges: list[dict[str, Any]], following: int | None) -
 def _booked(books: Books, tx: Transaction, payment: Payment, now: float) -> dict[str, Any]:
     return {
         "payment_id": payment.id,
+        "charge_id": books.charge_id(tx, payment),
         "reference": payment.reference,
         "merchant_payment_id": payment.merchant_payment_id,
         "status": payment.status,

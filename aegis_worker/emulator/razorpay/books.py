@@ -177,6 +177,10 @@ class RazorpayBooks(Books):
             found = tx.document("order", order_id)
             return str(found.body["paid_by"]) if found else ""
 
+    def charge_id(self, tx: Transaction, payment: Payment) -> str:
+        """Its order's, which the merchant has made: the payer makes the payments of it, and may make several."""
+        return self._order_of(tx, payment).id
+
     def new_dispute_id(self) -> str:
         """The id of a dispute that is opened now."""
         return new_id("disp")

@@ -80,14 +80,17 @@ class Load:
         api_key: str,
         places: Mapping[str, str],
         releasing: Collection[str],
+        whole: Collection[str],
         stopping: threading.Event,
     ) -> None:
-        """`places`: the emulated gateways' URLs by name; `releasing`: those where a capture releases the rest of a hold."""
+        """`places`: the emulated gateways' URLs by name; `releasing`: those where a capture releases the rest of a hold;
+        `whole`: those where it is of the whole of it.
+        """
         self._api = Api(api_url, api_key, connections=THREADS)
         self._api.stop = stopping
         self._stopping = stopping
         self._shop = payers.Shop(self._api, places, stopping)
-        self._merchants = merchants.Merchants(self._api, releasing, stopping)
+        self._merchants = merchants.Merchants(self._api, releasing, whole, stopping)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="load")
 
     def start(self, orders: Sequence[Order], *, pause_s: float) -> list[Future[Answered]]:

@@ -28,16 +28,18 @@ CAPTURED = (
 )
 CANCELLED = ("tok_visa", "tok_drop_on_void")
 _LOOK_AGAIN_S = 0.2
-# Minor units; not every gateway takes the last of three decimals.
-_A_LITTLE = 10
+# Minor units; not every gateway takes less than one unit of the currency.
+_A_LITTLE = 100
 
 
 class Merchants:
     """Acts on the payments of orders whose funds are only held."""
 
-    def __init__(self, api: Api, releasing: Collection[str], stopping: threading.Event) -> None:
-        """`releasing`: the gateways where a capture releases the rest of a hold."""
-        self._api, self._releasing, self._stopping = api, releasing, stopping
+    def __init__(
+        self, api: Api, releasing: Collection[str], whole: Collection[str], stopping: threading.Event
+    ) -> None:
+        """`releasing`: the gateways where a capture releases the rest of a hold; `whole`: where there is none."""
+        self._api, self._releasing, self._whole, self._stopping = api, releasing, whole, stopping
 
     def act_on(self, order: Order, payment_id: str, *, within_s: float) -> None:
         """See to it that nothing of the payment is held in the end."""
@@ -65,12 +67,15 @@ class Merchants:
         return state in TERMINAL or (is_waiting and self._posted(payment_id, "cancel", "cancel", {}))
 
     def _captures(self, payment_id: str) -> bool:
-        """Capture a half, then the rest where that is still held, then refund a little.
+        """Capture a half, then the rest where that is still held, or all at once, then refund a little.
 
         True once that is accepted, or there is nothing to take.
         """
         payment = self._payment(payment_id)
         state, amounts = State(payment["state"]), payment["amounts"]
+        if state is State.AUTHORIZED and amounts["capturable"] and payment["gateway"] in self._whole:
+            self._posted(payment_id, "captures", "whole", {})
+            return False
         if state is State.AUTHORIZED and amounts["capturable"]:
             is_final = payment["gateway"] in self._releasing
             half = {"amount": payment["amount"] // 20 * 10, "final": is_final}
@@ -79,7 +84,9 @@ class Merchants:
             return False
         if not amounts["refundable"]:
             return state in TERMINAL
-        return self._posted(payment_id, "refunds", "refund", {"amount": _A_LITTLE})
+        return self._posted(
+            payment_id, "refunds", "refund", {"amount": min(_A_LITTLE, amounts["refundable"])}
+        )
 
     def _payment(self, payment_id: str) -> Mapping[str, Any]:
         return self._api.get(f"/v1/payments/{payment_id}").body

@@ -47,7 +47,8 @@ class Shop:
             return True
         if not payment["next_action"]:
             return False
-        brought_back = self._payers.act(payment["next_action"], payment["gateway"], order.payer)
+        action, gateway = payment["next_action"], payment["gateway"]
+        brought_back = self._payers.act(action, gateway, order.payer, order.token)
         if brought_back is None:
             return True
         is_taken = self._api.confirm(payment_id, brought_back, f"confirm-{payment_id}").ok

@@ -166,8 +166,10 @@ def staged(
             settings = load_settings()
             places = {name: place["url"] for name, place in running.sandboxes.items()}
             gateways = configured_gateways()
-            releasing = [name for name, one in gateways.items() if not one.capabilities.several_captures]
-            load = Load(running.api_url, running.api_key, places, releasing, stopping)
+            abilities = {name: one.capabilities for name, one in gateways.items()}
+            releasing = [name for name, can in abilities.items() if not can.several_captures]
+            whole = [name for name, can in abilities.items() if not can.partial_captures]
+            load = Load(running.api_url, running.api_key, places, releasing, whole, stopping)
             try:
                 with opened_database() as database:
                     sink.secret = create_endpoint(

@@ -59,6 +59,19 @@ class Role:
         """Whether it captures more than once of a hold."""
         return [step.order for step in self.steps].count("captures") > 1
 
+    @property
+    def captures_parts(self) -> bool:
+        """Whether it captures less than all of a hold."""
+        return any(step.order == "captures" and step.tenths is not None for step in self.steps)
+
+    def is_for(self, issuer: Issuer) -> bool:
+        """Whether the gateway can go through it."""
+        if self.captures_often and not issuer.captures_often:
+            return False
+        if self.captures_parts and not issuer.captures_parts:
+            return False
+        return issuer.releases or not (self.capture_method == "manual" and self.ends_as is State.CANCELLED)
+
 
 ROLES = (
     Role("declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE),
@@ -120,7 +133,10 @@ _METHODS: dict[str, tuple[int, tuple[str, ...], dict[str, tuple[str, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One payment to be posted, under `key`; with `repeated`, twice. Then its `payer` acts, and its `steps` follow."""
+    """One payment to be posted, under `key`; with `repeated`, twice. Then its `payer` acts, and its `steps` follow.
+
+    `token`: with what the payer pays who is asked for it by the gateway itself.
+    """
 
     role: str
     key: str
@@ -128,6 +144,7 @@ class Order:
     repeated: bool
     steps: tuple[Step, ...] = ()
     payer: str = ""
+    token: str = ""
 
 
 def cast(
@@ -166,12 +183,16 @@ def _is_possible(role: Role, issuers: Sequence[Issuer]) -> bool:
     if not issuers:
         return True
     if role.fails_over and role.ends_as is State.SUCCESS:
-        return len(issuers) > 1
+        return len(_with_tokens(issuers)) > 1
     return bool(_able(role, issuers))
 
 
 def _able(role: Role, issuers: Sequence[Issuer]) -> list[Issuer]:
-    return [issuer for issuer in issuers if issuer.captures_often or not role.captures_often]
+    return [issuer for issuer in issuers if role.is_for(issuer)]
+
+
+def _with_tokens(issuers: Sequence[Issuer]) -> list[Issuer]:
+    return [issuer for issuer in issuers if issuer.has_tokens]
 
 
 def _special(payments: int, special: Sequence[Role]) -> list[Role]:
@@ -214,6 +235,8 @@ def _order(
     *,
     repeated: bool,
 ) -> Order:
+    # A card is either one that gateways have issued a token for, or one that its payer names to a gateway later.
+    issuers = _with_tokens(issuers) or issuers
     method, currency, payer = _method(rng, issuers)
     if role is not None:
         first = issuers[0].name if issuers else first_gateway
@@ -221,7 +244,12 @@ def _order(
         method, currency = {"type": "card", "token": token}, _currency(rng, "card", issuers)
     amount = rng.randint(_FEWEST_AMOUNT, _MOST_AMOUNT)
     steps, payer = (role.steps, role.payer) if role else ((), payer)
-    if issuers and method["type"] == "card":
+    at_gateway = ""
+    if issuers and not issuers[0].has_tokens:
+        at_gateway = issuers[0].token(method.pop("token", ""))
+        payer = payer or ("" if role and _waits(role) else "pass")
+        amount += _FEWEST_AMOUNT * 9
+    elif issuers and method["type"] == "card":
         tokens = {issuer.name: issuer.token(method["token"]) for issuer in issuers}
         method = {"type": "card", "tokens": tokens}
     if issuers or steps:
@@ -240,7 +268,13 @@ def _order(
     if payer:
         # With an address to come back to, all gateways send the payer to a page.
         body["return_url"] = _RETURN_URL
-    return Order(role.name if role else PLAIN, f"key-{seed}-{number}", body, repeated, steps, payer)
+    name = role.name if role else PLAIN
+    return Order(name, f"key-{seed}-{number}", body, repeated, steps, payer, at_gateway)
+
+
+def _waits(role: Role) -> bool:
+    """Whether nobody acts although the payer is asked to."""
+    return not role.payer and all(token.startswith("tok_3ds") for token in role.tokens)
 
 
 def _method(rng: random.Random, issuers: Sequence[Issuer]) -> tuple[dict[str, Any], str, str]:

@@ -17,7 +17,8 @@ _AN_AMOUNT = 1000
 @dataclass(frozen=True, slots=True)
 class Issuer:
     """`methods`: what it charges at once, in its `currencies`. `providers`: the only wallets and lenders; None: any.
-    `captures_often`: more than once of a hold.
+    `captures_often`: more than once of a hold; `captures_parts`: less than all of it; `releases`: it gives a hold back.
+    `has_tokens`: for cards; without them the payer of each payment says there by what they pay.
     """
 
     name: str
@@ -25,6 +26,9 @@ class Issuer:
     currencies: frozenset[str]
     providers: frozenset[str] | None = None
     captures_often: bool = True
+    captures_parts: bool = True
+    releases: bool = True
+    has_tokens: bool = True
 
     def token(self, sandboxes: str) -> str:
         """What it calls a test token of the sandboxes."""
@@ -50,4 +54,7 @@ def _issuer(gateway: PaymentGateway) -> Issuer:
         ),
         can.providers,
         can.several_captures,
+        can.partial_captures,
+        can.voids,
+        "card" not in can.methods or "token" in can.methods["card"],
     )

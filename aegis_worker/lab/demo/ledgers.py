@@ -12,6 +12,7 @@ import urllib3
 from aegis_worker.domain.entities import UNSETTLED, EntityStatus
 from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.errors import OperatorError
+from aegis_worker.lab.local.emulated import emulated
 from aegis_worker.strict_json import MalformedJson, parse
 
 _PAGE = 1000
@@ -94,7 +95,7 @@ def _charge(gateway: str, row: Mapping[str, Any]) -> Charge:
     return Charge(
         row["merchant_payment_id"],
         gateway,
-        row["payment_id"],
+        row["charge_id"],
         row["currency"],
         row["captured"],
         row["refunded"],
@@ -125,7 +126,9 @@ def _judge(found: Comparison, payment: Mapping[str, Any], charges: list[Charge])
     # A charge that was given back as a duplicate is none of what we say.
     named = (said.gateway, said.gateway_ref)
     nothing = Charge(None, said.gateway, "", said.currency, captured=0)
-    booked = next((charge for charge in charges if (charge.gateway, charge.gateway_ref) == named), nothing)
+    ours = [charge for charge in charges if (charge.gateway, charge.gateway_ref) == named]
+    # Of several payments of one order that is paid at the gateway, the one that it was captured by.
+    booked = next((charge for charge in ours if charge.captured), ours[0] if ours else nothing)
     if not payment["amounts"]["authorized"]:
         # Money may have come late under the id that we had been told before, and it was given back: it is none of what we
         # say, and no more than that nothing is kept and nothing held can be expected of it.
@@ -154,14 +157,18 @@ def _judge(found: Comparison, payment: Mapping[str, Any], charges: list[Charge])
 def _said(payment: Mapping[str, Any]) -> Charge:
     """What we say of a payment, in the form in which its gateway says it."""
     amounts, ended = payment["amounts"], State(payment["state"]) in TERMINAL
+    gateway, captures = payment["gateway"] or "", _succeeded(payment["captures"])
+    if emulated(gateway).checkout and amounts["captured"] and not captures:
+        # What its payer has paid it is held until it is captured, also where nobody has asked for that.
+        captures = (amounts["captured"],)
     return Charge(
         payment["id"],
-        payment["gateway"] or "",
+        gateway,
         payment["gateway_ref"] or "",
         payment["currency"],
         amounts["captured"],
         amounts["refunded"],
-        _succeeded(payment["captures"]),
+        captures,
         _succeeded(payment["refunds"]),
         released=ended and amounts["authorized"] > amounts["captured"],
     )

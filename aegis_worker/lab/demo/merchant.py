@@ -128,7 +128,8 @@ class Merchant:
         payment = self._awaited(f"/v1/payments/{posted.payment_id}", _is_decided_or_waits_for_payer)
         if payment is None or not payment["next_action"]:
             return
-        brought_back = self._payers.act(payment["next_action"], payment["gateway"], posted.order.payer)
+        order = posted.order
+        brought_back = self._payers.act(payment["next_action"], payment["gateway"], order.payer, order.token)
         if brought_back is not None:
             reply = self._api.confirm(posted.payment_id, brought_back, f"{posted.order.key}-back")
             # A gateway that wants nothing of the payer may have told of them before the shop has.

@@ -28,7 +28,7 @@ class EmulatedGateway:
     table's key. `tokens`: its own test tokens, by the sandbox's for the same behaviour; a token that is not here is called
     the same. `handed_on`: what the shop hands on of the address by which payers come back; empty where it only says that
     they are back, None where it says nothing. `library`: what the gateway's library in the shop's page takes out of
-    `next_action.data`.
+    `next_action.data`. `checkout`: whether the gateway itself takes the payer's money, on a page that shows all methods.
     """
 
     table: Mapping[str, Any] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class EmulatedGateway:
     tokens: Mapping[str, str] = field(default_factory=dict)
     handed_on: frozenset[str] | None = None
     library: str = "client_secret"
+    checkout: bool = False
 
     def token(self, sandboxes: str) -> str:
         """What the gateway calls a test token of the sandboxes."""
@@ -124,6 +125,13 @@ EMULATED: Mapping[str, EmulatedGateway] = {
             "options": {"key_id": _RAZORPAY_KEY_ID, "absence_window_s": 120},
         },
         credentials=f"{_RAZORPAY_KEY_ID}:{{key}}",
+        tokens={
+            # A payer is asked on the bank's page, which Checkout leads to.
+            **dict.fromkeys(
+                ("tok_sdk_120", "tok_sdk_120_then_drop", "tok_sdk_120_then_drop_nocharge_once"), "tok_3ds_60"
+            ),
+        },
+        checkout=True,
     ),
 }
 _SANDBOX = EmulatedGateway()

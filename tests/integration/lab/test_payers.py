@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.adyen_process import ADYEN_ACCOUNT, post_json, running_adyen
 from support.paypal_process import PayPalClient, link, running_paypal
+from support.razorpay_process import RazorpayClient, running_razorpay
 from support.sandbox_process import Sandbox, payment_body, running_sandbox
 from support.stripe_process import post_form, running_stripe
 
@@ -24,7 +25,7 @@ _BACK = "https://shop.example/back"
 def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sandbox]]:
     folder = tmp_path_factory.mktemp("emulators")
     with ExitStack() as stack:
-        running = (running_sandbox, running_stripe, running_adyen, running_paypal)
+        running = (running_sandbox, running_stripe, running_adyen, running_paypal, running_razorpay)
         started = [stack.enter_context(run(folder)) for run in running]
         yield {emulator.name: emulator for emulator in started}
 
@@ -96,6 +97,28 @@ def test_of_a_payer_of_stripes_the_shop_says_nothing(payers: Payers, emulators: 
     assert payers.act({"url": page}, "stripe", "pass") is None
     ledger = {row["payment_id"]: row["status"] for row in emulators["stripe"].ledger()}
     assert ledger[intent["id"]] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("token", "does", "brought"),
+    [
+        ("tok_visa", "pass", {"razorpay_payment_id", "razorpay_order_id", "razorpay_signature"}),
+        ("tok_pending_1", "pass", {"razorpay_payment_id", "razorpay_order_id", "razorpay_signature"}),
+        ("tok_3ds_60", "pass", {"razorpay_payment_id", "razorpay_order_id", "razorpay_signature"}),
+        ("tok_3ds_fail_60", "fail", {"error"}),
+        ("tok_hard_expired_card", "pass", {"error"}),
+    ],
+)
+def test_a_payer_of_razorpays_pays_in_checkout(
+    payers: Payers, emulators: dict[str, Sandbox], token: str, does: str, brought: set[str]
+) -> None:
+    client = RazorpayClient(emulators["razorpay"].url)
+    order = client.post("/v1/orders", {"amount": 1990, "currency": "INR", "payment_capture": 0}).json
+    action = {"data": {"order_id": order["id"], "notes": {"method": "upi"}}}
+    brought_back = payers.act(action, "razorpay", does, token)
+    assert (brought_back or {}).keys() == brought
+    assert brought_back == payers.act(action, "razorpay", does, token), "who acts again does the same"
+    assert client.get(f"/v1/orders/{order['id']}/payments").json["count"] == 1
 
 
 def test_a_page_that_is_none_is_an_error(payers: Payers, emulators: dict[str, Sandbox]) -> None:

@@ -67,6 +67,15 @@ def test_a_charge_for_a_payment_that_nobody_knows_is_found() -> None:
     assert len(compare([], [a_charge(None)]).charged_not_success) == 1
 
 
+def test_of_the_payments_of_one_order_the_captured_one_counts_and_each_charge_there_is_a_capture() -> None:
+    payment = a_payment() | {"gateway": "razorpay", "gateway_ref": "order_1"}
+    names = {"gateway": "razorpay", "gateway_ref": "order_1"}
+    given_back = a_charge(**names, captured=0, released=True)
+    taken = a_charge(**names, captures=(1999,))
+    assert compare([payment], [given_back, taken]) == Comparison()
+    assert compare([payment], [given_back]).success_not_charged == [A]
+
+
 def test_what_was_refunded_is_not_kept() -> None:
     payment = a_payment() | {
         "amounts": {"authorized": 1999, "captured": 1999, "refunded": 500},
@@ -264,6 +273,18 @@ def test_what_a_gateway_can_not_do_is_not_ordered_of_it() -> None:
     alone = tokens_by_role(cast(100, seed=1, first_gateway="adyen", issuers=issuers[:1]))
     over = {role.name for role in ROLES if role.fails_over and role.ends_as == "SUCCESS"}
     assert alone.keys() == {PLAIN, *(role.name for role in ROLES)} - often - over
+
+
+def test_whose_gateway_asks_the_payer_itself_is_sent_there_with_what_they_pay_with() -> None:
+    asked = issuer("razorpay", captures_often=False, captures_parts=False, releases=False, has_tokens=False)
+    orders = cast(200, seed=1, first_gateway="stripe", issuers=[issuer("stripe"), asked])
+    there = [order for order in orders if "tokens" not in order.body["payment_method"]]
+    assert {order.payer for order in there} == {"pass", "fail"}
+    dropped = [order.token for order in there if order.role == "charged, connection dropped"]
+    assert set(dropped) == {"tok_drop"}
+    assert not {"held and released", "held, captured in part, the rest released"} & {
+        order.role for order in there
+    }
 
 
 def test_what_is_posted_again_has_the_same_key_and_body() -> None:

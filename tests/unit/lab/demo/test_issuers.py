@@ -10,9 +10,10 @@ from aegis_worker.lab.demo.issuers import issuers_of
 def test_what_a_gateway_takes_is_read_from_its_adapter_and_its_table() -> None:
     methods = dict.fromkeys(("card", "wallet"), frozenset[str]())
     gateway = ScriptedGateway("a", currencies=frozenset({"USD", "JPY"}), methods=methods)
-    gateway.able(several_captures=False, providers=frozenset({"paypal"}))
+    gateway.able(several_captures=False, voids=False, providers=frozenset({"paypal"}))
     (issuer,) = issuers_of(["a"], {"a": gateway})
-    assert (issuer.name, issuer.captures_often) == ("a", False)
+    assert (issuer.name, issuer.captures_often, issuer.captures_parts) == ("a", False, True)
+    assert (issuer.releases, issuer.has_tokens) == (False, False)
     assert issuer.providers == frozenset({"paypal"})
     assert issuer.methods == {"card", "wallet"}
     assert issuer.currencies == {"USD", "JPY"}
