@@ -77,6 +77,8 @@ _TEXTS = {
     "2108": "Closed Card",
     NETWORK_DOWN: "Processor Network Unavailable - Try Again",
 }
+_FINAL = "2004 2005 2006 2007 2008 2009 2012 2013 2014 2015 2017 2018 2019 2022 2024 2044 2047 2053 2064 2108"
+_HARD = frozenset(_FINAL.split())
 _GENERIC, _GENERIC_TEXT = "2038", "Processor Declined"
 _SETTLEMENT = {"4001": "Settlement Declined", "4002": "Settlement Pending"}
 
@@ -106,6 +108,13 @@ def response_of(script_code: str) -> Response:
     code = _CODES.get(code, code if code.isdecimal() else _GENERIC)
     status = "failed" if code == NETWORK_DOWN else "processor_declined"
     return Response(status, code, _TEXTS.get(code, _GENERIC_TEXT))
+
+
+def response_type(code: str) -> str:
+    """Whether a sale that the processor answered so may be tried again; empty where it answered nothing."""
+    if code in (APPROVED[0], PROCESSED[0]):
+        return "approved"
+    return ("hard_declined" if code in _HARD else "soft_declined") if code else ""
 
 
 def settlement_text(code: str) -> str:

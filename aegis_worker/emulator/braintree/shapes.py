@@ -12,15 +12,15 @@ from typing import Any
 from ..ledger import Document
 from ..payments import Payment
 from .amounts import decimal
-from .declines import Response, settlement_text
-from .instruments import PAYPAL, Instrument, kept
+from .declines import Response, response_type, settlement_text
+from .instruments import Instrument, kept
+from .paid_with import checked, paid_with
 from .xml import Many, Moment
 
 KIND = "transaction"
 SALE, PART, REFUND = "sale", "part", "refund"
 _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _TIME_LETTERS, _RANDOM_LETTERS = 10, 3
-_UNKNOWN = "Unknown"
 _ADDRESS = (
     "id first_name last_name company street_address extended_address locality region postal_code country_name"
     " country_code_alpha2 country_code_alpha3 country_code_numeric"
@@ -29,9 +29,6 @@ _CUSTOMER = "id first_name last_name company email website phone fax"
 _DISBURSEMENT = (
     "disbursement_date settlement_amount settlement_currency_iso_code settlement_currency_exchange_rate"
     " funds_held success"
-)
-_OF_BIN = (
-    "prepaid healthcare debit durbin_regulated commercial payroll issuing_bank country_of_issuance product_id"
 )
 _NO_ADDRESS, _NO_CUSTOMER = dict.fromkeys(_ADDRESS.split()), dict.fromkeys(_CUSTOMER.split())
 
@@ -151,7 +148,7 @@ def transaction_object(family: Family) -> dict[str, Any]:
         "processor_authorization_code": one.id[-6:].upper() if body["response"] == "1000" else None,
         "processor_response_code": body["response"],
         "processor_response_text": body["response_text"],
-        "processor_response_type": _type_of(body["response"]),
+        "processor_response_type": response_type(body["response"]),
         "additional_processor_response": None,
         "network_response_code": "00" if body["response"] == "1000" else None,
         "network_response_text": "Successful approval" if body["response"] == "1000" else None,
@@ -161,7 +158,7 @@ def transaction_object(family: Family) -> dict[str, Any]:
         "purchase_order_number": None,
         "tax_amount": None,
         "tax_exempt": False,
-        **_paid_with(one.id, instrument, body["customer"]),
+        **paid_with(one.id, instrument, body["customer"]),
         "status_history": Many("status_event", [_event(body, entry) for entry in body["history"]]),
         "plan_id": None,
         "subscription_id": None,
@@ -179,7 +176,7 @@ def transaction_object(family: Family) -> dict[str, Any]:
         "payment_instrument_type": instrument.kind,
         "processor_settlement_response_code": body["settlement"],
         "processor_settlement_response_text": settlement_text(body["settlement"]),
-        "three_d_secure_info": _checked(instrument),
+        "three_d_secure_info": checked(instrument),
         "authorization_expires_at": Moment(body["expires"]) if body["expires"] else None,
         "retry_ids": Many("item", ()),
         "retried_transaction_id": None,
@@ -193,28 +190,6 @@ def _batch(body: Mapping[str, Any]) -> str | None:
     return f"{day}_{body['account']}" if body["status"] in ("settled", "settling") else None
 
 
-def _type_of(code: str) -> str:
-    """Whether a declined sale may be tried again."""
-    if code in ("1000", "1002"):
-        return "approved"
-    hard = (
-        "2004",
-        "2005",
-        "2007",
-        "2012",
-        "2013",
-        "2014",
-        "2015",
-        "2018",
-        "2019",
-        "2024",
-        "2047",
-        "2064",
-        "2108",
-    )
-    return ("hard_declined" if code in hard else "soft_declined") if code else ""
-
-
 def _event(body: Mapping[str, Any], entry: Sequence[Any]) -> dict[str, Any]:
     at, status, amount = entry
     return {
@@ -223,51 +198,4 @@ def _event(body: Mapping[str, Any], entry: Sequence[Any]) -> dict[str, Any]:
         "amount": decimal(amount, body["currency"]),
         "user": "emulator",
         "transaction_source": "api",
-    }
-
-
-def _paid_with(own_id: str, instrument: Instrument, customer: str) -> dict[str, Any]:
-    if instrument.kind == PAYPAL:
-        account = {
-            "token": instrument.vaulted or None,
-            "payer_email": instrument.identity,
-            "payment_id": f"PAY-{own_id.upper()}",
-            "authorization_id": f"AUTH{own_id.upper()}",
-            "capture_id": f"CAP{own_id.upper()}",
-            "image_url": "https://assets.braintreegateway.com/payment_method_logo/paypal.png",
-        }
-        return {"paypal": account}
-    return {"credit_card": card_object(instrument, customer)}
-
-
-def card_object(instrument: Instrument, customer: str = "") -> dict[str, Any]:
-    """A card, as transactions and the vault show it."""
-    return {
-        "token": instrument.vaulted or None,
-        "bin": instrument.bin,
-        "last_4": instrument.last4,
-        "card_type": instrument.brand,
-        "expiration_month": instrument.month,
-        "expiration_year": instrument.year,
-        "customer_location": "US",
-        "customer_id": customer or instrument.customer or None,
-        "cardholder_name": instrument.holder or None,
-        "image_url": "https://assets.braintreegateway.com/payment_method_logo/unknown.png",
-        **dict.fromkeys(_OF_BIN.split(), _UNKNOWN),
-        "unique_number_identifier": instrument.identity if instrument.vaulted else None,
-        "venmo_sdk": False,
-    }
-
-
-def _checked(instrument: Instrument) -> dict[str, Any] | None:
-    if not instrument.checked:
-        return None
-    passed = instrument.checked == "authenticate_successful"
-    return {
-        "enrolled": "Y",
-        "liability_shifted": passed,
-        "liability_shift_possible": True,
-        "status": instrument.checked,
-        "eci_flag": "05" if passed else "07",
-        "three_d_secure_version": "2.2.0",
     }

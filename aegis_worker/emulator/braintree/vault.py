@@ -13,8 +13,9 @@ from . import bodies
 from .books import BraintreeBooks
 from .errors import Bare, Refused, xml_reply
 from .instruments import PAYPAL, Instrument, of_nonce
+from .paid_with import card_object
 from .paying import CUSTOMER, METHOD, NONCE, of_card, place, store, vaulted
-from .shapes import card_object, global_id, new_id
+from .shapes import global_id, new_id
 from .xml import Many, Moment
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
