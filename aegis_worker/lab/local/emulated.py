@@ -105,6 +105,8 @@ EMULATED: Mapping[str, EmulatedGateway] = {
     "braintree": EmulatedGateway(
         table={
             "account": "emulated_shop",
+            # Its wallets pay by a nonce of the shop's page, as its cards do.
+            "methods": ["card"],
             "fee_fixed_minor": 30,
             "fee_basis_points": 259,
             "options": {
