@@ -187,3 +187,20 @@ class StuckListSchema(Answer):
         required=True,
         metadata={"description": "The kinds of which more are overdue than are listed here."},
     )
+
+
+class ErasureSchema(Answer):
+    """What was erased, in rows."""
+
+    object = one_of("erasure")
+    cards = whole("Cards of the vault that were destroyed.")
+    payments = whole("Payments that lost who the customer is and what they were paid by.")
+    payer_details = whole("Payers' details.")
+    actions = whole("What payers had to do.")
+    confirms = whole("What payers brought back.")
+    event_bodies = whole("Bodies of gateways' events.")
+    exchanges = whole("Exchanges with gateways.")
+    endpoint_answers = whole("Deliveries of which what the endpoint answered is gone.")
+    complete = fields.Boolean(
+        required=True, metadata={"description": "Whether that was all; if not, send the request again."}
+    )

@@ -12,8 +12,10 @@ from aegis_worker.audit.incidents import Incident
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.outcomes import NotFound
 from aegis_worker.domain.transitions import State
+from aegis_worker.erasing import Erased
 from aegis_worker.persistence.audit_log import Entry
 from aegis_worker.persistence.delivery_lag import WebhookLag
+from aegis_worker.persistence.erasing import KINDS
 from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.payments import StoredPayment
 from aegis_worker.queries.reviews import Waiting
@@ -22,6 +24,7 @@ from aegis_worker.review.answers import Said
 from aegis_worker.review.parts import Resolved
 from aegis_worker.views.audit_log import audit_entry_body
 from aegis_worker.views.decisions import resolved_body
+from aegis_worker.views.erasures import erasure_body
 from aegis_worker.views.incidents import incident_body
 from aegis_worker.views.outbox import outbox_body
 from aegis_worker.views.pages import list_body
@@ -135,4 +138,13 @@ INCIDENTS = list_body(
         )
     ],
     None,
+)
+
+ERASURE_REQUEST = {
+    "merchant_id": "shop",
+    "customer_id": "cus_117",
+    "reason": "asked for it by letter of 20 November",
+}
+ERASURE = erasure_body(
+    Erased({"cards": 1, **dict.fromkeys(KINDS, 0), "payments": 3, "payer_details": 3, "exchanges": 7}, True)
 )

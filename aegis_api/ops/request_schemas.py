@@ -59,6 +59,20 @@ class StuckQuerySchema(StrictSchema):
     )
 
 
+class ErasureRequestSchema(BodySchema):
+    """Whose personal data is to be erased."""
+
+    merchant_id = Text(
+        255, required=True, metadata={"example": "shop", "description": "Whose customer it is."}
+    )
+    customer_id = Text(
+        255,
+        required=True,
+        metadata={"example": "cus_117", "description": "The merchant's own id of the customer."},
+    )
+    reason = Reason("Why; kept in the audit log.", required=True)
+
+
 class ResolutionSchema(BodySchema):
     """A person's decision about a payment."""
 

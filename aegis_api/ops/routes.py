@@ -15,6 +15,7 @@ from aegis_api.http.openapi import Blueprint, headers, refuses, takes
 from aegis_api.http.parts import parts
 from aegis_api.http.requests import id_parameter, known_form, wanted_version
 from aegis_worker.audit import incidents
+from aegis_worker.erasing import erase_customer
 from aegis_worker.ids import PAYMENT
 from aegis_worker.persistence import audit_log, delivery_lag, outbox_rows
 from aegis_worker.queries.reviews import list_reviews
@@ -22,19 +23,29 @@ from aegis_worker.queries.stuck import Thresholds, list_stuck
 from aegis_worker.review.resolve import Resolution, resolve
 from aegis_worker.views.audit_log import audit_entry_body
 from aegis_worker.views.decisions import resolved_body
+from aegis_worker.views.erasures import erasure_body
 from aegis_worker.views.incidents import incident_body
 from aegis_worker.views.outbox import outbox_body
 from aegis_worker.views.pages import list_body
 from aegis_worker.views.reviews import review_body
 from aegis_worker.views.stuck import stuck_body
 from aegis_worker.wiring.review import review_parts
+from aegis_worker.wiring.vault import destroying
 
 from . import answer_schemas as answers
 from . import examples
 from .incident_schemas import IncidentListSchema, IncidentsQuerySchema
-from .request_schemas import AuditLogQuerySchema, ResolutionSchema, ReviewsQuerySchema, StuckQuerySchema
+from .request_schemas import (
+    AuditLogQuerySchema,
+    ErasureRequestSchema,
+    ResolutionSchema,
+    ReviewsQuerySchema,
+    StuckQuerySchema,
+)
 
 _PAYMENT_ID = id_parameter("payment_id", PAYMENT, "A payment of any merchant.")
+# A person, or a script, waits for the answer; the rest is erased by the next request.
+_ERASES_FOR_S = 5.0
 
 blueprint = Blueprint(
     "ops",
@@ -132,6 +143,39 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
     )
     tag = {"ETag": f'"{resolved.payment.version}"'}
     return answer(resolved_body(body["resolution"], resolved), 200, tag)
+
+
+@blueprint.route("/erasures", methods=["POST"])
+@refuses(
+    "malformed_json",
+    "payload_too_large",
+    "unsupported_media_type",
+    "validation_failed",
+    "sensitive_data_rejected",
+    "vault_unavailable",
+)
+@blueprint.arguments(ErasureRequestSchema(), example=examples.ERASURE_REQUEST)
+@blueprint.response(200, answers.ErasureSchema(), example=examples.ERASURE, headers=headers())
+def erase(body: dict[str, Any]) -> Response:
+    """Erase what is known of a customer
+
+    Destroys the customer's cards in the vault. Of all their payments, in both modes, it erases what says who the customer
+    is, what the payments were paid by, what the merchant wrote freely, and what payers, gateways and endpoints told.
+    Amounts, events and attempts stay, and nothing that was erased is sent anywhere any more: payments that were not charged
+    yet fail with `payer_erased`. Where `complete` is false there was more than fits into one request: send it again. A
+    request with nothing left to erase changes nothing. The audit log keeps who asked and why.
+    """
+    web = parts().web
+    erased = erase_customer(
+        web.database,
+        body["merchant_id"],
+        body["customer_id"],
+        actor=g.operator.actor,
+        reason=body["reason"],
+        destroy=destroying(web.vault),
+        budget_s=_ERASES_FOR_S,
+    )
+    return answer(erasure_body(erased))
 
 
 @blueprint.route("/outbox")

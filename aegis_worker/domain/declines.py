@@ -154,6 +154,9 @@ DECLINES: dict[str, Decline] = {
     "merchant_cancelled": Decline(
         "action", "do_not_retry", "The merchant cancelled the payment while its payer had yet to act."
     ),
+    "payer_erased": Decline(
+        "action", "do_not_retry", "What was known of the customer was erased before the payment was charged."
+    ),
     "payer_abandoned": Decline(
         "action", "use_other_method", "The payer did not come back in time; what could be paid was cancelled."
     ),

@@ -119,6 +119,16 @@ class Payment(Struct, frozen=True):
         """Whether the state is final."""
         return self.state in TERMINAL
 
+    @property
+    def is_erased(self) -> bool:
+        """Whether what is known of its customer's person was erased, and with it by what it is paid."""
+        return self.customer.get("erased") is True
+
+    @property
+    def is_called_off(self) -> bool:
+        """Whether nothing more is to be tried: the merchant has cancelled it, or its customer was erased."""
+        return self.cancelling or self.is_erased
+
     def evolve(self, event: Event) -> Payment:
         """This payment after `event`. Raises IllegalTransition for a gap in `seq` or a state that may not follow."""
         if event.seq != self.version + 1:

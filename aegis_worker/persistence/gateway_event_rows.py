@@ -105,19 +105,27 @@ LEFT JOIN attempts charge
     before=BY_KEY,
 )
 
-# The LIMIT tells the planner how few there are. Otherwise it would read all events.
+# The LIMIT tells the planner how few there are. Otherwise it would read all events. What a gateway writes of a customer who
+# was erased is not kept.
 _SETTLE = Prepared(
     "settle_events",
     """
-UPDATE gateway_events e
-SET status = n.status, reason = n.reason, payment_id = n.payment_id,
-    due_at = statement_timestamp() + make_interval(secs => n.again_in_s),
-    keep_until = CASE n.status WHEN 'unmatched' THEN least(e.keep_until, e.received_at + make_interval(secs => $3))
-        ELSE e.keep_until END
-FROM (SELECT * FROM json_to_recordset($1) AS given(
-    gateway text, provider_event_id text, claimed_until timestamptz, status text, reason text, payment_id text,
-    again_in_s float8) LIMIT $2) n
-WHERE e.gateway = n.gateway AND e.provider_event_id = n.provider_event_id AND e.due_at = n.claimed_until
+WITH settled AS (
+    UPDATE gateway_events e
+    SET status = n.status, reason = n.reason, payment_id = n.payment_id,
+        due_at = statement_timestamp() + make_interval(secs => n.again_in_s),
+        keep_until = CASE n.status WHEN 'unmatched' THEN least(e.keep_until, e.received_at + make_interval(secs => $3))
+            ELSE e.keep_until END
+    FROM (SELECT * FROM json_to_recordset($1) AS given(
+        gateway text, provider_event_id text, claimed_until timestamptz, status text, reason text, payment_id text,
+        again_in_s float8) LIMIT $2) n
+    WHERE e.gateway = n.gateway AND e.provider_event_id = n.provider_event_id AND e.due_at = n.claimed_until
+    RETURNING e.payment_id, e.body_id
+), forgotten AS (
+    DELETE FROM gateway_event_bodies b USING settled s JOIN payments p ON p.id = s.payment_id
+    WHERE b.id = s.body_id AND p.customer ? 'erased'
+)
+SELECT count(*) FROM settled
 """,
     "json, int, float8",
     before=BY_KEY,
@@ -267,7 +275,8 @@ def settle(connection: Connection, followed: Sequence[Followed]) -> int:
         }
         for one in followed
     ]
-    return _SETTLE.execute(connection, json.dumps(rows), len(rows), KEPT_S).rowcount
+    settled: int = _SETTLE.execute(connection, json.dumps(rows), len(rows), KEPT_S).scalar_one()
+    return settled
 
 
 def retry(connection: Connection, *, gateway: str | None, ids: Sequence[str] | None) -> int:

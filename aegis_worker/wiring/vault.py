@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 from redis import Redis
 from sqlalchemy import Connection, text
 
+from aegis_worker.erasing import Destroy
 from aegis_worker.errors import ConfigurationError, DatabaseUnavailable, VaultUnavailable
 from aegis_worker.observability.core_dumps import never_dump
 from aegis_worker.persistence.database import Database
@@ -82,3 +84,19 @@ def _why_unfit_database(connection: Connection) -> list[str]:
     if not connection.execute(_IS_MIGRATED).scalar():
         return [f"{DATABASE_URL}: it has no tables yet; run `aegis vault migrate`"]
     return []
+
+
+def destroying(vault: Vault | None) -> Destroy:
+    """Destroys a customer's cards; where the vault is off there are none."""
+    return (lambda owner, customer_id: 0) if vault is None else vault.destroy_all
+
+
+@contextmanager
+def opened_destroying(settings: Settings) -> Iterator[Destroy]:
+    """The same, of the vault of these settings, which is open in the block."""
+    vault = built_vault(settings)
+    try:
+        yield destroying(vault)
+    finally:
+        if vault is not None:
+            vault.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import Aegis, RunningAegis, aegis, install
+from support.erasing import NOTHING_ERASED
 from support.merchant_server import a_sink, answers
 from support.outbox_events import a_payment, in_stream, make_due
 from support.payments import accept_one, job_of, rows
@@ -47,11 +48,13 @@ def test_migrate_goes_down_when_told_twice_and_up_again(aegis: Aegis) -> None:
 def test_erase_says_of_how_many_payments_what_was_known_is_gone(aegis: Aegis, database: Database) -> None:
     for key, customer in (("one", "cus_117"), ("two", "cus_117"), ("three", "cus_118")):
         accept_one(database, key, payer={"ip": "203.0.113.7"}, customer={"id": customer, "name": "Asha"})
-    assert aegis("erase", "--customer", "cus_117").exit_code == 2, "whose customer it is is not known"
+    erase = ("erase", "--customer", "cus_117", "--reason", "asked for it by letter")
+    assert aegis(*erase).exit_code == 2, "whose customer it is is not known"
+    assert aegis(*erase[:3], "--merchant", "m_1").exit_code == 2, "a reason is needed"
     aegis("keys", "create", "--merchant", "m_1")
-    ran = aegis("erase", "--customer", "cus_117", "--json")
-    assert ran.json == {"payer_details": 2, "customers": 2, "event_bodies": 0, "exchanges": 0}
-    again = aegis("erase", "--merchant", "m_1", "--customer", "cus_117")
+    erased = NOTHING_ERASED | {"payments": 2, "payer_details": 2}
+    assert aegis(*erase, "--json").json == {"object": "erasure", **erased, "complete": True}
+    again = aegis(*erase, "--merchant", "m_1")
     assert (again.exit_code, rows(database, "SELECT count(*) FROM payer_details")) == (0, [{"count": 1}])
 
 

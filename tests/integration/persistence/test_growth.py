@@ -10,6 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 from sqlalchemy import Connection, make_url
+from support.erasing import erase
 from support.outbox_events import claim_and_fan_out, execute, settings_with
 from support.payments import a_command, accept_all, accept_one, pipeline, rows
 from support.scripted_gateway import ScriptedGateway
@@ -34,7 +35,6 @@ from aegis_worker.persistence.claims import claim, due_by_queue
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ended_payments import ended_payments
 from aegis_worker.persistence.merchant_deliveries import of_owner
-from aegis_worker.persistence.payer_details import erase_some
 from aegis_worker.pipeline.recheck import RecheckParts, recheck
 from aegis_worker.pipeline.run import run
 from aegis_worker.purge import purge
@@ -266,7 +266,7 @@ def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseC
         "webhooks": deliver_webhooks,
         "replay": lambda: accept_one(database, "new-1"),
         "list": lambda: accept_all(a_list_of_everything(), database),
-        "erase": lambda: database.run(lambda tx: erase_some(tx, Owner("m_1", "test"), "cus_none", limit=50)),
+        "erase": lambda: erase(database, "cus_none", limit=50),
         "purge": lambda: purge(database, settings, limit=50, budget_s=5),
     }
 

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.outbox_events import execute
 from support.payments import (
     a_command,
     accept_all,
     accept_one,
-    attempts_of,
     let_pass,
-    payment_of,
     pipeline,
     rows,
     run_until_quiet,
-    story_of,
 )
 from support.scripted_gateway import ScriptedGateway, answering
 from support.statement_counts import statements_of
 
-from aegis_worker.domain.outcomes import Declined, NotFound, Operation, Unknown
+from aegis_worker.domain.outcomes import NotFound, Operation, Unknown
 from aegis_worker.domain.payer import Payer
-from aegis_worker.domain.transitions import State
-from aegis_worker.erasing import erase_customer
 from aegis_worker.persistence.database import Database
 
 ASHA = {
@@ -82,27 +76,6 @@ def test_without_a_payer_no_statement_is_made_for_one(database: Database) -> Non
     assert not any("INSERT INTO payer_details" in statement for statement in seen["without"])
 
 
-def test_what_is_erased_is_not_sent_again_even_where_the_call_would_be_repeated(database: Database) -> None:
-    gateway = takes_payer(answering(Unknown("read timeout")))
-    gateway.look_up = answering(NotFound())
-    payment_id = accept_one(database, payer=ASHA, customer=CUSTOMER).payment.id
-    parts = pipeline(database, gateway)
-    run_until_quiet(parts)
-    calls = len(gateway.calls)
-    assert calls >= 1
-    erased = erase_customer(database, "m_1", "cus_117", actor="cli:night")
-    assert erased == (1, 1, 0, 0)
-    for _ in range(6):
-        let_pass(database, 121)
-        run_until_quiet(parts)
-    repeats = gateway.calls[calls:]
-    assert all(
-        call.payer is None and call.idempotency_key != gateway.calls[0].idempotency_key for call in repeats
-    )
-    assert details(database) == []
-    assert story_of(database, payment_id)[0] == "INITIATED"
-
-
 def test_the_same_call_is_repeated_while_the_payer_is_known(database: Database) -> None:
     gateway = takes_payer(answering(Unknown("read timeout")))
     gateway.look_up = answering(NotFound())
@@ -114,80 +87,3 @@ def test_the_same_call_is_repeated_while_the_payer_is_known(database: Database) 
     first, *again = gateway.calls
     assert again
     assert all(call == first for call in again)
-
-
-def test_a_payment_whose_payer_is_erased_before_it_was_sent_goes_without(database: Database) -> None:
-    gateway = takes_payer()
-    payment_id = accept_one(database, payer=ASHA, customer=CUSTOMER).payment.id
-    erase_customer(database, "m_1", "cus_117", actor="cli:night")
-    run_until_quiet(pipeline(database, gateway))
-    assert [call.payer for call in gateway.calls] == [None]
-    assert payment_of(database, payment_id).state is State.SUCCESS
-
-
-def test_erasing_empties_what_is_known_of_one_customer_in_both_modes_and_of_no_other(
-    database: Database,
-) -> None:
-    mine = [accept_one(database, f"k{n}", payer=ASHA, customer=CUSTOMER).payment.id for n in range(3)]
-    others = [
-        accept_one(database, "other", payer=ASHA, customer={**CUSTOMER, "id": "cus_118"}),
-        accept_one(database, "theirs", payer=ASHA, customer=CUSTOMER, merchant_id="m_2"),
-    ]
-    execute(database, "UPDATE payments SET mode = 'live' WHERE id = %(id)s", id=mine[0])
-    assert erase_customer(database, "m_1", "cus_117", actor="cli:night", limit=2) == (3, 3, 0, 0)
-    left = rows(database, "SELECT payment_id FROM payer_details ORDER BY 1")
-    assert [row["payment_id"] for row in left] == sorted(other.payment.id for other in others)
-    for payment_id in mine:
-        assert payment_of(database, payment_id).customer == {"id": "cus_117", "country": "IN"}
-    assert payment_of(database, others[1].payment.id).customer == CUSTOMER
-    (entry,) = rows(database, "SELECT actor, action, details FROM audit_log")
-    assert entry == {
-        "actor": "cli:night",
-        "action": "customer.erased",
-        "details": {
-            "merchant_id": "m_1",
-            "payer_details": 3,
-            "customers": 3,
-            "event_bodies": 0,
-            "exchanges": 0,
-        },
-    }
-    assert erase_customer(database, "m_1", "cus_117", actor="cli:night") == (0, 0, 0, 0)
-
-
-def test_of_a_payment_that_has_ended_the_payer_is_erased_as_well(database: Database) -> None:
-    payment_id = accept_one(database, payer=ASHA, customer=CUSTOMER).payment.id
-    run_until_quiet(pipeline(database, takes_payer(answering(Declined("stolen_card", "43", "stolen")))))
-    before = payment_of(database, payment_id)
-    assert before.is_terminal
-    assert erase_customer(database, "m_1", "cus_117", actor="cli:night") == (1, 1, 0, 0)
-    after = payment_of(database, payment_id)
-    assert (after.state, after.version) == (before.state, before.version)
-    assert len(attempts_of(database, payment_id)) == 1
-    assert story_of(database, payment_id)[-1] == "FAILED"
-
-
-def test_what_a_gateway_wrote_of_a_customers_payment_goes_with_it_once_it_was_followed(
-    database: Database,
-) -> None:
-    for key, customer in (("one", "cus_117"), ("two", "cus_118")):
-        accept_one(database, key, customer={"id": customer})
-    run_until_quiet(pipeline(database, ScriptedGateway("a")))
-    payments = rows(database, "SELECT id, gateway_ref FROM payments ORDER BY id")
-    kept = """INSERT INTO gateway_event_bodies (id, gateway, key_id, sealed) VALUES (%(id)s, 'a', 'k', '')"""
-    event = """
-        INSERT INTO gateway_events
-            (gateway, provider_event_id, kind, gateway_ref, payment_id, status, due_at, body_id)
-        VALUES ('a', %(id)s, 'payment.succeeded', %(ref)s, %(payment_id)s, %(status)s, %(due)s, %(id)s)
-    """
-    for number, (payment, status) in enumerate(
-        (payment, status) for payment in payments for status in ("followed", "waiting")
-    ):
-        due = "now" if status == "waiting" else None
-        execute(database, kept, id=f"b{number}")
-        about = {"payment_id": payment["id"], "ref": payment["gateway_ref"]}
-        execute(database, event, id=f"b{number}", status=status, due=due, **about)
-    erased = erase_customer(database, "m_1", "cus_117", actor="cli:night")
-    assert erased == (0, 0, 1, 0)
-    left = rows(database, "SELECT id FROM gateway_event_bodies ORDER BY id")
-    assert len(left) == 3

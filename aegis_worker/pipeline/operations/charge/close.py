@@ -22,7 +22,7 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
-from aegis_worker.domain.payment import resolved
+from aegis_worker.domain.payment import Payment, resolved
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
 
 from ..absence import Missing, after_not_found
@@ -39,7 +39,7 @@ def settle_close(work: Work, answer: Answer, policy: Policy) -> Settled:
 
 def abandon(work: Work, answer: Answer, policy: Policy) -> Settled:
     """The end of a step whose payer never came back, or need not, now that nobody can pay it any more."""
-    code = "merchant_cancelled" if work.payment.cancelling else "payer_abandoned"
+    code = _because(work.payment)
     error = describe_error(code, gateway=work.subject.gateway, gateway_code=None, message="")
     heard = replace(answer, looked_up=True)
     again_in_s = recheck_in_s(work, policy)
@@ -48,6 +48,12 @@ def abandon(work: Work, answer: Answer, policy: Policy) -> Settled:
     )
     facts = resolved(work.payment, "nobody can pay it any more")
     return Settled(work, ended, facts, another_try(work, policy))
+
+
+def _because(payment: Payment) -> str:
+    if payment.is_erased:
+        return "payer_erased"
+    return "merchant_cancelled" if payment.cancelling else "payer_abandoned"
 
 
 def _closed(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> Settled:

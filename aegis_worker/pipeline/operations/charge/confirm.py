@@ -49,7 +49,7 @@ def confirm_step(work: Work, latest: Attempt) -> Step | None:
     confirm = work.job.confirm
     if (
         confirm is None
-        or work.payment.cancelling
+        or work.payment.is_called_off
         or latest.status is not AttemptStatus.ACTION_REQUIRED
         or not work.route.capabilities[latest.gateway].confirms
         or any((one.operation, one.number) == (Operation.CONFIRM, confirm.number) for one in work.attempts)

@@ -32,7 +32,7 @@ def payer_has_until_s(work: Work, policy: Policy) -> float:
 
 def is_over(work: Work, policy: Policy) -> bool:
     """Whether the payer's time is over: the merchant's cancel ends it, too."""
-    return work.payment.cancelling or work.time_of_day_s >= payer_has_until_s(work, policy)
+    return work.payment.is_called_off or work.time_of_day_s >= payer_has_until_s(work, policy)
 
 
 def new_end_s(work: Work, answer: ActionRequired, policy: Policy) -> float:
@@ -49,7 +49,7 @@ def wait_for_payer(
 
     What passes is time and no doubt, so these look-ups leave the ladder to the doubts that may follow.
     """
-    left_s = 0.0 if work.payment.cancelling else max(0.0, until_s - work.time_of_day_s)
+    left_s = 0.0 if work.payment.is_called_off else max(0.0, until_s - work.time_of_day_s)
     rung_s = rung_at_s(work.now_s - work.subject.sent_at_s, policy.verify_ladder_s)
     waiting = JobChange("waiting", "verify", run_in_s=min(rung_s, left_s), reason="the payer has to act")
     return Settled(work, ended, facts, Rest(waiting))

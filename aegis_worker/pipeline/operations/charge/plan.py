@@ -138,10 +138,17 @@ def _leaving(work: Work) -> Step | None:
 
 
 def _called_off(work: Work) -> Rest | None:
-    """The end of a payment that its merchant has cancelled and that no gateway has charged; None where nobody has.
+    """The end of a payment that its merchant has cancelled, or whose customer was erased, and that no gateway has charged;
+    None where neither is so.
 
     Once it was sent to be charged it can only fail.
     """
+    if work.payment.is_erased and _latest_refusal(work) is not None:
+        return give_up(work)
+    if work.payment.is_erased:
+        message = "what was known of the customer was erased"
+        error = describe_error("payer_erased", gateway=None, gateway_code=None, message=message)
+        return Rest(JobChange("failed", reason="payer_erased"), failed(error))
     if not work.payment.cancelling:
         return None
     if work.payment.state is State.PROCESSING:

@@ -148,7 +148,7 @@ def _pending(work: Work, outcome: Pending, answer: Answer, policy: Policy) -> Se
 
 def _unknown(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
-    may_repeat = close_of(work, latest.number) is None and not work.payment.cancelling
+    may_repeat = close_of(work, latest.number) is None and not work.payment.is_called_off
     if outcome.kind is UnknownKind.NO_LOOK_UP and may_repeat and may_repeat_unasked(work, latest):
         doubts = in_doubt(work.payment, latest.gateway, outcome.reason)
         return send_again(work, answer, policy, doubts, reason=outcome.reason)
@@ -194,7 +194,7 @@ def _nothing_told(work: Work, answer: Answer, policy: Policy) -> Settled:
 def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) -> Settled:
     latest = work.subject
     # What was given up must not be charged after all.
-    may_repeat = close_of(work, latest.number) is None and not work.payment.cancelling
+    may_repeat = close_of(work, latest.number) is None and not work.payment.is_called_off
     follows = after_not_found(work, latest, answer.asked_at_s, may_repeat=may_repeat)
     if follows is Missing.SEND_AGAIN:
         return send_again(work, answer, policy, in_doubt(work.payment, latest.gateway, "not found yet"))
