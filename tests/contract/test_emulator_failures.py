@@ -18,7 +18,8 @@ from support.payers import payer_clicks
 from support.paypal_process import granted
 from support.sandbox_process import HttpAnswer, eventually
 
-from aegis_worker.emulator.failures import FAILURES, Failure
+from aegis_worker.emulator.failure import Failure
+from aegis_worker.emulator.failures import FAILURES
 from aegis_worker.emulator.scripts import Effect, Script, Telling, Wire
 from aegis_worker.emulator.tokens import named
 

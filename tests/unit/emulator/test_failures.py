@@ -9,7 +9,8 @@ import pytest
 from aegis_worker.emulator import tokens
 from aegis_worker.emulator.adyen import cards as adyen
 from aegis_worker.emulator.braintree import instruments as braintree
-from aegis_worker.emulator.failures import FAILURES, Failure
+from aegis_worker.emulator.failure import Failure
+from aegis_worker.emulator.failures import FAILURES
 from aegis_worker.emulator.paypal import sources as paypal
 from aegis_worker.emulator.razorpay import sources as razorpay
 from aegis_worker.emulator.scripts import Script
