@@ -246,6 +246,5 @@ class RazorpayAdapter:
 
 
 def _to_refund(payments: Payments) -> Payment | None:
-    """The captured payment with most left. Whether that is enough Razorpay says, who knows what our key stands for."""
-    taken = taken_in(payments)
-    return max(taken, key=lambda one: one.amount.minor - one.refunded_minor) if taken else None
+    """The payment that was captured; of several always the same one, because a repeated refund must not be another's."""
+    return min(taken_in(payments), key=lambda one: (one.made_at, one.id), default=None)

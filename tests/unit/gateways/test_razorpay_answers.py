@@ -382,6 +382,13 @@ def test_a_refund_of_all_is_sent_again_although_nothing_seems_left() -> None:
     assert said(REFUND, listed(taken), answer(refund())) == Approved("rfnd_FP8DDKxqJif6ca")
 
 
+def test_a_repeated_refund_is_of_the_same_payment_whatever_is_left_of_it() -> None:
+    later = payment("captured", id_="pay_2", created_at=MADE_AT_S + 60)
+    for first in (TAKEN, payment("refunded", captured=True, amount_refunded=50_000)):
+        _, calls = run(adapter().refund(REFUND), listed(later, first), answer(refund()))
+        assert calls[1].path == f"/v1/payments/{PAID}/refund"
+
+
 @pytest.mark.parametrize("shown", [refund(receipt="another"), refund(minor=1), refund(payment_id="pay_2")])
 def test_a_refund_of_another_is_not_believed(shown: Any) -> None:
     assert said(REFUND, listed(TAKEN), answer(shown)).kind is UnknownKind.MISMATCH
