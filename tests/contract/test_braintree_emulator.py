@@ -179,6 +179,22 @@ def test_a_hold_is_voided_or_expires(braintree: Any, emulator: Sandbox) -> None:
         ({"merchant_account_id": "nobody"}, TRANSACTION.MerchantAccountIdIsInvalid),
         ({"order_id": "x" * 256}, TRANSACTION.OrderIdIsTooLong),
         ({"custom_fields": {"colour": "red"}}, TRANSACTION.CustomFieldIsInvalid),
+        ({"transaction_source": "a whim"}, TRANSACTION.TransactionSourceIsInvalid),
+        (
+            {"external_vault": {"status": "vaulted"}},
+            TRANSACTION.PaymentInstrumentWithExternalVaultIsInvalid,
+        ),
+        (
+            {"credit_card": VISA, "external_vault": {"status": "lost"}},
+            TRANSACTION.ExternalVault.StatusIsInvalid,
+        ),
+        (
+            {
+                "credit_card": VISA,
+                "external_vault": {"status": "vaulted", "previous_network_transaction_id": "123456789012345"},
+            },
+            TRANSACTION.ExternalVault.PreviousNetworkTransactionIdIsInvalid,
+        ),
         ({"payment_method_token": "nothing"}, TRANSACTION.PaymentMethodTokenIsInvalid),
         ({"payment_method_token": "tok_hard_no_such"}, TRANSACTION.PaymentMethodTokenIsInvalid),
         ({"payment_method_nonce": "nothing"}, TRANSACTION.PaymentMethodNonceUnknown),
@@ -234,6 +250,15 @@ def test_a_sale_is_declined_or_rejected(
     )
     assert booked(emulator, shown)["authorized"] == 0
     assert braintree.transaction.find(shown.id).status == status
+
+
+def test_a_card_that_the_merchant_keeps_pays_again_by_the_networks_id_of_the_first_time(
+    braintree: Any,
+) -> None:
+    first = sold(braintree, credit_card=VISA, external_vault={"status": "will_vault"})
+    earlier = {"status": "vaulted", "previous_network_transaction_id": first.network_transaction_id}
+    later = sold(braintree, credit_card=VISA, external_vault=earlier, transaction_source="unscheduled")
+    assert later.network_transaction_id != first.network_transaction_id
 
 
 @pytest.mark.parametrize(
@@ -325,6 +350,7 @@ class TestSearch:
         assert self.found(braintree, TransactionSearch.id == paid.id) == [paid.id]
         assert self.found(braintree, TransactionSearch.order_id == "nobody's") == []
 
+    @pytest.mark.slow
     def test_more_than_a_page_is_found_page_by_page(self, braintree: Any) -> None:
         order_id = f"pay_{uuid.uuid4().hex}-a1"
         made = [sold(braintree, order_id=order_id, amount=f"{cents / 100:.2f}").id for cents in range(1, 53)]

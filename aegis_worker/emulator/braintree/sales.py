@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..ledger import Document, Transaction
+from ..network_ids import network_id_of
 from ..operations import carry_out
 from ..payments import Payment, Status
 from ..script_table import OK
@@ -22,6 +23,7 @@ from .paying import consume, instrument_of, keep_in_vault
 from .rules import breaks
 from .settling import PENDING, submitted
 from .shapes import KIND, SALE, Family, answered, moved, new_body, new_id, transaction_object
+from .stored import check_stored
 
 _SALE_TYPE = "sale"
 
@@ -38,6 +40,7 @@ def new_sale(books: BraintreeBooks, tx: Transaction, call: Call) -> Subject:
         raise Refused("amount_required", shown)
     order_id = bodies.order_id_of(body, shown)
     custom_fields = bodies.custom_fields_of(body, shown)
+    check_stored(body, shown)
     instrument = instrument_of(tx, call, order_id)
     script = script_of(instrument.token, amount, books.options.name)
     if script is None:
@@ -117,7 +120,10 @@ def _approved(
     books: BraintreeBooks, tx: Transaction, one: Document, payment: Payment, script: Script, now: float
 ) -> Document:
     code, text = APPROVED
-    fields: dict[str, Any] = {"network_id": _network_id(one.id, payment), "expires": None}
+    fields: dict[str, Any] = {
+        "expires": None,
+        "network_id": network_id_of(one.id) if payment.method == "card" else "",
+    }
     if payment.status is Status.SUCCEEDED:
         one = moved(one, "authorized", now)
         return submitted(books, tx, one, payment, script, now, response=code, response_text=text, **fields)
@@ -140,15 +146,6 @@ def _as_it_will_be(one: Document, payment: Payment, at: float) -> Document:
     status = "submitted_for_settlement" if payment.capture_method == "automatic" else "authorized"
     code, text = APPROVED
     return moved(one, status, at, response=code, response_text=text)
-
-
-def _network_id(own_id: str, payment: Payment) -> str:
-    """Fifteen digits, as Visa gives them."""
-    return (
-        str(int.from_bytes(own_id.encode(), "big") % 10**15).rjust(15, "0")
-        if payment.method == "card"
-        else ""
-    )
 
 
 def _declined(tx: Transaction, call: Call, subject: Subject, error_code: str) -> Done:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 _TRANSACTION = ("transaction",)
 _CARD = ("transaction", "credit_card")
+_EXTERNAL_VAULT = ("transaction", "external_vault")
 _KEY = "api_request_key"
 
 
@@ -49,6 +50,23 @@ VALIDATIONS = {
     "expiration_invalid": Validation("81710", "Expiration date is invalid.", "expiration_date", _CARD),
     "cvv_invalid": Validation(
         "81707", "CVV must be 4 digits for American Express and 3 for others.", "cvv", _CARD
+    ),
+    "source_invalid": Validation("915133", "Transaction source is invalid.", "transaction_source"),
+    "external_instrument": Validation(
+        "915176", "This payment instrument does not support external vaults.", "external_vault"
+    ),
+    "external_status": Validation("915175", "External vault status is invalid.", "status", _EXTERNAL_VAULT),
+    "external_status_earlier": Validation(
+        "915177",
+        "External vault status is invalid with a previous network transaction ID.",
+        "status",
+        _EXTERNAL_VAULT,
+    ),
+    "external_earlier": Validation(
+        "915179",
+        "Previous network transaction ID is invalid.",
+        "previous_network_transaction_id",
+        _EXTERNAL_VAULT,
     ),
     "not_voidable": Validation(
         "91504",
