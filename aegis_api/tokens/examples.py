@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aegis_worker.domain.cards import VaultedCard
+from aegis_worker.views.pages import list_body
 from aegis_worker.views.tokens import token_body
 
 _MADE_AT = datetime(2026, 11, 20, 9, 30, 0, tzinfo=UTC)
@@ -32,3 +33,4 @@ TOKEN_REQUEST: Mapping[str, Any] = {
     "customer": {"id": "cus_117"},
 }
 TOKEN: Mapping[str, Any] = token_body(A_CARD, _MADE_AT)
+TOKENS: Mapping[str, Any] = list_body([token_body(A_CARD, _MADE_AT)], None)

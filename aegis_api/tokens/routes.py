@@ -17,11 +17,12 @@ from aegis_worker.errors import NotFound, VaultOff
 from aegis_worker.ids import CARD
 from aegis_worker.strict_json import request_hmac
 from aegis_worker.vault.vault import TokenRequest, Vault
+from aegis_worker.views.pages import list_body
 from aegis_worker.views.tokens import token_body
 
 from . import examples
 from .card_schemas import identity
-from .schemas import KEPT, TokenRequestSchema, TokenSchema
+from .schemas import KEPT, TokenListSchema, TokenRequestSchema, TokenSchema, TokensQuerySchema
 
 blueprint = Blueprint(
     "tokens", __name__, url_prefix="/v1", description="Tokens for cards, where the card vault is on."
@@ -81,6 +82,21 @@ def create_token(body: dict[str, Any]) -> Response:
     replayed = {"Idempotent-Replayed": "true"} if token.replayed else {}
     where = {"Location": f"/v1/tokens/{token.card.token}"}
     return answer(token_body(token.card, token.created_at), 201, {**where, **replayed})
+
+
+@blueprint.route("/tokens")
+@refuses("validation_failed", "vault_off", "vault_unavailable")
+@blueprint.arguments(TokensQuerySchema(), location="query")
+@blueprint.response(200, TokenListSchema(), example=examples.TOKENS, headers=headers())
+def list_tokens(query: dict[str, Any]) -> Response:
+    """List a customer's cards
+
+    Those that are kept, newest first, at most 100: what the customer may choose from, or be charged by without being there.
+    """
+    tokens = [made.card.token for made in vault().of_customer(g.owner, query["customer_id"])]
+    found = vault().look_at(g.owner, tokens)
+    kept = [found[token] for token in tokens if token in found]
+    return answer(list_body([token_body(made.card, made.created_at) for made in kept], None))
 
 
 @blueprint.route("/tokens/<token_id>", parameters=[_TOKEN_ID])

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from aegis_api.http.documented import Answer, one_of, text, time, whole
-from aegis_api.http.fields import BodySchema, Fault, Object, OneOf, Text
+from aegis_api.http.fields import BodySchema, Fault, Object, OneOf, StrictSchema, Text
 from aegis_worker.domain.card_networks import NETWORKS
 
 from .card_schemas import CardField
@@ -56,6 +56,16 @@ class TokenRequestSchema(BodySchema):
         return loaded
 
 
+class TokensQuerySchema(StrictSchema):
+    """GET /v1/tokens."""
+
+    customer_id = Text(
+        255,
+        required=True,
+        metadata={"description": "The merchant's own id of the customer, as it was given."},
+    )
+
+
 class TokenSchema(Answer):
     """A card in the vault. What is shown here is all that leaves the vault, but for calls to gateways."""
 
@@ -74,3 +84,11 @@ class TokenSchema(Answer):
         metadata={"description": "Whether its security code is held now, for the next payment with it."},
     )
     created_at = time()
+
+
+class TokenListSchema(Answer):
+    """A customer's newest cards that are kept; they always fit on one page."""
+
+    data = fields.List(fields.Nested(TokenSchema), required=True)
+    has_more = fields.Boolean(required=True)
+    next_cursor = text(none=True)

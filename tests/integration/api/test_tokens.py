@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.api_client import Api, Merchant, Reply, codes, start_api
+from support.documented_answers import follows
 from support.vaults import NEXT_YEAR, VaultStores, a_card, as_given, vault_on
 
 from aegis_worker.domain.modes import Owner
@@ -167,3 +168,34 @@ def test_while_a_store_of_the_vault_is_silent_nothing_is_taken(
     assert vault.by_key() == {}
     assert vault.memory.count() == (0, 0)
     no_database.close()
+
+
+def test_a_customers_kept_cards_are_listed_newest_first_for_their_merchant_alone(
+    api: Api, shop: Merchant
+) -> None:
+    first = post(shop, usage="kept", customer={"id": "cus_1"}).json
+    second = post(
+        shop,
+        key="t-2",
+        card=as_given(a_card("5555555555554444", cvc=None)),
+        usage="kept",
+        customer={"id": "cus_1"},
+    ).json
+    post(shop, key="t-3", usage="kept", customer={"id": "cus_2"})
+    post(shop, key="t-4")
+    listed = shop.get("/v1/tokens?customer_id=cus_1")
+    follows(shop.get("/openapi.json").json, "/v1/tokens", "get", listed)
+    assert listed.json["data"] == [second, first]
+    stranger = api.merchant("mer_b")
+    assert stranger.get("/v1/tokens?customer_id=cus_1").json["data"] == []
+    assert shop.get("/v1/tokens").status_code == 422, "whose, has to be said"
+    shop.delete(f"/v1/tokens/{second['id']}")
+    assert shop.get("/v1/tokens?customer_id=cus_1").json["data"] == [first]
+
+
+def test_an_erased_customer_has_no_cards_any_more(api: Api, shop: Merchant) -> None:
+    token = post(shop, usage="kept", customer={"id": "cus_1"}).json["id"]
+    request = {"merchant_id": "mer_a", "customer_id": "cus_1", "reason": "asked for it"}
+    assert api.operator().post("/v1/ops/erasures", json=request).json["cards"] == 1
+    assert shop.get(f"/v1/tokens/{token}").status_code == 404
+    assert shop.get("/v1/tokens?customer_id=cus_1").json["data"] == []
