@@ -229,7 +229,7 @@ class BraintreeAdapter:
             return listed
         if not listed:
             return NotFound()
-        found = found_transactions(listed, (yield self._calls.fetch(listed)), self._reader)
+        found = found_transactions(listed, (yield self._calls.fetch(listed, query.reference)), self._reader)
         return found if isinstance(found, Unknown) else chosen(query, found)
 
     def _refund(self, query: StatusQuery) -> Flow[Lookup]:

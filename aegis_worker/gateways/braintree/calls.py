@@ -78,13 +78,13 @@ class Calls:
 
     def search(self, reference: str) -> HttpCall:
         """The call that lists the ids of the transactions with this order id."""
-        criteria = {"search": {"order-id": {"is": reference}}}
-        return self._post("transactions/advanced_search_ids", criteria, only_reads=True)
+        criteria = {"order-id": {"is": reference}}
+        return self._post("transactions/advanced_search_ids", {"search": criteria}, only_reads=True)
 
-    def fetch(self, transaction_ids: Sequence[str]) -> HttpCall:
-        """The call that shows these transactions, at most a page of them."""
-        criteria = {"search": {"ids": list(transaction_ids)}}
-        return self._post("transactions/advanced_search", criteria, only_reads=True)
+    def fetch(self, transaction_ids: Sequence[str], reference: str | None = None) -> HttpCall:
+        """The call that shows these transactions, at most a page of them; those that have the order id, if one is given."""
+        criteria = {"order-id": reference and {"is": reference}, "ids": list(transaction_ids)}
+        return self._post("transactions/advanced_search", {"search": criteria}, only_reads=True)
 
     def look_up_dispute(self, dispute_id: str) -> HttpCall:
         """The call that shows a dispute."""

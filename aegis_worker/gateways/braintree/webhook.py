@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.errors import InvalidWebhook
 
@@ -142,7 +143,7 @@ def _of_transaction(event_id: str, what: str, about: Transaction) -> GatewayEven
     if captured is not None and what != "settled":
         return GatewayEvent(event_id, captured, about.id, f"capture.{what}", account=about.account)
     # What a capture took is no longer the payment's amount.
-    amount = about.amount if captured is None else None
+    amount = Money(about.authorized_minor, about.amount.currency) if captured is None else None
     return GatewayEvent(event_id, about.order_id, about.id, f"payment.{what}", amount, account=about.account)
 
 

@@ -196,7 +196,7 @@ def test_look_ups() -> None:
     lost = adapter().find_by_reference(LOST)
     search, fetch = run(lost, ids(SALE), listed(transaction()))[1]
     same_as_sdk(search, lambda gateway: gateway.transaction.search(criterion))
-    assert written(fetch) == {"search": {"ids": [SALE]}}
+    assert written(fetch) == {"search": {"order_id": {"is": LOST.reference}, "ids": [SALE]}}
     assert all(call.only_reads for call in (by_id, search, fetch))
 
 
