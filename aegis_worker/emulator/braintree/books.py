@@ -17,6 +17,7 @@ from ..scripts import MOVING, Script
 from ..sending import Wording
 from . import events
 from .contests import dispute_object
+from .duplicates import TWIN
 from .errors import Bare, BraintreeWording, xml_reply
 from .instruments import kept, script_of
 from .settling import BACK, note, settle
@@ -168,8 +169,10 @@ class BraintreeBooks(Books):
                 note(self, tx, sale, payment, kind, now)
 
     def settle_document(self, tx: Transaction, document: Document, now: float) -> None:
-        """Make of it what is due: of a transaction that goes on by itself, of a dispute."""
+        """Make of it what is due: a transaction goes on by itself, its like are no duplicates any more, a dispute ends."""
         if document.kind == KIND:
             settle(self, tx, document, self.payment_of(tx, document), now)
+        elif document.kind == TWIN:
+            tx.drop_document(document.id)
         else:
             super().settle_document(tx, document, now)

@@ -6,11 +6,10 @@ import hashlib
 from dataclasses import astuple, dataclass
 
 from ..ledger import Document, Transaction
-from .books import BraintreeBooks
 from .shapes import KIND
 
 WINDOW_S = 30.0
-_KIND = "twin"
+TWIN = "twin"
 # A sale in one of these is none that another could duplicate.
 _NOT_APPROVED = frozenset({"failed", "gateway_rejected", "processor_declined", "settlement_declined"})
 
@@ -28,18 +27,18 @@ class Twin:
     @property
     def id(self) -> str:
         """Of the document that knows the latest of them."""
-        return f"{_KIND}_{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:32]}"
+        return f"{TWIN}_{hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:32]}"
 
 
-def twin_of(books: BraintreeBooks, tx: Transaction, twin: Twin, now: float) -> str:
+def twin_of(tx: Transaction, twin: Twin) -> str:
     """The transaction that a sale would repeat, empty where there is none. One that is still under way counts, too."""
-    found = tx.document(_KIND, twin.id)
-    if found is None or now >= found.body["at"] + WINDOW_S:
+    found = tx.document(TWIN, twin.id)
+    if found is None:
         return ""
     first = tx.document(KIND, found.body["transaction"])
     return first.id if first is not None and first.body["status"] not in _NOT_APPROVED else ""
 
 
 def remember(tx: Transaction, twin: Twin, own_id: str, now: float) -> None:
-    """A sale was approved, or is under way."""
-    tx.put_document(Document(twin.id, _KIND, None, {"transaction": own_id, "at": now}))
+    """A sale was approved, or is under way; for so long its like are duplicates."""
+    tx.put_document(Document(twin.id, TWIN, None, {"transaction": own_id}, now + WINDOW_S))

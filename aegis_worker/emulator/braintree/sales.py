@@ -84,7 +84,7 @@ def sell(books: BraintreeBooks, tx: Transaction, call: Call, subject: Subject, s
     instrument = Instrument(**one.body["instrument"])
     consume(tx, call, payment.reference)
     twin = Twin(call.merchant, payment.amount, payment.currency, payment.reference, instrument.identity)
-    first = "" if call.key else twin_of(books, tx, twin, call.now)
+    first = "" if call.key else twin_of(tx, twin)
     rejection, verified = breaks(call.body, instrument)
     one = replace(one, body={**one.body, **verified, "duplicate_of": first})
     script = _as_braintree_does(script, payment, "duplicate" if first else rejection)

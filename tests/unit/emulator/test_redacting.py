@@ -29,6 +29,10 @@ def test_headers_that_prove_who_is_asking_lose_their_value() -> None:
         ('{"security_code":1234}', '{"security_code":[redacted]}'),
         ("card[cvc]=123&a=b", "card[cvc]=[redacted]&a=b"),
         ("payment_method_data%5Bcard%5D%5Bcvc%5D=123", "payment_method_data%5Bcard%5D%5Bcvc%5D=[redacted]"),
+        (
+            "<credit-card><number>4111111111111111</number><cvv>123</cvv></credit-card>",
+            "<credit-card><number>[redacted]</number><cvv>[redacted]</cvv></credit-card>",
+        ),
         ('{"access_token": "A21AA"}', '{"access_token": "[redacted]"}'),
     ],
 )
