@@ -41,7 +41,7 @@ class Reach:
 class Asked:
     """One call, as far as its script is chosen by it. `script`: what its token or amount (in minor units) names.
 
-    The names in `headers` are in lower case.
+    The names in `headers` are in lower case. `may_be_struck`: whether the faults of the instance choose where nothing does.
     """
 
     operation: str
@@ -49,6 +49,7 @@ class Asked:
     script: Script = OK
     token: str = ""
     amount: int = 0
+    may_be_struck: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Choice:
 
     def _of_payment(self, asked: Asked) -> Script:
         script = asked.script
-        if script is OK and asked.operation == "charge":
+        if script is OK and asked.operation == "charge" and asked.may_be_struck:
             script = self.faults.script_for_plain_charge()
         if script is OK and asked.operation in self.reach.ends_later:
             script = self.faults.script_for_plain_movement(asked.operation)

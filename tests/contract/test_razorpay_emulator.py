@@ -363,6 +363,15 @@ class TestCapturing:
         assert client.payment.fetch(payment)["status"] == "authorized"
         assert client.payment.capture(payment, AMOUNT, {"currency": "INR"})["status"] == "captured"
 
+    def test_a_share_of_the_charges_that_fails_is_met_by_who_captures(
+        self, client: Any, emulator: Sandbox, raw: RazorpayClient
+    ) -> None:
+        emulator.set_faults(fail_share=1, fail_script="500_nocharge")
+        place = f"/v1/payments/{paid(emulator, client)}/capture"
+        assert raw.post(place, {"amount": AMOUNT, "currency": "INR"}).status == 500
+        emulator.set_faults(fail_share=1, fail_script="soft_try_again")
+        assert payer_pays(emulator.url, ordered(client)).status == 400
+
 
 def plain() -> dict[str, Any]:
     """An order that is captured by hand, and says nothing of how long it waits."""

@@ -177,6 +177,11 @@ class RazorpayBooks(Books):
             found = tx.document("order", order_id)
             return str(found.body["paid_by"]) if found else ""
 
+    def script_of_charge(self, payment: Payment) -> Script:
+        """The same, or, where that says nothing, what the faults of the whole instance do to a share of the charges."""
+        script = script_of(payment.token, payment.amount, self.options.name)
+        return self.faults.script_for_plain_charge() if script is OK else script
+
     def charge_id(self, tx: Transaction, payment: Payment) -> str:
         """Its order's, which the merchant has made: the payer makes the payments of it, and may make several."""
         return self._order_of(tx, payment).id

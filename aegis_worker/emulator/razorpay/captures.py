@@ -19,7 +19,7 @@ from .sources import at_capture
 def captured(books: RazorpayBooks, tx: Transaction, call: Call) -> Subject:
     """The payment that a call captures. Raises Refused."""
     paid = books.paid(tx, call.target)
-    script = at_capture(books.script_of_token(tx, paid.payment))
+    script = at_capture(books.script_of_charge(paid.payment))
     return Subject(paid.payment, paid.order, script, "capture")
 
 

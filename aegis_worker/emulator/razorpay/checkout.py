@@ -22,7 +22,7 @@ from .errors import Refused, invalid
 from .events import signature
 from .orders import attempted, new_payment
 from .shapes import new_id, payment_status
-from .sources import at_checkout, script_of, source_of
+from .sources import at_checkout, source_of
 
 
 def already_paid(order_id: str) -> Refused:
@@ -52,7 +52,7 @@ def payer_of(books: RazorpayBooks, tx: Transaction, call: Call) -> Subject:
         "is_authorized": False,
         "notes": notes_of(call.body),
     }
-    script = at_checkout(script_of(payment.token, payment.amount, books.options.name))
+    script = at_checkout(books.script_of_charge(payment))
     return Subject(payment, order, script, "charge", about)
 
 

@@ -73,7 +73,15 @@ class RazorpayGateway:
             return self._replay(kept, call)
         subject = _SUBJECTS[call.name](self._books, tx, call)
         payment = subject.payment
-        asked = Asked(subject.operation, call.headers, subject.script, payment.token, payment.amount)
+        # What strikes a charge is shared out between the payer and who captures before.
+        asked = Asked(
+            subject.operation,
+            call.headers,
+            subject.script,
+            payment.token,
+            payment.amount,
+            may_be_struck=False,
+        )
         script = self._books.conduct.script_for(tx, payment, asked)
         done = None if script.effect is Effect.NOTHING else self._do(tx, call, subject, script)
         sent = sent_as(done.reply if done else None, script, self._books.wording)
