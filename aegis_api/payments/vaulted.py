@@ -22,11 +22,26 @@ _UNKNOWN = "The vault has no such card of yours: it was destroyed, or was for a 
 _NOT_KEPT = "This card is for a single payment, and is forgotten before one for later is due: take a token that is kept."
 
 
-class ToHold(NamedTuple):
-    """A card for a single payment, to be sealed before the payment is accepted."""
+class ToHold:
+    """A card for a single payment, to be sealed before the payment is accepted.
 
-    known: VaultedCard
-    card: Card
+    It lets go of the card as it is sealed: a refusal that is kept with the request it refuses forms a cycle with the
+    request's frames, and what these hold would stay in memory until the collector comes.
+    """
+
+    def __init__(self, known: VaultedCard, card: Card) -> None:
+        self.known = known
+        self._card: Card | None = card
+
+    def seal(self, vault: Vault, owner: Owner) -> None:
+        """Have the vault hold the card. Raises VaultUnavailable."""
+        card, self._card = self._card, None
+        assert card is not None
+        vault.hold(owner, self.known, card)
+
+    def let_go(self) -> None:
+        """Hold the card no longer."""
+        self._card = None
 
 
 class Method(NamedTuple):
@@ -51,10 +66,10 @@ def method_of(
 ) -> Method | None:
     """How the payment method of a validated body is read; None where the vault has nothing to do with it.
 
-    `found`: the cards of the owner's among `vault_tokens`.
+    Takes the card itself out of the body. `found`: the cards of the owner's among `vault_tokens`.
     """
     method = body["payment_method"]
-    card = method.get("card")
+    card = method.pop("card", None)
     if card is not None:
         return _of_card(method, card, vault, owner)
     is_asked = method.get("gateway") == VAULT
@@ -75,8 +90,7 @@ def method_of(
 
 def _of_card(method: Mapping[str, Any], card: Card, vault: Vault | None, owner: Owner) -> Method:
     if vault is None:
-        without = {name: value for name, value in method.items() if name != "card"}
-        return Method(without, without, refused=MethodRefused(_CARD_POINTER, "vault_off", _OFF))
+        return Method(method, method, refused=MethodRefused(_CARD_POINTER, "vault_off", _OFF))
     known = vault.vaulted(owner, card, kept=False)
     asked = {**method, "card": identity(card, known.fingerprint)}
     return Method(asked, _stored(method, known, with_code=card.cvc is not None), ToHold(known, card))
@@ -103,7 +117,8 @@ def accept_held(
     Raises VaultUnavailable, with nothing written, and what `Intake.accept` raises.
     """
     if command.refused is None:
-        vault.hold(owner, to_hold.known, to_hold.card)
+        to_hold.seal(vault, owner)
+    to_hold.let_go()
     try:
         accepted = intake.accept(command)
     except DatabaseUnavailable:
