@@ -36,14 +36,18 @@ def command() -> None:
 
 
 @command.command(epilog=examples("aegis vault migrate"))
-def migrate() -> None:
+@json_option
+def migrate(as_json: bool) -> None:
     """Bring the schema of the vault's own database up to date."""
     settings = load_settings().vault
     if settings is None:
         raise ConfigurationError(_OFF)
     configure_logs("WARNING")
     upgrade(settings.database_url)
-    print_facts("The vault's schema", {"result": "up to date"})
+    if as_json:
+        print_json({"schema": "up to date"})
+    else:
+        print_facts("The vault's schema", {"result": "up to date"})
 
 
 @command.command(epilog=examples("aegis vault status --json"))
@@ -66,7 +70,8 @@ def status(as_json: bool) -> None:
 
 
 @command.command(name="reseal", epilog=examples("aegis vault reseal"))
-def reseal_cards() -> None:
+@json_option
+def reseal_cards(as_json: bool) -> None:
     """Seal every kept card anew with the newest key, so that older keys can be taken out.
 
     May run while payments are made, and be stopped and run again.
@@ -76,7 +81,10 @@ def reseal_cards() -> None:
         outdated = sum(count for key, count in vault.by_key().items() if key != newest)
         with progress("cards", outdated) as advance:
             resealed = reseal(vault, advance)
-    print_facts("Resealed", {"cards": resealed, "with the key": newest})
+    if as_json:
+        print_json({"resealed": resealed, "key": newest})
+    else:
+        print_facts("Resealed", {"cards": resealed, "with the key": newest})
 
 
 def _role(key: str, ring: tuple[str, ...]) -> str:
