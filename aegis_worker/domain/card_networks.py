@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from .declines import DECLINES
+from .declines import DECLINES, OF_THE_VAULT
 
 NETWORKS = ("amex", "diners", "discover", "jcb", "mastercard", "rupay", "unionpay", "visa")
 
@@ -41,6 +41,7 @@ _NOT_THE_ISSUER = frozenset(
         "no_eligible_gateway",
         "card_barred",
         "card_retry_limit",
+        *OF_THE_VAULT,
     }
 )
 
@@ -87,13 +88,15 @@ class Barred:
     because: str
 
 
-def card_key(merchant_id: str, token: str) -> bytes:
-    """What the declines of one card at one merchant are counted under: SHA-256, 32 bytes.
+def card_key(merchant_id: str, name: str) -> bytes:
+    """What the declines of one card at one merchant are counted under: SHA-256, 32 bytes. `name`: what the card is known
+    by (`instruments.names_of_card`).
 
-    A hash for its fixed length, not for secrecy: a token is no card number, and stands on the payment as it is. Two tokens
-    of one card are two cards here, unless a payment carries both: its card is looked up under all its tokens.
+    A hash for its fixed length, not for secrecy: a name is no card number, and stands on the payment as it is. Two tokens
+    that gateways issued of one card are two cards here, unless a payment carries both: its card is looked up under all its
+    names. The vault knows its cards, so two tokens of one card are one there.
     """
-    return hashlib.sha256(f"{merchant_id}\0{token}".encode()).digest()
+    return hashlib.sha256(f"{merchant_id}\0{name}".encode()).digest()
 
 
 def counts_for_caps(network: str | None, code: str) -> bool:

@@ -142,6 +142,24 @@ DECLINES: dict[str, Decline] = {
         "retry_later",
         "Not sent: the card was declined as often as its network allows in a day or in 30 days.",
     ),
+    "card_gone": Decline(
+        "invalid",
+        "use_other_method",
+        "Not sent: the card vault does not hold the card any more, because it was destroyed or its time was over.",
+    ),
+    "security_code_gone": Decline(
+        "invalid",
+        "use_other_method",
+        "Not sent: the card's security code is kept for 15 minutes at most, and no gateway had taken the payment by then.",
+    ),
+    "vault_misconfigured": Decline(
+        "technical",
+        "retry_later",
+        "Not sent: the card vault holds the card and can't open it, because a key is missing or wrong.",
+    ),
+    "vault_unavailable": Decline(
+        "technical", "retry_later", "Not sent: the card vault did not answer, time and again."
+    ),
     "lost_card": Decline("fraud", "do_not_retry", "The card is reported lost.", never_again=True),
     "stolen_card": Decline("fraud", "do_not_retry", "The card is reported stolen.", never_again=True),
     "pickup_card": Decline("fraud", "do_not_retry", "The issuer wants the card kept.", never_again=True),
@@ -178,6 +196,9 @@ DECLINES: dict[str, Decline] = {
     ),
 }
 
+# What ends a payment before any gateway was sent its card: it says nothing about gateway, issuer or card.
+OF_THE_VAULT = frozenset({"card_gone", "security_code_gone", "vault_misconfigured", "vault_unavailable"})
+
 # A gateway whose credentials are wrong refuses before doing anything: another gateway may still take the payment.
 _MAY_FAIL_OVER: frozenset[str] = frozenset({"gateway_misconfigured"})
 
@@ -190,8 +211,10 @@ def may_fail_over(code: str) -> bool:
 def describe_error(
     code: str, *, gateway: str | None, gateway_code: str | None, message: str
 ) -> dict[str, str | None]:
-    """`last_error` as it stands on the payment, in events and in the API."""
+    """`last_error` as it stands on the payment, in events and in the API. The vault's own codes are no gateway's."""
     decline = DECLINES[code]
+    if code in OF_THE_VAULT:
+        gateway = gateway_code = None
     return {
         "code": code,
         "category": decline.category,

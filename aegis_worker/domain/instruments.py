@@ -1,5 +1,8 @@
 """What a payer pays with, as each gateway gets to see it: a token belongs to the gateway account that issued it. Pure.
 
+A card of the vault (`cards.is_vaulted`) is no gateway's: its token is for the vault, and any gateway that takes cards by
+number may be sent the card itself.
+
 A payment's `payment_method` carries one token (`token`), with the `gateway` that issued it where that is known, or one for
 each of several gateways (`tokens`). A token without a gateway is bare: it is for the sandboxes, which take each other's
 tokens. A real gateway's token must never reach another gateway, which might charge it (design D13).
@@ -11,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .modes import Mode
+
+from .cards import is_vaulted
 
 # How the tokens of a payment stand in its `payment_method`. Gateways are shown their own alone.
 _OF_SEVERAL = frozenset({"token", "gateway", "tokens"})
@@ -34,28 +39,43 @@ def named_gateways(method: Mapping[str, Any]) -> tuple[str, ...]:
     """The gateways that it says it has tokens of."""
     if "tokens" in method:
         return tuple(method["tokens"])
-    return (method["gateway"],) if "gateway" in method else ()
+    return (method["gateway"],) if "gateway" in method and not is_vaulted(method) else ()
 
 
 def token_for(method: Mapping[str, Any], gateway: str) -> str | None:
-    """The token that this gateway may be shown: its own, or a bare one; None where there is none."""
+    """The token that this gateway may be shown: its own, a bare one, or the vault's, which says nothing to it; None where
+    there is none.
+    """
     if "tokens" in method:
         token: str | None = method["tokens"].get(gateway)
+        return token
+    if is_vaulted(method):
+        token = method["token"]
         return token
     return method.get("token") if method.get("gateway", gateway) == gateway else None
 
 
-def tokens_of(method: Mapping[str, Any]) -> Iterator[str]:
-    """All its tokens. They stand for the same card."""
-    if "tokens" in method:
+def names_of_card(method: Mapping[str, Any]) -> Iterator[str]:
+    """All that its card is known by: its tokens, which stand for the same card, or the vault's fingerprint of it."""
+    if is_vaulted(method):
+        yield _by_fingerprint(method)
+    elif "tokens" in method:
         yield from method["tokens"].values()
     elif "token" in method:
         yield method["token"]
 
 
+def name_of_card(method: Mapping[str, Any], gateway: str) -> str | None:
+    """What the card is known by that this gateway was sent; None where that is nothing."""
+    return _by_fingerprint(method) if is_vaulted(method) else token_for(method, gateway)
+
+
 def as_seen_by(method: Mapping[str, Any], gateway: str) -> Mapping[str, Any]:
-    """The payment method as its gateway gets it: with its own token as `token`, and nobody else's."""
-    if _OF_SEVERAL.isdisjoint(method.keys() - {"token"}):
+    """The payment method as its gateway gets it: with its own token as `token`, and nobody else's.
+
+    A card of the vault is the same for each of them.
+    """
+    if _OF_SEVERAL.isdisjoint(method.keys() - {"token"}) or is_vaulted(method):
         return method
     seen = {name: value for name, value in method.items() if name not in _OF_SEVERAL}
     token = token_for(method, gateway)
@@ -76,3 +96,8 @@ def missing_field(method: Mapping[str, Any], gateway: str, needs: frozenset[str]
 def likeness(method: Mapping[str, Any]) -> tuple[object, ...]:
     """Two payment methods with the same likeness may go to the same gateways."""
     return method["type"], tuple(sorted(method)), named_gateways(method), is_bare(method) and method["token"]
+
+
+def _by_fingerprint(method: Mapping[str, Any]) -> str:
+    """Two tokens of one card have the same; no gateway's token looks like it, because tokens have no space."""
+    return f"vault {method['fingerprint']}"

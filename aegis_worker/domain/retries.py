@@ -8,11 +8,12 @@ from enum import StrEnum
 
 
 class NotSentKind(StrEnum):
-    """Why nothing was sent."""
+    """Why nothing was sent. VAULT: the card vault did not answer, whichever gateway it was for."""
 
     NETWORK_ERROR = "NETWORK_ERROR"
     TIMEOUT = "TIMEOUT"
     RATE_LIMIT = "RATE_LIMIT"
+    VAULT = "VAULT"
 
 
 @dataclass(frozen=True, slots=True)

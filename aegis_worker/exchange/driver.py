@@ -12,18 +12,21 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
+from aegis_worker.domain.cards import Card
 from aegis_worker.domain.gateway_events import Told
-from aegis_worker.domain.outcomes import NotSent, Unknown
+from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.errors import DatabaseUnavailable
-from aegis_worker.gateways.kit.flows import Flow, HttpCall, NoAnswer, Pause, Recall
+from aegis_worker.gateways.kit.flows import Flow, HttpCall, NoAnswer, OpenCard, Pause, Recall
 
+from .opening import Opener
 from .transfers import Done, Result
 
 log = structlog.get_logger(__name__)
 
 # No operation of a gateway that we know takes more than three calls.
 MOST_CALLS = 8
+_WITHOUT_VAULT = Opener()
 _NO_TIME = NotSent("no time was left for the call", kind=NotSentKind.TIMEOUT)
 T = TypeVar("T")
 # Takes a call, its result, when it began (monotonic) and how long it took in milliseconds.
@@ -61,18 +64,19 @@ def make(
     may_leave: Callable[[], bool] | None = None,
     notes: Notes | None = None,
     read_told: ReadTold = nothing_told,
+    opener: Opener = _WITHOUT_VAULT,
 ) -> None:
     """Tell `done` what the flow returns or, if a call without an answer ended it, that call's outcome.
 
-    A flow that needs no call ends before this returns; others end on the engine's thread. All calls together take no
+    A flow that needs no call ends before this returns; others end on the engine's thread, or where their card could not be
+    had from the vault, on one of the opener's. All calls together take no
     longer than `within_s`; a call for which no time is left is not sent, nor one that changes something where `may_leave`
     says no. The flow is closed in any case. Adapters must not raise. If one does, its calls may have had an effect, so
     the outcome is `Unknown` and the log names the `gateway`. Each call is told to `notes` before the flow goes on with its
     result.
     """
-    _Operation(flow, client, done, time.monotonic() + within_s, gateway, may_leave, notes, read_told).go_on(
-        None
-    )
+    deadline = time.monotonic() + within_s
+    _Operation(flow, client, done, deadline, gateway, may_leave, notes, read_told, opener).go_on(None)
 
 
 class _Operation(Generic[T]):
@@ -88,14 +92,16 @@ class _Operation(Generic[T]):
         may_leave: Callable[[], bool] | None,
         notes: Notes | None,
         read_told: ReadTold,
+        opener: Opener,
     ) -> None:
         self._flow, self._client, self._done = flow, client, done
-        self._read_told = read_told
+        self._read_told, self._opener = read_told, opener
         self._deadline, self._gateway, self._may_leave = deadline, gateway, may_leave
         self._notes = notes
         self._calls, self._has_written, self._is_over = 0, False, False
+        self._has_card = False
 
-    def go_on(self, heard: Result | Sequence[Told] | None) -> None:
+    def go_on(self, heard: Result | Sequence[Told] | Card | Declined | None) -> None:
         """Take the flow's next step, and tell how it ended if it has no more."""
         try:
             step = self._next_step(heard)
@@ -111,24 +117,30 @@ class _Operation(Generic[T]):
         except Exception as error:
             if self._is_over:
                 raise  # not the adapter, but what was done with the outcome
-            log.exception("adapter raised", gateway=self._gateway)
+            self._log(error, "adapter raised")
             outcome = Unknown(f"the adapter raised {type(error).__name__}")
         except BaseException:
             self._flow.close()
             raise
         self._end(outcome)
 
-    def _next_step(self, heard: Result | Sequence[Told] | None) -> HttpCall | Pause | Recall:
+    def _next_step(
+        self, heard: Result | Sequence[Told] | Card | Declined | None
+    ) -> HttpCall | Pause | Recall | OpenCard:
         """Raises StopIteration when the flow returns, and NoAnswer if it does not catch it."""
         if isinstance(heard, NotSent | Unknown):
             return self._flow.throw(NoAnswer(heard))
         # Sending None starts a flow, and resumes it after a pause.
         return self._flow.send(heard)  # type: ignore[arg-type]
 
-    def _is_begun(self, step: HttpCall | Pause | Recall) -> bool:
+    def _is_begun(self, step: HttpCall | Pause | Recall | OpenCard) -> bool:
         """Begin the step. Returns False for a call for which no time is left."""
         if isinstance(step, Recall):
             self.go_on(self._recalled(step))
+            return True
+        if isinstance(step, OpenCard):
+            self._has_card = True
+            self._opener.begin(step, self.go_on, deadline=self._deadline)
             return True
         if isinstance(step, Pause):
             self._client.after(step.seconds, lambda: self.go_on(None))
@@ -167,9 +179,16 @@ class _Operation(Generic[T]):
         self._is_over = True
         try:
             self._flow.close()
-        except Exception:
-            log.exception("adapter raised at its end", gateway=self._gateway)
+        except Exception as error:
+            self._log(error, "adapter raised at its end")
         self._done(outcome)
+
+    def _log(self, error: Exception, message: str) -> None:
+        """The error's text could quote what the flow was about to send, so with a card in the flow its type has to do."""
+        if self._has_card:
+            log.error(message, gateway=self._gateway, error=type(error).__name__)
+        else:
+            log.error(message, gateway=self._gateway, exc_info=error)
 
 
 class _TooManyCalls(Exception):

@@ -25,6 +25,7 @@ from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQ
 from .driver import Notes, ReadTold, make, nothing_told
 from .engine import ENGINE, STUCK, Engine, wait_for
 from .noting import Noting
+from .opening import Opener, OpensCard, no_vault
 from .transfers import Done, Peer, Result, Transfer
 
 # Longer than any gateway takes that payments can be sent to; a person waits for it.
@@ -39,15 +40,17 @@ def load_gateways(
     *,
     ca_bundle: Path | None = None,
     told: Callable[[GatewayConfig], ReadTold] = lambda config: nothing_told,
+    opens_card: OpensCard = no_vault,
 ) -> dict[str, PaymentGateway]:
     """The gateways of a configuration file, in its order. Raises ConfigurationError that names the wrong entry.
 
     `ca_bundle`: the certificates to trust where a gateway has none of its own, a PEM file; by default those of certifi.
-    `told`: for each gateway, where to read what it has told by itself.
+    `told`: for each gateway, where to read what it has told by itself. `opens_card`: opens cards of the vault.
     """
+    opener = Opener(opens_card)
     adapters = load_adapters(path, os.environ if environ is None else environ)
     return {
-        name: LoadedGateway(adapter, ca_bundle=ca_bundle, read_told=told(adapter.config))
+        name: LoadedGateway(adapter, ca_bundle=ca_bundle, read_told=told(adapter.config), opener=opener)
         for name, adapter in adapters.items()
     }
 
@@ -65,10 +68,12 @@ class LoadedGateway:
         *,
         ca_bundle: Path | None = None,
         read_told: ReadTold = nothing_told,
+        opener: Opener | None = None,
     ) -> None:
         self.config = adapter.config
         self.capabilities = adapter.capabilities
         self._adapter, self._engine, self._read_told = adapter, engine, read_told
+        self._opener = opener or Opener()
         self._client = _Client(adapter.config, engine, ca_bundle)
         self._noting = Noting(adapter.allow_list)
 
@@ -173,6 +178,7 @@ class LoadedGateway:
             may_leave=may_leave,
             notes=notes,
             read_told=self._read_told,
+            opener=self._opener,
         )
 
     def _notes(self, note: Note | None) -> Notes | None:

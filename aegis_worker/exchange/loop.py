@@ -8,6 +8,7 @@ import resource
 import socket
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -177,11 +178,13 @@ class Loop:
         elif self._places.take(asked):
             self._start(asked)
         else:
-            give_up: Callable[[], None] = partial(self._give_up, asked)
+            # Only weakly, because the timer may outlast the transfer, whose body may hold a card.
+            give_up: Callable[[], None] = partial(self._give_up, weakref.ref(asked))
             heapq.heappush(self._timers, (asked.connect_by, next(self._numbers), give_up))
 
-    def _give_up(self, asked: Asked) -> None:
-        if self._places.gives_up(asked):
+    def _give_up(self, known: weakref.ref[Asked]) -> None:
+        asked = known()
+        if asked is not None and self._places.gives_up(asked):
             self._tell(asked.done, NotSent("no free connection"))
 
     def _start(self, asked: Asked, *, fresh: bool = False) -> None:

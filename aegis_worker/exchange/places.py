@@ -9,7 +9,7 @@ from msgspec import Struct
 from .transfers import Done, Peer, Transfer
 
 
-class Asked(Struct, frozen=True, eq=False):
+class Asked(Struct, frozen=True, eq=False, weakref=True):
     """A transfer that somebody asked for. It waits for a place until `connect_by` (monotonic) at the latest."""
 
     transfer: Transfer

@@ -30,6 +30,7 @@ class Capabilities:
     `bare_tokens`: the form of the tokens that it takes although nobody says that it issued them, as sandboxes take each
     other's; None: none, as where money moves. `issues_tokens`: whether it issues any, so that a token without its gateway
     may be its own. `payer`: what it is sent of who pays, of `domain.payer.FIELDS`.
+    `cards`: it can be sent a card of the vault, by number. Whether its account may is set in its table (`raw_cards`).
 
     What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
     is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
@@ -61,6 +62,7 @@ class Capabilities:
     bare_tokens: re.Pattern[str] | None = None
     issues_tokens: bool = True
     payer: frozenset[str] = frozenset()
+    cards: bool = False
     holds: bool = True
     partial_captures: bool = True
     several_captures: bool = True

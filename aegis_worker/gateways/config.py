@@ -31,7 +31,8 @@ class GatewayConfig:
     `calls_per_s`: calls and look-ups that may begin in a second over all workers; None: any number.
     `latency_target_ms`: a charge within this time counts as fast; being faster earns nothing more. `ca_bundle`: who vouches
     for the gateway, in place of whom the process trusts. `certificate`, `certificate_key`: what we show it. `proxy`: the
-    URL of the one to go through, which may hold a password.
+    URL of the one to go through, which may hold a password. `raw_cards`: the gateway lets this account send card numbers,
+    which it may want proof of PCI DSS for; then cards of the vault go there.
     """
 
     name: str
@@ -60,6 +61,7 @@ class GatewayConfig:
     breaker: BreakerLimits = field(default_factory=BreakerLimits)
     retry: RetryLimits = field(default_factory=RetryLimits)
     enabled: bool = True
+    raw_cards: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property

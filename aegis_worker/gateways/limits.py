@@ -82,7 +82,7 @@ def numbers(where: str, table: Any, bounds: Bounds) -> dict[str, Any]:
 
 
 def _kinds(where: str, given: Any) -> frozenset[NotSentKind]:
-    known = {str(kind) for kind in NotSentKind}
+    known = {str(kind) for kind in NotSentKind} - {NotSentKind.VAULT}
     if not isinstance(given, list) or any(kind not in known for kind in given):
         raise ConfigurationError(f"{where}: must be a list out of {', '.join(sorted(known))}")
     return frozenset(NotSentKind(kind) for kind in given)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from aegis_worker.domain.cards import VAULT
 from aegis_worker.domain.countries import COUNTRIES
 from aegis_worker.domain.currencies import EXPONENTS
 from aegis_worker.domain.modes import MODES, Mode
@@ -52,6 +53,7 @@ _PLAIN = (
     "fee_fixed_minor",
     "fee_basis_points",
     "enabled",
+    "raw_cards",
 )
 _BOUNDED = {
     "max_connections": (1, 10_000),
@@ -96,6 +98,10 @@ def load_adapters(path: Path, environ: Mapping[str, str]) -> dict[str, Adapter]:
         if beyond := adapter.config.methods - adapter.capabilities.methods.keys():
             raise ConfigurationError(
                 f"{path}: gateways.{name}.methods: the adapter takes no {', '.join(sorted(beyond))}"
+            )
+        if adapter.config.raw_cards and not adapter.capabilities.cards:
+            raise ConfigurationError(
+                f"{path}: gateways.{name}.raw_cards: the adapter {adapter.config.adapter} sends no card numbers"
             )
     return adapters
 
@@ -181,6 +187,8 @@ def _config(path: Path, name: str, table: dict[str, Any], environ: Mapping[str, 
     where = f"{path}: gateways.{name}"
     if not _NAME.fullmatch(name):
         raise ConfigurationError(f"{path}: a gateway's name is 1 to 64 letters, digits, _ and -")
+    if name == VAULT:
+        raise ConfigurationError(f"{where}: {VAULT} is the card vault's own name; call the gateway otherwise")
     unknown = sorted(set(table) - _KNOWN)
     if unknown:
         raise ConfigurationError(f"{where}: unknown setting {', '.join(unknown)}")
@@ -269,7 +277,7 @@ def _check_types(where: str, table: Mapping[str, Any]) -> None:
             kind = "a list of strings"
         elif setting in ("connect_timeout_s", "timeout_s"):
             fits, kind = type(value) in (int, float), "a number of seconds"
-        elif setting == "enabled":
+        elif setting in ("enabled", "raw_cards"):
             fits, kind = isinstance(value, bool), "true or false"
         elif setting == "options":
             fits, kind = isinstance(value, dict), "a table"

@@ -15,6 +15,7 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
 
+from .kit.flows import OpenCard
 from .kit.identity import Expected
 
 # Terms that were added after fingerprints began to be stored.
@@ -38,7 +39,8 @@ class GatewayRequest(Struct, frozen=True):
     tokens of others don't stand there. A capture or refund carries them with its own amount. `gateway_ref` is what an
     earlier step of the same payment returned: None on the first step, the charge's id for a capture, void or refund.
     `final`, of a capture: whether what is left of the hold is to be released. `confirm`: what the payer brought back, of a
-    confirm. `payer`: what the gateway takes of who pays.
+    confirm. `payer`: what the gateway takes of who pays. `vaulted`, of the call that charges: the card of the vault that it
+    is to carry, where the payment has one. Only whoever makes the call opens it, so a request never holds a card number.
     """
 
     operation: Operation
@@ -49,6 +51,7 @@ class GatewayRequest(Struct, frozen=True):
     final: bool = True
     confirm: Confirm | None = None
     payer: Payer | None = None
+    vaulted: OpenCard | None = None
 
     @property
     def amount(self) -> Money:
@@ -70,6 +73,9 @@ class GatewayRequest(Struct, frozen=True):
 
         It is stored with each attempt, and an attempt must stay repeatable after an upgrade. So a term that was added
         later is left out of the hash while it is None: the hash is then the same as before the term existed.
+
+        Of a card of the vault it covers what the payment knows of it, so no number can be guessed from it. Card and number
+        stay the same as long as the vault holds them, and with the payment it is settled whether the security code is sent.
 
         Of the payer it covers only which fields are sent. That is enough, because the details of a payment's payer never
         change: they are there, or they were erased, and then this is another hash and nothing is repeated. A hash of the

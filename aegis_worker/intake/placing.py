@@ -11,12 +11,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from aegis_worker.domain.cards import is_vaulted
 from aegis_worker.domain.instruments import is_bare, missing_field, named_gateways
 from aegis_worker.domain.json_pointers import escaped
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.errors import MethodRefused
-from aegis_worker.routing.eligibility import Candidate, does_not_take, has_nothing_for, takes_bare
+from aegis_worker.routing.eligibility import (
+    Candidate,
+    does_not_take,
+    has_nothing_for,
+    takes_bare,
+    takes_no_cards,
+)
 
 _METHOD = "/payment_method"
 
@@ -30,7 +37,9 @@ def placed(terms: PaymentTerms, mode: Mode, gateways: Collection[Candidate]) -> 
     method = terms.payment_method
     _check_names(terms, mode, gateways)
     takers = [gateway for gateway in gateways if does_not_take(terms, mode, gateway) is None]
-    if takers and is_bare(method):
+    if takers and is_vaulted(method):
+        _check_takes_cards(takers)
+    elif takers and is_bare(method):
         issuer = _issuer(method["token"], takers)
         if issuer is not None:
             terms = replace(terms, payment_method={**method, "gateway": issuer})
@@ -78,6 +87,15 @@ def _issuer(token: str, takers: Sequence[Candidate]) -> str | None:
         "invalid_format",
         f"{_listed([gateway.config.name for gateway in takers])} can't have issued it; if one did, name it in gateway.",
     )
+
+
+def _check_takes_cards(takers: Sequence[Candidate]) -> None:
+    why_not = {gateway.config.name: takes_no_cards(gateway) for gateway in takers}
+    if all(why_not.values()):
+        why = "; ".join(f"{name} {reason}" for name, reason in why_not.items())
+        raise MethodRefused(
+            f"{_METHOD}/token", "cards_not_taken", f"No gateway here may be sent a card of the vault: {why}."
+        )
 
 
 def _check_needs(

@@ -12,7 +12,7 @@ from aegis_worker.domain.card_networks import Barred, CardDecline, card_key, cou
 from aegis_worker.domain.cards import is_vaulted
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange
 from aegis_worker.domain.declines import describe_error
-from aegis_worker.domain.instruments import token_for, tokens_of
+from aegis_worker.domain.instruments import name_of_card, names_of_card
 from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Payment, failed
 from aegis_worker.domain.transitions import State
@@ -34,7 +34,7 @@ def decline_in(payment: Payment, settled: Settled | None) -> CardDecline | None:
 
 
 def card_to_look_at(room: Room, work: Work, step: Step | None) -> tuple[bytes, ...]:
-    """The keys of the card that the step would try and that may be barred, one for each of its tokens; () where there is
+    """The keys of the card that the step would try and that may be barred, one for each of its names; () where there is
     none.
     """
     if not room.tries_cards or not isinstance(step, Send) or not _is_card(work.payment):
@@ -46,7 +46,7 @@ def card_to_look_at(room: Room, work: Work, step: Step | None) -> tuple[bytes, .
     names_network = "network" in work.payment.payment_method
     if names_network or any(attempt.status == "DECLINED" for attempt in work.attempts):
         return tuple(
-            card_key(work.payment.merchant_id, token) for token in tokens_of(work.payment.payment_method)
+            card_key(work.payment.merchant_id, name) for name in names_of_card(work.payment.payment_method)
         )
     return ()
 
@@ -74,10 +74,10 @@ def _decline(payment: Payment, answered: AnswerAttempt) -> CardDecline | None:
     if answered.status != "DECLINED" or answered.operation not in CHARGING_STEPS or not _is_card(payment):
         return None
     network, code = payment.payment_method.get("network"), answered.outcome.code
-    token = token_for(payment.payment_method, answered.gateway)
-    if token is None or code is None or not counts_for_caps(network, code):
+    name = name_of_card(payment.payment_method, answered.gateway)
+    if name is None or code is None or not counts_for_caps(network, code):
         return None
-    key = card_key(payment.merchant_id, token)
+    key = card_key(payment.merchant_id, name)
     return CardDecline(payment.id, answered.number, payment.merchant_id, key, network, code)
 
 

@@ -16,8 +16,11 @@ STATUS = "status"
 
 Refusal = Literal["breaker", "limit"]
 
-# The kinds of `domain.retries.NotSentKind` and `domain.outcomes.UnknownKind`, as health counts them.
-ERRORS = tuple(dict.fromkeys(kind.lower() for kind in (*NotSentKind, *UnknownKind)))
+# The kinds of `domain.retries.NotSentKind` and `domain.outcomes.UnknownKind`, as health counts them. The vault is no
+# gateway, so its silence is not among them.
+ERRORS = tuple(
+    dict.fromkeys(kind.lower() for kind in (*NotSentKind, *UnknownKind) if kind is not NotSentKind.VAULT)
+)
 
 
 class Said(StrEnum):

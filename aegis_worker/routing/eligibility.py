@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.domain.cards import is_vaulted
 from aegis_worker.domain.instruments import is_bare, missing_field
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
@@ -100,12 +101,21 @@ def has_nothing_for(terms: PaymentTerms, gateway: Candidate) -> str | None:
     A bare token is for the gateways that take such tokens, and for no other: it may be a real gateway's.
     """
     method, capabilities = terms.payment_method, gateway.capabilities
+    if is_vaulted(method):
+        return takes_no_cards(gateway)
     if is_bare(method) and not takes_bare(method["token"], capabilities):
         return "has no token of its own"
     missing = missing_field(method, gateway.config.name, capabilities.methods[method["type"]])
     if missing is None:
         return None
     return "has no token of its own" if missing == "token" else f"needs a {missing}"
+
+
+def takes_no_cards(gateway: Candidate) -> str | None:
+    """Why the gateway can't be sent a card of the vault, by number; follows the gateway's name. None where it can."""
+    if not gateway.capabilities.cards:
+        return "takes no card numbers"
+    return None if gateway.config.raw_cards else "is not set to be sent card numbers (raw_cards)"
 
 
 def takes_bare(token: str, capabilities: Capabilities) -> bool:

@@ -57,6 +57,8 @@ def counted(operation: str, status: str, said: str | None, *, declined_before: b
         return Counted.APPROVED if charges(operation) else Counted.PENDING
     if status == "DECLINED":
         return Counted.PAYER if declined_before else _OF_CATEGORY.get(said or "", Counted.PAYER)
+    if said == NotSentKind.VAULT:
+        return Counted.PENDING  # the gateway was not called
     if status in ("NOT_SENT", "UNKNOWN"):
         return Counted.RATE_LIMITED if said == NotSentKind.RATE_LIMIT else Counted.ERROR
     return Counted.PENDING

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.openapi import Referee, referee
+from support.vaulted_cards import CODE, MASTERCARD, METHOD, NUMBER
 
 from aegis_worker.domain.confirms import Confirm
 from aegis_worker.domain.money import Money
@@ -16,7 +17,7 @@ from aegis_worker.domain.payer import FIELDS, Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.adyen.adapter import AdyenAdapter
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.kit.flows import HttpCall
+from aegis_worker.gateways.kit.flows import HttpCall, OpenCard
 from aegis_worker.gateways.requests import GatewayRequest
 
 KEY, ACCOUNT, PAYMENT = "AQE_key", "ShopECOM", "pay_0123456789abcdef0123456789abcdef"
@@ -71,8 +72,13 @@ def confirming(data: dict[str, Any]) -> GatewayRequest:
     return replace(PAY, operation=Operation.CONFIRM, idempotency_key=f"{PAYMENT}-d1", confirm=confirm)
 
 
+BY_NUMBER = replace(with_terms(payment_method=METHOD), vaulted=OpenCard.of(METHOD))
 REQUESTS = {
     "charge": PAY,
+    "charge by number": BY_NUMBER,
+    "charge by number without the payer": replace(
+        BY_NUMBER, terms=replace(BY_NUMBER.terms, off_session=True)
+    ),
     "hold": with_terms(capture_method="manual"),
     "charge with all that is known of the payer": replace(PAY, payer=PAYER),
     "charge with 3-D Secure in the page": with_terms(return_url=None),
@@ -103,7 +109,10 @@ def adapter(**options: Any) -> AdyenAdapter:
 
 
 def call_of(request: GatewayRequest) -> HttpCall:
-    call = next(getattr(adapter(), request.operation.value)(request))
+    flow = getattr(adapter(), request.operation.value)(request)
+    call = next(flow)
+    if isinstance(call, OpenCard):
+        call = flow.send(MASTERCARD)
     assert isinstance(call, HttpCall)
     return call
 
@@ -215,6 +224,31 @@ def test_a_saved_card_goes_with_its_shopper() -> None:
     fields = fields_of(PAY)
     assert fields["shopperReference"] == "shopper_7"
     assert fields["paymentMethod"]["storedPaymentMethodId"] == "SQ7ZK2WXH8NG5822"
+
+
+def test_a_card_of_the_vault_goes_by_number_and_only_with_the_charge() -> None:
+    fields = fields_of(BY_NUMBER)
+    assert fields["paymentMethod"] == {
+        "type": "scheme",
+        "number": NUMBER,
+        "expiryMonth": "03",
+        "expiryYear": "2040",
+        "cvc": CODE,
+        "holderName": "Asha Rao",
+    }
+    assert fields["shopperInteraction"] == "Ecommerce"
+    assert "shopperReference" not in fields
+    for request in (CAPTURE, VOID, REFUND):
+        assert "paymentMethod" not in fields_of(with_terms(request, payment_method=METHOD))
+
+
+def test_a_card_that_is_gone_is_a_decline_and_nothing_goes_out() -> None:
+    flow = adapter().process(BY_NUMBER)
+    assert isinstance(next(flow), OpenCard)
+    gone = Declined("security_code_gone", "")
+    with pytest.raises(StopIteration) as end:
+        flow.send(gone)  # type: ignore[arg-type]
+    assert end.value.value is gone
 
 
 def test_what_is_known_of_the_payer_goes_along() -> None:

@@ -10,6 +10,7 @@ import stripe
 from msgspec.structs import replace
 from stripe import params
 from support.typed_params import misfits
+from support.vaulted_cards import CODE, MASTERCARD, METHOD, NUMBER
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Declined, Operation
@@ -17,7 +18,7 @@ from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.emulator.stripe.forms import parse
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.kit.flows import HttpCall
+from aegis_worker.gateways.kit.flows import HttpCall, OpenCard
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.gateways.stripe.calls import API_VERSION
@@ -56,7 +57,14 @@ def with_token(token: str, request: GatewayRequest = CREATE) -> GatewayRequest:
     return replace(request, terms=replace(TERMS, payment_method={"type": "card", "token": token}))
 
 
+def by_number(request: GatewayRequest) -> GatewayRequest:
+    vaulted = OpenCard.of(METHOD) if request.operation is Operation.PROCESS else None
+    return replace(request, terms=replace(TERMS, payment_method=METHOD), vaulted=vaulted)
+
+
 REQUESTS = {
+    "create for a card of the vault": (by_number(CREATE), params.PaymentIntentCreateParams),
+    "confirm by number": (by_number(CONFIRM), params.PaymentIntentConfirmParams),
     "create": (CREATE, params.PaymentIntentCreateParams),
     "create with a token": (with_token("tok_1"), params.PaymentIntentCreateParams),
     "create with a saved card": (with_token("cus_1/pm_1"), params.PaymentIntentCreateParams),
@@ -93,7 +101,10 @@ REQUESTS = {
 
 def call_of(request: GatewayRequest, **options: Any) -> HttpCall:
     """The operation's first call."""
-    call = next(getattr(adapter(**options), request.operation.value)(request))
+    flow = getattr(adapter(**options), request.operation.value)(request)
+    call = next(flow)
+    if isinstance(call, OpenCard):
+        call = flow.send(MASTERCARD)
     assert isinstance(call, HttpCall)
     return call
 
@@ -229,3 +240,27 @@ def test_the_charge_is_shown_where_a_later_one_may_refer_to_it(kept: dict[str, A
     assert "expand" not in parse(call_of(replace(CONFIRM, terms=at_once)).body or b"")
     fields = parse(call_of(replace(CONFIRM, terms=replace(at_once, **kept))).body or b"")
     assert fields["expand"] == ["latest_charge"]
+
+
+def test_a_card_of_the_vault_goes_out_with_the_confirmation_alone() -> None:
+    assert (
+        not {"payment_method", "payment_method_data"} & parse(call_of(by_number(CREATE)).body or b"").keys()
+    )
+    fields = parse(call_of(by_number(CONFIRM)).body or b"")
+    assert fields["payment_method_data"] == {
+        "type": "card",
+        "card": {"number": NUMBER, "exp_month": "3", "exp_year": "2040", "cvc": CODE},
+        "billing_details": {"name": "Asha Rao"},
+    }
+    for request in (CAPTURE, VOID, REFUND):
+        later = replace(by_number(request), terms=replace(TERMS, payment_method=METHOD))
+        assert b"payment_method" not in (call_of(later).body or b"")
+
+
+def test_a_card_that_is_gone_is_a_decline_and_nothing_goes_out() -> None:
+    flow = adapter().process(by_number(CONFIRM))
+    assert isinstance(next(flow), OpenCard)
+    gone = Declined("card_gone", "")
+    with pytest.raises(StopIteration) as end:
+        flow.send(gone)  # type: ignore[arg-type]
+    assert end.value.value is gone

@@ -66,6 +66,7 @@ class ScriptedGateway:
         methods: Mapping[str, frozenset[str]] = ANY_METHOD,
         bare_tokens: str = ".+",
         payer: frozenset[str] = frozenset(),
+        cards: bool = False,
         **config: Any,
     ) -> None:
         self.config = GatewayConfig(
@@ -79,6 +80,7 @@ class ScriptedGateway:
             methods=methods,
             bare_tokens=re.compile(bare_tokens) if bare_tokens else None,
             payer=payer,
+            cards=cards,
         )
         self.charges: dict[str, str] = {}
         self.reversals: dict[str, str] = {}

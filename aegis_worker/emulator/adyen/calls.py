@@ -15,6 +15,7 @@ from .bodies import inner, money, text
 from .books import DECIDED_AFTER_S, AdyenBooks, new_change, undone_by
 from .cards import WALLET, TestCard, by_token
 from .errors import Refused, reason_of
+from .numbers import stored_as
 from .shapes import Charge, new_psp, received, result_of
 
 _OPERATION = {"pay": "charge", "details": "confirm", "cancel": "void", "cancel_by_reference": "void"}
@@ -82,10 +83,10 @@ def _new(books: AdyenBooks, call: Call) -> Subject:
     body, method = call.body, inner(call.body, "paymentMethod")
     value, currency = money(body)
     is_wallet = method.get("type") == "paypal"
-    token = WALLET if is_wallet else text(method, "storedPaymentMethodId", 512)
+    token = WALLET if is_wallet else _card_of(method)
     if not (is_wallet or method.get("type") in ("scheme", "card")) or not token:
         raise Refused(
-            422, "14_004", "The emulator takes stored cards and PayPal: storedPaymentMethodId is missing"
+            422, "14_004", "The emulator takes cards and PayPal: storedPaymentMethodId or number is missing"
         )
     card = by_token(token, value, books.options.name)
     if card is None:
@@ -116,6 +117,11 @@ def _new(books: AdyenBooks, call: Call) -> Subject:
         in ("Subscription", "UnscheduledCardOnFile"),
     }
     return Subject(Charge(payment, about), card)
+
+
+def _card_of(method: Mapping[str, Any]) -> str:
+    """The id of a stored card, also where the card is given by number; empty where there is neither. Raises Refused."""
+    return stored_as(method) if "number" in method else text(method, "storedPaymentMethodId", 512)
 
 
 def carry_out_call(

@@ -7,8 +7,8 @@ from ..ledger import Ledger
 from ..server import Routes
 from ..telling import EventForm
 from ..wire_format import Wake, WireFormat
+from . import cards, numbers
 from .books import AdyenBooks
-from .cards import as_markdown
 from .gateway import AdyenGateway
 from .routes import AdyenRoutes
 from .webhooks import signed
@@ -29,5 +29,5 @@ FORMAT = WireFormat(
     signer=lambda ledger, base_url: signed,
     event=EventForm(kind="eventCode", account="merchantAccountCode", mode_is_signed=False),
     credentials=lambda api_key: {"x-api-key": api_key},
-    scripts=as_markdown,
+    scripts=lambda: f"{cards.as_markdown()}\n\n{numbers.as_markdown()}",
 )

@@ -16,7 +16,7 @@ from . import forms
 from .books import StripeBooks
 from .cards import TestCard
 from .errors import Refused, decline, unexpected_state
-from .intents import FIELDS, REQUIRED, Call, new_intent, token_of, with_terms
+from .intents import FIELDS, REQUIRED, Call, card_in, new_intent, with_terms
 from .shapes import Intent, intent_object, refund_object
 
 _REASONS = ("", "duplicate", "fraudulent", "requested_by_customer")
@@ -91,7 +91,7 @@ def carry_out_call(
 def _confirm(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Answer:
     intent, card = subject.intent, subject.card
     payment = intent.payment
-    if payment.status is Status.FAILED and (call.form.get("payment_method") or token_of(call.form)):
+    if payment.status is Status.FAILED and (call.form.get("payment_method") or card_in(call.form)):
         payment.status, payment.error_code = Status.CREATED, ""
     if payment.status is not Status.CREATED:
         message = f"This PaymentIntent's status does not let it be confirmed: {payment.status}."

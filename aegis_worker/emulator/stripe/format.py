@@ -8,8 +8,8 @@ from ..server import Routes
 from ..telling import EventForm
 from ..webhooks import signed_in
 from ..wire_format import Wake, WireFormat
+from . import cards, numbers
 from .books import StripeBooks
-from .cards import as_markdown
 from .gateway import StripeGateway
 from .routes import StripeRoutes
 
@@ -29,5 +29,5 @@ FORMAT = WireFormat(
     signer=lambda ledger, base_url: signed_in("Stripe-Signature"),
     event=EventForm(kind="type", account="account"),
     credentials=lambda api_key: {"authorization": f"Bearer {api_key}"},
-    scripts=as_markdown,
+    scripts=lambda: f"{cards.as_markdown()}\n\n{numbers.as_markdown()}",
 )

@@ -12,6 +12,7 @@ from ..payments import Payment, new_id
 from . import forms
 from .books import StripeBooks
 from .errors import Refused
+from .numbers import test_id
 from .shapes import Intent
 
 _CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
@@ -111,7 +112,7 @@ def with_terms(books: StripeBooks, tx: Transaction, intent: Intent, call: Call) 
     for name in ("off_session", "use_stripe_sdk"):
         about[name] = forms.truth(form, name) or about[name]
     about["shipping"] = form.get("shipping", about["shipping"])
-    given = forms.text(form, "payment_method") or forms.text(form, "confirmation_token") or token_of(form)
+    given = forms.text(form, "payment_method") or forms.text(form, "confirmation_token") or card_in(form)
     if not given:
         return Intent(intent.payment, about)
     _, saved_with = books.card(tx, given, call.account)
@@ -130,13 +131,15 @@ def _asks_for_multicapture(form: Mapping[str, Any]) -> bool:
     return isinstance(card, dict) and card.get("request_multicapture") == "if_available"
 
 
-def token_of(form: Mapping[str, Any]) -> str:
-    """The token in `payment_method_data`; empty where there is none. Raises Refused(400)."""
+def card_in(form: Mapping[str, Any]) -> str:
+    """The card in `payment_method_data`: its token, or the test id of the card that is given by number; empty where there
+    is none. Raises Refused(400 or 402).
+    """
     data = form.get("payment_method_data", {})
     if not data:
         return ""
     card = data.get("card") if isinstance(data, dict) and data.get("type") == "card" else None
-    token = card.get("token") if isinstance(card, dict) else None
-    if not isinstance(token, str):
-        raise Refused(400, "Only payment_method_data[card][token] is taken.", param="payment_method_data")
-    return token
+    if not isinstance(card, dict):
+        raise Refused(400, "Only payment_method_data[card] is taken.", param="payment_method_data")
+    token = card.get("token")
+    return token if isinstance(token, str) else test_id(card)

@@ -16,7 +16,7 @@ from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.allow_list import AllowList
 from ..kit.amounts import AmountNotTaken
-from ..kit.flows import Flow, Recall, recalled
+from ..kit.flows import Flow, Recall, opened, recalled
 from ..kit.probing import Probed, probed
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .allow_list import ADYEN
@@ -63,6 +63,7 @@ class AdyenAdapter:
             providers=PROVIDERS,
             held_only=HELD_ONLY,
             payer=TAKEN,
+            cards=True,
             several_captures=options.get("multiple_partial_captures", False),
             confirms=True,
             hold_s=options.get("hold_s"),
@@ -73,8 +74,11 @@ class AdyenAdapter:
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
         """One POST. Charges, and what follows 3-D Secure, move money; what changes a payment is only taken in."""
+        card = (yield from opened(request.vaulted)) if request.vaulted is not None else None
+        if isinstance(card, Declined):
+            return card
         try:
-            call = self._calls.of(request)
+            call = self._calls.of(request, card)
         except AmountNotTaken as problem:
             return Declined("invalid_request", "amount_step", str(problem))
         except NothingBroughtBack as problem:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from aegis_worker.domain.cards import Card
 from aegis_worker.domain.outcomes import Operation
 
 from ..kit.flows import HttpCall
 from ..requests import GatewayRequest
 from .amounts import AMOUNTS
 from .charges import is_our_own
-from .methods import payment_method
+from .methods import by_number, payment_method
 from .payer import payer_fields
 from .references import as_adyen_writes
 
@@ -64,9 +65,14 @@ class Calls:
     merchant_account: str
     return_url: str
 
-    def of(self, request: GatewayRequest) -> HttpCall:
-        """The call of an operation, under its idempotency key. Raises AmountNotTaken and NothingBroughtBack."""
+    def of(self, request: GatewayRequest, card: Card | None = None) -> HttpCall:
+        """The call of an operation, under its idempotency key. `card`: that of the vault which it carries, where it does.
+
+        Raises AmountNotTaken and NothingBroughtBack.
+        """
         path, fields = _WRITTEN[request.operation](self, request)
+        if card is not None:
+            fields |= by_number(card, request.terms)
         given = {name: value for name, value in fields.items() if value is not None}
         headers = {**self._headers, "Idempotency-Key": request.idempotency_key}
         return HttpCall("POST", _VERSION + path, headers, json.dumps(given).encode())

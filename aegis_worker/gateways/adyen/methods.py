@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aegis_worker.domain.cards import Card, is_vaulted
 from aegis_worker.domain.terms import PaymentTerms
 
 # What it takes, each with the fields that it can't do without.
@@ -24,11 +25,13 @@ def payment_method(terms: PaymentTerms) -> dict[str, Any]:
 
     A card is one that Adyen has stored: `SHOPPER/ID`, the shopper's reference at Adyen and the stored payment method's id.
     Card data that Adyen's library encrypted in the page is not taken. It holds the security code, which nobody may keep,
-    encrypted or not, and a payment's token is kept.
+    encrypted or not, and a payment's token is kept. A card of the vault is put in by `by_number`, in the call that charges.
     """
     method = terms.payment_method
     if method["type"] == "wallet":
         return {"paymentMethod": dict(_WALLETS[method["provider"]]), "shopperInteraction": "Ecommerce"}
+    if is_vaulted(method):
+        return {}
     shopper, _, stored = method.get("token", "").rpartition("/")
     return {
         "paymentMethod": {"type": "scheme", "storedPaymentMethodId": stored},
@@ -44,3 +47,24 @@ def processing_model(terms: PaymentTerms) -> str:
         return "Subscription"
     is_without_payer = terms.off_session or terms.setup_future_usage == "off_session"
     return "UnscheduledCardOnFile" if is_without_payer else "CardOnFile"
+
+
+def by_number(card: Card, terms: PaymentTerms) -> dict[str, Any]:
+    """A card as Adyen takes it from merchants who assess their PCI DSS compliance themselves:
+    docs.adyen.com/payment-methods/cards/raw-card-data. The holder's name is for 3-D Secure.
+    """
+    written = {
+        "type": "scheme",
+        "number": card.number,
+        "expiryMonth": f"{card.exp_month:02}",
+        "expiryYear": str(card.exp_year),
+        "cvc": card.cvc,
+        "holderName": card.holder,
+        "networkPaymentReference": terms.network_transaction_id,
+    }
+    is_kept = terms.off_session or terms.setup_future_usage is not None
+    return {
+        "paymentMethod": {name: value for name, value in written.items() if value is not None},
+        "shopperInteraction": "ContAuth" if terms.off_session else "Ecommerce",
+        "recurringProcessingModel": processing_model(terms) if is_kept else None,
+    }

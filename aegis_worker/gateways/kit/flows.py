@@ -21,6 +21,13 @@ because the step before moved no money:
 A gateway that has no look-ups is not called to learn what became of a payment. What it has told by itself is read instead:
 
         told = yield from recalled(Recall(query.reference))
+
+A card of the vault is opened just before the call that carries it. What was opened is a local of the flow and dies with it:
+
+        card = yield from opened(request.vaulted)
+        if isinstance(card, Declined):
+            return card
+        answer = yield self._charge(request, card)
 """
 
 from __future__ import annotations
@@ -31,8 +38,9 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias, TypeVar
 
+from aegis_worker.domain.cards import Card
 from aegis_worker.domain.gateway_events import Told
-from aegis_worker.domain.outcomes import NotSent, Unknown
+from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
 
 MAX_RETRY_AFTER_S = 3600.0
 T = TypeVar("T")
@@ -75,6 +83,24 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCard:
+    """Open a card of the vault for the call that is to carry it.
+
+    `fingerprint`: the payment's own, because a card is opened for its own payments only. `with_code`: the card must come
+    with its security code, as it did the first time; otherwise it comes without.
+    """
+
+    token: str
+    fingerprint: str
+    with_code: bool
+
+    @classmethod
+    def of(cls, method: Mapping[str, Any]) -> OpenCard:
+        """That of a payment whose `payment_method` is a card of the vault."""
+        return cls(method["token"], method["fingerprint"], method.get("with_code", False))
+
+
+@dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """A whole HTTP answer. The names of `headers` are matched without regard to case."""
 
@@ -104,10 +130,19 @@ class NoAnswer(Exception):
 
 
 # An adapter's operation in progress: it yields calls, is sent their answers, and returns what they mean.
-Flow: TypeAlias = Generator[HttpCall | Pause | Recall, HttpAnswer, T]
+Flow: TypeAlias = Generator[HttpCall | Pause | Recall | OpenCard, HttpAnswer, T]
 
 
 def recalled(recall: Recall) -> Generator[Recall, Any, Sequence[Told]]:
     """What this gateway's account has told, in the order in which it came. Raises NoAnswer where it can't be read now."""
     told: Sequence[Told] = yield recall
     return told
+
+
+def opened(card: OpenCard) -> Generator[OpenCard, Any, Card | Declined]:
+    """The card, in the clear; or a decline to end with where it can't be used any more, before anything was sent.
+
+    Raises NoAnswer where the vault does not answer now. Don't catch it: the payment waits for the vault.
+    """
+    found: Card | Declined = yield card
+    return found

@@ -25,7 +25,7 @@ from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.allow_list import AllowList
 from ..kit.amounts import AmountNotTaken
-from ..kit.flows import Flow, HttpAnswer
+from ..kit.flows import Flow, HttpAnswer, opened
 from ..kit.probing import Probed, probed
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .allow_list import STRIPE
@@ -77,17 +77,21 @@ class StripeAdapter:
             reopens=True,
             hold_s=_HOLD_S,
             payer=_OF_THE_PAYER,
+            cards=True,
         )
         acts_for = config.account if options.get("connected") else None
         self._headers = headers_for(config.api_key, acts_for)
         self._reader = Reader(config.mode, options.get("publishable_key", ""))
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
-        """One POST. Only the confirmation of an intent moves money."""
+        """One POST. Only the confirmation of an intent moves money, and carries a card of the vault."""
         if request.operation is not Operation.INITIATE and request.gateway_ref is None:
             return NotSent("there is no intent yet")
+        card = (yield from opened(request.vaulted)) if request.vaulted is not None else None
+        if isinstance(card, Declined):
+            return card
         try:
-            call = call_for(request, self._headers, multicapture=self._multicapture)
+            call = call_for(request, self._headers, card, multicapture=self._multicapture)
         except AmountNotTaken as problem:
             return Declined("invalid_request", "amount_step", str(problem))
         answer = yield call

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from aegis_worker.domain.cards import Card, is_vaulted
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.terms import PaymentTerms
 
@@ -36,9 +37,16 @@ def headers_for(api_key: str, account: str | None) -> dict[str, str]:
     return headers | ({"Stripe-Account": account} if account else {})
 
 
-def call_for(request: GatewayRequest, headers: Mapping[str, str], *, multicapture: bool) -> HttpCall:
-    """The call of an operation, under its idempotency key. Raises AmountNotTaken."""
+def call_for(
+    request: GatewayRequest, headers: Mapping[str, str], card: Card | None = None, *, multicapture: bool
+) -> HttpCall:
+    """The call of an operation, under its idempotency key. `card`: that of the vault which it carries, where it does.
+
+    Raises AmountNotTaken.
+    """
     path, fields = _WRITTEN[request.operation](request, multicapture)
+    if card is not None:
+        fields["payment_method_data"] = _by_number(card)
     return HttpCall(
         "POST", f"/v1/{path}", {**headers, "Idempotency-Key": request.idempotency_key}, form(fields)
     )
@@ -77,7 +85,7 @@ def _create(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str,
         "currency": terms.amount.currency.lower(),
         "capture_method": terms.capture_method,
         "allowed_payment_method_types": [_CARD],
-        **_instrument(terms.payment_method.get("token", "")),
+        **_instrument(terms.payment_method),
         "payment_method_options": options if multicapture and not request.capture else None,
         "description": terms.description,
         "shipping": _shipping(request),
@@ -88,17 +96,35 @@ def _create(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str,
     return "payment_intents", fields
 
 
-def _instrument(token: str) -> dict[str, Any]:
+def _instrument(given: Mapping[str, Any]) -> dict[str, Any]:
     """A payment method's id, or a token's; `cus_…/pm_…` is a payment method that is saved with that customer.
 
-    A confirmation token comes with the confirmation.
+    A confirmation token comes with the confirmation, and so does a card of the vault: only there it is needed.
     """
-    customer, slash, method = token.rpartition("/")
+    if is_vaulted(given):
+        return {}
+    customer, slash, method = given.get("token", "").rpartition("/")
     if method.startswith(_CONFIRMATION_TOKEN):
         return {"customer": customer if slash else None}
     if method.startswith("tok_"):
         return {"payment_method_data": {"type": _CARD, "card": {"token": method}}}
     return {"payment_method": method, "customer": customer if slash else None}
+
+
+def _by_number(card: Card) -> dict[str, Any]:
+    """A card as Stripe takes it from accounts that it lets send card numbers: docs.stripe.com/security/guide, "raw card
+    data", and docs.stripe.com/api/payment_intents/confirm, `payment_method_data`.
+    """
+    return {
+        "type": _CARD,
+        _CARD: {
+            "number": card.number,
+            "exp_month": card.exp_month,
+            "exp_year": card.exp_year,
+            "cvc": card.cvc,
+        },
+        "billing_details": {"name": card.holder},
+    }
 
 
 def _shipping(request: GatewayRequest) -> dict[str, Any] | None:
@@ -115,7 +141,8 @@ def _confirm(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str
     A payer who is not there can do neither: Stripe declines where the issuer wants it.
     """
     return_url = request.terms.return_url
-    method = request.terms.payment_method.get("token", "").rpartition("/")[2]
+    given = request.terms.payment_method
+    method = "" if is_vaulted(given) else given.get("token", "").rpartition("/")[2]
     fields = {
         # Only the charge says until when funds are held, and by what later payments may refer to it.
         "expand": ["latest_charge"] if not request.capture or _is_referred_to(request.terms) else None,

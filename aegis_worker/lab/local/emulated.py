@@ -56,6 +56,7 @@ EMULATED: Mapping[str, EmulatedGateway] = {
         table={
             "fee_fixed_minor": 30,
             "fee_basis_points": 290,
+            "raw_cards": True,
             "options": {"publishable_key": "pk_test_emulator", "multicapture": True, "absence_window_s": 120},
         },
         tokens={"tok_pending_2_on_refund": "tok_pendingRefund", "tok_fails_late_2": "tok_refundFail"},
@@ -65,6 +66,7 @@ EMULATED: Mapping[str, EmulatedGateway] = {
             "account": "EmulatedShop",
             "fee_fixed_minor": 11,
             "fee_basis_points": 320,
+            "raw_cards": True,
             "options": {"return_url": "https://shop.example/back"},
         },
         tokens={

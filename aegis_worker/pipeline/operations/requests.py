@@ -6,12 +6,14 @@ from functools import cache
 
 from msgspec.structs import replace
 
+from aegis_worker.domain.cards import is_vaulted
 from aegis_worker.domain.charges import last_hop
 from aegis_worker.domain.entities import order_in
 from aegis_worker.domain.gateway_keys import gateway_key, is_ordered
 from aegis_worker.domain.instruments import as_seen_by
-from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
+from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation, charges
 from aegis_worker.domain.payer import Payer
+from aegis_worker.gateways.kit.flows import OpenCard
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline.work import Work
 
@@ -54,6 +56,7 @@ def request_for(work: Work, operation: Operation, number: int, gateway: str) -> 
         payer=_shown_payer(work, operation, gateway),
         gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
         confirm=work.job.confirm if is_confirm else None,
+        vaulted=OpenCard.of(method) if charges(operation) and is_vaulted(method) else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aegis_worker.domain.declines import DECLINES
+from aegis_worker.domain.declines import DECLINES, OF_THE_VAULT
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -42,7 +42,8 @@ _OF_CATEGORY = {
 
 def plain_result(wanted: Wanted, epoch: int, answer: Answer) -> CallResult:
     """For breakers alone: the gateway's health counts nothing but charges."""
-    said = Said.NOTHING if is_rate_limited(answer.outcome) else _SAID[type(answer.outcome)]
+    says_nothing = is_rate_limited(answer.outcome) or _is_of_the_vault(answer.outcome)
+    said = Said.NOTHING if says_nothing else _SAID[type(answer.outcome)]
     return CallResult(wanted, epoch, said, answer.latency_ms)
 
 
@@ -51,6 +52,8 @@ def step_result(
 ) -> CallResult:
     """For breakers and health: a step that leads to a charge, or the charge itself, which `is_last`."""
     outcome = answer.outcome
+    if _is_of_the_vault(outcome):
+        return plain_result(wanted, epoch, answer)._replace(hop_over=True)
     return plain_result(wanted, epoch, answer)._replace(
         counted=_counted(outcome, is_last=is_last, declined_before=declined_before),
         error=outcome.kind.lower() if isinstance(outcome, NotSent | Unknown) else "",
@@ -62,6 +65,13 @@ def is_rate_limited(outcome: Outcome | Lookup) -> bool:
     """Whether the gateway took no more requests."""
     kinds = (NotSentKind.RATE_LIMIT, UnknownKind.RATE_LIMIT)
     return isinstance(outcome, NotSent | Unknown) and outcome.kind in kinds
+
+
+def _is_of_the_vault(outcome: Outcome | Lookup) -> bool:
+    """Whether the gateway was not called, because the card vault did not give the card."""
+    if isinstance(outcome, Declined):
+        return outcome.code in OF_THE_VAULT
+    return isinstance(outcome, NotSent) and outcome.kind is NotSentKind.VAULT
 
 
 def _counted(outcome: Outcome | Lookup, *, is_last: bool, declined_before: bool) -> Counted | None:

@@ -13,15 +13,17 @@ from aegis_worker.domain.instruments import (
     is_bare,
     likeness,
     missing_field,
+    name_of_card,
     named_gateways,
+    names_of_card,
     token_for,
-    tokens_of,
 )
 
 BARE = {"type": "card", "token": "tok_visa", "network": "visa"}
 OF_STRIPE = {"type": "card", "token": "pm_1", "gateway": "stripe"}
 OF_TWO = {"type": "card", "tokens": {"stripe": "pm_1", "adyen": "ad_1"}, "network": "visa"}
 A_CHOICE = {"type": "wallet", "provider": "paytm"}
+OF_THE_VAULT = {"type": "card", "token": "card_1", "gateway": "vault", "fingerprint": "fp_1"}
 NAMES = ("stripe", "adyen", "sandbox_a")
 METHODS = st.one_of(
     st.fixed_dictionaries({"type": st.just("card"), "token": st.text(min_size=1)}),
@@ -74,8 +76,27 @@ def test_no_gateway_ever_sees_what_was_given_for_another(method: dict[str, Any],
     assert (shown is None) == (missing_field(method, gateway, frozenset({"token"})) == "token")
 
 
+def test_a_card_of_the_vault_is_no_gateways_and_the_same_for_each() -> None:
+    assert named_gateways(OF_THE_VAULT) == ()
+    assert not is_bare(OF_THE_VAULT)
+    for gateway in NAMES:
+        assert token_for(OF_THE_VAULT, gateway) == "card_1"
+        assert as_seen_by(OF_THE_VAULT, gateway) is OF_THE_VAULT
+        assert missing_field(OF_THE_VAULT, gateway, frozenset({"token"})) is None
+
+
+def test_two_tokens_of_one_card_in_the_vault_are_one_card_and_no_gateways_token_is_it() -> None:
+    again = {**OF_THE_VAULT, "token": "card_2"}
+    (name,) = names_of_card(OF_THE_VAULT)
+    assert [*names_of_card(again)] == [name]
+    assert {name_of_card(method, gateway) for method in (OF_THE_VAULT, again) for gateway in NAMES} == {name}
+    assert [*names_of_card({**OF_THE_VAULT, "fingerprint": "fp_2"})] != [name]
+    # A token is printable ASCII without a space.
+    assert " " in name
+
+
 def test_the_tokens_of_a_payment_are_all_of_one_card() -> None:
-    assert [list(tokens_of(method)) for method in (BARE, OF_STRIPE, OF_TWO, A_CHOICE)] == [
+    assert [list(names_of_card(method)) for method in (BARE, OF_STRIPE, OF_TWO, A_CHOICE)] == [
         ["tok_visa"],
         ["pm_1"],
         ["pm_1", "ad_1"],
@@ -93,5 +114,6 @@ def test_payment_methods_are_alike_where_they_may_go_to_the_same_gateways() -> N
     assert is_bare(BARE)
     assert not is_bare(OF_STRIPE)
     assert likeness(OF_STRIPE) == likeness({**OF_STRIPE, "token": "pm_2"})
-    kinds = (BARE, {**BARE, "token": "pm_1"}, OF_STRIPE, OF_TWO, A_CHOICE, {"type": "wallet"})
+    assert likeness(OF_THE_VAULT) == likeness({**OF_THE_VAULT, "token": "card_2"})
+    kinds = (BARE, {**BARE, "token": "pm_1"}, OF_STRIPE, OF_TWO, A_CHOICE, OF_THE_VAULT, {"type": "wallet"})
     assert len({likeness(method) for method in kinds}) == len(kinds)

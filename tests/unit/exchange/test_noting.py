@@ -12,13 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.gateway_specs import gateway_spec
+from support.vaulted_cards import CODE, MASTERCARD, METHOD, NUMBER
 
 from aegis_worker.domain.exchanges import Exchange, Noted
-from aegis_worker.domain.outcomes import NotSent, Unknown, UnknownKind
+from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import NotSent, Operation, Unknown, UnknownKind
+from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.noting import LARGEST_READ, MOST_TOLD, Noting
+from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.allow_list import AllowList
-from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
+from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall, OpenCard
 from aegis_worker.gateways.registry import ADAPTERS
+from aegis_worker.gateways.requests import GatewayRequest
 
 ALLOWED: dict[str, AllowList] = {name: vars(adapter)["allow_list"] for name, adapter in ADAPTERS.items()}
 SOME = AllowList(
@@ -28,6 +33,14 @@ SOME = AllowList(
     received=frozenset({"id", "status", "created", "charge.id", "data.id"}),
 )
 CALL = HttpCall("GET", "/v1/things/th_1")
+VAULTED = GatewayRequest(
+    Operation.PROCESS,
+    "pay_1",
+    "pay_1-p1",
+    PaymentTerms(Money(1999, "USD"), METHOD),
+    "pi_1",
+    vaulted=OpenCard.of(METHOD),
+)
 NOT_SENT = NotSent("could not connect: refused")
 HIDDEN = "[hidden]"
 
@@ -306,3 +319,52 @@ def test_what_is_told_can_be_read_again() -> None:
     noted = Noting(SOME).noted(CALL, HttpAnswer(200, {}, b'{"id":"th_1"}'), 0.0, 12.3456)
     read = msgspec.json.decode(noted.told, type=Exchange)
     assert (read.took_ms, read.answer and read.answer.body) == (12.346, {"id": "th_1"})
+
+
+OF_CARDS = (
+    "number",
+    "cvc",
+    "cvv",
+    "exp_month",
+    "exp_year",
+    "expiryMonth",
+    "expiration-date",
+    "holderName",
+    "cardholder-name",
+)
+
+
+@pytest.mark.parametrize("field", OF_CARDS)
+def test_no_allow_list_can_name_a_field_of_a_card(field: str) -> None:
+    for listed in (field, f"card.{field}", f"payment_method_data.card.{field}"):
+        for part in ("query", "sent", "received"):
+            with pytest.raises(ValueError, match="card data is never kept"):
+                AllowList(**{part: frozenset({listed})})
+
+
+def of_a_vaulted_card(name: str) -> HttpCall:
+    """The call of this gateway that carries a card."""
+    options = {"adyen": {"return_url": "https://shop.test/back"}}.get(name, {})
+    config = GatewayConfig(name, name, "https://gateway.test", "key_1", account="acct_1", options=options)
+    flow = ADAPTERS[name](config).process(VAULTED)
+    assert isinstance(next(flow), OpenCard)
+    call = flow.send(MASTERCARD)  # type: ignore[arg-type]
+    assert isinstance(call, HttpCall)
+    return call
+
+
+@pytest.mark.parametrize("name", ["stripe", "adyen"])
+@pytest.mark.parametrize("allowed", ALLOWED.values(), ids=ALLOWED)
+def test_neither_number_nor_code_of_a_card_is_kept_whatever_is_allowed(name: str, allowed: AllowList) -> None:
+    call = of_a_vaulted_card(name)
+    assert NUMBER.encode() in (call.body or b"")
+    # As some gateways do, it quotes what it was sent, in an answer that is an error.
+    answer = HttpAnswer(
+        400,
+        {"Content-Type": "application/json"},
+        json.dumps({"error": {"message": NUMBER, "cvc": CODE, "code": NUMBER, "id": NUMBER}}).encode(),
+    )
+    for result in (NOT_SENT, answer):
+        told = Noting(allowed).noted(call, result, 0.0, 1.0).told
+        assert NUMBER not in told
+        assert CODE not in told

@@ -14,7 +14,7 @@ from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
 from aegis_worker.domain.payment import Fact, failed, retried
-from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.domain.scheduling import too_early_s
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
@@ -28,11 +28,15 @@ from .facts import opened
 
 # What Retry-After may ask for at most.
 _LONGEST_RETRY_AFTER_S = 300.0
+# How often a payment waits for the card vault, and how long: two minutes on average, well within the 15 minutes for which
+# a security code is kept. Such hops count for no gateway's limits.
+_VAULT_IS_SILENT = RetryLimits(max_attempts=8, initial_s=2.0, multiplier=2.0, cap_s=60.0)
 # Why a gateway is tried again that took nothing; follows its name.
 _NOT_TAKEN = {
     NotSentKind.NETWORK_ERROR: "was not reached before",
     NotSentKind.TIMEOUT: "was not reached in time before",
     NotSentKind.RATE_LIMIT: "took no more requests before",
+    NotSentKind.VAULT: "was not called before, because the card vault did not answer",
 }
 
 
@@ -73,9 +77,12 @@ def another_try(work: Work, policy: Policy) -> Step:
 
 def next_hop(work: Work, policy: Policy) -> Hop | None:
     """The gateway after the ones that were tried: an untried candidate at once, else, later, one that was never reached."""
-    hops = _hops(work)
+    made = _hops(work)
+    hops = [hop for hop in made if not _is_for_the_vault(hop)]
     if len(hops) >= policy.max_attempts or (hops and not _may_go_on(work, hops)):
         return None
+    if made and _is_for_the_vault(made[-1]):
+        return _after_the_vault(work, made, hops)
     tried = {hop.gateway: hop for hop in hops}
     decision = work.route.decision
     for name in decision.candidates:
@@ -87,6 +94,25 @@ def next_hop(work: Work, policy: Policy) -> Hop | None:
         if delay_s is not None:
             return Hop(name, delay_s, _NOT_TAKEN[_kind_of(there[-1])])
     return None
+
+
+def _after_the_vault(work: Work, made: list[Attempt], hops: list[Attempt]) -> Hop | None:
+    """Where the card vault did not answer, no gateway is the better one: the same is tried again, after a pause.
+
+    `made`: all hops; `hops`: those that the vault did not hold up.
+    """
+    again = len(made) - len(hops)
+    tried = {hop.gateway for hop in hops if hop.status == "DECLINED"}
+    name = made[-1].gateway
+    if name not in work.route.decision.candidates:
+        name = next((one for one in work.route.decision.candidates if one not in tried), "")
+    if not name or again >= _VAULT_IS_SILENT.max_attempts:
+        return None
+    return Hop(name, next_delay_s(again, _VAULT_IS_SILENT, work.draw), _NOT_TAKEN[NotSentKind.VAULT])
+
+
+def _is_for_the_vault(hop: Attempt) -> bool:
+    return hop.status == "NOT_SENT" and hop.outcome.kind is NotSentKind.VAULT
 
 
 def last_error(work: Work) -> dict[str, str | None]:
@@ -110,6 +136,8 @@ def last_error(work: Work) -> dict[str, str | None]:
             message=outcome.message or "",
         )
     reason = outcome.reason or "it can't be reached"
+    if _is_for_the_vault(latest):
+        return describe_error("vault_unavailable", gateway=None, gateway_code=None, message=reason)
     return describe_error("gateway_unavailable", gateway=latest.gateway, gateway_code=None, message=reason)
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, JobChange
 from aegis_worker.domain.charges import not_to_be_adopted
-from aegis_worker.domain.declines import describe_error
+from aegis_worker.domain.declines import OF_THE_VAULT, describe_error
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
@@ -38,8 +38,8 @@ from .door import close_of, is_over, new_end_s, open_door, payer_has_until_s, wa
 from .facts import acted, action_required, approved
 from .plan import another_try, first_step
 
-# Refusals of the request itself, made without a look at what the key stands for.
-_REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"})
+# Refusals of the request itself, made without a look at what the key stands for; or by the card vault, which sent nothing.
+_REFUSED_AT_THE_DOOR = frozenset({"gateway_misconfigured", "invalid_request"}) | OF_THE_VAULT
 
 
 def settle(work: Work, answer: Answer, policy: Policy) -> Settled:
