@@ -106,7 +106,7 @@ class Memory:
         self._is_fit_until_s = now_s + _CHECKED_FOR_S
 
     def _ask(self, what: Callable[[Redis], T]) -> T:
-        # All calls of a worker share one thread: a server that was just silent must not hold up each of them in turn.
+        # All cards of a worker share few threads: a server that was just silent must not hold up each of them in turn.
         if time.monotonic() < self._is_silent_until_s:
             raise VaultUnavailable("the vault's Redis did not answer a moment ago")
         try:

@@ -11,6 +11,7 @@ from redis import Redis
 from aegis_worker.domain.gateway_events import Told
 from aegis_worker.domain.gateway_keys import parse_gateway_key
 from aegis_worker.exchange.loaded import load_gateways
+from aegis_worker.exchange.opening import OpensCard, no_vault
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import Recall
@@ -21,15 +22,19 @@ from aegis_worker.routing.config import RoutingConfig, load_routing
 from aegis_worker.settings import Settings
 
 
-def configured_gateways(settings: Settings, database: Database | None = None) -> dict[str, PaymentGateway]:
+def configured_gateways(
+    settings: Settings, database: Database | None = None, *, opens_card: OpensCard = no_vault
+) -> dict[str, PaymentGateway]:
     """The gateways of gateways.toml, by name. Raises ConfigurationError.
 
     `database`: where to read what gateways without look-ups have told by themselves; None: none is asked about anything.
+    `opens_card`: opens cards of the vault, for a process that charges.
     """
     path = settings.config_dir / "gateways.toml"
     if database is None:
         return load_gateways(path, ca_bundle=settings.ca_bundle)
-    return load_gateways(path, ca_bundle=settings.ca_bundle, told=partial(told_to, database))
+    told = partial(told_to, database)
+    return load_gateways(path, ca_bundle=settings.ca_bundle, told=told, opens_card=opens_card)
 
 
 def told_to(database: Database, config: GatewayConfig) -> Callable[[Recall], Sequence[Told]]:

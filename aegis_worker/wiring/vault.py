@@ -9,8 +9,11 @@ import structlog
 from redis import Redis
 from sqlalchemy import Connection, text
 
+from aegis_worker.domain.cards import Card
 from aegis_worker.erasing import Destroy
 from aegis_worker.errors import ConfigurationError, DatabaseUnavailable, VaultUnavailable
+from aegis_worker.exchange.opening import OpensCard, no_vault
+from aegis_worker.gateways.kit.flows import OpenCard
 from aegis_worker.observability.core_dumps import never_dump
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
@@ -23,7 +26,7 @@ from .stores import short_waits
 
 log = structlog.get_logger(__name__)
 
-# A card is sealed while a merchant waits, and opened on the thread that makes all calls.
+# A card is sealed while a merchant waits, and opened on one of the few threads that open all cards.
 _REDIS_TIMEOUT_S = 0.5
 _IS_PRODUCTS = text("SELECT to_regclass('payments') IS NOT NULL")
 _IS_MIGRATED = text("SELECT to_regclass('cards') IS NOT NULL")
@@ -56,6 +59,17 @@ def refuse_unfit_vault(vault: Vault | None, product: Redis) -> None:
         return
     if unfit:
         raise ConfigurationError(f"the card vault can't be used: {'; '.join(unfit)} (docs/howto/vault.md)")
+
+
+def opening(vault: Vault | None) -> OpensCard:
+    """Opens cards of the vault for the calls that carry them."""
+    if vault is None:
+        return no_vault
+
+    def open_card(asked: OpenCard) -> Card:
+        return vault.open(asked.token, fingerprint=asked.fingerprint, with_code=asked.with_code)
+
+    return open_card
 
 
 def settling(vault: Vault | None) -> Callable[[Sequence[str]], None]:

@@ -35,7 +35,7 @@ from .gateways import close_gateways, configured_gateways, gates_of
 from .pipeline import pipeline_parts
 from .review import review_parts
 from .stores import redis_client
-from .vault import built_vault
+from .vault import built_vault, opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Worker:
 def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) -> Worker:
     """Build the parts of a worker from the given settings. Raises ConfigurationError if they contradict each other."""
     database = Database.connect(settings, application="worker")
-    gateways = configured_gateways(settings, database)
     vault = built_vault(settings)
+    gateways = configured_gateways(settings, database, opens_card=opening(vault))
     sender = webhook_sender(settings)
     check_leases(settings, gateways, sender.longest_s)
     check_production(settings, gateways)

@@ -63,8 +63,8 @@ def made(
         opener = Opener(drawer)
         driver.make(flow, client, told, within_s=within_s, gateway="a", opener=opener)
 
-    outcome: Outcome = wait_for(begin, within_s, Unknown("nobody said what came of it"))
-    return outcome
+    nobody: Outcome = Unknown("nobody said what came of it")
+    return wait_for(begin, within_s, nobody)
 
 
 def test_the_card_goes_into_the_flow_and_the_vault_is_waited_for_on_a_thread_of_its_own() -> None:
