@@ -28,8 +28,9 @@ _CARDS = {
     "4917610000000000": "tok_authenticate",
     "5212345678901234": "tok_authenticate",
 }
-# By the holder's name, the stored payment method that is refused so.
-_REFUSED = {
+# By the holder's name, the stored payment method that ends so.
+_BY_HOLDER = {
+    "APPROVED": "tok_visa",
     "BLOCK_CARD": "tok_hard_lost_card",
     "CARD_EXPIRED": "tok_hard_expired_card",
     "CVC_DECLINED": "tok_hard_invalid_cvc",
@@ -62,11 +63,11 @@ def stored_as(method: Mapping[str, Any]) -> str:
         raise Refused(422, "129", "Expiry Date Invalid")
     now = datetime.now(UTC)
     if raw_cards.is_over(str(month), str(year), (now.year, now.month)):
-        return _REFUSED["CARD_EXPIRED"]
+        return _BY_HOLDER["CARD_EXPIRED"]
     if "cvc" in method and not raw_cards.is_code(method["cvc"]):
         raise Refused(422, "103", "CVC is not the right length")
-    asked = _REFUSED.get(str(method.get("holderName", "")).upper())
-    return asked or _CARDS.get(str(number), _REFUSED["INVALID_CARD"])
+    asked = _BY_HOLDER.get(str(method.get("holderName", "")).upper())
+    return asked or _CARDS.get(str(number), _BY_HOLDER["INVALID_CARD"])
 
 
 def as_markdown() -> str:
@@ -74,4 +75,4 @@ def as_markdown() -> str:
     rows = ["| number | stored payment method |", "| --- | --- |"]
     rows += [f"| `{number}` | `{token}` |" for number, token in _CARDS.items()]
     rows += ["", "| holder's name | stored payment method |", "| --- | --- |"]
-    return "\n".join([*rows, *(f"| `{name}` | `{token}` |" for name, token in _REFUSED.items())])
+    return "\n".join([*rows, *(f"| `{name}` | `{token}` |" for name, token in _BY_HOLDER.items())])
