@@ -64,8 +64,10 @@ class Opener:
             return self._opens_card(card)
         except VaultUnavailable as problem:
             return NotSent(f"the card vault does not answer: {problem}", kind=NotSentKind.VAULT)
-        except (CardGone, CodeGone) as problem:
-            return Declined(problem.code, "", str(problem))
+        except CodeGone as problem:
+            return Declined("security_code_gone", "", str(problem))
+        except CardGone as problem:
+            return Declined("card_gone", "", str(problem))
         except CannotUnseal as problem:
             log.error("a card can't be opened", token=card.token, because=str(problem))
             return Declined(

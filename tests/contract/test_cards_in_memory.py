@@ -29,8 +29,9 @@ from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.lab.embedded.ports import free_port
 
-# Backwards, so that no code holds what is looked for; and how the two wires write a security code.
-NUMBER, CODE = "0128282828280025", "193"
+# Backwards, so that no code holds what is looked for, and no test card, which the emulator's code holds. And how the two
+# wires write a security code.
+NUMBER, CODE = "2241382064907135", "193"
 CODE_IN_FORM, CODE_IN_JSON = f"{CODE}=D5%cvc", f'"{CODE}" :"cvc"'
 WITHIN_S = 20.0
 
