@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .modes import Mode
-
 from .cards import is_vaulted
+from .modes import Mode
 
 # How the tokens of a payment stand in its `payment_method`. Gateways are shown their own alone.
 _OF_SEVERAL = frozenset({"token", "gateway", "tokens"})

@@ -265,9 +265,11 @@ class Loop:
 
     def _end(self) -> None:
         self._is_stopped = True
+        # Before the places of those under way are free, or these would begin now, and nobody would hear how they end.
+        waiting = self._places.empty()
         for curl in list(self._under_way):
             self._ended(curl, (pycurl.E_ABORTED_BY_CALLBACK, "the process is about to end"))
-        for asked in self._places.empty():
+        for asked in waiting:
             self._tell(asked.done, _STOPPED)
         self._do_what_is_asked()
         for handles in self._free.values():

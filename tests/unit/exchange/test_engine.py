@@ -175,6 +175,9 @@ def test_an_engine_that_ends_leaves_nobody_waiting(engine: Engine, server: Serve
     engine.begin(post(server, peer), told.put)
     server.asked.acquire()
     engine.begin(post(server, peer), told.put)
+    turned = threading.Event()
+    engine.after(0, turned.set)
+    assert turned.wait(20)  # the second waits for the place of the first by now
     engine.close()
     assert [type(told.get()) for _ in range(2)] == [Unknown, NotSent]
     server.free.set()
