@@ -83,6 +83,16 @@ class RunningEmulator:
         )
         self.url = json.loads(ready.read_text())["url"]
 
+    @property
+    def files(self) -> Iterator[bytes]:
+        """What it keeps in its folder: its ledger, with its journal, and its log."""
+        return (path.read_bytes() for path in sorted(self._folder.glob(f"{self.name}.*")))
+
+    def calls_so_far(self) -> dict[str, int]:
+        """How often each endpoint was called since the start."""
+        calls: dict[str, int] = self.call("GET", "/_sandbox/calls").json["calls"]
+        return calls
+
     def kill(self) -> None:
         """Send SIGKILL."""
         self._processes.stop(self.name, signal.SIGKILL)
