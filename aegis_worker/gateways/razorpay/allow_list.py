@@ -37,7 +37,7 @@ _SHOWN = {
     "id",
     "status",
 }
-_ERROR = {"code", "field", "reason", "source", "step", *below("metadata", ("order_id", "payment_id"))}
+_ERROR = {"code", "field", "reason", "step", *below("metadata", ("order_id", "payment_id"))}
 
 RAZORPAY = AllowList(
     headers=frozenset({"content-type", "date", "retry-after", "x-refund-idempotency"}),
