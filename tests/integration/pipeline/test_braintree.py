@@ -14,6 +14,7 @@ from support.sandbox_process import Sandbox
 
 from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.transitions import State
+from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.database import Database
 
 
@@ -29,6 +30,14 @@ def shop(database: Database, braintree: tuple[Sandbox, Sink]) -> Iterator[Shop]:
     yield made
     made.gateway.close_connections()
     made.emulator.set_faults()
+
+
+def nothing_is_new(shop: Shop, payment_id: str) -> bool:
+    """Whether a look at the gateway changes nothing of the payment."""
+    story = story_of(shop.database, payment_id)
+    shop.database.run(lambda connection: sync_now(connection, payment_id))
+    shop.works()
+    return story_of(shop.database, payment_id) == story
 
 
 def ordered(
@@ -85,6 +94,7 @@ def test_all_of_a_charge_is_given_back_by_a_void_before_it_is_settled(shop: Shop
     assert shop.booked(payment_id) == [("succeeded", 1999, 1999)]
     assert amounts(shop.database, payment_id) == {"authorized": 1999, "captured": 1999, "refunded": 1999}
     assert row_is_fold(shop.database, payment_id)
+    assert nothing_is_new(shop, payment_id)
 
 
 def test_a_part_waits_until_braintree_tells_that_it_is_settled(shop: Shop) -> None:
@@ -97,6 +107,7 @@ def test_a_part_waits_until_braintree_tells_that_it_is_settled(shop: Shop) -> No
     assert entity(shop.database, refund)["status"] == "succeeded"
     assert shop.booked(payment_id) == [("succeeded", 1999, 500)]
     assert row_is_fold(shop.database, payment_id)
+    assert nothing_is_new(shop, payment_id)
 
 
 def test_a_void_that_gave_all_back_and_whose_answer_was_lost_is_found(shop: Shop) -> None:
@@ -117,6 +128,7 @@ def test_a_hold_is_captured_in_part_and_known_by_its_key(shop: Shop) -> None:
     assert shop.shown(payment_id).order_id == f"{payment_id}c101"
     assert shop.booked(payment_id) == [("succeeded", 500, 0)]
     assert row_is_fold(shop.database, payment_id)
+    assert nothing_is_new(shop, payment_id)
 
 
 def test_a_capture_whose_answer_was_lost_is_made_once(shop: Shop) -> None:
