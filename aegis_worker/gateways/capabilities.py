@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.outcomes import Operation, charges
 
 from .kit.amounts import ISO_AMOUNTS, Amounts
 from .kit.identity import Declared
@@ -21,9 +21,11 @@ class Capabilities:
     key (0: it has no keys; then a charge in doubt is never repeated, and never tried elsewhere on "not found").
     `absence_window_s`: how long after a call look-ups may still not show its effect. `identity`: what an answer of this
     gateway must show to count as an answer to what was asked. `amounts`: which amounts it can write exactly.
-    `key_lifetimes_s`: by operation, where a key of it lives another time than `key_lifetime_s`. `methods`: the types of
-    `payment_method` that it takes, each with the fields that it can't do without: `token` where the gateway has issued
-    something for this payer, `vpa` and the like where the payer must be named, none where the type alone is enough.
+    `key_lifetimes_s`: by operation, where a key of it lives another time than `key_lifetime_s`. `pays_once`: the form of
+    the tokens with which it charges once and never again, so a charge may be repeated for `pays_once_s` as under a key.
+    `methods`: the types of `payment_method` that it takes, each with the fields that it can't do without: `token` where the
+    gateway has issued something for this payer, `vpa` and the like where the payer must be named, none where the type
+    alone is enough.
     `providers`: of wallets and lenders, the only ones that it takes; None: any, as far as its account goes.
     `held_only`: the types with which a payer alone may move money, and nothing there can be cancelled: taken to be captured
     later only, so that whoever pays after we have given up has moved nothing (design D16).
@@ -56,6 +58,8 @@ class Capabilities:
     identity: Declared = field(default_factory=Declared)
     amounts: Amounts = ISO_AMOUNTS
     key_lifetimes_s: Mapping[Operation, float] = field(default_factory=dict)
+    pays_once: re.Pattern[str] | None = None
+    pays_once_s: float = 0.0
     methods: Mapping[str, frozenset[str]] = field(default_factory=lambda: {"card": frozenset({"token"})})
     providers: frozenset[str] | None = None
     held_only: frozenset[str] = frozenset()
@@ -86,6 +90,8 @@ class Capabilities:
         """Whether the gateway can write the amount exactly."""
         return self.amounts.takes(amount)
 
-    def keeps_key_s(self, operation: Operation) -> float:
-        """How long, in seconds, the gateway remembers a key of this operation; 0 if it takes none."""
-        return self.key_lifetimes_s.get(operation, self.key_lifetime_s)
+    def keeps_key_s(self, operation: Operation, token: str | None = None) -> float:
+        """How long, in seconds, the gateway remembers a key of this operation; 0 if it takes none. `token`: what pays."""
+        kept_s = self.key_lifetimes_s.get(operation, self.key_lifetime_s)
+        once = self.pays_once is not None and token is not None and self.pays_once.fullmatch(token)
+        return max(kept_s, self.pays_once_s) if once and charges(operation) else kept_s

@@ -1,9 +1,10 @@
 """What it means that a look-up finds nothing. Pure.
 
 "Not found" now is no proof: the call may still be on its way, or the look-up lag behind it. What may follow depends on the
-gateway: with idempotency keys the same call may be repeated while it remembers them; after that, absence is believed
-when several look-ups, spread over the gateway's absence window and all after the last send, have found nothing. A charge
-at a gateway without keys is never believed to be absent: nothing would stop the lost call from arriving after all.
+gateway: with idempotency keys, or a token that pays once, the same call may be repeated while it remembers them; after
+that, absence is believed when several look-ups, spread over the gateway's absence window and all after the last send, have
+found nothing. A charge with neither is never believed to be absent: nothing would stop the lost call from arriving after
+all.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.instruments import token_for
 from aegis_worker.domain.outcomes import charges
 from aegis_worker.gateways.requests import GatewayRequest
 
@@ -60,11 +62,16 @@ def may_repeat_unasked(work: Work, attempt: Attempt) -> bool:
 
 def repeat_until_s(work: Work, attempt: Attempt) -> float:
     """Until when the same call may leave once more: well inside the time for which its gateway remembers the key."""
-    return attempt.sent_at_s + work.route.capabilities[attempt.gateway].keeps_key_s(attempt.operation) / 2
+    return attempt.sent_at_s + _keeps_key_s(work, attempt) / 2
 
 
 def _has_keys(work: Work, attempt: Attempt) -> bool:
-    return work.route.capabilities[attempt.gateway].keeps_key_s(attempt.operation) > 0
+    return _keeps_key_s(work, attempt) > 0
+
+
+def _keeps_key_s(work: Work, attempt: Attempt) -> float:
+    token = token_for(work.payment.terms.payment_method, attempt.gateway)
+    return work.route.capabilities[attempt.gateway].keeps_key_s(attempt.operation, token)
 
 
 def _may_send_again(work: Work, attempt: Attempt) -> bool:

@@ -59,8 +59,17 @@ def test_a_charge_whose_answer_was_lost_is_found_and_made_once(shop: Shop, token
     assert row_is_fold(shop.database, payment_id)
 
 
-def test_a_charge_that_is_not_found_is_a_persons_and_is_not_sent_again(shop: Shop) -> None:
+def test_a_nonce_whose_charge_is_not_found_is_charged_by_one_more_call(shop: Shop) -> None:
     payment_id = shop.pay("tok_drop_nocharge_once")
+    shop.time_passes()
+    assert shop.state(payment_id) is State.SUCCESS
+    assert [call["sends"] for call in attempts_of(shop.database, payment_id)] == [2]
+    assert shop.booked(payment_id) == [("succeeded", 1999, 0)]
+    assert row_is_fold(shop.database, payment_id)
+
+
+def test_a_saved_card_whose_charge_is_not_found_is_a_persons_and_not_charged_again(shop: Shop) -> None:
+    payment_id = shop.pay("shopper_7/tok_drop_nocharge_once")
     for _ in range(6):
         shop.time_passes(600)
     assert job_of(shop.database, payment_id)["status"] == "review"
@@ -72,7 +81,7 @@ def test_with_keys_of_requests_such_a_charge_is_sent_again(
     database: Database, braintree: tuple[Sandbox, Sink]
 ) -> None:
     shop = shop_at(database, *braintree, request_keys=True)
-    payment_id = shop.pay("tok_drop_nocharge_once")
+    payment_id = shop.pay("shopper_7/tok_drop_nocharge_once")
     shop.time_passes()
     assert shop.state(payment_id) is State.SUCCESS
     assert shop.booked(payment_id) == [("succeeded", 1999, 0)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 from support.attempts import an_attempt
 
@@ -27,13 +30,15 @@ def follows(
     operation=Operation.PROCESS,
     *,
     key_lifetime_s=1000.0,
+    pays_once=None,
     now_s=NOW_S,
     asked_at_s=NOW_S,
     **attempt,
 ):
     """What follows for an attempt in doubt at a gateway with an absence window of 120 s."""
     job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
-    capabilities = {"a": Capabilities((operation,), key_lifetime_s, 120)}
+    once: dict[str, Any] = {"pays_once": re.compile(pays_once), "pays_once_s": 1000.0} if pays_once else {}
+    capabilities = {"a": Capabilities((operation,), key_lifetime_s, 120, **once)}
     work = Work(job, PAYMENT, (), Route(Decision(("a",), {}), capabilities, {}), now_s=now_s)
     fields = {
         "gateway_key": gateway_key(PAYMENT.id, operation, 1),
@@ -79,6 +84,15 @@ def test_absence_needs_three_answers_over_the_absence_window():
 
 def test_a_charge_at_a_gateway_without_keys_is_never_believed_to_be_absent():
     assert follows(key_lifetime_s=0.0, **OFTEN) is Missing.ASK_A_PERSON
+
+
+def test_a_token_that_pays_once_is_as_good_as_a_key_for_its_charge_alone():
+    once = {"key_lifetime_s": 0.0, "pays_once": "tok_.*"}
+    assert follows(**once) is Missing.SEND_AGAIN
+    assert follows(**once, **LONG_AGO) is Missing.ASK_AGAIN
+    assert follows(**once, **LONG_AGO, **OFTEN) is Missing.ABSENT
+    assert follows(Operation.REFUND, **once) is Missing.ASK_AGAIN
+    assert follows(key_lifetime_s=0.0, pays_once="another", **OFTEN) is Missing.ASK_A_PERSON
 
 
 def test_a_step_that_moves_no_money_may_be_believed_to_be_absent_there():
