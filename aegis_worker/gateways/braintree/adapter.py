@@ -24,7 +24,7 @@ from ..capabilities import Capabilities
 from ..config import GatewayConfig
 from ..kit.allow_list import AllowList
 from ..kit.amounts import AmountNotTaken, Amounts
-from ..kit.flows import Flow, NoAnswer
+from ..kit.flows import Flow, NoAnswer, opened
 from ..kit.probing import Probed, probed
 from ..requests import DisputeQuery, GatewayRequest, StatusQuery
 from .allow_list import BRAINTREE
@@ -89,6 +89,7 @@ class BraintreeAdapter:
             methods={"card": _TOKEN, "wallet": _TOKEN},
             providers=_PROVIDERS,
             payer=TAKEN,
+            cards=True,
             several_captures=False,
             hold_s=_HOLD_S,
             # One call charges, and what the payer did in the browser before it moved nothing.
@@ -103,8 +104,11 @@ class BraintreeAdapter:
 
     def process(self, request: GatewayRequest) -> Flow[Outcome]:
         """Charge, or hold: one POST."""
+        card = (yield from opened(request.vaulted)) if request.vaulted is not None else None
+        if isinstance(card, Declined):
+            return card
         try:
-            call = self._calls.sale(request)
+            call = self._calls.sale(request, card)
         except AmountNotTaken as problem:
             return _not_taken(problem)
         return self._reader.outcome(request, (yield call))

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from aegis_worker.domain.cards import Card
+
 from ..kit.amounts import Amounts
 from ..kit.flows import HttpCall
 from ..kit.xml import written_xml
 from ..requests import GatewayRequest
+from .instruments import instrument
 from .options import Options
 from .payer import payer_fields
 
@@ -34,15 +37,15 @@ class Calls:
     headers: Mapping[str, str]
     amounts: Amounts
 
-    def sale(self, request: GatewayRequest) -> HttpCall:
-        """Charge, or hold. Raises AmountNotTaken."""
+    def sale(self, request: GatewayRequest, card: Card | None = None) -> HttpCall:
+        """Charge, or hold. `card`: that of the vault which pays, where one does. Raises AmountNotTaken."""
         terms, amount = request.terms, request.amount
         fields = {
             "type": "sale",
             "amount": self.amounts.written_decimal(amount),
             "order-id": request.idempotency_key,
             "merchant-account-id": self.options.merchant_accounts[amount.currency],
-            **_instrument(terms.payment_method.get("token", "")),
+            **instrument(terms, card),
             "transaction-source": (terms.off_session_reason or "unscheduled") if terms.off_session else None,
             **payer_fields(request.payer),
             "descriptor": self._descriptor(terms.statement_descriptor),
@@ -129,14 +132,6 @@ def headers_for(public_key: str, private_key: str) -> dict[str, str]:
         "Content-Type": "application/xml",
         "X-ApiVersion": API_VERSION,
     }
-
-
-def _instrument(token: str) -> dict[str, str]:
-    """A nonce of the shop's page; `customer/token` is a payment method that is saved with that customer at Braintree."""
-    customer, slash, method = token.rpartition("/")
-    if slash:
-        return {"customer-id": customer, "payment-method-token": method}
-    return {"payment-method-nonce": method}
 
 
 def _transaction(transaction_id: str | None) -> str:
