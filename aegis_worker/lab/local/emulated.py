@@ -109,6 +109,7 @@ EMULATED: Mapping[str, EmulatedGateway] = {
             "account": "emulated_shop",
             # Its wallets pay by a nonce of the shop's page, as its cards do.
             "methods": ["card"],
+            "raw_cards": True,
             "fee_fixed_minor": 30,
             "fee_basis_points": 259,
             "options": {
