@@ -15,7 +15,7 @@ _FIELDS = {
     "refund": "amount notes receipt speed",
     "pay": "bank callback_url contact email method notes provider token vpa wallet",
 }
-MOST_AMOUNT = 99_999_999_999
+_MOST_AMOUNT = 99_999_999_999
 _LEAST = {"INR": 100}
 _THREE_DECIMALS = frozenset({"BHD", "KWD", "OMR"})
 _CODES = (
@@ -25,7 +25,7 @@ _CODES = (
 _CURRENCIES = frozenset(_CODES.split())
 _LONGEST_RECEIPT, _MOST_NOTES, _LONGEST_NOTE = 40, 15, 256
 # Minutes, of when a payment that was not captured is refunded: razorpay.com/docs/payments/payments/capture-settings/api.
-_LEAST_AUTOMATIC, MOST_MANUAL = 12, 7200
+_LEAST_AUTOMATIC, _MOST_MANUAL = 12, 7200
 
 
 def parse(name: str, raw: bytes) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def amount_of(body: Mapping[str, Any], currency: str) -> int:
     if type(value) is not int:
         raise invalid("The amount must be an integer.", "amount")
     least = _LEAST.get(currency, 1)
-    if not least <= value <= MOST_AMOUNT:
+    if not least <= value <= _MOST_AMOUNT:
         raise invalid(
             f"The amount must be at least {currency} {least / 100:.2f}"
             if value < least
@@ -140,8 +140,8 @@ def capture_of(body: Mapping[str, Any]) -> dict[str, Any]:
     automatic, manual = options.get("automatic_expiry_period"), options.get("manual_expiry_period")
     if payment["capture"] == "automatic" and not (type(automatic) is int and automatic >= _LEAST_AUTOMATIC):
         raise invalid(f"The automatic_expiry_period must be at least {_LEAST_AUTOMATIC}.", "payment")
-    if manual is not None and not (type(manual) is int and (automatic or 0) <= manual <= MOST_MANUAL):
-        raise invalid(f"The manual_expiry_period may not be greater than {MOST_MANUAL}.", "payment")
+    if manual is not None and not (type(manual) is int and (automatic or 0) <= manual <= _MOST_MANUAL):
+        raise invalid(f"The manual_expiry_period may not be greater than {_MOST_MANUAL}.", "payment")
     return _captured(payment["capture"], automatic, manual)
 
 
