@@ -38,6 +38,18 @@ def paypal() -> Iterator[Stage]:
         yield ready
 
 
+@pytest.fixture(scope="module")
+def braintree() -> Iterator[Stage]:
+    with rehearsing("braintree") as ready:
+        yield ready
+
+
+@pytest.fixture(scope="module")
+def razorpay() -> Iterator[Stage]:
+    with rehearsing("razorpay") as ready:
+        yield ready
+
+
 @pytest.mark.row(80)
 @pytest.mark.parametrize("point", [*_POINTS, "confirm.committed", "replay.answered"])
 def test_payments_at_adyen_end_as_its_ledger_has_them_when_a_process_dies_at(
@@ -52,6 +64,22 @@ def test_payments_at_paypal_end_as_its_ledger_has_them_when_a_process_dies_at(
     paypal: Stage, point: str
 ) -> None:
     assert_safe(killed_at(paypal, point))
+
+
+@pytest.mark.row(83)
+@pytest.mark.parametrize("point", [*_POINTS, "lookup.answered", "refund.committed"])
+def test_payments_at_braintree_end_as_its_ledger_has_them_when_a_process_dies_at(
+    braintree: Stage, point: str
+) -> None:
+    assert_safe(killed_at(braintree, point))
+
+
+@pytest.mark.row(84)
+@pytest.mark.parametrize("point", [*_POINTS, "confirm.committed", "lookup.answered"])
+def test_payments_at_razorpay_end_as_its_ledger_has_them_when_a_process_dies_at(
+    razorpay: Stage, point: str
+) -> None:
+    assert_safe(killed_at(razorpay, point))
 
 
 @pytest.mark.row(82)

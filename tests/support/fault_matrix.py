@@ -74,6 +74,8 @@ ROWS = {
     80: "a process dies while payments are at Adyen, which can only tell what became of them",
     81: "a process dies while payments are at PayPal, whose payers approve and whose events a worker verifies",
     82: "a random mix of faults at the emulators of all real gateways",
+    83: "a process dies while payments are at Braintree, which refunds what is settled and has few keys",
+    84: "a process dies while payments are at Razorpay, whose payers pay in its Checkout before anything is captured",
 }
 
 # Rows that can't have a test yet, and the reason.

@@ -55,7 +55,15 @@ ROLES = (
     ),
     Role("abandoned by the payer", 0.04, payers.ABANDONED, State.FAILURE),
     Role(merchants.CALLS_OFF, 0.04, payers.ABANDONED, State.CANCELLED, may_end_as=(State.FAILURE,)),
-    Role("held until the hold ends", 0.04, ("tok_hold_10",), State.CANCELLED, capture_method="manual"),
+    # A hold that ends before a doubt about it is over was never known to us.
+    Role(
+        "held until the hold ends",
+        0.04,
+        ("tok_hold_10",),
+        State.CANCELLED,
+        capture_method="manual",
+        may_end_as=(State.FAILURE,),
+    ),
 )
 
 

@@ -64,11 +64,18 @@ class Role:
         """Whether it captures less than all of a hold."""
         return any(step.order == "captures" and step.tenths is not None for step in self.steps)
 
+    @property
+    def is_for_payers(self) -> bool:
+        """Whether its payer is sent somewhere to act."""
+        return all(token.startswith(("tok_3ds", "tok_sdk")) for token in self.tokens)
+
     def is_for(self, issuer: Issuer) -> bool:
         """Whether the gateway can go through it."""
         if self.captures_often and not issuer.captures_often:
             return False
         if self.captures_parts and not issuer.captures_parts:
+            return False
+        if self.is_for_payers and not issuer.authenticates:
             return False
         return issuer.releases or not (self.capture_method == "manual" and self.ends_as is State.CANCELLED)
 
@@ -274,7 +281,7 @@ def _order(
 
 def _waits(role: Role) -> bool:
     """Whether nobody acts although the payer is asked to."""
-    return not role.payer and all(token.startswith("tok_3ds") for token in role.tokens)
+    return not role.payer and role.is_for_payers
 
 
 def _method(rng: random.Random, issuers: Sequence[Issuer]) -> tuple[dict[str, Any], str, str]:

@@ -18,7 +18,8 @@ _AN_AMOUNT = 1000
 class Issuer:
     """`methods`: what it charges at once, in its `currencies`. `providers`: the only wallets and lenders; None: any.
     `captures_often`: more than once of a hold; `captures_parts`: less than all of it; `releases`: it gives a hold back.
-    `has_tokens`: for cards; without them the payer of each payment says there by what they pay.
+    `has_tokens`: for cards; without them the payer of each payment says there by what they pay. `authenticates`: it sends
+    payers to act.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Issuer:
     captures_parts: bool = True
     releases: bool = True
     has_tokens: bool = True
+    authenticates: bool = True
 
     def token(self, sandboxes: str) -> str:
         """What it calls a test token of the sandboxes."""
@@ -57,4 +59,5 @@ def _issuer(gateway: PaymentGateway) -> Issuer:
         can.partial_captures,
         can.voids,
         "card" not in can.methods or "token" in can.methods["card"],
+        emulated(config.adapter).authenticates,
     )

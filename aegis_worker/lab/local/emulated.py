@@ -29,6 +29,7 @@ class EmulatedGateway:
     the same. `handed_on`: what the shop hands on of the address by which payers come back; empty where it only says that
     they are back, None where it says nothing. `library`: what the gateway's library in the shop's page takes out of
     `next_action.data`. `checkout`: whether the gateway itself takes the payer's money, on a page that shows all methods.
+    `authenticates`: whether it sends payers to act after a payment was made; else all of that came with the token.
     """
 
     table: Mapping[str, Any] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class EmulatedGateway:
     handed_on: frozenset[str] | None = None
     library: str = "client_secret"
     checkout: bool = False
+    authenticates: bool = True
 
     def token(self, sandboxes: str) -> str:
         """What the gateway calls a test token of the sandboxes."""
@@ -117,10 +119,12 @@ EMULATED: Mapping[str, EmulatedGateway] = {
                 "merchant_accounts": {
                     currency: f"emulated_{currency.lower()}" for currency in ("USD", "EUR", "GBP")
                 },
+                "request_keys": True,
                 "absence_window_s": 120,
             },
         },
         credentials=f"{_BRAINTREE_PUBLIC_KEY}:{{key}}",
+        authenticates=False,
     ),
     "razorpay": EmulatedGateway(
         table={

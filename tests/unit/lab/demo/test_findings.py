@@ -287,6 +287,12 @@ def test_whose_gateway_asks_the_payer_itself_is_sent_there_with_what_they_pay_wi
     }
 
 
+def test_where_payers_have_nothing_left_to_do_no_payment_waits_for_one() -> None:
+    issuers = [issuer("braintree", authenticates=False), issuer("stripe")]
+    found = tokens_by_role(cast(200, seed=1, first_gateway="braintree", issuers=issuers))
+    assert {found[role.name] == {("stripe",)} for role in ROLES if role.is_for_payers} == {True}
+
+
 def test_what_is_posted_again_has_the_same_key_and_body() -> None:
     orders = cast(200, seed=1, first_gateway="sandbox_a")
     counts = Counter(order.key for order in posts(orders, 1))
