@@ -265,6 +265,7 @@ def test_a_card_that_the_merchant_keeps_pays_again_by_the_networks_id_of_the_fir
     ("pays", "options"),
     [
         ({"payment_method_token": "tok_3ds_60"}, {}),
+        ({"payment_method_token": "tok_3ds_abandoned_60"}, {}),
         (
             {"payment_method_nonce": "fake-three-d-secure-visa-full-authentication-nonce"},
             {"three_d_secure": {"required": True}},

@@ -112,7 +112,8 @@ def _as_braintree_does(script: Script, payment: Payment, rejection: str) -> Scri
     if script is OK:
         return script_of_amount(payment.amount, payment.currency)
     if script.payer_must_act:
-        return replace(script, payer_must_act=False, effect=Effect.DECLINE) if script.code else OK
+        fails = script.code and not (script.in_frontend or script.lapses)
+        return replace(script, payer_must_act=False, effect=Effect.DECLINE) if fails else OK
     return script
 
 
