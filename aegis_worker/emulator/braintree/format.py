@@ -11,10 +11,10 @@ from ..ledger import Ledger
 from ..server import Routes
 from ..telling import EventForm
 from ..wire_format import Wake, WireFormat
+from . import nonces, numbers
 from .books import BraintreeBooks
 from .events import FORM, PUBLIC_KEY, signed, with_payload, without_signature
 from .gateway import BraintreeGateway
-from .instruments import as_markdown
 from .routes import BraintreeRoutes
 
 _PRIVATE_KEY = "private_emulator"
@@ -40,5 +40,5 @@ FORMAT = WireFormat(
         unsigned=without_signature,
     ),
     credentials=lambda api_key: {"authorization": f"Basic {base64.b64encode(api_key.encode()).decode()}"},
-    scripts=as_markdown,
+    scripts=lambda: f"{nonces.as_markdown()}\n\n{numbers.as_markdown()}",
 )

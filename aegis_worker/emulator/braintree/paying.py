@@ -6,24 +6,17 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from .. import raw_cards
 from ..ledger import Document, Transaction
 from . import bodies
 from .calls import Call
 from .errors import Refused
-from .instruments import (
-    CONSUMED_NONCE,
-    LUHN_INVALID_NONCE,
-    Instrument,
-    has_luhn,
-    kept,
-    of_nonce,
-    of_number,
-    of_token,
-)
+from .instruments import Instrument, kept, of_token
+from .nonces import CONSUMED_NONCE, LUHN_INVALID_NONCE, of_nonce
+from .numbers import of_number
 from .shapes import new_id
 
 METHOD, NONCE, CUSTOMER = "payment_method", "nonce", "customer"
-_DIGITS = re.compile(r"\d{12,19}")
 _EXPIRATION = re.compile(r"(\d{1,2})/(\d{2}|\d{4})")
 
 
@@ -75,14 +68,14 @@ def of_card(card: dict[str, Any], shown: Any) -> Instrument:
     number = bodies.text(card, "number").replace(" ", "")
     if not number:
         raise Refused("number_required", shown)
-    if not _DIGITS.fullmatch(number) or not has_luhn(number):
+    if not raw_cards.is_number(number):
         raise Refused("number_invalid", shown)
     month, year = _expiry(card, shown)
     found = of_number(number, month, year, bodies.text(card, "cardholder_name"))
     if found is None:
         raise Refused("number_no_test", shown)
     cvv = bodies.text(card, "cvv")
-    if cvv and not (cvv.isdecimal() and len(cvv) == (4 if found.brand == "American Express" else 3)):
+    if cvv and not (raw_cards.is_code(cvv) and len(cvv) == (4 if found.brand == "American Express" else 3)):
         raise Refused("cvv_invalid", shown)
     return found
 
@@ -95,7 +88,7 @@ def _expiry(card: dict[str, Any], shown: Any) -> tuple[str, str]:
     if given == "/":
         raise Refused("expiration_required", shown)
     found = _EXPIRATION.fullmatch(given)
-    if found is None or not 1 <= int(found[1]) <= 12:
+    if found is None or not raw_cards.is_month(found[1]):
         raise Refused("expiration_invalid", shown)
     year = found[2] if len(found[2]) == 4 else f"20{found[2]}"
     return found[1].rjust(2, "0"), year
@@ -114,7 +107,7 @@ def _of_nonce(tx: Transaction, call: Call, nonce: str, order_id: str) -> Instrum
     found = of_nonce(nonce)
     if found is None:
         raise Refused("nonce_unknown", call.shown)
-    return replace(found, vaulted="")
+    return found
 
 
 def consume(tx: Transaction, call: Call, order_id: str) -> None:

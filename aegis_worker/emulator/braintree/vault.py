@@ -12,7 +12,8 @@ from ..replies import Reply
 from . import bodies
 from .books import BraintreeBooks
 from .errors import Bare, Refused, xml_reply
-from .instruments import PAYPAL, Instrument, of_nonce
+from .instruments import PAYPAL, Instrument
+from .nonces import of_nonce
 from .paid_with import card_object
 from .paying import CUSTOMER, METHOD, NONCE, of_card, place, store, vaulted
 from .shapes import global_id, new_id
