@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.openapi import Referee, referee
-from support.vaulted_cards import CODE, MASTERCARD, METHOD, NUMBER
 
 from aegis_worker.domain.confirms import Confirm
 from aegis_worker.domain.money import Money
@@ -19,6 +18,7 @@ from aegis_worker.gateways.adyen.adapter import AdyenAdapter
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import HttpCall, OpenCard
 from aegis_worker.gateways.requests import GatewayRequest
+from aegis_worker.lab.conformance.numbered import CODE, MASTERCARD, METHOD, NUMBER
 
 KEY, ACCOUNT, PAYMENT = "AQE_key", "ShopECOM", "pay_0123456789abcdef0123456789abcdef"
 ADDRESS = {

@@ -10,7 +10,6 @@ import stripe
 from msgspec.structs import replace
 from stripe import params
 from support.typed_params import misfits
-from support.vaulted_cards import CODE, MASTERCARD, METHOD, NUMBER
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Declined, Operation
@@ -22,6 +21,7 @@ from aegis_worker.gateways.kit.flows import HttpCall, OpenCard
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.gateways.stripe.calls import API_VERSION
+from aegis_worker.lab.conformance.numbered import CODE, MASTERCARD, METHOD, NUMBER
 
 KEY = "sk_test_1"
 

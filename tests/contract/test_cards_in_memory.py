@@ -13,7 +13,6 @@ import pytest
 from support.adyen_process import ADYEN_ACCOUNT, ADYEN_KEY, running_adyen
 from support.sandbox_process import Sandbox
 from support.stripe_process import STRIPE_KEY, running_stripe, sdk
-from support.vaulted_cards import METHOD
 
 from aegis_worker.domain.cards import Card
 from aegis_worker.domain.exchanges import Noted
@@ -27,6 +26,7 @@ from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import OpenCard
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
+from aegis_worker.lab.conformance.numbered import METHOD
 from aegis_worker.lab.embedded.ports import free_port
 
 # Backwards, so that no code holds what is looked for, and no test card, which the emulator's code holds. And how the two

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from Adyen.util import generate_notification_sig
 from braintree.util.crypto import Crypto
 
+from aegis_worker.domain.cards import Card
 from aegis_worker.gateways.adyen.adapter import AdyenAdapter
 from aegis_worker.gateways.braintree.adapter import BraintreeAdapter
 from aegis_worker.gateways.paypal.adapter import PayPalAdapter
@@ -24,6 +25,7 @@ from aegis_worker.gateways.razorpay.adapter import RazorpayAdapter
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.lab.conformance.emulator import request_to
+from aegis_worker.lab.conformance.numbered import NumberedCard
 from aegis_worker.lab.conformance.subject import Body, Signed, Subject
 from support.adyen_process import ADYEN_ACCOUNT, ADYEN_KEY, library_finds, post_json, running_adyen
 from support.braintree_process import (
@@ -230,6 +232,10 @@ STRIPE = Subject(
         "what_the_payer_brought_back": "is asked for the intent: its payers bring nothing back",
         "a_confirm_with_nonsense": "is asked for the intent: its payers bring nothing back",
     },
+    cards={
+        "insufficient_funds": NumberedCard(Card("4000000000009995", 3, 2040, "737")),
+        "three_d_secure": NumberedCard(Card("4000000000003220", 3, 2040, "737")),
+    },
     for_others={"connected": True},
     options={"multicapture": True, "publishable_key": "pk_test_shop", "absence_window_s": 0},
 )
@@ -266,6 +272,10 @@ ADYEN = Subject(
         "an_id_that_nobody_has": "is asked about nothing by an id",
         "an_old_event": "signs no time",
         "a_warning": "does not tell how a request for information ends",
+    },
+    cards={
+        "insufficient_funds": NumberedCard(Card("5555555555554444", 3, 2040, "737", "NOT_ENOUGH_BALANCE")),
+        "three_d_secure": NumberedCard(Card("4917610000000000", 3, 2040, "737")),
     },
     options={"return_url": "https://shop.test/back"},
 )

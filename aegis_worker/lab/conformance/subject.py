@@ -18,6 +18,7 @@ from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.requests import GatewayRequest
 
 from .emulator import RunningEmulator, running_emulator
+from .numbered import NumberedCard
 
 WEBHOOK_SECRET = "whsec_conformance"
 # No scenario but one waits for it, and a busy machine may take seconds to answer.
@@ -80,8 +81,9 @@ class Subject:
     a time, under several secrets; `unsigned`: its body without a signature; `of_unknown_kind`: its body, of another
     event; `tampered`: with another amount; `opened`: what it says, where that can't be read in it. `for_others`:
     options of a table that acts for another account. `vouched`: settings that say who vouches for its webhooks.
-    `words`: by our code of a decline, the one that its word for it becomes. `shows_disputes`: whether a charge shows
-    that it is disputed. `told_of`: what each event about a charge names.
+    `words`: by our code of a decline, the one that its word for it becomes. `cards`: of a gateway that takes cards by
+    number, one that ends as `insufficient_funds`, and one that wants `three_d_secure`. `shows_disputes`: whether a
+    charge shows that it is disputed. `told_of`: what each event about a charge names.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Subject:
     for_others: Mapping[str, Any] = field(default_factory=dict)
     vouched: Callable[[Any], Mapping[str, Any]] = lambda emulator: {}
     words: Mapping[str, str] = field(default_factory=dict)
+    cards: Mapping[str, NumberedCard] = field(default_factory=dict)
     shows_disputes: bool = True
     told_of: Callable[[Paid], str] = lambda paid: paid.charge
     skips: Mapping[str, str] = field(default_factory=dict)
@@ -177,11 +180,24 @@ _VOIDS: tuple[_There, str] = (
     lambda subject, adapter: adapter.capabilities.holds and adapter.capabilities.voids,
     "releases no holds",
 )
+_BY_NUMBER: tuple[_There, str] = (
+    lambda subject, adapter: adapter.capabilities.cards,
+    "takes no card numbers",
+)
 # What a scenario needs of a gateway, and what is said of one that does not have it.
 _NEEDS: Mapping[str, tuple[_There, str]] = {
     "the_same_key_again": (
         lambda subject, adapter: adapter.capabilities.keeps_key_s(Operation.PROCESS) > 0,
         "has no idempotency keys",
+    ),
+    "cards_by_number": _BY_NUMBER,
+    "declined_by_number": (
+        lambda subject, adapter: adapter.capabilities.cards and "insufficient_funds" in subject.cards,
+        "has no such card, or takes no card numbers",
+    ),
+    "three_d_secure_by_number": (
+        lambda subject, adapter: adapter.capabilities.cards and "three_d_secure" in subject.cards,
+        "has none that is done after the call, or takes no card numbers",
     ),
     "disputes": (lambda subject, adapter: _has(adapter, "get_dispute"), "tells of no disputes"),
     "three_d_secure_in_the_shops_page": (

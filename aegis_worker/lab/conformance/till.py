@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from aegis_worker.domain.actions import Sdk
+from aegis_worker.domain.cards import is_vaulted
 from aegis_worker.domain.confirms import Confirm
 from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note, Noted
@@ -31,17 +32,20 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
     UnknownKind,
+    charges,
 )
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.engine import STUCK, wait_for
 from aegis_worker.exchange.loaded import LoadedGateway
+from aegis_worker.exchange.opening import Opener
 from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, Recall
+from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, OpenCard, Recall
 from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 
 from .emulator import RunningEmulator, eventually, request_to
+from .numbered import METHOD, Drawer, NumberedCard
 from .shop import Shop
 from .subject import Body, Paid, Signed, Subject
 
@@ -54,7 +58,8 @@ class Till:
     def __init__(self, subject: Subject, emulator: RunningEmulator, shop: Shop, **config: Any) -> None:
         self.subject, self.emulator, self.shop = subject, emulator, shop
         self.adapter = subject.adapter(self.config(**config))
-        self.gateway = LoadedGateway(self.adapter, read_told=self._read_told)
+        self.drawer = Drawer()
+        self.gateway = LoadedGateway(self.adapter, read_told=self._read_told, opener=Opener(self.drawer))
         self.noted: list[Noted] = []
 
     def config(self, **changes: Any) -> GatewayConfig:
@@ -118,6 +123,17 @@ class Till:
         )
         return self.go_on(f"pay_{uuid.uuid4().hex}", terms)
 
+    def pay_by_number(
+        self, given: NumberedCard | None = None, *, hold: bool = False, return_url: str | None = None
+    ) -> Paid:
+        """As `pay`, with a card of the vault."""
+        given = given or NumberedCard()
+        self.drawer.card = given.card
+        terms = PaymentTerms(
+            Money(given.minor, "USD"), METHOD, "manual" if hold else "automatic", return_url=return_url
+        )
+        return self.go_on(f"pay_{uuid.uuid4().hex}", terms)
+
     def go_on(
         self, payment_id: str, terms: PaymentTerms, ref: str | None = None, *, payer: Payer | None = None
     ) -> Paid:
@@ -128,7 +144,9 @@ class Till:
             terms = replace(terms, payment_method={"type": "card"})
         for operation in self.gateway.capabilities.steps:
             key = gateway_key(payment_id, operation, 1)
-            request = GatewayRequest(operation, payment_id, key, terms, ref, payer=payer)
+            is_by_number = charges(operation) and is_vaulted(terms.payment_method)
+            vaulted = OpenCard.of(terms.payment_method) if is_by_number else None
+            request = GatewayRequest(operation, payment_id, key, terms, ref, payer=payer, vaulted=vaulted)
             outcome = sent(self.gateway, request, self.noted.append)
             ref = getattr(outcome, "gateway_ref", None) or ref
             if isinstance(outcome, ActionRequired) and token:

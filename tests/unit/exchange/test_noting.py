@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.gateway_specs import gateway_spec
-from support.vaulted_cards import CODE, MASTERCARD, METHOD, NUMBER
 
 from aegis_worker.domain.exchanges import Exchange, Noted
 from aegis_worker.domain.money import Money
@@ -24,6 +23,7 @@ from aegis_worker.gateways.kit.allow_list import AllowList
 from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall, OpenCard
 from aegis_worker.gateways.registry import ADAPTERS
 from aegis_worker.gateways.requests import GatewayRequest
+from aegis_worker.lab.conformance.numbered import CODE, MASTERCARD, METHOD, NUMBER
 
 ALLOWED: dict[str, AllowList] = {name: vars(adapter)["allow_list"] for name, adapter in ADAPTERS.items()}
 SOME = AllowList(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-from support.vaulted_cards import CODE, MASTERCARD, METHOD, NUMBER, Drawer
 
 from aegis_worker.domain.cards import Card
 from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Outcome, Unknown
@@ -19,6 +18,7 @@ from aegis_worker.exchange.engine import wait_for
 from aegis_worker.exchange.opening import Opener
 from aegis_worker.exchange.transfers import Done
 from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, OpenCard, opened
+from aegis_worker.lab.conformance.numbered import CODE, MASTERCARD, METHOD, NUMBER, Drawer
 
 OPEN = OpenCard.of(METHOD)
 WRITE = HttpCall("POST", "/charges", body=b"{}")
