@@ -28,6 +28,7 @@ from support.looking_through import can_be_looked_through, holders
 from support.vaults import NEXT_YEAR
 
 from aegis_worker.crash_points import POINTS, VARIABLE
+from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.lab.crash.points import programs_of
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.config_files import emulated_tables
@@ -45,8 +46,7 @@ _NAMED_CODE = re.compile(rb"(?i)(cvc|cvv|code)[^0-9A-Za-z]{1,8}(5D=)?" + CODE.en
 _BACKWARDS = [NUMBER[::-1], f"={CODE[::-1]}"] + [
     written[::-1] for written in (f'"cvc":"{CODE}"', f'"cvc": "{CODE}"', f"cvc]={CODE}", f"cvc%5D={CODE}")
 ]
-_OVER = ("SUCCESS", "FAILURE", "CANCELLED")
-_CRASH_WITHIN_S, _OVER_WITHIN_S = 4.0, 180.0
+_CRASH_WITHIN_S, _OVER_WITHIN_S = 6.0, 180.0
 
 
 def holds_it(data: bytes) -> bool:
@@ -76,18 +76,20 @@ class Rehearsal:
         return self.send("POST", "/v1/payments", body, key)[1]
 
     def take(self, usage: str) -> str:
-        return str(self.send("POST", "/v1/tokens", {"card": CARD, "usage": usage})[1]["id"])
+        return str(self.send("POST", "/v1/tokens", {"card": CARD, "usage": usage})[1].get("id", "tok_none"))
 
-    def payments(self) -> list[dict[str, Any]]:
-        data: list[dict[str, Any]] = self.send("GET", "/v1/payments?limit=100")[1]["data"]
-        return data
+    def payments(self, state: str) -> list[str]:
+        """The ids of payments in this state, at most a hundred."""
+        _, page = self.send("GET", f"/v1/payments?limit=100&state={state}")
+        return [payment["id"] for payment in page["data"]]
 
     def await_the_end(self) -> None:
-        wait_until(
-            lambda: all(payment["state"] in _OVER for payment in self.payments()),
-            _OVER_WITHIN_S,
-            lambda: str([(payment["id"], payment["state"]) for payment in self.payments()]),
-        )
+        open_states = [state for state in State if state not in TERMINAL]
+
+        def still_open() -> list[str]:
+            return [payment_id for state in open_states for payment_id in self.payments(state)]
+
+        wait_until(lambda: not still_open(), _OVER_WITHIN_S, lambda: f"{still_open()} are open")
 
     def trouble_gateways(self, share: float) -> None:
         """Have the gateways drop this share of their answers."""
@@ -184,8 +186,7 @@ def test_after_its_payments_a_card_is_nowhere_and_no_live_object_holds_it(rehear
     first, again, by_token, by_once = paths(shop)
     assert again["id"] == first["id"]
     shop.await_the_end()
-    states = {payment["id"]: payment["state"] for payment in shop.payments()}
-    assert [states[payment["id"]] for payment in (first, by_token, by_once)] == 3 * ["SUCCESS"]
+    assert {first["id"], by_token["id"], by_once["id"]} <= set(shop.payments("SUCCESS"))
     shop.assert_nothing_holds_it()
     with Redis.from_url(os.environ[REDIS_URL]) as redis:
         left = {name.decode().rpartition(":")[2] for name in redis.scan_iter()}
@@ -217,8 +218,7 @@ def test_no_process_that_dies_anywhere_leaves_a_card_behind(rehearsal: Rehearsal
     # So that doubts are looked into, and calls repeated, with a card in them too.
     shop.trouble_gateways(0.2)
     for point in POINTS:
-        programs = programs_of(point)
-        shop.stack.launched.restart(programs, never, {VARIABLE: f"{point}:1"}, wait=False)
+        shop.stack.launched.restart(["web", "worker"], never, {VARIABLE: f"{point}:1"})
         deadline = time.monotonic() + _CRASH_WITHIN_S
         tries = 0
         while time.monotonic() < deadline and not _dead(shop, point):
@@ -229,7 +229,7 @@ def test_no_process_that_dies_anywhere_leaves_a_card_behind(rehearsal: Rehearsal
             time.sleep(0.5)
         if _dead(shop, point):
             died.add(point)
-        shop.stack.launched.restart(programs, never)
+    shop.stack.launched.restart(["web", "worker"], never)
     shop.trouble_gateways(0.0)
     assert {"card.sealed", "card.kept", "card.opened", "gateway.sending", "outcome.recorded"} <= died
     wait_until(lambda: shop.send("GET", "/v1/payments")[0] == 200, START_S)
