@@ -86,6 +86,17 @@ _OF_REJECTIONS = {
 }
 # Of requests that are refused before a transaction is made of them. Any other is an `invalid_request`.
 _OF_VALIDATION = {
+    "81703": "card_not_supported",
+    "81706": "invalid_cvc",
+    "81707": "invalid_cvc",
+    "81710": "expired_card",
+    "81711": "expired_card",
+    "81712": "expired_card",
+    "81713": "expired_card",
+    "81715": "invalid_number",
+    "81716": "invalid_number",
+    "81717": "invalid_number",
+    "81750": "invalid_number",
     "91510": "invalid_token",
     "91514": "gateway_misconfigured",
     "91516": "invalid_token",

@@ -138,6 +138,8 @@ class TestCharge:
             ("91565", "invalid_token"),
             ("91518", "invalid_token"),
             ("91567", "card_not_supported"),
+            ("81715", "invalid_number"),
+            ("81707", "invalid_cvc"),
             ("81503", "invalid_request"),
         ],
     )
