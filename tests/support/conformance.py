@@ -380,6 +380,8 @@ BRAINTREE = Subject(
         ),
         "an_old_event": "delivers for a day",
     },
+    # Braintree's test cards are declined by the sum.
+    cards={"insufficient_funds": NumberedCard(Card("4111111111111111", 3, 2040, "737"), 200_100)},
     options={
         "public_key": BRAINTREE_PUBLIC,
         "merchant_accounts": {"USD": "emulated_usd"},
