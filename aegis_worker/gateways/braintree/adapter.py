@@ -52,9 +52,9 @@ _PROVIDERS = frozenset({"applepay", "googlepay", "paypal", "venmo"})
 # "Within a 30-day window": developer.paypal.com/braintree/graphql/integration_guides/idempotency.
 _REQUEST_KEYS_S = 30 * 86_400.0
 # A nonce is charged once: a second charge with it is refused (91564), or waits for the first (91566). It lives for three
-# hours: developer.paypal.com/braintree/docs/guides/payment-method-nonces. What is in a vault may be charged again:
-# `customer/token` at Braintree, `card_…` here.
-_NONCE, _NONCE_S = re.compile(r"(?!card_)[^/]+"), 3 * 3600.0
+# hours: developer.paypal.com/braintree/docs/guides/payment-method-nonces. What is in its vault may be charged again:
+# `customer/token`.
+_NONCE, _NONCE_S = re.compile(r"[^/]+"), 3 * 3600.0
 # A capture or void takes no key, and needs none: the sale is looked at before, and takes one of either once.
 _ONCE_ONLY_S = 30 * 86_400.0
 # Where an answer does not say: Visa's default, developer.paypal.com/braintree/docs/reference/general/statuses.

@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.cards import is_vaulted
 from aegis_worker.domain.instruments import token_for
 from aegis_worker.domain.outcomes import charges
 from aegis_worker.gateways.requests import GatewayRequest
@@ -70,7 +71,9 @@ def _has_keys(work: Work, attempt: Attempt) -> bool:
 
 
 def _keeps_key_s(work: Work, attempt: Attempt) -> float:
-    token = token_for(work.payment.terms.payment_method, attempt.gateway)
+    method = work.payment.terms.payment_method
+    # The vault's token is none that the gateway could know again.
+    token = None if is_vaulted(method) else token_for(method, attempt.gateway)
     return work.route.capabilities[attempt.gateway].keeps_key_s(attempt.operation, token)
 
 

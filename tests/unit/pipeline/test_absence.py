@@ -15,13 +15,14 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.capabilities import Capabilities
+from aegis_worker.lab.conformance.numbered import METHOD
 from aegis_worker.pipeline.operations.absence import MAX_SENDS, Missing, after_not_found
 from aegis_worker.pipeline.operations.requests import request_for
 from aegis_worker.pipeline.work import Route, Work
 from aegis_worker.routing.router import Decision
 
 PAYMENT = Payment("pay_1", "m_1", PaymentTerms(Money(1999, "USD"), {"type": "card", "token": "tok_ok"}))
-
+VAULTED = Payment("pay_1", "m_1", PaymentTerms(Money(1999, "USD"), METHOD))
 
 NOW_S = 5000.0
 
@@ -29,6 +30,7 @@ NOW_S = 5000.0
 def follows(
     operation=Operation.PROCESS,
     *,
+    payment=PAYMENT,
     key_lifetime_s=1000.0,
     pays_once=None,
     now_s=NOW_S,
@@ -36,12 +38,12 @@ def follows(
     **attempt,
 ):
     """What follows for an attempt in doubt at a gateway with an absence window of 120 s."""
-    job = ClaimedJob("job_1", "process", 1, 1, PAYMENT, ())
+    job = ClaimedJob("job_1", "process", 1, 1, payment, ())
     once: dict[str, Any] = {"pays_once": re.compile(pays_once), "pays_once_s": 1000.0} if pays_once else {}
     capabilities = {"a": Capabilities((operation,), key_lifetime_s, 120, **once)}
-    work = Work(job, PAYMENT, (), Route(Decision(("a",), {}), capabilities, {}), now_s=now_s)
+    work = Work(job, payment, (), Route(Decision(("a",), {}), capabilities, {}), now_s=now_s)
     fields = {
-        "gateway_key": gateway_key(PAYMENT.id, operation, 1),
+        "gateway_key": gateway_key(payment.id, operation, 1),
         "request_hash": request_for(work, operation, 1, "a").fingerprint(),
         "status": "UNKNOWN",
         "gateway_ref": None,
@@ -93,6 +95,7 @@ def test_a_token_that_pays_once_is_as_good_as_a_key_for_its_charge_alone():
     assert follows(**once, **LONG_AGO, **OFTEN) is Missing.ABSENT
     assert follows(Operation.REFUND, **once) is Missing.ASK_AGAIN
     assert follows(key_lifetime_s=0.0, pays_once="another", **OFTEN) is Missing.ASK_A_PERSON
+    assert follows(payment=VAULTED, key_lifetime_s=0.0, pays_once=".*", **OFTEN) is Missing.ASK_A_PERSON
 
 
 def test_a_step_that_moves_no_money_may_be_believed_to_be_absent_there():
