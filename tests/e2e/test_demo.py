@@ -26,6 +26,7 @@ KEYS = {
     "still_held",
     "refunds_differ",
     "unresolved",
+    "failed_over",
     "webhooks_out_of_order",
     "webhooks_missing",
     "accept_ms",
@@ -58,7 +59,7 @@ def test_the_demo_passes_and_writes_its_figures(environ: dict[str, str], tmp_pat
 
 @pytest.mark.slow
 def test_the_demo_passes_with_the_adapters_of_real_gateways(environ: dict[str, str], tmp_path: Path) -> None:
-    argv = [AEGIS, "demo", "--payments", "60", "--gateways", ",".join(EMULATED)]
+    argv = [AEGIS, "demo", "--payments", "100", "--gateways", ",".join(EMULATED), "--vault"]
     argv += ["--json", str(tmp_path / "out.json")]
     # The lease of these tests is shorter than the emulators' gateways may take.
     environ = {name: value for name, value in environ.items() if name != "AEGIS_LEASE_S"}
@@ -66,7 +67,9 @@ def test_the_demo_passes_with_the_adapters_of_real_gateways(environ: dict[str, s
     assert demo.returncode == 0, demo.stdout + demo.stderr
     figures = json.loads((tmp_path / "out.json").read_text())
     assert all(figures["by_gateway"][name] > 5 for name in EMULATED)
-    assert all(row["ledger"] == row["ours"] > 0 for row in figures["ledgers"])
+    assert all(row["ledger"] == row["ours"] for row in figures["ledgers"])
+    assert all(row["ours"] > 0 for row in figures["ledgers"] if row["what"] == "charges")
+    assert figures["failed_over"] == 6, "of the vault's cards, while the first gateway was down"
     assert {row["gateway"] for row in figures["ledgers"]} == set(EMULATED)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from .ledgers import compare, read_ledger
 from .merchant import Merchant, Posted
 from .report import print_report
 from .sink import Sink
+from .vaulted import Outage, post_during_an_outage
 
 _PAUSE_S = 0.1
 # Longer than the 60 s after which a delivery is sent again whose worker died.
@@ -43,7 +44,7 @@ _WEBHOOK_PATIENCE_S = 75.0
     epilog=examples(
         """
         aegis demo
-        aegis demo --gateways stripe,adyen,paypal
+        aegis demo --gateways stripe,adyen,paypal,braintree,razorpay --vault
         aegis demo --payments 1000 --workers 4 --json out.json
         """
     ),
@@ -79,7 +80,8 @@ def command(
 
     Everything runs in a temporary folder that is removed afterwards. Exits with 0 only when no payment was charged twice,
     charged without ending in SUCCESS, in SUCCESS without being charged, or left open, when captures, voids and refunds are
-    those of the gateways' ledgers, and when every webhook came in order.
+    those of the gateways' ledgers, and when every webhook came in order. With --vault the first gateway that takes card
+    numbers is killed for a while, and cards of the vault have to be charged by the second, once.
     """
     with stop_on_signals() as stopping, temporary_data_dir() as data_dir:
         merchant_id = new_id("demo")
@@ -92,11 +94,14 @@ def command(
             say=_say,
             choose=partial(emulated_tables, gateways) if gateways else None,
             vault=vault,
+            # With a vault a gateway is killed on purpose, and started again when it is time.
+            watched=not vault,
         )
         try:
             with stack:
                 running = stack.start(stopping)
-                findings = _run(running, merchant_id, payments, seed, stopping, gateways)
+                outage = partial(post_during_an_outage, stack) if vault else None
+                findings = _run(running, merchant_id, payments, seed, stopping, gateways, outage)
                 print_draft()
                 print_report(findings)
         except Stopped:
@@ -119,9 +124,11 @@ def _run(
     seed: int,
     stopping: threading.Event,
     chosen: Sequence[str],
+    outage_of: Callable[..., Outage] | None,
 ) -> Findings:
     places = {name: place["url"] for name, place in running.sandboxes.items()}
-    issuers = issuers_of(chosen, configured_gateways())
+    gateways = configured_gateways()
+    issuers = issuers_of(chosen, gateways)
     orders = cast(payments, seed, first_gateway=next(iter(places)), issuers=issuers)
     merchant = Merchant(running.api_url, running.api_key, places, stopping)
     with Sink() as sink:
@@ -133,13 +140,17 @@ def _run(
         posted = _post(merchant, orders, seed)
         merchant.take_steps(posted)
         merchant.await_jobs({one.job_id: one.order.role for one in posted}, load_settings().verify_ladder_s)
+        outage = outage_of(merchant, gateways, seed, stopping) if outage_of else Outage()
+        if outage.posted:
+            _say(f"{outage.gateway} was down for {len(outage.posted)} payments by cards of the vault")
+        posted += outage.posted
         found = merchant.payments(list(dict.fromkeys(one.payment_id for one in posted)))
         expected = {payment["id"]: payment["events"]["data"][-1]["seq"] for payment in found}
         _await_webhooks(sink, expected, stopping)
         duration_s = time.monotonic() - started
         merchant.close()
         charges = [charge for name, url in places.items() for charge in read_ledger(name, url)]
-        return Findings(seed, duration_s, posted, found, compare(found, charges), sink.arrivals())
+        return Findings(seed, duration_s, posted, found, compare(found, charges), sink.arrivals(), outage)
 
 
 def _post(merchant: Merchant, orders: Sequence[Order], seed: int) -> list[Posted]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -15,14 +15,19 @@ from .cast import ENDS_AS, PLAIN
 from .ledgers import Comparison
 from .merchant import Posted
 from .sink import Arrivals
+from .vaulted import ENDS_AS as ENDS_OF_VAULTED
+from .vaulted import FAILS_OVER, Outage
 
 _IDS_SHOWN = 10
+_ENDS_AS = ENDS_AS | ENDS_OF_VAULTED
 _TERMINAL_EVENTS = {event.wire for event in (EventType.SUCCEEDED, EventType.FAILED, EventType.CANCELLED)}
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything that was seen. `payments`: as the API shows them at the end, with their events."""
+    """Everything that was seen. `payments`: as the API shows them at the end, with their events. `outage`: of the first
+    gateway, with cards of the vault.
+    """
 
     seed: int
     duration_s: float
@@ -30,6 +35,7 @@ class Findings:
     payments: Sequence[Mapping[str, Any]]
     comparison: Comparison
     arrivals: Arrivals
+    outage: Outage = field(default_factory=Outage)
 
     @property
     def role_of(self) -> dict[str, str]:
@@ -43,6 +49,10 @@ class Findings:
     def by_gateway(self) -> dict[str, int]:
         """How many payments each gateway had last."""
         return dict(Counter(payment["gateway"] or "none" for payment in self.payments))
+
+    def vaulted(self) -> list[Mapping[str, Any]]:
+        """The payments by cards of the vault that were posted while a gateway was down."""
+        return [payment for payment in self.payments if self.role_of[payment["id"]] == FAILS_OVER]
 
     def accept_ms(self) -> list[float]:
         """Of every POST, from sending to the answer."""
@@ -86,7 +96,10 @@ class Findings:
                 payment["id"]
                 for payment in self.payments
                 if State(payment["state"]) in TERMINAL
-                and payment["state"] != ENDS_AS[self.role_of[payment["id"]]]
+                and payment["state"] != _ENDS_AS[self.role_of[payment["id"]]]
+            ],
+            "not charged by another gateway than the one that was down": [
+                payment["id"] for payment in self.vaulted() if payment["gateway"] == self.outage.gateway
             ],
             "posted again and not replayed": [
                 key for key, count in repeats.items() if replays[key] < count - 1
@@ -111,6 +124,7 @@ class Findings:
             "still_held": len(self.comparison.still_held),
             "refunds_differ": len(self.comparison.refunds_differ),
             "unresolved": len(self.comparison.unresolved),
+            "failed_over": sum(payment["state"] == State.SUCCESS for payment in self.vaulted()),
             "webhooks_out_of_order": sum(self.arrivals.out_of_order().values()),
             "webhooks_missing": sum(self.arrivals.missing(self.last_seqs()).values()),
             "accept_ms": percentiles(self.accept_ms()),

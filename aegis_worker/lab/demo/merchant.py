@@ -73,6 +73,14 @@ class Merchant:
         replayed = reply.headers.get("Idempotent-Replayed") == "true"
         return Posted(order, reply.body["id"], reply.body["job"]["id"], replayed, took_ms)
 
+    def keep(self, card: Mapping[str, Any], key: str) -> str:
+        """Put a card into the vault for later payments; its token. Raises OperatorError when the API refuses it."""
+        body = {"card": card, "usage": "kept", "customer": {"id": "cus_vaulted"}}
+        reply = self._api.post("/v1/tokens", body, key)
+        if not reply.ok:
+            raise OperatorError(f"the API refused to keep a card: {reply.status} {reply.reason}")
+        return str(reply.body["id"])
+
     def await_jobs(self, roles: Mapping[str, str], ladder_s: Sequence[float]) -> None:
         """Poll the jobs (with the role of each) until all have ended, or none has for a minute."""
         open_jobs = deque(roles)

@@ -14,10 +14,11 @@ from aegis_worker.terminal.story import print_attempts, print_events
 
 from .cast import PLAIN, ROLES
 from .findings import Findings, shown
+from .vaulted import FAILS_OVER
 
 # The report tells one payment event by event: of the first of these roles that occurs. A charge whose answer was lost says
 # the most.
-_STORIES = ("charged, connection dropped", "declined by the first gateway for now", PLAIN)
+_STORIES = (FAILS_OVER, "charged, connection dropped", "declined by the first gateway for now", PLAIN)
 
 
 def print_report(findings: Findings) -> None:
@@ -36,7 +37,7 @@ def _print_states(findings: Findings) -> None:
     states = sorted(findings.by_state())
     rows: list[Sequence[Any]] = [
         (role, *(counts[role, state] for state in states))
-        for role in (PLAIN, *(role.name for role in ROLES))
+        for role in (PLAIN, *(role.name for role in ROLES), FAILS_OVER)
         if any(counts[role, state] for state in states)
     ]
     rows.append(("all", *(findings.by_state()[state] for state in states)))

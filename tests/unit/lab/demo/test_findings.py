@@ -17,6 +17,7 @@ from aegis_worker.lab.demo.issuers import Issuer
 from aegis_worker.lab.demo.ledgers import Charge, Comparison, compare
 from aegis_worker.lab.demo.merchant import Posted
 from aegis_worker.lab.demo.sink import Arrivals, Sink
+from aegis_worker.lab.demo.vaulted import FAILS_OVER, Outage
 from aegis_worker.lab.percentiles import percentiles
 
 A, B = "pay_" + "a" * 32, "pay_" + "b" * 32
@@ -200,6 +201,17 @@ def test_each_kind_of_wrong_is_a_problem_with_its_payments() -> None:
     assert list(findings(payments=[a_payment(state="FAILURE")]).problems()) == [
         "ended otherwise than its gateway decided"
     ]
+
+
+def test_a_card_of_the_vault_has_to_be_charged_by_another_gateway_than_the_one_that_was_down() -> None:
+    order = Order(FAILS_OVER, "key", {}, repeated=False)
+    posted = [Posted(order, A, "job_1", False, 12.0)]
+    found = findings(posted=posted, outage=Outage("stripe", posted))
+    assert (found.problems(), found.as_json()["failed_over"]) == ({}, 1)
+    down = findings(posted=posted, outage=Outage("sandbox_a", posted))
+    assert list(down.problems()) == ["not charged by another gateway than the one that was down"]
+    failed = findings(posted=posted, payments=[a_payment(state="FAILURE")], outage=Outage("stripe", posted))
+    assert "ended otherwise than its gateway decided" in failed.problems()
 
 
 def test_percentiles_are_values_that_occurred() -> None:
