@@ -14,7 +14,7 @@ from .. import raw_cards
 from .errors import Refused
 
 # By number, the stored payment method that is the same card.
-_CARDS = {
+CARDS = {
     "4111111111111111": "tok_visa",
     "4444333322221111": "tok_visa",
     "4646464646464644": "tok_visa",
@@ -29,7 +29,7 @@ _CARDS = {
     "5212345678901234": "tok_authenticate",
 }
 # By the holder's name, the stored payment method that ends so.
-_BY_HOLDER = {
+BY_HOLDER = {
     "APPROVED": "tok_visa",
     "BLOCK_CARD": "tok_hard_lost_card",
     "CARD_EXPIRED": "tok_hard_expired_card",
@@ -63,16 +63,16 @@ def stored_as(method: Mapping[str, Any]) -> str:
         raise Refused(422, "129", "Expiry Date Invalid")
     now = datetime.now(UTC)
     if raw_cards.is_over(str(month), str(year), (now.year, now.month)):
-        return _BY_HOLDER["CARD_EXPIRED"]
+        return BY_HOLDER["CARD_EXPIRED"]
     if "cvc" in method and not raw_cards.is_code(method["cvc"]):
         raise Refused(422, "103", "CVC is not the right length")
-    asked = _BY_HOLDER.get(str(method.get("holderName", "")).upper())
-    return asked or _CARDS.get(str(number), _BY_HOLDER["INVALID_CARD"])
+    asked = BY_HOLDER.get(str(method.get("holderName", "")).upper())
+    return asked or CARDS.get(str(number), BY_HOLDER["INVALID_CARD"])
 
 
 def as_markdown() -> str:
     """The table for people: the number, and the stored payment method that is the same card; then by holders' names."""
     rows = ["| number | stored payment method |", "| --- | --- |"]
-    rows += [f"| `{number}` | `{token}` |" for number, token in _CARDS.items()]
+    rows += [f"| `{number}` | `{token}` |" for number, token in CARDS.items()]
     rows += ["", "| holder's name | stored payment method |", "| --- | --- |"]
-    return "\n".join([*rows, *(f"| `{name}` | `{token}` |" for name, token in _BY_HOLDER.items())])
+    return "\n".join([*rows, *(f"| `{name}` | `{token}` |" for name, token in BY_HOLDER.items())])

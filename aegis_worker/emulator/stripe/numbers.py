@@ -14,7 +14,7 @@ from .. import raw_cards
 from .errors import Refused
 
 # By number, the part of `pm_card_…` that names the card.
-_NAMES = {
+NUMBERS = {
     "4242424242424242": "visa",
     "4000056655665556": "visa_debit",
     "5555555555554444": "mastercard",
@@ -71,16 +71,16 @@ def test_id(card: Mapping[str, Any]) -> str:
         raise _incorrect("exp_year", "invalid_expiry_year", "Your card's expiration year is invalid.")
     if "cvc" in card and not raw_cards.is_code(card["cvc"]):
         raise _incorrect("cvc", "invalid_cvc", "Your card's security code is invalid.")
-    if number not in _NAMES:
+    if number not in NUMBERS:
         message = "Your card was declined. Your request was in test mode, but used a non test card."
         raise Refused(402, message, "card_declined", kind="card_error", decline_code="test_mode_live_card")
-    return f"pm_card_{_NAMES[number]}"
+    return f"pm_card_{NUMBERS[number]}"
 
 
 def as_markdown() -> str:
     """The table for people: the number, and the payment method that is the same card."""
     rows = ["| number | payment method |", "| --- | --- |"]
-    return "\n".join([*rows, *(f"| `{number}` | `pm_card_{name}` |" for number, name in _NAMES.items())])
+    return "\n".join([*rows, *(f"| `{number}` | `pm_card_{name}` |" for number, name in NUMBERS.items())])
 
 
 def _incorrect(field: str, code: str, message: str) -> Refused:

@@ -23,6 +23,7 @@ from aegis_worker.gateways.registry import ADAPTERS, IN_PROCESS, load_adapters, 
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
 from aegis_worker.settings import default_config_dir
 
+A_REAL_ONE = "[gateways.stripe]\nadapter = 'stripe'\nbase_url = 'http://x'\nmode = 'test'\n"
 A_SANDBOX = "[gateways.a]\nadapter = 'sandbox'\nbase_url = 'http://x'\n"
 
 
@@ -277,3 +278,22 @@ def test_a_table_that_stands_ready_in_the_file_is_a_good_one(tmp_path: Path, nam
     (config,) = load_configs(path, {key: "rk_live_1", secret: "0a, 0b"})
     assert (config.adapter, config.mode, config.webhook_secrets) == (name, "live", ("0a", "0b"))
     assert load_adapters(path, {key: "rk_live_1"})[name].capabilities.steps
+
+
+def test_an_account_is_sent_card_numbers_only_where_its_table_says_so(tmp_path):
+    stripe = f"{A_REAL_ONE}raw_cards = true"
+    (told,) = configs(tmp_path, stripe)
+    (untold,) = configs(tmp_path, A_REAL_ONE)
+    assert (told.raw_cards, untold.raw_cards) == (True, False)
+    with pytest.raises(ConfigurationError, match=r"raw_cards: must be true or false"):
+        configs(tmp_path, f"{A_REAL_ONE}raw_cards = 'yes'")
+    (tmp_path / "gateways.toml").write_text(f"{A_SANDBOX}raw_cards = true")
+    with pytest.raises(
+        ConfigurationError, match=r"gateways.a.raw_cards: the adapter sandbox sends no card numbers"
+    ):
+        load_adapters(tmp_path / "gateways.toml", {})
+
+
+def test_no_gateway_is_called_as_the_vault_is(tmp_path):
+    with pytest.raises(ConfigurationError, match="vault is the card vault's own name"):
+        configs(tmp_path, A_SANDBOX.replace("gateways.a", "gateways.vault"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.scripted_gateway import ScriptedGateway
+from support.vaulted_cards import vaulted
 
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.money import Money
@@ -138,3 +139,24 @@ def test_where_nobody_takes_such_a_payment_it_is_left_to_fail_for_that() -> None
     asked = terms("EUR", token="pm_1")
     assert placed(asked, "test", [real("stripe", currencies={"USD"})]) is asked
     assert placed(terms(), "test", []) == terms()
+
+
+def test_a_card_of_the_vault_is_taken_where_a_gateway_may_be_sent_card_numbers() -> None:
+    asked = PaymentTerms(Money(1999, "USD"), vaulted())
+    may = real("adyen", cards=True, raw_cards=True)
+    assert placed(asked, "test", [sandbox("a"), real("stripe", cards=True), may]) is asked
+
+
+def test_a_card_of_the_vault_that_no_gateway_may_be_sent_is_refused_and_why_is_said() -> None:
+    asked = PaymentTerms(Money(1999, "USD"), vaulted())
+    unable = [sandbox("a"), real("stripe", cards=True)]
+    assert refused(asked, *unable) == ("/payment_method/token", "cards_not_taken")
+    with pytest.raises(
+        MethodRefused, match="a takes no card numbers; stripe is not set to be sent card numbers"
+    ):
+        placed(asked, "test", unable)
+
+
+def test_where_nobody_takes_such_a_payment_a_card_of_the_vault_is_left_to_fail_for_that() -> None:
+    asked = PaymentTerms(Money(1999, "USD"), vaulted())
+    assert placed(asked, "test", [real("stripe", currencies={"EUR"})]) is asked
