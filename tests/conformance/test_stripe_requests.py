@@ -264,3 +264,14 @@ def test_a_card_that_is_gone_is_a_decline_and_nothing_goes_out() -> None:
     with pytest.raises(StopIteration) as end:
         flow.send(gone)  # type: ignore[arg-type]
     assert end.value.value is gone
+
+
+def test_a_card_by_number_is_charged_without_its_payer_by_the_agreement() -> None:
+    vaulted = {"type": "card", "token": "card_1", "gateway": "vault"}
+    agreed = {"off_session": True, "network_transaction_id": "016120310293123"}
+    by_number = replace(TERMS, payment_method=vaulted, **agreed)
+    fields = parse(call_of(replace(CONFIRM, terms=by_number)).body or b"")
+    exemption = {"mit_exemption": {"network_transaction_id": "016120310293123"}}
+    assert fields["payment_method_options"] == {"card": exemption}
+    by_token = replace(TERMS, **agreed)
+    assert "payment_method_options" not in parse(call_of(replace(CONFIRM, terms=by_token)).body or b"")

@@ -181,6 +181,7 @@ def test_once_a_customer_is_erased_nothing_of_the_person_is_left_and_nothing_is_
     path = posted.json["links"]["self"]
     shown = [again, *(shop.get(f"{path}{more}") for more in ("", "/events", "/attempts", "/explain"))]
     shown.append(shop.get("/v1/webhook-deliveries"))
+    assert {answer.status_code for answer in shown} == {200, 202}
     told = [*(answer.text for answer in shown), *(one.body.decode() for one in sink.received)]
     told += [str(in_stream(redis_url)), dump(database_url)]
     printed = capfd.readouterr()

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..challenges import has_passed, new_secret
 from ..ledger import Document, Operation, Transaction
+from ..network_ids import is_network_id
 from ..operations import carry_out
 from ..payments import Payment, Status
 from ..scripts import Effect, Script
@@ -139,6 +140,7 @@ def carry_out_call(
 
 def _pay(books: AdyenBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Answer:
     charge, payment = subject.charge, subject.charge.payment
+    _check_agreement(call)
     if script.payer_must_act and charge.about["without_the_payer"]:
         script = replace(script, payer_must_act=False, effect=Effect.DECLINE, code="authentication_required")
     charge.about["in_page"] |= script.in_frontend
@@ -148,6 +150,15 @@ def _pay(books: AdyenBooks, tx: Transaction, call: Call, subject: Subject, scrip
         payment.client_secret = payment.client_secret or new_secret()
     tx.add(payment)
     return _charged(books, tx, call, charge, done.at, done.error_code)
+
+
+def _check_agreement(call: Call) -> None:
+    """Of a card by number that is charged without its payer. Raises Refused for what no card network knows."""
+    agreed = inner(call.body, "paymentMethod").get("networkPaymentReference")
+    if agreed is None:
+        return
+    if not is_network_id(agreed) or call.body.get("shopperInteraction") != "ContAuth":
+        raise Refused(422, "702", "Invalid networkPaymentReference")
 
 
 def _details(books: AdyenBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Answer:

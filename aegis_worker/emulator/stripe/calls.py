@@ -16,6 +16,7 @@ from . import forms
 from .books import StripeBooks
 from .cards import TestCard
 from .errors import Refused, decline, unexpected_state
+from .exemptions import check_exemption
 from .intents import FIELDS, REQUIRED, Call, card_in, new_intent, with_terms
 from .shapes import Intent, intent_object, refund_object
 
@@ -65,6 +66,7 @@ def carry_out_call(
     books: StripeBooks, tx: Transaction, call: Call, subject: Subject, script: Script
 ) -> Answer:
     """Do it, and keep it. Raises Refused."""
+    check_exemption(call.form)
     payment = subject.intent.payment
     captured, refunded = payment.captured, payment.refunded
     if subject.is_new:

@@ -20,6 +20,7 @@ ADYEN = AllowList(
             "captureDelayHours",
             "channel",
             "metadata.merchant_payment_id",
+            "paymentMethod.networkPaymentReference",
             "paymentMethod.subtype",
             "paymentMethod.type",
             "recurringProcessingModel",

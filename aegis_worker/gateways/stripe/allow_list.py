@@ -90,6 +90,7 @@ STRIPE = AllowList(
             "off_session",
             "payment_intent",
             "payment_method_data.type",
+            "payment_method_options.card.mit_exemption.network_transaction_id",
             "payment_method_options.card.request_multicapture",
             "setup_future_usage",
             "use_stripe_sdk",
