@@ -26,6 +26,11 @@ _NO_CARD = {
     "code": "not_taken",
     "detail": "Post this payment by itself, or take a token for the card first.",
 }
+_NOT_KEPT = {
+    "pointer": "/payment_method/token",
+    "code": "not_kept",
+    "detail": "This card is for a single payment: post that by itself.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,10 @@ def read_lines(
     found = {} if vault is None else vault.find(owner, vault_tokens(one.body for one in valid))
 
     def commanded(one: _Valid) -> Line:
+        method = method_of(one.body, vault, owner, found)
+        if method is not None and method.to_claim is not None:
+            refused = RequestRefused("validation_failed", "A batch takes cards that are kept.", [_NOT_KEPT])
+            return Line(one.number, one.key, refused)
         command = command_of(
             owner,
             PAYMENTS_ROUTE,
@@ -83,7 +92,7 @@ def read_lines(
             one.body,
             secret=secret,
             gateways=gateways,
-            method=method_of(one.body, vault, owner, found),
+            method=method,
         )
         return Line(one.number, one.key, command)
 

@@ -36,7 +36,7 @@ from .accepting import PAYMENTS_ROUTE, command_of
 from .actions import body_with_action
 from .query_schemas import PaymentQuerySchema, PaymentsQuerySchema
 from .request_schemas import PaymentRequestSchema
-from .vaulted import accept_held, method_of, vault_tokens
+from .vaulted import accept_by_card, method_of, vault_tokens
 
 blueprint = Blueprint("payments", __name__, url_prefix="/v1", description="Payments.")
 blueprint.before_request(require_merchant)
@@ -104,10 +104,10 @@ def create_payment(body: dict[str, Any]) -> Response:
         gateways=web.gateways().values(),
         method=method,
     )
-    if web.vault is None or method is None or method.to_hold is None:
+    if web.vault is None or method is None:
         accepted = here.intake.accept(command)
     else:
-        accepted = accept_held(here.intake, web.vault, g.owner, command, method.to_hold)
+        accepted = accept_by_card(here.intake, web.vault, command, method)
     if not accepted.replayed:
         web.hints.notify("payments")
     crash_point("intake.hinted")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from aegis_api.tokens.card_schemas import identity
 from aegis_worker.domain.cards import VAULT, Card, VaultedCard
 from aegis_worker.domain.modes import Owner
-from aegis_worker.errors import AegisError, DatabaseUnavailable, MethodRefused
+from aegis_worker.errors import AegisError, DatabaseUnavailable, DuplicateReference, MethodRefused
 from aegis_worker.ids import CARD
 from aegis_worker.intake import Accepted, Intake, PaymentCommand
 from aegis_worker.vault.vault import Vault
@@ -18,7 +19,9 @@ _TOKEN = re.compile(rf"{CARD}_[0-9a-f]{{32}}")
 _CARD_POINTER, _TOKEN_POINTER = "/payment_method/card", "/payment_method/token"
 _OFF = "No card vault is turned on here: send the token that a gateway made of the card."
 _UNKNOWN = "The vault has no such card of yours: it was destroyed, or was for a single payment that is over."
-
+_USED = (
+    "Another payment has this card, which is for a single one: take a token for each, or one that is kept."
+)
 _NOT_KEPT = "This card is for a single payment, and is forgotten before one for later is due: take a token that is kept."
 
 
@@ -47,12 +50,14 @@ class ToHold:
 class Method(NamedTuple):
     """How a payment's method is read where the vault has to do with it.
 
-    `asked`: as it enters the request's HMAC. `stored`: as the payment holds it. `refused`: why it can't be.
+    `asked`: as it enters the request's HMAC. `stored`: as the payment holds it. `to_claim`: the token of a card that is for
+    a single payment. `refused`: why it can't be.
     """
 
     asked: Mapping[str, Any]
     stored: Mapping[str, Any]
     to_hold: ToHold | None = None
+    to_claim: str | None = None
     refused: MethodRefused | None = None
 
 
@@ -85,7 +90,8 @@ def method_of(
     if is_later and not known.kept:
         return Method(method, method, refused=MethodRefused(_TOKEN_POINTER, "not_kept", _NOT_KEPT))
     payer_is_there = not (is_later or body.get("off_session"))
-    return Method(method, _stored(method, known, with_code=known.with_code and payer_is_there))
+    stored = _stored(method, known, with_code=known.with_code and payer_is_there)
+    return Method(method, stored, to_claim=None if known.kept else known.token)
 
 
 def _of_card(method: Mapping[str, Any], card: Card, vault: Vault | None, owner: Owner) -> Method:
@@ -109,15 +115,31 @@ def _names_one(method: Mapping[str, Any]) -> bool:
     )
 
 
-def accept_held(
-    intake: Intake, vault: Vault, owner: Owner, command: PaymentCommand, to_hold: ToHold
-) -> Accepted:
-    """Accept a payment with a card for it alone: sealed before anything is committed, dropped where it is not needed.
+def accept_by_card(intake: Intake, vault: Vault, command: PaymentCommand, method: Method) -> Accepted:
+    """Accept a payment by a card of the vault. Raises VaultUnavailable, with nothing written, and as `Intake.accept`."""
+    if method.to_hold is not None:
+        return _accept_held(intake, vault, command, method.to_hold)
+    if method.to_claim is not None and command.refused is None:
+        return _accept_claiming(intake, vault, command, method.to_claim)
+    return intake.accept(command)
 
-    Raises VaultUnavailable, with nothing written, and what `Intake.accept` raises.
-    """
+
+def _accept_claiming(intake: Intake, vault: Vault, command: PaymentCommand, token: str) -> Accepted:
+    """A card for a single payment is claimed before the commit, by the idempotency key: a repeat may have it too."""
+    if not vault.claim(token, command.idempotency_key):
+        command = replace(command, refused=MethodRefused(_TOKEN_POINTER, "already_used", _USED))
+    try:
+        return intake.accept(command)
+    except (DuplicateReference, MethodRefused):
+        if command.refused is None:
+            vault.give_back(token)
+        raise
+
+
+def _accept_held(intake: Intake, vault: Vault, command: PaymentCommand, to_hold: ToHold) -> Accepted:
+    """The card is sealed before anything is committed, and dropped where it is not needed."""
     if command.refused is None:
-        to_hold.seal(vault, owner)
+        to_hold.seal(vault, command.owner)
     to_hold.let_go()
     try:
         accepted = intake.accept(command)

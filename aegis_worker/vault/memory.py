@@ -22,7 +22,7 @@ CARD_S = 24 * 3600
 
 _CHECKED_FOR_S, _SILENT_FOR_S = 30.0, 1.0
 T = TypeVar("T")
-_CARD, _CODE = "aegis:vault:card:", "aegis:vault:code:"
+_CARD, _CODE, _CLAIM = "aegis:vault:card:", "aegis:vault:code:", "aegis:vault:claim:"
 
 
 class Held(NamedTuple):
@@ -70,6 +70,21 @@ class Memory:
             pipeline.execute()
 
         self._ask(both)
+
+    def claim(self, token: str, by: str) -> bool:
+        """Whether the card is for whoever is called `by`: nobody had claimed it, or they had. Raises VaultUnavailable."""
+
+        def both(redis: Redis) -> bool:
+            pipeline = redis.pipeline(transaction=True)
+            pipeline.set(_CLAIM + token, by, nx=True, ex=CARD_S)
+            pipeline.get(_CLAIM + token)
+            return bool(pipeline.execute()[1] == by.encode())
+
+        return self._ask(both)
+
+    def give_back(self, token: str) -> None:
+        """Let others claim the card. Raises VaultUnavailable."""
+        self._ask(lambda redis: redis.delete(_CLAIM + token))
 
     def forget(self, tokens: Sequence[str]) -> None:
         """Hold nothing under these tokens any more. Raises VaultUnavailable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -118,6 +119,15 @@ class Vault:
             kept = self._read(lambda connection: kept_rows.find(connection, owner, elsewhere))
             found |= {token: _with_code(made, held[token]) for token, made in kept.items()}
         return found
+
+    def claim(self, token: str, idempotency_key: str) -> bool:
+        """Whether the payment with this key may have a card for a single payment: no other has it."""
+        return self.memory.claim(token, hashlib.sha256(idempotency_key.encode()).hexdigest())
+
+    def give_back(self, token: str) -> None:
+        """Let another payment have a card for a single payment; where that fails the card stays claimed."""
+        with suppress(VaultUnavailable):
+            self.memory.give_back(token)
 
     def of_customer(self, owner: Owner, customer_id: str) -> list[Made]:
         """A customer's newest kept cards, at most 100."""

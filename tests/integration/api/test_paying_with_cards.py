@@ -218,6 +218,19 @@ def test_a_payment_that_is_not_accepted_leaves_no_card_behind(shop: Merchant, va
     assert vault.memory.count() == (1, 1)
 
 
+def test_a_card_for_a_single_payment_pays_one_whose_request_may_be_repeated(
+    shop: Merchant, vault: Vault
+) -> None:
+    once = vault.vaulted(MINE, a_card(), kept=False)
+    vault.hold(MINE, once, a_card())
+    assert pay(shop, {"token": "tok_visa"}, reference="order-1").status_code == 202
+    assert pay(shop, {"token": once.token}, key="p-2", reference="order-1").status_code == 409
+    first = pay(shop, {"token": once.token}, key="p-3")
+    assert first.status_code == 202, "what was refused has not used it"
+    assert pay(shop, {"token": once.token}, key="p-3").json == first.json
+    assert codes(pay(shop, {"token": once.token}, key="p-4")) == [("/payment_method/token", "already_used")]
+
+
 def test_a_payment_by_another_way_never_asks_the_vault(api: Api) -> None:
     shop = start_api(api.settings.database_url, vault=_Untouchable()).merchant()  # type: ignore[arg-type]
     assert pay(shop, {"token": "tok_visa"}).status_code == 202
