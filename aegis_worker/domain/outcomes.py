@@ -165,7 +165,13 @@ class Unknown(Struct, frozen=True):
 
 
 class NotFound(Struct, frozen=True):
-    """Only from a look-up: the gateway has nothing under this reference *now*. Not yet proof of absence."""
+    """Only from a look-up: the gateway has nothing under this reference *now*. Not yet proof of absence.
+
+    `payer_has_paid`: the payer has done their part of what was not found, and only ours is missing. Anywhere else they
+    would have to pay again, so it is done here or by a person, unless nobody wants it any more.
+    """
+
+    payer_has_paid: bool = False
 
 
 Outcome = Approved | Declined | ActionRequired | Pending | NotSent | Unknown

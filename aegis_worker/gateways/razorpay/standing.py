@@ -78,7 +78,7 @@ def of_charge(order_id: str, payments: Payments, *, captures: bool) -> Approved 
         )
         return Approved(order_id, True, minor, given_back, still_held=None if captures else False)
     if held is not None and captures:
-        return NotFound()
+        return NotFound(payer_has_paid=True)
     if held is not None:
         ends_at = held.made_at + HELD_FOR
         return Approved(order_id, False, 0, 0, still_held=True, capture_before=ends_at)

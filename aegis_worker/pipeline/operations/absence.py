@@ -9,6 +9,7 @@ all.
 
 from __future__ import annotations
 
+import math
 from enum import Enum, auto
 
 from aegis_worker.domain.attempts import Attempt
@@ -39,16 +40,24 @@ class Missing(Enum):
     ASK_A_PERSON = auto()
 
 
-def after_not_found(work: Work, attempt: Attempt, asked_at_s: float, *, may_repeat: bool = True) -> Missing:
+def after_not_found(
+    work: Work,
+    attempt: Attempt,
+    asked_at_s: float,
+    *,
+    may_repeat: bool = True,
+    payer_has_paid: bool = False,
+) -> Missing:
     """What follows; `attempt` as it stood before this look-up, which left at `asked_at_s`.
 
-    `may_repeat`: False where the call is not wanted any more.
+    `may_repeat`: False where the call is not wanted any more. `payer_has_paid`: see `NotFound`; such a call is repeated
+    as long as its gateway is asked about it.
     """
     if may_repeat and attempt.status == "NOT_SENT" and attempt.sends < MAX_SENDS:
         return Missing.SEND_AGAIN  # nothing has left yet, so this is no repeat
-    if may_repeat and _may_send_again(work, attempt):
+    if may_repeat and _may_send_again(work, attempt, math.inf if payer_has_paid else MAX_SENDS):
         return Missing.SEND_AGAIN
-    if not _is_absent(work, attempt, asked_at_s):
+    if (may_repeat and payer_has_paid) or not _is_absent(work, attempt, asked_at_s):
         return Missing.ASK_AGAIN
     if charges(attempt.operation) and not _has_keys(work, attempt):
         return Missing.ASK_A_PERSON
@@ -77,11 +86,11 @@ def _keeps_key_s(work: Work, attempt: Attempt) -> float:
     return work.route.capabilities[attempt.gateway].keeps_key_s(attempt.operation, token)
 
 
-def _may_send_again(work: Work, attempt: Attempt) -> bool:
+def _may_send_again(work: Work, attempt: Attempt, most_sends: float = MAX_SENDS) -> bool:
     """The same key and body, at the same gateway, well inside the time for which it remembers keys."""
     return (
         attempt.status in ("SENT", "UNKNOWN")
-        and attempt.sends < MAX_SENDS
+        and attempt.sends < most_sends
         # Sent in the future: PostgreSQL's clock was set back, and nobody knows how old the key is.
         and attempt.sent_at_s <= work.now_s < repeat_until_s(work, attempt)
         and not attempt.outcome.stored

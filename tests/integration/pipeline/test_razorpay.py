@@ -167,6 +167,32 @@ def test_a_capture_in_doubt_is_made_once_and_its_payer_pays_once(shop: Shop, tok
     assert "IN_DOUBT" in story_of(shop.database, payment_id)
 
 
+def test_a_payer_who_has_paid_is_asked_no_second_time_however_often_the_capture_fails(shop: Shop) -> None:
+    shop.emulator.set_faults(fail_share=1, fail_script="500_nocharge")
+    payment_id = shop.paid()
+    for _ in range(5):
+        shop.time_passes(600)
+    assert shop.state(payment_id) is State.PROCESSING
+    assert story_of(shop.database, payment_id)[-1] == "REVIEW_REQUIRED"
+    assert sorted(steps(shop, payment_id)) == [
+        ("authenticate", "APPROVED"),
+        ("confirm", "APPROVED"),
+        ("process", "UNKNOWN"),
+    ]
+    assert shop.booked(payment_id) == [("authorized", 0, 0)]
+
+
+def test_a_payment_that_was_called_off_is_not_captured_although_its_payer_has_paid(shop: Shop) -> None:
+    shop.emulator.set_faults(fail_share=1, fail_script="500_nocharge")
+    payment_id = shop.paid()
+    ordering(shop.database, shop.gateway, payment_id, VOID)
+    shop.emulator.set_faults()
+    for _ in range(5):
+        shop.time_passes(600)
+    assert shop.state(payment_id) is State.FAILURE
+    assert shop.booked(payment_id) == [("authorized", 0, 0)]
+
+
 def test_a_hold_is_captured_whole_and_refunded_in_parts(shop: Shop) -> None:
     payment_id = shop.paid(capture_method="manual")
     assert shop.state(payment_id) is State.AUTHORIZED

@@ -429,7 +429,7 @@ def test_what_is_found_by_a_receipt_must_be_one_order_of_ours() -> None:
 
 
 def test_a_charge_that_was_paid_and_not_captured_has_not_happened() -> None:
-    assert asked(Operation.PROCESS, listed(HELD)) == NotFound()
+    assert asked(Operation.PROCESS, listed(HELD)) == NotFound(payer_has_paid=True)
     assert asked(Operation.PROCESS, listed(failed())) == NotFound()
     held = Approved(ORDER, False, 0, 0, still_held=True, capture_before=HELD_UNTIL)
     assert asked(Operation.PROCESS, listed(HELD), capture=False) == held

@@ -33,6 +33,8 @@ def follows(
     payment=PAYMENT,
     key_lifetime_s=1000.0,
     pays_once=None,
+    payer_has_paid=False,
+    may_repeat=True,
     now_s=NOW_S,
     asked_at_s=NOW_S,
     **attempt,
@@ -50,7 +52,8 @@ def follows(
         "outcome": {"reason": "reset"},
         "sent_at_s": NOW_S - 10.0,
     }
-    return after_not_found(work, an_attempt(operation, **fields | attempt), asked_at_s)
+    told = {"may_repeat": may_repeat, "payer_has_paid": payer_has_paid}
+    return after_not_found(work, an_attempt(operation, **fields | attempt), asked_at_s, **told)
 
 
 LONG_AGO = {"sent_at_s": NOW_S - 600.0}
@@ -115,3 +118,13 @@ def test_an_absence_lasts_until_the_look_up_was_made_and_not_until_its_answer_wa
     early = LONG_AGO | {"not_found_count": 2, "first_not_found_at_s": NOW_S - 30.0}
     assert follows(**early, asked_at_s=NOW_S, now_s=NOW_S + 600.0) is Missing.ASK_AGAIN
     assert follows(**early, asked_at_s=NOW_S + 90.0, now_s=NOW_S + 600.0) is Missing.ABSENT
+
+
+def test_what_its_payer_has_paid_is_repeated_as_long_as_it_is_asked_about_and_never_absent():
+    assert follows(payer_has_paid=True, sends=MAX_SENDS) is Missing.SEND_AGAIN
+    assert follows(payer_has_paid=True, **LONG_AGO, **OFTEN) is Missing.ASK_AGAIN
+
+
+def test_what_its_payer_has_paid_is_absent_once_nobody_wants_it_any_more():
+    assert follows(payer_has_paid=True, may_repeat=False, sends=MAX_SENDS) is Missing.ASK_AGAIN
+    assert follows(payer_has_paid=True, may_repeat=False, **LONG_AGO, **OFTEN) is Missing.ABSENT

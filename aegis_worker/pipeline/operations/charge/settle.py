@@ -195,16 +195,18 @@ def _not_found(work: Work, outcome: NotFound, answer: Answer, policy: Policy) ->
     latest = work.subject
     # What was given up must not be charged after all.
     may_repeat = close_of(work, latest.number) is None and not work.payment.is_called_off
-    follows = after_not_found(work, latest, answer.asked_at_s, may_repeat=may_repeat)
+    has_paid = outcome.payer_has_paid
+    follows = after_not_found(work, latest, answer.asked_at_s, may_repeat=may_repeat, payer_has_paid=has_paid)
+    why = "its payer has paid, and it is not captured yet" if has_paid else "not found yet"
     if follows is Missing.SEND_AGAIN:
-        return send_again(work, answer, policy, in_doubt(work.payment, latest.gateway, "not found yet"))
+        return send_again(work, answer, policy, in_doubt(work.payment, latest.gateway, why))
     look_ups = f"{latest.not_found_count + 1} look-ups over the absence window found nothing"
     if follows is Missing.ABSENT:
         return _not_sent(work, NotSent(f"absent: {look_ups}"), answer, policy)
-    work, ended = end_attempt(work, answer, AttemptStatus.UNKNOWN, doubt(work, "not found yet"))
-    facts = in_doubt(work.payment, latest.gateway, "not found yet")
+    work, ended = end_attempt(work, answer, AttemptStatus.UNKNOWN, doubt(work, why))
+    facts = in_doubt(work.payment, latest.gateway, why)
     if follows is Missing.ASK_AGAIN:
-        return ask_later(work, ended, facts, "not found yet", policy)
+        return ask_later(work, ended, facts, why, policy)
     rest = review(
         work,
         f"{look_ups} under {latest.gateway_key} at {latest.gateway}, which has no idempotency keys:"
