@@ -15,6 +15,7 @@ from aegis_worker.domain.outcomes import Declined, Operation
 from aegis_worker.domain.payer import FIELDS, Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.adyen.adapter import AdyenAdapter
+from aegis_worker.gateways.adyen.methods import by_number
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import HttpCall, OpenCard
 from aegis_worker.gateways.requests import GatewayRequest
@@ -76,6 +77,13 @@ BY_NUMBER = replace(with_terms(payment_method=METHOD), vaulted=OpenCard.of(METHO
 REQUESTS = {
     "charge": PAY,
     "charge by number": BY_NUMBER,
+    "charge by number of a series, with the agreement": with_terms(
+        BY_NUMBER,
+        off_session=True,
+        off_session_reason="recurring",
+        network_transaction_id="016120310293123",
+        customer={"id": "cus_117"},
+    ),
     "charge by number without the payer": replace(
         BY_NUMBER, terms=replace(BY_NUMBER.terms, off_session=True)
     ),
@@ -289,3 +297,20 @@ def test_nothing_goes_out_where_nothing_was_brought_back(data: Any) -> None:
         next(adapter().confirm(confirming(data)))
     assert isinstance(end.value.value, Declined)
     assert end.value.value.code == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("terms", "shopper"),
+    [
+        ({}, None),
+        ({"setup_future_usage": "off_session"}, "cus_117"),
+        ({"off_session": True}, "cus_117"),
+        ({"off_session": True, "customer": {"id": "7"}}, None),
+        ({"off_session": True, "customer": {}}, None),
+    ],
+)
+def test_a_card_by_number_goes_with_its_customer_where_it_is_kept(
+    terms: dict[str, Any], shopper: str | None
+) -> None:
+    given = replace(TERMS, **{"customer": {"id": "cus_117"}, **terms})
+    assert by_number(MASTERCARD, given)["shopperReference"] == shopper

@@ -16,6 +16,7 @@ METHODS: Mapping[str, frozenset[str]] = {"card": frozenset({"token"}), "wallet":
 # Wallets that can be held and captured later, by provider. Most can't, and then the payer's doing moves the money.
 _WALLETS: Mapping[str, Mapping[str, str]] = {"paypal": {"type": "paypal", "subtype": "redirect"}}
 PROVIDERS = frozenset(_WALLETS)
+_SHORTEST_SHOPPER, _LONGEST_SHOPPER = 3, 256
 # Only of a card is it certain that a payer's doing moves nothing before it is handed over. A wallet's payer approves there.
 HELD_ONLY = frozenset({"wallet"})
 
@@ -67,4 +68,11 @@ def by_number(card: Card, terms: PaymentTerms) -> dict[str, Any]:
         "paymentMethod": {name: value for name, value in written.items() if value is not None},
         "shopperInteraction": "ContAuth" if terms.off_session else "Ecommerce",
         "recurringProcessingModel": processing_model(terms) if is_kept else None,
+        "shopperReference": _shopper(terms.customer.get("id")) if is_kept else None,
     }
+
+
+def _shopper(customer_id: str | None) -> str | None:
+    """Whose card is kept. Adyen wants it for recurring payments, and takes none that is shorter or longer."""
+    is_taken = customer_id is not None and _SHORTEST_SHOPPER <= len(customer_id) <= _LONGEST_SHOPPER
+    return customer_id if is_taken else None
