@@ -132,7 +132,7 @@ class Load:
         give_up_at = time.monotonic() + _GIVE_UP_AFTER_S
         while True:
             try:
-                reply = self._api.post_payment(order.body, order.key)
+                reply = self._posted(order)
             except NotAnswered as error:
                 if time.monotonic() < give_up_at and not self._stopping.is_set():
                     continue
@@ -141,6 +141,18 @@ class Load:
                 return Answered(order, None, str(error))
             self._stopping.wait(pause_s)
             return self._acted(_answered(order, reply, "id"))
+
+    def _posted(self, order: Order) -> Reply:
+        """The answer to the payment, or to its card, where that is put into the vault before and was refused."""
+        if order.card is None or "card" in order.body["payment_method"]:
+            return self._api.post_payment(order.body, order.key)
+        customer = order.body["customer"]
+        card = {"card": order.card, "usage": "kept", "customer": customer}
+        kept = self._api.post("/v1/tokens", card, f"card-{order.key}")
+        if not kept.ok:
+            return kept
+        method = {"type": "card", "token": kept.body["id"]}
+        return self._api.post_payment({**order.body, "payment_method": method}, order.key)
 
     def _post_batch(self, orders: Sequence[Order]) -> list[Answered]:
         """Post in one batch. What gets no answer is posted by itself, under the same key: that is the same request."""

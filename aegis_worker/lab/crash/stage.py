@@ -33,6 +33,7 @@ from .disputes import differing, theirs
 from .judge import against_ledgers, against_sink, of_answers
 from .load import ROLES, Answered, Load
 from .rehearsal import environment, rehearsed
+from .vaulted import with_cards
 
 _POLL_S = 0.2
 # How many characters of a log's line are shown as evidence.
@@ -44,7 +45,8 @@ _PATIENCE_S = 90.0
 @dataclass(slots=True)
 class Stage:
     """The installation and those around it. `gateways`: all emulated. `issuers`: those that were chosen by name, with
-    tokens of their own; none: the sandboxes share theirs. `casts`: how often orders were made up. `reported`: violations
+    tokens of their own; none: the sandboxes share theirs. `vault`: the card vault is on, and there are gateways that take
+    its cards. `casts`: how often orders were made up. `reported`: violations
     that were told of already.
     """
 
@@ -57,6 +59,7 @@ class Stage:
     stopping: threading.Event
     gateways: Mapping[str, PaymentGateway]
     issuers: Sequence[Issuer] = ()
+    vault: bool = False
     casts: int = 0
     reported: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -64,7 +67,8 @@ class Stage:
         """So many orders of the load. Each call begins with the next issuer, so that few payments suffice for all."""
         first, turn = next(iter(self.running.sandboxes)), self.casts
         self.casts += 1
-        return cast(payments, seed, first_gateway=first, special=ROLES, issuers=self.issuers, turn=turn)
+        orders = cast(payments, seed, first_gateway=first, special=ROLES, issuers=self.issuers, turn=turn)
+        return with_cards(orders) if self.vault else orders
 
     def pause(self, seconds: float) -> None:
         """Raises Stopped when somebody asks to stop meanwhile."""
@@ -143,8 +147,10 @@ def staged(
     workers: int,
     own_times: bool,
     chosen: Sequence[str] = (),
+    vault: bool = False,
 ) -> Iterator[Stage]:
-    """Start it; stop and remove all of it in the end. `chosen`: the gateways' names; none: all sandboxes.
+    """Start it; stop and remove all of it in the end. `chosen`: the gateways' names; none: all sandboxes. `vault`: with the
+    card vault.
 
     Raises ConfigurationError, StackFailed or Stopped.
     """
@@ -160,6 +166,7 @@ def staged(
             say=say,
             watched=False,
             choose=partial(rehearsed, chosen, own_times),
+            vault=vault,
         )
         with stack, Sink() as sink:
             running = stack.start(stopping)
@@ -177,7 +184,10 @@ def staged(
                     ).secret
                     books = Books(database)
                     issuers = issuers_of(chosen, gateways)
-                    yield Stage(stack, running, settings, load, sink, books, stopping, gateways, issuers)
+                    takes = vault and any(gateway.config.raw_cards for gateway in gateways.values())
+                    yield Stage(
+                        stack, running, settings, load, sink, books, stopping, gateways, issuers, takes
+                    )
             finally:
                 load.close()
 

@@ -142,7 +142,8 @@ _METHODS: dict[str, tuple[int, tuple[str, ...], dict[str, tuple[str, ...]]]] = {
 class Order:
     """One payment to be posted, under `key`; with `repeated`, twice. Then its `payer` acts, and its `steps` follow.
 
-    `token`: with what the payer pays who is asked for it by the gateway itself.
+    `token`: with what the payer pays who is asked for it by the gateway itself. `card`: which it brings, or, where its body
+    has none, which is put into the vault before.
     """
 
     role: str
@@ -152,6 +153,7 @@ class Order:
     steps: tuple[Step, ...] = ()
     payer: str = ""
     token: str = ""
+    card: Mapping[str, Any] | None = None
 
 
 def cast(

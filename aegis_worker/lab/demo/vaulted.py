@@ -17,7 +17,7 @@ from .merchant import Merchant, Posted
 FAILS_OVER = "a card of the vault, its first gateway down"
 ENDS_AS = {FAILS_OVER: State.SUCCESS}
 # A test card that all gateways approve.
-_CARD = {"number": "5555555555554444", "exp_month": 12, "exp_year": 2040, "cvc": "737"}
+CARD = {"number": "5555555555554444", "exp_month": 12, "exp_year": 2040, "cvc": "737"}
 _PAYMENTS = 6
 _AMOUNT_MINOR = 4200
 
@@ -44,7 +44,7 @@ def post_during_an_outage(
     taking = [name for name, gateway in gateways.items() if gateway.config.raw_cards]
     if len(taking) < 2:
         return Outage()
-    kept = merchant.keep(_CARD, f"card-{seed}")
+    kept = merchant.keep(CARD, f"card-{seed}")
     stack.launched.kill(taking[0])
     posted = merchant.post([_order(number, seed, kept) for number in range(_PAYMENTS)])
     merchant.take_steps(posted)
@@ -54,9 +54,7 @@ def post_during_an_outage(
 
 def _order(number: int, seed: int, kept: str) -> Order:
     """Every second card is kept in the vault; the others are for one payment alone."""
-    method: dict[str, Any] = (
-        {"type": "card", "token": kept} if number % 2 else {"type": "card", "card": _CARD}
-    )
+    method: dict[str, Any] = {"type": "card", "token": kept} if number % 2 else {"type": "card", "card": CARD}
     key = f"vaulted-{seed}-{number}"
     body = {
         "amount": _AMOUNT_MINOR + 10 * number,

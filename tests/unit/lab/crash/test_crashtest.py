@@ -13,7 +13,7 @@ import pytest
 from support.command_line import CONFIG_DIR, Aegis, aegis
 
 from aegis_worker.audit.violations import Violation
-from aegis_worker.crash_points import LAST_WORDS, POINTS, VARIABLE, VAULT_POINTS
+from aegis_worker.crash_points import LAST_WORDS, POINTS, VARIABLE
 from aegis_worker.gateways.registry import load_configs
 from aegis_worker.ids import event_id
 from aegis_worker.lab.crash import PointNames
@@ -112,7 +112,7 @@ def test_wrong_usage(aegis: Aegis, options: tuple[str, ...]) -> None:
 
 def test_points_are_all_or_named_and_each_once() -> None:
     names = PointNames()
-    assert names.convert("all", None, None) == [name for name in POINTS if name not in VAULT_POINTS]
+    assert names.convert("all", None, None) == list(POINTS)
     assert names.convert("job.locked, job.claimed,job.locked", None, None) == ["job.locked", "job.claimed"]
 
 
