@@ -77,12 +77,11 @@ def method_of(
     card = method.pop("card", None)
     if card is not None:
         return _of_card(method, card, vault, owner)
-    is_asked = method.get("gateway") == VAULT
-    if vault is None:
-        off = MethodRefused("/payment_method/gateway", "vault_off", _OFF)
-        return Method(method, method, refused=off) if is_asked else None
-    if not is_asked and not _names_one(method):
+    if method.get("gateway") != VAULT and not _names_one(method):
         return None
+    if vault is None:
+        # Not left to a gateway either: no gateway's token has the form of the vault's.
+        return Method(method, method, refused=MethodRefused(_TOKEN_POINTER, "vault_off", _OFF))
     known = found.get(method.get("token", ""))
     if known is None:
         return Method(method, method, refused=MethodRefused(_TOKEN_POINTER, "unknown_token", _UNKNOWN))

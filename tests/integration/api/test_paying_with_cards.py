@@ -179,9 +179,8 @@ def test_where_the_vault_is_off_a_card_is_refused_in_its_fields(database_url: st
         ("/payment_method/card/cvc", "card_number"),
         ("/payment_method/card/number", "card_number"),
     ]
-    assert codes(pay(shop, {"token": "card_1", "gateway": "vault"})) == [
-        ("/payment_method/gateway", "vault_off")
-    ]
+    for method in ({"token": "card_1", "gateway": "vault"}, {"token": "card_" + "0" * 32}):
+        assert codes(pay(shop, method)) == [("/payment_method/token", "vault_off")]
 
 
 def test_a_batch_takes_tokens_and_no_card_itself(shop: Merchant, vault: Vault) -> None:
