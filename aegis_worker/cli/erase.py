@@ -9,7 +9,7 @@ from aegis_worker.persistence import api_keys
 from aegis_worker.persistence.database import Database
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import cli_actor, opened_database
-from aegis_worker.terminal.output import examples, json_option, print_facts, print_json
+from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, remark
 from aegis_worker.views.erasures import erasure_body
 from aegis_worker.wiring.vault import opened_destroying
 
@@ -46,8 +46,10 @@ def command(merchant: str | None, customer: str, reason: str, as_json: bool) -> 
     is kept of the exchanges with gateways, and what endpoints answered; it is said how many of each. Amounts, events and
     attempts stay. What is erased is sent nowhere any more: payments that were not charged yet fail. It can't be undone.
     """
-    actor = cli_actor()
-    with opened_database() as database, opened_destroying(load_settings()) as destroy:
+    actor, settings = cli_actor(), load_settings()
+    if settings.vault is None:
+        remark("the card vault is off here: where there is one, erase with its settings")
+    with opened_database() as database, opened_destroying(settings) as destroy:
         erased = erase_customer(
             database,
             merchant or _only_merchant(database),

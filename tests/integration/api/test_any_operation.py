@@ -16,8 +16,10 @@ from support.api_client import CHARGED, HELD, SUCCEEDED, Api, Merchant, start_ap
 from support.disputes import insert_dispute
 from support.documented_answers import follows
 from support.scripted_gateway import ScriptedGateway
+from support.vaults import a_card, as_given
 
 from aegis_worker.domain.payment import Fact
+from aegis_worker.vault.vault import Vault
 
 FOR_OPERATORS = ("/v1/ops", "/v1/routing", "/v1/gateways")
 _text = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -26,8 +28,8 @@ _value = st.none() | st.booleans() | st.integers(-5, 10**12) | _text | st.lists(
 
 
 @pytest.fixture
-def api(database_url: str) -> Api:
-    return start_api(database_url, ScriptedGateway("sandbox_a"))
+def api(database_url: str, vault: Vault) -> Api:
+    return start_api(database_url, ScriptedGateway("sandbox_a"), vault=vault)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Installed:
 
 @pytest.fixture
 def installed(api: Api) -> Installed:
-    shop = api.merchant(scopes=["refunds:write"])
+    shop = api.merchant(scopes=["refunds:write", "tokens:write"])
     accepted = shop.accepted()
     is_held, is_charged = settled(api, shop, *HELD), settled(api, shop, *CHARGED)
     ids = {
@@ -58,6 +60,7 @@ def installed(api: Api) -> Installed:
             f"/v1/payments/{shop.accepted()['id']}/cancel", json={}, headers={"Idempotency-Key": "cancel-1"}
         ).json["id"],
         "dispute_id": insert_dispute(api.database, is_charged),
+        "token_id": a_token(shop),
         "gateway_name": "sandbox_a",
         "experiment": "b-instead-of-a",
     }
@@ -68,6 +71,11 @@ def settled(api: Api, shop: Merchant, *charged: Fact) -> str:
     payment = shop.accepted(capture_method="manual")
     api.settle(*charged)
     return str(payment["id"])
+
+
+def a_token(shop: Merchant) -> str:
+    body = {"card": as_given(a_card()), "usage": "kept", "customer": {"id": "cus_117"}}
+    return str(shop.post("/v1/tokens", json=body, headers={"Idempotency-Key": "token-1"}).json["id"])
 
 
 def an_order(shop: Merchant, kind: str, payment_id: str) -> str:
