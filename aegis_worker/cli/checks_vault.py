@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from redis import Redis
 
 from aegis_worker.errors import DatabaseUnavailable, VaultUnavailable
+from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.vault.vault import Vault
 from aegis_worker.wiring.vault import why_unfit_database
 
-from .checks import Check, fail, ok
+from .checks import Check, fail, ok, warn
 
-_MEMORY, _DATABASE, _KEYS = "vault, Redis", "vault, PostgreSQL", "vault, keys"
+_MEMORY, _DATABASE, _KEYS, _TAKERS = "vault, Redis", "vault, PostgreSQL", "vault, keys", "vault, gateways"
 _START = "start it, or correct the variable: until then cards are refused, and payments with a card of the vault wait"
 
 
@@ -22,6 +23,21 @@ def vault(vault: Vault | None, product: Redis) -> Iterator[Check]:
         return
     yield from _memory(vault, product)
     yield from _database(vault)
+
+
+def takers(has_vault: bool, gateways: Sequence[PaymentGateway]) -> Iterator[Check]:
+    """Which gateways cards of the vault go to. Nothing where the vault is off."""
+    able = [
+        gateway.config.name for gateway in gateways if gateway.config.enabled and gateway.config.raw_cards
+    ]
+    if has_vault and not able:
+        yield warn(
+            _TAKERS,
+            "no enabled gateway may be sent card numbers, so payments with a card of the vault are refused",
+            "set raw_cards = true for a gateway that lets its account send them: docs/howto/vault.md",
+        )
+    elif has_vault:
+        yield ok(_TAKERS, f"its cards go to {', '.join(able)}")
 
 
 def _memory(vault: Vault, product: Redis) -> Iterator[Check]:

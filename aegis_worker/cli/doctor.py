@@ -100,6 +100,7 @@ def _all_checks() -> Iterator[Check]:
         yield from _database_checks(parts)
         yield from _redis_checks(parts)
         yield from guarded("vault", _BROKEN_CHECK, lambda: checks_vault.vault(parts.vault, parts.redis))
+        yield from checks_vault.takers(parts.vault is not None, list(parts.gateways.values()))
         yield from checks_gateways.installed(list(parts.gateways.values()))
         yield from checks_gateways.answers(list(parts.gateways.values()))
     finally:

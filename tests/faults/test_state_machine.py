@@ -13,7 +13,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.model_gateway import CLOSINGS, IN_DOUBT, KEY_LIFETIME_S, LATER, REFUSED, ModelGateway
+from support.model_gateway import (
+    CLOSINGS,
+    IN_DOUBT,
+    KEY_LIFETIME_S,
+    LATER,
+    OF_THE_VAULT,
+    REFUSED,
+    ModelGateway,
+)
 from support.model_tables import LEASE_S, Clock, Tables
 from support.model_worker import World, worker
 
@@ -24,7 +32,7 @@ from aegis_worker.resilience.permits import Refusal
 
 QUEUES = ("payments", "verify")
 STEPS = ((Operation.PROCESS,), (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS))
-MOODS = st.one_of(st.sampled_from(IN_DOUBT), st.sampled_from(REFUSED), st.sampled_from(LATER))
+MOODS = st.one_of(*map(st.sampled_from, (IN_DOUBT, REFUSED, LATER, OF_THE_VAULT)))
 CHARGED = (State.SUCCESS, State.AUTHORIZED)
 # A ladder of nine minutes, three hops and five sends are over long before.
 _ROUNDS = 200

@@ -18,6 +18,7 @@ from aegis_worker.domain.outcomes import (
     Pending,
     Unknown,
 )
+from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from support.model_tables import Clock
@@ -25,9 +26,11 @@ from support.model_tables import Clock
 # Look-ups lag and lost calls arrive within less than the absence window, as an adapter's window promises.
 ABSENCE_WINDOW_S, LATE_S, LAG_S, KEY_LIFETIME_S, DECIDES_IN_S = 120.0, 45.0, 40.0, 600.0, 50.0
 
-# The fates of a charge, in three families so that each family is tried as often. A healed gateway approves.
+# The fates of a charge, in families so that each family is tried as often. A healed gateway approves. The vault's are of
+# charges that carry one of its cards.
 IN_DOUBT = ("lose the answer", "lose the call", "arrive late", "store a 500", "charge and store a 500")
 REFUSED = ("decline softly", "decline for good", "rate limit", "refuse the connection")
+OF_THE_VAULT = ("the vault is silent", "the vault has lost the code", "the vault has no key")
 LATER = (
     "decide later: yes",
     "decide later: no",
@@ -93,6 +96,10 @@ class ModelGateway:
             return NotSent("connection refused")
         if mood == "rate limit":
             return NotSent("429", retry_after_s=20)
+        if mood == "the vault is silent":
+            return NotSent("the card vault does not answer", kind=NotSentKind.VAULT)
+        if mood in OF_THE_VAULT:
+            return Declined("security_code_gone" if "code" in mood else "vault_misconfigured", "")
         if mood == "lose the call":
             return Unknown("reset before it arrived")
         if mood == "arrive late":
