@@ -27,6 +27,8 @@ from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.kit.flows import OpenCard
 from aegis_worker.persistence.database import Database
+from aegis_worker.routing.book import RoutingTable
+from aegis_worker.routing.config import RoutingConfig
 
 SOFT, REFUSED = Declined("issuer_unavailable", "91", "no way"), NotSent("connection refused")
 SILENT = NotSent("the card vault does not answer: refused", kind=NotSentKind.VAULT)
@@ -136,6 +138,15 @@ def test_a_gateway_that_declined_is_not_the_one_that_waits_for_the_vault(databas
     run_until_quiet(pipeline(database, first, second))
     assert payment_of(database, payment_id).gateway == "adyen"
     assert len(first.calls) == 1
+
+
+def test_a_gateway_that_is_paused_while_the_vault_is_silent_is_not_waited_for(database: Database) -> None:
+    first, second = by_number("stripe", answering(SILENT)), by_number("adyen")
+    payment_id = pay(database, first, second)
+    without_stripe = RoutingTable(RoutingConfig(), 0, "file", frozenset({"stripe"}))
+    make_due(database)
+    run_until_quiet(pipeline(database, first, second, routing=lambda: without_stripe))
+    assert payment_of(database, payment_id).gateway == "adyen"
 
 
 def test_a_vault_that_stays_silent_fails_the_payment_unsent(database: Database) -> None:
