@@ -24,6 +24,7 @@ from aegis_worker.ids import new_id
 from aegis_worker.lab.embedded.ports import free_port
 from aegis_worker.lab.embedded.processes import Processes
 from aegis_worker.lab.embedded.stack import temporary_data_dir
+from aegis_worker.lab.local.emulated import emulated
 from aegis_worker.lab.local.programs import answers
 from aegis_worker.lab.local.stack import LocalStack, Running
 from aegis_worker.lab.local.stopping import Stopped
@@ -33,6 +34,7 @@ from . import floor
 from .load import Plan, Sent
 from .loads import run_loads
 from .meter import Meter, Reading, spent
+from .payers import CheckoutPayers
 from .setup import Setup
 
 _POLL_S = 0.1
@@ -67,6 +69,7 @@ class Rig:
         role = make_url(running.database_url).username or ""
         self._connections = [self._connect("aegis"), self._connect("postgres")]
         self.cursor, meters_cursor = (connection.cursor() for connection in self._connections)
+        self._payers = self._checkout_payers() if emulated(setup.gateway).checkout else None
         self._parts = _parts(stack.pids())
         ours = [connection.get_backend_pid() for connection in self._connections]
         self.meter = Meter(self._parts, meters_cursor, role, not_counted=ours)
@@ -78,6 +81,8 @@ class Rig:
 
     def close(self) -> None:
         """Stop what the rig started beside the installation."""
+        if self._payers:
+            self._payers.stop()
         self._processes.stop_all()
         self._redis.close()
         for connection in self._connections:
@@ -193,6 +198,14 @@ class Rig:
         connection = psycopg2.connect(url.render_as_string(hide_password=False))
         connection.autocommit = True
         return connection
+
+    def _checkout_payers(self) -> CheckoutPayers:
+        """Payers who pay from now on, and whose session is not counted."""
+        self._connections.append(self._connect("aegis"))
+        place = self._running.sandboxes[self._setup.gateway]
+        payers = CheckoutPayers(self._connections[-1], place["url"], self._setup.token)
+        payers.start()
+        return payers
 
     @property
     def folder(self) -> Path:

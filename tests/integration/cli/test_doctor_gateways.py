@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.adyen_process import ADYEN_KEY, ADYEN_SECRET, running_adyen
+from support.braintree_process import BRAINTREE_PRIVATE, running_braintree
 from support.command_line import Aegis, Ran, aegis, install
 from support.paypal_process import PAYPAL_SECRET, PAYPAL_WEBHOOK, running_paypal
 from support.razorpay_process import RAZORPAY_SECRET, RAZORPAY_WEBHOOK, running_razorpay
@@ -52,8 +53,18 @@ api_key_env = "RAZORPAY_KEY"
 webhook_secret_env = "RAZORPAY_WEBHOOK"
 [gateways.razorpay.options]
 key_id = "rzp_test_Emulator000001"
+[gateways.braintree]
+adapter = "braintree"
+mode = "test"
+account = "merchant_emulator"
+base_url_env = "BRAINTREE_URL"
+api_key_env = "BRAINTREE_KEY"
+webhook_secret_env = "BRAINTREE_SECRET"
+[gateways.braintree.options]
+public_key = "public_emulator"
+merchant_accounts = {USD = "emulated_usd"}
 """
-NAMES = ("stripe", "adyen", "paypal", "razorpay")
+NAMES = ("stripe", "adyen", "paypal", "razorpay", "braintree")
 Gateways = dict[str, Sandbox]
 
 
@@ -65,6 +76,7 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
         "adyen": running_adyen,
         "paypal": running_paypal,
         "razorpay": running_razorpay,
+        "braintree": running_braintree,
     }
     with ExitStack() as running:
         yield {name: running.enter_context(start(folder)) for name, start in starting.items()}
@@ -92,6 +104,9 @@ def environ(
         "RAZORPAY_URL": gateways["razorpay"].url,
         "RAZORPAY_KEY": RAZORPAY_SECRET,
         "RAZORPAY_WEBHOOK": RAZORPAY_WEBHOOK,
+        "BRAINTREE_URL": gateways["braintree"].url,
+        "BRAINTREE_KEY": BRAINTREE_PRIVATE,
+        "BRAINTREE_SECRET": BRAINTREE_PRIVATE,
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -116,6 +131,7 @@ def test_gateways_that_take_our_credentials_and_whose_clocks_agree_are_fine(aegi
         ("ADYEN_KEY", "AQE_revoked", "adyen"),
         ("PAYPAL_KEY", "secret_revoked", "paypal"),
         ("RAZORPAY_KEY", "secret_revoked", "razorpay"),
+        ("BRAINTREE_KEY", "private_revoked", "braintree"),
     ],
 )
 def test_a_key_that_its_gateway_refuses_fails_and_is_not_shown(
@@ -136,11 +152,12 @@ def test_a_key_that_its_gateway_refuses_fails_and_is_not_shown(
 def test_a_missing_webhook_secret_fails_where_the_gateway_can_not_be_asked(
     aegis: Aegis, environ: Callable[[str, str], None]
 ) -> None:
-    for variable in ("STRIPE_SECRET", "ADYEN_SECRET", "PAYPAL_WEBHOOK", "RAZORPAY_WEBHOOK"):
+    secrets = ("STRIPE_SECRET", "ADYEN_SECRET", "PAYPAL_WEBHOOK", "RAZORPAY_WEBHOOK", "BRAINTREE_SECRET")
+    for variable in secrets:
         environ(variable, "")
     ran = aegis("doctor", "--json")
     verdicts = {name: check["verdict"] for name, check in of_gateways(ran).items()}
-    assert [verdicts[f"webhooks of {name}"] for name in NAMES] == ["warn", "fail", "warn", "warn"]
+    assert [verdicts[f"webhooks of {name}"] for name in NAMES] == ["warn", "fail", "warn", "warn", "warn"]
     assert ran.exit_code == 1
 
 
@@ -156,7 +173,7 @@ def test_a_gateway_that_is_away_is_told_from_one_that_refuses_us_or_everything(
     found = of_gateways(ran)
     assert found["gateway stripe"]["seen"].startswith("can't be reached: could not connect")
     assert found["gateway adyen"]["seen"].startswith("answered HTTP 503")
-    assert [found[f"gateway {name}"]["verdict"] for name in NAMES] == ["warn", "warn", "ok", "ok"]
+    assert [found[f"gateway {name}"]["verdict"] for name in NAMES] == ["warn", "warn", "ok", "ok", "ok"]
 
 
 def test_a_live_key_in_test_mode_is_named_before_anything_is_asked(
