@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg2
 import pytest
 import urllib3
 from redis import Redis
@@ -28,7 +29,6 @@ from support.looking_through import can_be_looked_through, holders
 from support.vaults import NEXT_YEAR
 
 from aegis_worker.crash_points import POINTS, VARIABLE
-from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.lab.crash.points import programs_of
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.config_files import emulated_tables
@@ -84,12 +84,15 @@ class Rehearsal:
         return [payment["id"] for payment in page["data"]]
 
     def await_the_end(self) -> None:
-        open_states = [state for state in State if state not in TERMINAL]
+        """Until every payment has ended, or waits for a person."""
 
-        def still_open() -> list[str]:
-            return [payment_id for state in open_states for payment_id in self.payments(state)]
+        def at_work() -> list[str]:
+            with psycopg2.connect(self.running.database_url.replace("+psycopg2", "")) as connection:
+                cursor = connection.cursor()
+                cursor.execute("SELECT payment_id FROM jobs WHERE finished_at IS NULL AND status <> 'review'")
+                return [payment_id for (payment_id,) in cursor]
 
-        wait_until(lambda: not still_open(), _OVER_WITHIN_S, lambda: f"{still_open()} are open")
+        wait_until(lambda: not at_work(), _OVER_WITHIN_S, lambda: f"{at_work()} are under way")
 
     def trouble_gateways(self, share: float) -> None:
         """Have the gateways drop this share of their answers."""
