@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from aegis_worker.domain.instruments import CustomersCard
 
 # The agreement itself is worth more than a charge that refers to it, and a late one more than an early one. Of a customer's
-# payments only the latest are looked at.
+# payments only the latest are looked at. Rows are compared, and not columns, so that the order is that of the index alone:
+# with equal columns PostgreSQL may read all payments backwards by their ids. Ids go on with hexadecimal digits, which come
+# before a g in every collation.
 _AGREED = """
 SELECT asked.place, agreed.network_transaction_id
 FROM unnest(%(merchants)s::text[], %(modes)s::text[], %(customers)s::text[], %(fingerprints)s::text[])
@@ -19,8 +21,10 @@ CROSS JOIN LATERAL (
     SELECT a.outcome ->> 'network_transaction_id' AS network_transaction_id
     FROM (
         SELECT id, mode, setup_future_usage, off_session, payment_method FROM payments
-        WHERE merchant_id = asked.merchant_id AND customer_id = asked.customer_id
-        ORDER BY merchant_id, customer_id, id DESC LIMIT %(most)s
+        WHERE (merchant_id, customer_id, id) >= (asked.merchant_id, asked.customer_id, '')
+            AND (merchant_id, customer_id, id) < (asked.merchant_id, asked.customer_id, 'pay_g')
+            AND customer_id IS NOT NULL
+        ORDER BY merchant_id DESC, customer_id DESC, id DESC LIMIT %(most)s
     ) p JOIN attempts a ON a.payment_id = p.id
     WHERE p.mode = asked.mode AND p.payment_method ->> 'fingerprint' = asked.fingerprint
         AND (p.setup_future_usage = 'off_session' OR p.off_session)

@@ -267,6 +267,13 @@ def works(database: Database, gateway: ScriptedGateway, payment_id: str) -> UseC
         "replay": lambda: accept_one(database, "new-1"),
         "list": lambda: accept_all(a_list_of_everything(), database),
         "erase": lambda: erase(database, "cus_none", limit=50),
+        "agreements": lambda: accept_one(
+            database,
+            "away",
+            customer={"id": "cus_none"},
+            payment_method={"type": "card", "token": "card_1", "fingerprint": "fp_1"},
+            off_session=True,
+        ),
         "purge": lambda: purge(database, settings, limit=50, budget_s=5),
     }
 
