@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from support.adyen_process import ADYEN_ACCOUNT, ADYEN_KEY, running_adyen
+from support.braintree_process import running_braintree
+from support.conformance import SUBJECTS
 from support.sandbox_process import Sandbox
 from support.stripe_process import STRIPE_KEY, running_stripe, sdk
 
@@ -22,6 +24,7 @@ from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.exchange.opening import Opener
 from aegis_worker.gateways.adyen.adapter import AdyenAdapter
+from aegis_worker.gateways.braintree.adapter import BraintreeAdapter
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.flows import OpenCard
 from aegis_worker.gateways.requests import GatewayRequest
@@ -29,10 +32,10 @@ from aegis_worker.gateways.stripe.adapter import StripeAdapter
 from aegis_worker.lab.conformance.numbered import METHOD
 from aegis_worker.lab.embedded.ports import free_port
 
-# Backwards, so that no code holds what is looked for, and no test card, which the emulator's code holds. And how the two
+# Backwards, so that no code holds what is looked for, and no test card, which the emulator's code holds. And how the three
 # wires write a security code.
 NUMBER, CODE = "2241382064907135", "193"
-CODE_IN_FORM, CODE_IN_JSON = f"{CODE}=D5%cvc", f'"{CODE}" :"cvc"'
+AS_SENT = (f"{CODE}=D5%cvc", f'"{CODE}" :"cvc"', f">vvc/<{CODE}>vvc<")
 WITHIN_S = 20.0
 
 
@@ -63,7 +66,7 @@ def _held_by(thing: object, deep: int) -> Iterator[object]:
 def _shows(held: str | bytes | bytearray) -> bool:
     text = held if isinstance(held, str) else held.decode("latin-1")
     backwards = text[::-1]
-    return any(one in backwards for one in (NUMBER, CODE_IN_FORM, CODE_IN_JSON) if len(one) <= len(text))
+    return any(one in backwards for one in (NUMBER, *AS_SENT) if len(one) <= len(text))
 
 
 def at_stripe(emulator: Sandbox, **config: Any) -> LoadedGateway:
@@ -109,6 +112,12 @@ def stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
+def braintree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running_braintree(tmp_path_factory.mktemp("braintree")) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
 def adyen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with running_adyen(tmp_path_factory.mktemp("adyen")) as emulator:
         yield emulator
@@ -119,12 +128,19 @@ def intent(emulator: Sandbox) -> str:
     return sdk(emulator.url).v1.payment_intents.create({"amount": 1999, "currency": "usd"}).id
 
 
-def test_nothing_is_left_of_cards_however_their_calls_ended(stripe: Sandbox, adyen: Sandbox) -> None:
+def test_nothing_is_left_of_cards_however_their_calls_ended(
+    stripe: Sandbox, adyen: Sandbox, braintree: Sandbox
+) -> None:
     held = [fresh_card(OpenCard.of(METHOD))]
     assert holders(), "the search finds what is held"
     del held
     charge(at_stripe(stripe), intent(stripe))
     assert stripe.calls_so_far()["POST /v1/payment_intents/:id/confirm"] == 1
+    config = SUBJECTS["braintree"].config(braintree.url)
+    charge(LoadedGateway(BraintreeAdapter(config), opener=Opener(fresh_card)), None)
+    assert [calls for path, calls in braintree.calls_so_far().items() if path.endswith("/transactions")] == [
+        1
+    ]
     (approved,) = charge(at_adyen(adyen), None)
     assert isinstance(approved, Approved)
     for fault in ("drop", "500", "garbage"):
