@@ -264,7 +264,9 @@ def unknown_variables(environ: Mapping[str, str], also_known: Collection[str] = 
     known = _OTHER_VARIABLES | VAULT_VARIABLES | {f"AEGIS_{name}" for name in ours} | set(also_known)
     lines = []
     for name in sorted(name for name in environ if name.upper().startswith("AEGIS_") and name not in known):
-        near = get_close_matches(name.upper(), sorted(known.union(_WITHOUT_PREFIX)), n=1, cutoff=0.75)
+        bare = name.upper().removeprefix("AEGIS_")
+        alike = get_close_matches(name.upper(), sorted(known.union(_WITHOUT_PREFIX)), n=1, cutoff=0.75)
+        near = [bare] if bare in _WITHOUT_PREFIX else alike
         advice = f"did you mean {near[0]}?" if near else "see config/aegis.env.example"
         lines.append(f"{name} is set, and nothing reads it: {advice}")
     return lines

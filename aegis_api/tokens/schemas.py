@@ -28,7 +28,7 @@ class TokenCustomerSchema(BodySchema):
 class TokenRequestSchema(BodySchema):
     """A card to take a token for."""
 
-    card = CardField(required=True)
+    card = CardField(required=True, metadata={"description": "The card as its holder gives it."})
     usage = OneOf(
         frozenset({ONCE, KEPT}),
         "once or kept",
@@ -71,7 +71,7 @@ class TokenSchema(Answer):
 
     id = text("Give it as `payment_method.token` of a payment.")
     object = one_of("token")
-    usage = one_of(ONCE, KEPT)
+    usage = one_of(ONCE, KEPT, description="As it was asked for.")
     network = text(f"One of {', '.join(NETWORKS)}; null for any other.", none=True)
     last4 = text("The last four digits of its number.")
     exp_month = whole("The month it expires.")

@@ -18,6 +18,8 @@ from .standing import REFUNDS
 
 SIGNATURE_HEADER = "Stripe-Signature"
 SIGNATURE_AGE_S = 300
+# One for each secret, of which two are in use while one rolls.
+_MOST_SIGNATURES = 10
 _KINDS = {
     "payment_intent.created": "payment.created",
     "payment_intent.requires_action": "payment.requires_action",
@@ -39,7 +41,9 @@ def read_webhook(
     secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now_s: float
 ) -> GatewayEvent:
     """The event, in AegisPay's words. Raises InvalidWebhook if it is forged, too old or not an event."""
-    check_timed_signature(SIGNATURE_HEADER, secrets, headers, body, now_s, SIGNATURE_AGE_S)
+    check_timed_signature(
+        SIGNATURE_HEADER, secrets, headers, body, now_s, SIGNATURE_AGE_S, most=_MOST_SIGNATURES
+    )
     try:
         return _event(parsed(body))
     except Unreadable as problem:

@@ -23,6 +23,7 @@ IDS = {
     "void_id": "voi_" + "0" * 32,
     "dispute_id": "dsp_" + "0" * 32,
     "job_id": "job_" + "0" * 32,
+    "token_id": "card_" + "0" * 32,
     "endpoint_id": "whe_" + "0" * 32,
     "event_id": f"evt_{'0' * 32}_1",
     "gateway_name": "sandbox_z",
