@@ -10,7 +10,7 @@ from aegis_api.http.problems import RequestRefused
 from aegis_api.http.requests import json_object, validated
 from aegis_api.payments.accepting import PAYMENTS_ROUTE, command_of
 from aegis_api.payments.request_schemas import PaymentRequestSchema
-from aegis_api.payments.vaulted import method_of, vault_tokens
+from aegis_api.payments.vaulted import claiming, method_of, vault_tokens
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.errors import AegisError
@@ -82,7 +82,7 @@ def read_lines(
 
     def commanded(one: _Valid) -> Line:
         method = method_of(one.body, vault, owner, found)
-        if method is not None and method.to_claim is not None:
+        if method is not None and method.to_claim is not None and not method.is_kept:
             refused = RequestRefused("validation_failed", "A batch takes cards that are kept.", [_NOT_KEPT])
             return Line(one.number, one.key, refused)
         command = command_of(
@@ -94,6 +94,8 @@ def read_lines(
             gateways=gateways,
             method=method,
         )
+        if vault is not None and method is not None:
+            command = claiming(vault, command, method)
         return Line(one.number, one.key, command)
 
     return [commanded(one) if isinstance(one, _Valid) else one for one in read]

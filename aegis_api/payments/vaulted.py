@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace as with_terms
+
 from aegis_api.tokens.card_schemas import identity
 from aegis_worker.domain.cards import VAULT, Card, VaultedCard
 from aegis_worker.domain.modes import Owner
@@ -51,13 +53,14 @@ class Method(NamedTuple):
     """How a payment's method is read where the vault has to do with it.
 
     `asked`: as it enters the request's HMAC. `stored`: as the payment holds it. `to_claim`: the token of a card that is for
-    a single payment. `refused`: why it can't be.
+    a single payment, or, where `is_kept`, of one whose security code is. `refused`: why it can't be.
     """
 
     asked: Mapping[str, Any]
     stored: Mapping[str, Any]
     to_hold: ToHold | None = None
     to_claim: str | None = None
+    is_kept: bool = False
     refused: MethodRefused | None = None
 
 
@@ -89,8 +92,10 @@ def method_of(
     if is_later and not known.kept:
         return Method(method, method, refused=MethodRefused(_TOKEN_POINTER, "not_kept", _NOT_KEPT))
     payer_is_there = not (is_later or body.get("off_session"))
-    stored = _stored(method, known, with_code=known.with_code and payer_is_there)
-    return Method(method, stored, to_claim=None if known.kept else known.token)
+    with_code = known.with_code and payer_is_there
+    to_claim = known.token if with_code or not known.kept else None
+    stored = _stored(method, known, with_code=with_code)
+    return Method(method, stored, to_claim=to_claim, is_kept=known.kept)
 
 
 def _of_card(method: Mapping[str, Any], card: Card, vault: Vault | None, owner: Owner) -> Method:
@@ -118,21 +123,32 @@ def accept_by_card(intake: Intake, vault: Vault, command: PaymentCommand, method
     """Accept a payment by a card of the vault. Raises VaultUnavailable, with nothing written, and as `Intake.accept`."""
     if method.to_hold is not None:
         return _accept_held(intake, vault, command, method.to_hold)
-    if method.to_claim is not None and command.refused is None:
-        return _accept_claiming(intake, vault, command, method.to_claim)
-    return intake.accept(command)
-
-
-def _accept_claiming(intake: Intake, vault: Vault, command: PaymentCommand, token: str) -> Accepted:
-    """A card for a single payment is claimed before the commit, by the idempotency key: a repeat may have it too."""
-    if not vault.claim(token, command.idempotency_key):
-        command = replace(command, refused=MethodRefused(_TOKEN_POINTER, "already_used", _USED))
-    try:
+    if method.to_claim is None or command.refused is not None:
         return intake.accept(command)
+    claimed = claiming(vault, command, method)
+    try:
+        return intake.accept(claimed)
     except (DuplicateReference, MethodRefused):
-        if command.refused is None:
-            vault.give_back(token)
+        if claimed is command:
+            vault.give_back(method.to_claim)
         raise
+
+
+def claiming(vault: Vault, command: PaymentCommand, method: Method) -> PaymentCommand:
+    """The command once it has claimed what is for a single payment; another one where another payment has that.
+
+    Claimed is by the idempotency key, so a repeat may have it too. A card for a single payment is then refused; one that is
+    kept pays without its security code, because that is forgotten as the first payment ends. Raises VaultUnavailable.
+    """
+    if method.to_claim is None or command.refused is not None:
+        return command
+    if vault.claim(method.to_claim, command.idempotency_key):
+        return command
+    if not method.is_kept:
+        return replace(command, refused=MethodRefused(_TOKEN_POINTER, "already_used", _USED))
+    terms = command.terms
+    without = {name: value for name, value in terms.payment_method.items() if name != "with_code"}
+    return replace(command, terms=with_terms(terms, payment_method=without))
 
 
 def _accept_held(intake: Intake, vault: Vault, command: PaymentCommand, to_hold: ToHold) -> Accepted:

@@ -173,7 +173,9 @@ class _Operation(Generic[T]):
         try:
             return self._read_told(step)
         except DatabaseUnavailable as problem:
-            return Unknown(f"what the gateway told can't be read: {problem}")
+            # The payment's merchant reads the reason, and is not to be told where the database is.
+            log.warning("what a gateway told can't be read", gateway=self._gateway, because=str(problem))
+            return Unknown("what the gateway told can't be read, because the database does not answer")
 
     def _end(self, outcome: T | NotSent | Unknown) -> None:
         self._is_over = True

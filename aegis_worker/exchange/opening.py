@@ -63,7 +63,9 @@ class Opener:
         try:
             return self._opens_card(card)
         except VaultUnavailable as problem:
-            return NotSent(f"the card vault does not answer: {problem}", kind=NotSentKind.VAULT)
+            # The payment's merchant reads the reason, and is not to be told where the vault's stores are.
+            log.warning("the card vault does not answer", token=card.token, because=str(problem))
+            return NotSent("the card vault does not answer", kind=NotSentKind.VAULT)
         except CodeGone as problem:
             return Declined("security_code_gone", "", str(problem))
         except CardGone as problem:

@@ -72,7 +72,7 @@ class Memory:
         self._ask(both)
 
     def claim(self, token: str, by: str) -> bool:
-        """Whether the card is for whoever is called `by`: nobody had claimed it, or they had. Raises VaultUnavailable."""
+        """Whether it is for whoever is called `by`: nobody had claimed it, or they had. Raises VaultUnavailable."""
 
         def both(redis: Redis) -> bool:
             pipeline = redis.pipeline(transaction=True)
@@ -83,7 +83,7 @@ class Memory:
         return self._ask(both)
 
     def give_back(self, token: str) -> None:
-        """Let others claim the card. Raises VaultUnavailable."""
+        """Let others claim it. Raises VaultUnavailable."""
         self._ask(lambda redis: redis.delete(_CLAIM + token))
 
     def forget(self, tokens: Sequence[str]) -> None:

@@ -71,8 +71,9 @@ class Vault:
     def make(self, owner: Owner, vaulted: VaultedCard, card: Card, request: TokenRequest) -> Token:
         """Keep a card, or hold it for a single payment, once for each idempotency key.
 
-        Raises IdempotencyKeyReused, CardGone where the card that was made under the key is destroyed, or VaultUnavailable;
-        then nothing of this card is kept.
+        Raises IdempotencyKeyReused, CardGone where the card that was made under the key is destroyed or over, or
+        VaultUnavailable; then nothing of this card is kept. Only where the database did not answer it may be, because the
+        answer of a COMMIT can be lost: so what is in memory stays for its lifetime, and a repeat gets a token that pays.
         """
         if not vaulted.kept or vaulted.with_code:
             self._put(owner, vaulted, card)
@@ -87,6 +88,8 @@ class Vault:
         }
         try:
             made = self._run(lambda connection: kept_rows.insert(connection, owner, vaulted, row))
+        except VaultUnavailable:
+            raise
         except BaseException:
             self.drop(vaulted.token)
             raise
@@ -102,6 +105,8 @@ class Vault:
         if made.is_destroyed:
             raise CardGone("the card that was taken under this key is destroyed")
         (held,) = self.memory.get([made.card.token])
+        if not made.card.kept and held.card is None:
+            raise CardGone("the card that was taken under this key was for a single payment, and is over")
         card = replace(made.card, with_code=held.code is not None)
         return Token(card, made.created_at, replayed=True)
 
@@ -121,11 +126,11 @@ class Vault:
         return found
 
     def claim(self, token: str, idempotency_key: str) -> bool:
-        """Whether the payment with this key may have a card for a single payment: no other has it."""
+        """Whether the payment with this key may have what is for a single payment, card or code: no other has it."""
         return self.memory.claim(token, hashlib.sha256(idempotency_key.encode()).hexdigest())
 
     def give_back(self, token: str) -> None:
-        """Let another payment have a card for a single payment; where that fails the card stays claimed."""
+        """Let another payment have what is for a single payment; where that fails it stays claimed."""
         with suppress(VaultUnavailable):
             self.memory.give_back(token)
 

@@ -230,6 +230,32 @@ def test_a_card_for_a_single_payment_pays_one_whose_request_may_be_repeated(
     assert codes(pay(shop, {"token": once.token}, key="p-4")) == [("/payment_method/token", "already_used")]
 
 
+def test_the_code_of_a_kept_card_is_for_the_first_payment_that_names_it_and_others_go_without(
+    shop: Merchant, vault: Vault
+) -> None:
+    """It is forgotten as the first ends: a second one that was to be sent with it would be declined."""
+    token = kept(vault)
+    assert pay(shop, {"token": "tok_visa"}, reference="order-1").status_code == 202
+    assert pay(shop, {"token": token}, key="p-2", reference="order-1").status_code == 409
+    first = pay(shop, {"token": token}, key="p-3")
+    assert first.json["payment_method"]["with_code"], "what was refused has not used it"
+    assert pay(shop, {"token": token}, key="p-3").json == first.json
+    second = pay(shop, {"token": token}, key="p-4")
+    assert second.status_code == 202
+    assert "with_code" not in second.json["payment_method"]
+
+
+def test_of_a_batch_by_one_kept_card_the_first_payment_alone_goes_with_its_code(
+    shop: Merchant, vault: Vault, database: Database
+) -> None:
+    by_card = {"amount": 1999, "currency": "USD", "payment_method": {"type": "card", "token": kept(vault)}}
+    body = "\n".join(json.dumps({"idempotency_key": key, **by_card}) for key in ("b-1", "b-2", "b-1"))
+    answer = shop.post("/v1/payments/batches", data=body, headers={"Content-Type": "application/x-ndjson"})
+    assert [one["outcome"] for one in answer.json["data"]] == ["accepted", "accepted", "replayed"]
+    stored = rows(database, "SELECT payment_method -> 'with_code' AS with_code FROM payments ORDER BY id")
+    assert [one["with_code"] for one in stored] == [True, None]
+
+
 def test_a_payment_by_another_way_never_asks_the_vault(api: Api) -> None:
     shop = start_api(api.settings.database_url, vault=_Untouchable()).merchant()  # type: ignore[arg-type]
     assert pay(shop, {"token": "tok_visa"}).status_code == 202

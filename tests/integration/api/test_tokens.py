@@ -166,7 +166,7 @@ def test_while_a_store_of_the_vault_is_silent_nothing_is_taken(
         assert "Retry-After" in answer.headers
         assert NUMBER not in json.dumps(answer.json)
     assert vault.by_key() == {}
-    assert vault.memory.count() == (0, 0)
+    assert vault.memory.count() == (0, 1), "the row may be there, so its code stays for 15 minutes"
     no_database.close()
 
 

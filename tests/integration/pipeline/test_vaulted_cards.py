@@ -85,7 +85,7 @@ def test_in_doubt_it_goes_nowhere_else_until_the_first_gateway_has_answered(data
 
 
 def test_a_repeat_carries_the_same_and_without_the_security_code_none_is_sent(database: Database) -> None:
-    gone = Declined("security_code_gone", "")
+    gone = Declined("security_code_gone", "", "its security code is not held any more")
     first, second = by_number("stripe", answering(DOUBT, gone)), by_number("adyen")
     payment_id = pay(database, first, second)
     make_due(
@@ -96,6 +96,7 @@ def test_a_repeat_carries_the_same_and_without_the_security_code_none_is_sent(da
     assert one == again
     (attempt,) = attempts_of(database, payment_id)
     assert (attempt["status"], attempt["sends"]) == ("UNKNOWN", 2)
+    assert attempt["outcome"]["reason"] == "the repeat was refused: its security code is not held any more"
     assert payment_of(database, payment_id).state is State.PROCESSING
     assert (job_of(database, payment_id)["status"], second.calls) == ("waiting", [])
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from support.card_canary import dump
 from support.vaults import FINGERPRINT, NEW, OLD, VaultStores, a_card, keys, vault_on
 
 from aegis_worker.domain.cards import Card, VaultedCard
 from aegis_worker.domain.modes import Owner
-from aegis_worker.errors import CannotUnseal, CardGone, CodeGone, IdempotencyKeyReused, VaultUnavailable
+from aegis_worker.errors import (
+    CannotUnseal,
+    CardGone,
+    CodeGone,
+    DatabaseUnavailable,
+    IdempotencyKeyReused,
+    VaultUnavailable,
+)
+from aegis_worker.persistence.database import Database
 from aegis_worker.sealing.keys import SealingKey
 from aegis_worker.vault.memory import CARD_S, CODE_S, Memory
 from aegis_worker.vault.reseal import reseal
@@ -216,7 +225,7 @@ def test_snapshots_make_a_redis_unfit_while_it_runs(vault: Vault, memory_redis: 
         memory_redis.config_set("save", "")
 
 
-def test_with_its_database_silent_a_card_is_half_kept_nowhere(
+def test_with_its_database_silent_no_card_is_kept_and_what_is_in_memory_ends_by_itself(
     vault: Vault, vault_stores: VaultStores, memory_redis: Redis
 ) -> None:
     nowhere = vault_stores.database_url.replace("/aegis_vault", "/nowhere")
@@ -225,8 +234,48 @@ def test_with_its_database_silent_a_card_is_half_kept_nowhere(
     )
     with pytest.raises(VaultUnavailable):
         kept(cut_off)
-    assert list(memory_redis.scan_iter()) == []
+    assert all(0 < memory_redis.ttl(name) <= CODE_S for name in memory_redis.scan_iter())
+    with vault.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM cards").scalar_one() == 0
     cut_off.database.dispose()
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_where_the_answer_of_the_commit_is_lost_a_repeat_gets_a_token_that_pays_with_its_code(
+    vault: Vault, is_kept: bool
+) -> None:
+    vault.database = LosesAnAnswer(vault.database)  # type: ignore[assignment]
+    request = TokenRequest("k", b"h")
+    with pytest.raises(VaultUnavailable):
+        vault.make(MINE, vault.vaulted(MINE, a_card(), kept=is_kept), a_card(), request)
+    again = vault.make(MINE, vault.vaulted(MINE, a_card(), kept=is_kept), a_card(), request)
+    assert again.replayed
+    assert opened(vault, again.card, with_code=True) == a_card()
+
+
+class LosesAnAnswer:
+    """The vault's database; of the first transaction nobody hears that it was committed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._is_lost = database, False
+
+    def run(self, work: Callable[[Connection], Any]) -> Any:
+        done = self._database.run(work)
+        if self._is_lost:
+            return done
+        self._is_lost = True
+        raise DatabaseUnavailable("the connection was lost at COMMIT")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+
+def test_a_repeat_whose_single_payment_is_over_is_told_so_and_gets_no_dead_token(vault: Vault) -> None:
+    request = TokenRequest("k", b"h")
+    once = vault.make(MINE, vault.vaulted(MINE, a_card(), kept=False), a_card(), request)
+    vault.settled([once.card.token])
+    with pytest.raises(CardGone, match="single payment"):
+        vault.make(MINE, vault.vaulted(MINE, a_card(), kept=False), a_card(), request)
 
 
 def test_with_its_memory_silent_nothing_is_kept_or_opened(vault: Vault) -> None:

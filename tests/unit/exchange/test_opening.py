@@ -89,12 +89,15 @@ def test_a_payment_that_had_no_security_code_sends_none() -> None:
 
 
 @pytest.mark.parametrize("before", [(), (HttpCall("GET", "/charges/1", only_reads=True),)])
-def test_where_the_vault_does_not_answer_nothing_was_sent(before: tuple[HttpCall, ...]) -> None:
+def test_where_the_vault_does_not_answer_nothing_was_sent_and_the_log_alone_says_where_it_is(
+    before: tuple[HttpCall, ...], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     client, drawer = Client(), Drawer()
-    drawer.problem = VaultUnavailable("connection refused")
+    drawer.problem = VaultUnavailable("10.0.0.7:6379 refused the connection")
     outcome = made(charging(before), client, drawer)
-    assert outcome == NotSent("the card vault does not answer: connection refused", kind=NotSentKind.VAULT)
+    assert outcome == NotSent("the card vault does not answer", kind=NotSentKind.VAULT)
     assert client.bodies == [None] * len(before)
+    assert "10.0.0.7:6379" in capsys.readouterr().out + caplog.text
 
 
 def test_after_a_call_that_may_have_done_something_a_silent_vault_leaves_the_operation_in_doubt() -> None:
@@ -174,9 +177,7 @@ def test_without_a_vault_nothing_is_sent() -> None:
 
     driver.make(charging(), Client(), tell, within_s=5, gateway="a")
     assert done.wait(5)
-    assert told == [
-        NotSent("the card vault does not answer: this process has no card vault", kind=NotSentKind.VAULT)
-    ]
+    assert told == [NotSent("the card vault does not answer", kind=NotSentKind.VAULT)]
 
 
 def test_a_card_shows_nothing_of_itself_in_a_step() -> None:

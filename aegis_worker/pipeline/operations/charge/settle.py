@@ -74,7 +74,8 @@ def _with_end_of_hold(work: Work, outcome: Approved) -> Approved:
 def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
     gateway = work.subject.gateway
     if _says_nothing_about_earlier_sends(work, answer) and outcome.code in _REFUSED_AT_THE_DOOR:
-        return _unknown(work, Unknown(f"the repeat was refused: {outcome.gateway_code}"), answer, policy)
+        why = outcome.gateway_code or outcome.message  # the vault has no codes of a gateway's
+        return _unknown(work, Unknown(f"the repeat was refused: {why}"), answer, policy)
     error = describe_error(
         outcome.code, gateway=gateway, gateway_code=outcome.gateway_code, message=outcome.message
     )
