@@ -49,7 +49,8 @@ class Capabilities:
 
     What a payer can do there without us (design D16): `closes`: what waits for its payer, or was begun and not charged, can
     be cancelled, by `Adapter.close`; without it a payer's doing must move nothing until we capture it. `reopens`: after a
-    decline a payer who was sent away may try again there, with another card.
+    decline a payer who was sent away may try again there, with another card. `payer_pays_first`: what the payer does debits
+    them, before our own call takes the money, so from then on the payment waits for this gateway and goes to no other.
     """
 
     steps: tuple[Operation, ...]
@@ -76,6 +77,7 @@ class Capabilities:
     hold_s: float | None = None
     closes: bool = True
     reopens: bool = False
+    payer_pays_first: bool = False
     look_ups: frozenset[Operation] = frozenset(Operation)
     refunds_when_settled: bool = False
     voids_what_is_not_settled: bool = False

@@ -101,6 +101,7 @@ class RazorpayAdapter:
             hold_s=HELD_FOR.total_seconds(),
             # An order can't be cancelled, and paying it moves nothing until we capture it.
             closes=False,
+            payer_pays_first=True,
             moves_money=frozenset({Operation.PROCESS, Operation.CAPTURE, Operation.VOID, Operation.REFUND}),
         )
         self._calls = Calls(options.key_id, config.api_key)

@@ -144,13 +144,15 @@ def turned_away(answer: HttpAnswer, *, keyed: bool = False) -> NotSent | Decline
 
 
 def in_doubt(outcome: Outcome) -> Outcome:
-    """The outcome of a step whose payer has paid already. What was not decided stays with this order, because anywhere else
-    the payer would have to pay again.
+    """The outcome of a step whose payer has paid already. Until it is captured or given back it stays with this order,
+    whatever is refused, because anywhere else the payer would have to pay again.
     """
     if isinstance(outcome, NotSent):
         return Unknown(outcome.reason, kind=_AS_DOUBT[outcome.kind])
-    if isinstance(outcome, Declined) and outcome.code == "gateway_misconfigured":
-        return Unknown(f"our key was refused: {outcome.gateway_code}", kind=UnknownKind.UNREADABLE)
+    if isinstance(outcome, Declined) and not outcome.released:
+        return Unknown(
+            f"what the payer has paid was not taken: {outcome.gateway_code}", kind=UnknownKind.UNREADABLE
+        )
     return outcome
 
 

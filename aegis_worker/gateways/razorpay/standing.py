@@ -69,7 +69,10 @@ def of_paid(order_id: str, payment: Payment) -> Approved | Declined | Pending:
 
 
 def of_charge(order_id: str, payments: Payments, *, captures: bool) -> Approved | Declined | NotFound:
-    """Whether the order was charged or, unless the charge `captures`, is held. `NotFound` if neither has happened."""
+    """Whether the order was charged or, unless the charge `captures`, is held. `NotFound` if neither has happened.
+
+    Nobody charges before the payer has paid, so a list without their payment only lags behind.
+    """
     taken, held = taken_in(payments), held_in(payments)
     if taken:
         minor, given_back = (
@@ -77,12 +80,11 @@ def of_charge(order_id: str, payments: Payments, *, captures: bool) -> Approved 
             sum(one.refunded_minor for one in taken),
         )
         return Approved(order_id, True, minor, given_back, still_held=None if captures else False)
-    if held is not None and captures:
-        return NotFound(payer_has_paid=True)
-    if held is not None:
+    if held is not None and not captures:
         ends_at = held.made_at + HELD_FOR
         return Approved(order_id, False, 0, 0, still_held=True, capture_before=ends_at)
-    return _released(order_id, payments) or NotFound()
+    has_paid = NotFound(payer_has_paid=True)
+    return has_paid if held is not None else _released(order_id, payments) or has_paid
 
 
 def of_capture(order_id: str, payments: Payments) -> Approved | Declined | NotFound:

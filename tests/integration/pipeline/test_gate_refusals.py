@@ -280,6 +280,29 @@ def put(**document: Any) -> RoutingTable:
     return RoutingTable(config, 1, "put", frozenset())
 
 
+def test_a_payer_who_has_paid_at_a_gateway_is_sent_to_no_other_while_it_is_down(
+    database: Database, gated: Any
+) -> None:
+    gateway = ScriptedGateway("a", steps=(Operation.AUTHENTICATE, Operation.PROCESS), breaker=AN_HOUR)
+    gateway.capabilities = replace(gateway.capabilities, payer_pays_first=True, closes=False)
+    gateway.authenticating = lambda request: ActionRequired("auth_1", Redirect("https://bank.example/pay"))
+    gateway.look_up = lambda query: Approved("auth_1", captured=False)
+    other = ScriptedGateway("b")
+    parts = gated(gateway, other)
+    payment_id = accept_one(database).payment.id
+    run(parts, "payments")
+    trip(parts, "a", "process")
+    for _ in range(3):
+        made(database, POLICY.route_wait_s + 60)
+        let_pass(database, POLICY.route_wait_s + 60)
+        run(parts, "verify")
+        run(parts, "payments")
+    job = job_of(database, payment_id)
+    assert (job["status"], job["reason"]) == ("waiting", "a has an open breaker")
+    assert payment_of(database, payment_id).state is State.AUTHENTICATED
+    assert other.calls == []
+
+
 def test_who_has_just_authenticated_waits_for_the_charge_however_old_the_payment_is(
     database: Database, gated: Any
 ) -> None:

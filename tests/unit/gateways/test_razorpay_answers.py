@@ -301,6 +301,14 @@ def test_a_refused_capture_is_believed_once_the_payment_is_seen_to_be_uncaptured
         ((listed(HELD), NotSent("refused")), UnknownKind.NO_ANSWER),
         ((listed(HELD), answer({}, 500)), UnknownKind.HTTP_5XX),
         ((listed(HELD), refusal("bank", code="GATEWAY_ERROR")), UnknownKind.UNREADABLE),
+        ((listed(HELD), refusal("bank", reason="capture_failed")), UnknownKind.UNREADABLE),
+        (
+            (listed(HELD), refusal("Only payments which have been authorized can be captured")),
+            UnknownKind.UNREADABLE,
+        ),
+        # The list does not show yet what Checkout has signed for.
+        ((listed(),), UnknownKind.UNREADABLE),
+        ((listed(failed()),), UnknownKind.UNREADABLE),
     ],
 )
 def test_a_payer_who_has_paid_is_sent_nowhere_else(answers: Any, kind: UnknownKind) -> None:
@@ -430,7 +438,8 @@ def test_what_is_found_by_a_receipt_must_be_one_order_of_ours() -> None:
 
 def test_a_charge_that_was_paid_and_not_captured_has_not_happened() -> None:
     assert asked(Operation.PROCESS, listed(HELD)) == NotFound(payer_has_paid=True)
-    assert asked(Operation.PROCESS, listed(failed())) == NotFound()
+    for lagging in (listed(), listed(failed())):
+        assert asked(Operation.PROCESS, lagging) == NotFound(payer_has_paid=True)
     held = Approved(ORDER, False, 0, 0, still_held=True, capture_before=HELD_UNTIL)
     assert asked(Operation.PROCESS, listed(HELD), capture=False) == held
     assert asked(Operation.PROCESS, listed(TAKEN)) == Approved(ORDER, True, 50_000, 0)

@@ -54,12 +54,16 @@ class Charge(Room):
         policy: Policy,
     ) -> Decided:
         """A refusal by a breaker sends the payment to the next candidate of the same decision; what does not fit in, and
-        what may go to one gateway only, waits. A payment that finds no room waits on, however old it is.
+        what may go to one gateway only, waits. A payment that finds no room waits on, however old it is, and so does one
+        whose payer has paid at this gateway, where anywhere else they would have to pay again.
         """
         if not _is_of_a_charge(step):
             return super().refused(work, settled, step, verdict, policy)
         gateway = step.opened.gateway
         because, full = f"{gateway} {verdict.reason}", verdict.refused_by == "limit"
+        if self.is_halfway(work, step) and work.route.capabilities[gateway].payer_pays_first:
+            waiting = JobChange("waiting", "payments", run_in_s=verdict.retry_in_s, reason=because)
+            return work, settled, Rest(waiting, for_room=full)
         waits = wait_for_gateway(work, verdict.retry_in_s, because, policy)
         if full and waits is not None:
             return work, settled, replace(waits, for_room=True)
