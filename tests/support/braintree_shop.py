@@ -92,6 +92,12 @@ class Shop:
         self.database.run(lambda connection: open_checks(connection, limit=10))
         self.works()
 
+    def looks_again(self) -> None:
+        """Whatever waits for its gateway is looked at, as the sweep has it done each hour."""
+        due = "UPDATE refunds SET check_at = now() WHERE check_at IS NOT NULL"
+        self.database.run(lambda connection: connection.exec_driver_sql(due))
+        self.time_passes()
+
     def state(self, payment_id: str) -> State:
         """Of the payment."""
         return payment_of(self.database, payment_id).state

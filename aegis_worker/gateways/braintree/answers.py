@@ -22,7 +22,7 @@ from ..kit.identity import Expected, about_another, mismatch
 from ..kit.reading import Unreadable
 from ..kit.xml import parsed_xml
 from ..requests import GatewayRequest
-from .codes import IN_DOUBT, KEEPS_ORDER_ID, NOT_SETTLED, invalid_code
+from .codes import CONSUMED, IN_DOUBT, KEEPS_ORDER_ID, NOT_SETTLED, NOT_VOIDABLE, invalid_code
 from .errors import ROOT, BraintreeError, read_error
 from .objects import IDENTITY, Holder, Transaction, read_transaction, transaction_in
 from .standing import Standing, of_capture, of_charge, of_refund, of_void, of_whole_refund
@@ -70,7 +70,11 @@ class Reader:
         try:
             document = parsed_xml(answer.body)
             if ROOT in document:
-                return self._refused(request, answer, read_error(document))
+                error = read_error(document)
+                if NOT_VOIDABLE in error.codes:
+                    # It was not voided when it was looked at: its settlement has begun since.
+                    return NotSent("it is being settled", NOT_SETTLED_WAIT_S)
+                return self._refused(request, answer, error)
             sale = transaction_in(document, self.holder)
         except Unreadable as problem:
             return _unusable(answer, str(problem))
@@ -108,7 +112,8 @@ class Reader:
                 )
             return result
         if IN_DOUBT.intersection(error.codes):
-            return _unusable(answer, error.code)
+            # A repeat would only be told so again.
+            return _unusable(answer, error.code, stored=CONSUMED in error.codes)
         if NOT_SETTLED in error.codes:
             return NotSent("it is not settled yet", NOT_SETTLED_WAIT_S)
         if not error.codes:
@@ -148,6 +153,6 @@ def turned_away(answer: HttpAnswer) -> NotSent | Declined | Unknown:
     return _unusable(answer, "")
 
 
-def _unusable(answer: HttpAnswer, why: str) -> Unknown:
+def _unusable(answer: HttpAnswer, why: str, *, stored: bool = False) -> Unknown:
     kind = UnknownKind.of_status(answer.status)
-    return Unknown(f"HTTP {answer.status} {why}".rstrip(), stored=answer.status == 500, kind=kind)
+    return Unknown(f"HTTP {answer.status} {why}".rstrip(), stored=stored, kind=kind)

@@ -120,12 +120,16 @@ DECLINE_CODES = {
 }
 
 NOT_SETTLED = "91506"
+# Of a void: it is being settled, or was voided before.
+NOT_VOIDABLE = "91504"
 # Of a capture: the processor takes no other order id with it.
 KEEPS_ORDER_ID = "915107"
 # Our own first call may have done, or may be doing, what these say: the nonce is consumed or locked (91564, 91566), the
 # transaction is in no state for a void, a settlement or a refund (91504, 91507, 91512), the key of the request is taken
 # (915232 to 915235).
 IN_DOUBT = frozenset({"91504", "91507", "91512", "91564", "91566", "915232", "915233", "915234", "915235"})
+# The nonce is consumed, and stays so.
+CONSUMED = "91564"
 # What a processor says of a charge that it has seen already: it may have been ours.
 DUPLICATES = frozenset({"2016", "2069", "2094"})
 DUPLICATE = f"{_REJECTED}duplicate"

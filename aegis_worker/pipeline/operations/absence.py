@@ -59,7 +59,7 @@ def after_not_found(
         return Missing.SEND_AGAIN
     if (may_repeat and payer_has_paid) or not _is_absent(work, attempt, asked_at_s):
         return Missing.ASK_AGAIN
-    if charges(attempt.operation) and not _has_keys(work, attempt):
+    if charges(attempt.operation) and (not _has_keys(work, attempt) or _is_consumed(work, attempt)):
         return Missing.ASK_A_PERSON
     return Missing.ABSENT
 
@@ -70,6 +70,12 @@ def may_repeat_unasked(work: Work, attempt: Attempt) -> bool:
     return never_left or _may_send_again(work, attempt)
 
 
+def pays_once_without_key(work: Work, attempt: Attempt) -> bool:
+    """Whether only its token keeps the charge from being made twice."""
+    able = work.route.capabilities[attempt.gateway]
+    return able.keeps_key_s(attempt.operation) == 0 and _has_keys(work, attempt)
+
+
 def repeat_until_s(work: Work, attempt: Attempt) -> float:
     """Until when the same call may leave once more: well inside the time for which its gateway remembers the key."""
     return attempt.sent_at_s + _keeps_key_s(work, attempt) / 2
@@ -77,6 +83,11 @@ def repeat_until_s(work: Work, attempt: Attempt) -> float:
 
 def _has_keys(work: Work, attempt: Attempt) -> bool:
     return _keeps_key_s(work, attempt) > 0
+
+
+def _is_consumed(work: Work, attempt: Attempt) -> bool:
+    """Whether a repeat was told that its token has paid already: by the lost call, perhaps, whatever is not found."""
+    return attempt.sends > 1 and bool(attempt.outcome.stored) and pays_once_without_key(work, attempt)
 
 
 def _keeps_key_s(work: Work, attempt: Attempt) -> float:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.entities import EntityChange, EntityStatus, Order, order_in
-from aegis_worker.domain.outcomes import CHARGING_STEPS, Approved
+from aegis_worker.domain.outcomes import CHARGING_STEPS, Approved, Declined, Lookup, Outcome
 from aegis_worker.domain.payment import Fact, Payment
 from aegis_worker.gateways.capabilities import Capabilities
 
@@ -57,7 +57,7 @@ class Refund(Ordered):
         work = replace(work, said={work.position: outcome})
         work, ended = end_attempt(work, answer, charge.status, charge.outcome)
         able = work.route.capabilities[charge.gateway]
-        if isinstance(outcome, Approved) and (outcome.settled or _is_voided(able, outcome, order)):
+        if _waits_no_more(able, outcome, order):
             return Settled(work, ended, [], self.step(work, policy))
         reason = f"{charge.gateway} refunds it only once it is settled"
         if charge.sent_ago_s(answer.asked_at_s) > _SETTLED_WITHIN_S:
@@ -74,6 +74,15 @@ class Refund(Ordered):
     def waits_for(self, operation: str) -> str | None:
         """What its waiting job waits to do."""
         return "money is given back"
+
+
+def _waits_no_more(able: Capabilities, charge: Outcome | Lookup, order: Order) -> bool:
+    """Whether the refund is to be sent now. A charge that came to nothing, or is given back, is never settled any more: the
+    gateway says that there is nothing to refund.
+    """
+    if isinstance(charge, Approved):
+        return bool(charge.settled) or charge.given_back or _is_voided(able, charge, order)
+    return isinstance(charge, Declined)
 
 
 def _is_voided(able: Capabilities, charge: Approved, order: Order) -> bool:

@@ -119,6 +119,24 @@ def test_a_part_waits_until_braintree_tells_that_it_is_settled(shop: Shop) -> No
     assert nothing_is_new(shop, payment_id)
 
 
+@pytest.mark.parametrize("came_to_nothing", ["voided", "not settled"])
+def test_a_part_waits_no_more_once_its_charge_is_given_back_or_refused_by_the_processor(
+    shop: Shop, came_to_nothing: str
+) -> None:
+    payment_id = shop.pay()
+    refund = ordered(shop, payment_id, REFUND, 500)
+    ref = shop.shown(payment_id).id
+    if came_to_nothing == "voided":
+        assert shop.sdk.transaction.void(ref).is_success
+    else:
+        assert simulated(shop.sdk).settlement_decline_transaction(ref).is_success
+    shop.looks_again()
+    assert entity(shop.database, refund)["status"] == "failed"
+    assert job_of(shop.database, payment_id)["status"] == "failed"
+    assert sum(given_back for *_, given_back in shop.booked(payment_id)) in (0, 1999)
+    assert row_is_fold(shop.database, payment_id)
+
+
 def test_a_void_that_gave_all_back_and_whose_answer_was_lost_is_found(shop: Shop) -> None:
     payment_id = shop.pay("tok_drop_on_void")
     refund = ordered(shop, payment_id, REFUND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -150,6 +151,24 @@ def test_a_charge_of_other_money_is_not_taken_as_ours_and_goes_to_a_person_with_
     wrong = change.rpartition(" = ")[2].strip("'")
     assert wrong in job["reason"]
     assert "1999 USD" in job["reason"]
+
+
+def test_a_token_that_has_expired_before_the_repeat_may_have_paid_by_the_lost_call(
+    database: Database,
+) -> None:
+    expired = Declined("invalid_token", "91565")
+    gateway = ScriptedGateway("a", answering(Unknown("reset"), expired), key_lifetime_s=0)
+    gateway.able(pays_once=re.compile(".+"), pays_once_s=600.0)
+    gateway.look_up = answering(NotFound(), Approved("ch_1", True, 1999, 0))
+    payment_id = accept_one(database).payment.id
+    run(pipeline(database, gateway), "payments")
+    for _ in range(2):
+        make_due(database)
+        run(pipeline(database, gateway), "verify")
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert [(call["status"], call["sends"]) for call in attempts_of(database, payment_id)] == [
+        ("APPROVED", 2)
+    ]
 
 
 def test_a_refused_charge_that_comes_about_with_other_money_is_told_to_a_person(

@@ -170,9 +170,14 @@ class TestCharge:
         assert said(CHARGE, HttpAnswer(429, {"Retry-After": "7"}, b"")) == NotSent(
             "rate limited", 7.0, NotSentKind.RATE_LIMIT
         )
-        assert said(CHARGE, HttpAnswer(500, {}, b"")).stored
-        for status in (404, 503, 504):
-            assert isinstance(said(CHARGE, HttpAnswer(status, {}, b"")), Unknown)
+        for status in (404, 500, 503, 504):
+            outcome = said(CHARGE, HttpAnswer(status, {}, b""))
+            assert isinstance(outcome, Unknown)
+            assert not outcome.stored, "Braintree keeps no errors that a repeat would get again"
+
+    def test_a_consumed_nonce_stays_so_however_often_it_is_tried(self) -> None:
+        assert said(CHARGE, answer(error("91564"), 422)).stored
+        assert not said(CHARGE, answer(error("91566"), 422)).stored
 
     @pytest.mark.parametrize(
         "body", [b"", b"<html>", b"<transaction><id>1</id></transaction>", b"<!DOCTYPE x><x/>"]
@@ -277,6 +282,11 @@ class TestRefund:
         with_refund = transaction("settled", refund_ids=[GIVEN_BACK])
         assert said(REFUND, shown(with_refund), listed(refund())) == Approved(GIVEN_BACK)
         assert said(REFUND, shown(VOIDED)) == Approved(SALE)
+
+    def test_what_begins_to_settle_before_its_void_arrives_waits_and_is_no_doubt(self) -> None:
+        outcome = said(REFUND, shown(transaction()), answer(error("91504"), 422))
+        assert isinstance(outcome, NotSent)
+        assert outcome.retry_after_s is not None
 
     def test_too_much(self) -> None:
         assert said(REFUND, shown(SETTLED), answer(error("91521"), 422)).code == "invalid_request"

@@ -56,6 +56,7 @@ def follows(
     return after_not_found(work, an_attempt(operation, **fields | attempt), asked_at_s, **told)
 
 
+CONSUMED = {"outcome": {"reason": "consumed", "stored": True}}
 LONG_AGO = {"sent_at_s": NOW_S - 600.0}
 OFTEN = {"not_found_count": 2, "first_not_found_at_s": NOW_S - 120.0}
 
@@ -128,3 +129,17 @@ def test_what_its_payer_has_paid_is_repeated_as_long_as_it_is_asked_about_and_ne
 def test_what_its_payer_has_paid_is_absent_once_nobody_wants_it_any_more():
     assert follows(payer_has_paid=True, may_repeat=False, sends=MAX_SENDS) is Missing.ASK_AGAIN
     assert follows(payer_has_paid=True, may_repeat=False, **LONG_AGO, **OFTEN) is Missing.ABSENT
+
+
+@pytest.mark.parametrize(
+    ("sends", "keys_s", "then"),
+    [
+        (2, 0.0, Missing.ASK_A_PERSON),
+        # What was refused at once had no earlier send of ours that could have paid by the token.
+        (1, 0.0, Missing.ABSENT),
+        (2, 1000.0, Missing.ABSENT),
+    ],
+)
+def test_a_token_that_a_repeat_found_consumed_may_have_paid_by_the_lost_call(sends, keys_s, then):
+    token = {"pays_once": ".+", "key_lifetime_s": keys_s}
+    assert follows(sends=sends, **CONSUMED, **OFTEN, **token) is then

@@ -29,7 +29,13 @@ from aegis_worker.gateways.kit.identity import other_money
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
 from aegis_worker.resilience.backoff import rung_at_s, verify_delay_s
 
-from ..absence import EVENT_COMES_WITHIN_S, Missing, after_not_found, may_repeat_unasked
+from ..absence import (
+    EVENT_COMES_WITHIN_S,
+    Missing,
+    after_not_found,
+    may_repeat_unasked,
+    pays_once_without_key,
+)
 from ..answers import ask_later, doubt, end_attempt, recheck_in_s, send_again
 from ..steps import review
 from .close import abandon
@@ -73,7 +79,7 @@ def _with_end_of_hold(work: Work, outcome: Approved) -> Approved:
 
 def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
     gateway = work.subject.gateway
-    if _says_nothing_about_earlier_sends(work, answer) and outcome.code in _REFUSED_AT_THE_DOOR:
+    if _says_nothing_about_earlier_sends(work, answer) and _is_refused_at_the_door(work, outcome):
         why = outcome.gateway_code or outcome.message  # the vault has no codes of a gateway's
         return _unknown(work, Unknown(f"the repeat was refused: {why}"), answer, policy)
     error = describe_error(
@@ -231,6 +237,12 @@ def _is_given_up(work: Work, answer: Answer, policy: Policy) -> bool:
 def _says_nothing_about_earlier_sends(work: Work, answer: Answer) -> bool:
     """A repeat that got nowhere leaves open what became of the first send."""
     return not answer.looked_up and work.subject.sends > 1
+
+
+def _is_refused_at_the_door(work: Work, outcome: Declined) -> bool:
+    """Whether nobody has looked at what the earlier send did. A token that pays once may have paid, and then expired."""
+    has_expired = outcome.code == "invalid_token" and pays_once_without_key(work, work.subject)
+    return outcome.code in _REFUSED_AT_THE_DOOR or has_expired
 
 
 def _how(answer: Answer) -> str:
