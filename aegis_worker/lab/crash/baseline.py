@@ -13,9 +13,9 @@ from aegis_worker.persistence.database import Database
 
 PROGRAMS = ("web", "worker", "beat")
 
-# So many more files are no leak, because connections to the database and to Redis are opened when they are first needed,
-# and logs are rotated. A leak grows with payments or with faults.
-_SLACK = 12
+# So many more files are no leak, because connections to the database, to Redis and to the vault's stores, which several
+# threads ask, are opened when they are first needed, and logs are rotated. A leak grows with payments or with faults.
+_SLACK = 24
 
 # Our own session is there before and after.
 _SESSIONS = """
