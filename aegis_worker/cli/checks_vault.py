@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from redis import Redis
 
-from aegis_worker.errors import DatabaseUnavailable, VaultUnavailable
+from aegis_worker.errors import VaultUnavailable
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.vault.vault import Vault
 from aegis_worker.wiring.vault import why_unfit_database
@@ -62,7 +62,7 @@ def _database(vault: Vault) -> Iterator[Check]:
     try:
         unfit = why_unfit_database(vault)
         kept = {} if unfit else vault.by_key()
-    except (DatabaseUnavailable, VaultUnavailable) as error:
+    except VaultUnavailable as error:
         yield fail(_DATABASE, str(error), f"{_START} (AEGIS_VAULT_DATABASE_URL)")
         return
     if unfit:

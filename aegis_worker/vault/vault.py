@@ -25,6 +25,7 @@ from aegis_worker.errors import (
 )
 from aegis_worker.ids import made_at
 from aegis_worker.persistence.database import Database
+from aegis_worker.vault_settings import DATABASE_URL
 
 from . import kept_rows
 from .kept_rows import Made, Sealed
@@ -227,17 +228,23 @@ class Vault:
             with self.database.read() as connection:
                 return work(connection)
         except DatabaseUnavailable as error:
-            raise _unavailable(error) from None
+            raise database_silent(error) from None
 
     def _run(self, work: Callable[[Connection], T]) -> T:
         try:
             return self.database.run(work)
         except DatabaseUnavailable as error:
-            raise _unavailable(error) from None
+            raise database_silent(error) from None
 
 
-def _unavailable(error: DatabaseUnavailable) -> VaultUnavailable:
-    return VaultUnavailable(f"the vault's database: {error}")
+def database_silent(error: DatabaseUnavailable) -> VaultUnavailable:
+    """The same of the vault's own database; what an operator is to change is said with the vault's names."""
+    said = (
+        str(error)
+        .replace(" DATABASE_URL", f" {DATABASE_URL}")
+        .replace("aegis migrate", "aegis vault migrate")
+    )
+    return VaultUnavailable(f"the vault's database: {said}")
 
 
 def _with_code(made: Made, held: Held) -> Made:

@@ -19,7 +19,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.settings import Settings
 from aegis_worker.vault.memory import Memory
 from aegis_worker.vault.sealed_cards import CardSealer
-from aegis_worker.vault.vault import Vault
+from aegis_worker.vault.vault import Vault, database_silent
 from aegis_worker.vault_settings import DATABASE_URL, REDIS_URL
 
 from .stores import short_waits
@@ -52,7 +52,7 @@ def refuse_unfit_vault(vault: Vault | None, product: Redis) -> None:
     try:
         unfit = [f"{REDIS_URL}: {why}" for why in vault.memory.why_unfit(product)]
         unfit += why_unfit_database(vault)
-    except (VaultUnavailable, DatabaseUnavailable) as error:
+    except VaultUnavailable as error:
         log.warning(
             "a store of the card vault does not answer; cards are refused meanwhile", error=str(error)
         )
@@ -87,9 +87,12 @@ def settling(vault: Vault | None) -> Callable[[Sequence[str]], None]:
 
 
 def why_unfit_database(vault: Vault) -> list[str]:
-    """What keeps the vault's database from being used. Raises DatabaseUnavailable."""
-    with vault.database.read() as connection:
-        return _why_unfit_database(connection)
+    """What keeps the vault's database from being used. Raises VaultUnavailable where it does not answer."""
+    try:
+        with vault.database.read() as connection:
+            return _why_unfit_database(connection)
+    except DatabaseUnavailable as error:
+        raise database_silent(error) from None
 
 
 def _why_unfit_database(connection: Connection) -> list[str]:

@@ -232,7 +232,7 @@ def test_with_its_database_silent_no_card_is_kept_and_what_is_in_memory_ends_by_
     cut_off = Vault(
         vault.sealer, vault.memory, vault_on(VaultStores(nowhere, vault_stores.redis_url)).database
     )
-    with pytest.raises(VaultUnavailable):
+    with pytest.raises(VaultUnavailable, match="user and password in AEGIS_VAULT_DATABASE_URL"):
         kept(cut_off)
     assert all(0 < memory_redis.ttl(name) <= CODE_S for name in memory_redis.scan_iter())
     with vault.database.read() as connection:
