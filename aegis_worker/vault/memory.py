@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 from redis import Redis, RedisError
+from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import NoPermissionError
+from redis.exceptions import TimeoutError as TooSlow
 
 from aegis_worker.errors import VaultUnavailable
 
@@ -127,7 +129,8 @@ class Memory:
         try:
             return what(self._redis)
         except RedisError as error:
-            if not isinstance(error, NoPermissionError):
+            # Memory that is full, or a right that is missing, is an answer: what needs neither goes on.
+            if isinstance(error, NoConnection | TooSlow):
                 self._is_silent_until_s = time.monotonic() + _SILENT_FOR_S
             raise VaultUnavailable(f"the vault's Redis: {type(error).__name__}: {error}") from None
 

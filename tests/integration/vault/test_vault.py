@@ -225,6 +225,19 @@ def test_snapshots_make_a_redis_unfit_while_it_runs(vault: Vault, memory_redis: 
         memory_redis.config_set("save", "")
 
 
+def test_while_its_memory_is_full_no_card_is_taken_and_those_that_are_held_can_be_charged(
+    vault: Vault, memory_redis: Redis
+) -> None:
+    known = held(vault)
+    memory_redis.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(VaultUnavailable, match="maxmemory"):
+            held(vault)
+        assert opened(vault, known, with_code=True) == a_card()
+    finally:
+        memory_redis.config_set("maxmemory", "0")
+
+
 def test_with_its_database_silent_no_card_is_kept_and_what_is_in_memory_ends_by_itself(
     vault: Vault, vault_stores: VaultStores, memory_redis: Redis
 ) -> None:
