@@ -21,6 +21,7 @@ from aegis_worker.gateway_events.verify import VerifyParts, verify
 from aegis_worker.lab.conformance.emulator import RunningEmulator
 from aegis_worker.lab.conformance.subject import Subject
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.wiring.gateways import told_to
 
 
@@ -36,10 +37,29 @@ class Place:
     shop: Merchant
     handed_on: int = field(default=0)
 
+    def work(self) -> None:
+        """What a worker does with all that is due."""
+        jobs = PostgresJobs(self.api.database, self.api.ring)
+        run_until_quiet(pipeline(self.api.database, self.gateway, jobs=jobs))
+
     def pay(self, token: str) -> str:
+        if self.subject.paid_there is not None:
+            return self.pay_there(token)
         method = {"type": "card", "token": token, "gateway": self.subject.name}
         payment_id = str(self.shop.accepted(payment_method=method)["id"])
-        run_until_quiet(pipeline(self.api.database, self.gateway))
+        self.work()
+        return payment_id
+
+    def pay_there(self, token: str) -> str:
+        """A payment that its payer pays on the gateway's own page, and that the shop confirms."""
+        assert self.subject.paid_there is not None
+        payment_id = str(self.shop.accepted(payment_method={"type": "card"})["id"])
+        self.work()
+        action = self.shop.get(f"/v1/payments/{payment_id}").json["next_action"]
+        brought_back = self.subject.paid_there(self.emulator, action["data"], token)
+        path, key = f"/v1/payments/{payment_id}/confirm", {"Idempotency-Key": "confirm-1"}
+        assert self.shop.post(path, json={"gateway_data": brought_back}, headers=key).status_code == 202
+        self.work()
         return payment_id
 
     def dispute_becomes(self, payment_id: str, status: str) -> dict[str, Any]:
@@ -132,7 +152,7 @@ def test_a_warning_is_ended_by_a_refund(place: Place) -> None:
 
     def is_refunded() -> bool:
         place.hand_on()
-        run_until_quiet(pipeline(place.api.database, place.gateway))
+        place.work()
         return bool(place.shop.get(f"/v1/payments/{payment_id}").json["amounts"]["refunded"] == 1999)
 
     assert eventually(is_refunded)
