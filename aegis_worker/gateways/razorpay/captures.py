@@ -23,7 +23,7 @@ from ..kit.identity import other_money
 from ..requests import GatewayRequest
 from .answers import captured, in_doubt, looked_at, turned_away
 from .calls import Calls
-from .standing import Payments, held_in, nothing_held, of_capture, of_charge
+from .standing import Payments, held_in, of_capture, of_charge
 
 # What the payments of an order say of the operation. `NotFound`: it has yet to be done.
 Stands = Callable[[Payments], Approved | Declined | NotFound]
@@ -73,7 +73,7 @@ def _taken(calls: Calls, request: GatewayRequest, stands: Stands) -> Flow[Outcom
         return before
     held = held_in(payments)
     if held is None:
-        return nothing_held(request.gateway_ref or "", payments)
+        return NotSent("the payments don't show what the payer has paid")
     if held.amount != request.amount:
         return Declined("invalid_request", "amount_differs", f"exactly {held.amount} can be captured")
     answer = yield calls.capture(request, held.id)

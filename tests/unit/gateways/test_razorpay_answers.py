@@ -307,8 +307,8 @@ def test_a_refused_capture_is_believed_once_the_payment_is_seen_to_be_uncaptured
             UnknownKind.UNREADABLE,
         ),
         # The list does not show yet what Checkout has signed for.
-        ((listed(),), UnknownKind.UNREADABLE),
-        ((listed(failed()),), UnknownKind.UNREADABLE),
+        ((listed(),), UnknownKind.NO_ANSWER),
+        ((listed(failed()),), UnknownKind.NO_ANSWER),
     ],
 )
 def test_a_payer_who_has_paid_is_sent_nowhere_else(answers: Any, kind: UnknownKind) -> None:
@@ -342,7 +342,13 @@ def test_exactly_what_is_held_can_be_captured() -> None:
 
 def test_a_capture() -> None:
     assert said(CAPTURE, listed(HELD), answer(TAKEN)) == Approved(PAID)
-    assert said(CAPTURE, listed(failed())).code == "too_late"
+
+
+@pytest.mark.parametrize("lagging", [(), (failed(),)])
+def test_a_list_that_does_not_show_the_hold_yet_ends_no_capture_or_void_of_it(lagging: Any) -> None:
+    assert isinstance(said(CAPTURE, listed(*lagging)), NotSent)
+    assert asked(Operation.CAPTURE, listed(*lagging)) == NotFound()
+    assert isinstance(said(VOID, listed(*lagging)), Pending)
 
 
 def test_a_capture_that_was_not_taken_can_be_sent_again() -> None:
