@@ -31,9 +31,10 @@ def table(heads: tuple[str, ...], *rows: tuple[str, ...]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def whole(description: str = "") -> fields.Integer:
+def whole(description: str = "", *, none: bool = False) -> fields.Integer:
     """An integer."""
-    return fields.Integer(required=True, metadata={"description": description} if description else {})
+    metadata = {"description": description} if description else {}
+    return fields.Integer(required=True, allow_none=none, metadata=metadata)
 
 
 def number(description: str = "", *, none: bool = False) -> fields.Float:

@@ -193,7 +193,10 @@ class ErasureSchema(Answer):
     """What was erased, in rows."""
 
     object = one_of("erasure")
-    cards = whole("Cards of the vault that were destroyed.")
+    cards = whole(
+        "Cards of the vault that were destroyed; null: the process that was asked has no card vault.",
+        none=True,
+    )
     payments = whole("Payments that lost who the customer is and what they were paid by.")
     payer_details = whole("Payers' details.")
     actions = whole("What payers had to do.")
@@ -202,5 +205,8 @@ class ErasureSchema(Answer):
     exchanges = whole("Exchanges with gateways.")
     endpoint_answers = whole("Deliveries of which what the endpoint answered is gone.")
     complete = fields.Boolean(
-        required=True, metadata={"description": "Whether that was all; if not, send the request again."}
+        required=True,
+        metadata={
+            "description": "Whether that was all, but for cards where these are null; if not, send the request again."
+        },
     )

@@ -146,5 +146,6 @@ ERASURE_REQUEST = {
     "reason": "asked for it by letter of 20 November",
 }
 ERASURE = erasure_body(
-    Erased({"cards": 1, **dict.fromkeys(KINDS, 0), "payments": 3, "payer_details": 3, "exchanges": 7}, True)
+    Erased({"cards": 1, **dict.fromkeys(KINDS, 0), "payments": 3, "payer_details": 3, "exchanges": 7}, True),
+    has_vault=True,
 )

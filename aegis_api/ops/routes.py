@@ -162,8 +162,9 @@ def erase(body: dict[str, Any]) -> Response:
     Destroys the customer's cards in the vault. Of all their payments, in both modes, it erases what says who the customer
     is, what the payments were paid by, what the merchant wrote freely, and what payers, gateways and endpoints told.
     Amounts, events and attempts stay, and nothing that was erased is sent anywhere any more: payments that were not charged
-    yet fail with `payer_erased`. Where `complete` is false there was more than fits into one request: send it again. A
-    request with nothing left to erase changes nothing. The audit log keeps who asked and why.
+    yet fail with `payer_erased`. Where `cards` is null, the process that was asked has no card vault: if the installation
+    has one, ask a process that has its settings. Where `complete` is false there was more than fits into one request: send
+    it again. A request with nothing left to erase changes nothing. The audit log keeps who asked and why.
     """
     web = parts().web
     erased = erase_customer(
@@ -175,7 +176,7 @@ def erase(body: dict[str, Any]) -> Response:
         destroy=destroying(web.vault),
         budget_s=_ERASES_FOR_S,
     )
-    return answer(erasure_body(erased))
+    return answer(erasure_body(erased, has_vault=web.vault is not None))
 
 
 @blueprint.route("/outbox")

@@ -59,7 +59,7 @@ def command(merchant: str | None, customer: str, reason: str, as_json: bool) -> 
             destroy=destroy,
         )
     if as_json:
-        print_json(erasure_body(erased))
+        print_json(erasure_body(erased, has_vault=settings.vault is not None))
     else:
         print_facts("Erased", {_IN_WORDS[kind]: count for kind, count in erased.counts.items()})
 

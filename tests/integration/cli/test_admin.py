@@ -52,7 +52,7 @@ def test_erase_says_of_how_many_payments_what_was_known_is_gone(aegis: Aegis, da
     assert aegis(*erase).exit_code == 2, "whose customer it is is not known"
     assert aegis(*erase[:3], "--merchant", "m_1").exit_code == 2, "a reason is needed"
     aegis("keys", "create", "--merchant", "m_1")
-    erased = NOTHING_ERASED | {"payments": 2, "payer_details": 2}
+    erased = NOTHING_ERASED | {"cards": None, "payments": 2, "payer_details": 2}
     assert aegis(*erase, "--json").json == {"object": "erasure", **erased, "complete": True}
     again = aegis(*erase, "--merchant", "m_1")
     assert (again.exit_code, rows(database, "SELECT count(*) FROM payer_details")) == (0, [{"count": 1}])
