@@ -155,4 +155,4 @@ def turned_away(answer: HttpAnswer) -> NotSent | Declined | Unknown:
 
 def _unusable(answer: HttpAnswer, why: str, *, stored: bool = False) -> Unknown:
     kind = UnknownKind.of_status(answer.status)
-    return Unknown(f"HTTP {answer.status} {why}".rstrip(), stored=stored or answer.status == 500, kind=kind)
+    return Unknown(f"HTTP {answer.status} {why}".rstrip(), stored=stored, kind=kind)

@@ -86,9 +86,7 @@ def _has_keys(work: Work, attempt: Attempt) -> bool:
 
 
 def _is_consumed(work: Work, attempt: Attempt) -> bool:
-    """Whether a repeat was told that its token has paid already, or an error: it may have paid by the lost call, whatever
-    is not found.
-    """
+    """Whether a repeat was told that its token has paid already: by the lost call, perhaps, whatever is not found."""
     return attempt.sends > 1 and bool(attempt.outcome.stored) and pays_once_without_key(work, attempt)
 
 
