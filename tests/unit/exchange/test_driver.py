@@ -198,13 +198,14 @@ def test_what_a_gateway_has_told_by_itself_is_read_in_place_of_a_call() -> None:
     assert recalling(nothing_told) == Unknown("nothing was told")
 
 
-def test_what_can_not_be_read_now_leaves_the_doubt() -> None:
+def test_what_can_not_be_read_now_leaves_the_doubt_and_merchants_do_not_read_where_the_database_is() -> None:
     def gone(recall: Recall) -> Sequence[Told]:
-        raise DatabaseUnavailable("no free database connection")
+        raise DatabaseUnavailable("no connection to 10.0.0.7:5432")
 
     outcome = recalling(gone)
     assert isinstance(outcome, Unknown)
-    assert "no free database connection" in outcome.reason
+    assert "the database does not answer" in outcome.reason
+    assert "10.0.0.7" not in outcome.reason
 
 
 def test_only_what_changes_something_is_asked_whether_it_may_still_leave() -> None:
