@@ -76,6 +76,7 @@ def test_a_howto(installation: Installation, document: Path) -> None:
         reader.read(document, STEP_S)
 
 
+@pytest.mark.slow
 def test_deploying(database_url: str, redis_url: str, tmp_path: Path) -> None:
     folder = folder_of_a_reader(tmp_path / "checkout")
     example = folder / "config" / "aegis.env.example"

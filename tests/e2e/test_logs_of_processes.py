@@ -107,6 +107,7 @@ def test_what_beat_warns_of_is_one_line_of_its_log(running: Installation, tmp_pa
 
 
 @pytest.mark.parametrize("command", [("relay", "--once"), ("outbox", "drain")], ids=" ".join)
+@pytest.mark.slow
 def test_what_a_command_warns_of_is_one_line_of_its_standard_error(
     running: Installation, command: tuple[str, ...]
 ) -> None:

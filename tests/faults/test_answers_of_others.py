@@ -121,6 +121,7 @@ def always(proxy: RewritingProxy, status: int, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("token", ["tok_ok", "tok_hard_lost_card", "tok_soft_try_again", "tok_pending_60"])
+@pytest.mark.slow
 def test_anothers_answer_of_the_same_amount_settles_nobody(
     database: Database, pair: SandboxPair, proxy: RewritingProxy, parts: PipelineParts, token: str
 ) -> None:
@@ -276,6 +277,7 @@ def shows(**other: Any) -> Rewrite:
     ],
     ids=json.dumps,
 )
+@pytest.mark.slow
 def test_a_look_up_with_other_money_makes_no_success_and_waits_for_a_person_with_the_evidence(
     database: Database,
     pair: SandboxPair,

@@ -78,6 +78,7 @@ def test_ticks_go_on_as_before_when_the_clock_is_set(
         assert came[entry["task"]] <= passed_s / entry["schedule"] + 2, came
 
 
+@pytest.mark.slow
 def test_a_schedule_that_is_ahead_of_the_clock_is_set_right_at_the_start_and_said(
     beat: Callable[..., OwnBeat], broker: Redis
 ) -> None:
@@ -115,6 +116,7 @@ def test_ticks_that_nobody_takes_do_not_pile_up(beat: Callable[..., OwnBeat], br
         assert {broker.llen(queue) for queue in QUEUES} == {ENOUGH_WAIT}
 
 
+@pytest.mark.slow
 def test_beat_says_in_redis_when_each_tick_was_sent_by_the_clock_of_redis(
     beat: Callable[..., OwnBeat], broker: Redis
 ) -> None:

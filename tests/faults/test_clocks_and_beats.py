@@ -72,6 +72,7 @@ def test_two_beats_come_to_the_same_as_one(running: Installation, tmp_path: Path
 
 
 @pytest.mark.row(52)
+@pytest.mark.slow
 def test_without_a_beat_the_relay_asks_about_what_is_in_doubt(running: Installation) -> None:
     def settled() -> bool:
         running.aegis("relay", "--once")

@@ -66,6 +66,7 @@ def canaries_in(events: list[dict[str, Any]]) -> set[str]:
     return {canary for canary in CANARIES if canary in text}
 
 
+@pytest.mark.slow
 def test_a_request_that_fails_is_reported_without_its_query_headers_and_key(
     database_url: str, break_in: Callable[..., None], reports: list[dict[str, Any]]
 ) -> None:

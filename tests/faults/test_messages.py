@@ -38,6 +38,7 @@ def test_a_message_that_comes_twenty_times_charges_once(running: Installation) -
 
 
 @pytest.mark.row(10)
+@pytest.mark.slow
 def test_a_payment_whose_message_was_lost_is_found_by_the_sweeper(running: Installation) -> None:
     with running.without_worker(), running.redis() as broker:
         payment_id = hinted_payment(running, broker, "tok_visa")

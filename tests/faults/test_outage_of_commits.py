@@ -132,6 +132,7 @@ def test_an_outage_of_commits_is_no_death_of_a_worker(database, which):
 
 
 @pytest.mark.row(70)
+@pytest.mark.slow
 def test_claims_that_nobody_heard_of_are_no_deaths(database, end_backend):
     gateway = ScriptedGateway("a", **QUICK)
     ids = accept_several(database)
@@ -146,6 +147,7 @@ def test_claims_that_nobody_heard_of_are_no_deaths(database, end_backend):
 
 
 @pytest.mark.row(70)
+@pytest.mark.slow
 def test_a_lock_that_another_holds_is_no_death_of_who_waits_for_it(database):
     gateway = ScriptedGateway("a", **QUICK)
     ids = accept_several(database, 5)

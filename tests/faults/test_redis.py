@@ -70,6 +70,7 @@ def test_payments_end_though_redis_is_emptied_again_and_again(running: Installat
 
 
 @pytest.mark.row(13)
+@pytest.mark.slow
 def test_workers_outlive_a_redis_that_is_full(running: Installation) -> None:
     worker_pid = running.worker_pid()
     with running.redis() as client:

@@ -253,6 +253,7 @@ def test_a_worker_whose_claim_is_not_answered_comes_back_and_works_after_it(
     "from_prefix",
     [pytest.param(b"", id="connecting", marks=pytest.mark.slow), pytest.param(_QUERY, id="asking")],
 )
+@pytest.mark.slow
 def test_a_command_says_that_postgresql_does_not_answer_and_ends(
     running: Installation,
     postgres: EmbeddedPostgres,
@@ -288,6 +289,7 @@ def waits_for_the_other(cursor: Any) -> bool:
     return cursor.fetchone() is not None
 
 
+@pytest.mark.slow
 def test_a_migration_that_another_one_makes_wait_is_not_taken_for_silence(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +302,7 @@ def test_a_migration_that_another_one_makes_wait_is_not_taken_for_silence(
         waiting.result(_COMES_BACK_S)
 
 
+@pytest.mark.slow
 def test_a_migration_whose_answer_does_not_come_ends(
     proxy: TcpProxy, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

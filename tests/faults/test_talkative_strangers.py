@@ -121,6 +121,7 @@ def everything_shown(database_url: str, *gateways: Any) -> str:
 
 
 @pytest.mark.parametrize("said", SAID)
+@pytest.mark.slow
 def test_a_card_in_any_text_of_any_outcome_is_kept_told_and_logged_nowhere(
     database_url: str, database: Database, capfd: pytest.CaptureFixture[str], said: str
 ) -> None:

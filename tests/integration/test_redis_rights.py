@@ -80,6 +80,7 @@ def test_the_least_rights_are_enough(with_rights: Callable[..., str]) -> None:
     ],
     ids=lambda rules: "/".join(rules) if isinstance(rules, tuple) else "",
 )
+@pytest.mark.slow
 def test_doctor_names_the_right_that_is_missing_and_the_command_that_gives_it(
     with_rights: Callable[..., str],
     doctor: Callable[[str], tuple[int, dict[str, Any]]],

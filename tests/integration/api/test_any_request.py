@@ -143,6 +143,7 @@ def test_any_idempotency_key(shop: Merchant, key: str) -> None:
     )
 )
 @pytest.mark.parametrize("path", ["/v1/payments", "/v1/jobs", "/v1/webhook-deliveries"])
+@pytest.mark.slow
 def test_any_query(shop: Merchant, path: str, query: dict[str, str]) -> None:
     sent = {
         name.encode("utf-8", "surrogatepass"): value.encode("utf-8", "surrogatepass")

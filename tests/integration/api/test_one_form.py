@@ -172,6 +172,7 @@ def test_a_reference_is_found_by_its_index(database: Database, shop: Merchant) -
     assert told.index("Index Cond") < told.index("'order-1'")
 
 
+@pytest.mark.slow
 def test_a_database_with_references_and_keys_in_several_forms_is_taken_over(
     database_url: str, database: Database
 ) -> None:

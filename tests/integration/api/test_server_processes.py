@@ -112,6 +112,7 @@ def test_every_line_of_its_log_has_our_form(shop: Shop) -> None:
     assert all({"event", "level", "logger", "timestamp"} <= line.keys() for line in lines)
 
 
+@pytest.mark.slow
 def test_a_second_server_on_the_port_says_that_it_is_in_use(shop: Shop, environ: dict[str, str]) -> None:
     taken = f"127.0.0.1:{shop.api.port}"
     ran = subprocess.run(
@@ -157,6 +158,7 @@ def answers_on(path: Path) -> bool:
             return False
 
 
+@pytest.mark.slow
 def test_a_unix_socket_is_served_taken_over_from_the_dead_and_taken_away_at_the_end(
     started: Callable[[str], subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
@@ -172,6 +174,7 @@ def test_a_unix_socket_is_served_taken_over_from_the_dead_and_taken_away_at_the_
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_an_address_of_ipv6_is_served(started: Callable[[str], subprocess.Popen[bytes]]) -> None:
     with socket.socket(socket.AF_INET6) as probe:
         probe.bind(("::1", 0))

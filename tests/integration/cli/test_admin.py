@@ -232,6 +232,7 @@ def test_reconcile_exits_with_1_when_a_gateway_says_something_else(aegis: Aegis,
     assert payment.id in aegis("reconcile", "--since", "1h").out
 
 
+@pytest.mark.slow
 def test_reconcile_says_when_no_hint_could_be_sent(database: Database) -> None:
     accept_one(database)
     ran = RunningAegis("reconcile", "--json").end()

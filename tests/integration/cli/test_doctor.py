@@ -97,6 +97,7 @@ def test_workers_that_answer_are_named(redis_url: str) -> None:
     assert (check["verdict"], check["seen"]) == ("ok", "1 answer: w1@here")
 
 
+@pytest.mark.slow
 def test_without_workers_and_beat_it_warns() -> None:
     ran = RunningAegis("doctor", "--json").end()
     assert ran.exit_code == 0
@@ -188,6 +189,7 @@ def test_commits_that_are_not_durable_fail(aegis: Aegis, database: Database) -> 
         ("log_statement", "all"),
     ],
 )
+@pytest.mark.slow
 def test_a_server_that_would_write_requests_into_its_log_is_named_with_the_statement_that_ends_it(
     aegis: Aegis, database: Database, break_in: Callable[..., None], setting: str, value: str
 ) -> None:

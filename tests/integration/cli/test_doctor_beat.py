@@ -73,6 +73,7 @@ def test_a_beat_that_sends_nothing_any_more_is_named_and_not_the_workers(
     assert "beat, not the workers" in check["advice"]
 
 
+@pytest.mark.slow
 def test_ticks_that_nobody_acts_on_are_the_workers_matter(
     client: Redis, aegis: Aegis, database: Database, judged: Callable[[], dict[str, Any]]
 ) -> None:
@@ -94,6 +95,7 @@ def test_one_tick_that_is_late_is_named_alone(
     assert re.fullmatch(r"late ticks, last sent: verify 6 min \d+ s ago", check["seen"])
 
 
+@pytest.mark.slow
 def test_just_after_its_start_beat_is_said_to_reconcile_soon(
     client: Redis, judged: Callable[[], dict[str, Any]]
 ) -> None:

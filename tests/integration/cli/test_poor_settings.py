@@ -136,6 +136,7 @@ def test_every_command_says_in_one_line_which_setting_is_wrong(
         pytest.param("AEGIS_CRASH_AT", "nowhere", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_every_process_says_in_one_line_which_setting_is_wrong(
     tmp_path: Path, process: str, name: str, value: str
 ) -> None:
@@ -264,6 +265,7 @@ def with_options(url: str, search_path: str) -> str:
     return asked.render_as_string(hide_password=False)
 
 
+@pytest.mark.slow
 def test_options_of_the_url_lead_every_command_to_the_same_tables(
     aegis: Aegis, monkeypatch: pytest.MonkeyPatch, database: Database, database_url: str
 ) -> None:
@@ -402,6 +404,7 @@ def test_every_variable_of_the_example_is_known() -> None:
     assert unknown_variables(dict.fromkeys(names, ""), variables_of(gateways) | in_tables_to_uncomment) == []
 
 
+@pytest.mark.slow
 def test_an_application_under_another_server_ends_without_a_traceback_too() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", "from aegis_api.app import create_app; create_app()"],

@@ -125,6 +125,7 @@ def test_nothing_more_is_begun_once_it_is_told_to_stop() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_signal_finishes_the_pass_and_exits_with_0(
     database: Database, sandbox: Sandbox, number: signal.Signals
 ) -> None:

@@ -59,6 +59,7 @@ def run_for_nobody(*arguments: str, errors_too: bool = False) -> tuple[int, str]
         *(pytest.param(one, marks=pytest.mark.slow) for one in COMMANDS if one not in COMMANDS[::3]),
     ],
 )
+@pytest.mark.slow
 def test_a_command_whose_reader_is_gone_ends_with_0_and_says_nothing(
     database: Database, command: tuple[str, ...]
 ) -> None:

@@ -169,6 +169,7 @@ def test_the_api_lists_and_documents_cancelled_deliveries(
     assert "cancelled" in document["components"]["schemas"]["Delivery"]["properties"]["status"]["enum"]
 
 
+@pytest.mark.slow
 def test_the_migration_cancels_what_deleted_endpoints_left_in_whatever_state(
     database: Database, database_url: str, sink: Sink
 ) -> None:

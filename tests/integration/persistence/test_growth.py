@@ -288,6 +288,7 @@ def scans_by_use_case(database: Database, use_cases: UseCases) -> dict[str, list
 
 
 @pytest.mark.parametrize("count", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_no_statement_reads_more_than_a_few_rows_of_a_table_that_grows(
     database: Database, database_url: str, gateway: ScriptedGateway, count: int
 ) -> None:

@@ -141,6 +141,7 @@ def test_a_newer_schema_that_does_not_say_that_it_serves_this_code_is_taken_not_
 
 
 @pytest.mark.parametrize("revision", ["base", "0005"])
+@pytest.mark.slow
 def test_code_whose_schema_is_older_is_not_ready_and_says_to_migrate(
     api: Api, aegis: Aegis, database_url: str, revision: str
 ) -> None:

@@ -73,6 +73,7 @@ def schema_of(document: dict[str, Any], content: dict[str, Any]) -> Draft202012V
     return Draft202012Validator({**content["schema"], "components": document["components"]})
 
 
+@pytest.mark.slow
 def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
     validate(document)
     assert document["openapi"].startswith("3.1")

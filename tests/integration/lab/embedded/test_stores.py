@@ -71,6 +71,7 @@ def test_after_a_crash_both_come_back_on_their_ports_with_what_was_committed(dat
         assert redis.Redis.from_url(urls.redis_url).ping()
 
 
+@pytest.mark.slow
 def test_a_valkey_that_still_loads_its_file_is_waited_for(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_valkey_that_still_loads_its_file_is_waited_for(
         second.stop()
 
 
+@pytest.mark.slow
 def test_a_pid_file_that_names_another_process_of_the_user_does_not_stop_a_start(data_dir: Path) -> None:
     postgres = EmbeddedPostgres(data_dir)
     postgres.start()
@@ -293,6 +295,7 @@ def test_binaries_that_someone_else_laid_out_are_not_run(
 
 
 @as_root
+@pytest.mark.slow
 def test_a_copy_of_the_binaries_that_lost_a_file_is_made_again(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
