@@ -34,6 +34,7 @@ def stream_that_is_none(running: Installation) -> Iterator[None]:
                 client.restore(STREAM, 0, kept)
 
 
+@pytest.mark.slow
 def test_what_a_child_of_the_worker_warns_of_is_one_line_of_its_log(running: Installation) -> None:
     logs = ProcessLogs(running.data_dir / "logs")
     with stream_that_is_none(running):

@@ -229,6 +229,7 @@ def says_twice(name: str, value: Any, *, first: bool) -> Rewrite:
         ("tok_drop_nocharge", "data", []),
     ],
 )
+@pytest.mark.slow
 def test_a_body_that_says_two_things_settles_nobody_wrongly(
     database: Database,
     pair: SandboxPair,

@@ -70,6 +70,7 @@ def assert_all_or_nothing(api: Api, lines: int) -> None:
         pytest.param("intake.hinted", True, marks=pytest.mark.row(3)),
     ],
 )
+@pytest.mark.slow
 def test_a_batch_is_there_whole_or_not_at_all_when_the_api_dies_and_the_same_body_resumes(
     database_url: str, point: str, durable: bool
 ) -> None:

@@ -57,6 +57,7 @@ def shop(database_url: str, sandbox: Sandbox) -> SandboxShop:
 
 
 @pytest.mark.row(75)
+@pytest.mark.slow
 def test_a_worker_that_died_while_it_closed_the_door_is_followed_by_one_that_asks(database: Database) -> None:
     away = ActionRequired("ch_1", Redirect("https://bank.example/3ds"))
     gateway = ScriptedGateway("a", answering(away))

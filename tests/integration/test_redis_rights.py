@@ -104,6 +104,7 @@ def test_doctor_names_the_right_that_is_missing_and_the_command_that_gives_it(
         assert not missing_rights(client)
 
 
+@pytest.mark.slow
 def test_a_right_that_only_doctor_asks_for_is_a_warning(
     with_rights: Callable[..., str], doctor: Callable[[str], tuple[int, dict[str, Any]]]
 ) -> None:

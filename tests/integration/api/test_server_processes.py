@@ -46,6 +46,7 @@ def workers_of(shop: Shop) -> list[psutil.Process]:
     return list(psutil.Process(shop.api.pid).children())
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_the_others_go_on(shop: Shop) -> None:
     before = workers_of(shop)
     before[0].kill()

@@ -151,6 +151,7 @@ def test_a_database_that_is_away_fails_and_shows_no_password(
     )
 
 
+@pytest.mark.slow
 def test_an_old_schema_fails(aegis: Aegis) -> None:
     aegis("migrate", "--down", "base", "--yes")
     ran = aegis("doctor", "--json")

@@ -56,6 +56,7 @@ def test_without_redis_it_says_what_still_works(aegis: Aegis, monkeypatch: pytes
     assert len(ran.err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_watching_ends_with_ctrl_c(calls: Traffic) -> None:
     calls.approve("sandbox_a")
     watching = RunningAegis("gateways", "--watch", "--interval", "0.2", "--json")

@@ -87,6 +87,7 @@ def test_a_refusal_says_why_and_what_is_left(aegis: Aegis, shop: Merchant) -> No
     assert "amount_exceeds_capturable" in ran.out
 
 
+@pytest.mark.slow
 def test_a_lost_answer_is_asked_about_at_the_sandbox(aegis: Aegis, shop: Merchant, sandbox: Sandbox) -> None:
     payment = shop.accepted(
         capture_method="manual", payment_method={"type": "card", "token": "tok_drop_on_capture"}

@@ -77,6 +77,7 @@ def test_what_a_command_did_stays_done_when_its_reader_is_gone(database: Databas
     assert key["merchant_id"] == "shop"
 
 
+@pytest.mark.slow
 def test_a_command_that_could_not_be_done_ends_with_3_whoever_reads() -> None:
     assert run_for_nobody("status", "pay_" + "0" * 32)[0] == 3
     assert run_for_nobody("status", "pay_" + "0" * 32, errors_too=True)[0] == 3

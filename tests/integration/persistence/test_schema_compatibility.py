@@ -98,6 +98,7 @@ def test_a_later_migration_does_not_take_back_what_an_earlier_one_asks_for() -> 
     assert served == sorted(served)
 
 
+@pytest.mark.slow
 def test_older_code_goes_on_with_a_newer_schema_that_serves_it(
     api: Api, aegis: Aegis, migrated_by_a_later_version: Callable[[str], None]
 ) -> None:

@@ -48,6 +48,7 @@ class Record:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("behaviour", BEHAVIOURS.values(), ids=BEHAVIOURS.keys())
+@pytest.mark.slow
 def test_metrics_based_ends_within_three_percent_of_the_best_possible_success_rate(behaviour, seed):
     config, rng, world = routing(strategy="METRICS_BASED"), random.Random(seed), random.Random(-seed)
     configs = candidates(**{name: {"fee_basis_points": fee} for name, (_, _, fee) in behaviour.items()})
