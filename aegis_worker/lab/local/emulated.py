@@ -7,13 +7,14 @@ given a real account's key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aegis_worker.emulator.paypal.authority import Authority
 from aegis_worker.emulator.wire_formats import wire_format
+from aegis_worker.gateways.registry import IN_PROCESS
 
 # What emulators need alike. Test tokens make outcomes unknown on purpose, which must not open the breaker.
 _ALIKE: Mapping[str, Any] = {"mode": "test", "breaker": {"unknown_rate": 1.0, "open_s": 10}}
@@ -144,7 +145,11 @@ EMULATED: Mapping[str, EmulatedGateway] = {
     ),
 }
 _SANDBOX = EmulatedGateway()
-ADAPTERS = frozenset({"sandbox", *EMULATED})
+
+
+def adapters_to_emulate(tables: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The adapters of these tables that an emulator stands in for: all that make calls, so not those of this process."""
+    return frozenset(table["adapter"] for table in tables) - IN_PROCESS
 
 
 def emulated(name: str) -> EmulatedGateway:

@@ -22,7 +22,7 @@ from aegis_worker.store_urls import checked_database_url
 from aegis_worker.terminal.worker_parts import opened_worker
 
 from .config_files import ChooseTables, write_config
-from .emulated import emulated
+from .emulated import adapters_to_emulate, emulated
 from .folder import DataFolder, Secrets
 from .launched import LaunchedPrograms
 from .programs import (
@@ -175,7 +175,7 @@ class LocalStack:
         }
         write_config(self._config_dir, tables, own)
         self._config_dir = own
-        return sandboxes(own, kept, {table["adapter"] for table in tables.values()})
+        return sandboxes(own, kept, adapters_to_emulate(tables.values()))
 
     def _settings(self, running: Running, gateways: list[Sandbox], kept: Secrets) -> dict[str, str]:
         """Environment variables for whoever works with this installation."""

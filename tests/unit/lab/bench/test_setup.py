@@ -9,7 +9,7 @@ import pytest
 from aegis_worker.gateways.registry import load_adapters
 from aegis_worker.lab.bench.setup import BESIDE_SLOW, GATEWAYS, Setup
 from aegis_worker.lab.local.config_files import write_config
-from aegis_worker.lab.local.emulated import ADAPTERS, emulated
+from aegis_worker.lab.local.emulated import adapters_to_emulate, emulated
 from aegis_worker.lab.local.folder import Secrets
 from aegis_worker.lab.local.programs import sandboxes
 from aegis_worker.settings import default_config_dir
@@ -22,7 +22,7 @@ def test_the_product_reads_each_choice_of_gateways(gateway: str, tmp_path: Path)
         for name, table in Setup(2, gateway, 50).tables(default_config_dir()).items()
     }
     write_config(default_config_dir(), tables, tmp_path / "config")
-    emulators = sandboxes(tmp_path / "config", Secrets(), ADAPTERS)
+    emulators = sandboxes(tmp_path / "config", Secrets(), adapters_to_emulate(tables.values()))
     environ = {name: value for emulator in emulators for name, value in emulator.settings.items()}
     adapters = load_adapters(tmp_path / "config" / "gateways.toml", environ)
     assert list(adapters) == (["null", "slow"] if gateway == BESIDE_SLOW else [gateway])

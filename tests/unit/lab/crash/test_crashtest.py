@@ -32,7 +32,7 @@ from aegis_worker.lab.demo.issuers import Issuer
 from aegis_worker.lab.demo.ledgers import Charge, Disputed
 from aegis_worker.lab.demo.sink import Arrivals
 from aegis_worker.lab.local.config_files import write_config
-from aegis_worker.lab.local.emulated import ADAPTERS, EMULATED
+from aegis_worker.lab.local.emulated import EMULATED
 from aegis_worker.lab.local.folder import Secrets
 from aegis_worker.lab.local.programs import sandboxes
 
@@ -161,7 +161,7 @@ def test_no_gateway_is_left_that_is_not_emulated_and_every_wait_is_short(tmp_pat
 @pytest.mark.parametrize("names", [[], ["sandbox_a", *EMULATED]])
 def test_the_gateways_of_a_rehearsal_are_fit_for_it(names: list[str], tmp_path: Path) -> None:
     write_config(CONFIG_DIR, rehearsed(names, False, CONFIG_DIR), tmp_path / "config")
-    emulators = sandboxes(tmp_path / "config", Secrets(), ADAPTERS)
+    emulators = sandboxes(tmp_path / "config", Secrets(), {"sandbox", *EMULATED})
     environ = {name: value for emulator in emulators for name, value in emulator.settings.items()}
     configs = load_configs(tmp_path / "config" / "gateways.toml", environ)
     assert [config.name for config in configs] == (names or ["sandbox_a", "sandbox_b"])

@@ -14,7 +14,7 @@ from aegis_worker.errors import ConfigurationError
 from aegis_worker.gateways.registry import ADAPTERS as KNOWN_ADAPTERS
 from aegis_worker.gateways.registry import IN_PROCESS, load_adapters, load_configs
 from aegis_worker.lab.local.config_files import emulated_tables, write_config
-from aegis_worker.lab.local.emulated import ADAPTERS, EMULATED
+from aegis_worker.lab.local.emulated import EMULATED
 from aegis_worker.lab.local.folder import Secrets
 from aegis_worker.lab.local.programs import sandboxes
 from aegis_worker.settings import default_config_dir
@@ -66,7 +66,7 @@ def test_an_emulator_never_gets_the_key_of_a_real_account(tmp_path: Path) -> Non
 def test_the_product_reads_each_of_them_and_finds_its_emulator(tmp_path: Path) -> None:
     names = ["sandbox_a", *EMULATED]
     chosen(names, tmp_path / "config")
-    emulators = sandboxes(tmp_path / "config", Secrets(), ADAPTERS)
+    emulators = sandboxes(tmp_path / "config", Secrets(), {"sandbox", *EMULATED})
     environ = {name: value for emulator in emulators for name, value in emulator.settings.items()}
     configs = load_configs(tmp_path / "config" / "gateways.toml", environ)
     assert [(config.name, config.adapter, config.base_url) for config in configs] == [
@@ -80,7 +80,7 @@ def test_the_product_reads_each_of_them_and_finds_its_emulator(tmp_path: Path) -
 
 
 def test_every_gateway_of_the_product_has_an_emulator_that_speaks_as_it_does() -> None:
-    assert set(KNOWN_ADAPTERS) - IN_PROCESS == ADAPTERS == set(WIRE_FORMATS)
+    assert set(KNOWN_ADAPTERS) - IN_PROCESS == {"sandbox", *EMULATED} == set(WIRE_FORMATS)
 
 
 def test_a_name_that_nobody_knows_is_refused_with_those_that_there_are() -> None:
