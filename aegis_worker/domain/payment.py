@@ -51,6 +51,7 @@ class Payment(Struct, frozen=True):
     `capturing_minor` and `refunding_minor` are ordered and not settled yet. `closing`: a final capture is among them.
     `cancelling`: the merchant cancelled it before it was known what is held, so nothing more is tried.
     `capture_before`: when what is held is released by itself, as `moments.rfc3339` writes it; None where nobody knows.
+    `screening`: what hooks and rules said of it before its first attempt, as `screening.Screening.to_json` writes it.
     `disputed_minor`: what open disputes are about; `charged_back_minor`: what disputes have given back to the payer.
 
     `terms` and `mode` are given at the start and never change. The terms that rules and sentences ask for all the time
@@ -78,6 +79,7 @@ class Payment(Struct, frozen=True):
     certainty: Certainty = "known"
     last_error: Mapping[str, Any] | None = None
     next_action: Mapping[str, Any] | None = None
+    screening: Mapping[str, Any] | None = None
 
     @property
     def amount(self) -> Money:
@@ -183,6 +185,7 @@ _FOLDED = (
     "last_error",
     "next_action",
     "capture_before",
+    "screening",
 )
 
 

@@ -29,6 +29,7 @@ FOLDED_FIELDS = (
     "certainty",
     "last_error",
     "next_action",
+    "screening",
 )
 
 # Fields that were added later, with what they were before that. Snapshots of older versions lack them.
@@ -40,6 +41,7 @@ _NOT_IN_OLDER: Mapping[str, Any] = {
     "capture_before": None,
     "disputed_minor": 0,
     "charged_back_minor": 0,
+    "screening": None,
 }
 
 
@@ -64,6 +66,7 @@ def unborn(row: Payment) -> Payment:
         certainty="known",
         last_error=None,
         next_action=None,
+        screening=None,
     )
 
 

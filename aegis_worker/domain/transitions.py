@@ -22,6 +22,7 @@ class EventType(StrEnum):
     """Facts, in the past tense. Dotted lower case on the wire."""
 
     INITIATED = "PAYMENT_INITIATED"
+    SCREENED = "PAYMENT_SCREENED"
     ACTION_REQUIRED = "PAYMENT_ACTION_REQUIRED"
     AUTHENTICATED = "PAYMENT_AUTHENTICATED"
     PROCESSING = "PAYMENT_PROCESSING"
@@ -110,9 +111,10 @@ OF_DISPUTES: frozenset[EventType] = frozenset(
     }
 )
 
-# Events of what a merchant orders that are legal in some states only, besides what `TRANSITIONS` says of states. What a
-# gateway shows that nobody ordered here can always be told.
+# Events that are legal in some states only, besides what `TRANSITIONS` says of states: what a merchant orders, and what
+# comes before the first attempt. What a gateway shows that nobody ordered here can always be told.
 ONLY_IN: dict[EventType, frozenset[State]] = {
+    EventType.SCREENED: frozenset({S.INITIATED}),
     EventType.CANCEL_REQUESTED: frozenset({S.INITIATED, S.REQUIRES_ACTION, S.AUTHENTICATED, S.PROCESSING}),
     EventType.AUTHORIZATION_EXPIRING: frozenset({S.AUTHORIZED}),
     EventType.CAPTURE_REQUESTED: frozenset({S.AUTHORIZED}),

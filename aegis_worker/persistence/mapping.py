@@ -39,6 +39,7 @@ def payment_from_row(row: Mapping[str, Any]) -> Payment:
         certainty=row["certainty"],
         last_error=row["last_error"],
         next_action=row["next_action"],
+        screening=row["screening"],
     )
 
 

@@ -89,6 +89,7 @@ class _Row(Struct, omit_defaults=True):
     gateway_ref: str | None = None
     last_error: Any = None
     next_action: Any = None
+    screening: Any = None
     answered: list[_Answered] | None = None
     opened: dict[str, Any] | None = None
     confirm_seen: int | None = None
@@ -191,6 +192,7 @@ def _row(change: Change, lease_s: float) -> _Row:
         certainty=payment.certainty,
         last_error=payment.last_error,
         next_action=payment.next_action,
+        screening=payment.screening,
         events=[{"seq": event.seq, "type": event.type, "data": dict(event.data)} for event in change.events],
         answered=[_answered(one) for one in (change.answered, change.beside) if one] or None,
         opened=None if change.opened is None else _opened(change.opened),

@@ -109,12 +109,29 @@ def _dispute_moved(data: Data, currency: str) -> str:
     return f"{data['dispute_id']}, a dispute of {about} at {data['gateway']}, is {_spaced(data['status'])}"
 
 
+def _screened(data: Data, _: str) -> str:
+    screening = data["screening"]
+    score = "" if screening["score"] is None else f", score {screening['score']}"
+    said = "; ".join(_finding(found) for found in screening["findings"])
+    return f"screened before the first attempt, {_spaced(screening['action'])}{score}: {said or 'nothing against it'}"
+
+
+def _finding(found: Data) -> str:
+    """`hook our_shop:fraud says block, score 90: on our list`, or why it said nothing and what its policy makes of that."""
+    score = "" if found.get("score") is None else f", score {found['score']}"
+    reason = f": {found['reason']}" if found.get("reason") else ""
+    if found.get("failed"):
+        return f"{found['source']} gave no answer ({found['failed']}), so {_spaced(found['action'])}{reason}"
+    return f"{found['source']} says {_spaced(found['action'])}{score}{reason}"
+
+
 def _spaced(status: str) -> str:
     return status.replace("_", " ")
 
 
 _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     EventType.INITIATED: _initiated,
+    EventType.SCREENED: _screened,
     EventType.ACTION_REQUIRED: _action_required,
     EventType.AUTHENTICATED: lambda data, _: f"{data['gateway']} accepts the payer",
     EventType.PROCESSING: _processing,

@@ -18,7 +18,7 @@ from aegis_worker.persistence.tables.payments import payment_events
 
 from .case import Case
 
-_DOCUMENTS = ("last_error", "next_action")
+_DOCUMENTS = ("last_error", "next_action", "screening")
 
 # The table's triggers let a row leave a terminal state, or change its version freely, only while it is being unfrozen.
 _SET = f"""

@@ -18,6 +18,7 @@ from aegis_worker.domain.entities import EntityKind, Order
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.domain.screening import Action, Finding, Screening, screened
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import ALLOWED_AFTER_THE_END, LEADS_TO, EventType
 from aegis_worker.persistence.published import PublishedEvent
@@ -42,6 +43,7 @@ _DISPUTED = DisputeReport(
 # When each event comes.
 _WHEN: Mapping[EventType, str] = {
     EventType.INITIATED: "a payment was accepted, in the commit that accepts it",
+    EventType.SCREENED: "hooks and rules were asked before the first attempt; told once, and only where any apply",
     EventType.ACTION_REQUIRED: "a gateway wants the payer to do something, such as 3-D Secure; told once",
     EventType.AUTHENTICATED: "a gateway accepts the payer",
     EventType.PROCESSING: "a charge may be at this gateway from now on, in the commit before its call",
@@ -80,6 +82,10 @@ FIELDS: Mapping[str, str] = {
     "customer_id": "the merchant's own id of who pays, or null",
     "scheduled_at": "when it is to be charged; only of a payment for later",
     "gateway": "the gateway that the event is about",
+    "screening": (
+        "`action` that holds (`allow`, `flag`, `require_three_ds`, `review` or `block`), `score` (0 to 100, or null) and "
+        "`findings`: of each hook and rule its `source` and `action`, and where it gave them `reason`, `score` and `failed`"
+    ),
     "gateway_ref": "the gateway's id of the charge",
     "attempt": "the number of the attempt, from 1",
     "next_action": "`type` of what the payer has to do (`redirect`, `sdk` or `qr`) and `expires_at`, or null there",
@@ -166,6 +172,7 @@ def _facts() -> dict[EventType, Fact]:
     doubtful = _in_doubt()
     made: list[Fact] = [
         domain.initiated(replace(_PAYMENT, terms=replace(_PAYMENT.terms, scheduled_at=_AT))),
+        screened(Screening((Finding("rule high-value", Action.FLAG),))),
         *charge.opened(_PAYMENT, Operation.PROCESS, _GATEWAY, 1),
         domain.retried(_GATEWAY, "sandbox_b", "insufficient_funds"),
         *charge.approved(_PAYMENT, Operation.AUTHENTICATE, _GATEWAY, captured),

@@ -26,7 +26,7 @@ WITH held AS (
         payment_id text, version_before int, version int, state text, authorized_minor bigint, captured_minor bigint,
         refunded_minor bigint, capturing_minor bigint, refunding_minor bigint, closing boolean, cancelling boolean,
         capture_before timestamptz, gateway text,
-        gateway_ref text, certainty text, last_error jsonb, next_action jsonb, events json, answered json, opened json,
+        gateway_ref text, certainty text, last_error jsonb, next_action jsonb, screening jsonb, events json, answered json, opened json,
         confirm_seen int, follow_up json) LIMIT $2) c
     WHERE j.id = c.job_id AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END
         AND j.last_change IS DISTINCT FROM c.number
@@ -42,7 +42,7 @@ WITH held AS (
             THEN coalesce(p.hold_due_at, h.capture_before - interval '24 hours') END,
         gateway = h.gateway,
         gateway_ref = h.gateway_ref, certainty = h.certainty, last_error = h.last_error,
-        next_action = h.next_action, updated_at = clock_timestamp()
+        next_action = h.next_action, screening = h.screening, updated_at = clock_timestamp()
     FROM held h
     WHERE p.id = h.payment_id AND p.version = h.version_before AND h.version > h.version_before
     RETURNING p.id, p.merchant_id, h.version_before, h.version, h.events

@@ -62,6 +62,7 @@ payments = Table(
     Column("certainty", Text, nullable=False, server_default="known"),
     Column("last_error", JSONB),
     Column("next_action", JSONB),
+    Column("screening", JSONB),
     Column("created_at", TIME, nullable=False, server_default=NOW),
     Column("updated_at", TIME, nullable=False, server_default=NOW),
     Column("frozen_at", TIME),

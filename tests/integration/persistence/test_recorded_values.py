@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from support.outbox_events import execute, settings_with
-from support.payments import A_RING, accept_one, rows
+from support.payments import A_RING, accept_one, events_of, rows
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange, OpenAttempt
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.payment import Fact
+from aegis_worker.domain.replay import differences
+from aegis_worker.domain.screening import Action, Finding, Screening, screened, screening_of
+from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import ChangeRefused
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs
@@ -103,3 +107,19 @@ def test_half_a_surrogate_pair_in_a_known_field_is_refused(database: Database) -
     with pytest.raises(ChangeRefused):
         answer(database, job, {"reason": "half \udfff"})
     assert outcome_of(database) is None
+
+
+def test_a_screening_is_kept_on_the_row_by_later_changes_too_as_the_events_tell_it(
+    database: Database,
+) -> None:
+    screening = Screening((Finding("hook shop:fraud", Action.FLAG, 'Überweisung "später"', 90),))
+    job = a_job(database)
+    payment, events = job.payment.record([screened(screening)])
+    kept = Change(job.id, job.lease_epoch, payment, job.payment.version, events, JobChange("running"))
+    payment, more = payment.record([Fact(EventType.IN_DOUBT, {"gateway": "a", "reason": "no answer"})])
+    then = Change(job.id, job.lease_epoch, payment, kept.payment.version, more, JobChange("waiting"))
+    for change in (kept, then):
+        assert PostgresJobs(database, A_RING).record([change], {}, lease_s=90) == {job.id}
+    (again,) = PostgresJobs(database, A_RING).claim("payments", limit=1, lease_s=90, worker="w")
+    assert screening_of(again.payment) == screening
+    assert not differences(again.payment, events_of(database, again.payment.id))

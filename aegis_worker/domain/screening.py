@@ -1,0 +1,138 @@
+"""What hooks and rules said of a payment before its first attempt: findings, and the one action that holds. Pure.
+
+A payment is screened once. What came of it is written with the first change of its job as PAYMENT_SCREENED, stands on the
+payment's row, and is never asked for again. A worker that dies before that write asks again, so hooks and rules may be
+asked more than once for a payment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
+
+from .payment import Fact, Payment
+from .transitions import EventType
+
+LONGEST_REASON = 200
+"""How much of a reason is kept, in characters."""
+
+HIGHEST_SCORE = 100
+"""Scores are whole numbers from 0, nothing against it, to this one."""
+
+
+class Action(StrEnum):
+    """What is to be done with a payment, in order of severity: of all findings the most severe holds."""
+
+    ALLOW = "allow"
+    FLAG = "flag"
+    REQUIRE_3DS = "require_three_ds"
+    REVIEW = "review"
+    BLOCK = "block"
+
+
+_SEVERITY = {action: place for place, action in enumerate(Action)}
+
+
+class Finding(Struct, frozen=True, omit_defaults=True):
+    """What one hook or rule said. `source`: which, such as `hook our_shop:fraud` or `rule high-value`.
+
+    `score`: from 0 to `HIGHEST_SCORE`. `failed`: why it gave no answer; the action is then that of its failure policy.
+    `reason` and `failed` hold no personal data; see `reason_in_words`.
+    """
+
+    source: str
+    action: Action
+    reason: str | None = None
+    score: int | None = None
+    failed: str | None = None
+
+
+class Screening(Struct, frozen=True, omit_defaults=True):
+    """All that was said of one payment, in the order in which it was asked for.
+
+    `approved`: a person has looked at it since, and lets it go on.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    approved: bool = False
+
+    @property
+    def action(self) -> Action:
+        """What holds: the most severe of what was found; `allow` where nothing was, or where a person approved it."""
+        if self.approved:
+            return Action.ALLOW
+        return max(
+            (finding.action for finding in self.findings), key=_SEVERITY.__getitem__, default=Action.ALLOW
+        )
+
+    @property
+    def score(self) -> int | None:
+        """The highest score that was given; None where none was."""
+        return max((finding.score for finding in self.findings if finding.score is not None), default=None)
+
+    @property
+    def three_ds(self) -> bool:
+        """Whether the payer has to be authenticated by 3-D Secure, whatever else was found and whoever approved it."""
+        return any(finding.action is Action.REQUIRE_3DS for finding in self.findings)
+
+    @property
+    def decisive(self) -> Finding | None:
+        """The first finding whose action holds; None where nothing was found or a person approved it."""
+        action = self.action
+        return next((found for found in self.findings if found.action is action and not self.approved), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the event and the payment's row keep it."""
+        kept = {"action": self.action.value, "score": self.score, **to_builtins(self)}
+        return {**kept, "findings": [to_builtins(finding) for finding in self.findings]}
+
+
+def screening_of(payment: Payment) -> Screening | None:
+    """What was said of the payment; None where it was never screened. Raises KeyError or ValueError for what isn't ours."""
+    return None if payment.screening is None else screening_from(payment.screening)
+
+
+def screening_from(kept: Mapping[str, Any]) -> Screening:
+    """What `Screening.to_json` wrote. Raises KeyError or ValueError for anything else."""
+    return Screening(
+        findings=tuple(
+            Finding(
+                found["source"],
+                Action(found["action"]),
+                found.get("reason"),
+                found.get("score"),
+                found.get("failed"),
+            )
+            for found in kept["findings"]
+        ),
+        approved=kept.get("approved", False),
+    )
+
+
+def screened(screening: Screening) -> Fact:
+    """Hooks and rules were asked about the payment, and this is what they said."""
+    return Fact(EventType.SCREENED, {"screening": screening.to_json()})
+
+
+def approved(screening: Screening) -> dict[str, Any]:
+    """The screening as the row keeps it once a person has approved the payment: data of the event that tells so."""
+    return {"screening": replace(screening, approved=True).to_json()}
+
+
+def reason_in_words(text: str, private: Sequence[str] = ()) -> str:
+    """The text as it may be kept: one line of printable characters, at most `LONGEST_REASON`, each text of `private`
+    that occurs in it replaced by three dots.
+    """
+    line = " ".join(
+        "".join(letter if letter.isprintable() else " " for letter in text[: 4 * LONGEST_REASON]).split()
+    )
+    for value in sorted(filter(None, private), key=len, reverse=True):
+        start = line.casefold().find(value.casefold())
+        while start >= 0:
+            line = f"{line[:start]}…{line[start + len(value) :]}"
+            start = line.casefold().find(value.casefold(), start + 1)
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
