@@ -9,7 +9,8 @@ from marshmallow import ValidationError
 from aegis_api.http.composed import Reason
 from aegis_api.http.fields import BodySchema, Fault, OneOf, StrictSchema, Verbatim, Whole
 from aegis_api.http.query_fields import Number, PastMoment, page_limit
-from aegis_worker.routing.rules import FIELDS, METADATA, OPERATORS
+from aegis_worker.matching.operators import OPERATORS
+from aegis_worker.routing.rules import FIELDS
 from aegis_worker.routing.strategies import STRATEGIES
 
 # A request must not hold a thread for long. `aegis routing simulate` takes more payments.
@@ -20,7 +21,7 @@ CONFIG = (
     "`weights`: {success, latency, cost}. `prior`: {success_rate, strength}. `shares`: a number by gateway. "
     "`countries`: gateways by country. `ab_test`: {experiment, arms: [{gateway, share}]}. "
     "`rules`: [{id, priority, enabled, description, gateway, conditions: [{field, operator, value}]}]; "
-    f"field: {', '.join(FIELDS)}, {METADATA}KEY; operator: {', '.join(OPERATORS)}. "
+    f"field: {FIELDS.known}; operator: {', '.join(OPERATORS)}. "
     "A setting that is left out gets its default."
 )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, null, select
+
+from aegis_worker.matching.old_names import renewed
 
 from .prepared import Prepared
 from .tables.oversight import gateway_pauses, routing_versions
@@ -15,7 +17,10 @@ from .tables.oversight import gateway_pauses, routing_versions
 
 @dataclass(frozen=True, slots=True)
 class RoutingVersion:
-    """One configuration, who put it and why. Without a document it says that config/routing.toml holds again."""
+    """One configuration, who put it and why. Without a document it says that config/routing.toml holds again.
+
+    Operators that had another name when it was put have the name of now.
+    """
 
     version: int
     document: Mapping[str, Any] | None
@@ -49,7 +54,7 @@ _NEWEST = Prepared(
 def newest(connection: Connection, known_version: int) -> Newest:
     """The version that holds now, in one round trip, because every process asks every two seconds."""
     row: Any = _NEWEST.execute(connection, known_version).one()
-    return Newest(row[0], row[1], frozenset(row[2]))
+    return Newest(row[0], renewed(row[1]), frozenset(row[2]))
 
 
 def newest_version(connection: Connection) -> RoutingVersion | None:
@@ -65,7 +70,8 @@ def history(
     statement = select(routing_versions).order_by(routing_versions.c.version.desc()).limit(limit)
     if before_version is not None:
         statement = statement.where(routing_versions.c.version < before_version)
-    return [RoutingVersion(**row) for row in connection.execute(statement).mappings()]
+    found = [RoutingVersion(**row) for row in connection.execute(statement).mappings()]
+    return [replace(version, document=renewed(version.document)) for version in found]
 
 
 def one_at_a_time(connection: Connection) -> None:

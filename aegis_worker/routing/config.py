@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from aegis_worker.errors import ConfigurationError, InvalidRouting
+from aegis_worker.matching.checks import Checks, place
+from aegis_worker.matching.old_names import renewed
 from aegis_worker.toml_file import UnreadableFile, read_toml
 
-from .checks import Checks, place
 from .policy import RoutingConfig
 from .rule_checks import rule_document
 from .sections import NEEDED_TABLE, SECTIONS
@@ -43,7 +44,7 @@ def parse_routing(document: Mapping[str, Any], *, gateways: Collection[str], whe
 
 def checked_routing(document: Any, gateways: Collection[str]) -> RoutingConfig:
     """The configuration that a document describes; `gateways` are the names it may use. Raises InvalidRouting."""
-    checks = Checks()
+    checks, document = Checks(), renewed(document)
     fields = {
         name: SECTIONS[name](checks, (name,), value, gateways)
         for name, value in checks.table((), document, SECTIONS).items()

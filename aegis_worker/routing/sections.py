@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from aegis_worker.domain.countries import COUNTRIES
+from aegis_worker.matching.checks import Checks, Path
 
-from .checks import Checks, Path
 from .policy import AbTest, Arm, Prior, Weights
 from .rule_checks import checked_rules
 from .strategies import STRATEGIES

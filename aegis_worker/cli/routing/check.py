@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from aegis_worker.errors import InvalidRouting
-from aegis_worker.routing.checks import place
+from aegis_worker.matching.checks import place
 from aegis_worker.routing.config import checked_routing, routing_document
 from aegis_worker.terminal.installation import configured_gateways
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table

@@ -303,7 +303,7 @@ def test_names_are_of_one_line(shop: Merchant, text: str) -> None:
 def test_metadata_keys_may_hold_dots_and_dashes_and_rules_may_ask_for_them(api: Api, key: str) -> None:
     shop, operator = api.merchant(), api.operator()
     assert shop.accepted(metadata={key: "gold"})["metadata"] == {key: "gold"}
-    condition = {"field": f"metadata.{key}", "operator": "equals", "value": "gold"}
+    condition = {"field": f"metadata.{key}", "operator": "eq", "value": "gold"}
     rule = {"id": "gold", "gateway": "sandbox_z", "conditions": [condition]}
     answer = operator.open(
         "/v1/routing", method="PUT", json={"config": {"rules": [rule]}, "reason": "gold customers"}

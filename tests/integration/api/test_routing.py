@@ -82,7 +82,7 @@ def test_a_body_that_says_nothing_clear_is_refused(operator: Merchant) -> None:
 
 def test_what_can_not_be_stored_is_refused(operator: Merchant) -> None:
     def rule(value: str) -> dict[str, Any]:
-        condition = {"field": "metadata.a", "operator": "equals", "value": value}
+        condition = {"field": "metadata.a", "operator": "eq", "value": value}
         return {"rules": [{"id": "r", "gateway": "a", "conditions": [condition]}]}
 
     assert codes(put(operator, rule("a\x00"))) == [("/config/rules/0/conditions/0/value", "invalid_routing")]

@@ -225,7 +225,7 @@ def test_what_a_hop_was_decided_by_stands_on_its_first_step(database: Database, 
 
 def test_what_is_said_of_the_first_candidate_is_not_said_of_the_second(database: Database) -> None:
     """In one run, so that both hops go by one decision."""
-    every = {"field": "amount", "operator": "greater_than", "value": 0}
+    every = {"field": "amount", "operator": "gt", "value": 0}
     rule = {"id": "all-to-a", "priority": 1, "conditions": [every], "gateway": "a"}
     declines = ScriptedGateway("a", lambda request: Declined("issuer_unavailable", "91"))
     parts = pipeline(database, declines, ScriptedGateway("b"), routing=lambda: put(rules=[rule]))

@@ -181,3 +181,18 @@ def test_a_reason_is_needed(database: Database) -> None:
         with pytest.raises(InvalidReason):
             pause_gateway(database, "a", known=("a",), actor="cli:asha", reason=reason)
     assert entries(database) == []
+
+
+def test_a_version_with_the_older_names_of_operators_holds_and_is_shown_with_those_of_now(
+    database: Database, book: RoutingBook
+) -> None:
+    condition = {"field": "amount", "operator": "greater_or_equal", "value": 5}
+    document = {"rules": [{"id": "large", "gateway": "b", "conditions": [condition]}]}
+    database.run(lambda tx: routing_versions.add(tx, 1, document, **WHO))
+    table = book.current()
+    assert table.unusable is None
+    assert [one.operator for one in table.config.rules[0].conditions] == ["gte"]
+    held = put_routing(database, table.config, **WHO)
+    assert held is not None
+    assert held.document is not None
+    assert [rule["conditions"][0]["operator"] for rule in held.document["rules"]] == ["gte"]

@@ -16,10 +16,11 @@ from aegis_api.http.problems import PROBLEMS
 from aegis_worker.domain.declines import ADVICE, CATEGORIES, DECLINES
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.hints import Hints, NoHints
+from aegis_worker.matching.operators import OPERATORS
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.tables import delivery, payments
 from aegis_worker.pipeline.operations import ROOMS
-from aegis_worker.routing.rules import FIELDS, OPERATORS
+from aegis_worker.routing.rules import FIELDS
 from aegis_worker.routing.sections import SECTIONS
 from aegis_worker.routing.strategies import STRATEGIES
 from aegis_worker.sealing.ring import KeyRing

@@ -28,7 +28,7 @@ RULES = [
     {
         "id": "dollars",
         "gateway": "c",
-        "conditions": [{"field": "currency", "operator": "equals", "value": "USD"}],
+        "conditions": [{"field": "currency", "operator": "eq", "value": "USD"}],
     }
 ]
 TABLES = {

@@ -120,8 +120,8 @@ def test_rules_are_counted_those_that_never_decide_too() -> None:
     config = checked_routing(
         {
             "rules": [
-                rule("large", field="amount", operator="greater_than", value=1500),
-                rule("never", field="currency", operator="equals", value="JPY"),
+                rule("large", field="amount", operator="gt", value=1500),
+                rule("never", field="currency", operator="eq", value="JPY"),
             ]
         },
         ("a", "b", "c"),
