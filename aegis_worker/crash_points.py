@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.outcomes import Operation
@@ -91,7 +92,9 @@ class _Armed:
         self._left = passes
         self._lock = threading.Lock()
 
-    def reach(self) -> None:
+    def __call__(self, name: str) -> None:
+        if name != self.point:
+            return
         with self._lock:
             self._left -= 1
             if self._left == 0:
@@ -99,7 +102,8 @@ class _Armed:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-_armed: _Armed | None = None
+# Told of each point that is reached, on the thread that reaches it.
+_armed: Callable[[str], None] | None = None
 
 
 def arm(environment: str) -> None:
@@ -123,10 +127,24 @@ def check(environment: str) -> _Armed | None:
     return _Armed(point, int(number or 1))
 
 
+@contextmanager
+def told_of_each_point(listener: Callable[[str], None]) -> Iterator[None]:
+    """Within it this process dies nowhere, and `listener` is told of each point; it may hold up the thread that is there.
+
+    For the lab, which steps workers from one effect to the next.
+    """
+    global _armed
+    before, _armed = _armed, listener
+    try:
+        yield
+    finally:
+        _armed = before
+
+
 def crash_point(name: str) -> None:
     """Die here if told to. Costs one comparison otherwise."""
-    if _armed is not None and _armed.point == name:
-        _armed.reach()
+    if _armed is not None:
+        _armed(name)
 
 
 def reached(changes: Sequence[Change], if_opened: str, if_answered: str) -> None:

@@ -1,0 +1,149 @@
+"""Faults in what is decided: each takes one guard away, for whoever runs `pipeline.advance` meanwhile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from msgspec.structs import replace
+
+from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.outcomes import Declined, NotSent, Operation, Pending, Unknown, charges
+from aegis_worker.gateways.requests import GatewayRequest
+from aegis_worker.pipeline import advance, effects
+from aegis_worker.pipeline.operations import absence, answers, ordered
+from aegis_worker.pipeline.operations.charge import plan
+from aegis_worker.pipeline.operations.requests import request_for
+from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
+
+from .patching import entry_in, name_in
+
+# By its name, because the package shows a function of the same name in its place.
+_CHARGE = import_module("aegis_worker.pipeline.operations.charge.settle")
+
+
+@contextmanager
+def new_key_for_each_send() -> Iterator[None]:
+    """A repeated call gets a key of its own."""
+
+    def with_new_key(work: Work, operation: Operation, number: int, gateway: str) -> GatewayRequest:
+        request = request_for(work, operation, number, gateway)
+        return replace(request, idempotency_key=f"{request.idempotency_key}-again{work.subject.sends}")
+
+    with name_in(answers, "request_for", with_new_key):
+        yield
+
+
+@contextmanager
+def failover_on_unknown() -> Iterator[None]:
+    """An answer that was lost counts as a call that never left: the payment goes on to the next gateway."""
+
+    def as_not_sent(work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+        settled: Settled = _CHARGE._not_sent(work, NotSent(outcome.reason), answer, policy)
+        return settled
+
+    with entry_in(_CHARGE._SETTLE, Unknown, as_not_sent):
+        yield
+
+
+@contextmanager
+def not_found_believed_at_once() -> Iterator[None]:
+    """The first look-up that finds nothing proves that nothing was charged."""
+    with name_in(_CHARGE, "after_not_found", lambda *facts, **more: absence.Missing.ABSENT):
+        yield
+
+
+@contextmanager
+def resend_without_keys() -> Iterator[None]:
+    """A call is repeated at a gateway that has no idempotency keys, as if it had."""
+    keeps = absence._keeps_key_s
+
+    def always(work: Work, attempt: Attempt) -> float:
+        return keeps(work, attempt) or math.inf
+
+    with name_in(absence, "_keeps_key_s", always):
+        yield
+
+
+@contextmanager
+def no_send_deadline() -> Iterator[None]:
+    """A call may leave however long ago it was decided on."""
+
+    def never(*facts: Any) -> float:
+        return math.inf
+
+    with name_in(advance, "send_until_s", never), name_in(effects, "send_until_s", never):
+        yield
+
+
+@contextmanager
+def pending_taken_as_failure() -> Iterator[None]:
+    """A gateway that decides later counts as one that has refused."""
+
+    def as_decline(work: Work, outcome: Pending, answer: Answer, policy: Policy) -> Settled:
+        declined = Declined("generic_decline", "pending", outcome.reason, outcome.gateway_ref)
+        settled: Settled = _CHARGE._declined(work, declined, answer, policy)
+        return settled
+
+    with entry_in(_CHARGE._SETTLE, Pending, as_decline):
+        yield
+
+
+@contextmanager
+def refusal_of_a_repeat_believed() -> Iterator[None]:
+    """A repeat that is turned away counts as the answer to the first send."""
+    with name_in(_CHARGE, "_says_nothing_about_earlier_sends", lambda work, answer: False):
+        yield
+
+
+@contextmanager
+def ladders_end_as_failure() -> Iterator[None]:
+    """When the last look-up has settled nothing, the payment fails, and no person is asked."""
+    to_a_person = vars(answers)["review"]
+
+    def give_up(work: Work, reason: str) -> Rest:
+        is_charge = charges(work.subject.operation) and not work.payment.is_terminal
+        rest: Rest = plan.give_up(work) if is_charge else to_a_person(work, reason)
+        return rest
+
+    with name_in(answers, "review", give_up):
+        yield
+
+
+@contextmanager
+def one_absence_answer() -> Iterator[None]:
+    """One look-up that finds nothing is enough, once the absence window is over."""
+
+    def is_absent(work: Work, attempt: Attempt, asked_at_s: float) -> bool:
+        window_s = work.route.capabilities[attempt.gateway].absence_window_s
+        return asked_at_s - attempt.sent_at_s >= window_s
+
+    with name_in(absence, "_is_absent", is_absent):
+        yield
+
+
+@contextmanager
+def absence_window_of_0() -> Iterator[None]:
+    """Three look-ups that find nothing are enough, however soon they come one after the other."""
+
+    def is_absent(work: Work, attempt: Attempt, asked_at_s: float) -> bool:
+        return attempt.not_found_count + 1 >= absence.ABSENCE_ANSWERS
+
+    with name_in(absence, "_is_absent", is_absent):
+        yield
+
+
+@contextmanager
+def unknown_order_taken_as_failure() -> Iterator[None]:
+    """A capture or refund whose answer was lost counts as refused."""
+
+    def as_decline(room: Any, work: Work, outcome: Unknown, answer: Answer, policy: Policy) -> Settled:
+        return ordered._declined(
+            room, work, Declined("generic_decline", "lost", outcome.reason), answer, policy
+        )
+
+    with entry_in(ordered._SETTLE, Unknown, as_decline):
+        yield

@@ -1,0 +1,244 @@
+"""The real pipeline of a story: the product's `run` over its tables on PostgreSQL, with gateways from the story."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy import Engine, create_engine
+
+from aegis_worker.domain.card_networks import CardDecline
+from aegis_worker.domain.changes import Change
+from aegis_worker.domain.exchanges import Note
+from aegis_worker.domain.jobs import ClaimedJob
+from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome
+from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.capabilities import Capabilities
+from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.persistence import migrate
+from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.job_store import PostgresJobs
+from aegis_worker.persistence.tables import metadata
+from aegis_worker.pipeline.parts import PipelineParts
+from aegis_worker.pipeline.run import run
+from aegis_worker.pipeline.work import Policy
+from aegis_worker.resilience.permits import BreakerView, CallResult, GatewayHealth, Verdict, Wanted
+from aegis_worker.routing.book import RoutingTable
+from aegis_worker.routing.config import RoutingConfig
+from aegis_worker.sealing.keys import sealing_keys
+from aegis_worker.sealing.ring import KeyRing
+
+from .clock import StoryClock, install_clock, under_story_clock
+from .stepped import Halts, SteppedWorker
+
+LEAVING = "gateway.leaving"
+"""Where a worker halts between its last look at the clock and the first byte of a call."""
+
+WRITING, WRITTEN, CLAIMED = "story.writing", "story.written", "story.claimed"
+"""Around the transactions of a worker: before and after it records a change, and after it has claimed a job."""
+
+# What a story may write to; the rest is what migrations put there.
+_TOLD = tuple(name for name in metadata.tables if name != "schema_compatibility")
+# No run of a story ends by itself: a worker may be frozen for as long as the story is told.
+_RUN_LIMIT_S = 3600.0
+RING = KeyRing(sealing_keys("", "s" * 32))
+
+
+class AlwaysGrants:
+    """A lock that locks nothing, because the guards must hold without it."""
+
+    def acquire(self, payment_ids: Sequence[str], *, ttl_ms: int) -> set[str]:
+        """All of them."""
+        return set(payment_ids)
+
+    def release(self, payment_ids: Sequence[str]) -> None:
+        """Nothing is held."""
+
+
+class StoryGates:
+    """Gates that answer as the story says, and count nothing."""
+
+    def __init__(self, verdict: Callable[[Wanted], Verdict]) -> None:
+        self._verdict = verdict
+
+    def admit(self, wanted: Sequence[Wanted]) -> list[Verdict]:
+        """Whether each call may go out."""
+        return [self._verdict(want) for want in wanted]
+
+    def report(self, results: Sequence[CallResult]) -> None:
+        """Nothing is counted."""
+
+    def forget(self, wanted: Sequence[Wanted]) -> None:
+        """Nothing is held."""
+
+    def health(self) -> Mapping[str, GatewayHealth]:
+        """Nothing is known."""
+        return {}
+
+    def views(self) -> Mapping[str, Mapping[str, BreakerView]]:
+        """Nothing is known."""
+        return {}
+
+    def turns(self, count: int) -> int:
+        """No round robin."""
+        return 0
+
+
+class StoryGateway:
+    """A gateway whose ledger the story keeps. Answers on the thread that calls, so that a worker is one thread."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        capabilities: Capabilities,
+        called: Callable[[GatewayRequest], Outcome],
+        asked: Callable[[StatusQuery], Lookup],
+        come_by: Callable[[str], None],
+    ) -> None:
+        self.config, self.capabilities = config, capabilities
+        self._called, self._asked, self._come_by = called, asked, come_by
+
+    def send(
+        self,
+        request: GatewayRequest,
+        done: Callable[[Outcome], None],
+        may_leave: Callable[[], bool] | None = None,
+        note: Note | None = None,
+    ) -> None:
+        """Look at the clock once more, halt, and let the first byte leave."""
+        if may_leave is not None and not may_leave():
+            done(NotSent("too late"))
+            return
+        self._come_by(LEAVING)
+        done(self._called(request))
+
+    def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
+        """Answer from the ledger."""
+        self._come_by(LEAVING)
+        done(self._asked(query))
+
+
+class OneClaim(PostgresJobs):
+    """The product's job store, for a run that takes up what is due once, and halts around what it commits."""
+
+    def __init__(self, database: Database, come_by: Callable[[str], None]) -> None:
+        super().__init__(database, RING)
+        self._come_by = come_by
+        self._has_claimed = self._is_writing = False
+
+    def claim(self, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
+        """The first time what is due, afterwards nothing."""
+        if self._has_claimed:
+            return []
+        self._has_claimed = True
+        jobs = super().claim(queue, limit=limit, lease_s=lease_s, worker=worker)
+        self._come_by(CLAIMED)
+        return jobs
+
+    def record(
+        self, changes: Sequence[Change], declines: Mapping[str, CardDecline], *, lease_s: float
+    ) -> set[str]:
+        """As the product does. What is written on top of what others wrote meanwhile is the same writing."""
+        if not self._is_writing:
+            self._is_writing = True
+            self._come_by(WRITING)
+        held = super().record(changes, declines, lease_s=lease_s)
+        self._is_writing = False
+        self._come_by(WRITTEN)
+        return held
+
+
+class _OneDraw(random.Random):
+    """What is left to chance comes out as the story says."""
+
+    def __init__(self, draw: float) -> None:
+        super().__init__(0)
+        self._draw = draw
+
+    def random(self) -> float:
+        return self._draw
+
+
+class StoryTables:
+    """The product's tables in a schema of their own, under a story's clock."""
+
+    def __init__(self, engine: Engine, schema: str) -> None:
+        self._engine, self._schema = engine, schema
+        self.database = Database(engine)
+
+    @contextmanager
+    def begun(self) -> Iterator[StoryInstallation]:
+        """Empty tables at the beginning of a story. Within it the story's clock rules this process, and workers halt."""
+        self._empty()
+        clock, halts = StoryClock(self._engine, self._schema), Halts()
+        with clock.ruling(), halts.listening():
+            yield StoryInstallation(self.database, clock, halts)
+
+    def _empty(self) -> None:
+        with self._engine.begin() as connection:
+            # A worker of an earlier story that halts for ever holds no transaction, so nothing is waited for here.
+            for table in _TOLD:
+                connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            connection.exec_driver_sql(f"TRUNCATE {', '.join(_TOLD)}")
+            for table in _TOLD:
+                connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+@dataclass(frozen=True, slots=True)
+class StoryInstallation:
+    """What the workers of one story work with."""
+
+    database: Database
+    clock: StoryClock
+    halts: Halts
+
+    def worker(
+        self,
+        name: str,
+        queue: str,
+        gateways: Mapping[str, StoryGateway],
+        verdict: Callable[[Wanted], Verdict],
+        *,
+        policy: Policy,
+        lease_s: float,
+        draw: float,
+    ) -> SteppedWorker:
+        """A worker that has not begun: it takes up one job of the queue."""
+        parts = PipelineParts(
+            jobs=OneClaim(self.database, self.halts.come_by),
+            gateways=cast("Mapping[str, PaymentGateway]", gateways),
+            locks=AlwaysGrants(),
+            gates=StoryGates(verdict),
+            routing=lambda: RoutingTable(RoutingConfig(), 0, "file", frozenset()),
+            policy=policy,
+            hint=lambda queue: None,
+            worker=name,
+            lease_s=lease_s,
+            batch=1,
+            calls_in_flight=1,
+            run_limit_s=_RUN_LIMIT_S,
+            rng=_OneDraw(draw),
+        )
+        return self.halts.worker(name, lambda: _run(parts, queue))
+
+
+def _run(parts: PipelineParts, queue: str) -> None:
+    run(parts, queue)
+
+
+@contextmanager
+def story_tables(database_url: str, schema: str) -> Iterator[StoryTables]:
+    """Tables in a schema of this name, which is removed at the end."""
+    engine = create_engine(under_story_clock(database_url, schema), pool_size=8, max_overflow=0)
+    try:
+        install_clock(engine, schema)
+        migrate.upgrade(under_story_clock(database_url, schema))
+        yield StoryTables(engine, schema)
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        engine.dispose()
