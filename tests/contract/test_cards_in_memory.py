@@ -128,6 +128,7 @@ def intent(emulator: Sandbox) -> str:
     return sdk(emulator.url).v1.payment_intents.create({"amount": 1999, "currency": "usd"}).id
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_cards_however_their_calls_ended(
     stripe: Sandbox, adyen: Sandbox, braintree: Sandbox
 ) -> None:

@@ -62,6 +62,7 @@ class TestHowItStartsAndEnds:
             ended = aegis("emulator", "--port", port)
         assert (ended.returncode, port in ended.stderr) == (3, True)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("flags", "said"),
         [

@@ -157,6 +157,7 @@ def _namespaces(resolver: Path) -> list[str]:
     return ["unshare", "--map-root-user", "--net", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh"]
 
 
+@pytest.mark.slow
 def test_a_resolver_that_hangs_costs_its_own_calls_the_time_to_connect_and_others_nothing(
     tmp_path: Path,
 ) -> None:

@@ -25,6 +25,7 @@ def created(sandbox: Sandbox, **fields: Any) -> str:
     return str(answer.json["id"])
 
 
+@pytest.mark.slow
 def test_as_many_calls_as_two_worker_processes_may_have_under_way_are_all_answered(sandbox: Sandbox) -> None:
     address, request = urlsplit(sandbox.url), b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     with ExitStack() as connections:
@@ -242,6 +243,7 @@ class TestLedger:
             assert [row["captured"] for row in sandbox.booked(body["reference"])] == [1999]
             assert sandbox.post("/v1/charges", body, idempotency_key=key).body == first.body
 
+    @pytest.mark.slow
     def test_first_call_scripts_and_what_is_due_outlive_a_sigkill(self, tmp_path: Path) -> None:
         with running_sandbox(tmp_path) as sandbox:
             body = payment_body("tok_429")
@@ -339,6 +341,7 @@ class TestInstanceFaults:
 
 
 class TestWebhooks:
+    @pytest.mark.slow
     def test_each_status_change_is_sent_signed_and_retried_until_accepted(self, tmp_path: Path) -> None:
         secret = "whsec_test"
         flags = ("--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET", "--webhook-url")

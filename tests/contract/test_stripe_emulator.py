@@ -100,6 +100,7 @@ class TestOneIntentsWay:
             client.v1.refunds.create({"payment_intent": paid.id})
         assert error.value.code == "charge_already_refunded"
 
+    @pytest.mark.slow
     def test_a_refund_may_end_later_and_may_fail(self, client: stripe.StripeClient) -> None:
         ends = {
             "pm_card_pendingRefund": ("pending", "succeeded"),

@@ -47,6 +47,7 @@ def test_what_a_child_of_the_worker_warns_of_is_one_line_of_its_log(running: Ins
     assert "WRONGTYPE" in str(line["error"])
 
 
+@pytest.mark.slow
 def test_what_the_workers_parent_warns_of_is_one_line_of_its_log(running: Installation) -> None:
     logs = ProcessLogs(running.data_dir / "logs")
     thrown_away = "an entry of a queue is no message and is thrown away: JSONDecodeError"
@@ -56,6 +57,7 @@ def test_what_the_workers_parent_warns_of_is_one_line_of_its_log(running: Instal
     assert len(named(logs, "worker", thrown_away)) == 1
 
 
+@pytest.mark.slow
 def test_a_child_of_the_worker_that_dies_is_told_of_in_its_log(running: Installation) -> None:
     logs = ProcessLogs(running.data_dir / "logs")
     worker_pid = running.worker_pid()
@@ -88,6 +90,7 @@ def test_a_task_that_postgresql_keeps_from_its_work_is_one_line_of_the_workers_l
     assert logs.tracebacks() == []
 
 
+@pytest.mark.slow
 def test_what_beat_warns_of_is_one_line_of_its_log(running: Installation, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "celery", "--app", "aegis_worker.celery:app", "beat", "--pidfile="]
     # Nobody listens on port 1 of this machine.

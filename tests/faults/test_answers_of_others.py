@@ -137,6 +137,7 @@ def test_anothers_answer_of_the_same_amount_settles_nobody(
     assert {payment_of(database, payment_id).state for payment_id in ids} == {State.SUCCESS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [of_posts, of_look_ups, lambda rewrite: rewrite])
 @pytest.mark.parametrize(
     "tokens",

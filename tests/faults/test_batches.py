@@ -94,6 +94,7 @@ def test_a_batch_is_there_whole_or_not_at_all_when_the_api_dies_and_the_same_bod
     api.database.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.row(1)
 def test_a_batch_is_there_whole_or_not_at_all_when_the_api_dies_while_postgresql_writes_it(
     database_url: str,

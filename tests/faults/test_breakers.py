@@ -197,6 +197,7 @@ def test_a_breaker_that_is_open_when_redis_dies_stays_open(
     assert (view.state, view.shared) == (BreakerState.OPEN, False)
 
 
+@pytest.mark.slow
 @pytest.mark.row(48)
 def test_without_redis_a_gateway_that_is_well_again_is_found_to_be(
     worker: Callable[..., PipelineParts], valkey: EmbeddedValkey, sandboxes: SandboxPair, database: Database

@@ -80,6 +80,7 @@ def test_a_worker_that_died_while_it_closed_the_door_is_followed_by_one_that_ask
     assert [call.operation.value for call in gateway.calls] == ["process", "close"]
 
 
+@pytest.mark.slow
 @pytest.mark.row(75)
 def test_while_the_gateway_is_gone_the_payment_does_not_fail_and_the_door_is_closed_later(
     shop: SandboxShop,

@@ -65,6 +65,7 @@ def sandbox(tmp_path_factory):
         yield running
 
 
+@pytest.mark.slow
 @pytest.mark.row(26)
 def test_a_worker_that_was_frozen_past_its_lease_sends_nothing_when_it_goes_on(
     database, database_url, sandbox

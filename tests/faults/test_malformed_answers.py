@@ -97,6 +97,7 @@ def at_odds_with_the_ledgers(database: Database, sandboxes: SandboxPair) -> list
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [_param(name) for name in FORMS])
 def test_what_an_answer_turned_into_charges_nobody_twice_and_makes_nothing_said_that_is_not_so(
     database: Database, sandboxes: SandboxPair, proxy: MalformingProxy, parts: PipelineParts, name: str

@@ -115,6 +115,7 @@ def assert_all_charged_once(database: Database, ids: list[str], gateway: Scripte
     assert {story_of(database, id_)[-1] for id_ in ids} == {"SUCCEEDED"}
 
 
+@pytest.mark.slow
 @pytest.mark.row(70)
 @pytest.mark.parametrize("which", WHICH)
 def test_an_outage_of_commits_is_no_death_of_a_worker(database, which):

@@ -204,6 +204,7 @@ def test_a_poster_frozen_past_its_lease_changes_no_order_and_settles_nothing(
     assert settled == [{"seq": seq, "status": "delivered", "tries": 1} for seq in (1, 2, 3, 4)]
 
 
+@pytest.mark.slow
 @pytest.mark.row(56)
 def test_endpoints_that_fail_hang_or_redirect_hold_up_no_other_and_get_everything_in_the_end(
     database: Database, sink: Sink

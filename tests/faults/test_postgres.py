@@ -268,6 +268,7 @@ def test_a_reconciliation_whose_commit_was_not_heard_of_is_written_down_once(
     assert [row["id"] for row in rows(database, "SELECT id FROM reconciliation_runs")] == [found.id]
 
 
+@pytest.mark.slow
 @pytest.mark.row(21)
 def test_with_every_connection_taken_requests_are_told_to_come_back(database_url: str) -> None:
     api = start_api(database_url, pool_size=1)
@@ -414,6 +415,7 @@ def test_a_serialization_failure_is_written_again_and_the_gateway_is_not_called_
     assert len(gateway.calls) == gateway.charges_of(payment_id) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.row(22)
 def test_an_answer_waits_for_a_row_that_is_locked_for_longer_than_the_lock_timeout(
     database: Database, superuser: Superuser
@@ -463,6 +465,7 @@ def test_a_change_that_the_database_refuses_harms_no_other_of_its_batch(
     assert story_of(database, refused) == _CHARGED
 
 
+@pytest.mark.slow
 @pytest.mark.row(23)
 def test_a_read_only_database_is_a_503_at_intake_until_it_no_longer_is(
     api: Api, shop: Merchant, superuser: Superuser

@@ -104,6 +104,7 @@ def test_in_one_half_open_period_no_more_than_three_probes_are_sent(redis_url):
         assert max(sent) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.row(47)
 def test_the_permits_of_probing_processes_that_are_killed_come_free(redis_url):
     limits = BreakerLimits(open_s=0.1, probe_s=2.0)

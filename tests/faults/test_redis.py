@@ -55,6 +55,7 @@ def test_with_redis_frozen_payments_are_accepted_without_waiting_for_it(
     assert running.ended(running.accepted("tok_visa"))["state"] == "SUCCESS"
 
 
+@pytest.mark.slow
 @pytest.mark.row(11)
 def test_payments_end_though_redis_is_emptied_again_and_again(running: Installation) -> None:
     payment_ids = []

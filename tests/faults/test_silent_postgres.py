@@ -118,6 +118,7 @@ def test_a_request_that_postgresql_does_not_answer_is_a_503_and_the_next_is_acce
     assert [row["id"] for row in found] == [accepted.json["id"]]
 
 
+@pytest.mark.slow
 def test_every_thread_of_the_api_comes_back_and_none_of_the_old_connections_is_used_again(
     api: Api, shop: Merchant, proxy: TcpProxy, heal: Callable[[], None]
 ) -> None:
@@ -219,6 +220,7 @@ def test_a_worker_that_hears_nothing_of_its_commit_charges_once_and_loses_nothin
     assert [row["checks"] for row in attempts_of(database, payment_id)] == [0]
 
 
+@pytest.mark.slow
 def test_a_worker_whose_claim_is_not_answered_comes_back_and_works_after_it(
     database: Database, through: Database, proxy: TcpProxy, heal: Callable[[], None]
 ) -> None:

@@ -154,6 +154,7 @@ def test_a_charge_whose_reference_looks_like_a_card_is_in_doubt_and_not_lost(dat
 _SLOW = [pytest.param(status, marks=pytest.mark.slow) for status in (201, 401, 404, 422, 429)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [200, 402, 500, *_SLOW])
 @pytest.mark.parametrize("said", SAID[1:2])
 def test_a_gateway_that_answers_everything_with_a_card_leaves_none_of_it_anywhere(

@@ -83,6 +83,7 @@ def an_order(shop: Merchant, kind: str, payment_id: str) -> str:
     return str(shop.post(path, json={"amount": 500}, headers=headers).json["id"])
 
 
+@pytest.mark.slow
 @settings(
     max_examples=250,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

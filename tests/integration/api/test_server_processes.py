@@ -56,6 +56,7 @@ def test_a_worker_that_dies_is_replaced_and_the_others_go_on(shop: Shop) -> None
     assert shop.send(PING).status == 200
 
 
+@pytest.mark.slow
 def test_the_workers_end_when_their_main_process_was_killed(shop: Shop) -> None:
     workers = workers_of(shop)
     psutil.Process(shop.api.pid).kill()
@@ -66,6 +67,7 @@ def test_the_workers_end_when_their_main_process_was_killed(shop: Shop) -> None:
         again.bind(("127.0.0.1", shop.api.port))
 
 
+@pytest.mark.slow
 def test_clients_that_went_away_before_their_answer_get_one_payment_for_each_key_when_they_ask_again(
     shop: Shop,
 ) -> None:
@@ -80,6 +82,7 @@ def test_clients_that_went_away_before_their_answer_get_one_payment_for_each_key
     assert len({answer.json["id"] for answer in answers}) == shop.payments() == 20
 
 
+@pytest.mark.slow
 def test_at_term_requests_in_flight_are_answered_and_nothing_new_is_taken(shop: Shop) -> None:
     waiting = POST + b"Prefer: wait=2\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
     with shop.api.connection() as in_flight, shop.api.connection() as idle, shop.api.connection() as stalled:
@@ -105,6 +108,7 @@ def refuses(port: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_every_line_of_its_log_has_our_form(shop: Shop) -> None:
     shop.send(PING)
     workers_of(shop)[0].kill()

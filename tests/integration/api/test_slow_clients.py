@@ -49,6 +49,7 @@ def sent(shop: Shop, raw: bytes) -> Iterator[socket.socket]:
         yield connection
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CROWDS)
 def test_a_ping_and_a_payment_are_answered_beside_a_crowd(shop: Shop, name: str) -> None:
     with gathered(shop.api.port, CROWDS[name]):
@@ -79,6 +80,7 @@ def test_a_body_that_stalls_is_answered_with_408_and_the_connection_is_closed(sh
     assert shop.payments() == before
 
 
+@pytest.mark.slow
 def test_a_body_that_drips_is_not_waited_for_either(shop: Shop) -> None:
     with sent(shop, HEAD + b"Content-Length: 90\r\n\r\n") as connection:
         ended = threading.Event()
@@ -134,6 +136,7 @@ def test_requests_without_a_key_hold_a_quarter_of_the_threads_at_most(shop: Shop
         assert read_answer(again).status in (401, 503)  # 503 until the two have seen that their clients left
 
 
+@pytest.mark.slow
 def test_half_of_the_threads_wait_for_payments_at_most(shop: Shop) -> None:
     raw = (
         HEAD + b"Prefer: wait=3\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY

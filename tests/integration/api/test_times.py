@@ -92,6 +92,7 @@ def odd_times(text: str, form: re.Pattern[str]) -> list[str]:
     return [found for found in ANY_TIME.findall(text) if not form.fullmatch(found)]
 
 
+@pytest.mark.slow
 def test_every_command_writes_times_in_one_form_and_in_utc(aegis: Aegis, told: dict[str, str]) -> None:
     seen = 0
     for command in commands(told):
@@ -163,6 +164,7 @@ def paths(api: Api, told: dict[str, str]) -> list[tuple[Merchant, str]]:
     return [(shop, path) for path in of_shop] + [(night, path) for path in of_night]
 
 
+@pytest.mark.slow
 def test_the_stream_and_webhooks_tell_an_event_with_the_time_that_the_api_tells(
     told: dict[str, str], database_url: str, redis_url: str
 ) -> None:
@@ -177,6 +179,7 @@ def test_the_stream_and_webhooks_tell_an_event_with_the_time_that_the_api_tells(
     assert all(event["created_at"] == by_api[event["id"]] for event in by_stream)
 
 
+@pytest.mark.slow
 def test_a_time_with_an_offset_is_told_in_utc(aegis: Aegis, told: dict[str, str]) -> None:
     moment = (datetime.now(UTC) - timedelta(hours=5)).replace(microsecond=0)
     for offset in (UTC, INDIA, timezone(-timedelta(hours=9, minutes=30)), timezone.max, timezone.min):

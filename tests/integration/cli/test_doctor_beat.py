@@ -61,6 +61,7 @@ def reconciled(aegis: Aegis, database: Database, ago_s: int) -> None:
     database.run(lambda connection: connection.exec_driver_sql(aged))
 
 
+@pytest.mark.slow
 def test_a_beat_that_sends_nothing_any_more_is_named_and_not_the_workers(
     client: Redis, aegis: Aegis, database: Database, judged: Callable[[], dict[str, Any]]
 ) -> None:

@@ -59,6 +59,7 @@ def held(shop: Merchant) -> str:
     return str(payment["id"])
 
 
+@pytest.mark.slow
 def test_a_hold_is_captured_in_parts_released_and_refunded(
     aegis: Aegis, shop: Merchant, sandbox: Sandbox
 ) -> None:

@@ -460,6 +460,7 @@ def test_the_api_is_not_served_with_numbers_that_are_none(name: str, value: str)
     assert refusal_of("web", name, value).startswith(f"aegis: {name} must be")
 
 
+@pytest.mark.slow
 def test_a_process_says_at_its_start_which_variable_nothing_reads(tmp_path: Path) -> None:
     out = (tmp_path / "out").open("w+b")
     command = PROCESSES["web"]

@@ -71,6 +71,7 @@ def test_a_command_whose_reader_is_gone_ends_with_0_and_says_nothing(
     assert not [line for line in said.splitlines() if line.startswith("Exception ignored")]
 
 
+@pytest.mark.slow
 def test_what_a_command_did_stays_done_when_its_reader_is_gone(database: Database) -> None:
     assert run_for_nobody("keys", "create", "--merchant", "shop")[0] == 0
     (key,) = rows(database, "SELECT merchant_id FROM api_keys")

@@ -132,6 +132,7 @@ def test_a_dispute_is_heard_of_answered_at_the_gateway_and_won(place: Place) -> 
     assert row_is_fold(place.api.database, payment_id)
 
 
+@pytest.mark.slow
 def test_a_dispute_that_is_lost_leaves_nothing_to_refund(place: Place) -> None:
     payment_id = place.pay("tok_dispute_lost_0")
     place.dispute_becomes(payment_id, "lost")
@@ -144,6 +145,7 @@ def test_a_dispute_that_is_lost_leaves_nothing_to_refund(place: Place) -> None:
     assert row_is_fold(place.api.database, payment_id)
 
 
+@pytest.mark.slow
 def test_a_warning_is_ended_by_a_refund(place: Place) -> None:
     payment_id = place.pay("tok_dispute_warning")
     place.dispute_becomes(payment_id, "warning")

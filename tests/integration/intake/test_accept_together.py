@@ -157,6 +157,7 @@ def test_keys_held_elsewhere_hold_up_nobody_else(web: Database, database: Databa
     assert len(rows(web, "SELECT id FROM payments")) == 40 + len(answers) - len(refused)
 
 
+@pytest.mark.slow
 def test_of_many_who_wait_for_one_key_each_is_told_that_it_is_in_progress(
     web: Database, database: Database, intake: Intake
 ) -> None:
@@ -198,6 +199,7 @@ def test_where_a_leader_dies_its_followers_are_accepted_all_the_same(web: Databa
     assert not intake.accept(a_command("later")).replayed
 
 
+@pytest.mark.slow
 def test_where_the_connection_is_cut_everyone_is_accepted_once(
     web: Database, database: Database, intake: Intake
 ) -> None:
@@ -227,6 +229,7 @@ def test_where_the_connection_is_cut_everyone_is_accepted_once(
     assert len(rows(database, "SELECT id FROM payments")) == 80 == len(set(ids))
 
 
+@pytest.mark.slow
 def test_processes_that_accept_the_same_keys_make_one_payment_of_each(
     database_url: str, database: Database
 ) -> None:

@@ -227,6 +227,7 @@ def test_a_payment_locked_by_another_worker_is_handed_back_untouched(database, r
     assert redis.keys("aegis:lock:*") == []
 
 
+@pytest.mark.slow
 def test_a_dead_redis_does_not_stop_payments(database):
     payment_id = accept_one(database).payment.id
     nobody = Redis(host="127.0.0.1", port=1, socket_connect_timeout=0.3)

@@ -56,6 +56,7 @@ def test_backlogs_get_equal_shares_and_what_is_left_over_goes_to_the_oldest(data
     assert shares(claim_some(database, 11)) == {"m_a": 5, "m_b": 3, "m_c": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 7, 32])
 def test_with_many_backlogs_every_merchant_is_served_within_the_bound(database, limit):
     merchants = [f"m_{number:03}" for number in range(60)]

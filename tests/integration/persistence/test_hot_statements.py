@@ -158,6 +158,7 @@ def test_planned_anew_for_tables_that_were_empty(database: Database) -> None:
     assert too_much(scans_of_use(database)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [0, 1, BATCH])
 def test_even_a_plan_for_empty_tables_reads_no_more(database: Database, before: int) -> None:
     keep_plans(database, for_s=FOR_EVER)

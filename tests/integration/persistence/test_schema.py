@@ -39,6 +39,7 @@ def test_every_check_constraint_of_the_tables_is_in_the_database(database):
     assert {(row["table"], row["conname"]) for row in found} == declared
 
 
+@pytest.mark.slow
 def test_down_to_base_and_up_again(database, database_url):
     migrate.downgrade(database_url)
     tables = rows(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")

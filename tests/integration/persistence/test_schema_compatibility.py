@@ -112,6 +112,7 @@ def test_older_code_goes_on_with_a_newer_schema_that_serves_it(
     assert (schema["verdict"], schema["seen"].startswith("at 9999, newer")) == ("ok", True)
 
 
+@pytest.mark.slow
 def test_older_code_is_not_ready_for_a_newer_schema_that_does_not_serve_it_and_says_so(
     api: Api, aegis: Aegis, migrated_by_a_later_version: Callable[[str], None]
 ) -> None:
@@ -157,6 +158,7 @@ def test_code_whose_schema_is_older_is_not_ready_and_says_to_migrate(
     assert api.app.test_client().get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_worker_that_runs_learns_of_a_schema_that_no_longer_serves_it(
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,

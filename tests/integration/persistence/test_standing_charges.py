@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -119,6 +120,7 @@ def made(calls: list[tuple[Any, ...]]) -> list[Attempt]:
     ]
 
 
+@pytest.mark.slow
 @GENERATED
 @given(calls=CALLS)
 def test_whoever_reads_attempts_reads_the_same_ones(database: Database, calls: list[tuple[Any, ...]]) -> None:

@@ -294,6 +294,7 @@ def test_what_adyen_can_not_carry_out_fails(shop: Shop, kind: Any) -> None:
     assert row_is_fold(shop.database, payment_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "token", "code"),
     [

@@ -156,6 +156,7 @@ def ends_in_one_charge(shop: Shop, seed: int) -> str:
     return "event" if charge["sends"] == 1 else "key"
 
 
+@pytest.mark.slow
 def test_a_timeout_ends_in_one_charge_by_key_or_event(shop: Shop) -> None:
     for seed in (2, 10, 12, 13, 14):  # those that take the emulator no seconds
         ends_in_one_charge(shop, seed)

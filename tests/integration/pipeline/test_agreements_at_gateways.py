@@ -57,6 +57,7 @@ def pay(database: Database, key: str, *gateways: LoadedGateway, **terms: Any) ->
     return payment_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second"), [("stripe", "adyen"), ("adyen", "braintree"), ("braintree", "stripe")]
 )

@@ -138,6 +138,7 @@ def told(database: Database, payment_id: str) -> list[str]:
     return [event.type.value for event in events_of(database, payment_id)]
 
 
+@pytest.mark.slow
 def test_a_refund_that_fails_after_it_had_succeeded_is_told_and_taken_back(
     database: Database, place: Place
 ) -> None:
@@ -176,6 +177,7 @@ def test_a_refund_in_the_dashboard_becomes_an_entity_of_the_gateways_origin_once
     assert row_is_fold(database, payment_id)
 
 
+@pytest.mark.slow
 def test_a_pending_refund_in_the_dashboard_reserves_its_amount_until_it_ends(
     database: Database, place: Place
 ) -> None:
@@ -372,6 +374,7 @@ def test_the_audit_names_what_is_not_known_yet_and_reconciliation_has_it_written
     assert audit_all(parts, ask_gateways=True).violations == []
 
 
+@pytest.mark.slow
 def test_three_captures_and_three_refunds_of_which_one_pends_and_one_fails_late_add_up_at_every_step(
     database: Database, place: Place
 ) -> None:

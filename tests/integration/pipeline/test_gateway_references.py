@@ -214,6 +214,7 @@ class TestFromBeforeTheConstraint:
         migrate.upgrade(database_url)
         return ids
 
+    @pytest.mark.slow
     def test_the_migration_gives_it_to_one_and_the_audit_reports_the_others(
         self, database: Database, database_url: str
     ) -> None:

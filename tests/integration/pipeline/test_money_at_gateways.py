@@ -88,6 +88,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("change", "found"), OTHERS)
 def test_money_that_changed_at_the_gateway_after_success_is_reported_by_sync_reconcile_and_audit(
     database: Database, books: Books, change: str, found: str

@@ -114,6 +114,7 @@ def test_an_approval_that_comes_after_the_payment_was_cancelled_moves_nothing(sh
     assert row_is_fold(shop.database, payment_id)
 
 
+@pytest.mark.slow
 def test_an_approval_that_paypal_reverses_fails_the_payment_with_nothing_moved(shop: Shop) -> None:
     payment_id = shop.pay_by_wallet(minor=REVERSED_SOON)
     shop.approves(payment_id)
@@ -134,6 +135,7 @@ def test_a_card_that_has_to_be_authenticated_is_charged_afterwards(shop: Shop) -
     assert shop.booked(payment_id) == [("succeeded", 1999, 0)]
 
 
+@pytest.mark.slow
 def test_a_capture_that_is_pending_is_settled_when_paypal_tells(shop: Shop) -> None:
     payment_id = shop.pay("tok_pending_1")
     assert shop.state(payment_id) is State.PROCESSING

@@ -227,6 +227,7 @@ def test_a_capture_of_a_hold_in_doubt_is_no_second_one(shop: Shop, token: str) -
     assert row_is_fold(shop.database, payment_id)
 
 
+@pytest.mark.slow
 def test_a_cancelled_hold_is_pending_until_razorpay_gives_it_back(shop: Shop) -> None:
     payment_id = shop.paid(token="tok_hold_2", capture_method="manual")
     void = ordering(shop.database, shop.gateway, payment_id, VOID)

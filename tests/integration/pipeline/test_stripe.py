@@ -240,6 +240,7 @@ def test_what_was_captured_stays_when_the_rest_is_cancelled(
     assert row_is_fold(database, payment_id)
 
 
+@pytest.mark.slow
 def test_a_pending_refund_is_asked_for_by_its_own_id_until_it_has_ended(
     database: Database, emulator: Sandbox, gateway: LoadedGateway
 ) -> None:

@@ -162,6 +162,7 @@ def stripe_at(url: str) -> LoadedGateway:
     return LoadedGateway(StripeAdapter(GatewayConfig("stripe", "stripe", url, STRIPE_KEY, timeout_s=20.0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", SAID_OF_STRIPES_TOKEN)
 def test_a_token_of_stripe_never_reaches_a_lenient_sandbox_while_stripe_is_down(
     database_url: str, database: Database, tmp_path: Path, said: dict[str, Any]
@@ -179,6 +180,7 @@ def test_a_token_of_stripe_never_reaches_a_lenient_sandbox_while_stripe_is_down(
     assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "gateway_unavailable")
 
 
+@pytest.mark.slow
 def test_tokens_of_stripe_wait_for_stripe_while_it_answers_503_and_are_charged_there_once(
     database_url: str, database: Database, tmp_path: Path
 ) -> None:

@@ -132,6 +132,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", HOSTILE)
 def test_a_pattern_with_too_many_ways_to_match_holds_up_neither_the_simulation_nor_a_worker(
     api: Api, gateways: list[ScriptedGateway], pattern: str

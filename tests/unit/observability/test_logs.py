@@ -62,6 +62,7 @@ def test_what_nobody_caught_is_one_json_line_with_its_traceback_and_without_secr
     assert "ValueError: card [hidden]" in event["exception"]
 
 
+@pytest.mark.slow
 def test_a_child_of_the_pool_that_died_is_told_of() -> None:
     told = """
 from billiard import util

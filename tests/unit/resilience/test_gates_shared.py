@@ -39,6 +39,7 @@ def test_no_more_calls_are_out_than_a_gateway_takes_over_all_processes(clock):
     assert [verdict.refused_by for verdict in verdicts] == [None, "limit", "limit"]
 
 
+@pytest.mark.slow
 def test_no_more_calls_begin_in_a_second_than_a_gateway_takes_over_all_processes(clock):
     bank = Rig(clock, calls_per_s=20)
     begun = []
@@ -109,6 +110,7 @@ def test_what_does_not_fit_comes_back_at_the_rate_at_which_calls_are_made(clock)
     assert waits[-1] == pytest.approx(30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", [{"max_concurrent": 2}, {"share": 2, "lane_share": 2}])
 def test_who_waits_for_calls_that_hang_asks_ever_less_often(clock, full):
     """A gateway that was quick: at its rate, a few payments would ask a thousand times a second until it answers again."""
@@ -317,6 +319,7 @@ def test_what_is_known_is_looked_up_twice_a_second_at_most_but_for_what_this_pro
     assert others.health()["bank"].state is OPEN
 
 
+@pytest.mark.slow
 def test_operators_see_what_is_out(clock):
     bank = Rig(clock, limits=BreakerLimits(tighten=0))
     bank.calls(OK, FAILED, Said.UNKNOWN, OK)

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 
 import fakeredis
+import pytest
 from support.gates_on_fake_redis import CHARGE, Clock, gate
 from support.plain_payment import a_payment
 from support.routing_inputs import candidates, routing
@@ -61,6 +62,7 @@ class Shop:
         return first
 
 
+@pytest.mark.slow
 def test_a_gateway_that_has_healed_gets_its_traffic_back_even_where_nothing_is_explored(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("time.time", clock)

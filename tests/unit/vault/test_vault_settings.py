@@ -43,6 +43,7 @@ def test_keys_may_come_from_a_file_with_a_line_each(tmp_path: Path) -> None:
     assert vault.keys.sealing[0].key == b"a" * 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environ", "said"),
     [

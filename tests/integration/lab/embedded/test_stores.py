@@ -45,6 +45,7 @@ def data_dir() -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.slow
 def test_what_was_written_is_there_after_a_stop_and_a_start_under_the_same_urls(data_dir: Path) -> None:
     with Stores(data_dir, environ={}) as first:
         urls = first.start()
@@ -58,6 +59,7 @@ def test_what_was_written_is_there_after_a_stop_and_a_start_under_the_same_urls(
         assert redis.Redis.from_url(urls.redis_url).get("kept") == b"7"
 
 
+@pytest.mark.slow
 def test_after_a_crash_both_come_back_on_their_ports_with_what_was_committed(data_dir: Path) -> None:
     with Stores(data_dir, environ={}) as stores:
         urls = stores.start()
@@ -153,6 +155,7 @@ def test_database_url_and_redis_url_win_and_then_nothing_is_started(data_dir: Pa
     assert list(data_dir.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_redis_url_alone_leaves_postgresql_embedded(data_dir: Path) -> None:
     with Stores(data_dir, environ={"REDIS_URL": "redis://cache.example/1"}) as stores:
         urls = stores.start()
@@ -191,6 +194,7 @@ def test_passwords_are_in_files_of_their_owner_and_on_no_command_line(stores: St
                 assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 def test_a_killed_parent_leaves_no_server_and_no_child_behind(data_dir: Path) -> None:
     parent = subprocess.Popen(

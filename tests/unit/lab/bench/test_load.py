@@ -138,12 +138,14 @@ def test_connections_are_kept_alive() -> None:
     assert sent.started_at <= min(due for _, due, _ in sent.answers) <= sent.ended_at
 
 
+@pytest.mark.slow
 def test_a_server_that_closes_gets_a_new_connection_for_each() -> None:
     with a_server(lambda connection, index: CLOSING) as (port, _):
         sent = run(a_plan(port))
     assert (len(sent.answers), sent.connections_opened, sent.errors) == (6, 6, {})
 
 
+@pytest.mark.slow
 def test_a_kept_connection_that_the_server_closed_is_no_error() -> None:
     with a_server(lambda connection, index: OK if index == 0 else None) as (port, _):
         sent = run(a_plan(port, connections=1))
@@ -170,6 +172,7 @@ def test_a_port_where_nobody_listens_is_an_error_for_each() -> None:
     assert (sent.answers, sent.errors) == ([], {"ConnectionRefusedError": 6})
 
 
+@pytest.mark.slow
 def test_latency_in_an_open_loop_counts_from_when_the_request_was_due() -> None:
     first_may_go = threading.Event()
 
