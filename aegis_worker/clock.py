@@ -7,6 +7,7 @@ machines PostgreSQL's clock counts; its times are converted to this clock when t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 def _clock() -> int:
@@ -23,8 +24,17 @@ def _clock() -> int:
 
 
 _CLOCK = _clock()
+_offset_s: Callable[[], float] | None = None
 
 
 def clock_s() -> float:
     """Seconds since some moment before this process began."""
+    if _offset_s is not None:
+        return time.clock_gettime(_CLOCK) + _offset_s()
     return time.clock_gettime(_CLOCK)
+
+
+def put_off(offset_s: Callable[[], float] | None) -> None:
+    """Have this process's clock be wrong by so much, for who tries out what comes of that; None: right again."""
+    global _offset_s
+    _offset_s = offset_s

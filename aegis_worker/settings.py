@@ -150,6 +150,9 @@ class Settings:
     audit_budget_s: float
     audit_overdue_s: float
     audit_undelivered_s: float
+    chaos: Path | None
+    chaos_allow_production: bool
+    chaos_sha256: str
 
     @property
     def is_production(self) -> bool:
@@ -206,6 +209,9 @@ def load_settings() -> Settings:
             audit_budget_s=env.float("AEGIS_AUDIT_BUDGET_S", 5.0),
             audit_overdue_s=env.float("AEGIS_AUDIT_OVERDUE_S", 900.0),
             audit_undelivered_s=env.float("AEGIS_AUDIT_UNDELIVERED_S", 21_600.0),
+            chaos=Path(chaos) if (chaos := env.str("AEGIS_CHAOS", "")) else None,
+            chaos_allow_production=env.bool("AEGIS_CHAOS_ALLOW_PRODUCTION", False),
+            chaos_sha256=env.str("AEGIS_CHAOS_SHA256", ""),
         )
     except EnvError as error:
         raise ConfigurationError(

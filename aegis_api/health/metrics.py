@@ -40,8 +40,9 @@ def metrics() -> Response:
 
     For each gateway: score, breakers, calls of the last hour, latencies, calls under way, and whether it is paused. For
     each queue: due jobs. For each sink: events not delivered yet and their age. Also webhook deliveries by status, reviews
-    and their age, disputes that wait for evidence and the next deadline. If `AEGIS_METRICS_TOKEN` is set, the request must
-    carry it. If it is not set, this route does not exist in production and needs no token in any other environment.
+    and their age, disputes that wait for evidence and the next deadline, and what a chaos plan injected. If
+    `AEGIS_METRICS_TOKEN` is set, the request must carry it. If it is not set, this route does not exist in production and
+    needs no token in any other environment.
     """
     _check_token()
     web = parts().web
@@ -49,7 +50,7 @@ def metrics() -> Response:
         with web.database.read() as connection:
             due = due_by_queue(connection, limit=MOST_DUE)
             waiting = waiting_numbers(connection)
-        text = metrics_text(web.gateway_reports(), due, waiting)
+        text = metrics_text(web.gateway_reports(), due, waiting, web.injected())
     except DatabaseUnavailable:
         text = metrics_text(None, None)
     return Response(text, content_type=CONTENT_TYPE)

@@ -7,7 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from .marks import joined
 from .outcomes import Operation
 from .retries import NotSentKind
 
@@ -65,6 +67,7 @@ class StoredOutcome(Struct, frozen=True):
       step goes on: the payer has had it, and may act on it as long as the gateway lets anybody.
     - declined: `code`, `category`, `advised_action`, `gateway`, `gateway_code`, `message`, as `domain.declines` has them.
     - a person decided: `decided_by`, and how far gateways confirmed it, `checked`.
+    - `injected`: what was injected into its calls on purpose, in words. It stays, whatever came of the attempt since.
 
     `unread`: what stands there besides, such as nulls and what another version wrote; it is kept and written back.
     """
@@ -87,6 +90,7 @@ class StoredOutcome(Struct, frozen=True):
     message: str | None = None
     decided_by: str | None = None
     checked: str | None = None
+    injected: str | None = None
     unread: tuple[tuple[str, Any], ...] = ()
 
     @classmethod
@@ -112,6 +116,11 @@ class StoredOutcome(Struct, frozen=True):
         """What is stored of a refusal, described by `domain.declines.describe_error`; its nulls are stored, too."""
         by = {} if decided_by is None else {"decided_by": decided_by, "checked": checked}
         return cls.from_json({**error, **by})
+
+    def marked(self, earlier: StoredOutcome, injected: str | None = None) -> StoredOutcome:
+        """The same, with what was injected before, of which `earlier` tells, and now."""
+        marks = joined(earlier.injected, injected)
+        return self if marks == self.injected else replace(self, injected=marks)
 
     @property
     def decline_code(self) -> str:
@@ -147,6 +156,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "message": str,
     "decided_by": str,
     "checked": str,
+    "injected": str,
 }
 _WORDS: dict[str, dict[str, StrEnum]] = {
     "kind": {word.value: word for word in NotSentKind},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -22,7 +23,7 @@ from aegis_worker.gateways.kit.probing import Probed, Standing, clock_ahead_s
 from aegis_worker.gateways.registry import load_adapters
 from aegis_worker.gateways.requests import DisputeQuery, GatewayRequest, StatusQuery
 
-from .driver import Notes, ReadTold, make, nothing_told
+from .driver import Client, Notes, ReadTold, make, nothing_told
 from .engine import ENGINE, STUCK, Engine, wait_for
 from .noting import Noting
 from .opening import Opener, OpensCard, no_vault
@@ -74,7 +75,7 @@ class LoadedGateway:
         self.capabilities = adapter.capabilities
         self._adapter, self._engine, self._read_told = adapter, engine, read_told
         self._opener = opener or Opener()
-        self._client = _Client(adapter.config, engine, ca_bundle)
+        self._client: Client = _Client(adapter.config, engine, ca_bundle)
         self._noting = Noting(adapter.allow_list)
 
     def send(
@@ -155,6 +156,12 @@ class LoadedGateway:
     def answer_challenge(self, query: Mapping[str, str]) -> str:
         """What a GET of the webhooks' address is answered with. Raises `errors.InvalidWebhook`."""
         return self._adapter.answer_challenge(query)
+
+    def through(self, wrap: Callable[[Client], Client]) -> LoadedGateway:
+        """The same gateway, whose calls go through what `wrap` makes of its client."""
+        other = copy(self)
+        other._client = wrap(self._client)
+        return other
 
     def close_connections(self) -> None:
         """Close kept-alive connections, unless some are in use."""

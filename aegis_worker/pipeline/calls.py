@@ -8,6 +8,7 @@ from collections.abc import Callable
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.exchanges import Note
+from aegis_worker.domain.marks import Marks
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.exchange.engine import ENGINE
@@ -36,6 +37,7 @@ def begin_call(
     send_until_s: float,
     done: Done,
     note: Note | None = None,
+    marks: Marks | None = None,
 ) -> None:
     """Ask, or send unless `clock_s()` is past `send_until_s`: then `done` is told None, and nothing has left.
 
@@ -43,10 +45,11 @@ def begin_call(
     nothing, and may have decided by it; a call that leaves now could be a charge that nobody waits for. And a repeat could
     find its key forgotten. The engine looks at the clock once more just before the first byte leaves; a freeze between that
     look and the byte is what no client can rule out. `note` is told of each exchange with the gateway.
+    `marks`: what is done to the call on purpose.
     """
     before, _ = _POINTS[type(step)]
     crash_point(before)
-    call = _Call(gateway, step, send_until_s, done, note)
+    call = _Call(gateway, step, send_until_s, done, note, marks)
     if call.may_leave():
         call.begin()
     else:
@@ -68,9 +71,10 @@ class _Call:
         send_until_s: float,
         done: Done,
         note: Note | None,
+        marks: Marks | None,
     ) -> None:
         self._gateway, self._step, self._send_until_s, self._done = gateway, step, send_until_s, done
-        self._note = note
+        self._note, self._marks = note, marks
         self._started, self._asked_at_s = time.monotonic(), clock_s()
         self._pauses = list(_PAUSES_S)
         self._earlier: Outcome | Lookup | None = None
@@ -120,7 +124,9 @@ class _Call:
         _, after = _POINTS[type(self._step)]
         crash_point(after)
         latency_ms = (time.monotonic() - self._started) * 1000
-        self._done(Answer(discreet(outcome), latency_ms, isinstance(self._step, Ask), self._asked_at_s))
+        injected = None if self._marks is None else self._marks.text
+        looked_up = isinstance(self._step, Ask)
+        self._done(Answer(discreet(outcome), latency_ms, looked_up, self._asked_at_s, injected))
 
 
 def _may_repeat(step: Send | SendAgain | Ask, outcome: Outcome | Lookup) -> bool:

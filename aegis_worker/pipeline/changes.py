@@ -77,7 +77,7 @@ def in_doubt_instead(work: Work, change: Change, policy: Policy) -> Decided:
         refused,
         status=AttemptStatus.UNKNOWN,
         gateway_ref=None,
-        outcome=StoredOutcome(reason=reason),
+        outcome=StoredOutcome(reason=reason).marked(refused.outcome),
         sent_again=False,
         not_found=False,
         recheck_in_s=None,

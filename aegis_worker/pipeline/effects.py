@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point, reached, reached_closing
 from aegis_worker.domain.card_networks import CardHistory, card_verdict
+from aegis_worker.domain.marks import Marks
 from aegis_worker.errors import DatabaseUnavailable
 
 from .advance import advance, send_until_s
@@ -39,7 +40,7 @@ from .held import (
 from .lookout import Lookout
 from .parts import PipelineParts, RunReport
 from .window import Window
-from .work import Rest
+from .work import Ask, Rest
 from .writing import Written, hint_at_late_charges, persist
 
 log = structlog.get_logger(__name__)
@@ -201,7 +202,13 @@ class Effects:
             gateway = self._parts.gateways[held.work.subject.gateway]
             until_s = send_until_s(held.work, step, gateway.config.slowest_call_s)
             note = self._parts.exchanges.noting(held.work.payment.id, held.work.subject, step)
-            self._window.send(held, gateway, step, until_s, note)
+            marks = None
+            if self._parts.disturbs is not None:
+                marks = Marks()
+                gateway = self._parts.disturbs(
+                    gateway, held.work.payment, held.work.subject, isinstance(step, Ask), marks
+                )
+            self._window.send(held, gateway, step, until_s, note, marks)
 
     def _complain(self) -> None:
         for held, complaint in self._take(Complain):

@@ -6,9 +6,12 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.jobs import ClaimedJob
+from aegis_worker.domain.marks import Marks
+from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingTable
@@ -41,6 +44,10 @@ class Locks(Protocol):
         """Let go of the payments."""
 
 
+# The gateway as it is for one call about this attempt, which may be a look-up (the flag); marks learn what is done to it.
+Disturbs: TypeAlias = Callable[[PaymentGateway, Payment, Attempt, bool, Marks], PaymentGateway]
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineParts:
     """What the pipeline works with. `hint(queue)` tells other workers that more is due there. `routing()` is what is
@@ -49,7 +56,7 @@ class PipelineParts:
     `owed`: claims that a run could not give back, because PostgreSQL was away. `hold_hints(queue)` keeps everybody's
     hints for the queue back for 2 s, or until `clear_hint(queue)`. `tail`: the calls that runs left in flight. `exchanges`:
     what went out and came back, by default not noted. `settle_cards(tokens)` has the card vault forget what the payments
-    of these cards need no more.
+    of these cards need no more. `disturbs`: breaks calls on purpose, by a plan; None: nothing does.
     """
 
     jobs: JobStore
@@ -72,6 +79,7 @@ class PipelineParts:
     tail: Tail = field(default_factory=Tail)
     exchanges: Exchanges = field(default_factory=lambda: Exchanges(None))
     settle_cards: Callable[[Sequence[str]], None] = _no_cards
+    disturbs: Disturbs | None = None
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from itertools import count
 from queue import Empty, SimpleQueue
 
 from aegis_worker.domain.exchanges import Note
+from aegis_worker.domain.marks import Marks
 from aegis_worker.gateways.base import PaymentGateway
 
 from .calls import begin_call
@@ -65,11 +66,12 @@ class Window:
         step: Send | SendAgain | Ask,
         send_until_s: float,
         note: Note | None,
+        marks: Marks | None = None,
     ) -> None:
         """Have the call made; see `calls.begin_call`."""
         number = next(self._numbers)
         self._calls[number] = held
-        begin_call(gateway, step, send_until_s, partial(self._take, number), note)
+        begin_call(gateway, step, send_until_s, partial(self._take, number), note, marks)
 
     def _take(self, number: int, answer: Answer | BaseException | None) -> None:
         """Called where the call ended, mostly on the engine's thread."""

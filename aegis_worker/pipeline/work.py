@@ -147,12 +147,16 @@ Step = Send | SendAgain | Ask | Rest
 
 
 class Answer(Struct, frozen=True):
-    """What came back, how long it took, whether it was a look-up or the call itself, and when it left, by `clock_s`."""
+    """What came back, how long it took, whether it was a look-up or the call itself, and when it left, by `clock_s`.
+
+    `injected`: what was done to the call on purpose, in words.
+    """
 
     outcome: Outcome | Lookup
     latency_ms: float
     looked_up: bool
     asked_at_s: float
+    injected: str | None = None
 
 
 class Settled(Struct, frozen=True):

@@ -27,9 +27,13 @@ def metrics_text(
     reports: Sequence[GatewayReport] | None,
     jobs_due: Mapping[str, int] | None,
     waiting: WaitingNumbers | None = None,
+    injected: Mapping[tuple[str, str], int] | None = None,
 ) -> bytes:
-    """All metrics. An argument is None if the database could not be asked. Unknown figures are left out, never 0."""
-    told = [*_stores(reports), *_gateways(reports or ()), *_jobs(jobs_due)]
+    """All metrics. An argument is None if the database could not be asked. Unknown figures are left out, never 0.
+
+    `injected`: what was broken on purpose, by injection and kind.
+    """
+    told = [*_stores(reports), *_gateways(reports or ()), *_jobs(jobs_due), *_injected(injected or {})]
     return generate_latest(_Once([*told, *(_waiting(waiting) if waiting else ())]))
 
 
@@ -64,6 +68,19 @@ def _jobs(jobs_due: Mapping[str, int] | None) -> Iterator[Metric]:
     for queue in _JOB_QUEUES:
         due.add_metric([queue], jobs_due.get(queue, 0))
     yield due
+
+
+def _injected(counts: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
+    if not counts:
+        return
+    told = CounterMetricFamily(
+        "aegis_chaos_injections",
+        "How often each injection of a chaos plan has struck in the last week",
+        labels=["injection", "kind"],
+    )
+    for (name, kind), count in counts.items():
+        told.add_metric([name, kind], count)
+    yield told
 
 
 def _waiting(numbers: WaitingNumbers) -> Iterator[Metric]:

@@ -35,10 +35,13 @@ def in_hop(number: int) -> str:
 
 
 def of_attempt(attempt: Attempt) -> str:
-    """How the call ended, as far as is known."""
+    """How the call ended, as far as is known, and what was injected into it on purpose."""
     if attempt.status == AttemptStatus.APPROVED and not charges(attempt.operation):
-        return _DONE.get(attempt.operation, "approved")
-    return _OF_ATTEMPT[attempt.status](attempt.outcome)
+        told = _DONE.get(attempt.operation, "approved")
+    else:
+        told = _OF_ATTEMPT[attempt.status](attempt.outcome)
+    injected = attempt.outcome.injected
+    return f"{told}; injected: {injected}" if injected else told
 
 
 def of_error(error: Data | None) -> str | None:

@@ -79,7 +79,9 @@ def charged(
         charge.gateway,
         AttemptStatus.APPROVED,
         gateway_ref=answer.gateway_ref,
-        outcome=StoredOutcome(captured=answer.captured, decided_by=OPERATOR, checked=how),
+        outcome=StoredOutcome(captured=answer.captured, decided_by=OPERATOR, checked=how).marked(
+            charge.outcome
+        ),
         asked=how != "unanswered",
     )
     job = JobChange(
@@ -118,7 +120,7 @@ def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s:
             latest.number,
             latest.gateway,
             AttemptStatus.DECLINED,
-            outcome=StoredOutcome.of_error(error, decided_by=OPERATOR, checked=how),
+            outcome=StoredOutcome.of_error(error, decided_by=OPERATOR, checked=how).marked(latest.outcome),
             asked=latest in [said.call for said in says] and how != "unanswered",
             not_found=how == "not_found",
             recheck_in_s=recheck_in_s if may_have_charged(latest) else None,

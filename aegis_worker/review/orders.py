@@ -93,7 +93,7 @@ def _ended(
         call.gateway,
         status,
         gateway_ref=gateway_ref,
-        outcome=said,
+        outcome=said.marked(call.outcome),
         asked=how != "unanswered",
         not_found=how == "not_found",
     )

@@ -12,6 +12,7 @@ from aegis_worker.hints import NoHints
 from aegis_worker.observability.logs import configure_logs
 from aegis_worker.settings import Settings, load_settings, unknown_variables
 
+from .chaos import chaos_plan
 from .gateways import close_gateways, configured_gateways, configured_routing
 from .vault import refuse_unfit_vault
 from .worker import build_worker
@@ -29,6 +30,7 @@ def check_installation(*, for_worker: bool = False) -> Settings:
     check_crash_point(settings.environment)
     gateways = configured_gateways(settings)
     configured_routing(settings, gateways)
+    chaos_plan(settings)
     close_gateways(gateways)
     if for_worker:
         worker = build_worker(settings, hints=NoHints())

@@ -7,6 +7,7 @@ import socket
 
 from redis import Redis
 
+from aegis_worker.chaos.chaos import Chaos
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints, NoHints
 from aegis_worker.persistence.database import Database
@@ -35,6 +36,7 @@ def pipeline_parts(
     gates: Gates,
     hints: Hints | NoHints,
     vault: Vault | None,
+    chaos: Chaos | None = None,
 ) -> PipelineParts:
     """The parts that the pipeline works with. Raises ConfigurationError if routing or hooks can't be loaded."""
     name = f"{socket.gethostname()}:{os.getpid()}"
@@ -65,4 +67,5 @@ def pipeline_parts(
         routing_hooks=load_hooks(settings.routing_hooks),
         settle_cards=settling(vault),
         exchanges=Exchanges(PostgresExchanges(database) if settings.exchange_keep_d else None),
+        disturbs=None if chaos is None else chaos.around,
     )

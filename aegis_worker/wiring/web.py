@@ -9,6 +9,7 @@ from functools import cache
 from redis import Redis
 
 from aegis_worker.celery import app as celery_app
+from aegis_worker.chaos.tally import injected
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints
 from aegis_worker.persistence.database import Database
@@ -30,7 +31,7 @@ class Web:
     """The parts that the HTTP API works with.
 
     `gateways()` and `routing_file()` load theirs on the first call: that is after the fork, and few requests need them.
-    `vault`: None where no card numbers are taken.
+    `vault`: None where no card numbers are taken. `injected()`: how often injections of chaos plans struck, by id and kind.
     """
 
     settings: Settings
@@ -42,6 +43,7 @@ class Web:
     routing_file: Callable[[], RoutingConfig] = RoutingConfig
     gateway_reports: Callable[[], Sequence[GatewayReport]] = tuple
     vault: Vault | None = None
+    injected: Callable[[], Mapping[tuple[str, str], int]] = dict
 
 
 def build_web(settings: Settings | None = None) -> Web:
@@ -62,6 +64,7 @@ def build_web(settings: Settings | None = None) -> Web:
         gateway_reports=_gateway_reports(settings, database, redis, gateways),
         routing_file=cache(lambda: configured_routing(settings, gateways())),
         vault=vault,
+        injected=lambda: injected(redis),
     )
 
 

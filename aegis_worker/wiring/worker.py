@@ -29,12 +29,12 @@ from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings
 from aegis_worker.vault.vault import Vault
 
+from .chaos import configured_chaos, worker_database, worker_gates, worker_hints, worker_redis
 from .checks import check_leases, check_production
 from .delivery import outbox_drain, webhook_delivery, webhook_sender
 from .gateways import close_gateways, configured_gateways, gates_of
 from .pipeline import pipeline_parts
 from .review import review_parts
-from .stores import redis_client
 from .vault import built_vault, opening
 
 
@@ -81,16 +81,19 @@ class Worker:
 
 def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) -> Worker:
     """Build the parts of a worker from the given settings. Raises ConfigurationError if they contradict each other."""
-    database = Database.connect(settings, application="worker")
+    chaos = configured_chaos(settings)
+    database = worker_database(settings, chaos)
     vault = built_vault(settings)
     gateways = configured_gateways(settings, database, opens_card=opening(vault))
     sender = webhook_sender(settings)
     check_leases(settings, gateways, sender.longest_s)
     check_production(settings, gateways)
-    redis = redis_client(settings)
-    hints = hints or Hints(celery_app, redis)
+    redis = worker_redis(settings, chaos)
+    hints = hints or worker_hints(celery_app, redis, chaos)
     gates = gates_of(settings, redis, gateways)
-    pipeline = pipeline_parts(settings, database, redis, gateways, gates, hints, vault)
+    pipeline = pipeline_parts(
+        settings, database, redis, gateways, worker_gates(gates, chaos), hints, vault, chaos
+    )
     return Worker(
         settings=settings,
         database=database,

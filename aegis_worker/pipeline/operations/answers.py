@@ -30,12 +30,15 @@ def end_attempt(
 ) -> tuple[Work, AnswerAttempt]:
     """How the attempt stands after the answer, here and in the database.
 
-    `counts`: whether a look-up takes a rung of the ladder. What was once the payer's to do stays on record.
+    `counts`: whether a look-up takes a rung of the ladder. What was once the payer's to do stays on record, and so
+    does what was injected.
     """
     subject = work.subject
     asked, missing = answer.looked_up and counts, isinstance(answer.outcome, NotFound)
     if subject.outcome.action is not None and outcome.action is None:
         outcome = replace(outcome, action=subject.outcome.action)
+    if answer.injected is not None or subject.outcome.injected is not None:
+        outcome = outcome.marked(subject.outcome, answer.injected)
     after = replace(
         subject,
         status=status,
