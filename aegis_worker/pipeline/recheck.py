@@ -167,7 +167,9 @@ def _settle(
             is_heard = _is_asked_about(connection, row["payment_id"])
             found += is_heard
         names = {name: row[name] for name in ("payment_id", "operation", "number", "claimed_until")}
-        rows.append(names | _next(parts.ladder_s, row["rechecks"], row["age_s"] + elapsed_s, is_heard))
+        rows.append(
+            names | after_recheck(parts.ladder_s, row["rechecks"], row["age_s"] + elapsed_s, is_heard)
+        )
     connection.exec_driver_sql(_SETTLE, {"rows": json.dumps(rows)})
     return found
 
@@ -183,7 +185,13 @@ def _is_asked_about(connection: Connection, payment_id: str) -> bool:
     return has_ended is not None and sync_now(connection, payment_id)
 
 
-def _next(ladder_s: Sequence[float], rechecks: int, age_s: float, is_heard: bool) -> dict[str, float | None]:
+def after_recheck(
+    ladder_s: Sequence[float], rechecks: int, age_s: float, is_heard: bool
+) -> dict[str, float | None]:
+    """How often the charge was asked about by then, and in how many seconds it is asked about again, if at all. Pure.
+
+    `age_s`: since the answer by which it was given up. `is_heard`: whether this look-up told anything.
+    """
     done = rechecks + is_heard
     if not is_heard:
         return {"rechecks": done, "next_in_s": _PUT_OFF_S if age_s < 2 * ladder_s[-1] else None}

@@ -44,11 +44,21 @@ def routed(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]
             )
             if alike is not None:
                 alike[key] = decision
-        route = Route(_as_decided(job, decision), capabilities, configs, table.version)
+        route = Route(as_decided(job, decision), capabilities, configs, table.version)
         attempts = deciding_last(job.payment, job.attempts)
         held_until_s = job.claimed_at_s + parts.lease_s
         works.append(Work(job, job.payment, attempts, route, held_until_s=held_until_s))
     return works
+
+
+def as_decided(job: ClaimedJob, decision: Decision) -> Decision:
+    """For a payment that was routed before, the order of its first hop, of the gateways that may take it now."""
+    first = next((attempt.candidates for attempt in job.attempts if attempt.candidates), ())
+    if not first:
+        return decision
+    kept = [name for name in first if name in decision.candidates]
+    others = [name for name in decision.candidates if name not in first]
+    return Decision((*kept, *others), decision.left_out, decision.back_in_s, decision.strategy)
 
 
 def _first_turn(parts: PipelineParts, table: RoutingTable, jobs: Sequence[ClaimedJob]) -> int:
@@ -57,13 +67,3 @@ def _first_turn(parts: PipelineParts, table: RoutingTable, jobs: Sequence[Claime
     """
     untried = sum(not job.attempts for job in jobs)
     return parts.gates.turns(untried) if untried and needs_turn(table.config) else 0
-
-
-def _as_decided(job: ClaimedJob, decision: Decision) -> Decision:
-    """For a payment that was routed before, the order of its first hop, of the gateways that may take it now."""
-    first = next((attempt.candidates for attempt in job.attempts if attempt.candidates), ())
-    if not first:
-        return decision
-    kept = [name for name in first if name in decision.candidates]
-    others = [name for name in decision.candidates if name not in first]
-    return Decision((*kept, *others), decision.left_out, decision.back_in_s, decision.strategy)

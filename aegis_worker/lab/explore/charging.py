@@ -1,0 +1,203 @@
+"""The steps of a charge at a gateway, closing the door behind one, and giving a charge too many back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from aegis_worker.domain.outcomes import Approved, Declined, Operation, charges
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+
+from .fates import (
+    ARRIVALS,
+    CALLS,
+    CLOSED,
+    ERROR,
+    HARD,
+    LOOK_UPS,
+    LOST,
+    SOFT,
+    VERY_LATE,
+    Fate,
+    arrivals,
+    entered,
+    heard_or_lost,
+    kept_under,
+    looked_up,
+    never_arrives,
+    now_of,
+    said_of,
+)
+from .ledger import Entry, Kept, Ledger, OnItsWay, Status, hop_of, open_of_hop
+from .setups import GatewaySetup
+
+# Longer than any absence window that is explored, and shorter than charges that were given up are asked about.
+_VERY_LATE_S = 800.0
+_SAYS_NO = Declined(CLOSED, "closed")
+
+
+def _step(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:
+    """A step of a charge arrives, or not."""
+    yield from never_arrives(ledger)
+    yield from _late(ledger, setup, request)
+    key, operation = request.idempotency_key, request.operation
+    for before, arrived in arrivals(ledger):
+        kept = kept_under(arrived, setup, operation, key)
+        for fate in _new(arrived, setup, request) if kept is None else _again(arrived, kept, request):
+            yield replace(fate, how=f"{before}, {fate.how}") if before else fate
+
+
+def _again(ledger: Ledger, kept: Kept, request: GatewayRequest) -> Iterator[Fate]:
+    """The key is known: the call is answered as it was, by what stands under it."""
+    if kept.is_error:
+        yield Fate("its stored error again", 0, ERROR, ledger)
+        return
+    entry = ledger.find(request.idempotency_key, request.operation)
+    if entry is None:
+        raise AssertionError("unreachable: a key is kept with what was done under it")
+    for how, after, now in now_of(ledger, entry, manual=not request.capture):
+        said = said_of(now)
+        yield from heard_or_lost(how or "the same answer again", said, after)
+
+
+def _new(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:
+    key, operation = request.idempotency_key, request.operation
+    if hop_of(key) in ledger.closed:
+        yield from heard_or_lost("closed before", _SAYS_NO, ledger)
+        return
+    for how, status, code in _standings(setup, operation):
+        after = entered(
+            ledger, operation, key, request.amount.minor, status, capture=request.capture, code=code
+        )
+        yield from heard_or_lost(how, said_of(after.entries[-1]), after)
+        if status == "approved":
+            yield Fate(f"{how}, and answers 500", 1, ERROR, _under_error(after, key))
+    yield Fate("answers 500 and does nothing", 1, ERROR, _under_error(ledger, key))
+
+
+def _standings(setup: GatewaySetup, operation: Operation) -> Iterator[tuple[str, Status, str]]:
+    """How the gateway may take a step, with the code of a refusal."""
+    yield "approves", "approved", ""
+    if operation is Operation.INITIATE:
+        return
+    yield "declines softly", "declined", SOFT
+    if charges(operation):
+        yield "declines for good", "declined", HARD
+        if setup.decides_later:
+            yield "decides later", "pending", ""
+    if setup.payer:
+        yield "sends the payer away", "action", ""
+
+
+def _late(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:
+    """The call is not lost, only late."""
+    able, operation = setup.capabilities, request.operation
+    window_s = min(able.absence_window_s, _VERY_LATE_S)
+    one = OnItsWay(
+        operation,
+        request.idempotency_key,
+        request.capture,
+        request.amount.minor,
+        window_s,
+        able.keeps_key_s(operation),
+    )
+    yield Fate("is late", 1, LOST, replace(ledger, on_its_way=(*ledger.on_its_way, one)))
+    if charges(operation) and window_s < _VERY_LATE_S:
+        one = replace(one, until=_VERY_LATE_S)
+        yield Fate(
+            f"is {VERY_LATE}", 1, LOST, replace(ledger, on_its_way=(*ledger.on_its_way, one)), VERY_LATE
+        )
+
+
+def _under_error(ledger: Ledger, key: str) -> Ledger:
+    kept = tuple(one for one in ledger.kept if one.key != key)
+    return replace(ledger, kept=(*kept, Kept(key, 0.0, is_error=True)))
+
+
+def _step_arrives(ledger: Ledger, late: OnItsWay) -> Ledger:
+    """Carried out once for as long as its key is kept, however late; a closed hop is charged no more."""
+    is_kept = any(one.key == late.key and -one.at < late.keeps_key_s for one in ledger.kept)
+    if is_kept or hop_of(late.key) in ledger.closed:
+        return ledger
+    return entered(ledger, late.operation, late.key, late.minor, "approved", capture=late.capture)
+
+
+def _look_up(ledger: Ledger, setup: GatewaySetup, query: StatusQuery) -> Iterator[Fate]:
+    yield from looked_up(ledger, setup, query, lambda now: now.find(query.reference, query.operation))
+
+
+def _close(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:
+    """What its payer could still pay is cancelled, unless it was paid."""
+    yield from never_arrives(ledger)
+    hop = hop_of(request.idempotency_key)
+    for before, arrived in arrivals(ledger):
+        for how, after, is_paid in _open_now(arrived, hop, manual=not request.capture):
+            said = ", ".join(part for part in (before, how) if part)
+            if is_paid:
+                refusal = Declined(CLOSED, "already_paid")
+                yield from heard_or_lost(f"{said}, already paid".removeprefix(", "), refusal, after)
+                continue
+            closed = _closed(after, hop, request)
+            yield from heard_or_lost(
+                f"{said}, closes".removeprefix(", "), Approved(closed.entries[-1].ref), closed
+            )
+
+
+def _open_now(ledger: Ledger, hop: int, *, manual: bool) -> Iterator[tuple[str, Ledger, bool]]:
+    """Each way in which the hop's charge may stand by now, and whether that is paid."""
+    entries = [
+        entry for entry in open_of_hop(ledger, hop) if charges(entry.operation) or entry.status == "action"
+    ]
+    if not entries:
+        yield "", ledger, False
+        return
+    entry = entries[-1]
+    for how, after, now in now_of(ledger, entry, manual=manual):
+        is_paid = charges(now.operation) and (now.status == "pending" or now.stands)
+        yield how, after, is_paid
+
+
+def _closed(ledger: Ledger, hop: int, request: GatewayRequest) -> Ledger:
+    for entry in open_of_hop(ledger, hop):
+        if entry.status == "action":
+            ledger = ledger.changed(
+                entry, replace(entry, status="declined", code="generic_decline", shown=False)
+            )
+    ledger = replace(ledger, closed=ledger.closed | {hop})
+    return entered(ledger, Operation.CLOSE, request.idempotency_key, 0, "approved", capture=False)
+
+
+def _give_back(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:
+    """All of a charge is released or refunded."""
+    yield from never_arrives(ledger)
+    key, operation = request.idempotency_key, request.operation
+    for _, arrived in arrivals(ledger):
+        kept = kept_under(arrived, setup, operation, key)
+        if kept is not None:
+            yield from _again(arrived, kept, request)
+            continue
+        charge = next((one for one in arrived.entries if one.ref == request.gateway_ref and one.stands), None)
+        if charge is None or (operation is Operation.VOID) == (charge.captured > 0):
+            yield from heard_or_lost("refuses", Declined(CLOSED, "no such charge"), arrived)
+            continue
+        after = arrived.changed(charge, _given_back(charge, operation))
+        after = entered(after, operation, key, charge.minor, "approved", capture=False, of=charge.ref)
+        yield from heard_or_lost("gives it back", said_of(after.entries[-1]), after)
+
+
+def _given_back(charge: Entry, operation: Operation) -> Entry:
+    if operation is Operation.VOID:
+        return replace(charge, voided=True, shown=False)
+    return replace(charge, refunded=charge.captured, shown=False)
+
+
+for _operation in (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS):
+    CALLS[_operation] = _step
+    LOOK_UPS[_operation] = _look_up
+    ARRIVALS[_operation] = _step_arrives
+CALLS[Operation.CLOSE] = _close
+LOOK_UPS[Operation.CLOSE] = _look_up
+for _operation in (Operation.VOID, Operation.REFUND):
+    CALLS[_operation] = _give_back
+    LOOK_UPS[_operation] = _look_up

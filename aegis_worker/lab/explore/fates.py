@@ -1,0 +1,219 @@
+"""What may become of a call to a gateway: every answer that it may give, and every way in which a call may go wrong. Pure.
+
+A definite answer costs nothing; what goes wrong costs a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from aegis_worker.domain.actions import Redirect
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    Lookup,
+    NotFound,
+    NotSent,
+    Operation,
+    Outcome,
+    Pending,
+    Unknown,
+    UnknownKind,
+    charges,
+)
+from aegis_worker.domain.retries import NotSentKind
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+
+from .ledger import Entry, Kept, Ledger, OnItsWay, Status
+from .setups import GatewaySetup
+
+ACTION = Redirect("https://bank.example")
+SOFT, HARD, CLOSED = "issuer_unavailable", "stolen_card", "invalid_request"
+LOST = Unknown("no answer in time", kind=UnknownKind.ANSWER_TIMEOUT)
+ERROR = Unknown("HTTP 500", stored=True, kind=UnknownKind.HTTP_5XX)
+RETRY_AFTER_S = 20.0
+# A call that comes later than any look-up can prove its absence: what is detected then, and given back.
+VERY_LATE = "later than the absence window"
+
+
+class Fate(Struct, frozen=True):
+    """One thing that may become of a call. `cost`: the faults that it takes. `mark`: what the end is judged by, if it is
+    one that no client can rule out.
+    """
+
+    how: str
+    cost: int
+    outcome: Outcome | Lookup
+    ledger: Ledger
+    mark: str = ""
+
+
+Called = Callable[[Ledger, GatewaySetup, GatewayRequest], Iterator[Fate]]
+LookedUp = Callable[[Ledger, GatewaySetup, StatusQuery], Iterator[Fate]]
+# What another module of this package knows of an operation; see `charging` for the shape.
+CALLS: dict[Operation, Called] = {}
+LOOK_UPS: dict[Operation, LookedUp] = {}
+
+
+def fates_of_call(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:
+    """Whatever may become of the call, now."""
+    yield from CALLS[request.operation](ledger, setup, request)
+
+
+def fates_of_look_up(ledger: Ledger, setup: GatewaySetup, query: StatusQuery) -> Iterator[Fate]:
+    """Whatever may become of the look-up, now."""
+    yield from LOOK_UPS[query.operation](ledger, setup, query)
+
+
+def never_arrives(ledger: Ledger, *, is_lost: bool = True) -> Iterator[Fate]:
+    """The ways in which nothing of a call comes to the gateway."""
+    yield Fate("refused the connection", 1, NotSent("connection refused"), ledger)
+    limited = NotSent("429", retry_after_s=RETRY_AFTER_S, kind=NotSentKind.RATE_LIMIT)
+    yield Fate("429", 1, limited, ledger)
+    if is_lost:
+        yield Fate("lost on the way", 1, LOST, ledger)
+
+
+def heard_or_lost(how: str, outcome: Outcome, ledger: Ledger) -> Iterator[Fate]:
+    """An answer, which is heard or gets lost."""
+    yield Fate(how, 0, outcome, ledger)
+    if not isinstance(outcome, Unknown):
+        yield Fate(f"{how}, and the answer is lost", 1, LOST, ledger)
+
+
+def arrivals(ledger: Ledger) -> Iterator[tuple[str, Ledger]]:
+    """Each way in which calls that were on their way may have arrived by now."""
+    if not ledger.on_its_way:
+        yield "", ledger
+        return
+    first, *others = ledger.on_its_way
+    rest = replace(ledger, on_its_way=tuple(others))
+    for how, after in arrivals(rest):
+        said = how or "the late call has arrived"
+        yield said, _arrived(after, first)
+        if first.until > 0:
+            yield how, replace(after, on_its_way=(first, *after.on_its_way))
+
+
+def settled_at_last(ledger: Ledger) -> Ledger:
+    """The ledger once everything that was on its way has arrived."""
+    for late in ledger.on_its_way:
+        ledger = _arrived(ledger, late)
+    return replace(ledger, on_its_way=())
+
+
+def _arrived(ledger: Ledger, late: OnItsWay) -> Ledger:
+    return ARRIVALS[late.operation](ledger, late)
+
+
+# How a late call is carried out when it arrives.
+ARRIVALS: dict[Operation, Callable[[Ledger, OnItsWay], Ledger]] = {}
+
+
+def entered(
+    ledger: Ledger,
+    operation: Operation,
+    key: str,
+    minor: int,
+    status: Status,
+    *,
+    capture: bool,
+    code: str = "",
+    of: str | None = None,
+) -> Ledger:
+    """The ledger with one more call carried out, whose key is kept from now on."""
+    ref = f"{ledger.name}_{len(ledger.entries) + 1}"
+    captured = minor if charges(operation) and capture and status == "approved" else 0
+    entry = Entry(operation, key, ref, minor, status, 0.0, code=code, of=of, captured=captured)
+    kept = tuple(one for one in ledger.kept if one.key != key)
+    return replace(ledger, entries=(*ledger.entries, entry), kept=(*kept, Kept(key, 0.0)))
+
+
+def kept_under(ledger: Ledger, setup: GatewaySetup, operation: Operation, key: str) -> Kept | None:
+    """What the gateway remembers of the key; None where it has forgotten, or has no keys."""
+    lifetime_s = setup.capabilities.keeps_key_s(operation)
+    return next((one for one in ledger.kept if one.key == key and -one.at < lifetime_s), None)
+
+
+def now_of(ledger: Ledger, entry: Entry, *, manual: bool) -> Iterator[tuple[str, Ledger, Entry]]:
+    """Each way in which an entry may stand by now, where its gateway or its payer may have decided since."""
+    if entry.status not in _WORDS:
+        yield "", ledger, entry
+        return
+    waits, yes, no = _WORDS[entry.status]
+    yield waits, ledger, entry
+    captured = entry.minor if charges(entry.operation) and not manual else 0
+    for how, after in (
+        (yes, replace(entry, status="approved", captured=captured, shown=False)),
+        (no, replace(entry, status="declined", code=SOFT, shown=False)),
+    ):
+        yield how, ledger.changed(entry, after), after
+
+
+_WORDS = {
+    "pending": ("still pending", "decided: yes", "decided: no"),
+    "action": ("still waits for the payer", "the payer has paid", "the payer was refused"),
+}
+
+
+def said_of(entry: Entry, *, movements: bool = False) -> Outcome:
+    """What the gateway says of an entry."""
+    if entry.status == "declined":
+        return Declined(entry.code, entry.code, gateway_ref=entry.ref)
+    if entry.status == "pending":
+        return Pending(entry.ref)
+    if entry.status == "action":
+        return ActionRequired(entry.ref, ACTION)
+    if not charges(entry.operation):
+        return Approved(entry.ref)
+    if entry.voided:
+        return Declined("generic_decline", "voided", gateway_ref=entry.ref, released=True)
+    return Approved(
+        entry.ref,
+        captured=entry.captured > 0,
+        captured_minor=entry.captured,
+        refunded_minor=entry.refunded,
+        movements=() if movements else None,
+    )
+
+
+def looked_up(
+    ledger: Ledger, setup: GatewaySetup, query: StatusQuery, find: Callable[[Ledger], Entry | None]
+) -> Iterator[Fate]:
+    """What a look-up may find of the entry that `find` finds."""
+    can_be_asked = query.operation in setup.capabilities.look_ups
+    if can_be_asked:
+        yield Fate("look-ups are down", 1, LOST, ledger)
+    none = NotFound() if can_be_asked else Unknown("it can't be asked", kind=UnknownKind.NO_LOOK_UP)
+    for before, arrived in arrivals(ledger):
+        entry = find(arrived)
+        if entry is None:
+            yield Fate(_joined(before, "not found"), 0, none, arrived)
+            continue
+        if not entry.shown:
+            yield from _hidden(arrived, setup, entry, none, before)
+        for how, after, now in now_of(arrived, entry, manual=not query.capture):
+            seen = replace(now, shown=True)
+            shown = after.changed(now, seen)
+            said = said_of(seen, movements=query.movements)
+            yield Fate(_joined(before, how or f"it shows: {_word(said)}"), 0, said, shown)
+
+
+def _hidden(ledger: Ledger, setup: GatewaySetup, entry: Entry, none: Lookup, before: str) -> Iterator[Fate]:
+    """It may not show yet: a look-up lags, or the event that would tell of it has not come."""
+    if isinstance(none, Unknown):
+        yield Fate(_joined(before, "its event has not come yet"), 1, none, ledger)
+    elif setup.look_ups == "lagging" and -entry.at < setup.capabilities.absence_window_s:
+        yield Fate(_joined(before, "it does not show yet"), 0, none, ledger)
+
+
+def _joined(*hows: str) -> str:
+    return ", ".join(how for how in hows if how)
+
+
+def _word(said: Outcome) -> str:
+    return type(said).__name__

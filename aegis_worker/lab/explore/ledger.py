@@ -1,0 +1,118 @@
+"""What one gateway knows of the payment, as plain values. Pure.
+
+Whatever a gateway does by itself is decided when somebody looks: whether a call that is still on its way has arrived by
+now, whether it shows yet, how a pending charge was decided, what the payer did. Nobody can tell it from what happened
+before.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from aegis_worker.domain.gateway_keys import parse_gateway_key
+from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation, charges
+
+Status = Literal["approved", "declined", "pending", "action"]
+
+
+class Entry(Struct, frozen=True):
+    """One call that arrived. Moments in seconds, relative to the ledger's; amounts in minor units.
+
+    `key`: our reference. `of`: the gateway's id of the charge that it is about, of what is done with a charge. `shown`:
+    whether look-ups have shown it, as they go on to do. `code`: why it was declined. Of a charge: what was `captured` and
+    `refunded` of it, and whether what it held was `voided`.
+    """
+
+    operation: Operation
+    key: str
+    ref: str
+    minor: int
+    status: Status
+    at: float
+    shown: bool = False
+    of: str | None = None
+    code: str = ""
+    captured: int = 0
+    refunded: int = 0
+    voided: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is a charge that the payer bears now: taken or held, and not given back."""
+        if not charges(self.operation) or self.status != "approved" or self.voided:
+            return False
+        return not self.captured or self.refunded < self.captured
+
+
+class Kept(Struct, frozen=True):
+    """An idempotency key, since when it is kept, and whether under an error of the gateway's own."""
+
+    key: str
+    at: float
+    is_error: bool = False
+
+
+class OnItsWay(Struct, frozen=True):
+    """A call that has left and will arrive by `until`, at a gateway that keeps its key for `keeps_key_s`."""
+
+    operation: Operation
+    key: str
+    capture: bool
+    minor: int
+    until: float
+    keeps_key_s: float
+
+
+class Ledger(Struct, frozen=True):
+    """Everything that a gateway knows. `closed`: the hops that nothing can be charged for any more."""
+
+    name: str
+    entries: tuple[Entry, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    on_its_way: tuple[OnItsWay, ...] = ()
+    closed: frozenset[int] = frozenset()
+
+    def find(self, key: str, operation: Operation) -> Entry | None:
+        """The latest call under the key."""
+        return next(
+            (one for one in reversed(self.entries) if one.key == key and one.operation is operation), None
+        )
+
+    @property
+    def standing(self) -> tuple[Entry, ...]:
+        """The charges that the payer bears."""
+        return tuple(entry for entry in self.entries if entry.stands)
+
+    def changed(self, before: Entry, after: Entry) -> Ledger:
+        """With one entry as it is now."""
+        return replace(self, entries=tuple(after if one is before else one for one in self.entries))
+
+
+def hop_of(key: str) -> int:
+    """The number of the hop that the key's call belongs to."""
+    found = parse_gateway_key(key)
+    if found is None:
+        raise AssertionError(f"unreachable: {key} is a key of ours")
+    return found[1]
+
+
+def open_of_hop(ledger: Ledger, hop: int) -> tuple[Entry, ...]:
+    """The charging steps of a hop that arrived."""
+    return tuple(
+        entry for entry in ledger.entries if entry.operation in CHARGING_STEPS and hop_of(entry.key) == hop
+    )
+
+
+def passed(ledger: Ledger, by_s: float) -> Ledger:
+    """The ledger as it is `by_s` seconds later, seen from then."""
+    if not by_s:
+        return ledger
+    return replace(
+        ledger,
+        entries=tuple(replace(entry, at=entry.at - by_s) for entry in ledger.entries),
+        kept=tuple(replace(kept, at=kept.at - by_s) for kept in ledger.kept),
+        on_its_way=tuple(replace(one, until=one.until - by_s) for one in ledger.on_its_way),
+    )
