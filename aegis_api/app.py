@@ -9,6 +9,7 @@ from flask import Flask
 
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.intake import Intake
+from aegis_worker.intake.validation import Validation
 from aegis_worker.observability.refusals import refuse_to_start
 from aegis_worker.wiring.web import Web, build_web
 
@@ -84,8 +85,9 @@ def _from_environment() -> Web:
 def serve_with(app: Flask, parts: Web, *, threads: int = _THREADS) -> None:
     """Make the application use these parts, in place of any that it had before."""
     intake = Intake(parts.database, wait_s=parts.settings.statement_timeout_s)
-    known_keys = KnownKeys(parts.database)
-    install(app, Parts(parts, intake, known_keys, Places(max(1, threads // 2)), Places(max(1, threads // 4))))
+    validation = Validation(parts.hooks, parts.database)
+    waiters, keyless = Places(max(1, threads // 2)), Places(max(1, threads // 4))
+    install(app, Parts(parts, intake, validation, KnownKeys(parts.database), waiters, keyless))
 
 
 def create_app(parts: Web | None = None, *, threads: int = _THREADS) -> Flask:

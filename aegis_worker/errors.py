@@ -70,6 +70,15 @@ class VaultUnavailable(Retryable):
     code = "vault_unavailable"
 
 
+class HookFailed(Retryable):
+    """A hook that must be asked gave no answer, and its failure policy is closed; nothing was written.
+
+    The message names the hook and says why, for the operator's log.
+    """
+
+    code = "hook_failed"
+
+
 class TooBusy(Retryable):
     """So many requests of this kind are under way that one more could keep others waiting; nothing was done."""
 
@@ -134,6 +143,16 @@ class MethodRefused(Refused):
     def __init__(self, pointer: str, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.more = {"errors": [{"pointer": pointer, "code": reason, "detail": detail}]}
+
+
+class HookRefused(Refused):
+    """A hook of the installation refuses what was asked for. `errors`: each as `{pointer, code, detail}`, at least one."""
+
+    code = "validation_failed"
+
+    def __init__(self, errors: Sequence[Mapping[str, str]]) -> None:
+        super().__init__(f"{len(errors)} reason(s) of this installation's own checks; errors says which.")
+        self.more = {"errors": list(errors)}
 
 
 class ScheduleRefused(Refused):

@@ -60,6 +60,16 @@ WHERE d.payment_id = gone.payment_id AND d.seq = gone.seq AND d.endpoint_id = go
     AND d.status IN ('pending', 'dead')
 """
 
+# Those that wait for a hook that is no longer installed are forgotten with the dead ones.
+_HOOK_DELIVERIES = """
+DELETE FROM hook_deliveries d USING (
+    SELECT hook, point, payment_id, seq FROM hook_deliveries
+    WHERE created_at < statement_timestamp() - make_interval(secs => %(keep_s)s)
+    ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+) old
+WHERE d.hook = old.hook AND d.point = old.point AND d.payment_id = old.payment_id AND d.seq = old.seq
+"""
+
 _GATEWAY_EVENTS = """
 DELETE FROM gateway_events e USING (
     SELECT gateway, provider_event_id FROM gateway_events
@@ -159,6 +169,7 @@ def purge(
         "webhooks_left_behind": (_LEFT_BEHIND, {}),
         "webhooks_dead": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "dead"}),
         "webhooks_cancelled": (_WEBHOOK_DELIVERIES, {"keep_s": dead_s, "status": "cancelled"}),
+        "hook_deliveries": (_HOOK_DELIVERIES, {"keep_s": dead_s}),
         "gateway_events": (_GATEWAY_EVENTS, {}),
         "gateway_event_bodies": (_GATEWAY_EVENT_BODIES, {"keep_s": bodies_s}),
         # What can't be verified in a day is nobody's; its gateway is asked anyway.

@@ -38,6 +38,7 @@ def _longer_body() -> None:
     "idempotency_key_invalid",
     "payload_too_large",
     "unsupported_media_type",
+    "hook_failed",
     "vault_unavailable",
 )
 @blueprint.doc(requestBody=documented_body(examples.BATCH_REQUEST))
@@ -75,6 +76,7 @@ def create_payments() -> Response:
         secret=web.settings.secret,
         gateways=web.gateways().values(),
         vault=web.vault,
+        validation=parts().validation,
     )
     told = iter(parts().intake.accept_all(_commands(lines)))
     data = [

@@ -12,6 +12,13 @@ from .requests import refuse_card_numbers
 _HEADER = "Idempotency-Key"
 
 
+def usable_key() -> str | None:
+    """The request's Idempotency-Key in canonical form; None for one that `idempotency_key` refuses."""
+    given = asked().environ.get("HTTP_IDEMPOTENCY_KEY")
+    key = None if given is None else same_key(given)
+    return None if key is None or holds_card_data(key) else key
+
+
 def idempotency_key() -> str:
     """The request's Idempotency-Key in canonical form. Raises RequestRefused if it is missing or invalid."""
     given = asked().environ.get("HTTP_IDEMPOTENCY_KEY")

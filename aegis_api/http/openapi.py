@@ -70,13 +70,14 @@ class Blueprint(flask_smorest.Blueprint):
         *,
         location: str = "json",
         card_at: str | None = None,
+        check: Callable[[Mapping[str, Any]], None] | None = None,
         **documented: Any,
     ) -> Callable[[View], View]:
         """Reads the body (`json`) or query string (`query`) through `schema`; it becomes the view's first argument.
 
-        `card_at`: the JSON Pointer of the object in the body in which a card number is taken, where the card vault is on.
+        `card_at` and `check` as `read_body` takes them.
         """
-        read = read_query if location == "query" else partial(read_body, card_at=card_at)
+        read = read_query if location == "query" else partial(read_body, card_at=card_at, check=check)
         document = _documenting(super().arguments(schema, location=location, **documented))
 
         def decorate(view: View) -> View:

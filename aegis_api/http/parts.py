@@ -9,6 +9,7 @@ from flask import Flask, Request, current_app, request
 
 if TYPE_CHECKING:
     from aegis_worker.intake import Intake
+    from aegis_worker.intake.validation import Validation
     from aegis_worker.wiring.web import Web
 
     from .auth import KnownKeys
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The web process's own parts, its intake and its cache of API keys.
+    """The web process's own parts, its intake, the hooks that may refuse payments, and its cache of API keys.
 
     `waiters`: places for requests that wait; `keyless`: for those with a body whose caller shows no key.
     """
 
     web: Web
     intake: Intake
+    validation: Validation
     known_keys: KnownKeys
     waiters: Places
     keyless: Places

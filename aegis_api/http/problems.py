@@ -80,6 +80,9 @@ PROBLEMS: dict[str, Problem] = {
     "database_unavailable": Problem(
         503, "The database is not available; nothing was written", retryable=True
     ),
+    "hook_failed": Problem(
+        503, "A check of this installation can't be made; nothing was written", retryable=True
+    ),
     "vault_unavailable": Problem(503, "The card vault is not available; nothing was written", retryable=True),
 }
 
@@ -189,7 +192,7 @@ def body_of(error: AegisError) -> dict[str, Any]:
         return problem_body("internal_error", _INTERNAL)
     # A refusal's message was written for the caller. The message of any other error is for the log only.
     detail = str(error) if isinstance(error, Refused) else PROBLEMS[error.code].title + "."
-    if error.code in ("database_unavailable", "vault_unavailable"):
+    if error.code in ("database_unavailable", "hook_failed", "vault_unavailable"):
         log.warning(error.code.replace("_", " "), error=str(error))
     return problem_body(error.code, detail, **(error.more if isinstance(error, Refused) else {}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import marshmallow
@@ -39,13 +40,22 @@ CARD_FOUND = (
 )
 
 
-def read_body(schema: marshmallow.Schema, *, card_at: str | None = None) -> Any:
+def read_body(
+    schema: marshmallow.Schema,
+    *,
+    card_at: str | None = None,
+    check: Callable[[Mapping[str, Any]], None] | None = None,
+) -> Any:
     """The request's body through `schema`. Raises RequestRefused or MalformedJson.
 
-    `card_at`: the JSON Pointer of the object in which a card number is taken, where the card vault is on.
+    `card_at`: the JSON Pointer of the object in which a card number is taken, where the card vault is on. `check` is shown
+    the JSON object before the schema is, and raises what refuses it.
     """
     taken = card_at if card_at and parts().web.vault is not None else None
-    return validated(json_object(whole_body("application/json"), card_at=taken), schema)
+    document = json_object(whole_body("application/json"), card_at=taken)
+    if check is not None:
+        check(document)
+    return validated(document, schema)
 
 
 def validated(document: dict[str, Any], schema: marshmallow.Schema) -> Any:

@@ -34,6 +34,7 @@ from . import answer_schemas as answers
 from . import examples
 from .accepting import PAYMENTS_ROUTE, command_of
 from .actions import body_with_action
+from .checking import check_body
 from .query_schemas import PaymentQuerySchema, PaymentsQuerySchema
 from .request_schemas import PaymentRequestSchema
 from .vaulted import accept_by_card, method_of, vault_tokens
@@ -64,9 +65,15 @@ _ENTITIES: tuple[tuple[str, Shelf[Any], Callable[[Any], dict[str, Any]]], ...] =
     "validation_failed",
     "idempotency_key_reused",
     "sensitive_data_rejected",
+    "hook_failed",
     "vault_unavailable",
 )
-@blueprint.arguments(PaymentRequestSchema(), card_at="/payment_method/card", example=examples.PAYMENT_REQUEST)
+@blueprint.arguments(
+    PaymentRequestSchema(),
+    card_at="/payment_method/card",
+    check=check_body,
+    example=examples.PAYMENT_REQUEST,
+)
 @blueprint.response(
     202,
     answers.AcceptedPaymentSchema(),
@@ -104,6 +111,8 @@ def create_payment(body: dict[str, Any]) -> Response:
         gateways=web.gateways().values(),
         method=method,
     )
+    if here.validation.asks:
+        (command,) = here.validation.judged([command], g.known_keys)
     if web.vault is None or method is None:
         accepted = here.intake.accept(command)
     else:

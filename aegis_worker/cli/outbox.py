@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import click
+from msgspec import structs
 
 from aegis_worker.delivery.webhooks import endpoints as use_cases
 from aegis_worker.domain.modes import MODES, Mode, Owner
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import parse_event_id
-from aegis_worker.persistence import delivery_lag, outbox_rows
+from aegis_worker.persistence import delivery_lag, hook_rows, outbox_rows
 from aegis_worker.persistence.delivery_lag import DEAD_WITHIN_D
 from aegis_worker.persistence.outbox_rows import Lag
 from aegis_worker.queries.payments import get_payment
@@ -34,6 +36,9 @@ from .keys import merchant_id
 merchant_option = click.option(
     "--merchant", required=True, callback=merchant_id, help="The merchant whose endpoint it is."
 )
+# Of the oldest deliveries; what one command makes due again.
+_MOST_SHOWN, _MOST_AGAIN = 100_000, 1000
+
 mode_option = click.option(
     "--mode", type=click.Choice(MODES), default="test", show_default=True, help="Of which payments it hears."
 )
@@ -87,19 +92,52 @@ def _lag_row(sink: str, lag: Lag) -> tuple[object, ...]:
 def drain(ctx: click.Context, as_json: bool) -> None:
     """Deliver due events now.
 
-    Delivers to the stream, then to webhook endpoints. Exits with 1 when something could not be delivered.
+    Delivers to the stream, then to webhook endpoints, then to hooks. Exits with 1 when something could not be delivered.
     """
     with opened_worker() as parts:
         drained = parts.drain_outbox()
         delivered = parts.deliver_webhooks()
+        told = parts.listening.run()
     if as_json:
-        print_json({"outbox": dataclasses.asdict(drained), "webhooks": dataclasses.asdict(delivered)})
+        shown = dataclasses.asdict
+        print_json({"outbox": shown(drained), "webhooks": shown(delivered), "hooks": shown(told)})
     else:
         print_facts(
             "Outbox", {name.replace("_", " "): value for name, value in dataclasses.asdict(drained).items()}
         )
         print_facts("Webhooks", dataclasses.asdict(delivered))
-    ctx.exit(1 if drained.failed or delivered.failed or delivered.dead else 0)
+        print_facts("Hooks", dataclasses.asdict(told))
+    ctx.exit(1 if drained.failed or any(one.failed or one.dead for one in (delivered, told)) else 0)
+
+
+@command.command(
+    epilog=examples(
+        """
+        aegis outbox hooks
+        aegis outbox hooks --again our_shop:listen
+        """
+    )
+)
+@click.option(
+    "--again", metavar="HOOK", help="Tell this hook again what it was given up for, up to 1,000 events."
+)
+@json_option
+def hooks(again: str | None, as_json: bool) -> None:
+    """Show what hooks that listen are still to be told of, and what was given up.
+
+    A hook that fails is told again after longer and longer pauses, as a webhook endpoint is.
+    """
+    with opened_database() as database:
+        if again is not None:
+            made = database.run(partial(hook_rows.again, hook=again, limit=_MOST_AGAIN))
+            remark(f"{made} event(s) are due again for {again}.")
+        with database.read() as connection:
+            found = hook_rows.backlog(connection, most=_MOST_SHOWN)
+    if as_json:
+        print_json([structs.asdict(one) for one in found])
+        return
+    titles = ("hook", "point", "pending", "failing", "dead", "oldest (UTC)", "last error")
+    print_table("Events for hooks", titles, [structs.astuple(one) for one in found])
 
 
 @command.command(name="deliveries", epilog=examples("aegis outbox deliveries --status dead --merchant shop"))

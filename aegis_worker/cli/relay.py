@@ -14,6 +14,7 @@ import structlog
 
 from aegis_worker import reconcile
 from aegis_worker.audit.run import audit_on
+from aegis_worker.delivery.turn import Turn
 from aegis_worker.errors import AegisError
 from aegis_worker.gateway_events.disputes import ask_about_due
 from aegis_worker.gateway_events.follow import follow
@@ -38,6 +39,7 @@ _RUN_LIMIT_S = 2.0
 _RECONCILE_EVERY_S, _RECHECK_EVERY_S, _AUDIT_EVERY_S, _PURGE_EVERY_S = 60.0, 15.0, 60.0, 3600.0
 _DISPUTES_EVERY_S = 60.0
 _LONGEST_PAUSE_S = 5.0
+_LISTENING = Turn()
 
 
 @dataclass(slots=True)
@@ -96,6 +98,7 @@ def relay_pass(
         "verify": lambda: asdict(run(pipeline, "verify")),
         "outbox": lambda: asdict(parts.drain_outbox()),
         "webhooks": lambda: asdict(parts.deliver_webhooks(leave=parts.afterwards.leave)),
+        "hooks": lambda: _tell_hooks(parts),
         **(rota.due() if rota else {}),
     }
     report = RelayReport()
@@ -115,6 +118,13 @@ def relay_pass(
             log.exception("step failed", step=name)
             report.failed[name] = redact_text(f"{type(error).__name__}: {error}")
     return report
+
+
+def _tell_hooks(parts: Worker) -> dict[str, Any]:
+    """Have hooks told of what is due. Those that are slow are told beside the next steps."""
+    parts.listening.wake(_LISTENING)
+    parts.listening.wait(_RUN_LIMIT_S)
+    return {}
 
 
 @click.command(

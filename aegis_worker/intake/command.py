@@ -18,7 +18,7 @@ from aegis_worker.domain.replay import unborn
 from aegis_worker.domain.scheduling import why_not_then
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import same_name
-from aegis_worker.errors import AegisError, IdempotencyKeyReused, Refused, ScheduleRefused
+from aegis_worker.errors import AegisError, IdempotencyKeyReused, ScheduleRefused
 from aegis_worker.ids import JOB, PAYMENT, new_id
 
 
@@ -35,7 +35,7 @@ class PaymentCommand:
     request_hmac: bytes
     terms: PaymentTerms
     payer: Payer | None = None
-    refused: Refused | None = None
+    refused: AegisError | None = None
 
 
 @dataclass(frozen=True, slots=True)

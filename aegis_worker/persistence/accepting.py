@@ -73,6 +73,13 @@ JOIN idempotency_keys k USING (merchant_id, mode, route, key)
 JOIN payments p ON p.id = k.payment_id
 """
 
+_KNOWN = """
+SELECT asked.place
+FROM unnest(%(merchants)s::text[], %(modes)s::text[], %(routes)s::text[], %(keys)s::text[])
+    WITH ORDINALITY AS asked(merchant_id, mode, route, key, place)
+JOIN idempotency_keys k USING (merchant_id, mode, route, key)
+"""
+
 # A payment whose own key is known already is left out: it is a replay and no duplicate.
 _CARRIED = """
 SELECT asked.place, p.id
@@ -112,6 +119,11 @@ def kept(connection: Connection, keys: Sequence[Key]) -> dict[Key, KeptPayment]:
         )
         for row in rows
     }
+
+
+def known(connection: Connection, keys: Sequence[Key]) -> set[Key]:
+    """Those of the keys under which a payment was accepted."""
+    return {keys[place - 1] for place in connection.exec_driver_sql(_KNOWN, _columns(keys)).scalars()}
 
 
 def carried(connection: Connection, born: Sequence[Born]) -> list[tuple[Born, str]]:

@@ -50,13 +50,8 @@ class PublishedEvent(Struct, frozen=True):
         """`evt_…`, derived from payment and seq."""
         return event_id(self.payment_id, self.seq)
 
-    def payload(self) -> bytes:
-        """The event in JSON: `id, type, created_at, payment_id, seq, data`.
-
-        `created_at` is RFC 3339 in UTC, `seq` starts at 1 and has no gaps within a payment. `data` has what was recorded
-        with the event and always `mode`, `amount` (minor units), `currency` and `reference`; `state` only where the
-        event changes it. Nothing in it depends on when it is delivered, so that a redelivery has the same bytes.
-        """
+    def told(self) -> dict[str, Any]:
+        """The event's data as whoever receives it sees it: what was recorded with it, and facts of its payment."""
         data = {
             **self.data,
             "mode": self.mode,
@@ -66,13 +61,22 @@ class PublishedEvent(Struct, frozen=True):
         }
         if self.type in LEADS_TO:
             data["state"] = LEADS_TO[self.type]
+        return data
+
+    def payload(self) -> bytes:
+        """The event in JSON: `id, type, created_at, payment_id, seq, data`.
+
+        `created_at` is RFC 3339 in UTC, `seq` starts at 1 and has no gaps within a payment. `data` has what was recorded
+        with the event and always `mode`, `amount` (minor units), `currency` and `reference`; `state` only where the
+        event changes it. Nothing in it depends on when it is delivered, so that a redelivery has the same bytes.
+        """
         document = {
             "id": self.id,
             "type": self.type.wire,
             "created_at": rfc3339(self.at),
             "payment_id": self.payment_id,
             "seq": self.seq,
-            "data": data,
+            "data": self.told(),
         }
         return _ENCODER.encode(document)
 

@@ -96,6 +96,7 @@ def _waiting(numbers: WaitingNumbers) -> Iterator[Metric]:
     for sink, count, age_s in (
         ("stream", numbers.stream_pending, numbers.stream_oldest_age_s),
         ("webhooks", numbers.webhooks_pending, numbers.webhooks_oldest_age_s),
+        ("hooks", numbers.hooks_pending, numbers.hooks_oldest_age_s),
     ):
         pending.add_metric([sink], count)
         oldest.add_metric([sink], age_s)
@@ -109,7 +110,16 @@ def _waiting(numbers: WaitingNumbers) -> Iterator[Metric]:
     deliveries.add_metric(["failing"], numbers.webhooks_failing)
     deliveries.add_metric(["dead"], numbers.webhooks_dead)
     deliveries.add_metric(["cancelled"], numbers.webhooks_cancelled)
-    yield from (pending, oldest, deliveries)
+    hooks = GaugeMetricFamily(
+        "aegis_hook_deliveries",
+        f"Events for hooks by how they stand, {up_to} in all: pending, failing (of the pending, those that were tried), "
+        "and dead (given up)",
+        labels=["status"],
+    )
+    hooks.add_metric(["pending"], numbers.hooks_pending)
+    hooks.add_metric(["failing"], numbers.hooks_failing)
+    hooks.add_metric(["dead"], numbers.hooks_dead)
+    yield from (pending, oldest, deliveries, hooks)
     yield GaugeMetricFamily(
         "aegis_reviews_waiting", f"Payments that wait for a person, {up_to}", value=numbers.reviews
     )

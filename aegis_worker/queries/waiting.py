@@ -28,6 +28,13 @@ FROM (
     SELECT created_at, tries FROM webhook_deliveries WHERE status = 'pending' ORDER BY endpoint_id, due_at LIMIT %(most)s
 ) d
 """
+_HOOKS = """
+SELECT count(*) FILTER (WHERE status = 'pending') AS pending,
+    count(*) FILTER (WHERE status = 'pending' AND tries > 0) AS failing, count(*) FILTER (WHERE status = 'dead') AS dead,
+    coalesce(extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE status = 'pending')), 0)::float8
+        AS oldest_age_s
+FROM (SELECT created_at, tries, status FROM hook_deliveries ORDER BY created_at LIMIT %(most)s) d
+"""
 # One statement for each status, because PostgreSQL uses a partial index only if the statement spells the status out.
 _ENDED = """
 SELECT
@@ -60,7 +67,7 @@ FROM (
 class WaitingNumbers:
     """Counts, each up to MOST_COUNTED, and in seconds the age of whatever has waited longest; 0 if nothing waits.
 
-    `failing` deliveries are pending ones that were tried; `dead` and `cancelled` are of the last 7 days. `frozen`
+    `failing` deliveries are pending ones that were tried; `dead` and `cancelled` webhooks are of the last 7 days. `frozen`
     payments are among the reviews. `disputes` wait for evidence; `disputes_soonest_s`: until the next of their deadlines,
     negative once it has passed, None without any.
     """
@@ -72,6 +79,10 @@ class WaitingNumbers:
     webhooks_failing: int
     webhooks_dead: int
     webhooks_cancelled: int
+    hooks_pending: int
+    hooks_oldest_age_s: float
+    hooks_failing: int
+    hooks_dead: int
     reviews: int
     reviews_oldest_age_s: float
     frozen: int
@@ -83,9 +94,9 @@ def waiting_numbers(connection: Connection) -> WaitingNumbers:
     """What waits now."""
     after = first_id_at(DELIVERY, datetime.now(UTC) - timedelta(days=DEAD_WITHIN_D))
     names = {"most": MOST_COUNTED, "after": after}
-    outbox, webhooks, ended, reviews, disputes = (
+    outbox, webhooks, ended, hooks, reviews, disputes = (
         connection.exec_driver_sql(statement, names).one()
-        for statement in (_OUTBOX, _WEBHOOKS, _ENDED, _REVIEWS, _DISPUTES)
+        for statement in (_OUTBOX, _WEBHOOKS, _ENDED, _HOOKS, _REVIEWS, _DISPUTES)
     )
     return WaitingNumbers(
         stream_pending=outbox.pending,
@@ -95,6 +106,10 @@ def waiting_numbers(connection: Connection) -> WaitingNumbers:
         webhooks_failing=webhooks.failing,
         webhooks_dead=ended.dead,
         webhooks_cancelled=ended.cancelled,
+        hooks_pending=hooks.pending,
+        hooks_oldest_age_s=hooks.oldest_age_s,
+        hooks_failing=hooks.failing,
+        hooks_dead=hooks.dead,
         reviews=reviews.waiting,
         reviews_oldest_age_s=reviews.oldest_age_s,
         frozen=reviews.frozen,

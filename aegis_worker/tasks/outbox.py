@@ -6,19 +6,22 @@ from dataclasses import asdict
 from functools import partial
 
 from aegis_worker.celery import app
-from aegis_worker.delivery.webhooks.turn import Turn, deliver_in_turn
+from aegis_worker.delivery.turn import Turn
+from aegis_worker.delivery.webhooks.in_turn import deliver_in_turn
 from aegis_worker.wiring import process
 
 # Made at import, before the worker forks, so that all its processes share it.
-_TURN = Turn()
+_TURN, _LISTENING = Turn(), Turn()
 
 
 @app.task(name="outbox.drain")
 def drain_outbox() -> dict[str, int]:
-    """Send events to the stream, and make the webhook deliveries."""
+    """Send events to the stream, make the deliveries to webhooks and hooks, and have hooks told of what is due."""
     parts = process.worker()
     parts.hints.clear("outbox")
-    return asdict(parts.drain_outbox())
+    report = parts.drain_outbox()
+    parts.listening.wake(_LISTENING)
+    return asdict(report)
 
 
 @app.task(name="webhooks.deliver")

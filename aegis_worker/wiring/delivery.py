@@ -8,13 +8,21 @@ from functools import partial
 from redis import Redis
 
 from aegis_worker.delivery.drain import DrainReport, drain
+from aegis_worker.delivery.listeners.contexts import HEAR
+from aegis_worker.delivery.listeners.deliver import LONGEST_S, HookDelivery
+from aegis_worker.delivery.listeners.fan_out import HookFanOut
+from aegis_worker.delivery.listeners.listening import Listening
+from aegis_worker.delivery.listeners.numbers import MetricsHooks
 from aegis_worker.delivery.sink import Sink
 from aegis_worker.delivery.stream import EventStream
 from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
 from aegis_worker.delivery.webhooks.sender import HttpSender
+from aegis_worker.errors import ConfigurationError
 from aegis_worker.hints import Hints, NoHints
+from aegis_worker.hooks import Hooks, Point
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.hook_rows import Listener
 from aegis_worker.settings import Settings
 
 # A run of the drain is short, so that a worker can be stopped. One endpoint may take a quarter of a batch of webhooks;
@@ -22,9 +30,34 @@ from aegis_worker.settings import Settings
 _OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 2048, 5.0
 
 
-def sinks(settings: Settings, redis: Redis) -> list[Sink]:
+def sinks(settings: Settings, redis: Redis, hooks: Hooks) -> list[Sink]:
     """The sinks that events go to. Add a new sink here."""
-    return [WebhookFanOut(), EventStream(redis, maxlen=settings.stream_maxlen)]
+    found: list[Sink] = [WebhookFanOut(), EventStream(redis, maxlen=settings.stream_maxlen)]
+    if listeners := _listeners(hooks):
+        found.append(HookFanOut(listeners))
+    if hooks.has(Point.METRICS):
+        found.append(MetricsHooks(hooks))
+    return found
+
+
+def hook_delivery(settings: Settings, database: Database, hooks: Hooks) -> Listening:
+    """Tells the hooks that listen. Raises ConfigurationError for a lease that could end while a hook is told."""
+    listeners = _listeners(hooks)
+    if not listeners:
+        return Listening(None, hooks.close)
+    if settings.outbox_lease_s <= LONGEST_S:
+        raise ConfigurationError(
+            f"AEGIS_OUTBOX_LEASE_S ({settings.outbox_lease_s:g} s) must be longer than the {LONGEST_S:g} s that a hook may "
+            "listen for"
+        )
+    lease_s, max_tries = settings.outbox_lease_s, settings.webhook_max_tries
+    return Listening(
+        HookDelivery(database, hooks, listeners, lease_s=lease_s, max_tries=max_tries), hooks.close
+    )
+
+
+def _listeners(hooks: Hooks) -> list[Listener]:
+    return [Listener(name, point) for point in HEAR for name in hooks.names(point)]
 
 
 def webhook_sender(settings: Settings) -> HttpSender:
@@ -37,13 +70,13 @@ def webhook_sender(settings: Settings) -> HttpSender:
 
 
 def outbox_drain(
-    settings: Settings, database: Database, redis: Redis, hints: Hints | NoHints
+    settings: Settings, database: Database, redis: Redis, hints: Hints | NoHints, hooks: Hooks
 ) -> Callable[[], DrainReport]:
     """Hands what the outbox holds to the sinks. Raises DatabaseUnavailable."""
     return partial(
         drain,
         database,
-        sinks(settings, redis),
+        sinks(settings, redis, hooks),
         limit=_OUTBOX_BATCH,
         lease_s=settings.outbox_lease_s,
         budget_s=_BUDGET_S,

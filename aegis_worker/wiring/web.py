@@ -12,6 +12,7 @@ from aegis_worker.celery import app as celery_app
 from aegis_worker.chaos.tally import injected
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints
+from aegis_worker.hooks import NO_HOOKS, Hooks
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.resilience.monitor import Monitor
@@ -32,6 +33,7 @@ class Web:
 
     `gateways()` and `routing_file()` load theirs on the first call: that is after the fork, and few requests need them.
     `vault`: None where no card numbers are taken. `injected()`: how often injections of chaos plans struck, by id and kind.
+    `hooks`: those that validate what merchants ask for.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class Web:
     gateway_reports: Callable[[], Sequence[GatewayReport]] = tuple
     vault: Vault | None = None
     injected: Callable[[], Mapping[tuple[str, str], int]] = dict
+    hooks: Hooks = NO_HOOKS
 
 
 def build_web(settings: Settings | None = None) -> Web:

@@ -11,12 +11,14 @@ from aegis_worker.audit.run import AuditParts
 from aegis_worker.audit.violations import Bounds
 from aegis_worker.celery import app as celery_app
 from aegis_worker.delivery.drain import DrainReport
+from aegis_worker.delivery.listeners.listening import Listening
 from aegis_worker.delivery.webhooks.afterwards import Afterwards
 from aegis_worker.delivery.webhooks.deliver import DeliveryReport
 from aegis_worker.gateway_events.follow import FollowParts
 from aegis_worker.gateway_events.verify import VerifyParts
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints, NoHints
+from aegis_worker.hooks import NO_HOOKS
 from aegis_worker.persistence.compatibility import SchemaGuard
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
@@ -31,7 +33,7 @@ from aegis_worker.vault.vault import Vault
 
 from .chaos import configured_chaos, worker_database, worker_gates, worker_hints, worker_redis
 from .checks import check_leases, check_production
-from .delivery import outbox_drain, webhook_delivery, webhook_sender
+from .delivery import hook_delivery, outbox_drain, webhook_delivery, webhook_sender
 from .gateways import close_gateways, configured_gateways, gates_of
 from .pipeline import pipeline_parts
 from .review import review_parts
@@ -62,6 +64,7 @@ class Worker:
     drain_outbox: Callable[[], DrainReport]
     deliver_webhooks: Callable[..., DeliveryReport]
     afterwards: Afterwards
+    listening: Listening
     vault: Vault | None
 
     def finish(self) -> None:
@@ -69,6 +72,7 @@ class Worker:
         self.pipeline.tail.finish()
         self.pipeline.exchanges.write()
         self.afterwards.finish()
+        self.listening.finish()
 
     def close(self) -> None:
         """Close the connections to gateways and stores. Call this only when nothing is under way any more."""
@@ -90,6 +94,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     check_production(settings, gateways)
     redis = worker_redis(settings, chaos)
     hints = hints or worker_hints(celery_app, redis, chaos)
+    listeners = NO_HOOKS
     gates = gates_of(settings, redis, gateways)
     pipeline = pipeline_parts(
         settings, database, redis, gateways, worker_gates(gates, chaos), hints, vault, chaos
@@ -109,9 +114,10 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         review=review_parts(settings, database, lambda: gateways, hints.notify),
         audit=_audit_parts(settings, database, gateways),
         monitor=Monitor(redis, gates, gateways),
-        drain_outbox=outbox_drain(settings, database, redis, hints),
+        drain_outbox=outbox_drain(settings, database, redis, hints, listeners),
         deliver_webhooks=webhook_delivery(settings, database, sender),
         afterwards=Afterwards(),
+        listening=hook_delivery(settings, database, listeners),
         vault=vault,
     )
 

@@ -20,6 +20,7 @@ _NOTHING = {
     "webhooks_left_behind": 0,
     "webhooks_dead": 0,
     "webhooks_cancelled": 0,
+    "hook_deliveries": 0,
     "gateway_events": 0,
     "gateway_event_bodies": 0,
     "unverified_webhooks": 0,

@@ -21,6 +21,7 @@ from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.payment import Fact
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.hooks import NO_HOOKS, Hooks
 from aegis_worker.persistence.api_keys import Scope, create_key, create_operator_key
 from aegis_worker.persistence.claims import claim
 from aegis_worker.persistence.database import Database
@@ -202,6 +203,7 @@ def start_api(
     *gateways: PaymentGateway,
     redis_ready: bool = True,
     vault: Vault | None = None,
+    hooks: Hooks = NO_HOOKS,
     **changed: Any,
 ) -> Api:
     """The application on this database, with these gateways; `changed` settings replace the defaults."""
@@ -215,6 +217,7 @@ def start_api(
         ring=KeyRing(settings.sealing_keys),
         redis_ready=lambda: redis_ready,
         vault=vault,
+        hooks=hooks,
     )
     named = {gateway.config.name: gateway for gateway in gateways}
     redis = redis_client(settings)

@@ -7,10 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-_MINUTE, _HOUR = 60, 3600
+from aegis_worker.delivery.ladder import next_delay_s
 
-_LADDER_S = (5, 30, 2 * _MINUTE, 10 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR)
-_LONGEST_RETRY_AFTER_S = 6 * _HOUR
+_LONGEST_RETRY_AFTER_S = 6 * 3600
 
 # An endpoint that doesn't answer rests three times as long as it took, so it holds a lane for a quarter of the time.
 _REST_FACTOR = 3.0
@@ -60,11 +59,6 @@ def decide(answer: Answer, *, tries: int, max_tries: int, took_s: float, rng: ra
     if isinstance(answer, Answered) and answer.retry_after_s is not None:
         delay_s = max(delay_s, min(answer.retry_after_s, _LONGEST_RETRY_AFTER_S))
     return Verdict("pending", error=error, delay_s=delay_s, rest_s=rest_s)
-
-
-def next_delay_s(tries: int, rng: random.Random) -> float:
-    """Seconds until the next try after `tries` failures: 5 s, 30 s, 2 m, 10 m, 1 h, 3 h, 6 h, then 12 h; each ± 20 %."""
-    return _LADDER_S[min(tries, len(_LADDER_S)) - 1] * rng.uniform(0.8, 1.2)
 
 
 def _explain(answer: Answer) -> str:

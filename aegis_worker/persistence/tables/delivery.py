@@ -62,3 +62,24 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_ended", "created_at", postgresql_where=text("status <> 'pending'")),
     Index("webhook_deliveries_by_merchant", "merchant_id", "mode", "id", unique=True),
 )
+
+# What hooks are still to be told. What a hook took is deleted.
+hook_deliveries = Table(
+    "hook_deliveries",
+    metadata,
+    Column("hook", Text, primary_key=True),
+    Column("point", Text, primary_key=True),
+    Column("payment_id", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("status", Text, nullable=False, server_default="pending"),
+    Column("due_at", TIME, nullable=False, server_default=NOW),
+    Column("lease_epoch", Integer, nullable=False, server_default="0"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("last_error", Text),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    CheckConstraint(one_of("status", "pending", "dead"), name="status_known"),
+    CheckConstraint("length(last_error) <= 200", name="error_is_bounded"),
+    Index("hook_deliveries_due", "hook", "point", "due_at", postgresql_where=text("status = 'pending'")),
+    Index("hook_deliveries_dead", "hook", "point", "created_at", postgresql_where=text("status = 'dead'")),
+    Index("hook_deliveries_by_age", "created_at"),
+)

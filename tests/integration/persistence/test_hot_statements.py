@@ -14,9 +14,10 @@ from aegis_worker.domain.exchanges import AttemptExchange, CallKind, Noted
 from aegis_worker.domain.gateway_events import Followed
 from aegis_worker.domain.gateway_keys import parse_gateway_key
 from aegis_worker.domain.outcomes import Approved
-from aegis_worker.persistence import delivery_rows, exchange_rows, gateway_event_rows, outbox_rows
+from aegis_worker.persistence import delivery_rows, exchange_rows, gateway_event_rows, hook_rows, outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.delivery_rows import Settlement
+from aegis_worker.persistence.hook_rows import Listener
 from aegis_worker.pipeline.run import run
 
 BATCH, MANY = 40, 2000
@@ -27,6 +28,7 @@ HOT = (
     "outbox_remove",
     "webhook_claim",
     "webhook_settle",
+    "hook_claim",
     "keep_exchanges",
     "claim_events",
     "match_events",
@@ -41,6 +43,7 @@ GROWN = (
     "outbox",
     "payment_events",
     "webhook_deliveries",
+    "hook_deliveries",
     "exchanges",
     "gateway_events",
     "gateway_references",
@@ -53,6 +56,12 @@ DELIVERIES = """
 INSERT INTO webhook_deliveries (id, payment_id, seq, endpoint_id, merchant_id)
 SELECT 'whd_' || payment_id || seq, payment_id, seq, 'whe_1', 'm_1' FROM payment_events ON CONFLICT DO NOTHING
 """
+
+FOR_HOOKS = """
+INSERT INTO hook_deliveries (hook, point, payment_id, seq)
+SELECT 'mail', 'listen', payment_id, seq FROM payment_events ON CONFLICT DO NOTHING
+"""
+LISTENERS = [Listener("mail", "listen"), Listener("none", "listen")]
 
 EXCHANGES = """
 INSERT INTO exchanges (payment_id, id, operation, number, kind, at, told)
@@ -87,6 +96,7 @@ def accept_many(database: Database, count: int = MANY) -> None:
     """Rows that no ANALYZE has seen, which would have PostgreSQL make its plans anew."""
     accept_all([a_command(f"key-{number}-of-{count}") for number in range(count)], database)
     execute(database, DELIVERIES)
+    execute(database, FOR_HOOKS)
     execute(database, EXCHANGES)
     execute(database, EVENTS)
 
@@ -102,6 +112,8 @@ def use_all(database: Database) -> None:
     ).deliveries
     settled = [Settlement(webhook, "delivered", entry={"status_code": 204}) for webhook in webhooks]
     database.run(lambda tx: delivery_rows.settle(tx, settled))
+    heard = database.run(lambda tx: hook_rows.claim(tx, LISTENERS, of_each=BATCH, lease_s=30))
+    database.run(lambda tx: hook_rows.settle(tx, heard))
     asked = [row["payment_id"] for row in rows(database, "SELECT payment_id FROM attempts LIMIT 40")]
     noted = Noted(0.0, "{}")
     told = [AttemptExchange(id_, "process", 1, CallKind.LOOK_UP, 2, noted) for id_ in asked]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis_worker.delivery.webhooks.schedule import Answered, NoAnswer, decide, next_delay_s
+from aegis_worker.delivery.ladder import next_delay_s
+from aegis_worker.delivery.webhooks.schedule import Answered, NoAnswer, decide
 
 RNG = random.Random(1)
 

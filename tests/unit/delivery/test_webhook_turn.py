@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from aegis_worker.delivery.turn import Turn
 from aegis_worker.delivery.webhooks.deliver import DeliveryReport
-from aegis_worker.delivery.webhooks.turn import Turn, deliver_in_turn
+from aegis_worker.delivery.webhooks.in_turn import deliver_in_turn
 from aegis_worker.tasks import outbox
 
 FOUND, NOTHING = DeliveryReport(claimed=2, delivered=2), DeliveryReport()
