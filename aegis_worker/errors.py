@@ -308,8 +308,8 @@ class InvalidWebhook(Refused):
     code = "invalid_webhook"
 
 
-class InvalidRouting(Refused):
-    """A routing document that can't be used. `problems`: the pointer (RFC 6901) to each wrong value, and what is wrong."""
+class InvalidDocument(Refused):
+    """A document that can't be used. `problems`: the pointer (RFC 6901) to each wrong value, and what is wrong."""
 
     code = "validation_failed"
 
@@ -318,6 +318,20 @@ class InvalidRouting(Refused):
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         super().__init__(f"{first['pointer'] or 'the document'}: {first['detail']}{more}")
         self.problems = list(problems)
+
+
+class InvalidRouting(InvalidDocument):
+    """A routing document that can't be used."""
+
+
+class InvalidRules(InvalidDocument):
+    """A document of rules that can't be used."""
+
+
+class RulesMoved(Refused):
+    """The rules are not at the version that the caller saw: look at them again, and decide again."""
+
+    code = "version_conflict"
 
 
 class RoutingMoved(Refused):

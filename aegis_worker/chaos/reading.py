@@ -13,7 +13,7 @@ from typing import Any
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.toml_file import read_text, read_toml
-from aegis_worker.toml_lines import TomlLines
+from aegis_worker.toml_lines import line_of
 
 from .plan import LOOK_UP, OF_CALLS, Injection, Kind, Plan
 
@@ -59,10 +59,10 @@ class Wrong(ValueError):
 def read_plan(path: Path, gateways: Collection[str]) -> Plan:
     """The plan in the file; `gateways` are the names it may use. Raises ConfigurationError, one line for each mistake."""
     document, text = read_toml(path), read_text(path)
-    lines, problems = TomlLines(text), list[str]()
+    problems: list[str] = []
 
     def wrong(table: str, index: int, mistake: Wrong) -> None:
-        line = lines.of(table, mistake.key, index)
+        line = line_of(text, (table, index, mistake.key) if table else (mistake.key,))
         where = f"line {line}" if line else f"{table} {index + 1}"
         problems.append(f"{path}: {where}: {mistake.key}: {mistake}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from aegis_worker.domain.json_pointers import escaped
+from aegis_worker.domain.json_pointers import escaped, steps
 from aegis_worker.domain.text import is_line
 
 Path = tuple[str | int, ...]
@@ -101,8 +101,7 @@ def shown(value: Any) -> str:
 def place(pointer: str, document: Any) -> str:
     """What a pointer points at, for people: `rules[2] (id "eu-cards").conditions[0].field`."""
     said = ""
-    for step in pointer.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
+    for key in steps(pointer):
         if isinstance(document, list | tuple):
             document = document[int(key)]
             said += f"[{key}]"
