@@ -131,7 +131,7 @@ class Settings:
     payer_wait_s: float
     release_holds_before_s: float
     decision_wait_s: float
-    routing_hooks: tuple[str, ...]
+    hooks: tuple[str, ...]
     pool_size: int
     statement_timeout_s: float
     max_body_bytes: int
@@ -190,7 +190,7 @@ def load_settings() -> Settings:
             release_holds_before_s=env.float("AEGIS_RELEASE_HOLDS_BEFORE_S", 0.0),
             payer_wait_s=env.float("AEGIS_PAYER_WAIT_S", 3600.0),
             decision_wait_s=env.float("AEGIS_DECISION_WAIT_S", DECISION_WAIT_S),
-            routing_hooks=tuple(env.list("AEGIS_ROUTING_HOOKS", [])),
+            hooks=_hooks(env.list("AEGIS_HOOKS", [])),
             pool_size=env.int("AEGIS_POOL_SIZE", 5),
             statement_timeout_s=env.float("AEGIS_STATEMENT_TIMEOUT_S", 10.0),
             max_body_bytes=env.int("AEGIS_MAX_BODY_BYTES", 65_536),
@@ -288,6 +288,15 @@ def whole_number(name: str, default: int, least: int, most: int) -> int:
 
 def _ca_bundle(path: str) -> Path | None:
     return trusted("AEGIS_CA_BUNDLE", Path(path)) if path else None
+
+
+def _hooks(named: list[str]) -> tuple[str, ...]:
+    if os.environ.get("AEGIS_ROUTING_HOOKS"):
+        raise ConfigurationError(
+            "AEGIS_ROUTING_HOOKS is not read any more: write AEGIS_HOOKS=module:function, and mark the function with "
+            '@hookimpl(specname="route") (docs/howto/write-a-hook.md)'
+        )
+    return tuple(path.strip() for path in named if path.strip())
 
 
 def _late_charge_policy(value: str) -> Literal["void", "refund", "hold"]:

@@ -34,7 +34,11 @@ class UnreadableFile(ConfigurationError):
 
 def read_toml(path: Path) -> dict[str, Any]:
     """What the file holds. Raises UnreadableFile; the FileNotFoundError of one that is not there is its cause."""
-    text = read_text(path)
+    return parsed_toml(path, read_text(path))
+
+
+def parsed_toml(path: Path, text: str) -> dict[str, Any]:
+    """What `text`, which the file holds, says. Raises UnreadableFile."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

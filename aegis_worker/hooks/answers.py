@@ -11,12 +11,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from aegis_worker.domain.metadata import KEY_FORM
 from aegis_worker.domain.screening import HIGHEST_SCORE, Action
 
-Reason = Annotated[str, Meta(max_length=2000)]
+# Texts without NUL, which PostgreSQL can't keep.
+_WITHOUT_NUL = r"\A[^\x00]*\Z"
+Reason = Annotated[str, Meta(max_length=2000, pattern=_WITHOUT_NUL)]
 DelayS = Annotated[float, Meta(ge=0, le=7 * 86_400)]
-Word = Annotated[str, Meta(min_length=1, max_length=255)]
-FactValue = bool | int | float | None | Annotated[str, Meta(max_length=500)]
+Word = Annotated[str, Meta(min_length=1, max_length=255, pattern=_WITHOUT_NUL)]
+FactKey = Annotated[str, Meta(pattern=rf"\A{KEY_FORM}\Z")]
+FactValue = bool | int | float | None | Annotated[str, Meta(max_length=500, pattern=_WITHOUT_NUL)]
 
 MOST_PROBLEMS, MOST_GATEWAYS, MOST_FACTS = 20, 100, 50
 
@@ -27,7 +31,7 @@ class Problem(Struct, frozen=True, forbid_unknown_fields=True):
     `code` is stable, for programs; `detail` is for people and doesn't repeat what was given.
     """
 
-    pointer: Annotated[str, Meta(max_length=500, pattern=r"\A(/.*)?\Z")]
+    pointer: Annotated[str, Meta(max_length=500, pattern=r"\A(/[^\x00]*)?\Z")]
     code: Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]
     detail: Reason
 
@@ -43,8 +47,8 @@ class FraudAnswer(Struct, frozen=True, forbid_unknown_fields=True):
 class Enrichment(Struct, frozen=True, forbid_unknown_fields=True):
     """enrich: metadata to add, and facts for routing. Nothing else of a payment can be changed by a hook."""
 
-    metadata: Annotated[Mapping[Word, FactValue], Meta(max_length=MOST_FACTS)] = {}
-    routing: Annotated[Mapping[Word, FactValue], Meta(max_length=MOST_FACTS)] = {}
+    metadata: Annotated[Mapping[FactKey, FactValue], Meta(max_length=MOST_FACTS)] = {}
+    routing: Annotated[Mapping[FactKey, FactValue], Meta(max_length=MOST_FACTS)] = {}
 
 
 class BeforeAnswer(Struct, frozen=True, forbid_unknown_fields=True):

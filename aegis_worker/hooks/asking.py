@@ -28,7 +28,9 @@ class Said(Struct, frozen=True):
 
 
 class Hooks(Protocol):
-    """Asks the hooks that are loaded and switched on. Nothing of it raises, whatever a hook does."""
+    """Asks the hooks that are loaded and switched on. Nothing of it raises because of what a hook does; where hooks can't
+    be loaded, all but `close` raise ConfigurationError.
+    """
 
     def has(self, point: Point) -> bool:
         """Whether any hook is to be asked at this point; so cheap that every payment may ask."""
@@ -57,8 +59,21 @@ class Hooks(Protocol):
         """End the processes that hooks run in; what is being asked ends with it. Later questions are not answered."""
 
 
+class InstalledHooks(Hooks, Protocol):
+    """The hooks of an installation, as a process holds them."""
+
+    def load(self) -> object:
+        """Load them, which otherwise happens at the first question. Waits for the plug-ins to be imported."""
+
+    def beside(self, *, processes: int) -> Hooks:
+        """The same hooks with processes and breakers of their own, of which so many are asked at once."""
+
+
 class _NoHooks:
     """No hooks: nobody is asked and nothing started."""
+
+    def load(self) -> object:
+        return None
 
     def has(self, point: Point) -> bool:
         return False
@@ -79,8 +94,11 @@ class _NoHooks:
     ) -> tuple[Said, ...]:
         return ()
 
+    def beside(self, *, processes: int) -> Hooks:
+        return self
+
     def close(self) -> None:
         return
 
 
-NO_HOOKS: Hooks = _NoHooks()
+NO_HOOKS: InstalledHooks = _NoHooks()

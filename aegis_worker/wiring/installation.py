@@ -14,6 +14,7 @@ from aegis_worker.settings import Settings, load_settings, unknown_variables
 
 from .chaos import chaos_plan
 from .gateways import close_gateways, configured_gateways, configured_routing
+from .hooks import check_hooks
 from .vault import refuse_unfit_vault
 from .worker import build_worker
 
@@ -21,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 def check_installation(*, for_worker: bool = False) -> Settings:
-    """Check settings, gateways.toml, routing.toml, and whether they fit together; returns the settings.
+    """Check settings, gateways.toml, routing.toml, hooks.toml, hooks, and whether they fit together; returns the settings.
 
     `for_worker`: also check what only processes that work on payments need. Opens no connection but to the stores of the
     card vault, where it is on. Logs a line for each variable that nothing reads. Raises ConfigurationError.
@@ -32,8 +33,11 @@ def check_installation(*, for_worker: bool = False) -> Settings:
     configured_routing(settings, gateways)
     chaos_plan(settings)
     close_gateways(gateways)
-    if for_worker:
+    if not for_worker:
+        check_hooks(settings)
+    else:
         worker = build_worker(settings, hints=NoHints())
+        worker.hooks.load()
         refuse_unfit_vault(worker.vault, worker.redis)
         worker.close()
     if unread := unread_variables(settings):

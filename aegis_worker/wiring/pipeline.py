@@ -19,7 +19,6 @@ from aegis_worker.pipeline.work import Policy
 from aegis_worker.resilience.lock import PaymentLocks
 from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingBook
-from aegis_worker.routing.hooks import load_hooks
 from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings
 from aegis_worker.vault.vault import Vault
@@ -64,7 +63,6 @@ def pipeline_parts(
         run_limit_s=settings.run_limit_s,
         hold_hints=hints.hold,
         clear_hint=hints.clear,
-        routing_hooks=load_hooks(settings.routing_hooks),
         settle_cards=settling(vault),
         exchanges=Exchanges(PostgresExchanges(database) if settings.exchange_keep_d else None),
         disturbs=None if chaos is None else chaos.around,

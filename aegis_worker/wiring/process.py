@@ -11,9 +11,12 @@ from .worker import Worker, build_worker
 
 
 def worker() -> Worker:
-    """The parts of this worker process. Raises SchemaUnfit while this version can't work with the database's schema."""
+    """The parts of this worker process. Raises SchemaUnfit while this version can't work with the database's schema, and
+    ConfigurationError while hooks can't be loaded.
+    """
     parts = _worker_of_this_process()
     parts.schema.check()
+    parts.hooks.load()
     return parts
 
 

@@ -12,7 +12,7 @@ from aegis_worker.celery import app as celery_app
 from aegis_worker.chaos.tally import injected
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints
-from aegis_worker.hooks import NO_HOOKS, Hooks
+from aegis_worker.hooks.asking import NO_HOOKS, Hooks
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.resilience.monitor import Monitor
@@ -22,6 +22,7 @@ from aegis_worker.settings import Settings, load_settings
 from aegis_worker.vault.vault import Vault
 
 from .gateways import configured_gateways, configured_routing, gates_of
+from .hooks import built_hooks
 from .observed import observed
 from .stores import answers, redis_client
 from .vault import built_vault, refuse_unfit_vault
@@ -57,6 +58,8 @@ def build_web(settings: Settings | None = None) -> Web:
     vault = built_vault(settings)
     refuse_unfit_vault(vault, redis)
     gateways = cache(lambda: configured_gateways(settings, database))
+    hooks = built_hooks(settings)
+    hooks.load()  # not at the first request, which would wait for it
     return Web(
         settings=settings,
         database=database,
@@ -68,6 +71,7 @@ def build_web(settings: Settings | None = None) -> Web:
         routing_file=cache(lambda: configured_routing(settings, gateways())),
         vault=vault,
         injected=lambda: injected(redis),
+        hooks=hooks,
     )
 
 

@@ -18,7 +18,7 @@ from aegis_worker.gateway_events.follow import FollowParts
 from aegis_worker.gateway_events.verify import VerifyParts
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.hints import Hints, NoHints
-from aegis_worker.hooks import NO_HOOKS
+from aegis_worker.hooks.asking import InstalledHooks
 from aegis_worker.persistence.compatibility import SchemaGuard
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
@@ -35,9 +35,13 @@ from .chaos import configured_chaos, worker_database, worker_gates, worker_hints
 from .checks import check_leases, check_production
 from .delivery import hook_delivery, outbox_drain, webhook_delivery, webhook_sender
 from .gateways import close_gateways, configured_gateways, gates_of
+from .hooks import built_hooks
 from .pipeline import pipeline_parts
 from .review import review_parts
 from .vault import built_vault, opening
+
+# Listening hooks have processes of their own, so that one that is slow is in no fraud check's way.
+_LISTENING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Worker:
     afterwards: Afterwards
     listening: Listening
     vault: Vault | None
+    hooks: InstalledHooks
 
     def finish(self) -> None:
         """Wait for the calls and posts that are under way, and settle them. For the end of a process."""
@@ -73,10 +78,12 @@ class Worker:
         self.pipeline.exchanges.write()
         self.afterwards.finish()
         self.listening.finish()
+        self.hooks.close()
 
     def close(self) -> None:
         """Close the connections to gateways and stores. Call this only when nothing is under way any more."""
         close_gateways(self.gateways)
+        self.hooks.close()
         if self.vault is not None:
             self.vault.close()
         self.redis.close()
@@ -94,7 +101,8 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
     check_production(settings, gateways)
     redis = worker_redis(settings, chaos)
     hints = hints or worker_hints(celery_app, redis, chaos)
-    listeners = NO_HOOKS
+    hooks = built_hooks(settings)
+    listeners = hooks.beside(processes=_LISTENING)
     gates = gates_of(settings, redis, gateways)
     pipeline = pipeline_parts(
         settings, database, redis, gateways, worker_gates(gates, chaos), hints, vault, chaos
@@ -119,6 +127,7 @@ def build_worker(settings: Settings, *, hints: Hints | NoHints | None = None) ->
         afterwards=Afterwards(),
         listening=hook_delivery(settings, database, listeners),
         vault=vault,
+        hooks=hooks,
     )
 
 

@@ -56,7 +56,7 @@ def write_config(given: Path, tables: Tables, folder: Path) -> None:
     """
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        for file in given.glob("*.py"):
+        for file in (*given.glob("*.py"), *given.glob("hooks.toml")):
             shutil.copy(file, folder)
         (folder / "gateways.toml").write_text(_written(tables))
     except OSError as error:

@@ -436,13 +436,14 @@ def refusal_of(process: str, name: str, value: str) -> str:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("AEGIS_ROUTING_HOOKS", "nobody.here:choose"),
+        ("AEGIS_HOOKS", "nobody.here:choose"),
+        pytest.param("AEGIS_ROUTING_HOOKS", "our_routing:choose", marks=pytest.mark.slow),
         pytest.param("AEGIS_LEASE_S", "5", marks=pytest.mark.slow),
         pytest.param("AEGIS_OUTBOX_LEASE_S", "5", marks=pytest.mark.slow),
     ],
 )
 def test_a_worker_whose_settings_contradict_each_other_does_not_start(name: str, value: str) -> None:
-    assert refusal_of("worker", name, value).startswith(f"aegis: {name}")
+    assert name in refusal_of("worker", name, value)
 
 
 @pytest.mark.slow

@@ -1,0 +1,302 @@
+"""The thread that hands questions to the processes that hooks run in, and ends those in which a hook takes too long.
+
+A hook is cut off by killing its process (SIGKILL, the whole session): a thread can't be ended from outside, a signal's
+handler can be replaced or its exception swallowed, and C code lets neither in; a process can always be killed. The time of
+a hook runs while it runs, not while its payment waits for a process, so no hook is blamed for another's slowness.
+
+What bounds the harm of a hook that hangs: its limit; its breaker, which opens after some time-outs in a row; one process
+that stands by; that hooks which may well hang never have all processes; that what was sent to a process in which a hook
+takes long is taken back and asked elsewhere; and the time that whoever asks is willing to wait.
+"""
+
+from __future__ import annotations
+
+import heapq
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import count
+
+import structlog
+
+from .asked import Asked, Hook
+from .counts import End
+from .fleet import Fleet, Start
+from .frames import Answers, Loaded
+from .process import HookProcess
+from .waiting import MOST, Waiting
+
+log = structlog.get_logger(__name__)
+
+_MS, _S = 1_000_000, 1_000_000_000
+
+# At most so many questions are sent to a process at once; more would wait for those before them.
+_MOST_SENT = 16
+# When a hook has run for so long, what waits behind it in its process is asked elsewhere.
+_TAKE_BACK_NS = 20 * _MS
+# A process that begins with none of its questions for so long is stuck, though no hook runs in it.
+_STUCK_NS = 10 * _S
+_MOST_RESTARTS = 3
+
+
+class Supervisor:
+    """Runs until `close`. `start` makes a process; `processes` may be asked at once, and one more stands by.
+
+    `on_loaded` and `on_refused` are told what each process says when it has started, or why it did not.
+    """
+
+    def __init__(
+        self,
+        start: Start,
+        *,
+        processes: int,
+        load_within_ns: int,
+        on_loaded: Callable[[Loaded], None],
+        on_refused: Callable[[str], None],
+    ) -> None:
+        self._on_loaded = on_loaded
+        self._suspects = max(1, processes - 1)
+        self._arrived: list[Asked] = []
+        self._lock, self._is_told, self._is_closing = threading.Lock(), False, False
+        self._wake_in, self._wake_out = socket.socketpair()
+        for end in (self._wake_in, self._wake_out):
+            end.setblocking(False)
+        self._waiting = Waiting()
+        self._until: list[tuple[int, int, Asked]] = []
+        self._order, self._numbers = count(), count(1)
+        self._selector = selectors.DefaultSelector()
+        self._fleet = Fleet(
+            start, self._selector, most=processes, load_within_ns=load_within_ns, on_failed=on_refused
+        )
+        self._selector.register(self._wake_out, selectors.EVENT_READ, None)
+        self._thread = threading.Thread(target=self._run, name="hooks", daemon=True)
+        self._thread.start()
+
+    def put(self, asked: Asked) -> None:
+        """Have a question asked. From any thread; returns at once."""
+        with self._lock:
+            is_open = not self._is_closing and len(self._arrived) < MOST
+            if is_open:
+                self._arrived.append(asked)
+            tell, self._is_told = is_open and not self._is_told, True
+        if tell:
+            self._wake()
+        if not is_open:
+            asked.finish("was not asked: too many payments wait, or this process ends")
+
+    def close(self) -> None:
+        """End all processes, and the thread. What is being asked has failed."""
+        with self._lock:
+            self._is_closing = True
+        self._wake()
+        self._thread.join(timeout=5)
+
+    def abandon(self) -> None:
+        """After a fork, in the child: let go of what belongs to the parent's thread."""
+        for process in self._fleet.processes:
+            process.socket.close()
+        self._selector.close()
+        self._wake_in.close()
+        self._wake_out.close()
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError, OSError):
+            self._wake_in.send(b"\0")
+
+    def _run(self) -> None:
+        while True:
+            try:
+                while not self._is_closing:
+                    self._turn()
+                break
+            except Exception:  # a fault of ours: nobody who asks may wait for it for ever
+                log.exception("hooks are asked anew after a fault")
+                self._drop_all("was not asked: see the log")
+                time.sleep(0.1)
+        self._drop_all("was not asked: this process ends")
+        self._selector.close()
+        self._wake_in.close()
+        self._wake_out.close()
+
+    def _drop_all(self, why: str) -> None:
+        self._fleet.end_all()
+        with self._lock:
+            arrived, self._arrived = self._arrived, []
+        for asked in (*arrived, *self._waiting.take_all(), *(entry[2] for entry in self._until)):
+            with suppress(Exception):
+                asked.finish(why)
+        self._until.clear()
+
+    def _turn(self) -> None:
+        for key, _ in self._selector.select(self._pause_s()):
+            if key.data is None:
+                with suppress(BlockingIOError):
+                    self._wake_out.recv(4096)
+            else:
+                self._hear(key.data)
+        now_ns = time.monotonic_ns()
+        self._admit()
+        for process in list(self._fleet.processes):
+            if process.is_looked_at and now_ns >= process.look_at_ns:
+                self._look(process, now_ns)
+        self._expire(now_ns)
+        self._send(now_ns)
+        self._fleet.keep_up(now_ns)
+
+    def _pause_s(self) -> float | None:
+        dues = self._fleet.due()
+        if self._until:
+            dues.append(self._until[0][0])
+        return max(0.0, (min(dues) - time.monotonic_ns()) / _S) if dues else None
+
+    def _admit(self) -> None:
+        with self._lock:
+            arrived, self._arrived, self._is_told = self._arrived, [], False
+        for asked in arrived:
+            if len(self._waiting) >= MOST:
+                asked.finish("was not asked: too many payments wait")
+                continue
+            heapq.heappush(self._until, (asked.until_ns, next(self._order), asked))
+            self._waiting.put(asked)
+
+    def _hear(self, process: HookProcess) -> None:
+        if process.wants_to_write:
+            process.flush()
+            self._fleet.watch(process)
+        messages = process.read()
+        if messages is None:
+            self._ended_by_itself(process)
+            return
+        for message in messages:
+            if isinstance(message, Answers):
+                self._take(process, message)
+            elif isinstance(message, Loaded):
+                self._fleet.has_loaded(process)
+                self._on_loaded(message)
+            else:
+                self._fleet.failed_to_load(process, message.why)
+                return
+
+    def _take(self, process: HookProcess, answers: Answers) -> None:
+        asked, now_ns = process.asked(answers.number), time.monotonic_ns()
+        if asked is None:
+            return
+        hooks = {hook.name: hook for hook in asked.sent}
+        for result in answers.results:
+            if result.hook in hooks and asked.take(hooks[result.hook], result, now_ns):
+                self._opened(hooks[result.hook], now_ns)
+        if not answers.over:
+            return
+        process.over(answers.number)
+        asked.return_probes()
+        if not asked.remaining():
+            asked.finish()
+        elif not asked.is_over and now_ns < asked.until_ns:
+            self._waiting.put_back([asked])
+
+    def _opened(self, hook: Hook, now_ns: int) -> None:
+        """A hook's breaker has opened: who waits to ask it need not wait for that any more."""
+        log.warning("hook is left alone: its breaker is open", hook=hook.name)
+        for asked in self._waiting.of(hook.point):
+            if not asked.is_over and not asked.to_ask(now_ns):
+                asked.finish()
+
+    def _ended_by_itself(self, process: HookProcess) -> None:
+        now_ns = time.monotonic_ns()
+        if not process.is_ready:
+            self._fleet.failed_to_load(process, "the process of hooks ended while it loaded them")
+            return
+        log.warning("a process that hooks run in has ended", pid=process.pid)
+        self._cut_off(process, now_ns, End.CRASHED)
+
+    def _look(self, process: HookProcess, now_ns: int) -> None:
+        """Look at what a process does whose answer is due; end it where its hook has had its time."""
+        if not process.is_ready:
+            self._fleet.is_slow(process)
+            return
+        running = process.running()
+        asked = process.asked(running.ask) if running.since_ns else None
+        if asked is None or running.hook >= len(asked.sent):
+            process.look_at_ns = now_ns + _TAKE_BACK_NS
+            if now_ns - process.begun_ns > _STUCK_NS:
+                self._cut_off(process, now_ns, End.CRASHED)
+            return
+        process.begun_ns = now_ns
+        hook, elapsed_ns = asked.sent[running.hook], now_ns - running.since_ns
+        if elapsed_ns >= hook.timeout_ns:
+            log.warning("hook is cut off", hook=hook.name, after_ms=elapsed_ns // _MS)
+            self._cut_off(process, now_ns, End.TIMED_OUT)
+            return
+        due_ns = running.since_ns + hook.timeout_ns
+        if len(process.in_flight) > 1:
+            if elapsed_ns >= _TAKE_BACK_NS:
+                self._waiting.put_back(process.take_back(running.ask))
+            else:
+                due_ns = min(due_ns, running.since_ns + _TAKE_BACK_NS)
+        process.look_at_ns = due_ns
+
+    def _cut_off(self, process: HookProcess, now_ns: int, end: End) -> None:
+        """End a process in which a hook has had its time, or let go of one that has ended; ask elsewhere what it had."""
+        running = process.running()
+        asked = process.asked(running.ask) if running.since_ns else None
+        in_flight = list(process.in_flight.values())
+        self._fleet.end(process)
+        if asked is not None and running.hook < len(asked.sent):
+            hook = asked.sent[running.hook]
+            if asked.cut_off(hook, now_ns, end, (now_ns - running.since_ns) // 1000):
+                self._opened(hook, now_ns)
+        elif end is End.CRASHED:
+            for one in in_flight:
+                one.restarts += 1
+        self._ask_again(in_flight)
+
+    def _ask_again(self, asks: Sequence[Asked]) -> None:
+        again = []
+        for asked in asks:
+            asked.return_probes()
+            if not asked.remaining():
+                asked.finish()
+            elif asked.restarts > _MOST_RESTARTS:
+                asked.finish("was not asked: the processes that hooks run in keep ending")
+            elif not asked.is_over:
+                again.append(asked)
+        self._waiting.put_back(again)
+
+    def _expire(self, now_ns: int) -> None:
+        while self._until and (self._until[0][2].is_over or self._until[0][0] <= now_ns):
+            asked = heapq.heappop(self._until)[2]
+            if not asked.is_over:
+                asked.finish("was not asked in time: others were before it", self._running_of(asked))
+
+    def _running_of(self, asked: Asked) -> Hook | None:
+        for process in self._fleet.processes:
+            if asked in process.in_flight.values():
+                running = process.running()
+                if (
+                    running.since_ns
+                    and process.asked(running.ask) is asked
+                    and running.hook < len(asked.sent)
+                ):
+                    return asked.sent[running.hook]
+        return None
+
+    def _send(self, now_ns: int) -> None:
+        while waiting := len(self._waiting):
+            idle = self._fleet.idle()
+            if not idle:
+                return
+            may_be_suspect = self._fleet.suspects() < self._suspects
+            share = min(_MOST_SENT, -(-waiting // len(idle)))
+            asks = self._waiting.take(share, now_ns, suspects=may_be_suspect)
+            if not asks:
+                return
+            process = idle[0]
+            process.has_suspect = any(hook.breaker.is_suspect for hook in asks[0].sent)
+            first_ns = min(hook.timeout_ns for asked in asks for hook in asked.sent)
+            process.begun_ns = now_ns
+            process.look_at_ns = now_ns + (min(first_ns, _TAKE_BACK_NS) if len(asks) > 1 else first_ns)
+            process.ask([(next(self._numbers), asked) for asked in asks])
+            self._fleet.watch(process)
