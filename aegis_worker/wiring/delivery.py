@@ -8,7 +8,6 @@ from functools import partial
 from redis import Redis
 
 from aegis_worker.delivery.drain import DrainReport, drain
-from aegis_worker.delivery.listeners.contexts import HEAR
 from aegis_worker.delivery.listeners.deliver import LONGEST_S, HookDelivery
 from aegis_worker.delivery.listeners.fan_out import HookFanOut
 from aegis_worker.delivery.listeners.listening import Listening
@@ -18,46 +17,28 @@ from aegis_worker.delivery.stream import EventStream
 from aegis_worker.delivery.webhooks.deliver import DeliveryReport, deliver_due
 from aegis_worker.delivery.webhooks.fan_out import WebhookFanOut
 from aegis_worker.delivery.webhooks.sender import HttpSender
-from aegis_worker.errors import ConfigurationError
 from aegis_worker.hints import Hints, NoHints
-from aegis_worker.hooks import Hooks, Point
+from aegis_worker.hooks import Hooks
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.hook_rows import Listener
 from aegis_worker.settings import Settings
 
 # A run of the drain is short, so that a worker can be stopped. One endpoint may take a quarter of a batch of webhooks;
 # in a smaller batch that would be too few, and its lanes would wait for the next claim.
 _OUTBOX_BATCH, _WEBHOOK_BATCH, _BUDGET_S = 500, 2048, 5.0
+# Half of it is for those that wait for their turn.
+_HOOK_LEASE_S = 2 * LONGEST_S
 
 
 def sinks(settings: Settings, redis: Redis, hooks: Hooks) -> list[Sink]:
     """The sinks that events go to. Add a new sink here."""
-    found: list[Sink] = [WebhookFanOut(), EventStream(redis, maxlen=settings.stream_maxlen)]
-    if listeners := _listeners(hooks):
-        found.append(HookFanOut(listeners))
-    if hooks.has(Point.METRICS):
-        found.append(MetricsHooks(hooks))
-    return found
+    stream = EventStream(redis, maxlen=settings.stream_maxlen)
+    return [WebhookFanOut(), stream, HookFanOut(hooks), MetricsHooks(hooks)]
 
 
 def hook_delivery(settings: Settings, database: Database, hooks: Hooks) -> Listening:
-    """Tells the hooks that listen. Raises ConfigurationError for a lease that could end while a hook is told."""
-    listeners = _listeners(hooks)
-    if not listeners:
-        return Listening(None, hooks.close)
-    if settings.outbox_lease_s <= LONGEST_S:
-        raise ConfigurationError(
-            f"AEGIS_OUTBOX_LEASE_S ({settings.outbox_lease_s:g} s) must be longer than the {LONGEST_S:g} s that a hook may "
-            "listen for"
-        )
-    lease_s, max_tries = settings.outbox_lease_s, settings.webhook_max_tries
-    return Listening(
-        HookDelivery(database, hooks, listeners, lease_s=lease_s, max_tries=max_tries), hooks.close
-    )
-
-
-def _listeners(hooks: Hooks) -> list[Listener]:
-    return [Listener(name, point) for point in HEAR for name in hooks.names(point)]
+    """Tells the hooks that listen."""
+    delivery = HookDelivery(database, hooks, lease_s=_HOOK_LEASE_S, max_tries=settings.webhook_max_tries)
+    return Listening(delivery, hooks.close)
 
 
 def webhook_sender(settings: Settings) -> HttpSender:

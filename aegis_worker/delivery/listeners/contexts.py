@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.transitions import EventType
-from aegis_worker.hooks import Count, EventFacts, Numbers, OperationEnded, Point
+from aegis_worker.hooks import Count, EventFacts, Hooks, Numbers, OperationEnded, Point
+from aegis_worker.persistence.hook_rows import Listener
 from aegis_worker.persistence.published import PublishedEvent
 
 # The points at which hooks are told of single events.
-HEAR: tuple[Point, ...] = (Point.LISTEN, Point.AFTER_OPERATION)
+_HEAR = (Point.LISTEN, Point.AFTER_OPERATION)
 
 # By event: the operation that it ends, and how.
 _ENDS: dict[EventType, tuple[str, str]] = {
@@ -27,6 +28,11 @@ _ENDS: dict[EventType, tuple[str, str]] = {
     EventType.REFUND_SUCCEEDED: ("refund", "succeeded"),
     EventType.REFUND_FAILED: ("refund", "failed"),
 }
+
+
+def listeners_of(hooks: Hooks) -> tuple[Listener, ...]:
+    """The hooks that are told of single events."""
+    return tuple(Listener(name, point) for point in _HEAR for name in hooks.names(point))
 
 
 def context_of(point: str, event: PublishedEvent) -> Struct | None:

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -24,12 +24,12 @@ from aegis_worker.persistence import hook_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.hook_rows import ClaimedForHook, Failure, Listener
 
-from .contexts import context_of
+from .contexts import context_of, listeners_of
 
 log = structlog.get_logger(__name__)
 
 # How long one telling may take at most, whatever the hook's own limit is. A lease is longer.
-LONGEST_S = 20.0
+LONGEST_S = 30.0
 # Deliveries of one hook that a run takes at once, and of those how many it tells side by side.
 _OF_EACH, _AT_ONCE = 64, 2
 _LOOK_AGAIN_S, _GATHER_S = 0.2, 0.01
@@ -69,22 +69,19 @@ class _Round:
 class HookDelivery:
     """Tells the hooks of this process. `lease_s` must be longer than LONGEST_S; a delivery is dead after `max_tries`."""
 
-    def __init__(
-        self,
-        database: Database,
-        hooks: Hooks,
-        listeners: Sequence[Listener],
-        *,
-        lease_s: float,
-        max_tries: int,
-    ) -> None:
-        self._database, self._hooks, self._listeners = database, hooks, listeners
+    def __init__(self, database: Database, hooks: Hooks, *, lease_s: float, max_tries: int) -> None:
+        self._database, self._hooks = database, hooks
         self._lease_s, self._max_tries = lease_s, max_tries
+
+    @cached_property
+    def listeners(self) -> tuple[Listener, ...]:
+        """The hooks that it tells. Known once hooks are loaded."""
+        return listeners_of(self._hooks)
 
     def run(self, *, budget_s: float, stopped: Callable[[], bool] = lambda: False) -> ListenReport:
         """Tell until nothing is due; begin nothing more after `budget_s` or once `stopped`. Raises DatabaseUnavailable."""
         stop_at = time.monotonic() + budget_s
-        run = _Run(self._database, self._hooks, self._listeners, self._lease_s, self._max_tries)
+        run = _Run(self._database, self._hooks, self.listeners, self._lease_s, self._max_tries)
         return run.until_nothing_is_due(lambda: stopped() or time.monotonic() >= stop_at)
 
 

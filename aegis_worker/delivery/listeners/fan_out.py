@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from sqlalchemy import Connection
 
 from aegis_worker.delivery.sink import Sink
+from aegis_worker.hooks import Hooks
 from aegis_worker.persistence import hook_rows
 from aegis_worker.persistence.hook_rows import Listener
 from aegis_worker.persistence.published import PublishedEvent
 
-from .contexts import context_of
+from .contexts import context_of, listeners_of
 
 
 class HookFanOut(Sink):
@@ -19,8 +21,12 @@ class HookFanOut(Sink):
 
     name = "hooks"
 
-    def __init__(self, listeners: Sequence[Listener]) -> None:
-        self._listeners = listeners
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
+
+    @cached_property
+    def _listeners(self) -> tuple[Listener, ...]:
+        return listeners_of(self._hooks)
 
     def fan_out(self, connection: Connection, events: Sequence[PublishedEvent]) -> int:
         """One delivery of each event to every hook whose point hears of it."""

@@ -18,12 +18,12 @@ _BUDGET_S = 20.0
 
 
 class Listening:
-    """Wakes the thread, and ends it. Without a `delivery` no hook listens, and nothing is done.
+    """Wakes the thread, and ends it. Where no hook listens, nothing is done.
 
     `wake` must be called again and again, as a drain is: what is put off is found only then.
     """
 
-    def __init__(self, delivery: HookDelivery | None, close: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, delivery: HookDelivery, close: Callable[[], None]) -> None:
         self._delivery, self._close = delivery, close
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -32,7 +32,7 @@ class Listening:
 
     def wake(self, turn: Turn) -> None:
         """Have what is due told, unless another process of this worker is doing so. Never waits."""
-        if self._delivery is None:
+        if not self._delivery.listeners:
             return
         with self._lock:
             self._again = True
@@ -49,7 +49,7 @@ class Listening:
 
     def run(self, *, budget_s: float = _BUDGET_S) -> ListenReport:
         """Tell what is due, and wait for that. Raises DatabaseUnavailable."""
-        return ListenReport() if self._delivery is None else self._delivery.run(budget_s=budget_s)
+        return self._delivery.run(budget_s=budget_s) if self._delivery.listeners else ListenReport()
 
     def finish(self) -> None:
         """Begin nothing more, and return when what was begun is settled and the hooks' processes have ended."""
@@ -79,7 +79,6 @@ class Listening:
             return goes_on
 
     def _tell_in_turn(self) -> None:
-        assert self._delivery is not None
         try:
             report = self._delivery.run(budget_s=_BUDGET_S, stopped=self._stop.is_set)
         except Retryable as error:

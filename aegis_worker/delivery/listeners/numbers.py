@@ -35,6 +35,8 @@ class MetricsHooks(Sink):
 
     def tell(self, events: Sequence[PublishedEvent]) -> None:
         """Tell what the events came to that were not told before. Never waits and never raises."""
+        if not events or not self._hooks.has(Point.METRICS):
+            return
         new = [event for event in events if event.id not in self._known]
         if not new:
             return

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from support.outbox_events import STORY, a_payment, an_event, event_ids, execute, in_stream, make_due
 from support.payments import rows
 from support.scripted_hooks import Scripted, ScriptedHooks
+from support.statement_counts import statements_of
 
 from aegis_worker.delivery.drain import DrainReport, drain
-from aegis_worker.delivery.listeners.contexts import HEAR
 from aegis_worker.delivery.listeners.deliver import HookDelivery, ListenReport
 from aegis_worker.delivery.listeners.fan_out import HookFanOut
 from aegis_worker.delivery.listeners.listening import Listening
@@ -24,7 +24,7 @@ from aegis_worker.delivery.turn import Turn
 from aegis_worker.hooks import Count, Point
 from aegis_worker.persistence import hook_rows
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.hook_rows import Failure, Listener
+from aegis_worker.persistence.hook_rows import Failure
 
 MOST_TRIES = 3
 
@@ -35,12 +35,11 @@ class Outbox:
     def __init__(self, database: Database, redis_url: str, scripts: dict[Point, dict[str, Scripted]]) -> None:
         self.hooks = ScriptedHooks(scripts)
         self.database = database
-        self.listeners = [Listener(name, point) for point in HEAR for name in self.hooks.names(point)]
-        self.delivery = HookDelivery(database, self.hooks, self.listeners, lease_s=30, max_tries=MOST_TRIES)
+        self.delivery = HookDelivery(database, self.hooks, lease_s=60, max_tries=MOST_TRIES)
         self._redis = Redis.from_url(redis_url)
 
     def drain(self) -> DrainReport:
-        sinks = [HookFanOut(self.listeners), EventStream(self._redis, maxlen=1000), MetricsHooks(self.hooks)]
+        sinks = [HookFanOut(self.hooks), EventStream(self._redis, maxlen=1000), MetricsHooks(self.hooks)]
         return drain(self.database, sinks, limit=100, lease_s=30)
 
     def tell(self) -> ListenReport:
@@ -186,7 +185,7 @@ def test_a_worker_that_dies_while_a_hook_is_told_has_it_told_again(
     a_payment(database)
     ours.drain()
     claimed = database.run(
-        lambda connection: hook_rows.claim(connection, ours.listeners, of_each=10, lease_s=30)
+        lambda connection: hook_rows.claim(connection, ours.delivery.listeners, of_each=10, lease_s=30)
     )
     assert [(one.event.seq, one.tries) for one in claimed] == [(1, 0)]
     assert ours.tell() == ListenReport()  # it is leased, and the others are behind it
@@ -201,7 +200,7 @@ def test_whoever_lost_its_lease_settles_nothing(outbox: Callable[..., Outbox], d
 
     def claim() -> list[hook_rows.ClaimedForHook]:
         return database.run(
-            lambda connection: hook_rows.claim(connection, ours.listeners, of_each=10, lease_s=30)
+            lambda connection: hook_rows.claim(connection, ours.delivery.listeners, of_each=10, lease_s=30)
         )
 
     zombies = claim()
@@ -269,8 +268,16 @@ def test_a_drain_wakes_the_thread_that_tells_and_it_ends_with_the_process(
     listening.wake(Turn())  # too late: nothing begins any more
 
 
-def test_where_no_hook_listens_nothing_is_made_or_asked(database: Database) -> None:
-    listening = Listening(None)
-    listening.wake(Turn())
-    assert listening.run() == ListenReport()
+def test_where_no_hook_listens_nothing_is_made_or_asked(
+    outbox: Callable[..., Outbox], database: Database
+) -> None:
+    ours = outbox({})
+    a_payment(database)
+    assert ours.drain().delivered == len(STORY)
+    listening = Listening(ours.delivery, ours.hooks.close)
+    with statements_of(database) as asked:
+        listening.wake(Turn())
+        assert listening.run() == ListenReport()
+    assert asked == []
+    assert ours.waiting() == []
     listening.finish()
