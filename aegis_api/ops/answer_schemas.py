@@ -8,6 +8,8 @@ from aegis_api.explanations.schemas import IncidentSummarySchema
 from aegis_api.http.documented import Answer, an_object, one_of, text, time, whole
 from aegis_api.jobs.schemas import JobSchema
 from aegis_api.payments.answer_schemas import AttemptSchema, PaymentSchema
+from aegis_worker.domain.reviews import REVIEW_KINDS
+from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import State
 from aegis_worker.queries import stuck
 from aegis_worker.review.case import KINDS
@@ -66,12 +68,41 @@ class StandingDecisionSchema(Answer):
     refused_because = text("What the gateway that contradicted it said.", none=True)
 
 
+class FindingSchema(Answer):
+    """What one hook or rule said."""
+
+    source = text("Such as `hook our_shop:fraud` or `rule high-value`.")
+    action = one_of(*Action)
+    reason = text(none=True)
+    score = whole("From 0 to 100; null where it gave none.", none=True)
+    failed = text("Why it gave no answer; the action is then that of its failure policy.", none=True)
+
+
+class ScreeningSchema(Answer):
+    """What hooks and rules said before the payment was sent anywhere."""
+
+    action = one_of(*Action, description="The most severe of all that was found.")
+    score = whole("The highest score that was given; null where none was.", none=True)
+    three_ds = fields.Boolean(
+        required=True, metadata={"description": "Whether the payer has to authenticate by 3-D Secure."}
+    )
+    approved = fields.Boolean(required=True, metadata={"description": "Whether a person has let it go on."})
+    findings = fields.List(fields.Nested(FindingSchema), required=True)
+
+
 class ReviewSchema(Answer):
     """A payment that waits for a person's decision, with the evidence."""
 
     object = one_of("review")
     payment_id = text()
     merchant_id = text()
+    kind = one_of(
+        *REVIEW_KINDS,
+        description=(
+            "doubt: what happened at a gateway has to be found out. fraud: nothing was sent yet, and a person says whether "
+            "it may be."
+        ),
+    )
     since = time("When its job went to review, or when the audit froze it.")
     reason = text("Why a person has to decide.")
     frozen_at = time(
@@ -82,6 +113,12 @@ class ReviewSchema(Answer):
         fields.String(metadata={"enum": list(KINDS)}),
         required=True,
         metadata={"description": "The decisions that may be made now."},
+    )
+    screening = fields.Nested(ScreeningSchema, required=True, allow_none=True)
+    security_code_until = time(
+        "Of a fraud review: until when, at the latest, the vault holds the card's security code. What is approved later "
+        "fails, unsent (`security_code_gone`, or `card_gone` of a card for this payment alone). null: no code is kept.",
+        none=True,
     )
     decision = fields.Nested(StandingDecisionSchema, required=True, allow_none=True)
     last_said = fields.Nested(LastSaidSchema, required=True, allow_none=True)
@@ -198,6 +235,7 @@ class ErasureSchema(Answer):
         none=True,
     )
     payments = whole("Payments that lost who the customer is and what they were paid by.")
+    reviews = whole("Payments that were held back for a person, and fail now.")
     payer_details = whole("Payers' details.")
     actions = whole("What payers had to do.")
     confirms = whole("What payers brought back.")

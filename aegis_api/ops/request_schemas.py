@@ -5,6 +5,7 @@ from __future__ import annotations
 from aegis_api.http.composed import Reason
 from aegis_api.http.fields import BodySchema, Flag, OneOf, StrictSchema, Text, Whole
 from aegis_api.http.query_fields import Number, page_limit
+from aegis_worker.domain.reviews import REVIEW_KINDS
 from aegis_worker.queries.stuck import Thresholds
 from aegis_worker.review.case import KINDS
 
@@ -21,6 +22,16 @@ class ReviewsQuerySchema(StrictSchema):
     """GET /v1/ops/reviews."""
 
     limit = page_limit()
+    kind = OneOf(
+        frozenset(REVIEW_KINDS),
+        "doubt or fraud",
+        metadata={
+            "description": (
+                "doubt: what happened at a gateway has to be found out, or the audit froze the payment. fraud: nothing was "
+                "sent yet, and a person says whether it may be."
+            )
+        },
+    )
     starting_after = Text(
         64,
         pattern=r"pay_[0-9a-f]{32}",
@@ -78,7 +89,7 @@ class ResolutionSchema(BodySchema):
 
     resolution = OneOf(
         frozenset(KINDS),
-        "charged, not_charged, succeeded, failed, ask_again, rebuild or withdraw",
+        "charged, not_charged, succeeded, failed, ask_again, approve, reject, rebuild or withdraw",
         required=True,
         metadata={"description": "The decision: one of the `resolutions` that the review lists."},
     )

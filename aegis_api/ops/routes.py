@@ -63,11 +63,13 @@ blueprint.before_request(require_operator)
 def list_payments_in_review(query: dict[str, Any]) -> Response:
     """Payments that wait for a person, oldest first
 
-    Lists payments whose job is in review and payments that the audit froze, each with the evidence and the decisions that
-    may be made.
+    Lists payments whose job is in review and payments that the audit froze, each with the evidence, with what hooks and
+    rules said of it, and with the decisions that may be made.
     """
     with parts().web.database.read() as connection:
-        page = list_reviews(connection, limit=query["limit"], after=query.get("starting_after"))
+        page = list_reviews(
+            connection, limit=query["limit"], after=query.get("starting_after"), kind=query.get("kind")
+        )
     return answer(list_body([review_body(waiting) for waiting in page.rows], page.next_cursor))
 
 
@@ -123,7 +125,10 @@ def resolve_payment(body: dict[str, Any], payment_id: str) -> Response:
     `evidence`, and they wait as the `decision` in the answer. A waiting decision takes effect when the gateway confirms it,
     at the latest at its `takes_effect_at`, unless the gateway contradicts it. With `force` it takes effect at once.
     `withdraw` takes back a waiting decision; any other decision replaces it. `ask_again` has the gateway asked once more.
-    `rebuild` sets a frozen payment to what its events say. The audit log keeps every decision and its result.
+    `approve` and `reject` are for reviews of the kind fraud: nothing was sent yet, so no gateway is asked. What is approved
+    goes on as if nothing had been found, except for a demand for 3-D Secure; what is rejected fails with
+    `rejected_in_review`. `rebuild` sets a frozen payment to what its events say. The audit log keeps every decision
+    and its result.
     """
     web = parts().web
     resolved = resolve(

@@ -13,6 +13,7 @@ from aegis_worker.domain.actions import ACTIONS
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.modes import MODES
 from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import EventType, State
 
 from .query_schemas import EXPANDABLE
@@ -139,6 +140,18 @@ class AttemptListSchema(Answer):
     next_cursor = text(none=True)
 
 
+class ToldScreeningSchema(Answer):
+    """What the operator's hooks and rules came to, before the payment was sent anywhere. Which they were is not told."""
+
+    action = one_of(
+        *Action,
+        description="What holds: `allow` also of a payment that a person approved.",
+    )
+    approved = fields.Boolean(
+        required=True, metadata={"description": "Whether a person looked at it and let it go on."}
+    )
+
+
 class PaymentSchema(Answer):
     """A payment. Amounts are in minor units."""
 
@@ -194,6 +207,12 @@ class PaymentSchema(Answer):
         required=True,
         allow_none=True,
         metadata={"description": "What the payer has to do before the gateway goes on; null: nothing."},
+    )
+    screening = fields.Nested(
+        ToldScreeningSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "null: no hook and no rule was asked about it, or not yet."},
     )
     version = whole("Grows with every event; also sent as the ETag.")
     created_at = time()

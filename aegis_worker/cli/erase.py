@@ -18,6 +18,7 @@ from .keys import merchant_id
 _IN_WORDS = {
     "cards": "cards in the vault",
     "payments": "payments",
+    "reviews": "payments that were held back",
     "payer_details": "payers' details",
     "actions": "what payers had to do",
     "confirms": "what payers brought back",

@@ -27,6 +27,8 @@ from .decision_options import in_options, refusals_in_options
         aegis resolve pay_0199f5… --succeeded --reason "the refund is in the dashboard" --gateway-ref re_5d20
         aegis resolve pay_0199f5… --ask-again --reason "their status page is green again"
         aegis resolve pay_0199f5… --not-charged --reason "ticket 4711" --evidence "their reply of 20 Nov, case 0815"
+        aegis resolve pay_0199f5… --approve --reason "the customer has called from the number on file"
+        aegis resolve pay_0199f5… --reject --reason "the same card paid for five accounts today"
         aegis resolve pay_0199f5… --withdraw --reason "it was another payment's charge"
         aegis resolve pay_0199f5… --rebuild --reason "row edited by hand, incident 12"
         """
@@ -40,6 +42,12 @@ from .decision_options import in_options, refusals_in_options
 )
 @click.option("--failed", "kind", flag_value="failed", help="It was not done, and is not going to be.")
 @click.option("--ask-again", "kind", flag_value="ask_again", help="Ask the gateway once more.")
+@click.option(
+    "--approve", "kind", flag_value="approve", help="Let go on what was held back before it was sent."
+)
+@click.option(
+    "--reject", "kind", flag_value="reject", help="Let what was held back fail: rejected_in_review."
+)
 @click.option("--rebuild", "kind", flag_value="rebuild", help="Set a frozen payment to what its events say.")
 @click.option(
     "--withdraw", "kind", flag_value="withdraw", help="Take back a decision that has not taken effect yet."
@@ -81,13 +89,16 @@ def command(
 ) -> None:
     """Decide about a payment that waits for a person. `aegis reviews` lists them.
 
-    AegisPay asks the gateways first, and refuses a decision that they contradict. A decision that no gateway confirms needs
-    --evidence. It takes effect when a gateway confirms it, or after AEGIS_DECISION_WAIT_S without an answer, or at once
-    with --force. The audit log keeps the decision, its reason and its result.
+    A review is of the kind doubt or fraud. For fraud nothing was sent yet: --approve or --reject, and no gateway is asked.
+
+    For a doubt AegisPay asks the gateways first, and refuses a decision that they contradict. A decision that no gateway
+    confirms needs --evidence. It takes effect when a gateway confirms it, or after AEGIS_DECISION_WAIT_S without an answer,
+    or at once with --force. The audit log keeps the decision, its reason and its result.
     """
     if kind is None:
         raise click.UsageError(
-            "say how: --charged, --not-charged, --succeeded, --failed, --ask-again, --rebuild or --withdraw"
+            "say how: --charged, --not-charged, --succeeded, --failed, --ask-again, --approve, --reject, --rebuild or"
+            " --withdraw"
         )
     settings = load_settings()
     with opened_database() as database:

@@ -17,6 +17,9 @@ from .card_numbers import luhn_valid, network_of, of_a_network
 VAULT = "vault"
 """What stands as `gateway` in the payment method of a payment whose card is in the vault. No gateway may be called so."""
 
+CODE_KEPT_FOR = timedelta(minutes=15)
+"""How long a security code is kept at most, whatever becomes of its payment."""
+
 _LONGEST_VALID_Y = 30
 _CODE_LENGTHS = {"amex": (4,)}
 _USUAL_CODE_LENGTHS, _ANY_CODE_LENGTHS = (3,), (3, 4)
@@ -85,6 +88,13 @@ class VaultedCard(Struct, frozen=True):
 def is_vaulted(method: Mapping[str, Any]) -> bool:
     """Whether a payment's method is a card of the vault."""
     return method.get("gateway") == VAULT
+
+
+def code_gone_at(method: Mapping[str, Any], accepted_at: datetime) -> datetime | None:
+    """When the vault has forgotten the security code of a payment that was accepted then, at the latest; None where the
+    payment is sent without one.
+    """
+    return accepted_at + CODE_KEPT_FOR if is_vaulted(method) and method.get("with_code") else None
 
 
 @dataclass(frozen=True, slots=True)

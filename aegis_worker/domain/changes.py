@@ -14,6 +14,7 @@ from .attempts import NOTHING_STORED, AttemptStatus, StoredOutcome
 from .entities import EntityChange
 from .outcomes import CHARGING_STEPS, Operation
 from .payment import Event, Fact, Payment
+from .reviews import ReviewKind
 
 JobStatus = Literal["running", "waiting", "succeeded", "failed", "review"]
 
@@ -30,7 +31,7 @@ class JobChange(Struct, frozen=True):
     """What becomes of the job. `running` renews the lease; `waiting` is due again after `run_in_s` in `queue`.
 
     `progress` forgets how many workers left the job: true once an answer was recorded, not when about to send.
-    `follow_up` only with a status that ends the job: a payment has one open job.
+    `follow_up` only with a status that ends the job: a payment has one open job. `review_kind`: what a review is for.
     """
 
     status: JobStatus
@@ -40,6 +41,7 @@ class JobChange(Struct, frozen=True):
     result: Mapping[str, Any] | None = None
     progress: bool = True
     follow_up: FollowUp | None = None
+    review_kind: ReviewKind = "doubt"
 
 
 class OpenAttempt(Struct, frozen=True):

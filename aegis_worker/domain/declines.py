@@ -165,7 +165,22 @@ DECLINES: dict[str, Decline] = {
     "pickup_card": Decline("fraud", "do_not_retry", "The issuer wants the card kept.", never_again=True),
     "suspected_fraud": Decline("fraud", "do_not_retry", "The gateway or the issuer suspects fraud."),
     "restricted_card": Decline("fraud", "do_not_retry", "The issuer has restricted the card."),
-    "authentication_required": Decline("action", "authenticate", "The issuer wants the payer authenticated."),
+    "blocked": Decline(
+        "fraud",
+        "do_not_retry",
+        "Not sent: a fraud check or a rule of this installation does not let it through.",
+    ),
+    "rejected_in_review": Decline(
+        "fraud",
+        "do_not_retry",
+        "Not sent: a person looked at it before it was to be charged, and rejected it.",
+    ),
+    "authentication_required": Decline(
+        "action",
+        "authenticate",
+        "The issuer wants the payer authenticated; or, without a gateway, a fraud check or rule does, and nothing was sent,"
+        " because the payer is not there.",
+    ),
     "authentication_failed": Decline("action", "authenticate", "The payer failed the authentication."),
     "authentication_expired": Decline("action", "authenticate", "The payer did not authenticate in time."),
     "payer_cancelled": Decline("action", "use_other_method", "The payer gave up."),
@@ -184,6 +199,11 @@ DECLINES: dict[str, Decline] = {
     "invalid_request": Decline("invalid", "do_not_retry", "The gateway does not take the request as it is."),
     "no_eligible_gateway": Decline(
         "invalid", "use_other_method", "No configured gateway takes this method, currency, amount or country."
+    ),
+    "three_ds_unavailable": Decline(
+        "invalid",
+        "use_other_method",
+        "Not sent: the payer has to authenticate by 3-D Secure, and no gateway for this payment can be told to demand it.",
     ),
     "gateway_misconfigured": Decline("technical", "retry_later", "The gateway refused our credentials."),
     "gateway_unavailable": Decline("technical", "retry_later", "No gateway could be reached."),

@@ -54,17 +54,21 @@ class Finding(Struct, frozen=True, omit_defaults=True):
 class Screening(Struct, frozen=True, omit_defaults=True):
     """All that was said of one payment, in the order in which it was asked for.
 
-    `approved`: a person has looked at it since, and lets it go on.
+    `approved`: a person has looked at it since, and lets it go on; `approved_at_s`: when, in seconds since 1970.
     """
 
     findings: tuple[Finding, ...] = ()
     approved: bool = False
+    approved_at_s: float | None = None
 
     @property
     def action(self) -> Action:
         """What holds: the most severe of what was found; `allow` where nothing was, or where a person approved it."""
-        if self.approved:
-            return Action.ALLOW
+        return Action.ALLOW if self.approved else self.found
+
+    @property
+    def found(self) -> Action:
+        """The most severe of what was found, whatever a person said since; `allow` where nothing was."""
         return max(
             (finding.action for finding in self.findings), key=_SEVERITY.__getitem__, default=Action.ALLOW
         )
@@ -110,6 +114,7 @@ def screening_from(kept: Mapping[str, Any]) -> Screening:
             for found in kept["findings"]
         ),
         approved=kept.get("approved", False),
+        approved_at_s=kept.get("approved_at_s"),
     )
 
 
@@ -118,9 +123,28 @@ def screened(screening: Screening) -> Fact:
     return Fact(EventType.SCREENED, {"screening": screening.to_json()})
 
 
-def approved(screening: Screening) -> dict[str, Any]:
-    """The screening as the row keeps it once a person has approved the payment: data of the event that tells so."""
-    return {"screening": replace(screening, approved=True).to_json()}
+def approved(screening: Screening, at_s: float) -> Fact:
+    """A person lets the payment go on. What was found stays, and so does a demand for 3-D Secure."""
+    kept = replace(screening, approved=True, approved_at_s=at_s).to_json()
+    return Fact(EventType.REVIEWED, {"decision": "approved", "screening": kept})
+
+
+def rejected() -> Fact:
+    """A person does not let the payment go on."""
+    return Fact(EventType.REVIEWED, {"decision": "rejected"})
+
+
+def demands_three_ds(payment: Payment) -> bool:
+    """Whether the payer has to be authenticated by 3-D Secure, because a hook or rule said so."""
+    return payment.screening is not None and screening_from(payment.screening).three_ds
+
+
+def for_merchants(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The data of an event as merchants get it. Of a screening they learn which action holds: whoever knows which rule was
+    met, or the score, can try until it is not. Findings are for operators.
+    """
+    screening = data.get("screening")
+    return data if screening is None else {**data, "screening": {"action": screening["action"]}}
 
 
 def reason_in_words(text: str, private: Sequence[str] = ()) -> str:

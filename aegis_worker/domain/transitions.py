@@ -35,6 +35,7 @@ class EventType(StrEnum):
     CANCEL_REQUESTED = "PAYMENT_CANCEL_REQUESTED"
     CANCELLED = "PAYMENT_CANCELLED"
     REVIEW_REQUIRED = "PAYMENT_REVIEW_REQUIRED"
+    REVIEWED = "PAYMENT_REVIEWED"
     AUTHORIZATION_EXPIRING = "PAYMENT_AUTHORIZATION_EXPIRING"
     DUPLICATE_DETECTED = "PAYMENT_DUPLICATE_DETECTED"
     DUPLICATE_REVERSED = "PAYMENT_DUPLICATE_REVERSED"
@@ -115,6 +116,7 @@ OF_DISPUTES: frozenset[EventType] = frozenset(
 # comes before the first attempt. What a gateway shows that nobody ordered here can always be told.
 ONLY_IN: dict[EventType, frozenset[State]] = {
     EventType.SCREENED: frozenset({S.INITIATED}),
+    EventType.REVIEWED: frozenset({S.INITIATED}),
     EventType.CANCEL_REQUESTED: frozenset({S.INITIATED, S.REQUIRES_ACTION, S.AUTHENTICATED, S.PROCESSING}),
     EventType.AUTHORIZATION_EXPIRING: frozenset({S.AUTHORIZED}),
     EventType.CAPTURE_REQUESTED: frozenset({S.AUTHORIZED}),

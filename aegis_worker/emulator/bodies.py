@@ -108,6 +108,7 @@ PAYMENT = {
     "mandate": _is_text,
     "order_lines": _is_order,
     "payer": _is_payer,
+    "three_ds": lambda value: type(value) is bool,
 }
 PAYMENT_REQUIRED = frozenset({"reference", "amount", "currency", "payment_method"})
 OPERATION = {

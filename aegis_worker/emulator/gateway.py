@@ -12,12 +12,16 @@ from . import bodies, tokens
 from .books import OPERATIONS_LIMIT, Books, seen
 from .challenges import has_passed
 from .choosing import Asked
+from .demands import demanded
 from .ledger import Operation, StoredAnswer, Transaction
 from .operations import Done, carry_out
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, error, json_reply
 from .scripts import Effect, Script, Wire
 from .sending import sent as sent_as
+
+# Where a payer may be sent away.
+_ASKED_ON = frozenset({"authenticate", "charge"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ class Gateway:
         except tokens.UnknownScript as problem:
             raise Refusal(400, "unknown_script", str(problem)) from problem
         asked = Asked(call.operation, call.headers, script, payment.token, payment.amount)
-        return self._books.conduct.script_for(tx, payment, asked)
+        chosen = self._books.conduct.script_for(tx, payment, asked)
+        return demanded(chosen) if payment.demands_3ds and call.operation in _ASKED_ON else chosen
 
     def _do(self, tx: Transaction, payment: Payment, call: _Call, script: Script, is_new: bool) -> Reply:
         amount = None if is_new else call.body.get("amount")
@@ -165,6 +170,7 @@ def _new_payment(call: _Call) -> Payment:
         return_url=body.get("return_url", ""),
         statement_descriptor=body.get("statement_descriptor", ""),
         created_at=call.now,
+        demands_3ds=body.get("three_ds", False),
     )
 
 

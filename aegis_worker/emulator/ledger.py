@@ -29,6 +29,7 @@ _FIXED = (
     "return_url",
     "statement_descriptor",
     "created_at",
+    "demands_3ds",
 )
 _MOVING = (
     "status",
@@ -75,6 +76,7 @@ _ADDED = {
     ("payments", "client_secret"): "TEXT NOT NULL DEFAULT ''",
     ("payments", "given_script"): "TEXT NOT NULL DEFAULT ''",
     ("payments", "webhook_script"): "TEXT NOT NULL DEFAULT ''",
+    ("payments", "demands_3ds"): "INTEGER NOT NULL DEFAULT 0",
     ("webhooks", "script"): "TEXT NOT NULL DEFAULT ''",
     ("operations", "status"): "TEXT NOT NULL DEFAULT 'succeeded'",
     ("operations", "due_at"): "REAL",

@@ -42,7 +42,8 @@ class Payment:
 
     `hidden_until` and `down_until` bound what look-ups tell. `client_secret`: of the challenge that the payer solves in the
     shop's frontend, empty where there is none. `given_script`: of its charge, where it is not its token's.
-    `webhook_script`: which its webhooks follow. `news`: changes not yet in the webhook queue.
+    `webhook_script`: which its webhooks follow. `demands_3ds`: its merchant wants the payer authenticated. `news`: changes
+    not yet in the webhook queue.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Payment:
     client_secret: str = ""
     given_script: str = ""
     webhook_script: str = ""
+    demands_3ds: bool = False
     news: list[str] = field(default_factory=list)
 
     @property

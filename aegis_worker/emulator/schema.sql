@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS payments (
     client_secret TEXT NOT NULL DEFAULT '',
     given_script TEXT NOT NULL DEFAULT '',
     webhook_script TEXT NOT NULL DEFAULT '',
+    demands_3ds INTEGER NOT NULL DEFAULT 0,
     CHECK (0 <= refunded AND 0 <= captured AND captured <= authorized AND authorized <= amount)
 );
 CREATE INDEX IF NOT EXISTS payments_due ON payments (due_at) WHERE due_at IS NOT NULL;

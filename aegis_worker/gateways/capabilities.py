@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from aegis_worker.domain.cards import is_vaulted
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Operation, charges
 
@@ -33,6 +35,9 @@ class Capabilities:
     other's; None: none, as where money moves. `issues_tokens`: whether it issues any, so that a token without its gateway
     may be its own. `payer`: what it is sent of who pays, of `domain.payer.FIELDS`.
     `cards`: it can be sent a card of the vault, by number. Whether its account may is set in its table (`raw_cards`).
+    `three_ds`: the types of `payment_method` whose payers it can be told to have authenticated by 3-D Secure, whatever it
+    would do by itself (`GatewayRequest.three_ds`), or has authenticated always; `three_ds_tokens`: the form of the tokens
+    with which it can, where not with all, and not with a card of the vault either; `three_ds_currencies`: likewise.
 
     What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
     is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
@@ -68,6 +73,9 @@ class Capabilities:
     issues_tokens: bool = True
     payer: frozenset[str] = frozenset()
     cards: bool = False
+    three_ds: frozenset[str] = frozenset()
+    three_ds_tokens: re.Pattern[str] | None = None
+    three_ds_currencies: frozenset[str] | None = None
     holds: bool = True
     partial_captures: bool = True
     several_captures: bool = True
@@ -91,6 +99,16 @@ class Capabilities:
     def takes(self, amount: Money) -> bool:
         """Whether the gateway can write the amount exactly."""
         return self.amounts.takes(amount)
+
+    def demands_three_ds(self, method: Mapping[str, Any], currency: str) -> bool:
+        """Whether it can be told to have this payer authenticated by 3-D Secure. `method`: as the gateway sees it."""
+        if method["type"] not in self.three_ds:
+            return False
+        if self.three_ds_currencies is not None and currency not in self.three_ds_currencies:
+            return False
+        if self.three_ds_tokens is None:
+            return True
+        return not is_vaulted(method) and self.three_ds_tokens.fullmatch(method.get("token", "")) is not None
 
     def keeps_key_s(self, operation: Operation, token: str | None = None) -> float:
         """How long, in seconds, the gateway remembers a key of this operation; 0 if it takes none. `token`: what pays."""

@@ -41,6 +41,7 @@ class GatewayRequest(Struct, frozen=True):
     `final`, of a capture: whether what is left of the hold is to be released. `confirm`: what the payer brought back, of a
     confirm. `payer`: what the gateway takes of who pays. `vaulted`, of the call that charges: the card of the vault that it
     is to carry, where the payment has one. Only whoever makes the call opens it, so a request never holds a card number.
+    `three_ds`: the payer has to authenticate by 3-D Secure; only where `Capabilities.demands_three_ds` says that it can.
     """
 
     operation: Operation
@@ -52,6 +53,7 @@ class GatewayRequest(Struct, frozen=True):
     confirm: Confirm | None = None
     payer: Payer | None = None
     vaulted: OpenCard | None = None
+    three_ds: bool = False
 
     @property
     def amount(self) -> Money:
@@ -102,6 +104,8 @@ class GatewayRequest(Struct, frozen=True):
             since["confirm"] = self.confirm.digest
         if self.payer is not None:
             since["payer"] = self.payer.fields
+        if self.three_ds:
+            since["three_ds"] = True
         if since:
             body.append(since)
         return hashlib.sha256(_ENCODER.encode(body).encode()).hexdigest()

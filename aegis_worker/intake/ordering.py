@@ -109,7 +109,7 @@ def _order(
         return before
     if job is None:
         raise JobBusy(f"the job of {command.payment_id} is changing hands; ask again")
-    _check(locked, job)
+    _check(locked, job, command.kind)
     if command.kind is EntityKind.VOID:
         return _cancel(connection, command, locked.payment, job, new)
     made = _new_order(connection, command, locked.payment, able, new)
@@ -161,11 +161,13 @@ def _before(connection: Connection, command: OrderCommand, new: str) -> Ordered 
     return Ordered(row["id"], None, replayed=row["id"] != new)
 
 
-def _check(locked: LockedPayment, job: OpenJob) -> None:
+def _check(locked: LockedPayment, job: OpenJob, kind: EntityKind) -> None:
     payment = locked.payment
     if locked.frozen:
         raise PaymentFrozen(f"{payment.id} is frozen: its history and its row disagree; a person decides")
-    if job.status == "review":
+    # What waits to be approved was not sent, so its merchant may take it back.
+    is_held_back = job.review_kind == "fraud" and kind is EntityKind.VOID
+    if job.status == "review" and not is_held_back:
         raise InvalidState(f"{payment.id} is in review: a person has to decide about it first", [])
 
 

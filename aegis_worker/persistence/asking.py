@@ -9,13 +9,15 @@ from sqlalchemy import Connection
 
 from aegis_worker.ids import JOB, new_id
 
-# A job that is running or waits to send is left as it is, because it will hear from the gateway anyway.
-_OPEN_JOB = """
+# A job that is running or waits to send is left as it is, because it will hear from the gateway anyway; so is one in review
+# of which no gateway has heard.
+_ASKS = "(status = 'review' AND review_kind IS DISTINCT FROM 'fraud')"
+_OPEN_JOB = f"""
 UPDATE jobs
-SET run_at = CASE WHEN queue = 'verify' OR status = 'review' THEN clock_timestamp() ELSE run_at END,
-    queue = CASE WHEN status = 'review' THEN 'verify' ELSE queue END,
-    status = CASE WHEN status = 'review' THEN 'waiting' ELSE status END,
-    updated_at = clock_timestamp()
+SET run_at = CASE WHEN queue = 'verify' OR {_ASKS} THEN clock_timestamp() ELSE run_at END,
+    queue = CASE WHEN {_ASKS} THEN 'verify' ELSE queue END,
+    status = CASE WHEN {_ASKS} THEN 'waiting' ELSE status END,
+    updated_at = CASE WHEN status = 'review' AND NOT {_ASKS} THEN updated_at ELSE clock_timestamp() END
 WHERE payment_id = %(payment_id)s AND status IN ('queued', 'running', 'waiting', 'review')
     AND EXISTS (SELECT FROM payments WHERE id = %(payment_id)s AND frozen_at IS NULL)
 RETURNING id

@@ -84,8 +84,20 @@ FROM (
 WHERE d.payment_id = theirs.payment_id AND d.seq = theirs.seq AND d.endpoint_id = theirs.endpoint_id
 """
 
+# Of what was held back for a person nothing was sent, and nothing may be any more: a worker ends it.
+_HELD_BACK = f"""
+UPDATE jobs j SET status = 'waiting', run_at = clock_timestamp(), review_kind = NULL, reason = 'the payer was erased',
+    updated_at = clock_timestamp()
+FROM (
+    SELECT j.id FROM payments p JOIN jobs j ON j.payment_id = p.id
+    WHERE {_PAYMENTS} AND p.frozen_at IS NULL AND j.in_review AND j.review_kind = 'fraud' LIMIT %(limit)s FOR UPDATE OF j
+) theirs
+WHERE j.id = theirs.id AND j.status = 'review'
+"""
+
 _STATEMENTS: Mapping[str, str] = {
     "payments": _CUSTOMERS,
+    "reviews": _HELD_BACK,
     "payer_details": _PAYERS,
     "actions": _ACTIONS,
     "confirms": _CONFIRMS,

@@ -21,7 +21,10 @@ from .mapping import payment_from_row
 from .tables.entities import TABLE_OF
 from .tables.payments import payments
 
-_OPEN_JOB = "SELECT id, operation, status FROM jobs WHERE payment_id = %(payment_id)s AND finished_at IS NULL FOR UPDATE"
+_OPEN_JOB = """
+SELECT id, operation, status, review_kind FROM jobs
+WHERE payment_id = %(payment_id)s AND finished_at IS NULL FOR UPDATE
+"""
 _NEW_JOB = """
 INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)
 SELECT %(job_id)s, id, merchant_id, mode, %(operation)s, 'payments', 'queued' FROM payments WHERE id = %(payment_id)s
@@ -43,7 +46,7 @@ INSERT INTO outbox (payment_id, seq, merchant_id) SELECT id, %(version)s, mercha
 # A worker that holds the job has lost its fence, and writes and sends nothing any more.
 _END_JOB = """
 UPDATE jobs SET status = 'failed', reason = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL,
-    lease_epoch = lease_epoch + 1, updated_at = clock_timestamp()
+    review_kind = NULL, lease_epoch = lease_epoch + 1, updated_at = clock_timestamp()
 WHERE id = %(job_id)s
 """
 _CANCEL = """
@@ -68,12 +71,15 @@ _GIVE_REQUEST = "UPDATE jobs SET request = %(request)s::jsonb WHERE id = %(job_i
 
 
 class OpenJob(NamedTuple):
-    """The payment's open job, locked. `is_ours`: it was made by this transaction, and its request is yet to be given."""
+    """The payment's open job, locked. `is_ours`: it was made by this transaction, and its request is yet to be given.
+    `review_kind`: of one in review; None: doubt.
+    """
 
     id: str
     operation: str
     status: str
     is_ours: bool
+    review_kind: str | None = None
 
 
 class LockedPayment(NamedTuple):
@@ -114,7 +120,7 @@ def open_job(connection: Connection, kind: EntityKind, payment_id: str) -> OpenJ
     for _ in range(3):
         row = connection.exec_driver_sql(_OPEN_JOB, names).one_or_none()
         if row is not None:
-            return OpenJob(row.id, row.operation, row.status, is_ours=False)
+            return OpenJob(row.id, row.operation, row.status, is_ours=False, review_kind=row.review_kind)
         made = connection.exec_driver_sql(_NEW_JOB, names).one_or_none()
         if made is not None:
             return OpenJob(made.id, kind.value, "queued", is_ours=True)

@@ -11,6 +11,7 @@ from msgspec.json import Encoder
 
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.moments import rfc3339
+from aegis_worker.domain.screening import for_merchants
 from aegis_worker.domain.transitions import LEADS_TO, EventType
 from aegis_worker.ids import event_id
 
@@ -53,7 +54,7 @@ class PublishedEvent(Struct, frozen=True):
     def told(self) -> dict[str, Any]:
         """The event's data as whoever receives it sees it: what was recorded with it, and facts of its payment."""
         data = {
-            **self.data,
+            **for_merchants(self.data),
             "mode": self.mode,
             "amount": self.amount_minor,
             "currency": self.currency,

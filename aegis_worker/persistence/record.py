@@ -94,6 +94,7 @@ class _Row(Struct, omit_defaults=True):
     opened: dict[str, Any] | None = None
     confirm_seen: int | None = None
     follow_up: dict[str, Any] | None = None
+    review_kind: str | None = None
 
 
 def record(connection: Connection, changes: Sequence[Change], *, lease_s: float) -> set[str]:
@@ -197,6 +198,7 @@ def _row(change: Change, lease_s: float) -> _Row:
         answered=[_answered(one) for one in (change.answered, change.beside) if one] or None,
         opened=None if change.opened is None else _opened(change.opened),
         confirm_seen=change.confirm_seen,
+        review_kind=job.review_kind if job.status == "review" else None,
         follow_up=None if job.follow_up is None else {"id": new_id(JOB), **asdict(job.follow_up)},
     )
 

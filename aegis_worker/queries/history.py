@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, Table, select
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.modes import Owner
+from aegis_worker.domain.screening import for_merchants
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.persistence.attempt_rows import ATTEMPT_COLUMNS, attempt_from_row
 from aegis_worker.persistence.tables.payments import attempts, payment_events, payments
@@ -59,7 +60,7 @@ def list_events(
 ) -> Sequence[StoredEvent]:
     """The payment's events after `after_seq` and not after `upto_seq`, oldest first.
 
-    Empty for a payment that isn't this owner's.
+    Empty for a payment that isn't this owner's. An owner does not learn what hooks and rules found (`for_merchants`).
     """
     columns = payment_events.c
     statement = (
@@ -68,8 +69,9 @@ def list_events(
         .order_by(columns.seq)
         .limit(limit)
     )
+    told = for_merchants if owner is not None else dict
     return [
-        StoredEvent(row["payment_id"], row["seq"], EventType(row["type"]), row["data"], row["at"])
+        StoredEvent(row["payment_id"], row["seq"], EventType(row["type"]), told(row["data"]), row["at"])
         for row in connection.execute(statement).mappings()
     ]
 

@@ -8,16 +8,19 @@ from typing import Any, cast
 
 from msgspec import Struct
 from msgspec.structs import fields
-from sqlalchemy import ColumnElement, Connection, not_, select
+from sqlalchemy import ColumnElement, Connection, func, not_, select
 
 from aegis_worker.domain.modes import Owner
+from aegis_worker.domain.reviews import ReviewKind
 from aegis_worker.persistence.tables.payments import jobs
 
 from .page import Page, newest_first, of_owner
 
 
 class StoredJob(Struct, frozen=True):
-    """One asynchronous operation on one payment. `run_at`: not before then. `reason`: why it waits or is in review."""
+    """One asynchronous operation on one payment. `run_at`: not before then. `reason`: why it waits or is in review;
+    `review_kind`: what for, None for a doubt.
+    """
 
     id: str
     payment_id: str
@@ -33,6 +36,7 @@ class StoredJob(Struct, frozen=True):
     updated_at: datetime
     finished_at: datetime | None
     request: Mapping[str, Any] | None = None
+    review_kind: ReviewKind | None = None
 
 
 # Conditions that a status implies, written as in the indexes, which don't name the status. They let the planner use them.
@@ -60,15 +64,19 @@ def list_jobs(
     *,
     status: str | None = None,
     payment_id: str | None = None,
+    review_kind: str | None = None,
     limit: int,
     starting_after: str | None = None,
 ) -> Page[StoredJob]:
-    """Jobs, newest first; only those of one payment or in one status if those are given."""
+    """Jobs, newest first; only those of one payment, in one status or in review for one reason if those are given."""
     statement = of_owner(select(*_COLUMNS), jobs, owner)
     if status is not None:
         statement = statement.where(jobs.c.status == status, *_INDEXED_AS.get(status, ()))
     if payment_id is not None:
         statement = statement.where(jobs.c.payment_id == payment_id)
+    if review_kind is not None:
+        kind = func.coalesce(jobs.c.review_kind, "doubt")
+        statement = statement.where(jobs.c.in_review, kind == review_kind)
     return newest_first(connection, statement, jobs.c.id, _stored, limit=limit, starting_after=starting_after)
 
 

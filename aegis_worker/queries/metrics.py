@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.domain.reviews import REVIEW_KINDS
 from aegis_worker.resilience.monitor import Live
 from aegis_worker.resilience.permits import Counted
 
@@ -120,14 +121,21 @@ def _waiting(numbers: WaitingNumbers) -> Iterator[Metric]:
     hooks.add_metric(["failing"], numbers.hooks_failing)
     hooks.add_metric(["dead"], numbers.hooks_dead)
     yield from (pending, oldest, deliveries, hooks)
-    yield GaugeMetricFamily(
-        "aegis_reviews_waiting", f"Payments that wait for a person, {up_to}", value=numbers.reviews
+    reviews = GaugeMetricFamily(
+        "aegis_reviews_waiting",
+        f"Payments that wait for a person, {up_to} in all: doubt (a gateway's doing is in question) and fraud (held back"
+        " before anything was sent)",
+        labels=["kind"],
     )
-    yield GaugeMetricFamily(
+    reviews_oldest = GaugeMetricFamily(
         "aegis_reviews_oldest_age_seconds",
         "How long the oldest of them has waited; 0 where none waits",
-        value=numbers.reviews_oldest_age_s,
+        labels=["kind"],
     )
+    for kind in REVIEW_KINDS:
+        reviews.add_metric([kind], numbers.reviews[kind])
+        reviews_oldest.add_metric([kind], numbers.reviews_oldest_age_s[kind])
+    yield from (reviews, reviews_oldest)
     yield GaugeMetricFamily(
         "aegis_disputes_waiting", f"Disputes that wait for evidence, {up_to}", value=numbers.disputes
     )

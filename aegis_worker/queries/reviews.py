@@ -10,8 +10,10 @@ from typing import Any
 from msgspec.structs import fields
 from sqlalchemy import Connection, select
 
+from aegis_worker.domain.cards import code_gone_at
 from aegis_worker.domain.charges import standing_charges
 from aegis_worker.domain.decisions import Decision
+from aegis_worker.domain.reviews import ReviewKind
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.persistence.tables.oversight import incidents
@@ -25,9 +27,13 @@ from .payments import StoredPayment
 # Both halves of the UNION are read in the order of their indexes, so that neither reads more than a page.
 _WAITING = """
 SELECT payment_id FROM (
-    (SELECT payment_id FROM jobs WHERE in_review AND payment_id > %(after)s ORDER BY payment_id LIMIT %(limit)s)
+    (SELECT payment_id FROM jobs WHERE in_review AND payment_id > %(after)s
+        AND (%(kind)s IS NULL OR coalesce(review_kind, 'doubt') = %(kind)s) ORDER BY payment_id LIMIT %(limit)s)
     UNION
-    (SELECT id FROM payments WHERE frozen_at IS NOT NULL AND id > %(after)s ORDER BY id LIMIT %(limit)s)
+    (SELECT id FROM payments p WHERE frozen_at IS NOT NULL AND id > %(after)s
+        AND (%(kind)s IS NULL OR %(kind)s = 'doubt' AND NOT EXISTS (
+            SELECT FROM jobs j WHERE j.payment_id = p.id AND j.in_review AND j.review_kind = 'fraud'))
+        ORDER BY id LIMIT %(limit)s)
 ) waiting ORDER BY payment_id LIMIT %(limit)s
 """
 
@@ -65,6 +71,18 @@ class Waiting:
         return self.job is not None and self.job.status == "review"
 
     @property
+    def kind(self) -> ReviewKind:
+        """What a person is asked."""
+        return (self.job.review_kind if self.job is not None and self.in_review else None) or "doubt"
+
+    @property
+    def security_code_until(self) -> datetime | None:
+        """Of what waits to be approved: until when, at the latest, the vault holds the card's security code."""
+        if self.kind != "fraud":
+            return None
+        return code_gone_at(self.stored.payment.payment_method, self.stored.created_at)
+
+    @property
     def since(self) -> datetime:
         """When the payment began to wait. Nothing changes a job in review, so its last change is when it came there."""
         if self.frozen_at is not None or self.job is None:
@@ -85,9 +103,11 @@ class Waiting:
         return bool(standing_charges([stored.attempt for stored in self.attempts]))
 
 
-def list_reviews(connection: Connection, *, limit: int, after: str | None = None) -> Page[Waiting]:
-    """Payments whose job is in review or that are frozen, oldest first; of any merchant."""
-    found = connection.exec_driver_sql(_WAITING, {"after": after or "", "limit": limit + 1})
+def list_reviews(
+    connection: Connection, *, limit: int, after: str | None = None, kind: ReviewKind | None = None
+) -> Page[Waiting]:
+    """Payments whose job is in review or that are frozen, oldest first; of any merchant. `kind`: those alone."""
+    found = connection.exec_driver_sql(_WAITING, {"after": after or "", "limit": limit + 1, "kind": kind})
     ids = [row.payment_id for row in found]
     return Page(_with_evidence(connection, ids[:limit]), ids[limit - 1] if len(ids) > limit else None)
 

@@ -114,12 +114,14 @@ def _dispute_moved(data: Data, currency: str) -> str:
 
 def _screened(data: Data, _: str) -> str:
     screening = data["screening"]
+    if "findings" not in screening:  # merchants are told no more
+        return f"screened before the first attempt: {_spaced(screening['action'])}"
     score = "" if screening["score"] is None else f", score {screening['score']}"
-    said = "; ".join(_finding(found) for found in screening["findings"])
+    said = "; ".join(finding_in_words(found) for found in screening["findings"])
     return f"screened before the first attempt, {_spaced(screening['action'])}{score}: {said or 'nothing against it'}"
 
 
-def _finding(found: Data) -> str:
+def finding_in_words(found: Data) -> str:
     """`hook our_shop:fraud says block, score 90: on our list`, or why it said nothing and what its policy makes of that."""
     score = "" if found.get("score") is None else f", score {found['score']}"
     reason = f": {found['reason']}" if found.get("reason") else ""
@@ -155,6 +157,7 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
         if data.get("reason") == "authorization_expired"
         else "given up before money moved, or released"
     ),
+    EventType.REVIEWED: lambda data, _: f"a person has {data['decision']} it",
     EventType.REVIEW_REQUIRED: lambda data, _: f"a person has to look: {data['reason']}",
     EventType.DUPLICATE_DETECTED: lambda data, currency: (
         f"{data['gateway']} holds a charge of {money(data['amount_minor'], currency)} too many,"

@@ -6,11 +6,13 @@ Several monitors may ask every few seconds, so each count uses an index and ends
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from aegis_worker.domain.reviews import ReviewKind
 from aegis_worker.ids import DELIVERY, first_id_at
 from aegis_worker.persistence.delivery_lag import DEAD_WITHIN_D
 
@@ -44,14 +46,16 @@ SELECT
         SELECT FROM webhook_deliveries WHERE status = 'cancelled' AND id >= %(after)s LIMIT %(most)s) c) AS cancelled
 """
 _REVIEWS = """
-SELECT count(*) AS waiting, coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8 AS oldest_age_s,
+SELECT count(*) FILTER (WHERE NOT fraud) AS doubts, count(*) FILTER (WHERE fraud) AS frauds,
+    coalesce(extract(epoch FROM clock_timestamp() - min(since) FILTER (WHERE NOT fraud)), 0)::float8 AS doubts_age_s,
+    coalesce(extract(epoch FROM clock_timestamp() - min(since) FILTER (WHERE fraud)), 0)::float8 AS frauds_age_s,
     count(*) FILTER (WHERE frozen) AS frozen
 FROM (
-    SELECT payment_id, min(since) AS since, bool_or(frozen) AS frozen FROM (
-        (SELECT payment_id, updated_at AS since, false AS frozen FROM jobs
-            WHERE in_review ORDER BY payment_id LIMIT %(most)s)
+    SELECT payment_id, min(since) AS since, bool_or(frozen) AS frozen, bool_or(fraud) AS fraud FROM (
+        (SELECT payment_id, updated_at AS since, false AS frozen, coalesce(review_kind = 'fraud', false) AS fraud
+            FROM jobs WHERE in_review ORDER BY payment_id LIMIT %(most)s)
         UNION ALL
-        (SELECT id, frozen_at, true FROM payments WHERE frozen_at IS NOT NULL ORDER BY id LIMIT %(most)s)
+        (SELECT id, frozen_at, true, false FROM payments WHERE frozen_at IS NOT NULL ORDER BY id LIMIT %(most)s)
     ) each GROUP BY payment_id
 ) r
 """
@@ -83,8 +87,8 @@ class WaitingNumbers:
     hooks_oldest_age_s: float
     hooks_failing: int
     hooks_dead: int
-    reviews: int
-    reviews_oldest_age_s: float
+    reviews: Mapping[ReviewKind, int]
+    reviews_oldest_age_s: Mapping[ReviewKind, float]
     frozen: int
     disputes: int
     disputes_soonest_s: float | None
@@ -110,8 +114,8 @@ def waiting_numbers(connection: Connection) -> WaitingNumbers:
         hooks_oldest_age_s=hooks.oldest_age_s,
         hooks_failing=hooks.failing,
         hooks_dead=hooks.dead,
-        reviews=reviews.waiting,
-        reviews_oldest_age_s=reviews.oldest_age_s,
+        reviews={"doubt": reviews.doubts, "fraud": reviews.frauds},
+        reviews_oldest_age_s={"doubt": reviews.doubts_age_s, "fraud": reviews.frauds_age_s},
         frozen=reviews.frozen,
         disputes=disputes.waiting,
         disputes_soonest_s=disputes.soonest_s,

@@ -12,15 +12,20 @@ from aegis_worker.domain.charges import standing_charges
 from aegis_worker.domain.decisions import Decision
 from aegis_worker.domain.entities import Order
 from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.reviews import ReviewKind
 from aegis_worker.domain.transitions import State
 
-Kind = Literal["charged", "not_charged", "succeeded", "failed", "ask_again", "rebuild", "withdraw"]
+Kind = Literal[
+    "charged", "not_charged", "succeeded", "failed", "ask_again", "approve", "reject", "rebuild", "withdraw"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenJob:
-    """The payment's one open job. `lease_epoch` is its fence; `order` the capture, void or refund that it is about."""
+    """The payment's one open job. `lease_epoch` is its fence; `order` the capture, void or refund that it is about;
+    `review_kind` what its review is for, where it is in review.
+    """
 
     id: str
     operation: str
@@ -28,17 +33,19 @@ class OpenJob:
     lease_epoch: int
     reason: str | None
     order: Order | None = None
+    review_kind: ReviewKind = "doubt"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is known when a person decides."""
+    """What is known when a person decides. `read_at`: when, by PostgreSQL's clock."""
 
     payment: Payment
     frozen_at: datetime | None
     job: OpenJob | None
     calls: Sequence[Attempt]
     decision: Decision | None = None
+    read_at: datetime | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -49,6 +56,11 @@ class Case:
     def charges(self) -> Sequence[Attempt]:
         """The charges that may stand at a gateway, in the order they were sent."""
         return [self.calls[position] for position in standing_charges(self.calls)]
+
+    @property
+    def review_kind(self) -> ReviewKind:
+        """What a person is asked."""
+        return self.job.review_kind if self.job is not None else "doubt"
 
     @property
     def order(self) -> Order | None:
@@ -80,19 +92,29 @@ class Case:
             was_charged=bool(self.charges),
             decided=self.decision is not None and self.decision.stands,
             order=self.order,
+            review_kind=self.review_kind,
         )
 
 
 def resolutions_of(
-    *, frozen: bool, in_review: bool, was_charged: bool, decided: bool, order: Order | None
+    *,
+    frozen: bool,
+    in_review: bool,
+    was_charged: bool,
+    decided: bool,
+    order: Order | None,
+    review_kind: ReviewKind,
 ) -> tuple[Kind, ...]:
-    """The decisions that a person may make. A frozen payment has to be rebuilt first. "Charged" needs a call on record,
-    and "withdraw" a decision that waits for a gateway. A capture, void or refund has succeeded or failed.
+    """The decisions that a person may make. A frozen payment has to be rebuilt first. What no gateway has heard of is
+    approved or rejected. "Charged" needs a call on record, and "withdraw" a decision that waits for a gateway. A capture,
+    void or refund has succeeded or failed.
     """
     if frozen:
         return ("rebuild",)
     if not in_review:
         return ()
+    if review_kind == "fraud":
+        return ("approve", "reject")
     withdraw: tuple[Kind, ...] = ("withdraw",) if decided else ()
     if order is not None:
         return ("succeeded", "failed", "ask_again", *withdraw)

@@ -12,6 +12,8 @@ from aegis_worker.domain.declines import describe_error
 from aegis_worker.domain.entities import EntityChange
 from aegis_worker.domain.outcomes import Approved, Declined, Operation, charges
 from aegis_worker.domain.payment import Fact, failed
+from aegis_worker.domain.screening import approved as approved_in_review
+from aegis_worker.domain.screening import rejected, screening_of
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import ResolutionRefused
 from aegis_worker.pipeline.operations.charge.facts import approved
@@ -128,6 +130,33 @@ def not_charged(case: Case, says: Sequence[Said], how: Checked, *, recheck_in_s:
     job = JobChange("failed", reason=error["code"], result={"resolution": "not_charged", "checked": how})
     facts = [_resolved(how, "not_charged"), *failed(error)]
     return Decided(facts, job, "recorded as not charged: the payment has failed", ended)
+
+
+def approve(case: Case) -> Decided:
+    """The payment goes on as if nothing had been found, and is not screened again. Raises ResolutionRefused where the row
+    holds no screening.
+    """
+    screening, at = screening_of(case.payment), case.read_at
+    if screening is None or at is None:
+        raise ResolutionRefused("nothing says why it was held back; reject it, and have it posted again")
+    job = JobChange(
+        "waiting", "payments", run_in_s=0.0, reason="a person approved it", result={"resolution": "approve"}
+    )
+    note = "approved: it goes to a gateway now, under what was demanded of it"
+    at_time = case.payment.terms.scheduled_at
+    if at_time is not None and at_time > at:
+        note = f"approved: it goes to a gateway at its time, {at_time:%Y-%m-%d %H:%M:%S} UTC"
+    return Decided([approved_in_review(screening, at.timestamp())], job, note)
+
+
+def reject() -> Decided:
+    """The payment fails. Nothing was sent, so no gateway is asked."""
+    message = "a person rejected it before it was sent to a gateway"
+    error = describe_error("rejected_in_review", gateway=None, gateway_code=None, message=message)
+    job = JobChange("failed", reason="rejected_in_review", result={"resolution": "reject"})
+    return Decided(
+        [rejected(), *failed(error)], job, "rejected: the payment has failed, and nothing was sent"
+    )
 
 
 def ask_again() -> Decided:

@@ -36,11 +36,20 @@ def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case
         job=None if job is None else _open(job),
         calls=_calls(connection, payment_id),
         decision=decisions.of_payment(connection, payment_id),
+        read_at=connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one(),
     )
 
 
 def _open(job: Any) -> OpenJob:
-    return OpenJob(job.id, job.operation, job.status, job.lease_epoch, job.reason, order_in(job.request))
+    return OpenJob(
+        job.id,
+        job.operation,
+        job.status,
+        job.lease_epoch,
+        job.reason,
+        order_in(job.request),
+        job.review_kind or "doubt",
+    )
 
 
 def _calls(connection: Connection, payment_id: str) -> list[Attempt]:
@@ -70,5 +79,11 @@ def standing_on(connection: Connection, gateway: str, gateway_ref: str, *, besid
 def _open_job(payment_id: str) -> Select[Any]:
     columns = jobs.c
     return select(
-        columns.id, columns.operation, columns.status, columns.lease_epoch, columns.reason, columns.request
+        columns.id,
+        columns.operation,
+        columns.status,
+        columns.lease_epoch,
+        columns.reason,
+        columns.request,
+        columns.review_kind,
     ).where(columns.payment_id == payment_id, columns.status.in_(("queued", "running", "waiting", "review")))

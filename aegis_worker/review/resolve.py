@@ -24,6 +24,8 @@ from .writing import take_effect
 
 __all__ = ["Resolution", "Resolved", "ReviewParts", "resolve"]
 
+# No gateway has to say something before these take effect.
+_WITHOUT_ASKING = frozenset({"ask_again", "approve", "reject"})
 _REBUILT = "the row is what its events say, and the payment is no longer frozen; the gateway is asked whether it agrees"
 
 
@@ -51,15 +53,15 @@ def resolve(
         )
     elif resolution.kind == "withdraw":
         done = parts.database.run(lambda tx: withdraw(tx, case, resolution, actor=actor))
-    elif resolution.kind == "ask_again":
+    elif resolution.kind in _WITHOUT_ASKING:
         done = parts.database.run(
             lambda tx: take_effect(tx, parts, case, resolution, None, None, actor=actor)
         )
     else:
         done = _decide(parts, case, resolution, actor)
-    if resolution.kind != "not_charged":
-        parts.hint("verify")
-    if done.state_changed:
+    if resolution.kind not in ("not_charged", "reject"):
+        parts.hint("payments" if resolution.kind == "approve" else "verify")
+    if done.state_changed or resolution.kind == "approve":
         parts.hint("outbox")
     return done
 
@@ -128,10 +130,16 @@ def _checked_case(case: Case | None, payment_id: str, kind: Kind, expected_versi
 def _why_not(case: Case, kind: Kind) -> str:
     if case.frozen_at is not None:
         return "the payment is frozen: its events do not lead to its row; `rebuild` it first"
+    if case.resolutions == ("approve", "reject"):
+        return "nothing was sent for it yet: a person has to `approve` or `reject` it"
     if case.order is not None and kind in ("charged", "not_charged"):
         return f"its {case.order.kind} {case.order.id} waits for a person, not its charge"
     if not case.resolutions:
         return f"the payment ({case.payment.state}) does not wait for a person"
+    if kind in ("approve", "reject"):
+        return (
+            "it was not held back for suspicion of fraud: what may have happened at a gateway is in question"
+        )
     if kind == "rebuild":
         return "only a payment that the audit froze is rebuilt"
     if kind in ("succeeded", "failed"):

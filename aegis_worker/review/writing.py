@@ -43,7 +43,8 @@ def take_effect(
     actor: str,
     standing: Decision | None = None,
 ) -> Resolved:
-    """Write what a person decided. `looked` and `why` are None if the decision is only to ask the gateway again.
+    """Write what a person decided. `looked` and `why` are None if no gateway has to say something for it: if the decision
+    is to ask one again, or about what none has heard of.
 
     `standing`: the decision, if it is one that waited until now. Raises InvalidState if somebody else decided meanwhile,
     ResolutionRefused if the decision can't be carried out, and VersionConflict.
@@ -95,15 +96,18 @@ def take_effect(
         connection, actor=actor, action="payment.resolved", payment_id=payment.id, details=details
     )
     checked = looked.checked if looked else None
-    return Resolved(
-        payment, job.id, checked, says, state_changed=bool(events), note=decided.note, took_effect=why
-    )
+    changed = bool(events) and resolution.kind != "approve"
+    return Resolved(payment, job.id, checked, says, state_changed=changed, note=decided.note, took_effect=why)
 
 
 def outcome_of(
     parts: ReviewParts, case: Case, resolution: Resolution, looked: Looked | None
 ) -> decide.Decided:
     """What a decision means for the payment. Raises ResolutionRefused if the decision lacks something."""
+    if resolution.kind == "approve":
+        return decide.approve(case)
+    if resolution.kind == "reject":
+        return decide.reject()
     if looked is None:
         return decide.ask_again()
     if resolution.kind == "succeeded":

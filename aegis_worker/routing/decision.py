@@ -46,6 +46,19 @@ class Decision(Struct, frozen=True):
             return replace(self, **changes)
         return replace(self.for_later_hops(), **changes, because=f"next after {gateway}, which {why}")
 
+    def without_all(self, why: Mapping[str, str]) -> Decision:
+        """This decision less some candidates that may not be called for this payment; `why`, by name, follows it."""
+        candidates = tuple(name for name in self.candidates if name not in why)
+        changes: dict[str, Any] = {
+            "candidates": candidates,
+            "left_out": {**self.left_out, **why},
+            "back_in_s": {name: back_in_s for name, back_in_s in self.back_in_s.items() if name not in why},
+        }
+        if candidates[:1] == self.candidates[:1]:
+            return replace(self, **changes)
+        first = self.candidates[0]
+        return replace(self.for_later_hops(), **changes, because=f"next after {first}, which {why[first]}")
+
     def for_later_hops(self) -> Decision:
         """This decision without what is said of its first candidate only."""
         return replace(self, rule=None, explored=False, experiment=None, arm=None)

@@ -15,9 +15,10 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import NoPermissionError
 from redis.exceptions import TimeoutError as TooSlow
 
+from aegis_worker.domain.cards import CODE_KEPT_FOR
 from aegis_worker.errors import VaultUnavailable
 
-CODE_S = 15 * 60
+CODE_S = int(CODE_KEPT_FOR.total_seconds())
 """How long a security code is held at most, in seconds, and a card of a single payment that came with one."""
 CARD_S = 24 * 3600
 """How long a card of a single payment without a security code is held at most, in seconds."""

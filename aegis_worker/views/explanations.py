@@ -77,6 +77,7 @@ def resolutions(case: CaseFile) -> tuple[Kind, ...]:
         was_charged=bool(standing_charges(case.calls)),
         decided=case.decision is not None and case.decision.stands,
         order=order_in(case.job.request) if case.job else None,
+        review_kind=(case.job.review_kind if case.job else None) or "doubt",
     )
 
 

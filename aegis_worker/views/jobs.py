@@ -32,6 +32,7 @@ def job_body(job: StoredJob) -> dict[str, Any]:
         "run_at": rfc3339(job.run_at),
         "claims": job.claim_count,
         "reason": job.reason,
+        "review_kind": (job.review_kind or "doubt") if job.status == "review" else None,
         "result": job.result,
         "created_at": rfc3339(job.created_at),
         "updated_at": rfc3339(job.updated_at),

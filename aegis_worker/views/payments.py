@@ -9,6 +9,7 @@ from typing import Any
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.payment import Payment
 
+from .screening import told_screening
 from .values import rfc3339_or_none
 
 
@@ -54,6 +55,7 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
         "gateway_ref": payment.gateway_ref,
         "last_error": payment.last_error,
         "next_action": payment.next_action,
+        "screening": told_screening(payment),
         "version": payment.version,
         "created_at": created,
         "updated_at": created if updated_at == created_at else rfc3339(updated_at),

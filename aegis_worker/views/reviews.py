@@ -14,6 +14,7 @@ from .decisions import decision_body
 from .incidents import incident_summary
 from .jobs import job_body
 from .payments import payment_body
+from .screening import screening_body
 from .values import rfc3339_or_none
 
 
@@ -24,6 +25,7 @@ def review_body(waiting: Waiting) -> dict[str, Any]:
         "object": "review",
         "payment_id": stored.payment.id,
         "merchant_id": stored.payment.merchant_id,
+        "kind": waiting.kind,
         "since": rfc3339(waiting.since),
         "reason": waiting.reason,
         "frozen_at": rfc3339_or_none(waiting.frozen_at),
@@ -34,8 +36,11 @@ def review_body(waiting: Waiting) -> dict[str, Any]:
                 was_charged=waiting.was_charged,
                 decided=waiting.decision is not None and waiting.decision.stands,
                 order=order_in(waiting.job.request) if waiting.job else None,
+                review_kind=waiting.kind,
             )
         ),
+        "screening": screening_body(stored.payment),
+        "security_code_until": rfc3339_or_none(waiting.security_code_until),
         "decision": decision_body(waiting.decision),
         "last_said": last_said(attempts[-1]) if attempts else None,
         "payment": payment_body(stored.payment, stored.created_at, stored.updated_at),

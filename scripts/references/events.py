@@ -18,7 +18,7 @@ from aegis_worker.domain.entities import EntityKind, Order
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Approved, Operation
 from aegis_worker.domain.payment import Fact, Payment
-from aegis_worker.domain.screening import Action, Finding, Screening, screened
+from aegis_worker.domain.screening import Action, Finding, Screening, approved, screened
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import ALLOWED_AFTER_THE_END, LEADS_TO, EventType
 from aegis_worker.persistence.published import PublishedEvent
@@ -56,6 +56,7 @@ _WHEN: Mapping[EventType, str] = {
     EventType.CANCEL_REQUESTED: "the merchant cancelled it while a charge was under way or its payer had to act",
     EventType.CANCELLED: "the merchant cancelled it: nothing had been sent, or what was held is released",
     EventType.REVIEW_REQUIRED: "a person has to look",
+    EventType.REVIEWED: "a person approved or rejected what was held back before it was sent",
     EventType.AUTHORIZATION_EXPIRING: "what is held is released at `capture_before`: told 24 h and 2 h before, each once",
     EventType.DUPLICATE_DETECTED: "a gateway holds a charge that the payment does not stand on",
     EventType.DUPLICATE_REVERSED: "that charge was released or given back",
@@ -83,9 +84,11 @@ FIELDS: Mapping[str, str] = {
     "scheduled_at": "when it is to be charged; only of a payment for later",
     "gateway": "the gateway that the event is about",
     "screening": (
-        "`action` that holds (`allow`, `flag`, `require_three_ds`, `review` or `block`), `score` (0 to 100, or null) and "
-        "`findings`: of each hook and rule its `source` and `action`, and where it gave them `reason`, `score` and `failed`"
+        "`action` that holds: `allow`, `flag`, `require_three_ds`, `review` or `block`. Which hook or rule said so, and "
+        "why, is for operators: [`aegis explain`](commands.md#aegis-explain)"
     ),
+    "kind": "of a review: `doubt` (what happened at a gateway is in question) or `fraud` (nothing was sent yet)",
+    "decision": "`approved` or `rejected`",
     "gateway_ref": "the gateway's id of the charge",
     "attempt": "the number of the attempt, from 1",
     "next_action": "`type` of what the payer has to do (`redirect`, `sdk` or `qr`) and `expires_at`, or null there",
@@ -203,7 +206,8 @@ def _facts() -> dict[EventType, Fact]:
         Fact(EventType.CANCEL_REQUESTED),
         holds.expiring(_PAYMENT),
         Fact(EventType.CANCELLED, {"gateway": _GATEWAY, "gateway_ref": _REF, "reason": "voided"}),
-        Fact(EventType.REVIEW_REQUIRED, {"reason": "no answer"}),
+        Fact(EventType.REVIEW_REQUIRED, {"reason": "no answer", "kind": "doubt"}),
+        approved(Screening((Finding("rule high-value", Action.REVIEW),)), 1_795_000_000.0),
         Fact(EventType.RESOLVED, {"resolution": "charged", "checked": "confirmed"}),
     ]
     found: dict[EventType, Fact] = {}

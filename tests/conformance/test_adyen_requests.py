@@ -90,6 +90,9 @@ REQUESTS = {
     "hold": with_terms(capture_method="manual"),
     "charge with all that is known of the payer": replace(PAY, payer=PAYER),
     "charge with 3-D Secure in the page": with_terms(return_url=None),
+    "charge with 3-D Secure that we demand": replace(PAY, three_ds=True),
+    "charge with 3-D Secure that we demand, in the page": replace(with_terms(return_url=None), three_ds=True),
+    "charge by number with 3-D Secure that we demand": replace(BY_NUMBER, three_ds=True),
     "charge without the payer": with_terms(off_session=True, return_url=None),
     "charge of a series without the payer": with_terms(off_session=True, off_session_reason="recurring"),
     "charge with what is bought": with_terms(
@@ -192,6 +195,16 @@ def test_an_amount_that_adyen_can_not_write_is_never_sent(request_: GatewayReque
         next(getattr(adapter(), request_.operation.value)(between))
     assert isinstance(end.value.value, Declined)
     assert end.value.value.gateway_code == "amount_step"
+
+
+def test_a_demand_for_three_d_secure_stands_beside_how_it_is_done() -> None:
+    assert fields_of(replace(PAY, three_ds=True))["authenticationData"] == {"attemptAuthentication": "always"}
+    in_the_page = fields_of(REQUESTS["charge with 3-D Secure that we demand, in the page"])
+    assert in_the_page["authenticationData"] == {
+        "attemptAuthentication": "always",
+        "threeDSRequestData": {"nativeThreeDS": "preferred"},
+    }
+    assert "authenticationData" not in fields_of(PAY)
 
 
 def test_each_charge_says_when_it_is_captured() -> None:

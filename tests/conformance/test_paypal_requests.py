@@ -151,6 +151,18 @@ def test_a_saved_card_is_charged_as_what_the_networks_want_to_know_of_it() -> No
     assert fields(CALLS.charge(with_terms(CHARGE, payment_method=CARD))) == {}
 
 
+def test_three_d_secure_is_demanded_of_the_card_that_pays() -> None:
+    """PayPal's document lags behind its guide: developer.paypal.com/docs/checkout/advanced/customize/3d-secure."""
+    demanded = replace(with_terms(CREATE, payment_method=CARD), three_ds=True)
+    call = CALLS.confirm_source(demanded, ORDER)
+    card = fields(call)["payment_source"]["card"]
+    assert card["attributes"] == {"verification": {"method": "SCA_ALWAYS"}}
+    assert orders().misfits_of_call(call.method, call.path, call.body or b"") == []
+    assert orders().unknown_in_call(call.method, call.path, call.body or b"") == [
+        ".payment_source.card.attributes.verification"
+    ]
+
+
 def test_a_payer_comes_back_to_the_payments_own_page_or_to_the_shops() -> None:
     def back(**terms: Any) -> str:
         source = fields(CALLS.create(with_terms(CREATE, **terms)))["payment_source"]

@@ -93,6 +93,14 @@ REQUESTS = {
         replace(CONFIRM, terms=replace(TERMS, return_url=None, off_session=True, mandate="mandate_1")),
         params.PaymentIntentConfirmParams,
     ),
+    "confirm with 3-D Secure that we demand": (
+        replace(CONFIRM, three_ds=True),
+        params.PaymentIntentConfirmParams,
+    ),
+    "confirm by number with 3-D Secure that we demand": (
+        replace(by_number(CONFIRM), three_ds=True),
+        params.PaymentIntentConfirmParams,
+    ),
     "capture": (CAPTURE, params.PaymentIntentCaptureParams),
     "cancel": (VOID, params.PaymentIntentCancelParams),
     "refund": (REFUND, params.RefundCreateParams),
@@ -164,6 +172,12 @@ def test_the_sdk_would_send_the_same(request_: GatewayRequest, typed: Any) -> No
     ours = {name.lower(): value for name, value in call.headers.items()}
     theirs = {name.lower(): value for name, value in headers.items()}
     assert ours.items() <= theirs.items() or not body
+
+
+def test_three_d_secure_is_demanded_by_the_confirmation() -> None:
+    fields = parse(call_of(replace(CONFIRM, three_ds=True)).body or b"")
+    assert fields["payment_method_options"] == {"card": {"request_three_d_secure": "any"}}
+    assert "payment_method_options" not in parse(call_of(CONFIRM).body or b"")
 
 
 def test_what_the_sdk_does_not_know_is_noticed() -> None:

@@ -332,6 +332,7 @@ RAZORPAY = Subject(
     shows_disputes=False,
     skips={
         "three_d_secure_by_redirect": _IN_CHECKOUT,
+        "a_charge_after_three_d_secure_that_we_demanded": _IN_CHECKOUT,
         "three_d_secure_failed": _MAY_TRY_AGAIN,
         "a_decline_is_found_by_a_look_up": _MAY_TRY_AGAIN,
         "pending_then_success": "goes on waiting for its payer while a bank decides",

@@ -10,6 +10,7 @@ from aegis_worker.persistence.database import Database
 NOTHING_ERASED = {
     "cards": 0,
     "payments": 0,
+    "reviews": 0,
     "payer_details": 0,
     "actions": 0,
     "confirms": 0,

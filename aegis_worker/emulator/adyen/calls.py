@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..challenges import has_passed, new_secret
+from ..demands import demanded
 from ..ledger import Document, Operation, Transaction
 from ..network_ids import is_network_id
 from ..operations import carry_out
@@ -141,6 +142,8 @@ def carry_out_call(
 def _pay(books: AdyenBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Answer:
     charge, payment = subject.charge, subject.charge.payment
     _check_agreement(call)
+    if inner(call.body, "authenticationData").get("attemptAuthentication") == "always":
+        script = demanded(script)
     if script.payer_must_act and charge.about["without_the_payer"]:
         script = replace(script, payer_must_act=False, effect=Effect.DECLINE, code="authentication_required")
     charge.about["in_page"] |= script.in_frontend

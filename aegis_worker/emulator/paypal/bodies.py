@@ -29,6 +29,7 @@ _LONGEST = {
     "reference_id": 256,
     "soft_descriptor": 22,
 }
+_VERIFICATIONS = ("", "SCA_ALWAYS", "SCA_WHEN_REQUIRED", "3D_SECURE", "AVS_CVV")
 # Where a source names something that was vaulted.
 _VAULTED = (("card", "vault_id"), ("paypal", "vault_id"), ("token", "id"))
 
@@ -91,6 +92,15 @@ def source_of(body: Mapping[str, Any]) -> tuple[str, str]:
     if source and "paypal" not in source:
         raise Refused("INVALID_PARAMETER_VALUE", field="/payment_source")
     return ("paypal" if source else ""), ""
+
+
+def always_authenticated(body: Mapping[str, Any]) -> bool:
+    """Whether a card's holder is to be authenticated also where nobody else wants it. Raises Refused(400)."""
+    card = inner(inner(body, "payment_source"), "card")
+    method = text(inner(inner(card, "attributes"), "verification"), "method")
+    if method not in _VERIFICATIONS:
+        raise Refused("INVALID_PARAMETER_VALUE", field="/payment_source/card/attributes/verification/method")
+    return method in ("SCA_ALWAYS", "3D_SECURE")
 
 
 def addresses(body: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..choosing import Asked
+from ..demands import demanded
 from ..ledger import StoredAnswer, Transaction
 from ..replies import Refusal, Reply, json_reply
 from ..scripts import Effect, Script, Wire
@@ -31,6 +32,7 @@ from .shapes import minimal
 _ORDERS_KEEP_S, _PAYMENTS_KEEP_S = 6 * 3600.0, 45 * 86_400.0
 _WITHOUT_ID = frozenset({"confirm_source", "void"})
 _OF_ORDERS = frozenset({"create", "capture_order", "authorize_order"})
+_SOURCED = _OF_ORDERS | {"confirm_source"}
 _CALLS: dict[str, Callable[[PayPalBooks, Transaction, Call, Subject, Script], Done]] = {
     "create": create,
     "confirm_source": confirm_source,
@@ -76,6 +78,8 @@ class PayPalGateway:
         payment = subject.payment
         asked = Asked(subject.operation, call.headers, subject.script, payment.token, payment.amount)
         script = self._books.conduct.script_for(tx, payment, asked)
+        if call.name in _SOURCED and bodies.always_authenticated(call.body):
+            script = demanded(script)
         done, answer = None, None
         if script.effect is not Effect.NOTHING:
             done = self._do(tx, call, subject, script)

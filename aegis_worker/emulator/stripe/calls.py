@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..books import DISPUTES_LIMIT
+from ..demands import demanded
 from ..disputes import KIND as DISPUTE
 from ..disputes import WITHDRAWN
 from ..ledger import Document, Operation, Transaction
@@ -103,6 +104,8 @@ def _confirm(books: StripeBooks, tx: Transaction, call: Call, subject: Subject, 
     if card is None:
         message = "You cannot confirm this PaymentIntent because it's missing a payment method."
         raise unexpected_state(message, intent_object(intent, books.place))
+    if intent.about.get("request_three_d_secure") in ("any", "challenge"):
+        script = demanded(script)
     if script.payer_must_act and (
         intent.about["off_session"] or forms.truth(call.form, "error_on_requires_action")
     ):

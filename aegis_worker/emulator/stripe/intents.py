@@ -15,6 +15,7 @@ from .errors import Refused
 from .numbers import test_id
 from .shapes import Intent
 
+_REQUESTS_OF_3DS = ("", "any", "automatic", "challenge")
 _CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
 _ON_CONFIRM = (
     "confirmation_token error_on_requires_action expand mandate mandate_data off_session payment_method"
@@ -98,6 +99,7 @@ def new_intent(books: StripeBooks, tx: Transaction, call: Call) -> Intent:
         "shipping": None,
         "off_session": False,
         "use_stripe_sdk": False,
+        "request_three_d_secure": "",
     }
     if about["customer"] and tx.document("customer", str(about["customer"])) is None:
         raise Refused(400, f"No such customer: '{about['customer']}'", "resource_missing", param="customer")
@@ -112,6 +114,7 @@ def with_terms(books: StripeBooks, tx: Transaction, intent: Intent, call: Call) 
     for name in ("off_session", "use_stripe_sdk"):
         about[name] = forms.truth(form, name) or about[name]
     about["shipping"] = form.get("shipping", about["shipping"])
+    about["request_three_d_secure"] = _wanted_3ds(form) or about.get("request_three_d_secure", "")
     given = forms.text(form, "payment_method") or forms.text(form, "confirmation_token") or card_in(form)
     if not given:
         return Intent(intent.payment, about)
@@ -126,9 +129,22 @@ def with_terms(books: StripeBooks, tx: Transaction, intent: Intent, call: Call) 
 
 
 def _asks_for_multicapture(form: Mapping[str, Any]) -> bool:
+    return _card_options(form).get("request_multicapture") == "if_available"
+
+
+def _card_options(form: Mapping[str, Any]) -> Mapping[str, Any]:
     options = form.get("payment_method_options", {})
     card = options.get("card") if isinstance(options, dict) else None
-    return isinstance(card, dict) and card.get("request_multicapture") == "if_available"
+    return card if isinstance(card, dict) else {}
+
+
+def _wanted_3ds(form: Mapping[str, Any]) -> str:
+    """Empty where the call does not say. Raises Refused(400)."""
+    given = _card_options(form).get("request_three_d_secure", "")
+    if given not in _REQUESTS_OF_3DS:
+        param = "payment_method_options[card][request_three_d_secure]"
+        raise Refused(400, f"Must be one of {', '.join(_REQUESTS_OF_3DS[1:])}", param=param)
+    return str(given)
 
 
 def card_in(form: Mapping[str, Any]) -> str:

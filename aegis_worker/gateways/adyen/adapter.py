@@ -64,6 +64,7 @@ class AdyenAdapter:
             held_only=HELD_ONLY,
             payer=TAKEN,
             cards=True,
+            three_ds=frozenset({"card"}),
             several_captures=options.get("multiple_partial_captures", False),
             confirms=True,
             hold_s=options.get("hold_s"),

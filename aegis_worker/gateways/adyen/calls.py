@@ -87,7 +87,10 @@ class Calls:
         return {"X-API-Key": self.api_key, "Content-Type": "application/json"}
 
     def pay(self, request: GatewayRequest) -> tuple[str, dict[str, Any]]:
-        """Charge, or hold the funds. Without a return URL 3-D Secure is done in the shop's page where Adyen can."""
+        """Charge, or hold the funds. Without a return URL 3-D Secure is done in the shop's page where Adyen can.
+
+        A demand for it overrides the account's own rules: the API's AuthenticationData.
+        """
         terms, off_session = request.terms, bool(request.terms.off_session)
         fields = {
             "merchantAccount": self.merchant_account,
@@ -103,6 +106,11 @@ class Calls:
         }
         if terms.payment_method["type"] == "card" and terms.return_url is None and not off_session:
             fields |= _in_the_page(self.return_url)
+        if request.three_ds:
+            fields["authenticationData"] = {
+                **fields.get("authenticationData", {}),
+                "attemptAuthentication": "always",
+            }
         return "/payments", fields
 
     def hand_over(self, request: GatewayRequest) -> tuple[str, dict[str, Any]]:

@@ -90,6 +90,9 @@ class BraintreeAdapter:
             providers=_PROVIDERS,
             payer=TAKEN,
             cards=True,
+            # Only the shop's page can authenticate, and what came of it is with the nonce.
+            three_ds=frozenset({"card"}),
+            three_ds_tokens=_NONCE,
             several_captures=False,
             hold_s=_HOLD_S,
             # One call charges, and what the payer did in the browser before it moved nothing.

@@ -49,7 +49,11 @@ class Calls:
             "transaction-source": (terms.off_session_reason or "unscheduled") if terms.off_session else None,
             **payer_fields(request.payer),
             "descriptor": self._descriptor(terms.statement_descriptor),
-            "options": {"submit-for-settlement": request.capture},
+            "options": {
+                "submit-for-settlement": request.capture,
+                # Rejected where the payer was not authenticated in the shop's page, whatever the account is set to.
+                "three-d-secure": {"required": True} if request.three_ds else None,
+            },
         }
         return self._post("transactions", {"transaction": fields | self._request_key(request)})
 

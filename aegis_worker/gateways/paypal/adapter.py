@@ -86,6 +86,7 @@ class PayPalAdapter:
             methods=METHODS,
             providers=frozenset({PROVIDER}),
             payer=frozenset({"shipping_address"}),
+            three_ds=frozenset({"card"}),
             hold_s=_HOLD_S,
             # An order can't be cancelled, and approving one moves nothing until we capture it.
             closes=False,

@@ -74,7 +74,8 @@ class Calls:
 
     def confirm_source(self, request: GatewayRequest, order_id: str) -> HttpCall:
         """Say with which card the order is to be paid, and have its holder authenticated if need be. It takes no key."""
-        body = {"payment_source": card_to_authenticate(request.terms, self._return_url(request))}
+        source = card_to_authenticate(request.terms, self._return_url(request), always=request.three_ds)
+        body = {"payment_source": source}
         return _post(f"{_ORDERS}/{_quoted(order_id)}/confirm-payment-source", None, body)
 
     def charge(self, request: GatewayRequest) -> HttpCall:

@@ -42,10 +42,13 @@ def wallet_to_approve(return_url: str, *, ships: bool) -> dict[str, Any]:
     return {"paypal": {"experience_context": context}}
 
 
-def card_to_authenticate(terms: PaymentTerms, return_url: str) -> dict[str, Any]:
-    """For a card whose holder is there: PayPal has them authenticated where the issuer or the law wants it."""
+def card_to_authenticate(terms: PaymentTerms, return_url: str, *, always: bool) -> dict[str, Any]:
+    """For a card whose holder is there: PayPal has them authenticated where the issuer or the law wants it, or `always`,
+    where there is 3-D Secure at all.
+    """
     context = {"return_url": return_url, "cancel_url": return_url}
-    return {"card": {**_card(terms), "experience_context": context}}
+    demanded = {"attributes": {"verification": {"method": "SCA_ALWAYS"}}} if always else {}
+    return {"card": {**_card(terms), **demanded, "experience_context": context}}
 
 
 def saved(terms: PaymentTerms) -> dict[str, Any]:

@@ -94,6 +94,9 @@ class RazorpayAdapter:
             methods=METHODS,
             providers=PROVIDERS,
             issues_tokens=False,
+            # An order can't demand anything. In India every payment online is authenticated by law.
+            three_ds=frozenset({"card", "net_banking", "upi"}),
+            three_ds_currencies=frozenset({"INR"}),
             partial_captures=False,
             several_captures=False,
             voids=False,

@@ -130,6 +130,7 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         bare_tokens=_TEST_TOKEN,
         confirms=True,
         payer=FIELDS,
+        three_ds=frozenset(INSTRUMENTS),
     )
 
 

@@ -97,5 +97,6 @@ def _new_payment(request: GatewayRequest) -> dict[str, Any]:
         "mandate": terms.mandate,
         "order_lines": terms.order_lines and list(terms.order_lines),
         "payer": request.payer and dict(request.payer.details),
+        "three_ds": request.three_ds,
     }
     return body | {name: value for name, value in optional.items() if value}

@@ -78,6 +78,7 @@ class StripeAdapter:
             hold_s=_HOLD_S,
             payer=_OF_THE_PAYER,
             cards=True,
+            three_ds=frozenset({"card"}),
         )
         acts_for = config.account if options.get("connected") else None
         self._headers = headers_for(config.api_key, acts_for)

@@ -149,22 +149,30 @@ def _confirm(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str
         "confirmation_token": method if method.startswith(_CONFIRMATION_TOKEN) else None,
         "mandate": request.terms.mandate,
         "off_session": request.terms.off_session or None,
-        "payment_method_options": _agreed(request.terms),
+        "payment_method_options": _on_the_card(request),
         "return_url": return_url or None,
         "use_stripe_sdk": None if return_url or request.terms.off_session else True,
     }
     return f"payment_intents/{_quoted(request.gateway_ref)}/confirm", fields
 
 
-def _agreed(terms: PaymentTerms) -> dict[str, Any] | None:
+def _on_the_card(request: GatewayRequest) -> dict[str, Any] | None:
+    """How the card is to be charged. `any` has the payer authenticated whatever Stripe's own rules say, and the issuer may
+    do so without asking the payer: docs.stripe.com/payments/3d-secure/authentication-flow, "manual three DS".
+    """
+    options = _agreed(request.terms) | ({"request_three_d_secure": "any"} if request.three_ds else {})
+    return {_CARD: options} if options else None
+
+
+def _agreed(terms: PaymentTerms) -> dict[str, Any]:
     """Of a card by number, which Stripe does not keep: the payment at which its holder agreed, through whichever gateway.
 
     Stripe's reference leaves `mit_exemption` out. Source: github.com/activemerchant/active_merchant, `add_ntid` of
     lib/active_merchant/billing/gateways/stripe_payment_intents.rb.
     """
     if terms.network_transaction_id is None or not is_vaulted(terms.payment_method):
-        return None
-    return {_CARD: {"mit_exemption": {"network_transaction_id": terms.network_transaction_id}}}
+        return {}
+    return {"mit_exemption": {"network_transaction_id": terms.network_transaction_id}}
 
 
 def _is_referred_to(terms: PaymentTerms) -> bool:

@@ -184,6 +184,12 @@ _BY_NUMBER: tuple[_There, str] = (
     lambda subject, adapter: adapter.capabilities.cards,
     "takes no card numbers",
 )
+_DEMANDS: tuple[_There, str] = (
+    lambda subject, adapter: (
+        "card" in adapter.capabilities.three_ds and adapter.capabilities.three_ds_tokens is None
+    ),
+    "can't be told to have a payer authenticated after the call",
+)
 # What a scenario needs of a gateway, and what is said of one that does not have it.
 _NEEDS: Mapping[str, tuple[_There, str]] = {
     "the_same_key_again": (
@@ -198,6 +204,12 @@ _NEEDS: Mapping[str, tuple[_There, str]] = {
     "three_d_secure_by_number": (
         lambda subject, adapter: adapter.capabilities.cards and "three_d_secure" in subject.cards,
         "has none that is done after the call, or takes no card numbers",
+    ),
+    "three_d_secure_that_we_demand": _DEMANDS,
+    "a_charge_after_three_d_secure_that_we_demanded": _DEMANDS,
+    "three_d_secure_that_we_demand_and_the_page_has_done": (
+        lambda subject, adapter: adapter.capabilities.three_ds_tokens is not None,
+        "authenticates after the call, if at all",
     ),
     "disputes": (lambda subject, adapter: _has(adapter, "get_dispute"), "tells of no disputes"),
     "three_d_secure_in_the_shops_page": (

@@ -110,8 +110,9 @@ class Till:
         hold: bool = False,
         return_url: str | None = None,
         off_session: bool | None = None,
+        three_ds: bool = False,
     ) -> Paid:
-        """All steps of a charge, until one does not simply succeed."""
+        """All steps of a charge, until one does not simply succeed. `three_ds`: the payer has to authenticate."""
         method = "manual" if hold else "automatic"
         card = {"type": "card", "token": token}
         terms = PaymentTerms(
@@ -121,7 +122,7 @@ class Till:
             return_url=return_url,
             off_session=off_session,
         )
-        return self.go_on(f"pay_{uuid.uuid4().hex}", terms)
+        return self.go_on(f"pay_{uuid.uuid4().hex}", terms, three_ds=three_ds)
 
     def pay_by_number(
         self, given: NumberedCard | None = None, *, hold: bool = False, return_url: str | None = None
@@ -135,9 +136,17 @@ class Till:
         return self.go_on(f"pay_{uuid.uuid4().hex}", terms)
 
     def go_on(
-        self, payment_id: str, terms: PaymentTerms, ref: str | None = None, *, payer: Payer | None = None
+        self,
+        payment_id: str,
+        terms: PaymentTerms,
+        ref: str | None = None,
+        *,
+        payer: Payer | None = None,
+        three_ds: bool = False,
     ) -> Paid:
-        """The steps of a charge from the first. Where its payer pays at the gateway, they do so by the token."""
+        """The steps of a charge from the first. Where its payer pays at the gateway, they do so by the token, unless they
+        are to be seen on their way there (`three_ds`).
+        """
         token = ""
         if self.subject.paid_there is not None:
             token = terms.payment_method["token"]
@@ -146,10 +155,12 @@ class Till:
             key = gateway_key(payment_id, operation, 1)
             is_by_number = charges(operation) and is_vaulted(terms.payment_method)
             vaulted = OpenCard.of(terms.payment_method) if is_by_number else None
-            request = GatewayRequest(operation, payment_id, key, terms, ref, payer=payer, vaulted=vaulted)
+            request = GatewayRequest(
+                operation, payment_id, key, terms, ref, payer=payer, vaulted=vaulted, three_ds=three_ds
+            )
             outcome = sent(self.gateway, request, self.noted.append)
             ref = getattr(outcome, "gateway_ref", None) or ref
-            if isinstance(outcome, ActionRequired) and token:
+            if isinstance(outcome, ActionRequired) and token and not three_ds:
                 request, outcome = self._paid_there(Paid(request, outcome, ref), token)
             if not isinstance(outcome, Approved):
                 break

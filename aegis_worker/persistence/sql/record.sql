@@ -8,7 +8,7 @@
 -- leaves out what is null, false or 0, because reading it takes a good part of the time: hence coalesce.
 WITH held AS (
     UPDATE jobs j
-    SET last_change = c.number, status = c.job_status, queue = c.queue, reason = c.reason,
+    SET last_change = c.number, status = c.job_status, queue = c.queue, reason = c.reason, review_kind = c.review_kind,
         result = coalesce(c.result, j.result),
         run_at = CASE c.job_status
             WHEN 'waiting' THEN clock_timestamp() + make_interval(secs =>
@@ -27,7 +27,7 @@ WITH held AS (
         refunded_minor bigint, capturing_minor bigint, refunding_minor bigint, closing boolean, cancelling boolean,
         capture_before timestamptz, gateway text,
         gateway_ref text, certainty text, last_error jsonb, next_action jsonb, screening jsonb, events json, answered json, opened json,
-        confirm_seen int, follow_up json) LIMIT $2) c
+        confirm_seen int, follow_up json, review_kind text) LIMIT $2) c
     WHERE j.id = c.job_id AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END
         AND j.last_change IS DISTINCT FROM c.number
         AND NOT EXISTS (SELECT FROM payments f WHERE f.id = c.payment_id AND f.frozen_at IS NOT NULL)

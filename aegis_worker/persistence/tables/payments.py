@@ -149,6 +149,8 @@ jobs = Table(
     Column("request", JSONB),
     Column("last_change", BigInteger),
     Column("begun_epoch", Integer),
+    # Of a job in review; NULL: doubt, as older code leaves it.
+    Column("review_kind", Text),
     # For indexes only, which must not name `status`: it changes all the time.
     Column("in_review", Boolean, Computed("status = 'review'", persisted=True), nullable=False),
     CheckConstraint(OPERATION_IS_A_NAME, name="operation_is_a_name"),

@@ -13,6 +13,7 @@ from aegis_worker.domain.gateway_keys import gateway_key, is_ordered
 from aegis_worker.domain.instruments import as_seen_by
 from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation, charges
 from aegis_worker.domain.payer import Payer
+from aegis_worker.domain.screening import demands_three_ds
 from aegis_worker.gateways.kit.flows import OpenCard
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline.work import Work
@@ -57,6 +58,7 @@ def request_for(work: Work, operation: Operation, number: int, gateway: str) -> 
         gateway_ref=next((attempt.gateway_ref for attempt in reversed(earlier) if attempt.gateway_ref), None),
         confirm=work.job.confirm if is_confirm else None,
         vaulted=OpenCard.of(method) if charges(operation) and is_vaulted(method) else None,
+        three_ds=operation in CHARGING_STEPS and demands_three_ds(payment),
     )
 
 

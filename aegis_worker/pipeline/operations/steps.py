@@ -9,6 +9,7 @@ from aegis_worker.domain.entities import order_in
 from aegis_worker.domain.gateway_keys import is_ordered
 from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payment import Fact
+from aegis_worker.domain.reviews import ReviewKind
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.requests import StatusQuery
@@ -46,10 +47,10 @@ def unreachable_because(work: Work, attempt: Attempt) -> str | None:
     return out_of_reach(attempt.gateway, config, attempt.account, work.payment.mode)
 
 
-def review(work: Work, reason: str) -> Rest:
+def review(work: Work, reason: str, *, kind: ReviewKind = "doubt") -> Rest:
     """Hand the job to a person, with the reason."""
-    fact = Fact(EventType.REVIEW_REQUIRED, {"reason": reason})
-    return Rest(JobChange("review", reason=reason), [fact])
+    fact = Fact(EventType.REVIEW_REQUIRED, {"reason": reason, "kind": kind})
+    return Rest(JobChange("review", reason=reason, review_kind=kind), [fact])
 
 
 def ended(work: Work) -> JobChange:

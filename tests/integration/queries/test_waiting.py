@@ -54,8 +54,10 @@ def test_nothing_that_waits_is_told_as_0(api: Api) -> None:
         "aegis_webhook_deliveries failing": 0,
         "aegis_webhook_deliveries dead": 0,
         "aegis_webhook_deliveries cancelled": 0,
-        "aegis_reviews_waiting": 0,
-        "aegis_reviews_oldest_age_seconds": 0,
+        "aegis_reviews_waiting doubt": 0,
+        "aegis_reviews_waiting fraud": 0,
+        "aegis_reviews_oldest_age_seconds doubt": 0,
+        "aegis_reviews_oldest_age_seconds fraud": 0,
         "aegis_payments_frozen": 0,
         "aegis_disputes_waiting": 0,
     }
@@ -74,17 +76,25 @@ def test_what_waits_is_told_with_its_age(api: Api, database: Database) -> None:
     execute(database, "UPDATE outbox SET created_at = now() - interval '600 s' WHERE seq = 3")
     accept_one(database)
     accept_one(database, "key-2")
+    held_back = accept_one(database, "key-3").payment.id
     execute(database, "UPDATE jobs SET status = 'review', updated_at = now() - interval '900 s'")
+    execute(
+        database,
+        "UPDATE jobs SET review_kind = 'fraud', updated_at = now() - interval '5000 s'"
+        f" WHERE payment_id = '{held_back}'",
+    )
     execute(database, "UPDATE payments SET frozen_at = now() WHERE id = (SELECT min(payment_id) FROM jobs)")
     found = told(api)
-    assert found["aegis_outbox_pending stream"] == 5
+    assert found["aegis_outbox_pending stream"] == 6
     assert 600 <= found["aegis_outbox_oldest_age_seconds stream"] < 4000
     assert found["aegis_outbox_pending webhooks"] == found["aegis_webhook_deliveries pending"] == 2
     assert 300 <= found["aegis_outbox_oldest_age_seconds webhooks"] < 4000
     by_status = {name: found[f"aegis_webhook_deliveries {name}"] for name in ("failing", "dead", "cancelled")}
     assert by_status == {"failing": 1, "dead": 1, "cancelled": 3}
-    assert (found["aegis_reviews_waiting"], found["aegis_payments_frozen"]) == (2, 1)
-    assert 900 <= found["aegis_reviews_oldest_age_seconds"] < 4000
+    assert (found["aegis_reviews_waiting doubt"], found["aegis_payments_frozen"]) == (2, 1)
+    assert 900 <= found["aegis_reviews_oldest_age_seconds doubt"] < 4000
+    assert found["aegis_reviews_waiting fraud"] == 1
+    assert 5000 <= found["aegis_reviews_oldest_age_seconds fraud"] < 8000
 
 
 def test_disputes_that_wait_for_evidence_are_told_with_the_next_deadline(

@@ -54,7 +54,7 @@ def test_nothing_found_allows_and_the_highest_score_counts():
 
 def test_3d_secure_stays_required_beside_a_severer_finding_and_after_an_approval():
     screening = Screening((finding(Action.REQUIRE_3DS), finding(Action.REVIEW)))
-    let_go = screening_from(approved(screening)["screening"])
+    let_go = screening_from(approved(screening, 1_800_000_000.0).data["screening"])
     assert (screening.action, screening.three_ds) == (Action.REVIEW, True)
     assert (let_go.action, let_go.three_ds) == (Action.ALLOW, True)
 

@@ -160,6 +160,26 @@ def test_who_pays() -> None:
     assert fields["billing"]["country_code_alpha2"] == "IN"
 
 
+def test_three_d_secure_is_demanded_of_what_the_page_has_done() -> None:
+    call = nth(0, adapter().process(replace(CHARGE, three_ds=True)), shown(transaction()))
+    fields = {
+        "amount": "19.99",
+        "order_id": f"{PAYMENT}-p1",
+        "merchant_account_id": ACCOUNTS["USD"],
+        "payment_method_nonce": "tokencc_bh_1",
+        "options": {"submit_for_settlement": True, "three_d_secure": {"required": True}},
+    }
+    same_as_sdk(call, lambda gateway: gateway.transaction.sale(fields))
+
+
+def test_only_a_nonce_can_have_been_authenticated() -> None:
+    able = adapter().capabilities
+    assert able.demands_three_ds({"type": "card", "token": "tokencc_bh_1"}, "USD")
+    assert not able.demands_three_ds({"type": "card", "token": "shopper_7/fbg8vk"}, "USD")
+    assert not able.demands_three_ds({"type": "card", "gateway": "vault", "token": "card_1"}, "USD")
+    assert not able.demands_three_ds({"type": "wallet", "provider": "venmo", "token": "n"}, "USD")
+
+
 def test_keys_of_requests_where_braintree_has_given_them() -> None:
     keyed = adapter(options={"request_keys": True})
     assert (keyed.capabilities.key_lifetime_s, adapter().capabilities.key_lifetime_s) == (30 * 86_400, 0)

@@ -47,6 +47,12 @@ def payment(status: str = "succeeded", **fields: Any) -> dict[str, Any]:
     return {**shown, **sums, "operations": [], **fields}
 
 
+def test_three_d_secure_is_demanded_with_the_payment() -> None:
+    body = json.loads(first_call(ADAPTER.process(replace(CHARGE, three_ds=True))).body or b"")
+    assert body["three_ds"] is True
+    assert "three_ds" not in json.loads(first_call(ADAPTER.process(CHARGE)).body or b"")
+
+
 def test_a_charge_is_one_post_under_its_key() -> None:
     call = first_call(ADAPTER.process(CHARGE))
     assert (call.method, call.path, call.only_reads, call.base_url) == ("POST", "/v1/charges", False, None)

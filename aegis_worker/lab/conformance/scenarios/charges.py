@@ -106,6 +106,30 @@ def test_three_d_secure_failed(till: Till) -> None:
     assert found.code == till.found_code("authentication_failed")
 
 
+def test_three_d_secure_that_we_demand(till: Till) -> None:
+    paid = till.pay(return_url=_SHOP, three_ds=True)
+    assert isinstance(paid.outcome, ActionRequired)
+    assert isinstance(till.again(paid), ActionRequired)
+    assert till.captured(paid) == []
+
+
+def test_a_charge_after_three_d_secure_that_we_demanded(till: Till) -> None:
+    paid = till.pay(return_url=_SHOP, three_ds=True)
+    assert isinstance(paid.outcome, ActionRequired)
+    assert isinstance(paid.outcome.action, Redirect)
+    till.payer_passes(paid.outcome.action.url)
+    till.settled(paid, Approved)
+    assert till.captured(paid) == [1999]
+
+
+def test_three_d_secure_that_we_demand_and_the_page_has_done(till: Till) -> None:
+    assert isinstance(till.pay("tok_3ds_frictionless", three_ds=True).outcome, Approved)
+    paid = till.pay(three_ds=True)
+    assert isinstance(paid.outcome, Declined)
+    assert paid.outcome.code == "authentication_required"
+    assert till.captured(paid) == []
+
+
 def test_three_d_secure_abandoned_and_the_door_closed(till: Till) -> None:
     paid = till.pay("tok_3ds_120", return_url=_SHOP)
     assert isinstance(till.ask(paid), ActionRequired)

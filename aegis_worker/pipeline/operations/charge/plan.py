@@ -16,6 +16,7 @@ from aegis_worker.domain.outcomes import CHARGING_STEPS, Operation
 from aegis_worker.domain.payment import Fact, failed, retried
 from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.domain.scheduling import too_early_s
+from aegis_worker.domain.screening import screening_of
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
 from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
@@ -25,6 +26,7 @@ from ..steps import ask, ended, review, unreachable_because
 from .confirm import confirm_step
 from .door import open_door
 from .facts import opened
+from .verdict import as_demanded, nobody_can_demand, verdict
 
 # What Retry-After may ask for at most.
 _LONGEST_RETRY_AFTER_S = 300.0
@@ -54,7 +56,7 @@ def first_step(work: Work, policy: Policy) -> Step:
         return Rest(ended(work))
     latest = work.latest
     if latest is None:
-        return _called_off(work) or _too_early(work) or _next_try(work, policy)
+        return _called_off(work) or _too_early(work) or verdict(work) or _next_try(work, policy)
     unreachable = unreachable_because(work, latest)
     if unreachable is not None:
         return review(work, unreachable)
@@ -68,6 +70,7 @@ def another_try(work: Work, policy: Policy) -> Step:
     leaving = _leaving(work)
     if leaving is not None:
         return leaving
+    work = as_demanded(work)
     hop = next_hop(work, policy)
     if hop is not None and hop.delay_s > 0:
         reason = f"{hop.gateway}, which {hop.because}, is tried again"
@@ -120,12 +123,18 @@ def last_error(work: Work) -> dict[str, str | None]:
     latest = _latest_refusal(work) or work.latest
     if latest is None:
         left_out = "; ".join(f"{name} {why}" for name, why in work.route.decision.left_out.items())
-        is_down = work.route.decision.wait_s is not None
-        code, message = (
-            ("gateway_unavailable", f"every gateway for this payment is down or paused: {left_out}")
-            if is_down
-            else ("no_eligible_gateway", f"no configured gateway takes this payment: {left_out}")
-        )
+        if work.route.decision.wait_s is not None:
+            code, message = (
+                "gateway_unavailable",
+                f"every gateway for this payment is down or paused: {left_out}",
+            )
+        elif nobody_can_demand(work):
+            code, message = (
+                "three_ds_unavailable",
+                f"no gateway can demand 3-D Secure for this payment: {left_out}",
+            )
+        else:
+            code, message = "no_eligible_gateway", f"no configured gateway takes this payment: {left_out}"
         return describe_error(code, gateway=None, gateway_code=None, message=message)
     outcome = latest.outcome
     if latest.status == "DECLINED":
@@ -200,6 +209,7 @@ def _latest_refusal(work: Work) -> Attempt | None:
 
 def _next_try(work: Work, policy: Policy) -> Step:
     """A hop that is due now: its pause, if it had one, is over."""
+    work = as_demanded(work)
     hop = next_hop(work, policy)
     return _start(work, hop) if hop is not None else _no_hop(work, policy)
 
@@ -232,8 +242,15 @@ def _waited_s(work: Work) -> float:
     if latest is None:
         at = work.payment.terms.scheduled_at
         due_at_s = -math.inf if at is None else at.timestamp() - work.job.since_1970_s
-        return work.now_s - max(work.job.made_at_s, due_at_s)
+        return work.now_s - max(work.job.made_at_s, due_at_s, _approved_at_s(work))
     return 0.0 if latest.answered_at_s is None else work.now_s - latest.answered_at_s
+
+
+def _approved_at_s(work: Work) -> float:
+    """When a person let it go on, of this process's clock. The wait for that is no gateway's."""
+    screening = screening_of(work.payment)
+    at_s = screening.approved_at_s if screening is not None else None
+    return -math.inf if at_s is None else at_s - work.job.since_1970_s
 
 
 def _hops(work: Work) -> list[Attempt]:
