@@ -47,6 +47,7 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "HGET": (_KEY, "a"),
     "HMGET": (_KEY, "a"),
     "HGETALL": (_KEY,),
+    "HLEN": (_KEY,),
     "HSET": (_KEY, "a", "1"),
     "HDEL": (_KEY, "a"),
     "HINCRBY": (_KEY, "a", "1"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from aegis_api.payments.examples import AN_INITIATED_PAYMENT
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
-from aegis_worker.persistence.routing_versions import RoutingVersion
+from aegis_worker.persistence.versions import Version
 from aegis_worker.queries.past_payments import Span
 from aegis_worker.queries.simulation import Simulated
 from aegis_worker.resilience.permits import Counted
@@ -24,7 +24,7 @@ from aegis_worker.views.simulations import simulation_body
 _REASON = "the new contract with sandbox_b begins today"
 _CONFIG = {"strategy": "COST_OPTIMIZED", "fallback": ["sandbox_a", "sandbox_b"]}
 _AT = datetime(2026, 11, 21, 9, 30, 0, 654321, tzinfo=UTC)
-_version = RoutingVersion(
+_version = Version(
     version=7,
     document=routing_document(RoutingConfig("COST_OPTIMIZED", ("sandbox_a", "sandbox_b"))),
     actor="key_0199a7c5a0f47d5a8f0e6b1c2d3e4f54 (night)",

@@ -15,6 +15,7 @@ from aegis_api.http.problems import RequestRefused
 from aegis_api.http.requests import wanted_version
 from aegis_worker.errors import InvalidRouting, NotFound
 from aegis_worker.persistence import routing_versions
+from aegis_worker.persistence.versions import Version
 from aegis_worker.queries.experiments import outcomes_by_arm
 from aegis_worker.queries.past_payments import MOST_PAYMENTS, newest
 from aegis_worker.queries.simulation import DEFAULT_SPAN_S, simulate
@@ -58,7 +59,7 @@ def show_routing() -> Response:
     Workers use a change within two seconds.
     """
     with parts().web.database.read() as connection:
-        held = routing_versions.newest_version(connection)
+        held = routing_versions.VERSIONS.newest_version(connection)
     return _routing(held)
 
 
@@ -110,7 +111,7 @@ def _checked(document: dict[str, Any]) -> RoutingConfig:
         ) from error
 
 
-def _routing(held: routing_versions.RoutingVersion | None) -> Response:
+def _routing(held: Version | None) -> Response:
     web = parts().web
     body = routing_body(held, web.routing_file(), web.gateways())
     return answer(body, 200, {"ETag": f'"{body["version"]}"'})
@@ -128,7 +129,7 @@ def list_routing_versions(query: dict[str, Any]) -> Response:
     """
     limit: int = query["limit"]
     with parts().web.database.read() as connection:
-        found = routing_versions.history(
+        found = routing_versions.VERSIONS.history(
             connection, limit=limit + 1, before_version=query.get("starting_after")
         )
     page = found[:limit]

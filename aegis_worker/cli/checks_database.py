@@ -70,7 +70,7 @@ SELECT wanted FROM unnest(%(rights)s::text[]) wanted
 WHERE NOT coalesce(has_table_privilege(to_regclass(%(table)s), wanted), true) ORDER BY wanted
 """
 _RIGHTS = {"SELECT", "INSERT"}
-_ONLY_ADDED_TO = {"payment_events", "payment_snapshots", "audit_log", "routing_versions"}
+_ONLY_ADDED_TO = {"payment_events", "payment_snapshots", "audit_log", "routing_versions", "rules_versions"}
 
 
 def server(connection: Connection, settings: Settings) -> Iterator[Check]:

@@ -1,32 +1,22 @@
-"""Routing configurations that operators put in place, numbered from 1 without gaps, never changed. The newest holds."""
+"""Routing configurations that operators put in place, and the gateways that are paused."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, null, select
+from sqlalchemy import Connection
 
+from aegis_worker.errors import RoutingMoved
 from aegis_worker.matching.old_names import renewed
 
 from .prepared import Prepared
 from .tables.oversight import gateway_pauses, routing_versions
+from .versions import Versions
 
-
-@dataclass(frozen=True, slots=True)
-class RoutingVersion:
-    """One configuration, who put it and why. Without a document it says that config/routing.toml holds again.
-
-    Operators that had another name when it was put have the name of now.
-    """
-
-    version: int
-    document: Mapping[str, Any] | None
-    actor: str
-    reason: str
-    created_at: datetime
+VERSIONS = Versions(routing_versions, "routing.changed", RoutingMoved, read=renewed)
+"""Operators that had another name when a version was put have the name of now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +45,3 @@ def newest(connection: Connection, known_version: int) -> Newest:
     """The version that holds now, in one round trip, because every process asks every two seconds."""
     row: Any = _NEWEST.execute(connection, known_version).one()
     return Newest(row[0], renewed(row[1]), frozenset(row[2]))
-
-
-def newest_version(connection: Connection) -> RoutingVersion | None:
-    """The version that holds now, or None if nothing was ever put."""
-    found = history(connection, limit=1)
-    return found[0] if found else None
-
-
-def history(
-    connection: Connection, *, limit: int, before_version: int | None = None
-) -> Sequence[RoutingVersion]:
-    """Versions, newest first."""
-    statement = select(routing_versions).order_by(routing_versions.c.version.desc()).limit(limit)
-    if before_version is not None:
-        statement = statement.where(routing_versions.c.version < before_version)
-    found = [RoutingVersion(**row) for row in connection.execute(statement).mappings()]
-    return [replace(version, document=renewed(version.document)) for version in found]
-
-
-def one_at_a_time(connection: Connection) -> None:
-    """Keep other transactions from adding a version until this one ends; reading goes on."""
-    connection.exec_driver_sql(f"LOCK TABLE {routing_versions.name} IN SHARE ROW EXCLUSIVE MODE")
-
-
-def add(
-    connection: Connection, version: int, document: Mapping[str, Any] | None, *, actor: str, reason: str
-) -> RoutingVersion:
-    """Write a version."""
-    row = {
-        "version": version,
-        "document": null() if document is None else dict(document),
-        "actor": actor,
-        "reason": reason,
-    }
-    written = connection.execute(routing_versions.insert().values(row).returning(routing_versions))
-    return RoutingVersion(**written.mappings().one())

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Any, Literal
 
 import structlog
 from sqlalchemy import Connection
 
-from aegis_worker.errors import DatabaseUnavailable, InvalidRouting
+from aegis_worker.errors import InvalidRouting
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.routing_versions import Newest, history, newest
+from aegis_worker.persistence.looked_up import LookedUp
+from aegis_worker.persistence.routing_versions import VERSIONS, Newest, newest
 
 from .config import RoutingConfig, checked_routing
 
@@ -21,7 +21,6 @@ log = structlog.get_logger(__name__)
 
 Source = Literal["file", "put"]
 
-LOOK_EVERY_S = 2.0
 # How far back a version is looked for that this process can use.
 _MOST_OLDER = 20
 
@@ -55,46 +54,25 @@ class RoutingBook:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database, self._from_file, self._gateways = database, from_file, frozenset(gateways)
-        self._clock = clock
-        self._lock = Lock()
-        self._known: RoutingTable | None = None
+        self._from_file, self._gateways = from_file, frozenset(gateways)
+        self._known = LookedUp(database, self._look, clock=clock)
         self._newest = -1
-        self._look_at = 0.0
 
     def current(self) -> RoutingTable:
         """The table, looked up in PostgreSQL at most every two seconds; the last known one while that is away.
 
         Raises DatabaseUnavailable where it was never known.
         """
-        known = self._known
-        if known is not None and self._clock() < self._look_at:
-            return known
-        # One thread asks the database; the others go on with the table that is known.
-        if not self._lock.acquire(blocking=known is None):
-            assert known is not None
-            return known
-        try:
-            return self._look()
-        finally:
-            self._lock.release()
+        return self._known.current()
 
-    def _look(self) -> RoutingTable:
-        if self._known is not None and self._clock() < self._look_at:
-            return self._known
-        try:
-            with self._database.read() as connection:
-                found = newest(connection, self._newest)
-                if self._known is None or found.version != self._newest:
-                    self._known = self._read(connection, found)
-                    self._newest = found.version
-                elif found.paused != self._known.paused:
-                    self._known = replace(self._known, paused=found.paused)
-        except DatabaseUnavailable:
-            if self._known is None:
-                raise
-        self._look_at = self._clock() + LOOK_EVERY_S
-        return self._known
+    def _look(self, connection: Connection, known: RoutingTable | None) -> RoutingTable:
+        found = newest(connection, self._newest)
+        if known is None or found.version != self._newest:
+            known = self._read(connection, found)
+            self._newest = found.version
+        elif found.paused != known.paused:
+            known = replace(known, paused=found.paused)
+        return known
 
     def _read(self, connection: Connection, found: Newest) -> RoutingTable:
         try:
@@ -102,7 +80,7 @@ class RoutingBook:
         except InvalidRouting as error:
             unusable = f"version {found.version} can't be used here: {error}"
         log.error("routing version can't be used; an older one holds", version=found.version, why=unusable)
-        for older in history(connection, limit=_MOST_OLDER, before_version=found.version):
+        for older in VERSIONS.history(connection, limit=_MOST_OLDER, before_version=found.version):
             try:
                 table = self._table(older.version, older.document, found.paused)
             except InvalidRouting:

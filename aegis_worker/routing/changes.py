@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from sqlalchemy import Connection
 
-from aegis_worker.errors import NotFound, RoutingMoved
-from aegis_worker.persistence import audit_log, gateway_pauses, routing_versions
+from aegis_worker.errors import NotFound
+from aegis_worker.persistence import audit_log, gateway_pauses
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.routing_versions import RoutingVersion
+from aegis_worker.persistence.routing_versions import VERSIONS
+from aegis_worker.persistence.versions import Version
 
 from .config import RoutingConfig, routing_document
 
@@ -24,35 +22,20 @@ def put_routing(
     actor: str,
     reason: str,
     expected_version: int | None = None,
-) -> RoutingVersion | None:
+) -> Version | None:
     """Have `config` hold from now on, or config/routing.toml where it is None: the version that holds then.
 
     Where it holds already nothing is written, so that putting again what was put is harmless; None: the file holds, and
     nothing was ever put. Raises RoutingMoved where another version holds than the expected one; InvalidReason;
     DatabaseUnavailable.
     """
-    reason = audit_log.checked_reason(reason)
-    document = None if config is None else json.loads(json.dumps(routing_document(config)))
-
-    def change(tx: Connection) -> RoutingVersion | None:
-        routing_versions.one_at_a_time(tx)
-        held = routing_versions.newest_version(tx)
-        if document == (held and held.document):
-            return held
-        version = held.version if held else 0
-        if expected_version not in (None, version):
-            raise RoutingMoved(f"Version {version} holds now: look at it, and decide again.")
-        added = routing_versions.add(tx, version + 1, document, actor=actor, reason=reason)
-        details = {
-            "version": added.version,
-            "source": "file" if document is None else "put",
-            "sha256": None if document is None else _sha256(document),
-            "reason": reason,
-        }
-        audit_log.append(tx, actor=actor, action="routing.changed", details=details)
-        return added
-
-    return database.run(change)
+    return VERSIONS.put(
+        database,
+        None if config is None else routing_document(config),
+        actor=actor,
+        reason=reason,
+        expected_version=expected_version,
+    )
 
 
 def pause_gateway(
@@ -96,9 +79,3 @@ def resume_gateway(database: Database, gateway: str, *, known: Collection[str], 
 
 def _no_gateway(gateway: str, known: Collection[str]) -> str:
     return f"There is no gateway {gateway}; configured are {', '.join(known)}."
-
-
-def _sha256(document: Mapping[str, Any]) -> str:
-    """Of the canonical JSON: the audit log takes no fractions, and this says which document it was."""
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()

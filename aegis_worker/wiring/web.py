@@ -17,6 +17,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
 from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.routing.config import RoutingConfig
+from aegis_worker.rules.rule import RulesConfig
 from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import Settings, load_settings
 from aegis_worker.vault.vault import Vault
@@ -24,6 +25,7 @@ from aegis_worker.vault.vault import Vault
 from .gateways import configured_gateways, configured_routing, gates_of
 from .hooks import built_hooks
 from .observed import observed
+from .rules import configured_rules
 from .stores import answers, redis_client
 from .vault import built_vault, refuse_unfit_vault
 
@@ -44,6 +46,7 @@ class Web:
     ring: KeyRing
     gateways: Callable[[], Mapping[str, PaymentGateway]] = dict
     routing_file: Callable[[], RoutingConfig] = RoutingConfig
+    rules_file: Callable[[], RulesConfig] = RulesConfig
     gateway_reports: Callable[[], Sequence[GatewayReport]] = tuple
     vault: Vault | None = None
     injected: Callable[[], Mapping[tuple[str, str], int]] = dict
@@ -69,6 +72,7 @@ def build_web(settings: Settings | None = None) -> Web:
         gateways=gateways,
         gateway_reports=_gateway_reports(settings, database, redis, gateways),
         routing_file=cache(lambda: configured_routing(settings, gateways())),
+        rules_file=cache(lambda: configured_rules(settings)),
         vault=vault,
         injected=lambda: injected(redis),
         hooks=hooks,

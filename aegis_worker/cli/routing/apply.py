@@ -84,13 +84,13 @@ def command(
 
 def _newest(database: Database) -> int:
     with database.read() as connection:
-        held = routing_versions.newest_version(connection)
+        held = routing_versions.VERSIONS.newest_version(connection)
     return held.version if held else 0
 
 
 def _of_version(database: Database, version: int, gateways: Collection[str]) -> RoutingConfig | None:
     with database.read() as connection:
-        found = routing_versions.history(connection, limit=1, before_version=version + 1)
+        found = routing_versions.VERSIONS.history(connection, limit=1, before_version=version + 1)
     if not found or found[0].version != version:
         raise NotFound(f"there is no routing version {version}; `aegis routing history` lists them")
     document = found[0].document

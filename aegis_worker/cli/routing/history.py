@@ -18,7 +18,7 @@ from aegis_worker.views.routing import version_body
 def command(limit: int, as_json: bool) -> None:
     """Show who changed routing, when and why, newest first. --json also shows the configurations."""
     with opened_database() as database, database.read() as connection:
-        versions = routing_versions.history(connection, limit=limit)
+        versions = routing_versions.VERSIONS.history(connection, limit=limit)
     if as_json:
         print_json([version_body(version) for version in versions])
         return

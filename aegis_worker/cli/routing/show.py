@@ -24,7 +24,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     gateways = configured_gateways()
     from_file = load_routing(routing_file(), gateways)
     with opened_database() as database, database.read() as connection:
-        held = routing_versions.newest_version(connection)
+        held = routing_versions.VERSIONS.newest_version(connection)
     body = routing_body(held, from_file, gateways)
     if as_json:
         print_json(body)

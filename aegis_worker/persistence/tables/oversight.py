@@ -1,4 +1,4 @@
-"""Oversight: incidents, audit log, decisions, gateways' events and exchanges, snapshots, reconciliations, routing."""
+"""Oversight: incidents, audit log, decisions, events and exchanges of gateways, snapshots, routing, rules."""
 
 from __future__ import annotations
 
@@ -189,6 +189,16 @@ routing_versions = Table(
     CheckConstraint("version >= 1", name="version_positive"),
 )
 
+rules_versions = Table(
+    "rules_versions",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("document", JSONB),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=NOW),
+    CheckConstraint("version >= 1", name="version_positive"),
+)
 gateway_pauses = Table(
     "gateway_pauses",
     metadata,

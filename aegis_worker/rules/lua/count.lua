@@ -7,7 +7,7 @@
 --          payments: [[id, number of its shelf, [[number of the counter, subject, add, card]]]]
 --
 -- Keys: `PREFIX{counter}:{step}`, a hash of subjects with what they come to in that step (of cards: their names), and
--- `PREFIX:kept:{shelf}`, a hash of payments with what they were answered. Each has an end.
+-- `PREFIXkept:{shelf}`, a hash of payments with what they were answered. Each has an end.
 -- Returns the time in ms, then an answer for every ask: the number, -1 where the counter is full, -2 where the shelf is.
 
 local time = redis.call('TIME')
@@ -96,7 +96,7 @@ end
 
 local reply = { now }
 for _, payment in ipairs(given.payments) do
-    local id, shelf = payment[1], KEYS[1] .. ':kept:' .. string.format('%.0f', payment[2])
+    local id, shelf = payment[1], KEYS[1] .. 'kept:' .. string.format('%.0f', payment[2])
     local kept = redis.call('HGET', shelf, id)
     local known, added = answered(kept), {}
     local room = kept or redis.call('HLEN', shelf) < given.most_kept

@@ -15,7 +15,9 @@ DOCUMENT: dict[str, object] = {"strategy": "WEIGHTED", "weights": {"a": 0.25, "b
 
 def put(database: Database, version: int, document: dict[str, object] | None = DOCUMENT) -> None:
     database.run(
-        lambda tx: routing_versions.add(tx, version, document, actor="cli:asha", reason="a new contract")
+        lambda tx: routing_versions.VERSIONS.add(
+            tx, version, document, actor="cli:asha", reason="a new contract"
+        )
     )
 
 
@@ -23,7 +25,7 @@ def test_where_nothing_was_put_version_0_holds(database: Database) -> None:
     with database.read() as connection:
         newest = routing_versions.newest(connection, -1)
         assert (newest.version, newest.document, newest.paused) == (0, None, frozenset())
-        assert routing_versions.newest_version(connection) is None
+        assert routing_versions.VERSIONS.newest_version(connection) is None
 
 
 def test_the_newest_version_holds_and_a_known_one_is_not_sent_again(database: Database) -> None:
@@ -33,15 +35,15 @@ def test_the_newest_version_holds_and_a_known_one_is_not_sent_again(database: Da
         newest = routing_versions.newest(connection, 1)
         assert (newest.version, newest.document) == (2, {"strategy": "RULE_BASED"})
         assert routing_versions.newest(connection, 2).document is None
-        listed = routing_versions.history(connection, limit=10)
+        listed = routing_versions.VERSIONS.history(connection, limit=10)
         assert [(one.version, one.actor, one.reason) for one in listed] == [
             (2, "cli:asha", "a new contract"),
             (1, "cli:asha", "a new contract"),
         ]
         assert listed[1].document == DOCUMENT, "fractions come back as they were given"
-        assert [one.version for one in routing_versions.history(connection, limit=10, before_version=2)] == [
-            1
-        ]
+        assert [
+            one.version for one in routing_versions.VERSIONS.history(connection, limit=10, before_version=2)
+        ] == [1]
 
 
 def test_a_version_without_a_document_says_that_the_file_holds_again(database: Database) -> None:
@@ -49,7 +51,7 @@ def test_a_version_without_a_document_says_that_the_file_holds_again(database: D
     put(database, 2, None)
     with database.read() as connection:
         newest = routing_versions.newest(connection, 1)
-        held = routing_versions.newest_version(connection)
+        held = routing_versions.VERSIONS.newest_version(connection)
     assert (newest.version, newest.document) == (2, None)
     assert held is not None
     assert held.document is None
@@ -72,10 +74,10 @@ def test_versions_are_append_only(database: Database, statement: str) -> None:
 def test_two_cannot_add_a_version_at_once(database: Database) -> None:
     def impatiently(tx: Connection) -> None:
         tx.exec_driver_sql("SET LOCAL lock_timeout = '20ms'")
-        routing_versions.one_at_a_time(tx)
+        routing_versions.VERSIONS.one_at_a_time(tx)
 
     with database.engine.begin() as first:
-        routing_versions.one_at_a_time(first)
+        routing_versions.VERSIONS.one_at_a_time(first)
         with database.read() as reader:
             assert routing_versions.newest(reader, 0).version == 0, "reading goes on"
         with pytest.raises(LockTimeout):

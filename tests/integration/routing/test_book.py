@@ -10,7 +10,8 @@ from sqlalchemy import create_engine
 from aegis_worker.errors import DatabaseUnavailable, InvalidReason, NotFound, RoutingMoved
 from aegis_worker.persistence import audit_log, routing_versions
 from aegis_worker.persistence.database import Database
-from aegis_worker.routing.book import LOOK_EVERY_S, RoutingBook
+from aegis_worker.persistence.looked_up import LOOK_EVERY_S
+from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.changes import pause_gateway, put_routing, resume_gateway
 from aegis_worker.routing.config import RoutingConfig
 
@@ -116,7 +117,9 @@ def test_a_version_of_before_with_a_pattern_that_is_not_taken_any_more_is_named_
     put_routing(database, BY_COST, **WHO)
     condition = {"field": "metadata.plan", "operator": "matches", "value": pattern}
     rules = [{"id": "gold", "gateway": "a", "conditions": [condition]}]
-    database.run(lambda tx: routing_versions.add(tx, 2, {"rules": rules}, actor="cli:asha", reason="before"))
+    database.run(
+        lambda tx: routing_versions.VERSIONS.add(tx, 2, {"rules": rules}, actor="cli:asha", reason="before")
+    )
     table = RoutingBook(database, FROM_FILE, ("a", "b"), clock=clock).current()
     assert (table.config, table.version) == (BY_COST, 1)
     assert table.unusable is not None
@@ -188,7 +191,7 @@ def test_a_version_with_the_older_names_of_operators_holds_and_is_shown_with_tho
 ) -> None:
     condition = {"field": "amount", "operator": "greater_or_equal", "value": 5}
     document = {"rules": [{"id": "large", "gateway": "b", "conditions": [condition]}]}
-    database.run(lambda tx: routing_versions.add(tx, 1, document, **WHO))
+    database.run(lambda tx: routing_versions.VERSIONS.add(tx, 1, document, **WHO))
     table = book.current()
     assert table.unusable is None
     assert [one.operator for one in table.config.rules[0].conditions] == ["gte"]

@@ -13,9 +13,10 @@ from aegis_worker.domain.outcomes import Outcome, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.looked_up import LOOK_EVERY_S
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
-from aegis_worker.routing.book import LOOK_EVERY_S, RoutingBook
+from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.changes import pause_gateway, put_routing, resume_gateway
 from aegis_worker.routing.config import RoutingConfig
 
