@@ -21,6 +21,7 @@ COMMANDS = {
     "up": (".up", "Start everything here and keep it running."),
     "demo": ("..lab.demo", "Run payments end to end, compare with the gateways' ledgers, and exit."),
     "bench": ("..lab.bench", "Measure what this machine can do, on a throw-away installation."),
+    "chaos": ("..lab.chaos", "Break things on purpose under load, and see whether a hypothesis holds."),
     "crashtest": ("..lab.crash", "Kill processes at every crash point under load, and check what comes out."),
     "migrate": (".migrate", "Bring the database schema up to date."),
     "keys": (".keys", "Create, list and revoke API keys."),

@@ -6,7 +6,7 @@ import json
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import psutil
@@ -26,8 +26,11 @@ _PROGRAMS = {"kill the worker": "worker", "kill the API": "web", "kill beat": "b
 class Injector:
     """Begins and ends faults. Raises StackFailed when something does not come up again, Stopped when asked to stop."""
 
-    def __init__(self, stage: Stage, seed: int) -> None:
-        self._stage, self._stack = stage, stage.stack
+    def __init__(
+        self, stage: Stage, seed: int, env: Mapping[str, str] | None = None, *, wait: bool = True
+    ) -> None:
+        """`env`: more of the environment of what is started again. `wait`: until it answers."""
+        self._stage, self._stack, self._env, self._wait = stage, stage.stack, env, wait
         self._rng = random.Random(seed)
         self._http = urllib3.PoolManager(timeout=_TIMEOUT_S, retries=False)
         self._begin: dict[str, Callable[[Fault], None]] = {
@@ -73,7 +76,7 @@ class Injector:
         self._http.clear()
 
     def _restart(self, *names: str) -> None:
-        self._stack.launched.restart(names, self._stage.stopping)
+        self._stack.launched.restart(names, self._stage.stopping, self._env, wait=self._wait)
 
     def _arm(self, fault: Fault) -> None:
         programs = programs_of(fault.target.partition(":")[0])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aegis_worker.chaos.loading import VARIABLE as CHAOS
 from aegis_worker.crash_points import VARIABLE
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.lab.local.config_files import Tables, emulated_tables
@@ -43,7 +44,7 @@ def environment(environ: Mapping[str, str], *, own_times: bool) -> dict[str, str
     left = {
         name: value
         for name, value in environ.items()
-        if name not in ("DATABASE_URL", "REDIS_URL", "SENTRY_DSN", VARIABLE)
+        if name not in ("DATABASE_URL", "REDIS_URL", "SENTRY_DSN", VARIABLE, CHAOS)
     }
     return left | ({} if own_times else SHORT_TIMES)
 

@@ -16,7 +16,7 @@ _QUIET_END_S = 5.0
 _MOST_PASSES = 3
 
 # Faults of ours and how long they last, from and to, in seconds; a lease more where it says so.
-_OURS: dict[str, tuple[float, float]] = {
+OURS: dict[str, tuple[float, float]] = {
     "kill a pool child": (0, 0),
     "kill the worker": (0, 5),
     "kill the API": (0, 4),
@@ -89,7 +89,7 @@ def schedule(
     """
     rng = random.Random(seed)
     kinds = [kind for kind in _GATEWAYS if asked or kind not in _OF_THOSE_THAT_ARE_ASKED]
-    ours = _lane(rng, seconds, list(_OURS), lambda kind: _ours(rng, kind, lease_s))
+    ours = _lane(rng, seconds, list(OURS), lambda kind: _ours(rng, kind, lease_s))
     theirs = _lane(
         rng,
         seconds,
@@ -115,7 +115,7 @@ def _lane(rng: random.Random, seconds: float, kinds: Sequence[str], draw: Any) -
 
 
 def _ours(rng: random.Random, kind: str, lease_s: float) -> tuple[float, str]:
-    shortest_s, longest_s = _OURS[kind]
+    shortest_s, longest_s = OURS[kind]
     lasts_s = rng.uniform(shortest_s, longest_s) + (lease_s if kind in _A_LEASE_MORE else 0.0)
     target = f"{rng.choice(list(POINTS))}:{rng.randint(1, _MOST_PASSES)}" if kind == "crash point" else ""
     return lasts_s, target
