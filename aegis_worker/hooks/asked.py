@@ -78,31 +78,25 @@ class Asked:
         return [hook for hook in self._hooks if hook.name not in self._said]
 
     def to_ask(self, now_ns: int) -> list[Hook]:
-        """The hooks that are to be asked now. Those whose breaker is open have failed with this. A question is the probe of
-        one hook at most, so that a payment does not wait for several that hang.
+        """The hooks that are to be asked now. Those whose breaker is open have failed with this.
+
+        A question is the probe of one hook at most, so that a payment does not wait for several that hang; and it is the
+        probe from here on, so that others don't wait for it.
         """
         hooks = []
         for hook in self.remaining():
-            refusal = hook.breaker.refusal(now_ns)
+            refusal = None if hook in self._probes else hook.breaker.refusal(now_ns)
+            if refusal is None and hook not in self._probes and hook.breaker.state(now_ns) == "half_open":
+                if self._probes:
+                    refusal = "its breaker is open, and another payment tries whether it answers"
+                else:
+                    hook.breaker.probe()
+                    self._probes.add(hook)
             if refusal is None:
                 hooks.append(hook)
             else:
                 self._fail(hook, End.REFUSED, refusal, 0)
         return hooks
-
-    def send(self, hooks: Sequence[Hook], now_ns: int) -> list[Hook]:
-        """It is being sent for these hooks; those it is really sent for, because only one of them may be probed."""
-        sent = []
-        for hook in hooks:
-            if hook.breaker.state(now_ns) == "half_open":
-                if self._probes:
-                    self._fail(hook, End.REFUSED, "its breaker is open", 0)
-                    continue
-                hook.breaker.probe()
-                self._probes.add(hook)
-            sent.append(hook)
-        self.sent = tuple(sent)
-        return sent
 
     def take(self, hook: Hook, result: Result, now_ns: int) -> bool:
         """What a hook said. Returns whether its breaker opens."""

@@ -10,15 +10,20 @@ import math
 from typing import Literal
 
 _S = 1_000_000_000
+# With 10 s, 320 s at most: a hook that hangs for good then costs next to nothing.
+_MOST_DOUBLINGS = 5
 
 BreakerState = Literal["closed", "open", "half_open"]
 
 
 class Breaker:
-    """`timeouts` in a row open it for `open_ns`; then one ask is the probe, and its result closes or opens it again."""
+    """`timeouts` in a row open it for `open_ns`; then one question is the probe, which closes it, or opens it for twice as
+    long as before.
+    """
 
     def __init__(self, timeouts: int, open_ns: int) -> None:
         self._timeouts, self._open_ns = timeouts, open_ns
+        self._longer = 0
         self._in_a_row = 0
         self._until_ns: int | None = None
         self._is_probed = False
@@ -62,6 +67,7 @@ class Breaker:
         """The hook answered in time. What was asked before the breaker opened doesn't close it."""
         if self._until_ns is None or is_probe:
             self._in_a_row, self._until_ns, self._is_probed, self._has_answered = 0, None, False, True
+            self._longer = 0
 
     def cut_off(self, now_ns: int, *, is_probe: bool) -> bool:
         """The hook was cut off. Returns whether the breaker opens with this."""
@@ -69,6 +75,7 @@ class Breaker:
         is_enough = self._until_ns is None and self._in_a_row >= self._timeouts
         if not (is_enough or is_probe):
             return False
-        self._until_ns, self._is_probed = now_ns + self._open_ns, False
+        self._until_ns, self._is_probed = now_ns + (self._open_ns << self._longer), False
+        self._longer = min(self._longer + 1, _MOST_DOUBLINGS)
         self.opened += 1
         return True

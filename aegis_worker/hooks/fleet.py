@@ -1,54 +1,68 @@
-"""The processes that hooks run in, and how many there are: one more than are busy, up to a bound."""
+"""The processes that hooks run in: the one that loads plug-ins, and those that it forks, as many as are needed."""
 
 from __future__ import annotations
 
+import os
 import selectors
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final
 
 import structlog
+from msgspec import MsgspecError
 
+from .frames import Begin, Born, Broken, Incoming, Order, Plugins, Refused, framed, told_by
+from .page import Page
 from .process import HookProcess
 
 log = structlog.get_logger(__name__)
 
 _S = 1_000_000_000
 _LONGEST_PAUSE_NS = 30 * _S
+_MODULE = f"{__package__}.loader"
+_FORK_WITHIN_NS = 10 * _S
 
-Start = Callable[[int], HookProcess]
+Told = Callable[[Plugins | str], None]
 
 
 class Fleet:
-    """Used by one thread. `start` makes a process; at most `most` may be asked at once, and one more stands by: for the
-    next question, or for a process that has to be ended. `selector` hears of them all.
+    """Used by one thread, which starts the loading process: Linux ends that with the thread. At most `most` processes are
+    there at once. `selector` hears of them all, and of the loading process as `LOADER`.
 
-    `on_failed` is told why a process could not be started, or did not load the hooks; the next is then started later.
+    `tell` is told which hooks were loaded, or why that failed; it is then tried again later.
     """
+
+    LOADER: Final = "loader"
 
     def __init__(
         self,
-        start: Start,
+        begin: Begin,
+        environment: Mapping[str, str],
         selector: selectors.BaseSelector,
         *,
         most: int,
         load_within_ns: int,
-        on_failed: Callable[[str], None],
+        tell: Told,
     ) -> None:
-        self._start, self._selector, self._most = start, selector, most
-        self._load_within_ns, self._on_failed = load_within_ns, on_failed
-        self._ended: list[HookProcess] = []
+        self._begin, self._environment, self._selector, self._most = begin, environment, selector, most
+        self._load_within_ns, self._tell = load_within_ns, tell
+        self._loader: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._incoming = Incoming()
+        self._ended: list[subprocess.Popen[bytes]] = []
         self._failed, self._start_at_ns = 0, 0
+        self._has_loaded = False
+        # Until when the loading process has to have done what it was told; None: it is told nothing.
+        self._answers_by_ns: int | None = None
         self.processes: list[HookProcess] = []
-
-    def has_loaded(self, process: HookProcess) -> None:
-        """A process is ready to be asked."""
-        process.is_ready, self._failed = True, 0
 
     def idle(self) -> list[HookProcess]:
         """Those that may be sent something now."""
-        ready = [process for process in self.processes if process.is_ready]
-        idle = [process for process in ready if not process.in_flight]
-        return idle[: max(0, self._most - (len(ready) - len(idle)))]
+        return [process for process in self.processes if not process.in_flight]
 
     def suspects(self) -> int:
         """In how many a hook runs that may well hang."""
@@ -56,9 +70,11 @@ class Fleet:
 
     def due(self) -> list[int]:
         """When something has to be done, though none of them says anything (CLOCK_MONOTONIC)."""
-        dues = [process.look_at_ns for process in self.processes if process.is_looked_at]
-        if self._lacks_one():
+        dues = [process.look_at_ns for process in self.processes if process.in_flight]
+        if self._loader is None:
             dues.append(self._start_at_ns)
+        if self._answers_by_ns is not None:
+            dues.append(self._answers_by_ns)
         if self._ended:
             dues.append(time.monotonic_ns() + _S)
         return dues
@@ -70,52 +86,119 @@ class Fleet:
             self._selector.modify(process.socket, events, process)
 
     def keep_up(self, now_ns: int) -> None:
-        """Start one where one is lacking."""
-        self._ended = [process for process in self._ended if not process.has_ended()]
-        if not self._lacks_one() or now_ns < self._start_at_ns:
+        """Have plug-ins loaded, and one process more than are busy."""
+        self._ended = [process for process in self._ended if process.poll() is None]
+        if self._loader is None:
+            if now_ns >= self._start_at_ns:
+                self._start(now_ns)
+        elif self._answers_by_ns is not None:
+            if now_ns >= self._answers_by_ns:
+                late = f"hooks take longer than {self._load_within_ns // 1_000_000} ms to load"
+                self._lost("the process that loads hooks does not fork" if self._has_loaded else late)
+        elif len(self.processes) < min(sum(bool(one.in_flight) for one in self.processes) + 1, self._most):
+            self._answers_by_ns = now_ns + _FORK_WITHIN_NS
+            self._order(Order())
+
+    def hear(self) -> None:
+        """What the loading process says."""
+        if self._control is None:
             return
         try:
-            process = self._start(now_ns)
-        except OSError as error:
-            self._pause(f"{type(error).__name__}: {error.strerror}")
+            more, fds, _, _ = socket.recv_fds(self._control, 1 << 16, 2)
+        except BlockingIOError:
             return
-        process.look_at_ns = now_ns + self._load_within_ns
-        self.processes.append(process)
-        self._selector.register(process.socket, selectors.EVENT_READ, process)
-        self.watch(process)
-
-    def failed_to_load(self, process: HookProcess, why: str) -> None:
-        """One did not get as far as to be asked."""
-        self.end(process)
-        self._pause(why)
-
-    def is_slow(self, process: HookProcess) -> None:
-        """One takes too long to load the hooks."""
-        self.failed_to_load(process, f"hooks take longer than {self._load_within_ns // 1_000_000} ms to load")
+        except OSError:
+            more, fds = b"", []
+        if not more:
+            self._lost("the process that loads hooks has ended")
+            return
+        try:
+            for message in self._incoming.messages(more):
+                self._take(told_by(message), fds)
+        except (Broken, MsgspecError):
+            self._lost("the process that loads hooks says what is no message")
 
     def end(self, process: HookProcess) -> None:
         """End a process at once."""
         self._selector.unregister(process.socket)
         self.processes.remove(process)
         process.kill()
-        self._ended.append(process)
+        self._order(Order(process.pid))
 
     def end_all(self) -> None:
-        """End them all, and wait for that as long as it may take a killed process to go."""
+        """End them all, the loading process too."""
         for process in list(self.processes):
             self.end(process)
-        until = time.monotonic() + 1
-        while self._ended and time.monotonic() < until:
-            self._ended = [process for process in self._ended if not process.has_ended()]
-            time.sleep(0.001)
+        self._end_loader()
+        for loader in self._ended:
+            with suppress(subprocess.TimeoutExpired):
+                loader.wait(timeout=1)
 
-    def _lacks_one(self) -> bool:
-        busy = sum(bool(process.in_flight) for process in self.processes)
-        return len(self.processes) < min(busy, self._most) + 1
+    def close_sockets(self) -> None:
+        """After a fork, in the child: let go of what leads to the processes."""
+        for process in self.processes:
+            process.socket.close()
+        if self._control is not None:
+            self._control.close()
 
-    def _pause(self, why: str) -> None:
+    def _start(self, now_ns: int) -> None:
+        ours, theirs = socket.socketpair()
+        try:
+            self._loader = subprocess.Popen(
+                (sys.executable, "-m", _MODULE, str(theirs.fileno())),
+                stdin=subprocess.DEVNULL,
+                stdout=2,  # what a plug-in prints is no message of ours, and no output of a command
+                env=dict(self._environment),
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+            ours.sendall(framed(self._begin))
+        except OSError as error:
+            ours.close()
+            self._failed_to_load(f"{type(error).__name__}: {error.strerror}")
+            return
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        self._control, self._incoming, self._has_loaded = ours, Incoming(), False
+        self._answers_by_ns = now_ns + self._load_within_ns
+        self._selector.register(ours, selectors.EVENT_READ, self.LOADER)
+
+    def _take(self, told: Plugins | Refused | Born, fds: list[int]) -> None:
+        self._answers_by_ns = None
+        if isinstance(told, Born):
+            process = HookProcess(told.pid, socket.socket(fileno=fds[0]), Page(fds[1]))
+            os.close(fds[1])
+            self.processes.append(process)
+            self._selector.register(process.socket, selectors.EVENT_READ, process)
+        elif isinstance(told, Plugins):
+            self._failed, self._has_loaded = 0, True
+            self._tell(told)
+        else:
+            self._lost(told.why)
+
+    def _order(self, order: Order) -> None:
+        if self._control is not None:
+            with suppress(OSError):  # it has ended, which reading will show
+                self._control.send(framed(order))
+
+    def _lost(self, why: str) -> None:
+        """The loading process is of no use. What it has forked ends with it, which reading will show."""
+        self._end_loader()
+        self._failed_to_load(why)
+
+    def _end_loader(self) -> None:
+        if self._control is not None:
+            self._selector.unregister(self._control)
+            self._control.close()
+        if self._loader is not None:
+            self._loader.kill()
+            self._ended.append(self._loader)
+        self._loader = self._control = self._answers_by_ns = None
+
+    def _failed_to_load(self, why: str) -> None:
         pause_ns = min(_S << min(self._failed, 5), _LONGEST_PAUSE_NS)
         self._failed += 1
-        self._start_at_ns = time.monotonic_ns() + pause_ns
-        log.error("no process for hooks could be started", reason=why, retry_in_s=pause_ns // _S)
-        self._on_failed(why)
+        self._loader, self._start_at_ns = None, time.monotonic_ns() + pause_ns
+        log.error("hooks can't be asked", reason=why, retry_in_s=pause_ns // _S)
+        self._tell(why)

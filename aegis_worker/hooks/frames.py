@@ -26,7 +26,7 @@ class Broken(Exception):
 
 
 class Begin(Struct, frozen=True, array_like=True):
-    """To a process that starts: the hooks that it is to load, and what it may hold, in MiB.
+    """To the process that loads plug-ins: which, and what each process may hold, in MiB.
 
     `path`: where modules are looked for. `parent`: the process that started it, with which it ends.
     """
@@ -51,16 +51,28 @@ class Ask(Struct, frozen=True, array_like=True):
     context: bytes
 
 
-class Loaded(Struct, frozen=True, array_like=True, tag=0):
-    """From a process: it is ready to be asked."""
+class Order(Struct, frozen=True, array_like=True):
+    """To the process that loads plug-ins: fork; or, `ended`: the process of this number was killed."""
+
+    ended: int = 0
+
+
+class Plugins(Struct, frozen=True, array_like=True, tag=0):
+    """From the process that loads plug-ins: it has, and these are their hooks."""
 
     hooks: tuple[Offered, ...]
 
 
 class Refused(Struct, frozen=True, array_like=True, tag=1):
-    """From a process: it can't load the hooks, and why, in one line."""
+    """From the process that loads plug-ins: it can't, and why, in one line."""
 
     why: str
+
+
+class Born(Struct, frozen=True, array_like=True, tag=2):
+    """From the process that loads plug-ins, with the socket and the page that lead to a process that it has forked."""
+
+    pid: int
 
 
 class Result(Struct, frozen=True, array_like=True):
@@ -72,7 +84,7 @@ class Result(Struct, frozen=True, array_like=True):
     took_us: int
 
 
-class Answers(Struct, frozen=True, array_like=True, tag=2):
+class Answers(Struct, frozen=True, array_like=True):
     """From a process: what hooks of the ask of this number said. `over`: it is done with the ask."""
 
     number: int
@@ -80,8 +92,9 @@ class Answers(Struct, frozen=True, array_like=True, tag=2):
     over: bool
 
 
-_asks, _begin = msgpack.Decoder(tuple[Ask, ...]), msgpack.Decoder(Begin)
-_told: msgpack.Decoder[Loaded | Refused | Answers] = msgpack.Decoder(Loaded | Refused | Answers)
+_asks, _answers = msgpack.Decoder(tuple[Ask, ...]), msgpack.Decoder(Answers)
+_begin, _order = msgpack.Decoder(Begin), msgpack.Decoder(Order)
+_told: msgpack.Decoder[Plugins | Refused | Born] = msgpack.Decoder(Plugins | Refused | Born)
 
 
 def framed(message: Any) -> bytes:
@@ -95,13 +108,23 @@ def asks_of(message: bytes) -> tuple[Ask, ...]:
     return _asks.decode(message)
 
 
+def answers_of(message: bytes) -> Answers:
+    """What a process says. Raises msgspec.MsgspecError."""
+    return _answers.decode(message)
+
+
 def begin_of(message: bytes) -> Begin:
-    """What a process is started for. Raises msgspec.MsgspecError."""
+    """What the process that loads plug-ins is started for. Raises msgspec.MsgspecError."""
     return _begin.decode(message)
 
 
-def told_by(message: bytes) -> Loaded | Refused | Answers:
-    """What a process says. Raises msgspec.MsgspecError."""
+def order_of(message: bytes) -> Order:
+    """What it is told then. Raises msgspec.MsgspecError."""
+    return _order.decode(message)
+
+
+def told_by(message: bytes) -> Plugins | Refused | Born:
+    """What it says. Raises msgspec.MsgspecError."""
     return _told.decode(message)
 
 

@@ -16,9 +16,8 @@ from aegis_worker.errors import ConfigurationError
 from .asked import Asked, Hook
 from .asking import Done, Said
 from .config import Configured, HooksConfig, configured
-from .frames import LARGEST_CONTEXT, Begin, Loaded
+from .frames import LARGEST_CONTEXT, Begin, Plugins
 from .points import Point
-from .process import HookProcess
 from .supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
@@ -144,10 +143,10 @@ class HookPool:
 
     def _load(self) -> tuple[Configured, ...]:
         """What the first process says that it has loaded, with what holds for it."""
-        told: list[Loaded | str] = []
+        told: list[Plugins | str] = []
         is_told = threading.Event()
 
-        def tell(what: Loaded | str) -> None:
+        def tell(what: Plugins | str) -> None:
             if not told:
                 told.append(what)
                 is_told.set()
@@ -179,19 +178,16 @@ class HookPool:
                     self._supervisor.close()
             return self._supervisor
 
-    def _supervised(self, tell: Callable[[Loaded | str], None]) -> Supervisor:
+    def _supervised(self, tell: Callable[[Plugins | str], None]) -> Supervisor:
         pool = self._config.pool
 
-        def start(now_ns: int) -> HookProcess:
-            begin = Begin(self._paths, tuple(sys.path), pool.memory_mb, os.getpid())
-            return HookProcess(begin, self._environment, now_ns)
-
+        begin = Begin(self._paths, tuple(map(str, sys.path)), pool.memory_mb, os.getpid())
         return Supervisor(
-            start,
+            begin,
+            self._environment,
             processes=self._processes,
             load_within_ns=pool.load_within_ms * 1_000_000,
-            on_loaded=tell,
-            on_refused=tell,
+            tell=tell,
         )
 
 

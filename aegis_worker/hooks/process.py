@@ -1,59 +1,35 @@
-"""One process that hooks run in, as the process that asks sees it: started, written to, read, killed."""
+"""One process that hooks run in, as the process that asks sees it: written to, read, killed."""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from msgspec import MsgspecError
 
 from .asked import Asked
-from .frames import Answers, Ask, Begin, Broken, Incoming, Loaded, Refused, framed, told_by
+from .frames import Answers, Ask, Broken, Incoming, answers_of, framed
 from .page import Page, Running
-
-_MODULE = f"{__package__}.host"
 
 
 class HookProcess:
-    """A process of its own session, so that what hooks start in it ends with it. Used by one thread, which starts it too:
-    Linux ends the process with that thread (see `host`).
+    """A process of its own session, so that what hooks start in it ends with it. Used by one thread.
 
     `in_flight`: the questions that it has, by the number under which they were sent. `look_at_ns`: when to look at what it
-    does. `has_suspect`: one of its questions is for a hook that may well hang.
+    does. `has_suspect`: one of its questions is for a hook that may well hang. `seen_ns`: when it was last seen at work.
     """
 
-    def __init__(self, begin: Begin, environment: Mapping[str, str], now_ns: int) -> None:
-        ours, theirs = socket.socketpair()
-        fd = Page.new_file()
-        try:
-            self.page = Page(fd)
-            self._process = subprocess.Popen(
-                (sys.executable, "-m", _MODULE, str(theirs.fileno()), str(fd)),
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # what a hook prints is no message of ours, and no output of a command
-                env=dict(environment),
-                pass_fds=(theirs.fileno(), fd),
-                start_new_session=True,
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            os.close(fd)
-            theirs.close()
+    def __init__(self, pid: int, ours: socket.socket, page: Page) -> None:
         ours.setblocking(False)
-        self.socket, self.pid = ours, self._process.pid
-        self.is_ready, self.begun_ns, self.look_at_ns = False, now_ns, 0
+        self.pid, self.socket, self._page = pid, ours, page
+        self.seen_ns = self.look_at_ns = 0
         self.in_flight: dict[int, Asked] = {}
         self.has_suspect = False
         self._taken_back: dict[int, Asked] = {}
         self._incoming, self._unsent = Incoming(), bytearray()
-        self._write(framed(begin))
 
     def ask(self, asks: Sequence[tuple[int, Asked]]) -> None:
         """Send questions, each under its number; numbers rise."""
@@ -87,18 +63,13 @@ class HookProcess:
         """The questions after that of this number, which has begun; the process won't begin them."""
         behind = [number for number in self.in_flight if number > after]
         if behind:
-            self.page.take_back(behind[0], behind[-1])
+            self._page.take_back(behind[0], behind[-1])
             self._taken_back.update((number, self.in_flight.pop(number)) for number in behind)
         return [self._taken_back[number] for number in behind]
 
     def running(self) -> Running:
         """Which hook it is running, since when."""
-        return self.page.running()
-
-    @property
-    def is_looked_at(self) -> bool:
-        """Whether it has something to do, so that it has to be looked at where it does not say anything."""
-        return bool(self.in_flight) or not self.is_ready
+        return self._page.running()
 
     @property
     def wants_to_write(self) -> bool:
@@ -109,7 +80,7 @@ class HookProcess:
         """Send what waits, as far as that goes without waiting."""
         self._write(b"")
 
-    def read(self) -> list[Loaded | Refused | Answers] | None:
+    def read(self) -> list[Answers] | None:
         """What it says; None when it has ended, or says what is no message."""
         try:
             more = self.socket.recv(1 << 18)
@@ -120,22 +91,17 @@ class HookProcess:
         if not more:
             return None
         try:
-            return [told_by(message) for message in self._incoming.messages(more)]
+            return [answers_of(message) for message in self._incoming.messages(more)]
         except (Broken, MsgspecError, RecursionError):
             return None
 
     def kill(self) -> None:
         """End it and what its hooks have started, at once. Nothing can prevent that."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        for kill in (os.killpg, os.kill):
+            with suppress(ProcessLookupError, PermissionError):
+                kill(self.pid, signal.SIGKILL)
         self.socket.close()
-        self.page.close()
-
-    def has_ended(self) -> bool:
-        """Whether it is gone; then nothing of it is left to look after."""
-        return self._process.poll() is not None
+        self._page.close()
 
     def _write(self, more: bytes) -> None:
         self._unsent += more

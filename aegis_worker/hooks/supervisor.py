@@ -4,9 +4,9 @@ A hook is cut off by killing its process (SIGKILL, the whole session): a thread 
 handler can be replaced or its exception swallowed, and C code lets neither in; a process can always be killed. The time of
 a hook runs while it runs, not while its payment waits for a process, so no hook is blamed for another's slowness.
 
-What bounds the harm of a hook that hangs: its limit; its breaker, which opens after some time-outs in a row; one process
-that stands by; that hooks which may well hang never have all processes; that what was sent to a process in which a hook
-takes long is taken back and asked elsewhere; and the time that whoever asks is willing to wait.
+What bounds the harm of a hook that hangs: its limit; its breaker, which opens after some time-outs in a row; that a killed
+process is replaced within milliseconds; that hooks which may well hang never have all processes; that what was sent to a
+process in which a hook takes long is taken back and asked elsewhere; and the time that whoever asks is willing to wait.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 
@@ -24,8 +24,8 @@ import structlog
 
 from .asked import Asked, Hook
 from .counts import End
-from .fleet import Fleet, Start
-from .frames import Answers, Loaded
+from .fleet import Fleet, Told
+from .frames import Answers, Begin
 from .process import HookProcess
 from .waiting import MOST, Waiting
 
@@ -43,21 +43,17 @@ _MOST_RESTARTS = 3
 
 
 class Supervisor:
-    """Runs until `close`. `start` makes a process; `processes` may be asked at once, and one more stands by.
-
-    `on_loaded` and `on_refused` are told what each process says when it has started, or why it did not.
-    """
+    """Runs until `close`. At most `processes` hooks run at once; `begin`, `environment`, `tell`: see `Fleet`."""
 
     def __init__(
         self,
-        start: Start,
+        begin: Begin,
+        environment: Mapping[str, str],
         *,
         processes: int,
         load_within_ns: int,
-        on_loaded: Callable[[Loaded], None],
-        on_refused: Callable[[str], None],
+        tell: Told,
     ) -> None:
-        self._on_loaded = on_loaded
         self._suspects = max(1, processes - 1)
         self._arrived: list[Asked] = []
         self._lock, self._is_told, self._is_closing = threading.Lock(), False, False
@@ -69,7 +65,7 @@ class Supervisor:
         self._order, self._numbers = count(), count(1)
         self._selector = selectors.DefaultSelector()
         self._fleet = Fleet(
-            start, self._selector, most=processes, load_within_ns=load_within_ns, on_failed=on_refused
+            begin, environment, self._selector, most=processes, load_within_ns=load_within_ns, tell=tell
         )
         self._selector.register(self._wake_out, selectors.EVENT_READ, None)
         self._thread = threading.Thread(target=self._run, name="hooks", daemon=True)
@@ -96,8 +92,7 @@ class Supervisor:
 
     def abandon(self) -> None:
         """After a fork, in the child: let go of what belongs to the parent's thread."""
-        for process in self._fleet.processes:
-            process.socket.close()
+        self._fleet.close_sockets()
         self._selector.close()
         self._wake_in.close()
         self._wake_out.close()
@@ -135,12 +130,14 @@ class Supervisor:
             if key.data is None:
                 with suppress(BlockingIOError):
                     self._wake_out.recv(4096)
+            elif key.data is Fleet.LOADER:
+                self._fleet.hear()
             else:
                 self._hear(key.data)
         now_ns = time.monotonic_ns()
         self._admit()
         for process in list(self._fleet.processes):
-            if process.is_looked_at and now_ns >= process.look_at_ns:
+            if process.in_flight and now_ns >= process.look_at_ns:
                 self._look(process, now_ns)
         self._expire(now_ns)
         self._send(now_ns)
@@ -170,15 +167,8 @@ class Supervisor:
         if messages is None:
             self._ended_by_itself(process)
             return
-        for message in messages:
-            if isinstance(message, Answers):
-                self._take(process, message)
-            elif isinstance(message, Loaded):
-                self._fleet.has_loaded(process)
-                self._on_loaded(message)
-            else:
-                self._fleet.failed_to_load(process, message.why)
-                return
+        for answers in messages:
+            self._take(process, answers)
 
     def _take(self, process: HookProcess, answers: Answers) -> None:
         asked, now_ns = process.asked(answers.number), time.monotonic_ns()
@@ -206,25 +196,19 @@ class Supervisor:
 
     def _ended_by_itself(self, process: HookProcess) -> None:
         now_ns = time.monotonic_ns()
-        if not process.is_ready:
-            self._fleet.failed_to_load(process, "the process of hooks ended while it loaded them")
-            return
         log.warning("a process that hooks run in has ended", pid=process.pid)
         self._cut_off(process, now_ns, End.CRASHED)
 
     def _look(self, process: HookProcess, now_ns: int) -> None:
         """Look at what a process does whose answer is due; end it where its hook has had its time."""
-        if not process.is_ready:
-            self._fleet.is_slow(process)
-            return
         running = process.running()
         asked = process.asked(running.ask) if running.since_ns else None
         if asked is None or running.hook >= len(asked.sent):
             process.look_at_ns = now_ns + _TAKE_BACK_NS
-            if now_ns - process.begun_ns > _STUCK_NS:
+            if now_ns - process.seen_ns > _STUCK_NS:
                 self._cut_off(process, now_ns, End.CRASHED)
             return
-        process.begun_ns = now_ns
+        process.seen_ns = now_ns
         hook, elapsed_ns = asked.sent[running.hook], now_ns - running.since_ns
         if elapsed_ns >= hook.timeout_ns:
             log.warning("hook is cut off", hook=hook.name, after_ms=elapsed_ns // _MS)
@@ -296,7 +280,7 @@ class Supervisor:
             process = idle[0]
             process.has_suspect = any(hook.breaker.is_suspect for hook in asks[0].sent)
             first_ns = min(hook.timeout_ns for asked in asks for hook in asked.sent)
-            process.begun_ns = now_ns
+            process.seen_ns = now_ns
             process.look_at_ns = now_ns + (min(first_ns, _TAKE_BACK_NS) if len(asks) > 1 else first_ns)
             process.ask([(next(self._numbers), asked) for asked in asks])
             self._fleet.watch(process)

@@ -63,9 +63,10 @@ def _taken(queue: deque[Asked], most: int, now_ns: int, suspects: bool) -> list[
         if is_suspect and (taken or not suspects):
             break
         queue.popleft()
-        if not asked.send(hooks, now_ns):
+        if not hooks:
             asked.finish()
             continue
+        asked.sent = tuple(hooks)
         taken.append(asked)
         if is_suspect:
             break
