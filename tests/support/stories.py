@@ -65,5 +65,5 @@ def worker(
         lambda wanted: Verdict(granted=True),
         policy=POLICY,
         lease_s=LEASE_S,
-        draw=0.5,
+        draw=lambda: 0.5,
     )

@@ -41,6 +41,7 @@ from .setups import Configuration
 
 # What is left to chance is tried at both of its ends.
 DRAWS = (0.0, 1.0)
+LONGEST_PAUSE = "by chance the longest pause"
 GATE_RETRY_S = 30.0
 LATENCY_MS = 1.0
 
@@ -102,14 +103,18 @@ def decided(hand: Hand, configuration: Configuration, now_s: float) -> Iterator[
         )
         for draw in DRAWS:
             advanced = advance(Held(work), Claimed(now_s, draw), configuration.policy)
-            yield from _up_to_next(hand.job, advanced, configuration, now_s, (how,), cost, ())
+            yield from _up_to_next(hand.job, advanced, configuration, now_s, (how, _chance(draw)), cost, ())
 
 
 def settled(hand: Hand, configuration: Configuration, now_s: float) -> Iterator[Branch]:
     """What a worker makes of the answer that it has."""
     for draw in DRAWS:
         advanced = advance(hand.holding, Answered(hand.answer, now_s, draw), configuration.policy)
-        yield from _up_to_next(hand.job, advanced, configuration, now_s, (), 0, ())
+        yield from _up_to_next(hand.job, advanced, configuration, now_s, (_chance(draw),), 0, ())
+
+
+def _chance(draw: float) -> str:
+    return LONGEST_PAUSE if draw else ""
 
 
 def may_leave(hand: Hand, configuration: Configuration, now_s: float) -> bool:
@@ -174,7 +179,7 @@ def _up_to_next(
                 after = advance(held, CardLookedAt(barred), configuration.policy)
                 yield from _up_to_next(job, after, configuration, now_s, (*hows, said), cost + price, charges)
         elif isinstance(effect, AskGates):
-            for said, price, verdict in _VERDICTS:
+            for said, price, verdict in VERDICTS:
                 after = advance(held, GatesAnswered(verdict, now_s), configuration.policy)
                 yield from _up_to_next(job, after, configuration, now_s, (*hows, said), cost + price, charges)
         elif isinstance(effect, Write):
@@ -189,7 +194,7 @@ def _refused(by: Refusal, reason: str) -> Verdict:
     return Verdict(False, refused_by=by, reason=reason, retry_in_s=GATE_RETRY_S)
 
 
-_VERDICTS = (
+VERDICTS = (
     ("", 0, Verdict(granted=True)),
     ("its breaker refuses", 1, _refused("breaker", "has an open breaker")),
     ("its limit refuses", 1, _refused("limit", "takes no more calls now")),

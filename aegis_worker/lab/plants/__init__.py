@@ -2,60 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
-from . import decisions, tables
+from . import decisions, model, tables
 
-TableFault = Literal[
-    "no_fence", "claims_ignore_leases", "event_missing_from_the_outbox", "attempt_after_the_call"
-]
+Planting = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
     """A fault. `what`: what is wrong while it is planted. `decides`: it is in what is decided, so whoever runs
-    `pipeline.advance` has it. `table_fault`: it is in the tables; `in_postgres` plants it there.
+    `pipeline.advance` has it; else it is in the tables, those of PostgreSQL and those of the explorer.
     """
 
     name: str
     what: str
-    decides: Callable[[], AbstractContextManager[None]] | None = None
-    table_fault: TableFault | None = None
-    in_postgres: Callable[[], AbstractContextManager[None]] | None = None
+    decides: Planting | None = None
+    in_postgres: Planting | None = None
+    in_model: Planting | None = None
 
 
-def _decision(plant: Callable[[], AbstractContextManager[None]], name: str) -> Plant:
-    return Plant(name, _first_line(plant), decides=plant)
+def _decision(planting: Planting, name: str) -> Plant:
+    return Plant(name, _first_line(planting), decides=planting)
 
 
-def _table(plant: Callable[[], AbstractContextManager[None]], fault: TableFault) -> Plant:
-    return Plant(fault.replace("_", "-"), _first_line(plant), table_fault=fault, in_postgres=plant)
+def _table(in_postgres: Planting, in_model: Planting, name: str) -> Plant:
+    return Plant(name, _first_line(in_postgres), in_postgres=in_postgres, in_model=in_model)
 
 
-def _first_line(plant: Callable[[], AbstractContextManager[None]]) -> str:
-    return (plant.__doc__ or "").partition("\n")[0]
+def _first_line(planting: Planting) -> str:
+    return (planting.__doc__ or "").partition("\n")[0]
 
 
 PLANTS: dict[str, Plant] = {
     plant.name: plant
     for plant in (
-        _table(tables.no_fence, "no_fence"),
-        _table(tables.attempt_after_the_call, "attempt_after_the_call"),
+        _table(tables.no_fence, model.no_fence, "no-fence"),
+        _table(tables.attempt_after_the_call, model.attempt_after_the_call, "attempt-after-the-call"),
         _decision(decisions.new_key_for_each_send, "new-key-for-each-send"),
         _decision(decisions.failover_on_unknown, "failover-on-unknown"),
         _decision(decisions.not_found_believed_at_once, "not-found-believed-at-once"),
         _decision(decisions.resend_without_keys, "resend-without-keys"),
         _decision(decisions.no_send_deadline, "no-send-deadline"),
         _decision(decisions.pending_taken_as_failure, "pending-taken-as-failure"),
-        _table(tables.event_missing_from_the_outbox, "event_missing_from_the_outbox"),
+        _table(
+            tables.event_missing_from_the_outbox,
+            model.event_missing_from_the_outbox,
+            "event-missing-from-the-outbox",
+        ),
         _decision(decisions.refusal_of_a_repeat_believed, "refusal-of-a-repeat-believed"),
         _decision(decisions.ladders_end_as_failure, "ladders-end-as-failure"),
         _decision(decisions.one_absence_answer, "one-absence-answer"),
         _decision(decisions.absence_window_of_0, "absence-window-of-0"),
-        _table(tables.claims_ignore_leases, "claims_ignore_leases"),
+        _table(tables.claims_ignore_leases, model.claims_ignore_leases, "claims-ignore-leases"),
         _decision(decisions.unknown_order_taken_as_failure, "unknown-order-taken-as-failure"),
     )
 }
@@ -63,15 +64,19 @@ PLANTS: dict[str, Plant] = {
 
 
 @contextmanager
-def planted(names: tuple[str, ...], *, in_postgres: bool = False) -> Iterator[frozenset[TableFault]]:
-    """Within it these faults are in what is decided, and, `in_postgres`, in its statements; yields those of the tables, for
-    tables in memory. Raises KeyError for a name that there is not.
+def planted(names: Sequence[str], *, in_postgres: bool = False, in_model: bool = False) -> Iterator[None]:
+    """Within it these faults are in what is decided, and, where wanted, in the tables. Raises KeyError for a name that is
+    none of theirs.
     """
     plants = [PLANTS[name] for name in names]
     with ExitStack() as stack:
         for plant in plants:
-            if plant.decides is not None:
-                stack.enter_context(plant.decides())
-            if in_postgres and plant.in_postgres is not None:
-                stack.enter_context(plant.in_postgres())
-        yield frozenset(plant.table_fault for plant in plants if plant.table_fault is not None)
+            wanted = (
+                plant.decides,
+                plant.in_postgres if in_postgres else None,
+                plant.in_model if in_model else None,
+            )
+            for planting in wanted:
+                if planting is not None:
+                    stack.enter_context(planting())
+        yield

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Declined, NotSent, Operation, Pending, Unknown, charges
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline import advance, effects
@@ -25,13 +26,18 @@ from .patching import entry_in, name_in
 _CHARGE = import_module("aegis_worker.pipeline.operations.charge.settle")
 
 
+# Keys of numbers that no attempt of a story has.
+_FURTHER = 50
+
+
 @contextmanager
 def new_key_for_each_send() -> Iterator[None]:
     """A repeated call gets a key of its own."""
 
     def with_new_key(work: Work, operation: Operation, number: int, gateway: str) -> GatewayRequest:
         request = request_for(work, operation, number, gateway)
-        return replace(request, idempotency_key=f"{request.idempotency_key}-again{work.subject.sends}")
+        again = number + _FURTHER * work.subject.sends
+        return replace(request, idempotency_key=gateway_key(work.payment.id, operation, again))
 
     with name_in(answers, "request_for", with_new_key):
         yield

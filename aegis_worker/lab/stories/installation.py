@@ -19,13 +19,16 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.lab.plants.patching import name_in
 from aegis_worker.persistence import migrate
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.persistence.tables import metadata
-from aegis_worker.pipeline.parts import PipelineParts
+from aegis_worker.pipeline import effects
+from aegis_worker.pipeline.parts import PipelineParts, RunReport
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
+from aegis_worker.pipeline.writing import Written, persist
 from aegis_worker.resilience.permits import BreakerView, CallResult, GatewayHealth, Verdict, Wanted
 from aegis_worker.routing.book import RoutingTable
 from aegis_worker.routing.config import RoutingConfig
@@ -33,6 +36,7 @@ from aegis_worker.sealing.keys import sealing_keys
 from aegis_worker.sealing.ring import KeyRing
 
 from .clock import StoryClock, install_clock, under_story_clock
+from .outage import Outage
 from .stepped import Halts, SteppedWorker
 
 LEAVING = "gateway.leaving"
@@ -48,12 +52,15 @@ _RUN_LIMIT_S = 3600.0
 RING = KeyRing(sealing_keys("", "s" * 32))
 
 
-class AlwaysGrants:
-    """A lock that locks nothing, because the guards must hold without it."""
+class StoryLocks:
+    """A lock that is always granted, because the guards must hold without it; or never, where another worker has it."""
+
+    def __init__(self, grants: bool) -> None:
+        self._grants = grants
 
     def acquire(self, payment_ids: Sequence[str], *, ttl_ms: int) -> set[str]:
-        """All of them."""
-        return set(payment_ids)
+        """All of them, or none."""
+        return set(payment_ids) if self._grants else set()
 
     def release(self, payment_ids: Sequence[str]) -> None:
         """Nothing is held."""
@@ -125,10 +132,10 @@ class StoryGateway:
 class OneClaim(PostgresJobs):
     """The product's job store, for a run that takes up what is due once, and halts around what it commits."""
 
-    def __init__(self, database: Database, come_by: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, come_by: Callable[[str], None], outage: Outage) -> None:
         super().__init__(database, RING)
-        self._come_by = come_by
-        self._has_claimed = self._is_writing = False
+        self._come_by, self._outage = come_by, outage
+        self._has_claimed = False
 
     def claim(self, queue: str, *, limit: int, lease_s: float, worker: str) -> list[ClaimedJob]:
         """The first time what is due, afterwards nothing."""
@@ -142,25 +149,43 @@ class OneClaim(PostgresJobs):
     def record(
         self, changes: Sequence[Change], declines: Mapping[str, CardDecline], *, lease_s: float
     ) -> set[str]:
-        """As the product does. What is written on top of what others wrote meanwhile is the same writing."""
-        if not self._is_writing:
-            self._is_writing = True
+        """As the product does, where PostgreSQL is there."""
+        self._outage.check()
+        return super().record(changes, declines, lease_s=lease_s)
+
+
+class _Writing:
+    """Stands for `writing.persist`: a worker halts before it begins to write, and after. What it decides anew because of
+    what it found there is the same writing.
+    """
+
+    def __init__(self, come_by: Callable[[str], None]) -> None:
+        self._come_by = come_by
+        self._anew: set[str] = set()
+
+    def __call__(self, parts: PipelineParts, changes: list[Change], report: RunReport) -> Written:
+        if not changes:
+            return persist(parts, changes, report)
+        if parts.worker not in self._anew:
             self._come_by(WRITING)
-        held = super().record(changes, declines, lease_s=lease_s)
-        self._is_writing = False
-        self._come_by(WRITTEN)
-        return held
+        written = persist(parts, changes, report)
+        if written.taken or written.cancelled:
+            self._anew.add(parts.worker)
+        else:
+            self._anew.discard(parts.worker)
+            self._come_by(WRITTEN)
+        return written
 
 
 class _OneDraw(random.Random):
     """What is left to chance comes out as the story says."""
 
-    def __init__(self, draw: float) -> None:
+    def __init__(self, draw: Callable[[], float]) -> None:
         super().__init__(0)
         self._draw = draw
 
     def random(self) -> float:
-        return self._draw
+        return self._draw()
 
 
 class StoryTables:
@@ -175,10 +200,13 @@ class StoryTables:
         """Empty tables at the beginning of a story. Within it the story's clock rules this process, and workers halt."""
         self._empty()
         clock, halts = StoryClock(self._engine, self._schema), Halts()
-        with clock.ruling(), halts.listening():
+        persisting = name_in(effects, "persist", _Writing(halts.come_by))
+        with clock.ruling(), halts.listening(), persisting:
             yield StoryInstallation(self.database, clock, halts)
 
     def _empty(self) -> None:
+        # A session remembers where its last claim began, which is a moment of an earlier story.
+        self._engine.dispose()
         with self._engine.begin() as connection:
             # A worker of an earlier story that halts for ever holds no transaction, so nothing is waited for here.
             for table in _TOLD:
@@ -205,13 +233,15 @@ class StoryInstallation:
         *,
         policy: Policy,
         lease_s: float,
-        draw: float,
+        draw: Callable[[], float],
+        outage: Outage | None = None,
+        lock_grants: bool = True,
     ) -> SteppedWorker:
-        """A worker that has not begun: it takes up one job of the queue."""
+        """A worker that has not begun: it takes up one job of the queue. `draw`: what is left to chance."""
         parts = PipelineParts(
-            jobs=OneClaim(self.database, self.halts.come_by),
+            jobs=OneClaim(self.database, self.halts.come_by, outage or Outage()),
             gateways=cast("Mapping[str, PaymentGateway]", gateways),
-            locks=AlwaysGrants(),
+            locks=StoryLocks(lock_grants),
             gates=StoryGates(verdict),
             routing=lambda: RoutingTable(RoutingConfig(), 0, "file", frozenset()),
             policy=policy,

@@ -27,7 +27,7 @@ def _as_it_is() -> list[dict[str, object]]:
 @pytest.mark.parametrize("name", PLANTS)
 def test_a_planted_fault_changes_the_product_and_leaves_it_as_it_was(name: str) -> None:
     before = _as_it_is()
-    with planted((name,), in_postgres=True):
+    with planted((name,), in_postgres=True, in_model=True):
         assert _as_it_is() != before
     assert _as_it_is() == before
 

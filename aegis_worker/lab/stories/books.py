@@ -1,0 +1,67 @@
+"""The gateways of a real life: ledgers of the explorer's model, which are told the fate of each call by the story."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace as with_fields
+
+from aegis_worker.domain.outcomes import Lookup, Outcome
+from aegis_worker.errors import AegisError
+from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.lab.explore.fates import Fate, fates_of_call, fates_of_look_up
+from aegis_worker.lab.explore.ledger import Ledger, passed
+from aegis_worker.lab.explore.setups import GatewaySetup
+
+from .clock import StoryClock
+from .installation import StoryGateway
+
+_ANY_TOKEN = re.compile(".+")
+
+
+class LivedOtherwise(AegisError):
+    """The real life leaves the story: what happens in it can't happen as it is told."""
+
+
+class Book:
+    """One gateway. `fate`: what becomes of the next call, in the story's words."""
+
+    def __init__(self, setup: GatewaySetup, ledger: Ledger, clock: StoryClock) -> None:
+        self._setup, self._clock = setup, clock
+        self._ledger, self._at_s = ledger, clock.now_s
+        self.fate: str | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, as it is seen from now."""
+        return passed(self._ledger, self._clock.now_s - self._at_s)
+
+    def gateway(self, come_by: Callable[[str], None]) -> StoryGateway:
+        """As the pipeline calls it. No call is repeated in place, because its second try would have no fate."""
+        config = with_fields(
+            self._setup.config(), connect_timeout_s=0.0, timeout_s=self._setup.slowest_call_s
+        )
+        able = with_fields(self._setup.capabilities, bare_tokens=_ANY_TOKEN)
+        return StoryGateway(config, able, self.called, self.asked, come_by)
+
+    def called(self, request: GatewayRequest) -> Outcome:
+        """The call's fate. Raises LivedOtherwise where it can't have that one."""
+        fate = self._chosen(
+            fates_of_call(self.ledger, self._setup, request),
+            f"the {request.operation} of {request.idempotency_key}",
+        )
+        return fate.outcome  # type: ignore[return-value]
+
+    def asked(self, query: StatusQuery) -> Lookup:
+        """The look-up's fate. Raises LivedOtherwise where it can't have that one."""
+        fate = self._chosen(
+            fates_of_look_up(self.ledger, self._setup, query), f"the look-up of {query.reference}"
+        )
+        return fate.outcome  # type: ignore[return-value]
+
+    def _chosen(self, fates: Iterable[Fate], what: str) -> Fate:
+        for fate in fates:
+            if fate.how == self.fate:
+                self._ledger, self._at_s, self.fate = fate.ledger, self._clock.now_s, None
+                return fate
+        raise LivedOtherwise(f"{what} at {self._setup.name} can't end as told: {self.fate}")

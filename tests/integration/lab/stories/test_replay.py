@@ -1,0 +1,150 @@
+"""Explored lives are lived again by the real pipeline on PostgreSQL, and end there as they were explored."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from support.stories import tables_of_stories
+
+from aegis_worker.lab.embedded.stack import Stores
+from aegis_worker.lab.explore.configurations import CONFIGURATIONS
+from aegis_worker.lab.explore.explorer import Explorer
+from aegis_worker.lab.explore.moves import Move, Step
+from aegis_worker.lab.explore.search import Search
+from aegis_worker.lab.plants import planted
+from aegis_worker.lab.stories.books import LivedOtherwise
+from aegis_worker.lab.stories.command import lived
+from aegis_worker.lab.stories.file import BadStory, Story, read, written
+from aegis_worker.lab.stories.installation import StoryTables
+from aegis_worker.lab.stories.replay import live_again, steps_of
+from aegis_worker.lab.stories.telling import told
+
+_MOST_MOVES = 150
+
+
+@pytest.fixture(scope="module")
+def tables(stores: Stores) -> Iterator[StoryTables]:
+    with tables_of_stories(stores) as told_tables:
+        yield told_tables
+
+
+def a_life(explorer: Explorer, draw: random.Random, faults: int) -> list[Step]:
+    """One of the lives with so many faults at most."""
+    world, steps, left = explorer.begin(), list[Step](), faults
+    while len(steps) < _MOST_MOVES and (ways := explorer.steps(world, left)):
+        free, faulty = ([way for way in ways if bool(way.cost) is costs] for costs in (False, True))
+        step = draw.choice(faulty if faulty and (not free or draw.random() < 0.25) else free)
+        steps.append(step)
+        world, left = step.world, left - step.cost
+    return steps
+
+
+def differences_of(tables: StoryTables, seeds: Sequence[int]) -> dict[str, list[str]]:
+    """What is lived otherwise, by configuration and seed."""
+    found = {}
+    for seed in seeds:
+        draw = random.Random(seed)
+        name = draw.choice(list(CONFIGURATIONS))
+        explorer = Explorer(CONFIGURATIONS[name])
+        steps = a_life(explorer, draw, draw.choice((0, 1, 2, 3)))
+        with tables.begun() as installation:
+            otherwise = live_again(installation, CONFIGURATIONS[name], explorer.begin(), steps)
+        if otherwise:
+            found[f"{name} {seed}"] = otherwise
+    return found
+
+
+def test_explored_lives_end_in_the_real_pipeline_as_they_were_explored(tables: StoryTables) -> None:
+    assert differences_of(tables, range(1, 9)) == {}
+
+
+@pytest.mark.slow
+def test_many_explored_lives_end_in_the_real_pipeline_as_they_were_explored(tables: StoryTables) -> None:
+    assert differences_of(tables, range(1000, 1300)) == {}
+
+
+def a_story_of_no_fence() -> Story:
+    """The explorer's own, of a pipeline without its fence."""
+    with planted(("no-fence",), in_model=True):
+        search = Search(CONFIGURATIONS["one-step"], 1)
+        search.run()
+    found = search.explored.found[0]
+    return Story(
+        found.configuration,
+        found.operation,
+        found.faults,
+        tuple(found.moves),
+        tuple(found.violations),
+        ("no-fence",),
+    )
+
+
+def test_a_planted_faults_story_is_kept_in_a_file_told_and_lived_by_a_pipeline_with_the_same_fault(
+    tables: StoryTables, tmp_path: Path
+) -> None:
+    story = a_story_of_no_fence()
+    file = tmp_path / "story.json"
+    file.write_text(written(story))
+    assert read(file) == story
+    life = lived(tables, read(file))
+    assert life.otherwise == []
+    assert life.breaks == list(story.violations)
+    assert [line.split(".")[0].strip() for line in life.sentences] == [
+        str(number) for number in range(1, len(story.moves) + 1)
+    ]
+
+
+def test_a_pipeline_that_has_the_guard_leaves_the_story(tables: StoryTables) -> None:
+    story = a_story_of_no_fence()
+    with planted(story.planted, in_model=True):
+        explorer = Explorer(CONFIGURATIONS[story.configuration])
+        begins, steps = explorer.begin(), steps_of(explorer, story.moves)
+    with tables.begun() as installation:
+        try:
+            otherwise = live_again(installation, CONFIGURATIONS[story.configuration], begins, steps)
+        except LivedOtherwise as left:
+            otherwise = [str(left)]
+    assert otherwise != []
+
+
+def test_a_story_that_no_life_goes_through_is_refused_by_the_move_at_which_it_ends() -> None:
+    explorer = Explorer(CONFIGURATIONS["one-step"])
+    with pytest.raises(LivedOtherwise, match=r"move 2 \(write worker 1\)"):
+        steps_of(explorer, [Move("claim", "worker 1"), Move("write", "worker 1")])
+
+
+def test_a_file_that_is_no_story_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "no.json"
+    file.write_text('{"moves": 3}')
+    with pytest.raises(BadStory, match=r"no\.json"):
+        read(file)
+
+
+def test_a_story_is_told_in_numbered_sentences_with_times_and_one_name_for_each_worker() -> None:
+    explorer = Explorer(CONFIGURATIONS["one-step"])
+    moves = [
+        Move("claim", "worker 1"),
+        Move("decide", "worker 1"),
+        Move("write", "worker 1", "written"),
+        Move("check", "worker 1", "in time"),
+        Move("call", "worker 1", "approves, and the answer is lost"),
+        Move("crash", "worker 1"),
+        Move("time", s=91.0),
+        Move("claim", "worker 1"),
+        Move("decide", "worker 1"),
+    ]
+    steps = steps_of(explorer, moves)
+    assert [" ".join(line.split()) for line in told(explorer.begin(), steps)] == [
+        "1. 0.0 s worker 1 claims the job (process)",
+        "2. 0.0 s worker 1 decides: process at a, attempt 1 under key …-p1",
+        "3. 0.0 s worker 1 commits that",
+        "4. 0.0 s worker 1 looks at the clock: in time",
+        "5. 0.0 s worker 1 calls a under key …-p1: a approves, and the answer is lost",
+        "6. 0.0 s worker 1 dies",
+        "7. 0.0 s 91 s pass",
+        "8. 91.0 s worker 2 claims the job (process)",
+        "9. 91.0 s worker 2 decides: ask a what became of the process of attempt 1",
+    ]
