@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from references import adyen, commands, emulator, errors, events, sandbox, settings, stripe
+from references import adyen, commands, emulator, errors, events, hooks, sandbox, settings, stripe
 from references.markdown import code, codes, table
 
 from aegis_worker.domain.dispute_statuses import DISPUTE_TRANSITIONS, MEANINGS, DisputeStatus
@@ -63,6 +63,11 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "scenarios": emulator.scenarios,
     },
     "docs/reference/sandbox.md": {"tokens": sandbox.tokens},
+    "docs/howto/write-a-hook.md": {
+        "points": hooks.points,
+        "contexts": hooks.what_hooks_get,
+        "example": hooks.example,
+    },
     "docs/howto/stripe.md": {"cards": stripe.cards},
     "docs/howto/adyen.md": {"cards": adyen.cards},
 }

@@ -1,8 +1,8 @@
 """What a hook is shown at each point: plain data that cannot be changed, because it is sent to another process.
 
-Amounts are in minor units, times carry their offset. No card number, security code, token or secret is in any of them.
-Who pays (`payer`) is personal data: it is shown at fraud_check and validate_customer only, and must not come back in a
-reason or a problem. A mapping is the hook's own copy: what it changes there nobody sees.
+Amounts are in minor units, times carry their offset. No card number, security code or secret is in any of them, and a
+payment's token only in the body that pre_validation sees. Who pays (`payer`) is personal data: it is shown at
+pre_validation, validate_customer and fraud_check only, and must not come back in a reason or a problem. A mapping is the hook's own copy: what it changes there nobody sees.
 """
 
 from __future__ import annotations
