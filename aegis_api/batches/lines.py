@@ -10,7 +10,7 @@ from typing import Any
 from aegis_api.http.problems import RequestRefused
 from aegis_api.http.requests import json_object, validated
 from aegis_api.payments.accepting import PAYMENTS_ROUTE, command_of
-from aegis_api.payments.checking import without_card
+from aegis_api.payments.checking import shown_to_hooks
 from aegis_api.payments.request_schemas import PaymentRequestSchema
 from aegis_api.payments.vaulted import Method, claiming, method_of, vault_tokens
 from aegis_worker.domain.accepting import Key
@@ -144,7 +144,7 @@ def _checked(
 ) -> list[_Read | Line]:
     """The lines; those that hooks refuse before the schema sees them are refused. None is asked about a known key."""
     asked = [one for one in lines if isinstance(one, _Read) and one.key and _key(owner, one) not in known]
-    refusals = validation.of_bodies(owner, [without_card(one.document) for one in asked])
+    refusals = validation.of_bodies(owner, [shown_to_hooks(one.document) for one in asked])
     refused = {one.number: error for one, error in zip(asked, refusals, strict=True) if error is not None}
     return [
         Line(one.number, one.key, refused[one.number])

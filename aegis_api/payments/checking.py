@@ -14,6 +14,8 @@ from aegis_worker.domain.modes import Owner
 
 from .accepting import PAYMENTS_ROUTE
 
+_BITS = 63
+
 
 def check_body(document: Mapping[str, Any]) -> None:
     """Ask the hooks that see bodies before the schema. Raises HookRefused or HookFailed.
@@ -29,14 +31,27 @@ def check_body(document: Mapping[str, Any]) -> None:
     g.known_keys = validation.known([] if key is None else [Key(*owner, PAYMENTS_ROUTE, key)])
     if key is None or g.known_keys:
         return
-    (refused,) = validation.of_bodies(owner, [without_card(document)])
+    (refused,) = validation.of_bodies(owner, [shown_to_hooks(document)])
     if refused is not None:
         raise refused
 
 
-def without_card(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A body without its card. No number and no code of one is anywhere else: that is refused before."""
+def shown_to_hooks(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A body as hooks see it: without its card. No number and no code of one is anywhere else, for that is refused before.
+
+    Integers that don't fit into 64 bits are shown as hexadecimal text; our schema takes none.
+    """
     method = document.get("payment_method")
-    if not isinstance(method, dict) or "card" not in method:
-        return document
-    return {**document, "payment_method": {name: value for name, value in method.items() if name != "card"}}
+    if isinstance(method, dict) and "card" in method:
+        without = {name: value for name, value in method.items() if name != "card"}
+        document = {**document, "payment_method": without}
+    shown: dict[str, Any] = _shown(document)
+    return shown
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _shown(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
+    return f"{value:x}" if type(value) is int and value.bit_length() > _BITS else value

@@ -2,7 +2,8 @@
 
 Amounts are in minor units, times carry their offset. No card number, security code or secret is in any of them, and a
 payment's token only in the body that pre_validation sees. Who pays (`payer`) is personal data: it is shown at
-pre_validation, validate_customer and fraud_check only, and must not come back in a reason or a problem. A mapping is the hook's own copy: what it changes there nobody sees.
+pre_validation, validate_customer and fraud_check only, and must not come back in a reason or a problem. A mapping is the
+hook's own copy: what it changes there nobody sees.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ from .command import PaymentCommand
 
 # What the hooks of one point may cost a request in all, and the requests of a batch together.
 _LONGEST_S, _LONGEST_OF_BATCH_S = 5.0, 15.0
+# For their turn, where the hooks' processes are busy with others.
+_WAITS_S = 1.0
 # Requests of a batch that hooks are asked about side by side; the hooks' processes serve others as well.
 _ASKED_AT_ONCE = 4
 _MOST_ERRORS = 100
@@ -78,7 +80,7 @@ class Validation:
 
     def _ask_all(self, point: Point, contexts: Sequence[Struct], until: float) -> list[Refusal]:
         """What the hooks of a point come to for each, in their order: a few at a time, none begun to wait after `until`."""
-        longest_s = min(_LONGEST_S, self._hooks.within_s(point))
+        longest_s = min(_LONGEST_S, self._hooks.within_s(point) + _WAITS_S)
         answers: list[Sequence[Said]] = [()] * len(contexts)
         places = threading.BoundedSemaphore(_ASKED_AT_ONCE)
         for number, context in enumerate(contexts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.inspect import StructType, type_info
 
 from aegis_worker.hooks import contexts
@@ -75,8 +76,13 @@ def points() -> str:
 
 def what_hooks_get() -> str:
     """Every context, and the facts in it: fields and meaning."""
-    found = [about.context for about in ABOUT.values()]
-    shown = [*dict.fromkeys(found), contexts.PaymentFacts, contexts.CardFacts, contexts.GatewayFacts, contexts.Count]
+    facts: tuple[type[Struct], ...] = (
+        contexts.PaymentFacts,
+        contexts.CardFacts,
+        contexts.GatewayFacts,
+        contexts.Count,
+    )
+    shown = dict.fromkeys((*(about.context for about in ABOUT.values()), *facts))
     return table(
         ("type", "fields", "is"),
         [(code(kind.__name__), codes(_fields(kind)), docstring(kind)) for kind in shown],
@@ -92,7 +98,7 @@ def example() -> str:
     return "\n\n".join(blocks)
 
 
-def _fields(kind: type) -> list[str]:
+def _fields(kind: type[Struct]) -> list[str]:
     info = type_info(kind)
     assert isinstance(info, StructType)
     return [field.name for field in info.fields]

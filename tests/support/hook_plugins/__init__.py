@@ -1,0 +1,1 @@
+"""Plug-ins that tests name in AEGIS_HOOKS."""
