@@ -230,8 +230,9 @@ def get_payment(query: dict[str, Any], payment_id: str) -> Response:
 def sync_payment(payment_id: str) -> Response:
     """Ask the gateway about a payment now
 
-    If the payment has an open job, even one in review, that job runs now; otherwise a `sync` job is created. No money is
-    moved. The request's body is ignored.
+    If the payment has an open job, even one in review, that job runs now; otherwise a `sync` job is created. A payment that
+    is held back before it was sent stays so, because no gateway knows of it. No money is moved. The request's body is
+    ignored.
     """
     payment_id, web = known_form(payment_id, PAYMENT), parts().web
     job_id = request_sync(web.database, g.owner, payment_id)

@@ -38,7 +38,7 @@ class OpenJob:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is known when a person decides. `read_at`: when, by PostgreSQL's clock."""
+    """What is known when a person decides. `read_at`: when, by PostgreSQL's clock; `accepted_at`: when the payment was."""
 
     payment: Payment
     frozen_at: datetime | None
@@ -46,6 +46,7 @@ class Case:
     calls: Sequence[Attempt]
     decision: Decision | None = None
     read_at: datetime | None = None
+    accepted_at: datetime | None = None
 
     @property
     def has_ended(self) -> bool:

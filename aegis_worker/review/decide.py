@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
+from aegis_worker.domain.cards import code_gone_at
 from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
 from aegis_worker.domain.charges import may_have_charged
 from aegis_worker.domain.declines import describe_error
@@ -139,14 +141,20 @@ def approve(case: Case) -> Decided:
     screening, at = screening_of(case.payment), case.read_at
     if screening is None or at is None:
         raise ResolutionRefused("nothing says why it was held back; reject it, and have it posted again")
-    job = JobChange(
-        "waiting", "payments", run_in_s=0.0, reason="a person approved it", result={"resolution": "approve"}
-    )
-    note = "approved: it goes to a gateway now, under what was demanded of it"
-    at_time = case.payment.terms.scheduled_at
-    if at_time is not None and at_time > at:
-        note = f"approved: it goes to a gateway at its time, {at_time:%Y-%m-%d %H:%M:%S} UTC"
-    return Decided([approved_in_review(screening, at.timestamp())], job, note)
+    job = JobChange("waiting", "payments", reason="a person approved it", result={"resolution": "approve"})
+    return Decided([approved_in_review(screening, at.timestamp())], job, _what_follows(case, at))
+
+
+def _what_follows(case: Case, at: datetime) -> str:
+    terms = case.payment.terms
+    gone_at = code_gone_at(terms.payment_method, case.accepted_at) if case.accepted_at is not None else None
+    if case.payment.is_called_off:
+        return "approved, and called off meanwhile: it ends unsent"
+    if gone_at is not None and gone_at <= at:
+        return "approved, too late for its card: the security code is not kept any more, so it fails unsent"
+    if terms.scheduled_at is not None and terms.scheduled_at > at:
+        return f"approved: it goes to a gateway at its time, {terms.scheduled_at:%Y-%m-%d %H:%M:%S} UTC"
+    return "approved: it goes to a gateway now; what was demanded of its payer still is"
 
 
 def reject() -> Decided:

@@ -36,6 +36,7 @@ def load(connection: Connection, payment_id: str, *, lock: bool = False) -> Case
         job=None if job is None else _open(job),
         calls=_calls(connection, payment_id),
         decision=decisions.of_payment(connection, payment_id),
+        accepted_at=row["created_at"],
         read_at=connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one(),
     )
 

@@ -10,6 +10,7 @@ from support.api_client import Api, Merchant, start_api
 from support.command_line import Aegis, aegis, install
 from support.documented_answers import follows
 from support.payments import job_of, payment_of, pipeline
+from support.reviews import held_back
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_api.app import create_app
@@ -84,6 +85,29 @@ def test_an_operator_sees_what_waits_and_decides(api: Api, gateway: ScriptedGate
     log = operator.get("/v1/ops/audit-log")
     follows(document, "/v1/ops/audit-log", "get", log)
     assert log.json["data"][0]["actor"].endswith("(night)")
+
+
+def test_an_operator_approves_or_rejects_what_was_held_back(api: Api) -> None:
+    approved, rejected = (held_back(api.database, key=key) for key in ("key-1", "key-2"))
+    operator = api.operator("night")
+    document = operator.get("/openapi.json").json
+    listed = operator.get("/v1/ops/reviews", query_string={"kind": "fraud"})
+    follows(document, "/v1/ops/reviews", "get", listed)
+    assert [review["kind"] for review in listed.json["data"]] == ["fraud", "fraud"]
+    assert listed.json["data"][0]["screening"]["findings"][0]["reason"] == "on our list"
+    assert operator.get("/v1/ops/reviews", query_string={"kind": "doubt"}).json["data"] == []
+    assert operator.get("/v1/ops/reviews", query_string={"kind": "other"}).status_code == 422
+    wrong = decide(operator, approved, "charged")
+    assert (wrong.status_code, wrong.json["allowed"]) == (409, ["approve", "reject"])
+    stale = decide(operator, approved, "approve", headers={"If-Match": '"1"'})
+    assert (stale.status_code, stale.json["code"]) == (412, "version_conflict")
+    for payment_id, kind, state in [(approved, "approve", "INITIATED"), (rejected, "reject", "FAILURE")]:
+        decided = decide(operator, payment_id, kind)
+        follows(document, "/v1/ops/payments/{payment_id}/resolve", "post", decided)
+        assert (decided.json["state"], decided.json["took_effect"]) == (state, None)
+    assert "payments" in api.told.queues
+    again = decide(operator, approved, "approve")
+    assert (again.status_code, again.json["code"], again.json["allowed"]) == (409, "invalid_state", [])
 
 
 def test_every_refusal_of_a_decision_is_as_described(api: Api, gateway: ScriptedGateway) -> None:

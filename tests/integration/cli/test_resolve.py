@@ -7,7 +7,7 @@ import re
 import pytest
 from support.command_line import Aegis, aegis, install
 from support.payments import accept_one, pipeline
-from support.reviews import DOWN, doubtful, in_review
+from support.reviews import DOWN, doubtful, held_back, in_review
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.cli import decision_options, resolve
@@ -84,6 +84,31 @@ def test_a_refusal_for_a_reason_that_can_not_be_kept_names_the_option(
     ran = aegis("resolve", in_review(database, gateway), "--not-charged", "--reason", "no")
     assert ran.exit_code == 3
     assert "--reason" in ran.err
+
+
+def test_what_was_held_back_is_listed_with_what_was_said_of_it_and_approved_or_rejected(
+    database: Database, gateway: ScriptedGateway, aegis: Aegis
+) -> None:
+    held = [held_back(database, key=key) for key in ("key-1", "key-2")]
+    doubt = in_review(database, gateway, key="key-3")
+    asked_before = len(gateway.look_ups)
+    listed = aegis("reviews", "--kind", "fraud", "--json").json["data"]
+    assert [review["payment_id"] for review in listed] == held
+    assert aegis("reviews", "--kind", "doubt", "--json").json["data"][0]["payment_id"] == doubt
+    shown = aegis("reviews", "--kind", "fraud").out
+    assert re.search("hook.*shop:fraud.*says.*review.*score.*90.*on.*our.*list", shown, re.DOTALL)
+    decided = aegis("resolve", held[0], "--approve", "--reason", "called back", "--json").json
+    assert (decided["resolution"], decided["state"], decided["gateways_say"]) == ("approve", "INITIATED", [])
+    assert aegis("resolve", held[1], "--reject", "--reason", "stolen", "--json").json["state"] == "FAILURE"
+    assert "--charged, --not-charged, --ask-again" in refusal(aegis, doubt, "--approve")
+    assert len(gateway.look_ups) == asked_before
+
+
+def test_a_decision_of_the_other_kind_names_those_that_are_taken(
+    database: Database, gateway: ScriptedGateway, aegis: Aegis
+) -> None:
+    told = refusal(aegis, held_back(database), "--not-charged", "--evidence", "case 0815", "--force")
+    assert "it takes --approve, --reject" in told
 
 
 def test_a_payment_that_waits_for_nobody_is_explained_elsewhere(

@@ -24,11 +24,14 @@ from support.payments import (
     story_of,
 )
 from support.reviews import WHY, doubtful, held_back, in_review, screened_as
-from support.scripted_gateway import ScriptedGateway
+from support.scripted_gateway import ScriptedGateway, answering
+from support.vaulted_cards import vaulted
 
+from aegis_worker.audit.freeze import freeze_if_broken
+from aegis_worker.audit.violations import Bounds
 from aegis_worker.domain.actions import Redirect
 from aegis_worker.domain.modes import Owner
-from aegis_worker.domain.outcomes import ActionRequired
+from aegis_worker.domain.outcomes import ActionRequired, Declined
 from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import AegisError, InvalidState, VersionConflict
@@ -39,6 +42,8 @@ from aegis_worker.queries.history import list_events
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.review.case import KINDS
 from aegis_worker.review.resolve import Resolution, Resolved, ReviewParts, resolve
+from aegis_worker.routing.book import RoutingTable
+from aegis_worker.routing.config import RoutingConfig
 from aegis_worker.views.reviews import review_body
 
 OF_DOUBTS = tuple(kind for kind in KINDS if kind not in ("approve", "reject"))
@@ -279,6 +284,60 @@ def test_what_is_allowed_or_flagged_goes_out_as_if_nobody_had_looked(
     payment_id = screened_as(database, action)
     (call,) = charged_by(database).calls
     assert call.three_ds is False
+    assert payment_of(database, payment_id).state is State.SUCCESS
+
+
+def test_what_is_approved_after_its_security_code_is_gone_fails(database: Database) -> None:
+    gone = Declined("security_code_gone", "", "its security code is not held any more")
+    payment_id = held_back(database, payment_method=vaulted(with_code=True))
+    (review,) = reviews_of(database)
+    assert review["security_code_until"] > review["payment"]["created_at"]
+    decide(database, payment_id, "approve")
+    gateway = ScriptedGateway("a", answering(gone), cards=True, raw_cards=True, bare_tokens="")
+    charged_by(database, gateway)
+    payment = payment_of(database, payment_id)
+    assert (payment.state, last_error_of(payment)["code"]) == (State.FAILURE, "security_code_gone")
+
+
+def test_what_is_approved_waits_for_a_gateway_from_then_on(database: Database) -> None:
+    payment_id = held_back(database)
+    age = "UPDATE jobs SET created_at = created_at - interval '1 day'"
+    database.run(lambda connection: connection.exec_driver_sql(age))
+    decide(database, payment_id, "approve")
+    paused = RoutingTable(RoutingConfig(), 0, "file", frozenset({"a"}))
+    run_until_quiet(pipeline(database, ScriptedGateway("a"), routing=lambda: paused))
+    job = job_of(database, payment_id)
+    assert (job["status"], "paused" in job["reason"]) == ("waiting", True)
+
+
+def test_an_audit_finds_nothing_wrong_with_what_was_held_back_approved_or_rejected(
+    database: Database,
+) -> None:
+    held = [held_back(database, key=f"key-{number}") for number in range(3)]
+    for payment_id, kind in zip(held, ["approve", "reject"], strict=False):
+        decide(database, payment_id, kind)
+    charged_by(database)
+    assert [row_is_fold(database, payment_id) for payment_id in held] == [True] * 3
+
+
+def test_a_frozen_payment_that_was_held_back_is_rebuilt_first_and_then_held_back_again(
+    database: Database,
+) -> None:
+    payment_id = held_back(database)
+    spoil = "UPDATE payments SET certainty = 'unknown'"
+    database.run(lambda connection: connection.exec_driver_sql(spoil))
+    database.run(lambda connection: freeze_if_broken(connection, payment_id, Bounds()))
+    for kind in ("approve", "reject"):
+        with pytest.raises(InvalidState, match="frozen"):
+            decide(database, payment_id, kind)
+    assert [review["kind"] for review in reviews_of(database, kind="fraud")] == ["fraud"]
+    assert reviews_of(database, kind="doubt") == []
+    decide(database, payment_id, "rebuild")
+    assert charged_by(database).calls == []
+    job = job_of(database, payment_id)
+    assert (job["status"], job["review_kind"]) == ("review", "fraud")
+    decide(database, payment_id, "approve")
+    charged_by(database)
     assert payment_of(database, payment_id).state is State.SUCCESS
 
 
