@@ -36,6 +36,7 @@ from .payments.history import blueprint as history
 from .payments.method_schemas import PAYMENT_METHODS
 from .payments.routes import blueprint as payments
 from .routing.routes import blueprint as routing
+from .rules.routes import blueprint as rules
 from .tokens.card_schemas import CardSchema
 from .tokens.routes import blueprint as tokens
 from .webhooks.routes import blueprint as webhooks
@@ -55,6 +56,7 @@ _BLUEPRINTS = (
     webhooks,
     ops,
     routing,
+    rules,
     pauses,
     gateway_events,
     gateway_reports,

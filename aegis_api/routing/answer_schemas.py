@@ -5,48 +5,25 @@ from __future__ import annotations
 from marshmallow import fields
 
 from aegis_api.http.documented import Answer, an_object, number, one_of, text, time, whole
+from aegis_api.http.versions import HeldSchema, VersionListSchema, VersionSchema
 
 
-class RoutingSchema(Answer):
+class RoutingSchema(HeldSchema):
     """The routing configuration in force. In version 0 nobody has changed it, and config/routing.toml is in force."""
 
     object = one_of("routing")
-    version = whole("Grows by one with each change. 0 if it was never changed.")
-    source = one_of(
-        "file",
-        "put",
-        description="`file`: config/routing.toml is in force; `put`: a configuration that an operator put.",
-    )
-    config = an_object("The whole configuration, including defaults.")
-    unusable = text(
-        "Why this process can't use the configuration; it uses the newest version that it can use instead.",
-        none=True,
-    )
-    actor = text("Who made the change. null if it was never changed.", none=True)
-    reason = text("Why it was changed.", none=True)
-    since = time(none=True)
 
 
-class RoutingVersionSchema(Answer):
+class RoutingVersionSchema(VersionSchema):
     """One change of the routing configuration."""
 
     object = one_of("routing_version")
-    version = whole()
-    source = one_of(
-        "file", "put", description="`file`: with this change config/routing.toml came into force again."
-    )
-    config = an_object("The configuration as it was put; null if `source` is `file`.", none=True)
-    actor = text()
-    reason = text()
-    created_at = time()
 
 
-class RoutingVersionListSchema(Answer):
+class RoutingVersionListSchema(VersionListSchema):
     """A page of the changes, newest first."""
 
     data = fields.List(fields.Nested(RoutingVersionSchema), required=True)
-    has_more = fields.Boolean(required=True)
-    next_cursor = text("The `starting_after` for the next page; null on the last page.", none=True)
 
 
 class SimulatedGatewaySchema(Answer):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import ValidationError
-
-from aegis_api.http.composed import Reason
-from aegis_api.http.fields import BodySchema, Fault, OneOf, StrictSchema, Verbatim, Whole
-from aegis_api.http.query_fields import Number, PastMoment, page_limit
+from aegis_api.http.fields import BodySchema, StrictSchema, Verbatim, Whole
+from aegis_api.http.query_fields import PastMoment
+from aegis_api.http.versions import VersionPutSchema
 from aegis_worker.matching.operators import OPERATORS
 from aegis_worker.routing.rules import FIELDS
 from aegis_worker.routing.strategies import STRATEGIES
@@ -26,37 +22,10 @@ CONFIG = (
 )
 
 
-class RoutingPutSchema(BodySchema):
+class RoutingPutSchema(VersionPutSchema):
     """A routing configuration in `config`, or `source: file` to go back to config/routing.toml."""
 
     config = Verbatim(metadata={"description": CONFIG})
-    source = OneOf(
-        frozenset({"file", "put"}),
-        "file or put",
-        metadata={
-            "description": (
-                "`file`: config/routing.toml comes into force again. `put` is the same as leaving it out, so that the "
-                "answer of a GET can be put back."
-            )
-        },
-    )
-    reason = Reason("Why the configuration is changed; kept in the audit log.", required=True)
-
-    def load(self, data: Any, **options: Any) -> dict[str, Any]:
-        """Load it. Raises ValidationError, also unless it is one of the two."""
-        loaded = super().load(data, **options)
-        config, source = loaded.get("config"), loaded.get("source")
-        if (config is None) is not (source == "file"):
-            wrong = "source" if source == "put" else "config"
-            raise ValidationError({wrong: [Fault("required", "Give either config, or source: file.")]})
-        return loaded
-
-
-class RoutingVersionsQuerySchema(StrictSchema):
-    """GET /v1/routing/versions."""
-
-    limit = page_limit()
-    starting_after = Number(1, 2**31 - 1, metadata={"description": "The `next_cursor` of the previous page."})
 
 
 class SimulationRequestSchema(BodySchema):

@@ -11,9 +11,9 @@ from aegis_api.http.answers import answer
 from aegis_api.http.auth import require_operator
 from aegis_api.http.openapi import Blueprint, headers, refuses, takes
 from aegis_api.http.parts import parts
-from aegis_api.http.problems import RequestRefused
 from aegis_api.http.requests import wanted_version
-from aegis_worker.errors import InvalidRouting, NotFound
+from aegis_api.http.versions import VersionsQuerySchema, checked_document
+from aegis_worker.errors import NotFound
 from aegis_worker.persistence import routing_versions
 from aegis_worker.persistence.versions import Version
 from aegis_worker.queries.experiments import outcomes_by_arm
@@ -32,7 +32,6 @@ from . import examples
 from .request_schemas import (
     ExperimentQuerySchema,
     RoutingPutSchema,
-    RoutingVersionsQuerySchema,
     SimulationRequestSchema,
 )
 
@@ -95,20 +94,8 @@ def put_routing(body: dict[str, Any]) -> Response:
 
 
 def _checked(document: dict[str, Any]) -> RoutingConfig:
-    try:
-        return checked_routing(document, parts().web.gateways())
-    except InvalidRouting as error:
-        faults = [
-            {
-                "pointer": "/config" + problem["pointer"],
-                "code": "invalid_routing",
-                "detail": problem["detail"],
-            }
-            for problem in error.problems
-        ]
-        raise RequestRefused(
-            "validation_failed", f"{len(faults)} invalid value(s); errors says which.", faults
-        ) from error
+    gateways = parts().web.gateways()
+    return checked_document(lambda given: checked_routing(given, gateways), document, "invalid_routing")
 
 
 def _routing(held: Version | None) -> Response:
@@ -119,7 +106,7 @@ def _routing(held: Version | None) -> Response:
 
 @blueprint.route("/versions")
 @refuses("validation_failed")
-@blueprint.arguments(RoutingVersionsQuerySchema(), location="query")
+@blueprint.arguments(VersionsQuerySchema(), location="query")
 @blueprint.response(200, answers.RoutingVersionListSchema(), example=examples.VERSIONS, headers=headers())
 def list_routing_versions(query: dict[str, Any]) -> Response:
     """Who changed routing, when and why, newest first

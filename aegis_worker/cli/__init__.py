@@ -53,6 +53,7 @@ COMMANDS = {
         "Write the skeleton of a payment gateway's adapter, in a package of its own.",
     ),
     "routing": (".routing", "Show, check and change how payments are routed."),
+    "rules": (".rules", "Show, check, change and try the rules that screen payments."),
     "doctor": (".doctor", "Check the installation and say what to do."),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.queries.wording import money
 
 
@@ -20,3 +21,8 @@ def amount_facts(amounts: Mapping[str, int], currency: str, whole: int) -> dict[
         "charged back": amounts["charged_back"],
     }
     return {name: money(minor, currency) if minor else None for name, minor in told.items()}
+
+
+def sum_in_words(minor: int, currency: str) -> str:
+    """The sum of several payments, which may be more than a payment may be."""
+    return money(minor, currency) if minor <= MAX_MINOR else f"{minor} minor units of {currency}"

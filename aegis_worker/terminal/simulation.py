@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.queries.simulation import Simulated
 from aegis_worker.views.simulations import simulation_body
 
-from .output import money, print_facts, print_table, remark
+from .amounts import sum_in_words
+from .output import print_facts, print_table, remark
 
 
 def print_simulation(simulated: Simulated) -> None:
@@ -71,15 +71,11 @@ def _outcomes(body: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
         currency = fees["currency"]
         yield (
             f"fees in {currency}",
-            _sum(fees["was_minor"], currency),
-            _sum(fees["would_be_minor"], currency),
+            sum_in_words(fees["was_minor"], currency),
+            sum_in_words(fees["would_be_minor"], currency),
             fees["payments"],
         )
 
 
 def _percent(rate: float | None) -> str | None:
     return None if rate is None else f"{100 * rate:.1f} %"
-
-
-def _sum(minor: int, currency: str) -> str:
-    return money(minor, currency) if minor <= MAX_MINOR else f"{minor} minor units of {currency}"

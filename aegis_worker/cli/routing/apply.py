@@ -16,7 +16,8 @@ from aegis_worker.terminal.installation import cli_actor, configured_gateways, o
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, remark
 from aegis_worker.views.routing import routing_body
 
-from .documents import read_document, routing_file
+from ..config_documents import read_document
+from .documents import routing_file
 
 
 @click.command(

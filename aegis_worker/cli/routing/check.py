@@ -12,7 +12,8 @@ from aegis_worker.routing.config import checked_routing, routing_document
 from aegis_worker.terminal.installation import configured_gateways
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table
 
-from .documents import file_argument, print_document, read_document
+from ..config_documents import file_argument, read_document
+from .documents import print_document
 
 
 @click.command(name="check", epilog=examples("aegis routing check draft.toml"))

@@ -16,8 +16,9 @@ from aegis_worker.terminal.output import examples, json_option, print_json, prog
 from aegis_worker.terminal.simulation import print_simulation
 from aegis_worker.views.simulations import simulation_body
 
+from ..config_documents import read_document
 from ..reconcile import parse_since
-from .documents import read_document, routing_file
+from .documents import routing_file
 
 
 @click.command(

@@ -50,13 +50,13 @@ def emulated_tables(names: Sequence[str], given: Path) -> Tables:
 
 
 def write_config(given: Path, tables: Tables, folder: Path) -> None:
-    """Put a configuration with these gateways alone into `folder`, and all hooks of `given`. Raises ConfigurationError.
+    """Put a configuration with these gateways alone into `folder`, and all hooks and rules of `given`.
 
-    routing.toml is left out, because it may name gateways that are not there.
+    Raises ConfigurationError. routing.toml is left out, because it may name gateways that are not there.
     """
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        for file in (*given.glob("*.py"), *given.glob("hooks.toml")):
+        for file in (*given.glob("*.py"), *given.glob("hooks.toml"), *given.glob("rules.toml")):
             shutil.copy(file, folder)
         (folder / "gateways.toml").write_text(_written(tables))
     except OSError as error:

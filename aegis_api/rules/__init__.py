@@ -1,0 +1,1 @@
+"""Rules that screen payments, for operators."""

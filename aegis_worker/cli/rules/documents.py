@@ -1,0 +1,56 @@
+"""Reads rules for the subcommands of `aegis rules`, and prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aegis_worker.rules.config import parse_rules
+from aegis_worker.rules.rule import Rule, RulesConfig
+from aegis_worker.settings import load_settings
+from aegis_worker.terminal.output import print_facts, print_table
+from aegis_worker.toml_file import read_text
+
+from ..config_documents import read_document, short
+
+
+def rules_file() -> Path:
+    """The path of config/rules.toml, whether or not the file exists."""
+    return load_settings().config_dir / "rules.toml"
+
+
+def read_rules(path: Path, *, as_json: bool) -> RulesConfig:
+    """The rules of a file. Raises ConfigurationError, one line for each wrong value; Unreadable."""
+    return parse_rules(read_document(path, as_json=as_json), where=str(path), text=toml_text(path))
+
+
+def toml_text(path: Path) -> str | None:
+    """The text of a TOML file, for the lines of what is wrong in it; None for JSON."""
+    return None if path.suffix == ".json" else read_text(path)
+
+
+def print_rules(config: RulesConfig, title: str = "Rules") -> None:
+    """Print rules: each as a line of a table, those that come with AegisPay first, and the settings."""
+    facts: dict[str, Any] = {"on_redis_loss": config.on_redis_loss, "most_entries": config.most_entries}
+    if config.thresholds:
+        facts["thresholds"] = ", ".join(
+            f"{action.value} from {least}" for action, least in config.thresholds.items()
+        )
+    print_facts(title, facts)
+    rows = [_row(rule) for rule in (*config.built, *config.rules)]
+    print_table(
+        "Of all that are met, the most severe holds", ("id", "on", "when", "does", "without Redis"), rows
+    )
+
+
+def _row(rule: Rule) -> tuple[Any, ...]:
+    document = rule.document()
+    when = " and ".join(_condition(condition) for condition in document["conditions"])
+    does = rule.action.value if rule.action is not None else f"score {rule.score}"
+    return rule.id, rule.enabled, when, does, document.get("on_redis_loss")
+
+
+def _condition(condition: Mapping[str, Any]) -> str:
+    said = f"{condition['field']} {condition['operator']} {short(condition['value'])}"
+    return f"{said} in {condition['window']}" if "window" in condition else said

@@ -1,0 +1,108 @@
+"""Past payments through a draft of the rules: what they would have found, with the counters counted anew. Pure.
+
+`ASSUMPTIONS` says what is taken for granted; every answer carries it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.screening import Action, Screening
+from aegis_worker.domain.transitions import State
+from aegis_worker.ids import made_at
+
+from .counting import SHELF_MS, PlainCounters
+from .fields import Asked
+from .judge import Counted, asks_of, findings_of, met_so_far
+from .rule import RulesConfig
+from .velocity import Disguise
+
+ASSUMPTIONS = (
+    "Payments are replayed in the order in which they were accepted, as if each had been screened at that moment; one that "
+    "was scheduled for later is screened later in truth.",
+    "Counters begin empty at the first of these payments, so rules with long windows find less at the beginning.",
+    "Redis is taken to have answered all along.",
+    "Terms, metadata and countries are those of the payment now. What has been erased, or kept for its time, is not known "
+    "any more: rules over e-mail and IP addresses and addresses' countries find less in old payments.",
+    "What became of a payment is what became of it without these rules: a blocked one would have moved no money.",
+)
+
+_MOST_EXAMPLES = 5
+
+
+@dataclass(slots=True)
+class Tally:
+    """Payments, and what became of them. `amounts` in minor units by currency; `disputed`: at any time since."""
+
+    payments: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    disputed: int = 0
+    amounts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, payment: Payment) -> None:
+        """One more payment."""
+        self.payments += 1
+        self.succeeded += payment.state in (State.SUCCESS, State.AUTHORIZED)
+        self.failed += payment.state in (State.FAILURE, State.CANCELLED)
+        self.disputed += bool(payment.disputed_minor or payment.charged_back_minor)
+        self.amounts[payment.amount.currency] += payment.amount.minor
+
+
+@dataclass(slots=True)
+class RuleTally(Tally):
+    """Payments that met a rule; `examples` are ids of the first of them."""
+
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, payment: Payment) -> None:
+        """One more payment."""
+        Tally.add(self, payment)
+        if len(self.examples) < _MOST_EXAMPLES:
+            self.examples.append(payment.id)
+
+
+@dataclass(slots=True)
+class RulesSimulation:
+    """The payments that were replayed so far, and what came of it.
+
+    `actions`: by the action that would have held; `rules`: by the source of a finding, every rule that is on among them.
+    `changed`: how often which action held at the time, None where nothing screened the payment, and which would have.
+    """
+
+    config: RulesConfig
+    payments: int = 0
+    actions: dict[Action, Tally] = field(default_factory=lambda: {action: Tally() for action in Action})
+    rules: dict[str, RuleTally] = field(default_factory=dict)
+    changed: Counter[tuple[Action | None, Action]] = field(default_factory=Counter)
+    _counters: PlainCounters = field(init=False)
+    # Nobody sees these names, and they live as long as the simulation.
+    _disguise: Disguise = field(default_factory=lambda: Disguise("simulation"))
+
+    def __post_init__(self) -> None:
+        self._counters = PlainCounters(self.config.most_entries)
+        self.rules = {f"rule {rule.id}": RuleTally() for rule in self.config.on}
+
+    def add(self, asked: Asked, was: Screening | None) -> None:
+        """Replay one payment, accepted no earlier than the one before; `was`: what was found at the time."""
+        met = met_so_far(self.config, asked, self._disguise.ask)
+        at_ms = int(made_at(asked.payment.id).timestamp() * 1000)
+        asks = asks_of(met)
+        values = self._counters.count(asked.payment.id, at_ms // SHELF_MS, asks, at_ms) if asks else []
+        counted = Counted({ask.counter.id: value for ask, value in zip(asks, values, strict=True)})
+        found = Screening(findings_of(self.config, met, counted))
+        self.payments += 1
+        self.actions[found.action].add(asked.payment)
+        for finding in found.findings:
+            self.rules.setdefault(finding.source, RuleTally()).add(asked.payment)
+        held = None if was is None else Screening(was.findings).action
+        if (held or Action.ALLOW) is not found.action:
+            self.changed[held, found.action] += 1
+
+
+def amounts_of(tally: Tally) -> Sequence[Mapping[str, object]]:
+    """The sums of a tally, by currency."""
+    return [{"currency": currency, "minor": minor} for currency, minor in sorted(tally.amounts.items())]
