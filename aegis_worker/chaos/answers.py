@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 from aegis_worker.gateways.kit.flows import HttpAnswer
 
+# So that whoever reads the exchange sees it; its value is hidden there.
+_MARK = {"Aegis-Injected": "yes"}
 _PAYMENT = re.compile(rb"pay_[0-9a-f]{32}")
 
 
 def error_answer(status: int, retry_after_s: int | None) -> HttpAnswer:
     """An answer of a server, or a proxy, that did not look into the request."""
-    headers = {"Content-Type": "text/plain"}
+    headers = {"Content-Type": "text/plain", **_MARK}
     if retry_after_s is not None:
         headers["Retry-After"] = str(retry_after_s)
     return HttpAnswer(status, headers, b"injected")
@@ -21,7 +23,7 @@ def error_answer(status: int, retry_after_s: int | None) -> HttpAnswer:
 
 def invalid_answer(answer: HttpAnswer) -> HttpAnswer:
     """The answer, broken off in its middle."""
-    return HttpAnswer(answer.status, answer.headers, answer.body[: len(answer.body) // 2])
+    return HttpAnswer(answer.status, {**answer.headers, **_MARK}, answer.body[: len(answer.body) // 2])
 
 
 def other_payments_answer(answer: HttpAnswer, also: Sequence[str]) -> HttpAnswer | None:
@@ -33,7 +35,7 @@ def other_payments_answer(answer: HttpAnswer, also: Sequence[str]) -> HttpAnswer
     for name in filter(None, also):
         old = name.encode()
         body = body.replace(old, old[:-8] + _other(old)[: len(old[-8:])])
-    return None if body == answer.body else HttpAnswer(answer.status, answer.headers, body)
+    return None if body == answer.body else HttpAnswer(answer.status, {**answer.headers, **_MARK}, body)
 
 
 def _other(name: bytes) -> bytes:

@@ -19,6 +19,7 @@ from aegis_worker.redis_rights import is_refusal
 from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table
+from aegis_worker.wiring.chaos import chaos_plan
 from aegis_worker.wiring.installation import unread_variables
 from aegis_worker.wiring.worker import Worker, build_worker
 
@@ -37,6 +38,7 @@ from .checks import Check, fail, guarded, ok, warn
 _DATABASE_ADVICE = "start PostgreSQL, or correct DATABASE_URL: without it nothing is accepted"
 _UNUSABLE_ADVICE = "have an administrator of PostgreSQL do what it says: until then nothing is accepted"
 _REDIS_ADVICE = "start Redis, or correct REDIS_URL; until then `aegis relay` works on what is accepted"
+_CHAOS_ADVICE = "take AEGIS_CHAOS away from workers when the trial is over"
 _BROKEN_CHECK = "this check itself could not be made; see the message"
 
 
@@ -87,6 +89,10 @@ def _all_checks() -> Iterator[Check]:
     try:
         for line in unread_variables(settings):
             yield warn("settings", line, "correct its name, or take it away")
+        if (plan := chaos_plan(settings)) is not None:
+            yield warn(
+                "chaos", f"{settings.chaos} breaks {len(plan.injections)} things on purpose", _CHAOS_ADVICE
+            )
         # Building the parts opens no connection; it checks that the settings and the gateways fit together.
         parts = build_worker(settings, hints=NoHints())
     except ConfigurationError as error:

@@ -157,7 +157,7 @@ def command(ctx: click.Context, once: bool, interval_s: float, as_json: bool) ->
     settings = check_installation()
     configure_error_reports(settings.sentry_dsn, settings.environment)
     stops = event_on_signals((signal.SIGTERM, signal.SIGINT), once=True)
-    with opened_worker(log_level=settings.log_level, hinting=False) as parts, stops as stop:
+    with opened_worker(log_level=settings.log_level, hinting=False, disturbed=True) as parts, stops as stop:
         rota = Rota(parts)
         if once:
             report = relay_pass(parts, rota, stopped=stop.is_set)

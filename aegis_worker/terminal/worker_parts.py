@@ -16,14 +16,17 @@ from .installation import tables_expected
 
 
 @contextmanager
-def opened_worker(*, log_level: str = "WARNING", hinting: bool = True) -> Iterator[Worker]:
+def opened_worker(
+    *, log_level: str = "WARNING", hinting: bool = True, disturbed: bool = False
+) -> Iterator[Worker]:
     """The parts of a worker, run by hand. With `hinting` off it never tells other workers, and so never needs Redis.
+    `disturbed`: by the plan of AEGIS_CHAOS.
 
     Raises as `opened_database` does.
     """
     settings = load_settings()
     configure_logs(log_level)
-    parts = build_worker(settings, hints=None if hinting else NoHints())
+    parts = build_worker(settings, hints=None if hinting else NoHints(), disturbed=disturbed)
     try:
         with tables_expected(parts.database):
             with suppress(DatabaseUnavailable):  # what needs the database will report that it is away

@@ -33,4 +33,4 @@ def finish_worker() -> None:
 
 @cache
 def _worker_of_this_process() -> Worker:
-    return build_worker(observed(load_settings()))
+    return build_worker(observed(load_settings()), disturbed=True)

@@ -67,7 +67,13 @@ def disturbed(database: Database) -> Iterator[DisturbedDatabase]:
     found.dispose()
 
 
-@pytest.mark.parametrize("kind", [Kind.POSTGRES_LOST_BEFORE_COMMIT, Kind.POSTGRES_LOST_AFTER_COMMIT])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(Kind.POSTGRES_LOST_BEFORE_COMMIT, marks=pytest.mark.slow),
+        Kind.POSTGRES_LOST_AFTER_COMMIT,
+    ],
+)
 def test_a_payment_is_charged_once_whenever_the_connection_is_lost(
     database: Database, disturbed: DisturbedDatabase, kind: Kind
 ) -> None:
