@@ -44,6 +44,7 @@ COMMANDS = {
     "erase": (".erase", "Erase the personal data of a customer's payments."),
     "vault": (".vault", "Look after the card vault: its schema, its keys, its stores."),
     "gateways": (".gateways", "Show how the payment gateways do: breakers, success, latencies."),
+    "hooks": (".hooks", "Show the hooks that are loaded, their limits, times and failures."),
     "gateway-events": (".gateway_events", "Show and retry what payment gateways told us."),
     "outbox": (".outbox", "Show, drain and redeliver events."),
     "relay": (".relay", "Work without Redis: process, verify and deliver from the database."),

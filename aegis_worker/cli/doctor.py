@@ -28,6 +28,7 @@ from . import (
     checks_database,
     checks_disputes,
     checks_gateways,
+    checks_hooks,
     checks_redis,
     checks_sealing,
     checks_unverified,
@@ -109,6 +110,7 @@ def _all_checks() -> Iterator[Check]:
         yield from checks_vault.takers(parts.vault is not None, list(parts.gateways.values()))
         yield from checks_gateways.installed(list(parts.gateways.values()))
         yield from checks_gateways.answers(list(parts.gateways.values()))
+        yield from guarded("hooks", _BROKEN_CHECK, lambda: checks_hooks.hooks(parts.settings, parts.redis))
     finally:
         parts.close()
 

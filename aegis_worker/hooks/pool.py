@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from msgspec import Struct, msgpack
+from redis import Redis
 
 from aegis_worker.errors import ConfigurationError
 
@@ -18,6 +19,7 @@ from .asking import Done, Said
 from .config import Configured, HooksConfig, configured
 from .frames import LARGEST_CONTEXT, Begin, Plugins
 from .points import Point
+from .statistics import Reporter
 from .supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
@@ -31,7 +33,8 @@ class HookPool:
     """Asks hooks in processes that it starts when they are first needed; see `asking.Hooks`. For any thread.
 
     `paths`: what AEGIS_HOOKS names. `environment`: of the processes. `processes`: how many may be asked at once; by default
-    what the configuration says. `like`: another pool of the same hooks, which has loaded them.
+    what the configuration says. `redis`: where its statistics go. `like`: another pool of the same
+    hooks, which has loaded them.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class HookPool:
         environment: Mapping[str, str],
         *,
         processes: int | None = None,
+        redis: Redis | None = None,
         like: HookPool | None = None,
     ) -> None:
         self._paths, self._config, self._environment = tuple(paths), config, environment
@@ -48,6 +52,8 @@ class HookPool:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._supervisor: Supervisor | None = None
+        self._redis = redis
+        self._reporter: Reporter | None = None
         self._hooks: Mapping[Point, tuple[Hook, ...]] | None = None
         self._configured: tuple[Configured, ...] = ()
         self._is_closed = False
@@ -113,15 +119,20 @@ class HookPool:
 
     def beside(self, *, processes: int) -> HookPool:
         """The same hooks with processes and breakers of their own."""
-        return HookPool(self._paths, self._config, self._environment, processes=processes, like=self)
+        return HookPool(
+            self._paths, self._config, self._environment, processes=processes, redis=self._redis, like=self
+        )
 
     def close(self) -> None:
         """End the processes; what is being asked has failed."""
         with self._lock:
             self._is_closed = True
             supervisor, self._supervisor = self._supervisor, None
+            reporter, self._reporter = self._reporter, None
         if supervisor is not None and self._pid == os.getpid():
             supervisor.close()
+            if reporter is not None:
+                reporter.close()
 
     def hooks(self) -> tuple[Hook, ...]:
         """Those that are switched on, with what is known of them in this process. Raises ConfigurationError."""
@@ -139,6 +150,8 @@ class HookPool:
                     for point in Point
                     if any(hook.point is point for hook in of)
                 }
+                if self._supervisor is not None:
+                    self._report()
             return self._hooks
 
     def _load(self) -> tuple[Configured, ...]:
@@ -176,7 +189,13 @@ class HookPool:
                 self._supervisor, self._pid = self._supervised(lambda told: None), os.getpid()
                 if self._is_closed:
                     self._supervisor.close()
+                self._report()
             return self._supervisor
+
+    def _report(self) -> None:
+        if self._redis is not None and self._hooks is not None and not self._is_closed:
+            hooks = tuple(hook for hooks in self._hooks.values() for hook in hooks)
+            self._reporter = Reporter(self._redis, hooks)
 
     def _supervised(self, tell: Callable[[Plugins | str], None]) -> Supervisor:
         pool = self._config.pool

@@ -4,51 +4,46 @@ from __future__ import annotations
 
 import os
 
+from redis import Redis
+
 from aegis_worker.gateways.registry import variables_of
 from aegis_worker.hooks.asking import NO_HOOKS, InstalledHooks
-from aegis_worker.hooks.config import HooksConfig, configured, load_config
+from aegis_worker.hooks.config import Configured, configured, load_config
 from aegis_worker.hooks.environment import environment_for_hooks
 from aegis_worker.hooks.loading import anything_offered
 from aegis_worker.hooks.pool import HookPool
 from aegis_worker.settings import Settings
 
 
-def built_hooks(settings: Settings, *, processes: int | None = None) -> InstalledHooks:
+def built_hooks(settings: Settings, redis: Redis | None = None) -> InstalledHooks:
     """The hooks of one process; NO_HOOKS where no plug-in is installed or named. Starts nothing: that happens at the first
     question, or with `load`.
 
-    `processes`: how many may be asked at once, where it is not what config/hooks.toml says. Raises ConfigurationError for
-    that file.
+    `redis`: where statistics go. Raises ConfigurationError for config/hooks.toml.
     """
-    pool = hook_pool(settings, processes=processes)
+    pool = _pool(settings, redis)
     return NO_HOOKS if pool is None else pool
 
 
-def hook_pool(settings: Settings, *, processes: int | None = None) -> HookPool | None:
-    """The same, for whoever looks into it; None where there is none."""
-    config = configured_hooks(settings)
+def installed_hooks(settings: Settings) -> tuple[Configured, ...]:
+    """All hooks, those too that are switched off, with what holds for them.
+
+    Loads them in a process of their own, which ends with this. Raises ConfigurationError where they can't be loaded, or
+    config/hooks.toml is wrong.
+    """
+    pool = _pool(settings, None)
+    if pool is None:
+        return ()
+    try:
+        return pool.load()
+    finally:
+        pool.close()
+
+
+def _pool(settings: Settings, redis: Redis | None) -> HookPool | None:
+    config = load_config(settings.config_dir / "hooks.toml")
     if not anything_offered(settings.hooks):
         configured((), config)
         return None
-    return HookPool(
-        settings.hooks,
-        config,
-        environment_for_hooks(os.environ, variables_of(settings.config_dir / "gateways.toml")),
-        processes=processes,
-    )
-
-
-def configured_hooks(settings: Settings) -> HooksConfig:
-    """What config/hooks.toml says. Raises ConfigurationError."""
-    return load_config(settings.config_dir / "hooks.toml")
-
-
-def check_hooks(settings: Settings) -> None:
-    """Raises ConfigurationError where hooks can't be loaded, or config/hooks.toml is wrong."""
-    pool = hook_pool(settings)
-    if pool is None:
-        return
-    try:
-        pool.load()
-    finally:
-        pool.close()
+    keys = variables_of(settings.config_dir / "gateways.toml")
+    return HookPool(settings.hooks, config, environment_for_hooks(os.environ, keys), redis=redis)

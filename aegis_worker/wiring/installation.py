@@ -14,7 +14,7 @@ from aegis_worker.settings import Settings, load_settings, unknown_variables
 
 from .chaos import chaos_plan
 from .gateways import close_gateways, configured_gateways, configured_routing
-from .hooks import check_hooks
+from .hooks import installed_hooks
 from .vault import refuse_unfit_vault
 from .worker import build_worker
 
@@ -34,7 +34,7 @@ def check_installation(*, for_worker: bool = False) -> Settings:
     chaos_plan(settings)
     close_gateways(gateways)
     if not for_worker:
-        check_hooks(settings)
+        installed_hooks(settings)
     else:
         worker = build_worker(settings, hints=NoHints())
         worker.hooks.load()

@@ -61,7 +61,7 @@ def build_web(settings: Settings | None = None) -> Web:
     vault = built_vault(settings)
     refuse_unfit_vault(vault, redis)
     gateways = cache(lambda: configured_gateways(settings, database))
-    hooks = built_hooks(settings)
+    hooks = built_hooks(settings, redis)
     hooks.load()  # not at the first request, which would wait for it
     return Web(
         settings=settings,

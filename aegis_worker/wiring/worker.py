@@ -106,7 +106,7 @@ def build_worker(
     check_production(settings, gateways)
     redis = worker_redis(settings, chaos)
     hints = hints or worker_hints(celery_app, redis, chaos)
-    hooks = built_hooks(settings)
+    hooks = built_hooks(settings, redis)
     listeners = hooks.beside(processes=_LISTENING)
     gates = gates_of(settings, redis, gateways)
     pipeline = pipeline_parts(
