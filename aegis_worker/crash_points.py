@@ -41,6 +41,8 @@ POINTS: dict[str, tuple[str, str]] = {
     "dispute.recorded": ("a dispute is committed", "the next one"),
     "job.claimed": ("jobs are claimed", "their locks"),
     "job.locked": ("jobs are claimed and locked", "the plan"),
+    "screening.asked": ("payments count as begun", "asking hooks and rules about them"),
+    "screening.answered": ("hooks and rules have answered", "anything done with what they said"),
     "gates.admitted": ("the gates have given their permits", "writing that the calls go out"),
     "attempt.written": ("attempts are written", "their commit"),
     "attempt.opened": ("attempts are committed as SENT", "the gateway calls"),
@@ -78,6 +80,9 @@ POINTS: dict[str, tuple[str, str]] = {
 
 # Passed only where the card vault is on.
 VAULT_POINTS = frozenset({"card.sealed", "card.kept", "card.opened"})
+
+# Passed only where a hook of the worker's or a rule is configured.
+SCREENING_POINTS = frozenset({"screening.asked", "screening.answered"})
 
 VARIABLE = "AEGIS_CRASH_AT"
 # What a dying process writes to its standard error, so that whoever watches can count.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,19 +10,34 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields
 
 from aegis_worker.domain.hosts import PAGE_URL, is_host
-from aegis_worker.domain.metadata import KEY_FORM, KEY_RULE, is_key
-from aegis_worker.domain.text import LINES, is_lines
+from aegis_worker.domain.metadata import (
+    FLOATS_BELOW,
+    KEY_FORM,
+    KEY_RULE,
+    LARGEST_INTEGER,
+    LONGEST_TEXT,
+    MOST_KEYS,
+    WrongValue,
+    is_key,
+    wrong_with,
+)
+from aegis_worker.domain.text import LINES
 from aegis_worker.persistence.audit_log import LONGEST_REASON, SHORTEST_REASON
 from aegis_worker.strict_json import canonical, deeper_than
 
 from .fields import WRONG_CHARACTERS, Fault, StrictField, StrictSchema, Text, refusal
 
-_MAX_64_BIT = 2**63 - 1
-# Up to this value a float and a decimal of 15 digits are the same number for every reader.
-_MAX_FLOAT = 1e15
-_METADATA_KEYS, _METADATA_TEXT = 50, 1000
 _OPAQUE_NAMES, _OPAQUE_LEVELS, _OPAQUE_BYTES = 50, 6, 32_768
 _LOOPBACK_NAMES = {"localhost"}
+_FAULTS: Mapping[WrongValue, Fault] = {
+    "too long": Fault("too_long", f"Must be at most {LONGEST_TEXT} characters."),
+    "characters": WRONG_CHARACTERS,
+    "type": Fault("invalid_type", "Must be a string, a number, a boolean or null."),
+    "64 bits": Fault("out_of_range", "Must fit into 64 bits."),
+    "float": Fault(
+        "out_of_range", "A number with a fraction must be smaller than 1e15; send a string instead."
+    ),
+}
 
 
 class Reason(Text):
@@ -115,16 +129,16 @@ class Metadata(StrictField):
     def __init__(self, **kwargs: Any) -> None:
         documented = {
             "type": "object",
-            "maxProperties": _METADATA_KEYS,
+            "maxProperties": MOST_KEYS,
             "additionalProperties": {
                 "description": (
                     "A number that is written with a fraction or an exponent must be smaller than 1e15; send a string "
                     "instead."
                 ),
                 "anyOf": [
-                    {"type": "string", "maxLength": _METADATA_TEXT, "pattern": LINES},
-                    {"type": "integer", "minimum": -_MAX_64_BIT - 1, "maximum": _MAX_64_BIT},
-                    {"type": "number", "exclusiveMinimum": -_MAX_FLOAT, "exclusiveMaximum": _MAX_FLOAT},
+                    {"type": "string", "maxLength": LONGEST_TEXT, "pattern": LINES},
+                    {"type": "integer", "minimum": -LARGEST_INTEGER - 1, "maximum": LARGEST_INTEGER},
+                    {"type": "number", "exclusiveMinimum": -FLOATS_BELOW, "exclusiveMaximum": FLOATS_BELOW},
                     {"type": ["boolean", "null"]},
                 ],
             },
@@ -135,8 +149,8 @@ class Metadata(StrictField):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise refusal("invalid_type", "Must be an object.")
-        if len(value) > _METADATA_KEYS:
-            raise refusal("too_long", f"Must have at most {_METADATA_KEYS} keys.")
+        if len(value) > MOST_KEYS:
+            raise refusal("too_long", f"Must have at most {MOST_KEYS} keys.")
         faults = {key: list(_faults_of_entry(key, item)) for key, item in value.items()}
         faults = {key: found for key, found in faults.items() if found}
         if faults:
@@ -166,19 +180,9 @@ class Opaque(StrictField):
 def _faults_of_entry(key: str, value: Any) -> Iterator[Fault]:
     if not is_key(key):
         yield Fault("invalid_key", KEY_RULE)
-    if isinstance(value, str):
-        if len(value) > _METADATA_TEXT:
-            yield Fault("too_long", f"Must be at most {_METADATA_TEXT} characters.")
-        elif not is_lines(value):
-            yield WRONG_CHARACTERS
-    elif isinstance(value, dict | list):
-        yield Fault("invalid_type", "Must be a string, a number, a boolean or null.")
-    elif type(value) is int and not -_MAX_64_BIT - 1 <= value <= _MAX_64_BIT:
-        yield Fault("out_of_range", "Must fit into 64 bits.")
-    elif isinstance(value, float) and not (math.isfinite(value) and abs(value) < _MAX_FLOAT):
-        yield Fault(
-            "out_of_range", "A number with a fraction must be smaller than 1e15; send a string instead."
-        )
+    wrong = wrong_with(value)
+    if wrong is not None:
+        yield _FAULTS[wrong]
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from .marks import joined
 from .outcomes import Operation
 from .retries import NotSentKind
+from .wishes import Wish, wishes_from, wishes_to_json
 
 
 class AttemptStatus(StrEnum):
@@ -66,6 +67,7 @@ class StoredOutcome(Struct, frozen=True):
     - the payer has to act: the type of the `action`; the rest of it lets whoever has it act as the payer. It stays when the
       step goes on: the payer has had it, and may act on it as long as the gateway lets anybody.
     - declined: `code`, `category`, `advised_action`, `gateway`, `gateway_code`, `message`, as `domain.declines` has them.
+    - hooks were asked about it: `wishes`, what they asked for and what came of that; kept by later answers, too.
     - a person decided: `decided_by`, and how far gateways confirmed it, `checked`.
     - `injected`: what was injected into its calls on purpose, in words. It stays, whatever came of the attempt since.
 
@@ -91,6 +93,7 @@ class StoredOutcome(Struct, frozen=True):
     decided_by: str | None = None
     checked: str | None = None
     injected: str | None = None
+    wishes: tuple[Wish, ...] = ()
     unread: tuple[tuple[str, Any], ...] = ()
 
     @classmethod
@@ -105,6 +108,8 @@ class StoredOutcome(Struct, frozen=True):
                 read[name] = value
             elif isinstance(value, str) and value in _WORDS.get(name, ()):
                 read[name] = _WORDS[name][value]
+            elif name == "wishes" and (wishes := _wishes(value)):
+                read[name] = wishes
             else:
                 unread.append((name, value))
         return cls(**read, unread=tuple(unread))
@@ -118,9 +123,9 @@ class StoredOutcome(Struct, frozen=True):
         return cls.from_json({**error, **by})
 
     def marked(self, earlier: StoredOutcome, injected: str | None = None) -> StoredOutcome:
-        """The same, with what was injected before, of which `earlier` tells, and now."""
-        marks = joined(earlier.injected, injected)
-        return self if marks == self.injected else replace(self, injected=marks)
+        """The same, with what was injected before, of which `earlier` tells, and now; and with what hooks asked for."""
+        marks, wishes = joined(earlier.injected, injected), self.wishes or earlier.wishes
+        return replace(self, injected=marks, wishes=wishes)
 
     @property
     def decline_code(self) -> str:
@@ -136,7 +141,16 @@ class StoredOutcome(Struct, frozen=True):
             value = getattr(self, name)
             if value is not None:
                 told[name] = value
+        if self.wishes:
+            told["wishes"] = wishes_to_json(self.wishes)
         return told
+
+
+def _wishes(kept: Any) -> tuple[Wish, ...]:
+    try:
+        return wishes_from(kept)
+    except ValueError:
+        return ()
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
+from .card_search import card_data_in
 from .payment import Fact, Payment
 from .transitions import EventType
 
@@ -51,13 +52,25 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     failed: str | None = None
 
 
+class Named(Struct, frozen=True):
+    """Gateways that a routing hook wants tried first, best first."""
+
+    source: str
+    gateways: tuple[str, ...]
+
+
 class Screening(Struct, frozen=True, omit_defaults=True):
     """All that was said of one payment, in the order in which it was asked for.
 
-    `approved`: a person has looked at it since, and lets it go on; `approved_at_s`: when, in seconds since 1970.
+    `metadata`: what enrichment added to the payment's own, none of whose keys it replaces. `facts`: what it added for
+    routing alone. `named`: gateways that routing hooks want tried first. `approved`: a person has looked at it since, and
+    lets it go on; `approved_at_s`: when, in seconds since 1970.
     """
 
     findings: tuple[Finding, ...] = ()
+    metadata: Mapping[str, Any] = {}
+    facts: Mapping[str, Any] = {}
+    named: tuple[Named, ...] = ()
     approved: bool = False
     approved_at_s: float | None = None
 
@@ -91,8 +104,12 @@ class Screening(Struct, frozen=True, omit_defaults=True):
 
     def to_json(self) -> dict[str, Any]:
         """As the event and the payment's row keep it."""
-        kept = {"action": self.action.value, "score": self.score, **to_builtins(self)}
-        return {**kept, "findings": [to_builtins(finding) for finding in self.findings]}
+        kept = to_builtins(self, str_keys=True) | {
+            "findings": [to_builtins(found) for found in self.findings]
+        }
+        if self.named:
+            kept["named"] = [{"source": one.source, "gateways": list(one.gateways)} for one in self.named]
+        return {"action": self.action.value, "score": self.score, **kept}
 
 
 def screening_of(payment: Payment) -> Screening | None:
@@ -113,6 +130,9 @@ def screening_from(kept: Mapping[str, Any]) -> Screening:
             )
             for found in kept["findings"]
         ),
+        metadata=kept.get("metadata", {}),
+        facts=kept.get("facts", {}),
+        named=tuple(Named(one["source"], tuple(one["gateways"])) for one in kept.get("named", ())),
         approved=kept.get("approved", False),
         approved_at_s=kept.get("approved_at_s"),
     )
@@ -149,7 +169,7 @@ def for_merchants(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def reason_in_words(text: str, private: Sequence[str] = ()) -> str:
     """The text as it may be kept: one line of printable characters, at most `LONGEST_REASON`, each text of `private`
-    that occurs in it replaced by three dots.
+    that occurs in it and whatever looks like a card number replaced by three dots.
     """
     line = " ".join(
         "".join(letter if letter.isprintable() else " " for letter in text[: 4 * LONGEST_REASON]).split()
@@ -159,4 +179,6 @@ def reason_in_words(text: str, private: Sequence[str] = ()) -> str:
         while start >= 0:
             line = f"{line[:start]}…{line[start + len(value) :]}"
             start = line.casefold().find(value.casefold(), start + 1)
+    for start, end in reversed(card_data_in(line)):
+        line = f"{line[:start]}…{line[end:]}"
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"

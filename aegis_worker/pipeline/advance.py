@@ -21,7 +21,9 @@ from .changes import in_doubt_instead, legal_change
 from .held import (
     Advanced,
     Answered,
+    AskBefore,
     AskGates,
+    AskOnError,
     Call,
     CardLookedAt,
     ChangeNotWritten,
@@ -34,14 +36,19 @@ from .held import (
     Forget,
     GatesAnswered,
     Held,
+    HooksAnswered,
     LookAtCard,
     Permit,
     Report,
     Rested,
+    Screen,
+    Screened,
     TellOfCharge,
     Write,
 )
 from .operations import next_step, room_of, settle
+from .operations.asking import heeded_before, is_asked_before, is_asked_on_error, is_to_be_screened
+from .operations.charge.wishes import heeded_on_error
 from .operations.room import Decided
 from .work import Ask, Policy, Rest, Send, SendAgain, Work
 
@@ -61,6 +68,16 @@ def _claimed(held: Held, event: Claimed, policy: Policy) -> Advanced:
     if event.now_s > held.work.held_until_s:
         return held, (Drop(),)
     work = held.work.at(event.now_s, event.draw)
+    if is_to_be_screened(work, policy):
+        return replace(held, work=work), (Screen(),)
+    return _decided((work, None, next_step(work, policy)), ())
+
+
+def _screened(held: Held, event: Screened, policy: Policy) -> Advanced:
+    # What was said after the lease is dropped, because the next worker asks again.
+    if event.now_s > held.work.held_until_s:
+        return held, (Drop(),)
+    work = replace(held.work.at(event.now_s, event.draw), route=event.route).screened(event.screening)
     return _decided((work, None, next_step(work, policy)), ())
 
 
@@ -77,12 +94,36 @@ def _answered(held: Held, event: Answered, policy: Policy) -> Advanced:
         heard_of = (TellOfCharge(work.subject.number),) if isinstance(answer.outcome, Approved) else ()
         return held, (*said, Drop(), *heard_of)
     settled = settle(work.at(event.now_s, event.draw), answer, policy)
+    if event.now_s <= work.held_until_s and is_asked_on_error(work, settled):
+        return Held(work, answer=answer), (*said, AskOnError(settled))
     return _decided((settled.work, settled, settled.then), said)
+
+
+def _hooks_answered(held: Held, event: HooksAnswered, policy: Policy) -> Advanced:
+    if held.answer is not None:
+        # The answer is settled anew, at this moment: the time that hooks took may have ended what could be done before.
+        settled = settle(held.work.at(event.now_s, event.draw), held.answer, policy)
+        settled = heeded_on_error(settled, event.wishes, policy)
+        return _decided((settled.work, settled, settled.then), ())
+    if held.settled is None and event.now_s > held.work.held_until_s:
+        return held, (Drop(),)
+    if not isinstance(held.step, Send):
+        raise AssertionError("unreachable: hooks are asked before calls only")
+    work = replace(held.work, now_s=event.now_s)
+    work, step = heeded_before(work, held.step, event.wishes, policy)
+    return _to_the_card(Held(work, step, held.settled), ())
 
 
 def _decided(decided: Decided, before: tuple[Effect, ...]) -> Advanced:
     work, settled, step = decided
     held = Held(replace(work, waits=None) if work.waits is not None else work, step, settled)
+    if isinstance(step, Send) and is_asked_before(work, step):
+        return held, (*before, AskBefore(step))
+    return _to_the_card(held, before)
+
+
+def _to_the_card(held: Held, before: tuple[Effect, ...]) -> Advanced:
+    work, step = held.work, held.step
     card_keys = card_to_look_at(room_of(work), work, step)
     if card_keys:
         return held, (*before, LookAtCard(card_keys))
@@ -196,7 +237,9 @@ def _sent(opened: OpenAttempt, lease_epoch: int, sent_at_s: float) -> Attempt:
 
 _ON: dict[type, Callable[[Held, Any, Policy], Advanced]] = {
     Claimed: _claimed,
+    Screened: _screened,
     Answered: _answered,
+    HooksAnswered: _hooks_answered,
     CardLookedAt: _card_looked_at,
     GatesAnswered: _gates_answered,
     ChangeWritten: _written,

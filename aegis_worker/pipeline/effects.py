@@ -15,12 +15,15 @@ from aegis_worker.crash_points import crash_point, reached, reached_closing
 from aegis_worker.domain.card_networks import CardHistory, card_verdict
 from aegis_worker.domain.marks import Marks
 from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.hooks import GatewayFacts
 
 from .advance import advance, send_until_s
 from .cards import decline_in, settled_cards
 from .held import (
     Advanced,
+    AskBefore,
     AskGates,
+    AskOnError,
     Call,
     CardLookedAt,
     ChangeNotWritten,
@@ -34,11 +37,14 @@ from .held import (
     LookAtCard,
     Report,
     Rested,
+    Screen,
     TellOfCharge,
     Write,
 )
 from .lookout import Lookout
 from .parts import PipelineParts, RunReport
+from .routes import gateways_for
+from .stage import Due
 from .window import Window
 from .work import Ask, Rest
 from .writing import Written, hint_at_late_charges, persist
@@ -63,10 +69,12 @@ class Effects:
         if any(held.settled is not None for held, _ in advanced):
             crash_point("outcome.settled")
         self._drop()
+        self._ask_about_calls()
         self._look_at_cards([held for held, _ in advanced])
         self._ask_gates()
         self._write()
         self._call()
+        self._screen()
 
     def _add(self, advanced: Iterable[Advanced]) -> None:
         for held, effects in advanced:
@@ -99,6 +107,32 @@ class Effects:
             self._report.lost += len(works)
         heard_of = [(held.work.payment.id, told.number) for held, told in self._take(TellOfCharge)]
         hint_at_late_charges(self._parts, heard_of)
+
+    def _ask_about_calls(self) -> None:
+        """Have hooks asked before calls, and after calls that went wrong. First of all, because what is written next may
+        fail, and would take what was answered along.
+        """
+        for held, (step,) in self._take(AskBefore):
+            self._parts.stage.before(held.work, step, self._window.hold(held))
+        for held, (settled,) in self._take(AskOnError):
+            self._parts.stage.on_error(held.work, settled, self._window.hold(held))
+
+    def _screen(self) -> None:
+        """Have hooks and rules asked about payments. Each counts as begun, so that one that kills its workers is found."""
+        works = [(held, held.work) for held, _ in self._take(Screen)]
+        if not works:
+            return
+        self._window.hand.mark([work.job for _, work in works])
+        payments = [work.payment for _, work in works]
+        stage = self._parts.stage
+        gateways: list[tuple[GatewayFacts, ...]] = [() for _ in works]
+        if stage.names_gateways:
+            gateways = gateways_for(self._parts, self._parts.routing(), payments)
+        due = [
+            Due(work, may, self._window.hold(held)) for (held, work), may in zip(works, gateways, strict=True)
+        ]
+        crash_point("screening.asked")
+        stage.screen(due)
 
     def _look_at_cards(self, together: list[Held]) -> None:
         """Where PostgreSQL does not tell, the card is tried: one try too many costs a fee, giving up costs the sale."""

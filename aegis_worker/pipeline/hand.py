@@ -44,6 +44,14 @@ class Hand:
         if suspicious:
             self._store.begin(suspicious)
 
+    def mark(self, jobs: Sequence[ClaimedJob]) -> None:
+        """Mark those that `begin` left unmarked, because something is done about them that opens no attempt. Raises
+        DatabaseUnavailable.
+        """
+        unmarked = [job for job in jobs if not (job.left_behind or job.claim_count)]
+        if unmarked:
+            self._store.begin(unmarked)
+
     def done(self, job_ids: Iterable[str]) -> None:
         """The run has nothing more to do with these."""
         for job_id in job_ids:

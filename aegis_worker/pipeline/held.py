@@ -8,9 +8,11 @@ from msgspec import Struct
 
 from aegis_worker.domain.card_networks import Barred
 from aegis_worker.domain.changes import Change
+from aegis_worker.domain.screening import Screening
+from aegis_worker.domain.wishes import Wish
 from aegis_worker.resilience.permits import CallResult, Verdict, Wanted
 
-from .work import Answer, Ask, Rest, Send, SendAgain, Settled, Step, Work
+from .work import Answer, Ask, Rest, Route, Send, SendAgain, Settled, Step, Work
 
 
 class Permit(NamedTuple):
@@ -23,7 +25,8 @@ class Permit(NamedTuple):
 class Held(Struct, frozen=True):
     """A job in a worker's hands: where it stands, and what was decided about it and is not done yet.
 
-    `settled`: what its last answer meant, until that is written. `change`: what is being written. `permit`: of the call
+    `answer`: the last one, while hooks are asked what they would do about it. `settled`: what it meant, until that is
+    written. `change`: what is being written. `permit`: of the call
     that is about to be made, or in flight.
     """
 
@@ -32,6 +35,7 @@ class Held(Struct, frozen=True):
     settled: Settled | None = None
     change: Change | None = None
     permit: Permit | None = None
+    answer: Answer | None = None
 
 
 class Claimed(NamedTuple):
@@ -45,6 +49,23 @@ class Answered(NamedTuple):
     """The call is over. `answer` is None where it was not made, because it was too late to."""
 
     answer: Answer | None
+    now_s: float
+    draw: float
+
+
+class Screened(NamedTuple):
+    """Hooks and rules were asked about the payment, and it was routed by what they said."""
+
+    screening: Screening
+    route: Route
+    now_s: float
+    draw: float
+
+
+class HooksAnswered(NamedTuple):
+    """What hooks ask for, before a call or after one that went wrong; in their order."""
+
+    wishes: tuple[Wish, ...]
     now_s: float
     draw: float
 
@@ -78,7 +99,34 @@ class ChangeNotWritten(NamedTuple):
     why: Literal["lost", "refused", "taken", "cancelled", "unavailable"]
 
 
-Event = Claimed | Answered | CardLookedAt | GatesAnswered | ChangeWritten | ChangeNotWritten
+Event = (
+    Claimed
+    | Answered
+    | Screened
+    | HooksAnswered
+    | CardLookedAt
+    | GatesAnswered
+    | ChangeWritten
+    | ChangeNotWritten
+)
+
+
+class Screen(NamedTuple):
+    """Ask hooks and rules about the payment, route it by what they say, and tell by Screened."""
+
+
+class AskBefore(NamedTuple):
+    """Ask hooks whether this call goes out, and tell by HooksAnswered."""
+
+    step: Send
+
+
+class AskOnError(NamedTuple):
+    """Ask hooks what they would do about a call that went wrong, and tell by HooksAnswered. `settled`: what is done if
+    none of them asks for anything.
+    """
+
+    settled: Settled
 
 
 class LookAtCard(NamedTuple):
@@ -140,5 +188,19 @@ class TellOfCharge(NamedTuple):
     number: int
 
 
-Effect = LookAtCard | AskGates | Write | Call | Report | Forget | Rested | Drop | TellOfCharge | Complain
+Effect = (
+    Screen
+    | AskBefore
+    | AskOnError
+    | LookAtCard
+    | AskGates
+    | Write
+    | Call
+    | Report
+    | Forget
+    | Rested
+    | Drop
+    | TellOfCharge
+    | Complain
+)
 Advanced = tuple[Held, tuple[Effect, ...]]

@@ -15,10 +15,10 @@ from aegis_worker.domain.payment import Payment
 from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.resilience.permits import Gates
 from aegis_worker.routing.book import RoutingTable
-from aegis_worker.routing.router import RoutingHook
 
 from .exchanges import Exchanges
 from .ports import JobStore
+from .stage import Stage
 from .tail import Tail
 from .work import Policy
 
@@ -51,7 +51,7 @@ Disturbs: TypeAlias = Callable[[PaymentGateway, Payment, Attempt, bool, Marks], 
 @dataclass(frozen=True, slots=True)
 class PipelineParts:
     """What the pipeline works with. `hint(queue)` tells other workers that more is due there. `routing()` is what is
-    configured now; `routing_hooks` come before it.
+    configured now. `stage` asks hooks and rules, by default nobody.
 
     `owed`: claims that a run could not give back, because PostgreSQL was away. `hold_hints(queue)` keeps everybody's
     hints for the queue back for 2 s, or until `clear_hint(queue)`. `tail`: the calls that runs left in flight. `exchanges`:
@@ -73,7 +73,7 @@ class PipelineParts:
     run_limit_s: float
     hold_hints: Callable[[str], None] = _nobody
     clear_hint: Callable[[str], None] = _nobody
-    routing_hooks: Sequence[RoutingHook] = ()
+    stage: Stage = field(default_factory=Stage)
     rng: random.Random = field(default_factory=random.Random)
     owed: deque[ClaimedJob] = field(default_factory=lambda: deque(maxlen=_MOST_OWED))
     tail: Tail = field(default_factory=Tail)

@@ -18,7 +18,8 @@ from aegis_worker.errors import DatabaseUnavailable
 from .advance import advance
 from .effects import Effects
 from .hand import Hand
-from .held import Answered, Claimed, Held
+from .hearing import taken_up
+from .held import Claimed, Held
 from .lookout import Lookout
 from .pace import LONGEST_LOOK_S, Pace
 from .parts import PipelineParts, RunReport
@@ -99,9 +100,12 @@ def _work_on_due(parts: PipelineParts, window: Window, lookout: Lookout, report:
 def _take_up(
     parts: PipelineParts, window: Window, lookout: Lookout, hand: Hand, limit: int, report: RunReport
 ) -> int:
-    """Claim, lock, route, plan, open and send up to `limit` jobs; returns how many were claimed."""
+    """Claim, lock, route, plan, open and send up to `limit` jobs, or have hooks asked about them; returns how many were
+    claimed.
+    """
     queue = lookout.queue
-    table = parts.routing()  # before the claim: without it nothing could be done with the jobs
+    # Before the claim: without these nothing could be done with the jobs.
+    table, asks = parts.routing(), parts.stage.asks()
     jobs = parts.jobs.claim(queue, limit=limit, lease_s=parts.lease_s, worker=parts.worker)
     if not jobs:
         return 0
@@ -115,7 +119,7 @@ def _take_up(
     _give_up(hand, later, _COMPANY_DELAY_S if len(window) else 0.0, report)
     locked = _locked(parts, hand, now, report)
     hand.begin(locked)
-    works = routed(parts, table, locked)
+    works = routed(parts, table, locked, asks)
     crash_point("job.locked")
     now_s = clock_s()
     advanced = [advance(Held(work), Claimed(now_s, parts.rng.random()), parts.policy) for work in works]
@@ -141,12 +145,8 @@ def _settle_answered(
     """Wait for an answer, not long, then settle everything that has answered in one commit."""
     if not len(window):
         return
-    answered = list(window.answered(timeout_s))
-    now_s = clock_s()
-    advanced = [
-        advance(held, Answered(answer, now_s, parts.rng.random()), parts.policy) for held, answer in answered
-    ]
-    Effects(parts, window, lookout, report).carry_out(advanced)
+    told = list(window.answered(timeout_s))
+    Effects(parts, window, lookout, report).carry_out(taken_up(parts, told))
     parts.exchanges.write_if_due()
 
 

@@ -1,15 +1,17 @@
-"""The calls to gateways that are in flight, and their answers in the order in which they came."""
+"""The calls to gateways that are in flight, and hooks that are being asked; their answers in the order they came in."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
 
 from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.marks import Marks
+from aegis_worker.domain.screening import Screening
+from aegis_worker.domain.wishes import Wish
 from aegis_worker.gateways.base import PaymentGateway
 
 from .calls import begin_call
@@ -17,6 +19,10 @@ from .hand import Hand
 from .held import Held
 from .suspects import is_suspect
 from .work import Answer, Ask, Send, SendAgain
+
+Wishes = tuple[Wish, ...]
+# What ends a wait: an answer (None: the call was not made), what hooks and rules said, or what should not have happened.
+Told = Answer | Screening | Wishes | BaseException | None
 
 # Wait 3 ms for more answers before committing, because one commit serves many. With 20 calls or fewer in flight two rarely
 # answer together, so don't wait.
@@ -35,7 +41,7 @@ class Window:
         self._numbers = count()
         self._calls: dict[int, Held] = {}
         self._earlier: set[int] = set()
-        self._answered: SimpleQueue[tuple[int, Answer | BaseException | None]] = SimpleQueue()
+        self._answered: SimpleQueue[tuple[int, Told]] = SimpleQueue()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -69,15 +75,19 @@ class Window:
         marks: Marks | None = None,
     ) -> None:
         """Have the call made; see `calls.begin_call`."""
+        begin_call(gateway, step, send_until_s, self.hold(held), note, marks)
+
+    def hold(self, held: Held) -> Callable[[Told], None]:
+        """Give the job a place until the function that is returned is called, from any thread, with what is told."""
         number = next(self._numbers)
         self._calls[number] = held
-        begin_call(gateway, step, send_until_s, partial(self._take, number), note, marks)
+        return partial(self._take, number)
 
-    def _take(self, number: int, answer: Answer | BaseException | None) -> None:
-        """Called where the call ended, mostly on the engine's thread."""
-        self._answered.put((number, answer))
+    def _take(self, number: int, told: Told) -> None:
+        """Called where the call ended, mostly on the engine's thread, or where hooks have answered."""
+        self._answered.put((number, told))
 
-    def answered(self, timeout_s: float) -> Iterator[tuple[Held, Answer | None]]:
+    def answered(self, timeout_s: float) -> Iterator[tuple[Held, Answer | Screening | Wishes | None]]:
         """Everything that has answered, and, of many, what does in the next 3 ms; nothing when none has in `timeout_s`."""
         try:
             number, answer = self._answered.get(timeout=timeout_s)

@@ -16,7 +16,8 @@ from aegis_worker.domain.changes import AnswerAttempt, JobChange, OpenAttempt
 from aegis_worker.domain.entities import EntityChange
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Lookup, Outcome
-from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.domain.payment import Event, Fact, Payment
+from aegis_worker.domain.screening import Screening, screened
 from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
@@ -58,13 +59,27 @@ class Route(Struct, frozen=True):
     version: int = 0
 
 
+class Asks(Struct, frozen=True):
+    """At which points something is configured that has to be asked: hooks or rules before a payment's first attempt
+    (`screening`), hooks before an operation's call (`before`), hooks after a call of a charge that went wrong (`on_error`).
+    """
+
+    screening: bool = False
+    before: bool = False
+    on_error: bool = False
+
+
+NOBODY = Asks()
+
+
 class Work(Struct, frozen=True):
     """One claimed job: what is known of it now, in the database and here.
 
     `position`: which attempt the call in flight is about, the latest but in a sync. `said`: what the gateways answered in
     this run of a sync, by the attempt's position. `waits`: the rest in place of an end, where a gateway has no room for the
     payment now, or not for the next step of its hop. `held_until_s`: the end of its lease, and `now_s`: the moment that is
-    decided at, both of this process's clock. `draw`: from 0 to 1, what this decision leaves to chance.
+    decided at, both of this process's clock. `draw`: from 0 to 1, what this decision leaves to chance. `asks`: who is to be
+    asked about it. `unwritten`: events that `payment` has seen and the database has not: they go with the next change.
     """
 
     job: ClaimedJob
@@ -77,6 +92,8 @@ class Work(Struct, frozen=True):
     held_until_s: float = math.inf
     now_s: float = 0.0
     draw: float = 0.0
+    asks: Asks = NOBODY
+    unwritten: tuple[Event, ...] = ()
 
     @property
     def latest(self) -> Attempt | None:
@@ -99,7 +116,12 @@ class Work(Struct, frozen=True):
 
     def written(self, payment: Payment, attempts: tuple[Attempt, ...], held_until_s: float) -> Work:
         """As it stands after a change was written, which began its lease anew."""
-        return replace(self, payment=payment, attempts=attempts, held_until_s=held_until_s)
+        return replace(self, payment=payment, attempts=attempts, held_until_s=held_until_s, unwritten=())
+
+    def screened(self, screening: Screening) -> Work:
+        """With what hooks and rules said of the payment, which is written with the next change."""
+        payment, events = self.payment.record([screened(screening)])
+        return replace(self, payment=payment, unwritten=(*self.unwritten, *events))
 
     def amended(self, attempt: Attempt) -> Work:
         """With the attempt that was called about as it will stand in the database."""

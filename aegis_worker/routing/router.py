@@ -1,27 +1,26 @@
 """Which gateways a payment may go to, and in which order. Pure: what is decided follows from the arguments alone.
 
-Eligibility, then hooks, rules, strategy, fallback list, configured order. Each names some gateways, best first; what it
-does not name comes after, in the order of the next, so that every eligible gateway is a candidate, once.
+Eligibility, then what routing hooks have named, rules, strategy, fallback list, configured order. Each names some gateways,
+best first; what it does not name comes after, in the order of the next, so that every eligible gateway is a candidate
+once.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from types import MappingProxyType
 
 from aegis_worker.domain.payment import Payment
-from aegis_worker.gateways.config import GatewayConfig
+from aegis_worker.domain.screening import screening_of
 from aegis_worker.resilience.permits import GatewayHealth
 
 from .decision import Decision
 from .eligibility import Candidate, sort_out
-from .hooks import RoutingHook, hook_name, named_by
 from .policy import RoutingConfig
 from .ranking import NOTHING, Ranking, Situation
 from .strategies import STRATEGIES
 
-__all__ = ["Decision", "RoutingHook", "decide", "needs_turn"]
+__all__ = ["Decision", "decide", "needs_turn"]
 
 
 def decide(
@@ -33,17 +32,17 @@ def decide(
     *,
     turn: int = 0,
     paused: Collection[str] = (),
-    hooks: Sequence[RoutingHook] = (),
 ) -> Decision:
     """Every gateway of `candidates` that may take the payment, best first; their own order is the configured one.
 
-    `turn`: the payment's place in the round robin (see `needs_turn`). `paused`: gateways that an operator has taken out.
+    What hooks have named stands in the payment's screening. `turn`: the payment's place in the round robin (see
+    `needs_turn`). `paused`: gateways that an operator has taken out.
     """
     eligible, left_out, back_in_s = sort_out(payment, candidates, health, paused)
     if not eligible:
         return Decision((), left_out, back_in_s, config.strategy, "no gateway may take it")
     may = [gateway.name for gateway in eligible]
-    rankings, failures = _by_hooks(payment, eligible, health, hooks) if hooks else ([], [])
+    rankings, in_vain = _by_hooks(payment, may) if payment.screening is not None else ([], [])
     if config.rules_in_order:
         rankings.append(_by_rule(payment, config, may))
     leads = not any(ranking.names for ranking in rankings)
@@ -60,7 +59,7 @@ def decide(
         left_out,
         back_in_s,
         config.strategy,
-        "; ".join([first.because, *failures]),
+        "; ".join([first.because, *in_vain]),
         strategy.scores,
         first.rule,
         first.explored,
@@ -69,9 +68,11 @@ def decide(
     )
 
 
-def goes_by_eligibility(config: RoutingConfig, hooks: Sequence[RoutingHook]) -> bool:
-    """Whether payments that eligibility treats alike (see `pipeline.routes`) all get the same decision."""
-    return config.strategy == "RULE_BASED" and not config.rules_in_order and not hooks
+def goes_by_eligibility(config: RoutingConfig) -> bool:
+    """Whether payments that eligibility treats alike (see `pipeline.routes`), and for which no hook has named a gateway,
+    all get the same decision.
+    """
+    return config.strategy == "RULE_BASED" and not config.rules_in_order
 
 
 def needs_turn(config: RoutingConfig) -> bool:
@@ -79,20 +80,15 @@ def needs_turn(config: RoutingConfig) -> bool:
     return config.strategy == "ROUND_ROBIN"
 
 
-def _by_hooks(
-    payment: Payment,
-    eligible: Sequence[GatewayConfig],
-    health: Mapping[str, GatewayHealth],
-    hooks: Sequence[RoutingHook],
-) -> tuple[list[Ranking], list[str]]:
-    rankings, failures = [], []
-    shown, known = tuple(eligible), MappingProxyType(health)  # so that a hook can change neither
-    for hook in hooks:
-        names, failure = named_by(hook, payment, shown, known)
-        rankings.append(Ranking(names, f"named by hook {hook_name(hook)}"))
-        if failure is not None:
-            failures.append(failure)
-    return rankings, failures
+def _by_hooks(payment: Payment, may: Collection[str]) -> tuple[list[Ranking], list[str]]:
+    """What each hook has named, and which of them named only gateways that may not take the payment."""
+    screening, rankings, in_vain = screening_of(payment), [], []
+    for named in screening.named if screening is not None else ():
+        names = [name for name in named.gateways if name in may]
+        rankings.append(Ranking(names, f"named by {named.source}"))
+        if not names:
+            in_vain.append(f"{named.source} named no eligible gateway")
+    return rankings, in_vain
 
 
 def _by_rule(payment: Payment, config: RoutingConfig, may: Collection[str]) -> Ranking:

@@ -15,6 +15,7 @@ from aegis_worker.persistence.exchange_rows import PostgresExchanges
 from aegis_worker.persistence.job_store import PostgresJobs
 from aegis_worker.pipeline.exchanges import Exchanges
 from aegis_worker.pipeline.parts import PipelineParts
+from aegis_worker.pipeline.stage import Stage
 from aegis_worker.pipeline.work import Policy
 from aegis_worker.resilience.lock import PaymentLocks
 from aegis_worker.resilience.permits import Gates
@@ -36,8 +37,12 @@ def pipeline_parts(
     hints: Hints | NoHints,
     vault: Vault | None,
     chaos: Chaos | None = None,
+    stage: Stage | None = None,
 ) -> PipelineParts:
-    """The parts that the pipeline works with. Raises ConfigurationError if routing or hooks can't be loaded."""
+    """The parts that the pipeline works with. `stage` asks hooks and rules; None: nobody is asked.
+
+    Raises ConfigurationError if routing can't be loaded.
+    """
     name = f"{socket.gethostname()}:{os.getpid()}"
     book = RoutingBook(database, configured_routing(settings, gateways), gateways)
     return PipelineParts(
@@ -65,5 +70,6 @@ def pipeline_parts(
         clear_hint=hints.clear,
         settle_cards=settling(vault),
         exchanges=Exchanges(PostgresExchanges(database) if settings.exchange_keep_d else None),
+        stage=stage or Stage(),
         disturbs=None if chaos is None else chaos.around,
     )

@@ -24,6 +24,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.recheck import RecheckParts
 from aegis_worker.pipeline.run import run
+from aegis_worker.pipeline.stage import Stage
 from aegis_worker.reconcile import ReconcileParts
 from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.review.parts import ReviewParts
@@ -38,6 +39,7 @@ from .gateways import close_gateways, configured_gateways, gates_of
 from .hooks import built_hooks
 from .pipeline import pipeline_parts
 from .review import review_parts
+from .rules import built_rules
 from .vault import built_vault, opening
 
 # Listening hooks have processes of their own, so that one that is slow is in no fraud check's way.
@@ -109,8 +111,9 @@ def build_worker(
     hooks = built_hooks(settings, redis)
     listeners = hooks.beside(processes=_LISTENING)
     gates = gates_of(settings, redis, gateways)
+    stage = Stage(hooks, built_rules(settings, database, redis))
     pipeline = pipeline_parts(
-        settings, database, redis, gateways, worker_gates(gates, chaos), hints, vault, chaos
+        settings, database, redis, gateways, worker_gates(gates, chaos), hints, vault, chaos, stage
     )
     return Worker(
         settings=settings,

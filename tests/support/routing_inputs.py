@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
+
 from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.screening import Named, Screening
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.null.adapter import NullAdapter
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.config import RoutingConfig, parse_routing
-from aegis_worker.routing.hooks import RoutingHook
 from aegis_worker.routing.router import Decision, decide
 from support.plain_payment import a_payment
 
@@ -54,23 +57,27 @@ def tried(approved: int, judged: int, latency_ms: float | None = None) -> Gatewa
     return GatewayHealth(judged=judged, approved=approved, latency_mean_ms=latency_ms)
 
 
+def named_for(payment: Payment, named: Sequence[Named]) -> Payment:
+    """The payment as it is routed once hooks have named gateways for it."""
+    return replace(payment, screening=Screening(named=tuple(named)).to_json()) if named else payment
+
+
 def decided(
     document: Mapping[str, Any] = MappingProxyType({}),
     configs: Mapping[str, Mapping[str, Any]] | None = None,
     health: Mapping[str, GatewayHealth] = MappingProxyType({}),
     draws: Sequence[float] = (),
-    hooks: Sequence[RoutingHook] = (),
+    named: Sequence[Named] = (),
     **payment: Any,
 ) -> Decision:
-    """The decision for a payment, by default among three gateways that accept anything."""
+    """The decision for a payment, by default among three gateways that accept anything. `named`: by routing hooks."""
     options = dict(document)
     call = {name: options.pop(name) for name in ("turn", "paused") if name in options}
     return decide(
-        a_payment(**payment),
+        named_for(a_payment(**payment), named),
         candidates(**({name: {} for name in NAMES} if configs is None else configs)),
         dict(health),
         routing(**options),
         Draws(*draws),
-        hooks=hooks,
         **call,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from aegis_worker.crash_points import POINTS, VAULT_POINTS
+from aegis_worker.crash_points import POINTS, SCREENING_POINTS, VAULT_POINTS
 from aegis_worker.lab.local.options import gateways_option, vault_option
 from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, progress, remark
@@ -157,10 +157,13 @@ def command(
 
 
 def _reachable(points: list[str], stage: Stage) -> list[str]:
-    """Of all points those that there are without the vault, where it is off. What was named by itself is tried."""
-    if stage.vault or points != list(POINTS):
+    """Of all points those that are passed with what this installation has: the card vault, hooks or rules. What was named
+    by itself is tried.
+    """
+    if points != list(POINTS):
         return points
-    return [name for name in points if name not in VAULT_POINTS]
+    left_out = frozenset() if stage.vault else VAULT_POINTS
+    return [name for name in points if name not in left_out | SCREENING_POINTS]
 
 
 def _at_points(stage: Stage, points: list[str], payments: int, seed: int) -> tuple[bool, dict[str, Any]]:

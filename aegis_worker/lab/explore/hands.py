@@ -151,11 +151,15 @@ def _routes(job: ClaimedJob, configuration: Configuration) -> Iterator[tuple[str
     configs = {one.name: one.config() for one in configuration.gateways}
     capabilities = {one.name: one.capabilities for one in configuration.gateways}
     names = tuple(configs)
-    yield "", 0, Route(as_decided(job, Decision(names, {})), capabilities, configs)
+    yield "", 0, Route(as_decided(job.attempts, Decision(names, {})), capabilities, configs)
     for name in names:
         others = tuple(other for other in names if other != name)
         decision = Decision(others, {name: "has an open breaker"}, {name: GATE_RETRY_S})
-        yield f"routing leaves {name} out", 1, Route(as_decided(job, decision), capabilities, configs)
+        yield (
+            f"routing leaves {name} out",
+            1,
+            Route(as_decided(job.attempts, decision), capabilities, configs),
+        )
 
 
 def _up_to_next(

@@ -31,13 +31,13 @@ def end_attempt(
     """How the attempt stands after the answer, here and in the database.
 
     `counts`: whether a look-up takes a rung of the ladder. What was once the payer's to do stays on record, and so
-    does what was injected.
+    do what hooks asked for and what was injected.
     """
     subject = work.subject
     asked, missing = answer.looked_up and counts, isinstance(answer.outcome, NotFound)
     if subject.outcome.action is not None and outcome.action is None:
         outcome = replace(outcome, action=subject.outcome.action)
-    if answer.injected is not None or subject.outcome.injected is not None:
+    if answer.injected is not None or subject.outcome.injected is not None or subject.outcome.wishes:
         outcome = outcome.marked(subject.outcome, answer.injected)
     after = replace(
         subject,

@@ -26,6 +26,7 @@ from aegis_worker.gateways.config import AmountLimits, GatewayConfig
 from aegis_worker.gateways.kit.amounts import Amounts
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.routes import routed
+from aegis_worker.pipeline.work import NOBODY
 from aegis_worker.routing.past import PastPayment
 from aegis_worker.routing.policy import RoutingConfig
 from aegis_worker.routing.router import Decision, decide
@@ -123,7 +124,7 @@ def decided_by_a_worker(gateways: list[Gateway], batch: list[Payment]) -> list[D
         run_limit_s=5,
     )
     jobs = [ClaimedJob(payment.id, "process", 1, 0, payment, ()) for payment in batch]
-    return [work.route.decision for work in routed(parts, in_configured_order(), jobs)]
+    return [work.route.decision for work in routed(parts, in_configured_order(), jobs, NOBODY)]
 
 
 @settings(max_examples=40)

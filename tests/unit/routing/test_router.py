@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import random
 from typing import Any
 
@@ -12,15 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.plain_payment import a_payment
-from support.routing_inputs import HALF_OPEN, NAMES, OPEN, candidates, decided, routing, tried
+from support.routing_inputs import HALF_OPEN, NAMES, OPEN, candidates, decided, named_for, routing, tried
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.money import Money
-from aegis_worker.errors import ConfigurationError
+from aegis_worker.domain.screening import Named
 from aegis_worker.gateways.config import AmountLimits
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.eligibility import PAUSED_LOOK_S
-from aegis_worker.routing.hooks import load_hooks
 from aegis_worker.routing.router import decide, needs_turn
 from aegis_worker.routing.strategies import STRATEGIES
 
@@ -156,12 +154,9 @@ def test_only_the_round_robin_needs_a_turn():
 
 
 def test_each_stage_orders_what_the_stages_before_it_did_not_name():
-    def prefer_b(payment, eligible, health):
-        return ["b"]
-
     four: dict[str, dict[str, Any]] = {name: {} for name in ("a", "b", "c")}
     document = {"rules": RULES, "strategy": "GEOGRAPHIC", "countries": {"*": ["a"]}}
-    assert decided(document, four, hooks=[prefer_b]).candidates == ("b", "c", "a")
+    assert decided(document, four, named=[Named("hook our:b", ("b",))]).candidates == ("b", "c", "a")
     assert decided(document, four).candidates == ("c", "a", "b")
     assert decided(document | {"fallback": ["b"], "countries": {"*": ["c"]}}, four).candidates == (
         "c",
@@ -170,101 +165,27 @@ def test_each_stage_orders_what_the_stages_before_it_did_not_name():
     )
 
 
-def named_c_and_a(payment, eligible, health):
-    return ["nobody", "c", "a"]
-
-
-def no_opinion(payment, eligible, health):
-    return None
-
-
-def broken(payment, eligible, health):
-    raise RuntimeError("4111 1111 1111 1111")
-
-
-def names_nobody(payment, eligible, health):
-    return ["nobody"]
-
-
-def wrong_type(payment, eligible, health):
-    return 5
-
-
-HERE = __name__
+C_AND_A = Named("hook our:first", ("nobody", "c", "a"))
+NOBODY_ELIGIBLE = Named("hook our:second", ("nobody",))
 
 
 @pytest.mark.parametrize(
-    ("hooks", "order", "because"),
+    ("named", "order", "because"),
     [
-        ([named_c_and_a], "cab", f"named by hook {HERE}:named_c_and_a"),
-        ([no_opinion], "bac", "first in the fallback list"),
-        ([no_opinion, named_c_and_a], "cab", f"named by hook {HERE}:named_c_and_a"),
-        ([broken], "bac", f"first in the fallback list; hook {HERE}:broken failed: RuntimeError"),
+        ([C_AND_A], "cab", "named by hook our:first"),
+        ([], "bac", "first in the fallback list"),
         (
-            [broken, named_c_and_a],
+            [NOBODY_ELIGIBLE, C_AND_A],
             "cab",
-            f"named by hook {HERE}:named_c_and_a; hook {HERE}:broken failed: RuntimeError",
+            "named by hook our:first; hook our:second named no eligible gateway",
         ),
-        (
-            [names_nobody],
-            "bac",
-            f"first in the fallback list; hook {HERE}:names_nobody named no eligible gateway",
-        ),
-        ([wrong_type], "bac", f"first in the fallback list; hook {HERE}:wrong_type failed: TypeError"),
+        ([NOBODY_ELIGIBLE], "bac", "first in the fallback list; hook our:second named no eligible gateway"),
+        ([C_AND_A, Named("hook our:third", ("b",))], "cab", "named by hook our:first"),
     ],
 )
-def test_a_hook_has_the_first_word_and_one_that_fails_is_passed_over(hooks, order, because):
-    decision = decided({"fallback": ["b"]}, hooks=hooks)
+def test_what_a_hook_has_named_has_the_first_word(named, order, because):
+    decision = decided({"fallback": ["b"]}, named=named)
     assert ("".join(decision.candidates), decision.because) == (order, because)
-
-
-def test_a_hook_is_told_of_the_gateways_that_may_take_the_payment():
-    told = []
-
-    def hook(payment, eligible, health):
-        told.append((payment.amount, [gateway.name for gateway in eligible], health["a"].judged))
-
-    decided(configs={"a": {}, "b": {"enabled": False}}, health={"a": tried(1, 3)}, hooks=[hook])
-    assert told == [(Money(1999, "USD"), ["a"], 3)]
-
-
-def test_a_hook_changes_nothing_of_what_it_is_told():
-    def clears(payment, eligible, health):
-        health.clear()
-
-    def removes(payment, eligible, health):
-        eligible.pop()
-
-    decision = decided(health={"a": tried(1, 3)}, hooks=[clears, removes])
-    assert decision.candidates == NAMES
-    assert decision.because.count("failed: AttributeError") == 2
-
-
-def test_hooks_are_loaded_by_module_and_function():
-    named: tuple[Any, ...] = (os.path.join, json.dumps)
-    assert load_hooks(["os.path:join", " json:dumps"]) == named
-    assert load_hooks([]) == ()
-
-
-@pytest.mark.parametrize(
-    ("path", "complaint"),
-    [
-        ("json.dumps", "'json.dumps' is not of the form module:function"),
-        ("json:", "is not of the form module:function"),
-        (":dumps", "is not of the form module:function"),
-        ("json:dumps()", "is not of the form module:function"),
-        (
-            "no_such_module:prefer",
-            "no_such_module:prefer: ModuleNotFoundError: No module named 'no_such_module'",
-        ),
-        ("json:prefer", "json:prefer: json has no function prefer"),
-        ("json:__name__", "json:__name__: json has no function __name__"),
-    ],
-)
-def test_a_hook_that_cannot_be_loaded_is_named(path, complaint):
-    with pytest.raises(ConfigurationError, match="AEGIS_ROUTING_HOOKS: ") as refused:
-        load_hooks([path])
-    assert complaint in str(refused.value)
 
 
 HEALTH = st.builds(
@@ -312,19 +233,19 @@ DOCUMENT = st.fixed_dictionaries(
     seed=st.integers(0, 2**32),
     minor=st.sampled_from([1, 1999, 10**9]),
     customer=st.sampled_from([{}, {"id": "cust_1", "country": "DE"}, {"country": "US"}]),
-    hooks=st.sampled_from([(), (named_c_and_a,), (broken, no_opinion)]),
+    named=st.sampled_from([(), (C_AND_A,), (NOBODY_ELIGIBLE, C_AND_A)]),
 )
 def test_a_decision_follows_from_its_inputs_alone_and_holds_every_gateway_that_may_take_the_payment(
-    document, configs, health, paused, turn, seed, minor, customer, hooks
+    document, configs, health, paused, turn, seed, minor, customer, named
 ):
-    payment = a_payment(amount=Money(minor, "USD"), customer=customer)
+    payment = named_for(a_payment(amount=Money(minor, "USD"), customer=customer), named)
     config, known = routing(**document), candidates(**configs)
     inputs = (payment, known, health, config)
     told = (payment, [each.config for each in known], health, config)
     before = copy.deepcopy(told)
 
     def decision():
-        return decide(*inputs, random.Random(seed), turn=turn, paused=paused, hooks=hooks)
+        return decide(*inputs, random.Random(seed), turn=turn, paused=paused)
 
     once = decision()
     assert once == decision()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.changes import JobChange, OpenAttempt
@@ -18,6 +19,7 @@ from aegis_worker.domain.retries import NotSentKind, RetryLimits
 from aegis_worker.domain.scheduling import too_early_s
 from aegis_worker.domain.screening import screening_of
 from aegis_worker.domain.transitions import EventType, State
+from aegis_worker.domain.wishes import Wish, granted
 from aegis_worker.pipeline.work import Policy, Rest, Send, Step, Work
 from aegis_worker.resilience.backoff import may_try_after_decline, may_try_same_gateway, next_delay_s
 
@@ -56,13 +58,18 @@ def first_step(work: Work, policy: Policy) -> Step:
         return Rest(ended(work))
     latest = work.latest
     if latest is None:
-        return _called_off(work) or _too_early(work) or verdict(work) or _next_try(work, policy)
+        return goes_nowhere_yet(work) or verdict(work) or _next_try(work, policy)
     unreachable = unreachable_because(work, latest)
     if unreachable is not None:
         return review(work, unreachable)
     if latest.operation is Operation.CLOSE:
         return ask(work)
     return confirm_step(work, latest) or _AFTER[latest.status](work, latest, policy)
+
+
+def goes_nowhere_yet(work: Work) -> Rest | None:
+    """The end or the rest of a payment that was never tried, whatever anybody would say of it; None where it is due."""
+    return _called_off(work) or _too_early(work)
 
 
 def another_try(work: Work, policy: Policy) -> Step:
@@ -80,12 +87,31 @@ def another_try(work: Work, policy: Policy) -> Step:
 
 def next_hop(work: Work, policy: Policy) -> Hop | None:
     """The gateway after the ones that were tried: an untried candidate at once, else, later, one that was never reached."""
-    made = _hops(work)
-    hops = [hop for hop in made if not _is_for_the_vault(hop)]
-    if len(hops) >= policy.max_attempts or (hops and not _may_go_on(work, hops)):
+    made = hops_of(work)
+    hops = [hop for hop in made if not is_for_the_vault(hop)]
+    if len(hops) >= policy.max_attempts or (hops and not may_go_on(work, hops)):
         return None
-    if made and _is_for_the_vault(made[-1]):
+    if made and is_for_the_vault(made[-1]):
         return _after_the_vault(work, made, hops)
+    wish = granted(hops[-1].outcome.wishes) if hops else None
+    if wish is None:
+        return usual_hop(work, hops)
+    hop = _wished_hop(work, hops[-1], wish) or usual_hop(work, hops)
+    at_least_s = wish.delay_s or 0.0
+    return hop if hop is None or hop.delay_s >= at_least_s else replace(hop, delay_s=at_least_s)
+
+
+def _wished_hop(work: Work, latest: Attempt, wish: Wish) -> Hop | None:
+    """The hop that an error hook asked for, while it may still be made."""
+    name = latest.gateway if wish.ask == "retry" else wish.gateway
+    if name is None or wish.ask == "delay" or name not in work.route.decision.candidates:
+        return None
+    delay_s = pause_s(work, [latest]) or 0.0 if wish.ask == "retry" else 0.0
+    return Hop(name, delay_s, wish.because)
+
+
+def usual_hop(work: Work, hops: list[Attempt]) -> Hop | None:
+    """The hop that the decision gives, where no hook asks for another one."""
     tried = {hop.gateway: hop for hop in hops}
     decision = work.route.decision
     for name in decision.candidates:
@@ -93,7 +119,7 @@ def next_hop(work: Work, policy: Policy) -> Hop | None:
             return Hop(name, 0.0, decision.because if not hops else "next of the same decision")
     for name in decision.candidates:
         there = [hop for hop in hops if hop.gateway == name]
-        delay_s = _pause_s(work, there)
+        delay_s = pause_s(work, there)
         if delay_s is not None:
             return Hop(name, delay_s, _NOT_TAKEN[_kind_of(there[-1])])
     return None
@@ -114,7 +140,7 @@ def _after_the_vault(work: Work, made: list[Attempt], hops: list[Attempt]) -> Ho
     return Hop(name, next_delay_s(again, _VAULT_IS_SILENT, work.draw), _NOT_TAKEN[NotSentKind.VAULT])
 
 
-def _is_for_the_vault(hop: Attempt) -> bool:
+def is_for_the_vault(hop: Attempt) -> bool:
     return hop.status == "NOT_SENT" and hop.outcome.kind is NotSentKind.VAULT
 
 
@@ -145,14 +171,14 @@ def last_error(work: Work) -> dict[str, str | None]:
             message=outcome.message or "",
         )
     reason = outcome.reason or "it can't be reached"
-    if _is_for_the_vault(latest):
+    if is_for_the_vault(latest):
         return describe_error("vault_unavailable", gateway=None, gateway_code=None, message=reason)
     return describe_error("gateway_unavailable", gateway=latest.gateway, gateway_code=None, message=reason)
 
 
 def wait_for_gateway(work: Work, retry_in_s: float, why: str, policy: Policy) -> Rest | None:
     """Rest until a gateway may take it, or for as long as it may wait at all; None once that has lasted too long."""
-    left_s = policy.route_wait_s - _waited_s(work)
+    left_s = policy.route_wait_s - waited_s(work)
     if left_s <= 0:
         return None
     return Rest(JobChange("waiting", "payments", run_in_s=min(retry_in_s, left_s), reason=why))
@@ -168,10 +194,17 @@ def _leaving(work: Work) -> Step | None:
     """What comes before the next hop: the door is closed, what was cancelled ends, and a payer who was sent away is sent
     nowhere else.
     """
-    ends = open_door(work, "it was given up there") or _called_off(work)
+    ends = open_door(work, "it was given up there") or _called_off(work) or _given_up_by_hook(work)
     if ends is None and work.payment.state is State.REQUIRES_ACTION:
         return give_up(work)
     return ends
+
+
+def _given_up_by_hook(work: Work) -> Rest | None:
+    """The end of a payment whose latest refusal an error hook wants to be the last."""
+    latest = _latest_refusal(work)
+    wish = granted(latest.outcome.wishes) if latest is not None else None
+    return give_up(work) if wish is not None and wish.ask == "cancel" else None
 
 
 def _called_off(work: Work) -> Rest | None:
@@ -216,7 +249,7 @@ def _next_try(work: Work, policy: Policy) -> Step:
 
 def _no_hop(work: Work, policy: Policy) -> Step:
     back_in_s, waits = _back_in_s(work), None
-    if back_in_s is not None and len(_hops(work)) < policy.max_attempts and _reached_nobody(work):
+    if back_in_s is not None and len(hops_of(work)) < policy.max_attempts and _reached_nobody(work):
         why = "; ".join(f"{name} {why}" for name, why in work.route.decision.left_out.items())
         waits = wait_for_gateway(work, back_in_s, f"no gateway takes it now: {why}", policy)
     return waits or give_up(work)
@@ -224,19 +257,19 @@ def _no_hop(work: Work, policy: Policy) -> Step:
 
 def _back_in_s(work: Work) -> float | None:
     """When to ask again for a gateway that is out only for now, of those that are still worth a hop; None without any."""
-    hops = _hops(work)
+    hops = hops_of(work)
     tried = {name: [hop for hop in hops if hop.gateway == name] for name in work.route.decision.back_in_s}
     return min(
         (
             back_in_s
             for name, back_in_s in work.route.decision.back_in_s.items()
-            if not tried[name] or _pause_s(work, tried[name]) is not None
+            if not tried[name] or pause_s(work, tried[name]) is not None
         ),
         default=None,
     )
 
 
-def _waited_s(work: Work) -> float:
+def waited_s(work: Work) -> float:
     """For how long nothing has happened to the payment. A payer may take longer to authenticate than it may wait."""
     latest = work.latest
     if latest is None:
@@ -253,13 +286,13 @@ def _approved_at_s(work: Work) -> float:
     return -math.inf if at_s is None else at_s - work.job.since_1970_s
 
 
-def _hops(work: Work) -> list[Attempt]:
+def hops_of(work: Work) -> list[Attempt]:
     """The last attempt of each hop, in order."""
     last = {attempt.number: attempt for attempt in work.attempts if attempt.operation in CHARGING_STEPS}
     return [last[number] for number in sorted(last)]
 
 
-def _may_go_on(work: Work, hops: list[Attempt]) -> bool:
+def may_go_on(work: Work, hops: list[Attempt]) -> bool:
     """Whether the latest refusal leaves room for another hop."""
     latest = hops[-1]
     if latest.status != "DECLINED":
@@ -269,7 +302,7 @@ def _may_go_on(work: Work, hops: list[Attempt]) -> bool:
     return may_try_after_decline(code, times, work.route.gateways[latest.gateway].retry)
 
 
-def _pause_s(work: Work, hops: list[Attempt]) -> float | None:
+def pause_s(work: Work, hops: list[Attempt]) -> float | None:
     """How long to leave a gateway alone that was tried; None when it is not tried again."""
     limits, latest = work.route.gateways[hops[-1].gateway].retry, hops[-1]
     if latest.status != "NOT_SENT" or not may_try_same_gateway(_kind_of(latest), len(hops), limits):

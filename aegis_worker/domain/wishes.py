@@ -1,0 +1,55 @@
+"""What a hook asks for around a call to a gateway, and what came of it: the core may refuse it. Plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct, ValidationError, convert, to_builtins
+
+Ask = Literal["nothing", "go_on", "retry", "delay", "other_gateway", "refund", "review", "cancel"]
+
+LONGEST_DELAY_S = 3600.0
+"""The longest that a hook may put off what is next, in seconds."""
+
+
+class Wish(Struct, frozen=True, omit_defaults=True):
+    """What one hook asks for. `source`: which, such as `hook our_shop:on_error`.
+
+    `refused`: why the core does not do it; None where it does, or where nothing was judged yet. `failed`: why the hook gave
+    no answer; `ask` is then that of its failure policy. `reason` and `failed` hold no personal data.
+    """
+
+    source: str
+    ask: Ask
+    reason: str | None = None
+    delay_s: float | None = None
+    gateway: str | None = None
+    failed: str | None = None
+    refused: str | None = None
+
+    @property
+    def because(self) -> str:
+        """Who asks for it and why, in words."""
+        why = self.failed or self.reason
+        return f"{self.source} asks for it" + (f": {why}" if why else "")
+
+
+def granted(wishes: Iterable[Wish]) -> Wish | None:
+    """The one that is done; None where none is."""
+    return next(
+        (wish for wish in wishes if wish.refused is None and wish.ask not in ("nothing", "go_on")), None
+    )
+
+
+def wishes_from(kept: Any) -> tuple[Wish, ...]:
+    """What `wishes_to_json` wrote. Raises ValueError for anything else."""
+    try:
+        return convert(kept, tuple[Wish, ...])
+    except ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+def wishes_to_json(wishes: Sequence[Wish]) -> list[dict[str, Any]]:
+    """As an attempt's outcome keeps them."""
+    return [to_builtins(wish) for wish in wishes]

@@ -1,0 +1,48 @@
+"""What the window hears, taken up: answers of gateways, what hooks and rules said of payments, what hooks ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aegis_worker.clock import clock_s
+from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.screening import Screening
+
+from .advance import advance
+from .held import Advanced, Answered, Event, Held, HooksAnswered, Screened
+from .parts import PipelineParts
+from .routes import routed_once_screened
+from .window import Wishes
+from .work import Answer, Route
+
+
+def taken_up(
+    parts: PipelineParts, told: Sequence[tuple[Held, Answer | Screening | Wishes | None]]
+) -> list[Advanced]:
+    """What becomes of the jobs, and what is to be done next. Payments that were screened are routed together."""
+    routes = _routes(parts, [(held, said) for held, said in told if isinstance(said, Screening)])
+    now_s = clock_s()
+    return [
+        advance(held, _event(parts, said, routes.get(id(held)), now_s), parts.policy) for held, said in told
+    ]
+
+
+def _event(
+    parts: PipelineParts, said: Answer | Screening | Wishes | None, route: Route | None, now_s: float
+) -> Event:
+    draw = parts.rng.random()
+    if isinstance(said, Screening) and route is not None:
+        return Screened(said, route, now_s, draw)
+    if isinstance(said, tuple):
+        return HooksAnswered(said, now_s, draw)
+    assert not isinstance(said, Screening)
+    return Answered(said, now_s, draw)
+
+
+def _routes(parts: PipelineParts, screened: Sequence[tuple[Held, Screening]]) -> dict[int, Route]:
+    if not screened:
+        return {}
+    crash_point("screening.answered")
+    payments = [held.work.screened(said).payment for held, said in screened]
+    routes = routed_once_screened(parts, parts.routing(), payments)
+    return {id(held): route for (held, _), route in zip(screened, routes, strict=True)}
