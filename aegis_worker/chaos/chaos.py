@@ -85,8 +85,7 @@ class Chaos:
             ):
                 continue
             if self._has_chance(one) and self._is_within_cap(one):
-                self._tally.count(one)
-                log.warning("injected", injection=one.id, kind=one.kind.value, gateway=gateway)
+                self._told(one, gateway)
                 return one
         return None
 
@@ -95,9 +94,19 @@ class Chaos:
         return delay_s(self.plan.seed, one, self._chances[one.id])
 
     def clock_offset_s(self) -> float:
-        """By how much this process's clock is off now."""
+        """By how much this process's clock is off now. Told of once in each process, where somebody first looks at it."""
         elapsed_s = self._elapsed_s()
-        return sum(one.offset_s for one in self.plan.of(Kind.CLOCK_OFFSET) if one.is_active(elapsed_s))
+        off = [one for one in self.plan.of(Kind.CLOCK_OFFSET) if one.is_active(elapsed_s)]
+        for one in off:
+            if one.id not in self._struck:
+                with self._lock:
+                    self._struck[one.id] += 1
+                self._told(one, None)
+        return sum(one.offset_s for one in off)
+
+    def _told(self, one: Injection, gateway: str | None) -> None:
+        self._tally.count(one)
+        log.warning("injected", injection=one.id, kind=one.kind.value, gateway=gateway)
 
     def _has_chance(self, one: Injection) -> bool:
         with self._lock:

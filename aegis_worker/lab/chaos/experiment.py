@@ -29,7 +29,7 @@ class Phases(Struct, frozen=True):
 
 
 class Traffic(Struct, frozen=True):
-    """So many payments a second. `plain`: cards in one currency that every gateway takes. `mixed`: the load of
+    """So many plain payments a second: cards in one currency that every gateway takes. `mixed`: beside them the load of
     `aegis crashtest`, of which many go differently by themselves.
     """
 

@@ -30,19 +30,20 @@ def live(say: Callable[[str], None]) -> Iterator[Callable[[Run], None]]:
     console = Console(stderr=True)
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4, transient=True) as view:
-            yield lambda run: view.update(_view(run))
+            yield lambda run: view.update(view_of(run))
         return
     said: list[float] = []
 
     def in_lines(run: Run) -> None:
         if not said or run.elapsed_s - said[-1] >= _LINE_EVERY_S or run.phase == "coming to rest":
             said.append(run.elapsed_s)
-            say(_line(run))
+            say(line_of(run))
 
     yield in_lines
 
 
-def _line(run: Run) -> str:
+def line_of(run: Run) -> str:
+    """Where the run is, in a line."""
     if run.elapsed_s < 0:
         return f"starting: the load begins in {-run.elapsed_s:.0f} s"
     sample = _last(run)
@@ -50,19 +51,20 @@ def _line(run: Run) -> str:
     is_open = sum(state != BreakerState.CLOSED for state in states)
     breakers = "breakers unknown" if sample.breakers is None else f"{is_open} breakers not closed"
     return (
-        f"{run.elapsed_s:.0f} s, {run.phase}: {run.accepted} accepted,"
+        f"{int(run.elapsed_s)} s, {run.phase}: {run.accepted} accepted,"
         f" {sample.injected or 0} injections, {breakers}"
     )
 
 
-def _view(run: Run) -> Group:
+def view_of(run: Run) -> Group:
+    """Where the run is, on a terminal."""
     whole_s = run.experiment.phases.whole_s
     elapsed_s = max(0.0, run.elapsed_s)
     head = Text.assemble(
         (run.experiment.name, "bold"),
         f"  seed {run.seed}  ",
         (run.phase, _PHASES.get(run.phase, "dim")),
-        f"  {elapsed_s:.0f} of {whole_s:.0f} s",
+        f"  {int(elapsed_s)} of {whole_s:.0f} s",
     )
     sample, facts = _last(run), Table.grid(padding=(0, 2))
     facts.add_row("payments accepted", str(run.accepted), _struck(run))
@@ -70,7 +72,8 @@ def _view(run: Run) -> Group:
     facts.add_row(
         "breakers", "" if sample.openings is None else f"{sample.openings} openings", _breakers(sample)
     )
-    bar = ProgressBar(total=whole_s, completed=min(elapsed_s, whole_s), width=60)
+    bar = Table.grid()  # alone, it would not end its line
+    bar.add_row(ProgressBar(total=whole_s, completed=min(elapsed_s, whole_s), width=60))
     return Group(head, bar, facts, Text(run.experiment.hypothesis, style="dim"))
 
 

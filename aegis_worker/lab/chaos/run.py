@@ -74,7 +74,7 @@ def command(
 
     First the steady state must hold, then things are broken, then healed; in the end everything must come to rest. Uses
     your configuration as `aegis crashtest` does: only the sandboxes, or the emulators that --gateways names.
-    PayPal and Razorpay issue no tokens for plain cards and are left out.
+    PayPal and Razorpay issue no tokens for plain cards, so they are refused.
 
     Exits with 1 when the hypothesis did not hold or an invariant is broken, and with 3 when the experiment could not run.
     """

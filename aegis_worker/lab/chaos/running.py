@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any, TypeVar
 
@@ -19,9 +19,9 @@ from aegis_worker.chaos.loading import VARIABLE
 from aegis_worker.chaos.plan import Plan
 from aegis_worker.chaos.writing import plan_toml
 from aegis_worker.domain.transitions import LEADS_TO, TERMINAL
-from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.errors import ConfigurationError, DatabaseUnavailable
 from aegis_worker.lab.crash.inject import Injector
-from aegis_worker.lab.crash.load import Answered
+from aegis_worker.lab.crash.load import Answered, Load
 from aegis_worker.lab.crash.mix import LOT
 from aegis_worker.lab.crash.points import states
 from aegis_worker.lab.crash.schedule import Fault
@@ -39,6 +39,8 @@ _READY_WITHIN_S, _MOST_READY_S = 8.0, 64.0
 _TICK_S = 0.25
 # While more posts than this wait for an API that is away, no more are added.
 _MOST_WAITING = 400
+# Of mixed traffic: so often a lot of payments that go differently by themselves.
+_SPECIAL_EVERY_S = 6.0
 _MOST_PAYMENTS = 200_000
 _LOG_LINES = 12
 _TRIES = 3
@@ -81,6 +83,10 @@ class Run:
     def carry_out(self, tell: Callable[[Run], None]) -> Facts:
         """Carry it out; `tell` is called several times a second. Raises ConfigurationError, StackFailed or Stopped."""
         stage, phases = self._stage, self.experiment.phases
+        if without := [issuer.name for issuer in stage.issuers if not issuer.has_tokens]:
+            raise ConfigurationError(
+                f"{', '.join(without)}: no tokens for plain cards are issued there, so leave it out of --gateways"
+            )
         began_at = self._prepare()
         while self.elapsed_s < 0:
             tell(self)
@@ -188,31 +194,47 @@ class Run:
 
     @contextmanager
     def _load(self) -> Iterator[None]:
-        """Posts payments for the length of the block."""
-        over, traffic = threading.Event(), self.experiment.traffic
-        lot = LOT if traffic.kind == "mixed" else max(1, round(traffic.payments_per_s / 4))
+        """Posts payments for the length of the block: plain ones and, where asked for, special ones beside them."""
+        over, traffic, stage = threading.Event(), self.experiment.traffic, self._stage
+        lot = max(1, round(traffic.payments_per_s / 4))
+        running = stage.running
+        # What is plain has threads of its own: those of special payments wait for their payers.
+        with closing(Load(running.api_url, running.api_key, {}, (), (), stage.stopping)) as plain:
 
-        def post_forever() -> None:
-            for number in count():
-                pause_s = number * lot / traffic.payments_per_s - self.elapsed_s
-                if over.wait(max(0.0, pause_s)):
-                    return
-                if sum(not future.done() for future in self.posted[-2 * _MOST_WAITING :]) < _MOST_WAITING:
-                    self.posted += self._stage.load.start(self._orders(lot, number), pause_s=0.0)
+            def post_plain(number: int) -> None:
+                self._post(plain, plain_orders(lot, f"{self.seed}-{number}", stage.issuers))
 
-        thread = threading.Thread(target=post_forever, name="chaos-load", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+            def post_special(number: int) -> None:
+                seed = f"{self.seed}-special-{number}"
+                self._post(stage.load, posts(stage.cast(LOT, seed), seed))
 
-    def _orders(self, lot: int, number: int) -> Sequence[Order]:
-        seed = f"{self.seed}-{number}"
-        if self.experiment.traffic.kind == "plain":
-            return plain_orders(lot, seed, self._stage.issuers)
-        return posts(self._stage.cast(lot, seed), seed)
+            loads = [(lot / traffic.payments_per_s, post_plain)]
+            if traffic.kind == "mixed":
+                loads.append((_SPECIAL_EVERY_S, post_special))
+            threads = [
+                threading.Thread(target=self._repeat, args=(over, *load), name="chaos-load", daemon=True)
+                for load in loads
+            ]
+            for thread in threads:
+                thread.start()
+            try:
+                yield
+            finally:
+                over.set()
+                for thread in threads:
+                    thread.join()
+            stage.results(self.posted)
+
+    def _repeat(self, over: threading.Event, every_s: float, post: Callable[[int], None]) -> None:
+        for number in count():
+            if over.wait(max(0.0, number * every_s - self.elapsed_s)):
+                return
+            post(number)
+
+    def _post(self, load: Load, orders: Sequence[Order]) -> None:
+        waiting = sum(not future.done() for future in self.posted[-2 * _MOST_WAITING :])
+        if waiting < _MOST_WAITING:
+            self.posted += load.start(orders, pause_s=0.0)
 
     def _paid(self, answers: Sequence[Answered], began_at: float) -> list[Paid]:
         plain = {one.payment_id for one in answers if one.order.role == PLAIN}

@@ -125,6 +125,8 @@ def test_the_clock_is_off_for_its_window_alone() -> None:
         before_s = clock_s()
         chaos.at_s = 1.0
         assert 600 <= clock_s() - before_s < 660
+        clock_s()
+        assert [one.kind for one in chaos.struck.injections] == [Kind.CLOCK_OFFSET], "it is told of once"
         chaos.at_s = 2.0
         assert clock_s() - before_s < 60
     finally:

@@ -72,7 +72,8 @@ def latency(facts: Facts) -> str:
         parts.append(
             svg.dots(((frame.x(one.began_s), y(one.took_ms or 0.0)) for one in shown if is_one(one)), kind)
         )
-    parts.append(svg.line(((frame.x(at_s), y(value)) for at_s, value in _p95s(ended, frame)), "line-p95"))
+    for run in _p95s(ended):
+        parts.append(svg.line(((frame.x(at_s), y(value)) for at_s, value in run), "line-p95"))
     return svg.drawn(frame, "How long each payment took, by when it was accepted", parts)
 
 
@@ -200,14 +201,22 @@ def _spans(
         yield current[0], last_s, current[1]
 
 
-def _p95s(ended: Sequence[Paid], frame: Frame) -> Iterator[tuple[float, float]]:
+def _p95s(ended: Sequence[Paid]) -> list[list[tuple[float, float]]]:
+    """By window; where nothing was accepted for a while, the line is broken off."""
     by_window: dict[int, list[Paid]] = defaultdict(list)
     for one in ended:
         by_window[int(one.began_s // _WINDOW_S)].append(one)
+    runs: list[list[tuple[float, float]]] = []
+    before = None
     for window, paid in sorted(by_window.items()):
         value = p95_ms(paid)
-        if value is not None:
-            yield (window + 0.5) * _WINDOW_S, value
+        if value is None:
+            continue
+        if before is None or window > before + 2:
+            runs.append([])
+        runs[-1].append(((window + 0.5) * _WINDOW_S, value))
+        before = window
+    return runs
 
 
 def _is_charged(one: Paid) -> bool:
@@ -225,7 +234,7 @@ def _duration(ms: float) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 19 else f"{name[:18]}…"
+    return name if len(name) <= 28 else f"{name[:27]}…"
 
 
 PLOTS: tuple[tuple[str, str, str, Callable[[Facts], str]], ...] = (

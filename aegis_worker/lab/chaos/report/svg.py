@@ -12,7 +12,7 @@ from html import escape
 from msgspec import Struct
 
 WIDTH = 1120
-LEFT, RIGHT, TOP, BOTTOM = 132, 14, 10, 24
+LEFT, RIGHT, TOP, BOTTOM = 176, 14, 10, 24
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_TICKS = 13
 
