@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from .velocity import LARGEST, STEPS, Ask
+from .velocity import LARGEST, STEPS, Ask, Counter
 
 FULL, SHELF_FULL = -1, -2
 """Answers in place of a number: the counter takes no further name, or no further payment is kept."""
@@ -20,8 +22,7 @@ class PlainCounters:
 
     def __init__(self, most_entries: int, most_kept: int = MOST_KEPT) -> None:
         self._most_entries, self._most_kept = most_entries, most_kept
-        self._numbers: dict[str, dict[int, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
-        self._cards: dict[str, dict[int, dict[str, list[str]]]] = defaultdict(lambda: defaultdict(dict))
+        self._counters: dict[str, _Held] = defaultdict(_Held)
         self._kept: dict[int, dict[str, dict[str, int]]] = defaultdict(dict)
 
     def count(self, payment_id: str, shelf: int, asks: Sequence[Ask], now_ms: int) -> list[int]:
@@ -39,42 +40,52 @@ class PlainCounters:
             self._kept[shelf][payment_id] = known
         return answers
 
-    def entries(self, counter_id: str) -> int:
-        """How many names a counter holds."""
-        return sum(len(held) for steps in (self._numbers, self._cards) for held in steps[counter_id].values())
-
     def _counted(self, ask: Ask, now_ms: int) -> int:
-        step = now_ms // ask.counter.step_ms
-        self._forget(ask.counter.id, step)
-        return self._different(ask, step) if ask.counter.what == "cards" else self._number(ask, step)
-
-    def _number(self, ask: Ask, step: int) -> int:
-        counter, steps = ask.counter, self._numbers[ask.counter.id]
-        before = sum(held.get(ask.subject, 0) for held in steps.values())
-        total = min(before + ask.add, LARGEST)
+        counter, held = ask.counter, self._counters[ask.counter.id]
+        step = now_ms // counter.step_ms
+        turn = step // (STEPS + 1)
+        held.forget(turn)
+        marks = held.marks.get(ask.subject, {})
+        recent = {of: mark for of, mark in marks.items() if mark.step >= step - STEPS}
+        of: int | str = ask.card if counter.what == "cards" else step
+        before = recent.get(of)
+        recent[of] = _Mark(step, ask.add + (before.number if before is not None else 0))
+        total = _total(counter, recent)
         if counter.most is not None and total > counter.most:
             return total
-        here = steps[step]
-        if ask.subject not in here and self.entries(counter.id) >= self._most_entries:
+        if ask.subject not in held.turns and len(held.turns) >= self._most_entries:
             return FULL
-        here[ask.subject] = min(here.get(ask.subject, 0) + ask.add, LARGEST)
+        held.marks[ask.subject], held.turns[ask.subject] = recent, turn
         return total
 
-    def _different(self, ask: Ask, step: int) -> int:
-        counter, steps = ask.counter, self._cards[ask.counter.id]
-        seen = {ask.card}.union(*(held.get(ask.subject, ()) for held in steps.values()))
-        total = min(len(seen), counter.cards)
-        here = steps[step]
-        names = here.get(ask.subject, [])
-        above = counter.most is not None and total > counter.most
-        if ask.card in names or len(names) >= counter.cards or above:
-            return total
-        if not names and self.entries(counter.id) >= self._most_entries:
-            return FULL
-        here[ask.subject] = [*names, ask.card]
-        return total
 
-    def _forget(self, counter_id: str, step: int) -> None:
-        for steps in (self._numbers[counter_id], self._cards[counter_id]):
-            for old in [known for known in steps if known < step - STEPS]:
-                del steps[old]
+class _Mark(NamedTuple):
+    """What was counted in a step, or when a card was seen last."""
+
+    step: int
+    number: int
+
+
+@dataclass(slots=True)
+class _Held:
+    """What one counter holds: marks by step or card, for each subject, and in which turn that was written last.
+
+    A turn is as long as a window. A subject is forgotten after the turn that follows its last one.
+    """
+
+    marks: dict[str, dict[int | str, _Mark]] = field(default_factory=dict)
+    turns: dict[str, int] = field(default_factory=dict)
+    turn: int = 0
+
+    def forget(self, turn: int) -> None:
+        if turn == self.turn:
+            return
+        self.turn = turn
+        for subject in [subject for subject, last in self.turns.items() if last < turn - 1]:
+            del self.turns[subject], self.marks[subject]
+
+
+def _total(counter: Counter, recent: Mapping[int | str, _Mark]) -> int:
+    if counter.what == "cards":
+        return min(len(recent), counter.cards)
+    return min(sum(mark.number for mark in recent.values()), LARGEST)

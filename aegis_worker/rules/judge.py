@@ -13,7 +13,7 @@ from .fields import PRIVATE, Asked
 from .rule import ACTIONS, Rule, RulesConfig
 from .velocity import Ask, Counter, Velocity
 
-AskOf = Callable[[Counter, Asked], Ask | None]
+AskOf = Callable[[Counter], Ask | None]
 SUM_OF_SCORES = "rules score"
 """The source of the finding that all scores come to."""
 
@@ -38,7 +38,7 @@ def met_so_far(config: RulesConfig, asked: Asked, ask_of: AskOf) -> list[tuple[R
     for rule in config.on:
         if not rule.met_by(asked):
             continue
-        asks = [ask_of(counter, asked) for counter in rule.counters]
+        asks = [ask_of(counter) for counter in rule.counters]
         if all(ask is not None for ask in asks):
             found.append((rule, tuple(ask for ask in asks if ask is not None)))
     return found

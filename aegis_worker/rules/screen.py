@@ -70,7 +70,7 @@ class Screener:
     def screen(self, asked: Sequence[Asked]) -> list[tuple[Finding, ...]]:
         """What the rules find in each of the payments; where Redis can't be asked, what each rule says for that."""
         config = self._rules()
-        met = [met_so_far(config, one, self._disguise.ask) for one in asked]
+        met = [met_so_far(config, one, self._disguise.asking(one)) for one in asked]
         counting = [
             Counting(one.payment.id, asks)
             for one, rules in zip(asked, met, strict=True)

@@ -88,7 +88,7 @@ class RulesSimulation:
 
     def add(self, asked: Asked, was: Screening | None) -> None:
         """Replay one payment, accepted no earlier than the one before; `was`: what was found at the time."""
-        met = met_so_far(self.config, asked, self._disguise.ask)
+        met = met_so_far(self.config, asked, self._disguise.asking(asked))
         at_ms = int(made_at(asked.payment.id).timestamp() * 1000)
         asks = asks_of(met)
         values = self._counters.count(asked.payment.id, at_ms // SHELF_MS, asks, at_ms) if asks else []

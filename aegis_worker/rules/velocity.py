@@ -162,20 +162,27 @@ class Disguise:
     def __init__(self, secret: str) -> None:
         self._key = hmac.digest(secret.encode(), b"aegispay velocity 1", "sha256")
 
-    def ask(self, counter: Counter, asked: Asked) -> Ask | None:
-        """What the counter is asked about the payment; None where the payment has nothing that it counts."""
-        subject = BY[counter.by](asked)
-        if subject is None:
-            return None
-        payment, card = asked.payment, ""
-        currency = payment.amount.currency if counter.what == "sum" else ""
-        if counter.what == "cards":
-            known = _card(asked)
-            if known is None:
+    def asking(self, asked: Asked) -> Callable[[Counter], Ask | None]:
+        """What counters are asked about this payment; None for one that counts what the payment does not have."""
+        names: dict[tuple[str, str], str | None] = {}
+
+        def name(by: str, *of: str) -> str | None:
+            key = (by, of[-1])
+            if key not in names:
+                known = BY[by](asked)
+                names[key] = None if known is None else self._name(by, *of, known)
+            return names[key]
+
+        def ask(counter: Counter) -> Ask | None:
+            amount = asked.payment.amount
+            currency = amount.currency if counter.what == "sum" else ""
+            subject = name(counter.by, asked.payment.mode, currency)
+            card = name("card", "") if counter.what == "cards" else ""
+            if subject is None or card is None:
                 return None
-            card = self._name("card", known)[:8]
-        name = self._name(counter.by, payment.mode, currency, subject)
-        return Ask(counter, name, payment.amount.minor if counter.what == "sum" else 1, card)
+            return Ask(counter, subject, amount.minor if counter.what == "sum" else 1, card[:8])
+
+        return ask
 
     def _name(self, *of: str) -> str:
         return b64encode(hmac.digest(self._key, "\n".join(of).encode(), "sha256")[:12], b"-_").decode()

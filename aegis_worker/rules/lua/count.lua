@@ -6,8 +6,10 @@
 --          counters: [[id, what, step_ms, most or -1, cards]]
 --          payments: [[id, number of its shelf, [[number of the counter, subject, add, card]]]]
 --
--- Keys: `PREFIX{counter}:{step}`, a hash of subjects with what they come to in that step (of cards: their names), and
--- `PREFIXkept:{shelf}`, a hash of payments with what they were answered. Each has an end.
+-- Keys: `PREFIX{counter}:{turn}`, a hash of subjects, each with what it came to in the steps of its window,
+-- "step:number step:number …" (of cards: "step:card …", each card once, the latest last). A subject stands in the turn in
+-- which it was written last; a turn is as long as a window, so this one and the one before hold all that counts.
+-- `PREFIXkept:{shelf}`, a hash of payments with what they were answered. Each key has an end.
 -- Returns the time in ms, then an answer for every ask: the number, -1 where the counter is full, -2 where the shelf is.
 
 local time = redis.call('TIME')
@@ -17,73 +19,93 @@ local FULL, SHELF_FULL = -1, -2
 
 local counters = {}
 for i, line in ipairs(given.counters) do
-    local counter = { id = line[1], what = line[2], step_ms = line[3], most = line[4], cards = line[5], keys = {} }
-    local step = math.floor(now / counter.step_ms)
-    for back = 0, STEPS do
-        counter.keys[back] = KEYS[1] .. counter.id .. ':' .. (step - back)
-    end
-    -- What is counted now is looked at until the last window that it belongs to is over.
-    counter.ends_ms = (step + STEPS + 1) * counter.step_ms - now + 1000
+    local counter = { id = line[1], what = line[2], most = line[4], cards = line[5] }
+    counter.step = math.floor(now / line[3])
+    local turn = math.floor(counter.step / (STEPS + 1))
+    counter.key = KEYS[1] .. counter.id .. ':' .. turn
+    counter.key_before = KEYS[1] .. counter.id .. ':' .. (turn - 1)
+    -- What is written now is looked at until the next turn is over.
+    counter.ends_ms = (turn + 2) * (STEPS + 1) * line[3] - now + 1000
     counters[i] = counter
 end
 
-local function entries(counter)
-    if not counter.entries then
-        counter.entries = 0
-        for back = 0, STEPS do
-            counter.entries = counter.entries + redis.call('HLEN', counter.keys[back])
+-- What is held of the subject in the steps that still count, as pairs of step and value, and where all of it stands.
+local function held(counter, subject)
+    local pairs_held, text = {}, redis.call('HGET', counter.key, subject)
+    local where = text and counter.key
+    if not text then
+        text = redis.call('HGET', counter.key_before, subject)
+        where = text and counter.key_before
+    end
+    for step, value in string.gmatch(text or '', '(%d+):(%S+)') do
+        if tonumber(step) >= counter.step - STEPS then
+            pairs_held[#pairs_held + 1] = { step, value }
         end
     end
-    return counter.entries
+    return pairs_held, where
 end
 
--- Write what the subject comes to in this step; false where it is a new name and the counter is full.
-local function write(counter, subject, held, value)
-    if not held then
-        if entries(counter) >= given.most_entries then
+-- Write what is held of the subject; false where it is a new name and the counter is full.
+local function write(counter, subject, pairs_held, where)
+    if not where then
+        counter.entries = counter.entries or redis.call('HLEN', counter.key) + redis.call('HLEN', counter.key_before)
+        if counter.entries >= given.most_entries then
             return false
         end
         counter.entries = counter.entries + 1
     end
-    redis.call('HSET', counter.keys[0], subject, value)
-    redis.call('PEXPIRE', counter.keys[0], counter.ends_ms)
+    local words = {}
+    for i, pair in ipairs(pairs_held) do
+        words[i] = pair[1] .. ':' .. pair[2]
+    end
+    redis.call('HSET', counter.key, subject, table.concat(words, ' '))
+    if where == counter.key_before then
+        redis.call('HDEL', counter.key_before, subject)
+    end
+    if not counter.has_end then
+        redis.call('PEXPIRE', counter.key, counter.ends_ms)
+        counter.has_end = true
+    end
     return true
 end
 
 local function number(counter, subject, add)
-    local total, here = add, redis.call('HGET', counter.keys[0], subject)
-    for back = 0, STEPS do
-        local held = back == 0 and here or back > 0 and redis.call('HGET', counter.keys[back], subject)
-        total = total + (held and tonumber(held) or 0)
+    local pairs_held, where = held(counter, subject)
+    local total, step = add, string.format('%.0f', counter.step)
+    for _, pair in ipairs(pairs_held) do
+        total = total + tonumber(pair[2])
     end
     total = math.min(total, LARGEST)
     if counter.most >= 0 and total > counter.most then
         return total
     end
-    local value = math.min((here and tonumber(here) or 0) + add, LARGEST)
-    return write(counter, subject, here, string.format('%.0f', value)) and total or FULL
+    local last = pairs_held[#pairs_held]
+    if last and last[1] == step then
+        last[2] = string.format('%.0f', math.min(tonumber(last[2]) + add, LARGEST))
+    else
+        pairs_held[#pairs_held + 1] = { step, string.format('%.0f', add) }
+    end
+    return write(counter, subject, pairs_held, where) and total or FULL
 end
 
 local function different(counter, subject, card)
-    local seen, total = { [card] = true }, 1
-    local here, here_count, is_here = redis.call('HGET', counter.keys[0], subject), 0, false
-    for back = 0, STEPS do
-        local held = back == 0 and here or back > 0 and redis.call('HGET', counter.keys[back], subject)
-        for name in string.gmatch(held or '', '%S+') do
-            if back == 0 then
-                here_count, is_here = here_count + 1, is_here or name == card
-            end
-            if not seen[name] then
-                seen[name], total = true, total + 1
-            end
+    local pairs_held, where = held(counter, subject)
+    for i, pair in ipairs(pairs_held) do
+        if pair[2] == card then
+            table.remove(pairs_held, i)
+            break
         end
     end
-    total = math.min(total, counter.cards)
-    -- Once a step holds as many as are told apart, more of them change no answer.
-    if is_here or here_count >= counter.cards or (counter.most >= 0 and total > counter.most) then
+    pairs_held[#pairs_held + 1] = { string.format('%.0f', counter.step), card }
+    local total = math.min(#pairs_held, counter.cards)
+    if counter.most >= 0 and total > counter.most then
         return total
     end
-    return write(counter, subject, here, here and here .. ' ' .. card or card) and total or FULL
+    -- More cards than are told apart change no answer: the one that was seen longest ago leaves the window first.
+    if #pairs_held > counter.cards then
+        table.remove(pairs_held, 1)
+    end
+    return write(counter, subject, pairs_held, where) and total or FULL
 end
 
 local function answered(kept)

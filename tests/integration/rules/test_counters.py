@@ -27,7 +27,7 @@ COUNTERS = [
     counter("cards", window_ms=600_000, cards=3, id_="a6"),
     counter("cards", window_ms=40, most=1, cards=2, id_="a7"),
 ]
-ENTRIES = 6
+ENTRIES = 3
 
 
 @pytest.fixture

@@ -15,11 +15,17 @@ from aegis_worker.matching.conditions import Condition
 from aegis_worker.rules.fields import FIELDS, Asked
 from aegis_worker.rules.judge import Counted, asks_of, findings_of, met_so_far
 from aegis_worker.rules.rule import RulesConfig
+from aegis_worker.rules.velocity import Ask
+
+
+def asks(config: RulesConfig, one: Asked) -> list[Ask]:
+    """What the counters are asked."""
+    return asks_of(met_so_far(config, one, DISGUISE.asking(one)))
 
 
 def found(config: RulesConfig, one: Asked, *values: int, failed: str | None = None) -> tuple[Finding, ...]:
     """What the rules find where the counters, in the order of the rules, come to these numbers."""
-    met = met_so_far(config, one, DISGUISE.ask)
+    met = met_so_far(config, one, DISGUISE.asking(one))
     counted = {ask.counter.id: value for ask, value in zip(asks_of(met), values, strict=False)}
     return findings_of(config, met, Counted(counted, failed))
 
@@ -123,8 +129,8 @@ def test_gte_is_met_at_its_number() -> None:
 
 def test_counters_are_asked_about_payments_that_meet_the_other_conditions_only() -> None:
     config = rules(a_rule(amount("gt", 5000), velocity("card.count", 5)))
-    assert asks_of(met_so_far(config, asked(), DISGUISE.ask)) == []
-    assert len(asks_of(met_so_far(config, asked(amount=Money(5001, "USD")), DISGUISE.ask))) == 1
+    assert asks(config, asked()) == []
+    assert len(asks(config, asked(amount=Money(5001, "USD")))) == 1
 
 
 def test_a_payment_without_what_is_counted_meets_no_velocity_even_where_redis_is_lost() -> None:
@@ -198,7 +204,7 @@ def test_names_in_the_counters_say_nothing_of_who_pays_and_differ_by_mode_and_cu
     for mode in ("live", "test"):
         for currency in ("USD", "EUR"):
             one = asked(PAYER, mode=mode, amount=Money(5, currency))
-            for ask in asks_of(met_so_far(config, one, DISGUISE.ask)):
+            for ask in asks(config, one):
                 subjects.add(ask.subject)
                 assert "asha" not in ask.subject
                 assert "203" not in ask.subject
@@ -216,7 +222,7 @@ def test_names_in_the_counters_say_nothing_of_who_pays_and_differ_by_mode_and_cu
 )
 def test_an_ipv6_address_counts_as_its_network(one: str, other: str, same: bool) -> None:
     config = rules(a_rule(velocity("ip.count", 5)))
-    first, second = (asks_of(met_so_far(config, asked({"ip": ip}), DISGUISE.ask))[0] for ip in (one, other))
+    first, second = (asks(config, asked({"ip": ip}))[0] for ip in (one, other))
     assert (first.subject == second.subject) is same
 
 
