@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from aegis_worker.domain.accepting import Key
 from aegis_worker.domain.modes import Owner
+from aegis_worker.domain.screening import reason_in_words
 from aegis_worker.errors import AegisError, HookFailed, HookRefused, IdempotencyInProgress
 from aegis_worker.hooks import Customer, Hooks, Point, RawBody, Said, Validating
 from aegis_worker.hooks.facts import facts_of_terms
@@ -140,4 +141,5 @@ def _refusal(said: Sequence[Said]) -> Refusal:
 
 def _errors(said: Said) -> Iterator[dict[str, str]]:
     for problem in said.answer or ():
-        yield {"pointer": problem.pointer, "code": problem.code, "detail": problem.detail}
+        detail = reason_in_words(problem.detail)
+        yield {"pointer": problem.pointer, "code": problem.code, "detail": detail}
