@@ -28,6 +28,19 @@ from .gateways import calls_at_once, configured_routing
 from .vault import settling
 
 
+def policy_of(settings: Settings) -> Policy:
+    """How often and how long to try, as it is set."""
+    return Policy(
+        max_attempts=settings.max_attempts,
+        verify_ladder_s=settings.verify_ladder_s,
+        poison_cap=settings.poison_cap,
+        late_charge=settings.late_charge_policy,
+        recheck_after_s=settings.recheck_ladder_s[0],
+        route_wait_s=settings.route_wait_s,
+        payer_wait_s=settings.payer_wait_s,
+    )
+
+
 def pipeline_parts(
     settings: Settings,
     database: Database,
@@ -51,15 +64,7 @@ def pipeline_parts(
         locks=PaymentLocks(redis, token=name),
         gates=gates,
         routing=book.current,
-        policy=Policy(
-            max_attempts=settings.max_attempts,
-            verify_ladder_s=settings.verify_ladder_s,
-            poison_cap=settings.poison_cap,
-            late_charge=settings.late_charge_policy,
-            recheck_after_s=settings.recheck_ladder_s[0],
-            route_wait_s=settings.route_wait_s,
-            payer_wait_s=settings.payer_wait_s,
-        ),
+        policy=policy_of(settings),
         hint=hints.notify,
         worker=name,
         lease_s=settings.lease_s,

@@ -52,13 +52,11 @@ class Charge:
         if not left:
             return
         rows = world.rows.value
-        asked = explorer.once("ask", (world.rows.number,), lambda: explorer.rows(ask_now(rows, 0.0)))
+        asked = explorer.once(("ask", world.rows.number), lambda: explorer.rows(ask_now(rows, 0.0)))
         if asked is not world.rows:
             yield Step(Move("ask", "merchant"), 1, world._replace(rows=asked))
         if _may_be_cancelled(rows) and explorer.configuration.options.get("cancel"):
-            cancelled = explorer.once(
-                "cancel", (world.rows.number,), lambda: explorer.rows(cancel(rows, 0.0))
-            )
+            cancelled = explorer.once(("cancel", world.rows.number), lambda: explorer.rows(cancel(rows, 0.0)))
             yield Step(Move("cancel", "merchant"), 1, world._replace(rows=cancelled))
 
     def is_at_rest(self, world: World) -> bool:
@@ -92,8 +90,7 @@ def rechecks(explorer: Explorer, world: World, left: int) -> Iterator[Step]:
     if not due or world.is_awake:
         return
     if not explorer.once(
-        "detect",
-        (world.rows.number, *(ledger.number for ledger in world.ledgers)),
+        ("detect", world.rows.number, *(ledger.number for ledger in world.ledgers)),
         lambda: (needs_detection(rows, [ledger.value for ledger in world.ledgers]),),
     )[0]:
         return
@@ -109,7 +106,7 @@ def rechecks(explorer: Explorer, world: World, left: int) -> Iterator[Step]:
 def _rechecked(explorer: Explorer, world: World, row: AttemptRow, left: int) -> Iterator[Step]:
     configuration, rows, attempt = explorer.configuration, world.rows.value, row.attempt
     setup = configuration.gateway(attempt.gateway)
-    number = configuration.gateways.index(setup)
+    number = configuration.position(attempt.gateway)
     query = StatusQuery(
         Operation(attempt.operation),
         attempt.gateway_key,

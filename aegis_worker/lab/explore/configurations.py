@@ -1,36 +1,87 @@
-"""The configurations that are explored unless another is given, by name."""
+"""The configurations that are explored unless another is given, by name. Gateway b takes the payment where a does not."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
 
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.pipeline.work import Policy
 
 from . import charge as _charge  # noqa: F401
-from .setups import Configuration, GatewaySetup, able
+from .setups import NEVER_S, TERMS, Configuration, GatewaySetup, able
 
+# A ladder that ends within a lookable time and outlives the window in which absence is proved, and the keys.
 POLICY = Policy(
     max_attempts=3,
     verify_ladder_s=(10.0, 30.0, 60.0, 120.0, 300.0),
     poison_cap=5,
     payer_wait_s=90.0,
 )
-_P = (Operation.PROCESS,)
-_IAP = (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS)
-_B = GatewaySetup("b", able(*_P))
+_I, _A, _P = Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS
+_B = GatewaySetup("b", able(_P))
 
 
-def _of_charge(name: str, about: str, first: GatewaySetup) -> Configuration:
-    return Configuration(name, about, "charge", (first, _B), POLICY)
+def _charges(name: str, about: str, first: GatewaySetup, **options: bool) -> Configuration:
+    return Configuration(name, about, "charge", (first, _B), POLICY, options=options)
 
 
-CONFIGURATIONS = {
-    one.name: one
-    for one in (
-        _of_charge("one-step", "a in one step, with keys", GatewaySetup("a", able(*_P))),
-        _of_charge("no-keys", "a in one step, without keys", GatewaySetup("a", able(*_P, keys_s=0))),
-        _of_charge("three-steps", "a in three steps, with keys", GatewaySetup("a", able(*_IAP))),
-        _of_charge(
-            "lagging", "a in one step, whose look-ups lag", GatewaySetup("a", able(*_P), look_ups="lagging")
-        ),
-    )
-}
+def _held(configuration: Configuration) -> Configuration:
+    return replace(configuration, terms=replace(TERMS, capture_method="manual"))
+
+
+_OF_CHARGE = (
+    _charges("one-step", "one step, with keys", GatewaySetup("a", able(_P))),
+    _charges("no-keys", "one step, without keys", GatewaySetup("a", able(_P, keys_s=0))),
+    _charges("two-steps", "two steps, with keys", GatewaySetup("a", able(_I, _P))),
+    _charges("two-steps-no-keys", "two steps, without keys", GatewaySetup("a", able(_I, _P, keys_s=0))),
+    _charges("three-steps", "three steps, with keys", GatewaySetup("a", able(_I, _A, _P))),
+    _charges(
+        "three-steps-no-keys", "three steps, without keys", GatewaySetup("a", able(_I, _A, _P, keys_s=0))
+    ),
+    _charges("lagging", "one step; look-ups lag", GatewaySetup("a", able(_P), look_ups="lagging")),
+    _charges(
+        "lagging-no-keys",
+        "one step, without keys; look-ups lag",
+        GatewaySetup("a", able(_P, keys_s=0), look_ups="lagging"),
+    ),
+    _charges("lagging-steps", "two steps; look-ups lag", GatewaySetup("a", able(_I, _P), look_ups="lagging")),
+    _charges(
+        "no-look-ups",
+        "one step; can't be asked, tells by events",
+        GatewaySetup("a", able(_P, look_ups=False)),
+    ),
+    _charges(
+        "no-look-ups-no-keys",
+        "one step, without keys; can't be asked",
+        GatewaySetup("a", able(_P, keys_s=0, look_ups=False)),
+    ),
+    _charges(
+        "never-absent",
+        "one step; look-ups lag for ever, so absence is never proved",
+        GatewaySetup("a", able(_P, window_s=NEVER_S), look_ups="lagging"),
+    ),
+    _charges(
+        "decides-later",
+        "one step; may leave a charge pending",
+        GatewaySetup("a", able(_P), decides_later=True),
+    ),
+    _charges("payer", "one step; may send the payer away", GatewaySetup("a", able(_P), payer=True)),
+    _charges(
+        "payer-no-close",
+        "one step; may send the payer away, and nothing can be cancelled there",
+        GatewaySetup("a", able(_P, closes=False), payer=True),
+    ),
+    _charges(
+        "payer-steps", "two steps; may send the payer away", GatewaySetup("a", able(_I, _P), payer=True)
+    ),
+    _charges("cancelled", "two steps; the merchant may cancel", GatewaySetup("a", able(_I, _P)), cancel=True),
+    _held(_charges("held", "one step, funds are held", GatewaySetup("a", able(_P)))),
+    _held(
+        _charges(
+            "held-no-keys", "one step, without keys, funds are held", GatewaySetup("a", able(_P, keys_s=0))
+        )
+    ),
+)
+CONFIGURATIONS: Mapping[str, Configuration] = {one.name: one for one in _OF_CHARGE}

@@ -46,7 +46,16 @@ def of_rows(rows: Rows) -> bytes:
 
 def of_ledger(ledger: Ledger) -> bytes:
     """Of what a gateway knows."""
-    return digest((ledger.name, ledger.entries, ledger.kept, ledger.on_its_way, sorted(ledger.closed)))
+    return digest(
+        (
+            ledger.name,
+            ledger.entries,
+            ledger.kept,
+            ledger.on_its_way,
+            sorted(ledger.closed),
+            ledger.mute_until,
+        )
+    )
 
 
 def of_hand(hand: Hand) -> bytes:

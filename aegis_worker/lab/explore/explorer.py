@@ -6,18 +6,14 @@ nothing of one exploration reaches the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from aegis_worker.pipeline.work import Answer, Ask
-
 from . import digests
-from .asking import recheck_now
 from .claiming import begin, claim, hand_back, is_due, is_suspicious
-from .fates import Fate, fates_of_call, fates_of_look_up
-from .hands import LATENCY_MS, Branch, Hand, decided, may_leave, settled, too_late
+from .hands import Hand
 from .jumps import jumps
 from .ledger import Ledger, passed
 from .moments import rows_later
@@ -25,13 +21,15 @@ from .moves import Move, Step
 from .rows import Rows
 from .scenarios import scenario_of
 from .setups import EPOCH_S, Configuration
+from .working import works
 from .world import Part, Parts, World
-from .writes import Written, writes
 
 T = TypeVar("T")
-STALE = "a call that was frozen after its last look at the clock"
 _WORKERS = 2
 _LOCK_S = 1.0
+NAMES = tuple(f"worker {number}" for number in range(1, _WORKERS + 1))
+_WAKES, _CRASHES, _FREEZES = ([Move(kind, name) for name in NAMES] for kind in ("wake", "crash", "freeze"))
+_CLAIMS, _LOCKED = [Move("claim", name) for name in NAMES], Move("lock")
 
 
 class Explorer:
@@ -52,7 +50,7 @@ class Explorer:
 
     def steps(self, world: World, left: int) -> list[Step]:
         """Every move that costs `left` faults or fewer."""
-        steps = [step for step in self._steps(world, left) if step.cost <= left]
+        steps = list(self._steps(world, left))
         steps += self.scenario.steps(self, world, left)
         return steps
 
@@ -64,143 +62,52 @@ class Explorer:
         """The part of worlds that this ledger is."""
         return self._ledgers.of(ledger)
 
-    def once(self, name: str, numbers: tuple[Any, ...], compute: Callable[[], T]) -> T:
-        """What was computed for these parts before, or is now."""
-        place = (name, *numbers)
+    def hand(self, hand: Hand) -> Part[Hand]:
+        """The part of worlds that this worker's hand is."""
+        return self._hands.of(hand)
+
+    def once(self, place: tuple[Any, ...], compute: Callable[[], T]) -> T:
+        """What was computed for this before, or is now. `place`: a name, and the numbers of what it depends on."""
         found = self._memo.get(place)
         if found is None:
             found = self._memo[place] = compute()
         return found
 
     def _steps(self, world: World, left: int) -> Iterator[Step]:
+        awake = 0
         for place, (hand, _) in enumerate(world.hands):
             if hand.value.asleep:
-                awake = replace(hand.value, asleep=False)
-                yield Step(Move("wake", _name(place)), 0, self._with_hand(world, place, awake))
+                yield Step(_WAKES[place], 0, self.with_hand(world, place, self._woken(hand)))
                 continue
-            yield from self._works(world, place)
+            awake += 1
+            yield from works(self, world, place, left)
             if left:
-                yield Step(Move("crash", _name(place)), 1, self._with_hand(world, place, None))
+                yield Step(_CRASHES[place], 1, self.with_hand(world, place, None))
                 yield from self._freezes(world, place)
-        yield from self._claims(world)
-        if not world.is_awake:
+        yield from self._claims(world, left)
+        if not awake:
             yield from self._passes(world, left)
 
-    def _works(self, world: World, place: int) -> Iterator[Step]:
-        hand, clock = world.hands[place]
-        yield from _ON[hand.value.point](self, world, place, hand, clock)
-
-    def _decides(self, world: World, place: int, hand: Part[Hand], clock: float) -> Iterator[Step]:
-        branches = self.once(
-            "decide",
-            (hand.number, clock),
-            lambda: self._distinct(decided(hand.value, self.configuration, clock)),
-        )
-        yield from self._branches("decide", world, place, branches)
-
-    def _settles(self, world: World, place: int, hand: Part[Hand], clock: float) -> Iterator[Step]:
-        branches = self.once(
-            "settle",
-            (hand.number, clock),
-            lambda: self._distinct(settled(hand.value, self.configuration, clock)),
-        )
-        yield from self._branches("settle", world, place, branches)
-
-    def _distinct(self, branches: Iterator[Branch]) -> list[tuple[Branch, Part[Hand] | None]]:
-        """The branches that differ, the cheapest of its kind each."""
-        found: dict[tuple[int, tuple[int, ...]], tuple[Branch, Part[Hand] | None]] = {}
-        for branch in branches:
-            part = None if branch.hand is None else self._hands.of(branch.hand)
-            place = (-1 if part is None else part.number, branch.charges)
-            if place not in found or branch.cost < found[place][0].cost:
-                found[place] = (branch, part)
-        return list(found.values())
-
-    def _branches(
-        self, kind: str, world: World, place: int, branches: Sequence[tuple[Branch, Part[Hand] | None]]
-    ) -> Iterator[Step]:
-        for branch, part in branches:
-            after = self._with_part(world, place, part)
-            if branch.charges:
-                heard = recheck_now(after.rows.value, branch.charges, 0.0)
-                after = after._replace(rows=self._rows.of(heard))
-            yield Step(Move(kind, _name(place), branch.how), branch.cost, after)
-
-    def _writes(self, world: World, place: int, hand: Part[Hand], clock: float) -> Iterator[Step]:
-        def compute() -> list[tuple[Written, Part[Rows], Part[Hand] | None]]:
-            return [
-                (
-                    one,
-                    self._rows.of(one.rows),
-                    None if one.branch.hand is None else self._hands.of(one.branch.hand),
-                )
-                for one in writes(hand.value, world.rows.value, self.configuration, clock)
-            ]
-
-        for one, rows, part in self.once("write", (hand.number, clock, world.rows.number), compute):
-            after = self._with_part(world._replace(rows=rows), place, part)
-            yield Step(Move("write", _name(place), one.branch.how), one.branch.cost, after, one.wrong)
-
-    def _checks(self, world: World, place: int, hand: Part[Hand], clock: float) -> Iterator[Step]:
-        def compute() -> Part[Hand] | None:
-            one = hand.value
-            if may_leave(one, self.configuration, clock):
-                return self._hands.of(replace(one, point="call", asked_at=clock))
-            too_late(one, self.configuration, clock)
-            return None
-
-        part = self.once("check", (hand.number, clock), compute)
-        how = "too late to send" if part is None else "in time"
-        yield Step(Move("check", _name(place), how), 0, self._with_part(world, place, part))
-
-    def _calls(self, world: World, place: int, hand: Part[Hand], clock: float) -> Iterator[Step]:
-        one = hand.value
-        number = self._position(one.holding.work.subject.gateway)
-        before = world.ledgers[number]
-
-        def compute() -> list[tuple[Fate, Part[Ledger], Part[Hand]]]:
-            found = []
-            for fate in self._fates(one, before.value):
-                looked_up = isinstance(one.step, Ask)
-                answer = Answer(fate.outcome, LATENCY_MS, looked_up, one.asked_at)
-                after = replace(one, point="answered", answer=answer, asked_at=0.0, is_stale=False)
-                found.append((fate, self._ledgers.of(fate.ledger), self._hands.of(after)))
-            return found
-
-        for fate, ledger, part in self.once("call", (hand.number, before.number), compute):
-            ledgers = tuple(
-                ledger if place_ == number else known for place_, known in enumerate(world.ledgers)
-            )
-            marks = [fate.mark] if fate.mark else []
-            if one.is_stale and not isinstance(one.step, Ask):
-                marks.append(STALE)
-            after = self._with_part(world._replace(ledgers=ledgers), place, part)
-            if marks:
-                after = after._replace(marks=tuple(sorted({*world.marks, *marks})))
-            yield Step(Move("call", _name(place), fate.how), fate.cost, after)
-
-    def _fates(self, hand: Hand, ledger: Ledger) -> Iterator[Fate]:
-        setup, step = self.configuration.gateway(ledger.name), hand.step
-        if isinstance(step, Ask):
-            return fates_of_look_up(ledger, setup, step.query)
-        return fates_of_call(ledger, setup, step.request)
-
-    def _position(self, gateway: str) -> int:
-        return next(place for place, setup in enumerate(self.configuration.gateways) if setup.name == gateway)
+    def _woken(self, hand: Part[Hand]) -> Part[Hand]:
+        return self.once(("wake", hand.number), lambda: self._hands.of(replace(hand.value, asleep=False)))
 
     def _freezes(self, world: World, place: int) -> Iterator[Step]:
-        hand = world.hands[place][0].value
-        is_stale = hand.is_stale or hand.point == "call"
-        frozen = self._with_hand(world, place, replace(hand, asleep=True, is_stale=is_stale))
-        yield Step(Move("freeze", _name(place)), 1, frozen)
-        if sum(not other.value.asleep for other, _ in world.hands) == 1:
-            slept = self._with_hand(world, place, replace(hand, is_stale=is_stale))
-            for jump in jumps(world, self.configuration):
-                yield Step(Move("sleep", _name(place), s=jump), 1, self.later(slept, jump))
+        hand = world.hands[place][0]
 
-    def _claims(self, world: World) -> Iterator[Step]:
-        job = world.rows.value.job
-        if len(world.hands) == _WORKERS or not is_due(job, 0.0):
+        def compute() -> tuple[Part[Hand], Part[Hand]]:
+            is_stale = hand.value.is_stale or hand.value.point == "call"
+            slept = replace(hand.value, is_stale=is_stale)
+            return self._hands.of(replace(slept, asleep=True)), self._hands.of(slept)
+
+        frozen, slept = self.once(("freeze", hand.number), compute)
+        yield Step(_FREEZES[place], 1, self.with_hand(world, place, frozen))
+        if sum(not other.value.asleep for other, _ in world.hands) == 1:
+            sleeps = self.with_hand(world, place, slept)
+            for jump in jumps(world, self.configuration):
+                yield Step(Move("sleep", NAMES[place], s=jump), 1, self.later(sleeps, jump))
+
+    def _claims(self, world: World, left: int) -> Iterator[Step]:
+        if len(world.hands) == _WORKERS or not is_due(world.rows.value.job, 0.0):
             return
         floor = max((hand.value.job.lease_epoch for hand, _ in world.hands), default=0)
 
@@ -214,19 +121,21 @@ class Explorer:
             back = hand_back(claimed_rows, claimed, delay_s=_LOCK_S, now=0.0)
             return self._rows.of(claimed_rows), self._hands.of(Hand("claimed", claimed)), self._rows.of(back)
 
-        rows, part, back = self.once("claim", (world.rows.number, floor), compute)
+        rows, part, back = self.once(("claim", world.rows.number, floor), compute)
         hands = (*world.hands, (part, 0.0))
-        yield Step(Move("claim", _name(len(world.hands))), 0, world._replace(rows=rows, hands=hands))
-        yield Step(Move("lock"), 1, world._replace(rows=back))
+        after = World(rows, world.ledgers, hands, world.marks)
+        yield Step(_CLAIMS[len(world.hands)], 0, after, _too_early(world.rows.value))
+        if left:
+            yield Step(_LOCKED, 1, World(back, world.ledgers, world.hands, world.marks))
 
     def _passes(self, world: World, left: int) -> Iterator[Step]:
         job = world.rows.value.job
         due_in_s = None
         if job is not None and job.status != "review":
             due_in_s = max(job.run_at, job.lease_until + 1.0 if job.status == "running" else 0.0)
-        is_waiting = due_in_s is not None and (due_in_s <= 0 or bool(world.hands))
         if due_in_s is not None and due_in_s > 0:
             yield Step(Move("time", s=due_in_s), 0, self.later(world, due_in_s))
+        is_waiting = due_in_s is not None and due_in_s <= 0
         if left and (is_waiting or world.hands):
             for jump in jumps(world, self.configuration):
                 yield Step(Move("late", s=jump), 1, self.later(world, jump))
@@ -234,33 +143,36 @@ class Explorer:
     def later(self, world: World, by_s: float) -> World:
         """The world after so many seconds in which nobody did anything."""
         rows = self.once(
-            "rows later", (world.rows.number, by_s), lambda: self._rows.of(rows_later(world.rows.value, by_s))
+            ("rows", world.rows.number, by_s), lambda: self._rows.of(rows_later(world.rows.value, by_s))
         )
-        ledgers = tuple(
-            self.once(
-                "ledger later",
-                (ledger.number, by_s),
-                lambda ledger=ledger: self._ledgers.of(passed(ledger.value, by_s)),  # type: ignore[misc]
-            )
-            for ledger in world.ledgers
-        )
+        ledgers = tuple(self._ledger_later(ledger, by_s) for ledger in world.ledgers)
         hands = tuple((hand, clock + by_s) for hand, clock in world.hands)
         return World(rows, ledgers, hands, world.marks)
 
-    def _with_hand(self, world: World, place: int, hand: Hand | None) -> World:
-        return self._with_part(world, place, None if hand is None else self._hands.of(hand))
-
-    def _with_part(self, world: World, place: int, part: Part[Hand] | None) -> World:
-        before, after = world.hands[:place], world.hands[place + 1 :]
-        if part is not None:
-            return world._replace(hands=(*before, (part, world.hands[place][1]), *after))
-        hands = (*before, *after)
-        if hands:
-            return world._replace(hands=hands)
-        rows = self.once(
-            "forget", (world.rows.number,), lambda: self._rows.of(_renumbered(world.rows.value, 0))
+    def _ledger_later(self, ledger: Part[Ledger], by_s: float) -> Part[Ledger]:
+        return self.once(
+            ("ledger", ledger.number, by_s), lambda: self._ledgers.of(passed(ledger.value, by_s))
         )
-        return world._replace(rows=rows, hands=())
+
+    def with_hand(self, world: World, place: int, hand: Part[Hand] | None) -> World:
+        """The world in which this worker holds something else, or nothing any more."""
+        rows, ledgers, hands, marks = world
+        if hand is not None:
+            held = (hand, hands[place][1])
+            return World(rows, ledgers, (*hands[:place], held, *hands[place + 1 :]), marks)
+        if len(hands) > 1:
+            return World(rows, ledgers, (*hands[:place], *hands[place + 1 :]), marks)
+        return World(self._forgotten(rows), ledgers, (), marks)
+
+    def _forgotten(self, rows: Part[Rows]) -> Part[Rows]:
+        return self.once(("forget", rows.number), lambda: self._rows.of(_renumbered(rows.value, 0)))
+
+
+def _too_early(rows: Rows) -> tuple[str, ...]:
+    """D2: nobody claims what another worker may still be at work on."""
+    job = rows.job
+    is_held = job is not None and job.status == "running" and job.lease_until >= 0
+    return ("D2: it is claimed while the lease of another worker lasts",) if is_held else ()
 
 
 def _renumbered(rows: Rows, floor: int) -> Rows:
@@ -275,16 +187,3 @@ def _renumbered(rows: Rows, floor: int) -> Rows:
         outbox = rows.outbox - rows.payment.version + 1
         rows = replace(rows, payment=replace(rows.payment, version=1), outbox=outbox)
     return replace(rows, job=job)
-
-
-def _name(place: int) -> str:
-    return f"worker {place + 1}"
-
-
-_ON: dict[str, Any] = {
-    "claimed": Explorer._decides,
-    "write": Explorer._writes,
-    "check": Explorer._checks,
-    "call": Explorer._calls,
-    "answered": Explorer._settles,
-}

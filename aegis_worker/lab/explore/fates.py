@@ -36,6 +36,8 @@ SOFT, HARD, CLOSED = "issuer_unavailable", "stolen_card", "invalid_request"
 LOST = Unknown("no answer in time", kind=UnknownKind.ANSWER_TIMEOUT)
 ERROR = Unknown("HTTP 500", stored=True, kind=UnknownKind.HTTP_5XX)
 RETRY_AFTER_S = 20.0
+# Longer than the ladder of look-ups that is explored.
+_MUTE_S = 86_400.0
 # A call that comes later than any look-up can prove its absence: what is detected then, and given back.
 VERY_LATE = "later than the absence window"
 
@@ -186,8 +188,12 @@ def looked_up(
 ) -> Iterator[Fate]:
     """What a look-up may find of the entry that `find` finds."""
     can_be_asked = query.operation in setup.capabilities.look_ups
+    if can_be_asked and ledger.mute_until > 0:
+        yield Fate("look-ups are still down", 0, LOST, ledger)
+        return
     if can_be_asked:
         yield Fate("look-ups are down", 1, LOST, ledger)
+        yield Fate("look-ups are down for a day", 1, LOST, replace(ledger, mute_until=_MUTE_S))
     none = NotFound() if can_be_asked else Unknown("it can't be asked", kind=UnknownKind.NO_LOOK_UP)
     for before, arrived in arrivals(ledger):
         entry = find(arrived)

@@ -67,13 +67,16 @@ class OnItsWay(Struct, frozen=True):
 
 
 class Ledger(Struct, frozen=True):
-    """Everything that a gateway knows. `closed`: the hops that nothing can be charged for any more."""
+    """Everything that a gateway knows. `closed`: the hops that nothing can be charged for any more. `mute_until`: its
+    look-ups are down until then.
+    """
 
     name: str
     entries: tuple[Entry, ...] = ()
     kept: tuple[Kept, ...] = ()
     on_its_way: tuple[OnItsWay, ...] = ()
     closed: frozenset[int] = frozenset()
+    mute_until: float = 0.0
 
     def find(self, key: str, operation: Operation) -> Entry | None:
         """The latest call under the key."""
@@ -115,4 +118,5 @@ def passed(ledger: Ledger, by_s: float) -> Ledger:
         entries=tuple(replace(entry, at=entry.at - by_s) for entry in ledger.entries),
         kept=tuple(replace(kept, at=kept.at - by_s) for kept in ledger.kept),
         on_its_way=tuple(replace(one, until=one.until - by_s) for one in ledger.on_its_way),
+        mute_until=max(ledger.mute_until - by_s, 0.0),
     )

@@ -19,6 +19,10 @@ from aegis_worker.domain.entities import Entity
 from aegis_worker.domain.payment import Payment
 
 
+class Refused(Exception):
+    """A constraint of the tables refuses a change."""
+
+
 class JobRow(Struct, frozen=True):
     """The payment's open job."""
 
@@ -63,9 +67,9 @@ class Rows(Struct, frozen=True):
 def with_job(
     rows: Rows, operation: str, queue: str, now: float, request: Mapping[str, Any] | None = None
 ) -> Rows:
-    """The payment's next job. Raises AssertionError where one is open, as the unique index does."""
+    """The payment's next job. Raises Refused where one is open, as the unique index has it."""
     if rows.job is not None:
-        raise AssertionError("a payment has one open job")
+        raise Refused("a payment has one open job")
     made = rows.made + 1
     job = JobRow(f"job_{made}", operation, queue, now, request=request, made_at=now)
     return replace(rows, job=job, made=made)
@@ -88,7 +92,7 @@ def has_moved(rows: Rows, change: Change) -> bool:
 
 
 def written(rows: Rows, change: Change, *, lease_s: float, now: float) -> Rows:
-    """What `record.sql` writes of a change whose fence holds and whose payment has not moved."""
+    """What `record.sql` writes of a change whose fence holds and whose payment has not moved. Raises Refused."""
     if change.events:
         rows = replace(rows, payment=change.payment, outbox=rows.outbox + len(change.events))
     for answer in (change.answered, change.beside):
@@ -169,7 +173,7 @@ def _with_opened(rows: Rows, opened: OpenAttempt, lease_epoch: int, now: float) 
         (row.attempt.operation, row.attempt.number) == (opened.operation, opened.number)
         for row in rows.attempts
     ):
-        raise AssertionError("UNIQUE (payment, operation, number)")
+        raise Refused("UNIQUE (payment, operation, number)")
     attempt = Attempt(
         operation=opened.operation,
         number=opened.number,

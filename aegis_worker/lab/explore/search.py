@@ -1,25 +1,25 @@
 """Every life of a payment with at most so many faults, each moment of it once.
 
 Layer by layer, by the faults used so far: a moment that was reached with fewer faults has all the futures of the same
-moment reached with more. Of every moment its sixteen bytes are kept, by which move it was first reached, and where its
-moves lead, so that lives can be counted without being walked.
+moment reached with more. Within a layer by the number of moves, so that the first life that breaks something is a
+shortest. Moments from which only one thing can follow are not kept.
 """
 
 from __future__ import annotations
 
 import time
-from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from msgspec import Struct, field
 
 from .explorer import Explorer
+from .graph import ROOT, Graph, counted, in_order
 from .moves import Move, Step
 from .setups import Configuration
 from .world import World, key
 
-_ROOT = 0
-_NO_PARENT = 0xFFFFFFFF
+# How many moves may follow of which each is the only one; a life that goes on for longer without a choice has no end.
+_LONGEST_RUN = 1000
 
 
 class Found(Struct, frozen=True):
@@ -35,8 +35,9 @@ class Found(Struct, frozen=True):
 class Explored(Struct):
     """What was explored. `complete`: nothing was left out for the bound. `sequences`: lives, from beginning to end.
 
-    `ends`: how many moments at which a life may end, by how. `marked`: of these, those that no client can rule out.
-    `transitions`: moves that were looked at.
+    `states`: moments at which something is to be chosen. `ends`: how many of them may be the end, by how the payment
+    stands. `marked`: of these, ends that no client can rule out, which were judged by whether they are detected.
+    `transitions`: moves that were looked at. `depth`: the moves of the longest life.
     """
 
     configuration: str
@@ -51,155 +52,154 @@ class Explored(Struct):
     marked: int = 0
     ends: dict[str, int] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
-    cycle: list[Move] | None = None
-
-
-class Graph:
-    """The moments that were reached. Moves and worlds themselves are not kept, only numbers."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[bytes, int] = {}
-        self.parents = array("L")
-        self.by_move = array("L")
-        self.moves: list[Move] = []
-        self._move_numbers: dict[Move, int] = {}
-        self.edges = array("L")
-        self.first_edge: dict[int, tuple[int, int]] = {}
-        self.is_end = bytearray()
-
-    def reach(self, digest: bytes, parent: int, move: Move) -> tuple[int, bool]:
-        """The moment's number, and whether it is new."""
-        number = self.numbers.get(digest)
-        if number is not None:
-            return number, False
-        number = self.numbers[digest] = len(self.parents)
-        self.parents.append(parent)
-        self.by_move.append(self._number_of(move))
-        self.is_end.append(0)
-        return number, True
-
-    def expanded(self, number: int, edges: list[tuple[int, int]]) -> None:
-        """Where the moment's moves lead, each with its cost."""
-        begin = len(self.edges)
-        for child, cost in edges:
-            self.edges.append(child << 2 | cost)
-        self.first_edge[number] = (begin, len(self.edges))
-
-    def following(self, number: int) -> Iterator[tuple[int, int]]:
-        """The moments that follow, each with the cost of the move."""
-        begin, end = self.first_edge.get(number, (0, 0))
-        for place in range(begin, end):
-            edge = self.edges[place]
-            yield edge >> 2, edge & 3
-
-    def moves_to(self, number: int) -> list[Move]:
-        """The first way in which the moment was reached."""
-        moves = []
-        while number != _ROOT:
-            moves.append(self.moves[self.by_move[number]])
-            number = self.parents[number]
-        return moves[::-1]
-
-    def _number_of(self, move: Move) -> int:
-        number = self._move_numbers.get(move)
-        if number is None:
-            number = self._move_numbers[move] = len(self.moves)
-            self.moves.append(move)
-        return number
 
 
 class Search:
     """One exploration, which can be stopped and gone on with."""
 
     def __init__(self, configuration: Configuration, faults: int, *, most_found: int = 1) -> None:
-        self.explorer = Explorer(configuration)
         self.configuration, self.faults = configuration, faults
+        self.explorer = Explorer(configuration)
         self.graph = Graph()
-        self.layer = 0
+        self.layer = self.depth = 0
         self.explored = Explored(configuration.name, configuration.operation, faults)
         self._most_found = most_found
-        root = self.explorer.begin()
-        self.graph.reach(key(root), _NO_PARENT, Move("begin"))
-        self.now: list[tuple[int, World]] = [(_ROOT, root)]
-        self.next: list[tuple[int, World]] = []
+        root, self._before_choice = self._beginning()
+        self.graph.reach(key(root), ROOT, Move("begin"), 0)
+        # What is still to be looked at, by how many moves lead there: of this layer, and of the next.
+        self.now: dict[int, list[tuple[int, World]]] = {0: [(ROOT, root)]}
+        self.next: dict[int, list[tuple[int, World]]] = {}
+
+    def _beginning(self) -> tuple[World, int]:
+        world = self.explorer.begin()
+        return self._run_on(world, self.faults) or (world, 0)
 
     def run(
-        self, until: Callable[[], bool] = lambda: False, told: Callable[[int], None] | None = None
+        self, until: Callable[[], bool] = lambda: False, told: Callable[[int], None] = lambda states: None
     ) -> bool:
-        """Explore until all is, something is found, or `until()`; whether it is over."""
+        """Explore until all is, something is found, or `until()`; whether it is over. `told` is called with how many more
+        moments were looked at.
+        """
         begun = time.monotonic()
-        try:
-            return self._run(until, told)
-        finally:
-            self.explored.seconds += time.monotonic() - begun
-            self.explored.states = len(self.graph.numbers)
+        is_over = self._run(until, told)
+        if self.explored.complete and not self.explored.found:
+            self._count()
+        self.explored.seconds += time.monotonic() - begun
+        self.explored.states = len(self.graph)
+        return is_over
 
-    def _run(self, until: Callable[[], bool], told: Callable[[int], None] | None) -> bool:
-        count = 0
-        while True:
-            while self.now:
-                number, world = self.now.pop()
-                self._expand(number, world)
-                count += 1
-                if count & 0x3FF == 0:
-                    if told is not None:
-                        told(0x400)
+    def _run(self, until: Callable[[], bool], told: Callable[[int], None]) -> bool:
+        looked_at = 0
+        while self.now or self.next:
+            if not self.now:
+                self.now, self.next = self.next, {}
+                self.layer += 1
+            self.depth = min(self.now)
+            todo = self.now[self.depth]
+            while todo:
+                self._expand(*todo.pop())
+                looked_at += 1
+                if not looked_at & 0xFF:
+                    told(0x100)
                     if until():
                         return False
                 if len(self.explored.found) >= self._most_found:
                     return True
-            if not self.next:
-                self.explored.complete = True
-                return True
-            self.now, self.next = self.next, []
-            self.layer += 1
+            del self.now[self.depth]
+        self.explored.complete = True
+        return True
 
     def _expand(self, number: int, world: World) -> None:
-        graph, left = self.graph, self.faults - self.layer
+        left = self.faults - self.layer
         steps = self.explorer.steps(world, left)
-        edges: list[tuple[int, int]] = []
-        goes_on = wakes = False
+        self.explored.transitions += len(steps)
+        edges: list[tuple[int, int, int]] = []
         for step in steps:
             if step.wrong:
-                self._found(number, step)
+                self._found(number, step.wrong, step)
                 continue
-            if step.cost == 0:
-                goes_on = True
-                wakes = wakes or step.move.kind == "wake"
-            child, is_new = graph.reach(key(step.world), number, step.move)
-            edges.append((child, step.cost))
-            if is_new:
-                self._later(step.cost).append((child, step.world))
-        self.explored.transitions += len(steps)
-        graph.expanded(number, edges)
-        only_wakes = not any(step.cost == 0 and step.move.kind != "wake" for step in steps)
-        self._judge(number, world, goes_on=goes_on, only_wakes=only_wakes)
+            ahead = self._run_on(step.world, left - step.cost)
+            if ahead is None:
+                self._found(number, (f"no end: {_LONGEST_RUN} moves, each the only one",), step)
+                continue
+            after, run = ahead
+            digest = key(after)
+            child = self.graph.reach(digest, number, step.move, self.layer + step.cost)
+            if child is None:
+                child = self.graph.numbers[digest]
+            else:
+                queue = self.next if step.cost else self.now
+                queue.setdefault(self.depth + run + 1, []).append((child, after))
+            edges.append((child, run + 1, step.cost))
+        self.graph.expanded(number, edges)
+        self._judge(number, world, steps)
 
-    def _later(self, cost: int) -> list[tuple[int, World]]:
-        return self.now if cost == 0 else self.next
+    def _run_on(self, world: World, left: int) -> tuple[World, int] | None:
+        """On to the next moment at which something is to be chosen or judged, and over how many moves; None without end."""
+        for run in range(_LONGEST_RUN):
+            following = self._only_step(world, left)
+            if following is None:
+                return world, run
+            world = following.world
+        return None
 
-    def _judge(self, number: int, world: World, *, goes_on: bool, only_wakes: bool) -> None:
+    def _only_step(self, world: World, left: int) -> Step | None:
+        """What cannot but follow; None where there is something to be chosen or judged."""
+        if (left and world.hands) or self.explorer.scenario.is_at_rest(world):
+            return None  # a worker at work can always crash
+        steps = self.explorer.steps(world, left)
+        if len(steps) != 1 or steps[0].cost or steps[0].wrong:
+            return None
+        self.explored.transitions += 1
+        return steps[0]
+
+    def _judge(self, number: int, world: World, steps: list[Step]) -> None:
         scenario = self.explorer.scenario
+        goes_on = any(not step.cost for step in steps)
         if not goes_on:
             self.graph.is_end[number] = 1
-        if scenario.is_at_rest(world):
-            wrong = scenario.judge(self.explorer, world) if only_wakes or not world.marks else ()
+        if not scenario.is_at_rest(world):
             if not goes_on:
-                self._ended(world)
-        else:
-            wrong = () if goes_on else ("I2: nothing more happens, and the payment has not ended",)
+                self._found(number, ("I2: nothing more happens, and the payment has not ended",))
+            return
+        is_over = all(step.cost or step.move.kind == "wake" for step in steps)
+        wrong = scenario.judge(self.explorer, world) if is_over or not world.marks else ()
         if wrong:
-            self._found(number, None, wrong)
+            self._found(number, wrong)
+        elif not goes_on:
+            job, payment = world.rows.value.job, world.rows.value.payment
+            name = payment.state.value if job is None else f"{payment.state.value}, review"
+            self.explored.ends[name] = self.explored.ends.get(name, 0) + 1
+            self.explored.marked += bool(world.marks)
 
-    def _ended(self, world: World) -> None:
-        rows = world.rows.value
-        name = "review" if rows.job is not None else rows.payment.state.value
-        self.explored.ends[name] = self.explored.ends.get(name, 0) + 1
-        self.explored.marked += bool(world.marks)
-
-    def _found(self, number: int, step: Step | None, wrong: tuple[str, ...] = ()) -> None:
+    def _found(self, number: int, wrong: tuple[str, ...], step: Step | None = None) -> None:
         moves = self.graph.moves_to(number)
-        if step is not None:
-            moves, wrong = [*moves, step.move], step.wrong
-        found = Found(self.configuration.name, self.configuration.operation, self.layer, moves, list(wrong))
-        self.explored.found.append(found)
+        self._tell([*moves, step.move] if step is not None else moves, wrong)
+
+    def _tell(self, chosen: list[Move], wrong: tuple[str, ...]) -> None:
+        name, operation = self.configuration.name, self.configuration.operation
+        moves = self._whole(chosen)
+        self.explored.found.append(Found(name, operation, self.layer, moves, list(wrong)))
+
+    def _whole(self, chosen: list[Move]) -> list[Move]:
+        """The moves with those between that could not but follow."""
+        moves: list[Move] = []
+        world, left, todo = self.explorer.begin(), self.faults, iter(chosen)
+        while len(moves) < _LONGEST_RUN:
+            step = self._only_step(world, left)
+            if step is None:
+                move = next(todo, None)
+                step = next((one for one in self.explorer.steps(world, left) if one.move == move), None)
+            if step is None:
+                break
+            moves.append(step.move)
+            world, left = step.world, left - step.cost
+        return moves
+
+    def _count(self) -> None:
+        order, on_a_cycle = in_order(self.graph)
+        if on_a_cycle is not None:
+            self._found(on_a_cycle, ("a cycle: without any fault it comes to this moment again and again",))
+            return
+        self.explored.sequences, longest = counted(self.graph, order, self.faults)
+        self.explored.depth = self._before_choice + longest

@@ -63,6 +63,10 @@ class Configuration(Struct, frozen=True):
         """The gateway of this name."""
         return next(one for one in self.gateways if one.name == name)
 
+    def position(self, name: str) -> int:
+        """The place of the gateway of this name."""
+        return next(place for place, one in enumerate(self.gateways) if one.name == name)
+
 
 def able(
     *steps: Operation,

@@ -18,7 +18,7 @@ from .asking import recheck_now
 from .claiming import excuse, hand_back
 from .hands import Branch, Hand, after_refusal, after_write
 from .moments import payment_later
-from .rows import Rows, has_fence, has_moved, written
+from .rows import Refused, Rows, has_fence, has_moved, written
 from .setups import Configuration
 
 # The reference of somebody else's charge, which another payment has.
@@ -61,7 +61,11 @@ def _write(hand: Hand, rows: Rows, configuration: Configuration, now_s: float) -
             back = hand_back(rows, hand.job, delay_s=_GIVE_BACK_S, now=0.0)
             return Written(Branch("the payment has moved", 0, None), back)
         change = on_top
-    after = written(rows, change, lease_s=configuration.lease_s, now=0.0)
+    try:
+        after = written(rows, change, lease_s=configuration.lease_s, now=0.0)
+    except Refused as refused:
+        # It is not given back, because the next worker would be refused as well: the lease ends, and its death counts.
+        return Written(Branch(f"refused: {refused}", 0, None), rows)
     own = replace(change, payment=payment_later(change.payment, -now_s))
     branch = after_write(hand, configuration, now_s, replace(held, change=own))
     return Written(branch, after, broken(rows, change))
