@@ -125,12 +125,16 @@ class Asked:
         self._fail(hook, end, why, took_us)
         return hook.breaker.cut_off(now_ns, is_probe=self._was_probe(hook))
 
-    def finish(self, why: str = "", running: Hook | None = None) -> None:
+    def finish(self, why: str = "", running: Hook | None = None, *, crowded_out: bool = False) -> None:
         """Tell whoever asked. The hooks that have said nothing have failed, because of `why`; `running` is still at it."""
         if self.is_over:
             return
         for hook in self.remaining():
-            self._fail(hook, End.UNASKED, "gave no answer in time" if hook is running else why, 0)
+            if hook is running:
+                self._fail(hook, End.UNASKED, "gave no answer in time", 0)
+            else:
+                self._count(hook, End.UNASKED, 0)
+                self._keep(Said(hook.name, None, why, 0.0, hook.policy, crowded_out))
         self.is_over = True
         for hook in [probed for probed in self._probes if probed is not running]:
             self._probes.remove(hook)

@@ -17,7 +17,8 @@ class Said(Struct, frozen=True):
 
     `hook`: its name, such as `our_shop:fraud_check`. `answer`: of the point's type (`points.ABOUT`), or None where it had
     nothing to say or failed. `failed`: why it gave no answer, in words without personal data ("timed out after 500 ms",
-    "raised KeyError", "its breaker is open"); `policy` says what holds then. `took_ms`: how long it ran.
+    "raised KeyError", "its breaker is open"); `policy` says what holds then. `took_ms`: how long it ran. `crowded_out`: it
+    failed only because other payments were before this one: asked again a moment later, it may well answer.
     """
 
     hook: str
@@ -25,6 +26,7 @@ class Said(Struct, frozen=True):
     failed: str | None
     took_ms: float
     policy: Policy
+    crowded_out: bool = False
 
 
 class Hooks(Protocol):
@@ -39,7 +41,9 @@ class Hooks(Protocol):
         """The hooks of this point, in the order in which they are asked."""
 
     def within_s(self, point: Point) -> float:
-        """How long all hooks of this point may take for one payment, in seconds: the sum of their limits, bounded."""
+        """How long to wait for all hooks of this point, in seconds. Where a merchant waits, the sum of their limits,
+        bounded; elsewhere payments may wait for each other too, and it is the bound.
+        """
 
     def begin(
         self, point: Point, context: Struct, done: Done, *, within_s: float, only: str | None = None

@@ -21,7 +21,7 @@ _KeyPath = tuple[str | int, ...]
 # The lowest and the highest value of each number.
 BOUNDS: Mapping[str, Mapping[str, tuple[int, int]]] = {
     "pool": {
-        "processes": (1, 32),
+        "processes": (1, 64),
         "memory_mb": (64, 65_536),
         "load_within_ms": (100, 120_000),
         "most_within_ms": (10, 30_000),
@@ -33,13 +33,13 @@ BOUNDS: Mapping[str, Mapping[str, tuple[int, int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class PoolConfig:
-    """The processes of one worker or API process. `processes`: how many ask at once; one more stands by.
+    """The processes of one worker or API process. `processes`: how many at most, and so how many hooks run at once.
 
     `memory_mb`: how much each may hold, in MiB. `load_within_ms`: how long plug-ins may take to be loaded.
-    `most_within_ms`: how long all hooks of a point may take for one payment, whatever their own limits add up to.
+    `most_within_ms`: how long all hooks of a point may take for one payment, with the time that it waits for a process.
     """
 
-    processes: int = 4
+    processes: int = 16
     memory_mb: int = 1024
     load_within_ms: int = 15_000
     most_within_ms: int = 5000

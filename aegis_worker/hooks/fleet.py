@@ -25,6 +25,8 @@ _S = 1_000_000_000
 _LONGEST_PAUSE_NS = 30 * _S
 _MODULE = f"{__package__}.loader"
 _FORK_WITHIN_NS = 10 * _S
+# One that was needed at a busy time and not since is ended.
+_IDLE_NS = 60 * _S
 
 Told = Callable[[Plugins | str], None]
 
@@ -77,6 +79,8 @@ class Fleet:
             dues.append(self._answers_by_ns)
         if self._ended:
             dues.append(time.monotonic_ns() + _S)
+        if len(idle := self.idle()) > 1:
+            dues.append(idle[-1].seen_ns + _IDLE_NS)
         return dues
 
     def watch(self, process: HookProcess) -> None:
@@ -86,7 +90,7 @@ class Fleet:
             self._selector.modify(process.socket, events, process)
 
     def keep_up(self, now_ns: int) -> None:
-        """Have plug-ins loaded, and one process more than are busy."""
+        """Have plug-ins loaded, and one more process where all are busy."""
         self._ended = [process for process in self._ended if process.poll() is None]
         if self._loader is None:
             if now_ns >= self._start_at_ns:
@@ -95,9 +99,8 @@ class Fleet:
             if now_ns >= self._answers_by_ns:
                 late = f"hooks take longer than {self._load_within_ns // 1_000_000} ms to load"
                 self._lost("the process that loads hooks does not fork" if self._has_loaded else late)
-        elif len(self.processes) < min(sum(bool(one.in_flight) for one in self.processes) + 1, self._most):
-            self._answers_by_ns = now_ns + _FORK_WITHIN_NS
-            self._order(Order())
+        else:
+            self._fit(now_ns)
 
     def hear(self) -> None:
         """What the loading process says."""
@@ -141,6 +144,14 @@ class Fleet:
         if self._control is not None:
             self._control.close()
 
+    def _fit(self, now_ns: int) -> None:
+        idle = self.idle()
+        if len(self.processes) < self._most and not idle:
+            self._answers_by_ns = now_ns + _FORK_WITHIN_NS
+            self._order(Order())
+        elif len(idle) > 1 and now_ns - idle[-1].seen_ns > _IDLE_NS:
+            self.end(idle[-1])
+
     def _start(self, now_ns: int) -> None:
         ours, theirs = socket.socketpair()
         try:
@@ -168,6 +179,7 @@ class Fleet:
         self._answers_by_ns = None
         if isinstance(told, Born):
             process = HookProcess(told.pid, socket.socket(fileno=fds[0]), Page(fds[1]))
+            process.seen_ns = time.monotonic_ns()
             os.close(fds[1])
             self.processes.append(process)
             self._selector.register(process.socket, selectors.EVENT_READ, process)

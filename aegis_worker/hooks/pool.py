@@ -18,7 +18,7 @@ from .asked import Asked, Hook
 from .asking import Done, Said
 from .config import Configured, HooksConfig, configured
 from .frames import LARGEST_CONTEXT, Begin, Plugins
-from .points import Point
+from .points import ABOUT, Point
 from .statistics import Reporter
 from .supervisor import Supervisor
 
@@ -75,9 +75,11 @@ class HookPool:
         return tuple(hook.name for hook in self._loaded().get(point, ()))
 
     def within_s(self, point: Point) -> float:
-        """The sum of their limits, at most `most_within_ms`. Raises ConfigurationError."""
-        sum_ms = sum(hook.timeout_ms for hook in self._loaded().get(point, ()))
-        return min(sum_ms, self._config.pool.most_within_ms) / 1000
+        """The sum of their limits where a merchant waits, and `most_within_ms` at most. Raises ConfigurationError."""
+        most_ms = self._config.pool.most_within_ms
+        if ABOUT[point].runs != "api":
+            return most_ms / 1000
+        return min(sum(hook.timeout_ms for hook in self._loaded().get(point, ())), most_ms) / 1000
 
     def begin(
         self, point: Point, context: Struct, done: Done, *, within_s: float, only: str | None = None
@@ -93,7 +95,9 @@ class HookPool:
         asked = Asked(point, hooks, encoded, until_ns, _never_raising(done))
         if not hooks:
             asked.finish()
-        elif not encoded or len(encoded) > LARGEST_CONTEXT:
+        elif not encoded:
+            asked.finish("was not asked: what it would be shown can't be sent")
+        elif len(encoded) > LARGEST_CONTEXT:
             asked.finish(f"was not asked: what it would be shown is more than {LARGEST_CONTEXT >> 10} KiB")
         else:
             self._running().put(asked)

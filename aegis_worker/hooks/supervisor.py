@@ -40,6 +40,8 @@ _TAKE_BACK_NS = 20 * _MS
 # A process that begins with none of its questions for so long is stuck, though no hook runs in it.
 _STUCK_NS = 10 * _S
 _MOST_RESTARTS = 3
+# More at once would open no breaker sooner, and each costs a process.
+_MOST_SUSPECTS = 4
 
 
 class Supervisor:
@@ -54,7 +56,7 @@ class Supervisor:
         load_within_ns: int,
         tell: Told,
     ) -> None:
-        self._suspects = max(1, processes - 1)
+        self._suspects = max(1, min(_MOST_SUSPECTS, processes - 1))
         self._arrived: list[Asked] = []
         self._lock, self._is_told, self._is_closing = threading.Lock(), False, False
         self._wake_in, self._wake_out = socket.socketpair()
@@ -154,7 +156,7 @@ class Supervisor:
             arrived, self._arrived, self._is_told = self._arrived, [], False
         for asked in arrived:
             if len(self._waiting) >= MOST:
-                asked.finish("was not asked: too many payments wait")
+                asked.finish("was not asked: too many payments wait", crowded_out=True)
                 continue
             heapq.heappush(self._until, (asked.until_ns, next(self._order), asked))
             self._waiting.put(asked)
@@ -253,7 +255,8 @@ class Supervisor:
         while self._until and (self._until[0][2].is_over or self._until[0][0] <= now_ns):
             asked = heapq.heappop(self._until)[2]
             if not asked.is_over:
-                asked.finish("was not asked in time: others were before it", self._running_of(asked))
+                why = "was not asked in time: others were before it"
+                asked.finish(why, self._running_of(asked), crowded_out=True)
 
     def _running_of(self, asked: Asked) -> Hook | None:
         for process in self._fleet.processes:

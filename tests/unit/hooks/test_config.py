@@ -45,7 +45,7 @@ def test_a_hook_has_what_its_table_says_and_the_lowest_priority_is_asked_first(t
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
-        ("[pool]\nprocesses = 0", 2, "processes must be a whole number from 1 to 32"),
+        ("[pool]\nprocesses = 0", 2, "processes must be a whole number from 1 to 64"),
         ("[pool]\n\nprocesses = true", 3, "processes must be a whole number"),
         ("[pool]\nmemory_mb = 1.5", 2, "memory_mb must be a whole number"),
         ("[breaker]\nopen_ms = 10\n", 2, "open_ms must be a whole number from 100"),
