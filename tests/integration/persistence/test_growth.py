@@ -22,6 +22,7 @@ from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.entities import EntityKind, EntityStatus
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.outcomes import Declined, Outcome, Unknown
+from aegis_worker.domain.reviews import REVIEW_KINDS
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateway_events.follow import FollowParts, follow
 from aegis_worker.gateways.requests import GatewayRequest
@@ -196,6 +197,7 @@ def lists(database: Database, payment_id: str) -> UseCases:
         **{
             f"jobs, {name}": partial(jobs, status=name) for name in ("queued", "running", "waiting", "review")
         },
+        **{f"jobs in review, {kind}": partial(jobs, review_kind=kind) for kind in REVIEW_KINDS},
     }
 
 
@@ -210,6 +212,7 @@ def looks(database: Database, payment_id: str) -> UseCases:
     return {
         "sweep": reading(lambda tx: due_by_queue(tx, limit=1000)),
         "reviews": reading(lambda tx: list_reviews(tx, limit=50)),
+        "fraud reviews": reading(lambda tx: list_reviews(tx, limit=50, kind="fraud")),
         "stuck": reading(lambda tx: list_stuck(tx, Thresholds(0, 0, 0, 0), limit=50)),
         "explain": reading(lambda tx: read_case_file(tx, Owner("m_1", "test"), payment_id)),
         "doctor": reading(
