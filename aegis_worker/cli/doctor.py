@@ -16,11 +16,13 @@ from aegis_worker.observability.logs import configure_logs
 from aegis_worker.persistence.compatibility import fit
 from aegis_worker.queries.gateway_reports import report_gateways
 from aegis_worker.redis_rights import is_refusal
+from aegis_worker.rules.book import RulesBook
 from aegis_worker.sealing.ring import KeyRing
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table
 from aegis_worker.wiring.chaos import chaos_plan
 from aegis_worker.wiring.installation import unread_variables
+from aegis_worker.wiring.rules import configured_rules
 from aegis_worker.wiring.worker import Worker, build_worker
 
 from . import (
@@ -30,6 +32,7 @@ from . import (
     checks_gateways,
     checks_hooks,
     checks_redis,
+    checks_rules,
     checks_sealing,
     checks_unverified,
     checks_vault,
@@ -152,6 +155,7 @@ def _database_checks(parts: Worker) -> Iterator[Check]:
             _BROKEN_CHECK,
             lambda: checks_gateways.routing_version(parts.pipeline.routing()),
         )
+        yield from guarded("rules", _BROKEN_CHECK, lambda: _rules_checks(parts))
 
 
 def _look(parts: Worker, look: Callable[[Connection], Iterable[Check]]) -> list[Check]:
@@ -162,6 +166,11 @@ def _look(parts: Worker, look: Callable[[Connection], Iterable[Check]]) -> list[
 
 def _breaker_checks(parts: Worker) -> Iterable[Check]:
     return checks_gateways.breakers(report_gateways(parts.database, parts.gateways, parts.monitor))
+
+
+def _rules_checks(parts: Worker) -> Iterable[Check]:
+    book = RulesBook(parts.database, configured_rules(parts.settings))
+    return checks_rules.rules_version(book.current())
 
 
 def _redis_checks(parts: Worker) -> Iterator[Check]:

@@ -15,6 +15,7 @@ from aegis_worker.settings import Settings, load_settings, unknown_variables
 from .chaos import chaos_plan
 from .gateways import close_gateways, configured_gateways, configured_routing
 from .hooks import installed_hooks
+from .rules import configured_rules
 from .vault import refuse_unfit_vault
 from .worker import build_worker
 
@@ -22,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def check_installation(*, for_worker: bool = False) -> Settings:
-    """Check settings, gateways.toml, routing.toml, hooks.toml, hooks, and whether they fit together; returns the settings.
+    """Check settings, the files of gateways, routing, rules and hooks, and whether they fit together; returns the settings.
 
     `for_worker`: also check what only processes that work on payments need. Opens no connection but to the stores of the
     card vault, where it is on. Logs a line for each variable that nothing reads. Raises ConfigurationError.
@@ -31,6 +32,7 @@ def check_installation(*, for_worker: bool = False) -> Settings:
     check_crash_point(settings.environment)
     gateways = configured_gateways(settings)
     configured_routing(settings, gateways)
+    configured_rules(settings)
     chaos_plan(settings)
     close_gateways(gateways)
     if not for_worker:

@@ -17,6 +17,7 @@ from support.payments import accept_one
 from support.sandbox_process import API_KEY, Sandbox, eventually, running_sandbox
 
 from aegis_worker.persistence.database import Database
+from aegis_worker.persistence.rules_versions import VERSIONS
 from aegis_worker.sealing.keys import SealingKey
 from aegis_worker.sealing.ring import KeyRing
 
@@ -322,6 +323,15 @@ def test_a_routing_version_that_can_not_be_used_here_is_a_warning(
     (tmp_path / "gateways.toml").write_text('[gateways.sandbox_a]\nadapter = "null"\n')
     monkeypatch.setenv("AEGIS_CONFIG_DIR", str(tmp_path))
     finding = found(aegis("doctor", "--json"))["routing version"]
+    assert (finding["verdict"], "version 1 can't be used here" in finding["seen"]) == ("warn", True)
+
+
+def test_rules_that_can_not_be_used_here_are_a_warning(aegis: Aegis, database: Database) -> None:
+    told = {check["name"]: check["seen"] for check in aegis("doctor", "--json").json["checks"]}
+    assert told["rules"] == "none is on in config/rules.toml"
+    who = {"actor": "cli:asha", "reason": "of another release"}
+    database.run(lambda tx: VERSIONS.add(tx, 1, {"colour": "red"}, **who))
+    finding = found(aegis("doctor", "--json"))["rules"]
     assert (finding["verdict"], "version 1 can't be used here" in finding["seen"]) == ("warn", True)
 
 
