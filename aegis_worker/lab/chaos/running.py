@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import closing, contextmanager
-from itertools import count
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -21,26 +17,21 @@ from aegis_worker.chaos.writing import plan_toml
 from aegis_worker.domain.transitions import LEADS_TO, TERMINAL
 from aegis_worker.errors import ConfigurationError, DatabaseUnavailable
 from aegis_worker.lab.crash.inject import Injector
-from aegis_worker.lab.crash.load import Answered, Load
-from aegis_worker.lab.crash.mix import LOT
+from aegis_worker.lab.crash.load import Answered
 from aegis_worker.lab.crash.points import states
 from aegis_worker.lab.crash.schedule import Fault
 from aegis_worker.lab.crash.stage import Stage, last_lines
-from aegis_worker.lab.demo.cast import PLAIN, Order, posts
+from aegis_worker.lab.demo.cast import PLAIN
 
 from .experiment import Experiment, Strike
 from .facts import Facts, Injected, Paid, Struck, opened
-from .orders import plain_orders
+from .posting import Posting
 from .reading import at_places
 from .watching import Watcher, injections_in
 
 # A worker is there within this time. If it takes longer, it is started again with twice as much.
 _READY_WITHIN_S, _MOST_READY_S = 8.0, 64.0
 _TICK_S = 0.25
-# While more posts than this wait for an API that is away, no more are added.
-_MOST_WAITING = 400
-# Of mixed traffic: so often a lot of payments that go differently by themselves.
-_SPECIAL_EVERY_S = 6.0
 _MOST_PAYMENTS = 200_000
 _LOG_LINES = 12
 _TRIES = 3
@@ -63,7 +54,7 @@ class Run:
     def __init__(self, stage: Stage, experiment: Experiment, seed: int) -> None:
         self.experiment, self.seed = experiment, seed
         self.phase = "starting"
-        self.posted: list[Future[Answered]] = []
+        self._posting = Posting(stage, experiment.traffic, seed, lambda: self.elapsed_s)
         self.struck: list[Struck] = []
         self.watcher: Watcher | None = None
         self._stage = stage
@@ -78,7 +69,9 @@ class Run:
     @property
     def accepted(self) -> int:
         """Payments that were accepted so far."""
-        return sum(future.done() and future.result().payment_id is not None for future in self.posted)
+        return sum(
+            future.done() and future.result().payment_id is not None for future in self._posting.posted
+        )
 
     def carry_out(self, tell: Callable[[Run], None]) -> Facts:
         """Carry it out; `tell` is called several times a second. Raises ConfigurationError, StackFailed or Stopped."""
@@ -93,11 +86,11 @@ class Run:
             stage.pause(_TICK_S)
         ended: list[Violation] = []
         with Watcher(stage.running.api_url, self._began_s) as self.watcher:
-            with self._load():
+            with self._posting.under_way():
                 self._pass_through(tell, ended)
             self.phase = "coming to rest"
             tell(self)
-            answers = stage.results(self.posted)
+            answers = stage.results(self._posting.posted)
             came_to_rest = stage.come_to_rest()
         rested_after_s = max(0.0, self.elapsed_s - phases.whole_s)
         payments, violations = self._patiently(lambda: stage.judge(answers))
@@ -191,50 +184,6 @@ class Run:
         if names:
             launched.restart(sorted(names), self._stage.stopping, self._env, wait=False)
         return found
-
-    @contextmanager
-    def _load(self) -> Iterator[None]:
-        """Posts payments for the length of the block: plain ones and, where asked for, special ones beside them."""
-        over, traffic, stage = threading.Event(), self.experiment.traffic, self._stage
-        lot = max(1, round(traffic.payments_per_s / 4))
-        running = stage.running
-        # What is plain has threads of its own: those of special payments wait for their payers.
-        with closing(Load(running.api_url, running.api_key, {}, (), (), stage.stopping)) as plain:
-
-            def post_plain(number: int) -> None:
-                self._post(plain, plain_orders(lot, f"{self.seed}-{number}", stage.issuers))
-
-            def post_special(number: int) -> None:
-                seed = f"{self.seed}-special-{number}"
-                self._post(stage.load, posts(stage.cast(LOT, seed), seed))
-
-            loads = [(lot / traffic.payments_per_s, post_plain)]
-            if traffic.kind == "mixed":
-                loads.append((_SPECIAL_EVERY_S, post_special))
-            threads = [
-                threading.Thread(target=self._repeat, args=(over, *load), name="chaos-load", daemon=True)
-                for load in loads
-            ]
-            for thread in threads:
-                thread.start()
-            try:
-                yield
-            finally:
-                over.set()
-                for thread in threads:
-                    thread.join()
-            stage.results(self.posted)
-
-    def _repeat(self, over: threading.Event, every_s: float, post: Callable[[int], None]) -> None:
-        for number in count():
-            if over.wait(max(0.0, number * every_s - self.elapsed_s)):
-                return
-            post(number)
-
-    def _post(self, load: Load, orders: Sequence[Order]) -> None:
-        waiting = sum(not future.done() for future in self.posted[-2 * _MOST_WAITING :])
-        if waiting < _MOST_WAITING:
-            self.posted += load.start(orders, pause_s=0.0)
 
     def _paid(self, answers: Sequence[Answered], began_at: float) -> list[Paid]:
         plain = {one.payment_id for one in answers if one.order.role == PLAIN}
