@@ -48,10 +48,10 @@ class EvidenceSchema(Answer):
 
 
 class DecisionSchema(Answer):
-    """One routing or retry decision, and the facts that it was based on."""
+    """One decision, and the facts that it was based on. Of hooks merchants see only which action holds."""
 
     at = time()
-    kind = one_of("route", "retry")
+    kind = one_of("screening", "route", "retry", "hook")
     what = text()
     why = text()
     facts = an_object("The facts that the decision was based on.")
@@ -100,7 +100,9 @@ class ExplanationSchema(Answer):
     decisions = fields.List(
         fields.Nested(DecisionSchema),
         required=True,
-        metadata={"description": "Routing and retry decisions, oldest first."},
+        metadata={
+            "description": "What was decided before the first attempt, and routing and retry decisions, oldest first."
+        },
     )
     history = fields.List(
         fields.Nested(HistoryItemSchema),

@@ -45,8 +45,8 @@ log = structlog.get_logger(__name__)
 # Called once with what hooks ask for, from any thread; with an exception where something happened that should not have.
 Done = Callable[[tuple[Wish, ...] | BaseException], None]
 
-# How long hooks and rules may take over one payment before its first call, and over one call; never more than a third of
-# what is left of the lease.
+# How long hooks and rules may take over one payment before its first call, and over one call, waiting for a free process
+# included; never more than a third of what is left of the lease. Each hook's own limit is shorter, and cuts it off.
 _SCREENING_S, _AROUND_A_CALL_S, _OF_THE_LEASE = 5.0, 2.0, 3.0
 
 _OUTCOMES: Mapping[AttemptStatus, Any] = {
@@ -122,7 +122,7 @@ class Stage:
 
     def _ask(self, point: Point, context: Any, work: Work, done: Callable[[tuple[Said, ...]], None]) -> None:
         within_s = max(0.0, _until_s(work, _AROUND_A_CALL_S) - clock_s())
-        self._hooks.begin(point, context, done, within_s=min(within_s, self._hooks.within_s(point)))
+        self._hooks.begin(point, context, done, within_s=within_s)
 
     def _found_by_rules(self, due: Sequence[Due]) -> list[tuple[Finding, ...]]:
         asked = [Asked(one.work.payment, one.work.job.payer) for one in due]
@@ -153,7 +153,7 @@ class _Screening:
             self._due.done(self._screening)
             return
         point = self._points.pop(0)
-        within_s = min(max(0.0, self._until_s - clock_s()), self._hooks.within_s(point))
+        within_s = max(0.0, self._until_s - clock_s())
         self._hooks.begin(point, self._context(point), partial(self._answered, point), within_s=within_s)
 
     def _context(self, point: Point) -> Enriching | FraudCheck | Routing:

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from msgspec import to_builtins
+
 from aegis_worker.domain.attempts import Attempt, AttemptStatus
 from aegis_worker.domain.confirms import deciding_last
 from aegis_worker.domain.moments import readable
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.transitions import LEADS_TO, OF_DISPUTES, EventType, State
+from aegis_worker.domain.wishes import Wish
 
 from .case_file import CaseFile
 from .history import StoredAttempt, StoredEvent
 from .outlook import Next, outlook
-from .sentences import called, in_hop, of_attempt, of_event
+from .sentences import called, finding_in_words, in_hop, of_attempt, of_event
 from .wording import duration
 
 _REFUSED = (AttemptStatus.NOT_SENT, AttemptStatus.DECLINED)
@@ -33,10 +36,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One choice that was made: where to send the payment, or to try it again. `facts` are the grounds for it."""
+    """One choice that was made: where to send the payment, or to try it again, what a hook or rule said of it before its
+    first attempt (`screening`), or asked for after one that went wrong (`hook`). `facts` are the grounds for it.
+    """
 
     at: datetime
-    kind: Literal["route", "retry"]
+    kind: Literal["screening", "route", "retry", "hook"]
     what: str
     why: str
     facts: Mapping[str, Any]
@@ -170,19 +175,47 @@ def _took(latency_ms: float) -> str:
 
 
 def _decisions(case: CaseFile) -> list[Decision]:
-    """Hops and the retries that led to them. A retry and its hop may be written at once, so times don't order them."""
+    """What was said before the first hop, then the hops, what hooks asked for after them, and the retries that led to the
+    next. A retry and its hop may be written at once, so times don't order them.
+    """
     retries = [_retry(event) for event in case.events if event.type is EventType.RETRY_ATTEMPTED]
-    made: list[Decision] = []
+    made = [said for event in case.events if event.type is EventType.SCREENED for said in _screened(event)]
     hops: set[int] = set()
     for stored in case.attempts:
         number, decision = stored.attempt.number, stored.decision or {}
-        if number in hops or "candidates" not in decision:
-            continue
-        if hops and retries:
-            made.append(retries.pop(0))
-        hops.add(number)
-        made.append(_hop(stored, decision))
+        if number not in hops and "candidates" in decision:
+            if hops and retries:
+                made.append(retries.pop(0))
+            hops.add(number)
+            made.append(_hop(stored, decision))
+        made.extend(_wish(stored, wish) for wish in stored.attempt.outcome.wishes)
     return made + retries
+
+
+def _screened(event: StoredEvent) -> list[Decision]:
+    """What each hook and rule said, in the order in which they were asked; to merchants only what holds."""
+    screening = event.data["screening"]
+    if "findings" not in screening:
+        action = _words(screening["action"])
+        return [Decision(event.at, "screening", action, "screened before the first attempt", screening)]
+    return [
+        Decision(event.at, "screening", finding_in_words(found), _why_found(found), found)
+        for found in screening["findings"]
+    ]
+
+
+def _why_found(found: Mapping[str, Any]) -> str:
+    why = found.get("failed") or found.get("reason") or "nothing against it"
+    return why if found.get("score") is None else f"{why} (score {found['score']})"
+
+
+def _wish(stored: StoredAttempt, wish: Wish) -> Decision:
+    at, asked = stored.answered_at or stored.sent_at, _words(wish.ask)
+    if wish.ask == "nothing":
+        what = f"{wish.source} gave no answer"
+        return Decision(at, "hook", what, str(wish.failed), to_builtins(wish))
+    why = "done" if wish.refused is None else f"refused: {wish.refused}"
+    return Decision(at, "hook", f"{wish.source} asks for {asked}", why, to_builtins(wish))
 
 
 def _hop(stored: StoredAttempt, decision: Mapping[str, Any]) -> Decision:

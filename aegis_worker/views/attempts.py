@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from aegis_worker.domain.attempts import StoredOutcome
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.queries.exchanges import StoredExchange
 from aegis_worker.queries.history import StoredAttempt
@@ -13,10 +14,15 @@ from .exchanges import exchange_body
 from .values import rfc3339_or_none, rounded
 
 
-def attempt_body(stored: StoredAttempt, exchanges: Sequence[StoredExchange] | None = None) -> dict[str, Any]:
+def attempt_body(
+    stored: StoredAttempt,
+    exchanges: Sequence[StoredExchange] | None = None,
+    *,
+    for_operators: bool = False,
+) -> dict[str, Any]:
     """An attempt: one call to one gateway, with everything known about its outcome.
 
-    `exchanges`: the payment's; those of the attempt are told with it. None: nothing is told of them, as to merchants.
+    `exchanges`: the payment's, for operators; those of the attempt are told with it. None: nothing is told of them.
     """
     attempt = stored.attempt
     told: dict[str, Any] = {}
@@ -31,7 +37,7 @@ def attempt_body(stored: StoredAttempt, exchanges: Sequence[StoredExchange] | No
         "account": attempt.account,
         "status": attempt.status,
         "gateway_ref": attempt.gateway_ref,
-        "outcome": attempt.outcome.to_json() or None,
+        "outcome": _outcome(attempt.outcome, for_operators=for_operators or exchanges is not None),
         "decision": stored.decision,
         "sends": attempt.sends,
         "checks": attempt.checks,
@@ -42,6 +48,12 @@ def attempt_body(stored: StoredAttempt, exchanges: Sequence[StoredExchange] | No
         "last_checked_at": rfc3339_or_none(stored.last_checked_at),
         **told,
     }
+
+
+def _outcome(outcome: StoredOutcome, *, for_operators: bool) -> dict[str, Any] | None:
+    """What is stored of it; what error hooks asked for is for operators."""
+    told = outcome.to_json()
+    return {name: told[name] for name in told if for_operators or name != "wishes"} or None
 
 
 def last_said(stored: StoredAttempt) -> dict[str, Any]:

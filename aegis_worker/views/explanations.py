@@ -21,8 +21,8 @@ from .values import rfc3339_or_none
 
 
 def explanation_body(explanation: Explanation, *, for_operators: bool) -> dict[str, Any]:
-    """An explanation. Operators see who decided and the reason given, and what was exchanged with gateways; merchants see
-    only what was decided and when.
+    """An explanation. Operators see who decided and the reason given, what was exchanged with gateways, and what hooks
+    said; merchants see only what was decided and when.
     """
     case = explanation.case
     payment = case.stored.payment
@@ -52,6 +52,7 @@ def explanation_body(explanation: Explanation, *, for_operators: bool) -> dict[s
                 "facts": dict(decision.facts),
             }
             for decision in explanation.decisions
+            if for_operators or decision.kind != "hook"
         ],
         "history": [
             {

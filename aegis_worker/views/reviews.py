@@ -45,6 +45,6 @@ def review_body(waiting: Waiting) -> dict[str, Any]:
         "last_said": last_said(attempts[-1]) if attempts else None,
         "payment": payment_body(stored.payment, stored.created_at, stored.updated_at),
         "job": waiting.job and job_body(waiting.job),
-        "attempts": [attempt_body(attempt) for attempt in attempts],
+        "attempts": [attempt_body(attempt, for_operators=True) for attempt in attempts],
         "incidents": [incident_summary(incident) for incident in waiting.incidents],
     }

@@ -22,6 +22,7 @@ from support.payments import (
 from support.screening import OurHooks, ScriptedRules
 from support.scripted_gateway import ScriptedGateway, answering
 
+from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.screening import Action, Finding, screening_of
@@ -31,6 +32,8 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.stage import Stage
+from aegis_worker.queries.case_file import read_case_file
+from aegis_worker.queries.explain import explain
 from aegis_worker.rules.screen import NO_RULES
 
 SOFT = Declined("issuer_unavailable", "91", "no answer from the bank")
@@ -303,3 +306,40 @@ def test_the_events_of_a_screened_payment_name_no_one(database: Database) -> Non
     (event,) = [event for event in events_of(database, payment_id) if event.type is EventType.SCREENED]
     assert event.data["screening"]["findings"] == [{"source": "hook our_shop:fraud_check", "action": "allow"}]
     assert rows(database, "SELECT FROM outbox") != []
+
+
+def test_explain_names_what_each_hook_and_rule_decided_and_what_the_error_hook_asked_for(
+    database: Database,
+) -> None:
+    def blocks_large_ones(context: Any) -> FraudAnswer:
+        if context.payment.amount_minor > 5000:
+            raise KeyError(context.payment.id)
+        return FraudAnswer(score=3)
+
+    hooks = OurHooks(fraud_check=blocks_large_ones, on_error=lambda context: ErrorAnswer("refund"))
+    rules = ScriptedRules(Finding("rule new-card", Action.FLAG, "first seen today"))
+    a, b = ScriptedGateway("a", answering(SOFT)), ScriptedGateway("b")
+    fine = accept_one(database, "fine").payment.id
+    blocked = accept_one(database, "large", amount=Money(5001, "USD")).payment.id
+    run(shop(database, hooks, rules, a, b), "payments")
+    assert decided(database, blocked) == [
+        ("screening", "rule new-card says flag: first seen today"),
+        ("screening", "hook our_shop:fraud_check gave no answer (raised KeyError), so block"),
+    ]
+    assert payment_of(database, blocked).state is State.FAILURE
+    assert attempts_of(database, blocked) == []
+    assert decided(database, fine) == [
+        ("screening", "rule new-card says flag: first seen today"),
+        ("screening", "hook our_shop:fraud_check says allow, score 3"),
+        ("route", "sent to a (attempt 1)"),
+        ("hook", "hook our_shop:on_error asks for refund"),
+        ("retry", "to try b"),
+        ("route", "sent to b (attempt 2)"),
+    ]
+
+
+def decided(database: Database, payment_id: str) -> list[tuple[str, str]]:
+    with database.read() as connection:
+        case = read_case_file(connection, None, payment_id)
+    assert case is not None
+    return [(decision.kind, decision.what) for decision in explain(case).decisions]
