@@ -11,9 +11,7 @@ process in which a hook takes long is taken back and asked elsewhere; and the ti
 
 from __future__ import annotations
 
-import heapq
 import selectors
-import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -26,8 +24,9 @@ from .asked import Asked, Hook
 from .counts import End
 from .fleet import Fleet, Told
 from .frames import Answers, Begin
+from .inbox import Inbox
 from .process import HookProcess
-from .waiting import MOST, Waiting
+from .waiting import Waiting
 
 log = structlog.get_logger(__name__)
 
@@ -57,87 +56,63 @@ class Supervisor:
         tell: Told,
     ) -> None:
         self._suspects = max(1, min(_MOST_SUSPECTS, processes - 1))
-        self._arrived: list[Asked] = []
-        self._lock, self._is_told, self._is_closing = threading.Lock(), False, False
-        self._wake_in, self._wake_out = socket.socketpair()
-        for end in (self._wake_in, self._wake_out):
-            end.setblocking(False)
+        self._inbox = Inbox()
         self._waiting = Waiting()
-        self._until: list[tuple[int, int, Asked]] = []
-        self._order, self._numbers = count(), count(1)
+        self._numbers = count(1)
         self._selector = selectors.DefaultSelector()
         self._fleet = Fleet(
             begin, environment, self._selector, most=processes, load_within_ns=load_within_ns, tell=tell
         )
-        self._selector.register(self._wake_out, selectors.EVENT_READ, None)
+        self._selector.register(self._inbox.socket, selectors.EVENT_READ, None)
         self._thread = threading.Thread(target=self._run, name="hooks", daemon=True)
         self._thread.start()
 
     def put(self, asked: Asked) -> None:
         """Have a question asked. From any thread; returns at once."""
-        with self._lock:
-            is_open = not self._is_closing and len(self._arrived) < MOST
-            if is_open:
-                self._arrived.append(asked)
-            tell, self._is_told = is_open and not self._is_told, True
-        if tell:
-            self._wake()
-        if not is_open:
+        if not self._inbox.put(asked):
             asked.finish("was not asked: too many payments wait, or this process ends")
 
     def close(self) -> None:
         """End all processes, and the thread. What is being asked has failed."""
-        with self._lock:
-            self._is_closing = True
-        self._wake()
+        self._inbox.close()
         self._thread.join(timeout=5)
 
     def abandon(self) -> None:
         """After a fork, in the child: let go of what belongs to the parent's thread."""
         self._fleet.close_sockets()
-        self._selector.close()
-        self._wake_in.close()
-        self._wake_out.close()
+        self._close_sockets()
 
-    def _wake(self) -> None:
-        with suppress(BlockingIOError, OSError):
-            self._wake_in.send(b"\0")
+    def _close_sockets(self) -> None:
+        self._selector.close()
+        self._inbox.close_sockets()
 
     def _run(self) -> None:
-        while True:
+        while not self._inbox.is_closed:
             try:
-                while not self._is_closing:
-                    self._turn()
-                break
+                self._turn()
             except Exception:  # a fault of ours: nobody who asks may wait for it for ever
                 log.exception("hooks are asked anew after a fault")
                 self._drop_all("was not asked: see the log")
                 time.sleep(0.1)
         self._drop_all("was not asked: this process ends")
-        self._selector.close()
-        self._wake_in.close()
-        self._wake_out.close()
+        self._close_sockets()
 
     def _drop_all(self, why: str) -> None:
-        self._fleet.end_all()
-        with self._lock:
-            arrived, self._arrived = self._arrived, []
-        for asked in (*arrived, *self._waiting.take_all(), *(entry[2] for entry in self._until)):
-            with suppress(Exception):
-                asked.finish(why)
-        self._until.clear()
+        with suppress(Exception):
+            self._fleet.end_all()
+        for asked in (*self._inbox.take(), *self._waiting.drop_all()):
+            asked.finish(why)
 
     def _turn(self) -> None:
         for key, _ in self._selector.select(self._pause_s()):
-            if key.data is None:
-                with suppress(BlockingIOError):
-                    self._wake_out.recv(4096)
-            elif key.data is Fleet.LOADER:
+            if key.data is Fleet.LOADER:
                 self._fleet.hear()
-            else:
+            elif key.data is not None:
                 self._hear(key.data)
+        for asked in self._inbox.take():
+            if not self._waiting.put(asked):
+                asked.finish("was not asked: too many payments wait", crowded_out=True)
         now_ns = time.monotonic_ns()
-        self._admit()
         for process in list(self._fleet.processes):
             if process.in_flight and now_ns >= process.look_at_ns:
                 self._look(process, now_ns)
@@ -146,20 +121,8 @@ class Supervisor:
         self._fleet.keep_up(now_ns)
 
     def _pause_s(self) -> float | None:
-        dues = self._fleet.due()
-        if self._until:
-            dues.append(self._until[0][0])
+        dues = [*self._fleet.due(), *self._waiting.due()]
         return max(0.0, (min(dues) - time.monotonic_ns()) / _S) if dues else None
-
-    def _admit(self) -> None:
-        with self._lock:
-            arrived, self._arrived, self._is_told = self._arrived, [], False
-        for asked in arrived:
-            if len(self._waiting) >= MOST:
-                asked.finish("was not asked: too many payments wait", crowded_out=True)
-                continue
-            heapq.heappush(self._until, (asked.until_ns, next(self._order), asked))
-            self._waiting.put(asked)
 
     def _hear(self, process: HookProcess) -> None:
         if process.wants_to_write:
@@ -252,11 +215,12 @@ class Supervisor:
         self._waiting.put_back(again)
 
     def _expire(self, now_ns: int) -> None:
-        while self._until and (self._until[0][2].is_over or self._until[0][0] <= now_ns):
-            asked = heapq.heappop(self._until)[2]
-            if not asked.is_over:
+        for asked in self._waiting.expired(now_ns):
+            if self._fleet.processes:
                 why = "was not asked in time: others were before it"
                 asked.finish(why, self._running_of(asked), crowded_out=True)
+            else:
+                asked.finish("was not asked in time: no process for hooks could be started")
 
     def _running_of(self, asked: Asked) -> Hook | None:
         for process in self._fleet.processes:

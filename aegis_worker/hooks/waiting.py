@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from itertools import count
 
 from .asked import Asked, Hook
 from .points import Point
@@ -13,17 +15,38 @@ MOST = 10_000
 
 
 class Waiting:
-    """Queues by point, which take turns; within a point, first come, first served."""
+    """Queues by point, which take turns; within a point, first come, first served. Those that are being asked are looked
+    after here too: when their time is up.
+    """
 
     def __init__(self) -> None:
         self._queues: dict[Point, deque[Asked]] = {}
+        self._until: list[tuple[int, int, Asked]] = []
+        self._order = count()
 
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
 
-    def put(self, asked: Asked) -> None:
-        """At the end of its point's queue."""
+    def put(self, asked: Asked) -> bool:
+        """At the end of its point's queue. False: too many wait."""
+        if len(self) >= MOST:
+            return False
+        heappush(self._until, (asked.until_ns, next(self._order), asked))
         self._queues.setdefault(asked.point, deque()).append(asked)
+        return True
+
+    def due(self) -> list[int]:
+        """When the time of the next is up (CLOCK_MONOTONIC); nothing where there is none."""
+        return [self._until[0][0]] if self._until else []
+
+    def expired(self, now_ns: int) -> list[Asked]:
+        """Those whose time is up, each once."""
+        found = []
+        while self._until and (self._until[0][2].is_over or self._until[0][0] <= now_ns):
+            asked = heappop(self._until)[2]
+            if not asked.is_over:
+                found.append(asked)
+        return found
 
     def put_back(self, asks: Sequence[Asked]) -> None:
         """At the head of its point's queue, in order: they have had their turn, and it was no fault of theirs."""
@@ -34,9 +57,10 @@ class Waiting:
         """Those of one point."""
         return tuple(self._queues.get(point, ()))
 
-    def take_all(self) -> list[Asked]:
-        """All of them; none waits any more."""
-        found = [asked for queue in self._queues.values() for asked in queue]
+    def drop_all(self) -> list[Asked]:
+        """All of them, also those that are being asked; none waits any more."""
+        found = [asked for _, _, asked in self._until]
+        self._until.clear()
         self._queues.clear()
         return found
 

@@ -143,6 +143,25 @@ def test_twenty_hooks_that_hang_hold_up_no_hook_of_another_point() -> None:
     assert all(one.failed for said in answers for one in said)
 
 
+def test_a_payment_that_others_are_before_is_told_so_and_its_hook_is_not_blamed() -> None:
+    with pool_of(MISBEHAVING, processes=1, timeout_ms=5000) as pool:
+        told: SimpleQueue[tuple[Said, ...]] = SimpleQueue()
+        said_of(pool)
+        pool.begin(Point.FRAUD_CHECK, payment(sleep_ms=1000), told.put, within_s=10)
+        (behind,) = said_of(pool, within_s=0.2).values()
+        (before,) = told.get(timeout=10)
+    assert (behind.crowded_out, behind.failed) == (True, "was not asked in time: others were before it")
+    assert (before.crowded_out, before.failed) == (False, None)
+
+
+def test_when_the_process_that_loads_plug_ins_is_killed_another_takes_its_place() -> None:
+    before = set(psutil.Process().children())
+    with pool_of(GOOD) as pool:
+        (loader,) = set(psutil.Process().children()) - before
+        loader.kill()
+        assert eventually(lambda: said_of(pool, within_s=5)[GOOD].failed is None, within_s=20)
+
+
 def test_the_processes_of_hooks_end_with_the_one_that_asks_also_where_a_hook_hangs_and_it_is_killed(
     tmp_path: Path,
 ) -> None:
