@@ -57,7 +57,8 @@ SELECT count(*) AS due, coalesce(extract(epoch FROM statement_timestamp() - min(
 """
 
 _OPEN = """
-SELECT (SELECT count(*) FROM jobs WHERE in_review) AS review, (
+SELECT (SELECT count(*) FROM jobs WHERE in_review) AS review,
+    (SELECT count(*) FROM jobs WHERE in_review AND review_kind = 'fraud') AS held_back, (
     SELECT count(*) FROM jobs
     WHERE queue = 'verify' AND status = 'waiting' AND finished_at IS NULL AND NOT in_review
 ) AS in_doubt
@@ -194,7 +195,8 @@ def open_jobs(connection: Connection) -> Iterator[Check]:
     row = connection.exec_driver_sql(_OPEN).one()
     if row.review:
         advice = "`aegis reviews` shows each with its evidence; then decide with `aegis resolve ID`"
-        yield warn("reviews", f"{row.review} wait for a person", advice)
+        held_back = f", {row.held_back} of them held back before they are sent" if row.held_back else ""
+        yield warn("reviews", f"{row.review} wait for a person{held_back}", advice)
     else:
         yield ok("reviews", "none wait")
     yield ok(

@@ -259,7 +259,7 @@ def test_reviews_late_events_and_a_silent_beat_are_warnings(aegis: Aegis, databa
     a_payment(database)
     execute(
         database,
-        "UPDATE jobs SET status = 'review'",
+        "UPDATE jobs SET status = 'review', review_kind = 'fraud'",
         "UPDATE outbox SET created_at = now() - interval '5 min'",
         "UPDATE reconciliation_runs SET finished_at = now() - interval '4 min'",
     )
@@ -267,6 +267,7 @@ def test_reviews_late_events_and_a_silent_beat_are_warnings(aegis: Aegis, databa
     assert ran.exit_code == 0
     assert set(found(ran)) == {"reviews", "outbox", "beat"}
     assert found(ran)["beat"]["seen"].startswith("last reconciled 4 min")
+    assert "1 of them held back" in found(ran)["reviews"]["seen"]
     assert "`aegis reviews`" in found(ran)["reviews"]["advice"]
     assert "`aegis resolve ID`" in found(ran)["reviews"]["advice"]
 

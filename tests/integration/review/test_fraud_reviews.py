@@ -24,6 +24,7 @@ from support.payments import (
     story_of,
 )
 from support.reviews import WHY, doubtful, held_back, in_review, screened_as
+from support.screening import OurHooks
 from support.scripted_gateway import ScriptedGateway, answering
 from support.vaulted_cards import vaulted
 
@@ -35,9 +36,11 @@ from aegis_worker.domain.outcomes import ActionRequired, Declined
 from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import AegisError, InvalidState, VersionConflict
+from aegis_worker.hooks import FraudAnswer
 from aegis_worker.intake import request_sync
 from aegis_worker.persistence.audit_log import list_entries
 from aegis_worker.persistence.database import Database
+from aegis_worker.pipeline.stage import Stage
 from aegis_worker.queries.history import list_events
 from aegis_worker.queries.reviews import list_reviews
 from aegis_worker.review.case import KINDS
@@ -99,6 +102,29 @@ def test_what_is_approved_goes_on_and_is_not_held_back_again(database: Database)
     assert story_of(database, payment_id)[-3:] == ["REVIEWED", "PROCESSING", "SUCCEEDED"]
     assert row_is_fold(database, payment_id)
     assert reviews_of(database) == []
+
+
+def test_a_hook_that_wants_a_person_to_look_is_asked_once_and_an_approval_is_not_asked_about(
+    database: Database,
+) -> None:
+    hooks = OurHooks(fraud_check=lambda context: FraudAnswer(Action.REVIEW, "a new card", 70))
+    gateway = ScriptedGateway("a")
+    parts = pipeline(database, gateway, stage=Stage(hooks))
+    payment_id = accept_one(database).payment.id
+    run_until_quiet(parts)
+    assert (gateway.calls, job_of(database, payment_id)["review_kind"]) == ([], "fraud")
+    decide(database, payment_id, "approve")
+    run_until_quiet(parts)
+    assert payment_of(database, payment_id).state is State.SUCCESS
+    assert len(hooks.asked) == 1
+    assert story_of(database, payment_id) == [
+        "INITIATED",
+        "SCREENED",
+        "REVIEW_REQUIRED",
+        "REVIEWED",
+        "PROCESSING",
+        "SUCCEEDED",
+    ]
 
 
 def test_what_is_rejected_fails_and_is_never_sent(database: Database) -> None:
