@@ -14,6 +14,7 @@ from support.rule_inputs import DISGUISE, a_rule, amount, rules, velocity
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Approved
 from aegis_worker.domain.screening import screening_of
 from aegis_worker.domain.transitions import State
 from aegis_worker.persistence.database import Database
@@ -37,7 +38,8 @@ def redis(redis_url: str) -> Iterator[Redis]:
 def work(database: Database, redis: Redis, config: RulesConfig, batch: int = 64) -> None:
     """One worker's run."""
     by_rules = Screener(lambda: config, SharedCounters(redis), DISGUISE)
-    run(pipeline(database, ScriptedGateway("a"), stage=Stage(rules=by_rules), batch=batch), "payments")
+    gateway = ScriptedGateway("a", lambda request: Approved(f"ch_{request.idempotency_key}"))
+    run(pipeline(database, gateway, stage=Stage(rules=by_rules), batch=batch), "payments")
 
 
 def test_amount_gt_1000000_blocks_1000001_and_not_1000000(database: Database, redis: Redis) -> None:
