@@ -34,7 +34,7 @@ class Shop:
         return str(reply.body["id"])
 
     def explained(self, payment_id: str) -> str:
-        return self.running.aegis("explain", payment_id).stdout
+        return self.running.aegis("explain", payment_id, "--json").stdout
 
     def mail_about(self, payment_id: str) -> list[str]:
         return [str(mail["Subject"]) for mail in self.mailbox.mails if payment_id in str(mail["Subject"])]

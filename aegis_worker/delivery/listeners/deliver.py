@@ -30,8 +30,11 @@ log = structlog.get_logger(__name__)
 
 # How long one telling may take at most, whatever the hook's own limit is. A lease is longer.
 LONGEST_S = 30.0
-# Deliveries of one hook that a run takes at once, and of those how many it tells side by side.
-_OF_EACH, _AT_ONCE = 64, 2
+# Deliveries of one hook that a run takes at once.
+_OF_EACH = 64
+# How many of them are on their way to the hook's processes: more where it is quick, so that these needn't wait, and no more
+# than it can have heard long before LONGEST_S.
+_FEWEST_AT_ONCE, _MOST_AT_ONCE, _HEARD_WITHIN_MS = 2, 32, LONGEST_S * 500
 _LOOK_AGAIN_S, _GATHER_S = 0.2, 0.01
 
 
@@ -47,10 +50,11 @@ class ListenReport:
 
 
 class Told(Struct, frozen=True):
-    """What came of telling a hook; `error` is None where it took the event."""
+    """What came of telling a hook; `error` is None where it took the event, in `took_ms`."""
 
     delivery: ClaimedForHook
-    error: str | None
+    error: str | None = None
+    took_ms: float = 0.0
 
 
 @dataclass(slots=True)
@@ -59,11 +63,18 @@ class _Round:
 
     waiting: list[ClaimedForHook] = field(default_factory=list)
     telling: int = 0
+    at_once: int = _FEWEST_AT_ONCE
     tell_before_s: float = 0.0
 
     @property
     def is_over(self) -> bool:
         return not self.waiting and not self.telling
+
+    def over(self, told: Told) -> None:
+        """One was told."""
+        self.telling -= 1
+        quick = 0 if told.error is not None else int(_HEARD_WITHIN_MS / max(told.took_ms, 1.0))
+        self.at_once = max(_FEWEST_AT_ONCE, min(_MOST_AT_ONCE, quick))
 
 
 class HookDelivery:
@@ -140,7 +151,7 @@ class _Run:
             if one.waiting and (is_over or clock_s() >= one.tell_before_s):
                 put_back += one.waiting
                 one.waiting = []
-            while one.waiting and one.telling < _AT_ONCE:
+            while one.waiting and one.telling < one.at_once:
                 one.telling += 1
                 self._tell(one.waiting.pop(0))
         return put_back
@@ -149,7 +160,7 @@ class _Run:
         point, context = Point(delivery.listener.point), context_of(delivery.listener.point, delivery.event)
 
         def done(said: Sequence[Said]) -> None:
-            self._done.put(Told(delivery, said[0].failed if said else None))
+            self._done.put(Told(delivery, said[0].failed, said[0].took_ms) if said else Told(delivery))
 
         if context is None:  # another version of the code made this delivery
             done(())
@@ -178,7 +189,7 @@ class _Run:
         settle = partial(hook_rows.settle, taken=taken, failures=failures, put_back=put_back)
         self._database.run(settle)
         for one in told:
-            self._rounds[one.delivery.listener].telling -= 1
+            self._rounds[one.delivery.listener].over(one)
         self._delivered += len(taken)
         for failure in failures:
             self._count(failure)
