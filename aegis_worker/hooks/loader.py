@@ -55,7 +55,10 @@ def main(argv: Sequence[str]) -> None:
 def _loaded(begin: Begin) -> tuple[Loaded, ...]:
     _limit_memory(begin.memory_mb)
     sys.path[:] = [*begin.path, *(() if os.getcwd() in begin.path else (os.getcwd(),))]
+    process = os.getpid()
     hooks = load_hooks(begin.hooks)
+    if os.getpid() != process:
+        os._exit(0)  # a plug-in has forked: its copy of this process has nothing to say
     if others := [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]:
         raise ConfigurationError(
             f"a plug-in starts a thread when it is imported ({others[0]}), and hooks run in forks of the process that "

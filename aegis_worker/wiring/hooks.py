@@ -7,10 +7,11 @@ import os
 from redis import Redis
 
 from aegis_worker.gateways.registry import variables_of
-from aegis_worker.hooks.asking import NO_HOOKS, InstalledHooks
+from aegis_worker.hooks.asking import NO_HOOKS, Hooks, InstalledHooks
 from aegis_worker.hooks.config import Configured, configured, load_config
 from aegis_worker.hooks.environment import environment_for_hooks
 from aegis_worker.hooks.loading import anything_offered
+from aegis_worker.hooks.points import ABOUT
 from aegis_worker.hooks.pool import HookPool
 from aegis_worker.settings import Settings
 
@@ -23,6 +24,18 @@ def built_hooks(settings: Settings, redis: Redis | None = None) -> InstalledHook
     """
     pool = _pool(settings, redis)
     return NO_HOOKS if pool is None else pool
+
+
+def hooks_of_the_api(settings: Settings, redis: Redis) -> Hooks:
+    """The hooks that a web process asks, loaded; NO_HOOKS, and no process beside it, where it asks none.
+
+    Raises ConfigurationError where hooks can't be loaded.
+    """
+    hooks = built_hooks(settings, redis)
+    if any(hooks.has(point) for point, about in ABOUT.items() if about.runs == "api"):
+        return hooks
+    hooks.close()
+    return NO_HOOKS
 
 
 def installed_hooks(settings: Settings) -> tuple[Configured, ...]:

@@ -23,7 +23,7 @@ from aegis_worker.settings import Settings, load_settings
 from aegis_worker.vault.vault import Vault
 
 from .gateways import configured_gateways, configured_routing, gates_of
-from .hooks import built_hooks
+from .hooks import hooks_of_the_api
 from .observed import observed
 from .rules import configured_rules
 from .stores import answers, redis_client
@@ -61,8 +61,7 @@ def build_web(settings: Settings | None = None) -> Web:
     vault = built_vault(settings)
     refuse_unfit_vault(vault, redis)
     gateways = cache(lambda: configured_gateways(settings, database))
-    hooks = built_hooks(settings, redis)
-    hooks.load()  # not at the first request, which would wait for it
+    hooks = hooks_of_the_api(settings, redis)  # now, and not at the first request, which would wait for it
     return Web(
         settings=settings,
         database=database,
