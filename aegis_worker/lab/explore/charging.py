@@ -28,6 +28,7 @@ from .fates import (
     never_arrives,
     now_of,
     said_of,
+    under_error,
 )
 from .ledger import Entry, Kept, Ledger, OnItsWay, Status, hop_of, open_of_hop
 from .setups import GatewaySetup
@@ -72,8 +73,8 @@ def _new(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterat
         )
         yield from heard_or_lost(how, said_of(after.entries[-1]), after)
         if status == "approved":
-            yield Fate(f"{how}, and answers 500", 1, ERROR, _under_error(after, key))
-    yield Fate("answers 500 and does nothing", 1, ERROR, _under_error(ledger, key))
+            yield Fate(f"{how}, and answers 500", 1, ERROR, under_error(after, key))
+    yield Fate("answers 500 and does nothing", 1, ERROR, under_error(ledger, key))
 
 
 def _standings(setup: GatewaySetup, operation: Operation) -> Iterator[tuple[str, Status, str]]:
@@ -108,11 +109,6 @@ def _late(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Itera
         yield Fate(
             f"is {VERY_LATE}", 1, LOST, replace(ledger, on_its_way=(*ledger.on_its_way, one)), VERY_LATE
         )
-
-
-def _under_error(ledger: Ledger, key: str) -> Ledger:
-    kept = tuple(one for one in ledger.kept if one.key != key)
-    return replace(ledger, kept=(*kept, Kept(key, 0.0, is_error=True)))
 
 
 def _step_arrives(ledger: Ledger, late: OnItsWay) -> Ledger:

@@ -42,7 +42,7 @@ def claim(rows: Rows, *, lease_s: float, now: float, since_1970_s: float = 0.0) 
         claimed_at_s=now,
         since_1970_s=since_1970_s,
         left_behind=left_behind,
-        entities=rows.entities if job.operation == "sync" else (),
+        entities=tuple(row.entity for row in rows.entities) if job.operation == "sync" else (),
     )
     return replace(rows, job=job), claimed
 

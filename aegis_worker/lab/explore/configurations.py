@@ -10,6 +10,7 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.pipeline.work import Policy
 
 from . import charge as _charge  # noqa: F401
+from .configurations_of_orders import of_orders
 from .setups import NEVER_S, TERMS, Configuration, GatewaySetup, able
 
 # A ladder that ends within a lookable time and outlives the window in which absence is proved, and the keys.
@@ -84,4 +85,4 @@ _OF_CHARGE = (
         )
     ),
 )
-CONFIGURATIONS: Mapping[str, Configuration] = {one.name: one for one in _OF_CHARGE}
+CONFIGURATIONS: Mapping[str, Configuration] = {one.name: one for one in (*_OF_CHARGE, *of_orders(POLICY))}

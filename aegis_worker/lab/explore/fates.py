@@ -6,6 +6,7 @@ A definite answer costs nothing; what goes wrong costs a fault.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from aegis_worker.domain.outcomes import (
     Approved,
     Declined,
     Lookup,
+    Movement,
     NotFound,
     NotSent,
     Operation,
@@ -135,6 +137,12 @@ def entered(
     return replace(ledger, entries=(*ledger.entries, entry), kept=(*kept, Kept(key, 0.0)))
 
 
+def under_error(ledger: Ledger, key: str) -> Ledger:
+    """The ledger, which keeps an error of its own under the key."""
+    kept = tuple(one for one in ledger.kept if one.key != key)
+    return replace(ledger, kept=(*kept, Kept(key, 0.0, is_error=True)))
+
+
 def kept_under(ledger: Ledger, setup: GatewaySetup, operation: Operation, key: str) -> Kept | None:
     """What the gateway remembers of the key; None where it has forgotten, or has no keys."""
     lifetime_s = setup.capabilities.keeps_key_s(operation)
@@ -162,8 +170,8 @@ _WORDS = {
 }
 
 
-def said_of(entry: Entry, *, movements: bool = False) -> Outcome:
-    """What the gateway says of an entry."""
+def said_of(entry: Entry, movements: tuple[Movement, ...] | None = None) -> Outcome:
+    """What the gateway says of an entry; of a charge also what was done with it since, where it was asked for that."""
     if entry.status == "declined":
         return Declined(entry.code, entry.code, gateway_ref=entry.ref)
     if entry.status == "pending":
@@ -179,14 +187,40 @@ def said_of(entry: Entry, *, movements: bool = False) -> Outcome:
         captured=entry.captured > 0,
         captured_minor=entry.captured,
         refunded_minor=entry.refunded,
-        movements=() if movements else None,
+        movements=movements,
+        still_held=entry.captured < entry.minor and not entry.released,
     )
 
 
+_MOVED: dict[Status, Literal["pending", "succeeded", "failed"]] = {
+    "pending": "pending",
+    "approved": "succeeded",
+    "declined": "failed",
+}
+
+
+def movements_of(ledger: Ledger, charge: Entry) -> tuple[Movement, ...]:
+    """Each capture and refund of the charge."""
+    return tuple(
+        Movement(one.operation, one.minor, _MOVED[one.status], one.key, one.ref)
+        for one in ledger.entries
+        if one.of == charge.ref and one.operation in (Operation.CAPTURE, Operation.REFUND)
+    )
+
+
+Ways = Callable[[Ledger, Entry], Iterator[tuple[str, Ledger, Entry]]]
+
+
 def looked_up(
-    ledger: Ledger, setup: GatewaySetup, query: StatusQuery, find: Callable[[Ledger], Entry | None]
+    ledger: Ledger,
+    setup: GatewaySetup,
+    query: StatusQuery,
+    find: Callable[[Ledger], Entry | None],
+    ways: Ways | None = None,
 ) -> Iterator[Fate]:
-    """What a look-up may find of the entry that `find` finds."""
+    """What a look-up may find of the entry that `find` finds. `ways`: how that may stand by now, by default a
+    charge's; a gateway that leaves an order pending for longer costs a fault, because it is asked for ever.
+    """
     can_be_asked = query.operation in setup.capabilities.look_ups
     if can_be_asked and ledger.mute_until > 0:
         yield Fate("look-ups are still down", 0, LOST, ledger)
@@ -198,26 +232,29 @@ def looked_up(
     for before, arrived in arrivals(ledger):
         entry = find(arrived)
         if entry is None:
-            yield Fate(_joined(before, "not found"), 0, none, arrived)
+            yield Fate(joined(before, "not found"), 0, none, arrived)
             continue
         if not entry.shown:
             yield from _hidden(arrived, setup, entry, none, before)
-        for how, after, now in now_of(arrived, entry, manual=not query.capture):
+        standings = ways(arrived, entry) if ways else now_of(arrived, entry, manual=not query.capture)
+        for how, after, now in standings:
             seen = replace(now, shown=True)
             shown = after.changed(now, seen)
-            said = said_of(seen, movements=query.movements)
-            yield Fate(_joined(before, how or f"it shows: {_word(said)}"), 0, said, shown)
+            said = said_of(seen, movements_of(shown, seen) if query.movements else None)
+            cost = int(ways is not None and now.status == "pending")
+            yield Fate(joined(before, how or f"it shows: {_word(said)}"), cost, said, shown)
 
 
 def _hidden(ledger: Ledger, setup: GatewaySetup, entry: Entry, none: Lookup, before: str) -> Iterator[Fate]:
     """It may not show yet: a look-up lags, or the event that would tell of it has not come."""
     if isinstance(none, Unknown):
-        yield Fate(_joined(before, "its event has not come yet"), 1, none, ledger)
+        yield Fate(joined(before, "its event has not come yet"), 1, none, ledger)
     elif setup.look_ups == "lagging" and -entry.at < setup.capabilities.absence_window_s:
-        yield Fate(_joined(before, "it does not show yet"), 0, none, ledger)
+        yield Fate(joined(before, "it does not show yet"), 0, none, ledger)
 
 
-def _joined(*hows: str) -> str:
+def joined(*hows: str) -> str:
+    """What happened one after the other."""
     return ", ".join(how for how in hows if how)
 
 

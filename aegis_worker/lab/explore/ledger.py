@@ -23,7 +23,7 @@ class Entry(Struct, frozen=True):
 
     `key`: our reference. `of`: the gateway's id of the charge that it is about, of what is done with a charge. `shown`:
     whether look-ups have shown it, as they go on to do. `code`: why it was declined. Of a charge: what was `captured` and
-    `refunded` of it, and whether what it held was `voided`.
+    `refunded` of it, whether what it held was `voided`, or the rest of it `released`. `final`, of a capture: it releases.
     """
 
     operation: Operation
@@ -38,6 +38,8 @@ class Entry(Struct, frozen=True):
     captured: int = 0
     refunded: int = 0
     voided: bool = False
+    released: bool = False
+    final: bool = False
 
     @property
     def stands(self) -> bool:
@@ -64,6 +66,8 @@ class OnItsWay(Struct, frozen=True):
     minor: int
     until: float
     keeps_key_s: float
+    of: str | None = None
+    final: bool = False
 
 
 class Ledger(Struct, frozen=True):

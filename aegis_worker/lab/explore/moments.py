@@ -11,6 +11,7 @@ from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.payment import Payment
 
 from .rows import AttemptRow, JobRow, Rows
+from .rows_orders import shifted
 
 # What is further back than this is as far back: no threshold of the product is longer.
 HORIZON_S = 40 * 86_400.0
@@ -25,6 +26,7 @@ def rows_later(rows: Rows, by_s: float) -> Rows:
         payment=payment_later(rows.payment, by_s),
         job=None if rows.job is None else _job_later(rows.job, by_s, is_routed=bool(rows.attempts)),
         attempts=tuple(_row_later(row, by_s) for row in rows.attempts),
+        entities=shifted(rows.entities, by_s),
         declines=tuple((one, max(at - by_s, -HORIZON_S)) for one, at in rows.declines),
     )
 

@@ -15,8 +15,10 @@ from msgspec.structs import replace
 from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
 from aegis_worker.domain.card_networks import CardDecline
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange, OpenAttempt
-from aegis_worker.domain.entities import Entity
 from aegis_worker.domain.payment import Payment
+
+from .rows_orders import EntityRow, next_order
+from .rows_orders import written as entities_written
 
 
 class Refused(Exception):
@@ -61,7 +63,7 @@ class Rows(Struct, frozen=True):
     outbox: int
     attempts: tuple[AttemptRow, ...] = ()
     declines: tuple[tuple[CardDecline, float], ...] = ()
-    entities: tuple[Entity, ...] = ()
+    entities: tuple[EntityRow, ...] = ()
 
 
 def with_job(
@@ -104,10 +106,13 @@ def written(rows: Rows, change: Change, *, lease_s: float, now: float) -> Rows:
         raise AssertionError("unreachable: the fence holds")
     job = _job_after(rows.job, change, lease_s, now)
     rows = replace(rows, job=job)
+    if change.entities:
+        rows = replace(rows, entities=entities_written(rows.entities, change.entities, rows.payment, now))
     follow_up = change.job.follow_up
     if follow_up is not None:
-        rows = with_job(rows, follow_up.operation, follow_up.queue, now, follow_up.request)
-    return rows
+        return with_job(rows, follow_up.operation, follow_up.queue, now, follow_up.request)
+    waits = next_order(rows.entities) if change.hands_on else None
+    return rows if waits is None else with_job(rows, waits.operation, "payments", now, waits.request())
 
 
 def _job_after(job: JobRow, change: Change, lease_s: float, now: float) -> JobRow | None:

@@ -15,6 +15,8 @@ from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.pipeline.work import Policy
 
+from .rows_orders import Wanted
+
 # The worker's clock reads 0 at its claim; then the time of day is this, in seconds since 1970.
 EPOCH_S = 1_800_000_000.0
 PAYMENT_ID = "pay_" + "0" * 32
@@ -46,7 +48,7 @@ class Configuration(Struct, frozen=True):
     """One thing to explore. Times in seconds.
 
     `operation`: what its payment goes through, one of `scenarios.SCENARIOS`. `ladder_s`: when a charge that was given up is
-    asked about, since its last answer.
+    asked about, since its last answer. `orders`: what its merchant orders of the charge, one after the other.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Configuration(Struct, frozen=True):
     terms: PaymentTerms = TERMS
     lease_s: float = 90.0
     ladder_s: tuple[float, ...] = (900.0, 3600.0)
+    orders: tuple[Wanted, ...] = ()
     options: Mapping[str, bool] = field(default_factory=dict)
 
     def gateway(self, name: str) -> GatewaySetup:

@@ -9,6 +9,7 @@ from dataclasses import replace as with_fields
 from aegis_worker.domain.outcomes import Lookup, Outcome
 from aegis_worker.errors import AegisError
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
+from aegis_worker.lab.explore import ordering
 from aegis_worker.lab.explore.fates import Fate, fates_of_call, fates_of_look_up
 from aegis_worker.lab.explore.ledger import Ledger, passed
 from aegis_worker.lab.explore.setups import GatewaySetup
@@ -58,6 +59,15 @@ class Book:
             fates_of_look_up(self.ledger, self._setup, query), f"the look-up of {query.reference}"
         )
         return fate.outcome  # type: ignore[return-value]
+
+    def take_back(self, how: str) -> None:
+        """What was done has failed after all. Raises LivedOtherwise where there is no such thing."""
+        ledger = self.ledger
+        for entry in ledger.entries:
+            if how == ordering.words_of_taking_back(entry):
+                self._ledger, self._at_s = ordering.taken_back(ledger, entry), self._clock.now_s
+                return
+        raise LivedOtherwise(f"{self._setup.name} can't take back: {how}")
 
     def _chosen(self, fates: Iterable[Fate], what: str) -> Fate:
         for fate in fates:

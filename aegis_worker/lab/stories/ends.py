@@ -38,7 +38,7 @@ def explored_end(rows: Rows, ledgers: Sequence[Ledger]) -> End:
         "job": None if job is None else [job.operation, job.queue, job.status, job.claim_count],
         "due": None if job is None or job.status != "waiting" else job.run_at,
         "not handed on": rows.payment.version - rows.outbox,
-        "orders": [_order(getattr(row, "entity", row)) for row in rows.entities],
+        "orders": [_order(row.entity) for row in rows.entities],
         "ledgers": [_ledger(ledger) for ledger in ledgers],
     }
 

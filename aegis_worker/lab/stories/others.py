@@ -13,9 +13,11 @@ from aegis_worker.hints import Notifier
 from aegis_worker.ids import PAYMENT, new_id
 from aegis_worker.intake import Intake, OrderCommand, PaymentCommand, command, order
 from aegis_worker.lab.explore.moves import Move
+from aegis_worker.lab.explore.rows_orders import Wanted
 from aegis_worker.lab.explore.setups import PAYMENT_ID, Configuration
 from aegis_worker.lab.plants.patching import name_in
 from aegis_worker.persistence.asking import ask_now
+from aegis_worker.persistence.entity_rows import open_checks
 from aegis_worker.pipeline.recheck import RecheckParts, recheck
 
 from .books import Book
@@ -47,6 +49,10 @@ class Life:
         with name_in(command, "new_id", lambda prefix: PAYMENT_ID if prefix == PAYMENT else new_id(prefix)):
             Intake(self.database, wait_s=_WAIT_S).accept(accepted)
         yield
+
+    def next_order(self) -> Wanted:
+        """What its merchant orders next."""
+        return self.configuration.orders[self._orders]
 
     def order(self, kind: EntityKind, **wanted: Any) -> None:
         """The merchant orders it, under a key of its own."""
@@ -85,11 +91,31 @@ def _nothing(life: Life, move: Move) -> None:
     """Time alone passes."""
 
 
+def _order(life: Life, move: Move) -> None:
+    wanted = life.next_order()
+    if wanted.kind is EntityKind.VOID:
+        life.order(wanted.kind)
+    else:
+        life.order(wanted.kind, amount_minor=wanted.minor, final=wanted.final, forced=wanted.forced)
+
+
+def _sweep(life: Life, move: Move) -> None:
+    life.database.run(lambda connection: open_checks(connection, limit=1))
+
+
+def _take_back(life: Life, move: Move) -> None:
+    life.books[move.who].take_back(move.how)
+    _ask(life, move)
+
+
 OTHERS: dict[str, Callable[[Life, Move], None]] = {
     "ask": _ask,
     "event": _ask,
     "cancel": _cancel,
     "recheck": _recheck,
+    "order": _order,
+    "sweep": _sweep,
+    "takes back": _take_back,
     "time": _nothing,
     "late": _nothing,
 }

@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from msgspec.structs import replace as with_fields
+
 from aegis_worker.domain.payment import Payment
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.lab.explore.explorer import Explorer
 from aegis_worker.lab.explore.hands import GATE_RETRY_S, LONGEST_PAUSE, VERDICTS
 from aegis_worker.lab.explore.moves import Move, Step
+from aegis_worker.lab.explore.orders import prelude
 from aegis_worker.lab.explore.setups import Configuration
 from aegis_worker.lab.explore.world import World
 from aegis_worker.lab.plants.patching import name_in
@@ -203,15 +206,16 @@ def live_again(
 
     Raises LivedOtherwise as soon as the real life leaves the story.
     """
-    life = RealLife(installation, configuration, begins)
+    before = prelude(configuration)
+    world = Explorer(with_fields(configuration, operation="charge")).begin() if before else begins
+    life = RealLife(installation, configuration, world)
     with life.begun():
-        world = begins
-        for number, step in enumerate(steps, 1):
+        for number, step in enumerate((*before, *steps), 1 - len(before)):
             try:
                 life.follow(world, step)
             except LivedOtherwise as otherwise:
                 raise LivedOtherwise(f"at move {number} ({step.move.kind}): {otherwise}") from otherwise
-            world = step.world
+            world = begins if number == 0 else step.world
         explored = explored_end(world.rows.value, [ledger.value for ledger in world.ledgers])
         return differing(explored, life.end())
 

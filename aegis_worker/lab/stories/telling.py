@@ -131,5 +131,8 @@ _OF_OTHERS = {
     "ask": "the {who} has the payment asked about",
     "cancel": "the {who} cancels the payment",
     "recheck": "{who} is asked again about what was given up: {how}",
+    "order": "the {who} orders: {how}",
+    "sweep": "the sweep makes a job for what is not settled",
+    "takes back": "{who} takes its word back: {how}",
     "event": "{who} sends an event about the payment",
 }

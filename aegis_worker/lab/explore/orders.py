@@ -1,0 +1,237 @@
+"""The life of what a merchant orders of a charge that is there: captures, voids and refunds, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from aegis_worker.domain.entities import UNSETTLED, EntityKind, EntityStatus
+from aegis_worker.domain.outcomes import Operation, charges
+from aegis_worker.domain.transitions import State
+
+from . import ordering
+from .asking import ask_now
+from .explorer import Explorer
+from .fates import settled_at_last
+from .ledger import Entry, Ledger, hop_of
+from .moves import Move, Step
+from .rows import Rows, with_job
+from .rows_orders import Accepted, EntityRow, Wanted, accepted, checked
+from .scenarios import SCENARIOS
+from .setups import Configuration
+from .world import Part, World
+
+# What follows of each kind on the straight way to a charge that is approved.
+_STRAIGHT = ("written", "in time", "approves", "")
+_MOST_MOVES = 40
+
+
+class Orders:
+    """A payment that was charged, or whose funds are held, and what its merchant orders of that."""
+
+    def begin(self, configuration: Configuration) -> tuple[Rows, Sequence[Ledger]]:
+        """Its charge is approved, at the first gateway."""
+        steps = prelude(configuration)
+        world = steps[-1].world
+        return world.rows.value, [ledger.value for ledger in world.ledgers]
+
+    def steps(self, explorer: Explorer, world: World, left: int) -> Iterator[Step]:
+        """The next order, at any time; the sweep's looks at what is not settled; for a fault, that somebody asks."""
+        rows, wanted = world.rows.value, explorer.configuration.orders
+        made = sum(row.entity.order.number > 0 for row in rows.entities)
+        if made < len(wanted):
+            ordered = explorer.once(
+                ("order", world.rows.number), lambda: _placed(explorer, rows, wanted[made])
+            )
+            if ordered is not None:
+                yield Step(Move("order", "merchant", word_of(wanted[made])), 0, world._replace(rows=ordered))
+        yield from self._sweeps(explorer, world)
+        if left:
+            asked = explorer.once(("ask", world.rows.number), lambda: explorer.rows(ask_now(rows, 0.0)))
+            if asked is not world.rows:
+                yield Step(Move("ask", "merchant"), 1, world._replace(rows=asked))
+            yield from _taken_back(explorer, world)
+
+    def _sweeps(self, explorer: Explorer, world: World) -> Iterator[Step]:
+        """`entity_rows.open_checks`, and the time until then, where no job is open."""
+        rows = world.rows.value
+        moments = [row.check_at for row in rows.entities if row.check_at is not None]
+        if rows.job is not None or world.is_awake or not moments:
+            return
+        if min(moments) > 0:
+            yield Step(Move("time", s=min(moments)), 0, explorer.later(world, min(moments)))
+            return
+        swept = explorer.once(("sweep", world.rows.number), lambda: explorer.rows(swept_now(rows)))
+        yield Step(Move("sweep"), 0, world._replace(rows=swept))
+
+    def is_at_rest(self, world: World) -> bool:
+        """Nobody is at work, no job is to be done, and the sweep has nothing to look after."""
+        rows = world.rows.value
+        if world.is_awake or (rows.job is not None and rows.job.status != "review"):
+            return False
+        return rows.job is not None or all(row.check_at is None for row in rows.entities)
+
+    def judge(self, explorer: Explorer, world: World) -> tuple[str, ...]:
+        """See `wrong_with`."""
+        return tuple(wrong_with(world.rows.value, [ledger.value for ledger in world.ledgers]))
+
+
+def prelude(configuration: Configuration) -> list[Step]:
+    """The straight way to the charge that is there at the beginning, by the explorer of charges; empty where the life
+    begins with that itself.
+    """
+    if configuration.operation == "charge":
+        return []
+    explorer = Explorer(replace(configuration, operation="charge"))
+    world, steps = explorer.begin(), list[Step]()
+    while (step := _straight(explorer, world)) is not None and len(steps) < _MOST_MOVES:
+        steps.append(step)
+        world = step.world
+    return steps
+
+
+def _straight(explorer: Explorer, world: World) -> Step | None:
+    ways = [step for step in explorer.steps(world, 0) if step.move.how in _STRAIGHT]
+    return ways[0] if ways else None
+
+
+def word_of(wanted: Wanted) -> str:
+    """The order in words, which its move carries."""
+    minor = "" if wanted.minor is None else f" {wanted.minor}"
+    final = " final" if wanted.final else ""
+    return f"{wanted.kind.value}{minor}{final}"
+
+
+def _placed(explorer: Explorer, rows: Rows, wanted: Wanted) -> Part[Rows] | None:
+    after = placed(explorer.configuration, rows, wanted)
+    return None if after is None else explorer.rows(after)
+
+
+def placed(configuration: Configuration, rows: Rows, wanted: Wanted) -> Rows | None:
+    """The tables after the merchant's order; None where it is refused now."""
+    job = rows.job
+    gateway = rows.payment.gateway
+    able = None if gateway is None else configuration.gateway(gateway).capabilities
+    order = accepted(
+        rows.payment,
+        rows.entities,
+        wanted,
+        able,
+        None if job is None else (job.operation, job.status),
+        was_sent=bool(rows.attempts),
+        now=0.0,
+    )
+    return None if order is None else _with_order(rows, order)
+
+
+def _with_order(rows: Rows, order: Accepted) -> Rows:
+    job = rows.job
+    if order.ends_job:
+        job = None
+    elif order.wakes_job and job is not None:
+        run_at = 0.0 if job.status == "waiting" else job.run_at
+        job = replace(job, run_at=run_at, request={**(job.request or {}), "cancel": True})
+    rows = replace(
+        rows,
+        payment=order.payment,
+        outbox=rows.outbox + len(order.events),
+        entities=order.entities,
+        job=job,
+    )
+    if order.job is None:
+        return rows
+    return with_job(rows, order.job.operation, "payments", 0.0, order.job.request())
+
+
+def swept_now(rows: Rows) -> Rows:
+    """The tables after the sweep has looked for what is not settled."""
+    entities, check = checked(rows.entities, 0.0)
+    rows = replace(rows, entities=entities)
+    if check is None:
+        return rows
+    return with_job(
+        rows, check.operation, "verify", 0.0, None if check.order is None else check.order.request()
+    )
+
+
+def _taken_back(explorer: Explorer, world: World) -> Iterator[Step]:
+    """A gateway takes its word back about what it had done, and its event has the payment asked about."""
+    rows = world.rows.value
+    if rows.job is not None:
+        return
+    for place, part in enumerate(world.ledgers):
+        for entry in part.value.entries:
+            if entry.operation is not Operation.REFUND or entry.status != "approved":
+                continue
+            if not is_told(rows, entry):
+                continue
+            ledgers = list(world.ledgers)
+            ledgers[place] = explorer.ledger(ordering.taken_back(part.value, entry))
+            asked = explorer.rows(ask_now(rows, 0.0))
+            yield Step(
+                Move("takes back", part.value.name, ordering.words_of_taking_back(entry)),
+                1,
+                world._replace(rows=asked, ledgers=tuple(ledgers)),
+            )
+
+
+def is_told(rows: Rows, entry: Entry) -> bool:
+    """Whether we know that this was done."""
+    return any(
+        row.attempt.gateway_key == entry.key and row.attempt.status == "APPROVED" for row in rows.attempts
+    )
+
+
+def wrong_with(rows: Rows, ledgers: Sequence[Ledger]) -> Iterator[str]:
+    """What is wrong with an end: I1, I3 and D15 by the gateways' ledgers. A person who is asked may decide otherwise."""
+    payment = rows.payment
+    if rows.outbox != payment.version:
+        yield f"I4: {payment.version} events, of which {rows.outbox} were handed on"
+    entries = [entry for ledger in ledgers for entry in settled_at_last(ledger).entries]
+    own = next((one for one in entries if charges(one.operation) and one.ref == payment.gateway_ref), None)
+    if own is None:
+        yield f"I3: {payment.state} by {payment.gateway_ref}, which no gateway knows"
+        return
+    yield from _done_more_than_once(rows.entities, entries)
+    if rows.job is not None:
+        return
+    for name, ours, theirs in (
+        ("captured", payment.captured_minor, own.captured),
+        ("refunded", payment.refunded_minor, own.refunded),
+    ):
+        if ours != theirs:
+            yield f"I3: {ours} {name}, the ledger has {theirs}"
+    if payment.capturing_minor or payment.refunding_minor:
+        yield f"D15: {payment.capturing_minor} and {payment.refunding_minor} stay reserved, and nothing is open"
+    holds = not own.voided and not own.released and own.captured < own.minor
+    if (payment.state is State.AUTHORIZED) != holds:
+        yield f"I3: {payment.state}, and the ledger {'holds' if holds else 'does not hold'} funds"
+
+
+def _done_more_than_once(rows: tuple[EntityRow, ...], entries: Sequence[Entry]) -> Iterator[str]:
+    """I1 of orders: what was ordered once is done at most once, and nothing that failed is done."""
+    for kind in (EntityKind.CAPTURE, EntityKind.REFUND):
+        ordered = sum(
+            row.entity.order.amount_minor
+            for row in rows
+            if row.entity.order.kind is kind and row.entity.order.origin == "merchant"
+        )
+        done = sum(
+            one.minor for one in entries if one.operation.value == kind.value and one.status == "approved"
+        )
+        if done > ordered:
+            yield f"I1: {done} {kind.value}d, {ordered} ordered"
+    for row in rows:
+        order = row.entity.order
+        if row.entity.status in UNSETTLED or order.origin != "merchant":
+            continue
+        was_done = any(
+            one.operation is order.operation and one.status == "approved" and hop_of(one.key) == order.attempt
+            for one in entries
+        )
+        if was_done != (row.entity.status is EntityStatus.SUCCEEDED):
+            yield f"I3: {order.id} has {row.entity.status.value}, the ledger says {'done' if was_done else 'not done'}"
+
+
+SCENARIOS["orders"] = Orders()
