@@ -23,7 +23,7 @@ from .setups import Configuration
 from .world import Part, World
 
 # What follows of each kind on the straight way to a charge that is approved.
-_STRAIGHT = ("written", "in time", "approves", "")
+_STRAIGHT = ("written", "in time", "a approves", "")
 _MOST_MOVES = 40
 
 
@@ -88,6 +88,8 @@ def prelude(configuration: Configuration) -> list[Step]:
     while (step := _straight(explorer, world)) is not None and len(steps) < _MOST_MOVES:
         steps.append(step)
         world = step.world
+    if world.rows.value.payment.state not in (State.SUCCESS, State.AUTHORIZED):
+        raise AssertionError(f"unreachable: the straight way of {configuration.name} leads to a charge")
     return steps
 
 

@@ -161,8 +161,8 @@ class RealLife:
         worker.until(LEAVING, *_ANSWERED)
 
     def _calls(self, worker: SteppedWorker, how: str) -> None:
-        for book in self._books.values():
-            book.fate = how
+        name, _, fate = how.partition(" ")
+        self._books[name].fate = fate
         worker.until(*_ANSWERED)
 
     def _stands_still(self, worker: SteppedWorker, how: str) -> None:

@@ -108,9 +108,9 @@ def _writes(how: str, hand: Hand, then: Hand | None) -> str:
 def _calls(how: str, hand: Hand, then: Hand | None) -> str:
     gateway, step = hand.holding.work.subject.gateway, hand.step
     if isinstance(step, Ask):
-        return f"asks {gateway}: {how}"
+        return f"asks {gateway}: {how.removeprefix(gateway).strip()}"
     late = ", though it was frozen since its last look at the clock" if hand.is_stale else ""
-    return f"calls {gateway} under {_key(step.request.idempotency_key)}{late}: {gateway} {how}"
+    return f"calls {gateway} under {_key(step.request.idempotency_key)}{late}: {how}"
 
 
 _OF_WORKERS: Mapping[str, Callable[[str, Hand, Hand | None], str]] = {

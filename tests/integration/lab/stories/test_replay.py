@@ -130,7 +130,7 @@ def test_a_story_is_told_in_numbered_sentences_with_times_and_one_name_for_each_
         Move("decide", "worker 1"),
         Move("write", "worker 1", "written"),
         Move("check", "worker 1", "in time"),
-        Move("call", "worker 1", "approves, and the answer is lost"),
+        Move("call", "worker 1", "a approves, and the answer is lost"),
         Move("crash", "worker 1"),
         Move("time", s=91.0),
         Move("claim", "worker 1"),
