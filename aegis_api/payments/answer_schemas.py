@@ -194,7 +194,7 @@ class PaymentSchema(Answer):
         metadata={"description": "What is bought, as given."},
     )
     return_url = text(none=True)
-    metadata = an_object("As given.")
+    metadata = an_object("As given, and what enrichment hooks have added; they replace nothing.")
     amounts = fields.Nested(AmountsSchema, required=True)
     capture_before = time(
         "When what is held is released by itself; null: nobody knows, or nothing is held.", none=True

@@ -117,6 +117,17 @@ def screening_of(payment: Payment) -> Screening | None:
     return None if payment.screening is None else screening_from(payment.screening)
 
 
+def metadata_of(payment: Payment) -> Mapping[str, Any]:
+    """The payment's metadata with what enrichment has added, which replaces nothing of it."""
+    added = payment.screening.get("metadata") if payment.screening is not None else None
+    return payment.terms.metadata if added is None else {**added, **payment.terms.metadata}
+
+
+def facts_of(payment: Payment) -> Mapping[str, Any]:
+    """What enrichment has told routing of the payment."""
+    return {} if payment.screening is None else payment.screening.get("facts", {})
+
+
 def screening_from(kept: Mapping[str, Any]) -> Screening:
     """What `Screening.to_json` wrote. Raises KeyError or ValueError for anything else."""
     return Screening(

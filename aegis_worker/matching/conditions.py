@@ -11,7 +11,7 @@ from aegis_worker.domain.metadata import is_key
 from .kinds import ANYTHING, Kind
 from .operators import OPERATORS, Test
 
-METADATA = "metadata."
+METADATA, FACTS = "metadata.", "facts."
 
 
 class Field(NamedTuple):
@@ -22,10 +22,18 @@ class Field(NamedTuple):
 
 
 class Vocabulary:
-    """The fields that conditions may look at, besides metadata.KEY; `metadata` reads all of that."""
+    """The fields that conditions may look at, besides metadata.KEY; `metadata` reads all of that. `facts` reads what
+    facts.KEY stands for, where there are any.
+    """
 
-    def __init__(self, fields: Mapping[str, Field], metadata: Callable[[Any], Mapping[str, Any]]) -> None:
-        self._fields, self._metadata = fields, metadata
+    def __init__(
+        self,
+        fields: Mapping[str, Field],
+        metadata: Callable[[Any], Mapping[str, Any]],
+        facts: Callable[[Any], Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._fields = fields
+        self._keyed = {METADATA: metadata} | ({} if facts is None else {FACTS: facts})
 
     def __iter__(self) -> Iterator[str]:
         """The names of the fields."""
@@ -34,17 +42,20 @@ class Vocabulary:
     @property
     def known(self) -> str:
         """What may be asked for, in words."""
-        return ", ".join((*self._fields, f"{METADATA}KEY"))
+        return ", ".join((*self._fields, *(f"{prefix}KEY" for prefix in self._keyed)))
 
     def field(self, name: Any) -> Field | None:
         """The field of that name; None where there is none."""
         if not isinstance(name, str):
             return None
-        if name.startswith(METADATA):
-            key = name.removeprefix(METADATA)
-            metadata = self._metadata
-            return Field(lambda subject: metadata(subject).get(key), ANYTHING) if is_key(key) else None
+        for prefix, read in self._keyed.items():
+            if name.startswith(prefix):
+                return _of_key(read, name.removeprefix(prefix))
         return self._fields.get(name)
+
+
+def _of_key(read: Callable[[Any], Mapping[str, Any]], key: str) -> Field | None:
+    return Field(lambda subject: read(subject).get(key), ANYTHING) if is_key(key) else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

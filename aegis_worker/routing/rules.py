@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from operator import attrgetter
 
+from aegis_worker.domain.screening import facts_of, metadata_of
 from aegis_worker.matching.conditions import Condition, Field, Vocabulary, all_of
 from aegis_worker.matching.kinds import AMOUNT, COUNTRY, CURRENCY, METHOD, TEXT
 from aegis_worker.matching.operators import Test
@@ -17,9 +18,10 @@ FIELDS = Vocabulary(
         "customer_country": Field(lambda payment: payment.customer.get("country"), COUNTRY),
         "merchant_id": Field(attrgetter("merchant_id"), TEXT),
     },
-    attrgetter("terms.metadata"),
+    metadata_of,
+    facts_of,
 )
-"""What a condition may look at."""
+"""What a condition may look at: the payment, and what enrichment has added to it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.payment import Payment
+from aegis_worker.domain.screening import metadata_of
 
 from .screening import told_screening
 from .values import rfc3339_or_none
@@ -38,7 +39,7 @@ def payment_body(payment: Payment, created_at: datetime, updated_at: datetime) -
         "network_transaction_id": terms.network_transaction_id,
         "mandate": terms.mandate,
         "order_lines": terms.order_lines and [_sorted(line) for line in terms.order_lines],
-        "metadata": _sorted(terms.metadata),
+        "metadata": _sorted(metadata_of(payment)),
         "amounts": {
             "authorized": payment.authorized_minor,
             "captured": payment.captured_minor,

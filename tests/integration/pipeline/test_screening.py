@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+from support.orders import CAPTURE, ordering
 from support.payments import (
     accept_one,
     attempts_of,
@@ -239,6 +240,37 @@ def test_a_call_is_put_off_for_as_long_as_a_payment_may_wait_and_then_made(datab
     run(parts, "payments")
     assert payment_of(database, payment_id).state is State.SUCCESS
     assert [shown.gateway for shown in hooks.shown_at(Point.BEFORE_OPERATION)] == ["a", "a"]
+
+
+def test_what_a_merchant_ordered_is_asked_about_before_its_call_as_well(database: Database) -> None:
+    says = {"capture": BeforeAnswer("review", reason="not before the audit"), "charge": None}
+    hooks = OurHooks(before_operation=lambda context: says[context.operation])
+    gateway = ScriptedGateway("a")
+    payment_id = accept_one(database, capture_method="manual").payment.id
+    parts = shop(database, hooks, None, gateway)
+    run(parts, "payments")
+    ordering(database, gateway, payment_id, CAPTURE, 700)
+    run(parts, "payments")
+    shown = [(one.operation, one.number, one.amount_minor) for one in hooks.shown_at(Point.BEFORE_OPERATION)]
+    assert shown == [("charge", 1, 1999), ("capture", 1, 700)]
+    job = job_of(database, payment_id)
+    assert (job["status"], job["operation"]) == ("review", "capture")
+    assert job["reason"] == "hook our_shop:before_operation asks for it: not before the audit"
+    assert gateway.captures == {}
+
+
+def test_a_payment_that_a_hook_wants_looked_at_before_its_call_is_held_back_like_a_fraud(
+    database: Database,
+) -> None:
+    hooks = OurHooks(before_operation=lambda context: BeforeAnswer("review", reason="a new merchant"))
+    payment_id = accept_one(database).payment.id
+    run(shop(database, hooks), "payments")
+    job = job_of(database, payment_id)
+    assert (job["status"], job["review_kind"]) == ("review", "fraud")
+    assert said_of(database, payment_id) == [
+        Finding("hook our_shop:before_operation", Action.REVIEW, "a new merchant")
+    ]
+    assert attempts_of(database, payment_id) == []
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.plain_payment import a_payment
 from support.routing_inputs import HALF_OPEN, NAMES, OPEN, candidates, decided, named_for, routing, tried
 
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.screening import Named
+from aegis_worker.domain.screening import Named, Screening
 from aegis_worker.gateways.config import AmountLimits
 from aegis_worker.resilience.permits import GatewayHealth
 from aegis_worker.routing.eligibility import PAUSED_LOOK_S
@@ -186,6 +187,22 @@ NOBODY_ELIGIBLE = Named("hook our:second", ("nobody",))
 def test_what_a_hook_has_named_has_the_first_word(named, order, because):
     decision = decided({"fallback": ["b"]}, named=named)
     assert ("".join(decision.candidates), decision.because) == (order, because)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "order"),
+    [("facts.segment", "vip", "cab"), ("metadata.tier", "gold", "cab"), ("metadata.segment", "vip", "abc")],
+)
+def test_rules_see_what_enrichment_has_added(field, value, order):
+    rule = {
+        "id": "vip",
+        "gateway": "c",
+        "conditions": [{"field": field, "operator": "eq", "value": value}],
+    }
+    kept = Screening(metadata={"tier": "gold"}, facts={"segment": "vip"}).to_json()
+    payment = replace(a_payment(), screening=kept)
+    decision = decide(payment, candidates(a={}, b={}, c={}), {}, routing(rules=[rule]), random.Random(1))
+    assert "".join(decision.candidates) == order
 
 
 HEALTH = st.builds(

@@ -143,7 +143,7 @@ REFUSED = [
     (
         a_condition(field="colour"),
         'rules[0] (id "dollars").conditions[0].field: unknown field "colour"; one of amount, currency, payment_method, '
-        "customer_country, merchant_id, metadata.KEY",
+        "customer_country, merchant_id, metadata.KEY, facts.KEY",
     ),
     (a_condition(field="metadata."), '.conditions[0].field: unknown field "metadata."'),
     (a_condition(field="metadata.a b"), '.conditions[0].field: unknown field "metadata.a b"'),
