@@ -27,12 +27,23 @@ from support.model_worker import World, worker
 
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.replay import differences
+from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import State
+from aegis_worker.domain.wishes import Wish
+from aegis_worker.pipeline.work import NOBODY, Asks
 from aegis_worker.resilience.permits import Refusal
 
 QUEUES = ("payments", "verify")
 STEPS = ((Operation.PROCESS,), (Operation.INITIATE, Operation.AUTHENTICATE, Operation.PROCESS))
 MOODS = st.one_of(*map(st.sampled_from, (IN_DOUBT, REFUSED, LATER, OF_THE_VAULT)))
+# What hooks ask for around calls, wherever it makes sense or not.
+WISHES = st.builds(
+    Wish,
+    source=st.just("hook of the model"),
+    ask=st.sampled_from(("retry", "delay", "other_gateway", "refund", "cancel", "review", "go_on")),
+    delay_s=st.sampled_from((None, 30.0, 7200.0)),
+    gateway=st.sampled_from((None, "a", "b", "nobody")),
+)
 CHARGED = (State.SUCCESS, State.AUTHORIZED)
 # A ladder of nine minutes, three hops and five sends are over long before.
 _ROUNDS = 200
@@ -47,6 +58,9 @@ class PaymentLife(RuleBasedStateMachine):
         capture=st.sampled_from(("automatic", "manual")),
         moods=st.tuples(st.lists(MOODS, min_size=1, max_size=5), st.lists(MOODS, max_size=3)),
         closings=st.lists(st.sampled_from(CLOSINGS), max_size=3),
+        asks=st.sampled_from((NOBODY, Asks(True, True, True))),
+        action=st.sampled_from(Action),
+        wishes=st.lists(WISHES, max_size=6),
     )
     def accept(
         self,
@@ -55,13 +69,16 @@ class PaymentLife(RuleBasedStateMachine):
         capture: str,
         moods: tuple[list[str], list[str]],
         closings: list[str],
+        asks: Asks,
+        action: Action,
+        wishes: list[Wish],
     ) -> None:
         self.clock = Clock()
         self.tables = Tables(self.clock, capture_method=capture)
         a = ModelGateway("a", self.clock, steps, KEY_LIFETIME_S if has_keys else 0.0, moods[0])
         a.closings = closings
         b = ModelGateway("b", self.clock, (Operation.PROCESS,), KEY_LIFETIME_S, moods[1])
-        self.world = World(self.tables, {"a": a, "b": b})
+        self.world = World(self.tables, {"a": a, "b": b}, asks=asks, action=action, wishes=wishes)
         self.frozen: list[Generator[str]] = []
         self.final: State | None = None
         self.charged_by: set[int] | None = None

@@ -10,11 +10,15 @@ import random
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from aegis_worker.domain.screening import Action, Finding, Screening
+from aegis_worker.domain.wishes import Wish
 from aegis_worker.errors import VersionConflict
 from aegis_worker.pipeline.advance import advance, send_until_s
 from aegis_worker.pipeline.held import (
     Answered,
+    AskBefore,
     AskGates,
+    AskOnError,
     Call,
     CardLookedAt,
     ChangeWritten,
@@ -25,13 +29,16 @@ from aegis_worker.pipeline.held import (
     Forget,
     GatesAnswered,
     Held,
+    HooksAnswered,
     LookAtCard,
     Report,
     Rested,
+    Screen,
+    Screened,
     TellOfCharge,
     Write,
 )
-from aegis_worker.pipeline.work import Answer, Ask, Policy, Route, Send, SendAgain, Work
+from aegis_worker.pipeline.work import NOBODY, Answer, Ask, Asks, Policy, Route, Send, SendAgain, Work
 from aegis_worker.resilience.permits import STATUS, Refusal, Verdict, Wanted
 from aegis_worker.routing.router import Decision
 from support.model_gateway import ModelGateway
@@ -65,11 +72,16 @@ class ModelGates(OpenGates):
 
 @dataclass(frozen=True)
 class World:
-    """The things that a worker works with."""
+    """The things that a worker works with. `asks`: who is asked. `action`: what screening finds. `wishes`: what hooks ask
+    for around calls, one after the other; then nothing.
+    """
 
     tables: Tables
     gateways: Mapping[str, ModelGateway]
     gates: ModelGates = field(default_factory=ModelGates)
+    asks: Asks = NOBODY
+    action: Action = Action.ALLOW
+    wishes: list[Wish] = field(default_factory=list)
 
     def route(self) -> Route:
         """The route: every gateway takes the payment, in this order."""
@@ -90,7 +102,8 @@ def worker(world: World, queue: str) -> Generator[str]:
     tables.begin([job] if job.left_behind or job.claim_count else [])
     yield "job.claimed"
     draws = random.Random(job.id)
-    work = Work(job, job.payment, job.attempts, world.route(), held_until_s=job.claimed_at_s + LEASE_S)
+    held_until_s = job.claimed_at_s + LEASE_S
+    work = Work(job, job.payment, job.attempts, world.route(), held_until_s=held_until_s, asks=world.asks)
     held, effects = advance(Held(work), Claimed(clock.now, draws.random()), POLICY)
     while True:
         told: Event | None = None
@@ -98,6 +111,15 @@ def worker(world: World, queue: str) -> Generator[str]:
             if isinstance(effect, AskGates):
                 (verdict,) = world.gates.admit([effect.wanted])
                 told = GatesAnswered(verdict, clock.now)
+            elif isinstance(effect, Screen):
+                yield "screening.asked"
+                said = Screening((Finding("rule of the model", world.action),))
+                yield "screening.answered"
+                told = Screened(said, world.route(), clock.now, draws.random())
+            elif isinstance(effect, AskBefore | AskOnError):
+                wished = (world.wishes.pop(0),) if world.wishes else ()
+                yield "hooks.answered"
+                told = HooksAnswered(wished, clock.now, draws.random())
             elif isinstance(effect, LookAtCard):
                 told = CardLookedAt(None)  # the model's cards have no network that forbids anything
             elif isinstance(effect, Write):
