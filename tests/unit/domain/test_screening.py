@@ -18,6 +18,7 @@ from aegis_worker.domain.screening import (
     Finding,
     Screening,
     approved,
+    for_merchants,
     reason_in_words,
     screened,
     screening_from,
@@ -50,6 +51,18 @@ def test_of_two_findings_the_severer_holds_in_whichever_order_they_came(milder, 
 def test_nothing_found_allows_and_the_highest_score_counts():
     assert (Screening().action, Screening().score, Screening().decisive) == (Action.ALLOW, None, None)
     assert Screening((finding(Action.FLAG, 3), finding(Action.ALLOW, 80), finding(Action.FLAG))).score == 80
+
+
+def test_merchants_are_told_which_action_holds_and_nothing_of_what_was_found():
+    found = Screening(
+        (Finding("rule high-value", Action.BLOCK, "1,000 or more", 90),), metadata={"tier": "new"}
+    )
+    assert for_merchants(screened(found).data) == {"screening": {"action": "block"}}
+    assert for_merchants(approved(found, 1.0).data) == {
+        "decision": "approved",
+        "screening": {"action": "allow"},
+    }
+    assert for_merchants({"reason": "read timeout"}) == {"reason": "read timeout"}
 
 
 def test_3d_secure_stays_required_beside_a_severer_finding_and_after_an_approval():
