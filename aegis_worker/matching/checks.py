@@ -102,7 +102,7 @@ def place(pointer: str, document: Any) -> str:
     """What a pointer points at, for people: `rules[2] (id "eu-cards").conditions[0].field`."""
     said = ""
     for key in steps(pointer):
-        if isinstance(document, list | tuple):
+        if isinstance(document, list | tuple) and key.isdecimal():
             document = document[int(key)]
             said += f"[{key}]"
             if isinstance(document, Mapping) and isinstance(document.get("id"), str):

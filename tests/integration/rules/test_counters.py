@@ -54,7 +54,7 @@ BATCHES = st.lists(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BATCHES)
 def test_they_count_as_plain_python_does(
     redis: Redis, batches: list[tuple[list[tuple[int, list[Ask]]], int]]
@@ -138,7 +138,7 @@ def count_one_after_the_other(of: tuple[str, Counter]) -> list[tuple[int, int]]:
         ]
 
 
-@pytest.mark.parametrize("most", [None, 20])
+@pytest.mark.parametrize("most", [pytest.param(None, marks=pytest.mark.slow), 20])
 def test_eight_processes_at_once_are_answered_each_number_once(redis_url: str, most: int | None) -> None:
     """So of payments that are blocked above twenty, twenty are let through, whoever asks and however often."""
     with multiprocessing.get_context("fork").Pool(8) as processes:

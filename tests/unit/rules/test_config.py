@@ -72,6 +72,14 @@ conditions = [{ field = "colour", operator = "eq", value = 1 }]
     ]
 
 
+def test_lists_in_the_place_of_tables_are_told_with_their_lines_too(tmp_path: Path) -> None:
+    text = '[[rules]]\nid = "x"\naction = "flag"\nconditions = [\n    [],\n]\n'
+    assert refusal(tmp_path, text).startswith(
+        'DIR/rules.toml:5: rules[0] (id "x").conditions[0]: must be a table\n'
+        'DIR/rules.toml:5: rules[0] (id "x").conditions[0].field: is missing'
+    )
+
+
 def test_a_file_that_is_not_toml_is_refused_with_its_line(tmp_path: Path) -> None:
     assert "rules.toml: line 2, column" in refusal(tmp_path, "a = 1\nb = = 2\n")
 
