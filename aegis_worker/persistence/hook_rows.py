@@ -41,7 +41,8 @@ d.hook = mine.hook AND d.point = mine.point AND d.payment_id = mine.payment_id A
 """
 _REMOVE = f"DELETE FROM hook_deliveries d USING {_MINE} WHERE {_IS_MINE}"
 _PUT_BACK = f"""
-UPDATE hook_deliveries d SET due_at = statement_timestamp(), lease_epoch = d.lease_epoch + 1 FROM {_MINE} WHERE {_IS_MINE}
+UPDATE hook_deliveries d SET due_at = statement_timestamp() + interval '1 s', lease_epoch = d.lease_epoch + 1
+FROM {_MINE} WHERE {_IS_MINE}
 """
 # The deliveries behind one that failed wait as long as it does. Otherwise every claim until then would look at them again.
 _FAIL = f"""
@@ -144,7 +145,7 @@ def settle(
     failures: Sequence[Failure] = (),
     put_back: Sequence[ClaimedForHook] = (),
 ) -> int:
-    """Write down what became of claimed deliveries; returns how many were still ours. `put_back` is due as before."""
+    """Write down what became of claimed deliveries; returns how many were still ours. `put_back`: due in a moment."""
     settled = 0
     if taken:
         settled += connection.exec_driver_sql(_REMOVE, _mine(taken)).rowcount

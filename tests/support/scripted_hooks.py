@@ -18,6 +18,10 @@ from aegis_worker.hooks.points import ABOUT
 Scripted = Callable[[Any], Any]
 
 
+class CrowdedOut(Exception):
+    """A script raises it in place of being asked: others were before it."""
+
+
 class ScriptedHooks:
     """`scripts`: by point, its hooks by name. One that raises has failed; `policies` by point where not the usual ones."""
 
@@ -56,6 +60,8 @@ class ScriptedHooks:
         policy = self.policies.get(point, ABOUT[point].policy)
         try:
             answer = self.scripts[point][name](context)
+        except CrowdedOut:
+            return Said(name, None, "was not asked in time", 0.0, policy, crowded_out=True)
         except Exception as error:
             return Said(name, None, f"raised {type(error).__name__}", 1.0, policy)
         return Said(name, answer, None, 1.0, policy)

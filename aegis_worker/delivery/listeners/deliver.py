@@ -50,11 +50,14 @@ class ListenReport:
 
 
 class Told(Struct, frozen=True):
-    """What came of telling a hook; `error` is None where it took the event, in `took_ms`."""
+    """What came of telling a hook; `error` is None where it took the event, in `took_ms`. `crowded_out`: it was not told,
+    because its processes were busy with others.
+    """
 
     delivery: ClaimedForHook
     error: str | None = None
     took_ms: float = 0.0
+    crowded_out: bool = False
 
 
 @dataclass(slots=True)
@@ -160,7 +163,7 @@ class _Run:
         point, context = Point(delivery.listener.point), context_of(delivery.listener.point, delivery.event)
 
         def done(said: Sequence[Said]) -> None:
-            self._done.put(Told(delivery, said[0].failed, said[0].took_ms) if said else Told(delivery))
+            self._done.put(_told(delivery, said[0]) if said else Told(delivery))
 
         if context is None:  # another version of the code made this delivery
             done(())
@@ -184,7 +187,12 @@ class _Run:
         if not told and not put_back:
             return
         taken = [one.delivery for one in told if one.error is None]
-        failures = [self._failure(one.delivery, one.error) for one in told if one.error is not None]
+        put_back = [*put_back, *(one.delivery for one in told if one.crowded_out)]
+        failures = [
+            self._failure(one.delivery, one.error)
+            for one in told
+            if one.error is not None and not one.crowded_out
+        ]
         crash_point("hook.told")
         settle = partial(hook_rows.settle, taken=taken, failures=failures, put_back=put_back)
         self._database.run(settle)
@@ -211,3 +219,7 @@ class _Run:
             event_id=failure.delivery.event.id,
             error=failure.error,
         )
+
+
+def _told(delivery: ClaimedForHook, said: Said) -> Told:
+    return Told(delivery, said.failed, said.took_ms, said.crowded_out)

@@ -11,7 +11,7 @@ from redis import Redis
 from structlog.testing import capture_logs
 from support.outbox_events import STORY, a_payment, an_event, event_ids, execute, in_stream, make_due
 from support.payments import rows
-from support.scripted_hooks import Scripted, ScriptedHooks
+from support.scripted_hooks import CrowdedOut, Scripted, ScriptedHooks
 from support.statement_counts import statements_of
 
 from aegis_worker.delivery.drain import DrainReport, drain
@@ -66,6 +66,10 @@ def outbox(database: Database, redis_url: str) -> Callable[..., Outbox]:
 
 def takes(context: Any) -> None:
     """Hears of it and is content."""
+
+
+def crowded_out(context: Any) -> None:
+    raise CrowdedOut
 
 
 def raises(context: Any) -> None:
@@ -136,6 +140,19 @@ def test_an_event_that_a_hook_does_not_take_is_given_up_after_its_tries_and_the_
     [line] = [log for log in logs if log["event"] == "hook given up on an event"]
     assert (line["hook"], line["point"], line["error"]) == ("bad", "listen", "raised OSError")
     assert "asha" not in repr(rows(database, "SELECT * FROM hook_deliveries")) + repr(logs)
+
+
+def test_a_hook_that_was_only_crowded_out_has_not_failed_a_try(
+    outbox: Callable[..., Outbox], database: Database
+) -> None:
+    ours = outbox({Point.LISTEN: {"mail": crowded_out}})
+    a_payment(database, events=STORY[:1])
+    ours.drain()
+    assert ours.tell() == ListenReport(claimed=1)
+    assert ours.waiting() == [("mail", 1, "pending", 0)]
+    ours.hooks.scripts = {Point.LISTEN: {"mail": takes}}
+    make_due(database, "hook_deliveries")
+    assert ours.tell().delivered == 1
 
 
 def test_what_was_given_up_can_be_told_again(outbox: Callable[..., Outbox], database: Database) -> None:
