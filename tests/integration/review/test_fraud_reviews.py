@@ -36,7 +36,7 @@ from aegis_worker.domain.outcomes import ActionRequired, Declined
 from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import AegisError, InvalidState, VersionConflict
-from aegis_worker.hooks import FraudAnswer
+from aegis_worker.hooks import ErrorAnswer, FraudAnswer
 from aegis_worker.intake import request_sync
 from aegis_worker.persistence.audit_log import list_entries
 from aegis_worker.persistence.database import Database
@@ -285,6 +285,19 @@ def test_a_demand_goes_to_a_gateway_that_can_make_it_and_the_decision_says_why(d
     assert "3-D Secure" in attempt["decision"]["left_out"]["a"]
     assert attempt["request_hash"] == able.calls[0].fingerprint()
     assert replace(able.calls[0], three_ds=False).fingerprint() != attempt["request_hash"]
+
+
+def test_an_error_hook_gets_no_gateway_that_can_not_make_the_demand(database: Database) -> None:
+    payment_id = screened_as(database, Action.REQUIRE_3DS)
+    able = ScriptedGateway("a", answering(Declined("issuer_unavailable", "91")))
+    able.able(three_ds=frozenset({"card"}))
+    unable = ScriptedGateway("b")
+    hooks = OurHooks(on_error=lambda context: ErrorAnswer("other_gateway", gateway="b"))
+    run_until_quiet(pipeline(database, able, unable, stage=Stage(hooks)))
+    assert (len(able.calls), unable.calls) == (1, [])
+    (attempt,) = attempts_of(database, payment_id)
+    assert "3-D Secure" in attempt["outcome"]["wishes"][0]["refused"]
+    assert last_error_of(payment_of(database, payment_id))["code"] == "issuer_unavailable"
 
 
 def test_a_demand_that_no_gateway_can_make_is_a_failure_that_says_so(database: Database) -> None:

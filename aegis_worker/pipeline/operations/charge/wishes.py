@@ -19,6 +19,7 @@ from aegis_worker.pipeline.work import Policy, Settled, Work
 from ..asking import ERRORS
 from ..steps import review
 from .plan import another_try, hops_of, is_for_the_vault, may_go_on, pause_s, usual_hop
+from .verdict import as_demanded
 
 
 def heeded_on_error(settled: Settled, wishes: Sequence[Wish], policy: Policy) -> Settled:
@@ -42,7 +43,7 @@ def heeded_on_error(settled: Settled, wishes: Sequence[Wish], policy: Policy) ->
 
 def _refused(settled: Settled, wish: Wish, before: Wish | None, policy: Policy) -> str | None:
     """Why the core does not do it; None where it does."""
-    work = settled.work
+    work = as_demanded(settled.work)
     if wish.ask == "nothing":
         return None
     if before is not None:
