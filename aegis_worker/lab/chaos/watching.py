@@ -74,9 +74,12 @@ def sample_of(at_s: float, metrics: str) -> Sample:
 
 
 def injections_in(log: Path, began_at: float) -> list[Injected]:
-    """What a worker's log, and the one before its last start, tell of injections. `began_at`: of the load, since 1970."""
+    """What a worker's log, and the one before its last start, tell of injections. `began_at`: of the load, since 1970.
+
+    A worker that was too slow to start is started again with a later plan; what it said before the load is left out.
+    """
     found = [_injected(line, began_at) for file in _files(log) for line in _lines(file)]
-    return sorted((one for one in found if one is not None), key=lambda one: one.at_s)
+    return sorted((one for one in found if one is not None and one.at_s >= 0), key=lambda one: one.at_s)
 
 
 def _files(log: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from aegis_worker.audit.violations import Violation
 from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.lab.chaos.facts import Paid, Sample, opened, p95_ms, success_rate
 from aegis_worker.lab.chaos.judging import judged
-from aegis_worker.lab.chaos.watching import sample_of
+from aegis_worker.lab.chaos.watching import injections_in, sample_of
 
 TWICE = Violation("I1", "pay_1", "charged more than once", {})
 
@@ -89,3 +90,21 @@ def test_a_run_of_another_length_is_the_same_experiment_stretched() -> None:
     assert longer.injections == an_experiment().lasting(None).lasting(3).injections
     assert longer.injections[0].until_s == 90, "no injection outlasts the faults"
     assert replace(longer, phases=PHASES, injections=()) == replace(an_experiment(), injections=())
+
+
+def test_injections_are_read_from_the_logs_of_a_worker_and_of_the_one_before_it(tmp_path: Path) -> None:
+    told = (
+        '{"injection": "slow", "kind": "timeout", "gateway": "a", "event": "injected", "timestamp": "%s"}\n'
+    )
+    (tmp_path / "worker.log").write_text(
+        told % "2026-01-31T12:00:05.500000Z"
+        + told % "2026-01-31T11:59:59Z"
+        + '{"event": "was \\"injected\\" here"}\n"injected", not JSON\n'
+    )
+    (tmp_path / "worker.log.1").write_text("Traceback\n" + told % "2026-01-31T12:00:02Z")
+    (tmp_path / "web.log").write_text(told % "2026-01-31T12:00:03Z")
+    found = injections_in(tmp_path / "worker.log", 1769860800.0)
+    assert [(one.at_s, one.injection, one.gateway) for one in found] == [
+        (2.0, "slow", "a"),
+        (5.5, "slow", "a"),
+    ]
