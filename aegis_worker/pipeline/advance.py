@@ -94,12 +94,15 @@ def _answered(held: Held, event: Answered, policy: Policy) -> Advanced:
         heard_of = (TellOfCharge(work.subject.number),) if isinstance(answer.outcome, Approved) else ()
         return held, (*said, Drop(), *heard_of)
     settled = settle(work.at(event.now_s, event.draw), answer, policy)
-    if event.now_s <= work.held_until_s and is_asked_on_error(work, settled):
+    is_in_time = event.now_s <= work.held_until_s
+    if is_in_time and room_of(work).tries_cards and is_asked_on_error(work, settled):
         return Held(work, answer=answer), (*said, AskOnError(settled))
     return _decided((settled.work, settled, settled.then), said)
 
 
 def _hooks_answered(held: Held, event: HooksAnswered, policy: Policy) -> Advanced:
+    if held.answer is not None and held.answer.looked_up and event.now_s > held.work.held_until_s:
+        return held, (Drop(),)
     if held.answer is not None:
         # The answer is settled anew, at this moment: the time that hooks took may have ended what could be done before.
         settled = settle(held.work.at(event.now_s, event.draw), held.answer, policy)

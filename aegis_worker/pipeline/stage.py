@@ -45,6 +45,9 @@ log = structlog.get_logger(__name__)
 # Called once with what hooks ask for, from any thread; with an exception where something happened that should not have.
 Done = Callable[[tuple[Wish, ...] | BaseException], None]
 
+SCREENING = (Point.ENRICH, Point.FRAUD_CHECK, Point.ROUTE)
+"""The points at which hooks are asked before a payment's first attempt, in this order."""
+
 # How long hooks and rules may take over one payment before its first call, and over one call, waiting for a free process
 # included; never more than a third of what is left of the lease. Each hook's own limit is shorter, and cuts it off.
 _SCREENING_S, _AROUND_A_CALL_S, _OF_THE_LEASE = 5.0, 2.0, 3.0
@@ -75,8 +78,7 @@ class Stage:
     def asks(self) -> Asks:
         """At which points anybody is to be asked now. Raises DatabaseUnavailable, as `Rules.applies` does."""
         has = self._hooks.has
-        before = any(map(has, (Point.ENRICH, Point.FRAUD_CHECK, Point.ROUTE)))
-        screening = self._rules.applies() or before
+        screening = self._rules.applies() or any(map(has, SCREENING))
         asks = Asks(screening, has(Point.BEFORE_OPERATION), has(Point.ON_ERROR))
         return NOBODY if asks == NOBODY else asks
 
@@ -145,7 +147,7 @@ class _Screening:
         self._hooks, self._due, self._until_s = hooks, due, until_s
         self._screening = screening
         self._private = private_texts(due.work.job.payer)
-        self._points = [point for point in (Point.ENRICH, Point.FRAUD_CHECK, Point.ROUTE) if hooks.has(point)]
+        self._points = [point for point in SCREENING if hooks.has(point)]
 
     def go_on(self) -> None:
         """Ask at the next point, or tell what came of it."""

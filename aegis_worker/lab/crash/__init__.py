@@ -163,7 +163,9 @@ def _reachable(points: list[str], stage: Stage) -> list[str]:
     if points != list(POINTS):
         return points
     left_out = frozenset() if stage.vault else VAULT_POINTS
-    return [name for name in points if name not in left_out | SCREENING_POINTS]
+    if not stage.screens:
+        left_out |= SCREENING_POINTS
+    return [name for name in points if name not in left_out]
 
 
 def _at_points(stage: Stage, points: list[str], payments: int, seed: int) -> tuple[bool, dict[str, Any]]:

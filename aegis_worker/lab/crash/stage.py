@@ -25,8 +25,11 @@ from aegis_worker.lab.demo.sink import Sink
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.stack import LocalStack, Running
 from aegis_worker.lab.local.stopping import Stopped
+from aegis_worker.pipeline.stage import SCREENING
 from aegis_worker.settings import Settings, load_settings
 from aegis_worker.terminal.installation import configured_gateways, opened_database
+from aegis_worker.wiring.hooks import built_hooks
+from aegis_worker.wiring.rules import configured_rules
 
 from .books import Books
 from .disputes import differing, theirs
@@ -46,8 +49,8 @@ _PATIENCE_S = 90.0
 class Stage:
     """The installation and those around it. `gateways`: all emulated. `issuers`: those that were chosen by name, with
     tokens of their own; none: the sandboxes share theirs. `vault`: the card vault is on, and there are gateways that take
-    its cards. `casts`: how often orders were made up. `reported`: violations
-    that were told of already.
+    its cards. `screens`: hooks or rules are asked about payments. `casts`: how often orders were made up. `reported`:
+    violations that were told of already.
     """
 
     stack: LocalStack
@@ -60,6 +63,7 @@ class Stage:
     gateways: Mapping[str, PaymentGateway]
     issuers: Sequence[Issuer] = ()
     vault: bool = False
+    screens: bool = False
     casts: int = 0
     reported: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -186,10 +190,31 @@ def staged(
                     issuers = issuers_of(chosen, gateways)
                     takes = vault and any(gateway.config.raw_cards for gateway in gateways.values())
                     yield Stage(
-                        stack, running, settings, load, sink, books, stopping, gateways, issuers, takes
+                        stack,
+                        running,
+                        settings,
+                        load,
+                        sink,
+                        books,
+                        stopping,
+                        gateways,
+                        issuers,
+                        takes,
+                        _screens(settings),
                     )
             finally:
                 load.close()
+
+
+def _screens(settings: Settings) -> bool:
+    """Whether anybody is asked about a payment before its first attempt."""
+    if configured_rules(settings).on:
+        return True
+    hooks = built_hooks(settings)
+    try:
+        return any(map(hooks.has, SCREENING))
+    finally:
+        hooks.close()
 
 
 def last_lines(log: Path, lines: int) -> list[str]:

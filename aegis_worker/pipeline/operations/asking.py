@@ -51,8 +51,13 @@ def is_asked_before(work: Work, step: Send) -> bool:
 
 
 def is_asked_on_error(work: Work, settled: Settled) -> bool:
-    """Whether hooks are asked what they would do: a call of a charge has just ended without one. `work`: from before."""
+    """Whether hooks are asked what they would do: a call of a charge has just ended without one. `work`: from before.
+
+    Not of a payment that has ended or is held: what is found out about its other calls leads to no further try.
+    """
     if not work.asks.on_error or work.subject.operation not in CHARGING_STEPS:
+        return False
+    if work.payment.is_terminal or work.payment.state is State.AUTHORIZED:
         return False
     status = settled.answered.status
     return status in ERRORS and status != work.subject.status

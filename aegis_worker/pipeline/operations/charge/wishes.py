@@ -48,9 +48,10 @@ def _refused(settled: Settled, wish: Wish, before: Wish | None, policy: Policy) 
         return None
     if before is not None:
         return f"{before.source} was heard before"
+    is_definite = settled.answered.status is not AttemptStatus.UNKNOWN
     if wish.ask == "review":
-        return None
-    if settled.answered.status is AttemptStatus.UNKNOWN:
+        return "the payment was called off" if is_definite and work.payment.is_called_off else None
+    if not is_definite:
         return "the call may have charged: its gateway is asked, and nothing else is done meanwhile"
     if wish.ask == "cancel":
         return None
