@@ -109,6 +109,12 @@ def test_times_are_printed_to_the_millisecond() -> None:
 
 
 EVENT_DATA: dict[str, Any] = {
+    "screening": {
+        "action": "flag",
+        "score": 40,
+        "findings": [{"source": "rule high-value", "action": "flag"}],
+    },
+    "decision": "approved",
     "amount": 1999,
     "payment_method": "card",
     "gateway": "sandbox_a",
