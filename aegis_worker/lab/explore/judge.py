@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aegis_worker.domain.outcomes import charges
 from aegis_worker.domain.transitions import State
 
 from .fates import settled_at_last
@@ -23,7 +24,7 @@ def judged(rows: Rows, ledgers: Sequence[Ledger], marks: Sequence[str]) -> tuple
     if rows.outbox != rows.payment.version:
         wrong.append(f"I4: {rows.payment.version} events, of which {rows.outbox} were handed on")
     if not in_review:
-        wrong += _compared(rows, standing)
+        wrong += _compared(rows, ledgers, standing)
     return tuple(wrong)
 
 
@@ -43,8 +44,11 @@ def needs_detection(rows: Rows, ledgers: Sequence[Ledger]) -> bool:
     return any(not is_own(rows, gateway, entry) for gateway, entry in standing_charges(ledgers))
 
 
-def _compared(rows: Rows, standing: Sequence[tuple[str, Entry]]) -> list[str]:
+def _compared(rows: Rows, ledgers: Sequence[Ledger], standing: Sequence[tuple[str, Entry]]) -> list[str]:
     payment = rows.payment
+    pending = [(ledger.name, one) for ledger in ledgers for one in ledger.entries if _is_pending(one)]
+    if pending:
+        return [f"I3: {payment.state}, and a charge is still pending: {_named(pending)}"]
     if payment.state in _CHARGED:
         own = [entry for gateway, entry in standing if is_own(rows, gateway, entry)]
         if not own:
@@ -55,6 +59,10 @@ def _compared(rows: Rows, standing: Sequence[tuple[str, Entry]]) -> list[str]:
     if not payment.is_terminal:
         return [f"I2: it has no open job and stays {payment.state}"]
     return [f"I3: {payment.state}, and charged: {_named(standing)}"] if standing else []
+
+
+def _is_pending(entry: Entry) -> bool:
+    return charges(entry.operation) and entry.status == "pending"
 
 
 def _named(standing: Sequence[tuple[str, Entry]]) -> str:

@@ -14,22 +14,27 @@ Planting = Callable[[], AbstractContextManager[None]]
 @dataclass(frozen=True, slots=True)
 class Plant:
     """A fault. `what`: what is wrong while it is planted. `decides`: it is in what is decided, so whoever runs
-    `pipeline.advance` has it; else it is in the tables, those of PostgreSQL and those of the explorer.
+    `pipeline.advance` has it; else it is in the tables, those of PostgreSQL and those of the explorer. `shown_in`: the
+    configuration in which the explorer finds it, with so many `faults`.
     """
 
     name: str
     what: str
+    shown_in: str
+    faults: int
     decides: Planting | None = None
     in_postgres: Planting | None = None
     in_model: Planting | None = None
 
 
-def _decision(planting: Planting, name: str) -> Plant:
-    return Plant(name, _first_line(planting), decides=planting)
+def _decision(
+    planting: Planting, name: str, shown_in: str, faults: int, in_model: Planting | None = None
+) -> Plant:
+    return Plant(name, _first_line(planting), shown_in, faults, decides=planting, in_model=in_model)
 
 
-def _table(in_postgres: Planting, in_model: Planting, name: str) -> Plant:
-    return Plant(name, _first_line(in_postgres), in_postgres=in_postgres, in_model=in_model)
+def _table(in_postgres: Planting, in_model: Planting, name: str, shown_in: str, faults: int) -> Plant:
+    return Plant(name, _first_line(in_postgres), shown_in, faults, in_postgres=in_postgres, in_model=in_model)
 
 
 def _first_line(planting: Planting) -> str:
@@ -39,28 +44,40 @@ def _first_line(planting: Planting) -> str:
 PLANTS: dict[str, Plant] = {
     plant.name: plant
     for plant in (
-        _table(tables.no_fence, model.no_fence, "no-fence"),
-        _table(tables.attempt_after_the_call, model.attempt_after_the_call, "attempt-after-the-call"),
-        _decision(decisions.new_key_for_each_send, "new-key-for-each-send"),
-        _decision(decisions.failover_on_unknown, "failover-on-unknown"),
-        _decision(decisions.not_found_believed_at_once, "not-found-believed-at-once"),
-        _decision(decisions.resend_without_keys, "resend-without-keys"),
-        _decision(decisions.no_send_deadline, "no-send-deadline"),
-        _decision(decisions.pending_taken_as_failure, "pending-taken-as-failure"),
+        _table(tables.no_fence, model.no_fence, "no-fence", "one-step", 1),
+        _table(
+            tables.attempt_after_the_call,
+            model.attempt_after_the_call,
+            "attempt-after-the-call",
+            "no-keys",
+            1,
+        ),
+        _decision(decisions.new_key_for_each_send, "new-key-for-each-send", "one-step", 1),
+        _decision(decisions.failover_on_unknown, "failover-on-unknown", "one-step", 1),
+        _decision(decisions.not_found_believed_at_once, "not-found-believed-at-once", "one-step", 1),
+        _decision(decisions.resend_without_keys, "resend-without-keys", "no-keys", 1),
+        _decision(decisions.no_send_deadline, "no-send-deadline", "lagging", 2, model.no_send_deadline),
+        _decision(decisions.pending_taken_as_failure, "pending-taken-as-failure", "decides-later", 0),
         _table(
             tables.event_missing_from_the_outbox,
             model.event_missing_from_the_outbox,
             "event-missing-from-the-outbox",
+            "one-step",
+            0,
         ),
-        _decision(decisions.refusal_of_a_repeat_believed, "refusal-of-a-repeat-believed"),
-        _decision(decisions.ladders_end_as_failure, "ladders-end-as-failure"),
-        _decision(decisions.one_absence_answer, "one-absence-answer"),
-        _decision(decisions.absence_window_of_0, "absence-window-of-0"),
-        _table(tables.claims_ignore_leases, model.claims_ignore_leases, "claims-ignore-leases"),
-        _decision(decisions.unknown_order_taken_as_failure, "unknown-order-taken-as-failure"),
+        _decision(decisions.refusal_of_a_repeat_believed, "refusal-of-a-repeat-believed", "lagging", 2),
+        _decision(decisions.ladders_end_as_failure, "ladders-end-as-failure", "no-look-ups-no-keys", 1),
+        _decision(decisions.one_absence_answer, "one-absence-answer", "lagging", 1),
+        _decision(decisions.absence_window_of_0, "absence-window-of-0", "lagging", 1),
+        _table(
+            tables.claims_ignore_leases, model.claims_ignore_leases, "claims-ignore-leases", "one-step", 0
+        ),
+        _decision(
+            decisions.unknown_order_taken_as_failure, "unknown-order-taken-as-failure", "capture-lagging", 1
+        ),
     )
 }
-"""By name; in the order of the guards' record in docs/explanation/promises.md."""
+"""By name."""
 
 
 @contextmanager

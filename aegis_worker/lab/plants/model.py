@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from msgspec.structs import replace
 
 from aegis_worker.domain.changes import Change, OpenAttempt
-from aegis_worker.lab.explore import claiming, explorer, writes
+from aegis_worker.lab.explore import claiming, explorer, hands, writes
 from aegis_worker.lab.explore.rows import JobRow, Rows, written
 
 from .patching import name_in
+
+
+@contextmanager
+def no_send_deadline() -> Iterator[None]:
+    """A call may leave however long ago it was decided on."""
+    with name_in(hands, "send_until_s", lambda *facts: math.inf):
+        yield
 
 
 @contextmanager
