@@ -68,6 +68,7 @@ def attempt_after_the_call() -> Iterator[None]:
                 payment=change.payment,
                 events=(),
                 version_before=change.payment.version,
+                number=change.number ^ 1,  # else it would be known as written before
             )
             for change in changes
             if change.answered and _claim(change) in kept

@@ -14,11 +14,12 @@ from aegis_worker.lab.explore.configurations import CONFIGURATIONS
 from aegis_worker.lab.explore.explorer import Explorer
 from aegis_worker.lab.explore.moves import Move, Step
 from aegis_worker.lab.explore.search import Search
-from aegis_worker.lab.plants import planted
+from aegis_worker.lab.plants import PLANTS, planted
 from aegis_worker.lab.stories.books import LivedOtherwise
 from aegis_worker.lab.stories.command import lived
 from aegis_worker.lab.stories.file import BadStory, Story, read, written
 from aegis_worker.lab.stories.installation import StoryTables
+from aegis_worker.lab.stories.planted import found_out
 from aegis_worker.lab.stories.replay import live_again, steps_of
 from aegis_worker.lab.stories.telling import told
 
@@ -95,6 +96,67 @@ def test_a_planted_faults_story_is_kept_in_a_file_told_and_lived_by_a_pipeline_w
     assert [line.split(".")[0].strip() for line in life.sentences] == [
         str(number) for number in range(1, len(story.moves) + 1)
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [plant.name for plant in PLANTS.values() if plant.faults < 2])
+def test_every_planted_faults_story_is_lived_alike_by_a_pipeline_with_the_same_fault(
+    tables: StoryTables, name: str
+) -> None:
+    story = found_out(PLANTS[name]).story
+    assert story is not None
+    life = lived(tables, story)
+    assert life.otherwise == []
+    assert set(life.breaks) <= set(story.violations)
+
+
+# Two faults each, move by move, because finding them takes the explorer minutes.
+TWO_FAULTS = {
+    "no-send-deadline": [
+        ("call", "a approves, and the answer is lost"),
+        ("call", "a it does not show yet"),
+        ("write", "written"),
+        ("sleep", ""),
+        ("check", "in time"),
+        ("call", "a approves"),
+    ],
+    "refusal-of-a-repeat-believed": [
+        ("call", "a approves, and the answer is lost"),
+        ("call", "a it does not show yet"),
+        ("call", "a refused the connection"),
+        ("call", "b approves"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TWO_FAULTS)
+def test_a_payment_is_charged_twice_by_a_pipeline_that_lacks_a_guard_which_takes_two_faults_to_need(
+    tables: StoryTables, name: str
+) -> None:
+    with planted((name,), in_model=True):
+        explorer = Explorer(CONFIGURATIONS["lagging"])
+        steps = a_life_by(explorer, TWO_FAULTS[name])
+    story = Story("lagging", "charge", 2, tuple(step.move for step in steps), ("charged twice",), (name,))
+    assert lived(tables, story).otherwise == []
+    assert sum(len(part.value.standing) for part in steps[-1].world.ledgers) == 2
+    assert sum(step.cost for step in steps) == 2
+
+
+def a_life_by(explorer: Explorer, signs: Sequence[tuple[str, str]]) -> list[Step]:
+    """A life that comes by these moves, and between them goes the way on which nothing goes wrong."""
+    world, steps, left = explorer.begin(), list[Step](), list(signs)
+    while left:
+        ways = explorer.steps(world, 2)
+        kind, how = left[0]
+        wanted = [way for way in ways if way.move.kind == kind and way.move.how == how]
+        if kind == "sleep":
+            wanted = [way for way in wanted if way.move.s > 590]
+        free = [way for way in ways if way.cost == 0 and way.move.kind != "claim"] or ways
+        if wanted and (kind != "write" or len(steps) > 12):
+            del left[0]
+        steps.append((wanted or free)[0])
+        world = steps[-1].world
+    return steps
 
 
 def test_a_pipeline_that_has_the_guard_leaves_the_story(tables: StoryTables) -> None:
