@@ -65,6 +65,8 @@ POINTS: dict[str, tuple[str, str]] = {
     "webhook.claimed": ("deliveries are leased", "the first post"),
     "webhook.posted": ("an endpoint has answered", "the record of it"),
     "webhook.settled": ("deliveries are recorded", "the next claim"),
+    "hook.claimed": ("deliveries to hooks are leased", "telling the first"),
+    "hook.told": ("a hook has heard of an event", "the record of it"),
     "recheck.claimed": ("charges to ask about again are put off", "their look-ups"),
     "recheck.answered": ("gateways have answered rechecks", "the record of it"),
     "sweep.found": ("due jobs are counted", "their hints"),
@@ -83,6 +85,9 @@ VAULT_POINTS = frozenset({"card.sealed", "card.kept", "card.opened"})
 
 # Passed only where a hook of the worker's or a rule is configured.
 SCREENING_POINTS = frozenset({"screening.asked", "screening.answered"})
+
+# Passed only where a hook listens.
+LISTENING_POINTS = frozenset({"hook.claimed", "hook.told"})
 
 VARIABLE = "AEGIS_CRASH_AT"
 # What a dying process writes to its standard error, so that whoever watches can count.

@@ -11,7 +11,7 @@ import pytest
 from support.installation import AEGIS, START_S
 from support.rehearsals import PAYMENTS, SEED, assert_safe, killed_at, rehearsing
 
-from aegis_worker.crash_points import POINTS
+from aegis_worker.crash_points import LISTENING_POINTS, POINTS, SCREENING_POINTS
 from aegis_worker.lab.crash.mix import run_mix
 from aegis_worker.lab.crash.stage import Stage
 
@@ -75,7 +75,8 @@ _ELSEWHERE = {"intake", "outbox", "card"}
     [
         point
         for point in POINTS
-        if point.partition(".")[0] not in _ELSEWHERE and point not in {"webhook.claimed", "webhook.posted"}
+        if point.partition(".")[0] not in _ELSEWHERE
+        and point not in {"webhook.claimed", "webhook.posted"} | SCREENING_POINTS | LISTENING_POINTS
     ],
 )
 def test_payments_go_on_where_they_were_when_a_process_dies_at(stage: Stage, point: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from aegis_worker.crash_points import POINTS, SCREENING_POINTS, VAULT_POINTS
+from aegis_worker.crash_points import LISTENING_POINTS, POINTS, SCREENING_POINTS, VAULT_POINTS
 from aegis_worker.lab.local.options import gateways_option, vault_option
 from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, progress, remark
@@ -158,11 +158,11 @@ def command(
 
 def _reachable(points: list[str], stage: Stage) -> list[str]:
     """Of all points those that are passed with what this installation has: the card vault, hooks or rules. What was named
-    by itself is tried.
+    by itself is tried, as are those that only hooks which listen pass.
     """
     if points != list(POINTS):
         return points
-    left_out = frozenset() if stage.vault else VAULT_POINTS
+    left_out = LISTENING_POINTS if stage.vault else LISTENING_POINTS | VAULT_POINTS
     if not stage.screens:
         left_out |= SCREENING_POINTS
     return [name for name in points if name not in left_out]

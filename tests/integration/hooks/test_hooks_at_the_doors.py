@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +15,8 @@ from typing import Any
 import pytest
 from redis import Redis
 from support.api_client import CARD, Api, Merchant, codes, settings_for, start_api
-from support.outbox_events import STORY, a_payment, event_ids, in_stream
+from support.checkout import CHECKOUT
+from support.outbox_events import STORY, a_payment, event_ids, in_stream, make_due
 from support.payments import rows
 
 from aegis_worker.delivery.listeners.deliver import ListenReport
@@ -128,3 +133,38 @@ def test_events_reach_real_hooks_and_one_that_hangs_holds_up_nobody(
     assert {row["payment_id"] for row in left} == {hanging}
     assert [(row["seq"], row["tries"]) for row in left] == [(1, 1), (2, 0), (3, 0)]
     assert "timed out" in left[0]["last_error"]
+
+
+# What a worker's task does, in a process that can be told to die.
+_DRAIN = """
+from aegis_worker.wiring.process import finish_worker, worker
+worker().drain_outbox()
+worker().listening.run()
+finish_worker()
+"""
+
+
+@pytest.mark.slow  # two processes
+@pytest.mark.parametrize(("point", "told"), [("hook.claimed", 1), ("hook.told", 2)])
+def test_an_event_is_told_at_least_once_whenever_the_process_that_tells_it_dies(
+    database: Database, database_url: str, redis_url: str, heard: Path, point: str, told: int
+) -> None:
+    payment_id = a_payment(database)
+    env = {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "AEGIS_SECRET": "s" * 40,
+        "AEGIS_CONFIG_DIR": str(CHECKOUT / "config"),
+        "AEGIS_HOOKS": "support.hook_plugins.at_the_doors",
+        "PYTHONPATH": str(CHECKOUT / "tests"),
+        "HOOKS_NOTE_IN": str(heard),
+    }
+    died = subprocess.run([sys.executable, "-c", _DRAIN], env={**env, "AEGIS_CRASH_AT": point}, check=False)
+    assert died.returncode == -signal.SIGKILL
+    make_due(database, "hook_deliveries")
+    subprocess.run([sys.executable, "-c", _DRAIN], env=env, check=True)
+    lines = [line.split()[0] for line in (heard / "heard").read_text().splitlines()]
+    first, *others = event_ids(payment_id, 1, 2, 3)
+    assert lines == [first] * told + others
+    assert rows(database, "SELECT * FROM hook_deliveries") == []
