@@ -91,7 +91,8 @@ class Run:
             self.phase = "coming to rest"
             tell(self)
             answers = stage.results(self._posting.posted)
-            came_to_rest = stage.come_to_rest()
+            # A doubt at a gateway that can't be asked goes to a person after the last rung of the ladder: twice the patience.
+            came_to_rest = stage.come_to_rest() or stage.come_to_rest()
         rested_after_s = max(0.0, self.elapsed_s - phases.whole_s)
         payments, violations = self._patiently(lambda: stage.judge(answers))
         paid = self._patiently(lambda: self._paid(answers, began_at))
