@@ -91,7 +91,7 @@ class Run:
             self.phase = "coming to rest"
             tell(self)
             answers = stage.results(self._posting.posted)
-            # A doubt at a gateway that can't be asked goes to a person after the last rung of the ladder: twice the patience.
+            # Where a gateway can't be asked, a doubt goes to a person after the last rung only: twice the patience.
             came_to_rest = stage.come_to_rest() or stage.come_to_rest()
         rested_after_s = max(0.0, self.elapsed_s - phases.whole_s)
         payments, violations = self._patiently(lambda: stage.judge(answers))
