@@ -23,6 +23,7 @@ COMMANDS = {
     "bench": ("..lab.bench", "Measure what this machine can do, on a throw-away installation."),
     "chaos": ("..lab.chaos", "Break things on purpose under load, and see whether a hypothesis holds."),
     "crashtest": ("..lab.crash", "Kill processes at every crash point under load, and check what comes out."),
+    "explore": (".explore", "Explore every interleaving of a payment's life with a few faults."),
     "migrate": (".migrate", "Bring the database schema up to date."),
     "keys": (".keys", "Create, list and revoke API keys."),
     "pay": (".pay", "Post one payment, or a file of them, and wait for the results."),

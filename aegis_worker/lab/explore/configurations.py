@@ -11,7 +11,7 @@ from aegis_worker.pipeline.work import Policy
 
 from . import charge as _charge  # noqa: F401
 from .configurations_of_orders import of_orders
-from .setups import NEVER_S, TERMS, Configuration, GatewaySetup, able
+from .setups import LONG_S, TERMS, Configuration, GatewaySetup, able
 
 # A ladder that ends within a lookable time and outlives the window in which absence is proved, and the keys.
 POLICY = Policy(
@@ -60,8 +60,8 @@ _OF_CHARGE = (
     ),
     _charges(
         "never-absent",
-        "one step; look-ups lag for ever, so absence is never proved",
-        GatewaySetup("a", able(_P, window_s=NEVER_S), look_ups="lagging"),
+        "one step; look-ups lag for longer than the ladder lasts, so absence is not proved",
+        GatewaySetup("a", able(_P, window_s=LONG_S), look_ups="lagging"),
     ),
     _charges(
         "decides-later",
@@ -70,9 +70,9 @@ _OF_CHARGE = (
     ),
     _charges("payer", "one step; may send the payer away", GatewaySetup("a", able(_P), payer=True)),
     _charges(
-        "payer-no-close",
-        "one step; may send the payer away, and nothing can be cancelled there",
-        GatewaySetup("a", able(_P, closes=False), payer=True),
+        "two-steps-no-close",
+        "two steps; nothing can be cancelled there",
+        GatewaySetup("a", able(_I, _P, closes=False)),
     ),
     _charges(
         "payer-steps", "two steps; may send the payer away", GatewaySetup("a", able(_I, _P), payer=True)

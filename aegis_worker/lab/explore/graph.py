@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from .moves import Move
 
@@ -28,6 +28,35 @@ class Graph:
         self._edges = array("Q")
         self._begins = array("Q")
         self._counts = array("H")
+
+    @classmethod
+    def of(cls, digests: bytes, columns: Mapping[str, bytes], moves: Sequence[Move]) -> Graph:
+        """As it was when `columns` gave these."""
+        graph = cls()
+        graph.numbers = {digests[at : at + 16]: at // 16 for at in range(0, len(digests), 16)}
+        graph.moves = list(moves)
+        graph._move_numbers = {move: number for number, move in enumerate(graph.moves)}
+        for name, column in graph._columns().items():
+            if isinstance(column, bytearray):
+                column[:] = columns[name]
+            else:
+                column.frombytes(columns[name])
+        return graph
+
+    def columns(self) -> dict[str, bytes]:
+        """What is known of the moments, as bytes by name."""
+        return {name: bytes(column) for name, column in self._columns().items()}
+
+    def _columns(self) -> dict[str, array[int] | bytearray]:
+        return {
+            "parents": self.parents,
+            "by_move": self.by_move,
+            "layers": self.layers,
+            "is_end": self.is_end,
+            "edges": self._edges,
+            "begins": self._begins,
+            "counts": self._counts,
+        }
 
     def __len__(self) -> int:
         return len(self.parents)

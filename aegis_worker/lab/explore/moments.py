@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.changes import Change
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.domain.payment import Payment
 
@@ -29,6 +32,22 @@ def rows_later(rows: Rows, by_s: float) -> Rows:
         entities=shifted(rows.entities, by_s),
         declines=tuple((one, max(at - by_s, -HORIZON_S)) for one, at in rows.declines),
     )
+
+
+def change_later(change: Change, by_s: float) -> Change:
+    """A change that was decided by a clock which read `by_s` when the tables' reads 0."""
+    payment = payment_later(change.payment, by_s)
+    events = tuple(replace(event, data=_data_later(event.data, by_s)) for event in change.events)
+    return replace(change, payment=payment, events=events)
+
+
+def _data_later(data: Mapping[str, Any], by_s: float) -> Mapping[str, Any]:
+    action = data.get("next_action")
+    if action and "expires_at" in action:
+        data = {**data, "next_action": {**action, "expires_at": _earlier(action["expires_at"], by_s)}}
+    if data.get("capture_before"):
+        data = {**data, "capture_before": _earlier(data["capture_before"], by_s)}
+    return data
 
 
 def payment_later(payment: Payment, by_s: float) -> Payment:

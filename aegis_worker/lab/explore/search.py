@@ -64,13 +64,14 @@ class Search:
         self.layer = self.depth = 0
         self.explored = Explored(configuration.name, configuration.operation, faults)
         self._most_found = most_found
-        root, self._before_choice = self._beginning()
+        root, self._before_choice = self.beginning()
         self.graph.reach(key(root), ROOT, Move("begin"), 0)
         # What is still to be looked at, by how many moves lead there: of this layer, and of the next.
         self.now: dict[int, list[tuple[int, World]]] = {0: [(ROOT, root)]}
         self.next: dict[int, list[tuple[int, World]]] = {}
 
-    def _beginning(self) -> tuple[World, int]:
+    def beginning(self) -> tuple[World, int]:
+        """The first moment at which something is to be chosen, and how many moves lead there."""
         world = self.explorer.begin()
         return self._run_on(world, self.faults) or (world, 0)
 
@@ -88,6 +89,18 @@ class Search:
         self.explored.states = len(self.graph)
         return is_over
 
+    def after(self, world: World, layer: int, move: Move) -> World | None:
+        """The next moment of choice after this move, made in this layer; None where it can't be made."""
+        left = self.faults - layer
+        step = next((one for one in self.explorer.steps(world, left) if one.move == move), None)
+        ahead = None if step is None else self._run_on(step.world, left - step.cost)
+        return None if ahead is None else ahead[0]
+
+    @staticmethod
+    def digest(world: World) -> bytes:
+        """What stands for the moment."""
+        return key(world)
+
     def _run(self, until: Callable[[], bool], told: Callable[[int], None]) -> bool:
         looked_at = 0
         while self.now or self.next:
@@ -99,8 +112,8 @@ class Search:
             while todo:
                 self._expand(*todo.pop())
                 looked_at += 1
-                if not looked_at & 0xFF:
-                    told(0x100)
+                if not looked_at & 0xF:
+                    told(0x10)
                     if until():
                         return False
                 if len(self.explored.found) >= self._most_found:
@@ -173,28 +186,26 @@ class Search:
             self.explored.marked += bool(world.marks)
 
     def _found(self, number: int, wrong: tuple[str, ...], step: Step | None = None) -> None:
-        moves = self.graph.moves_to(number)
-        self._tell([*moves, step.move] if step is not None else moves, wrong)
-
-    def _tell(self, chosen: list[Move], wrong: tuple[str, ...]) -> None:
+        """The life up to the moment, or up to the step that breaks something there."""
+        moves = self._whole(self.graph.moves_to(number))
+        if step is not None:
+            moves.append(step.move)
         name, operation = self.configuration.name, self.configuration.operation
-        moves = self._whole(chosen)
         self.explored.found.append(Found(name, operation, self.layer, moves, list(wrong)))
 
     def _whole(self, chosen: list[Move]) -> list[Move]:
         """The moves with those between that could not but follow."""
         moves: list[Move] = []
         world, left, todo = self.explorer.begin(), self.faults, iter(chosen)
-        while len(moves) < _LONGEST_RUN:
+        while True:
             step = self._only_step(world, left)
             if step is None:
                 move = next(todo, None)
                 step = next((one for one in self.explorer.steps(world, left) if one.move == move), None)
             if step is None:
-                break
+                return moves
             moves.append(step.move)
             world, left = step.world, left - step.cost
-        return moves
 
     def _count(self) -> None:
         order, on_a_cycle = in_order(self.graph)

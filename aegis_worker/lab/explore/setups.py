@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -78,7 +77,7 @@ def able(
     look_ups: bool = True,
     closes: bool = True,
 ) -> Capabilities:
-    """A gateway of these steps; `keys_s` 0: without idempotency keys. `window_s` infinite: absence is never proved."""
+    """A gateway of these steps; `keys_s` 0: without idempotency keys."""
     return Capabilities(
         steps=steps or (Operation.PROCESS,),
         key_lifetime_s=keys_s,
@@ -89,4 +88,5 @@ def able(
     )
 
 
-NEVER_S = math.inf
+# Longer than the ladder of look-ups that is explored.
+LONG_S = 700.0

@@ -17,7 +17,7 @@ from aegis_worker.errors import IllegalTransition
 from .asking import recheck_now
 from .claiming import excuse, hand_back
 from .hands import Branch, Hand, after_refusal, after_write
-from .moments import payment_later
+from .moments import change_later
 from .rows import Refused, Rows, has_fence, has_moved, written
 from .setups import Configuration
 
@@ -48,7 +48,7 @@ def _write(hand: Hand, rows: Rows, configuration: Configuration, now_s: float) -
     change = held.change
     if change is None:
         raise AssertionError("unreachable: it writes something")
-    change = replace(change, payment=payment_later(change.payment, now_s))
+    change = change_later(change, now_s)
     if not has_fence(rows, change):
         return _lost(hand, change, rows, configuration, now_s)
     if _is_taken(change):
@@ -66,7 +66,7 @@ def _write(hand: Hand, rows: Rows, configuration: Configuration, now_s: float) -
     except Refused as refused:
         # It is not given back, because the next worker would be refused as well: the lease ends, and its death counts.
         return Written(Branch(f"refused: {refused}", 0, None), rows)
-    own = replace(change, payment=payment_later(change.payment, -now_s))
+    own = change_later(change, -now_s)
     branch = after_write(hand, configuration, now_s, replace(held, change=own))
     return Written(branch, after, broken(rows, change))
 

@@ -1,0 +1,97 @@
+"""An exploration in a file, so that it can be gone on with: plain numbers, and no worlds.
+
+The worlds that are still to be looked at are made again from the moves that led to them. So the file holds nothing that
+could be run, and one that another version of the product wrote is noticed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import DecodeError, Struct, ValidationError, msgpack
+
+from aegis_worker.errors import AegisError
+
+from .graph import ROOT, Graph
+from .moves import Move
+from .search import Explored, Search
+from .setups import Configuration
+from .world import World
+
+
+class BadCheckpoint(AegisError):
+    """The file is no exploration that can be gone on with here."""
+
+
+class Saved(Struct, frozen=True):
+    """`now` and `next`: what is still to be looked at, by the number of moves that lead there."""
+
+    configuration: str
+    faults: int
+    layer: int
+    explored: Explored
+    digests: bytes
+    columns: dict[str, bytes]
+    moves: list[Move]
+    now: dict[int, list[int]]
+    next: dict[int, list[int]]
+
+
+def save(search: Search, path: Path) -> None:
+    """Write the exploration, so that a crash in between leaves the file that was there. Raises OSError."""
+    saved = Saved(
+        search.configuration.name,
+        search.faults,
+        search.layer,
+        search.explored,
+        b"".join(search.graph.numbers),
+        search.graph.columns(),
+        search.graph.moves,
+        _numbers(search.now),
+        _numbers(search.next),
+    )
+    beside = path.with_name(path.name + ".new")
+    beside.write_bytes(msgpack.encode(saved))
+    beside.replace(path)
+
+
+def load(path: Path, configuration: Configuration, faults: int) -> Search:
+    """Go on with the exploration in the file. Raises BadCheckpoint, and OSError."""
+    try:
+        saved = msgpack.decode(path.read_bytes(), type=Saved)
+    except (DecodeError, ValidationError) as problem:
+        raise BadCheckpoint(f"{path} holds no exploration: {problem}") from problem
+    if (saved.configuration, saved.faults) != (configuration.name, faults):
+        raise BadCheckpoint(f"{path} is of {saved.configuration} with {saved.faults} faults")
+    search = Search(configuration, faults)
+    search.layer, search.explored = saved.layer, saved.explored
+    search.graph = Graph.of(saved.digests, saved.columns, saved.moves)
+    wanted = {
+        number for waiting in (saved.now, saved.next) for numbers in waiting.values() for number in numbers
+    }
+    worlds = _worlds(search, wanted, path)
+    search.now, search.next = (
+        {depth: [(number, worlds[number]) for number in numbers] for depth, numbers in waiting.items()}
+        for waiting in (saved.now, saved.next)
+    )
+    return search
+
+
+def _numbers(waiting: dict[int, list[tuple[int, World]]]) -> dict[int, list[int]]:
+    return {depth: [number for number, _ in worlds] for depth, worlds in waiting.items() if worlds}
+
+
+def _worlds(search: Search, wanted: set[int], path: Path) -> dict[int, World]:
+    """The worlds of these moments, by making the moves that first led to them. A moment's number is above its parent's."""
+    graph, needed = search.graph, set(wanted)
+    for number in sorted(wanted):
+        while number != ROOT and (number := graph.parents[number]) not in needed:
+            needed.add(number)
+    worlds = {ROOT: search.beginning()[0]}
+    for number in sorted(needed - {ROOT}):
+        parent, move = graph.parents[number], graph.moves[graph.by_move[number]]
+        world = search.after(worlds[parent], graph.layers[parent], move)
+        if world is None or graph.numbers.get(search.digest(world)) != number:
+            raise BadCheckpoint(f"{path} is of another version of the product: begin anew")
+        worlds[number] = world
+    return worlds
