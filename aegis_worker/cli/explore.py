@@ -130,7 +130,7 @@ def _own(chosen: Sequence[Configuration], gateways: str | None) -> list[Configur
     if gateways is None:
         return [with_settings(one, settings) for one in chosen]
     adapters = load_adapters(settings.config_dir / "gateways.toml", os.environ)
-    names = [name.strip() for name in gateways.split(",")]
+    names = list(dict.fromkeys(name.strip() for name in gateways.split(",")))
     unknown = [name for name in names if name not in adapters]
     if unknown or not 1 <= len(names) <= 3:
         raise click.UsageError(f"--gateways: one to three of {', '.join(adapters)}")

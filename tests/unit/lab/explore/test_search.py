@@ -65,7 +65,7 @@ def test_an_exploration_that_was_stopped_comes_to_the_same_from_its_file(tmp_pat
     assert len(resumed.graph) == len(stopped.graph) > 30
     assert whole.run()
     assert resumed.run()
-    for name in ("states", "sequences", "depth", "ends", "marked", "complete", "found"):
+    for name in ("states", "transitions", "sequences", "depth", "ends", "marked", "complete", "found"):
         assert getattr(resumed.explored, name) == getattr(whole.explored, name), name
 
 
