@@ -10,11 +10,11 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import AttemptStatus
+from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.outcomes import Operation
-from aegis_worker.domain.payment import Fact
-from aegis_worker.domain.transitions import EventType
 
 from .rows import AttemptRow, Rows, with_job
+from .rows_orders import Wanted, accepted
 
 _GIVEN_UP = (AttemptStatus.DECLINED, AttemptStatus.NOT_SENT)
 
@@ -43,13 +43,17 @@ def sync_now(rows: Rows, now: float) -> Rows | None:
 
 
 def cancel(rows: Rows, now: float) -> Rows:
-    """A merchant's cancel of a payment that is under way: it is recorded, and the job that has it begun is due."""
-    payment, events = rows.payment.record([Fact(EventType.CANCEL_REQUESTED)])
+    """A merchant's cancel of a payment that is under way: it is recorded, its job is due, and a void waits behind that."""
     job = rows.job
-    if job is not None:
-        run_at = now if job.status == "waiting" else job.run_at
-        job = replace(job, run_at=run_at, request={**(job.request or {}), "cancel": True})
-    return replace(rows, payment=payment, outbox=rows.outbox + len(events), job=job)
+    open_job = None if job is None else (job.operation, job.status)
+    void = Wanted(EntityKind.VOID)
+    order = accepted(rows.payment, rows.entities, void, None, open_job, was_sent=bool(rows.attempts), now=now)
+    if order is None or job is None:
+        return rows
+    run_at = now if job.status == "waiting" else job.run_at
+    job = replace(job, run_at=run_at, request={**(job.request or {}), "cancel": True})
+    outbox = rows.outbox + len(order.events)
+    return replace(rows, payment=order.payment, outbox=outbox, job=job, entities=order.entities)
 
 
 def recheck_now(rows: Rows, numbers: Collection[int], now: float) -> Rows:
