@@ -22,8 +22,10 @@ from aegis_worker.lab.explore.report import (
 from aegis_worker.lab.explore.search import Explored, Found, Search
 from aegis_worker.lab.explore.setups import Configuration
 from aegis_worker.lab.local.stopping import stop_on_signals
+from aegis_worker.lab.plants import PLANTS
 from aegis_worker.lab.stories.command import replay
 from aegis_worker.lab.stories.file import Story, written
+from aegis_worker.lab.stories.planted import show_planted
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.output import examples, print_json, progress, remark
 
@@ -39,7 +41,8 @@ _SAVED_EVERY_S = 300.0
         aegis explore --faults 1
         aegis explore --configuration no-keys --faults 2 --minutes 60 --resume no-keys.explored
         aegis explore --own --gateways stripe,adyen --faults 1
-        aegis explore --replay counterexample.json
+        aegis explore --plant no-fence --story no-fence.json
+        aegis explore --replay no-fence.json
         """
     ),
 )
@@ -76,6 +79,13 @@ _SAVED_EVERY_S = 300.0
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Tell the story in this file, and live it again in the real pipeline on PostgreSQL.",
 )
+@click.option(
+    "--plant",
+    "plants",
+    multiple=True,
+    type=click.Choice([*PLANTS, "all"]),
+    help="Take this guard away, and show with how few faults that is found; --story writes its story.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context
 def command(
@@ -90,6 +100,7 @@ def command(
     gateways: str | None,
     story: Path | None,
     story_file: Path | None,
+    plants: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Explore every interleaving of a payment's life: two workers, crashes, freezes, lost answers, time that jumps.
@@ -100,6 +111,8 @@ def command(
     """
     if story_file is not None:
         ctx.exit(replay(story_file))
+    if plants:
+        ctx.exit(show_planted(list(PLANTS) if "all" in plants else plants, story))
     chosen = [
         one
         for one in CONFIGURATIONS.values()
