@@ -36,6 +36,7 @@ from aegis_worker.domain.outcomes import (
 )
 from aegis_worker.domain.payment import Fact, Payment, duplicate_detected, duplicate_reversed
 from aegis_worker.domain.transitions import State
+from aegis_worker.resilience.backoff import rung_at_s
 
 from ..work import Answer, LatePolicy, Policy, Rest, Settled, Step, Work
 from .answers import ask_later, end_attempt
@@ -91,9 +92,8 @@ def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     invisible_for_s = _invisible_for_s(work, outcome, answer.asked_at_s)
     if invisible_for_s > 0:
         work, ended = end_attempt(work, answer, subject.status, subject.outcome)
-        wait_s = min(invisible_for_s, policy.verify_ladder_s[0])
         reason = f"{subject.gateway} may not show it yet"
-        return Settled(work, ended, [], Rest(JobChange("waiting", "verify", run_in_s=wait_s, reason=reason)))
+        return _asked_again(work, ended, [], invisible_for_s, reason, type(outcome).__name__, policy)
     work = replace(work, said={**work.said, work.position: outcome})
     work, ended, facts = _noted(work, answer, policy)
     following = _still_to_ask(work)
@@ -180,9 +180,9 @@ def _compared(
     for position, outcome in work.said.items():
         differing = _differing(payment, outcome, is_its_own=position == own)
         if differing is not None and position == own and (late_s := may_be_late_s(work, asked_at_s)) > 0:
-            wait_s, reason = min(late_s, policy.verify_ladder_s[0]), "its gateway may not show all of it yet"
-            waiting = JobChange("waiting", "verify", run_in_s=wait_s, reason=reason)
-            return Settled(work, ended, facts, Rest(waiting))
+            return _asked_again(
+                work, ended, facts, late_s, "its gateway may not show all of it yet", said, policy
+            )
         if differing is not None:
             reason = f"{work.attempts[position].gateway} shows {differing[1]}, expected was {differing[0]}"
             return _to_a_person(work, ended, facts, reason, said, differing)
@@ -202,6 +202,23 @@ def _compared(
         "succeeded", result={"agrees": payment.version == work.payment.version, "gateway_says": said}
     )
     return Settled(work, ended, facts, Rest(job))
+
+
+def _asked_again(
+    work: Work,
+    ended: AnswerAttempt,
+    facts: list[Fact],
+    may_show_within_s: float,
+    why: str,
+    said: str,
+    policy: Policy,
+) -> Settled:
+    """Wait for what the gateway may not show yet, ever longer. Some never show it: then a person looks at the ladder's end."""
+    asks_since_s = work.now_s - work.job.made_at_s
+    if asks_since_s >= sum(policy.verify_ladder_s):
+        return _to_a_person(work, ended, facts, f"{why}, and did not by the end of the ladder", said)
+    wait_s = min(may_show_within_s, rung_at_s(asks_since_s, policy.verify_ladder_s))
+    return Settled(work, ended, facts, Rest(JobChange("waiting", "verify", run_in_s=wait_s, reason=why)))
 
 
 def _reverse(

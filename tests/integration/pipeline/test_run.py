@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -368,6 +369,35 @@ def test_a_sync_of_an_ended_payment_says_whether_the_gateway_agrees(database):
     assert job_of(database, payment_id)["status"] == "review"
     assert story_of(database, payment_id)[-1] == "REVIEW_REQUIRED"
     assert payment_of(database, payment_id).state is State.SUCCESS
+
+
+def test_a_sync_asks_ever_less_often_and_then_a_person_where_a_charge_is_never_shown(database):
+    gateway = ScriptedGateway("a", absence_window_s=math.inf)
+    payment_id = accept_one(database).payment.id
+    parts = pipeline(database, gateway)
+    run(parts, "payments")
+    gateway.look_up = lambda query: NotFound()
+    request_sync(database, Owner("m_1", "test"), payment_id)
+    waits_s = []
+    for asked_for_s in (0, 20, 50):
+        _sync_has_asked_for(database, asked_for_s)
+        run(parts, "verify")
+        (job,) = rows(
+            database, "SELECT extract(epoch FROM run_at - now()) AS s FROM jobs WHERE status = 'waiting'"
+        )
+        waits_s.append(round(float(job["s"]), -1))
+    assert waits_s == list(POLICY.verify_ladder_s)
+    _sync_has_asked_for(database, 101)
+    run(parts, "verify")
+    assert job_of(database, payment_id)["status"] == "review"
+    assert payment_of(database, payment_id).state is State.SUCCESS
+
+
+def _sync_has_asked_for(database, seconds):
+    since = "created_at = now() - make_interval(secs => %(s)s)"
+    statement = f"UPDATE jobs SET {since} WHERE operation = 'sync'"
+    database.run(lambda connection: connection.exec_driver_sql(statement, {"s": seconds}))
+    make_due(database)
 
 
 @pytest.mark.parametrize(
