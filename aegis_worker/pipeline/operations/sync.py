@@ -213,7 +213,7 @@ def _asked_again(
     said: str,
     policy: Policy,
 ) -> Settled:
-    """Wait for what the gateway may not show yet, ever longer. Some never show it: then a person looks at the ladder's end."""
+    """Wait, ever longer, for what the gateway may not show yet. Where it never does, a person looks at the ladder's end."""
     asks_since_s = work.now_s - work.job.made_at_s
     if asks_since_s >= sum(policy.verify_ladder_s):
         return _to_a_person(work, ended, facts, f"{why}, and did not by the end of the ladder", said)
