@@ -87,7 +87,11 @@ class ScreeningSchema(Answer):
         required=True, metadata={"description": "Whether the payer has to authenticate by 3-D Secure."}
     )
     approved = fields.Boolean(required=True, metadata={"description": "Whether a person has let it go on."})
-    findings = fields.List(fields.Nested(FindingSchema), required=True)
+    findings = fields.List(
+        fields.Nested(FindingSchema),
+        required=True,
+        metadata={"description": "What each of them said, in the order in which they were asked."},
+    )
 
 
 class ReviewSchema(Answer):
@@ -114,7 +118,14 @@ class ReviewSchema(Answer):
         required=True,
         metadata={"description": "The decisions that may be made now."},
     )
-    screening = fields.Nested(ScreeningSchema, required=True, allow_none=True)
+    screening = fields.Nested(
+        ScreeningSchema,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "What hooks and rules said before anything was sent; null where none was asked."
+        },
+    )
     security_code_until = time(
         "Of a fraud review: until when, at the latest, the vault holds the card's security code. What is approved later "
         "fails, unsent (`security_code_gone`, or `card_gone` of a card for this payment alone). null: no code is kept.",

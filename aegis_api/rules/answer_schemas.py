@@ -41,7 +41,9 @@ class _TallySchema(Answer):
     succeeded = whole("Those of them that were charged, or hold funds.")
     failed = whole("Those of them that failed or were cancelled.")
     disputed = whole("Those of them that were disputed at any time since.")
-    amounts = fields.List(fields.Nested(SumSchema), required=True)
+    amounts = fields.List(
+        fields.Nested(SumSchema), required=True, metadata={"description": "Their sums, by currency."}
+    )
 
 
 class ActionTallySchema(_TallySchema):
@@ -54,7 +56,9 @@ class RuleTallySchema(_TallySchema):
     """The payments in which a rule would have found something, and what became of them without it."""
 
     rule = text("The rule's id; `rules score` stands for the sum of the scores.")
-    examples = fields.List(fields.String(), required=True)
+    examples = fields.List(
+        fields.String(), required=True, metadata={"description": "The ids of a few of them."}
+    )
 
 
 class ScreeningChangeSchema(Answer):
@@ -62,7 +66,7 @@ class ScreeningChangeSchema(Answer):
 
     # `from` is a keyword of Python.
     _from = text("The action then; null if nothing screened them.", none=True, data_key="from")
-    to = one_of(*_ACTIONS)
+    to = one_of(*_ACTIONS, description="The action that would have held.")
     payments = whole()
 
 
@@ -77,7 +81,19 @@ class RulesSimulationSchema(Answer):
         metadata={"description": "false if the time limit ended before all payments were replayed."},
     )
     config = an_object("The rules that were tried.")
-    actions = fields.List(fields.Nested(ActionTallySchema), required=True)
-    rules = fields.List(fields.Nested(RuleTallySchema), required=True)
-    changed = fields.List(fields.Nested(ScreeningChangeSchema), required=True)
+    actions = fields.List(
+        fields.Nested(ActionTallySchema),
+        required=True,
+        metadata={"description": "The payments by the action that would have held."},
+    )
+    rules = fields.List(
+        fields.Nested(RuleTallySchema),
+        required=True,
+        metadata={"description": "The payments by the rule that would have found something."},
+    )
+    changed = fields.List(
+        fields.Nested(ScreeningChangeSchema),
+        required=True,
+        metadata={"description": "Those that would have ended otherwise than they did then."},
+    )
     assumptions = fields.List(fields.String(), required=True)

@@ -140,6 +140,7 @@ def test_what_is_taken_in_may_be_refused_afterwards(emulator: Sandbox, shop: Sin
     assert booked(emulator, reference) == ("succeeded", 1999, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("token", "what", "code"),
     [

@@ -66,6 +66,7 @@ def test_a_child_of_the_worker_that_dies_is_told_of_in_its_log(running: Installa
     wait_until(lambda: [e for e in logs.events("worker") if "SIGKILL" in e["event"]], SOON_S)
 
 
+@pytest.mark.slow
 def test_what_the_api_warns_of_is_one_line_of_its_log(
     running: Installation, postgres: EmbeddedPostgres
 ) -> None:

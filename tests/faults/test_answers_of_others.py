@@ -170,6 +170,7 @@ def test_answers_that_come_one_call_late_settle_nobody_wrongly(
     assert all(ended)
 
 
+@pytest.mark.slow
 def test_a_look_up_that_ignores_what_it_was_asked_settles_nobody(
     database: Database, pair: SandboxPair, proxy: RewritingProxy, parts: PipelineParts
 ) -> None:

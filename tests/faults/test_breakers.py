@@ -184,6 +184,7 @@ def pay(parts: PipelineParts, database: Database, number: int) -> list[str]:
     return [attempt["gateway"] for payment_id in ids for attempt in attempts_of(database, payment_id)]
 
 
+@pytest.mark.slow
 @pytest.mark.row(48)
 def test_a_breaker_that_is_open_when_redis_dies_stays_open(
     worker: Callable[..., PipelineParts], valkey: EmbeddedValkey, sandboxes: SandboxPair, database: Database

@@ -53,6 +53,7 @@ def api(database_url: str, gateway: ScriptedGateway) -> Api:
     return start_api(database_url, gateway)
 
 
+@pytest.mark.slow
 def test_the_same_news_in_many_events_is_told_once(
     database: Database, api: Api, gateway: ScriptedGateway
 ) -> None:

@@ -50,6 +50,7 @@ def followed(database: Database, gateway: ScriptedGateway) -> None:
         run_until_quiet(pipeline(database, gateway))
 
 
+@pytest.mark.slow
 @pytest.mark.row(77)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_late_failure_is_told_once_however_its_events_come(database: Database, seed: int) -> None:

@@ -24,6 +24,7 @@ _NO_MESSAGES: tuple[str | bytes, ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.row(9)
 def test_a_message_that_comes_twenty_times_charges_once(running: Installation) -> None:
     with running.without_worker(), running.redis() as broker:

@@ -448,6 +448,7 @@ def test_an_answer_waits_for_a_row_that_is_locked_for_longer_than_the_lock_timeo
     assert len(gateway.calls) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.row(22)
 def test_a_change_that_the_database_refuses_harms_no_other_of_its_batch(
     database: Database, superuser: Superuser

@@ -64,6 +64,7 @@ def test_a_charge_is_not_sent_again_after_a_sleep_in_which_its_key_was_forgotten
     assert payment_of(database, payment_id).certainty == "unknown"
 
 
+@pytest.mark.slow
 @pytest.mark.row(67)
 @pytest.mark.parametrize("where", ["asking", "heard"])
 def test_a_worker_that_slept_past_its_lease_decides_nothing_though_nobody_took_over(

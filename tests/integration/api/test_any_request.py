@@ -101,6 +101,7 @@ def test_a_body_of_any_json(shop: Merchant, body: Any) -> None:
     accepted_or_refused(post(shop, json.dumps(body).encode()))
 
 
+@pytest.mark.slow
 @SOME
 @given(
     data=st.binary(max_size=60)
@@ -152,6 +153,7 @@ def test_any_query(shop: Merchant, path: str, query: dict[str, str]) -> None:
     accepted_or_refused(shop.get(f"{path}?{urlencode(sent)}"))
 
 
+@pytest.mark.slow
 @SOME
 @given(name=_text.filter(lambda name: "/" not in name))
 @pytest.mark.parametrize("path", ["/v1/payments/{}", "/v1/payments/{}/events", "/v1/jobs/{}", "/v1/{}"])

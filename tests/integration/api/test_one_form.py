@@ -263,6 +263,7 @@ def test_what_people_write_is_taken_and_comes_back_as_it_was(shop: Merchant, tex
     assert line["outcome"] == "accepted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", DECEIVES)
 def test_what_deceives_is_refused_in_every_field_and_by_every_door(shop: Merchant, text: str) -> None:
     text = f"a{text}b"

@@ -54,6 +54,7 @@ def written(shown: dict[str, Any]) -> dict[str, Any]:
     return {name: shown[name] for name in WRITABLE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields", [{}, FULL, {"customer": {}, "metadata": {}}], ids=["smallest", "full", "empty"]
 )

@@ -110,6 +110,7 @@ def test_every_command_writes_times_in_one_form_and_in_utc(aegis: Aegis, told: d
     assert seen > 20
 
 
+@pytest.mark.slow
 def test_what_the_command_line_and_the_api_tell_of_one_thing_is_the_same_time(
     aegis: Aegis, told: dict[str, str], database_url: str
 ) -> None:

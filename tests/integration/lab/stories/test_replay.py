@@ -83,6 +83,7 @@ def a_story_of_no_fence() -> Story:
     )
 
 
+@pytest.mark.slow
 def test_a_planted_faults_story_is_kept_in_a_file_told_and_lived_by_a_pipeline_with_the_same_fault(
     tables: StoryTables, tmp_path: Path
 ) -> None:
