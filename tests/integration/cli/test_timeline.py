@@ -73,7 +73,7 @@ def test_what_a_merchant_ordered_is_named_by_its_own_number(
     ordering(database, gateway, payment_id, CAPTURE, 999, key="order-2", final=True)
     run_until_quiet(pipeline(database, gateway))
     told = aegis("timeline", payment_id).out
-    assert ["capture 1" in told, "capture 2" in told, "101" in told] == [True, True, False]
+    assert ["capture 1" in told, "capture 2" in told, "capture 101" in told] == [True, True, False]
     assert "capture 2 at a: captured" in aegis("explain", payment_id).out
     numbers = [attempt["number"] for attempt in aegis("timeline", payment_id, "--json").json["attempts"]]
     assert numbers == [1, 101, 102]
