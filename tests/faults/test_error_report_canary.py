@@ -98,6 +98,7 @@ def test_a_request_that_fails_is_reported_without_its_query_headers_and_key(
     frames = [
         frame["function"]
         for event in events
+        if "exception" in event
         for one in event["exception"]["values"]
         for frame in one["stacktrace"]["frames"]
     ]
