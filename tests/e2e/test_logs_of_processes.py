@@ -79,6 +79,7 @@ def test_what_the_api_warns_of_is_one_line_of_its_log(
     assert len(named(logs, "web", "database unavailable")) == 1
 
 
+@pytest.mark.slow
 def test_a_task_that_postgresql_keeps_from_its_work_is_one_line_of_the_workers_log(
     running: Installation, postgres: EmbeddedPostgres
 ) -> None:
