@@ -38,6 +38,7 @@ merchant_option = click.option(
 )
 # Of the oldest deliveries; what one command makes due again.
 _MOST_SHOWN, _MOST_AGAIN = 100_000, 1000
+_NO_EVENT = "there is no event {!r}; ids look like evt_0199…_3"
 
 mode_option = click.option(
     "--mode", type=click.Choice(MODES), default="test", show_default=True, help="Of which payments it hears."
@@ -115,21 +116,29 @@ def drain(ctx: click.Context, as_json: bool) -> None:
         """
         aegis outbox hooks
         aegis outbox hooks --again our_shop:listen
+        aegis outbox hooks --again our_shop:listen --event evt_0199f5c8b2a17d01b6a7b0a1c2d3e4f5_3
         """
     )
 )
 @click.option(
     "--again", metavar="HOOK", help="Tell this hook again what it was given up for, up to 1,000 events."
 )
+@click.option("--event", "event_id", metavar="EVENT_ID", help="With --again: this event alone.")
 @json_option
-def hooks(again: str | None, as_json: bool) -> None:
+def hooks(again: str | None, event_id: str | None, as_json: bool) -> None:
     """Show what hooks that listen are still to be told of, and what was given up.
 
-    A hook that fails is told again after longer and longer pauses, as a webhook endpoint is.
+    A hook that fails is told again after longer and longer pauses, as a webhook endpoint is. Of what a hook took nothing is
+    kept, so it can't be told of that again.
     """
+    if event_id is not None and again is None:
+        raise click.UsageError("--event says which event a hook is told of again: it needs --again")
+    place = None if event_id is None else parse_event_id(event_id)
+    if event_id is not None and place is None:
+        raise NotFound(_NO_EVENT.format(event_id))
     with opened_database() as database:
         if again is not None:
-            made = database.run(partial(hook_rows.again, hook=again, limit=_MOST_AGAIN))
+            made = database.run(partial(hook_rows.again, hook=again, limit=_MOST_AGAIN, of_event=place))
             remark(f"{made} event(s) are due again for {again}.")
         with database.read() as connection:
             found = hook_rows.backlog(connection, most=_MOST_SHOWN)
@@ -183,7 +192,7 @@ def redeliver(ctx: click.Context, event_id: str, as_json: bool) -> None:
         with database.read() as connection:
             stored = get_payment(connection, None, place[0]) if place else None
         if stored is None:
-            raise NotFound(f"there is no event {event_id!r}; ids look like evt_0199…_3")
+            raise NotFound(_NO_EVENT.format(event_id))
         made = use_cases.redelivery(
             database, Owner(stored.payment.merchant_id, stored.payment.mode), event_id
         )

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from .card_search import card_data_in
 from .payment import Fact, Payment
 from .transitions import EventType
+from .wishes import without_hooks_words
 
 LONGEST_REASON = 200
 """How much of a reason is kept, in characters."""
@@ -172,10 +173,12 @@ def demands_three_ds(payment: Payment) -> bool:
 
 def for_merchants(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The data of an event as merchants get it. Of a screening they learn which action holds: whoever knows which rule was
-    met, or the score, can try until it is not. Findings are for operators.
+    met, or the score, can try until it is not. Findings, and what a hook asked for in its own words, are for operators.
     """
-    screening = data.get("screening")
-    return data if screening is None else {**data, "screening": {"action": screening["action"]}}
+    screening, reason = data.get("screening"), data.get("reason")
+    if screening is not None:
+        return {**data, "screening": {"action": screening["action"]}}
+    return {**data, "reason": without_hooks_words(reason)} if isinstance(reason, str) else data
 
 
 def reason_in_words(text: str, private: Sequence[str] = ()) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -11,6 +12,9 @@ Ask = Literal["nothing", "go_on", "retry", "delay", "other_gateway", "refund", "
 
 LONGEST_DELAY_S = 3600.0
 """The longest that a hook may put off what is next, in seconds."""
+
+# What `Wish.because` writes, and all that stands behind it: a hook's words may hold anything.
+_BECAUSE = re.compile(r"\bhook \S+ asks for it\b.*", re.DOTALL)
 
 
 class Wish(Struct, frozen=True, omit_defaults=True):
@@ -33,6 +37,11 @@ class Wish(Struct, frozen=True, omit_defaults=True):
         """Who asks for it and why, in words."""
         why = self.failed or self.reason
         return f"{self.source} asks for it" + (f": {why}" if why else "")
+
+
+def without_hooks_words(reason: str) -> str:
+    """A reason as merchants get it: that a hook asked for it, and neither which nor why (see `screening.for_merchants`)."""
+    return _BECAUSE.sub("a hook asked for it", reason) if " asks for it" in reason else reason
 
 
 def granted(wishes: Iterable[Wish]) -> Wish | None:

@@ -67,7 +67,9 @@ SELECT count(*) FROM failed
 _AGAIN = """
 UPDATE hook_deliveries SET status = 'pending', due_at = statement_timestamp(), tries = 0, lease_epoch = lease_epoch + 1
 WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM hook_deliveries WHERE hook = %(hook)s AND status = 'dead' ORDER BY created_at LIMIT %(limit)s))
+    SELECT ctid FROM hook_deliveries WHERE hook = %(hook)s AND status = 'dead'
+        AND (%(payment_id)s::text IS NULL OR (payment_id, seq) = (%(payment_id)s::text, %(seq)s::int))
+    ORDER BY created_at LIMIT %(limit)s))
 """
 _BACKLOG = """
 SELECT hook, point, count(*) FILTER (WHERE status = 'pending') AS pending,
@@ -162,9 +164,14 @@ def settle(
     return settled
 
 
-def again(connection: Connection, hook: str, *, limit: int) -> int:
-    """Make up to `limit` deliveries due that were given up for this hook, the oldest first; returns how many."""
-    return connection.exec_driver_sql(_AGAIN, {"hook": hook, "limit": limit}).rowcount
+def again(connection: Connection, hook: str, *, limit: int, of_event: tuple[str, int] | None = None) -> int:
+    """Make up to `limit` deliveries due that were given up for this hook, the oldest first; returns how many.
+
+    `of_event`: only those of the payment's event with that seq.
+    """
+    payment_id, seq = of_event or (None, None)
+    names = {"hook": hook, "limit": limit, "payment_id": payment_id, "seq": seq}
+    return connection.exec_driver_sql(_AGAIN, names).rowcount
 
 
 def backlog(connection: Connection, *, most: int) -> list[Backlog]:

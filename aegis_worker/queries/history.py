@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection, Select, Table, select
 
 from aegis_worker.clock import clock_s
@@ -14,6 +15,7 @@ from aegis_worker.domain.attempts import Attempt
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.screening import for_merchants
 from aegis_worker.domain.transitions import EventType
+from aegis_worker.domain.wishes import without_hooks_words
 from aegis_worker.persistence.attempt_rows import ATTEMPT_COLUMNS, attempt_from_row
 from aegis_worker.persistence.tables.payments import attempts, payment_events, payments
 
@@ -79,9 +81,20 @@ def list_events(
 def list_attempts(
     connection: Connection, owner: Owner | None, payment_id: str, *, limit: int
 ) -> Sequence[StoredAttempt]:
-    """The payment's attempts in the order they were first sent. Empty for a payment that isn't this owner's."""
+    """The payment's attempts in the order they were first sent. Empty for a payment that isn't this owner's.
+
+    An owner does not learn what a hook asked for in its own words.
+    """
     of_payment = _of_payment(_STORED_ATTEMPTS, attempts, owner, payment_id)
-    return _read_attempts(connection, of_payment.limit(limit))
+    found = _read_attempts(connection, of_payment.limit(limit))
+    return found if owner is None else [_told(stored) for stored in found]
+
+
+def _told(stored: StoredAttempt) -> StoredAttempt:
+    because = (stored.decision or {}).get("because")
+    if not isinstance(because, str):
+        return stored
+    return replace(stored, decision={**(stored.decision or {}), "because": without_hooks_words(because)})
 
 
 def attempts_of(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, Sequence[StoredAttempt]]:

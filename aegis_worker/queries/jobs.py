@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -12,14 +12,15 @@ from sqlalchemy import ColumnElement, Connection, func, not_, select
 
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.reviews import ReviewKind
+from aegis_worker.domain.wishes import without_hooks_words
 from aegis_worker.persistence.tables.payments import jobs
 
 from .page import Page, newest_first, of_owner
 
 
 class StoredJob(Struct, frozen=True):
-    """One asynchronous operation on one payment. `run_at`: not before then. `reason`: why it waits or is in review;
-    `review_kind`: what for, None for a doubt.
+    """One asynchronous operation on one payment. `run_at`: not before then. `reason`: why it waits or is in review, for its
+    owner without the words of hooks; `review_kind`: what for, None for a doubt.
     """
 
     id: str
@@ -55,7 +56,7 @@ def get_job(connection: Connection, owner: Owner | None, job_id: str) -> StoredJ
     """One job, or None where this owner has none with that id."""
     statement = of_owner(select(*_COLUMNS).where(jobs.c.id == job_id), jobs, owner)
     row = connection.execute(statement).mappings().one_or_none()
-    return None if row is None else _stored(cast("Mapping[str, Any]", row))
+    return None if row is None else _reader_for(owner)(cast("Mapping[str, Any]", row))
 
 
 def list_jobs(
@@ -77,7 +78,17 @@ def list_jobs(
     if review_kind is not None:
         kind = func.coalesce(jobs.c.review_kind, "doubt")
         statement = statement.where(jobs.c.in_review, kind == review_kind)
-    return newest_first(connection, statement, jobs.c.id, _stored, limit=limit, starting_after=starting_after)
+    read = _reader_for(owner)
+    return newest_first(connection, statement, jobs.c.id, read, limit=limit, starting_after=starting_after)
+
+
+def _reader_for(owner: Owner | None) -> Callable[[Mapping[str, Any]], StoredJob]:
+    return _stored if owner is None else _told
+
+
+def _told(row: Mapping[str, Any]) -> StoredJob:
+    reason = row["reason"]
+    return _stored({**row, "reason": None if reason is None else without_hooks_words(reason)})
 
 
 def _stored(row: Mapping[str, Any]) -> StoredJob:

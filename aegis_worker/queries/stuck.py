@@ -23,7 +23,9 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """One thing that does not move. `kind` says what `id` belongs to: a job, a payment, an event or a delivery."""
+    """One thing that does not move. `kind` says what `id` belongs to: a job, a payment, an event (of a hook's delivery its
+    event's) or a delivery.
+    """
 
     kind: str
     id: str
@@ -80,6 +82,17 @@ SELECT id, payment_id, merchant_id, created_at AS since, log -> -1 ->> 'error' A
 WHERE status = 'dead' AND created_at > statement_timestamp() - make_interval(secs => %(dead_within_s)s)
 ORDER BY id LIMIT %(limit)s
 """
+# A hook's own deliveries, which have no id: the event's, and the hook in `detail`.
+_DEAD_FOR_HOOKS = """
+SELECT concat('evt_', substr(d.payment_id, 5), '_', d.seq) AS id, d.payment_id, p.merchant_id, d.created_at AS since,
+    concat(d.hook, ': ', d.last_error) AS detail
+FROM (
+    SELECT hook, payment_id, seq, created_at, last_error FROM hook_deliveries
+    WHERE status = 'dead' AND created_at > statement_timestamp() - make_interval(secs => %(dead_within_s)s)
+    ORDER BY created_at LIMIT %(limit)s
+) d JOIN payments p ON p.id = d.payment_id
+ORDER BY d.created_at
+"""
 
 # By kind: the statement that looks for it, why such a thing is stuck, and what to do about it.
 _LOOKS: dict[str, tuple[str, str, str]] = {
@@ -107,6 +120,11 @@ _LOOKS: dict[str, tuple[str, str, str]] = {
         _DEAD,
         "the endpoint did not take the event however often it was tried",
         "have the merchant repair the endpoint, then `aegis outbox redeliver EVENT`",
+    ),
+    "hook_delivery_dead": (
+        _DEAD_FOR_HOOKS,
+        "the hook did not take the event however often it was told",
+        "repair the hook, then `aegis outbox hooks --again HOOK`, for this event alone with `--event EVENT`",
     ),
 }
 KINDS = tuple(_LOOKS)

@@ -7,13 +7,22 @@ import json
 import pytest
 from support.api_client import Api, Merchant, start_api
 from support.documented_answers import follows
-from support.payments import pipeline, run_until_quiet
+from support.payments import accept_one, pipeline, run_until_quiet
 from support.reviews import held_back, screened_as
-from support.scripted_gateway import ScriptedGateway
+from support.screening import OurHooks
+from support.scripted_gateway import ScriptedGateway, answering
 
+from aegis_worker.domain.outcomes import Declined
 from aegis_worker.domain.screening import Action
+from aegis_worker.hooks import BeforeAnswer, ErrorAnswer
+from aegis_worker.persistence import outbox_rows
+from aegis_worker.pipeline.run import run
+from aegis_worker.pipeline.stage import Stage
 
 SECRETS = ("shop:fraud", "on our list", "score")
+# What a hook says around a call, and what it is called.
+WORDS, ITS_NAME = "a ring from Lagos: see case 4711", "our_shop:"
+SOFT = Declined("issuer_unavailable", "91", "no answer from the bank")
 
 
 @pytest.fixture
@@ -102,3 +111,40 @@ def test_a_merchant_cancels_what_is_held_back_and_is_told_of_its_sync_that_nothi
     )
     assert cancelled.status_code in (200, 202)
     assert merchant.get(f"/v1/payments/{payment_id}").json["state"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("asks", "sees"),
+    [
+        (OurHooks(before_operation=lambda context: BeforeAnswer("delay", 60, WORDS)), "a hook asked for it"),
+        (OurHooks(before_operation=lambda context: BeforeAnswer("review", reason=WORDS)), "held back"),
+        (OurHooks(on_error=lambda context: ErrorAnswer("review", reason=WORDS)), "a hook asked for it"),
+        (OurHooks(on_error=lambda context: ErrorAnswer("retry", 60, reason=WORDS)), "a hook asked for it"),
+        (OurHooks(on_error=lambda context: ErrorAnswer("retry", reason=WORDS)), "a hook asked for it"),
+    ],
+)
+def test_a_merchant_learns_that_a_hook_asked_for_something_and_an_operator_learns_why(
+    api: Api, merchant: Merchant, asks: OurHooks, sees: str
+) -> None:
+    payment_id = accept_one(api.database).payment.id
+    gateway = ScriptedGateway("a", answering(SOFT))
+    run(pipeline(api.database, gateway, stage=Stage(asks)), "payments")
+    seen = all_that_it_sees(merchant, payment_id)
+    assert sees in seen
+    assert WORDS not in seen
+    assert ITS_NAME not in seen
+    told = api.operator().get(f"/v1/ops/payments/{payment_id}/explain").text
+    assert WORDS in told
+    assert ITS_NAME in told
+
+
+def test_no_webhook_and_no_stream_carries_what_a_hook_said(api: Api) -> None:
+    payment_id = accept_one(api.database).payment.id
+    asks = OurHooks(on_error=lambda context: ErrorAnswer("review", reason=WORDS))
+    run(pipeline(api.database, ScriptedGateway("a", answering(SOFT)), stage=Stage(asks)), "payments")
+    claimed = api.database.run(lambda tx: outbox_rows.claim(tx, limit=10, lease_s=60)).events
+    carried = b"".join(one.event.payload() for one in claimed).decode()
+    assert "payment.review_required" in carried
+    assert payment_id in carried
+    assert WORDS not in carried
+    assert ITS_NAME not in carried

@@ -17,6 +17,7 @@ from aegis_api.app import create_app
 from aegis_worker.domain.outcomes import Approved, Unknown
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.ids import event_id
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.work import Policy
 from aegis_worker.wiring.web import build_web
@@ -207,6 +208,11 @@ def test_what_does_not_move_is_listed_with_why_and_what_to_do(api: Api, gateway:
         " VALUES ('whd_1', %(id)s, 1, 'whe_1', 'mer_a', 'dead', '[{\"error\": \"HTTP 500\"}]')",
         id=due,
     )
+    age(
+        "INSERT INTO hook_deliveries (hook, point, payment_id, seq, status, tries, last_error)"
+        " VALUES ('our_shop:listen', 'listen', %(id)s, 1, 'dead', 10, 'raised OSError')",
+        id=leased,
+    )
     listed = operator.get("/v1/ops/stuck")
     follows(document, "/v1/ops/stuck", "get", listed)
     found = {(stuck["kind"], stuck["payment_id"]): stuck for stuck in listed.json["data"]}
@@ -216,14 +222,17 @@ def test_what_does_not_move_is_listed_with_why_and_what_to_do(api: Api, gateway:
         ("in_doubt", doubtful),
         ("outbox_old", due),
         ("delivery_dead", due),
+        ("hook_delivery_dead", leased),
     }
+    assert "our_shop:listen: raised OSError" in found["hook_delivery_dead", leased]["why"]
+    assert found["hook_delivery_dead", leased]["id"] == event_id(leased, 1)
     assert "host:7" in found["lease_expired", leased]["why"]
     assert "HTTP 500" in found["delivery_dead", due]["why"]
     assert found["job_not_claimed", due]["overdue_s"] >= 7200
     patient = operator.get(
         "/v1/ops/stuck?due_after_s=9000&lease_after_s=9000&doubt_after_s=9000&outbox_after_s=9000"
     )
-    assert [stuck["kind"] for stuck in patient.json["data"]] == ["delivery_dead"]
+    assert [stuck["kind"] for stuck in patient.json["data"]] == ["delivery_dead", "hook_delivery_dead"]
     bounded = operator.get("/v1/ops/stuck?outbox_after_s=0&limit=1").json
     assert bounded["more"] == ["outbox_old"]
     assert operator.get("/v1/ops/stuck?due_after_s=soon").status_code == 422

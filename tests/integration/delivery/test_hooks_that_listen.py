@@ -172,6 +172,21 @@ def test_what_was_given_up_can_be_told_again(outbox: Callable[..., Outbox], data
     assert ours.tell().delivered == 1
 
 
+def test_one_event_alone_can_be_told_again(outbox: Callable[..., Outbox], database: Database) -> None:
+    ours = outbox({Point.LISTEN: {"mail": takes}})
+    payment_id = a_payment(database, events=STORY[:2])
+    ours.drain()
+    execute(database, "UPDATE hook_deliveries SET status = 'dead', tries = 3, last_error = 'raised OSError'")
+
+    def again(of_event: tuple[str, int]) -> int:
+        return database.run(lambda tx: hook_rows.again(tx, "mail", limit=10, of_event=of_event))
+
+    assert again((payment_id, 3)) == 0
+    assert again((payment_id, 2)) == 1
+    assert ours.waiting() == [("mail", 1, "dead", 3), ("mail", 2, "pending", 0)]
+    assert ours.tell().delivered == 1
+
+
 def test_a_slow_hook_holds_up_no_other(outbox: Callable[..., Outbox], database: Database) -> None:
     goes_on = threading.Event()
     told_all = threading.Barrier(2, timeout=20)

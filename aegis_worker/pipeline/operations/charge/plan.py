@@ -45,11 +45,12 @@ _NOT_TAKEN = {
 
 
 class Hop(Struct, frozen=True):
-    """The next gateway to try, how long to wait before, and why this one."""
+    """The next gateway to try, how long to wait before, and why this one. `wished`: a hook asked for it."""
 
     gateway: str
     delay_s: float
     because: str
+    wished: bool = False
 
 
 def first_step(work: Work, policy: Policy) -> Step:
@@ -81,6 +82,8 @@ def another_try(work: Work, policy: Policy) -> Step:
     hop = next_hop(work, policy)
     if hop is not None and hop.delay_s > 0:
         reason = f"{hop.gateway}, which {hop.because}, is tried again"
+        if hop.wished:
+            reason = f"{hop.gateway} is tried again: {hop.because}"
         return Rest(JobChange("waiting", "payments", run_in_s=hop.delay_s, reason=reason))
     return _start(work, hop) if hop is not None else _no_hop(work, policy)
 
@@ -107,7 +110,7 @@ def _wished_hop(work: Work, latest: Attempt, wish: Wish) -> Hop | None:
     if name is None or wish.ask == "delay" or name not in work.route.decision.candidates:
         return None
     delay_s = pause_s(work, [latest]) or 0.0 if wish.ask == "retry" else 0.0
-    return Hop(name, delay_s, wish.because)
+    return Hop(name, delay_s, wish.because, wished=True)
 
 
 def usual_hop(work: Work, hops: list[Attempt]) -> Hop | None:
