@@ -20,6 +20,7 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.comparison import Comparison, compare
 from aegis_worker.hints import Notifier
 from aegis_worker.ids import JOB, PAYMENT, RECONCILIATION, first_id_at, new_id
+from aegis_worker.persistence import trails
 from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.claims import due_by_queue
 from aegis_worker.persistence.database import Database
@@ -78,9 +79,10 @@ WHERE p.unfinished AND p.state <> 'AUTHORIZED' AND p.frozen_at IS NULL
 LIMIT %(limit)s
 """
 
-_GIVE_A_JOB = """
-INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)
-SELECT %(job_id)s, id, merchant_id, mode, 'process', 'payments', 'queued' FROM payments WHERE id = %(payment_id)s
+_GIVE_A_JOB = f"""
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, {trails.NAMES})
+SELECT %(job_id)s, id, merchant_id, mode, 'process', 'payments', 'queued', {trails.OF_LAST_TRAIL}
+FROM payments p {trails.LAST_TRAIL.format(payment_id="p.id")} WHERE id = %(payment_id)s
 ON CONFLICT DO NOTHING
 """
 

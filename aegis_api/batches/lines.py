@@ -16,6 +16,7 @@ from aegis_api.payments.vaulted import Method, claiming, method_of, vault_tokens
 from aegis_worker.domain.accepting import Key
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.text import KEY_RULE, same_key
+from aegis_worker.domain.trails import NO_TRAIL, Trail
 from aegis_worker.errors import AegisError
 from aegis_worker.intake import MOST_AT_ONCE, PaymentCommand
 from aegis_worker.intake.validation import Validation
@@ -74,6 +75,7 @@ def read_lines(
     gateways: Collection[Candidate],
     vault: Vault | None,
     validation: Validation,
+    trail: Trail = NO_TRAIL,
 ) -> list[Line]:
     """The lines that are not blank. Raises RequestRefused if there are none, or more than 1,000 lines, blank or not, and
     VaultUnavailable where one is paid by a card of the vault that can't be looked at now.
@@ -101,7 +103,16 @@ def read_lines(
     found = {} if vault is None else vault.find(owner, vault_tokens(one.body for one in valid))
     methods = [method_of(one.body, vault, owner, found) for one in valid]
     commands = [
-        command_of(owner, PAYMENTS_ROUTE, one.key, one.body, secret=secret, gateways=gateways, method=method)
+        command_of(
+            owner,
+            PAYMENTS_ROUTE,
+            one.key,
+            one.body,
+            secret=secret,
+            gateways=gateways,
+            method=method,
+            trail=trail,
+        )
         for one, method in zip(valid, methods, strict=True)
     ]
     if validation.asks:

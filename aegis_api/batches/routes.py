@@ -77,6 +77,7 @@ def create_payments() -> Response:
         gateways=web.gateways().values(),
         vault=web.vault,
         validation=parts().validation,
+        trail=g.trail,
     )
     told = iter(parts().intake.accept_all(_commands(lines)))
     data = [

@@ -26,6 +26,7 @@ Amounts are integers of minor units. Every answer carries a `Request-Id`; quote 
 problem documents (RFC 9457) with a stable `code`. A decline is not an HTTP error: it is `last_error` on the payment.
 """
 
+_ON_ANY_REQUEST = ("Request-Id", "Correlation-Id")
 _HEADERS_OF_STATUS = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
 _EXAMPLE_ERRORS = {
     "validation_failed": [{"pointer": "/amount", "code": "invalid_type", "detail": "Must be an integer."}],
@@ -109,7 +110,7 @@ def _documenting(decorator: Callable[[View], View]) -> Callable[[View], View]:
 
 
 def _document_request_headers(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
-    named = doc_info.get("request_headers", ["Request-Id"])
+    named = doc_info.get("request_headers", _ON_ANY_REQUEST)
     return doc | {"parameters": [*doc.get("parameters", []), *named]}
 
 
@@ -163,16 +164,19 @@ def _empty_document(app: Flask, named_schemas: Iterable[marshmallow.Schema]) -> 
 
 
 def headers(*names: str) -> dict[str, Any]:
-    """The documented headers of an answer. Request-Id is always one of them."""
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("Request-Id", *names)}
+    """The documented headers of an answer. Those of any answer are always among them."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*_ON_ANY_REQUEST, *names)}
 
 
 def takes(*names: str) -> Callable[[View], View]:
-    """Documents the request headers of a route. Request-Id is always one of them."""
+    """Documents the request headers of a route. Those of any request are always among them."""
 
     def documented(view: View) -> View:
         # `_apidoc` is where flask-smorest's own decorators leave their notes for the document.
-        vars(view)["_apidoc"] = {**vars(view).get("_apidoc", {}), "request_headers": ["Request-Id", *names]}
+        vars(view)["_apidoc"] = {
+            **vars(view).get("_apidoc", {}),
+            "request_headers": [*_ON_ANY_REQUEST, *names],
+        }
         return view
 
     return documented

@@ -16,6 +16,11 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "The id of this request: the caller's own, or a new one.",
         "schema": {"type": "string"},
     },
+    "Correlation-Id": {
+        "description": "What logs, traces and webhooks name what this request brings about by: the caller's own, or the "
+        "request's id.",
+        "schema": {"type": "string"},
+    },
     "Location": {
         "description": "The URL at which the result can be read.",
         "schema": {"type": "string", "format": "uri-reference"},
@@ -43,6 +48,13 @@ HEADERS: dict[str, dict[str, Any]] = {
 PARAMETERS: dict[str, dict[str, Any]] = {
     "Request-Id": {
         "description": "Your own id for this request, 8 to 128 characters of `A-Z a-z 0-9 . _ -`. The answer repeats it.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,128}$"},
+    },
+    "Correlation-Id": {
+        "description": (
+            "Your own name for what this request is part of, 8 to 128 characters of `A-Z a-z 0-9 . _ -`. The answer "
+            "repeats it, and so do the webhooks of what this request brings about. `X-Correlation-Id` is taken, too."
+        ),
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,128}$"},
     },
     "Idempotency-Key": {

@@ -15,7 +15,6 @@ from werkzeug.routing import BaseConverter
 
 from aegis_worker import strict_json
 from aegis_worker.domain.card_pointers import may_hold_one, pointers_to
-from aegis_worker.domain.card_search import holds_card_data
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import REQUEST, new_id
 
@@ -23,13 +22,13 @@ from . import framing
 from .parts import asked, parts
 from .problems import RequestRefused, body_faults, query_faults
 from .shown import shown
+from .trails import own_id, trail_of
 
 log = structlog.get_logger(__name__)
 _logger = logging.getLogger(__name__)
 
 # A slower request is logged at INFO. Under `Prefer: wait` most requests are slower.
 _SLOW_S = 1.0
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 _ID = re.compile(r"([a-z]{2,8})_[0-9a-f]{32}", re.ASCII)
 _EVENT_ID = re.compile(r"(evt)_[0-9a-f]{32}_[1-9][0-9]{0,5}", re.ASCII)
 _NO_VERSION = -1
@@ -157,21 +156,22 @@ def id_parameter(name: str, prefix: str, description: str) -> dict[str, Any]:
 
 
 def number_requests(app: Flask) -> None:
-    """Give every request an id, for the answer, problems and the log: the caller's own if it is well-formed."""
+    """Give every request an id and a trail, for the answer, problems and the log: the caller's own if well-formed."""
 
     @app.before_request
     def take_id() -> None:
-        given = asked().environ.get("HTTP_REQUEST_ID")
-        sane = given is not None and _REQUEST_ID.fullmatch(given) and not holds_card_data(given)
-        request_id = given if sane else new_id(REQUEST)
-        g.started, g.request_id = time.perf_counter(), request_id
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        g.started = time.perf_counter()
+        environ = asked().environ
+        g.request_id = own_id(environ, "HTTP_REQUEST_ID") or new_id(REQUEST)
+        g.trail = trail_of(environ, g.request_id)
+        structlog.contextvars.bind_contextvars(request_id=g.request_id, correlation_id=g.trail.correlation_id)
         framing.check_head()
 
     @app.after_request
     def tell_id(response: Response) -> Response:
         headers = response.headers
         headers.add("Request-Id", g.request_id)
+        headers.add("Correlation-Id", g.trail.correlation_id)
         headers.add("X-Content-Type-Options", "nosniff")
         if asked().path.startswith("/v1/"):
             headers["Cache-Control"] = "no-store"
@@ -180,7 +180,7 @@ def number_requests(app: Flask) -> None:
 
     @app.teardown_request
     def forget_id(error: BaseException | None) -> None:
-        structlog.contextvars.unbind_contextvars("request_id")
+        structlog.contextvars.unbind_contextvars("request_id", "correlation_id")
 
 
 def _log(response: Response) -> None:

@@ -36,6 +36,7 @@ def ordered(kind: EntityKind, payment_id: str, body: Mapping[str, Any]) -> Respo
         body.get("amount"),
         body.get("final"),
         body.get("force", False),
+        g.trail,
     )
     accepted = order(web.database, command, _able)
     if accepted.job_id is not None:

@@ -11,6 +11,7 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import same_name
+from aegis_worker.domain.trails import NO_TRAIL, Trail
 from aegis_worker.errors import MethodRefused
 from aegis_worker.intake import ConfirmCommand, PaymentCommand, placed
 from aegis_worker.routing.eligibility import Candidate
@@ -34,13 +35,14 @@ def command_of(
     secret: str,
     gateways: Collection[Candidate],
     method: Method | None = None,
+    trail: Trail = NO_TRAIL,
 ) -> PaymentCommand:
     """The command for a body that PaymentRequestSchema has validated.
 
     The HMAC covers the body as sent, without defaults: if a later version changes a default, an old request must still
     match its repetition. Reference and time enter the HMAC in canonical form, so that the same one, spelt as another door
     spells it, is still the same request. `gateways`: those that are configured. `method`: how the card vault has it, where
-    the payment is paid by a card of the vault.
+    the payment is paid by a card of the vault. `trail`: of the request.
     """
     asked = {**body, **{name: spelt(body[name]) for name, spelt in _CANONICAL.items() if name in body}}
     refused = None
@@ -60,11 +62,12 @@ def command_of(
         terms=terms,
         payer=Payer(body["payer"]) if body.get("payer") else None,
         refused=refused,
+        trail=trail,
     )
 
 
 def confirm_command(
-    owner: Owner, payment_id: str, key: str, body: Mapping[str, Any], *, secret: str
+    owner: Owner, payment_id: str, key: str, body: Mapping[str, Any], *, secret: str, trail: Trail = NO_TRAIL
 ) -> ConfirmCommand:
     """The command for a body that ConfirmRequestSchema has validated.
 
@@ -80,6 +83,7 @@ def confirm_command(
         request_hmac=request_hmac(secret, CONFIRM_ROUTE, {"payment_id": payment_id, **body}),
         digest=request_hmac(secret, f"gateway_data {payment_id}", data),
         gateway_data=data,
+        trail=trail,
     )
 
 

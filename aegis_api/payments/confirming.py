@@ -72,7 +72,9 @@ def confirm_payment(body: dict[str, Any], payment_id: str) -> Response:
     for its payer: the payment's attempts say so.
     """
     payment_id, web = known_form(payment_id, PAYMENT), parts().web
-    command = confirm_command(g.owner, payment_id, idempotency_key(), body, secret=web.settings.secret)
+    command = confirm_command(
+        g.owner, payment_id, idempotency_key(), body, secret=web.settings.secret, trail=g.trail
+    )
     confirmed = request_confirm(web.database, web.ring, command, _takes_data)
     web.hints.notify("payments")
     web.hints.notify("verify")

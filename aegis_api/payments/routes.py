@@ -110,6 +110,7 @@ def create_payment(body: dict[str, Any]) -> Response:
         secret=web.settings.secret,
         gateways=web.gateways().values(),
         method=method,
+        trail=g.trail,
     )
     if here.validation.asks:
         (command,) = here.validation.judged([command], g.known_keys)
@@ -235,7 +236,7 @@ def sync_payment(payment_id: str) -> Response:
     ignored.
     """
     payment_id, web = known_form(payment_id, PAYMENT), parts().web
-    job_id = request_sync(web.database, g.owner, payment_id)
+    job_id = request_sync(web.database, g.owner, payment_id, g.trail)
     web.hints.notify("verify")
     with web.database.read() as connection:
         job = jobs.get_job(connection, g.owner, job_id)

@@ -133,6 +133,7 @@ def _failed(request: _Request) -> bytes:
         ("Content-Type", MIMETYPE),
         ("Content-Length", str(len(body))),
         ("Request-Id", request_id),
+        ("Correlation-Id", request_id),
         ("X-Content-Type-Options", "nosniff"),
     ]
     return body

@@ -10,6 +10,7 @@ from msgspec import Struct
 from .modes import Mode
 from .payer import Payer
 from .payment import Event, Payment
+from .trails import NO_TRAIL, Trail
 
 
 class Key(NamedTuple):
@@ -22,7 +23,7 @@ class Key(NamedTuple):
 
 
 class Born(Struct, frozen=True):
-    """A payment after its first event, with the key, job and HMAC of the request that it comes from, and who pays."""
+    """A payment after its first event, with key, job, HMAC and trail of the request that it comes from, and who pays."""
 
     key: Key
     request_hmac: bytes
@@ -30,6 +31,7 @@ class Born(Struct, frozen=True):
     first: Event
     job_id: str
     payer: Payer | None = None
+    trail: Trail = NO_TRAIL
 
 
 class KeptPayment(Struct, frozen=True):

@@ -12,6 +12,7 @@ from .confirms import Confirm
 from .entities import Entity
 from .payer import Payer
 from .payment import Payment
+from .trails import NO_TRAIL, Trail
 
 
 class ClaimedJob(Struct, frozen=True):
@@ -23,7 +24,7 @@ class ClaimedJob(Struct, frozen=True):
     run out. `claimed_at_s`: just before it was claimed; `made_at_s`: when it was made; both of this process's clock.
     `since_1970_s`: what is to be added to that clock for the time of day, as PostgreSQL has it.
     `payer`: None where none was given, or what was given is erased. `entities`: of a `sync`, the payment's captures, voids
-    and refunds.
+    and refunds. `trail`: of the request that brought the job about.
     """
 
     id: str
@@ -40,3 +41,4 @@ class ClaimedJob(Struct, frozen=True):
     confirm: Confirm | None = None
     payer: Payer | None = None
     entities: tuple[Entity, ...] = ()
+    trail: Trail = NO_TRAIL

@@ -18,6 +18,7 @@ from aegis_worker.domain.replay import unborn
 from aegis_worker.domain.scheduling import why_not_then
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.text import same_name
+from aegis_worker.domain.trails import NO_TRAIL, Trail
 from aegis_worker.errors import AegisError, IdempotencyKeyReused, ScheduleRefused
 from aegis_worker.ids import JOB, PAYMENT, new_id
 
@@ -36,6 +37,7 @@ class PaymentCommand:
     terms: PaymentTerms
     payer: Payer | None = None
     refused: AegisError | None = None
+    trail: Trail = NO_TRAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def born(command: PaymentCommand) -> Born:
     unborn_payment = Payment(new_id(PAYMENT), command.owner.merchant_id, command.terms, command.owner.mode)
     payment, (first,) = unborn_payment.record([initiated(unborn_payment)])
     key = Key(*command.owner, command.route, command.idempotency_key)
-    return Born(key, command.request_hmac, payment, first, new_id(JOB), command.payer)
+    return Born(key, command.request_hmac, payment, first, new_id(JOB), command.payer, command.trail)
 
 
 def in_time(command: PaymentCommand, now: datetime) -> PaymentCommand:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.confirms import MOST_CONFIRMS, allowed_in, same_as
 from aegis_worker.domain.modes import Owner
+from aegis_worker.domain.trails import NO_TRAIL, Trail
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import IdempotencyKeyReused, InvalidState, JobBusy, NotFound, PaymentFrozen
 from aegis_worker.persistence.asking import ask_now
@@ -54,6 +55,7 @@ class ConfirmCommand:
     request_hmac: bytes
     digest: bytes
     gateway_data: Mapping[str, Any] = field(repr=False)
+    trail: Trail = NO_TRAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def _is_replay(
 
 
 def _asked(connection: Connection, command: ConfirmCommand) -> str:
-    job_id = ask_now(connection, command.payment_id)
+    job_id = ask_now(connection, command.payment_id, command.trail)
     if job_id is None:
         raise JobBusy(f"the job of {command.payment_id} is changing hands; ask again")
     return job_id

@@ -18,6 +18,7 @@ from aegis_worker.domain.gateway_keys import MOST_ORDERED
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.ordering import MOST_WAITING, Able, allowed_now, capture_to_order, refund_to_order
 from aegis_worker.domain.payment import Fact, Payment
+from aegis_worker.domain.trails import NO_TRAIL, Trail
 from aegis_worker.domain.transitions import EventType, State
 from aegis_worker.errors import (
     IdempotencyKeyReused,
@@ -71,6 +72,7 @@ class OrderCommand:
     amount_minor: int | None = None
     final: bool | None = None
     forced: bool = False
+    trail: Trail = NO_TRAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _order(
 ) -> Ordered:
     if (before := _before(connection, command, new)) is not None:
         return before
-    job = open_job(connection, command.kind, command.payment_id)
+    job = open_job(connection, command.kind, command.payment_id, command.trail)
     locked = locked_payment(connection, command.owner, command.payment_id)
     if locked is None:
         raise NotFound(f"no payment {command.payment_id}")
@@ -114,7 +116,8 @@ def _order(
         return _cancel(connection, command, locked.payment, job, new)
     made = _new_order(connection, command, locked.payment, able, new)
     payment, (event,) = locked.payment.record([requested(made)])
-    write_order(connection, made, payment, event, command.idempotency_key, command.request_hmac)
+    by = (command.idempotency_key, command.request_hmac, command.trail)
+    write_order(connection, made, payment, event, *by)
     if job.is_ours:
         give_request(connection, job, made)
     crash_point(_WRITTEN[command.kind])
@@ -132,7 +135,7 @@ def _cancel(
     if is_under_way or so_far.unsettled or so_far.ordered >= MOST_ORDERED:
         raise JobOpen(f"a capture, refund or cancel of {payment.id} is under way")
     made = Order(EntityKind.VOID, new, so_far.ordered + 1, payment.amount.minor)
-    by = (command.idempotency_key, command.request_hmac)
+    by = (command.idempotency_key, command.request_hmac, command.trail)
     if payment.state is State.INITIATED and not has_attempts(connection, payment.id):
         ended, (event,) = payment.record([Fact(EventType.CANCELLED, {"reason": "cancelled by the merchant"})])
         write_entity(connection, made, payment, *by, status=EntityStatus.SUCCEEDED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from aegis_worker.domain.modes import Owner
+from aegis_worker.domain.trails import Trail
 from aegis_worker.errors import JobBusy, NotFound, PaymentFrozen
 from aegis_worker.persistence.asking import ask_now
 from aegis_worker.persistence.database import Database
@@ -14,7 +15,7 @@ SELECT frozen_at FROM payments WHERE id = %(payment_id)s AND merchant_id = %(mer
 """
 
 
-def request_sync(database: Database, owner: Owner, payment_id: str) -> str:
+def request_sync(database: Database, owner: Owner, payment_id: str, trail: Trail | None = None) -> str:
     """Have the gateway asked about a payment now: the open job becomes due, or a `sync` job is made. Returns its id.
 
     Raises NotFound for a payment of another owner, PaymentFrozen, or JobBusy when jobs open and close faster than this
@@ -28,7 +29,7 @@ def request_sync(database: Database, owner: Owner, payment_id: str) -> str:
             raise NotFound(f"no payment {payment_id}")
         if payment.frozen_at is not None:
             raise PaymentFrozen(f"{payment_id} is frozen: its history and its row disagree; a person decides")
-        job_id = ask_now(connection, payment_id)
+        job_id = ask_now(connection, payment_id, trail)
         if job_id is None:
             raise JobBusy(f"the job of {payment_id} is changing hands; ask again")
         return job_id

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from aegis_worker.domain.accepting import Born, KeptPayment, Key
+from aegis_worker.domain.trails import Trail
 
 from .database import Database
 from .mapping import payment_from_row
@@ -26,7 +27,7 @@ _ACCEPT = f"""
 WITH given AS (
     SELECT * FROM json_to_recordset($1) AS x(
         merchant_id text, mode text, route text, key text, request_hmac text, payment_id text, job_id text,
-        event_type text, event_data jsonb, {TYPED}{{typed}})
+        event_type text, event_data jsonb, correlation_id text, traceparent text, {TYPED}{{typed}})
 ), key AS (
     INSERT INTO idempotency_keys (merchant_id, mode, route, key, request_hmac, payment_id, job_id)
     SELECT merchant_id, mode, route, key, decode(request_hmac, 'hex'), payment_id, job_id FROM given
@@ -40,8 +41,9 @@ WITH given AS (
     FROM accepted
     RETURNING id, created_at, metadata
 ), job AS (
-    INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, run_at)
-    SELECT job_id, payment_id, merchant_id, mode, 'process', 'payments', 'queued', coalesce(scheduled_at, clock_timestamp())
+    INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, run_at, correlation_id, traceparent)
+    SELECT job_id, payment_id, merchant_id, mode, 'process', 'payments', 'queued',
+        coalesce(scheduled_at, clock_timestamp()), correlation_id, traceparent
     FROM accepted
 ), event AS (
     INSERT INTO payment_events (payment_id, seq, type, data)
@@ -155,5 +157,12 @@ def _row(born: Born) -> dict[str, Any]:
         "event_type": born.first.type,
         "event_data": dict(born.first.data),
         **row_of_terms(payment.terms),
+        **_trail(born.trail),
         **({} if born.payer is None else {"payer": dict(born.payer.details)}),
     }
+
+
+def _trail(trail: Trail) -> dict[str, str]:
+    """What is known of it. PostgreSQL takes time to read each field, so what is not known is left out."""
+    told = {"correlation_id": trail.correlation_id, "traceparent": trail.traceparent}
+    return {name: value for name, value in told.items() if value is not None}

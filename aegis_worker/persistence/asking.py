@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from aegis_worker.domain.trails import Trail
 from aegis_worker.ids import JOB, new_id
+
+from . import trails
 
 # A job that is running or waits to send is left as it is, because it will hear from the gateway anyway; so is one in review
 # of which no gateway has heard.
@@ -23,21 +26,25 @@ WHERE payment_id = %(payment_id)s AND status IN ('queued', 'running', 'waiting',
 RETURNING id
 """
 
-_NEW_JOB = """
-INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)
-SELECT %(job_id)s, id, merchant_id, mode, 'sync', 'verify', 'queued' FROM payments
+_NEW_JOB = f"""
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, {trails.NAMES})
+SELECT %(job_id)s, id, merchant_id, mode, 'sync', 'verify', 'queued',
+    coalesce(%(correlation_id)s, trail.correlation_id),
+    CASE WHEN %(correlation_id)s IS NULL THEN trail.traceparent ELSE %(traceparent)s END
+FROM payments p {trails.LAST_TRAIL.format(payment_id="p.id")}
 WHERE id = %(payment_id)s AND frozen_at IS NULL
 ON CONFLICT DO NOTHING
 RETURNING id
 """
 
 
-def ask_now(connection: Connection, payment_id: str) -> str | None:
+def ask_now(connection: Connection, payment_id: str, trail: Trail | None = None) -> str | None:
     """Make the payment's open job due, or give it a `sync` job. Returns the job's id.
 
+    `trail`: of who asks for it; None: a new job goes on with the trail of the payment's last one.
     None when there is no such payment, when it is frozen, or when jobs open and close faster than this can look.
     """
-    names = {"payment_id": payment_id, "job_id": new_id(JOB)}
+    names = {"payment_id": payment_id, "job_id": new_id(JOB), **trails.parameters(trail)}
     # The third statement is for a sync that another transaction opened between the first two.
     for statement in (_OPEN_JOB, _NEW_JOB, _OPEN_JOB):
         row = connection.exec_driver_sql(statement, names).one_or_none()
@@ -69,7 +76,7 @@ RETURNING id
 
 def sync_now(connection: Connection, payment_id: str) -> bool:
     """Have a `sync` of the payment ask its gateway from now on. False where that can't be, because of another open job."""
-    names = {"payment_id": payment_id, "job_id": new_id(JOB)}
+    names = {"payment_id": payment_id, "job_id": new_id(JOB), **trails.parameters(None)}
     return any(
         connection.exec_driver_sql(statement, names).one_or_none() is not None
         for statement in (_SYNC_AGAIN, _NEW_JOB)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from aegis_worker.clock import clock_s
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.payer import Payer
+from aegis_worker.domain.trails import NO_TRAIL, Trail
 
 from .attempt_rows import ATTEMPTS_AS_JSON, attempt_from_row
 from .entity_rows import ENTITIES_AS_JSON, entities_from_json
@@ -129,7 +130,12 @@ def _claimed(row: Mapping[str, Any], asked_at_s: float, told_at_s: float) -> Cla
         left_behind=row["left_behind"],
         payer=None if row["payer"] is None else Payer(row["payer"]),
         entities=entities_from_json(row["entities"]),
+        trail=_trail(row["correlation_id"], row["traceparent"]),
     )
+
+
+def _trail(correlation_id: str | None, traceparent: str | None) -> Trail:
+    return NO_TRAIL if correlation_id is None else Trail(correlation_id, traceparent)
 
 
 def hand_back(connection: Connection, jobs: Sequence[ClaimedJob], *, delay_s: float) -> None:

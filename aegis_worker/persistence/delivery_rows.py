@@ -14,9 +14,12 @@ from msgspec import Struct
 from msgspec.json import Encoder
 from sqlalchemy import Connection
 
+from aegis_worker.domain.trails import NO_TRAIL, Trail
+
 from .prepared import BY_INDEX, Prepared
 from .published import JOIN_PUBLISHED, PUBLISHED_COLUMNS, PublishedEvent, published_from_row
 from .statement_files import text_of
+from .trails import TRAIL_OF_EVENT
 
 # dead: given up after its tries, but it can be delivered again. cancelled: its endpoint is gone, so it can't.
 Status = Literal["pending", "delivered", "dead", "cancelled"]
@@ -39,7 +42,12 @@ ON CONFLICT (payment_id, seq, endpoint_id) DO NOTHING
 
 _CLAIM = Prepared(
     "webhook_claim",
-    text_of("webhook_claim", published_columns=PUBLISHED_COLUMNS, join_published=JOIN_PUBLISHED),
+    text_of(
+        "webhook_claim",
+        published_columns=PUBLISHED_COLUMNS,
+        join_published=JOIN_PUBLISHED,
+        trail_of_event=TRAIL_OF_EVENT,
+    ),
     "int, float8, int, int, int, text[], text[], text[]",
     before=BY_INDEX,
 )
@@ -57,7 +65,9 @@ _MAX_LOG = 20
 
 
 class ClaimedDelivery(Struct, frozen=True):
-    """A delivery that this worker holds; `tries` counts the failures so far."""
+    """A delivery that this worker holds; `tries` counts the failures so far. `trail`: of the request
+    that led to the event.
+    """
 
     id: str
     endpoint_id: str
@@ -66,6 +76,7 @@ class ClaimedDelivery(Struct, frozen=True):
     lease_epoch: int
     tries: int
     event: PublishedEvent
+    trail: Trail = NO_TRAIL
 
 
 class ClaimShares(TypedDict):
@@ -171,7 +182,14 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> int:
 
 
 def _claimed(row: Sequence[Any]) -> ClaimedDelivery:
-    id, endpoint_id, url, secret_version, lease_epoch, tries, *event = row
+    id, endpoint_id, url, secret_version, lease_epoch, tries, correlation_id, traceparent, *event = row
     return ClaimedDelivery(
-        id, endpoint_id, url, secret_version, lease_epoch, tries, published_from_row(event)
+        id,
+        endpoint_id,
+        url,
+        secret_version,
+        lease_epoch,
+        tries,
+        published_from_row(event),
+        Trail(correlation_id, traceparent),
     )

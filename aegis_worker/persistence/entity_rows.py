@@ -18,6 +18,7 @@ from aegis_worker.domain.gateway_keys import order_number
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.ids import JOB, PREFIX_OF, new_id
 
+from . import trails
 from .tables.entities import TABLE_OF
 
 _UPDATE = """
@@ -58,14 +59,16 @@ ENTITIES_AS_JSON = (
     + ") entities"
 )
 _WAITING = " UNION ALL ".join(
-    f"SELECT '{kind}' AS operation, merchant_id, mode, created_at, id, jsonb_build_object('order', {order}) AS request"
-    f" FROM {TABLE_OF[kind].name} WHERE payment_id = given.payment_id AND status = 'requested'"
+    f"SELECT '{kind}' AS operation, merchant_id, mode, {trails.NAMES}, created_at, id,"
+    f" jsonb_build_object('order', {order}) AS request FROM {TABLE_OF[kind].name}"
+    " WHERE payment_id = given.payment_id AND status = 'requested'"
     for kind, order in ORDER_AS_JSON.items()
 )
 # Each payment's oldest order that waits gets a job, unless another job was opened meanwhile.
 _OPEN_NEXT = f"""
-INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request)
-SELECT given.job_id, given.payment_id, next.merchant_id, next.mode, next.operation, 'payments', 'queued', next.request
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request, {trails.NAMES})
+SELECT given.job_id, given.payment_id, next.merchant_id, next.mode, next.operation, 'payments', 'queued', next.request,
+    next.correlation_id, next.traceparent
 FROM unnest(%(payment_ids)s::text[], %(job_ids)s::text[]) AS given(payment_id, job_id)
 CROSS JOIN LATERAL (SELECT * FROM ({_WAITING}) waiting ORDER BY created_at, id LIMIT 1) next
 ON CONFLICT DO NOTHING
@@ -74,7 +77,7 @@ ON CONFLICT DO NOTHING
 # What is not settled and has no job: one that waits for its gateway's decision, or whose job a person ended.
 _UNSETTLED = " UNION ALL ".join(
     f"(SELECT CASE origin WHEN 'gateway' THEN 'sync' ELSE '{kind}' END AS operation, payment_id, merchant_id, mode,"
-    f" check_at, CASE origin WHEN 'merchant' THEN jsonb_build_object('order', {order}) END AS request"
+    f" {trails.NAMES}, check_at, CASE origin WHEN 'merchant' THEN jsonb_build_object('order', {order}) END AS request"
     f" FROM {TABLE_OF[kind].name} e"
     " WHERE check_at <= statement_timestamp() AND NOT EXISTS ("
     " SELECT FROM jobs j WHERE j.payment_id = e.payment_id AND j.finished_at IS NULL)"
@@ -94,9 +97,10 @@ _PUT_OFF = """
 UPDATE {table} SET check_at = clock_timestamp() + interval '1 hour'
 WHERE payment_id = ANY (%(payment_ids)s) AND origin = 'gateway' AND check_at IS NOT NULL
 """
-_OPEN_CHECK = """
-INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request)
-VALUES (%(job_id)s, %(payment_id)s, %(merchant_id)s, %(mode)s, %(operation)s, 'verify', 'queued', %(request)s::jsonb)
+_OPEN_CHECK = f"""
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request, {trails.NAMES})
+VALUES (%(job_id)s, %(payment_id)s, %(merchant_id)s, %(mode)s, %(operation)s, 'verify', 'queued', %(request)s::jsonb,
+    %(correlation_id)s, %(traceparent)s)
 ON CONFLICT DO NOTHING
 """
 

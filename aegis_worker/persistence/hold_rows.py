@@ -17,6 +17,8 @@ from aegis_worker.domain.entities import EntityKind, Order
 from aegis_worker.domain.holds import look_at
 from aegis_worker.ids import JOB, VOID, new_id
 
+from . import trails
+
 # Where another job is open the hold is looked at again after this.
 _BUSY = timedelta(seconds=30)
 # The key of a void that no merchant ordered: a merchant's key is printable.
@@ -27,10 +29,11 @@ SELECT id, state, amount_minor, capturing_minor, capture_before, hold_due_at, cl
 FROM payments WHERE hold_due_at <= statement_timestamp() AND frozen_at IS NULL
 ORDER BY hold_due_at LIMIT %(limit)s
 """
-_OPEN_JOB = """
-INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request)
-SELECT %(job_id)s, id, merchant_id, mode, %(operation)s, 'payments', 'queued', %(request)s::jsonb
-FROM payments WHERE id = %(payment_id)s AND hold_due_at = %(due_at)s AND state = 'AUTHORIZED'
+_OPEN_JOB = f"""
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request, {trails.NAMES})
+SELECT %(job_id)s, id, merchant_id, mode, %(operation)s, 'payments', 'queued', %(request)s::jsonb, {trails.OF_LAST_TRAIL}
+FROM payments p {trails.LAST_TRAIL.format(payment_id="p.id")}
+WHERE id = %(payment_id)s AND hold_due_at = %(due_at)s AND state = 'AUTHORIZED'
 ON CONFLICT DO NOTHING RETURNING id
 """
 _RELEASED_BEFORE = "SELECT EXISTS (SELECT FROM voids WHERE payment_id = %(payment_id)s AND key = %(key)s)"

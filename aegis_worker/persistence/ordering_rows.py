@@ -15,8 +15,10 @@ from sqlalchemy import Connection, func, select, text
 from aegis_worker.domain.entities import UNSETTLED, EntityKind, EntityStatus, Order
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Event, Payment
+from aegis_worker.domain.trails import Trail
 from aegis_worker.ids import JOB, new_id
 
+from . import trails
 from .mapping import payment_from_row
 from .tables.entities import TABLE_OF
 from .tables.payments import payments
@@ -26,8 +28,9 @@ SELECT id, operation, status, review_kind FROM jobs
 WHERE payment_id = %(payment_id)s AND finished_at IS NULL FOR UPDATE
 """
 _NEW_JOB = """
-INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status)
-SELECT %(job_id)s, id, merchant_id, mode, %(operation)s, 'payments', 'queued' FROM payments WHERE id = %(payment_id)s
+INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, correlation_id, traceparent)
+SELECT %(job_id)s, id, merchant_id, mode, %(operation)s, 'payments', 'queued', %(correlation_id)s, %(traceparent)s
+FROM payments WHERE id = %(payment_id)s
 ON CONFLICT DO NOTHING RETURNING id
 """
 _MOVE = """
@@ -114,9 +117,9 @@ def stored_order(
     return None if row is None else cast("Mapping[str, Any]", row)
 
 
-def open_job(connection: Connection, kind: EntityKind, payment_id: str) -> OpenJob | None:
+def open_job(connection: Connection, kind: EntityKind, payment_id: str, trail: Trail) -> OpenJob | None:
     """The payment's open job, or one for the order. None when jobs open and close faster than this can look."""
-    names = {"payment_id": payment_id, "job_id": new_id(JOB), "operation": kind}
+    names = {"payment_id": payment_id, "job_id": new_id(JOB), "operation": kind, **trails.parameters(trail)}
     for _ in range(3):
         row = connection.exec_driver_sql(_OPEN_JOB, names).one_or_none()
         if row is not None:
@@ -164,10 +167,16 @@ def has_attempts(connection: Connection, payment_id: str) -> bool:
 
 
 def write_order(
-    connection: Connection, order: Order, payment: Payment, event: Event, key: str, request_hmac: bytes
+    connection: Connection,
+    order: Order,
+    payment: Payment,
+    event: Event,
+    key: str,
+    request_hmac: bytes,
+    trail: Trail,
 ) -> None:
     """Write the entity, its event, and the payment as it is after that."""
-    write_entity(connection, order, payment, key, request_hmac)
+    write_entity(connection, order, payment, key, request_hmac, trail)
     _move(connection, payment, event)
 
 
@@ -214,6 +223,7 @@ def write_entity(
     payment: Payment,
     key: str,
     request_hmac: bytes,
+    trail: Trail,
     *,
     status: EntityStatus = EntityStatus.REQUESTED,
 ) -> None:
@@ -233,6 +243,7 @@ def write_entity(
         "key": key,
         "request_hmac": request_hmac,
         "check_at": text("clock_timestamp() + interval '60 s'") if status in UNSETTLED else None,
+        **trails.parameters(trail),
     }
     connection.execute(table.insert().values({name: row[name] for name in row if name in table.c}))
 

@@ -74,6 +74,8 @@ class Poster:
         event, body, now_s = delivery.event, delivery.event.payload(), int(time.time())
         secret = endpoint_secret(self._secret, delivery.endpoint_id, delivery.secret_version)
         headers = {ID: event.id, TIMESTAMP: str(now_s), SIGNATURE: sign(secret, event.id, now_s, body)}
+        if delivery.trail.correlation_id is not None:
+            headers["Correlation-Id"] = delivery.trail.correlation_id
         self._sender.begin(delivery.url, headers, body, told)
 
     def posted(self, delivery: ClaimedDelivery, answer: Answer, took_s: float) -> Posted:

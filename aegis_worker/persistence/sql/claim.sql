@@ -53,7 +53,8 @@ WITH RECURSIVE ahead AS (
         UNION ALL SELECT at, left_behind FROM oldest WHERE at NOT IN (SELECT at FROM fair) LIMIT $2
     ) pick
     WHERE j.ctid = pick.at
-    RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id,
+    RETURNING j.id AS job_id, j.operation, j.lease_epoch, j.claim_count, j.request, j.payment_id, j.correlation_id,
+        j.traceparent,
         pick.left_behind, extract(epoch FROM clock_timestamp() - j.created_at)::float8 AS age_s
 )
 SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merchant,
@@ -63,6 +64,7 @@ SELECT (SELECT merchant_id FROM turns ORDER BY place DESC LIMIT 1) AS last_merch
         ORDER BY queue, run_at LIMIT 1
     ) AS oldest,
     c.job_id, c.operation, c.lease_epoch, c.claim_count, c.left_behind, c.request, c.age_s,
+    c.correlation_id, c.traceparent,
     extract(epoch FROM clock_timestamp())::float8 AS time_of_day_s, p.*,
     CASE WHEN p.has_payer THEN (SELECT details FROM payer_details WHERE payment_id = p.id) END AS payer,
     CASE WHEN c.operation = 'sync' THEN ({entities_as_json}) END AS entities,

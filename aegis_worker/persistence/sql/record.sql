@@ -31,7 +31,7 @@ WITH held AS (
     WHERE j.id = c.job_id AND c.lease_epoch = CASE j.status WHEN 'running' THEN j.lease_epoch END
         AND j.last_change IS DISTINCT FROM c.number
         AND NOT EXISTS (SELECT FROM payments f WHERE f.id = c.payment_id AND f.frozen_at IS NOT NULL)
-    RETURNING c.*, j.merchant_id, j.mode
+    RETURNING c.*, j.merchant_id, j.mode, j.correlation_id, j.traceparent
 ), moved AS (
     UPDATE payments p
     SET state = h.state, version = h.version, authorized_minor = coalesce(h.authorized_minor, 0),
@@ -85,8 +85,9 @@ WITH held AS (
         operation text, number int, gateway text, account text, gateway_key text, request_hash text, decision jsonb)
     WHERE h.opened IS NOT NULL
 ), following AS (
-    INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request)
-    SELECT f.id, h.payment_id, h.merchant_id, h.mode, f.operation, f.queue, 'queued', f.request
+    INSERT INTO jobs (id, payment_id, merchant_id, mode, operation, queue, status, request, correlation_id, traceparent)
+    SELECT f.id, h.payment_id, h.merchant_id, h.mode, f.operation, f.queue, 'queued', f.request, h.correlation_id,
+        h.traceparent
     FROM held h CROSS JOIN LATERAL json_to_record(h.follow_up) AS f(
         id text, operation text, queue text, request jsonb)
     WHERE h.follow_up IS NOT NULL

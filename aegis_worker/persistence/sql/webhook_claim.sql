@@ -51,6 +51,7 @@ WITH due AS MATERIALIZED (
     RETURNING o.id, o.payment_id, o.seq, o.endpoint_id, o.lease_epoch, o.tries, p.behind IS NULL AS claimed,
         coalesce(p.behind > p.due_at, true) AS moved
 )
-SELECT t.claimed, t.moved, t.id, t.endpoint_id, w.url, w.secret_version, t.lease_epoch, t.tries, {published_columns}
-FROM taken t JOIN webhook_endpoints w ON w.id = t.endpoint_id {join_published}
+SELECT t.claimed, t.moved, t.id, t.endpoint_id, w.url, w.secret_version, t.lease_epoch, t.tries,
+    trail.correlation_id, trail.traceparent, {published_columns}
+FROM taken t JOIN webhook_endpoints w ON w.id = t.endpoint_id {join_published} {trail_of_event}
 ORDER BY t.payment_id, t.endpoint_id, t.seq

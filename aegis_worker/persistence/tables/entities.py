@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.entities import EntityKind, EntityStatus
+from aegis_worker.persistence import trails
 
 from .columns import NOW, TIME, metadata, one_of
 
@@ -52,6 +53,7 @@ def _entities(name: str, *more: Column[Any]) -> Table:
         Column("check_at", TIME),
         Column("created_at", TIME, nullable=False, server_default=NOW),
         Column("updated_at", TIME, nullable=False, server_default=NOW),
+        *trails.columns(),
         UniqueConstraint("payment_id", "key", name=f"{name}_key_of_payment"),
         UniqueConstraint("payment_id", "number", name=f"{name}_number_of_payment"),
         CheckConstraint(one_of("status", *EntityStatus), name="status_known"),

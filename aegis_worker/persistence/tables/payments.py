@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.modes import MODES
 from aegis_worker.domain.transitions import State
-from aegis_worker.persistence import terms
+from aegis_worker.persistence import terms, trails
 
 from .columns import NOW, TIME, metadata, mode_column, one_of
 
@@ -151,6 +151,7 @@ jobs = Table(
     Column("begun_epoch", Integer),
     # Of a job in review; NULL: doubt, as older code leaves it.
     Column("review_kind", Text),
+    *trails.columns(),
     # For indexes only, which must not name `status`: it changes all the time.
     Column("in_review", Boolean, Computed("status = 'review'", persisted=True), nullable=False),
     CheckConstraint(OPERATION_IS_A_NAME, name="operation_is_a_name"),

@@ -127,7 +127,7 @@ def test_every_answer_names_its_headers(document: dict[str, Any]) -> None:
     posted = document["paths"]["/v1/payments"]["post"]
     assert {"Location", "Retry-After", "Idempotent-Replayed"} <= set(posted["responses"]["202"]["headers"])
     taken = {parameter["$ref"].rsplit("/", 1)[1] for parameter in posted["parameters"]}
-    assert taken == {"Request-Id", "Idempotency-Key", "Prefer"}
+    assert taken == {"Request-Id", "Correlation-Id", "Idempotency-Key", "Prefer"}
 
 
 def test_every_example_follows_its_schema(document: dict[str, Any]) -> None:
