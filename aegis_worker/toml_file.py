@@ -68,6 +68,16 @@ def read_text(path: Path) -> str:
         raise UnreadableFile(path, "is not UTF-8", end_of(before)) from error
 
 
+def text_if_any(path: Path) -> str | None:
+    """As `read_text`; None where there is no file."""
+    try:
+        return read_text(path)
+    except UnreadableFile as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+
+
 def end_of(text: str) -> Place:
     """The place right after `text`."""
     return Place(text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from marshmallow import ValidationError, fields
-
-from aegis_worker.errors import InvalidDocument
 
 from .composed import Reason
 from .documented import Answer, an_object, one_of, text, time, whole
 from .fields import BodySchema, Fault, OneOf, StrictSchema
-from .problems import RequestRefused
 from .query_fields import Number, page_limit
-
-T = TypeVar("T")
 
 
 class VersionPutSchema(BodySchema):
@@ -48,20 +42,6 @@ class VersionsQuerySchema(StrictSchema):
 
     limit = page_limit()
     starting_after = Number(1, 2**31 - 1, metadata={"description": "The `next_cursor` of the previous page."})
-
-
-def checked_document(read: Callable[[Any], T], document: Any, code: str) -> T:
-    """What `read` makes of the document. Raises RequestRefused, with a pointer to each wrong value and `code`."""
-    try:
-        return read(document)
-    except InvalidDocument as error:
-        faults = [
-            {"pointer": "/config" + problem["pointer"], "code": code, "detail": problem["detail"]}
-            for problem in error.problems
-        ]
-        raise RequestRefused(
-            "validation_failed", f"{len(faults)} invalid value(s); errors says which.", faults
-        ) from error
 
 
 class HeldSchema(Answer):

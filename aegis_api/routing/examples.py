@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from aegis_api.http.version_routes import versions_example
 from aegis_api.payments.examples import AN_INITIATED_PAYMENT
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.sandbox.adapter import SandboxAdapter
@@ -11,15 +12,16 @@ from aegis_worker.persistence.versions import Version
 from aegis_worker.queries.past_payments import Span
 from aegis_worker.queries.simulation import Simulated
 from aegis_worker.resilience.permits import Counted
+from aegis_worker.routing.changes import ROUTING as ROUTING_KIND
+from aegis_worker.routing.changes import installed_routing
 from aegis_worker.routing.config import RoutingConfig, routing_document
 from aegis_worker.routing.experiment import ArmOutcome
 from aegis_worker.routing.past import Measured, PastHop, PastPayment
 from aegis_worker.routing.policy import AbTest, Arm
 from aegis_worker.routing.simulate import Simulation
 from aegis_worker.views.experiments import experiment_body
-from aegis_worker.views.pages import list_body
-from aegis_worker.views.routing import routing_body, version_body
 from aegis_worker.views.simulations import simulation_body
+from aegis_worker.views.versions import held_body
 
 _REASON = "the new contract with sandbox_b begins today"
 _CONFIG = {"strategy": "COST_OPTIMIZED", "fallback": ["sandbox_a", "sandbox_b"]}
@@ -32,9 +34,9 @@ _version = Version(
     created_at=_AT,
 )
 
-ROUTING = routing_body(_version, RoutingConfig(), ("sandbox_a", "sandbox_b"))
+ROUTING = held_body(installed_routing(RoutingConfig(), ("sandbox_a", "sandbox_b")), _version)
 ROUTING_PUT = {"config": _CONFIG, "reason": _REASON}
-VERSIONS = list_body([version_body(_version)], "7")
+VERSIONS = versions_example(ROUTING_KIND, _version)
 
 
 def _simulated() -> Simulated:

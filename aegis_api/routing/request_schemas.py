@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from aegis_api.http.fields import BodySchema, StrictSchema, Verbatim, Whole
-from aegis_api.http.query_fields import PastMoment
+from aegis_api.http.simulating import most_payments, since
 from aegis_api.http.versions import VersionPutSchema
 from aegis_worker.matching.operators import OPERATORS
 from aegis_worker.routing.rules import FIELDS
 from aegis_worker.routing.strategies import STRATEGIES
 
-# A request must not hold a thread for long. `aegis routing simulate` takes more payments.
-MOST_SIMULATED = 20_000
 CONFIG = (
     "The same settings as in config/routing.toml, in JSON; that file explains each setting. "
     f"`strategy`: {', '.join(STRATEGIES)}. `fallback`: gateways, best first. `exploration`: 0 to 1. "
@@ -32,18 +30,8 @@ class SimulationRequestSchema(BodySchema):
     """The configuration to try, and the payments to try it on."""
 
     config = Verbatim(metadata={"description": f"{CONFIG} If it is left out, the newest version is tried."})
-    since = PastMoment(
-        metadata={"description": "Take payments accepted since this time. The default is 7 days ago."}
-    )
-    limit = Whole(
-        1,
-        MOST_SIMULATED,
-        load_default=5000,
-        metadata={
-            "description": "How many payments to take at most, beginning with the newest.",
-            "default": 5000,
-        },
-    )
+    since = since()
+    limit = most_payments(", beginning with the newest.")
     seed = Whole(
         0,
         2**31 - 1,
@@ -58,6 +46,4 @@ class SimulationRequestSchema(BodySchema):
 class ExperimentQuerySchema(StrictSchema):
     """GET /v1/routing/experiments/{experiment}."""
 
-    since = PastMoment(
-        metadata={"description": "Take payments accepted since this time. The default is 7 days ago."}
-    )
+    since = since()

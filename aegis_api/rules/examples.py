@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from aegis_api.http.version_routes import versions_example
 from aegis_api.payments.examples import AN_INITIATED_PAYMENT
 from aegis_worker.persistence.versions import Version
 from aegis_worker.queries.past_payments import Span
 from aegis_worker.queries.rules_simulation import SimulatedRules
+from aegis_worker.rules.changes import RULES as RULES_KIND
+from aegis_worker.rules.changes import installed_rules
 from aegis_worker.rules.config import checked_rules_document, rules_document
 from aegis_worker.rules.fields import Asked
 from aegis_worker.rules.rule import RulesConfig
 from aegis_worker.rules.simulate import RulesSimulation
-from aegis_worker.views.pages import list_body
-from aegis_worker.views.rules import rules_body, version_body
 from aegis_worker.views.rules_simulations import rules_simulation_body
+from aegis_worker.views.versions import held_body
 
 _REASON = "a wave of stolen cards"
 _CONFIG = {
@@ -47,8 +49,8 @@ def _simulated() -> SimulatedRules:
     )
 
 
-RULES = rules_body(_version, RulesConfig())
+RULES = held_body(installed_rules(RulesConfig()), _version)
 RULES_PUT = {"config": _CONFIG, "reason": _REASON}
-VERSIONS = list_body([version_body(_version)], "3")
+VERSIONS = versions_example(RULES_KIND, _version)
 SIMULATION_REQUEST = {"config": _CONFIG, "since": "2026-11-14T09:30:00Z", "limit": 5000}
 SIMULATION = rules_simulation_body(_simulated())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aegis_api.http.fields import BodySchema, Verbatim, Whole
-from aegis_api.http.query_fields import PastMoment
+from aegis_api.http.fields import BodySchema, Verbatim
+from aegis_api.http.simulating import most_payments, since
 from aegis_api.http.versions import VersionPutSchema
 from aegis_worker.matching.operators import OPERATORS
 from aegis_worker.rules import velocity
@@ -11,8 +11,6 @@ from aegis_worker.rules.built_in import BUILT_IN
 from aegis_worker.rules.fields import FIELDS
 from aegis_worker.rules.rule import ACTIONS, ON_REDIS_LOSS
 
-# A request must not hold a thread for long. `aegis rules simulate` takes more payments.
-MOST_SIMULATED = 20_000
 _BUILT_IN = ", ".join(f"`{name}`: {{{', '.join(settings)}}}" for name, (settings, _, _) in BUILT_IN.items())
 CONFIG = (
     "The same settings as in config/rules.toml, in JSON; that file explains each setting. "
@@ -34,15 +32,5 @@ class RulesSimulationRequestSchema(BodySchema):
     """The rules to try, and the payments to try them on."""
 
     config = Verbatim(metadata={"description": f"{CONFIG} If it is left out, the newest version is tried."})
-    since = PastMoment(
-        metadata={"description": "Take payments accepted since this time. The default is 7 days ago."}
-    )
-    limit = Whole(
-        1,
-        MOST_SIMULATED,
-        load_default=5000,
-        metadata={
-            "description": "How many payments to take at most: the newest of them, replayed from the oldest on.",
-            "default": 5000,
-        },
-    )
+    since = since()
+    limit = most_payments(": the newest of them, replayed from the oldest on.")

@@ -46,6 +46,11 @@ def read_document(path: Path, *, as_json: bool) -> dict[str, Any]:
     return document
 
 
+def toml_text(path: Path) -> str | None:
+    """The text of a TOML file, for the lines of what is wrong in it; None for JSON."""
+    return None if path.suffix == ".json" else read_text(path)
+
+
 def short(value: Any) -> Any:
     """A value of a document in one line."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

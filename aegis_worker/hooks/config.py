@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from aegis_worker.errors import ConfigurationError
-from aegis_worker.toml_file import UnreadableFile, parsed_toml, read_text
+from aegis_worker.toml_file import parsed_toml, text_if_any
 from aegis_worker.toml_lines import line_of
 
 from .loading import Offered
@@ -89,13 +89,8 @@ _POLICIES: tuple[Policy, ...] = ("closed", "open")
 
 def load_config(path: Path) -> HooksConfig:
     """The file's settings; the defaults where there is no file. Raises ConfigurationError with file, line and reason."""
-    try:
-        text = read_text(path)
-    except UnreadableFile as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return HooksConfig(where=str(path))
-        raise
-    return _Reader(path, text).config()
+    text = text_if_any(path)
+    return HooksConfig(where=str(path)) if text is None else _Reader(path, text).config()
 
 
 def configured(offered: Iterable[Offered], config: HooksConfig) -> tuple[Configured, ...]:

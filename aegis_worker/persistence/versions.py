@@ -51,6 +51,11 @@ class Versions:
         found = self.history(connection, limit=1)
         return found[0] if found else None
 
+    def numbered(self, connection: Connection, version: int) -> Version | None:
+        """The version of this number, or None if there is none."""
+        found = self.history(connection, limit=1, before_version=version + 1)
+        return found[0] if found and found[0].version == version else None
+
     def history(
         self, connection: Connection, *, limit: int, before_version: int | None = None
     ) -> Sequence[Version]:

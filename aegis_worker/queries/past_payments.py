@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,6 +20,7 @@ from aegis_worker.resilience.permits import Counted
 from aegis_worker.routing.past import Measured, PastPayment, counted, past_hop
 
 MOST_PAYMENTS = 100_000
+_DEFAULT_SPAN = timedelta(days=7)
 _PAGE = 1000
 
 # The steps of a hop, the one that says most about it first.
@@ -80,6 +81,11 @@ class Span:
     first_id: str
     last_id: str
     payments: int
+
+
+def a_week_ago() -> datetime:
+    """From when on payments are taken if nobody says since when."""
+    return datetime.now(UTC) - _DEFAULT_SPAN
 
 
 def newest(database: Database, *, since: datetime, limit: int) -> Span:

@@ -14,8 +14,6 @@ from aegis_worker.routing.simulate import Simulation
 from . import past_payments
 from .past_payments import Span
 
-DEFAULT_SPAN_S = 7 * 86_400
-
 
 @dataclass(frozen=True, slots=True)
 class Simulated:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Any, Literal
 
-import structlog
 from sqlalchemy import Connection
 
-from aegis_worker.errors import InvalidRouting
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.looked_up import LookedUp
-from aegis_worker.persistence.routing_versions import VERSIONS, Newest, newest
+from aegis_worker.persistence.routing_versions import Newest, newest
+from aegis_worker.versioned import Source
 
-from .config import RoutingConfig, checked_routing
-
-log = structlog.get_logger(__name__)
-
-Source = Literal["file", "put"]
-
-# How far back a version is looked for that this process can use.
-_MOST_OLDER = 20
+from .changes import installed_routing
+from .config import RoutingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class RoutingBook:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._from_file, self._gateways = from_file, frozenset(gateways)
+        self._installed = installed_routing(from_file, frozenset(gateways))
         self._known = LookedUp(database, self._look, clock=clock)
         self._newest = -1
 
@@ -75,22 +67,5 @@ class RoutingBook:
         return known
 
     def _read(self, connection: Connection, found: Newest) -> RoutingTable:
-        try:
-            return self._table(found.version, found.document, found.paused)
-        except InvalidRouting as error:
-            unusable = f"version {found.version} can't be used here: {error}"
-        log.error("routing version can't be used; an older one holds", version=found.version, why=unusable)
-        for older in VERSIONS.history(connection, limit=_MOST_OLDER, before_version=found.version):
-            try:
-                table = self._table(older.version, older.document, found.paused)
-            except InvalidRouting:
-                continue
-            return replace(table, unusable=unusable)
-        return RoutingTable(self._from_file, 0, "file", found.paused, unusable)
-
-    def _table(
-        self, version: int, document: Mapping[str, Any] | None, paused: frozenset[str]
-    ) -> RoutingTable:
-        if document is None:
-            return RoutingTable(self._from_file, version, "file", paused)
-        return RoutingTable(checked_routing(document, self._gateways), version, "put", paused)
+        held = self._installed.usable(connection, found.version, found.document)
+        return RoutingTable(held.config, held.version, held.source, found.paused, held.unusable)

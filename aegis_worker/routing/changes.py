@@ -10,32 +10,20 @@ from aegis_worker.errors import NotFound
 from aegis_worker.persistence import audit_log, gateway_pauses
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.routing_versions import VERSIONS
-from aegis_worker.persistence.versions import Version
+from aegis_worker.versioned import Installed, Versioned
 
-from .config import RoutingConfig, routing_document
+from .config import RoutingConfig, checked_routing, routing_document
+
+ROUTING = Versioned("routing", VERSIONS, routing_document)
 
 
-def put_routing(
-    database: Database,
-    config: RoutingConfig | None,
-    *,
-    actor: str,
-    reason: str,
-    expected_version: int | None = None,
-) -> Version | None:
-    """Have `config` hold from now on, or config/routing.toml where it is None: the version that holds then.
+def installed_routing(from_file: RoutingConfig, gateways: Collection[str]) -> Installed[RoutingConfig]:
+    """The routing in a process whose file says `from_file` and that knows these gateways.
 
-    Where it holds already nothing is written, so that putting again what was put is harmless; None: the file holds, and
-    nothing was ever put. Raises RoutingMoved where another version holds than the expected one; InvalidReason;
-    DatabaseUnavailable.
+    A version may name a gateway that this process doesn't know: config/gateways.toml is read at the start, on each machine
+    for itself.
     """
-    return VERSIONS.put(
-        database,
-        None if config is None else routing_document(config),
-        actor=actor,
-        reason=reason,
-        expected_version=expected_version,
-    )
+    return Installed(ROUTING, from_file, lambda document: checked_routing(document, gateways))
 
 
 def pause_gateway(

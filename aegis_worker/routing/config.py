@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from aegis_worker.errors import ConfigurationError, InvalidRouting
-from aegis_worker.matching.checks import Checks, place
+from aegis_worker.errors import InvalidRouting
+from aegis_worker.matching.checks import Checks
+from aegis_worker.matching.documents import usable_document
 from aegis_worker.matching.old_names import renewed
-from aegis_worker.toml_file import UnreadableFile, read_toml
+from aegis_worker.toml_file import parsed_toml, text_if_any
 
 from .policy import RoutingConfig
 from .rule_checks import rule_document
@@ -21,25 +22,20 @@ __all__ = ["RoutingConfig", "checked_routing", "load_routing", "parse_routing", 
 
 def load_routing(path: Path, gateways: Collection[str]) -> RoutingConfig:
     """The file's configuration; the default where there is no file. Raises ConfigurationError."""
-    try:
-        document = read_toml(path)
-    except UnreadableFile as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return RoutingConfig()
-        raise
-    return parse_routing(document, gateways=gateways, where=str(path))
+    text = text_if_any(path)
+    if text is None:
+        return RoutingConfig()
+    return parse_routing(parsed_toml(path, text), gateways=gateways, where=str(path), text=text)
 
 
-def parse_routing(document: Mapping[str, Any], *, gateways: Collection[str], where: str) -> RoutingConfig:
-    """The configuration that a document describes. Raises ConfigurationError, one line for each wrong place."""
-    try:
-        return checked_routing(document, gateways)
-    except InvalidRouting as error:
-        lines = [
-            f"{where}: {place(problem['pointer'], document)}: {problem['detail']}"
-            for problem in error.problems
-        ]
-        raise ConfigurationError("\n".join(lines)) from error
+def parse_routing(
+    document: Mapping[str, Any], *, gateways: Collection[str], where: str, text: str | None = None
+) -> RoutingConfig:
+    """The configuration that a document describes; `text`: the TOML that it was read from, for the lines of what is wrong.
+
+    Raises ConfigurationError, one line for each wrong place.
+    """
+    return usable_document(lambda given: checked_routing(given, gateways), document, where=where, text=text)
 
 
 def checked_routing(document: Any, gateways: Collection[str]) -> RoutingConfig:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aegis_worker.domain.json_pointers import steps
 from aegis_worker.domain.screening import Action
-from aegis_worker.errors import ConfigurationError, InvalidRules
-from aegis_worker.matching.checks import Checks, place
-from aegis_worker.toml_file import UnreadableFile, read_text, read_toml
-from aegis_worker.toml_lines import line_of
+from aegis_worker.errors import InvalidRules
+from aegis_worker.matching.checks import Checks
+from aegis_worker.matching.documents import usable_document
+from aegis_worker.toml_file import parsed_toml, text_if_any
 
 from .built_in import BUILT_IN, checked_built_in
 from .rule import ACTIONS, DEFAULT_ON_REDIS_LOSS, MOST_ENTRIES, RulesConfig
@@ -24,13 +23,8 @@ _FEWEST_ENTRIES, _MOST_ENTRIES = 1_000, 10_000_000
 
 def load_rules(path: Path) -> RulesConfig:
     """The file's rules; none where there is no file. Raises ConfigurationError, one line for each wrong place."""
-    try:
-        document = read_toml(path)
-    except UnreadableFile as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return RulesConfig()
-        raise
-    return parse_rules(document, where=str(path), text=read_text(path))
+    text = text_if_any(path)
+    return RulesConfig() if text is None else parse_rules(parsed_toml(path, text), where=str(path), text=text)
 
 
 def parse_rules(document: Mapping[str, Any], *, where: str, text: str | None = None) -> RulesConfig:
@@ -38,18 +32,7 @@ def parse_rules(document: Mapping[str, Any], *, where: str, text: str | None = N
 
     Raises ConfigurationError, one line for each wrong place.
     """
-    try:
-        return checked_rules_document(document)
-    except InvalidRules as error:
-        lines = [wrong_place(where, problem, document, text) for problem in error.problems]
-        raise ConfigurationError("\n".join(lines)) from error
-
-
-def wrong_place(where: str, problem: Mapping[str, str], document: Any, text: str | None) -> str:
-    """What is wrong, with file, line and place."""
-    line = line_of(text, steps(problem["pointer"])) if text is not None else None
-    at = f"{where}:{line}" if line is not None else where
-    return f"{at}: {place(problem['pointer'], document)}: {problem['detail']}"
+    return usable_document(checked_rules_document, document, where=where, text=text)
 
 
 def checked_rules_document(document: Any) -> RulesConfig:

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aegis_worker.domain.moments import rfc3339
 from aegis_worker.errors import InvalidDocument
 from aegis_worker.persistence.versions import Version
+from aegis_worker.versioned import Config, Installed, Versioned
 
 
-def held_body(
-    name: str,
-    held: Version | None,
-    from_file: Mapping[str, Any],
-    read: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-) -> dict[str, Any]:
-    """What is in force, as the object `name`. `held` is None if nothing was ever put.
-
-    `read`: the document as it is used, with defaults. Raises InvalidDocument for one that this process can't use.
-    """
+def held_body(installed: Installed[Config], held: Version | None) -> dict[str, Any]:
+    """What is in force, with defaults. `held` is None if nothing was ever put."""
     document, unusable = held.document if held else None, None
+    config: Mapping[str, Any]
     if document is None:
-        config = from_file
+        config = installed.kind.document(installed.from_file)
     else:
         try:
-            config = read(document)
+            config = installed.kind.document(installed.checked(document))
         except InvalidDocument as error:
             config, unusable = dict(document), str(error)
     return {
-        "object": name,
+        "object": installed.kind.name,
         "version": held.version if held else 0,
         "source": "file" if document is None else "put",
         "config": config,
@@ -40,10 +34,10 @@ def held_body(
     }
 
 
-def version_body(name: str, version: Version) -> dict[str, Any]:
-    """One change, as the object `name`."""
+def version_body(kind: Versioned[Config], version: Version) -> dict[str, Any]:
+    """One change."""
     return {
-        "object": name,
+        "object": f"{kind.name}_version",
         "version": version.version,
         "source": "file" if version.document is None else "put",
         "config": version.document,

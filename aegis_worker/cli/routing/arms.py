@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
 
 from aegis_worker.errors import NotFound
 from aegis_worker.queries.experiments import outcomes_by_arm
-from aegis_worker.queries.past_payments import MOST_PAYMENTS, newest
-from aegis_worker.queries.simulation import DEFAULT_SPAN_S
+from aegis_worker.queries.past_payments import MOST_PAYMENTS, a_week_ago, newest
 from aegis_worker.routing.book import RoutingBook
 from aegis_worker.routing.config import load_routing
 from aegis_worker.terminal.installation import configured_gateways, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table, remark
 from aegis_worker.views.experiments import experiment_body
 
-from ..reconcile import parse_since
+from ..past_payments import since_option
 from .documents import routing_file
 
 
@@ -31,12 +30,7 @@ from .documents import routing_file
     ),
 )
 @click.argument("experiment", required=False)
-@click.option(
-    "--since",
-    callback=parse_since,
-    metavar="SPAN|TIME",
-    help="Take payments accepted since this time: 90m, 24h, 2d or 2026-05-01T12:00 (UTC). The default is 7d.",
-)
+@since_option
 @json_option
 def command(experiment: str | None, since: datetime | None, as_json: bool) -> None:
     """Show the results of an A/B test for each arm: of the current test, or of an earlier one by its name.
@@ -46,7 +40,7 @@ def command(experiment: str | None, since: datetime | None, as_json: bool) -> No
     """
     gateways = configured_gateways()
     from_file = load_routing(routing_file(), gateways)
-    since = since or datetime.now(UTC) - timedelta(seconds=DEFAULT_SPAN_S)
+    since = since or a_week_ago()
     with opened_database() as database:
         config = RoutingBook(database, from_file, gateways).current().config
         experiment = experiment or (config.ab_test.experiment if config.ab_test else None)

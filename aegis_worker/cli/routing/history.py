@@ -2,35 +2,8 @@
 
 from __future__ import annotations
 
-import click
+from .documents import COMMANDS
 
-from aegis_worker.persistence import routing_versions
-from aegis_worker.terminal.installation import opened_database
-from aegis_worker.terminal.output import examples, json_option, print_json, print_table
-from aegis_worker.views.routing import version_body
-
-
-@click.command(name="history", epilog=examples("aegis routing history --limit 5 --json"))
-@click.option(
-    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Show the newest N versions."
+command = COMMANDS.history(
+    "Show who changed routing, when and why, newest first. --json also shows the configurations."
 )
-@json_option
-def command(limit: int, as_json: bool) -> None:
-    """Show who changed routing, when and why, newest first. --json also shows the configurations."""
-    with opened_database() as database, database.read() as connection:
-        versions = routing_versions.VERSIONS.history(connection, limit=limit)
-    if as_json:
-        print_json([version_body(version) for version in versions])
-        return
-    rows = [
-        (
-            version.version,
-            version.created_at,
-            version.actor,
-            "config/routing.toml" if version.document is None else version.document["strategy"],
-            len(version.document.get("rules", ())) if version.document is not None else None,
-            version.reason,
-        )
-        for version in versions
-    ]
-    print_table("Routing versions", ("version", "at (UTC)", "who", "strategy", "rules", "why"), rows)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from aegis_worker.queries.past_payments import MOST_PAYMENTS, newest
-from aegis_worker.queries.simulation import DEFAULT_SPAN_S, simulate
+from aegis_worker.queries.past_payments import a_week_ago, newest
+from aegis_worker.queries.simulation import simulate
 from aegis_worker.routing.book import RoutingBook
-from aegis_worker.routing.config import load_routing, parse_routing
+from aegis_worker.routing.config import load_routing
 from aegis_worker.terminal.installation import configured_gateways, opened_database
 from aegis_worker.terminal.output import examples, json_option, print_json, progress
 from aegis_worker.terminal.simulation import print_simulation
 from aegis_worker.views.simulations import simulation_body
 
-from ..config_documents import read_document
-from ..reconcile import parse_since
-from .documents import routing_file
+from ..past_payments import limit_option, since_option
+from .documents import COMMANDS, routing_file
 
 
 @click.command(
@@ -38,19 +37,8 @@ from .documents import routing_file
     type=click.Path(dir_okay=False, path_type=Path),
     help="The draft, in the form of config/routing.toml. The default is the configuration in force.",
 )
-@click.option(
-    "--since",
-    callback=parse_since,
-    metavar="SPAN|TIME",
-    help="Take payments accepted since this time: 90m, 24h, 2d or 2026-05-01T12:00 (UTC). The default is 7d.",
-)
-@click.option(
-    "--limit",
-    type=click.IntRange(1, MOST_PAYMENTS),
-    default=MOST_PAYMENTS,
-    show_default=True,
-    help="Take at most the newest N of these payments.",
-)
+@since_option
+@limit_option
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**31 - 1),
@@ -67,8 +55,8 @@ def command(path: Path | None, since: datetime | None, limit: int, seed: int, as
     """
     gateways = configured_gateways()
     from_file = load_routing(routing_file(), gateways)
-    draft = path and parse_routing(read_document(path, as_json=as_json), gateways=gateways, where=str(path))
-    since = since or datetime.now(UTC) - timedelta(seconds=DEFAULT_SPAN_S)
+    draft = COMMANDS.read(path, as_json=as_json) if path is not None else None
+    since = since or a_week_ago()
     with opened_database() as database:
         config = draft or RoutingBook(database, from_file, gateways).current().config
         span = newest(database, since=since, limit=limit)

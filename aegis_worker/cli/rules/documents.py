@@ -1,4 +1,4 @@
-"""Reads rules for the subcommands of `aegis rules`, and prints them."""
+"""What the subcommands of `aegis rules` share: where the rules are, and how they are printed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aegis_worker.rules.config import parse_rules
+from aegis_worker.rules.changes import RULES, installed_rules
+from aegis_worker.rules.config import checked_rules_document, load_rules
 from aegis_worker.rules.rule import Rule, RulesConfig
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.output import print_facts, print_table
-from aegis_worker.toml_file import read_text
+from aegis_worker.versioned import Installed
 
-from ..config_documents import read_document, short
+from ..config_documents import short
+from ..versioned import Spoken, VersionedCommands
 
 
 def rules_file() -> Path:
@@ -20,14 +22,8 @@ def rules_file() -> Path:
     return load_settings().config_dir / "rules.toml"
 
 
-def read_rules(path: Path, *, as_json: bool) -> RulesConfig:
-    """The rules of a file. Raises ConfigurationError, one line for each wrong value; Unreadable."""
-    return parse_rules(read_document(path, as_json=as_json), where=str(path), text=toml_text(path))
-
-
-def toml_text(path: Path) -> str | None:
-    """The text of a TOML file, for the lines of what is wrong in it; None for JSON."""
-    return None if path.suffix == ".json" else read_text(path)
+def _installed() -> Installed[RulesConfig]:
+    return installed_rules(load_rules(rules_file()))
 
 
 def print_rules(config: RulesConfig, title: str = "Rules") -> None:
@@ -54,3 +50,19 @@ def _row(rule: Rule) -> tuple[Any, ...]:
 def _condition(condition: Mapping[str, Any]) -> str:
     said = f"{condition['field']} {condition['operator']} {short(condition['value'])}"
     return f"{said} in {condition['window']}" if "window" in condition else said
+
+
+def _described(document: Mapping[str, Any] | None) -> tuple[Any, Any]:
+    return ("config/rules.toml", None) if document is None else ("put", len(document.get("rules", ())))
+
+
+COMMANDS = VersionedCommands(
+    RULES,
+    Spoken("Rules", "rules", "They", "them", "version {} of the rules", "Versions of the rules"),
+    "config/rules.toml",
+    _installed,
+    lambda: checked_rules_document,
+    print_rules,
+    ("what", "own rules"),
+    _described,
+)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aegis_worker.queries.past_payments import MOST_PAYMENTS, newest
+from aegis_worker.queries.past_payments import a_week_ago, newest
 from aegis_worker.queries.rules_simulation import SimulatedRules, simulate_rules
-from aegis_worker.queries.simulation import DEFAULT_SPAN_S
 from aegis_worker.rules.book import RulesBook
-from aegis_worker.rules.config import load_rules
 from aegis_worker.terminal.amounts import sum_in_words
 from aegis_worker.terminal.installation import opened_database
 from aegis_worker.terminal.output import (
@@ -26,8 +24,8 @@ from aegis_worker.terminal.output import (
 )
 from aegis_worker.views.rules_simulations import rules_simulation_body
 
-from ..reconcile import parse_since
-from .documents import read_rules, rules_file
+from ..past_payments import limit_option, since_option
+from .documents import COMMANDS
 
 _COLUMNS = ("payments", "charged", "failed", "disputed", "amounts")
 
@@ -43,19 +41,8 @@ _COLUMNS = ("payments", "charged", "failed", "disputed", "amounts")
     ),
 )
 @click.argument("path", metavar="[FILE]", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--since",
-    callback=parse_since,
-    metavar="SPAN|TIME",
-    help="Take payments accepted since this time: 90m, 24h, 2d or 2026-05-01T12:00 (UTC). The default is 7d.",
-)
-@click.option(
-    "--limit",
-    type=click.IntRange(1, MOST_PAYMENTS),
-    default=MOST_PAYMENTS,
-    show_default=True,
-    help="Take at most the newest N of these payments.",
-)
+@since_option
+@limit_option
 @json_option
 def command(path: Path | None, since: datetime | None, limit: int, as_json: bool) -> None:
     """Screen past payments anew, by the rules of FILE or by those in force, and show what would have been found.
@@ -63,11 +50,11 @@ def command(path: Path | None, since: datetime | None, limit: int, as_json: bool
     Nothing is sent, written or counted. The payments are replayed in the order in which they were accepted, with counters
     that begin empty; what else is taken for granted is printed below the result.
     """
-    from_file = load_rules(rules_file())
-    draft = read_rules(path, as_json=as_json) if path is not None else None
-    since = since or datetime.now(UTC) - timedelta(seconds=DEFAULT_SPAN_S)
+    installed = COMMANDS.installed()
+    draft = COMMANDS.read(path, as_json=as_json) if path is not None else None
+    since = since or a_week_ago()
     with opened_database() as database:
-        config = draft or RulesBook(database, from_file).current().config
+        config = draft or RulesBook(database, installed.from_file).current().config
         span = newest(database, since=since, limit=limit)
         with progress("payments", span.payments) as advance:
             simulated = simulate_rules(database, span, config, replayed=advance)

@@ -133,9 +133,8 @@ def test_every_wrong_value_of_the_routing_is_named_in_one_line(
     (tmp_path / "gateways.toml").write_text("[gateways.x]\nadapter = 'null'\n")
     (tmp_path / "routing.toml").write_text("strategy = 'GUESS'\nfallback = ['y']\n")
     seen = found(aegis("doctor", "--json"))["configuration"]["seen"]
-    assert 'strategy: unknown strategy "GUESS"' in seen
-    assert 'fallback[0]: unknown gateway "y"' in seen
-    assert seen.count("routing.toml: ") == 2
+    assert 'routing.toml:1: strategy: unknown strategy "GUESS"' in seen
+    assert 'routing.toml:2: fallback[0]: unknown gateway "y"' in seen
     assert seen.isprintable()
 
 

@@ -94,7 +94,7 @@ def test_what_can_not_be_applied_is_one_line(aegis: Aegis, draft: str) -> None:
     Path(draft).write_text('strategy = "GUESS"')
     wrong = aegis("routing", "apply", draft, *WHY)
     assert wrong.exit_code == 3
-    assert f"{draft}: strategy: unknown strategy" in wrong.err
+    assert f"{draft}:1: strategy: unknown strategy" in wrong.err
     assert aegis("routing", "history", "--json").json == []
 
 

@@ -12,7 +12,7 @@ from aegis_worker.persistence import audit_log, routing_versions
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.looked_up import LOOK_EVERY_S
 from aegis_worker.routing.book import RoutingBook
-from aegis_worker.routing.changes import pause_gateway, put_routing, resume_gateway
+from aegis_worker.routing.changes import ROUTING, pause_gateway, resume_gateway
 from aegis_worker.routing.config import RoutingConfig
 
 WHO: dict[str, Any] = {"actor": "cli:asha", "reason": "the new contract"}
@@ -48,7 +48,7 @@ def entries(database: Database) -> list[audit_log.Entry]:
 def test_the_file_holds_until_something_is_put(database: Database, book: RoutingBook, clock: Clock) -> None:
     table = book.current()
     assert (table.config, table.version, table.source, table.paused) == (FROM_FILE, 0, "file", frozenset())
-    put_routing(database, BY_COST, **WHO)
+    ROUTING.put(database, BY_COST, **WHO)
     assert book.current() is table, "looked up a moment ago"
     clock.now_s += LOOK_EVERY_S
     table = book.current()
@@ -56,8 +56,8 @@ def test_the_file_holds_until_something_is_put(database: Database, book: Routing
 
 
 def test_going_back_to_the_file_is_a_version_too(database: Database, book: RoutingBook) -> None:
-    put_routing(database, BY_COST, **WHO)
-    back = put_routing(database, None, **WHO)
+    ROUTING.put(database, BY_COST, **WHO)
+    back = ROUTING.put(database, None, **WHO)
     assert back is not None
     assert (back.version, back.document) == (2, None)
     assert (book.current().config, book.current().version, book.current().source) == (FROM_FILE, 2, "file")
@@ -66,7 +66,7 @@ def test_going_back_to_the_file_is_a_version_too(database: Database, book: Routi
 def test_a_pause_is_seen_with_the_version_unchanged(
     database: Database, book: RoutingBook, clock: Clock
 ) -> None:
-    put_routing(database, BY_COST, **WHO)
+    ROUTING.put(database, BY_COST, **WHO)
     assert book.current().paused == frozenset()
     assert pause_gateway(database, "a", known=("a", "b"), **WHO)
     clock.now_s += LOOK_EVERY_S
@@ -79,7 +79,7 @@ def test_a_pause_is_seen_with_the_version_unchanged(
 def test_the_last_known_table_holds_while_the_database_is_away(
     database: Database, database_url: str, clock: Clock
 ) -> None:
-    put_routing(database, BY_COST, **WHO)
+    ROUTING.put(database, BY_COST, **WHO)
     engine = create_engine(database_url, connect_args={"options": "-c lock_timeout=20"})
     book = RoutingBook(Database(engine), FROM_FILE, ("a", "b"), clock=clock)
     known = book.current()
@@ -89,7 +89,7 @@ def test_the_last_known_table_holds_while_the_database_is_away(
         assert book.current() == known
         with pytest.raises(DatabaseUnavailable):
             RoutingBook(Database(engine), FROM_FILE, ("a", "b"), clock=clock).current()
-    put_routing(database, ONLY_B, **WHO)
+    ROUTING.put(database, ONLY_B, **WHO)
     assert book.current() == known, "it is not asked again at once"
     clock.now_s += LOOK_EVERY_S
     assert book.current().config == ONLY_B
@@ -99,14 +99,14 @@ def test_the_last_known_table_holds_while_the_database_is_away(
 def test_a_process_that_can_not_use_the_newest_version_goes_by_an_older_one(
     database: Database, clock: Clock
 ) -> None:
-    put_routing(database, BY_COST, **WHO)
-    put_routing(database, ONLY_B, **WHO)
+    ROUTING.put(database, BY_COST, **WHO)
+    ROUTING.put(database, ONLY_B, **WHO)
     table = RoutingBook(database, FROM_FILE, ("a",), clock=clock).current()
     assert (table.config, table.version, table.source) == (BY_COST, 1, "put")
     assert table.unusable is not None
     assert 'unknown gateway "b"' in table.unusable
     nothing_usable = RoutingBook(database, FROM_FILE, ("c",), clock=clock)
-    put_routing(database, RoutingConfig(fallback=("a",)), **WHO)
+    ROUTING.put(database, RoutingConfig(fallback=("a",)), **WHO)
     assert nothing_usable.current().version == 1
 
 
@@ -114,7 +114,7 @@ def test_a_process_that_can_not_use_the_newest_version_goes_by_an_older_one(
 def test_a_version_of_before_with_a_pattern_that_is_not_taken_any_more_is_named_and_an_older_one_holds(
     database: Database, clock: Clock, pattern: str
 ) -> None:
-    put_routing(database, BY_COST, **WHO)
+    ROUTING.put(database, BY_COST, **WHO)
     condition = {"field": "metadata.plan", "operator": "matches", "value": pattern}
     rules = [{"id": "gold", "gateway": "a", "conditions": [condition]}]
     database.run(
@@ -128,8 +128,8 @@ def test_a_version_of_before_with_a_pattern_that_is_not_taken_any_more_is_named_
 
 
 def test_every_change_is_in_the_audit_log_with_what_came_of_it(database: Database) -> None:
-    put_routing(database, BY_COST, **WHO)
-    put_routing(database, None, **WHO)
+    ROUTING.put(database, BY_COST, **WHO)
+    ROUTING.put(database, None, **WHO)
     pause_gateway(database, "a", known=("a",), **WHO)
     resume_gateway(database, "a", known=("a",), actor="cli:asha")
     written = entries(database)
@@ -147,10 +147,10 @@ def test_every_change_is_in_the_audit_log_with_what_came_of_it(database: Databas
 
 
 def test_what_holds_already_is_not_written_again(database: Database) -> None:
-    assert put_routing(database, None, **WHO) is None
-    first = put_routing(database, BY_COST, **WHO)
-    assert put_routing(database, BY_COST, **WHO) == first
-    assert put_routing(database, BY_COST, **WHO, expected_version=0) == first, "as after a lost answer"
+    assert ROUTING.put(database, None, **WHO) is None
+    first = ROUTING.put(database, BY_COST, **WHO)
+    assert ROUTING.put(database, BY_COST, **WHO) == first
+    assert ROUTING.put(database, BY_COST, **WHO, expected_version=0) == first, "as after a lost answer"
     pause_gateway(database, "a", known=("a",), **WHO)
     assert not pause_gateway(database, "a", known=("a",), actor="cli:ben", reason="another reason")
     resume_gateway(database, "a", known=("a",), actor="cli:asha")
@@ -159,11 +159,11 @@ def test_what_holds_already_is_not_written_again(database: Database) -> None:
 
 
 def test_a_configuration_that_moved_is_not_overwritten(database: Database) -> None:
-    put_routing(database, BY_COST, **WHO, expected_version=0)
+    ROUTING.put(database, BY_COST, **WHO, expected_version=0)
     with pytest.raises(RoutingMoved, match="Version 1 holds"):
-        put_routing(database, ONLY_B, **WHO, expected_version=0)
+        ROUTING.put(database, ONLY_B, **WHO, expected_version=0)
     assert len(entries(database)) == 1
-    moved = put_routing(database, ONLY_B, **WHO, expected_version=1)
+    moved = ROUTING.put(database, ONLY_B, **WHO, expected_version=1)
     assert moved is not None
     assert moved.version == 2
 
@@ -180,7 +180,7 @@ def test_an_unknown_gateway_can_not_be_paused_but_one_that_is_gone_can_be_resume
 def test_a_reason_is_needed(database: Database) -> None:
     for reason in ("", "  x ", "a\x1bb ", "x" * 501):
         with pytest.raises(InvalidReason):
-            put_routing(database, BY_COST, actor="cli:asha", reason=reason)
+            ROUTING.put(database, BY_COST, actor="cli:asha", reason=reason)
         with pytest.raises(InvalidReason):
             pause_gateway(database, "a", known=("a",), actor="cli:asha", reason=reason)
     assert entries(database) == []
@@ -195,7 +195,7 @@ def test_a_version_with_the_older_names_of_operators_holds_and_is_shown_with_tho
     table = book.current()
     assert table.unusable is None
     assert [one.operator for one in table.config.rules[0].conditions] == ["gte"]
-    held = put_routing(database, table.config, **WHO)
+    held = ROUTING.put(database, table.config, **WHO)
     assert held is not None
     assert held.document is not None
     assert [rule["conditions"][0]["operator"] for rule in held.document["rules"]] == ["gte"]

@@ -17,7 +17,7 @@ from aegis_worker.persistence.looked_up import LOOK_EVERY_S
 from aegis_worker.pipeline.parts import PipelineParts
 from aegis_worker.pipeline.run import run
 from aegis_worker.routing.book import RoutingBook
-from aegis_worker.routing.changes import pause_gateway, put_routing, resume_gateway
+from aegis_worker.routing.changes import ROUTING, pause_gateway, resume_gateway
 from aegis_worker.routing.config import RoutingConfig
 
 NAMES = ("a", "b")
@@ -64,9 +64,9 @@ def running(database: Database) -> Installation:
 
 def test_a_configuration_that_is_put_holds_for_the_next_payment(running: Installation) -> None:
     assert running.pay("k1") == "a"
-    put_routing(running.database, RoutingConfig(fallback=("b",)), **WHO)
+    ROUTING.put(running.database, RoutingConfig(fallback=("b",)), **WHO)
     assert running.pay("k2") == "b"
-    put_routing(running.database, None, **WHO)
+    ROUTING.put(running.database, None, **WHO)
     assert running.pay("k3") == "a"
 
 

@@ -18,7 +18,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.looked_up import LOOK_EVERY_S
 from aegis_worker.persistence.rules_versions import VERSIONS
 from aegis_worker.rules.book import RulesBook
-from aegis_worker.rules.changes import put_rules
+from aegis_worker.rules.changes import RULES
 from aegis_worker.rules.counters import SharedCounters
 from aegis_worker.rules.fields import Asked
 from aegis_worker.rules.rule import RulesConfig
@@ -63,25 +63,25 @@ def test_the_rules_of_the_file_hold_until_others_are_put_and_again_when_they_are
     from_file = rules(a_rule(amount("gt", 5)))
     book = RulesBook(database, from_file, clock=clock)
     assert (book.current().config, book.current().version) == (from_file, 0)
-    put_rules(database, TWICE, **WHO)
+    RULES.put(database, TWICE, **WHO)
     assert book.current().version == 0, "looked up a moment ago"
     clock.now_s += LOOK_EVERY_S
     assert (book.current().config, book.current().version) == (TWICE, 1)
-    put_rules(database, None, **WHO)
+    RULES.put(database, None, **WHO)
     clock.now_s += LOOK_EVERY_S
     assert (book.current().config, book.current().version) == (from_file, 2)
 
 
 def test_a_change_is_versioned_and_stands_in_the_audit_log(database: Database) -> None:
-    assert put_rules(database, None, **WHO) is None
-    put_rules(database, TWICE, **WHO)
-    again = put_rules(database, TWICE, **WHO)
+    assert RULES.put(database, None, **WHO) is None
+    RULES.put(database, TWICE, **WHO)
+    again = RULES.put(database, TWICE, **WHO)
     assert again is not None
     assert again.version == 1
     with pytest.raises(RulesMoved):
-        put_rules(database, RulesConfig(), expected_version=0, **WHO)
+        RULES.put(database, RulesConfig(), expected_version=0, **WHO)
     with pytest.raises(InvalidReason):
-        put_rules(database, RulesConfig(), actor="cli:asha", reason="")
+        RULES.put(database, RulesConfig(), actor="cli:asha", reason="")
     with database.read() as connection:
         entries = list(audit_log.list_entries(connection, limit=10))
     assert [(one.action, one.details["version"], one.details["reason"]) for one in entries] == [
@@ -94,7 +94,7 @@ def test_a_change_is_versioned_and_stands_in_the_audit_log(database: Database) -
 def test_a_version_that_this_process_does_not_understand_leaves_the_older_one_in_force(
     database: Database, clock: Clock
 ) -> None:
-    put_rules(database, TWICE, **WHO)
+    RULES.put(database, TWICE, **WHO)
     database.run(lambda tx: VERSIONS.add(tx, 2, {"rules": [{"id": "of-another-release"}]}, **WHO))
     table = RulesBook(database, RulesConfig(), clock=clock).current()
     assert (table.config, table.version) == (TWICE, 1)
