@@ -28,6 +28,8 @@ from .http.auth import KnownKeys
 from .http.parts import Parts, install
 from .http.places import Places
 from .jobs.routes import blueprint as jobs
+from .ops.figures import blueprint as figures
+from .ops.finding import blueprint as finding
 from .ops.routes import blueprint as ops
 from .orders.routes import blueprint as orders
 from .payments.attempts import blueprint as attempts
@@ -55,6 +57,8 @@ _BLUEPRINTS = (
     jobs,
     webhooks,
     ops,
+    figures,
+    finding,
     routing,
     rules,
     pauses,

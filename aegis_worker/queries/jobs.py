@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -57,6 +57,15 @@ def get_job(connection: Connection, owner: Owner | None, job_id: str) -> StoredJ
     statement = of_owner(select(*_COLUMNS).where(jobs.c.id == job_id), jobs, owner)
     row = connection.execute(statement).mappings().one_or_none()
     return None if row is None else _reader_for(owner)(cast("Mapping[str, Any]", row))
+
+
+def open_jobs(connection: Connection, payment_ids: Sequence[str]) -> Mapping[str, StoredJob]:
+    """The open job of each of the payments that has one; of any merchant."""
+    is_open = jobs.c.status.in_(("queued", "running", "waiting", "review"))
+    found = connection.execute(
+        select(*_COLUMNS).where(jobs.c.payment_id.in_(payment_ids), is_open)
+    ).mappings()
+    return {row["payment_id"]: _stored(cast("Mapping[str, Any]", row)) for row in found}
 
 
 def list_jobs(

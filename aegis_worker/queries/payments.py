@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.payment import Certainty, Payment
@@ -47,7 +48,7 @@ def get_payment(connection: Connection, owner: Owner | None, payment_id: str) ->
     """One payment, or None where this owner has none with that id."""
     statement = of_owner(select(payments).where(payments.c.id == payment_id), payments, owner)
     row = connection.execute(statement).mappings().one_or_none()
-    return None if row is None else _stored(cast("Mapping[str, Any]", row))
+    return None if row is None else stored_payment(cast("Mapping[str, Any]", row))
 
 
 # Searches merchant by merchant, because the index begins with the merchant. Every merchant with payments has had a key.
@@ -70,7 +71,7 @@ def with_reference(
     """The newest payments that carry the reference, those that failed too; of any merchant where none is given."""
     names = {"merchant_id": merchant_id, "reference": reference, "limit": limit}
     rows = connection.exec_driver_sql(_BY_REFERENCE, names).mappings()
-    return [_stored(cast("Mapping[str, Any]", row)) for row in rows]
+    return [stored_payment(cast("Mapping[str, Any]", row)) for row in rows]
 
 
 def get_state(connection: Connection, owner: Owner | None, payment_id: str) -> State | None:
@@ -89,18 +90,20 @@ def list_payments(
     starting_after: str | None = None,
 ) -> Page[StoredPayment]:
     """Payments that meet every filter, newest first."""
-    statement = of_owner(select(payments), payments, owner).where(*_conditions(filters))
+    statement = of_owner(select(payments), payments, owner).where(*conditions(filters))
     return newest_first(
-        connection, statement, payments.c.id, _stored, limit=limit, starting_after=starting_after
+        connection, statement, payments.c.id, stored_payment, limit=limit, starting_after=starting_after
     )
 
 
-def _conditions(filters: PaymentFilters) -> list[ColumnElement[bool]]:
-    columns = payments.c
+def conditions(
+    filters: PaymentFilters, columns: ReadOnlyColumnCollection[str, Any] = payments.c
+) -> list[ColumnElement[bool]]:
+    """The filters as conditions on `payments`, or on a subquery of it where none of them asks when a payment was made."""
     by_name: dict[str, Callable[[Any], ColumnElement[bool]]] = {
-        "state": _in_state,
+        "state": lambda value: _in_state(columns, value),
         "gateway": lambda value: columns.gateway == value,
-        "reference": _of_same_name,
+        "reference": lambda value: _of_same_name(columns, value),
         "customer_id": lambda value: columns.customer_id == value,
         "currency": lambda value: columns.currency == value,
         "amount_gte": lambda value: columns.amount_minor >= value,
@@ -114,15 +117,16 @@ def _conditions(filters: PaymentFilters) -> list[ColumnElement[bool]]:
     return [condition(value) for condition, value in given if value is not None]
 
 
-def _of_same_name(reference: str) -> ColumnElement[bool]:
+def _of_same_name(columns: ReadOnlyColumnCollection[str, Any], reference: str) -> ColumnElement[bool]:
     one_form = func.aegis_same_name
-    return and_(payments.c.reference.is_not(None), one_form(payments.c.reference) == one_form(reference))
+    return and_(columns.reference.is_not(None), one_form(columns.reference) == one_form(reference))
 
 
-def _in_state(state: State) -> ColumnElement[bool]:
-    is_there = payments.c.state == state
-    return is_there if state in TERMINAL else and_(payments.c.unfinished, is_there)
+def _in_state(columns: ReadOnlyColumnCollection[str, Any], state: State) -> ColumnElement[bool]:
+    is_there = columns.state == state
+    return is_there if state in TERMINAL else and_(columns.unfinished, is_there)
 
 
-def _stored(row: Mapping[str, Any]) -> StoredPayment:
+def stored_payment(row: Mapping[str, Any]) -> StoredPayment:
+    """A row of `payments`."""
     return StoredPayment(payment_from_row(row), row["created_at"], row["updated_at"])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from msgspec.structs import fields
 from sqlalchemy import Connection, select
 
 from aegis_worker.domain.cards import code_gone_at
@@ -17,10 +16,10 @@ from aegis_worker.domain.reviews import ReviewKind
 from aegis_worker.persistence import decisions
 from aegis_worker.persistence.mapping import payment_from_row
 from aegis_worker.persistence.tables.oversight import incidents
-from aegis_worker.persistence.tables.payments import jobs, payments
+from aegis_worker.persistence.tables.payments import payments
 
 from .history import StoredAttempt, attempts_of
-from .jobs import StoredJob
+from .jobs import StoredJob, open_jobs
 from .page import Page
 from .payments import StoredPayment
 
@@ -37,7 +36,6 @@ SELECT payment_id FROM (
 ) waiting ORDER BY payment_id LIMIT %(limit)s
 """
 
-_JOB_COLUMNS = [jobs.c[field.name] for field in fields(StoredJob)]
 _MOST_INCIDENTS = 20
 
 
@@ -132,14 +130,7 @@ def _with_evidence(connection: Connection, ids: Sequence[str]) -> list[Waiting]:
         row["id"]: row
         for row in connection.execute(select(payments).where(payments.c.id.in_(ids))).mappings()
     }
-    open_jobs = {
-        row["payment_id"]: StoredJob(**row)
-        for row in connection.execute(
-            select(*_JOB_COLUMNS).where(
-                jobs.c.payment_id.in_(ids), jobs.c.status.in_(("queued", "running", "waiting", "review"))
-            )
-        ).mappings()
-    }
+    jobs_of = open_jobs(connection, ids)
     made_attempts = attempts_of(connection, ids)
     found = get_incidents(connection, ids)
     made = decisions.of_payments(connection, ids)
@@ -147,7 +138,7 @@ def _with_evidence(connection: Connection, ids: Sequence[str]) -> list[Waiting]:
         Waiting(
             stored=_stored(stored[id_]),
             frozen_at=stored[id_]["frozen_at"],
-            job=open_jobs.get(id_),
+            job=jobs_of.get(id_),
             attempts=made_attempts.get(id_, []),
             incidents=found.get(id_, []),
             decision=made.get(id_),

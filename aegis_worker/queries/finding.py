@@ -1,0 +1,114 @@
+"""Find payments of any merchant: by whatever a person has in hand, or by filters, in looks of a bounded size."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from msgspec.structs import replace
+from sqlalchemy import Connection, func, select
+
+from aegis_worker.ids import CAPTURE, DISPUTE, JOB, PAYMENT, REFUND, VOID, parse_event_id
+from aegis_worker.persistence.tables.entities import captures, disputes, refunds, voids
+from aegis_worker.persistence.tables.payments import jobs, payments
+
+from .payments import PaymentFilters, StoredPayment, conditions, stored_payment, with_reference
+
+# A filter that matches little would otherwise have PostgreSQL read every payment there is.
+MOST_LOOKED_AT = 20_000
+
+_ID = re.compile(r"(pay|job|cap|ref|voi|dsp)_[0-9a-f]{32}")
+# An attempt's key at its gateway, our reference there: the payment's id, and which call it was.
+_ATTEMPT_KEY = re.compile(r"(pay_[0-9a-f]{32})-[a-z]+[0-9]{1,6}")
+_TABLE_OF = {JOB: jobs, CAPTURE: captures, REFUND: refunds, VOID: voids, DISPUTE: disputes}
+
+_BY_GATEWAY_REF = """
+SELECT p.* FROM gateway_references r JOIN payments p ON p.id = r.payment_id
+WHERE r.gateway = ANY (%(gateways)s::text[]) AND r.gateway_ref = %(asked)s ORDER BY p.id DESC LIMIT %(limit)s
+"""
+# Merchant by merchant, because the index begins with the merchant. Every merchant with payments has had a key.
+_BY_CUSTOMER = """
+SELECT p.* FROM (SELECT DISTINCT merchant_id FROM api_keys) m CROSS JOIN LATERAL (
+    SELECT * FROM payments WHERE merchant_id = m.merchant_id AND customer_id = %(asked)s ORDER BY id DESC LIMIT %(limit)s
+) p ORDER BY p.id DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Payments, newest first. `next_cursor`: where to look on, None where everything was looked at.
+
+    `looked_at`: where fewer than a page match, how many payments the filters were held against.
+    """
+
+    rows: Sequence[StoredPayment]
+    next_cursor: str | None
+    looked_at: int | None = None
+
+
+def find_payments(
+    connection: Connection, asked: str, *, gateways: Collection[str], limit: int
+) -> Sequence[StoredPayment]:
+    """The newest payments that this belongs to: the id of a payment, job, event, capture, refund, cancel or dispute, the
+    key of an attempt, a gateway's reference, the merchant's reference, or a customer.
+    """
+    payment_id = _owning(connection, asked)
+    if payment_id is not None:
+        found = connection.execute(select(payments).where(payments.c.id == payment_id)).mappings()
+        return [stored_payment(cast("Mapping[str, Any]", row)) for row in found]
+    names = {"asked": asked, "gateways": list(gateways), "limit": limit}
+    by_gateway_ref = connection.exec_driver_sql(_BY_GATEWAY_REF, names).mappings()
+    rows = [stored_payment(cast("Mapping[str, Any]", row)) for row in by_gateway_ref]
+    rows += with_reference(connection, asked, merchant_id=None, limit=limit)
+    by_customer = connection.exec_driver_sql(_BY_CUSTOMER, names).mappings()
+    rows += [stored_payment(cast("Mapping[str, Any]", row)) for row in by_customer]
+    unique = {row.payment.id: row for row in rows}
+    return sorted(unique.values(), key=lambda row: row.payment.id, reverse=True)[:limit]
+
+
+def _owning(connection: Connection, asked: str) -> str | None:
+    """The payment that an id or an attempt's key belongs to; None if it is neither, or of nothing that we know."""
+    of_attempt, event = _ATTEMPT_KEY.fullmatch(asked), parse_event_id(asked)
+    if of_attempt is not None:
+        return of_attempt[1]
+    if event is not None:
+        return event[0]
+    found = _ID.fullmatch(asked)
+    if found is None or found[1] == PAYMENT:
+        return None if found is None else asked
+    table = _TABLE_OF[found[1]]
+    return connection.execute(select(table.c.payment_id).where(table.c.id == asked)).scalar_one_or_none()
+
+
+def match_payments(
+    connection: Connection,
+    filters: PaymentFilters,
+    *,
+    limit: int,
+    starting_after: str | None = None,
+    most: int = MOST_LOOKED_AT,
+) -> Matches:
+    """The newest payments of any merchant that meet every filter, among the next `most` of the period.
+
+    Fewer than `limit` rows with a cursor: so many were looked at, and there may be older ones that match.
+    """
+    narrow = replace(filters, created_gte=None, created_lt=None)
+    period = PaymentFilters(created_gte=filters.created_gte, created_lt=filters.created_lt)
+    if narrow.certainty == "unknown":  # these few have an index of their own
+        period = replace(period, certainty="unknown")
+    span = select(payments).where(*conditions(period)).order_by(payments.c.id.desc()).limit(most)
+    if starting_after is not None:
+        span = span.where(payments.c.id < starting_after)
+    looked = span.subquery("looked")
+    statement = (
+        select(looked).where(*conditions(narrow, looked.c)).order_by(looked.c.id.desc()).limit(limit + 1)
+    )
+    found = connection.execute(statement).mappings().all()
+    rows = [stored_payment(cast("Mapping[str, Any]", row)) for row in found[:limit]]
+    if len(found) > limit:
+        return Matches(rows, rows[-1].payment.id)
+    ids = span.with_only_columns(payments.c.id).subquery("ids")
+    count, last = connection.execute(select(func.count(), func.min(ids.c.id))).one()
+    return Matches(rows, last if count == most else None, count)
