@@ -12,7 +12,7 @@ import click
 from aegis_worker.errors import StackFailed
 from aegis_worker.lab.local.config_files import emulated_tables
 from aegis_worker.lab.local.folder import write_whole
-from aegis_worker.lab.local.options import gateways_option, vault_option
+from aegis_worker.lab.local.options import gateways_option, vault_option, workers_option
 from aegis_worker.lab.local.stack import LocalStack, Running
 from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, print_facts, remark
@@ -52,13 +52,7 @@ curl -s {url}/v1/payments -H 'Authorization: Bearer {key}' \\
     show_default=True,
     help="The port of the API; 0 means any free port.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="How many processes the Celery worker has.",
-)
+@workers_option
 @gateways_option
 @vault_option
 @click.option(

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from .actions import NextAction
-from .attempts import NOTHING_STORED, AttemptStatus, StoredOutcome
+from .attempts import NOTHING_STORED, Attempt, AttemptStatus, StoredOutcome
 from .entities import EntityChange
 from .outcomes import CHARGING_STEPS, Operation
 from .payment import Event, Fact, Payment
@@ -54,6 +54,27 @@ class OpenAttempt(Struct, frozen=True):
     request_hash: str
     decision: Mapping[str, Any]
     account: str | None = None
+
+    def sent(self, lease_epoch: int, sent_at_s: float) -> Attempt:
+        """The attempt as it stands once it is written: sent once, and not answered."""
+        return Attempt(
+            operation=self.operation,
+            number=self.number,
+            gateway=self.gateway,
+            gateway_key=self.gateway_key,
+            request_hash=self.request_hash,
+            status=AttemptStatus.SENT,
+            gateway_ref=None,
+            outcome=NOTHING_STORED,
+            lease_epoch=lease_epoch,
+            sends=1,
+            checks=0,
+            not_found_count=0,
+            sent_at_s=sent_at_s,
+            first_not_found_at_s=None,
+            candidates=tuple(self.decision.get("candidates", ())),
+            account=self.account,
+        )
 
 
 class AnswerAttempt(Struct, frozen=True):

@@ -12,8 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
-from aegis_worker.domain.changes import JobChange, OpenAttempt
+from aegis_worker.domain.changes import JobChange
 from aegis_worker.domain.outcomes import Approved
 
 from .cards import card_to_look_at, given_up
@@ -187,7 +186,7 @@ def _written(held: Held, event: ChangeWritten, policy: Policy) -> Advanced:
         raise AssertionError("unreachable: what was written was decided")
     attempts = held.work.attempts
     if isinstance(step, Send):
-        attempts = *attempts, _sent(step.opened, change.lease_epoch, event.leased_from_s)
+        attempts = *attempts, step.opened.sent(change.lease_epoch, event.leased_from_s)
     work = held.work.written(change.payment, attempts, event.held_until_s)
     held = Held(work, step, None, None, held.permit)
     if isinstance(step, Rest):
@@ -215,27 +214,6 @@ def _to_call(held: Held, before: tuple[Effect, ...], step: Send | SendAgain | As
     if held.work.position != position:
         held = replace(held, work=replace(held.work, position=position))
     return held, (*before, Call(step))
-
-
-def _sent(opened: OpenAttempt, lease_epoch: int, sent_at_s: float) -> Attempt:
-    return Attempt(
-        operation=opened.operation,
-        number=opened.number,
-        gateway=opened.gateway,
-        gateway_key=opened.gateway_key,
-        request_hash=opened.request_hash,
-        status=AttemptStatus.SENT,
-        gateway_ref=None,
-        outcome=NOTHING_STORED,
-        lease_epoch=lease_epoch,
-        sends=1,
-        checks=0,
-        not_found_count=0,
-        sent_at_s=sent_at_s,
-        first_not_found_at_s=None,
-        candidates=tuple(opened.decision.get("candidates", ())),
-        account=opened.account,
-    )
 
 
 _ON: dict[type, Callable[[Held, Any, Policy], Advanced]] = {

@@ -9,8 +9,8 @@ import click
 
 from aegis_worker.lab.crash.report import write_json
 from aegis_worker.lab.crash.stage import staged
-from aegis_worker.lab.local.options import gateways_option
-from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
+from aegis_worker.lab.local.options import figures_option, gateways_option, workers_option
+from aegis_worker.lab.local.stopping import ending_when_stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, remark
 
 from .choosing import named
@@ -39,13 +39,7 @@ from .texts import Result, print_result, result_as_json
     type=click.FloatRange(0.2, 1440),
     help="How long the load lasts; all times of the experiment are stretched to it.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="How many processes the Celery worker has.",
-)
+@workers_option
 @gateways_option
 @click.option(
     "--report",
@@ -53,12 +47,7 @@ from .texts import Result, print_result, result_as_json
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write a report with plots to this file: HTML that needs nothing else.",
 )
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
-    help="Write the figures as JSON to this file; - means standard output, and then no tables.",
-)
+@figures_option("standard output, and then no tables")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -81,11 +70,8 @@ def command(
     experiment = named(name).lasting(minutes)
     seed = experiment.seed if seed is None else seed
     _say(f"{experiment.name}, seed {seed}, {experiment.phases.whole_s:.0f} s of load")
-    try:
+    with ending_when_stopped(ctx, _say):
         result = _result(experiment, seed, workers, gateways)
-    except Stopped:
-        _say("stopped before the end")
-        ctx.exit(3)
     if report_file is not None:
         report_file.write_text(page(result), encoding="utf-8")
     if json_file is not None:

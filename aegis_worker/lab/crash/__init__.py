@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from aegis_worker.crash_points import LISTENING_POINTS, POINTS, SCREENING_POINTS, VAULT_POINTS
-from aegis_worker.lab.local.options import gateways_option, vault_option
-from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
+from aegis_worker.lab.local.options import figures_option, gateways_option, vault_option, workers_option
+from aegis_worker.lab.local.stopping import ending_when_stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, progress, remark
 
 from .mix import run_mix
@@ -78,13 +78,7 @@ class PointNames(click.ParamType[list[str]]):
     show_default=True,
     help="With --mix: how many minutes it lasts.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="How many processes the Celery worker has.",
-)
+@workers_option
 @gateways_option
 @vault_option
 @click.option(
@@ -95,12 +89,7 @@ class PointNames(click.ParamType[list[str]]):
     is_flag=True,
     help="Keep your own leases and timeouts. Recovery from each crash then takes up to a whole lease.",
 )
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
-    help="Write the figures as JSON to this file; - means standard output.",
-)
+@figures_option("standard output")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -130,26 +119,23 @@ def command(
         return
     _say(f"seed {seed}")
     started = time.monotonic()
-    try:
-        with (
-            stop_on_signals() as stopping,
-            staged(
-                os.environ,
-                stopping,
-                _say,
-                workers=workers,
-                own_times=own_times,
-                chosen=gateways,
-                vault=vault,
-            ) as stage,
-        ):
-            if mix:
-                passed, figures = _mixed(stage, minutes, seed)
-            else:
-                passed, figures = _at_points(stage, _reachable(points, stage), payments, seed)
-    except Stopped:
-        _say("stopped before the end")
-        ctx.exit(3)
+    with (
+        ending_when_stopped(ctx, _say),
+        stop_on_signals() as stopping,
+        staged(
+            os.environ,
+            stopping,
+            _say,
+            workers=workers,
+            own_times=own_times,
+            chosen=gateways,
+            vault=vault,
+        ) as stage,
+    ):
+        if mix:
+            passed, figures = _mixed(stage, minutes, seed)
+        else:
+            passed, figures = _at_points(stage, _reachable(points, stage), payments, seed)
     if json_file is not None:
         write_json(json_file, {"seed": seed, "duration_s": round(time.monotonic() - started, 1), **figures})
     _say("passed" if passed else "FAILED: what is wrong stands above")

@@ -17,9 +17,9 @@ from aegis_worker.domain.modes import Owner
 from aegis_worker.ids import new_id
 from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.local.config_files import emulated_tables
-from aegis_worker.lab.local.options import gateways_option, vault_option
+from aegis_worker.lab.local.options import figures_option, gateways_option, vault_option, workers_option
 from aegis_worker.lab.local.stack import LocalStack, Running
-from aegis_worker.lab.local.stopping import Stopped, stop_on_signals
+from aegis_worker.lab.local.stopping import Stopped, ending_when_stopped, stop_on_signals
 from aegis_worker.settings import load_settings
 from aegis_worker.terminal.installation import configured_gateways, opened_database
 from aegis_worker.terminal.output import examples, progress, remark
@@ -50,22 +50,11 @@ _WEBHOOK_PATIENCE_S = 75.0
     ),
 )
 @click.option("--payments", type=click.IntRange(1, 100_000), default=200, show_default=True)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="How many processes the Celery worker has.",
-)
+@workers_option
 @gateways_option
 @vault_option
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same payments.")
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write the figures as JSON to this file.",
-)
+@figures_option()
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -83,7 +72,7 @@ def command(
     those of the gateways' ledgers, and when every webhook came in order. With --vault the first gateway that takes card
     numbers is killed for a while, and cards of the vault have to be charged by the second, once.
     """
-    with stop_on_signals() as stopping, temporary_data_dir() as data_dir:
+    with ending_when_stopped(ctx, _say), stop_on_signals() as stopping, temporary_data_dir() as data_dir:
         merchant_id = new_id("demo")
         stack = LocalStack(
             data_dir,
@@ -97,16 +86,12 @@ def command(
             # With a vault a gateway is killed on purpose, and started again when it is time.
             watched=not vault,
         )
-        try:
-            with stack:
-                running = stack.start(stopping)
-                outage = partial(post_during_an_outage, stack) if vault else None
-                findings = _run(running, merchant_id, payments, seed, stopping, gateways, outage)
-                print_draft()
-                print_report(findings)
-        except Stopped:
-            _say("stopped before the end")
-            ctx.exit(3)
+        with stack:
+            running = stack.start(stopping)
+            outage = partial(post_during_an_outage, stack) if vault else None
+            findings = _run(running, merchant_id, payments, seed, stopping, gateways, outage)
+            print_draft()
+            print_report(findings)
     if json_file is not None:
         json_file.write_text(json.dumps(findings.as_json(), indent=2) + "\n")
     _say("passed" if not findings.problems() else "FAILED: what is wrong stands above")

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
+from aegis_worker.domain.attempts import Attempt, AttemptStatus
 from aegis_worker.domain.card_networks import CardDecline
 from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange, OpenAttempt
 from aegis_worker.domain.payment import Payment
@@ -179,22 +179,5 @@ def _with_opened(rows: Rows, opened: OpenAttempt, lease_epoch: int, now: float) 
         for row in rows.attempts
     ):
         raise Refused("UNIQUE (payment, operation, number)")
-    attempt = Attempt(
-        operation=opened.operation,
-        number=opened.number,
-        gateway=opened.gateway,
-        gateway_key=opened.gateway_key,
-        request_hash=opened.request_hash,
-        status=AttemptStatus.SENT,
-        gateway_ref=None,
-        outcome=NOTHING_STORED,
-        lease_epoch=lease_epoch,
-        sends=1,
-        checks=0,
-        not_found_count=0,
-        sent_at_s=now,
-        first_not_found_at_s=None,
-        candidates=tuple(opened.decision.get("candidates", ())),
-        account=opened.account,
-    )
+    attempt = opened.sent(lease_epoch, now)
     return replace(rows, attempts=(*rows.attempts, AttemptRow(attempt)))

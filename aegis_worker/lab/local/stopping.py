@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+import click
 
 from aegis_worker.terminal.interrupts import event_on_signals
 
@@ -22,6 +24,16 @@ def stop_on_signals() -> Iterator[threading.Event]:
         wanted.append(signal.SIGHUP)
     with event_on_signals(wanted) as stopping:
         yield stopping
+
+
+@contextmanager
+def ending_when_stopped(ctx: click.Context, say: Callable[[str], None]) -> Iterator[None]:
+    """End a command with 3 where what it runs is stopped before its end."""
+    try:
+        yield
+    except Stopped:
+        say("stopped before the end")
+        ctx.exit(3)
 
 
 def check_stopped(stopping: threading.Event) -> None:
