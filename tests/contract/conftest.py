@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.merchant_server import Sink
 from support.rewriting_proxy import RewritingProxy, rewriting_proxy
 from support.sandbox_calls import adapter_for
 from support.sandbox_process import Sandbox, running_sandbox
+from support.telling import Telling
 from support.tls import Certificate, certificate
 
 from aegis_worker.exchange.engine import Engine
@@ -26,6 +28,19 @@ def sandbox(shared_sandbox: Sandbox) -> Iterator[Sandbox]:
     """The session's instance, healed afterwards."""
     yield shared_sandbox
     shared_sandbox.set_faults()
+
+
+@pytest.fixture
+def emulator(shared_emulator: Telling) -> Iterator[Sandbox]:
+    """The emulator that the module's tests share, healed afterwards."""
+    yield shared_emulator.emulator
+    shared_emulator.emulator.set_faults()
+
+
+@pytest.fixture
+def shop(shared_emulator: Telling) -> Sink:
+    """Where its webhooks arrive."""
+    return shared_emulator.sink
 
 
 @pytest.fixture

@@ -20,33 +20,18 @@ from support.adyen_process import (
     post_json,
     running_adyen,
 )
-from support.merchant_server import Sink, a_sink
+from support.merchant_server import Sink
 from support.openapi import referee
 from support.sandbox_process import NO_ANSWER, Sandbox, eventually
+from support.telling import Telling, telling
 
 CHECKOUT, WEBHOOKS = "adyen/CheckoutService-v71.json", "adyen/Webhooks-v1.json"
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Sink]:
-    """Where the emulator's notifications arrive."""
-    with a_sink() as running:
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telling]:
+    with telling(running_adyen, tmp_path_factory.mktemp("adyen"), "adyen", ADYEN_SECRET) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def shared_emulator(tmp_path_factory: pytest.TempPathFactory, shop: Sink) -> Iterator[Sandbox]:
-    flags = ("--webhook-url", shop.url("/adyen"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
-    folder = tmp_path_factory.mktemp("adyen")
-    with running_adyen(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": ADYEN_SECRET}) as running:
-        yield running
-
-
-@pytest.fixture
-def emulator(shared_emulator: Sandbox) -> Iterator[Sandbox]:
-    """Healed afterwards."""
-    yield shared_emulator
-    shared_emulator.set_faults()
 
 
 def order(token: str = "tok_visa", **fields: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509 import verification
-from support.merchant_server import Sink, a_sink
+from support.merchant_server import Sink
 from support.openapi import referee
 from support.paypal_process import (
     PAYPAL_WEBHOOK,
@@ -27,6 +27,7 @@ from support.paypal_process import (
     running_paypal,
 )
 from support.sandbox_process import HttpAnswer, Sandbox, eventually
+from support.telling import Telling, telling
 
 ORDERS, PAYMENTS = "paypal/checkout_orders_v2.json", "paypal/payments_payment_v2.json"
 WEBHOOKS = "paypal/notifications_webhooks_v1.json"
@@ -35,25 +36,9 @@ WALLET = {"paypal": {"experience_context": BACK}}
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Sink]:
-    """Where the emulator's events arrive."""
-    with a_sink() as running:
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telling]:
+    with telling(running_paypal, tmp_path_factory.mktemp("paypal"), "paypal", PAYPAL_WEBHOOK) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def shared_emulator(tmp_path_factory: pytest.TempPathFactory, shop: Sink) -> Iterator[Sandbox]:
-    flags = ("--webhook-url", shop.url("/paypal"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
-    folder = tmp_path_factory.mktemp("paypal")
-    with running_paypal(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": PAYPAL_WEBHOOK}) as running:
-        yield running
-
-
-@pytest.fixture
-def emulator(shared_emulator: Sandbox) -> Iterator[Sandbox]:
-    """Healed afterwards."""
-    yield shared_emulator
-    shared_emulator.set_faults()
 
 
 @pytest.fixture

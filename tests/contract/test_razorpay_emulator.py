@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 import razorpay
 from support.gateway_specs import gateway_spec
-from support.merchant_server import Sink, a_sink
+from support.merchant_server import Sink
 from support.payers import payer_clicks, request_to
 from support.razorpay_process import (
     RAZORPAY_ACCOUNT,
@@ -22,6 +22,7 @@ from support.razorpay_process import (
     sdk,
 )
 from support.sandbox_process import HttpAnswer, Sandbox, eventually
+from support.telling import Telling, telling
 
 AMOUNT = 50_000
 # Of an older API than today's, or the merchant's own.
@@ -29,25 +30,11 @@ NOT_HELD = frozenset({"notes", "service_tax", "udf"})
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Sink]:
-    """Where the emulator's events arrive."""
-    with a_sink() as running:
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telling]:
+    with telling(
+        running_razorpay, tmp_path_factory.mktemp("razorpay"), "razorpay", RAZORPAY_WEBHOOK
+    ) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def shared_emulator(tmp_path_factory: pytest.TempPathFactory, shop: Sink) -> Iterator[Sandbox]:
-    flags = ("--webhook-url", shop.url("/razorpay"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
-    folder = tmp_path_factory.mktemp("razorpay")
-    with running_razorpay(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": RAZORPAY_WEBHOOK}) as running:
-        yield running
-
-
-@pytest.fixture
-def emulator(shared_emulator: Sandbox) -> Iterator[Sandbox]:
-    """Healed afterwards."""
-    yield shared_emulator
-    shared_emulator.set_faults()
 
 
 @pytest.fixture

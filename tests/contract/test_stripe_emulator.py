@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 import stripe
 from support.gateway_specs import gateway_spec
-from support.merchant_server import Sink, a_sink
+from support.merchant_server import Sink
 from support.payers import payer_clicks, request_to
 from support.sandbox_process import NO_ANSWER, Sandbox, eventually
 from support.stripe_process import STRIPE_KEY, post_form, running_stripe, sdk
+from support.telling import Telling, telling
 
 SECRET = "whsec_emulator"
 CARD = {"allowed_payment_method_types": ["card"], "payment_method": "pm_card_visa"}
@@ -22,25 +23,9 @@ BODY = "amount=1999&currency=usd&allowed_payment_method_types[]=card&payment_met
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Sink]:
-    """Where the emulator's webhooks arrive."""
-    with a_sink() as running:
+def shared_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telling]:
+    with telling(running_stripe, tmp_path_factory.mktemp("stripe"), "stripe", SECRET) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def shared_emulator(tmp_path_factory: pytest.TempPathFactory, shop: Sink) -> Iterator[Sandbox]:
-    flags = ("--webhook-url", shop.url("/stripe"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
-    folder = tmp_path_factory.mktemp("stripe")
-    with running_stripe(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": SECRET}) as running:
-        yield running
-
-
-@pytest.fixture
-def emulator(shared_emulator: Sandbox) -> Iterator[Sandbox]:
-    """Healed afterwards."""
-    yield shared_emulator
-    shared_emulator.set_faults()
 
 
 @pytest.fixture

@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from Adyen.util import generate_notification_sig
 
-from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateway_events.follow import FollowParts, follow
-from aegis_worker.gateway_events.receive import receive
 from aegis_worker.gateways.adyen.adapter import AdyenAdapter
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.hints import NoHints
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.entity_rows import open_checks
-from aegis_worker.pipeline.run import run
 from aegis_worker.wiring.gateways import told_to
 from support.adyen_process import ADYEN_ACCOUNT, ADYEN_KEY, ADYEN_SECRET, running_adyen
-from support.merchant_server import Sink, a_sink
-from support.payments import A_RING, accept_one, let_pass, payment_of, pipeline
+from support.emulated_shop import EmulatedShop
+from support.merchant_server import Sink
 from support.sandbox_process import Sandbox, eventually
+from support.telling import Telling, telling
 
 Items = list[dict[str, Any]]
 
 
-@dataclass
-class Shop:
-    """A shop that takes payments by Adyen: its gateway, and the notifications that have come and wait to be let in."""
-
-    database: Database
-    emulator: Sandbox
-    sink: Sink
-    gateway: LoadedGateway
+class Shop(EmulatedShop):
+    """A shop that takes payments by Adyen."""
 
     def pay(self, token: str = "tok_visa", key: str = "key-1", **terms: Any) -> str:
         """A payment that was accepted, and tried once."""
-        method = {"type": "card", "token": token, "gateway": "adyen"}
-        payment_id = accept_one(self.database, key, payment_method=method, **terms).payment.id
-        run(pipeline(self.database, self.gateway), "payments")
-        return payment_id
+        return self.by_card(token, key, **terms)
 
     def items(self, payment_id: str) -> Items:
         """What Adyen has told of the payment, without its signature."""
@@ -77,28 +61,7 @@ class Shop:
 
     def hears_only(self, *items: dict[str, Any], secret: str = ADYEN_SECRET, live: str = "false") -> None:
         """A notification with these items comes in and is followed."""
-        receive(self.database, A_RING, NoHints(), self.gateway, {}, signed(items, secret, live))
-        follow(FollowParts(self.database, {"adyen": self.gateway}, NoHints()))
-
-    def works(self) -> None:
-        """Whatever is due is done."""
-        for queue in ("verify", "payments", "verify"):
-            run(pipeline(self.database, self.gateway), queue)
-
-    def time_passes(self, seconds: float = 10) -> None:
-        let_pass(self.database, seconds)
-        self.database.run(lambda connection: open_checks(connection, limit=10))
-        self.works()
-
-    def state(self, payment_id: str) -> State:
-        return payment_of(self.database, payment_id).state
-
-    def booked(self, payment_id: str) -> list[tuple[str, int, int]]:
-        return [
-            (row["status"], row["captured"], row["refunded"])
-            for row in self.emulator.ledger()
-            if row["merchant_payment_id"] == payment_id
-        ]
+        self.takes_in({}, signed(items, secret, live))
 
 
 def signed(items: tuple[dict[str, Any], ...], secret: str, live: str) -> bytes:
@@ -127,13 +90,9 @@ def authorisation(payment_id: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def notifying_adyen(folder: Path) -> Iterator[tuple[Sandbox, Sink]]:
+def notifying_adyen(folder: Path) -> AbstractContextManager[Telling]:
     """Adyen's emulator, and where it posts its notifications to."""
-    with a_sink() as sink:
-        flags = ("--webhook-url", sink.url("/adyen"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
-        with running_adyen(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": ADYEN_SECRET}) as emulator:
-            yield emulator, sink
+    return telling(running_adyen, folder, "adyen", ADYEN_SECRET)
 
 
 def shop_at(database: Database, emulator: Sandbox, sink: Sink, *, timeout_s: float = 2.0) -> Shop:

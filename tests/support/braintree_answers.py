@@ -10,11 +10,11 @@ from braintree.util.xml_util import XmlUtil
 from msgspec.structs import replace
 
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import NotSent, Operation, Unknown
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.braintree.adapter import BraintreeAdapter
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer
+from aegis_worker.gateways.kit.flows import HttpAnswer, HttpCall
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 
 MERCHANT, PUBLIC, PRIVATE = "merchant_1", "public_1", "private_1"
@@ -118,20 +118,6 @@ def listed(*made: Mapping[str, Any]) -> HttpAnswer:
 def written(call: HttpCall) -> Any:
     """What a call says, as the SDK reads it."""
     return XmlUtil.dict_from_xml(call.body)
-
-
-def run(flow: Flow[Any], *answers: HttpAnswer | NotSent | Unknown) -> tuple[Any, list[HttpCall]]:
-    """What the flow returns when its calls are answered so, one after the other, and the calls."""
-    calls: list[HttpCall] = []
-    try:
-        step = next(flow)
-        for given in answers:
-            assert isinstance(step, HttpCall)
-            calls.append(step)
-            step = flow.send(given) if isinstance(given, HttpAnswer) else flow.throw(NoAnswer(given))
-    except StopIteration as end:
-        return end.value, calls
-    raise AssertionError(f"it wants one more call: {step}")
 
 
 def dashed(document: Mapping[str, Any]) -> str:

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateway_events.follow import FollowParts, follow
-from aegis_worker.gateway_events.receive import receive
 from aegis_worker.gateways.braintree.adapter import BraintreeAdapter
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.hints import NoHints
 from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.entity_rows import open_checks
-from aegis_worker.pipeline.run import run
 from support.braintree_process import (
     BRAINTREE_MERCHANT,
     BRAINTREE_PRIVATE,
@@ -28,26 +20,19 @@ from support.braintree_process import (
     simulated,
 )
 from support.conformance import notification
-from support.merchant_server import Sink, a_sink
-from support.payments import A_RING, accept_one, let_pass, payment_of, pipeline
-from support.sandbox_process import Sandbox, eventually
+from support.emulated_shop import EmulatedShop
+from support.merchant_server import Received, Sink
+from support.payments import payment_of
+from support.sandbox_process import Sandbox
+from support.telling import Telling, telling
 
 
-@dataclass
-class Shop:
-    """A shop that takes payments by Braintree: its gateway, and the webhooks that have come and wait to be let in."""
-
-    database: Database
-    emulator: Sandbox
-    sink: Sink
-    gateway: LoadedGateway
+class Shop(EmulatedShop):
+    """A shop that takes payments by Braintree."""
 
     def pay(self, token: str = "tok_settles_60", key: str = "key-1", **terms: Any) -> str:
         """A payment that was accepted, and tried once. Its sale stays unsettled for a minute."""
-        method = {"type": "card", "token": token, "gateway": "braintree"}
-        payment_id = accept_one(self.database, key, payment_method=method, **terms).payment.id
-        run(pipeline(self.database, self.gateway), "payments")
-        return payment_id
+        return self.by_card(token, key, **terms)
 
     def settles(self, payment_id: str) -> None:
         """The night has passed."""
@@ -68,28 +53,14 @@ class Shop:
         leads to is done.
         """
         about = b"<id>%b</id>" % str(ref or payment_of(self.database, payment_id).gateway_ref).encode()
-        found: list[Any] = []
+        of_kind = re.compile(rb"<kind>%b</kind>" % kind.encode())
 
-        def is_there() -> bool:
-            told = [(one, notification(one.body)) for one in self.sink.at("/braintree")]
-            of_kind = re.compile(rb"<kind>%b</kind>" % kind.encode())
-            found[:] = [one for one, xml in told if about in xml and of_kind.search(xml)]
-            return bool(found)
+        def fits(one: Received) -> bool:
+            told = notification(one.body)
+            return about in told and of_kind.search(told) is not None
 
-        assert eventually(is_there)
-        receive(self.database, A_RING, NoHints(), self.gateway, dict(found[-1].headers), found[-1].body)
-        follow(FollowParts(self.database, {"braintree": self.gateway}, NoHints()))
-        self.works()
-
-    def works(self) -> None:
-        """Whatever is due is done."""
-        for queue in ("verify", "payments", "verify"):
-            run(pipeline(self.database, self.gateway), queue)
-
-    def time_passes(self, seconds: float = 10) -> None:
-        """Later."""
-        let_pass(self.database, seconds)
-        self.database.run(lambda connection: open_checks(connection, limit=10))
+        one = self.webhook(fits, lambda one: notification(one.body))
+        self.takes_in(one.headers, one.body)
         self.works()
 
     def looks_again(self) -> None:
@@ -98,26 +69,10 @@ class Shop:
         self.database.run(lambda connection: connection.exec_driver_sql(due))
         self.time_passes()
 
-    def state(self, payment_id: str) -> State:
-        """Of the payment."""
-        return payment_of(self.database, payment_id).state
 
-    def booked(self, payment_id: str) -> list[tuple[str, int, int]]:
-        """What the gateway's own ledger says of it."""
-        return [
-            (row["status"], row["captured"], row["refunded"])
-            for row in self.emulator.ledger()
-            if row["merchant_payment_id"] == payment_id
-        ]
-
-
-@contextmanager
-def telling_braintree(folder: Path) -> Iterator[tuple[Sandbox, Sink]]:
+def telling_braintree(folder: Path) -> AbstractContextManager[Telling]:
     """Braintree's emulator, and where it posts its webhooks to."""
-    with a_sink() as sink:
-        flags = ("--webhook-url", sink.url("/braintree"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
-        with running_braintree(folder, *flags, env={"SANDBOX_WEBHOOK_SECRET": BRAINTREE_PRIVATE}) as emulator:
-            yield emulator, sink
+    return telling(running_braintree, folder, "braintree", BRAINTREE_PRIVATE)
 
 
 def shop_at(database: Database, emulator: Sandbox, sink: Sink, **options: Any) -> Shop:

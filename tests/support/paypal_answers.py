@@ -13,9 +13,10 @@ from aegis_worker.domain.outcomes import NotSent, Operation, Unknown
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.kit.access_tokens import AccessTokens
-from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer
+from aegis_worker.gateways.kit.flows import HttpAnswer
 from aegis_worker.gateways.paypal.adapter import PayPalAdapter
 from aegis_worker.gateways.requests import GatewayRequest
+from support.flows import run
 
 SECRET, CLIENT, ACCOUNT, WEBHOOK = "secret_1", "client_1", "J7KZ2WXH8NG58", "8PT597110X687430LKGECATA"
 PAYMENT, ORDER, HOLD = "pay_0123456789abcdef0123456789abcdef", "5O190127TN364715T", "0AW2184448108334S"
@@ -49,20 +50,6 @@ def adapter(
     return PayPalAdapter(
         GatewayConfig("paypal", "paypal", url, SECRET, options=options, **given), clock, tokens
     )
-
-
-def run(flow: Flow[Any], *answers: HttpAnswer | NotSent | Unknown) -> tuple[Any, list[HttpCall]]:
-    """What the flow returns when its calls are answered so, one after the other, and the calls."""
-    calls: list[HttpCall] = []
-    try:
-        step = next(flow)
-        for given in answers:
-            assert isinstance(step, HttpCall)
-            calls.append(step)
-            step = flow.send(given) if isinstance(given, HttpAnswer) else flow.throw(NoAnswer(given))
-    except StopIteration as end:
-        return end.value, calls
-    raise AssertionError(f"one more call: {step}")
 
 
 def said(request: GatewayRequest, *answers: HttpAnswer | NotSent | Unknown, at_s: float = NOW_S) -> Any:

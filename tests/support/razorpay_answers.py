@@ -14,9 +14,10 @@ from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import NotSent, Operation, Unknown
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.gateways.config import GatewayConfig
-from aegis_worker.gateways.kit.flows import Flow, HttpAnswer, HttpCall, NoAnswer
+from aegis_worker.gateways.kit.flows import HttpAnswer
 from aegis_worker.gateways.razorpay.adapter import RazorpayAdapter
 from aegis_worker.gateways.requests import GatewayRequest
+from support.flows import run
 
 KEY_ID, SECRET, ACCOUNT, WEBHOOK = "rzp_test_1DP5mmOlF5G5ag", "secret_1", "acc_BFQ7uQEaa7j2z7", "whsec_1"
 PAYMENT, ORDER, PAID = "pay_0123456789abcdef0123456789abcdef", "order_DESlLckIVRkHWj", "pay_DESlfW9H8K9uqM"
@@ -69,20 +70,6 @@ def adapter(**config: Any) -> RazorpayAdapter:
     return RazorpayAdapter(
         GatewayConfig("razorpay", "razorpay", "https://api.razorpay.com", SECRET, options=options, **given)
     )
-
-
-def run(flow: Flow[Any], *answers: HttpAnswer | NotSent | Unknown) -> tuple[Any, list[HttpCall]]:
-    """What the flow returns when its calls are answered so, one after the other, and the calls."""
-    calls: list[HttpCall] = []
-    try:
-        step = next(flow)
-        for given in answers:
-            assert isinstance(step, HttpCall)
-            calls.append(step)
-            step = flow.send(given) if isinstance(given, HttpAnswer) else flow.throw(NoAnswer(given))
-    except StopIteration as end:
-        return end.value, calls
-    raise AssertionError(f"one more call: {step}")
 
 
 def said(request: GatewayRequest, *answers: HttpAnswer | NotSent | Unknown) -> Any:

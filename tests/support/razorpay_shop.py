@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from aegis_worker.domain.modes import Owner
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.transitions import State
 from aegis_worker.exchange.loaded import LoadedGateway
-from aegis_worker.gateway_events.follow import FollowParts, follow
-from aegis_worker.gateway_events.receive import receive
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.razorpay.adapter import RazorpayAdapter
-from aegis_worker.hints import NoHints
 from aegis_worker.intake.confirm import ConfirmCommand, request_confirm
-from aegis_worker.persistence.database import Database
-from aegis_worker.persistence.entity_rows import open_checks
-from aegis_worker.pipeline.run import run
-from support.merchant_server import Received, Sink, a_sink
-from support.payments import A_RING, accept_one, action_kept, let_pass, payment_of, pipeline
+from support.emulated_shop import EmulatedShop
+from support.merchant_server import Received
+from support.payments import A_RING, accept_one, action_kept
 from support.razorpay_process import (
     RAZORPAY_ACCOUNT,
     RAZORPAY_KEY_ID,
@@ -33,19 +25,16 @@ from support.razorpay_process import (
     payer_pays,
     running_razorpay,
 )
-from support.sandbox_process import Sandbox, eventually
+from support.sandbox_process import Sandbox
+from support.telling import Telling, telling
 
 UPI = {"type": "upi"}
 
 
-@dataclass
-class Shop:
-    """A shop that takes payments by Razorpay: its gateway, and the webhooks that have come and wait to be let in."""
+class Shop(EmulatedShop):
+    """A shop that takes payments by Razorpay."""
 
-    database: Database
-    emulator: Sandbox
-    sink: Sink
-    gateway: LoadedGateway
+    QUEUES = ("payments", "verify", "payments", "verify")
 
     def begin(self, key: str = "key-1", **terms: Any) -> str:
         """A payment that was accepted, and waits for its payer."""
@@ -81,56 +70,22 @@ class Shop:
 
     def told(self, named: str, event: str) -> Received:
         """The webhook with this event that names the payment, or the order, once it is there."""
-        found: list[Received] = []
 
-        def is_there() -> bool:
-            found[:] = [
-                one
-                for one in self.sink.at("/razorpay")
-                if named.encode() in one.body and json.loads(one.body)["event"] == event
-            ]
-            return bool(found)
+        def event_of(one: Received) -> Any:
+            return json.loads(one.body)["event"]
 
-        assert eventually(is_there), [json.loads(one.body)["event"] for one in self.sink.at("/razorpay")]
-        return found[-1]
+        return self.webhook(lambda one: named.encode() in one.body and event_of(one) == event, event_of)
 
     def hears(self, named: str, event: str) -> None:
         """Razorpay tells of this, a worker follows it, and what that leads to is done."""
         one = self.told(named, event)
-        receive(self.database, A_RING, NoHints(), self.gateway, dict(one.headers), one.body)
-        follow(FollowParts(self.database, {"razorpay": self.gateway}, NoHints()))
+        self.takes_in(one.headers, one.body)
         self.works()
 
-    def works(self, gateway: LoadedGateway | None = None) -> None:
-        """Whatever is due is done."""
-        for queue in ("payments", "verify", "payments", "verify"):
-            run(pipeline(self.database, gateway or self.gateway), queue)
 
-    def time_passes(self, seconds: float = 10) -> None:
-        let_pass(self.database, seconds)
-        self.database.run(lambda connection: open_checks(connection, limit=10))
-        self.works()
-
-    def state(self, payment_id: str) -> State:
-        return payment_of(self.database, payment_id).state
-
-    def booked(self, payment_id: str) -> list[tuple[str, int, int]]:
-        """Of each payment of the order: how it stands, what was taken and what was given back."""
-        return [
-            (row["status"], row["captured"], row["refunded"])
-            for row in self.emulator.ledger()
-            if row["merchant_payment_id"] == payment_id
-        ]
-
-
-@contextmanager
-def telling_razorpay(folder: Path) -> Iterator[tuple[Sandbox, Sink]]:
+def telling_razorpay(folder: Path) -> AbstractContextManager[Telling]:
     """Razorpay's emulator, and where it posts its webhooks to."""
-    with a_sink() as sink:
-        flags = ("--webhook-url", sink.url("/razorpay"), "--webhook-secret-env", "SANDBOX_WEBHOOK_SECRET")
-        env = {"SANDBOX_WEBHOOK_SECRET": RAZORPAY_WEBHOOK}
-        with running_razorpay(folder, *flags, env=env) as emulator:
-            yield emulator, sink
+    return telling(running_razorpay, folder, "razorpay", RAZORPAY_WEBHOOK)
 
 
 def gateway_at(emulator: Sandbox, secret: str = RAZORPAY_SECRET) -> LoadedGateway:

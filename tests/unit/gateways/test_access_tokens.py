@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.paypal_answers import CHARGE, SECRET, adapter, answer, capture, order, run
+from support.flows import run
+from support.paypal_answers import CHARGE, SECRET, adapter, answer, capture, order
 
 from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Unknown, UnknownKind
 from aegis_worker.domain.retries import NotSentKind

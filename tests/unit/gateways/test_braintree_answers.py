@@ -26,11 +26,11 @@ from support.braintree_answers import (
     of,
     over,
     refund,
-    run,
     shown,
     transaction,
     written,
 )
+from support.flows import run
 
 from aegis_worker.domain.declines import DECLINES
 from aegis_worker.domain.money import Money

@@ -27,11 +27,11 @@ from support.braintree_answers import (
     ids,
     listed,
     of,
-    run,
     shown,
     transaction,
     written,
 )
+from support.flows import run
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.payer import Payer

@@ -22,9 +22,9 @@ from support.braintree_answers import (
     adapter,
     dashed,
     refund,
-    run,
     transaction,
 )
+from support.flows import run
 
 from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.disputes import DisputeReport

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from support.flows import run
 from support.paypal_answers import (
     CAPTURE,
     CARD,
@@ -24,7 +25,6 @@ from support.paypal_answers import (
     order,
     refund,
     refusal,
-    run,
     said,
     usd,
     with_terms,

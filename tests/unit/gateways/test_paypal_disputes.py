@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.paypal_answers import ACCOUNT, ORDER, adapter, answer, capture, run, usd
+from support.flows import run
+from support.paypal_answers import ACCOUNT, ORDER, adapter, answer, capture, usd
 
 from aegis_worker.domain.dispute_statuses import DisputeStatus
 from aegis_worker.domain.disputes import DisputeReport

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.flows import run
 from support.paypal_answers import (
     ACCOUNT,
     CAPTURE,
@@ -23,7 +24,6 @@ from support.paypal_answers import (
     hold,
     order,
     refund,
-    run,
 )
 from support.webhook_certificates import authority, pem, signer, transmission
 

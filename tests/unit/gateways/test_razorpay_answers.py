@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from razorpay import Client
+from support.flows import run
 from support.gateway_specs import gateway_spec
 from support.razorpay_answers import (
     CAPTURE,
@@ -38,7 +39,6 @@ from support.razorpay_answers import (
     refund,
     refusal,
     released,
-    run,
     said,
     signature,
 )

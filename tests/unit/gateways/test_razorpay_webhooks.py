@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from razorpay import Client
+from support.flows import run
 from support.gateway_specs import gateway_spec
 from support.razorpay_answers import (
     ACCOUNT,
@@ -28,7 +29,6 @@ from support.razorpay_answers import (
     payment,
     refund,
     released,
-    run,
 )
 
 from aegis_worker.domain.dispute_statuses import DisputeStatus
