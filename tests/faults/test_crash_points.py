@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.command_line import CONFIG_DIR
 from support.installation import AEGIS, START_S
 from support.rehearsals import PAYMENTS, SEED, assert_safe, killed_at, rehearsing
 
@@ -18,6 +21,13 @@ from aegis_worker.lab.crash.stage import Stage
 pytestmark = pytest.mark.slow
 
 _MIX_S = 60.0
+TESTS = Path(__file__).parents[1]
+_BLOCKS_ALL = """
+[[rules]]
+id = "everything"
+action = "block"
+conditions = [{ field = "amount", operator = "gt", value = 0 }]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +113,30 @@ def test_the_command_ends_with_0_and_writes_its_figures(tmp_path: Path) -> None:
     assert point["payments"] == 10
     assert sum(point["by_state"].values()) == 10
     assert "attempt.opened" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("hook", "rules", "broke", "how"),
+    [
+        ("Hangs", "", "hook support.hook_plugins.in_the_way.Hangs:fraud_check", "timed out after 500 ms"),
+        ("Refuses", "", "hook support.hook_plugins.in_the_way.Refuses:validate_payment", "stopped"),
+        ("", _BLOCKS_ALL, "rule everything", "stopped"),
+    ],
+)
+def test_a_hook_or_rule_that_lets_nothing_through_is_named_before_anything_else(
+    tmp_path: Path, hook: str, rules: str, broke: str, how: str
+) -> None:
+    config, figures_file = tmp_path / "config", tmp_path / "out.json"
+    shutil.copytree(CONFIG_DIR, config)
+    (config / "rules.toml").write_text(rules)
+    env = os.environ | {"AEGIS_CONFIG_DIR": str(config), "PYTHONPATH": str(TESTS)}
+    env |= {"AEGIS_HOOKS": f"support.hook_plugins.in_the_way:{hook}"} if hook else {}
+    argv = [AEGIS, "crashtest", "--points", "attempt.opened", "--payments", "10", "--json", str(figures_file)]
+    ran = subprocess.run(argv, capture_output=True, text=True, timeout=10 * START_S, env=env)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    figures = json.loads(figures_file.read_text())
+    assert figures["broke"] == [broke]
+    assert how in figures["hooks_and_rules"][0]["what"]
+    assert figures["points"][0]["violations"] == []
+    assert f"FAILED: {broke} is what broke" in ran.stderr
+    assert ran.stdout.index(broke) < ran.stdout.index("Killed at every point")

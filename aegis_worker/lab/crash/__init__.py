@@ -14,10 +14,20 @@ from aegis_worker.lab.local.options import figures_option, gateways_option, vaul
 from aegis_worker.lab.local.stopping import ending_when_stopped, stop_on_signals
 from aegis_worker.terminal.output import examples, progress, remark
 
+from .blame import Blame
 from .mix import run_mix
 from .nudge import Nudge
 from .points import PointResult, run_point
-from .report import list_points, mix_as_json, points_as_json, print_mix, print_points, write_json
+from .report import (
+    blame_as_json,
+    list_points,
+    mix_as_json,
+    points_as_json,
+    print_blame,
+    print_mix,
+    print_points,
+    write_json,
+)
 from .stage import Stage, staged
 
 
@@ -112,7 +122,11 @@ def command(
     shortened. Not every gateway leads to every point: Stripe takes no confirms, and Adyen and PayPal close no doors;
     together they lead to all. Those of cards are for --vault, and gateways that take card numbers.
 
-    Exits with 1 when an invariant is broken or a crash point was never reached, and with 3 when the test could not run.
+    Your hooks and rules come along. One that fails again and again, or lets hardly a payment through, is named before
+    anything else, with how often: then it is what broke.
+
+    Exits with 1 when an invariant is broken, a crash point was never reached, or a hook or rule broke; with 3 when the test
+    could not run.
     """
     if listing:
         list_points(json_file)
@@ -133,13 +147,18 @@ def command(
         ) as stage,
     ):
         if mix:
-            passed, figures = _mixed(stage, minutes, seed)
+            passed, blames, figures = _mixed(stage, minutes, seed)
         else:
-            passed, figures = _at_points(stage, _reachable(points, stage), payments, seed)
+            passed, blames, figures = _at_points(stage, _reachable(points, stage), payments, seed)
     if json_file is not None:
-        write_json(json_file, {"seed": seed, "duration_s": round(time.monotonic() - started, 1), **figures})
-    _say("passed" if passed else "FAILED: what is wrong stands above")
-    ctx.exit(0 if passed else 1)
+        told = {**blame_as_json(blames), **figures}
+        write_json(json_file, {"seed": seed, "duration_s": round(time.monotonic() - started, 1), **told})
+    broke = [blame for blame in blames if blame.broke]
+    for blame in broke:
+        _say(f"FAILED: {blame.source} is what broke: {blame.in_words()}")
+    if not broke:
+        _say("passed" if passed else "FAILED: what is wrong stands above")
+    ctx.exit(0 if passed and not broke else 1)
 
 
 def _reachable(points: list[str], stage: Stage) -> list[str]:
@@ -154,24 +173,37 @@ def _reachable(points: list[str], stage: Stage) -> list[str]:
     return [name for name in points if name not in left_out]
 
 
-def _at_points(stage: Stage, points: list[str], payments: int, seed: int) -> tuple[bool, dict[str, Any]]:
+_Ran = tuple[bool, list[Blame], dict[str, Any]]
+
+
+def _at_points(stage: Stage, points: list[str], payments: int, seed: int) -> _Ran:
     results: list[PointResult] = []
+    blames: list[Blame] = []
     try:
         with Nudge(stage.running.redis_url), progress("points", len(points)) as advance:
             for point in points:
                 results.append(run_point(stage, point, payments, seed))
                 _say(_in_a_line(results[-1]))
                 advance()
+                blames = stage.blame([answer for result in results for answer in result.answers])
+                if not results[-1].kills and any(blame.broke and blame.stops for blame in blames):
+                    _say(
+                        "hardly a payment is let through, so nobody gets to further points: they are not tried"
+                    )
+                    break
     finally:
         if results:
+            print_blame(blames)
             print_points(results)
-    return all(result.passed for result in results), points_as_json(results)
+    return all(result.passed for result in results), blames, points_as_json(results)
 
 
-def _mixed(stage: Stage, minutes: float, seed: int) -> tuple[bool, dict[str, Any]]:
+def _mixed(stage: Stage, minutes: float, seed: int) -> _Ran:
     result = run_mix(stage, minutes * 60, seed, _say)
+    blames = stage.blame(result.answers)
+    print_blame(blames)
     print_mix(result)
-    return not result.violations, mix_as_json(result)
+    return not result.violations, blames, mix_as_json(result)
 
 
 def _in_a_line(result: PointResult) -> str:

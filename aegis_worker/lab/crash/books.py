@@ -10,6 +10,7 @@ from aegis_worker.audit.violations import Bounds, Violation
 from aegis_worker.domain.entities import UNSETTLED
 from aegis_worker.persistence.database import Database
 
+from .blame import NotTaken, Seen
 from .disputes import Disputes, ours
 
 # The audit is made when nothing is under way any more, so what is due must be taken up within a few ticks of beat.
@@ -26,7 +27,8 @@ SELECT p.id, p.state, p.currency, p.gateway, p.gateway_ref, p.last_error, p.vers
         FROM refunds WHERE payment_id = p.id) AS refunds,
     coalesce(job.status = 'review', false) AS in_review,
     job.operation || ' ' || job.status || coalesce(': ' || job.reason, '') AS job,
-    (SELECT string_agg(type, ' ' ORDER BY seq) FROM payment_events WHERE payment_id = p.id) AS story
+    (SELECT string_agg(type, ' ' ORDER BY seq) FROM payment_events WHERE payment_id = p.id) AS story,
+    p.screening ->> 'action' AS screened
 FROM payments p LEFT JOIN LATERAL (
     SELECT operation, status, reason FROM jobs WHERE payment_id = p.id ORDER BY (status = 'review') DESC, id DESC LIMIT 1
 ) job ON true
@@ -46,6 +48,24 @@ SELECT (
         UNION ALL SELECT payment_id, status FROM refunds
     ) o WHERE status = ANY (%(unsettled)s)
         AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.payment_id = o.payment_id AND j.in_review)) AS orders
+"""
+
+_SCREENED = "SELECT count(*) FROM payments WHERE screening IS NOT NULL"
+# What hooks and rules found before the first attempt, what hooks asked for after calls, and whom jobs wait for.
+_SEEN = r"""
+SELECT source, action, failed, count(*) AS count, min(payment_id) AS example FROM (
+    SELECT f ->> 'source' AS source, f ->> 'action' AS action, f ->> 'failed' AS failed, p.id AS payment_id
+    FROM payments p CROSS JOIN jsonb_array_elements(p.screening -> 'findings') f
+    UNION ALL
+    SELECT w ->> 'source', w ->> 'ask', w ->> 'failed', a.payment_id
+    FROM attempts a CROSS JOIN jsonb_array_elements(a.outcome -> 'wishes') w
+    UNION ALL
+    SELECT substring(reason FROM 'hook \S+(?= asks for it)'), 'review', NULL, payment_id
+    FROM jobs WHERE finished_at IS NULL AND status IN ('waiting', 'review') AND reason LIKE '%% asks for it%%'
+) said WHERE source IS NOT NULL GROUP BY source, action, failed ORDER BY source, action, failed LIMIT 1000
+"""
+_NOT_TAKEN = """
+SELECT hook, count(*), min(last_error) FROM hook_deliveries WHERE tries > 0 GROUP BY hook ORDER BY hook LIMIT 1000
 """
 
 
@@ -75,6 +95,15 @@ class Books:
         with self.database.read() as connection:
             row = connection.exec_driver_sql(_UNDER_WAY, {"unsettled": sorted(UNSETTLED)}).mappings().one()
         return {what: count for what, count in row.items() if count}
+
+    def screened(self) -> tuple[int, list[Seen], list[NotTaken]]:
+        """How many payments were screened, what hooks and rules said of all, and what hooks that listen did not take."""
+        with self.database.read() as connection:
+            return (
+                connection.exec_driver_sql(_SCREENED).scalar_one(),
+                [Seen(*row) for row in connection.exec_driver_sql(_SEEN, {})],
+                [NotTaken(*row) for row in connection.exec_driver_sql(_NOT_TAKEN)],
+            )
 
     def audit(self, after: str = "") -> list[Violation]:
         """I1 to I7, as far as the database can tell."""

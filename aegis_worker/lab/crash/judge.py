@@ -7,12 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aegis_worker.audit.violations import Violation
+from aegis_worker.domain.screening import Action
 from aegis_worker.domain.transitions import TERMINAL, State
 from aegis_worker.lab.demo.cast import PLAIN, Role
 from aegis_worker.lab.demo.ledgers import Charge, compare
 from aegis_worker.lab.demo.sink import Arrivals
 
+from .blame import STOPS
 from .load import Answered
+
+# The states in which nobody holds a payment back.
+_WENT_ON = (State.PROCESSING, State.AUTHORIZED, State.SUCCESS)
 
 
 def against_ledgers(payments: Sequence[Mapping[str, Any]], charges: Iterable[Charge]) -> Iterator[Violation]:
@@ -54,11 +59,18 @@ def against_sink(arrivals: Arrivals, last_seqs: Mapping[str, int]) -> Iterator[V
         yield Violation("I5", "", "webhooks with a wrong signature", {"forged": arrivals.forged})
 
 
-def of_answers(answers: Iterable[Answered], payments: Iterable[Mapping[str, Any]]) -> Iterator[Violation]:
-    """I7: every answer to one key names one payment, which is there; and I2: every post was answered in the end."""
+def of_answers(
+    answers: Iterable[Answered], payments: Iterable[Mapping[str, Any]], *, hooks_validate: bool = False
+) -> Iterator[Violation]:
+    """I7: every answer to one key names one payment, which is there; and I2: every post was answered in the end.
+
+    `hooks_validate`: hooks may refuse a request. Those that do are told by themselves (`blame`).
+    """
     known = {payment["id"] for payment in payments}
     of_key: dict[str, set[str]] = {}
     for answered in answers:
+        if answered.payment_id is None and hooks_validate and answered.refused_by_hooks:
+            continue
         if answered.payment_id is None:
             evidence = {"key": answered.order.key, "problem": answered.problem}
             yield Violation("I2", "", "a request was never accepted", evidence)
@@ -79,13 +91,22 @@ def of_endings(
     """I3, where gateways do as their scripts say: a payment that has ended has ended as its gateway decided.
 
     A payment that no configured gateway takes ends as FAILURE whatever its script, and so does one whose payer could not
-    act in time, because what the shop is shown of the action was away.
+    act in time, because what the shop is shown of the action was away. So may one for which hooks or rules demand 3-D
+    Secure. What they stopped ends as they have it, but may not go on.
     """
     ends_as = {PLAIN: (State.SUCCESS,)} | {role.name: (role.ends_as, *role.may_end_as) for role in roles}
     by_id = {payment["id"]: payment for payment in payments}
     for payment_id, order in {a.payment_id: a.order for a in answers if a.payment_id}.items():
         payment, role = by_id.get(payment_id), order.role
-        if payment is None or State(payment["state"]) not in TERMINAL or payment["state"] in ends_as[role]:
+        screened = None if payment is None else payment.get("screened")
+        if payment is not None and screened in STOPS:
+            if payment["state"] in _WENT_ON:
+                evidence = {"state": payment["state"], "screened": screened}
+                yield Violation("I3", payment_id, "stopped by a hook or rule, and went on", evidence)
+            continue
+        if payment is None or (screened == Action.REQUIRE_3DS and payment["state"] == State.FAILURE):
+            continue
+        if State(payment["state"]) not in TERMINAL or payment["state"] in ends_as[role]:
             continue
         error = payment["last_error"] or {}
         excused = {"no_eligible_gateway", *(("payer_abandoned",) if order.payer else ())}

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aegis_worker.domain.transitions import State
-from aegis_worker.errors import OperatorError
+from aegis_worker.errors import HookFailed, OperatorError
 from aegis_worker.lab.demo.cast import Order, Role
 from aegis_worker.terminal.api import Api, NotAnswered, Reply
 
@@ -18,6 +18,8 @@ from . import disputes, merchants, payers
 THREADS = 8
 # An API that is killed again and again is back within this time after the last kill.
 _GIVE_UP_AFTER_S = 120.0
+# How the problem of a request begins that the API finds wrong.
+_UNPROCESSABLE = "422 "
 
 ROLES = (
     Role("declined for good", 0.03, ("tok_hard_expired_card", "tok_hard_stolen_card"), State.FAILURE),
@@ -74,6 +76,16 @@ class Answered:
     order: Order
     payment_id: str | None
     problem: str = ""
+
+    @property
+    def refusal(self) -> str:
+        """The problem, without how often it was tried."""
+        return "503 hook_failed" if HookFailed.code in self.problem else self.problem
+
+    @property
+    def refused_by_hooks(self) -> bool:
+        """Whether a hook that validates may have refused it, or failed: no request of the load is wrong by itself."""
+        return self.problem.startswith(_UNPROCESSABLE) or HookFailed.code in self.problem
 
 
 class Load:
@@ -134,7 +146,9 @@ class Load:
             try:
                 reply = self._posted(order)
             except NotAnswered as error:
-                if time.monotonic() < give_up_at and not self._stopping.is_set():
+                # A hook that fails at seven tries in a row fails at the next, too.
+                is_hooks = HookFailed.code in str(error)
+                if time.monotonic() < give_up_at and not self._stopping.is_set() and not is_hooks:
                     continue
                 return Answered(order, None, str(error))
             except OperatorError as error:  # an answer that no API of ours gives

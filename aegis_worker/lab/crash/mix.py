@@ -46,6 +46,7 @@ class MixResult:
     before: Baseline | None = None
     after: Baseline | None = None
     violations: list[Violation] = field(default_factory=list)
+    answers: Sequence[Answered] = ()
 
 
 def run_mix(stage: Stage, seconds: float, seed: int, say: Callable[[str], None]) -> MixResult:
@@ -66,7 +67,7 @@ def run_mix(stage: Stage, seconds: float, seed: int, say: Callable[[str], None])
     stage.results(posted)
     _rest(stage, result)
     result.after = _loaded_and_at_rest(stage, f"{seed}-after", posted, result)
-    answers = stage.results(posted)
+    result.answers = answers = stage.results(posted)
     leaks = list(compare(result.before, result.after))
     payments, violations = stage.judge(answers)
     result.violations += [*violations, *leaks]

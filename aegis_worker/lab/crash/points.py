@@ -72,6 +72,7 @@ class PointResult:
     in_review: int = 0
     duration_s: float = 0.0
     violations: list[Violation] = field(default_factory=list)
+    answers: Sequence[Answered] = ()
 
     @property
     def passed(self) -> bool:
@@ -97,9 +98,9 @@ def run_point(stage: Stage, point: str, payments: int, seed: int) -> PointResult
         _await_deaths(stage, kills, more, within_s)
         stage.stack.launched.restart(programs, stage.stopping)
         result.kills += kills.count()
-        if result.kills:
+        if result.kills or stage.lets_nothing_through():
             break
-    answers = stage.results(posted)
+    result.answers = answers = stage.results(posted)
     if not stage.come_to_rest():
         result.violations.append(
             Violation("I2", "", "it did not come to rest", {"under way": stage.books.under_way()})

@@ -14,6 +14,7 @@ from aegis_worker.audit.violations import Violation
 from aegis_worker.crash_points import POINTS
 from aegis_worker.terminal.output import duration, print_table
 
+from .blame import Blame
 from .mix import MixResult
 from .points import PointResult
 
@@ -47,6 +48,40 @@ def print_points(results: Sequence[PointResult]) -> None:
     columns = ("point", "kills", "payments", "by state", "in review", "took", "violations")
     print_table("Killed at every point, and what came out", columns, rows)
     print_violations([(result.name, violation) for result in results for violation in result.violations])
+
+
+def print_blame(blames: Sequence[Blame]) -> None:
+    """The hooks and rules that stood in the way; nothing where none did."""
+    rows = [
+        (blame.source, "broke" if blame.broke else "goes on", blame.in_words(), blame.example or "–")
+        for blame in blames[:_SHOWN]
+    ]
+    if rows:
+        print_table(
+            "Hooks and rules that failed or stopped payments", ("who", "", "what it did", "for example"), rows
+        )
+
+
+def blame_as_json(blames: Sequence[Blame]) -> dict[str, Any]:
+    """The figures of `--json`: who broke, and everybody who failed or stopped payments."""
+    return {
+        "broke": [blame.source for blame in blames if blame.broke],
+        "hooks_and_rules": [
+            {
+                "source": blame.source,
+                "broke": blame.broke,
+                "what": blame.in_words(),
+                "asked": blame.asked,
+                "failed": blame.failed,
+                "why": dict(blame.why),
+                "stopped": blame.stopped,
+                "payments": blame.payments,
+                "untold": blame.untold,
+                "example": blame.example,
+            }
+            for blame in blames
+        ],
+    }
 
 
 def print_violations(found: Sequence[tuple[str, Violation]]) -> None:

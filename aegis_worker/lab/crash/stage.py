@@ -12,11 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from redis import Redis, RedisError
+
 from aegis_worker.audit.violations import Violation
 from aegis_worker.delivery.webhooks.endpoints import create_endpoint
 from aegis_worker.domain.modes import Owner
 from aegis_worker.errors import DatabaseUnavailable, OperatorError
 from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.hooks import Point
+from aegis_worker.hooks.points import ABOUT
+from aegis_worker.hooks.statistics import HookStatistics, read_statistics
 from aegis_worker.ids import new_id
 from aegis_worker.lab.demo.cast import Order, cast
 from aegis_worker.lab.demo.issuers import Issuer, issuers_of
@@ -31,6 +36,7 @@ from aegis_worker.terminal.installation import configured_gateways, opened_datab
 from aegis_worker.wiring.hooks import built_hooks
 from aegis_worker.wiring.rules import configured_rules
 
+from .blame import Blame, blamed
 from .books import Books
 from .disputes import differing, theirs
 from .judge import against_ledgers, against_sink, of_answers
@@ -38,7 +44,7 @@ from .load import ROLES, Answered, Load
 from .rehearsal import environment, rehearsed
 from .vaulted import with_cards
 
-_POLL_S = 0.2
+_POLL_S, _REDIS_S = 0.2, 5.0
 # How many characters of a log's line are shown as evidence.
 _LINE = 400
 # Once everything works again; on top of it come two leases, what the last doubts and the slowest deliveries take.
@@ -49,8 +55,8 @@ _PATIENCE_S = 90.0
 class Stage:
     """The installation and those around it. `gateways`: all emulated. `issuers`: those that were chosen by name, with
     tokens of their own; none: the sandboxes share theirs. `vault`: the card vault is on, and there are gateways that take
-    its cards. `screens`: hooks or rules are asked about payments. `casts`: how often orders were made up. `reported`:
-    violations that were told of already.
+    its cards. `screens`: hooks or rules are asked about payments; `validating`: hooks that may refuse a request.
+    `casts`: how often orders were made up. `reported`: violations that were told of already.
     """
 
     stack: LocalStack
@@ -64,6 +70,7 @@ class Stage:
     issuers: Sequence[Issuer] = ()
     vault: bool = False
     screens: bool = False
+    validating: Sequence[str] = ()
     casts: int = 0
     reported: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -128,11 +135,29 @@ class Stage:
             *against_ledgers(everything, self.charges()),
             *self._disputes_differ(),
             *against_sink(self.sink.arrivals(), last_seqs),
-            *of_answers(answers, everything),
+            *of_answers(answers, everything, hooks_validate=bool(self.validating)),
             *self.books.audit(after),
         ]
         mine = [payment for payment in everything if payment["id"] > after]
         return mine, [violation for violation in found if self._is_new(violation)]
+
+    def blame(self, answers: Sequence[Answered]) -> list[Blame]:
+        """The hooks and rules that stood in the way so far. Raises DatabaseUnavailable."""
+        screened, seen, not_taken = self.books.screened()
+        refused = [one.refusal for one in answers if one.payment_id is None and one.refused_by_hooks]
+        return blamed(seen, screened, self._statistics(), not_taken, refused, len(answers), self.validating)
+
+    def lets_nothing_through(self) -> bool:
+        """Whether a hook or rule stops most payments, so that waiting for them to get somewhere is in vain."""
+        return any(blame.stops for blame in self.blame([]))
+
+    def _statistics(self) -> Mapping[str, HookStatistics]:
+        """What the hooks' processes have counted, up to a few seconds ago; nothing where Redis can't be asked."""
+        with Redis.from_url(self.running.redis_url, socket_timeout=_REDIS_S) as redis:
+            try:
+                return read_statistics(redis)
+            except RedisError:
+                return {}
 
     def _is_new(self, violation: Violation) -> bool:
         key = (violation.invariant, violation.payment_id, violation.summary)
@@ -188,6 +213,7 @@ def staged(
                     ).secret
                     books = Books(database)
                     issuers = issuers_of(chosen, gateways)
+                    screens, validating = _asked(settings)
                     takes = vault and any(gateway.config.raw_cards for gateway in gateways.values())
                     yield Stage(
                         stack,
@@ -200,19 +226,20 @@ def staged(
                         gateways,
                         issuers,
                         takes,
-                        _screens(settings),
+                        screens,
+                        validating,
                     )
             finally:
                 load.close()
 
 
-def _screens(settings: Settings) -> bool:
-    """Whether anybody is asked about a payment before its first attempt."""
-    if configured_rules(settings).on:
-        return True
+def _asked(settings: Settings) -> tuple[bool, tuple[str, ...]]:
+    """Whether anybody is asked about a payment before its first attempt, and the hooks that may refuse a request."""
     hooks = built_hooks(settings)
     try:
-        return any(map(hooks.has, SCREENING))
+        validating = [name for point in Point if ABOUT[point].runs == "api" for name in hooks.names(point)]
+        screens = bool(configured_rules(settings).on) or any(map(hooks.has, SCREENING))
+        return screens, tuple(validating)
     finally:
         hooks.close()
 

@@ -254,6 +254,23 @@ def test_a_sale_that_a_crash_lost_is_found_and_one_that_no_gateway_takes_is_not(
     assert broken(of_endings([answered()], [not_taken], ROLES)) == []
 
 
+def test_a_payment_that_a_hook_or_rule_stopped_has_ended_as_it_should_unless_it_went_on() -> None:
+    blocked = a_payment(state="FAILURE", last_error={"code": "blocked"}, screened="block")
+    went_on = a_payment(screened="block")
+    demanded = a_payment(
+        state="FAILURE", last_error={"code": "three_ds_unavailable"}, screened="require_three_ds"
+    )
+    assert broken(of_endings([answered()], [blocked], ROLES)) == []
+    assert broken(of_endings([answered()], [went_on], ROLES)) == [("I3", A)]
+    assert broken(of_endings([answered()], [demanded], ROLES)) == []
+
+
+def test_a_request_that_a_hook_refused_is_no_lost_request_where_hooks_validate() -> None:
+    refused = Answered(Order(PLAIN, "k", {}, repeated=False), None, "422 /amount: Not this one.")
+    assert broken(of_answers([refused], [])) == [("I2", "")]
+    assert broken(of_answers([refused], [], hooks_validate=True)) == []
+
+
 def test_a_payer_who_could_not_act_in_time_excuses_the_end_of_a_payment_that_had_one() -> None:
     given_up = a_payment(state="FAILURE", last_error={"code": "payer_abandoned"})
     with_payer = Answered(Order("3-D Secure", "k", {}, repeated=False, payer="pass"), A)
