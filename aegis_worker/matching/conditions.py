@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from aegis_worker.domain.metadata import is_key
 
 from .kinds import ANYTHING, Kind
-from .operators import OPERATORS, Test
+from .operators import Test
 
 METADATA, FACTS = "metadata.", "facts."
 
@@ -75,7 +75,7 @@ class Condition:
         known = self.vocabulary.field(self.field)
         if known is None:
             raise ValueError(f"there is no field {self.field}")
-        read, test = known.read, OPERATORS[self.operator](self.value)
+        read, test = known.read, known.kind.test(self.operator, self.value)
         object.__setattr__(self, "met_by", lambda subject: test(read(subject)))
 
 

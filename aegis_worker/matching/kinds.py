@@ -13,7 +13,7 @@ from aegis_worker.domain.payment import METHODS
 from aegis_worker.domain.text import is_line, is_lines
 
 from .checks import shown
-from .operators import OPERATORS
+from .operators import OPERATORS, Test
 from .patterns import matcher
 
 LONGEST_TEXT = 256
@@ -29,10 +29,15 @@ ValueCheck = Callable[[Any], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The operators of a field, and the check of a value that `eq`, `ne` and `in` compare it with."""
+    """The operators of a field, and the check of a value that `eq`, `ne` and `in` compare it with.
+
+    `item`: the check of each value beside `in`, where that takes more; `is_in`: the test that `in` then makes.
+    """
 
     operators: tuple[str, ...]
     value: ValueCheck
+    item: ValueCheck | None = None
+    is_in: Callable[[tuple[Any, ...]], Test] | None = None
 
     def check(self, operator: str) -> ValueCheck:
         """The check of what stands beside this operator; of each item beside `in`."""
@@ -40,7 +45,15 @@ class Kind:
             return _pattern
         if operator == "contains":
             return _text
+        if operator == "in" and self.item is not None:
+            return self.item
         return _number if operator in ORDERING and self.value is _plain else self.value
+
+    def test(self, operator: str, value: Any) -> Test:
+        """What a field's value is asked."""
+        if operator == "in" and self.is_in is not None:
+            return self.is_in(value)
+        return OPERATORS[operator](value)
 
 
 def whole(lowest: int, highest: int, unit: str = "") -> Kind:

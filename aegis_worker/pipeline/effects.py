@@ -12,10 +12,14 @@ from msgspec.structs import replace
 
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point, reached, reached_closing
+from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.card_networks import CardHistory, card_verdict
 from aegis_worker.domain.marks import Marks
+from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.hooks import GatewayFacts
+from aegis_worker.rules.fields import Asked
+from aegis_worker.rules.screen import DeclinedCall
 
 from .advance import advance, send_until_s
 from .cards import decline_in, settled_cards
@@ -172,6 +176,7 @@ class Effects:
     def _write(self) -> None:
         writes = self._take(Write)
         self._complain()
+        self._count_declines(writes)
         try:
             written = persist(self._parts, [write.change for _, write in writes], self._report)
             again = written.taken | written.cancelled
@@ -194,6 +199,22 @@ class Effects:
             raise
         self._rest()
         self._tell_gates()
+
+    def _count_declines(self, writes: list[tuple[Held, Write]]) -> None:
+        """Have rules count the declines that are about to be written. Where a worker dies in between, the next one hears of
+        them again, and they are counted once; after the write nobody would.
+        """
+        declined = [
+            DeclinedCall(
+                Asked(held.work.payment, held.work.job.payer), f"{answered.operation}.{answered.number}"
+            )
+            for held, write in writes
+            if (answered := write.change.answered) is not None
+            and answered.status is AttemptStatus.DECLINED
+            and answered.operation in CHARGING_STEPS
+        ]
+        if declined:
+            self._parts.stage.declined(declined)
 
     def _done_with(self, writes: list[tuple[Held, Write]], written: Written) -> None:
         changes = [write.change for _, write in writes]

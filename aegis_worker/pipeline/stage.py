@@ -35,7 +35,7 @@ from aegis_worker.hooks import (
 )
 from aegis_worker.hooks.facts import facts_of
 from aegis_worker.rules.fields import Asked
-from aegis_worker.rules.screen import NO_RULES, Rules
+from aegis_worker.rules.screen import NO_RULES, DeclinedCall, Rules
 
 from .said import checked, enriched, kept, private_texts, routed_by, wishes_of
 from .work import NOBODY, Asks, Rest, Send, Settled, Work
@@ -93,6 +93,13 @@ class Stage:
         found = self._found_by_rules(due)
         for one, findings, until in zip(due, found, until_s, strict=True):
             _Screening(self._hooks, one, Screening(findings), until).go_on()
+
+    def declined(self, calls: Sequence[DeclinedCall]) -> None:
+        """Have rules count what was declined. No call waits for it for longer than Redis may take."""
+        try:
+            self._rules.declined(calls)
+        except Exception:  # what was declined is to be written, whoever counts it
+            log.exception("declines not counted", calls=len(calls))
 
     def before(self, work: Work, step: Send, done: Done) -> None:
         """Ask hooks whether this call goes out."""

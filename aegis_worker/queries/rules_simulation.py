@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aegis_worker.domain.outcomes import CHARGING_STEPS
 from aegis_worker.domain.payer import Payer
 from aegis_worker.domain.screening import screening_of
 from aegis_worker.persistence.database import Database
@@ -28,6 +30,13 @@ FROM (
 LEFT JOIN payer_details d ON d.payment_id = p.id
 ORDER BY p.id
 """
+# When calls of these payments were declined. By payment, operation and number, as attempts are stored.
+_DECLINES = """
+SELECT payment_id, extract(epoch FROM answered_at) * 1000 AS at_ms, concat(operation, '.', number) AS call
+FROM attempts
+WHERE payment_id = ANY (%(ids)s) AND status = 'DECLINED' AND operation = ANY (%(steps)s) AND answered_at IS NOT NULL
+"""
+_Declines = Mapping[str, Sequence[tuple[int, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +65,10 @@ def simulate_rules(
     for page in _pages(database, span):
         if ends_at is not None and time.monotonic() > ends_at:
             return SimulatedRules(simulation, span, complete=False)
+        declines = _declines(database, page) if config.counting_declines else {}
         for asked in page:
-            simulation.add(asked, screening_of(asked.payment))
+            id_ = asked.payment.id
+            simulation.add(asked, screening_of(asked.payment), declines.get(id_, ()))
         replayed(len(page))
     return SimulatedRules(simulation, span, complete=True)
 
@@ -75,6 +86,15 @@ def _pages(database: Database, span: Span) -> Iterator[list[Asked]]:
         if len(page) < _PAGE:
             return
         first = after = page[-1].payment.id
+
+
+def _declines(database: Database, page: Sequence[Asked]) -> _Declines:
+    names = {"ids": [asked.payment.id for asked in page], "steps": sorted(CHARGING_STEPS)}
+    found: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    with database.read() as connection:
+        for payment_id, at_ms, call in connection.exec_driver_sql(_DECLINES, names):
+            found[payment_id].append((int(at_ms), call))
+    return found
 
 
 def _asked(row: Mapping[Any, Any]) -> Asked:

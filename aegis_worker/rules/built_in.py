@@ -14,7 +14,7 @@ from aegis_worker.matching.conditions import Condition
 from .fields import FIELDS
 from .rule import RedisLoss, Rule
 from .rule_checks import checked_effect, checked_loss
-from .velocity import MOST_CARDS, Velocity, window_s
+from .velocity import DECLINES, MOST_CARDS, Velocity, window_s
 
 _EFFECT = ("enabled", "action", "score")
 _MOST = 1_000_000_000
@@ -71,6 +71,10 @@ def _card_testing(checks: Checks, path: Path, table: Mapping[str, Any]) -> Itera
         if (name := f"cards_per_{by}") in table:
             most = checks.whole((*path, name), table[name], 1, MOST_CARDS - 1)
             yield f".{name}", (), (Velocity(f"velocity.{by}.cards", "gt", most or 1, window),)
+    for by in _DECLINES_BY:
+        if (name := f"declines_per_{by}") in table:
+            most = checks.whole((*path, name), table[name], 1, _MOST)
+            yield f".{name}", (), (Velocity(f"velocity.{by}.{DECLINES}", "gt", most or 1, window),)
     small = list(_by_currency(checks, (*path, "small"), table.get("small", {})))
     counted = [by for by in ("ip", "customer", "email") if f"small_per_{by}" in table]
     if bool(small) is not bool(counted):
@@ -111,6 +115,7 @@ def _by_currency(checks: Checks, path: Path, value: Any) -> Iterator[tuple[str, 
 
 
 _BY = ("card", "customer", "email", "ip", "merchant")
+_DECLINES_BY = ("ip", "customer", "email", "card")
 _COUNTING = ("window", "on_redis_loss")
 
 BUILT_IN: Mapping[str, tuple[tuple[str, ...], Action, _Read]] = {
@@ -121,6 +126,7 @@ BUILT_IN: Mapping[str, tuple[tuple[str, ...], Action, _Read]] = {
         (
             *_COUNTING,
             *(f"cards_per_{by}" for by in ("ip", "customer", "email")),
+            *(f"declines_per_{by}" for by in _DECLINES_BY),
             "small",
             *(f"small_per_{by}" for by in ("ip", "customer", "email")),
         ),

@@ -30,10 +30,16 @@ _SHA = sha1(_TEXT.encode(), usedforsecurity=False).hexdigest()
 
 
 class Counting(NamedTuple):
-    """A payment and what is asked about it."""
+    """A payment and what is asked about it; with `call`, one of its calls, which is counted once by itself."""
 
     payment_id: str
     asks: Sequence[Ask]
+    call: str = ""
+
+    @property
+    def id(self) -> str:
+        """What is counted once."""
+        return f"{self.payment_id}/{self.call}" if self.call else self.payment_id
 
 
 def shelf_of(payment_id: str) -> int:
@@ -64,7 +70,7 @@ class SharedCounters:
         counters: dict[Counter, int] = {}
         lines = [
             [
-                payment.payment_id,
+                payment.id,
                 shelf_of(payment.payment_id),
                 [
                     [counters.setdefault(ask.counter, len(counters) + 1), ask.subject, ask.add, ask.card]

@@ -25,9 +25,9 @@ class PlainCounters:
         self._counters: dict[str, _Held] = defaultdict(_Held)
         self._kept: dict[int, dict[str, dict[str, int]]] = defaultdict(dict)
 
-    def count(self, payment_id: str, shelf: int, asks: Sequence[Ask], now_ms: int) -> list[int]:
-        """What every counter comes to with this payment."""
-        kept = self._kept[shelf].get(payment_id)
+    def count(self, of: str, shelf: int, asks: Sequence[Ask], now_ms: int) -> list[int]:
+        """What every counter comes to with this payment or call, whose id is `of`."""
+        kept = self._kept[shelf].get(of)
         room = kept is not None or len(self._kept[shelf]) < self._most_kept
         known, answers = dict(kept or {}), []
         for ask in asks:
@@ -37,7 +37,7 @@ class PlainCounters:
             if value >= 0:
                 known[ask.counter.id] = value
         if known:
-            self._kept[shelf][payment_id] = known
+            self._kept[shelf][of] = known
         return answers
 
     def _counted(self, ask: Ask, now_ms: int) -> int:
@@ -47,13 +47,16 @@ class PlainCounters:
         held.forget(turn)
         marks = held.marks.get(ask.subject, {})
         recent = {of: mark for of, mark in marks.items() if mark.step >= step - STEPS}
+        has_no_room = ask.subject not in held.turns and len(held.turns) >= self._most_entries
+        if ask.add == 0 and counter.what != "cards":
+            return FULL if has_no_room else _total(counter, recent)
         of: int | str = ask.card if counter.what == "cards" else step
         before = recent.get(of)
         recent[of] = _Mark(step, ask.add + (before.number if before is not None else 0))
         total = _total(counter, recent)
         if counter.most is not None and total > counter.most:
             return total
-        if ask.subject not in held.turns and len(held.turns) >= self._most_entries:
+        if has_no_room:
             return FULL
         held.marks[ask.subject], held.turns[ask.subject] = recent, turn
         return total

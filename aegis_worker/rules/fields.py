@@ -26,6 +26,8 @@ from aegis_worker.matching.kinds import (
     whole,
 )
 
+from .addresses import ADDRESS
+
 
 class Asked(NamedTuple):
     """A payment that rules are asked about, and what is known of its payer."""
@@ -87,17 +89,6 @@ def _lower(value: Any) -> str | None:
     return None if value == value.casefold() else "is compared in lower case: write it so"
 
 
-def _an_address(value: Any) -> str | None:
-    try:
-        canonical = str(ip_address(value)) if isinstance(value, str) else None
-    except ValueError:
-        canonical = None
-    if canonical is None:
-        return "must be an IPv4 or IPv6 address"
-    return None if value == canonical else f'is compared in one form: write "{canonical}"'
-
-
-_IP = Kind(TEXT.operators, _an_address)
 _LOWER = Kind(TEXT.operators, _lower)
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -121,7 +112,7 @@ FIELDS = Vocabulary(
         "provider": Field(_of_method("provider"), TEXT),
         "email": Field(email_of, _LOWER),
         "email_domain": Field(_domain, _LOWER),
-        "payer_ip": Field(_ip, _IP),
+        "payer_ip": Field(_ip, ADDRESS),
         "payer_country": Field(lambda asked: _address(asked, "billing"), COUNTRY),
         "shipping_country": Field(lambda asked: _address(asked, "shipping"), COUNTRY),
         "countries_differ": Field(lambda asked: len(countries_of(asked)) > 1, SWITCH),

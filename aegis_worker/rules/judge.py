@@ -11,7 +11,7 @@ from aegis_worker.matching.conditions import Condition
 from .counting import FULL, SHELF_FULL
 from .fields import PRIVATE, Asked
 from .rule import ACTIONS, Rule, RulesConfig
-from .velocity import Ask, Counter, Velocity
+from .velocity import DECLINES, Ask, Counter, Velocity
 
 AskOf = Callable[[Counter], Ask | None]
 SUM_OF_SCORES = "rules score"
@@ -47,6 +47,18 @@ def met_so_far(config: RulesConfig, asked: Asked, ask_of: AskOf) -> list[tuple[R
 def asks_of(met: Sequence[tuple[Rule, tuple[Ask, ...]]]) -> list[Ask]:
     """All that the counters are to be asked, each once."""
     return list({ask.counter.id: ask for _, asks in met for ask in asks}.values())
+
+
+def asks_of_decline(config: RulesConfig, asked: Asked, ask_of: AskOf) -> list[Ask]:
+    """What counters of declines are told of a payment one of whose calls was declined, each once."""
+    counters = {
+        counter.id: counter
+        for rule in config.counting_declines
+        if rule.met_by(asked)
+        for counter in rule.counters
+        if counter.what == DECLINES
+    }
+    return [ask for ask in map(ask_of, counters.values()) if ask is not None]
 
 
 def findings_of(
@@ -129,5 +141,7 @@ def _in_words(condition: Condition) -> str:
 
 
 def _counter_in_words(velocity: Velocity) -> str:
-    what = {"count": "payments", "sum": "the sum", "cards": "different cards"}[velocity.what]
+    what = {"count": "payments", "sum": "the sum", "cards": "different cards", DECLINES: DECLINES}[
+        velocity.what
+    ]
     return f"{what} per {velocity.by} in {velocity.window}"

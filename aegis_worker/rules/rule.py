@@ -10,7 +10,7 @@ from aegis_worker.domain.screening import Action
 from aegis_worker.matching.conditions import Condition, all_of, condition_document
 from aegis_worker.matching.operators import Test
 
-from .velocity import Counter, Velocity, counter_of
+from .velocity import DECLINES, Counter, Velocity, counter_of
 
 RedisLoss = Literal["open", "review", "closed"]
 ON_REDIS_LOSS: tuple[RedisLoss, ...] = ("open", "review", "closed")
@@ -63,7 +63,8 @@ class RulesConfig:
     """All that screens payments. `thresholds`: from which sum of scores which action holds.
 
     `built_in`: the tables of the rules that come with AegisPay, by name, as they were given. `most_entries`: how many
-    names a counter keeps at most. `on`: what holds, the built-in rules first.
+    names a counter keeps at most. `on`: what holds, the built-in rules first; `counting_declines`: those of them that
+    are to hear of declines.
     """
 
     on_redis_loss: RedisLoss = DEFAULT_ON_REDIS_LOSS
@@ -73,6 +74,10 @@ class RulesConfig:
     built: tuple[Rule, ...] = ()
     rules: tuple[Rule, ...] = ()
     on: tuple[Rule, ...] = dataclasses.field(init=False, compare=False, repr=False)
+    counting_declines: tuple[Rule, ...] = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "on", tuple(rule for rule in (*self.built, *self.rules) if rule.enabled))
+        on = tuple(rule for rule in (*self.built, *self.rules) if rule.enabled)
+        hearing = tuple(rule for rule in on if any(one.what == DECLINES for one in rule.velocity))
+        object.__setattr__(self, "on", on)
+        object.__setattr__(self, "counting_declines", hearing)

@@ -18,7 +18,12 @@ from .velocity import PREFIX, Velocity
 MOST_RULES, _MOST_VELOCITIES = 200, 4
 _LONGEST_DESCRIPTION = 200
 _PARTS = ("field", "operator", "value")
-_LARGEST = {"count": 1_000_000_000, "sum": MAX_MINOR, "cards": velocity.MOST_CARDS - 1}
+_LARGEST = {
+    "count": 1_000_000_000,
+    "sum": MAX_MINOR,
+    "cards": velocity.MOST_CARDS - 1,
+    "declines": 1_000_000_000,
+}
 _KNOWN = ("id", "enabled", "description", "action", "score", "on_redis_loss", "conditions")
 
 
@@ -133,6 +138,11 @@ def _velocity(checks: Checks, path: Path, item: Mapping[str, Any]) -> Velocity |
     if "window" in table and velocity.window_s(table["window"]) is None:
         checks.wrong((*path, "window"), "must be a time such as 90s, 15m, 1h or 7d, from 1s to 30d")
     refused_count = checks.switch((*path, "refused_count"), table.get("refused_count", True))
+    if refused_count is False and field is not None and field.endswith(f".{velocity.DECLINES}"):
+        checks.wrong(
+            (*path, "refused_count"),
+            "is for what is counted when a payment is screened, and not for declines",
+        )
     value = None
     if "value" in table and field is not None and operator is not None:
         lowest = 1 if operator == "gte" else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from redis import RedisError
@@ -13,7 +13,7 @@ from aegis_worker.domain.screening import Finding
 
 from .counters import Counting, SharedCounters
 from .fields import Asked
-from .judge import NOT_COUNTED, Counted, asks_of, findings_of, met_so_far
+from .judge import NOT_COUNTED, Counted, asks_of, asks_of_decline, findings_of, met_so_far
 from .rule import RulesConfig
 from .velocity import Disguise
 
@@ -21,6 +21,13 @@ log = structlog.get_logger(__name__)
 
 # After Redis failed it is left alone for so long: a batch every 0.3 s would wait for it otherwise.
 _REST_S = 1.0
+
+
+class DeclinedCall(NamedTuple):
+    """A call of a charge that was declined. `call` is the same whoever hears of it, and no other call's of the payment."""
+
+    asked: Asked
+    call: str
 
 
 class Rules(Protocol):
@@ -31,6 +38,9 @@ class Rules(Protocol):
 
     def screen(self, asked: Sequence[Asked]) -> list[tuple[Finding, ...]]:
         """What the rules find in each of the payments."""
+
+    def declined(self, calls: Sequence[DeclinedCall]) -> None:
+        """Have declines counted, where any rule asks for them. A call may come again: it is counted once."""
 
 
 class NoRules:
@@ -43,6 +53,9 @@ class NoRules:
     def screen(self, asked: Sequence[Asked]) -> list[tuple[Finding, ...]]:
         """Nothing."""
         return [() for _ in asked]
+
+    def declined(self, calls: Sequence[DeclinedCall]) -> None:
+        """Nobody asks for them."""
 
 
 NO_RULES = NoRules()
@@ -81,6 +94,19 @@ class Screener:
             findings_of(config, rules, counted.get(one.payment.id, NOT_COUNTED))
             for one, rules in zip(asked, met, strict=True)
         ]
+
+    def declined(self, calls: Sequence[DeclinedCall]) -> None:
+        """Have declines counted, where any rule asks for them. What Redis does not take is not counted."""
+        config = self._rules()
+        if not config.counting_declines:
+            return
+        counting = [
+            Counting(one.asked.payment.id, asks, one.call)
+            for one in calls
+            if (asks := asks_of_decline(config, one.asked, self._disguise.asking(one.asked, declines=1)))
+        ]
+        if counting:
+            self._counted(counting, config.most_entries)
 
     def _counted(self, counting: Sequence[Counting], most_entries: int) -> dict[str, Counted]:
         failed = self._failed

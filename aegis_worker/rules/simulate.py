@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from aegis_worker.domain.payment import Payment
 from aegis_worker.domain.screening import Action, Screening
@@ -16,7 +17,7 @@ from aegis_worker.ids import made_at
 
 from .counting import SHELF_MS, PlainCounters
 from .fields import Asked
-from .judge import Counted, asks_of, findings_of, met_so_far
+from .judge import Counted, asks_of, asks_of_decline, findings_of, met_so_far
 from .rule import RulesConfig
 from .velocity import Disguise
 
@@ -24,7 +25,7 @@ ASSUMPTIONS = (
     "Payments are replayed in the order in which they were accepted, as if each had been screened at that moment; one that "
     "was scheduled for later is screened later in truth.",
     "Counters begin empty at the first of these payments, so rules with long windows find less at the beginning.",
-    "Redis is taken to have answered all along.",
+    "Redis is taken to have answered all along, and a decline counts from when it was heard of.",
     "Terms, metadata and countries are those of the payment now. What has been erased, or kept for its time, is not known "
     "any more: rules over e-mail and IP addresses and addresses' countries find less in old payments.",
     "What became of a payment is what became of it without these rules: a blocked one would have moved no money.",
@@ -65,6 +66,15 @@ class RuleTally(Tally):
             self.examples.append(payment.id)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Declined:
+    """A call that was declined, and of which payment it was."""
+
+    at_ms: int
+    call: str
+    asked: Asked = field(compare=False)
+
+
 @dataclass(slots=True)
 class RulesSimulation:
     """The payments that were replayed so far, and what came of it.
@@ -79,6 +89,8 @@ class RulesSimulation:
     rules: dict[str, RuleTally] = field(default_factory=dict)
     changed: Counter[tuple[Action | None, Action]] = field(default_factory=Counter)
     _counters: PlainCounters = field(init=False)
+    # Declines of payments that were replayed, which come later than those; the next one first.
+    _to_come: list[Declined] = field(default_factory=list)
     # Nobody sees these names, and they live as long as the simulation.
     _disguise: Disguise = field(default_factory=lambda: Disguise("simulation"))
 
@@ -86,10 +98,16 @@ class RulesSimulation:
         self._counters = PlainCounters(self.config.most_entries)
         self.rules = {f"rule {rule.id}": RuleTally() for rule in self.config.on}
 
-    def add(self, asked: Asked, was: Screening | None) -> None:
-        """Replay one payment, accepted no earlier than the one before; `was`: what was found at the time."""
-        met = met_so_far(self.config, asked, self._disguise.asking(asked))
+    def add(self, asked: Asked, was: Screening | None, declines: Sequence[tuple[int, str]] = ()) -> None:
+        """Replay one payment, accepted no earlier than the one before; `was`: what was found at the time.
+
+        `declines`: when which of its calls was declined, in ms since 1970.
+        """
         at_ms = int(made_at(asked.payment.id).timestamp() * 1000)
+        self._decline_until(at_ms)
+        for declined_ms, call in declines:
+            heappush(self._to_come, Declined(max(declined_ms, at_ms), f"{asked.payment.id}/{call}", asked))
+        met = met_so_far(self.config, asked, self._disguise.asking(asked))
         asks = asks_of(met)
         values = self._counters.count(asked.payment.id, at_ms // SHELF_MS, asks, at_ms) if asks else []
         counted = Counted({ask.counter.id: value for ask, value in zip(asks, values, strict=True)})
@@ -101,6 +119,16 @@ class RulesSimulation:
         held = None if was is None else Screening(was.findings).action
         if (held or Action.ALLOW) is not found.action:
             self.changed[held, found.action] += 1
+
+    def _decline_until(self, at_ms: int) -> None:
+        """Count what was declined by then."""
+        while self._to_come and self._to_come[0].at_ms <= at_ms:
+            declined = heappop(self._to_come)
+            ask_of = self._disguise.asking(declined.asked, declines=1)
+            asks = asks_of_decline(self.config, declined.asked, ask_of)
+            shelf = int(made_at(declined.asked.payment.id).timestamp() * 1000) // SHELF_MS
+            if asks:
+                self._counters.count(declined.call, shelf, asks, declined.at_ms)
 
 
 def amounts_of(tally: Tally) -> Sequence[Mapping[str, object]]:

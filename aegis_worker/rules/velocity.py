@@ -1,7 +1,9 @@
-"""Velocity: how many payments there were, how much in all, or of how many cards, over a window, of one card, customer …
+"""Velocity: how many payments there were, how much in all, of how many cards, or how many declines, over a window, of one
+card, customer …
 
 A counter counts the payments that meet the other conditions of its rule, whatever became of them, this one included, and
-each of them once. It is told apart by what it counts, so that a rule whose action or text changes goes on counting.
+each of them once; a counter of declines counts each call of theirs that is declined. It is told apart by what it counts, so
+that a rule whose action or text changes goes on counting.
 
 The window slides in steps of a twentieth. What is counted is everything of the window, and up to a twentieth before it:
 never less, so that no more is let through than a rule says.
@@ -64,7 +66,8 @@ BY: Mapping[str, Callable[[Asked], str | None]] = {
 }
 """What is counted apart. What a payment does not have is not counted, and meets no condition."""
 
-WHAT = ("count", "sum", "cards")
+DECLINES = "declines"
+WHAT = ("count", "sum", "cards", DECLINES)
 FIELDS = tuple(f"{PREFIX}{by}.{what}" for by in BY for what in WHAT if (by, what) != ("card", "cards"))
 
 
@@ -96,7 +99,7 @@ class Velocity:
 
     @property
     def what(self) -> str:
-        """count, sum or cards."""
+        """count, sum, cards or declines."""
         return self.field.split(".")[2]
 
     @property
@@ -147,7 +150,7 @@ def counter_of(velocity: Velocity, conditions: Sequence[Mapping[str, Any]]) -> C
 class Ask(NamedTuple):
     """One payment for one counter. `subject`: what is counted apart, and `card`, as nobody can read them.
 
-    `add`: the amount in minor units for a sum, otherwise 1.
+    `add`: the amount in minor units for a sum, 0 where the counter is only asked, otherwise 1.
     """
 
     counter: Counter
@@ -162,8 +165,11 @@ class Disguise:
     def __init__(self, secret: str) -> None:
         self._key = hmac.digest(secret.encode(), b"aegispay velocity 1", "sha256")
 
-    def asking(self, asked: Asked) -> Callable[[Counter], Ask | None]:
-        """What counters are asked about this payment; None for one that counts what the payment does not have."""
+    def asking(self, asked: Asked, *, declines: int = 0) -> Callable[[Counter], Ask | None]:
+        """What counters are asked about this payment; None for one that counts what the payment does not have.
+
+        `declines`: how many of its calls were declined just now. A payment that is screened has had none.
+        """
         names: dict[tuple[str, str], str | None] = {}
 
         def name(by: str, *of: str) -> str | None:
@@ -180,7 +186,8 @@ class Disguise:
             card = name("card", "") if counter.what == "cards" else ""
             if subject is None or card is None:
                 return None
-            return Ask(counter, subject, amount.minor if counter.what == "sum" else 1, card[:8])
+            add = {"sum": amount.minor, DECLINES: declines}.get(counter.what, 1)
+            return Ask(counter, subject, add, card[:8])
 
         return ask
 

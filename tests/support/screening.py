@@ -11,6 +11,7 @@ from aegis_worker.domain.screening import Finding
 from aegis_worker.hooks import Point
 from aegis_worker.hooks.asking import Done
 from aegis_worker.rules.fields import Asked
+from aegis_worker.rules.screen import DeclinedCall
 from support.scripted_hooks import Scripted, ScriptedHooks
 
 
@@ -49,3 +50,6 @@ class ScriptedRules:
     def screen(self, asked: Sequence[Asked]) -> list[tuple[Finding, ...]]:
         self.asked.append([one.payment.id for one in asked])
         return [self.findings for _ in asked]
+
+    def declined(self, calls: Sequence[DeclinedCall]) -> None:
+        """Nothing of it is counted."""

@@ -4,7 +4,8 @@
 -- KEYS[1]  what every key begins with
 -- ARGV[1]  JSON: {counters, payments, keep_ms, most_entries, most_kept}
 --          counters: [[id, what, step_ms, most or -1, cards]]
---          payments: [[id, number of its shelf, [[number of the counter, subject, add, card]]]]
+--          payments: [[id, number of its shelf, [[number of the counter, subject, add, card]]]], where `add` 0 counts nothing
+--          and only asks; an id is a payment's, or that of a call of it
 --
 -- Keys: `PREFIX{counter}:{turn}`, a hash of subjects, each with what it came to in the steps of its window,
 -- "step:number step:number …" (of cards: "step:card …", each card once, the latest last). A subject stands in the turn in
@@ -45,11 +46,15 @@ local function held(counter, subject)
     return pairs_held, where
 end
 
+local function is_full(counter)
+    counter.entries = counter.entries or redis.call('HLEN', counter.key) + redis.call('HLEN', counter.key_before)
+    return counter.entries >= given.most_entries
+end
+
 -- Write what is held of the subject; false where it is a new name and the counter is full.
 local function write(counter, subject, pairs_held, where)
     if not where then
-        counter.entries = counter.entries or redis.call('HLEN', counter.key) + redis.call('HLEN', counter.key_before)
-        if counter.entries >= given.most_entries then
+        if is_full(counter) then
             return false
         end
         counter.entries = counter.entries + 1
@@ -76,6 +81,10 @@ local function number(counter, subject, add)
         total = total + tonumber(pair[2])
     end
     total = math.min(total, LARGEST)
+    if add == 0 then
+        -- A name that the full counter did not take may have been counted, had there been room.
+        return (where or not is_full(counter)) and total or FULL
+    end
     if counter.most >= 0 and total > counter.most then
         return total
     end

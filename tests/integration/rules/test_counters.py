@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +26,8 @@ COUNTERS = [
     counter("sum", window_ms=60, most=1000, id_="a5"),
     counter("cards", window_ms=600_000, cards=3, id_="a6"),
     counter("cards", window_ms=40, most=1, cards=2, id_="a7"),
+    counter("declines", window_ms=600_000, id_="a8"),
+    counter("declines", window_ms=40, id_="a9"),
 ]
 ENTRIES = 3
 
@@ -41,7 +43,7 @@ def asks() -> st.SearchStrategy[list[Ask]]:
         ask,
         st.sampled_from(COUNTERS),
         st.sampled_from([f"s{n}" for n in range(4)]),
-        st.sampled_from([1, 300, LARGEST]),
+        st.sampled_from([0, 1, 300, LARGEST]),
         st.sampled_from(["c1", "c2", "c3", "c4"]),
     )
     return st.lists(one, min_size=1, max_size=6, unique_by=lambda a: a.counter.id)
@@ -147,6 +149,46 @@ def test_eight_processes_at_once_are_answered_each_number_once(redis_url: str, m
     assert all(first == again for first, again in both)
     numbers = range(1, 201) if most is None else [*range(1, 21), *[21] * 180]
     assert sorted(first for first, _ in both) == list(numbers)
+
+
+def decline_and_ask(of: tuple[str, Sequence[str], int]) -> list[int]:
+    """Each of the payments' calls, declined and heard of twice, whoever else hears of it; and what a payment then hears."""
+    url, payment_ids, turn = of
+    declines, heard = counter("declines"), []
+    with Redis.from_url(url) as client:
+        counters = SharedCounters(client)
+        for payment_id in [*payment_ids[turn * 5 :], *payment_ids[: turn * 5]]:
+            calls = [Counting(payment_id, [ask(declines)], f"process.{number}") for number in (1, 2)]
+            counters.count(calls, 1000)
+            counters.count(calls, 1000)
+            heard += counters.count([Counting(new_id("pay"), [ask(declines, add=0)])], 1000)[0]
+    return heard
+
+
+def test_eight_processes_count_each_declined_call_once_whoever_hears_of_it_and_however_often(
+    redis: Redis, redis_url: str
+) -> None:
+    ids = [new_id("pay") for _ in range(40)]
+    with multiprocessing.get_context("fork").Pool(8) as processes:
+        heard = processes.map(decline_and_ask, [(redis_url, ids, turn) for turn in range(8)], chunksize=1)
+    assert all(2 <= first <= last == 80 for first, *_, last in heard)
+    asking = Counting(new_id("pay"), [ask(counter("declines"), add=0)])
+    assert SharedCounters(redis).count([asking, asking], 1000) == [[80], [80]]
+
+
+def test_asking_for_declines_takes_no_room_and_a_full_counter_knows_nothing_of_other_names(
+    redis: Redis,
+) -> None:
+    counters, declines = SharedCounters(redis), counter("declines")
+
+    def heard(subject: str, add: int, most_entries: int = 2) -> int:
+        of = [Counting(new_id("pay"), [ask(declines, subject, add)])]
+        return counters.count(of, most_entries)[0][0]
+
+    assert [heard(f"s{n}", 0) for n in range(5)] == [0] * 5
+    assert redis.keys(f"{PREFIX}c1:*") == []
+    assert [heard(f"s{n}", 1) for n in range(3)] == [1, 1, FULL]
+    assert [heard(f"s{n}", 0) for n in range(3)] == [1, 1, FULL]
 
 
 def test_a_counter_of_sums_stops_where_numbers_stop_being_exact(redis: Redis) -> None:

@@ -14,12 +14,14 @@ from support.rule_inputs import DISGUISE, a_rule, amount, rules, velocity
 from support.scripted_gateway import ScriptedGateway
 
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Approved
+from aegis_worker.domain.outcomes import Approved, Declined, Outcome
 from aegis_worker.domain.screening import screening_of
 from aegis_worker.domain.transitions import State
+from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
 from aegis_worker.pipeline.stage import Stage
+from aegis_worker.rules.config import checked_rules_document
 from aegis_worker.rules.counters import SharedCounters
 from aegis_worker.rules.fields import Asked
 from aegis_worker.rules.rule import RulesConfig
@@ -102,3 +104,37 @@ def test_where_redis_is_lost_nothing_is_sent_until_a_person_has_looked(database:
     said = screening_of(payment_of(database, payment_id))
     assert said is not None
     assert str(said.findings[0].failed).startswith("Redis gave no answer")
+
+
+def declining(request: GatewayRequest) -> Outcome:
+    return Declined("issuer_unavailable", "91", "no answer from the bank")
+
+
+def test_declines_are_counted_so_that_whoever_tries_cards_out_is_blocked(
+    database: Database, redis: Redis
+) -> None:
+    """Of each payment both gateways decline: two declines each, and the third payment hears of four."""
+    config = checked_rules_document({"card_testing": {"declines_per_ip": 3, "window": "1h"}})
+    states = []
+    for number in range(3):
+        payment_id = accept_one(database, f"key-{number}", payer={"ip": "203.0.113.7"}).payment.id
+        by_rules = Screener(lambda: config, SharedCounters(redis), DISGUISE)
+        gateways = [ScriptedGateway(name, declining) for name in ("a", "b")]
+        run(pipeline(database, *gateways, stage=Stage(rules=by_rules)), "payments")
+        error = payment_of(database, payment_id).last_error
+        assert error is not None
+        states.append((error["code"], len(attempts_of(database, payment_id))))
+    assert states == [("issuer_unavailable", 2), ("issuer_unavailable", 2), ("blocked", 0)]
+    other = accept_one(database, "other", payer={"ip": "203.0.113.8"}).payment.id
+    work(database, redis, config)
+    assert payment_of(database, other).state is State.SUCCESS
+
+
+def test_a_decline_is_written_where_redis_does_not_count_it(database: Database) -> None:
+    config = rules(a_rule(velocity("merchant.declines", 3), id="tried-out", on_redis_loss="open"))
+    payment_id = accept_one(database).payment.id
+    with short_waits("redis://127.0.0.1:1", 0.05) as nowhere:
+        by_rules = Screener(lambda: config, SharedCounters(nowhere), DISGUISE)
+        run(pipeline(database, ScriptedGateway("a", declining), stage=Stage(rules=by_rules)), "payments")
+    assert payment_of(database, payment_id).state is State.FAILURE
+    assert [attempt["status"] for attempt in attempts_of(database, payment_id)] == ["DECLINED"]

@@ -109,6 +109,16 @@ def test_pages_hold_each_payment_once_and_the_oldest_comes_first(
     assert simulated.actions[Action.BLOCK].amounts == {"USD": 5}
 
 
+def test_declines_of_the_past_count_for_the_payments_after_them(api: Api) -> None:
+    shop = api.merchant()
+    shop.accepted(amount=6, payer={"ip": "203.0.113.7"})
+    span = newest(api.database, since=datetime.now(UTC) - timedelta(days=1), limit=100)
+    config = rules(a_rule(velocity("ip.declines", 0), id="any"))
+    simulated = simulate_rules(api.database, span, config).simulation
+    # The four of the fixture were accepted before any of them was declined.
+    assert simulated.actions[Action.BLOCK].amounts == {"USD": 6}
+
+
 def test_a_wrong_draft_is_refused_with_pointers(api: Api) -> None:
     refused = api.operator().post("/v1/rules/simulate", json={"config": {"rules": [{}]}})
     assert refused.status_code == 422

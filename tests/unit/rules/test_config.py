@@ -65,9 +65,11 @@ conditions = [{ field = "colour", operator = "eq", value = 1 }]
         "amount, currency, payment_method, merchant_id, mode, capture_method, reference, off_session, customer_id, "
         "customer_country, card_network, card_last4, card_fingerprint, provider, email, email_domain, payer_ip, "
         "payer_country, shipping_country, countries_differ, hour, weekday, metadata.KEY, velocity.card.count, "
-        "velocity.card.sum, velocity.customer.count, velocity.customer.sum, velocity.customer.cards, "
-        "velocity.email.count, velocity.email.sum, velocity.email.cards, velocity.ip.count, velocity.ip.sum, "
-        "velocity.ip.cards, velocity.merchant.count, velocity.merchant.sum, velocity.merchant.cards",
+        "velocity.card.sum, velocity.card.declines, velocity.customer.count, velocity.customer.sum, "
+        "velocity.customer.cards, velocity.customer.declines, velocity.email.count, velocity.email.sum, "
+        "velocity.email.cards, velocity.email.declines, velocity.ip.count, velocity.ip.sum, velocity.ip.cards, "
+        "velocity.ip.declines, velocity.merchant.count, velocity.merchant.sum, velocity.merchant.cards, "
+        "velocity.merchant.declines",
         'DIR/rules.toml:11: rules[1] (id "large").id: rules[0] has this id already',
     ]
 
@@ -155,6 +157,36 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         'write "2001:db8::1"',
     ),
     (
+        {"rules": [a_rule({"field": "payer_ip", "operator": "in", "value": ["10.0.0.1/8"]})]},
+        "/rules/0/conditions/0/value/0",
+        'is compared in one form: write "10.0.0.0/8"',
+    ),
+    (
+        {"rules": [a_rule({"field": "payer_ip", "operator": "in", "value": ["10.0.0.0/33"]})]},
+        "/rules/0/conditions/0/value/0",
+        "must be a block of addresses",
+    ),
+    (
+        {"rules": [a_rule({"field": "payer_ip", "operator": "in", "value": ["::ffff:10.0.0.0/104"]})]},
+        "/rules/0/conditions/0/value/0",
+        "write it as a block of IPv4",
+    ),
+    (
+        {"rules": [a_rule({"field": "payer_ip", "operator": "eq", "value": "10.0.0.0/8"})]},
+        "/rules/0/conditions/0/value",
+        "must be an IPv4 or IPv6 address",
+    ),
+    (
+        {"rules": [a_rule({"field": "payer_ip", "operator": "eq", "value": "::ffff:10.0.0.1"})]},
+        "/rules/0/conditions/0/value",
+        'write "10.0.0.1"',
+    ),
+    (
+        {"rules": [a_rule(velocity("ip.declines", 1, refused_count=False))]},
+        "/rules/0/conditions/0/refused_count",
+        "not for declines",
+    ),
+    (
         {"rules": [a_rule({"field": "hour", "operator": "lt", "value": 24})]},
         "/rules/0/conditions/0/value",
         "from 0 to 23",
@@ -222,3 +254,21 @@ def test_a_document_that_is_written_is_read_as_the_same_rules() -> None:
     assert checked_rules_document(rules_document(config)) == config
     assert [rule.id for rule in config.on] == ["high_value.USD", "high_value.JPY", "a"]
     assert [rule.on_redis_loss for rule in config.on] == ["closed", "closed", "closed"]
+
+
+def test_a_bad_block_of_addresses_is_refused_with_file_line_and_reason(tmp_path: Path) -> None:
+    text = """
+[[rules]]
+id = "data-centres"
+action = "review"
+conditions = [
+    { field = "payer_ip", operator = "in", value = [
+        "203.0.113.0/24",
+        "198.51.100.7/24",
+    ] },
+]
+"""
+    assert refusal(tmp_path, text) == (
+        'DIR/rules.toml:8: rules[0] (id "data-centres").conditions[0].value[1]: '
+        'is compared in one form: write "198.51.100.0/24"'
+    )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.rule_inputs import DISGUISE, a_rule, amount, asked, rules, velocity
 
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.screening import Action, Finding
 from aegis_worker.ids import first_id_at
 from aegis_worker.matching.conditions import Condition
+from aegis_worker.rules.addresses import ADDRESS
 from aegis_worker.rules.fields import FIELDS, Asked
-from aegis_worker.rules.judge import Counted, asks_of, findings_of, met_so_far
+from aegis_worker.rules.judge import Counted, asks_of, asks_of_decline, findings_of, met_so_far
 from aegis_worker.rules.rule import RulesConfig
+from aegis_worker.rules.simulate import RulesSimulation
 from aegis_worker.rules.velocity import Ask
 
 
@@ -51,6 +56,7 @@ VAULTED = {
     "last4": "4242",
     "fingerprint": "fp_1",
 }
+AT_NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 AT_NINE_ON_MONDAY = first_id_at("pay", datetime(2026, 11, 23, 9, 59, tzinfo=UTC))
 
 
@@ -60,6 +66,10 @@ AT_NINE_ON_MONDAY = first_id_at("pay", datetime(2026, 11, 23, 9, 59, tzinfo=UTC)
         ("email", "eq", "asha@shop.example", True),
         ("email_domain", "in", ("shop.example",), True),
         ("payer_ip", "eq", "203.0.113.7", True),
+        ("payer_ip", "in", ("198.51.100.1", "203.0.113.0/29"), True),
+        ("payer_ip", "in", ("203.0.113.8/29", "2001:db8::/32", "203.0.113.6"), False),
+        ("payer_ip", "in", ("0.0.0.0/0",), True),
+        ("payer_ip", "in", ("::/0",), False),
         ("payer_country", "eq", "DE", True),
         ("shipping_country", "ne", "FR", False),
         ("countries_differ", "eq", True, True),
@@ -239,3 +249,70 @@ def test_country_mismatch_and_high_value_and_card_testing_are_rules_like_others(
         "rule card_testing.cards_per_ip",
         "rule card_testing.small_per_ip.USD",
     ]
+
+
+@pytest.mark.parametrize(
+    ("ip", "met"),
+    [
+        ("10.1.2.3", True),
+        ("10.255.255.255", True),
+        ("11.0.0.0", False),
+        ("::ffff:10.1.2.3", True),
+        ("2001:db8:1::9", True),
+        ("2001:db9::", False),
+        ("192.0.2.1", True),
+        ("192.0.2.2", False),
+    ],
+)
+def test_an_address_is_in_a_block_of_its_own_kind(ip: str, met: bool) -> None:
+    blocks = ("10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32")
+    assert Condition("payer_ip", "in", blocks, FIELDS).met_by(asked({"ip": ip})) is met
+
+
+@settings(max_examples=30)
+@given(st.ip_addresses(), st.lists(st.ip_addresses(), max_size=6), st.data())
+def test_an_address_is_in_blocks_as_the_standard_library_has_it(
+    address: IPv4Address | IPv6Address, others: list[IPv4Address | IPv6Address], data: st.DataObject
+) -> None:
+    near = [*others, address]
+    blocks = [
+        ip_network((one, data.draw(st.integers(0, one.max_prefixlen))), strict=False)
+        for one in data.draw(st.lists(st.sampled_from(near), min_size=1, max_size=6))
+    ]
+    is_in = ADDRESS.test("in", tuple(map(str, blocks)))
+    assert is_in(str(address)) is any(address in block for block in blocks)
+
+
+def test_a_payment_hears_of_the_declines_before_it_and_adds_none_by_being_screened() -> None:
+    config = rules(a_rule(amount("lt", 500), velocity("card.declines", 3), id="tried-out"))
+    small, large = asked(amount=Money(100, "USD")), asked(amount=Money(900, "USD"))
+    ((_, (screened,)),) = met_so_far(config, small, DISGUISE.asking(small))
+    (declined,) = asks_of_decline(config, small, DISGUISE.asking(small, declines=1))
+    assert (screened.add, declined.add) == (0, 1)
+    assert (screened.subject, screened.counter) == (declined.subject, declined.counter)
+    # What the rule is not about counts for nothing.
+    assert asks_of_decline(config, large, DISGUISE.asking(large, declines=1)) == []
+    counted = {value: Counted({screened.counter.id: value}) for value in (3, 4)}
+    met = met_so_far(config, small, DISGUISE.asking(small))
+    assert findings_of(config, met, counted[3]) == ()
+    (found,) = findings_of(config, met, counted[4])
+    assert found.reason == "amount lt 500; declines per card in 1h is 4"
+
+
+def test_of_rules_that_count_no_declines_none_is_told_of_them() -> None:
+    config = rules(
+        a_rule(velocity("card.count", 3), id="counts"),
+        a_rule(velocity("card.declines", 3), id="off", enabled=False),
+    )
+    assert config.counting_declines == ()
+
+
+def test_a_simulation_counts_a_decline_once_it_was_heard_of() -> None:
+    config = rules(a_rule(velocity("merchant.declines", 1), id="tried-out"))
+    simulation = RulesSimulation(config)
+    at = [int((AT_NINE + timedelta(minutes=minute)).timestamp() * 1000) for minute in range(6)]
+    for minute, declined in enumerate([[(at[0] + 5, "process.1"), (at[2] + 5, "process.2")], [], [], [], []]):
+        id_ = first_id_at("pay", AT_NINE + timedelta(minutes=minute))
+        simulation.add(asked(payment_id=id_), None, declined)
+    assert simulation.rules["rule tried-out"].payments == 2
+    assert simulation.actions[Action.BLOCK].payments == 2
