@@ -12,7 +12,7 @@ from celery.utils.log import get_multiprocessing_logger
 from kombu import Exchange, Queue
 
 from aegis_worker.errors import OperatorError, Retryable
-from aegis_worker.observability.logs import configure_logs, level_of, log_the_uncaught
+from aegis_worker.observability.logs import configure_logs, form_of, level_of, log_the_uncaught
 from aegis_worker.store_urls import broker_url
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ def _setup_logs(**_: Any) -> None:
     # Because this signal has a receiver, Celery leaves logging, standard output and standard error alone. Otherwise it
     # would replace the latter two by objects that drop a line which is written while another line is being written. Our
     # own log handler writes just such lines, so all logs would be lost.
-    configure_logs(level_of(os.environ))
+    configure_logs(level_of(os.environ), form_of(os.environ))
     log_the_uncaught()
     # The process pool reports children that died to this logger, which by default passes nothing on.
     get_multiprocessing_logger().propagate = True

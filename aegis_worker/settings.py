@@ -14,6 +14,8 @@ from typing import Literal, cast
 from environs import Env, EnvError
 
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.observation_settings import VARIABLES as OBSERVATION_VARIABLES
+from aegis_worker.observation_settings import ObservationSettings, load_observation_settings
 from aegis_worker.pem_files import trusted
 from aegis_worker.sealing.keys import SealingKey, sealing_keys
 from aegis_worker.store_urls import checked_database_url, checked_redis_url
@@ -113,6 +115,7 @@ class Settings:
     secret: str = field(repr=False)
     sealing_keys: tuple[SealingKey, ...] = field(repr=False)
     vault: VaultSettings | None
+    observation: ObservationSettings
     environment: str
     config_dir: Path
     log_level: str
@@ -170,6 +173,7 @@ def load_settings() -> Settings:
             database_url=database_url,
             redis_url=redis_url,
             vault=load_vault_settings(os.environ, database_url=database_url, redis_url=redis_url),
+            observation=load_observation_settings(os.environ),
             secret=env.str("AEGIS_SECRET"),
             sealing_keys=sealing_keys(env.str("AEGIS_SEALING_KEYS", ""), env.str("AEGIS_SECRET")),
             environment=env.str("AEGIS_ENV", "development"),
@@ -266,8 +270,19 @@ def unknown_variables(environ: Mapping[str, str], also_known: Collection[str] = 
 
     `also_known`: those that gateways.toml names. Their values are not looked at.
     """
-    ours = {one.name.upper() for one in fields(Settings)} - {"ENVIRONMENT", "VAULT", *_WITHOUT_PREFIX}
-    known = _OTHER_VARIABLES | VAULT_VARIABLES | {f"AEGIS_{name}" for name in ours} | set(also_known)
+    ours = {one.name.upper() for one in fields(Settings)} - {
+        "ENVIRONMENT",
+        "VAULT",
+        "OBSERVATION",
+        *_WITHOUT_PREFIX,
+    }
+    known = (
+        _OTHER_VARIABLES
+        | VAULT_VARIABLES
+        | OBSERVATION_VARIABLES
+        | {f"AEGIS_{name}" for name in ours}
+        | set(also_known)
+    )
     lines = []
     for name in sorted(name for name in environ if name.upper().startswith("AEGIS_") and name not in known):
         bare = name.upper().removeprefix("AEGIS_")

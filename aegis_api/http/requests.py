@@ -17,6 +17,7 @@ from aegis_worker import strict_json
 from aegis_worker.domain.card_pointers import may_hold_one, pointers_to
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import REQUEST, new_id
+from aegis_worker.observability.telling import TELLING
 
 from . import framing
 from .parts import asked, parts
@@ -186,7 +187,8 @@ def number_requests(app: Flask) -> None:
 def _log(response: Response) -> None:
     # A line in the log costs a tenth of accepting a payment, so an ordinary request is logged at DEBUG only.
     duration_s = time.perf_counter() - g.started
-    level = logging.INFO if response.status_code >= 400 or duration_s >= _SLOW_S else logging.DEBUG
+    is_worth_it = response.status_code >= 400 or duration_s >= _SLOW_S
+    level = logging.INFO if is_worth_it or TELLING.wants("request", g.request_id) else logging.DEBUG
     if _logger.isEnabledFor(level):
         log.log(
             level,

@@ -174,7 +174,7 @@ def _loop(parts: Worker, rota: Rota, stop: threading.Event, interval_s: float, a
         if not report.is_idle:
             worked = {name: done for name, done in report.done.items() if done.get("claimed")}
             if worked:
-                log.info("pass", **worked)
+                log.info("pass", work=worked)
             if as_json:
                 print_json(asdict(report), one_line=True)
         if report.failed:

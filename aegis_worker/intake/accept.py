@@ -23,6 +23,7 @@ from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.network_ids import agreed_under
 
 from .command import Accepted, PaymentCommand, born, in_time, referring, refers_to, told_before
+from .telling import tell_of_accepted
 from .together import Together
 from .writing import Patience, Writing
 
@@ -102,6 +103,7 @@ class Intake:
         if refused:
             by_id = {**by_id, **self._told_refused(refused)}
         told = [by_id[one.payment.id] for one in asked]
+        tell_of_accepted(asked, told)
         if not any(isinstance(each, Accepted) for each in told):
             for each in told:
                 if isinstance(each, DatabaseUnavailable):

@@ -30,6 +30,7 @@ from aegis_worker.errors import (
     TooManyWaiting,
 )
 from aegis_worker.ids import PREFIX_OF, new_id
+from aegis_worker.observability.telling import TELLING
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ordering_rows import (
     LockedPayment,
@@ -94,6 +95,7 @@ def order(database: Database, command: OrderCommand, able: Callable[[str], Able 
     ordered = database.run(partial(_order, command=command, able=able, new=new))
     if not ordered.replayed:
         crash_point(_COMMITTED[command.kind])
+    _tell_of(command, ordered)
     return ordered
 
 
@@ -199,3 +201,14 @@ def _new_order(
             f"at most {MOST_WAITING} captures and refunds of a payment wait, and {MOST_ORDERED} are made in all"
         )
     return Order(command.kind, new, so_far.ordered + 1, minor, final, command.forced)
+
+
+def _tell_of(command: OrderCommand, ordered: Ordered) -> None:
+    if TELLING.wants("replay" if ordered.replayed else "transition", command.payment_id):
+        TELLING.tell(
+            "request replayed" if ordered.replayed else "order accepted",
+            command.trail,
+            payment_id=command.payment_id,
+            job_id=ordered.job_id,
+            operation=command.kind.value,
+        )

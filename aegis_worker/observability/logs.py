@@ -7,10 +7,13 @@ import sys
 import threading
 from collections.abc import Mapping, MutableMapping
 from types import TracebackType
-from typing import Any
+from typing import Any, cast, get_args
 
 import structlog
 
+from aegis_worker.observation_settings import LogFormat
+
+from .fields import listed
 from .redaction import redact, redact_text
 
 _logger = logging.getLogger(__name__)
@@ -28,8 +31,11 @@ _CHATTY = (
 )
 
 
-def configure_logs(level: str) -> None:
-    """Send structlog, the standard library's logging and Python's warnings to standard error, redacted."""
+def configure_logs(level: str, form: LogFormat = "auto") -> None:
+    """Send structlog, the standard library's logging and Python's warnings to standard error, redacted.
+
+    `form`: `auto` is readable on a terminal, and JSON elsewhere.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -42,9 +48,10 @@ def configure_logs(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    is_terminal = sys.stderr.isatty()
     render: Any = (
-        structlog.dev.ConsoleRenderer()
-        if sys.stderr.isatty()
+        structlog.dev.ConsoleRenderer(colors=is_terminal)
+        if form == "pretty" or (form == "auto" and is_terminal)
         else structlog.processors.JSONRenderer(default=_in_words)
     )
     formatter = structlog.stdlib.ProcessorFormatter(
@@ -52,6 +59,7 @@ def configure_logs(level: str) -> None:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            listed,
             _redacted,
             render,
         ],
@@ -64,6 +72,12 @@ def configure_logs(level: str) -> None:
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(True)
+
+
+def form_of(environ: Mapping[str, str]) -> LogFormat:
+    """AEGIS_LOG_FORMAT, or `auto` where it names no form. For use before the settings are read, which may refuse it."""
+    wanted = environ.get("AEGIS_LOG_FORMAT", "auto")
+    return cast("LogFormat", wanted) if wanted in get_args(LogFormat) else "auto"
 
 
 def level_of(environ: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from aegis_worker.hooks import GatewayFacts
 from aegis_worker.rules.fields import Asked
 from aegis_worker.rules.screen import DeclinedCall
 
+from . import watching
 from .advance import advance, send_until_s
 from .cards import decline_in, settled_cards
 from .held import (
@@ -226,6 +227,9 @@ class Effects:
             self._parts.hint("payments")
         if cards := settled_cards(change for change in changes if change.job_id in written.held):
             self._parts.settle_cards(cards)
+        watching.written(
+            (held, write.change) for held, write in writes if write.change.job_id in written.held
+        )
         self._window.hand.lost(written.lost)
         self._window.hand.done(
             written.refused

@@ -8,6 +8,7 @@ from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point
 from aegis_worker.domain.screening import Screening
 
+from . import watching
 from .advance import advance
 from .held import Advanced, Answered, Event, Held, HooksAnswered, Screened
 from .parts import PipelineParts
@@ -21,6 +22,9 @@ def taken_up(
 ) -> list[Advanced]:
     """What becomes of the jobs, and what is to be done next. Payments that were screened are routed together."""
     routes = _routes(parts, [(held, said) for held, said in told if isinstance(said, Screening)])
+    for held, said in told:
+        if isinstance(said, Answer):
+            watching.heard(held, said)
     now_s = clock_s()
     return [
         advance(held, _event(parts, said, routes.get(id(held)), now_s), parts.policy) for held, said in told

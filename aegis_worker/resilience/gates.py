@@ -20,6 +20,7 @@ import structlog
 from redis import Redis, RedisError
 
 from aegis_worker.domain.breakers import BreakerState
+from aegis_worker.observability.telling import TELLING
 
 from .breaker import Draw
 from .breaker_replies import Seen, refusal
@@ -214,6 +215,8 @@ class SharedGates:
                 before = self._seen.get((gateway, one.operation))
                 if before is None or before[0].epoch != one.epoch:
                     self._looked = None
+                    if before is not None:
+                        _tell_of(gateway, one)
                 self._seen[gateway, one.operation] = one, at_ms
 
     def _own(self) -> LocalBreakers:
@@ -239,3 +242,15 @@ class SharedGates:
             return None
         self._local = None
         return told
+
+
+def _tell_of(gateway: str, seen: Seen) -> None:
+    """Each process tells of a change when it sees it."""
+    if TELLING.wants("breaker", gateway):
+        TELLING.tell(
+            "breaker moved",
+            gateway=gateway,
+            operation=seen.operation,
+            state=seen.state.value,
+            retry_in_s=seen.retry_in_ms / 1000 if seen.retry_in_ms else None,
+        )

@@ -43,7 +43,7 @@ def check_installation(*, for_worker: bool = False) -> Settings:
         refuse_unfit_vault(worker.vault, worker.redis)
         worker.close()
     if unread := unread_variables(settings):
-        configure_logs(settings.log_level)
+        configure_logs(settings.log_level, settings.observation.log_format)
         for line in unread:
             log.warning(line)
     return settings

@@ -5,12 +5,14 @@ from __future__ import annotations
 from aegis_worker.crash_points import arm
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs, log_the_uncaught
+from aegis_worker.observability.telling import TELLING
 from aegis_worker.settings import Settings
 
 
 def observed(settings: Settings) -> Settings:
     """Set up logs, error reports and crash points of this process; returns the settings."""
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.observation.log_format)
+    TELLING.configure(settings.observation)
     log_the_uncaught()
     configure_error_reports(settings.sentry_dsn, settings.environment)
     arm(settings.environment)

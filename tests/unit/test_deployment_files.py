@@ -26,6 +26,7 @@ from aegis_api.http.waiting import LONGEST_WAIT_S
 from aegis_api.server.settings import HEAD_WITHIN_S, STOP_WITHIN_S
 from aegis_worker import __version__
 from aegis_worker.cli import cli
+from aegis_worker.observation_settings import VARIABLES as OBSERVATION_VARIABLES
 from aegis_worker.settings import load_settings
 from aegis_worker.vault_settings import VARIABLES as VAULT_VARIABLES
 
@@ -177,8 +178,9 @@ def test_the_example_explains_every_variable_that_is_read_and_no_other() -> None
         ]
         for name in re.findall(r"AEGIS_[A-Z_]+", path.read_text())
     }
-    assert _read_by_settings() | VAULT_VARIABLES | gateways <= explained
-    assert explained <= _read_by_settings() | VAULT_VARIABLES | gateways | read_elsewhere
+    read = _read_by_settings() | VAULT_VARIABLES | OBSERVATION_VARIABLES | gateways
+    assert read <= explained
+    assert explained <= read | read_elsewhere
 
 
 def test_the_defaults_that_the_example_shows_are_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +191,7 @@ def test_the_defaults_that_the_example_shows_are_the_defaults(monkeypatch: pytes
         if not hidden:
             monkeypatch.setenv(name, value)
     defaults = load_settings()
-    for name in _read_by_settings() - {"AEGIS_CONFIG_DIR"}:
+    for name in (_read_by_settings() | OBSERVATION_VARIABLES) - {"AEGIS_CONFIG_DIR"}:
         monkeypatch.setenv(name, shown[name][1])
     assert load_settings() == defaults
 

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.observability.telling import trail_fields
 from aegis_worker.persistence import delivery_rows, endpoint_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.delivery_rows import Settlement
@@ -244,6 +245,7 @@ class _Run:
             delivery = item.settlement.delivery
             log.warning(
                 "webhook given up",
+                **trail_fields(delivery.trail),
                 event_id=delivery.event.id,
                 endpoint_id=delivery.endpoint_id,
                 error=item.verdict.error,

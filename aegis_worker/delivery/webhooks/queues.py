@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from aegis_worker.clock import clock_s
+from aegis_worker.observability.telling import TELLING
 from aegis_worker.persistence.delivery_rows import ClaimedDelivery, Settlement
 from aegis_worker.settings import Settings
 
@@ -87,7 +88,24 @@ class Poster:
             "error": verdict.error,
             "duration_ms": round(took_s * 1000),
         }
+        _tell_of(delivery, answer, verdict, took_s)
         return Posted(Settlement(delivery, verdict.status, verdict.delay_s, entry), verdict)
+
+
+def _tell_of(delivery: ClaimedDelivery, answer: Answer, verdict: Verdict, took_s: float) -> None:
+    event = delivery.event
+    if TELLING.wants("webhook", event.payment_id):
+        TELLING.tell(
+            "webhook posted",
+            delivery.trail,
+            payment_id=event.payment_id,
+            event_id=event.id,
+            endpoint_id=delivery.endpoint_id,
+            kind=event.type.wire,
+            outcome=verdict.status,
+            status=answer.status if isinstance(answer, Answered) else None,
+            duration_ms=round(took_s * 1000, 1),
+        )
 
 
 class SeriesInFlight:

@@ -16,6 +16,17 @@ configure_logs("INFO")
 log_the_uncaught()
 """
 _CARD = "4242424242424242"
+# Root, Celery's, the server's and ours.
+_LOGGERS = (
+    "",
+    "celery",
+    "celery.task",
+    "celery.worker.consumer",
+    "kombu.connection",
+    "_granian",
+    "granian.access",
+    "aegis",
+)
 
 
 def written_by(program: str, *, exit_code: int = 0) -> list[dict[str, Any]]:
@@ -43,6 +54,37 @@ def test_whatever_is_logged_is_one_json_line_without_the_card_number(program: st
     assert event["level"] == level
     assert "[hidden]" in str(event)
     assert _CARD not in str(event)
+
+
+def test_no_secret_is_in_what_any_logger_writes() -> None:
+    secrets = {
+        "card": _CARD,
+        "code": "cvv: 737",
+        "key": "aegis_live_" + "k" * 40,
+        "operators": "aegis_ops_" + "o" * 40,
+        "webhooks": "whsec_" + "w" * 40,
+        "store": "redis://:hunter2@127.0.0.1/0",
+    }
+    written = written_by(f"""
+import structlog
+for name in {_LOGGERS!r}:
+    for secret in {list(secrets.values())!r}:
+        logging.getLogger(name).error("seen %s", secret)
+        structlog.get_logger(name).error("seen", error=secret, why={{"authorization": secret}}, password="hunter2")
+""")
+    assert len(written) == 2 * len(_LOGGERS) * len(secrets)
+    for line in written:
+        del line["timestamp"]  # whose digits may be anything
+        assert "[hidden]" in str(line)
+        for secret in (_CARD, "737", "k" * 10, "o" * 10, "w" * 10, "hunter2"):
+            assert secret not in str(line)
+
+
+def test_a_form_can_be_chosen() -> None:
+    program = "configure_logs('INFO', 'pretty')\nlogging.getLogger('a').warning('seen')"
+    ran = subprocess.run([sys.executable, "-c", _BEGIN + program], capture_output=True, text=True, timeout=60)
+    assert "[warning" in ran.stderr
+    assert not ran.stderr.startswith("{")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""What a worker's run tells of its work: what came of calls to gateways, and where payments went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aegis_worker.domain.changes import Change
+from aegis_worker.domain.jobs import ClaimedJob
+from aegis_worker.domain.outcomes import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotFound,
+    NotSent,
+    Pending,
+    Unknown,
+)
+from aegis_worker.domain.payment import Event
+from aegis_worker.domain.transitions import LEADS_TO, EventType
+from aegis_worker.observability.telling import TELLING
+
+from .held import Held
+from .work import Answer
+
+_OUTCOMES: dict[type, str] = {
+    Approved: "approved",
+    Declined: "declined",
+    ActionRequired: "action_required",
+    Pending: "pending",
+    NotSent: "not_sent",
+    Unknown: "unknown",
+    NotFound: "not_found",
+}
+
+
+def outcome_of(answer: Answer) -> str:
+    """How the call ended, in a word."""
+    return _OUTCOMES[type(answer.outcome)]
+
+
+def heard(held: Held, answer: Answer) -> None:
+    """A call to a gateway is over."""
+    work = held.work
+    if not TELLING.wants("attempt", work.payment.id):
+        return
+    subject, outcome = work.subject, answer.outcome
+    TELLING.tell(
+        "gateway answered",
+        work.job.trail,
+        payment_id=work.payment.id,
+        job_id=work.job.id,
+        attempt=subject.number,
+        gateway=subject.gateway,
+        operation=subject.operation.value,
+        call="look_up" if answer.looked_up else "send",
+        outcome=outcome_of(answer),
+        why=outcome.kind.value if isinstance(outcome, NotSent | Unknown) else None,
+        duration_ms=round(answer.latency_ms, 1),
+    )
+
+
+def written(changes: Iterable[tuple[Held, Change]]) -> None:
+    """These changes stand."""
+    for held, change in changes:
+        job = held.work.job
+        for event in change.events:
+            _tell_event(job, change, event)
+        if change.answered is not None and change.answered.sent_again:
+            _tell_retry(job, change)
+
+
+def _tell_event(job: ClaimedJob, change: Change, event: Event) -> None:
+    is_retry = event.type is EventType.RETRY_ATTEMPTED
+    if not TELLING.wants("retry" if is_retry else "transition", change.payment.id):
+        return
+    opened = change.opened
+    TELLING.tell(
+        "payment tried again" if is_retry else "payment event",
+        job.trail,
+        payment_id=change.payment.id,
+        job_id=job.id,
+        attempt=None if opened is None else opened.number,
+        gateway=change.payment.gateway if opened is None else opened.gateway,
+        operation=job.operation,
+        kind=event.type.wire,
+        state=LEADS_TO.get(event.type, change.payment.state).value,
+    )
+
+
+def _tell_retry(job: ClaimedJob, change: Change) -> None:
+    again = change.answered
+    if again is None or not TELLING.wants("retry", change.payment.id):
+        return
+    TELLING.tell(
+        "call sent again",
+        job.trail,
+        payment_id=change.payment.id,
+        job_id=job.id,
+        attempt=again.number,
+        gateway=again.gateway,
+        operation=again.operation.value,
+    )
