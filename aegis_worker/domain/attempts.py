@@ -67,6 +67,8 @@ class StoredOutcome(Struct, frozen=True):
     - the payer has to act: the type of the `action`; the rest of it lets whoever has it act as the payer. It stays when the
       step goes on: the payer has had it, and may act on it as long as the gateway lets anybody.
     - declined: `code`, `category`, `advised_action`, `gateway`, `gateway_code`, `message`, as `domain.declines` has them.
+    - approved, and another charge may stand beside it under the same reference: `twin`, why, in words, until a look-up has
+      shown whether it does or a person is asked.
     - hooks were asked about it: `wishes`, what they asked for and what came of that; kept by later answers, too.
     - a person decided: `decided_by`, and how far gateways confirmed it, `checked`.
     - `injected`: what was injected into its calls on purpose, in words. It stays, whatever came of the attempt since.
@@ -93,6 +95,7 @@ class StoredOutcome(Struct, frozen=True):
     decided_by: str | None = None
     checked: str | None = None
     injected: str | None = None
+    twin: str | None = None
     wishes: tuple[Wish, ...] = ()
     unread: tuple[tuple[str, Any], ...] = ()
 
@@ -171,6 +174,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "decided_by": str,
     "checked": str,
     "injected": str,
+    "twin": str,
 }
 _WORDS: dict[str, dict[str, StrEnum]] = {
     "kind": {word.value: word for word in NotSentKind},

@@ -97,6 +97,20 @@ class AnswerAttempt(Struct, frozen=True):
     recheck_in_s: float | None = None
 
 
+class FoundCharge(Struct, frozen=True):
+    """A charge that its gateway showed under the reference of another one: written as an attempt of its own, so that it is
+    asked about and given back as every charge too many. `number`: of the hop that it stands for.
+    """
+
+    number: int
+    gateway: str
+    gateway_ref: str
+    gateway_key: str
+    request_hash: str
+    outcome: StoredOutcome
+    account: str | None = None
+
+
 class Change(Struct, frozen=True):
     """Everything that one step of one job changes. `payment` is the payment after `events`.
 
@@ -120,6 +134,8 @@ class Change(Struct, frozen=True):
     hands_on: bool = False
     beside: AnswerAttempt | None = None
     confirm_seen: int | None = None
+    # What else the gateway showed under the reference that was asked about.
+    found: Sequence[FoundCharge] = ()
     # Written with the job, so that this change is known again where only the answer to its COMMIT was lost.
     number: int = field(default_factory=lambda: random.getrandbits(63))
 

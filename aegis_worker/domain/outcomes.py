@@ -75,6 +75,16 @@ class Movement(Struct, frozen=True):
     code: str = ""
 
 
+class Twin(Struct, frozen=True):
+    """Another charge under the same reference of ours, by the gateway's id of it: a call was repeated when its key was
+    forgotten. `pending`: the gateway or its payer has yet to decide.
+    """
+
+    gateway_ref: str
+    captured: bool = True
+    pending: bool = False
+
+
 class Approved(Struct, frozen=True):
     """The gateway did what was asked. `captured` is False where funds are only held (manual capture).
 
@@ -84,7 +94,8 @@ class Approved(Struct, frozen=True):
     not asked to. `still_held`: whether more of the funds may be captured; None where it does not say.
     `capture_before`: when a hold ends by itself (aware), as the gateway says it. `disputed`: it shows that the payer's bank
     questions the charge, or did. `network_transaction_id`: the card network's own id of the charge, to which a later one
-    without the payer refers at any gateway; None where the gateway does not say.
+    without the payer refers at any gateway; None where the gateway does not say. `twins`: of a charge that was looked up,
+    what else stands, or may yet, under the same reference.
     """
 
     gateway_ref: str
@@ -97,6 +108,7 @@ class Approved(Struct, frozen=True):
     capture_before: datetime | None = None
     disputed: bool = False
     network_transaction_id: str | None = None
+    twins: tuple[Twin, ...] = ()
 
     @property
     def given_back(self) -> bool:
@@ -107,7 +119,7 @@ class Approved(Struct, frozen=True):
 class Declined(Struct, frozen=True):
     """The gateway refused, definitely: no money moved. `code` is one of `domain.declines.DECLINES`.
 
-    `released`: it was cancelled at the gateway, which released what it held of the funds.
+    `released`: it was cancelled at the gateway, which released what it held of the funds. `twins`: as `Approved` has them.
     """
 
     code: str
@@ -115,6 +127,7 @@ class Declined(Struct, frozen=True):
     message: str = ""
     gateway_ref: str | None = None
     released: bool = False
+    twins: tuple[Twin, ...] = ()
 
     def __post_init__(self) -> None:
         if self.code not in DECLINES:

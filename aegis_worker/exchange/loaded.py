@@ -12,9 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import replace as with_fields
+
 from aegis_worker.domain.disputes import DisputeLookup
 from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome, Unknown
+from aegis_worker.domain.twins import beside
 from aegis_worker.errors import InvalidWebhook
 from aegis_worker.gateways.base import Adapter, GatewayEvent, PaymentGateway, SignsWithCertificates
 from aegis_worker.gateways.config import GatewayConfig
@@ -97,7 +100,15 @@ class LoadedGateway:
         """
         by_id = query.gateway_ref is not None
         look_up = self._adapter.get_status if by_id else self._adapter.find_by_reference
+        if by_id and query.twins and self.capabilities.shows_twins:
+            look_up = self._with_twins
         self._make(look_up, query, lambda said: done(_found(said)), notes=self._notes(note))
+
+    def _with_twins(self, query: StatusQuery) -> Flow[Lookup]:
+        """By the id, and then whatever else carries our reference."""
+        said = yield from self._adapter.get_status(query)
+        by_reference = with_fields(query, gateway_ref=None, movements=False)
+        return beside(said, (yield from self._adapter.find_by_reference(by_reference)))
 
     def ask_and_wait(self, query: StatusQuery) -> Lookup:
         """Look up, and wait for the answer."""

@@ -127,6 +127,6 @@ def _have_asked(connection: Connection, followed: Followed, matched: Matched) ->
     elif is_about_a_charge_given_up(matched) and matched.number is not None:
         # The payment's job asks only about the charge that it works on, or, as the rest of a cancel, about none. A charge
         # that was given up needs a recheck.
-        recheck_now(connection, [(matched.payment_id, matched.number)])
+        recheck_now(connection, [(matched.payment_id, matched.number, None)])
     ask_now(connection, matched.payment_id)
     return followed

@@ -50,7 +50,9 @@ class Capabilities:
 
     What it can be asked (design D14): `look_ups`: about which operations. What became of any other, and how disputes stand,
     it tells by its events alone, which its adapter reads (`kit.flows.recalled`); such a call is repeated under its key.
-    `moves_money`: which operations may move money. Doubt about any other blocks nothing.
+    `moves_money`: which operations may move money. Doubt about any other blocks nothing. `shows_twins`: a look-up by our
+    reference shows every charge that carries it (`Approved.twins`), each by the id that a look-up by id knows it by. Where
+    neither that is so nor a charge is made of something that is charged once, a person looks for a second one.
 
     What a payer can do there without us (design D16): `closes`: what waits for its payer, or was begun and not charged, can
     be cancelled, by `Adapter.close`; without it a payer's doing must move nothing until we capture it. `reopens`: after a
@@ -89,12 +91,18 @@ class Capabilities:
     look_ups: frozenset[Operation] = frozenset(Operation)
     refunds_when_settled: bool = False
     voids_what_is_not_settled: bool = False
+    shows_twins: bool = False
     moves_money: frozenset[Operation] = frozenset(Operation) - {Operation.INITIATE, Operation.AUTHENTICATE}
 
     @property
     def tells_by_events_alone(self) -> bool:
         """Whether of some operations nothing is known but what the gateway's events tell, which are evidence then."""
         return not self.look_ups >= frozenset(Operation)
+
+    @property
+    def charges_what_it_made(self) -> bool:
+        """Whether an earlier step makes what is charged (an intent, an order), which is charged once."""
+        return not charges(self.steps[0])
 
     def takes(self, amount: Money) -> bool:
         """Whether the gateway can write the amount exactly."""

@@ -118,7 +118,8 @@ class StatusQuery(Struct, frozen=True):
     what we asked the gateway to move; an answer that shows other money is `Unknown` of kind MISMATCH (design D18).
     Of a capture, void or refund `gateway_ref` is the charge's, and `own_ref` what the gateway called the operation itself,
     where it told us. `movements`: of a charge, also what was done with it since (`Approved.movements`). `capture`: of a
-    charge, whether it was to take the money at once; some gateways don't show that.
+    charge, whether it was to take the money at once; some gateways don't show that. `twins`: of a charge that is looked up
+    by the gateway's id, also what else carries our reference (`Approved.twins`).
     """
 
     operation: Operation
@@ -128,6 +129,7 @@ class StatusQuery(Struct, frozen=True):
     own_ref: str | None = None
     movements: bool = False
     capture: bool = True
+    twins: bool = False
 
     @property
     def expected(self) -> Expected:

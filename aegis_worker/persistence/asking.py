@@ -83,15 +83,27 @@ def sync_now(connection: Connection, payment_id: str) -> bool:
     )
 
 
+# A charge that stands, and was heard of under another reference as well, may have a twin. What it was heard of as is kept,
+# because some gateways can't be asked for it.
 _RECHECK_NOW = """
-UPDATE attempts a SET recheck_at = clock_timestamp()
-FROM json_to_recordset(%(charges)s::json) AS c(payment_id text, number int)
+UPDATE attempts a
+SET recheck_at = clock_timestamp(), rechecks = CASE WHEN a.status = 'APPROVED' THEN 0 ELSE a.rechecks END,
+    outcome = CASE WHEN a.status = 'APPROVED'
+        THEN coalesce(a.outcome, '{}')
+            || jsonb_build_object('twin', 'its gateway has told of it as ' || c.gateway_ref || ' too')
+        ELSE a.outcome END
+FROM json_to_recordset(%(charges)s::json) AS c(payment_id text, number int, gateway_ref text)
 WHERE a.payment_id = c.payment_id AND a.number = c.number AND a.operation = 'process'
-  AND a.status IN ('DECLINED', 'NOT_SENT')
+  AND (a.status IN ('DECLINED', 'NOT_SENT') OR (a.status = 'APPROVED' AND a.gateway_ref <> c.gateway_ref))
 """
 
 
-def recheck_now(connection: Connection, charges: Sequence[tuple[str, int]]) -> None:
-    """Have gateways asked soon about those of the charges (payment, number) that were given up as refused or absent."""
-    rows = [{"payment_id": payment_id, "number": number} for payment_id, number in charges]
+def recheck_now(connection: Connection, charges: Sequence[tuple[str, int, str | None]]) -> None:
+    """Have gateways asked soon about those of the charges (payment, number, reference) that were given up as refused or
+    absent, and about those that stand under another reference than this one.
+    """
+    rows = [
+        {"payment_id": payment_id, "number": number, "gateway_ref": gateway_ref}
+        for payment_id, number, gateway_ref in charges
+    ]
     connection.exec_driver_sql(_RECHECK_NOW, {"charges": json.dumps(rows)})

@@ -78,7 +78,7 @@ class PostgresJobs:
         """See `claims.excuse`."""
         self._database.run(lambda connection: excuse(connection, jobs))
 
-    def recheck_now(self, charges: Sequence[tuple[str, int]]) -> None:
+    def recheck_now(self, charges: Sequence[tuple[str, int, str | None]]) -> None:
         """See `asking.recheck_now`."""
         self._database.run(lambda connection: recheck_now(connection, charges))
 

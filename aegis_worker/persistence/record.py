@@ -32,6 +32,24 @@ _RECORD = Prepared("record", text_of("record"), "json, int", before=BY_KEY)
 
 _ENCODER = Encoder()
 
+# Charges that a gateway showed beside the one that was asked about. Writing it again is safe.
+_FOUND = """
+WITH found AS (
+    INSERT INTO attempts (payment_id, operation, number, gateway, account, gateway_key, request_hash, status, gateway_ref,
+        outcome, decision, lease_epoch, answered_at)
+    SELECT n.payment_id, 'process', n.number, n.gateway, n.account, n.gateway_key, n.request_hash, 'APPROVED',
+        n.gateway_ref, n.outcome, '{"because": "its gateway showed it under the reference of another charge"}',
+        n.lease_epoch, clock_timestamp()
+    FROM json_to_recordset(%(rows)s::json) AS n(payment_id text, number int, gateway text, account text, gateway_key text,
+        request_hash text, gateway_ref text, outcome jsonb, lease_epoch int)
+    ON CONFLICT DO NOTHING
+    RETURNING payment_id, gateway, gateway_ref
+)
+INSERT INTO gateway_references AS r (gateway, gateway_ref, payment_id)
+SELECT gateway, gateway_ref, payment_id FROM found
+ON CONFLICT (gateway, gateway_ref) DO UPDATE SET payment_id = NULL WHERE r.payment_id <> excluded.payment_id
+"""
+
 # A separate statement, because it has to see what another transaction committed while the one above waited for its rows.
 # The lease begins anew, as it does for a change that is written now.
 _WRITTEN_BEFORE = """
@@ -122,12 +140,34 @@ def record(connection: Connection, changes: Sequence[Change], *, lease_s: float)
     missing = [change for change in changes if change.job_id not in written]
     if missing:
         written |= _written_before(connection, missing, lease_s)
+    found = [change for change in changes if change.found and change.job_id in written]
+    if found:
+        _write_found(connection, found)
     of_orders = [change for change in changes if change.entities or change.hands_on]
     if of_orders:
         standing = [change for change in of_orders if change.job_id in written]
         write_entities(connection, standing)
         open_next(connection, standing)
     return written
+
+
+def _write_found(connection: Connection, changes: Sequence[Change]) -> None:
+    rows = [
+        {
+            **asdict(one),
+            "outcome": one.outcome.to_json(),
+            "payment_id": change.payment.id,
+            "lease_epoch": change.lease_epoch,
+        }
+        for change in changes
+        for one in change.found
+    ]
+    try:
+        connection.exec_driver_sql(_FOUND, {"rows": json.dumps(rows)})
+    except DBAPIError as error:
+        if _is_of_references(error):
+            raise ReferenceTaken([change.payment.id for change in changes]) from error
+        raise
 
 
 def _is_of_references(error: DBAPIError) -> bool:

@@ -49,7 +49,7 @@ from .operations import next_step, room_of, settle
 from .operations.asking import heeded_before, is_asked_before, is_asked_on_error, is_to_be_screened
 from .operations.charge.wishes import heeded_on_error
 from .operations.room import Decided
-from .work import Ask, Policy, Rest, Send, SendAgain, Work
+from .work import Answer, Ask, Policy, Rest, Send, SendAgain, Work
 
 
 def advance(held: Held, event: Event, policy: Policy) -> Advanced:
@@ -90,13 +90,17 @@ def _answered(held: Held, event: Answered, policy: Policy) -> Advanced:
     # Settle the answer to a call even after the lease: nobody else heard it, and the fence refuses what is too late. A
     # look-up that is late is dropped, because the next worker makes it again.
     if event.now_s > work.held_until_s and answer.looked_up:
-        heard_of = (TellOfCharge(work.subject.number),) if isinstance(answer.outcome, Approved) else ()
-        return held, (*said, Drop(), *heard_of)
+        return held, (*said, Drop(), *_heard_of(work, answer))
     settled = settle(work.at(event.now_s, event.draw), answer, policy)
     is_in_time = event.now_s <= work.held_until_s
     if is_in_time and room_of(work).tries_cards and is_asked_on_error(work, settled):
         return Held(work, answer=answer), (*said, AskOnError(settled))
     return _decided((settled.work, settled, settled.then), said)
+
+
+def _heard_of(work: Work, answer: Answer) -> tuple[Effect, ...]:
+    outcome = answer.outcome
+    return (TellOfCharge(work.subject.number, outcome.gateway_ref),) if isinstance(outcome, Approved) else ()
 
 
 def _hooks_answered(held: Held, event: HooksAnswered, policy: Policy) -> Advanced:

@@ -23,7 +23,7 @@ def legal_change(work: Work, settled: Settled | None, step: Step) -> tuple[Step,
     except IllegalTransition as error:
         step = review(work, f"the gateway's answer does not fit the payment's state: {error}")
         return step, _change(
-            work, replace(settled, facts=[], action=None, entities=()) if settled else None, step
+            work, replace(settled, facts=[], action=None, entities=(), found=()) if settled else None, step
         )
 
 
@@ -50,6 +50,7 @@ def _change(work: Work, settled: Settled | None, step: Step) -> Change:
         entities=entities,
         hands_on=job.status in ("succeeded", "failed") and job.follow_up is None and _may_be_waited_for(work),
         beside=settled.beside if settled else None,
+        found=settled.found if settled else (),
         confirm_seen=work.job.confirm.number if work.job.confirm else None,
     )
 
@@ -69,7 +70,8 @@ def in_doubt_instead(work: Work, change: Change, policy: Policy) -> Decided:
     if refused is None:
         raise AssertionError("unreachable: references come with answers only")
     gateway = work.subject.gateway
-    reason = f"{gateway} gave it the reference {refused.gateway_ref}, which is another payment's"
+    given = ", ".join(filter(None, (refused.gateway_ref, *(one.gateway_ref for one in change.found))))
+    reason = f"{gateway} gave it the reference {given}, which is another payment's"
     if work.payment.is_terminal or work.payment.state is State.AUTHORIZED:
         step: Step = review(work, reason)
         return work, None, step

@@ -110,7 +110,9 @@ class Effects:
             self._parts.locks.release(ids)
             self._window.hand.lost(work.job.id for work in works)
             self._report.lost += len(works)
-        heard_of = [(held.work.payment.id, told.number) for held, told in self._take(TellOfCharge)]
+        heard_of = [
+            (held.work.payment.id, told.number, told.gateway_ref) for held, told in self._take(TellOfCharge)
+        ]
         hint_at_late_charges(self._parts, heard_of)
 
     def _ask_about_calls(self) -> None:

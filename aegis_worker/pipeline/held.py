@@ -183,9 +183,12 @@ class Complain(NamedTuple):
 
 
 class TellOfCharge(NamedTuple):
-    """A charge was heard of too late to be written: have it asked about, where it was given up."""
+    """A charge was heard of too late to be written: have it asked about, where it was given up or stands under another
+    reference of the gateway's.
+    """
 
     number: int
+    gateway_ref: str
 
 
 Effect = (

@@ -44,8 +44,10 @@ class JobStore(Protocol):
     def excuse(self, jobs: Sequence[ClaimedJob]) -> None:
         """Take back that whoever claimed these has died, as is or will be believed because they were left."""
 
-    def recheck_now(self, charges: Sequence[tuple[str, int]]) -> None:
-        """Have charges (payment, number) asked about soon, where they were given up as refused or absent."""
+    def recheck_now(self, charges: Sequence[tuple[str, int, str | None]]) -> None:
+        """Have charges (payment, number, the gateway's reference where it is known) asked about soon, where they were given
+        up as refused or absent, or stand under another reference.
+        """
 
     def declined_lately(self, card_keys: Collection[bytes]) -> dict[bytes, CardHistory]:
         """What is remembered of each of the cards."""

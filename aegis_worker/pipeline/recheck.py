@@ -1,4 +1,5 @@
-"""Ask again about charges that were refused, or absent: one that comes about all the same must not stay unknown.
+"""Ask again about charges that were refused, or absent, and about those that were sent more than once: one that comes about
+all the same, or a twin of one, must not stay unknown.
 
 `attempts.recheck_at` says when; the ladder, in seconds since the first answer, how often. A charge that is found has its
 payment asked about (a `sync`), which tells of it and decides. Gateways are asked outside any transaction.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,19 +18,24 @@ from sqlalchemy import Connection
 
 from aegis_worker.clock import clock_s
 from aegis_worker.crash_points import crash_point
+from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.money import Money
 from aegis_worker.domain.outcomes import (
     ActionRequired,
     Approved,
     Lookup,
     Operation,
+    Outcome,
     Pending,
     Unknown,
     UnknownKind,
+    charges,
 )
+from aegis_worker.domain.twins import new_twins
 from aegis_worker.exchange.engine import STUCK, begun
 from aegis_worker.gateways.accounts import out_of_reach
 from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.discretion import discreet
 from aegis_worker.gateways.requests import StatusQuery
 from aegis_worker.hints import Notifier
@@ -58,7 +64,10 @@ FROM (SELECT payment_id, operation, number FROM attempts WHERE recheck_at <= sta
       ORDER BY recheck_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
     JOIN payments p ON p.id = due.payment_id
 WHERE (a.payment_id, a.operation, a.number) = (due.payment_id, due.operation, due.number)
-RETURNING a.payment_id, a.operation, a.number, a.gateway, a.account, a.gateway_key, a.rechecks,
+RETURNING a.payment_id, a.operation, a.number, a.gateway, a.account, a.gateway_key, a.rechecks, a.status,
+    a.sends, a.outcome->>'twin' AS twin,
+    (SELECT array_agg(k.gateway_ref) FROM attempts k
+     WHERE k.payment_id = a.payment_id AND k.gateway = a.gateway AND k.gateway_ref IS NOT NULL) AS known_refs,
     p.mode, p.amount_minor, p.currency, p.capture_method,
     a.recheck_at::text AS claimed_until,
     extract(epoch FROM clock_timestamp() - coalesce(a.answered_at, a.sent_at))::float8 AS age_s,
@@ -142,13 +151,17 @@ def _asked(
     unreachable = out_of_reach(row["gateway"], config, row["account"], row["mode"])
     if gateway is None or unreachable is not None:
         return lambda: Unknown(unreachable or "")
-    amount = Money(row["amount_minor"], row["currency"])
+    amount, operation = Money(row["amount_minor"], row["currency"]), Operation(row["operation"])
+    if not charges(operation) or has_twin_that_is_not_shown(gateway.capabilities, row["twin"]):
+        # Its payment's sync looks at what was done with the charge, or takes it to a person.
+        return lambda: Pending(row["gateway_ref"] or "")
     query = StatusQuery(
-        Operation(row["operation"]),
+        operation,
         row["gateway_key"],
         row["gateway_ref"],
         amount,
         capture=row["capture_method"] == "automatic",
+        twins=row["sends"] > 1,
     )
     return begun(partial(gateway.ask, query), gateway.config.slowest_call_s, STUCK)
 
@@ -163,7 +176,7 @@ def _settle(
     found, rows, elapsed_s = 0, [], clock_s() - claimed_at_s
     for row, answer in zip(due, answers, strict=True):
         is_heard = not isinstance(answer, Unknown)
-        if isinstance(answer, Approved | Pending | ActionRequired) or _shows_other_money(answer):
+        if is_news(AttemptStatus(row["status"]), row["known_refs"] or (), answer):
             is_heard = _is_asked_about(connection, row["payment_id"])
             found += is_heard
         names = {name: row[name] for name in ("payment_id", "operation", "number", "claimed_until")}
@@ -174,9 +187,23 @@ def _settle(
     return found
 
 
-def _shows_other_money(answer: Lookup) -> bool:
-    """Whether there is a charge of ours, of another sum: a person has to hear of it."""
-    return isinstance(answer, Unknown) and bool(answer.shows)
+def has_twin_that_is_not_shown(able: Capabilities, twin: str | None) -> bool:
+    """Whether there may be a twin, `twin` saying why, at a gateway that shows none. Pure."""
+    return twin is not None and not able.shows_twins
+
+
+def is_news(status: AttemptStatus, known: Collection[str], answer: Outcome | Lookup) -> bool:
+    """Whether the payment has to be asked about. `known`: the gateway's references that attempts of it have there. Pure.
+
+    That a charge which stands is shown is no news, and a twin of it is. A charge of ours of another sum is a person's.
+    """
+    if isinstance(answer, Unknown):
+        return bool(answer.shows)
+    if new_twins(answer, known):
+        return True
+    if status is AttemptStatus.APPROVED:
+        return isinstance(answer, Pending)
+    return isinstance(answer, Approved | Pending | ActionRequired)
 
 
 def _is_asked_about(connection: Connection, payment_id: str) -> bool:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.actions import NextAction
 from aegis_worker.domain.attempts import Attempt
-from aegis_worker.domain.changes import AnswerAttempt, JobChange, OpenAttempt
+from aegis_worker.domain.changes import AnswerAttempt, FoundCharge, JobChange, OpenAttempt
 from aegis_worker.domain.entities import EntityChange
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Lookup, Outcome
@@ -187,7 +187,7 @@ class Settled(Struct, frozen=True):
     `work`: where the database will be. `otherwise`: what it means where the call is not to be repeated now; only of a
     SendAgain. `action`: what the payer has to do from now on. `entities`: what it changes of captures, voids and refunds.
     `beside`: how another attempt ended with the one of `answered`: the confirm whose answer it is, for the step that waited
-    for it, or the close that ended the step.
+    for it, or the close that ended the step. `found`: what else the gateway showed under the same reference.
     """
 
     work: Work
@@ -198,3 +198,4 @@ class Settled(Struct, frozen=True):
     action: NextAction | None = None
     entities: tuple[EntityChange, ...] = ()
     beside: AnswerAttempt | None = None
+    found: tuple[FoundCharge, ...] = ()

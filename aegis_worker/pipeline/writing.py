@@ -98,7 +98,7 @@ def persist(parts: PipelineParts, changes: list[Change], report: RunReport) -> W
                 hint_at_late_charges(
                     parts,
                     [
-                        (change.payment.id, change.answered.number)
+                        (change.payment.id, change.answered.number, change.answered.gateway_ref)
                         for change in lost
                         if change.answered is not None and change.answered.status == "APPROVED"
                     ],
@@ -143,9 +143,9 @@ def _rebased(change: Change, now: Mapping[str, Payment]) -> Change | None:
         return None
 
 
-def hint_at_late_charges(parts: PipelineParts, charged: Sequence[tuple[str, int]]) -> None:
-    """A zombie writes nothing, but the charges (payment, number) that it heard of may be news to whoever gave them up: have
-    them asked about.
+def hint_at_late_charges(parts: PipelineParts, charged: Sequence[tuple[str, int, str | None]]) -> None:
+    """A zombie writes nothing, but the charges (payment, number, the gateway's reference) that it heard of may be news to
+    whoever gave them up, or heard of another one under the same key: have them asked about.
     """
     if not charged:
         return

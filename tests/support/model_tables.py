@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
 from aegis_worker.domain.card_networks import CardDecline, CardHistory
-from aegis_worker.domain.changes import AnswerAttempt, Change
+from aegis_worker.domain.changes import AnswerAttempt, Change, FoundCharge
 from aegis_worker.domain.declines import DECLINES
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Event, Fact, Payment, initiated
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import EventType
@@ -153,6 +154,7 @@ class Tables:
                     self._write_answer(answer)
             if change.opened is not None:
                 self._open(change)
+            self.attempts += [self._found(change, one) for one in change.found]
             if change.job_id in declines:
                 self._note(declines[change.job_id])
         return {change.job_id for change in held}
@@ -161,12 +163,16 @@ class Tables:
         """`JobStore.payments`."""
         return {self.payment.id: self.payment}
 
-    def recheck_now(self, charges: Sequence[tuple[str, int]]) -> None:
+    def recheck_now(self, charges: Sequence[tuple[str, int, str | None]]) -> None:
         """`JobStore.recheck_now`."""
         for row in self.attempts:
-            given_up = row.attempt.status in ("DECLINED", "NOT_SENT") and row.attempt.operation == "process"
-            if given_up and (self.payment.id, row.attempt.number) in charges:
-                row.recheck_at = self.clock.now
+            status, known = row.attempt.status, row.attempt.gateway_ref
+            if row.attempt.operation != "process":
+                continue
+            for _, _, ref in [one for one in charges if one[:2] == (self.payment.id, row.attempt.number)]:
+                is_other = status == "APPROVED" and ref is not None and known is not None and ref != known
+                if status in ("DECLINED", "NOT_SENT") or is_other:
+                    row.recheck_at = self.clock.now
 
     def declined_lately(self, card_keys: Collection[bytes]) -> dict[bytes, CardHistory]:
         """`JobStore.declined_lately`."""
@@ -250,10 +256,10 @@ class Tables:
             row.first_not_found_at = None
         elif answer.not_found and row.first_not_found_at is None:
             row.first_not_found_at = self.clock.now
-        if answer.status == "APPROVED":
-            row.recheck_at = None
-        elif answer.recheck_in_s is not None:
+        if answer.recheck_in_s is not None:
             row.recheck_at = self.clock.now + answer.recheck_in_s
+        elif answer.status == "APPROVED" and old.status != "APPROVED":
+            row.recheck_at = None
         row.attempt = replace(
             old,
             status=answer.status,
@@ -284,6 +290,25 @@ class Tables:
         )
         assert self._key(attempt) not in [self._key(row.attempt) for row in self.attempts], "UNIQUE"
         self.attempts.append(AttemptRow(attempt, self.clock.now))
+
+    def _found(self, change: Change, found: FoundCharge) -> AttemptRow:
+        attempt = Attempt(
+            operation=Operation.PROCESS,
+            number=found.number,
+            gateway=found.gateway,
+            gateway_key=found.gateway_key,
+            request_hash=found.request_hash,
+            status=AttemptStatus.APPROVED,
+            gateway_ref=found.gateway_ref,
+            outcome=found.outcome,
+            lease_epoch=change.lease_epoch,
+            sends=1,
+            checks=0,
+            not_found_count=0,
+            sent_at_s=self.clock.now,
+            first_not_found_at_s=None,
+        )
+        return AttemptRow(attempt, self.clock.now, answered_at=self.clock.now)
 
     @staticmethod
     def _key(attempt: Attempt) -> tuple[str, int]:

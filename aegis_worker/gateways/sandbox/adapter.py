@@ -77,7 +77,9 @@ class SandboxAdapter:
         return found_by_id(query, answer)
 
     def find_by_reference(self, query: StatusQuery) -> Flow[Lookup]:
-        """The outcome, looked up by our reference. If several payments carry it, the one that got furthest counts."""
+        """The outcome, looked up by our reference. If several payments carry it, the one that got furthest counts,
+        with the others as its twins.
+        """
         answer = yield look_up_by_reference(query, self._headers)
         return found_by_reference(query, answer)
 
@@ -131,6 +133,7 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         confirms=True,
         payer=FIELDS,
         three_ds=frozenset(INSTRUMENTS),
+        shows_twins=True,
     )
 
 

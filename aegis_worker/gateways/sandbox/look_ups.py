@@ -8,9 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from aegis_worker.domain.outcomes import (
-    ActionRequired,
     Approved,
-    Declined,
     Lookup,
     NotFound,
     Operation,
@@ -18,6 +16,7 @@ from aegis_worker.domain.outcomes import (
     Unknown,
     UnknownKind,
 )
+from aegis_worker.domain.twins import of_several
 
 from ..kit.flows import HttpAnswer
 from ..kit.identity import EVERYTHING, Shown, about_another, mismatch
@@ -27,7 +26,6 @@ from .codes import declined
 from .payment import IDENTITY, NOT_YET, SandboxPayment, read_payment
 from .standing import after_confirm, by_status
 
-_FURTHEST_FIRST = (Approved, Pending, ActionRequired, Unknown, Declined, NotFound)
 # A payment, looked up by its id, that has not reached the step asked about does not show the step's reference yet.
 _BEFORE_THE_STEP = replace(EVERYTHING, reference=False)
 
@@ -45,7 +43,9 @@ def found_by_id(query: StatusQuery, answer: HttpAnswer) -> Lookup:
 
 
 def found_by_reference(query: StatusQuery, answer: HttpAnswer) -> Lookup:
-    """The operation's outcome by the payments listed under our reference. Of ours, the one that got furthest counts."""
+    """The operation's outcome by the payments listed under our reference. Of ours the one that got furthest counts, with
+    the others as its twins.
+    """
     found = _found_or_not(query, answer)
     return _among(query, found) if isinstance(found, dict) else found
 
@@ -78,8 +78,7 @@ def _among(query: StatusQuery, body: Mapping[str, Any]) -> Lookup:
     ours = [payment for payment in payments if not query.expected.references.isdisjoint(payment.references)]
     if payments and not ours:
         return about_another(f"{len(payments)} payments of others, and none under {query.reference}")
-    results = [_about(query, payment) for payment in ours]
-    return min(results, key=lambda result: _FURTHEST_FIRST.index(type(result)), default=NotFound())
+    return of_several([_about(query, payment) for payment in ours])
 
 
 def _unexpected(problem: Unreadable) -> Unknown:

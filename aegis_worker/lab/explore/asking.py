@@ -56,12 +56,22 @@ def cancel(rows: Rows, now: float) -> Rows:
     return replace(rows, payment=order.payment, outbox=outbox, job=job, entities=order.entities)
 
 
-def recheck_now(rows: Rows, numbers: Collection[int], now: float) -> Rows:
-    """`asking.recheck_now`: charges that were given up are asked about at once."""
+def recheck_now(rows: Rows, charges: Collection[tuple[int, str | None]], now: float) -> Rows:
+    """`asking.recheck_now`: charges that were given up are asked about at once, and those that stand under another
+    reference than this one.
+    """
+    return replace(rows, attempts=tuple(_told_of(row, charges, now) for row in rows.attempts))
 
-    def due(row: AttemptRow) -> AttemptRow:
-        attempt = row.attempt
-        is_given_up = attempt.operation is Operation.PROCESS and attempt.status in _GIVEN_UP
-        return replace(row, recheck_at=now) if is_given_up and attempt.number in numbers else row
 
-    return replace(rows, attempts=tuple(due(row) for row in rows.attempts))
+def _told_of(row: AttemptRow, charges: Collection[tuple[int, str | None]], now: float) -> AttemptRow:
+    attempt = row.attempt
+    if attempt.operation is not Operation.PROCESS:
+        return row
+    refs = [ref for number, ref in charges if number == attempt.number]
+    if refs and attempt.status in _GIVEN_UP:
+        return replace(row, recheck_at=now)
+    others = [ref for ref in refs if None not in (ref, attempt.gateway_ref) and ref != attempt.gateway_ref]
+    if not others or attempt.status is not AttemptStatus.APPROVED:
+        return row
+    outcome = replace(attempt.outcome, twin=f"its gateway has told of it as {others[-1]} too")
+    return AttemptRow(replace(attempt, outcome=outcome), recheck_at=now)

@@ -8,8 +8,6 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.charges import hop_reference
 from aegis_worker.domain.outcomes import (
-    ActionRequired,
-    Approved,
     Lookup,
     Operation,
     Outcome,
@@ -19,7 +17,7 @@ from aegis_worker.domain.outcomes import (
 from aegis_worker.domain.payment import Payment, initiated
 from aegis_worker.domain.transitions import ONLY_IN, EventType, State
 from aegis_worker.gateways.requests import StatusQuery
-from aegis_worker.pipeline.recheck import after_recheck
+from aegis_worker.pipeline.recheck import after_recheck, has_twin_that_is_not_shown, is_news
 
 from . import charging as charging
 from .asking import ask_now, cancel, sync_now
@@ -107,12 +105,19 @@ def _rechecked(explorer: Explorer, world: World, row: AttemptRow, left: int) -> 
     configuration, rows, attempt = explorer.configuration, world.rows.value, row.attempt
     setup = configuration.gateway(attempt.gateway)
     number = configuration.position(attempt.gateway)
+    if has_twin_that_is_not_shown(setup.capabilities, attempt.outcome.twin):
+        after = _heard(rows, row, Pending(""), configuration.ladder_s)
+        yield Step(
+            Move("recheck", attempt.gateway, "a person looks"), 0, world._replace(rows=explorer.rows(after))
+        )
+        return
     query = StatusQuery(
         Operation(attempt.operation),
         attempt.gateway_key,
         hop_reference([one.attempt for one in rows.attempts], attempt),
         rows.payment.amount,
         capture=rows.payment.terms.capture_method == "automatic",
+        twins=attempt.sends > 1,
     )
     for fate in fates_of_look_up(world.ledgers[number].value, setup, query):
         if fate.cost > left:
@@ -128,7 +133,8 @@ def _rechecked(explorer: Explorer, world: World, row: AttemptRow, left: int) -> 
 
 def _heard(rows: Rows, row: AttemptRow, answer: Outcome | Lookup, ladder_s: Sequence[float]) -> Rows:
     is_heard = not isinstance(answer, Unknown)
-    if isinstance(answer, Approved | Pending | ActionRequired):
+    known = [one.attempt.gateway_ref for one in rows.attempts if one.attempt.gateway == row.attempt.gateway]
+    if is_news(row.attempt.status, [ref for ref in known if ref is not None], answer):
         asked = sync_now(rows, 0.0) if rows.payment.state in _ENDED else None
         is_heard, rows = asked is not None, asked or rows
     attempt = row.attempt

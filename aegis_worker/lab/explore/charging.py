@@ -67,6 +67,9 @@ def _new(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterat
     if hop_of(key) in ledger.closed:
         yield from heard_or_lost("closed before", _SAYS_NO, ledger)
         return
+    if setup.capabilities.charges_what_it_made and _is_charged(ledger, operation, hop_of(key)):
+        yield from heard_or_lost("charged it before", _SAYS_NO, ledger)
+        return
     for how, status, code in _standings(setup, operation):
         after = entered(
             ledger, operation, key, request.amount.minor, status, capture=request.capture, code=code
@@ -75,6 +78,13 @@ def _new(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterat
         if status == "approved":
             yield Fate(f"{how}, and answers 500", 1, ERROR, under_error(after, key))
     yield Fate("answers 500 and does nothing", 1, ERROR, under_error(ledger, key))
+
+
+def _is_charged(ledger: Ledger, operation: Operation, hop: int) -> bool:
+    """Whether what the hop has made there is charged, or is about to be."""
+    return charges(operation) and any(
+        charges(entry.operation) and entry.status != "declined" for entry in open_of_hop(ledger, hop)
+    )
 
 
 def _standings(setup: GatewaySetup, operation: Operation) -> Iterator[tuple[str, Status, str]]:
@@ -102,10 +112,12 @@ def _late(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Itera
         request.amount.minor,
         window_s,
         able.keeps_key_s(operation),
+        charged_once=able.charges_what_it_made,
+        shown_within_s=able.absence_window_s if window_s == able.absence_window_s else 0.0,
     )
     yield Fate("is late", 1, LOST, replace(ledger, on_its_way=(*ledger.on_its_way, one)))
     if charges(operation) and window_s < _VERY_LATE_S:
-        one = replace(one, until=_VERY_LATE_S)
+        one = replace(one, until=_VERY_LATE_S, shown_within_s=0.0)
         yield Fate(
             f"is {VERY_LATE}", 1, LOST, replace(ledger, on_its_way=(*ledger.on_its_way, one)), VERY_LATE
         )
@@ -114,13 +126,20 @@ def _late(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Itera
 def _step_arrives(ledger: Ledger, late: OnItsWay) -> Ledger:
     """Carried out once for as long as its key is kept, however late; a closed hop is charged no more."""
     is_kept = any(one.key == late.key and -one.at < late.keeps_key_s for one in ledger.kept)
-    if is_kept or hop_of(late.key) in ledger.closed:
+    is_charged = late.charged_once and _is_charged(ledger, late.operation, hop_of(late.key))
+    if is_kept or is_charged or hop_of(late.key) in ledger.closed:
         return ledger
-    return entered(ledger, late.operation, late.key, late.minor, "approved", capture=late.capture)
+    after = entered(ledger, late.operation, late.key, late.minor, "approved", capture=late.capture)
+    if not late.shown_within_s:
+        return after
+    last = after.entries[-1]
+    return after.changed(last, replace(last, at=min(0.0, late.until - late.shown_within_s)))
 
 
 def _look_up(ledger: Ledger, setup: GatewaySetup, query: StatusQuery) -> Iterator[Fate]:
-    yield from looked_up(ledger, setup, query, lambda now: now.find(query.reference, query.operation))
+    yield from looked_up(
+        ledger, setup, query, lambda now: now.under(query.reference, query.operation, query.gateway_ref)
+    )
 
 
 def _close(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Iterator[Fate]:

@@ -119,6 +119,7 @@ def _outcome(outcome: StoredOutcome) -> tuple[Any, ...]:
         outcome.given_back,
         outcome.action,
         outcome.code,
+        outcome.twin is not None,
     )
 
 
@@ -186,6 +187,7 @@ def _change(change: Change) -> tuple[Any, ...]:
         change.entities,
         change.hands_on,
         change.confirm_seen,
+        [(one.number, one.gateway, one.gateway_ref) for one in change.found],
     )
 
 

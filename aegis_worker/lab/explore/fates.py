@@ -5,7 +5,7 @@ A definite answer costs nothing; what goes wrong costs a fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -23,6 +23,7 @@ from aegis_worker.domain.outcomes import (
     Operation,
     Outcome,
     Pending,
+    Twin,
     Unknown,
     UnknownKind,
     charges,
@@ -215,11 +216,12 @@ def looked_up(
     ledger: Ledger,
     setup: GatewaySetup,
     query: StatusQuery,
-    find: Callable[[Ledger], Entry | None],
+    find: Callable[[Ledger], Sequence[Entry]],
     ways: Ways | None = None,
 ) -> Iterator[Fate]:
-    """What a look-up may find of the entry that `find` finds. `ways`: how that may stand by now, by default a
-    charge's; a gateway that leaves an order pending for longer costs a fault, because it is asked for ever.
+    """What a look-up may find of the entries that `find` finds, the one that is asked about first. `ways`: how that may
+    stand by now, by default a charge's; a gateway that leaves an order pending for longer costs a fault, because it is
+    asked for ever.
     """
     can_be_asked = query.operation in setup.capabilities.look_ups
     if can_be_asked and ledger.mute_until > 0:
@@ -228,29 +230,79 @@ def looked_up(
     if can_be_asked:
         yield Fate("look-ups are down", 1, LOST, ledger)
         yield Fate("look-ups are down for a day", 1, LOST, replace(ledger, mute_until=_MUTE_S))
-    none = NotFound() if can_be_asked else Unknown("it can't be asked", kind=UnknownKind.NO_LOOK_UP)
     for before, arrived in arrivals(ledger):
-        entry = find(arrived)
-        if entry is None:
-            yield Fate(joined(before, "not found"), 0, none, arrived)
+        for fate in _found(arrived, setup, query, find(arrived), ways):
+            yield replace(fate, how=joined(before, fate.how)) if before else fate
+
+
+def _found(
+    ledger: Ledger, setup: GatewaySetup, query: StatusQuery, entries: Sequence[Entry], ways: Ways | None
+) -> Iterator[Fate]:
+    can_be_asked = query.operation in setup.capabilities.look_ups
+    none = NotFound() if can_be_asked else Unknown("it can't be asked", kind=UnknownKind.NO_LOOK_UP)
+    if not entries:
+        yield Fate("not found", 0, none, ledger)
+        return
+    entry, *others = entries
+    by_id = entry.ref == query.gateway_ref
+    for how, cost in _hides(setup, entry, query):
+        if by_id or not others:
+            yield Fate(how, cost, none, ledger)
             continue
-        if not entry.shown:
-            yield from _hidden(arrived, setup, entry, none, before)
-        standings = ways(arrived, entry) if ways else now_of(arrived, entry, manual=not query.capture)
-        for how, after, now in standings:
-            seen = replace(now, shown=True)
-            shown = after.changed(now, seen)
-            said = said_of(seen, movements_of(shown, seen) if query.movements else None)
-            cost = int(ways is not None and now.status == "pending")
-            yield Fate(joined(before, how or f"it shows: {_word(said)}"), cost, said, shown)
+        for fate in _found(ledger, setup, query, others, ways):
+            yield replace(fate, how=joined(how, fate.how), cost=cost + fate.cost)
+    standings = ways(ledger, entry) if ways else now_of(ledger, entry, manual=not query.capture)
+    for how, after, now in standings:
+        seen = replace(now, shown=True)
+        shown = after.changed(now, seen)
+        said = said_of(seen, movements_of(shown, seen) if query.movements else None)
+        cost = int(ways is not None and now.status == "pending")
+        told = how or f"it shows: {_word(said)}"
+        if by_id and not (query.twins and setup.capabilities.shows_twins) and can_be_asked:
+            others = []
+        for more, price, known, twins in _twins(shown, setup, query, others):
+            yield Fate(joined(told, more), cost + price, _with(said, twins, can_be_asked), known)
 
 
-def _hidden(ledger: Ledger, setup: GatewaySetup, entry: Entry, none: Lookup, before: str) -> Iterator[Fate]:
+def _twins(
+    ledger: Ledger, setup: GatewaySetup, query: StatusQuery, others: Sequence[Entry]
+) -> Iterator[tuple[str, int, Ledger, tuple[Twin, ...]]]:
+    """Each way in which a look-up may show what else carries the reference."""
+    if not others:
+        yield "", 0, ledger, ()
+        return
+    first, *rest = others
+    for how, cost in _hides(setup, first, query):
+        for more, price, known, twins in _twins(ledger, setup, query, rest):
+            yield joined(f"{first.ref}: {how}", more), cost + price, known, twins
+    for how, after, now in now_of(ledger, first, manual=not query.capture):
+        seen = replace(now, shown=True)
+        is_pending = now.status in ("pending", "action")
+        is_twin = now.stands or is_pending
+        one = (Twin(now.ref, now.captured > 0, is_pending),) if is_twin else ()
+        word = joined(f"and {now.ref}" if is_twin else "", how)
+        for more, price, known, twins in _twins(after.changed(now, seen), setup, query, rest):
+            yield joined(word, more), price, known, (*one, *twins)
+
+
+def _with(said: Outcome, twins: tuple[Twin, ...], can_be_asked: bool) -> Outcome:
+    if not twins or not isinstance(said, Approved | Declined):
+        return said
+    if can_be_asked:
+        return replace(said, twins=twins)
+    # As Adyen's events are read: a person has to see it.
+    count = f"{len(twins) + isinstance(said, Approved)} charges"
+    return Unknown(count, kind=UnknownKind.MISMATCH, shows=count)
+
+
+def _hides(setup: GatewaySetup, entry: Entry, query: StatusQuery) -> Iterator[tuple[str, int]]:
     """It may not show yet: a look-up lags, or the event that would tell of it has not come."""
-    if isinstance(none, Unknown):
-        yield Fate(joined(before, "its event has not come yet"), 1, none, ledger)
+    if entry.shown:
+        return
+    if query.operation not in setup.capabilities.look_ups:
+        yield "its event has not come yet", 1
     elif setup.look_ups == "lagging" and -entry.at < setup.capabilities.absence_window_s:
-        yield Fate(joined(before, "it does not show yet"), 0, none, ledger)
+        yield "it does not show yet", 0
 
 
 def joined(*hows: str) -> str:

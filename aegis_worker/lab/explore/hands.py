@@ -82,13 +82,14 @@ class Hand(Struct, frozen=True):
 class Branch(Struct, frozen=True):
     """What may follow for a worker: `hand` is None where it lets go of the job.
 
-    `charges`: the numbers of attempts whose charge it heard of too late. `cost`: the faults that it takes.
+    `charges`: the numbers of attempts whose charge it heard of too late, with the references that the gateway gave it.
+    `cost`: the faults that it takes.
     """
 
     how: str
     cost: int
     hand: Hand | None
-    charges: tuple[int, ...] = ()
+    charges: tuple[tuple[int, str | None], ...] = ()
 
 
 def decided(hand: Hand, configuration: Configuration, now_s: float) -> Iterator[Branch]:
@@ -169,14 +170,14 @@ def _up_to_next(
     now_s: float,
     hows: tuple[str, ...],
     cost: int,
-    charges: tuple[int, ...],
+    charges: tuple[tuple[int, str | None], ...],
 ) -> Iterator[Branch]:
     """Up to the next effect on the world; what the gates and the card's network may say on the way branches."""
     held, effects = advanced
     how = ", ".join(one for one in hows if one)
     for effect in effects:
         if isinstance(effect, TellOfCharge):
-            charges = (*charges, effect.number)
+            charges = (*charges, (effect.number, effect.gateway_ref))
     for effect in effects:
         if isinstance(effect, LookAtCard):
             for said, price, barred in _LOOKS:

@@ -21,7 +21,9 @@ def jumps(world: World, configuration: Configuration) -> tuple[float, ...]:
     """By how many seconds time may jump, rising."""
     moments = {*_of_rows(world.rows.value, configuration)}
     for ledger in world.ledgers:
-        moments.update(_of_ledger(ledger.value, configuration))
+        moments.update(_of_ledger(ledger.value))
+        if any(hand.value.asleep and hand.value.point == "call" for hand, _ in world.hands):
+            moments.update(_of_keys(ledger.value, configuration))
     for hand, clock in world.hands:
         moments.update(moment - clock for moment in _of_hand(hand.value, configuration))
     targets = {moment + beside for moment in moments if math.isfinite(moment) for beside in (-1.0, 1.0)}
@@ -50,9 +52,18 @@ def _of_rows(rows: Rows, configuration: Configuration) -> Iterator[float]:
         yield since + able.absence_window_s
 
 
-def _of_ledger(ledger: Ledger, configuration: Configuration) -> Iterator[float]:
+def _of_ledger(ledger: Ledger) -> Iterator[float]:
     for late in ledger.on_its_way:
         yield late.until
+
+
+def _of_keys(ledger: Ledger, configuration: Configuration) -> Iterator[float]:
+    """When the gateway forgets a key, under which a frozen call is still to leave."""
+    able = configuration.gateway(ledger.name).capabilities
+    operations = {entry.key: entry.operation for entry in ledger.entries}
+    for kept in ledger.kept:
+        if kept.key in operations:
+            yield kept.at + able.keeps_key_s(operations[kept.key])
 
 
 def _of_hand(hand: object, configuration: Configuration) -> Iterator[float]:

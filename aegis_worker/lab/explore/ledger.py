@@ -58,7 +58,10 @@ class Kept(Struct, frozen=True):
 
 
 class OnItsWay(Struct, frozen=True):
-    """A call that has left and will arrive by `until`, at a gateway that keeps its key for `keeps_key_s`."""
+    """A call that has left and will arrive by `until`, at a gateway that keeps its key for `keeps_key_s`, and, where
+    it is `charged_once`, charges what an earlier step made. `shown_within_s`: after the
+    call left its gateway's look-ups show it; 0: so long after it arrived as any other.
+    """
 
     operation: Operation
     key: str
@@ -68,6 +71,8 @@ class OnItsWay(Struct, frozen=True):
     keeps_key_s: float
     of: str | None = None
     final: bool = False
+    charged_once: bool = False
+    shown_within_s: float = 0.0
 
 
 class Ledger(Struct, frozen=True):
@@ -87,6 +92,12 @@ class Ledger(Struct, frozen=True):
         return next(
             (one for one in reversed(self.entries) if one.key == key and one.operation is operation), None
         )
+
+    def under(self, key: str, operation: Operation, ref: str | None = None) -> tuple[Entry, ...]:
+        """All calls under the key: the one of this reference of the gateway's first, or else the one that got furthest."""
+        found = [one for one in self.entries if one.key == key and one.operation is operation]
+        order = {"approved": 0, "pending": 1, "action": 2, "declined": 3}
+        return tuple(sorted(found, key=lambda one: (one.ref != ref, not one.stands, order[one.status])))
 
     @property
     def standing(self) -> tuple[Entry, ...]:

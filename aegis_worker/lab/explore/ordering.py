@@ -187,9 +187,11 @@ def decided(ledger: Ledger, entry: Entry) -> Iterator[tuple[str, Ledger, Entry]]
 
 
 def _look_up(ledger: Ledger, setup: GatewaySetup, query: StatusQuery) -> Iterator[Fate]:
-    yield from looked_up(
-        ledger, setup, query, lambda now: now.find(query.reference, query.operation), decided
-    )
+    def latest(now: Ledger) -> tuple[Entry, ...]:
+        entry = now.find(query.reference, query.operation)
+        return () if entry is None else (entry,)
+
+    yield from looked_up(ledger, setup, query, latest, decided)
 
 
 def _or(ours: Called, theirs: Called | None) -> Called:

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt, AttemptStatus
 from aegis_worker.domain.card_networks import CardDecline
-from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange, OpenAttempt
+from aegis_worker.domain.changes import AnswerAttempt, Change, FoundCharge, JobChange, OpenAttempt
+from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Payment
 
 from .rows_orders import EntityRow, next_order
@@ -102,6 +103,8 @@ def written(rows: Rows, change: Change, *, lease_s: float, now: float) -> Rows:
             rows = _with_answer(rows, answer, now)
     if change.opened is not None:
         rows = _with_opened(rows, change.opened, change.lease_epoch, now)
+    for found in change.found:
+        rows = _with_found(rows, found, change.lease_epoch, now)
     if rows.job is None:
         raise AssertionError("unreachable: the fence holds")
     job = _job_after(rows.job, change, lease_s, now)
@@ -166,10 +169,10 @@ def _answered(row: AttemptRow, answer: AnswerAttempt, now: float) -> AttemptRow:
         first_not_found_at_s=first_not_found_at_s,
     )
     recheck_at = row.recheck_at
-    if answer.status is AttemptStatus.APPROVED:
-        recheck_at = None
-    elif answer.recheck_in_s is not None:
+    if answer.recheck_in_s is not None:
         recheck_at = now + answer.recheck_in_s
+    elif answer.status is AttemptStatus.APPROVED and old.status is not AttemptStatus.APPROVED:
+        recheck_at = None
     return replace(row, attempt=attempt, recheck_at=recheck_at)
 
 
@@ -180,4 +183,26 @@ def _with_opened(rows: Rows, opened: OpenAttempt, lease_epoch: int, now: float) 
     ):
         raise Refused("UNIQUE (payment, operation, number)")
     attempt = opened.sent(lease_epoch, now)
+    return replace(rows, attempts=(*rows.attempts, AttemptRow(attempt)))
+
+
+def _with_found(rows: Rows, found: FoundCharge, lease_epoch: int, now: float) -> Rows:
+    attempt = Attempt(
+        operation=Operation.PROCESS,
+        number=found.number,
+        gateway=found.gateway,
+        gateway_key=found.gateway_key,
+        request_hash=found.request_hash,
+        status=AttemptStatus.APPROVED,
+        gateway_ref=found.gateway_ref,
+        outcome=found.outcome,
+        lease_epoch=lease_epoch,
+        sends=1,
+        checks=0,
+        not_found_count=0,
+        sent_at_s=now,
+        first_not_found_at_s=None,
+        answered_at_s=now,
+        account=found.account,
+    )
     return replace(rows, attempts=(*rows.attempts, AttemptRow(attempt)))

@@ -85,6 +85,7 @@ def able(
         look_ups=frozenset(Operation) if look_ups else frozenset(),
         closes=closes,
         confirms=True,
+        shows_twins=look_ups,
     )
 
 

@@ -53,7 +53,7 @@ _Branches = list[tuple[Move, Branch, Part[Hand] | None]]
 
 def _distinct(explorer: Explorer, kind: str, place: int, branches: Iterator[Branch]) -> _Branches:
     """The branches that differ, the cheapest of its kind each."""
-    found: dict[tuple[int, tuple[int, ...]], tuple[Move, Branch, Part[Hand] | None]] = {}
+    found: dict[tuple[int, tuple[tuple[int, str | None], ...]], tuple[Move, Branch, Part[Hand] | None]] = {}
     for branch in branches:
         part = None if branch.hand is None else explorer.hand(branch.hand)
         at = (-1 if part is None else part.number, branch.charges)

@@ -76,7 +76,7 @@ def _lost(hand: Hand, change: Change, rows: Rows, configuration: Configuration, 
     rows = excuse(rows, hand.job)
     answered = change.answered
     if answered is not None and answered.status is AttemptStatus.APPROVED:
-        rows = recheck_now(rows, (answered.number,), 0.0)
+        rows = recheck_now(rows, ((answered.number, answered.gateway_ref),), 0.0)
     return Written(replace(branch, how="its fence is lost", hand=None), rows)
 
 

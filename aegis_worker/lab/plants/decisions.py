@@ -65,12 +65,12 @@ def not_found_believed_at_once() -> Iterator[None]:
 @contextmanager
 def resend_without_keys() -> Iterator[None]:
     """A call is repeated at a gateway that has no idempotency keys, as if it had."""
-    keeps = absence._keeps_key_s
+    keeps = absence.keeps_key_s
 
     def always(work: Work, attempt: Attempt) -> float:
         return keeps(work, attempt) or math.inf
 
-    with name_in(absence, "_keeps_key_s", always):
+    with name_in(absence, "keeps_key_s", always):
         yield
 
 

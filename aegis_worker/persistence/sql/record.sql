@@ -64,8 +64,8 @@ WITH held AS (
         not_found_count = CASE WHEN n.sent_again THEN 0 ELSE a.not_found_count + coalesce(n.not_found::int, 0) END,
         first_not_found_at = CASE WHEN n.sent_again THEN NULL
             WHEN n.not_found THEN coalesce(a.first_not_found_at, clock_timestamp()) ELSE a.first_not_found_at END,
-        recheck_at = CASE WHEN n.status <> 'APPROVED'
-            THEN coalesce(clock_timestamp() + make_interval(secs => n.recheck_in_s), a.recheck_at) END
+        recheck_at = coalesce(clock_timestamp() + make_interval(secs => n.recheck_in_s),
+            CASE WHEN n.status <> 'APPROVED' OR a.status = 'APPROVED' THEN a.recheck_at END)
     FROM held h CROSS JOIN LATERAL json_to_recordset(h.answered) AS n(
         operation text, number int, status text, gateway_ref text, outcome jsonb,
         latency_ms float8, asked boolean, sent_again boolean, not_found boolean, recheck_in_s float8)

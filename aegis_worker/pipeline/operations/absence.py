@@ -78,11 +78,11 @@ def pays_once_without_key(work: Work, attempt: Attempt) -> bool:
 
 def repeat_until_s(work: Work, attempt: Attempt) -> float:
     """Until when the same call may leave once more: well inside the time for which its gateway remembers the key."""
-    return attempt.sent_at_s + _keeps_key_s(work, attempt) / 2
+    return attempt.sent_at_s + keeps_key_s(work, attempt) / 2
 
 
 def _has_keys(work: Work, attempt: Attempt) -> bool:
-    return _keeps_key_s(work, attempt) > 0
+    return keeps_key_s(work, attempt) > 0
 
 
 def _is_consumed(work: Work, attempt: Attempt) -> bool:
@@ -90,7 +90,8 @@ def _is_consumed(work: Work, attempt: Attempt) -> bool:
     return attempt.sends > 1 and bool(attempt.outcome.stored) and pays_once_without_key(work, attempt)
 
 
-def _keeps_key_s(work: Work, attempt: Attempt) -> float:
+def keeps_key_s(work: Work, attempt: Attempt) -> float:
+    """How long its gateway remembers the call, under its key or by its token; 0 where it does not."""
     method = work.payment.terms.payment_method
     # The vault's token is none that the gateway could know again.
     token = None if is_vaulted(method) else token_for(method, attempt.gateway)

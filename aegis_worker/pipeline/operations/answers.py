@@ -7,7 +7,7 @@ import math
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
-from aegis_worker.domain.changes import AnswerAttempt, JobChange
+from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
 from aegis_worker.domain.outcomes import NotFound, charges
 from aegis_worker.domain.payment import Fact
 from aegis_worker.resilience.backoff import verify_delay_s
@@ -16,6 +16,9 @@ from ..work import Answer, Policy, Rest, SendAgain, Settled, Work
 from .absence import repeat_until_s
 from .requests import request_for
 from .steps import review
+
+LOOK_AGAIN = FollowUp("sync", "verify")
+"""The payment is asked about once more, because there may be a charge too many."""
 
 
 def end_attempt(

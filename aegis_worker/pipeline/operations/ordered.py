@@ -36,6 +36,7 @@ from .answers import ask_later, doubt, end_attempt, send_again
 from .requests import request_for
 from .room import Room
 from .steps import ask, review, unreachable_because
+from .twins import looked_for_in_s
 
 # The sweep has an unsettled order asked about again after so long, in case a person has ended its job.
 _LOOK_AGAIN_S = 60.0
@@ -147,7 +148,12 @@ def _approved(room: Ordered, work: Work, outcome: Approved, answer: Answer, poli
     facts = [*room.told(order, gateway, outcome.gateway_ref), *room.follows(work.payment, order)]
     change = EntityChange(order, EntityStatus.SUCCEEDED, gateway, outcome.gateway_ref)
     work, ended = end_attempt(
-        work, answer, AttemptStatus.APPROVED, StoredOutcome(captured=outcome.captured), outcome.gateway_ref
+        work,
+        answer,
+        AttemptStatus.APPROVED,
+        StoredOutcome(captured=outcome.captured),
+        outcome.gateway_ref,
+        recheck_in_s=looked_for_in_s(work, outcome, policy),
     )
     return Settled(work, ended, facts, Rest(JobChange("succeeded")), entities=(change,))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
-from aegis_worker.domain.changes import FollowUp, JobChange, OpenAttempt
+from aegis_worker.domain.changes import JobChange, OpenAttempt
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import (
     ActionRequired,
@@ -26,14 +26,12 @@ from aegis_worker.domain.payment import duplicate_reversed
 
 from ..work import Answer, Policy, Rest, Send, Settled, Step, Work
 from .absence import Missing, after_not_found, may_repeat_unasked
-from .answers import ask_later, doubt, end_attempt, send_again
+from .answers import LOOK_AGAIN, ask_later, doubt, end_attempt, send_again
 from .requests import request_for
 from .room import Room
 from .steps import ask, review, unreachable_because
 
 _HOW = {Operation.VOID: "released", Operation.REFUND: "refunded"}
-# Another charge may have turned up meanwhile: whether all is well is for one more sync to say.
-_LOOK_AGAIN = FollowUp("sync", "verify")
 
 
 class Reversal(Room):
@@ -101,7 +99,7 @@ def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> 
     fact = duplicate_reversed(
         work.payment, charge["number"], charge["gateway"], charge["gateway_ref"], _HOW[operation]
     )
-    return Settled(work, ended, [fact], Rest(JobChange("succeeded", follow_up=_LOOK_AGAIN)))
+    return Settled(work, ended, [fact], Rest(JobChange("succeeded", follow_up=LOOK_AGAIN)))
 
 
 def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> Settled:
@@ -110,7 +108,7 @@ def _declined(work: Work, outcome: Declined, answer: Answer, policy: Policy) -> 
     work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, refusal, outcome.gateway_ref)
     if subject.operation is Operation.VOID:
         # It may have been captured meanwhile: a sync looks at what there is now, and may refund it.
-        job = JobChange("failed", reason=f"void refused: {outcome.gateway_code}", follow_up=_LOOK_AGAIN)
+        job = JobChange("failed", reason=f"void refused: {outcome.gateway_code}", follow_up=LOOK_AGAIN)
         return Settled(work, ended, [], Rest(job))
     rest = review(work, f"{subject.gateway} refused the refund of a charge too many: {outcome.gateway_code}")
     return Settled(work, ended, rest.facts, Rest(rest.job))

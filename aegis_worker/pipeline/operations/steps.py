@@ -17,10 +17,10 @@ from aegis_worker.gateways.requests import StatusQuery
 from ..work import Ask, Rest, Work
 
 
-def ask(work: Work, position: int = -1, *, movements: bool = False) -> Ask:
+def ask(work: Work, position: int = -1, *, movements: bool = False, twins: bool = False) -> Ask:
     """The look-up for an attempt: by the gateway's id where any step of the hop returned one, else by our reference.
 
-    `movements`: also for what was done with the charge since.
+    `movements`: also for what was done with the charge since. `twins`: also for what else carries our reference.
     """
     attempt = work.attempts[position]
     own_ref = None if attempt.operation in CHARGING_STEPS else attempt.gateway_ref
@@ -37,6 +37,7 @@ def ask(work: Work, position: int = -1, *, movements: bool = False) -> Ask:
         own_ref,
         movements,
         capture=work.payment.terms.capture_method == "automatic",
+        twins=twins,
     )
     return Ask(query, position)
 

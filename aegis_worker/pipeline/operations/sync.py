@@ -14,7 +14,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
-from aegis_worker.domain.changes import AnswerAttempt, FollowUp, JobChange
+from aegis_worker.domain.changes import AnswerAttempt, FollowUp, FoundCharge, JobChange
 from aegis_worker.domain.charges import (
     given_back_charges,
     may_be_invisible,
@@ -31,11 +31,13 @@ from aegis_worker.domain.outcomes import (
     Operation,
     Outcome,
     Pending,
+    Twin,
     Unknown,
     UnknownKind,
 )
 from aegis_worker.domain.payment import Fact, Payment, duplicate_detected, duplicate_reversed
 from aegis_worker.domain.transitions import State
+from aegis_worker.domain.twins import twins_of
 from aegis_worker.resilience.backoff import rung_at_s
 
 from ..work import Answer, LatePolicy, Policy, Rest, Settled, Step, Work
@@ -43,6 +45,7 @@ from .answers import ask_later, end_attempt
 from .news import may_be_late_s, news
 from .room import Room
 from .steps import ask, review, unreachable_because
+from .twins import adopted, asks_for_twins, found_twins
 
 
 class Sync(Room):
@@ -78,12 +81,15 @@ def _first_look_up(work: Work) -> Step:
 
 
 def _question(work: Work, position: int) -> Step:
-    return ask(work, position, movements=position == own_charge(work.payment, work.attempts))
+    is_own = position == own_charge(work.payment, work.attempts)
+    return ask(work, position, movements=is_own, twins=asks_for_twins(work, work.attempts[position]))
 
 
 def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
     subject, outcome = work.subject, answer.outcome
     if isinstance(outcome, Unknown) and outcome.kind is UnknownKind.NO_LOOK_UP:
+        if subject.outcome.twin is not None:
+            return _twin_to_a_person(work, answer)
         work, ended = end_attempt(work, answer, subject.status, subject.outcome)
         return Settled(work, ended, [], Rest(JobChange("failed", reason=outcome.reason)))
     if isinstance(outcome, Unknown) and not outcome.shows:
@@ -94,12 +100,42 @@ def _settle(work: Work, answer: Answer, policy: Policy) -> Settled:
         work, ended = end_attempt(work, answer, subject.status, subject.outcome)
         reason = f"{subject.gateway} may not show it yet"
         return _asked_again(work, ended, [], invisible_for_s, reason, type(outcome).__name__, policy)
+    if subject.outcome.twin is not None and not asks_for_twins(work, subject):
+        return _twin_to_a_person(work, answer)
+    twins = found_twins(work, outcome)
     work = replace(work, said={**work.said, work.position: outcome})
     work, ended, facts = _noted(work, answer, policy)
+    work, more, found = _with_twins(work, [twin for twin in twins if not twin.pending], policy)
+    facts = [*facts, *more]
     following = _still_to_ask(work)
     if following:
-        return Settled(work, ended, facts, _question(work, following[0]))
-    return _judged(work, ended, facts, answer.asked_at_s, policy)
+        return replace(Settled(work, ended, facts, _question(work, following[0])), found=found)
+    return replace(_judged(work, ended, facts, answer.asked_at_s, policy), found=found)
+
+
+def _with_twins(
+    work: Work, twins: list[Twin], policy: Policy
+) -> tuple[Work, list[Fact], tuple[FoundCharge, ...]]:
+    """Twins of the charge that was asked about: each is an attempt of its own from now on, and a charge too many."""
+    if not twins:
+        return work, [], ()
+    attempts, found = adopted(work, twins)
+    begins = len(work.attempts)
+    said = {begins + place: Approved(one.gateway_ref, one.captured) for place, one in enumerate(twins)}
+    facts = [
+        duplicate_detected(work.payment, one.number, one.gateway, one.gateway_ref, policy.late_charge)
+        for one in found
+    ]
+    work = replace(work, attempts=(*work.attempts, *attempts), said={**work.said, **said})
+    return work, facts, found
+
+
+def _twin_to_a_person(work: Work, answer: Answer) -> Settled:
+    """There may be a second charge, and its gateway shows none by our reference: a person looks there, once."""
+    subject = work.subject
+    reason = f"there may be a second charge: {subject.outcome.twin}"
+    work, ended = end_attempt(work, answer, subject.status, replace(subject.outcome, twin=None))
+    return _to_a_person(work, ended, [], reason, type(answer.outcome).__name__)
 
 
 def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAttempt, list[Fact]]:
@@ -116,7 +152,10 @@ def _noted(work: Work, answer: Answer, policy: Policy) -> tuple[Work, AnswerAtte
     about = (work.payment, subject.number, subject.gateway)
     if _stands(outcome) and isinstance(outcome, Approved) and not told_before:
         found = StoredOutcome(captured=outcome.captured, duplicate=True, before=subject.status)
-        work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, found, outcome.gateway_ref)
+        again_in_s = policy.recheck_after_s if asks_for_twins(work, subject) else None
+        work, ended = end_attempt(
+            work, answer, AttemptStatus.APPROVED, found, outcome.gateway_ref, recheck_in_s=again_in_s
+        )
         return work, ended, [duplicate_detected(*about, outcome.gateway_ref, policy.late_charge)]
     if not _stands(outcome) and told_before:
         # Nobody's reversal here: a person gave it back at the gateway, as `hold` has it.
@@ -190,9 +229,9 @@ def _compared(
     for position, outcome in others.items():
         if isinstance(outcome, Approved) and _stands(outcome):
             return _reverse(work, ended, facts, position, outcome, policy)
-    for outcome in others.values():
-        if isinstance(outcome, Pending | ActionRequired):
-            return ask_later(work, ended, facts, "a charge is still pending at its gateway", policy)
+    is_pending = any(isinstance(outcome, Pending | ActionRequired) for outcome in others.values())
+    if is_pending or any(twin.pending for outcome in work.said.values() for twin in twins_of(outcome)):
+        return ask_later(work, ended, facts, "a charge is still pending at its gateway", policy)
     unasked = [position for position in standing_charges(work.attempts) if position not in work.said]
     if unasked:
         # Those that were asked about agree. Nobody knows about this one.

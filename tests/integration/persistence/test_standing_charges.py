@@ -189,7 +189,7 @@ def test_a_charge_is_asked_about_again_by_the_reference_that_its_hop_was_given(
         if call.operation == Operation.PROCESS
     }
     # A webhook about a hop, or an answer that came too late, has the charge asked about that was given up, and no other.
-    database.run(lambda tx: recheck_now(tx, [(payment_id, number) for number in (1, 2, 3)]))
+    database.run(lambda tx: recheck_now(tx, [(payment_id, number, None) for number in (1, 2, 3)]))
     due = rows(database, _DUE_NOW, id=payment_id)
     assert {row["gateway_key"] for row in due} == {
         call.gateway_key

@@ -12,7 +12,7 @@ from support.payments import A_RING, accept_one, rows
 
 from aegis_worker.domain.attempts import AttemptStatus, StoredOutcome
 from aegis_worker.domain.card_networks import CardDecline, CardHistory, card_key
-from aegis_worker.domain.changes import AnswerAttempt, Change, FollowUp, JobChange, OpenAttempt
+from aegis_worker.domain.changes import AnswerAttempt, Change, FollowUp, FoundCharge, JobChange, OpenAttempt
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Fact, failed
@@ -99,9 +99,16 @@ def opening(job: ClaimedJob) -> Change:
     return change(job, JobChange("running", progress=False), opened=opened)
 
 
-def answering(job: ClaimedJob, status: str, job_change: JobChange | None = None, **more: object) -> Change:
+def answering(
+    job: ClaimedJob,
+    status: str,
+    job_change: JobChange | None = None,
+    *,
+    found: tuple[FoundCharge, ...] = (),
+    **more: object,
+) -> Change:
     answered = AnswerAttempt(Operation.PROCESS, 1, "a", AttemptStatus(status), **more)  # type: ignore[arg-type]
-    return change(job, job_change or JobChange("running"), answered=answered)
+    return change(job, job_change or JobChange("running"), answered=answered, found=found)
 
 
 def test_a_job_is_claimed_by_one_until_its_lease_is_over(stand: Stand) -> None:
@@ -259,9 +266,9 @@ def test_a_charge_that_was_given_up_is_asked_about_when_it_is_time_or_when_it_wa
 ) -> None:
     job, _ = declined(stand, "stolen_card")
     assert stand.due_rechecks() == 0
-    stand.store.recheck_now([(job.payment.id, 2), ("pay_" + "9" * 32, 1)])
+    stand.store.recheck_now([(job.payment.id, 2, None), ("pay_" + "9" * 32, 1, None)])
     assert stand.due_rechecks() == 0
-    stand.store.recheck_now([(job.payment.id, 1)])
+    stand.store.recheck_now([(job.payment.id, 1, None)])
     assert stand.due_rechecks() == 1
 
 
@@ -274,9 +281,42 @@ def test_a_charge_that_was_given_up_is_asked_about_after_a_while(stand: Stand) -
 def test_a_charge_that_stands_is_not_asked_about_again(stand: Stand) -> None:
     job, _ = declined(stand, "stolen_card")
     stand.record(answering(job, "APPROVED", asked=True))
-    stand.store.recheck_now([(job.payment.id, 1)])
+    stand.store.recheck_now([(job.payment.id, 1, None)])
     stand.passes(901)
     assert stand.due_rechecks() == 0
+
+
+def test_a_charge_that_was_sent_twice_is_asked_about_again_although_it_stands(stand: Stand) -> None:
+    job, _ = declined(stand, "stolen_card")
+    stand.record(answering(job, "APPROVED", gateway_ref="ch_1", recheck_in_s=900.0))
+    # A look at the payment by somebody else does not end that.
+    stand.record(answering(job, "APPROVED", gateway_ref="ch_1", asked=True))
+    assert stand.due_rechecks() == 0
+    stand.passes(901)
+    assert stand.due_rechecks() == 1
+
+
+def test_a_charge_that_was_heard_of_under_another_reference_as_well_is_asked_about_at_once(
+    stand: Stand,
+) -> None:
+    job, _ = declined(stand, "stolen_card")
+    stand.record(answering(job, "APPROVED", gateway_ref="ch_1"))
+    stand.store.recheck_now([(job.payment.id, 1, "ch_1")])
+    assert stand.due_rechecks() == 0
+    stand.store.recheck_now([(job.payment.id, 1, "ch_2")])
+    assert stand.due_rechecks() == 1
+
+
+def test_a_charge_that_was_shown_beside_another_is_an_attempt_of_its_own(stand: Stand) -> None:
+    job, _ = declined(stand, "stolen_card")
+    outcome = StoredOutcome(captured=True, duplicate=True)
+    twin = FoundCharge(2, "a", "ch_2", f"{job.payment.id}-p1", "hash", outcome)
+    shown = answering(job, "APPROVED", JobChange("waiting"), gateway_ref="ch_1", found=(twin,))
+    assert stand.record(shown) == {job.id}
+    first, second = stand.claim_one().attempts
+    assert (first.number, first.gateway_ref, first.gateway_key) == (1, "ch_1", second.gateway_key)
+    assert (second.number, second.gateway_ref, second.status) == (2, "ch_2", "APPROVED")
+    assert (second.sends, second.outcome) == (1, outcome)
 
 
 def test_declines_of_a_card_are_remembered_for_as_long_as_a_network_counts_them(stand: Stand) -> None:

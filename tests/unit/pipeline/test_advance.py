@@ -260,7 +260,8 @@ def test_a_late_answer_to_a_call_is_settled_all_the_same_because_nobody_else_hea
 
 
 @pytest.mark.parametrize(
-    ("outcome", "told"), [(Approved("ch_1"), [TellOfCharge(1)]), (NotFound(), []), (Unknown("reset"), [])]
+    ("outcome", "told"),
+    [(Approved("ch_1"), [TellOfCharge(1, "ch_1")]), (NotFound(), []), (Unknown("reset"), [])],
 )
 def test_a_late_look_up_is_dropped_and_the_charge_that_it_heard_of_is_told(
     outcome: Any, told: list[Any]

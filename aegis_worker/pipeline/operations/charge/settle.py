@@ -36,8 +36,9 @@ from ..absence import (
     may_repeat_unasked,
     pays_once_without_key,
 )
-from ..answers import ask_later, doubt, end_attempt, recheck_in_s, send_again
+from ..answers import LOOK_AGAIN, ask_later, doubt, end_attempt, recheck_in_s, send_again
 from ..steps import review
+from ..twins import looked_for_in_s, may_be_second_because
 from .close import abandon
 from .confirm import confirm_step
 from .door import close_of, is_over, new_end_s, open_door, payer_has_until_s, wait_for_payer
@@ -59,12 +60,18 @@ def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> 
     if charges(latest.operation) and other is not None:
         return _unknown(work, other_money(other, work.payment.amount), answer, policy)
     said = StoredOutcome(captured=outcome.captured, network_transaction_id=outcome.network_transaction_id)
-    work, ended = end_attempt(work, answer, AttemptStatus.APPROVED, said, outcome.gateway_ref)
+    again_in_s, follow_up = None, None
+    if latest.sends > 1 and charges(latest.operation):
+        again_in_s, twin = looked_for_in_s(work, outcome, policy), may_be_second_because(work, answer)
+        said, follow_up = replace(said, twin=twin), LOOK_AGAIN if twin is not None else None
+    work, ended = end_attempt(
+        work, answer, AttemptStatus.APPROVED, said, outcome.gateway_ref, recheck_in_s=again_in_s
+    )
     facts = resolved(work.payment, _how(answer)) + approved(
         work.payment, latest.operation, latest.gateway, _with_end_of_hold(work, outcome)
     )
     if charges(latest.operation):
-        return Settled(work, ended, facts, Rest(JobChange("succeeded")))
+        return Settled(work, ended, facts, Rest(JobChange("succeeded", follow_up=follow_up)))
     return Settled(work, ended, facts, first_step(work, policy))
 
 

@@ -1,0 +1,64 @@
+"""Twins: charges under one reference of ours, of which a gateway should have made one. Pure.
+
+A call that is repeated under its key may freeze between the last look at the clock and its first byte. If it leaves when
+its gateway has forgotten the key, it charges a second time. No client can rule that out, so twins are looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from msgspec.structs import replace
+
+from .outcomes import ActionRequired, Approved, Declined, Lookup, NotFound, Outcome, Pending, Twin, Unknown
+
+_FURTHEST_FIRST = (Approved, Pending, ActionRequired, Unknown, Declined, NotFound)
+
+
+def of_several(found: Sequence[Lookup]) -> Lookup:
+    """What a look-up by our reference says, by the outcomes of all charges that carry it: the one that got furthest, with
+    the others as its twins.
+    """
+    if not found:
+        return NotFound()
+    first = min(found, key=_rank)
+    twins = tuple(twin for one in found if one is not first and (twin := _as_twin(one)) is not None)
+    return _with(first, twins)
+
+
+def beside(said: Lookup, listed: Lookup) -> Lookup:
+    """What a look-up by the gateway's id `said`, with everything else as twins that one by our reference `listed`."""
+    if not isinstance(said, Approved | Declined):
+        return said
+    if isinstance(listed, Unknown):
+        return listed
+    twins = (_as_twin(listed), *twins_of(listed))
+    return _with(
+        said, tuple(twin for twin in twins if twin is not None and twin.gateway_ref != said.gateway_ref)
+    )
+
+
+def twins_of(said: Outcome | Lookup) -> tuple[Twin, ...]:
+    """The twins that a look-up shows."""
+    return said.twins if isinstance(said, Approved | Declined) else ()
+
+
+def new_twins(said: Outcome | Lookup, known: Collection[str | None]) -> list[Twin]:
+    """Those that no attempt stands for; `known`: the references that the payment's attempts have at that gateway."""
+    return [twin for twin in twins_of(said) if twin.gateway_ref not in known]
+
+
+def _rank(one: Lookup) -> tuple[int, bool]:
+    return _FURTHEST_FIRST.index(type(one)), isinstance(one, Approved) and one.given_back
+
+
+def _as_twin(one: Lookup) -> Twin | None:
+    if isinstance(one, Approved) and not one.given_back:
+        return Twin(one.gateway_ref, one.captured)
+    return Twin(one.gateway_ref, pending=True) if isinstance(one, Pending | ActionRequired) else None
+
+
+def _with(said: Lookup, twins: tuple[Twin, ...]) -> Lookup:
+    if not twins or not isinstance(said, Approved | Declined):
+        return said
+    return replace(said, twins=twins)
