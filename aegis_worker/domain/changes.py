@@ -110,6 +110,27 @@ class FoundCharge(Struct, frozen=True):
     outcome: StoredOutcome
     account: str | None = None
 
+    def shown(self, lease_epoch: int, shown_at_s: float) -> Attempt:
+        """The attempt that it is from then on."""
+        return Attempt(
+            operation=Operation.PROCESS,
+            number=self.number,
+            gateway=self.gateway,
+            gateway_key=self.gateway_key,
+            request_hash=self.request_hash,
+            status=AttemptStatus.APPROVED,
+            gateway_ref=self.gateway_ref,
+            outcome=self.outcome,
+            lease_epoch=lease_epoch,
+            sends=1,
+            checks=0,
+            not_found_count=0,
+            sent_at_s=shown_at_s,
+            first_not_found_at_s=None,
+            answered_at_s=shown_at_s,
+            account=self.account,
+        )
+
 
 class Change(Struct, frozen=True):
     """Everything that one step of one job changes. `payment` is the payment after `events`.

@@ -62,9 +62,18 @@ def chosen_charge(case: Case, *, gateway: str | None, number: int | None) -> Att
 
 
 def charged(
-    case: Case, charge: Attempt, says: Sequence[Said], how: Checked, reference: str | None
+    case: Case,
+    charge: Attempt,
+    says: Sequence[Said],
+    how: Checked,
+    reference: str | None,
+    *,
+    recheck_in_s: float,
 ) -> Decided:
-    """The money moved at this charge's gateway. Raises ResolutionRefused if the gateway's id of it isn't known."""
+    """The money moved at this charge's gateway. Raises ResolutionRefused if the gateway's id of it isn't known.
+
+    What was sent more than once may have charged twice: the gateway is asked again after `recheck_in_s`.
+    """
     answer = next((said.outcome for said in says if isinstance(said.outcome, Approved)), None)
     if answer is None:
         known = reference or charge.gateway_ref
@@ -87,6 +96,7 @@ def charged(
             charge.outcome
         ),
         asked=how != "unanswered",
+        recheck_in_s=recheck_in_s if charge.sends > 1 else None,
     )
     job = JobChange(
         "succeeded",

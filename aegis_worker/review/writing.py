@@ -119,7 +119,14 @@ def outcome_of(
     if resolution.kind == "not_charged":
         return decide.not_charged(case, looked.says, looked.checked, recheck_in_s=parts.recheck_in_s)
     charge = looked.says[0].call
-    return decide.charged(case, charge, looked.says, looked.checked, resolution.gateway_ref)
+    return decide.charged(
+        case,
+        charge,
+        looked.says,
+        looked.checked,
+        resolution.gateway_ref,
+        recheck_in_s=parts.recheck_in_s,
+    )
 
 
 def only_seen(connection: Connection, case: Case) -> Decision | None:

@@ -10,11 +10,10 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import NOTHING_STORED, Attempt, AttemptStatus
 from aegis_worker.domain.card_networks import CardDecline, CardHistory
-from aegis_worker.domain.changes import AnswerAttempt, Change, FoundCharge
+from aegis_worker.domain.changes import AnswerAttempt, Change
 from aegis_worker.domain.declines import DECLINES
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Operation
 from aegis_worker.domain.payment import Event, Fact, Payment, initiated
 from aegis_worker.domain.terms import PaymentTerms
 from aegis_worker.domain.transitions import EventType
@@ -154,7 +153,9 @@ class Tables:
                     self._write_answer(answer)
             if change.opened is not None:
                 self._open(change)
-            self.attempts += [self._found(change, one) for one in change.found]
+            now = self.clock.now
+            shown = [one.shown(change.lease_epoch, now) for one in change.found]
+            self.attempts += [AttemptRow(attempt, now, answered_at=now) for attempt in shown]
             if change.job_id in declines:
                 self._note(declines[change.job_id])
         return {change.job_id for change in held}
@@ -290,25 +291,6 @@ class Tables:
         )
         assert self._key(attempt) not in [self._key(row.attempt) for row in self.attempts], "UNIQUE"
         self.attempts.append(AttemptRow(attempt, self.clock.now))
-
-    def _found(self, change: Change, found: FoundCharge) -> AttemptRow:
-        attempt = Attempt(
-            operation=Operation.PROCESS,
-            number=found.number,
-            gateway=found.gateway,
-            gateway_key=found.gateway_key,
-            request_hash=found.request_hash,
-            status=AttemptStatus.APPROVED,
-            gateway_ref=found.gateway_ref,
-            outcome=found.outcome,
-            lease_epoch=change.lease_epoch,
-            sends=1,
-            checks=0,
-            not_found_count=0,
-            sent_at_s=self.clock.now,
-            first_not_found_at_s=None,
-        )
-        return AttemptRow(attempt, self.clock.now, answered_at=self.clock.now)
 
     @staticmethod
     def _key(attempt: Attempt) -> tuple[str, int]:

@@ -14,8 +14,7 @@ from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt, AttemptStatus
 from aegis_worker.domain.card_networks import CardDecline
-from aegis_worker.domain.changes import AnswerAttempt, Change, FoundCharge, JobChange, OpenAttempt
-from aegis_worker.domain.outcomes import Operation
+from aegis_worker.domain.changes import AnswerAttempt, Change, JobChange, OpenAttempt
 from aegis_worker.domain.payment import Payment
 
 from .rows_orders import EntityRow, next_order
@@ -104,7 +103,8 @@ def written(rows: Rows, change: Change, *, lease_s: float, now: float) -> Rows:
     if change.opened is not None:
         rows = _with_opened(rows, change.opened, change.lease_epoch, now)
     for found in change.found:
-        rows = _with_found(rows, found, change.lease_epoch, now)
+        shown = AttemptRow(found.shown(change.lease_epoch, now))
+        rows = replace(rows, attempts=(*rows.attempts, shown))
     if rows.job is None:
         raise AssertionError("unreachable: the fence holds")
     job = _job_after(rows.job, change, lease_s, now)
@@ -183,26 +183,4 @@ def _with_opened(rows: Rows, opened: OpenAttempt, lease_epoch: int, now: float) 
     ):
         raise Refused("UNIQUE (payment, operation, number)")
     attempt = opened.sent(lease_epoch, now)
-    return replace(rows, attempts=(*rows.attempts, AttemptRow(attempt)))
-
-
-def _with_found(rows: Rows, found: FoundCharge, lease_epoch: int, now: float) -> Rows:
-    attempt = Attempt(
-        operation=Operation.PROCESS,
-        number=found.number,
-        gateway=found.gateway,
-        gateway_key=found.gateway_key,
-        request_hash=found.request_hash,
-        status=AttemptStatus.APPROVED,
-        gateway_ref=found.gateway_ref,
-        outcome=found.outcome,
-        lease_epoch=lease_epoch,
-        sends=1,
-        checks=0,
-        not_found_count=0,
-        sent_at_s=now,
-        first_not_found_at_s=None,
-        answered_at_s=now,
-        account=found.account,
-    )
     return replace(rows, attempts=(*rows.attempts, AttemptRow(attempt)))

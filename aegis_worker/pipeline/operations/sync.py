@@ -119,9 +119,12 @@ def _with_twins(
     """Twins of the charge that was asked about: each is an attempt of its own from now on, and a charge too many."""
     if not twins:
         return work, [], ()
-    attempts, found = adopted(work, twins)
-    begins = len(work.attempts)
-    said = {begins + place: Approved(one.gateway_ref, one.captured) for place, one in enumerate(twins)}
+    found, begins = adopted(work, twins), len(work.attempts)
+    attempts = [one.shown(work.job.lease_epoch, work.now_s) for one in found]
+    said = {
+        begins + place: Approved(one.gateway_ref, bool(one.outcome.captured))
+        for place, one in enumerate(found)
+    }
     facts = [
         duplicate_detected(work.payment, one.number, one.gateway, one.gateway_ref, policy.late_charge)
         for one in found

@@ -6,19 +6,16 @@ sent more than once is asked about again for as long as charges that were given 
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 
-from aegis_worker.domain.attempts import Attempt, AttemptStatus, StoredOutcome
+from aegis_worker.domain.attempts import Attempt, StoredOutcome
 from aegis_worker.domain.changes import FoundCharge
-from aegis_worker.domain.gateway_keys import is_ordered
+from aegis_worker.domain.gateway_keys import FIRST_ORDERED, is_ordered
 from aegis_worker.domain.outcomes import Lookup, Outcome, Twin, charges
 from aegis_worker.domain.twins import new_twins, twins_of
 
 from ..work import Answer, Policy, Work
 from .absence import keeps_key_s
-
-# More hops than any payment has; from here on attempts are numbered that a merchant ordered.
-_MOST_HOPS = 100
 
 
 def asks_for_twins(work: Work, attempt: Attempt) -> bool:
@@ -53,44 +50,20 @@ def found_twins(work: Work, outcome: Outcome | Lookup) -> list[Twin]:
     return new_twins(outcome, here)
 
 
-def adopted(work: Work, twins: list[Twin]) -> tuple[tuple[Attempt, ...], tuple[FoundCharge, ...]]:
-    """Attempts for twins of the subject: as they will be read, and as they are written."""
+def adopted(work: Work, twins: Sequence[Twin]) -> tuple[FoundCharge, ...]:
+    """What twins of the subject are from now on."""
     subject = work.subject
     last = max(attempt.number for attempt in work.attempts if not is_ordered(attempt.number))
-    attempts, found = [], []
-    for number, twin in zip(itertools.count(last + 1), twins, strict=False):
-        if number > _MOST_HOPS:
-            break
-        outcome = StoredOutcome(captured=twin.captured, duplicate=True)
-        found.append(
-            FoundCharge(
-                number,
-                subject.gateway,
-                twin.gateway_ref,
-                subject.gateway_key,
-                subject.request_hash,
-                outcome,
-                subject.account,
-            )
+    numbers = range(last + 1, FIRST_ORDERED)  # fewer would be left out, and found by the next look
+    return tuple(
+        FoundCharge(
+            number,
+            subject.gateway,
+            twin.gateway_ref,
+            subject.gateway_key,
+            subject.request_hash,
+            StoredOutcome(captured=twin.captured, duplicate=True),
+            subject.account,
         )
-        attempts.append(
-            Attempt(
-                operation=subject.operation,
-                number=number,
-                gateway=subject.gateway,
-                gateway_key=subject.gateway_key,
-                request_hash=subject.request_hash,
-                status=AttemptStatus.APPROVED,
-                gateway_ref=twin.gateway_ref,
-                outcome=outcome,
-                lease_epoch=work.job.lease_epoch,
-                sends=1,
-                checks=0,
-                not_found_count=0,
-                sent_at_s=work.now_s,
-                first_not_found_at_s=None,
-                answered_at_s=work.now_s,
-                account=subject.account,
-            )
-        )
-    return tuple(attempts), tuple(found)
+        for number, twin in zip(numbers, twins, strict=False)
+    )
