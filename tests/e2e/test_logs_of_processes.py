@@ -68,27 +68,22 @@ def test_a_child_of_the_worker_that_dies_is_told_of_in_its_log(running: Installa
 
 @pytest.mark.slow
 def test_what_the_api_warns_of_is_one_line_of_its_log(
-    running: Installation, postgres: EmbeddedPostgres
+    running: Installation, postgres_to_stop: EmbeddedPostgres
 ) -> None:
     logs = ProcessLogs(running.data_dir / "logs")
-    postgres.stop()
-    try:
-        assert running.send("GET", "/v1/payments").status == 503
-    finally:
-        postgres.start()
+    postgres_to_stop.stop()
+    assert running.send("GET", "/v1/payments").status == 503
     assert len(named(logs, "web", "database unavailable")) == 1
 
 
 @pytest.mark.slow
 def test_a_task_that_postgresql_keeps_from_its_work_is_one_line_of_the_workers_log(
-    running: Installation, postgres: EmbeddedPostgres
+    running: Installation, postgres_to_stop: EmbeddedPostgres
 ) -> None:
     logs = ProcessLogs(running.data_dir / "logs")
-    postgres.stop()
-    try:
-        wait_until(lambda: named(logs, "worker", "put off"), SOON_S)
-    finally:
-        postgres.start()
+    postgres_to_stop.stop()
+    wait_until(lambda: named(logs, "worker", "put off"), SOON_S)
+    postgres_to_stop.start()
     assert logs.tracebacks() == []
 
 

@@ -571,7 +571,7 @@ class Shop:
 @pytest.mark.row(18)
 @pytest.mark.slow
 def test_postgresql_restarted_under_load_loses_no_payment_and_no_process(
-    running: Installation, postgres: EmbeddedPostgres
+    running: Installation, postgres_to_stop: EmbeddedPostgres
 ) -> None:
     books, shop = Books(running), Shop(running, posters=4)
     shop.sells(100)  # pools are filled by use
@@ -582,8 +582,8 @@ def test_postgresql_restarted_under_load_loses_no_payment_and_no_process(
     logs = ProcessLogs(running.data_dir / "logs")
     for how in (signal.SIGQUIT, signal.SIGINT, signal.SIGQUIT):  # immediate, fast, immediate
         shop.sells(20)
-        postgres.stop(how)
-        postgres.start()
+        postgres_to_stop.stop(how)
+        postgres_to_stop.start()
     shop.sells(20)
     shop.close()
     assert {(reply.status, reply.body["code"]) for reply in shop.refused} <= {(503, "database_unavailable")}

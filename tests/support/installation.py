@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -107,6 +108,18 @@ class Installation:
         reply = self.post(card(token), within_s=within_s)
         assert reply.status == 202, (reply.body, (self.data_dir / "logs" / "web.log").read_text()[-2000:])
         return str(reply.body["id"])
+
+    def wait_for_the_api(self) -> None:
+        """Wait until none of many requests at once is refused, so that each process of the API has met some of them."""
+
+        def status(number: int) -> int:
+            return self.send("GET", "/v1/payments", Connection="close").status
+
+        def none_is_refused() -> bool:
+            return {200} == set(pool.map(status, range(32)))
+
+        with ThreadPoolExecutor(8) as pool:
+            wait_until(none_is_refused, SOON_S)
 
     def payment(self, payment_id: str) -> dict[str, Any]:
         """The payment as it stands, with its attempts and events."""

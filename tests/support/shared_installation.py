@@ -60,7 +60,7 @@ def valkey(folder: Path) -> Iterator[EmbeddedValkey]:
 
 @pytest.fixture(scope="session")
 def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
-    """The installation's PostgreSQL, which tests may stop and start."""
+    """The installation's PostgreSQL. Tests that stop it take `postgres_to_stop`."""
     server = EmbeddedPostgres(folder / "postgresql")
     server.start()
     yield server
@@ -76,3 +76,14 @@ def running(
     installation = Installation(folder / "shared", environ | stores)
     yield installation
     installation.stop()
+
+
+@pytest.fixture
+def postgres_to_stop(running: Installation, postgres: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """The installation's PostgreSQL, which the test may stop and start.
+
+    It runs again before the next test, and no process of the API has a connection left that was cut.
+    """
+    yield postgres
+    postgres.start()
+    running.wait_for_the_api()
