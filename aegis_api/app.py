@@ -73,8 +73,11 @@ _NAMED_SCHEMAS = (CardSchema(), *PAYMENT_METHODS.values(), BatchLineSchema())
 
 
 @cache
-def _document() -> bytes:
-    """Written when it is first asked for, because that takes longer than the rest of a process's start."""
+def openapi_document() -> bytes:
+    """The OpenAPI document, as JSON.
+
+    Written when it is first asked for, because that takes longer than the rest of a process's start.
+    """
     return json.dumps(openapi.document(_BLUEPRINTS, _NAMED_SCHEMAS)).encode()
 
 
@@ -111,7 +114,7 @@ def create_app(parts: Web | None = None, *, threads: int = _THREADS) -> Flask:
     serve_with(app, parts, threads=threads)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
-    docs.register(app, _document)
+    docs.register(app, openapi_document)
     requests.number_requests(app)
     problems.register(app)
     return app

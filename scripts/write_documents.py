@@ -1,4 +1,4 @@
-"""Writes the blocks of documents that are made from the code, each between two comments that name it.
+"""Writes what is made from the code: blocks of documents, each between two comments that name it, and the client's modules.
 
 With --check nothing is written, and the exit code is 1 if a block is stale.
 """
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from references import adyen, commands, emulator, errors, events, hooks, sandbox, settings, stripe
+from references import adyen, client, commands, emulator, errors, events, hooks, sandbox, settings, stripe
 from references.markdown import code, codes, table
 
 from aegis_worker.domain.dispute_statuses import DISPUTE_TRANSITIONS, MEANINGS, DisputeStatus
@@ -72,6 +72,13 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "docs/howto/adyen.md": {"cards": adyen.cards},
 }
 
+# Written whole.
+MODULES: Mapping[str, Callable[[], str]] = {
+    "aegis_client/models.py": client.models,
+    "aegis_client/problems.py": client.problems,
+    "aegis_client/resources.py": client.resources,
+}
+
 
 def rewritten(text: str, blocks: Mapping[str, Callable[[], str]]) -> str:
     """The document with its blocks as the code has them now. Raises ValueError if the document lacks a block."""
@@ -92,10 +99,10 @@ def main(arguments: list[str]) -> int:
         print("usage: scripts/documents [--check]", file=sys.stderr)
         return 2
     stale = False
-    for name, blocks in BLOCKS.items():
+    for name in (*BLOCKS, *MODULES):
         document = ROOT / name
-        written = document.read_text(encoding="utf-8")
-        wanted = rewritten(written, blocks)
+        written = document.read_text(encoding="utf-8") if document.exists() else ""
+        wanted = MODULES[name]() if name in MODULES else rewritten(written, BLOCKS[name])
         if wanted == written:
             continue
         stale = True

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 import click
 
+from aegis_client import Answer
 from aegis_worker.domain.money import MAX_MINOR
 from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.ids import new_id
 from aegis_worker.queries.sentences import of_error
 from aegis_worker.queries.wording import money
-from aegis_worker.terminal.api import Api, NotAnswered, Reply
+from aegis_worker.terminal.api import Api, NotAnswered
 from aegis_worker.terminal.output import json_option, print_facts, print_json, progress, remark
 
 _PAUSE_S = 0.25
@@ -129,7 +130,7 @@ def _facts(entity: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _print_refusal(reply: Reply, as_json: bool) -> None:
+def _print_refusal(reply: Answer, as_json: bool) -> None:
     if as_json:
         print_json({"problem": reply.body})
     else:

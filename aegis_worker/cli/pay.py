@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
+from aegis_client import Answer
 from aegis_worker.domain.text import KEY_RULE, same_key
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import new_id
 from aegis_worker.observability.redaction import redact_text
 from aegis_worker.queries.sentences import of_error
 from aegis_worker.terminal.amounts import amount_facts
-from aegis_worker.terminal.api import ENDED_JOB, Api, NotAnswered, Reply
+from aegis_worker.terminal.api import ENDED_JOB, Api, NotAnswered
 from aegis_worker.terminal.output import (
     examples,
     json_option,
@@ -209,7 +210,7 @@ def _what_to_do(action: Mapping[str, Any]) -> str:
     return str(action["type"])
 
 
-def _print_refusal(reply: Reply, key: str, as_json: bool) -> None:
+def _print_refusal(reply: Answer, key: str, as_json: bool) -> None:
     if as_json:
         print_json({"idempotency_key": redact_text(key), "problem": reply.body})
     else:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aegis_client import Answer
 from aegis_worker.errors import AegisError, OperatorError
-from aegis_worker.terminal.api import ENDED_JOB, Api, NotAnswered, Reply
+from aegis_worker.terminal.api import ENDED_JOB, Api, NotAnswered
 from aegis_worker.terminal.interrupts import noted_interrupts
 from aegis_worker.terminal.output import progress, remark
 
@@ -84,7 +85,7 @@ def _post_all(
 ) -> list[dict[str, Any]]:
     """Post the lines and return the jobs of the accepted ones. Stops at the first request that gets no answer."""
     jobs: list[dict[str, Any]] = []
-    posting: dict[Future[list[Reply]], list[Line]] = {}
+    posting: dict[Future[list[Answer]], list[Line]] = {}
     with progress("posting", report.lines) as advance:
 
         def take_answers(at_most: int) -> None:
@@ -113,7 +114,7 @@ def _post_all(
 
 
 def _take(
-    answered: Future[list[Reply]], lines: Sequence[Line], report: FileReport, jobs: list[dict[str, Any]]
+    answered: Future[list[Answer]], lines: Sequence[Line], report: FileReport, jobs: list[dict[str, Any]]
 ) -> None:
     try:
         replies = answered.result()

@@ -15,7 +15,7 @@ _OF_TESTS = {path.stem for path in _MODULES if not path.is_relative_to(TESTS / "
 }
 
 # aegis_api; what comes after the outbox.
-_NAMED_OTHERWISE = {"api", "delivery"}
+_NAMED_OTHERWISE = {"client", "api", "delivery"}
 
 
 def test_no_test_and_no_helper_imports_from_a_test() -> None:

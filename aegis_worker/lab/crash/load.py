@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from aegis_client import Answer
 from aegis_worker.domain.transitions import State
 from aegis_worker.errors import HookFailed, OperatorError
 from aegis_worker.lab.demo.cast import Order, Role
-from aegis_worker.terminal.api import Api, NotAnswered, Reply
+from aegis_worker.terminal.api import Api, NotAnswered
 
 from . import disputes, merchants, payers
 
@@ -156,7 +157,7 @@ class Load:
             self._stopping.wait(pause_s)
             return self._acted(_answered(order, reply, "id"))
 
-    def _posted(self, order: Order) -> Reply:
+    def _posted(self, order: Order) -> Answer:
         """The answer to the payment, or to its card, where that is put into the vault before and was refused."""
         if order.card is None or "card" in order.body["payment_method"]:
             return self._api.post_payment(order.body, order.key)
@@ -170,7 +171,7 @@ class Load:
 
     def _post_batch(self, orders: Sequence[Order]) -> list[Answered]:
         """Post in one batch. What gets no answer is posted by itself, under the same key: that is the same request."""
-        replies: Sequence[Reply | None]
+        replies: Sequence[Answer | None]
         try:
             replies = self._api.post_batch([(order.key, order.body) for order in orders])
         except NotAnswered:
@@ -191,7 +192,7 @@ class Load:
         return answered
 
 
-def _answered(order: Order, reply: Reply, id_field: str) -> Answered:
+def _answered(order: Order, reply: Answer, id_field: str) -> Answered:
     if reply.ok:
         return Answered(order, reply.body[id_field])
     return Answered(order, None, f"{reply.status} {reply.reason}")

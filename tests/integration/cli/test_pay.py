@@ -19,9 +19,9 @@ from support.command_line import Aegis, RunningAegis, aegis, install, served
 from support.payments import rows
 from support.sandbox_process import eventually, running_sandbox
 
+from aegis_client import Retries
 from aegis_worker.cli.relay import relay_pass
 from aegis_worker.domain.moments import rfc3339
-from aegis_worker.domain.retries import RetryLimits
 from aegis_worker.persistence.api_keys import create_key
 from aegis_worker.persistence.database import Database
 from aegis_worker.terminal import api as http
@@ -61,7 +61,7 @@ class Front:
 def front(database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
     """The API and a merchant's key in the environment; nobody works on what is accepted yet."""
     install(monkeypatch, database_url)
-    monkeypatch.setattr(http, "_PAUSES", RetryLimits(initial_s=0.01, cap_s=0.02))
+    monkeypatch.setattr(http, "_RETRIES", Retries(first_pause_s=0.01, longest_pause_s=0.02))
     api = start_api(database_url)
     front = Front(api.app.wsgi_app)
     monkeypatch.setattr(api.app, "wsgi_app", front)

@@ -14,6 +14,7 @@ import click
 import pytest
 from support.attempts import an_attempt
 
+from aegis_client import Answer, Retries
 from aegis_worker.cli import COMMANDS, cli
 from aegis_worker.cli.checks_database import skew
 from aegis_worker.cli.pay_lines import read_lines
@@ -21,7 +22,6 @@ from aegis_worker.cli.reconcile import parse_since
 from aegis_worker.domain.attempts import AttemptStatus
 from aegis_worker.domain.transitions import EventType
 from aegis_worker.queries.sentences import of_attempt, of_event
-from aegis_worker.terminal.api import Reply
 from aegis_worker.terminal.output import duration, plain, print_facts, print_json, print_table, progress
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -242,22 +242,23 @@ def keys(folder: Path, name: str, *texts: str) -> list[str]:
 
 
 def test_a_reply_is_tried_again_when_the_api_or_a_proxy_says_not_now() -> None:
-    assert Reply(409, {"code": "idempotency_in_progress", "retryable": True}, {}).is_worth_a_retry
-    assert Reply(502, {}, {}).is_worth_a_retry
-    assert not Reply(409, {"code": "duplicate_reference", "retryable": False}, {}).is_worth_a_retry
-    assert not Reply(202, {}, {}).is_worth_a_retry
+    assert Answer(409, {"code": "idempotency_in_progress", "retryable": True}, {}).is_worth_a_retry
+    assert Answer(502, {}, {}).is_worth_a_retry
+    assert not Answer(409, {"code": "duplicate_reference", "retryable": False}, {}).is_worth_a_retry
+    assert not Answer(202, {}, {}).is_worth_a_retry
 
 
 @pytest.mark.parametrize(
     ("header", "seconds"), [("2", 2), ("3600", 10), ("Fri, 01 May 2026 12:00:00 GMT", 0), ("", 0)]
 )
 def test_retry_after_is_honoured_within_bounds(header: str, seconds: float) -> None:
-    assert Reply(429, {}, {"Retry-After": header}).retry_after_s == seconds
+    asked_for_s = Answer(429, {}, {"Retry-After": header}).retry_after_s
+    assert Retries().pause(1, asked_for_s, draw=0.0).seconds == seconds
 
 
 def test_a_refusal_names_the_fields() -> None:
     errors = [{"pointer": "/amount", "code": "required", "detail": "This field is required."}]
-    reply = Reply(422, {"code": "validation_failed", "detail": "1 invalid field(s)", "errors": errors}, {})
+    reply = Answer(422, {"code": "validation_failed", "detail": "1 invalid field(s)", "errors": errors}, {})
     assert reply.reason == "/amount: This field is required."
 
 
