@@ -15,6 +15,7 @@ from aegis_worker.wiring.web import Web, build_web
 
 from .batches.routes import blueprint as batches
 from .batches.schemas import BatchLineSchema
+from .console.login.pages import BLUEPRINTS as CONSOLE
 from .disputes.routes import blueprint as disputes
 from .explanations.routes import blueprint as explanations
 from .gateways.incoming import blueprint as gateway_events
@@ -114,6 +115,8 @@ def create_app(parts: Web | None = None, *, threads: int = _THREADS) -> Flask:
     serve_with(app, parts, threads=threads)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
+    for pages in CONSOLE:
+        app.register_blueprint(pages)
     docs.register(app, openapi_document)
     requests.number_requests(app)
     problems.register(app)

@@ -340,6 +340,18 @@ class RoutingMoved(Refused):
     code = "version_conflict"
 
 
+class CredentialRefused(Refused):
+    """A new password, or the code that proves an authenticator, can't be taken; the message says why."""
+
+    code = "validation_failed"
+
+
+class UserRefused(Refused):
+    """A user can't be added or changed like that; the message says why."""
+
+    code = "validation_failed"
+
+
 class InvalidReason(Refused):
     """The reason for a decision is missing, or can't be kept as it is."""
 

@@ -25,6 +25,9 @@ from uuid_utils import uuid7
     VOID,
     DISPUTE,
     CARD,
+    USER,
+    SESSION,
+    APPROVAL,
 ) = (
     "pay",
     "job",
@@ -41,6 +44,9 @@ from uuid_utils import uuid7
     "voi",
     "dsp",
     "card",
+    "usr",
+    "ses",
+    "apr",
 )
 
 # By what is ordered of a payment, `domain.entities.EntityKind`.

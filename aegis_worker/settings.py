@@ -13,6 +13,8 @@ from typing import Literal, cast
 
 from environs import Env, EnvError
 
+from aegis_worker.console_settings import VARIABLES as CONSOLE_VARIABLES
+from aegis_worker.console_settings import ConsoleSettings, load_console_settings
 from aegis_worker.errors import ConfigurationError
 from aegis_worker.observation_settings import VARIABLES as OBSERVATION_VARIABLES
 from aegis_worker.observation_settings import ObservationSettings, load_observation_settings
@@ -80,6 +82,9 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "decision_wait_s": (1, 30 * _DAY),
     "payer_wait_s": (1, 30 * _DAY),
     "release_holds_before_s": (0, 30 * _DAY),
+    "console_idle_s": (60, _DAY),
+    "console_session_s": (300, 30 * _DAY),
+    "approval_wait_s": (60, 30 * _DAY),
 }
 _MOST_RUNGS, _LONGEST_RUNG_S = 100, 30 * _DAY
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -153,6 +158,10 @@ class Settings:
     audit_budget_s: float
     audit_overdue_s: float
     audit_undelivered_s: float
+    console: ConsoleSettings
+    console_idle_s: float
+    console_session_s: float
+    approval_wait_s: float
     chaos: Path | None
     chaos_allow_production: bool
     chaos_sha256: str
@@ -213,6 +222,10 @@ def load_settings() -> Settings:
             audit_budget_s=env.float("AEGIS_AUDIT_BUDGET_S", 5.0),
             audit_overdue_s=env.float("AEGIS_AUDIT_OVERDUE_S", 900.0),
             audit_undelivered_s=env.float("AEGIS_AUDIT_UNDELIVERED_S", 21_600.0),
+            console=load_console_settings(os.environ, env.str("AEGIS_ENV", "development")),
+            console_idle_s=env.float("AEGIS_CONSOLE_IDLE_S", 1800.0),
+            console_session_s=env.float("AEGIS_CONSOLE_SESSION_S", 43_200.0),
+            approval_wait_s=env.float("AEGIS_APPROVAL_WAIT_S", 86_400.0),
             chaos=Path(chaos) if (chaos := env.str("AEGIS_CHAOS", "")) else None,
             chaos_allow_production=env.bool("AEGIS_CHAOS_ALLOW_PRODUCTION", False),
             chaos_sha256=env.str("AEGIS_CHAOS_SHA256", ""),
@@ -271,15 +284,17 @@ def unknown_variables(environ: Mapping[str, str], also_known: Collection[str] = 
     `also_known`: those that gateways.toml names. Their values are not looked at.
     """
     ours = {one.name.upper() for one in fields(Settings)} - {
+        "CONSOLE",
         "ENVIRONMENT",
-        "VAULT",
         "OBSERVATION",
+        "VAULT",
         *_WITHOUT_PREFIX,
     }
     known = (
         _OTHER_VARIABLES
         | VAULT_VARIABLES
         | OBSERVATION_VARIABLES
+        | CONSOLE_VARIABLES
         | {f"AEGIS_{name}" for name in ours}
         | set(also_known)
     )

@@ -37,7 +37,7 @@ def place_without_a_key() -> AbstractContextManager[None]:
     Anybody can send these, and each may hold its thread while it asks PostgreSQL or while its body comes: all together
     get some of the threads, and the others stay with the merchants.
     """
-    if "owner" in g or "operator" in g or not framing.announces_body():
+    if "owner" in g or "operator" in g or "person" in g or not framing.announces_body():
         return _NONE_NEEDED
     return _among_keyless()
 

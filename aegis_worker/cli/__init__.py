@@ -39,6 +39,7 @@ COMMANDS = {
     "explain": (".explain", "Say why a payment is in its state, and what happens next."),
     "reviews": (".reviews", "Show what waits for a person, with the evidence."),
     "resolve": (".resolve", "Decide about a payment that waits for a person."),
+    "users": (".users", "Say who may use the console, with which role, and end sessions."),
     "audit-log": (".audit_log", "Show who decided what, and verify that nothing was changed."),
     "audit": (".audit", "Check the invariants on every payment, and freeze what can't be trusted."),
     "replay": (".replay", "Fold a payment's events and compare with its row."),

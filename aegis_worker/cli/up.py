@@ -116,6 +116,8 @@ def _tell(running: Running, stack: LocalStack, ready_file: Path | None) -> None:
         },
     )
     click.echo("\nA first payment:\n" + _CURL.format(url=running.api_url, key=running.api_key) + "\n")
+    remark(f"The console is at {running.api_url}/console/. In another shell, with these settings:")
+    remark("aegis users add NAME --role admin prints the code with which its first user chooses a password.")
     remark("Ctrl-C stops everything.")
     if ready_file is None:
         return

@@ -12,6 +12,7 @@ SELECT key_id, sum(rows)::int AS rows FROM (
     UNION ALL SELECT {_KEY_ID}, count(*) FROM confirms WHERE sealed IS NOT NULL GROUP BY 1
     UNION ALL SELECT key_id, count(*) FROM gateway_event_bodies GROUP BY key_id
     UNION ALL SELECT key_id, count(*) FROM unverified_webhooks GROUP BY key_id
+    UNION ALL SELECT {_KEY_ID}, count(*) FROM console_users GROUP BY 1
 ) sealed GROUP BY key_id ORDER BY key_id
 """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -57,11 +58,14 @@ def tables_expected(database: Database) -> Iterator[None]:
 
 
 def cli_actor() -> str:
-    """Who decides at this terminal, as the audit log names them: `cli:<user name>`. A name, not a proof of identity."""
+    """Who decides at this terminal, as the audit log names them: `cli:<user name>`, by the user that the process runs as.
+
+    Not by LOGNAME or USER, which anybody can set: the two-person rule tells people apart by this name.
+    """
     try:
-        name = getpass.getuser()
-    except (OSError, KeyError):
-        name = ""
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = f"uid-{os.getuid()}"
     return "cli:" + (re.sub(r"[^A-Za-z0-9._@-]", "_", name)[:64] or "unknown")
 
 

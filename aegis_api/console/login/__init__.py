@@ -1,0 +1,1 @@
+"""Who is at the console: the guard before every page, logging in and out, sessions, and people."""

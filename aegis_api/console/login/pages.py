@@ -1,0 +1,9 @@
+"""The blueprints of everything about people at the console."""
+
+from __future__ import annotations
+
+from .account import blueprint as account
+from .doors import blueprint as doors
+from .people import blueprint as people
+
+BLUEPRINTS = (doors, account, people)
