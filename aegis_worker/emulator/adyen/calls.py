@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..authentication import is_supported
 from ..challenges import has_passed, new_secret
 from ..demands import demanded
 from ..ledger import Document, Operation, Transaction
@@ -142,8 +143,10 @@ def carry_out_call(
 def _pay(books: AdyenBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Answer:
     charge, payment = subject.charge, subject.charge.payment
     _check_agreement(call)
-    if inner(call.body, "authenticationData").get("attemptAuthentication") == "always":
+    is_demanded = inner(call.body, "authenticationData").get("attemptAuthentication") == "always"
+    if is_demanded:
         script = demanded(script)
+    charge.about["authenticated"] = script.payer_must_act or (is_demanded and is_supported(payment.token))
     if script.payer_must_act and charge.about["without_the_payer"]:
         script = replace(script, payer_must_act=False, effect=Effect.DECLINE, code="authentication_required")
     charge.about["in_page"] |= script.in_frontend

@@ -73,12 +73,15 @@ def result_of(charge: Charge, base_url: str) -> dict[str, Any]:
         }
     if result != "Authorised":
         return {**shown, "resultCode": result}
-    network = {"networkTxReference": network_id_of(payment.id)} if payment.method == "card" else {}
+    told = {}
+    if payment.method == "card":
+        was_checked = "true" if charge.about.get("authenticated") else "false"
+        told = {"networkTxReference": network_id_of(payment.id), "threeDAuthenticated": was_checked}
     return {
         **shown,
         "resultCode": result,
         "amount": _amount(payment.amount, payment.currency),
-        **({"additionalData": network} if network else {}),
+        **({"additionalData": told} if told else {}),
     }
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from ..authentication import is_supported
 from ..choosing import Asked
 from ..demands import demanded
 from ..ledger import StoredAnswer, Transaction
@@ -79,7 +80,9 @@ class PayPalGateway:
         asked = Asked(subject.operation, call.headers, subject.script, payment.token, payment.amount)
         script = self._books.conduct.script_for(tx, payment, asked)
         if call.name in _SOURCED and bodies.always_authenticated(call.body):
-            script = demanded(script)
+            script = demanded(script, subject.script)
+            about = subject.order.about
+            about["authenticated"] = is_supported(about["token"])
         done, answer = None, None
         if script.effect is not Effect.NOTHING:
             done = self._do(tx, call, subject, script)

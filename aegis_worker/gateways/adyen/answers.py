@@ -79,8 +79,12 @@ class Reader:
             return Pending(ref)
         if charged.result != "Authorised" or charged.gateway_ref is None:
             raise Unreadable(f"a payment that is {charged.result}")
-        network_id = charged.network_transaction_id
-        return Approved(charged.gateway_ref, captured=request.capture, network_transaction_id=network_id)
+        return Approved(
+            charged.gateway_ref,
+            captured=request.capture,
+            network_transaction_id=charged.network_transaction_id,
+            authenticated=charged.authenticated,
+        )
 
     def _changed(self, request: GatewayRequest, body: Mapping[str, Any]) -> Outcome:
         changed = read_changed(body)

@@ -133,6 +133,7 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         confirms=True,
         payer=FIELDS,
         three_ds=frozenset(INSTRUMENTS),
+        tells_three_ds=True,
         shows_twins=True,
     )
 

@@ -40,4 +40,5 @@ def by_status(
         *sums,
         capture_before=payment.capture_before,
         disputed=payment.disputed,
+        authenticated=payment.authenticated,
     )

@@ -122,6 +122,19 @@ def test_a_charge_after_three_d_secure_that_we_demanded(till: Till) -> None:
     assert till.captured(paid) == [1999]
 
 
+def test_three_d_secure_that_we_demanded_is_told_to_have_taken_place(till: Till) -> None:
+    paid = till.pay("tok_3ds_frictionless", return_url=_SHOP, three_ds=True)
+    assert isinstance(paid.outcome, Approved)
+    assert paid.outcome.authenticated is True
+
+
+def test_three_d_secure_that_we_demanded_and_that_did_not_take_place(till: Till) -> None:
+    paid = till.pay("tok_3ds_unsupported", return_url=_SHOP, three_ds=True)
+    assert isinstance(paid.outcome, Approved)
+    assert paid.outcome.authenticated is False
+    assert till.captured(paid) == [1999]
+
+
 def test_three_d_secure_that_we_demand_and_the_page_has_done(till: Till) -> None:
     assert isinstance(till.pay("tok_3ds_frictionless", three_ds=True).outcome, Approved)
     paid = till.pay(three_ds=True)
