@@ -9,11 +9,11 @@ from typing import Any
 from ..authentication import is_supported
 from ..challenges import has_passed, new_secret
 from ..demands import demanded
-from ..ledger import Document, Operation, Transaction
 from ..network_ids import is_network_id
 from ..operations import carry_out
 from ..payments import Payment, Status
 from ..scripts import Effect, Script
+from ..transaction import Document, Operation, Transaction
 from .bodies import inner, money, text
 from .books import DECIDED_AFTER_S, AdyenBooks, new_change, undone_by
 from .cards import WALLET, TestCard, by_token

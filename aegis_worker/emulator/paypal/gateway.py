@@ -14,10 +14,10 @@ from dataclasses import replace
 from ..authentication import is_supported
 from ..choosing import Asked
 from ..demands import demanded
-from ..ledger import StoredAnswer, Transaction
 from ..replies import Refusal, Reply, json_reply
 from ..scripts import Effect, Script, Wire
 from ..sending import sent as sent_as
+from ..transaction import StoredAnswer, Transaction
 from . import bodies
 from .books import PayPalBooks
 from .calls import KEY, Call, Done, Subject, note_operation

@@ -7,9 +7,9 @@ from typing import Any
 
 from ..authentication import is_supported
 from ..disputes import WITHDRAWN
-from ..ledger import Document
 from ..network_ids import network_id_of
 from ..payments import Payment, Status
+from ..transaction import Document
 from .errors import decline
 
 _STATUS = {

@@ -24,8 +24,9 @@ from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.kit.probing import Standing
 from aegis_worker.lab.embedded.ports import free_port
 
+from ..hearing import is_heard_of, sent
 from ..subject import Paid
-from ..till import Till, is_heard_of, sent
+from ..till import Till
 
 _SHOP = "https://shop.test/back"
 
