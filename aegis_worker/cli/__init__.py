@@ -33,6 +33,8 @@ COMMANDS = {
     "captures": (".captures", "Show the captures of all merchants."),
     "refunds": (".refunds", "Show the refunds of all merchants."),
     "disputes": (".disputes", "Show what payers' banks question."),
+    "top": (".top", "Show everything at a glance, live."),
+    "tail": (".tail", "Follow events as they are told."),
     "status": (".status", "Show a payment and its job."),
     "timeline": (".timeline", "Show what happened to a payment, event by event."),
     "reconcile": (".reconcile", "Compare with the gateways and repair what is stuck."),
