@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 
 from aegis_worker.domain.disputes import Dispute, DisputeReport, KnownDispute, may_follow, moved, opened
+from aegis_worker.domain.entities import UNSETTLED
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.modes import Mode
 from aegis_worker.domain.payment import Fact, Payment
@@ -56,14 +58,23 @@ def decide(event: ClaimedEvent, matched: Matched | None, mode: Mode | None) -> F
     return Followed(event, "followed", payment_id=matched.payment_id)
 
 
-def is_about_what_was_charged(matched: Matched) -> bool:
-    """Whether it may tell of what was done with the payment's charge since: a sync finds out."""
-    return matched.state in _AFTER_THE_CHARGE
+Asked = Literal["order", "settled", "charged", "given_up", "open"]
+"""What is asked because of an event: the `order` that it names; the refunds that wait until the charge is `settled`; what
+was done with the payment's charge since, if that is `charged`; a charge that may be `given_up`; or the `open` job's call.
+"""
 
 
-def is_about_a_charge_given_up(matched: Matched) -> bool:
-    """Whether the payment's job may be about something else than the event's charge. Then that one needs a recheck."""
-    return matched.state not in _AFTER_THE_CHARGE
+def asked(event: ClaimedEvent, matched: Matched) -> Asked:
+    """What is asked because of an event that is followed."""
+    if matched.order is not None and matched.order_status in UNSETTLED:
+        return "order"  # Its own job asks about it.
+    if event.kind == "payment.settled":
+        return "settled"
+    if matched.state in _AFTER_THE_CHARGE:
+        return "charged"
+    # The payment's job asks only about the charge that it works on, or, as the rest of a cancel, about none. A charge that
+    # was given up needs a recheck.
+    return "open" if matched.number is None else "given_up"
 
 
 class Unbelieved(Struct, frozen=True):

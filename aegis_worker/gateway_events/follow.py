@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from aegis_worker.crash_points import crash_point
-from aegis_worker.domain.entities import UNSETTLED
 from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.gateway_keys import named_by
 from aegis_worker.gateways.base import PaymentGateway
@@ -23,7 +22,7 @@ from aegis_worker.persistence.asking import ask_now, is_held, recheck_now, sync_
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.entity_rows import charge_is_settled, check_now, open_checks
 
-from .decide import behind_a_job, decide, is_about_a_charge_given_up, is_about_what_was_charged
+from .decide import asked, behind_a_job, decide
 from .disputes import ask_about, of_event
 
 log = structlog.get_logger(__name__)
@@ -113,20 +112,18 @@ def _asked(connection: Connection, followed: Followed, matched: Matched, *, is_t
 
 
 def _have_asked(connection: Connection, followed: Followed, matched: Matched) -> Followed:
-    if matched.order is not None and matched.order_status in UNSETTLED:
-        # Its own job asks about it.
-        check_now(connection, matched.order)
-        open_checks(connection, limit=_BATCH)
-    elif followed.claimed.kind == "payment.settled":
+    what = asked(followed.claimed, matched)
+    if what == "charged":
+        is_asked = sync_now(connection, matched.payment_id)
+        return followed if is_asked else behind_a_job(followed.claimed, matched)
+    if what == "settled":
         charge_is_settled(connection, matched.payment_id)
         open_checks(connection, limit=_BATCH)
         return followed
-    elif is_about_what_was_charged(matched):
-        is_asked = sync_now(connection, matched.payment_id)
-        return followed if is_asked else behind_a_job(followed.claimed, matched)
-    elif is_about_a_charge_given_up(matched) and matched.number is not None:
-        # The payment's job asks only about the charge that it works on, or, as the rest of a cancel, about none. A charge
-        # that was given up needs a recheck.
+    if what == "order" and matched.order is not None:
+        check_now(connection, matched.order)
+        open_checks(connection, limit=_BATCH)
+    if what == "given_up" and matched.number is not None:
         recheck_now(connection, [(matched.payment_id, matched.number, None)])
     ask_now(connection, matched.payment_id)
     return followed

@@ -14,7 +14,7 @@ from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.outcomes import Operation
 
 from .rows import AttemptRow, Rows, with_job
-from .rows_orders import Wanted, accepted
+from .rows_orders import Wanted, accepted, checked
 
 _GIVEN_UP = (AttemptStatus.DECLINED, AttemptStatus.NOT_SENT)
 
@@ -75,3 +75,16 @@ def _told_of(row: AttemptRow, charges: Collection[tuple[int, str | None]], now: 
         return row
     outcome = replace(attempt.outcome, twin=f"its gateway has told of it as {others[-1]} too")
     return AttemptRow(replace(attempt, outcome=outcome), recheck_at=now)
+
+
+def swept_now(rows: Rows) -> Rows:
+    """`entity_rows.open_checks`: what is not settled is given its job, where no job is open."""
+    if rows.job is not None:
+        return rows
+    entities, check = checked(rows.entities, 0.0)
+    rows = replace(rows, entities=entities)
+    if check is None:
+        return rows
+    return with_job(
+        rows, check.operation, "verify", 0.0, None if check.order is None else check.order.request()
+    )

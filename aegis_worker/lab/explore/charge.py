@@ -21,6 +21,7 @@ from aegis_worker.pipeline.recheck import after_recheck, has_twin_that_is_not_sh
 
 from . import charging as charging
 from .asking import ask_now, cancel, sync_now
+from .events import are_owed, told_of
 from .explorer import Explorer
 from .fates import fates_of_look_up
 from .judge import judged, needs_detection
@@ -47,6 +48,7 @@ class Charge:
     def steps(self, explorer: Explorer, world: World, left: int) -> Iterable[Step]:
         """Looks at what was given up, and for a fault each: somebody asks, the merchant cancels."""
         yield from rechecks(explorer, world, left)
+        yield from told_of(explorer, world, left)
         if not left:
             return
         rows = world.rows.value
@@ -60,7 +62,7 @@ class Charge:
     def is_at_rest(self, world: World) -> bool:
         """Nobody is at work and no job is to be done."""
         job = world.rows.value.job
-        return not world.is_awake and (job is None or job.status == "review")
+        return not world.is_awake and (job is None or job.status == "review") and not are_owed(world)
 
     def judge(self, explorer: Explorer, world: World) -> tuple[str, ...]:
         """See `judge.judged`."""

@@ -10,6 +10,7 @@ from aegis_worker.domain.outcomes import Operation
 from aegis_worker.pipeline.work import Policy
 
 from . import charge as _charge  # noqa: F401
+from .configurations_of_lives import of_lives
 from .configurations_of_orders import of_orders
 from .setups import LONG_S, TERMS, Configuration, GatewaySetup, able
 
@@ -78,6 +79,30 @@ _OF_CHARGE = (
         "payer-steps", "two steps; may send the payer away", GatewaySetup("a", able(_I, _P), payer=True)
     ),
     _charges("cancelled", "two steps; the merchant may cancel", GatewaySetup("a", able(_I, _P)), cancel=True),
+    _charges(
+        "told",
+        "one step; decides later, and tells by events at any time",
+        GatewaySetup("a", able(_P), decides_later=True),
+        events=True,
+    ),
+    _charges(
+        "told-steps",
+        "two steps; look-ups lag, and events come at any time",
+        GatewaySetup("a", able(_I, _P), look_ups="lagging"),
+        events=True,
+    ),
+    _charges(
+        "told-payer",
+        "one step; may send the payer away, and tells by events at any time",
+        GatewaySetup("a", able(_P), payer=True),
+        events=True,
+    ),
+    _charges(
+        "told-only",
+        "one step; can't be asked: only events tell, at any time or never",
+        GatewaySetup("a", able(_P, look_ups=False), look_ups="none"),
+        events=True,
+    ),
     _held(_charges("held", "one step, funds are held", GatewaySetup("a", able(_P)))),
     _held(
         _charges(
@@ -85,4 +110,6 @@ _OF_CHARGE = (
         )
     ),
 )
-CONFIGURATIONS: Mapping[str, Configuration] = {one.name: one for one in (*_OF_CHARGE, *of_orders(POLICY))}
+CONFIGURATIONS: Mapping[str, Configuration] = {
+    one.name: one for one in (*_OF_CHARGE, *of_orders(POLICY), *of_lives(POLICY))
+}

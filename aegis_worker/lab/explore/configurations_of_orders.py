@@ -19,6 +19,7 @@ _KEYS = GatewaySetup("a", able(_P), decides_later=True)
 _NO_KEYS = GatewaySetup("a", able(_P, keys_s=0))
 _LAGS = GatewaySetup("a", able(_P), look_ups="lagging")
 _MUTE = GatewaySetup("a", able(_P, look_ups=False))
+_TOLD = GatewaySetup("a", able(_P, look_ups=False), look_ups="none")
 _PART = 700
 
 _OF_ORDERS: tuple[tuple[str, str, GatewaySetup, tuple[Wanted, ...]], ...] = (
@@ -38,19 +39,30 @@ _OF_ORDERS: tuple[tuple[str, str, GatewaySetup, tuple[Wanted, ...]], ...] = (
     ("refunds-no-keys", "likewise without keys", _NO_KEYS, (Wanted(_REFUND, _PART), Wanted(_REFUND))),
     ("refund-lagging", "a refund; look-ups lag", _LAGS, (Wanted(_REFUND),)),
 )
+# With its gateway's events at any time.
+_WITH_EVENTS: tuple[tuple[str, str, GatewaySetup, tuple[Wanted, ...]], ...] = (
+    ("capture-told", "a capture; events tell of it at any time", _KEYS, (Wanted(_CAPTURE),)),
+    (
+        "refund-told",
+        "a refund; events tell of it at any time, later too that it failed",
+        _KEYS,
+        (Wanted(_REFUND),),
+    ),
+    ("capture-told-only", "a capture; can't be asked: only events tell", _TOLD, (Wanted(_CAPTURE),)),
+    ("refund-told-only", "a refund; can't be asked: only events tell", _TOLD, (Wanted(_REFUND),)),
+)
 
 
 def of_orders(policy: Policy) -> tuple[Configuration, ...]:
     """Each of them, under this policy."""
-    return tuple(
-        Configuration(
-            name,
-            about,
-            "orders",
-            (gateway,),
-            policy,
-            terms=TERMS if orders[0].kind is _REFUND else _HELD,
-            orders=orders,
-        )
-        for name, about, gateway, orders in _OF_ORDERS
+    return (
+        *(_ordered(policy, *one) for one in _OF_ORDERS),
+        *(replace(_ordered(policy, *one), options={"events": True}) for one in _WITH_EVENTS),
     )
+
+
+def _ordered(
+    policy: Policy, name: str, about: str, gateway: GatewaySetup, orders: tuple[Wanted, ...]
+) -> Configuration:
+    terms = TERMS if orders[0].kind is _REFUND else _HELD
+    return Configuration(name, about, "orders", (gateway,), policy, terms=terms, orders=orders)

@@ -40,6 +40,7 @@ def of_rows(rows: Rows) -> bytes:
             [(_attempt(row.attempt), row.recheck_at, row.rechecks) for row in rows.attempts],
             [(one.code, one.number, at) for one, at in rows.declines],
             rows.entities,
+            rows.told,
         )
     )
 

@@ -251,8 +251,7 @@ def _found(
             continue
         for fate in _found(ledger, setup, query, others, ways):
             yield replace(fate, how=joined(how, fate.how), cost=cost + fate.cost)
-    standings = ways(ledger, entry) if ways else now_of(ledger, entry, manual=not query.capture)
-    for how, after, now in standings:
+    for how, after, now in _standings(ledger, setup, entry, ways, manual=not query.capture):
         seen = replace(now, shown=True)
         shown = after.changed(now, seen)
         said = said_of(seen, movements_of(shown, seen) if query.movements else None)
@@ -262,6 +261,16 @@ def _found(
             others = []
         for more, price, known, twins in _twins(shown, setup, query, others):
             yield Fate(joined(told, more), cost + price, _with(said, twins, can_be_asked), known)
+
+
+def _standings(
+    ledger: Ledger, setup: GatewaySetup, entry: Entry, ways: Ways | None, *, manual: bool
+) -> Iterator[tuple[str, Ledger, Entry]]:
+    """Each way in which it may stand by now; where only events tell of it, as the latest has told it."""
+    if setup.look_ups != "none":
+        yield from ways(ledger, entry) if ways else now_of(ledger, entry, manual=manual)
+    elif entry.shown:
+        yield "", ledger, entry
 
 
 def _twins(
@@ -275,7 +284,7 @@ def _twins(
     for how, cost in _hides(setup, first, query):
         for more, price, known, twins in _twins(ledger, setup, query, rest):
             yield joined(f"{first.ref}: {how}", more), cost + price, known, twins
-    for how, after, now in now_of(ledger, first, manual=not query.capture):
+    for how, after, now in _standings(ledger, setup, first, None, manual=not query.capture):
         seen = replace(now, shown=True)
         is_pending = now.status in ("pending", "action")
         is_twin = now.stands or is_pending
@@ -299,7 +308,9 @@ def _hides(setup: GatewaySetup, entry: Entry, query: StatusQuery) -> Iterator[tu
     """It may not show yet: a look-up lags, or the event that would tell of it has not come."""
     if entry.shown:
         return
-    if query.operation not in setup.capabilities.look_ups:
+    if setup.look_ups == "none":
+        yield "no event has told of it", 0
+    elif query.operation not in setup.capabilities.look_ups:
         yield "its event has not come yet", 1
     elif setup.look_ups == "lagging" and -entry.at < setup.capabilities.absence_window_s:
         yield "it does not show yet", 0

@@ -24,6 +24,7 @@ class Entry(Struct, frozen=True):
     `key`: our reference. `of`: the gateway's id of the charge that it is about, of what is done with a charge. `shown`:
     whether look-ups have shown it, as they go on to do. `code`: why it was declined. Of a charge: what was `captured` and
     `refunded` of it, whether what it held was `voided`, or the rest of it `released`. `final`, of a capture: it releases.
+    `owes`: an event that tells of it is to come, because nothing else does.
     """
 
     operation: Operation
@@ -40,6 +41,7 @@ class Entry(Struct, frozen=True):
     voided: bool = False
     released: bool = False
     final: bool = False
+    owes: bool = False
 
     @property
     def stands(self) -> bool:

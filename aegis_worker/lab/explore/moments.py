@@ -73,8 +73,8 @@ def _job_later(job: JobRow, by_s: float, *, is_routed: bool) -> JobRow:
         # A job that is due is due, for however long.
         run_at=max(job.run_at - by_s, 0.0),
         lease_until=max(job.lease_until - by_s, -1.0) if job.status == "running" else 0.0,
-        # How long a payment waits for a gateway counts from its last answer, once there is one.
-        made_at=0.0 if is_routed else max(job.made_at - by_s, -HORIZON_S),
+        # How long a payment waits for a gateway counts from its last answer, once there is one; a sync counts its own age.
+        made_at=0.0 if is_routed and job.operation != "sync" else max(job.made_at - by_s, -HORIZON_S),
     )
 
 

@@ -163,9 +163,9 @@ def words_of_taking_back(entry: Entry) -> str:
     return f"the {entry.operation.value} {entry.key[36:]} has failed after all"
 
 
-def taken_back(ledger: Ledger, entry: Entry) -> Ledger:
-    """A refund that was done has failed after all."""
-    failed = replace(entry, status="declined", code="generic_decline")
+def taken_back(ledger: Ledger, entry: Entry, *, owes: bool = False) -> Ledger:
+    """A refund that was done has failed after all. `owes`: an event that tells of it is to come."""
+    failed = replace(entry, status="declined", code="generic_decline", owes=owes)
     ledger = ledger.changed(entry, failed)
     charge = charge_of(ledger, entry.of)
     if charge is None:

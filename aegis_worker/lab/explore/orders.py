@@ -11,13 +11,14 @@ from aegis_worker.domain.outcomes import Operation, charges
 from aegis_worker.domain.transitions import State
 
 from . import ordering
-from .asking import ask_now
+from .asking import ask_now, swept_now
+from .events import are_owed, told_of
 from .explorer import Explorer
 from .fates import settled_at_last
 from .ledger import Entry, Ledger, hop_of
 from .moves import Move, Step
 from .rows import Rows, with_job
-from .rows_orders import Accepted, EntityRow, Wanted, accepted, checked
+from .rows_orders import Accepted, EntityRow, Wanted, accepted
 from .scenarios import SCENARIOS
 from .setups import Configuration
 from .world import Part, World
@@ -46,42 +47,45 @@ class Orders:
             )
             if ordered is not None:
                 yield Step(Move("order", "merchant", word_of(wanted[made])), 0, world._replace(rows=ordered))
-        yield from self._sweeps(explorer, world)
+        yield from sweeps(explorer, world)
+        yield from told_of(explorer, world, left)
         if left:
             asked = explorer.once(("ask", world.rows.number), lambda: explorer.rows(ask_now(rows, 0.0)))
             if asked is not world.rows:
                 yield Step(Move("ask", "merchant"), 1, world._replace(rows=asked))
             yield from _taken_back(explorer, world)
 
-    def _sweeps(self, explorer: Explorer, world: World) -> Iterator[Step]:
-        """`entity_rows.open_checks`, and the time until then, where no job is open."""
-        rows = world.rows.value
-        moments = [row.check_at for row in rows.entities if row.check_at is not None]
-        if rows.job is not None or world.is_awake or not moments:
-            return
-        if min(moments) > 0:
-            yield Step(Move("time", s=min(moments)), 0, explorer.later(world, min(moments)))
-            return
-        swept = explorer.once(("sweep", world.rows.number), lambda: explorer.rows(swept_now(rows)))
-        yield Step(Move("sweep"), 0, world._replace(rows=swept))
-
     def is_at_rest(self, world: World) -> bool:
         """Nobody is at work, no job is to be done, and the sweep has nothing to look after."""
         rows = world.rows.value
         if world.is_awake or (rows.job is not None and rows.job.status != "review"):
             return False
-        return rows.job is not None or all(row.check_at is None for row in rows.entities)
+        is_settled = all(row.check_at is None for row in rows.entities)
+        return rows.job is not None or (is_settled and not are_owed(world))
 
     def judge(self, explorer: Explorer, world: World) -> tuple[str, ...]:
         """See `wrong_with`."""
         return tuple(wrong_with(world.rows.value, [ledger.value for ledger in world.ledgers]))
 
 
+def sweeps(explorer: Explorer, world: World) -> Iterator[Step]:
+    """`entity_rows.open_checks`, and the time until then, where no job is open."""
+    rows = world.rows.value
+    moments = [row.check_at for row in rows.entities if row.check_at is not None]
+    if rows.job is not None or world.is_awake or not moments:
+        return
+    if min(moments) > 0:
+        yield Step(Move("time", s=min(moments)), 0, explorer.later(world, min(moments)))
+        return
+    swept = explorer.once(("sweep", world.rows.number), lambda: explorer.rows(swept_now(rows)))
+    yield Step(Move("sweep"), 0, world._replace(rows=swept))
+
+
 def prelude(configuration: Configuration) -> list[Step]:
     """The straight way to the charge that is there at the beginning, by the explorer of charges; empty where the life
     begins with that itself.
     """
-    if configuration.operation == "charge":
+    if configuration.operation != "orders":
         return []
     explorer = Explorer(replace(configuration, operation="charge"))
     world, steps = explorer.begin(), list[Step]()
@@ -146,21 +150,10 @@ def _with_order(rows: Rows, order: Accepted) -> Rows:
     return with_job(rows, order.job.operation, "payments", 0.0, order.job.request())
 
 
-def swept_now(rows: Rows) -> Rows:
-    """The tables after the sweep has looked for what is not settled."""
-    entities, check = checked(rows.entities, 0.0)
-    rows = replace(rows, entities=entities)
-    if check is None:
-        return rows
-    return with_job(
-        rows, check.operation, "verify", 0.0, None if check.order is None else check.order.request()
-    )
-
-
 def _taken_back(explorer: Explorer, world: World) -> Iterator[Step]:
-    """A gateway takes its word back about what it had done, and its event has the payment asked about."""
-    rows = world.rows.value
-    if rows.job is not None:
+    """A gateway takes its word back about what it had done; its event has the payment asked about, then or later."""
+    rows, is_told_later = world.rows.value, bool(explorer.configuration.options.get("events"))
+    if rows.job is not None and not is_told_later:
         return
     for place, part in enumerate(world.ledgers):
         for entry in part.value.entries:
@@ -169,8 +162,8 @@ def _taken_back(explorer: Explorer, world: World) -> Iterator[Step]:
             if not is_told(rows, entry):
                 continue
             ledgers = list(world.ledgers)
-            ledgers[place] = explorer.ledger(ordering.taken_back(part.value, entry))
-            asked = explorer.rows(ask_now(rows, 0.0))
+            ledgers[place] = explorer.ledger(ordering.taken_back(part.value, entry, owes=is_told_later))
+            asked = world.rows if is_told_later else explorer.rows(ask_now(rows, 0.0))
             yield Step(
                 Move("takes back", part.value.name, ordering.words_of_taking_back(entry)),
                 1,

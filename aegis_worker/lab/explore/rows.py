@@ -19,6 +19,7 @@ from aegis_worker.domain.payment import Payment
 
 from .rows_orders import EntityRow, next_order
 from .rows_orders import written as entities_written
+from .rows_told import Told
 
 
 class Refused(Exception):
@@ -54,7 +55,7 @@ class Rows(Struct, frozen=True):
 
     `job`: the open one. `made`: how many jobs there were. `outbox`: how many events were handed on. Events themselves are
     not kept: every write is held to what folding its events gives. `declines`: remembered of its card, by attempt, with
-    their moment.
+    their moment. `told`: what gateways told by themselves.
     """
 
     payment: Payment
@@ -64,6 +65,7 @@ class Rows(Struct, frozen=True):
     attempts: tuple[AttemptRow, ...] = ()
     declines: tuple[tuple[CardDecline, float], ...] = ()
     entities: tuple[EntityRow, ...] = ()
+    told: tuple[Told, ...] = ()
 
 
 def with_job(

@@ -27,7 +27,8 @@ LookUps = Literal["prompt", "lagging", "none"]
 class GatewaySetup(Struct, frozen=True):
     """A gateway as it is explored.
 
-    `look_ups`: whether they show a call at once, some time within its absence window, or are not there at all. `payer`: it
+    `look_ups`: whether they show a call at once, some time within its absence window, or are not there: then only its
+    events tell, where they are moves. `payer`: it
     may send the payer away. `decides_later`: it may leave a charge pending.
     """
 

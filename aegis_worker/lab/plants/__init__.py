@@ -75,6 +75,13 @@ PLANTS: dict[str, Plant] = {
         _decision(
             decisions.unknown_order_taken_as_failure, "unknown-order-taken-as-failure", "capture-lagging", 1
         ),
+        _decision(
+            decisions.event_forgotten_behind_a_job,
+            "event-forgotten-behind-a-job",
+            "refund-told",
+            1,
+            model.event_forgotten_behind_a_job,
+        ),
     )
 }
 """By name."""

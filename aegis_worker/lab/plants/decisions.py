@@ -11,8 +11,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from aegis_worker.domain.attempts import Attempt
+from aegis_worker.domain.gateway_events import ClaimedEvent, Followed, Matched
 from aegis_worker.domain.gateway_keys import gateway_key
 from aegis_worker.domain.outcomes import Declined, NotSent, Operation, Pending, Unknown, charges
+from aegis_worker.gateway_events import follow
 from aegis_worker.gateways.requests import GatewayRequest
 from aegis_worker.pipeline import advance, effects
 from aegis_worker.pipeline.operations import absence, answers, ordered
@@ -148,3 +150,15 @@ def unknown_order_taken_as_failure() -> Iterator[None]:
 
     with entry_in(ordered._SETTLE, Unknown, as_decline):
         yield
+
+
+@contextmanager
+def event_forgotten_behind_a_job() -> Iterator[None]:
+    """An event that comes while another job of its payment is open counts as followed."""
+    with name_in(follow, "behind_a_job", taken_for_followed):
+        yield
+
+
+def taken_for_followed(event: ClaimedEvent, matched: Matched) -> Followed:
+    """It waits for nothing."""
+    return Followed(event, "followed", None, matched.payment_id)

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from aegis_worker.domain.changes import Change, OpenAttempt
-from aegis_worker.lab.explore import claiming, explorer, hands, writes
+from aegis_worker.lab.explore import claiming, explorer, hands, inbox, writes
 from aegis_worker.lab.explore.rows import JobRow, Rows, written
 
+from .decisions import taken_for_followed
 from .patching import name_in
 
 
@@ -82,4 +83,11 @@ def attempt_after_the_call() -> Iterator[None]:
         return written(rows, replace(change, opened=None), lease_s=lease_s, now=now)
 
     with name_in(writes, "written", late):
+        yield
+
+
+@contextmanager
+def event_forgotten_behind_a_job() -> Iterator[None]:
+    """An event that comes while another job of its payment is open counts as followed."""
+    with name_in(inbox, "behind_a_job", taken_for_followed):
         yield

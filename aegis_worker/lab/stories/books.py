@@ -12,7 +12,9 @@ from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
 from aegis_worker.lab.explore import ordering
 from aegis_worker.lab.explore.fates import Fate, fates_of_call, fates_of_look_up
 from aegis_worker.lab.explore.ledger import Ledger, passed
+from aegis_worker.lab.explore.rows_told import Told
 from aegis_worker.lab.explore.setups import GatewaySetup
+from aegis_worker.lab.explore.telling import odd_tellings, tellings
 
 from .clock import StoryClock
 from .installation import StoryGateway
@@ -60,14 +62,23 @@ class Book:
         )
         return fate.outcome  # type: ignore[return-value]
 
-    def take_back(self, how: str) -> None:
-        """What was done has failed after all. Raises LivedOtherwise where there is no such thing."""
+    def take_back(self, how: str, *, owes: bool) -> None:
+        """What was done has failed after all. `owes`: its event comes later. Raises LivedOtherwise where it wasn't."""
         ledger = self.ledger
         for entry in ledger.entries:
             if how == ordering.words_of_taking_back(entry):
-                self._ledger, self._at_s = ordering.taken_back(ledger, entry), self._clock.now_s
+                self._ledger, self._at_s = ordering.taken_back(ledger, entry, owes=owes), self._clock.now_s
                 return
         raise LivedOtherwise(f"{self._setup.name} can't take back: {how}")
+
+    def told(self, how: str, *, manual: bool) -> Told:
+        """The event of these words. Raises LivedOtherwise where the gateway has none such to send."""
+        ledger = self.ledger
+        for one in (*tellings(ledger, self._setup, manual=manual), *odd_tellings(ledger)):
+            if one.how == how:
+                self._ledger, self._at_s = one.ledger, self._clock.now_s
+                return one.event
+        raise LivedOtherwise(f"{self._setup.name} has no such event to send: {how}")
 
     def _chosen(self, fates: Iterable[Fate], what: str) -> Fate:
         for fate in fates:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
+from msgspec.json import decode
 from sqlalchemy import Engine, create_engine
 
 from aegis_worker.domain.card_networks import CardDecline
@@ -15,7 +16,7 @@ from aegis_worker.domain.changes import Change
 from aegis_worker.domain.exchanges import Note
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import Lookup, NotSent, Outcome
-from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
 from aegis_worker.gateways.capabilities import Capabilities
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.gateways.requests import GatewayRequest, StatusQuery
@@ -122,6 +123,10 @@ class StoryGateway:
             return
         self._come_by(LEAVING)
         done(self._called(request))
+
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes) -> list[GatewayEvent]:
+        """The events as the story has them come."""
+        return decode(body, type=list[GatewayEvent])
 
     def ask(self, query: StatusQuery, done: Callable[[Lookup], None], note: Note | None = None) -> None:
         """Answer from the ledger."""

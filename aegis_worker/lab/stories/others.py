@@ -6,14 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
+from msgspec.json import encode
+
 from aegis_worker.domain.entities import EntityKind
 from aegis_worker.domain.modes import Owner
-from aegis_worker.gateways.base import PaymentGateway
+from aegis_worker.domain.money import Money
+from aegis_worker.gateway_events.follow import FollowParts, follow
+from aegis_worker.gateway_events.receive import receive
+from aegis_worker.gateways.base import GatewayEvent, PaymentGateway
 from aegis_worker.hints import Notifier
 from aegis_worker.ids import PAYMENT, new_id
 from aegis_worker.intake import Intake, OrderCommand, PaymentCommand, command, order
 from aegis_worker.lab.explore.moves import Move
+from aegis_worker.lab.explore.orders import word_of
 from aegis_worker.lab.explore.rows_orders import Wanted
+from aegis_worker.lab.explore.rows_told import Told
 from aegis_worker.lab.explore.setups import PAYMENT_ID, Configuration
 from aegis_worker.lab.plants.patching import name_in
 from aegis_worker.persistence.asking import ask_now
@@ -21,10 +28,11 @@ from aegis_worker.persistence.entity_rows import open_checks
 from aegis_worker.pipeline.recheck import RecheckParts, recheck
 
 from .books import Book
-from .installation import StoryInstallation
+from .installation import RING, StoryInstallation
 
 _OWNER = Owner("m_1", "test")
 _WAIT_S = 20.0
+_ALL_ARE_DUE = "UPDATE gateway_events SET due_at = statement_timestamp() WHERE status = 'waiting'"
 
 
 class Life:
@@ -37,8 +45,12 @@ class Life:
     ) -> None:
         self.database = installation.database
         self.configuration, self.books = configuration, books
-        self.gateways = {name: book.gateway(installation.halts.come_by) for name, book in books.items()}
-        self._orders = 0
+        self.gateways = {
+            name: cast("PaymentGateway", book.gateway(installation.halts.come_by))
+            for name, book in books.items()
+        }
+        self.hints = cast("Notifier", _NoHints())
+        self._orders = self._odd = 0
 
     @contextmanager
     def begun(self) -> Iterator[None]:
@@ -50,9 +62,9 @@ class Life:
             Intake(self.database, wait_s=_WAIT_S).accept(accepted)
         yield
 
-    def next_order(self) -> Wanted:
-        """What its merchant orders next."""
-        return self.configuration.orders[self._orders]
+    def wanted(self, how: str) -> Wanted:
+        """What its merchant orders, by the words of the move."""
+        return next(one for one in self.configuration.orders if word_of(one) == how)
 
     def order(self, kind: EntityKind, **wanted: Any) -> None:
         """The merchant orders it, under a key of its own."""
@@ -60,6 +72,24 @@ class Life:
         key = f"order-{self._orders}"
         ordered = OrderCommand(kind, _OWNER, PAYMENT_ID, key, b"h" * 32, **wanted)
         order(self.database, ordered, lambda name: self.gateways[name].capabilities)
+
+    def tell(self, told: Told) -> None:
+        """The gateway's webhook comes, with one event. Each that is out of turn is another one."""
+        self._odd += told.is_odd
+        number = f" {self._odd}" if told.is_odd else ""
+        event = GatewayEvent(
+            f"{told.kind} {told.reference} {told.ref}{number}",
+            told.reference,
+            told.ref,
+            told.kind,
+            Money(told.minor, self.configuration.terms.amount.currency),
+        )
+        receive(self.database, RING, self.hints, self.gateways[told.gateway], {}, encode([event]))
+
+    def follow(self) -> None:
+        """All events that wait are due, and are followed."""
+        self.database.run(lambda connection: connection.exec_driver_sql(_ALL_ARE_DUE))
+        follow(FollowParts(self.database, self.gateways, self.hints))
 
 
 def _ask(life: Life, move: Move) -> None:
@@ -75,8 +105,8 @@ def _recheck(life: Life, move: Move) -> None:
     recheck(
         RecheckParts(
             life.database,
-            cast("Mapping[str, PaymentGateway]", life.gateways),
-            cast("Notifier", _NoHints()),
+            life.gateways,
+            life.hints,
             life.configuration.ladder_s,
         )
     )
@@ -92,7 +122,7 @@ def _nothing(life: Life, move: Move) -> None:
 
 
 def _order(life: Life, move: Move) -> None:
-    wanted = life.next_order()
+    wanted = life.wanted(move.how)
     if wanted.kind is EntityKind.VOID:
         life.order(wanted.kind)
     else:
@@ -104,13 +134,27 @@ def _sweep(life: Life, move: Move) -> None:
 
 
 def _take_back(life: Life, move: Move) -> None:
-    life.books[move.who].take_back(move.how)
-    _ask(life, move)
+    is_told_later = life.configuration.options.get("events", False)
+    life.books[move.who].take_back(move.how, owes=is_told_later)
+    if not is_told_later:
+        _ask(life, move)
+
+
+def _event(life: Life, move: Move) -> None:
+    manual = life.configuration.terms.capture_method == "manual"
+    told = life.books[move.who].told(move.how, manual=manual)
+    life.tell(told)
+    _follow(life, move)
+
+
+def _follow(life: Life, move: Move) -> None:
+    life.follow()
 
 
 OTHERS: dict[str, Callable[[Life, Move], None]] = {
     "ask": _ask,
-    "event": _ask,
+    "event": _event,
+    "follow": _follow,
     "cancel": _cancel,
     "recheck": _recheck,
     "order": _order,

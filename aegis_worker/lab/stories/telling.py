@@ -134,5 +134,6 @@ _OF_OTHERS = {
     "order": "the {who} orders: {how}",
     "sweep": "the sweep makes a job for what is not settled",
     "takes back": "{who} takes its word back: {how}",
-    "event": "{who} sends an event about the payment",
+    "event": "an event of {who} comes: {how}",
+    "follow": "events that waited for the payment's job are followed",
 }

@@ -7,8 +7,10 @@ import pytest
 from aegis_worker.lab.plants import PLANTS, Plant
 from aegis_worker.lab.stories.planted import found_out
 
-_AT_ONCE = [plant for plant in PLANTS.values() if plant.faults < 2]
-_LONG = [plant for plant in PLANTS.values() if plant.faults >= 2]
+# One fault, and many states: in which a gateway's events may come at any time.
+_AMONG_MANY = {"event-forgotten-behind-a-job"}
+_AT_ONCE = [plant for plant in PLANTS.values() if plant.faults < 2 and plant.name not in _AMONG_MANY]
+_LONG = [plant for plant in PLANTS.values() if plant not in _AT_ONCE]
 
 
 def check(plant: Plant) -> None:
@@ -26,7 +28,7 @@ def test_the_explorer_finds_a_guard_missing(plant: Plant) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plant", _LONG, ids=lambda plant: plant.name)
-def test_the_explorer_finds_a_guard_missing_that_takes_two_faults_to_need(plant: Plant) -> None:
+def test_the_explorer_finds_a_guard_missing_that_takes_long_to_need(plant: Plant) -> None:
     check(plant)
 
 

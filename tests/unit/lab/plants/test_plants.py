@@ -6,6 +6,7 @@ from importlib import import_module
 
 import pytest
 
+from aegis_worker.gateway_events import follow
 from aegis_worker.lab.plants import PLANTS, planted
 from aegis_worker.lab.plants.patching import name_in
 from aegis_worker.persistence import claims, job_store
@@ -14,7 +15,7 @@ from aegis_worker.pipeline import advance, effects
 from aegis_worker.pipeline.operations import absence, answers, ordered
 
 settle = import_module("aegis_worker.pipeline.operations.charge.settle")
-_PLACES = (claims, job_store, recording, advance, effects, absence, answers, settle)
+_PLACES = (follow, claims, job_store, recording, advance, effects, absence, answers, settle)
 
 
 def _as_it_is() -> list[dict[str, object]]:
