@@ -15,7 +15,7 @@ from aegis_worker.wiring.web import Web, build_web
 
 from .batches.routes import blueprint as batches
 from .batches.schemas import BatchLineSchema
-from .console.login.pages import BLUEPRINTS as CONSOLE
+from .console.pages import BLUEPRINTS as CONSOLE
 from .disputes.routes import blueprint as disputes
 from .explanations.routes import blueprint as explanations
 from .gateways.incoming import blueprint as gateway_events
@@ -31,7 +31,9 @@ from .http.places import Places
 from .jobs.routes import blueprint as jobs
 from .ops.figures import blueprint as figures
 from .ops.finding import blueprint as finding
+from .ops.reconciliations import blueprint as reconciliations
 from .ops.routes import blueprint as ops
+from .ops.webhooks import blueprint as overseen_webhooks
 from .orders.routes import blueprint as orders
 from .payments.attempts import blueprint as attempts
 from .payments.confirming import blueprint as confirms
@@ -60,6 +62,8 @@ _BLUEPRINTS = (
     ops,
     figures,
     finding,
+    reconciliations,
+    overseen_webhooks,
     routing,
     rules,
     pauses,

@@ -1447,6 +1447,68 @@ class Asked(TypedDict):
     job_id: str | None
 
 
+class Run(TypedDict):
+    """One run: of beat, every quarter of an hour, or of an operator."""
+
+    id: str
+    object: Literal["reconciliation"]
+    trigger: Literal["beat", "operator"]
+    dry_run: bool
+    since: str | None
+    found: dict[str, Any]
+    fixed: dict[str, Any]
+    mismatches: list[dict[str, Any]]
+    started_at: str
+    finished_at: str | None
+
+
+class RunList(TypedDict):
+    """A page of runs, newest first."""
+
+    data: list[Run]
+    has_more: bool
+    next_cursor: str | None
+
+
+class EndpointHealth(TypedDict):
+    """A webhook endpoint of any merchant, and what waits for it."""
+
+    id: str
+    object: Literal["webhook_endpoint"]
+    merchant_id: str
+    mode: Literal["live", "test"]
+    url: str
+    event_types: list[str]
+    created_at: str
+    resting_until: str | None
+    disabled_at: str | None
+    pending: int
+    failing: int
+    oldest_at: str | None
+
+
+class EndpointHealthList(TypedDict):
+    """A page of endpoints, newest first."""
+
+    data: list[EndpointHealth]
+    has_more: bool
+    next_cursor: str | None
+
+
+class Tried(TypedDict):
+    """What an endpoint answered to a test event."""
+
+    object: Literal["webhook_test"]
+    endpoint_id: str
+    event_id: str
+    at: str
+    took_ms: float
+    taken: bool
+    status_code: int | None
+    excerpt: str | None
+    error: str | None
+
+
 class Routing(TypedDict):
     """The routing configuration in force."""
 

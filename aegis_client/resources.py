@@ -424,11 +424,13 @@ class Ops(Resource):
         *,
         page_size: int | None = None,
         payment_id: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
         starting_after: str | None = None,
     ) -> Pages[models.AuditLogEntry]:
         """Who decided what, newest first."""
         def page(cursor: str | None) -> Mapping[str, Any]:
-            return self._resources.run(done(call("GET", "/v1/ops/audit-log", query={"limit": page_size, "payment_id": payment_id, "starting_after": cursor}), self._resources._way))
+            return self._resources.run(done(call("GET", "/v1/ops/audit-log", query={"limit": page_size, "payment_id": payment_id, "actor": actor, "action": action, "starting_after": cursor}), self._resources._way))
 
         return Pages(page, starting_after)
 
@@ -498,6 +500,50 @@ class Ops(Resource):
     def ask(self, payment_id: str) -> models.Asked:
         """Ask the gateways about a payment, and get their answers at once."""
         return self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/ask"), self._resources._way))
+
+    def reconciliations(
+        self,
+        *,
+        page_size: int | None = None,
+        starting_after: str | None = None,
+    ) -> Pages[models.Run]:
+        """Runs of reconciliation, newest first."""
+        def page(cursor: str | None) -> Mapping[str, Any]:
+            return self._resources.run(done(call("GET", "/v1/ops/reconciliations", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+
+        return Pages(page, starting_after)
+
+    def webhook_endpoints(
+        self,
+        *,
+        page_size: int | None = None,
+        starting_after: str | None = None,
+    ) -> Pages[models.EndpointHealth]:
+        """Webhook endpoints of all merchants, newest first."""
+        def page(cursor: str | None) -> Mapping[str, Any]:
+            return self._resources.run(done(call("GET", "/v1/ops/webhook-endpoints", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+
+        return Pages(page, starting_after)
+
+    def dead_deliveries(
+        self,
+        *,
+        page_size: int | None = None,
+        starting_after: str | None = None,
+    ) -> Pages[models.Delivery]:
+        """Deliveries of all merchants that were given up, newest first."""
+        def page(cursor: str | None) -> Mapping[str, Any]:
+            return self._resources.run(done(call("GET", "/v1/ops/dead-deliveries", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+
+        return Pages(page, starting_after)
+
+    def redeliver(self, event_id: str) -> models.Redelivery:
+        """Post an event of any merchant again."""
+        return self._resources.run(done(call("POST", f"/v1/ops/events/{part(event_id)}/redeliver"), self._resources._way))
+
+    def test(self, endpoint_id: str) -> models.Tried:
+        """Post a test event to an endpoint, and get its answer at once."""
+        return self._resources.run(done(call("POST", f"/v1/ops/webhook-endpoints/{part(endpoint_id)}/test"), self._resources._way))
 
 
 class Routing(Resource):
@@ -1027,11 +1073,13 @@ class AsyncOps(AsyncResource):
         *,
         page_size: int | None = None,
         payment_id: str | None = None,
+        actor: str | None = None,
+        action: str | None = None,
         starting_after: str | None = None,
     ) -> AsyncPages[models.AuditLogEntry]:
         """Who decided what, newest first."""
         def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
-            return self._resources.run(done(call("GET", "/v1/ops/audit-log", query={"limit": page_size, "payment_id": payment_id, "starting_after": cursor}), self._resources._way))
+            return self._resources.run(done(call("GET", "/v1/ops/audit-log", query={"limit": page_size, "payment_id": payment_id, "actor": actor, "action": action, "starting_after": cursor}), self._resources._way))
 
         return AsyncPages(page, starting_after)
 
@@ -1101,6 +1149,50 @@ class AsyncOps(AsyncResource):
     async def ask(self, payment_id: str) -> models.Asked:
         """Ask the gateways about a payment, and get their answers at once."""
         return await self._resources.run(done(call("POST", f"/v1/ops/payments/{part(payment_id)}/ask"), self._resources._way))
+
+    def reconciliations(
+        self,
+        *,
+        page_size: int | None = None,
+        starting_after: str | None = None,
+    ) -> AsyncPages[models.Run]:
+        """Runs of reconciliation, newest first."""
+        def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
+            return self._resources.run(done(call("GET", "/v1/ops/reconciliations", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+
+        return AsyncPages(page, starting_after)
+
+    def webhook_endpoints(
+        self,
+        *,
+        page_size: int | None = None,
+        starting_after: str | None = None,
+    ) -> AsyncPages[models.EndpointHealth]:
+        """Webhook endpoints of all merchants, newest first."""
+        def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
+            return self._resources.run(done(call("GET", "/v1/ops/webhook-endpoints", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+
+        return AsyncPages(page, starting_after)
+
+    def dead_deliveries(
+        self,
+        *,
+        page_size: int | None = None,
+        starting_after: str | None = None,
+    ) -> AsyncPages[models.Delivery]:
+        """Deliveries of all merchants that were given up, newest first."""
+        def page(cursor: str | None) -> Awaitable[Mapping[str, Any]]:
+            return self._resources.run(done(call("GET", "/v1/ops/dead-deliveries", query={"limit": page_size, "starting_after": cursor}), self._resources._way))
+
+        return AsyncPages(page, starting_after)
+
+    async def redeliver(self, event_id: str) -> models.Redelivery:
+        """Post an event of any merchant again."""
+        return await self._resources.run(done(call("POST", f"/v1/ops/events/{part(event_id)}/redeliver"), self._resources._way))
+
+    async def test(self, endpoint_id: str) -> models.Tried:
+        """Post a test event to an endpoint, and get its answer at once."""
+        return await self._resources.run(done(call("POST", f"/v1/ops/webhook-endpoints/{part(endpoint_id)}/test"), self._resources._way))
 
 
 class AsyncRouting(AsyncResource):

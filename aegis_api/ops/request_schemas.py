@@ -16,6 +16,20 @@ class AuditLogQuerySchema(StrictSchema):
     limit = page_limit()
     starting_after = Number(1, 2**62, metadata={"description": "The `next_cursor` of the previous page."})
     payment_id = Text(64, pattern=r"pay_[0-9a-f]{32}", form="the id of a payment")
+    actor = Text(
+        100,
+        metadata={
+            "description": "Part of the name of who did it. Looked for in the newest 50,000 entries.",
+            "example": "night",
+        },
+    )
+    action = Text(
+        64,
+        metadata={
+            "description": "What was done. Looked for in the newest 50,000 entries.",
+            "example": "payment.resolved",
+        },
+    )
 
 
 class ReviewsQuerySchema(StrictSchema):

@@ -214,6 +214,8 @@ def list_audit_log(query: dict[str, Any]) -> Response:
             limit=limit + 1,
             before_seq=query.get("starting_after"),
             payment_id=query.get("payment_id"),
+            actor=query.get("actor"),
+            action=query.get("action"),
         )
     page = found[:limit]
     cursor = str(page[-1].seq) if len(found) > limit else None

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-from redis import RedisError
 
 from aegis_worker.errors import OperatorError
 from aegis_worker.hooks.config import Configured
-from aegis_worker.hooks.statistics import HookStatistics, read_statistics
 from aegis_worker.observability.logs import configure_logs
-from aegis_worker.settings import Settings, load_settings
+from aegis_worker.settings import load_settings
 from aegis_worker.terminal.output import examples, json_option, print_json, print_table
 from aegis_worker.views.hooks import hook_body
 from aegis_worker.views.pages import list_body
-from aegis_worker.wiring.hooks import installed_hooks
+from aegis_worker.wiring.hooks import hook_reports
 from aegis_worker.wiring.stores import redis_client
 
 _COLUMNS = (
@@ -57,30 +55,21 @@ def command(as_json: bool) -> None:
     """
     configure_logs("CRITICAL")
     settings = load_settings()
-    hooks = installed_hooks(settings)
-    known = _statistics(settings) if hooks else {}
-    bodies = [
-        hook_body(hook, None if known is None else known.get(hook.name, HookStatistics())) for hook in hooks
-    ]
+    redis = redis_client(settings)
+    try:
+        reports = hook_reports(settings, redis)()
+    finally:
+        redis.close()
+    bodies = [hook_body(hook, lately) for hook, lately in reports]
     if as_json:
         print_json(list_body(bodies, None))
     elif not bodies:
         click.echo("No hook is loaded: no package offers one, and AEGIS_HOOKS names none.")
     else:
-        rows = [_row(hook, body) for hook, body in zip(hooks, bodies, strict=True)]
+        rows = [_row(hook, body) for (hook, _), body in zip(reports, bodies, strict=True)]
         print_table("Hooks", _COLUMNS, rows, spare=_SPARE)
-    if known is None:
+    if any(lately is None for _, lately in reports):
         raise OperatorError(_NOT_KNOWN)
-
-
-def _statistics(settings: Settings) -> Mapping[str, HookStatistics] | None:
-    redis = redis_client(settings)
-    try:
-        return read_statistics(redis)
-    except RedisError:
-        return None
-    finally:
-        redis.close()
 
 
 def _row(hook: Configured, body: Mapping[str, Any]) -> tuple[object, ...]:

@@ -62,8 +62,7 @@ class StoredOutcome(Struct, frozen=True):
 
     - in doubt, pending, or not sent: `reason` in words. `stored`: the gateway may keep its error under the idempotency key,
       so that a repeat would only repeat the error. Of what was not sent also the `kind` and `retry_after_s`.
-    - approved: whether it was `captured`, and the card network's own id of it; where 3-D Secure was demanded, whether its
-      payer was `authenticated`, if the gateway says so. A charge that a `sync` found too many is a
+    - approved: whether it was `captured`, and the card network's own id of it. A charge that a `sync` found too many is a
       `duplicate`; `before` is the status that it had, `given_back` whether a person gave it back at the gateway.
     - the payer has to act: the type of the `action`; the rest of it lets whoever has it act as the payer. It stays when the
       step goes on: the payer has had it, and may act on it as long as the gateway lets anybody.
@@ -83,7 +82,6 @@ class StoredOutcome(Struct, frozen=True):
     retry_after_s: float | None = None
     captured: bool | None = None
     network_transaction_id: str | None = None
-    authenticated: bool | None = None
     duplicate: bool | None = None
     before: AttemptStatus | None = None
     given_back: bool | None = None
@@ -163,7 +161,6 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "stored": bool,
     "retry_after_s": (int, float),
     "captured": bool,
-    "authenticated": bool,
     "network_transaction_id": str,
     "duplicate": bool,
     "given_back": bool,

@@ -94,9 +94,8 @@ class Approved(Struct, frozen=True):
     not asked to. `still_held`: whether more of the funds may be captured; None where it does not say.
     `capture_before`: when a hold ends by itself (aware), as the gateway says it. `disputed`: it shows that the payer's bank
     questions the charge, or did. `network_transaction_id`: the card network's own id of the charge, to which a later one
-    without the payer refers at any gateway; None where the gateway does not say. `authenticated`: whether the payer of a
-    charge was authenticated by 3-D Secure; None where it does not say. `twins`: of a charge that was looked up, what else
-    stands, or may yet, under the same reference.
+    without the payer refers at any gateway; None where the gateway does not say. `twins`: of a charge that was looked up,
+    what else stands, or may yet, under the same reference.
     """
 
     gateway_ref: str
@@ -109,7 +108,6 @@ class Approved(Struct, frozen=True):
     capture_before: datetime | None = None
     disputed: bool = False
     network_transaction_id: str | None = None
-    authenticated: bool | None = None
     twins: tuple[Twin, ...] = ()
 
     @property

@@ -11,13 +11,12 @@ from typing import Any, ClassVar
 from . import disputes, tokens
 from .choosing import Reach
 from .conduct import Conduct
-from .ledger import Ledger
+from .ledger import Document, Ledger, Transaction
 from .payments import Payment, Status, new_id
 from .replies import Refusal, Reply, json_reply
 from .scripts import MOVING, OPERATIONS, Script
 from .sending import Wording
 from .telling import times
-from .transaction import Document, Transaction
 from .wording import SandboxWording
 
 LOOK_UP_LIMIT = 20

@@ -17,13 +17,12 @@ from . import tokens
 from .books import Books, Options
 from .choosing import Reach
 from .gateway import Gateway
-from .ledger import Ledger
+from .ledger import Document, Ledger
 from .replies import Reply, error
 from .routes import SandboxRoutes
 from .scripts import MOVING, OPERATIONS
 from .server import Routes
 from .telling import EventForm
-from .transaction import Document
 from .webhooks import signature
 from .wire_format import Wake, WireFormat
 

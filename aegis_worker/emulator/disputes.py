@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from .ledger import Document, Transaction
 from .payments import Payment
 from .scripts import Script
-from .transaction import Document, Transaction
 
 KIND = "dispute"
 STATUSES = ("warning", "needs_response", "under_review", "closed", "accepted", "won", "lost")

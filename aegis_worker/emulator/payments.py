@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .authentication import is_supported
-
 
 class Status(StrEnum):
     """UNBORN: a late commit whose time has not come; nobody can see it."""
@@ -151,18 +149,11 @@ class Payment:
             "payment_method": {"type": self.method},
             "statement_descriptor": self.statement_descriptor or None,
             "next_action": action,
-            "three_d_secure": self._three_d_secure(),
             "capture_before": self.held_until,
             "last_error": {"code": self.error_code} if self.error_code else None,
             "metadata": self.metadata,
             "created": int(self.created_at),
         }
-
-    def _three_d_secure(self) -> str | None:
-        """What came of the merchant's demand; None where there was none, or nothing is decided yet."""
-        if not self.demands_3ds or not self.authorized:
-            return None
-        return "authenticated" if is_supported(self.token) else "not_supported"
 
 
 def new_id(prefix: str) -> str:

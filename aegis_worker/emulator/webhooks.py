@@ -10,13 +10,12 @@ import time
 from functools import partial
 from urllib.parse import urlsplit
 
-from .ledger import Ledger
+from .ledger import Ledger, QueuedWebhook
 from .recording import Recorder
 from .script_table import OK
 from .scripts import Telling
 from .telling import EventForm, Signer, on_the_way
 from .tokens import named
-from .transaction import QueuedWebhook
 
 MOST_TRIES = 8
 FIRST_RETRY_S = 0.5

@@ -38,7 +38,6 @@ class Capabilities:
     `three_ds`: the types of `payment_method` whose payers it can be told to have authenticated by 3-D Secure, whatever it
     would do by itself (`GatewayRequest.three_ds`), or has authenticated always; `three_ds_tokens`: the form of the tokens
     with which it can, where not with all, and not with a card of the vault either; `three_ds_currencies`: likewise.
-    `tells_three_ds`: what it approves under that demand says whether 3-D Secure took place (`Approved.authenticated`).
 
     What it can do with a charge (design D14): `holds`: authorize now and capture later. `partial_captures`: less than what
     is held. `several_captures`: more than one of a hold; without it each capture releases the rest. `voids`: release a
@@ -79,7 +78,6 @@ class Capabilities:
     three_ds: frozenset[str] = frozenset()
     three_ds_tokens: re.Pattern[str] | None = None
     three_ds_currencies: frozenset[str] | None = None
-    tells_three_ds: bool = False
     holds: bool = True
     partial_captures: bool = True
     several_captures: bool = True

@@ -10,7 +10,8 @@ from typing import Any, cast
 from msgspec.structs import replace
 from sqlalchemy import Connection, func, select
 
-from aegis_worker.ids import CAPTURE, DISPUTE, JOB, PAYMENT, REFUND, VOID, parse_event_id
+from aegis_worker.domain.gateway_keys import named_by
+from aegis_worker.ids import CAPTURE, DISPUTE, JOB, REFUND, VOID, parse_event_id
 from aegis_worker.persistence.tables.entities import captures, disputes, refunds, voids
 from aegis_worker.persistence.tables.payments import jobs, payments
 
@@ -19,9 +20,7 @@ from .payments import PaymentFilters, StoredPayment, conditions, stored_payment,
 # A filter that matches little would otherwise have PostgreSQL read every payment there is.
 MOST_LOOKED_AT = 20_000
 
-_ID = re.compile(r"(pay|job|cap|ref|voi|dsp)_[0-9a-f]{32}")
-# An attempt's key at its gateway, our reference there: the payment's id, and which call it was.
-_ATTEMPT_KEY = re.compile(r"(pay_[0-9a-f]{32})-[a-z]+[0-9]{1,6}")
+_ID = re.compile(r"(job|cap|ref|voi|dsp)_[0-9a-f]{32}")
 _TABLE_OF = {JOB: jobs, CAPTURE: captures, REFUND: refunds, VOID: voids, DISPUTE: disputes}
 
 _BY_GATEWAY_REF = """
@@ -70,14 +69,12 @@ def find_payments(
 
 def _owning(connection: Connection, asked: str) -> str | None:
     """The payment that an id or an attempt's key belongs to; None if it is neither, or of nothing that we know."""
-    of_attempt, event = _ATTEMPT_KEY.fullmatch(asked), parse_event_id(asked)
-    if of_attempt is not None:
-        return of_attempt[1]
-    if event is not None:
-        return event[0]
+    named = named_by(asked) or parse_event_id(asked)
+    if named is not None:
+        return named[0]
     found = _ID.fullmatch(asked)
-    if found is None or found[1] == PAYMENT:
-        return None if found is None else asked
+    if found is None:
+        return None
     table = _TABLE_OF[found[1]]
     return connection.execute(select(table.c.payment_id).where(table.c.id == asked)).scalar_one_or_none()
 

@@ -77,21 +77,7 @@ def _retry(data: Data, currency: str) -> str:
 
 
 def _succeeded(data: Data, currency: str) -> str:
-    charged = f"{data['gateway']} charged {money(data['captured_minor'], currency)}"
-    return f"{charged}, its reference {data['gateway_ref']}{_authenticated(data)}"
-
-
-def _authorized(data: Data, currency: str) -> str:
-    held = f"{data['gateway']} holds {money(data['authorized_minor'], currency)}"
-    return f"{held}, its reference {data['gateway_ref']}{_authenticated(data)}"
-
-
-def _authenticated(data: Data) -> str:
-    """What the gateway says of the 3-D Secure that was demanded; nothing where it says nothing."""
-    said = data.get("authenticated")
-    if said is None:
-        return ""
-    return ", after 3-D Secure" if said else ", WITHOUT the 3-D Secure that was demanded"
+    return f"{data['gateway']} charged {money(data['captured_minor'], currency)}, its reference {data['gateway_ref']}"
 
 
 def _amount(data: Data, currency: str) -> str:
@@ -157,7 +143,9 @@ _OF_EVENT: dict[EventType, Callable[[Data, str], str]] = {
     EventType.RETRY_ATTEMPTED: _retry,
     EventType.IN_DOUBT: lambda data, _: f"{data['gateway']} may or may not have charged: {data['reason']}",
     EventType.RESOLVED: lambda data, _: f"the doubt is over: {data['how']}",
-    EventType.AUTHORIZED: _authorized,
+    EventType.AUTHORIZED: lambda data, currency: (
+        f"{data['gateway']} holds {money(data['authorized_minor'], currency)}, its reference {data['gateway_ref']}"
+    ),
     EventType.SUCCEEDED: _succeeded,
     EventType.FAILED: lambda data, _: f"not charged: {of_error(data['last_error'])}",
     EventType.AUTHORIZATION_EXPIRING: lambda data, _: (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from aegis_worker.gateways.registry import variables_of
 from aegis_worker.hooks.asking import NO_HOOKS, Hooks, InstalledHooks
@@ -13,6 +15,7 @@ from aegis_worker.hooks.environment import environment_for_hooks
 from aegis_worker.hooks.loading import anything_offered
 from aegis_worker.hooks.points import ABOUT
 from aegis_worker.hooks.pool import HookPool
+from aegis_worker.hooks.statistics import HookStatistics, read_statistics
 from aegis_worker.settings import Settings
 
 
@@ -51,6 +54,32 @@ def installed_hooks(settings: Settings) -> tuple[Configured, ...]:
         return pool.load()
     finally:
         pool.close()
+
+
+HookReport = tuple[Configured, HookStatistics | None]
+"""A hook and what it did this hour and the one before; None where Redis can't be asked."""
+
+
+def hook_reports(settings: Settings, redis: Redis) -> Callable[[], Sequence[HookReport]]:
+    """What tells of all hooks. They are loaded at the first call, once in this process: they change only with a new one.
+
+    Calling it raises ConfigurationError where they can't be loaded, or config/hooks.toml is wrong.
+    """
+    known = cache(lambda: installed_hooks(settings))
+
+    def report() -> Sequence[HookReport]:
+        hooks = known()
+        lately = _statistics(redis) if hooks else None
+        return [(hook, None if lately is None else lately.get(hook.name, HookStatistics())) for hook in hooks]
+
+    return report
+
+
+def _statistics(redis: Redis) -> Mapping[str, HookStatistics] | None:
+    try:
+        return read_statistics(redis)
+    except RedisError:
+        return None
 
 
 def _pool(settings: Settings, redis: Redis | None) -> HookPool | None:

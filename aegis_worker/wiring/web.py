@@ -23,7 +23,7 @@ from aegis_worker.settings import Settings, load_settings
 from aegis_worker.vault.vault import Vault
 
 from .gateways import configured_gateways, configured_routing, gates_of
-from .hooks import hooks_of_the_api
+from .hooks import HookReport, hook_reports, hooks_of_the_api
 from .observed import observed
 from .rules import configured_rules
 from .stores import answers, redis_client
@@ -36,7 +36,7 @@ class Web:
 
     `gateways()` and `routing_file()` load theirs on the first call: that is after the fork, and few requests need them.
     `vault`: None where no card numbers are taken. `injected()`: how often injections of chaos plans struck, by id and kind.
-    `hooks`: those that validate what merchants ask for.
+    `hooks`: those that validate what merchants ask for; `hook_reports()`: all there are, loaded on the first call.
     """
 
     settings: Settings
@@ -51,6 +51,7 @@ class Web:
     vault: Vault | None = None
     injected: Callable[[], Mapping[tuple[str, str], int]] = dict
     hooks: Hooks = NO_HOOKS
+    hook_reports: Callable[[], Sequence[HookReport]] = tuple
 
 
 def build_web(settings: Settings | None = None) -> Web:
@@ -75,6 +76,7 @@ def build_web(settings: Settings | None = None) -> Web:
         vault=vault,
         injected=lambda: injected(redis),
         hooks=hooks,
+        hook_reports=hook_reports(settings, redis),
     )
 
 

@@ -100,9 +100,6 @@ FIELDS: Mapping[str, str] = {
     "checked": "what the gateway said to a person's decision; only where a person decided",
     "authorized_minor": "what the gateway holds or took, in minor units",
     "captured_minor": "what the gateway took, in minor units",
-    "authenticated": (
-        "whether the payer was authenticated by 3-D Secure; only where a hook or rule demanded it and the gateway says so"
-    ),
     "last_error": (
         "null, or `code`, `category`, `advised_action`, `gateway`, `gateway_code` and `message`: see "
         "[errors](errors.md#why-a-payment-failed)"
@@ -170,10 +167,8 @@ def _leads_to(kind: EventType) -> str:
 
 def _facts() -> dict[EventType, Fact]:
     """One fact of each type with all fields that it may have, made by the code's own functions if there are any."""
-    captured = Approved(_REF, captured=True, authenticated=True)
-    held = Approved(
-        _REF, captured=False, authenticated=True, capture_before=datetime(2026, 12, 4, tzinfo=UTC)
-    )
+    captured = Approved(_REF, captured=True)
+    held = Approved(_REF, captured=False, capture_before=datetime(2026, 12, 4, tzinfo=UTC))
     captured_part = Order(EntityKind.CAPTURE, "cap_01a1fdef7b3a766da7ca332b7f16f8af", 1, 500)
     refunded_part = Order(EntityKind.REFUND, "ref_01a1fdef7b3a766da7ca332b7f16f8b0", 1, 500)
     error = describe_error("insufficient_funds", gateway=_GATEWAY, gateway_code="51", message="")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from aegis_worker.lab.conformance.hearing import sent
+from aegis_worker.lab.conformance.till import sent
 
 __all__ = ["sent"]

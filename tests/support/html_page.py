@@ -9,19 +9,24 @@ _VOID = frozenset({"meta", "br", "input", "link"})
 
 
 class Page(HTMLParser):
-    """What the page is made of. `open`: the tags that it does not close; `script`: what it runs itself."""
+    """What the page is made of.
+
+    `open`: the tags that it does not close; `script`: what it runs itself; `tags`: each tag with its attributes.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
         self.ids: set[str] = set()
         self.sources: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.script = ""
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
+        self.tags.append((tag, given))
         if tag not in _VOID:
             self.open.append(tag)
         if "id" in given:

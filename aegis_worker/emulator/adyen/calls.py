@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..authentication import is_supported
 from ..challenges import has_passed, new_secret
 from ..demands import demanded
+from ..ledger import Document, Operation, Transaction
 from ..network_ids import is_network_id
 from ..operations import carry_out
 from ..payments import Payment, Status
 from ..scripts import Effect, Script
-from ..transaction import Document, Operation, Transaction
 from .bodies import inner, money, text
 from .books import DECIDED_AFTER_S, AdyenBooks, new_change, undone_by
 from .cards import WALLET, TestCard, by_token
@@ -143,10 +142,8 @@ def carry_out_call(
 def _pay(books: AdyenBooks, tx: Transaction, call: Call, subject: Subject, script: Script) -> Answer:
     charge, payment = subject.charge, subject.charge.payment
     _check_agreement(call)
-    is_demanded = inner(call.body, "authenticationData").get("attemptAuthentication") == "always"
-    if is_demanded:
+    if inner(call.body, "authenticationData").get("attemptAuthentication") == "always":
         script = demanded(script)
-    charge.about["authenticated"] = script.payer_must_act or (is_demanded and is_supported(payment.token))
     if script.payer_must_act and charge.about["without_the_payer"]:
         script = replace(script, payer_must_act=False, effect=Effect.DECLINE, code="authentication_required")
     charge.about["in_page"] |= script.in_frontend

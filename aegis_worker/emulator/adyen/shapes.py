@@ -73,15 +73,12 @@ def result_of(charge: Charge, base_url: str) -> dict[str, Any]:
         }
     if result != "Authorised":
         return {**shown, "resultCode": result}
-    told = {}
-    if payment.method == "card":
-        was_checked = "true" if charge.about.get("authenticated") else "false"
-        told = {"networkTxReference": network_id_of(payment.id), "threeDAuthenticated": was_checked}
+    network = {"networkTxReference": network_id_of(payment.id)} if payment.method == "card" else {}
     return {
         **shown,
         "resultCode": result,
         "amount": _amount(payment.amount, payment.currency),
-        **({"additionalData": told} if told else {}),
+        **({"additionalData": network} if network else {}),
     }
 
 

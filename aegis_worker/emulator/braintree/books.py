@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 from .. import disputes
 from ..books import Books
 from ..choosing import Reach
+from ..ledger import Document, Transaction
 from ..payments import Payment, Status
 from ..replies import Refusal, Reply
 from ..script_table import OK, TABLE
 from ..scripts import MOVING, Script
 from ..sending import Wording
-from ..transaction import Document, Transaction
 from . import events
 from .contests import dispute_object
 from .duplicates import TWIN

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .. import disputes
+from ..ledger import Document, Transaction
 from ..replies import Reply
-from ..transaction import Document, Transaction
 from . import bodies
 from .books import BraintreeBooks
 from .contests import OPEN, dispute_object, evidence_object

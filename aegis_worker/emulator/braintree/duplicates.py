@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import astuple, dataclass
 
-from ..transaction import Document, Transaction
+from ..ledger import Document, Transaction
 from .shapes import KIND
 
 WINDOW_S = 30.0

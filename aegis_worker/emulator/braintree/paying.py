@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import raw_cards
-from ..transaction import Document, Transaction
+from ..ledger import Document, Transaction
 from . import bodies
 from .calls import Call
 from .errors import Refused

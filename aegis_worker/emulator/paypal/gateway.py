@@ -11,13 +11,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from ..authentication import is_supported
 from ..choosing import Asked
 from ..demands import demanded
+from ..ledger import StoredAnswer, Transaction
 from ..replies import Refusal, Reply, json_reply
 from ..scripts import Effect, Script, Wire
 from ..sending import sent as sent_as
-from ..transaction import StoredAnswer, Transaction
 from . import bodies
 from .books import PayPalBooks
 from .calls import KEY, Call, Done, Subject, note_operation
@@ -80,9 +79,7 @@ class PayPalGateway:
         asked = Asked(subject.operation, call.headers, subject.script, payment.token, payment.amount)
         script = self._books.conduct.script_for(tx, payment, asked)
         if call.name in _SOURCED and bodies.always_authenticated(call.body):
-            script = demanded(script, subject.script)
-            about = subject.order.about
-            about["authenticated"] = is_supported(about["token"])
+            script = demanded(script)
         done, answer = None, None
         if script.effect is not Effect.NOTHING:
             done = self._do(tx, call, subject, script)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..ledger import Document, Transaction
 from ..scripts import Effect, Script
-from ..transaction import Document, Transaction
 from .amounts import minor
 from .books import MOVED_LIMIT, PayPalBooks
 from .calls import Call, Done, Subject

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..ledger import Document
 from ..payments import Payment, Status
-from ..transaction import Document
 from .amounts import money
 from .declines import response_code
 
@@ -214,15 +214,7 @@ def _payer() -> dict[str, Any]:
 
 def _source(about: Mapping[str, Any]) -> dict[str, Any]:
     if about["source"] == "card":
-        card: dict[str, Any] = {"last_digits": "1111", "brand": "VISA", "type": "CREDIT"}
-        if about.get("authenticated") is not None:
-            status = {"enrollment_status": "Y", "authentication_status": "Y"}
-            card["authentication_result"] = (
-                {"liability_shift": "POSSIBLE", "three_d_secure": status}
-                if about["authenticated"]
-                else {"liability_shift": "NO", "three_d_secure": {"enrollment_status": "U"}}
-            )
-        return {"card": card}
+        return {"card": {"last_digits": "1111", "brand": "VISA", "type": "CREDIT"}}
     if not about["approved"]:
         return {"paypal": {}}
     who = {"email_address": "payer@example.com", "account_id": PAYER, "account_status": "VERIFIED"}

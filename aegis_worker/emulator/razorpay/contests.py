@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..transaction import Document
+from ..ledger import Document
 
 # The status, and the phase.
 _STATUSES = {

@@ -51,12 +51,6 @@ PAYER = (
     ),
     Script("3ds_frictionless", "approves; the payer's bank asked the payer nothing", 32),
     Script(
-        "3ds_unsupported",
-        "approves; the payer's bank has no 3-D Secure, so none takes place, whoever demands it",
-        16,
-        wires=frozenset({"sandbox", "stripe", "adyen", "paypal"}),
-    ),
-    Script(
         "3ds_required",
         "declines with `authentication_required`: the bank wants a challenge, and the payer is not there",
         33,

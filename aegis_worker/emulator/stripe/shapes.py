@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..authentication import is_supported
 from ..disputes import WITHDRAWN
+from ..ledger import Document
 from ..network_ids import network_id_of
 from ..payments import Payment, Status
-from ..transaction import Document
 from .errors import decline
 
 _STATUS = {
@@ -125,24 +124,15 @@ def charge_object(intent: Intent, place: Place) -> dict[str, Any]:
         "paid": bool(payment.authorized),
         "payment_intent": payment.id,
         "payment_method": about["payment_method"],
-        "payment_method_details": {"type": "card", "card": _card(intent)},
+        "payment_method_details": {"type": "card", "card": _card(payment)},
         "refunded": refunded > 0 and refunded == (payment.captured or payment.authorized),
         "status": _CHARGE_STATUS.get(payment.status, "succeeded"),
     }
 
 
-def _card(intent: Intent) -> dict[str, Any]:
-    payment, about = intent.payment, intent.about
+def _card(payment: Payment) -> dict[str, Any]:
     network_id = network_id_of(payment.id) if payment.authorized else None
-    checked = None
-    if about.get("request_three_d_secure") in ("any", "challenge"):
-        result = "authenticated" if is_supported(str(about["test_id"])) else "not_supported"
-        checked = {"result": result, "version": "2.2.0"}
-    return {
-        "capture_before": payment.held_until,
-        "network_transaction_id": network_id,
-        "three_d_secure": checked,
-    }
+    return {"capture_before": payment.held_until, "network_transaction_id": network_id}
 
 
 def refund_object(refund: Document) -> dict[str, Any]:

@@ -65,7 +65,6 @@ class AdyenAdapter:
             payer=TAKEN,
             cards=True,
             three_ds=frozenset({"card"}),
-            tells_three_ds=True,
             several_captures=options.get("multiple_partial_captures", False),
             confirms=True,
             hold_s=options.get("hold_s"),

@@ -79,12 +79,8 @@ class Reader:
             return Pending(ref)
         if charged.result != "Authorised" or charged.gateway_ref is None:
             raise Unreadable(f"a payment that is {charged.result}")
-        return Approved(
-            charged.gateway_ref,
-            captured=request.capture,
-            network_transaction_id=charged.network_transaction_id,
-            authenticated=charged.authenticated,
-        )
+        network_id = charged.network_transaction_id
+        return Approved(charged.gateway_ref, captured=request.capture, network_transaction_id=network_id)
 
     def _changed(self, request: GatewayRequest, body: Mapping[str, Any]) -> Outcome:
         changed = read_changed(body)

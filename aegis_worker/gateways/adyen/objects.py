@@ -65,8 +65,7 @@ class Charged(Struct, frozen=True):
     """An answer to a charge, or to what its payer brought back. Its money in ISO's minor units.
 
     `gateway_ref`: None where Adyen tells it only once the payer has acted. `action`: what the payer has to do, if anything.
-    `network_transaction_id` and `authenticated`, by 3-D Secure: told where the account is set to (`networkTxReference`,
-    `threeDAuthenticated`).
+    `network_transaction_id`: told where the account is set to (`networkTxReference`).
     """
 
     result: str
@@ -77,7 +76,6 @@ class Charged(Struct, frozen=True):
     action: NextAction | None
     action_ends_at: datetime | None
     network_transaction_id: str | None
-    authenticated: bool | None
 
     def shown(self) -> Shown:
         """What it shows of itself."""
@@ -127,7 +125,6 @@ def read_charged(body: Mapping[str, Any]) -> Charged:
         action=None if action is None else _action(action),
         action_ends_at=None if action is None else _ends_at(action),
         network_transaction_id=network_transaction_id(_more(body), "networkTxReference"),
-        authenticated=_authenticated(_more(body)),
     )
 
 
@@ -172,15 +169,6 @@ def psp_if_any(body: Mapping[str, Any], name: str) -> str | None:
 
 def _additional_reference(body: Mapping[str, Any]) -> str | None:
     return id_if_any(_more(body), "merchantReference")
-
-
-def _authenticated(more: Mapping[str, Any]) -> bool | None:
-    """An attempt for which the card's network has the issuer answer counts as well: docs.adyen.com/api-explorer/Checkout,
-    `additionalData` of an answer.
-    """
-    if "threeDAuthenticated" not in more:
-        return None
-    return "true" in (more["threeDAuthenticated"], more.get("liabilityShift"))
 
 
 def _more(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -87,7 +87,6 @@ class PayPalAdapter:
             providers=frozenset({PROVIDER}),
             payer=frozenset({"shipping_address"}),
             three_ds=frozenset({"card"}),
-            tells_three_ds=True,
             hold_s=_HOLD_S,
             # An order can't be cancelled, and approving one moves nothing until we capture it.
             closes=False,

@@ -94,10 +94,7 @@ class Refund(Struct, frozen=True):
 
 
 class Order(Struct, frozen=True):
-    """An order with one purchase unit, as all of ours. `source`: by what it is paid, such as `card`; empty: unknown.
-
-    `authenticated`: whether the payer of a card was, by 3-D Secure; None where it does not say.
-    """
+    """An order with one purchase unit, as all of ours. `source`: by what it is paid, such as `card`; empty: unknown."""
 
     id: str
     status: str
@@ -111,7 +108,6 @@ class Order(Struct, frozen=True):
     authorizations: tuple[Authorization, ...]
     captures: tuple[Capture, ...]
     refunds: tuple[Refund, ...]
-    authenticated: bool | None
 
     @property
     def is_held(self) -> bool:
@@ -154,21 +150,7 @@ def read_order(body: Mapping[str, Any]) -> Order:
         authorizations=tuple(read_authorization(one) for one in _listed(made, "authorizations")),
         captures=tuple(read_capture(one) for one in _listed(made, "captures")),
         refunds=tuple(read_refund(one) for one in _listed(made, "refunds")),
-        authenticated=_authenticated(body.get("payment_source")),
     )
-
-
-def _authenticated(source: Any) -> bool | None:
-    """The issuer has authenticated the payer (Y), or the card's network vouches for an attempt (A):
-    developer.paypal.com/docs/checkout/advanced/customize/3d-secure/response-parameters.
-    """
-    card = source.get("card") if isinstance(source, dict) else None
-    result = card.get("authentication_result") if isinstance(card, dict) else None
-    if not isinstance(result, dict):
-        return None
-    checked = result.get("three_d_secure")
-    status = checked.get("authentication_status") if isinstance(checked, dict) else None
-    return status in ("Y", "A") or result.get("liability_shift") == "POSSIBLE"
 
 
 def read_authorization(body: Mapping[str, Any]) -> Authorization:

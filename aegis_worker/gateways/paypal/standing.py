@@ -67,8 +67,7 @@ def _of_charge(order: Order) -> Standing:
     # A payer whose first try was declined may have paid with the next.
     capture = next((one for one in order.captures if one.status in TAKEN | {"PENDING"}), order.captures[-1])
     if capture.status in TAKEN:
-        sums = (order.captured_minor, order.refunded_minor)
-        return Approved(order.id, True, *sums, authenticated=order.authenticated)
+        return Approved(order.id, True, order.captured_minor, order.refunded_minor)
     if capture.status == "PENDING":
         return Pending(order.id, _pending(capture.reason))
     return declined(capture.response_code, capture.advice, capture.status, order.id)
@@ -89,7 +88,6 @@ def _of_hold(order: Order) -> Standing:
             # What is still being decided says nothing of the end.
             still_held=None if is_pending and not is_open else is_open,
             capture_before=ends_at if is_open else None,
-            authenticated=order.authenticated,
         )
     if "PENDING" in statuses:
         return Pending(order.id, _pending(""))

@@ -133,7 +133,6 @@ def _capabilities(config: GatewayConfig) -> Capabilities:
         confirms=True,
         payer=FIELDS,
         three_ds=frozenset(INSTRUMENTS),
-        tells_three_ds=True,
         shows_twins=True,
     )
 

@@ -17,7 +17,6 @@ _PAYMENT = {
     "capture_before",
     "capture_method",
     "payment_method.type",
-    "three_d_secure",
     "next_action.type",
     "next_action.expires_at",
     "last_error.code",

@@ -43,8 +43,6 @@ _OPERATION_STATUSES: frozenset[Literal["pending", "succeeded", "failed"]] = froz
     {"pending", "succeeded", "failed"}
 )
 _MOVING = {VERBS[operation]: operation for operation in (Operation.CAPTURE, Operation.REFUND)}
-# What came of our demand for 3-D Secure; None where there was none.
-_AUTHENTICATED: Mapping[Any, bool] = {"authenticated": True, "not_supported": False}
 _ACTIONS = frozenset({"redirect", "sdk"})
 _STATUSES = frozenset(
     {
@@ -86,7 +84,6 @@ class SandboxPayment(Struct, frozen=True):
     action_ends_at: datetime | None
     capture_before: datetime | None
     disputed: bool
-    authenticated: bool | None
     operations: Sequence[SandboxOperation]
 
     @property
@@ -131,7 +128,6 @@ def read_payment(body: Mapping[str, Any]) -> SandboxPayment:
         action_ends_at=_ends_at(child(body, "next_action")) if status == "requires_action" else None,
         capture_before=_moment(body, "capture_before") if body.get("capture_before") is not None else None,
         disputed=body.get("disputed") is True,
-        authenticated=_AUTHENTICATED.get(body.get("three_d_secure")),
         operations=[_operation(done, code) for done in children(body, "operations")],
     )
 

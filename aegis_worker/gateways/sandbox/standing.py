@@ -40,5 +40,4 @@ def by_status(
         *sums,
         capture_before=payment.capture_before,
         disputed=payment.disputed,
-        authenticated=payment.authenticated,
     )

@@ -79,7 +79,6 @@ class StripeAdapter:
             payer=_OF_THE_PAYER,
             cards=True,
             three_ds=frozenset({"card"}),
-            tells_three_ds=True,
         )
         acts_for = config.account if options.get("connected") else None
         self._headers = headers_for(config.api_key, acts_for)

@@ -145,7 +145,7 @@ def _confirm(request: GatewayRequest, multicapture: bool) -> tuple[str, dict[str
     method = "" if is_vaulted(given) else given.get("token", "").rpartition("/")[2]
     fields = {
         # Only the charge says until when funds are held, and by what later payments may refer to it.
-        "expand": ["latest_charge"] if _shows_the_charge(request) else None,
+        "expand": ["latest_charge"] if not request.capture or _is_referred_to(request.terms) else None,
         "confirmation_token": method if method.startswith(_CONFIRMATION_TOKEN) else None,
         "mandate": request.terms.mandate,
         "off_session": request.terms.off_session or None,
@@ -173,11 +173,6 @@ def _agreed(terms: PaymentTerms) -> dict[str, Any]:
     if terms.network_transaction_id is None or not is_vaulted(terms.payment_method):
         return {}
     return {"mit_exemption": {"network_transaction_id": terms.network_transaction_id}}
-
-
-def _shows_the_charge(request: GatewayRequest) -> bool:
-    """Whether something is read of the charge that the intent alone does not say."""
-    return not request.capture or request.three_ds or _is_referred_to(request.terms)
 
 
 def _is_referred_to(terms: PaymentTerms) -> bool:

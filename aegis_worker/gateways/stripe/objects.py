@@ -59,7 +59,7 @@ class Intent(Struct, frozen=True):
     not shown with it.
 
     `is_held`: its funds are held first, and captured later. `captures`: by the key of each capture that we ordered, its
-    sum. `authenticated`: whether the payer was, by 3-D Secure; None where the charge was not shown with it.
+    sum.
     """
 
     id: str
@@ -79,7 +79,6 @@ class Intent(Struct, frozen=True):
     mode: Mode
     is_held: bool
     network_transaction_id: str | None
-    authenticated: bool | None
 
     def shown_for(self, operation: Operation, reference: str) -> Shown:
         """What it shows of one operation on it. `reference`: that of a capture, as it stands in the metadata."""
@@ -145,7 +144,6 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
         mode=read_mode(body),
         is_held=body.get("capture_method") == "manual",
         network_transaction_id=network_transaction_id(_card_of(charge), "network_transaction_id"),
-        authenticated=_authenticated(_card_of(charge)),
     )
 
 
@@ -154,16 +152,6 @@ def _card_of(charge: Any) -> Mapping[str, Any]:
     details = charge.get("payment_method_details") if isinstance(charge, dict) else None
     card = details.get("card") if isinstance(details, dict) else None
     return card if isinstance(card, dict) else {}
-
-
-def _authenticated(card: Mapping[str, Any]) -> bool | None:
-    """Null where 3-D Secure was not tried at all. An attempt that the card's network vouches for counts, an exemption does
-    not: docs.stripe.com/api/charges/object, `three_d_secure.result`.
-    """
-    if "three_d_secure" not in card:
-        return None
-    said = card["three_d_secure"]
-    return isinstance(said, dict) and said.get("result") in ("authenticated", "attempt_acknowledged")
 
 
 def _capture_before(card: Mapping[str, Any]) -> datetime | None:

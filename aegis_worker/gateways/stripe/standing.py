@@ -48,23 +48,13 @@ def _of_charge(intent: Intent, publishable_key: str) -> Standing:
     match intent.status:
         case "succeeded":
             return Approved(
-                intent.id,
-                True,
-                *sums,
-                disputed=intent.disputed,
-                network_transaction_id=network_id,
-                authenticated=intent.authenticated,
+                intent.id, True, *sums, disputed=intent.disputed, network_transaction_id=network_id
             )
         case "requires_capture":
             taken = intent.received_minor > 0
             ends_at = intent.capture_before
             return Approved(
-                intent.id,
-                taken,
-                *sums,
-                capture_before=ends_at,
-                network_transaction_id=network_id,
-                authenticated=intent.authenticated,
+                intent.id, taken, *sums, capture_before=ends_at, network_transaction_id=network_id
             )
         case "processing":
             return Pending(intent.id)

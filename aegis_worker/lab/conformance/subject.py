@@ -190,10 +190,6 @@ _DEMANDS: tuple[_There, str] = (
     ),
     "can't be told to have a payer authenticated after the call",
 )
-_TELLS: tuple[_There, str] = (
-    lambda subject, adapter: adapter.capabilities.tells_three_ds,
-    "does not say whether 3-D Secure took place",
-)
 # What a scenario needs of a gateway, and what is said of one that does not have it.
 _NEEDS: Mapping[str, tuple[_There, str]] = {
     "the_same_key_again": (
@@ -211,8 +207,6 @@ _NEEDS: Mapping[str, tuple[_There, str]] = {
     ),
     "three_d_secure_that_we_demand": _DEMANDS,
     "a_charge_after_three_d_secure_that_we_demanded": _DEMANDS,
-    "three_d_secure_that_we_demanded_is_told_to_have_taken_place": _TELLS,
-    "three_d_secure_that_we_demanded_and_that_did_not_take_place": _TELLS,
     "three_d_secure_that_we_demand_and_the_page_has_done": (
         lambda subject, adapter: adapter.capabilities.three_ds_tokens is not None,
         "authenticates after the call, if at all",

@@ -24,7 +24,7 @@ from support.screening import OurHooks, ScriptedRules
 from support.scripted_gateway import ScriptedGateway, answering
 
 from aegis_worker.domain.money import Money
-from aegis_worker.domain.outcomes import Approved, Declined, NotSent, Unknown
+from aegis_worker.domain.outcomes import Declined, NotSent, Unknown
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.domain.screening import Action, Finding, screening_of
 from aegis_worker.domain.transitions import EventType, State
@@ -375,33 +375,3 @@ def decided(database: Database, payment_id: str) -> list[tuple[str, str]]:
         case = read_case_file(connection, None, payment_id)
     assert case is not None
     return [(decision.kind, decision.what) for decision in explain(case).decisions]
-
-
-DEMAND = Finding("rule three-ds", Action.REQUIRE_3DS)
-
-
-@pytest.mark.parametrize(
-    ("found", "says", "stored", "sentence"),
-    [
-        ([DEMAND], False, False, "WITHOUT the 3-D Secure that was demanded"),
-        ([DEMAND], True, True, "after 3-D Secure"),
-        ([DEMAND], None, None, "its reference ch_1"),
-        ([], False, None, "its reference ch_1"),
-    ],
-)
-def test_a_charge_without_the_3d_secure_that_was_demanded_is_told_and_stands(
-    database: Database, found: list[Finding], says: bool | None, stored: bool | None, sentence: str
-) -> None:
-    gateway = ScriptedGateway("a", answering(Approved("ch_1", authenticated=says)))
-    gateway.able(three_ds=frozenset({"card"}))
-    payment_id = accept_one(database).payment.id
-    run(shop(database, None, ScriptedRules(*found), gateway), "payments")
-    assert payment_of(database, payment_id).state is State.SUCCESS
-    (attempt,) = attempts_of(database, payment_id)
-    assert attempt["outcome"].get("authenticated") is stored
-    (succeeded,) = [one for one in events_of(database, payment_id) if one.type is EventType.SUCCEEDED]
-    assert succeeded.data.get("authenticated") is stored
-    with database.read() as connection:
-        case = read_case_file(connection, None, payment_id)
-    assert case is not None
-    assert explain(case).why.endswith(sentence)

@@ -10,9 +10,8 @@ from msgspec.structs import replace
 from aegis_worker.domain.outcomes import Approved, Declined, Operation, Pending, Unknown
 
 from ..emulator import eventually
-from ..hearing import is_heard_of, sent
 from ..subject import Paid
-from ..till import Till
+from ..till import Till, is_heard_of, sent
 
 _CAPTURE, _VOID, _REFUND = Operation.CAPTURE, Operation.VOID, Operation.REFUND
 

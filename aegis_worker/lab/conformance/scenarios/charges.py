@@ -24,9 +24,8 @@ from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.kit.probing import Standing
 from aegis_worker.lab.embedded.ports import free_port
 
-from ..hearing import is_heard_of, sent
 from ..subject import Paid
-from ..till import Till
+from ..till import Till, is_heard_of, sent
 
 _SHOP = "https://shop.test/back"
 
@@ -120,19 +119,6 @@ def test_a_charge_after_three_d_secure_that_we_demanded(till: Till) -> None:
     assert isinstance(paid.outcome.action, Redirect)
     till.payer_passes(paid.outcome.action.url)
     till.settled(paid, Approved)
-    assert till.captured(paid) == [1999]
-
-
-def test_three_d_secure_that_we_demanded_is_told_to_have_taken_place(till: Till) -> None:
-    paid = till.pay("tok_3ds_frictionless", return_url=_SHOP, three_ds=True)
-    assert isinstance(paid.outcome, Approved)
-    assert paid.outcome.authenticated is True
-
-
-def test_three_d_secure_that_we_demanded_and_that_did_not_take_place(till: Till) -> None:
-    paid = till.pay("tok_3ds_unsupported", return_url=_SHOP, three_ds=True)
-    assert isinstance(paid.outcome, Approved)
-    assert paid.outcome.authenticated is False
     assert till.captured(paid) == [1999]
 
 

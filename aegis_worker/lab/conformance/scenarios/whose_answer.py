@@ -17,9 +17,8 @@ from aegis_worker.exchange.loaded import LoadedGateway
 from aegis_worker.gateways.base import GatewayEvent
 
 from ..emulator import eventually
-from ..hearing import verified
 from ..subject import WEBHOOK_SECRET, Paid
-from ..till import Till
+from ..till import Till, verified
 
 
 def test_an_answer_with_other_money(till: Till) -> None:

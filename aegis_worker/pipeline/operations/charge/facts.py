@@ -43,9 +43,7 @@ def action_required(gateway: str, answer: ActionRequired, until_s: float) -> Fac
 
 
 def approved(payment: Payment, operation: Operation, gateway: str, answer: Approved) -> list[Fact]:
-    """The facts of an approval, for each operation. That of a charge for which 3-D Secure was demanded says whether it took
-    place, where the gateway does: what was charged without is told, and not undone.
-    """
+    """The facts of an approval, for each operation."""
     if operation is Operation.AUTHENTICATE:
         if payment.state not in (State.INITIATED, State.REQUIRES_ACTION):
             return []  # a later gateway accepted the payer too: PROCESSING says more than AUTHENTICATED
@@ -54,7 +52,6 @@ def approved(payment: Payment, operation: Operation, gateway: str, answer: Appro
         minor = payment.amount.minor
         data: dict[str, Any] = {"gateway": gateway, "gateway_ref": answer.gateway_ref}
         data |= {"authorized_minor": minor, "last_error": None}
-        data |= {} if answer.authenticated is None else {"authenticated": answer.authenticated}
         before = acted(payment, operation, gateway)
         if answer.captured:
             return [*before, Fact(EventType.SUCCEEDED, data | {"captured_minor": minor})]

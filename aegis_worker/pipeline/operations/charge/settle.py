@@ -24,7 +24,6 @@ from aegis_worker.domain.outcomes import (
     charges,
 )
 from aegis_worker.domain.payment import Fact, in_doubt, resolved
-from aegis_worker.domain.screening import demands_three_ds
 from aegis_worker.domain.transitions import State
 from aegis_worker.gateways.kit.identity import other_money
 from aegis_worker.pipeline.work import Answer, Policy, Rest, Settled, Work
@@ -60,13 +59,7 @@ def _approved(work: Work, outcome: Approved, answer: Answer, policy: Policy) -> 
     other = not_to_be_adopted(work.payment.amount, outcome)
     if charges(latest.operation) and other is not None:
         return _unknown(work, other_money(other, work.payment.amount), answer, policy)
-    if outcome.authenticated is not None and not demands_three_ds(work.payment):
-        outcome = replace(outcome, authenticated=None)
-    said = StoredOutcome(
-        captured=outcome.captured,
-        network_transaction_id=outcome.network_transaction_id,
-        authenticated=outcome.authenticated,
-    )
+    said = StoredOutcome(captured=outcome.captured, network_transaction_id=outcome.network_transaction_id)
     again_in_s, follow_up = None, None
     if latest.sends > 1 and charges(latest.operation):
         again_in_s, twin = looked_for_in_s(work, outcome, policy), may_be_second_because(work, answer)

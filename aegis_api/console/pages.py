@@ -1,0 +1,38 @@
+"""All pages of the console. Whoever imports this gets their blueprints, with every page in them."""
+
+from __future__ import annotations
+
+from . import (
+    configurations,
+    entities,
+    files,
+    gateways,
+    keys,
+    layout,
+    oversight,
+    overview,
+    payment,
+    payments,
+    reviews,
+    webhooks,
+)
+from .blueprint import blueprint
+from .login.pages import BLUEPRINTS as LOGIN
+
+__all__ = [
+    "BLUEPRINTS",
+    "configurations",
+    "entities",
+    "files",
+    "gateways",
+    "keys",
+    "layout",
+    "oversight",
+    "overview",
+    "payment",
+    "payments",
+    "reviews",
+    "webhooks",
+]
+
+BLUEPRINTS = (blueprint, files.blueprint, *LOGIN)
