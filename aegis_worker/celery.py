@@ -144,6 +144,7 @@ app.conf.update(
         "disputes": _beat("maintenance.disputes", "maintenance", 60.0),
         "decisions": _beat("maintenance.decisions", "maintenance", 15.0),
         "audit": _beat("maintenance.audit", "maintenance", 60.0),
+        "gauges": _beat("maintenance.gauges", "maintenance", 15.0),
         "purge": _beat("maintenance.purge", "maintenance", 3600.0),
     },
 )

@@ -20,6 +20,8 @@ from aegis_worker.gateways.base import PaymentGateway
 from aegis_worker.gateways.comparison import Comparison, compare
 from aegis_worker.hints import Notifier
 from aegis_worker.ids import JOB, PAYMENT, RECONCILIATION, first_id_at, new_id
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import FINDINGS
 from aegis_worker.persistence import trails
 from aegis_worker.persistence.asking import sync_now
 from aegis_worker.persistence.claims import due_by_queue
@@ -31,6 +33,8 @@ from aegis_worker.persistence.entity_rows import open_checks
 _SWEEP_LIMIT, _REPAIR_LIMIT, _PAGE, _MISMATCHES_KEPT = 1000, 500, 200, 500
 # A payment without an open job counts as an orphan only after it has not changed for this long.
 _ORPHAN_AGE_S = 60
+# What is found that should not be; the rest of what a run finds is on its way.
+_FINDINGS = ("payments_without_a_job", "mismatches", "unanswered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,9 @@ def reconcile(
     crash_point("reconcile.repaired")
     parts.database.run(lambda connection: _write_down(connection, run, started_at))
     crash_point("reconcile.written")
+    for kind in _FINDINGS:
+        if found := run.found.get(kind):
+            METER.increment(FINDINGS, kind, by=found)
     return run
 
 

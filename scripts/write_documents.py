@@ -9,7 +9,19 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from references import adyen, client, commands, emulator, errors, events, hooks, sandbox, settings, stripe
+from references import (
+    adyen,
+    client,
+    commands,
+    emulator,
+    errors,
+    events,
+    hooks,
+    metrics,
+    sandbox,
+    settings,
+    stripe,
+)
 from references.markdown import code, codes, table
 
 from aegis_worker.domain.dispute_statuses import DISPUTE_TRANSITIONS, MEANINGS, DisputeStatus
@@ -63,6 +75,11 @@ BLOCKS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "scenarios": emulator.scenarios,
     },
     "docs/reference/sandbox.md": {"tokens": sandbox.tokens},
+    "docs/reference/metrics.md": {
+        "processes": metrics.of_processes,
+        "buckets": metrics.buckets,
+        "shared": metrics.of_shared_state,
+    },
     "docs/howto/write-a-hook.md": {
         "points": hooks.points,
         "contexts": hooks.what_hooks_get,

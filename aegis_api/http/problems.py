@@ -15,6 +15,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from aegis_worker.domain.json_pointers import escaped
 from aegis_worker.errors import AegisError, Refused, Retryable
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import IDEMPOTENCY_CONFLICTS
 
 from .answers import dumps
 from .fields import Fault
@@ -177,6 +179,7 @@ def _http_error(error: HTTPException) -> Response:
     return Response(dumps(body), status, headers, content_type=MIMETYPE)
 
 
+_CONFLICTS = {"idempotency_key_reused": "key_reused", "idempotency_in_progress": "in_progress"}
 _DETAILS = {
     "not_found": "There is nothing at this path, or it belongs to another merchant.",
     "payload_too_large": "The body is longer than this API takes.",
@@ -190,6 +193,8 @@ def body_of(error: AegisError) -> dict[str, Any]:
     if error.code not in PROBLEMS or error.code == "internal_error":
         _report(error)
         return problem_body("internal_error", _INTERNAL)
+    if error.code in _CONFLICTS:
+        METER.increment(IDEMPOTENCY_CONFLICTS, _CONFLICTS[error.code])
     # A refusal's message was written for the caller. The message of any other error is for the log only.
     detail = str(error) if isinstance(error, Refused) else PROBLEMS[error.code].title + "."
     if error.code in ("database_unavailable", "hook_failed", "vault_unavailable"):

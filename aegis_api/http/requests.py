@@ -17,6 +17,8 @@ from aegis_worker import strict_json
 from aegis_worker.domain.card_pointers import may_hold_one, pointers_to
 from aegis_worker.errors import NotFound
 from aegis_worker.ids import REQUEST, new_id
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import HTTP
 from aegis_worker.observability.telling import TELLING
 
 from . import framing
@@ -187,6 +189,10 @@ def number_requests(app: Flask) -> None:
 def _log(response: Response) -> None:
     # A line in the log costs a tenth of accepting a payment, so an ordinary request is logged at DEBUG only.
     duration_s = time.perf_counter() - g.started
+    if METER.on:
+        rule = request.url_rule.rule if request.url_rule else "none"
+        status = f"{response.status_code // 100}xx"
+        METER.timing(HTTP, duration_s, request.method, rule, status, traceparent=g.trail.traceparent)
     is_worth_it = response.status_code >= 400 or duration_s >= _SLOW_S
     level = logging.INFO if is_worth_it or TELLING.wants("request", g.request_id) else logging.DEBUG
     if _logger.isEnabledFor(level):

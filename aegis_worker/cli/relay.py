@@ -30,6 +30,7 @@ from aegis_worker.terminal.interrupts import event_on_signals
 from aegis_worker.terminal.output import examples, json_option, print_facts, print_json, print_table
 from aegis_worker.terminal.worker_parts import opened_worker
 from aegis_worker.wiring.installation import check_installation
+from aegis_worker.wiring.observed import tells
 from aegis_worker.wiring.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -163,6 +164,7 @@ def command(ctx: click.Context, once: bool, interval_s: float, as_json: bool) ->
             report = relay_pass(parts, rota, stopped=stop.is_set)
             _print(report, as_json)
             ctx.exit(3 if report.failed else 0)
+        tells(settings)
         _loop(parts, rota, stop, interval_s, as_json)
 
 

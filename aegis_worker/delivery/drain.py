@@ -16,6 +16,8 @@ import structlog
 from sqlalchemy import Connection
 
 from aegis_worker.crash_points import crash_point
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import EVENTS_DELIVERED
 from aegis_worker.persistence import outbox_rows
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.outbox_rows import ClaimedEvent, OutboxClaim, Removal
@@ -123,6 +125,7 @@ def _remove(database: Database, told: Sequence[ClaimedEvent]) -> Removal:
         return _NOTHING
     crash_point("outbox.published")
     gone = database.run(partial(outbox_rows.remove, claimed=told))
+    METER.increment(EVENTS_DELIVERED, by=gone.removed)
     crash_point("outbox.removed")
     return gone
 

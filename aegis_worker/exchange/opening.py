@@ -20,6 +20,8 @@ from aegis_worker.domain.outcomes import Declined, NotSent
 from aegis_worker.domain.retries import NotSentKind
 from aegis_worker.errors import CannotUnseal, CardGone, CodeGone, VaultUnavailable
 from aegis_worker.gateways.kit.flows import OpenCard
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import VAULT_OPENED
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +54,9 @@ class Opener:
 
     def _tell(self, card: OpenCard, told: Callable[[Opened], None], deadline: float) -> None:
         try:
-            told(self._opened(card, deadline))
+            opened = self._opened(card, deadline)
+            METER.increment(VAULT_OPENED, _word(opened))
+            told(opened)
         except Exception as error:
             # Its text could quote what the flow was about to send.
             log.error("what was to be done with a card broke", error=type(error).__name__)
@@ -84,3 +88,9 @@ class Opener:
             if self._threads is None or self._process_id != os.getpid():
                 self._threads, self._process_id = ThreadPoolExecutor(_AT_ONCE, "vault"), os.getpid()
             return self._threads
+
+
+def _word(opened: Opened) -> str:
+    if isinstance(opened, Declined):
+        return opened.code
+    return "unavailable" if isinstance(opened, NotSent) else "opened"

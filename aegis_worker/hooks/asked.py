@@ -8,10 +8,13 @@ from typing import Any
 
 from msgspec import DecodeError, ValidationError, msgpack, to_builtins
 
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import HOOK_ENDS, HOOKS
+
 from .asking import Done, Said
 from .breaker import Breaker
 from .config import BreakerConfig, Configured
-from .counts import End, HookCounts
+from .counts import RAN, End, HookCounts
 from .frames import Result
 from .points import ABOUT, Point
 
@@ -160,6 +163,9 @@ class Asked:
     def _count(self, hook: Hook, end: End, took_us: int) -> None:
         # A hook that goes on after the question is over was counted as unasked; that it ran after all is counted too.
         hook.counts.count(end, took_us)
+        METER.increment(HOOK_ENDS, hook.name, self.point, end.value)
+        if end in RAN:
+            METER.timing(HOOKS, took_us / 1e6, hook.name, self.point)
 
     def _keep(self, said: Said) -> None:
         if not self.is_over:

@@ -88,6 +88,7 @@ class Intake:
         accepted already.
         Raises DatabaseUnavailable when none is.
         """
+        began_s = time.perf_counter()
         commands = self._referring(self._in_time(commands))
         asked = [born(command) for command in commands]
         crash_point("intake.received")
@@ -103,7 +104,7 @@ class Intake:
         if refused:
             by_id = {**by_id, **self._told_refused(refused)}
         told = [by_id[one.payment.id] for one in asked]
-        tell_of_accepted(asked, told)
+        tell_of_accepted(asked, told, time.perf_counter() - began_s)
         if not any(isinstance(each, Accepted) for each in told):
             for each in told:
                 if isinstance(each, DatabaseUnavailable):

@@ -30,6 +30,8 @@ from aegis_worker.errors import (
     TooManyWaiting,
 )
 from aegis_worker.ids import PREFIX_OF, new_id
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import IDEMPOTENCY_REPLAYS
 from aegis_worker.observability.telling import TELLING
 from aegis_worker.persistence.database import Database
 from aegis_worker.persistence.ordering_rows import (
@@ -204,6 +206,8 @@ def _new_order(
 
 
 def _tell_of(command: OrderCommand, ordered: Ordered) -> None:
+    if ordered.replayed:
+        METER.increment(IDEMPOTENCY_REPLAYS)
     if TELLING.wants("replay" if ordered.replayed else "transition", command.payment_id):
         TELLING.tell(
             "request replayed" if ordered.replayed else "order accepted",

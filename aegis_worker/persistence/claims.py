@@ -75,6 +75,13 @@ SELECT queue, count(*) AS due FROM unnest(ARRAY['payments', 'verify']) AS queue 
 ) due GROUP BY queue
 """
 
+_OLDEST_DUE = f"""
+SELECT queue, extract(epoch FROM clock_timestamp() - due.run_at)::float8 AS age_s
+FROM unnest(ARRAY['payments', 'verify']) AS queue CROSS JOIN LATERAL (
+    SELECT run_at FROM jobs WHERE jobs.queue = queue.queue AND {_IS_DUE} ORDER BY jobs.queue, run_at LIMIT 1
+) due
+"""
+
 
 @dataclass(slots=True)
 class _Place:
@@ -161,3 +168,8 @@ def _mine(jobs: Sequence[ClaimedJob]) -> dict[str, Any]:
 def due_by_queue(connection: Connection, *, limit: int) -> dict[str, int]:
     """How many jobs are due or abandoned, by queue, counted up to `limit` each."""
     return {row.queue: row.due for row in connection.exec_driver_sql(_DUE, {"limit": limit})}
+
+
+def oldest_due(connection: Connection) -> dict[str, float]:
+    """For how many seconds the oldest job that may be claimed has been due, by queue."""
+    return {row.queue: row.age_s for row in connection.exec_driver_sql(_OLDEST_DUE)}

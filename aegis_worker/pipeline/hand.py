@@ -14,6 +14,8 @@ import structlog
 
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.errors import DatabaseUnavailable
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import LEASES_LOST
 
 from .ports import JobStore
 
@@ -68,6 +70,7 @@ class Hand:
         jobs = [job for job in (self._jobs.pop(job_id, None) for job_id in job_ids) if job is not None]
         if not jobs:
             return
+        METER.increment(LEASES_LOST, by=len(jobs))
         try:
             self._store.excuse(jobs)
         except DatabaseUnavailable:

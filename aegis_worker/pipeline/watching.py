@@ -1,9 +1,10 @@
-"""What a worker's run tells of its work: what came of calls to gateways, and where payments went."""
+"""What a worker's run tells of its work, to the log and the meter: what came of calls, and where payments went."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from aegis_worker.clock import clock_s
 from aegis_worker.domain.changes import Change
 from aegis_worker.domain.jobs import ClaimedJob
 from aegis_worker.domain.outcomes import (
@@ -12,12 +13,16 @@ from aegis_worker.domain.outcomes import (
     Declined,
     NotFound,
     NotSent,
+    Operation,
     Pending,
     Unknown,
 )
 from aegis_worker.domain.payment import Event
-from aegis_worker.domain.transitions import LEADS_TO, EventType
+from aegis_worker.domain.transitions import LEADS_TO, TERMINAL, EventType
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import CALLS, END_TO_END, PAYMENTS, RETRIES
 from aegis_worker.observability.telling import TELLING
+from aegis_worker.resilience.permits import STATUS
 
 from .held import Held
 from .work import Answer
@@ -41,6 +46,16 @@ def outcome_of(answer: Answer) -> str:
 def heard(held: Held, answer: Answer) -> None:
     """A call to a gateway is over."""
     work = held.work
+    if METER.on:
+        operation = STATUS if answer.looked_up else work.subject.operation.value
+        METER.timing(
+            CALLS,
+            answer.latency_ms / 1000,
+            work.subject.gateway,
+            operation,
+            outcome_of(answer),
+            traceparent=work.job.trail.traceparent,
+        )
     if not TELLING.wants("attempt", work.payment.id):
         return
     subject, outcome = work.subject, answer.outcome
@@ -64,9 +79,26 @@ def written(changes: Iterable[tuple[Held, Change]]) -> None:
     for held, change in changes:
         job = held.work.job
         for event in change.events:
+            _count_event(job, change, event)
             _tell_event(job, change, event)
         if change.answered is not None and change.answered.sent_again:
+            METER.increment(RETRIES, change.answered.gateway, "repeat")
             _tell_retry(job, change)
+
+
+def _count_event(job: ClaimedJob, change: Change, event: Event) -> None:
+    if not METER.on:
+        return
+    payment = change.payment
+    if event.type is EventType.RETRY_ATTEMPTED and change.opened is not None:
+        METER.increment(RETRIES, change.opened.gateway, "failover")
+    state = LEADS_TO.get(event.type)
+    if state is None:
+        return
+    METER.increment(PAYMENTS, state.value, payment.gateway or "none", str(payment.payment_method["type"]))
+    if state in TERMINAL and job.operation == Operation.PROCESS:
+        took_s = max(0.0, clock_s() - job.made_at_s)
+        METER.timing(END_TO_END, took_s, state.value, traceparent=job.trail.traceparent)
 
 
 def _tell_event(job: ClaimedJob, change: Change, event: Event) -> None:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import gc
+import time
 from typing import Any
 
-from celery.signals import beat_init, celeryd_init, worker_process_init, worker_process_shutdown
+from celery.signals import (
+    beat_init,
+    celeryd_init,
+    task_postrun,
+    task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
+)
 
 from aegis_worker.errors import ConfigurationError
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import TASKS
 from aegis_worker.observability.refusals import refuse_to_start
 from aegis_worker.wiring import process
 from aegis_worker.wiring.installation import check_installation
@@ -15,6 +25,7 @@ from aegis_worker.wiring.installation import check_installation
 # A batch keeps some ten thousand objects alive until it is done, none of them in a cycle. By default the collector would
 # scan them, and everything that was imported, after every few hundred new objects.
 _NEW_OBJECTS = 20_000
+_BEGAN_S: dict[str, float] = {}  # of the task that runs; a process runs one at a time
 
 
 @worker_process_init.connect
@@ -46,3 +57,16 @@ def _check(*, for_worker: bool) -> None:
 def _finish_parts(**_: Any) -> None:
     # No task runs any more, but calls that earlier tasks made may still be under way.
     process.finish_worker()
+    METER.flush()
+
+
+@task_prerun.connect
+def _begin_task(task_id: str, **_: Any) -> None:
+    _BEGAN_S[task_id] = time.perf_counter()
+
+
+@task_postrun.connect
+def _end_task(task_id: str, task: Any, **_: Any) -> None:
+    began_s = _BEGAN_S.pop(task_id, None)
+    if began_s is not None:
+        METER.timing(TASKS, time.perf_counter() - began_s, task.name)

@@ -55,6 +55,12 @@ def audit() -> dict[str, int]:
     return audit_on(process.worker().audit).numbers
 
 
+@app.task(name="maintenance.gauges")
+def tell_gauges() -> None:
+    """Hand what is asked of the shared state to the sinks that want to be told."""
+    process.tell_gauges()
+
+
 @app.task(name="maintenance.purge")
 def purge_old() -> dict[str, int]:
     """Delete rows whose retention has ended."""

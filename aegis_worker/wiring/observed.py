@@ -1,4 +1,4 @@
-"""Sets up how a process is observed, its log and error reports, and its crash points."""
+"""Sets up how a process is observed, its log, metrics and error reports, and its crash points."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from aegis_worker.observability.logs import configure_logs, log_the_uncaught
 from aegis_worker.observability.telling import TELLING
 from aegis_worker.settings import Settings
 
+from .metrics import measured
+
 
 def observed(settings: Settings) -> Settings:
-    """Set up logs, error reports and crash points of this process; returns the settings."""
+    """Set up logs, metrics, error reports and crash points of this process; returns the settings. Raises
+    ConfigurationError.
+    """
     configure_logs(settings.log_level, settings.observation.log_format)
-    TELLING.configure(settings.observation)
     log_the_uncaught()
+    tells(settings)
     configure_error_reports(settings.sentry_dsn, settings.environment)
     arm(settings.environment)
     return settings
+
+
+def tells(settings: Settings) -> None:
+    """Have this process log and measure its everyday work. Raises ConfigurationError."""
+    TELLING.configure(settings.observation)
+    measured(settings)

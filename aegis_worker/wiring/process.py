@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
+from aegis_worker.observability.metrics.meter import METER
 from aegis_worker.settings import load_settings
 
+from .metrics import shared_readings
 from .observed import observed
 from .worker import Worker, build_worker
 
@@ -29,6 +31,14 @@ def finish_worker() -> None:
     """Wait for the calls and posts that this process has under way, and settle them. Does nothing if it never worked."""
     if _worker_of_this_process.cache_info().currsize:
         _worker_of_this_process().finish()
+
+
+def tell_gauges() -> None:
+    """Hand what is asked of the shared state to the sinks that want to be told. Raises DatabaseUnavailable."""
+    parts = worker()
+    if METER.wants_gauges:
+        for metric, labels, value in shared_readings(parts):
+            METER.gauge(metric, value, *labels)
 
 
 @cache

@@ -15,6 +15,7 @@ from aegis_worker.hints import Hints
 from aegis_worker.hooks.asking import NO_HOOKS, Hooks
 from aegis_worker.persistence.database import Database
 from aegis_worker.queries.gateway_reports import GatewayReport, report_gateways
+from aegis_worker.queries.metrics_text import NO_SUMS, Sums
 from aegis_worker.resilience.monitor import Monitor
 from aegis_worker.routing.config import RoutingConfig
 from aegis_worker.rules.rule import RulesConfig
@@ -24,6 +25,7 @@ from aegis_worker.vault.vault import Vault
 
 from .gateways import configured_gateways, configured_routing, gates_of
 from .hooks import HookReport, hook_reports, hooks_of_the_api
+from .metrics import broker_messages, sums
 from .observed import observed
 from .rules import configured_rules
 from .stores import answers, redis_client
@@ -37,6 +39,7 @@ class Web:
     `gateways()` and `routing_file()` load theirs on the first call: that is after the fork, and few requests need them.
     `vault`: None where no card numbers are taken. `injected()`: how often injections of chaos plans struck, by id and kind.
     `hooks`: those that validate what merchants ask for; `hook_reports()`: all there are, loaded on the first call.
+    `sums()`: what all processes counted; `broker()`: how many messages wait, by queue.
     """
 
     settings: Settings
@@ -50,6 +53,8 @@ class Web:
     gateway_reports: Callable[[], Sequence[GatewayReport]] = tuple
     vault: Vault | None = None
     injected: Callable[[], Mapping[tuple[str, str], int]] = dict
+    sums: Callable[[], Sums] = lambda: NO_SUMS
+    broker: Callable[[], Mapping[str, int] | None] = lambda: None
     hooks: Hooks = NO_HOOKS
     hook_reports: Callable[[], Sequence[HookReport]] = tuple
 
@@ -75,6 +80,8 @@ def build_web(settings: Settings | None = None) -> Web:
         rules_file=cache(lambda: configured_rules(settings)),
         vault=vault,
         injected=lambda: injected(redis),
+        sums=lambda: sums(redis),
+        broker=lambda: broker_messages(redis),
         hooks=hooks,
         hook_reports=hook_reports(settings, redis),
     )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from aegis_worker.clock import clock_s
+from aegis_worker.observability.metrics.meter import METER
+from aegis_worker.observability.metrics.table import WEBHOOKS
 from aegis_worker.observability.telling import TELLING
 from aegis_worker.persistence.delivery_rows import ClaimedDelivery, Settlement
 from aegis_worker.settings import Settings
@@ -94,6 +96,7 @@ class Poster:
 
 def _tell_of(delivery: ClaimedDelivery, answer: Answer, verdict: Verdict, took_s: float) -> None:
     event = delivery.event
+    METER.timing(WEBHOOKS, took_s, verdict.status, traceparent=delivery.trail.traceparent)
     if TELLING.wants("webhook", event.payment_id):
         TELLING.tell(
             "webhook posted",

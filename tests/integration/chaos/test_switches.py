@@ -23,7 +23,8 @@ from aegis_worker.domain.transitions import State
 from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.persistence.database import Database
 from aegis_worker.pipeline.run import run
-from aegis_worker.queries.metrics import metrics_text
+from aegis_worker.queries.metrics import readings
+from aegis_worker.queries.metrics_text import metrics_text
 from aegis_worker.wiring.stores import short_waits
 
 
@@ -142,6 +143,6 @@ def test_what_was_injected_is_counted_for_metrics_also_while_redis_is_disturbed(
     tally.write()
     counts = injected(client)
     assert counts == {("slow-bank", "timeout"): 2, ("redis_down", "redis_down"): 1}
-    told = metrics_text(None, None, injected=counts).decode()
+    told = metrics_text(readings(None, None, injected=counts)).decode()
     assert 'aegis_chaos_injections_total{injection="slow-bank",kind="timeout"} 2.0' in told
-    assert "aegis_chaos" not in metrics_text(None, None).decode()
+    assert "aegis_chaos" not in metrics_text(readings(None, None)).decode()

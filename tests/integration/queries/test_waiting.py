@@ -59,6 +59,11 @@ def test_nothing_that_waits_is_told_as_0(api: Api) -> None:
         "aegis_reviews_oldest_age_seconds doubt": 0,
         "aegis_reviews_oldest_age_seconds fraud": 0,
         "aegis_payments_frozen": 0,
+        "aegis_audit_incidents": 0,
+        "aegis_jobs_oldest_age_seconds payments": 0,
+        "aegis_jobs_oldest_age_seconds verify": 0,
+        "aegis_payments_in_doubt": 0,
+        "aegis_payments_in_doubt_oldest_age_seconds": 0,
         "aegis_disputes_waiting": 0,
     }
 

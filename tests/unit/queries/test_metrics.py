@@ -10,7 +10,8 @@ from aegis_worker.domain.breakers import BreakerState
 from aegis_worker.gateways.config import GatewayConfig
 from aegis_worker.persistence.gateway_pauses import Pause
 from aegis_worker.queries.gateway_reports import GatewayReport
-from aegis_worker.queries.metrics import metrics_text
+from aegis_worker.queries.metrics import readings
+from aegis_worker.queries.metrics_text import metrics_text
 from aegis_worker.resilience.health import of_hour, of_recent
 from aegis_worker.resilience.health_window import HourCounts, RecentCalls, bucket_of
 from aegis_worker.resilience.monitor import Live
@@ -49,7 +50,9 @@ def samples(text: bytes) -> dict[str, float]:
 
 
 def test_all_that_is_known_is_told() -> None:
-    told = samples(metrics_text([report("one", live=LIVE), report("two", PAUSE, LIVE)], {"payments": 12}))
+    told = samples(
+        metrics_text(readings([report("one", live=LIVE), report("two", PAUSE, LIVE)], {"payments": 12}))
+    )
     of_one = {name.replace(" one", ""): value for name, value in told.items() if " one" in name}
     assert [of_one.pop(f"aegis_gateway_latency_ms {share}") for share in (0.5, 0.95, 0.99)] == [97.0] * 3
     assert of_one == {
@@ -78,7 +81,7 @@ def test_all_that_is_known_is_told() -> None:
 
 
 def test_without_redis_only_what_the_database_knows_is_told() -> None:
-    told = samples(metrics_text([report("one"), report("two", PAUSE)], {}))
+    told = samples(metrics_text(readings([report("one"), report("two", PAUSE)], {})))
     assert told == {
         "aegis_database_up": 1,
         "aegis_gateway_health_up": 0,
@@ -90,4 +93,4 @@ def test_without_redis_only_what_the_database_knows_is_told() -> None:
 
 
 def test_without_a_database_nothing_is_told_but_that() -> None:
-    assert samples(metrics_text(None, None)) == {"aegis_database_up": 0}
+    assert samples(metrics_text(readings(None, None))) == {"aegis_database_up": 0}

@@ -1,0 +1,1 @@
+"""Metrics: one table of all, one meter in each process, and sinks that take what it counted."""

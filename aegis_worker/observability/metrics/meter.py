@@ -1,0 +1,176 @@
+"""The meter of a process: adds up in memory what happens, and hands it to the sinks every few seconds.
+
+On the hot path there is one addition under a lock. While no sink is configured there is nothing but a look at a flag.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from .table import BUCKETS_S, Metric
+
+log = structlog.get_logger(__name__)
+
+Labels = tuple[str, ...]
+# Of a metric and its labels, between two flushes, single values are kept so many: for sinks that know no buckets.
+MOST_VALUES = 256
+# More than all labels of ours make. What a defect would add beyond that is dropped.
+_MOST_SERIES = 20_000
+
+
+@dataclass(slots=True)
+class Distribution:
+    """Values of a histogram: by bucket, all together, and the first ones as they are. `trace_id`: of one that was traced,
+    `traced` its value.
+    """
+
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
+    sum: float = 0.0
+    count: int = 0
+    values: list[float] = field(default_factory=list)
+    trace_id: str | None = None
+    span_id: str | None = None
+    traced: float = 0.0
+
+    def add(self, value: float) -> None:
+        """One more value."""
+        self.buckets[bisect_left(BUCKETS_S, value)] += 1
+        self.sum += value
+        self.count += 1
+        if len(self.values) < MOST_VALUES:
+            self.values.append(value)
+
+    def merge(self, other: Distribution) -> None:
+        """All of the other's values."""
+        self.buckets = [ours + theirs for ours, theirs in zip(self.buckets, other.buckets, strict=True)]
+        self.sum += other.sum
+        self.count += other.count
+        self.values = (self.values + other.values)[:MOST_VALUES]
+        if other.trace_id is not None:
+            self.trace_id, self.span_id, self.traced = other.trace_id, other.span_id, other.traced
+
+
+@dataclass(slots=True)
+class Batch:
+    """What was measured since the last flush."""
+
+    counts: dict[tuple[Metric, Labels], float] = field(default_factory=dict)
+    distributions: dict[tuple[Metric, Labels], Distribution] = field(default_factory=dict)
+    gauges: dict[tuple[Metric, Labels], float] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.counts or self.distributions or self.gauges)
+
+
+class Sink(Protocol):
+    """Takes what processes measured. `wants_gauges`: also what is asked of the shared state every few seconds."""
+
+    wants_gauges: bool
+
+    def send(self, batch: Batch) -> None:
+        """Take the batch; called on one thread. What can't be taken now is kept for later or dropped, and never raises."""
+
+
+class Meter:
+    """`increment`, `timing`, `histogram`, `gauge`: labels in the order of the metric's table row. For any thread."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self._sinks: Sequence[Sink] = ()
+        self._every_s = 5.0
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        self._batch = Batch()
+        self._pid = 0
+        self._wake = threading.Event()
+
+    @property
+    def wants_gauges(self) -> bool:
+        """Whether a sink has to be told what others read from the shared state."""
+        return any(sink.wants_gauges for sink in self._sinks)
+
+    def configure(self, sinks: Sequence[Sink], every_s: float) -> None:
+        """Hand what is measured from now on to these sinks."""
+        self._sinks, self._every_s = sinks, every_s
+        self._batch, self.on = Batch(), bool(sinks)
+
+    def increment(self, metric: Metric, *labels: str, by: float = 1) -> None:
+        """Count `by` more."""
+        if not self.on:
+            return
+        key = (metric, labels)
+        with self._lock:
+            counts = self._begun().counts
+            if key in counts or len(counts) < _MOST_SERIES:
+                counts[key] = counts.get(key, 0) + by
+
+    def timing(self, metric: Metric, seconds: float, *labels: str, traceparent: str | None = None) -> None:
+        """Something took so long. `traceparent`: of its trace, where it has one, as an example of the metric."""
+        self.histogram(metric, seconds, *labels, traceparent=traceparent)
+
+    def histogram(self, metric: Metric, value: float, *labels: str, traceparent: str | None = None) -> None:
+        """One more value."""
+        if not self.on:
+            return
+        key = (metric, labels)
+        with self._lock:
+            distributions = self._begun().distributions
+            found = distributions.get(key)
+            if found is None:
+                if len(distributions) >= _MOST_SERIES:
+                    return
+                found = distributions[key] = Distribution()
+            found.add(value)
+            if traceparent is not None:
+                _, found.trace_id, found.span_id, _ = traceparent.split("-")
+                found.traced = value
+
+    def gauge(self, metric: Metric, value: float, *labels: str) -> None:
+        """It stands at so much now. For sinks that want gauges."""
+        if self.on:
+            with self._lock:
+                self._begun().gauges[metric, labels] = value
+
+    def flush(self) -> None:
+        """Hand over what was measured since the last time. Never raises."""
+        with self._lock:
+            batch, self._batch = self._batch, Batch()
+        if not batch:
+            return
+        with self._sending:
+            for sink in self._sinks:
+                try:
+                    sink.send(batch)
+                except Exception:
+                    log.exception("metrics not sent")
+
+    def _begun(self) -> Batch:
+        """The batch; the first to measure in a process starts the thread, which does not survive a fork."""
+        if self._pid != os.getpid():
+            self._pid, self._batch = os.getpid(), Batch()
+            self._sending = threading.Lock()
+            threading.Thread(target=self._flush_forever, name="metrics", daemon=True).start()
+            atexit.register(self.flush)
+        return self._batch
+
+    def _flush_forever(self) -> None:
+        pause = threading.Event()
+        while self.on and self._pid == os.getpid():
+            pause.wait(self._every_s)
+            self.flush()
+
+
+METER = Meter()
+
+
+def labelled(metric: Metric, labels: Labels) -> Mapping[str, str]:
+    """The labels by their names."""
+    return dict(zip(metric.labels, labels, strict=True))
