@@ -26,6 +26,7 @@ from aegis_api.http.waiting import LONGEST_WAIT_S
 from aegis_api.server.settings import HEAD_WITHIN_S, STOP_WITHIN_S
 from aegis_worker import __version__
 from aegis_worker.cli import cli
+from aegis_worker.console_settings import VARIABLES as CONSOLE_VARIABLES
 from aegis_worker.observation_settings import VARIABLES as OBSERVATION_VARIABLES
 from aegis_worker.settings import load_settings
 from aegis_worker.vault_settings import VARIABLES as VAULT_VARIABLES
@@ -178,7 +179,7 @@ def test_the_example_explains_every_variable_that_is_read_and_no_other() -> None
         ]
         for name in re.findall(r"AEGIS_[A-Z_]+", path.read_text())
     }
-    read = _read_by_settings() | VAULT_VARIABLES | OBSERVATION_VARIABLES | gateways
+    read = _read_by_settings() | VAULT_VARIABLES | OBSERVATION_VARIABLES | CONSOLE_VARIABLES | gateways
     assert read <= explained
     assert explained <= read | read_elsewhere
 
