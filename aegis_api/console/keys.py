@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from aegis_api.http.parts import parts
 from aegis_worker.domain.modes import MODES, Mode
-from aegis_worker.errors import AegisError, ResolutionRefused
+from aegis_worker.errors import AegisError, NotFound, ResolutionRefused
 from aegis_worker.persistence import api_keys
 from aegis_worker.persistence.api_keys import SCOPES
 
@@ -41,6 +41,16 @@ def make_key() -> ResponseReturnValue:
         told, status = told_of(error)
         return _page(form, refused=told), status
     return _page({}, made=made)
+
+
+@blueprint.route("/keys/<key_id>/revoke")
+@required("admin")
+def ask_whether_to_revoke(key_id: str) -> str:
+    """What revoking it does, and the form for it."""
+    key = next((each for each in api_keys.list_keys(parts().web.database) if each.id == key_id), None)
+    if key is None:
+        raise NotFound("There is no such key among the newest.")
+    return render_template("console/revoke.html", key=key)
 
 
 @blueprint.route("/keys/<key_id>/revoke", methods=["POST"])
