@@ -67,12 +67,22 @@ def news_of(
         expired = expired or found.code == "authorization_expired"
         return _release(payment, entities, new_id, expired=expired) if found.released else News()
     known = _Known(payment, entities)
-    news = News()
+    news = News(problem=_done_twice(payment, known, found.movements or ()))
     for movement in found.movements or ():
         news = news.and_then(_news_of(payment, known, movement, found, new_id))
     if found.still_held is False or (expired and found.still_held is None):
         news = news.and_then(_end_of_hold(payment, entities, news, new_id, expired=expired))
     return news
+
+
+def _done_twice(payment: Payment, known: _Known, movements: Sequence[Movement]) -> str | None:
+    """What was ordered once and done more than once, in words: a repeat came when its gateway had forgotten the key."""
+    by_key: dict[str, set[str | None]] = {}
+    for one in movements:
+        if one.reference is not None and one.status != "failed" and known.is_of_ours(one):
+            by_key.setdefault(one.reference, set()).add(one.gateway_ref)
+    twice = [key for key, refs in by_key.items() if len(refs - {None}) > 1]
+    return f"{payment.gateway} has done more than once what was ordered as {twice[0]}" if twice else None
 
 
 class _Known:

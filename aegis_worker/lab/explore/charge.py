@@ -108,7 +108,7 @@ def _rechecked(explorer: Explorer, world: World, row: AttemptRow, left: int) -> 
     setup = configuration.gateway(attempt.gateway)
     number = configuration.position(attempt.gateway)
     if has_twin_that_is_not_shown(setup.capabilities, attempt.outcome.twin):
-        after = _heard(rows, row, Pending(""), configuration.ladder_s)
+        after = heard(rows, row, Pending(""), configuration.ladder_s)
         yield Step(
             Move("recheck", attempt.gateway, "a person looks"), 0, world._replace(rows=explorer.rows(after))
         )
@@ -124,7 +124,7 @@ def _rechecked(explorer: Explorer, world: World, row: AttemptRow, left: int) -> 
     for fate in fates_of_look_up(world.ledgers[number].value, setup, query):
         if fate.cost > left:
             continue
-        after = _heard(rows, row, fate.outcome, configuration.ladder_s)
+        after = heard(rows, row, fate.outcome, configuration.ladder_s)
         ledgers = tuple(
             explorer.ledger(fate.ledger) if place == number else ledger
             for place, ledger in enumerate(world.ledgers)
@@ -133,7 +133,8 @@ def _rechecked(explorer: Explorer, world: World, row: AttemptRow, left: int) -> 
         yield Step(Move("recheck", attempt.gateway, fate.how), fate.cost, changed)
 
 
-def _heard(rows: Rows, row: AttemptRow, answer: Outcome | Lookup, ladder_s: Sequence[float]) -> Rows:
+def heard(rows: Rows, row: AttemptRow, answer: Outcome | Lookup, ladder_s: Sequence[float]) -> Rows:
+    """The tables after a recheck of the attempt was answered like this."""
     is_heard = not isinstance(answer, Unknown)
     known = [one.attempt.gateway_ref for one in rows.attempts if one.attempt.gateway == row.attempt.gateway]
     if is_news(row.attempt.status, [ref for ref in known if ref is not None], answer):

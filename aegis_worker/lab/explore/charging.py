@@ -15,6 +15,7 @@ from .fates import (
     CLOSED,
     ERROR,
     HARD,
+    LONGER_THAN_KEPT,
     LOOK_UPS,
     LOST,
     SOFT,
@@ -105,31 +106,45 @@ def _late(ledger: Ledger, setup: GatewaySetup, request: GatewayRequest) -> Itera
     """The call is not lost, only late."""
     able, operation = setup.capabilities, request.operation
     window_s = min(able.absence_window_s, _VERY_LATE_S)
+    keeps_key_s = able.keeps_key_s(operation)
+    kept = kept_under(ledger, setup, operation, request.idempotency_key)
+    # A second before a key ends that another call made at this moment or later, or has made.
+    key_ends = keeps_key_s + (0.0 if kept is None else kept.at) - 1.0 if keeps_key_s else window_s
     one = OnItsWay(
         operation,
         request.idempotency_key,
         request.capture,
         request.amount.minor,
-        window_s,
-        able.keeps_key_s(operation),
+        min(window_s, key_ends),
+        keeps_key_s,
         charged_once=able.charges_what_it_made,
         shown_within_s=able.absence_window_s if window_s == able.absence_window_s else 0.0,
     )
-    yield Fate("is late", 1, LOST, replace(ledger, on_its_way=(*ledger.on_its_way, one)))
-    if charges(operation) and window_s < _VERY_LATE_S:
+    yield Fate("is late", 1, LOST, _under_way(ledger, one))
+    if not charges(operation):
+        return
+    if key_ends < window_s:
+        one = replace(one, until=window_s)
+        yield Fate(f"is {LONGER_THAN_KEPT}", 1, LOST, _under_way(ledger, one), LONGER_THAN_KEPT)
+    if window_s < _VERY_LATE_S:
         one = replace(one, until=_VERY_LATE_S, shown_within_s=0.0)
-        yield Fate(
-            f"is {VERY_LATE}", 1, LOST, replace(ledger, on_its_way=(*ledger.on_its_way, one)), VERY_LATE
-        )
+        yield Fate(f"is {VERY_LATE}", 1, LOST, _under_way(ledger, one), VERY_LATE)
+
+
+def _under_way(ledger: Ledger, one: OnItsWay) -> Ledger:
+    return replace(ledger, on_its_way=(*ledger.on_its_way, one))
 
 
 def _step_arrives(ledger: Ledger, late: OnItsWay) -> Ledger:
     """Carried out once for as long as its key is kept, however late; a closed hop is charged no more."""
-    is_kept = any(one.key == late.key and -one.at < late.keeps_key_s for one in ledger.kept)
+    at = late.arrives_at
+    is_kept = any(one.key == late.key and at - one.at < late.keeps_key_s for one in ledger.kept)
     is_charged = late.charged_once and _is_charged(ledger, late.operation, hop_of(late.key))
     if is_kept or is_charged or hop_of(late.key) in ledger.closed:
         return ledger
     after = entered(ledger, late.operation, late.key, late.minor, "approved", capture=late.capture)
+    kept = tuple(replace(one, at=min(0.0, at)) if one.key == late.key else one for one in after.kept)
+    after = replace(after, kept=kept)
     if not late.shown_within_s:
         return after
     last = after.entries[-1]

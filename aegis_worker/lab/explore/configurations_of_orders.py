@@ -38,6 +38,8 @@ _OF_ORDERS: tuple[tuple[str, str, GatewaySetup, tuple[Wanted, ...]], ...] = (
     ("refunds", "a part is refunded, then the rest", _KEYS, (Wanted(_REFUND, _PART), Wanted(_REFUND))),
     ("refunds-no-keys", "likewise without keys", _NO_KEYS, (Wanted(_REFUND, _PART), Wanted(_REFUND))),
     ("refund-lagging", "a refund; look-ups lag", _LAGS, (Wanted(_REFUND),)),
+    ("part-refund-lagging", "a part is refunded; look-ups lag", _LAGS, (Wanted(_REFUND, _PART),)),
+    ("part-capture-lagging", "a part is captured; look-ups lag", _LAGS, (Wanted(_CAPTURE, _PART),)),
 )
 # With its gateway's events at any time.
 _WITH_EVENTS: tuple[tuple[str, str, GatewaySetup, tuple[Wanted, ...]], ...] = (

@@ -43,6 +43,8 @@ RETRY_AFTER_S = 20.0
 _MUTE_S = 86_400.0
 # A call that comes later than any look-up can prove its absence: what is detected then, and given back.
 VERY_LATE = "later than the absence window"
+# A call that arrives when its gateway has forgotten the key under which another one was carried out: likewise.
+LONGER_THAN_KEPT = "under way for longer than its key is kept"
 
 
 class Fate(Struct, frozen=True):
@@ -99,7 +101,7 @@ def arrivals(ledger: Ledger) -> Iterator[tuple[str, Ledger]]:
     rest = replace(ledger, on_its_way=tuple(others))
     for how, after in arrivals(rest):
         said = how or "the late call has arrived"
-        yield said, _arrived(after, first)
+        yield said, _arrived(after, replace(first, arrives_at=min(0.0, first.until)))
         if first.until > 0:
             yield how, replace(after, on_its_way=(first, *after.on_its_way))
 
@@ -107,7 +109,7 @@ def arrivals(ledger: Ledger) -> Iterator[tuple[str, Ledger]]:
 def settled_at_last(ledger: Ledger) -> Ledger:
     """The ledger once everything that was on its way has arrived."""
     for late in ledger.on_its_way:
-        ledger = _arrived(ledger, late)
+        ledger = _arrived(ledger, replace(late, arrives_at=late.until))
     return replace(ledger, on_its_way=())
 
 

@@ -62,7 +62,8 @@ class Kept(Struct, frozen=True):
 class OnItsWay(Struct, frozen=True):
     """A call that has left and will arrive by `until`, at a gateway that keeps its key for `keeps_key_s`, and, where
     it is `charged_once`, charges what an earlier step made. `shown_within_s`: after the
-    call left its gateway's look-ups show it; 0: so long after it arrived as any other.
+    call left its gateway's look-ups show it; 0: so long after it arrived as any other. `arrives_at`: the
+    last moment at which it can have arrived, once it has.
     """
 
     operation: Operation
@@ -75,6 +76,7 @@ class OnItsWay(Struct, frozen=True):
     final: bool = False
     charged_once: bool = False
     shown_within_s: float = 0.0
+    arrives_at: float = 0.0
 
 
 class Ledger(Struct, frozen=True):

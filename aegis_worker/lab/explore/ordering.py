@@ -90,7 +90,9 @@ def _new(ledger: Ledger, setup: GatewaySetup, order: OnItsWay) -> Iterator[Fate]
 
 def _arrives(ledger: Ledger, order: OnItsWay) -> Ledger:
     """A late call is carried out once for as long as its key is kept."""
-    is_kept = any(one.key == order.key and -one.at < order.keeps_key_s for one in ledger.kept)
+    is_kept = any(
+        one.key == order.key and order.arrives_at - one.at < order.keeps_key_s for one in ledger.kept
+    )
     return ledger if is_kept or not _is_possible(ledger, order) else carried_out(ledger, order)
 
 

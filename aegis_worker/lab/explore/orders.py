@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from aegis_worker.domain.entities import UNSETTLED, EntityKind, EntityStatus
-from aegis_worker.domain.outcomes import Operation, charges
+from aegis_worker.domain.outcomes import Operation, Pending, charges
 from aegis_worker.domain.transitions import State
 
 from . import ordering
 from .asking import ask_now, swept_now
+from .charge import heard
 from .events import are_owed, told_of
 from .explorer import Explorer
 from .fates import settled_at_last
@@ -49,6 +50,7 @@ class Orders:
                 yield Step(Move("order", "merchant", word_of(wanted[made])), 0, world._replace(rows=ordered))
         yield from sweeps(explorer, world)
         yield from told_of(explorer, world, left)
+        yield from _rechecks(explorer, world)
         if left:
             asked = explorer.once(("ask", world.rows.number), lambda: explorer.rows(ask_now(rows, 0.0)))
             if asked is not world.rows:
@@ -65,7 +67,8 @@ class Orders:
 
     def judge(self, explorer: Explorer, world: World) -> tuple[str, ...]:
         """See `wrong_with`."""
-        return tuple(wrong_with(world.rows.value, [ledger.value for ledger in world.ledgers]))
+        ledgers = [ledger.value for ledger in world.ledgers]
+        return tuple(wrong_with(world.rows.value, ledgers, is_marked=bool(world.marks)))
 
 
 def sweeps(explorer: Explorer, world: World) -> Iterator[Step]:
@@ -150,6 +153,28 @@ def _with_order(rows: Rows, order: Accepted) -> Rows:
     return with_job(rows, order.job.operation, "payments", 0.0, order.job.request())
 
 
+def _rechecks(explorer: Explorer, world: World) -> Iterator[Step]:
+    """`pipeline.recheck` of what was sent more than once, where there is anything to find, and the time until then."""
+    rows = world.rows.value
+    due = [row for row in rows.attempts if row.recheck_at is not None]
+    if not due or world.is_awake or rows.job is not None:
+        return
+    entries = _entries([part.value for part in world.ledgers])
+    if not any((*_done_more_than_once(rows.entities, entries), *_told_otherwise(rows.entities, entries))):
+        return
+    first = min(due, key=lambda row: row.recheck_at or 0.0)
+    if first.recheck_at:
+        yield Step(Move("time", s=first.recheck_at), 0, explorer.later(world, first.recheck_at))
+        return
+    after = heard(rows, first, Pending(""), explorer.configuration.ladder_s)
+    move = Move("recheck", first.attempt.gateway, "its payment is asked about")
+    yield Step(move, 0, world._replace(rows=explorer.rows(after)))
+
+
+def _entries(ledgers: Sequence[Ledger]) -> list[Entry]:
+    return [entry for ledger in ledgers for entry in settled_at_last(ledger).entries]
+
+
 def _taken_back(explorer: Explorer, world: World) -> Iterator[Step]:
     """A gateway takes its word back about what it had done; its event has the payment asked about, then or later."""
     rows, is_told_later = world.rows.value, bool(explorer.configuration.options.get("events"))
@@ -178,19 +203,24 @@ def is_told(rows: Rows, entry: Entry) -> bool:
     )
 
 
-def wrong_with(rows: Rows, ledgers: Sequence[Ledger]) -> Iterator[str]:
-    """What is wrong with an end: I1, I3 and D15 by the gateways' ledgers. A person who is asked may decide otherwise."""
+def wrong_with(rows: Rows, ledgers: Sequence[Ledger], *, is_marked: bool = False) -> Iterator[str]:
+    """What is wrong with an end: I1, I3 and D15 by the gateways' ledgers. A person who is asked may decide otherwise.
+
+    `is_marked`: it is one that no client can rule out, which a person has to hear of.
+    """
     payment = rows.payment
     if rows.outbox != payment.version:
         yield f"I4: {payment.version} events, of which {rows.outbox} were handed on"
-    entries = [entry for ledger in ledgers for entry in settled_at_last(ledger).entries]
+    entries = _entries(ledgers)
     own = next((one for one in entries if charges(one.operation) and one.ref == payment.gateway_ref), None)
     if own is None:
         yield f"I3: {payment.state} by {payment.gateway_ref}, which no gateway knows"
         return
-    yield from _done_more_than_once(rows.entities, entries)
+    if rows.job is None or not is_marked:
+        yield from _done_more_than_once(rows.entities, entries)
     if rows.job is not None:
         return
+    yield from _told_otherwise(rows.entities, entries)
     for name, ours, theirs in (
         ("captured", payment.captured_minor, own.captured),
         ("refunded", payment.refunded_minor, own.refunded),
@@ -205,7 +235,7 @@ def wrong_with(rows: Rows, ledgers: Sequence[Ledger]) -> Iterator[str]:
 
 
 def _done_more_than_once(rows: tuple[EntityRow, ...], entries: Sequence[Entry]) -> Iterator[str]:
-    """I1 of orders: what was ordered once is done at most once, and nothing that failed is done."""
+    """I1 of orders: what was ordered once is done at most once."""
     for kind in (EntityKind.CAPTURE, EntityKind.REFUND):
         ordered = sum(
             row.entity.order.amount_minor
@@ -217,6 +247,10 @@ def _done_more_than_once(rows: tuple[EntityRow, ...], entries: Sequence[Entry]) 
         )
         if done > ordered:
             yield f"I1: {done} {kind.value}d, {ordered} ordered"
+
+
+def _told_otherwise(rows: tuple[EntityRow, ...], entries: Sequence[Entry]) -> Iterator[str]:
+    """I3 of orders: each has ended as its gateway says, or what it did is told of as the gateway's own."""
     for row in rows:
         order = row.entity.order
         if row.entity.status in UNSETTLED or order.origin != "merchant":
@@ -225,7 +259,12 @@ def _done_more_than_once(rows: tuple[EntityRow, ...], entries: Sequence[Entry]) 
             one.operation is order.operation and one.status == "approved" and hop_of(one.key) == order.attempt
             for one in entries
         )
-        if was_done != (row.entity.status is EntityStatus.SUCCEEDED):
+        is_told = any(
+            (other.entity.order.kind, other.entity.order.origin, other.entity.order.amount_minor)
+            == (order.kind, "gateway", order.amount_minor)
+            for other in rows
+        )
+        if was_done != (row.entity.status is EntityStatus.SUCCEEDED) and not (was_done and is_told):
             yield f"I3: {order.id} has {row.entity.status.value}, the ledger says {'done' if was_done else 'not done'}"
 
 

@@ -140,6 +140,13 @@ def absence_window_of_0() -> Iterator[None]:
 
 
 @contextmanager
+def twins_not_looked_for() -> Iterator[None]:
+    """A charge that was sent more than once is asked about no further once it was approved."""
+    with name_in(_CHARGE, "looked_for_in_s", lambda *facts: None):
+        yield
+
+
+@contextmanager
 def unknown_order_taken_as_failure() -> Iterator[None]:
     """A capture or refund whose answer was lost counts as refused."""
 

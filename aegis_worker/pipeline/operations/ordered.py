@@ -171,7 +171,10 @@ def _declined(room: Ordered, work: Work, outcome: Declined, answer: Answer, poli
     )
     change = EntityChange(order, EntityStatus.FAILED, subject.gateway, outcome.gateway_ref, error)
     said = StoredOutcome.of_error(error)
-    work, ended = end_attempt(work, answer, AttemptStatus.DECLINED, said, outcome.gateway_ref)
+    again_in_s = looked_for_in_s(work, outcome, policy)
+    work, ended = end_attempt(
+        work, answer, AttemptStatus.DECLINED, said, outcome.gateway_ref, recheck_in_s=again_in_s
+    )
     rest = Rest(JobChange("failed", reason=outcome.code))
     return Settled(work, ended, room.told_failed(order, error), rest, entities=(change,))
 

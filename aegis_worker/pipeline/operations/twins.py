@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from aegis_worker.domain.attempts import Attempt, StoredOutcome
 from aegis_worker.domain.changes import FoundCharge
 from aegis_worker.domain.gateway_keys import FIRST_ORDERED, is_ordered
-from aegis_worker.domain.outcomes import Lookup, Outcome, Twin, charges
+from aegis_worker.domain.outcomes import Lookup, Operation, Outcome, Twin, charges
 from aegis_worker.domain.twins import new_twins, twins_of
 
 from ..work import Answer, Policy, Work
 from .absence import keeps_key_s
+
+_MOVES_MONEY_EACH_TIME = frozenset({Operation.PROCESS, Operation.CAPTURE, Operation.REFUND})
 
 
 def asks_for_twins(work: Work, attempt: Attempt) -> bool:
@@ -25,10 +27,11 @@ def asks_for_twins(work: Work, attempt: Attempt) -> bool:
 
 
 def looked_for_in_s(work: Work, outcome: Outcome | Lookup, policy: Policy) -> float | None:
-    """When a call that was approved is asked about again; None for one that was sent once, or that can't be done twice."""
+    """When a call that was answered is asked about again; None for one that was sent once, or that can't be done twice."""
     subject = work.subject
-    able = work.route.capabilities[subject.gateway]
-    if subject.sends == 1 or (charges(subject.operation) and able.charges_what_it_made):
+    if subject.sends == 1 or subject.operation not in _MOVES_MONEY_EACH_TIME:
+        return None
+    if charges(subject.operation) and work.route.capabilities[subject.gateway].charges_what_it_made:
         return None
     return 0.0 if twins_of(outcome) else policy.recheck_after_s
 

@@ -98,3 +98,14 @@ def test_a_released_hold_is_cancelled_unless_our_own_void_may_have_done_it() -> 
     void = ours(EntityStatus.PENDING, EntityKind.VOID, 1999)
     found = news_of(HELD, (void,), gone, lambda kind, name: f"{kind}_new")
     assert (told(found), found.changes[0].check_in_s) == ([], 0.0)
+
+
+def test_what_was_ordered_once_and_done_twice_is_a_persons() -> None:
+    known = (ours(EntityStatus.SUCCEEDED),)
+    first = Movement(REFUND, 500, "succeeded", KEY, "re_1")
+    assert news(PAID, first, replace(first, status="failed", gateway_ref="re_2"), known=known).problem is None
+    second = replace(first, gateway_ref="re_2")
+    assert (
+        news(PAID, first, second, known=known).problem
+        == f"a has done more than once what was ordered as {KEY}"
+    )

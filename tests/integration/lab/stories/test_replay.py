@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.stories import tables_of_stories
 
+from aegis_worker.domain.transitions import State
 from aegis_worker.lab.embedded.stack import Stores
 from aegis_worker.lab.explore.configurations import CONFIGURATIONS
 from aegis_worker.lab.explore.explorer import Explorer
@@ -111,6 +112,15 @@ def test_every_planted_faults_story_is_lived_alike_by_a_pipeline_with_the_same_f
     assert set(life.breaks) <= set(story.violations)
 
 
+# A charge's answer is lost, its look-up lags, and the repeat is frozen past its key's lifetime before its first byte.
+FROZEN_REPEAT = [
+    ("call", "a approves, and the answer is lost"),
+    ("call", "a it does not show yet"),
+    ("check", "in time"),
+    ("sleep", ""),
+    ("call", "a approves"),
+    ("write", "written"),
+]
 # Two faults each, move by move, because finding them takes the explorer minutes.
 TWO_FAULTS = {
     "no-send-deadline": [
@@ -127,6 +137,7 @@ TWO_FAULTS = {
         ("call", "a refused the connection"),
         ("call", "b approves"),
     ],
+    "twins-not-looked-for": FROZEN_REPEAT,
 }
 
 
@@ -141,6 +152,25 @@ def test_a_payment_is_charged_twice_by_a_pipeline_that_lacks_a_guard_which_takes
     assert lived(tables, story).otherwise == []
     assert sum(len(part.value.standing) for part in steps[-1].world.ledgers) == 2
     assert sum(step.cost for step in steps) == 2
+
+
+def test_what_a_repeat_charges_that_was_frozen_past_its_keys_lifetime_is_found_and_given_back(
+    tables: StoryTables,
+) -> None:
+    explorer = Explorer(CONFIGURATIONS["lagging"])
+    found = [
+        ("recheck", "it shows: Approved, and a_1"),
+        ("call", "a it shows: Approved, and a_1"),
+        ("call", "a gives it back"),
+        ("call", "a it shows: Approved"),
+        ("write", "written"),
+    ]
+    steps = a_life_by(explorer, [*FROZEN_REPEAT, *found])
+    story = Story("lagging", "charge", 2, tuple(step.move for step in steps), (), ())
+    assert lived(tables, story).otherwise == []
+    end = steps[-1].world
+    assert (end.rows.value.payment.state, end.rows.value.job) == (State.SUCCESS, None)
+    assert [one.ref for part in end.ledgers for one in part.value.standing] == ["a_2"]
 
 
 def a_life_by(explorer: Explorer, signs: Sequence[tuple[str, str]]) -> list[Step]:
