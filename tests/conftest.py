@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 from support.api_client import applications
 from support.checkout import CHECKOUT
 from support.vaults import VaultStores, emptied
+from support.waiting_for_disks import wait_for_disk
 from xdist.scheduler import LoadFileScheduling
 
 from aegis_worker.lab.embedded.stack import Stores, temporary_data_dir
@@ -60,7 +61,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 def stores() -> Iterator[Stores]:
     """PostgreSQL and Valkey of this session. Never those of DATABASE_URL and REDIS_URL, because tests empty them."""
     with temporary_data_dir() as data_dir, Stores(data_dir, environ={}) as running:
+        wait_for_disk(running.postgres, False)
         yield running
+
+
+@pytest.fixture(scope="module")
+def durable(stores: Stores) -> Iterator[None]:
+    """The session's PostgreSQL as an installation has to have it: each commit waits for the disk."""
+    wait_for_disk(stores.postgres, True)
+    yield
+    wait_for_disk(stores.postgres, False)
 
 
 @pytest.fixture(scope="session")
@@ -161,6 +171,10 @@ class SharedDatabase:
     )
     _END_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 
+    _OWN_SETTINGS = """
+        SELECT 1 FROM pg_db_role_setting JOIN pg_database ON setdatabase = pg_database.oid WHERE datname = %s
+    """
+
     def __init__(self, stores: Stores, template: str) -> None:
         self._stores, self._template = stores, template
         self._new()
@@ -169,7 +183,8 @@ class SharedDatabase:
         """Delete everything, even while others are still connected."""
         try:
             self._execute(self._END_OTHERS, self._name)
-            self._execute(f"ALTER DATABASE {self._name} RESET ALL")
+            if self._execute(self._OWN_SETTINGS, self._name):
+                self._execute(f"ALTER DATABASE {self._name} RESET ALL")
             self._execute(self._EMPTY)
             schema = self._execute(self._SCHEMA)
         except psycopg2.Error:

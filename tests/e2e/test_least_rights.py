@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import make_url
 from support.installation import SOON_S, Installation, wait_until
+from support.waiting_for_disks import wait_for_disk
 
 from aegis_worker.delivery.stream import STREAM
 from aegis_worker.lab.embedded.postgres import EmbeddedPostgres
@@ -32,11 +33,13 @@ def narrow(
         administrator.execute_command("ACL", "LOG", "RESET")
         url = make_url(valkey.url).set(username="aegis", password="of-aegis")
         stores = {"REDIS_URL": url.render_as_string(hide_password=False), "DATABASE_URL": postgres.url}
+        wait_for_disk(postgres, True)  # `aegis doctor` looks
         installation = Installation(tmp_path / "narrow", environ | stores)
         try:
             yield installation, administrator
         finally:
             installation.stop()
+            wait_for_disk(postgres, False)
     valkey.stop()
 
 

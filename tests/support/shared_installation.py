@@ -18,6 +18,7 @@ from aegis_worker.lab.embedded.stack import temporary_data_dir
 from aegis_worker.lab.embedded.valkey import EmbeddedValkey
 from support.checkout import CHECKOUT
 from support.installation import LEASE_S, Installation
+from support.waiting_for_disks import wait_for_disk
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +64,7 @@ def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
     """The installation's PostgreSQL. Tests that stop it take `postgres_to_stop`."""
     server = EmbeddedPostgres(folder / "postgresql")
     server.start()
+    wait_for_disk(server, False)
     yield server
     server.stop()
 

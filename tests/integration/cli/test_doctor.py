@@ -23,6 +23,8 @@ from aegis_worker.sealing.ring import KeyRing
 
 __all__ = ["aegis"]
 
+pytestmark = pytest.mark.usefixtures("durable")
+
 
 @pytest.fixture(autouse=True)
 def sandbox(

@@ -164,6 +164,7 @@ def test_redis_url_alone_leaves_postgresql_embedded(data_dir: Path) -> None:
     assert not (data_dir / "valkey").exists()
 
 
+@pytest.mark.usefixtures("durable")
 def test_the_application_role_is_no_superuser_and_commits_are_durable(stores: Stores) -> None:
     url = stores.postgres.url
     assert _query(url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False

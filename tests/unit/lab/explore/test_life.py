@@ -1,4 +1,4 @@
-"""Whole lives are explored: a hold is cancelled and captured at any time and in any order, and ends as its ledger has it."""
+"""Whole lives are explored: a hold is cancelled and captured at any time, in any order, and ends as the ledger has it."""
 
 from __future__ import annotations
 
