@@ -17,8 +17,20 @@ LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)
 LOG_FORMAT, LOG_SHARES, LOG_LINES_PER_S = "AEGIS_LOG_FORMAT", "AEGIS_LOG_SHARES", "AEGIS_LOG_LINES_PER_S"
 SINKS, EVERY_S, STATSD = "AEGIS_METRICS_SINKS", "AEGIS_METRICS_EVERY_S", "AEGIS_STATSD_ADDRESS"
 OTLP_ENDPOINT, OTLP_HEADERS = "AEGIS_OTLP_ENDPOINT", "AEGIS_OTLP_HEADERS"
+TRACES, TRACE_SHARE = "AEGIS_TRACES", "AEGIS_TRACE_SHARE"
 VARIABLES = frozenset(
-    {LOG_FORMAT, LOG_SHARES, LOG_LINES_PER_S, SINKS, EVERY_S, STATSD, OTLP_ENDPOINT, OTLP_HEADERS}
+    {
+        LOG_FORMAT,
+        LOG_SHARES,
+        LOG_LINES_PER_S,
+        SINKS,
+        EVERY_S,
+        STATSD,
+        OTLP_ENDPOINT,
+        OTLP_HEADERS,
+        TRACES,
+        TRACE_SHARE,
+    }
 )
 SinkName = Literal["prometheus", "statsd", "dogstatsd", "otlp"]
 
@@ -28,6 +40,7 @@ DEFAULT_SHARES: Mapping[LineKind, float] = MappingProxyType(
 )
 _LINES_PER_S, _MOST_LINES_PER_S = 20, 100_000
 _EVERY_S, _LEAST_EVERY_S, _MOST_EVERY_S = 5.0, 0.1, 300.0
+_TRACE_SHARE = 0.1
 _STATSD, _ENDPOINT = ("127.0.0.1", 8125), "http://127.0.0.1:4318"
 
 
@@ -37,7 +50,8 @@ class ObservationSettings:
     a process writes a second at most; 0: none.
 
     `sinks`: where metrics go, every `every_s` seconds. `statsd`: host and port. `otlp_endpoint` without the path of a
-    signal; what authenticates stands in `otlp_headers`.
+    signal; what authenticates stands in `otlp_headers`. `trace_share`: of which requests and tasks (0 to 1) there are
+    traces.
     """
 
     log_format: LogFormat = "auto"
@@ -48,6 +62,8 @@ class ObservationSettings:
     statsd: tuple[str, int] = _STATSD
     otlp_endpoint: str = _ENDPOINT
     otlp_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    traces: Literal["off", "otlp"] = "off"
+    trace_share: float = _TRACE_SHARE
 
 
 def load_observation_settings(environ: Mapping[str, str]) -> ObservationSettings:
@@ -61,6 +77,8 @@ def load_observation_settings(environ: Mapping[str, str]) -> ObservationSettings
         statsd=_statsd(environ.get(STATSD) or ":".join(map(str, _STATSD))),
         otlp_endpoint=_endpoint(environ.get(OTLP_ENDPOINT) or _ENDPOINT),
         otlp_headers=_headers(environ.get(OTLP_HEADERS, "")),
+        traces=_traces(environ.get(TRACES) or "off"),
+        trace_share=_trace_share(environ.get(TRACE_SHARE) or str(_TRACE_SHARE)),
     )
 
 
@@ -135,3 +153,15 @@ def _headers(text: str) -> Mapping[str, str]:
     if any(not (name.strip() and equals and value.strip().isprintable()) for name, equals, value in pairs):
         raise ConfigurationError(f"{OTLP_HEADERS} must be a list such as authorization=Bearer KEY")
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _traces(text: str) -> Literal["off", "otlp"]:
+    if text not in ("off", "otlp"):
+        raise ConfigurationError(f"{TRACES} must be off or otlp")
+    return cast('Literal["off", "otlp"]', text)
+
+
+def _trace_share(text: str) -> float:
+    if not _is_share(text):
+        raise ConfigurationError(f"{TRACE_SHARE} must be a number from 0 to 1")
+    return float(text)

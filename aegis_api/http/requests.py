@@ -19,13 +19,13 @@ from aegis_worker.errors import NotFound
 from aegis_worker.ids import REQUEST, new_id
 from aegis_worker.observability.metrics.meter import METER
 from aegis_worker.observability.metrics.table import HTTP
-from aegis_worker.observability.telling import TELLING
+from aegis_worker.observability.telling import TELLING, trail_fields
 
 from . import framing
 from .parts import asked, parts
 from .problems import RequestRefused, body_faults, query_faults
 from .shown import shown
-from .trails import own_id, trail_of
+from .trails import end_span, own_id, span_of, trail_of
 
 log = structlog.get_logger(__name__)
 _logger = logging.getLogger(__name__)
@@ -166,8 +166,9 @@ def number_requests(app: Flask) -> None:
         g.started = time.perf_counter()
         environ = asked().environ
         g.request_id = own_id(environ, "HTTP_REQUEST_ID") or new_id(REQUEST)
-        g.trail = trail_of(environ, g.request_id)
-        structlog.contextvars.bind_contextvars(request_id=g.request_id, correlation_id=g.trail.correlation_id)
+        g.span = span_of(asked())
+        g.trail = trail_of(environ, g.request_id, g.span)
+        structlog.contextvars.bind_contextvars(request_id=g.request_id, **trail_fields(g.trail))
         framing.check_head()
 
     @app.after_request
@@ -178,12 +179,15 @@ def number_requests(app: Flask) -> None:
         headers.add("X-Content-Type-Options", "nosniff")
         if asked().path.startswith("/v1/"):
             headers["Cache-Control"] = "no-store"
+        g.status = response.status_code
         _log(response)
         return response
 
     @app.teardown_request
     def forget_id(error: BaseException | None) -> None:
-        structlog.contextvars.unbind_contextvars("request_id", "correlation_id")
+        structlog.contextvars.unbind_contextvars("request_id", "correlation_id", "trace_id", "span_id")
+        if "span" in g:
+            end_span(g.span, g.trail, g.get("status"))
 
 
 def _log(response: Response) -> None:

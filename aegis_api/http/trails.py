@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from flask import Request
 
 from aegis_worker.domain.trails import Trail
 from aegis_worker.observability.redaction import redact_text
+from aegis_worker.observability.tracing import TRACING, failed, traceparent_of
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 # The second is what much software calls it.
@@ -22,7 +28,38 @@ def own_id(environ: Mapping[str, Any], name: str) -> str | None:
     return given
 
 
-def trail_of(environ: Mapping[str, Any], request_id: str) -> Trail:
-    """The trail of a request: the caller's own correlation id, or the request's id."""
+def trail_of(environ: Mapping[str, Any], request_id: str, span: Span | None = None) -> Trail:
+    """The trail of a request: the caller's own correlation id, or the request's id. `span`: of the request, if traced."""
     given = (own_id(environ, name) for name in _CORRELATION if name in environ)
-    return Trail(next(filter(None, given), request_id))
+    return Trail(next(filter(None, given), request_id), traceparent_of(span))
+
+
+def span_of(request: Request) -> Span | None:
+    """The span of a request, in its caller's trace or a new one, which the request's thread works for from now on. None
+    where it is not traced.
+    """
+    if not TRACING.on:
+        return None
+    rule = request.url_rule.rule if request.url_rule else None
+    span = TRACING.root(
+        request.method if rule is None else f"{request.method} {rule}",
+        "server",
+        request.environ.get("HTTP_TRACEPARENT"),
+        {"http.request.method": request.method, "http.route": rule},
+    )
+    TRACING.work_for(span)
+    return span
+
+
+def end_span(span: Span | None, trail: Trail, status: int | None) -> None:
+    """The request was answered; `status` None: it was not."""
+    if span is None:
+        return
+    if trail.correlation_id is not None:
+        span.set_attribute("aegis.correlation_id", trail.correlation_id)
+    if status is not None:
+        span.set_attribute("http.response.status_code", status)
+    if status is None or status >= 500:
+        failed(span, "server error")
+    TRACING.work_for(None)
+    span.end()

@@ -17,6 +17,7 @@ from aegis_worker.errors import DatabaseUnavailable
 from aegis_worker.observability.metrics.meter import METER
 from aegis_worker.observability.metrics.table import LEASES_LOST
 
+from . import traces
 from .ports import JobStore
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ class Hand:
         """The run has claimed these. A job that it held already was claimed a second time after its lease had ended."""
         self.lost([job.id for job in jobs if job.id in self._jobs])
         self._jobs.update((job.id, job) for job in jobs)
+        traces.taken(jobs)
 
     def begin(self, jobs: Sequence[ClaimedJob]) -> None:
         """Mark the jobs that an earlier worker left, so that our death would count as one more. Raises DatabaseUnavailable.
@@ -56,13 +58,16 @@ class Hand:
 
     def done(self, job_ids: Iterable[str]) -> None:
         """The run has nothing more to do with these."""
-        for job_id in job_ids:
+        done = list(job_ids)
+        for job_id in done:
             self._jobs.pop(job_id, None)
+        traces.left(done, "done")
 
     def hand_back(self, jobs: Sequence[ClaimedJob], delay_s: float) -> None:
         """Nothing was done about these; they are due again after `delay_s`. Raises DatabaseUnavailable."""
         if jobs:
             self._store.hand_back(jobs, delay_s=delay_s)
+            traces.left((job.id for job in jobs), "handed_back")
             self.done(job.id for job in jobs)
 
     def lost(self, job_ids: Iterable[str]) -> None:
@@ -70,6 +75,7 @@ class Hand:
         jobs = [job for job in (self._jobs.pop(job_id, None) for job_id in job_ids) if job is not None]
         if not jobs:
             return
+        traces.left((job.id for job in jobs), "lost")
         METER.increment(LEASES_LOST, by=len(jobs))
         try:
             self._store.excuse(jobs)
@@ -89,6 +95,7 @@ class Hand:
         jobs = [job for job_id, job in self._jobs.items() if job_id not in but]
         self._jobs = {job_id: job for job_id, job in self._jobs.items() if job_id in but}
         if jobs:
+            traces.left((job.id for job in jobs), "handed_back")
             self._give_back(jobs)
         return [job.payment.id for job in jobs]
 

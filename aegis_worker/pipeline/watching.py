@@ -1,4 +1,4 @@
-"""What a worker's run tells of its work, to the log and the meter: what came of calls, and where payments went."""
+"""What a worker's run tells of its work, to log, meter and traces: what came of calls, and where payments went."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from aegis_worker.observability.metrics.table import CALLS, END_TO_END, PAYMENTS
 from aegis_worker.observability.telling import TELLING
 from aegis_worker.resilience.permits import STATUS
 
+from . import traces
 from .held import Held
 from .work import Answer
 
@@ -46,6 +47,7 @@ def outcome_of(answer: Answer) -> str:
 def heard(held: Held, answer: Answer) -> None:
     """A call to a gateway is over."""
     work = held.work
+    traces.called(held, answer, outcome_of(answer))
     if METER.on:
         operation = STATUS if answer.looked_up else work.subject.operation.value
         METER.timing(

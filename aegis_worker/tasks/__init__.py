@@ -19,6 +19,7 @@ from aegis_worker.errors import ConfigurationError
 from aegis_worker.observability.metrics.meter import METER
 from aegis_worker.observability.metrics.table import TASKS
 from aegis_worker.observability.refusals import refuse_to_start
+from aegis_worker.observability.tracing import TRACING
 from aegis_worker.wiring import process
 from aegis_worker.wiring.installation import check_installation
 
@@ -58,11 +59,13 @@ def _finish_parts(**_: Any) -> None:
     # No task runs any more, but calls that earlier tasks made may still be under way.
     process.finish_worker()
     METER.flush()
+    TRACING.flush()
 
 
 @task_prerun.connect
-def _begin_task(task_id: str, **_: Any) -> None:
+def _begin_task(task_id: str, task: Any, **_: Any) -> None:
     _BEGAN_S[task_id] = time.perf_counter()
+    TRACING.work_for(TRACING.root(f"task {task.name}", "consumer"))
 
 
 @task_postrun.connect
@@ -70,3 +73,6 @@ def _end_task(task_id: str, task: Any, **_: Any) -> None:
     began_s = _BEGAN_S.pop(task_id, None)
     if began_s is not None:
         METER.timing(TASKS, time.perf_counter() - began_s, task.name)
+    if (span := TRACING.current) is not None:
+        TRACING.work_for(None)
+        span.end()

@@ -6,9 +6,10 @@ from aegis_worker.crash_points import arm
 from aegis_worker.observability.errors import configure_error_reports
 from aegis_worker.observability.logs import configure_logs, log_the_uncaught
 from aegis_worker.observability.telling import TELLING
+from aegis_worker.observability.tracing import TRACING
 from aegis_worker.settings import Settings
 
-from .metrics import measured
+from .metrics import measured, resource
 
 
 def observed(settings: Settings) -> Settings:
@@ -24,6 +25,7 @@ def observed(settings: Settings) -> Settings:
 
 
 def tells(settings: Settings) -> None:
-    """Have this process log and measure its everyday work. Raises ConfigurationError."""
+    """Have this process log, measure and trace its everyday work. Raises ConfigurationError."""
     TELLING.configure(settings.observation)
     measured(settings)
+    TRACING.configure(settings.observation, resource(settings))

@@ -6,6 +6,8 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from aegis_worker.observability.traced_redis import TracedRedis
+from aegis_worker.observability.tracing import TRACING
 from aegis_worker.settings import Settings
 
 # A short timeout: a payment must not wait long for the locks, flags and health figures of a slow Redis.
@@ -19,7 +21,8 @@ def redis_client(settings: Settings) -> Redis:
 
 def short_waits(url: str, timeout_s: float) -> Redis:
     """A client that waits for no answer longer than `timeout_s`, and asks nothing twice."""
-    return Redis.from_url(
+    client = TracedRedis if TRACING.on else Redis
+    return client.from_url(
         url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
     )
 

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -14,8 +15,12 @@ from aegis_worker.clock import clock_s
 from aegis_worker.observability.metrics.meter import METER
 from aegis_worker.observability.metrics.table import WEBHOOKS
 from aegis_worker.observability.telling import TELLING
+from aegis_worker.observability.tracing import TRACING, failed, traceparent_of
 from aegis_worker.persistence.delivery_rows import ClaimedDelivery, Settlement
 from aegis_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 from .schedule import Answer, Answered, Verdict, decide
 from .sender import HttpSender
@@ -71,6 +76,7 @@ class Poster:
         self._secret = settings.secret
         self._max_tries = settings.webhook_max_tries
         self._rng = random.Random()
+        self._spans: dict[str, Span] = {}
 
     def begin(self, delivery: ClaimedDelivery, told: Callable[[Answer], None]) -> None:
         """Post the delivery; `told` is called later with the answer."""
@@ -79,6 +85,8 @@ class Poster:
         headers = {ID: event.id, TIMESTAMP: str(now_s), SIGNATURE: sign(secret, event.id, now_s, body)}
         if delivery.trail.correlation_id is not None:
             headers["Correlation-Id"] = delivery.trail.correlation_id
+        if TRACING.on:
+            headers.update(self._begin_span(delivery))
         self._sender.begin(delivery.url, headers, body, told)
 
     def posted(self, delivery: ClaimedDelivery, answer: Answer, took_s: float) -> Posted:
@@ -90,8 +98,36 @@ class Poster:
             "error": verdict.error,
             "duration_ms": round(took_s * 1000),
         }
+        self._end_span(delivery, verdict)
         _tell_of(delivery, answer, verdict, took_s)
         return Posted(Settlement(delivery, verdict.status, verdict.delay_s, entry), verdict)
+
+    def _begin_span(self, delivery: ClaimedDelivery) -> dict[str, str]:
+        """The header by which the endpoint goes on with the trace; none where it is not traced."""
+        span = TRACING.span(
+            f"webhook {delivery.event.type.wire}",
+            "client",
+            delivery.trail.traceparent,
+            {
+                "aegis.payment_id": delivery.event.payment_id,
+                "aegis.event_id": delivery.event.id,
+                "aegis.endpoint_id": delivery.endpoint_id,
+                "aegis.correlation_id": delivery.trail.correlation_id,
+                "aegis.tries": delivery.tries + 1,
+            },
+        )
+        if span is None:
+            return {}
+        self._spans[delivery.id] = span
+        return {"traceparent": traceparent_of(span) or ""}
+
+    def _end_span(self, delivery: ClaimedDelivery, verdict: Verdict) -> None:
+        span = self._spans.pop(delivery.id, None)
+        if span is not None:
+            span.set_attribute("aegis.outcome", verdict.status)
+            if verdict.status != "delivered":
+                failed(span, verdict.status)
+            span.end()
 
 
 def _tell_of(delivery: ClaimedDelivery, answer: Answer, verdict: Verdict, took_s: float) -> None:

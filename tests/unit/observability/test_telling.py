@@ -95,6 +95,15 @@ def test_a_share_that_is_not_named_keeps_its_default() -> None:
         ("AEGIS_LOG_LINES_PER_S", "-1"),
         ("AEGIS_LOG_LINES_PER_S", "1e3"),
         ("AEGIS_LOG_LINES_PER_S", "100001"),
+        ("AEGIS_METRICS_SINKS", "graphite"),
+        ("AEGIS_METRICS_SINKS", "statsd,dogstatsd"),
+        ("AEGIS_METRICS_EVERY_S", "0"),
+        ("AEGIS_STATSD_ADDRESS", "localhost"),
+        ("AEGIS_STATSD_ADDRESS", "localhost:99999"),
+        ("AEGIS_OTLP_ENDPOINT", "127.0.0.1:4318"),
+        ("AEGIS_OTLP_HEADERS", "authorization"),
+        ("AEGIS_TRACES", "yes"),
+        ("AEGIS_TRACE_SHARE", "2"),
     ],
 )
 def test_a_setting_that_says_nothing_usable_is_refused_by_name(name: str, value: str) -> None:
